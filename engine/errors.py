@@ -1,0 +1,89 @@
+"""The one tree of errors: what happened, to what, and what to do next.
+
+Standard library only. A user never sees a traceback for any of these; the command line and the panes print the
+three sentences. Anything outside this tree is a defect of the program and is logged whole.
+
+    DistillError
+    ├── UsageError          the caller's words are wrong (exit status 2)
+    │   └── NotFoundError   something named is not there
+    ├── StoreError          the project's database cannot be read or written
+    │   └── SchemaError     it was written by a newer program, or its migration failed
+    ├── ModelError          a model cannot be found, loaded or trusted
+    │   └── ContextError    prompt + question + answer exceed the context; nothing is cut silently
+    ├── TeacherError        an endpoint or a local teacher gave no acceptable answer
+    │   ├── EndpointError   the endpoint refused in a way that no retry mends
+    │   └── BudgetError     the budget is spent
+    ├── DatasetError        a dataset cannot be frozen or read
+    ├── TrainingError       a run cannot go on
+    └── JobError            a job cannot be started, reached or controlled
+        └── JobStopped      the job was asked to stop; not a failure
+"""
+
+
+class DistillError(Exception):
+    """What happened (`title`), to what and why (`message`), and what to do next (`next`)."""
+
+    exit_status = 1
+
+    def __init__(self, title: str, message: str = "", next: str = "") -> None:
+        super().__init__(title, message, next)
+        self.title = title
+        self.message = message
+        self.next = next
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.title, self.message, self.next) if part)
+
+
+class UsageError(DistillError):
+    """The caller's words are wrong; nothing was changed."""
+
+    exit_status = 2
+
+
+class NotFoundError(UsageError):
+    """Something that was named is not there."""
+
+
+class StoreError(DistillError):
+    """The project's database cannot be read or written."""
+
+
+class SchemaError(StoreError):
+    """The database was written by a newer program, or its migration failed."""
+
+
+class ModelError(DistillError):
+    """A model cannot be found, loaded or trusted."""
+
+
+class ContextError(ModelError):
+    """Prompt, question and answer together exceed the model's context; nothing is cut silently."""
+
+
+class TeacherError(DistillError):
+    """A teacher gave no acceptable answer."""
+
+
+class EndpointError(TeacherError):
+    """The endpoint refused in a way that no retry mends (key, quota, context, address)."""
+
+
+class BudgetError(TeacherError):
+    """The budget for this generation is spent."""
+
+
+class DatasetError(DistillError):
+    """A dataset cannot be frozen or read."""
+
+
+class TrainingError(DistillError):
+    """A run cannot go on."""
+
+
+class JobError(DistillError):
+    """A job cannot be started, reached or controlled."""
+
+
+class JobStopped(JobError):
+    """The job was asked to stop. It ends as `stopped`, which is not a failure."""

@@ -1,0 +1,114 @@
+"""What crosses the process boundary: versioned events that go up, controls that come down.
+
+Standard library only. Events are one JSON object a line of `events.jsonl`; a control is one small file.
+Knows nothing of who writes or reads them.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.records.job import JobState
+
+PROTOCOL_VERSION = 1
+Wish = Literal["run", "pause", "stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The job is now in this state; `note` says why (what it waits for, why it failed, what to do next)."""
+
+    state: JobState
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the job is, in its own units, with a few words and the measured time left."""
+
+    done: int
+    total: int
+    note: str = ""
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerStarted:
+    """A model began to answer. `stream` names this answer in the deltas that follow."""
+
+    stream: str
+    arm: str  # "teacher", or an arm's name
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDelta:
+    """More text of an answer; raw, hostile, not yet cleaned. Writers coalesce: at most about 10 a second a stream."""
+
+    stream: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerEnded:
+    """An answer is whole and stored (`passed`: it keeps every rule), or failed with a reason."""
+
+    stream: str
+    answer: str
+    passed: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Measured values at one training step, by name: loss, validation_kl, all_rules, rule_1, learning_rate,
+    gradient_norm, tokens_per_second, rss_mb."""
+
+    step: int
+    epoch: float
+    values: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleAnswer:
+    """What the student answers at this step to a watched question, so that a person sees the prompt sink in."""
+
+    step: int
+    question: str
+    answer: str
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChildStarted:
+    """A job that only conducts others started this one."""
+
+    job_id: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence for the person: a retry, a pause of the server, a checkpoint."""
+
+    text: str
+
+
+Event = (
+    StateChanged
+    | Progress
+    | AnswerStarted
+    | AnswerDelta
+    | AnswerEnded
+    | Metrics
+    | SampleAnswer
+    | ChildStarted
+    | Note
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StampedEvent:
+    """An event with the time it was written, in seconds since the epoch."""
+
+    at: float
+    event: Event

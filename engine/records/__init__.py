@@ -1,0 +1,1 @@
+"""The vocabulary: frozen dataclasses, one meaning a word, standard library only."""

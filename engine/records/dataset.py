@@ -1,0 +1,56 @@
+"""The frozen dataset: prompt-free rows of token ids. Knows nothing of tokenizers."""
+
+from dataclasses import dataclass
+
+from engine.records.question import Split
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRow:
+    """One accepted example, tokenised once. Losses read these ids only."""
+
+    example_id: int
+    question_id: int
+    split: Split
+    question_ids: tuple[int, ...]  # the prompt-free text up to where the answer begins
+    completion_ids: tuple[int, ...]  # the answer with its stop token
+    # First completion token that a person's edit changed: from here on, cross-entropy alone.
+    # len(completion_ids) when nothing was edited; 0 for answers that have no local teacher distribution.
+    edited_from: int
+    fixed: tuple[bool, ...]  # for each completion token: a rule dictates it
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A frozen list of rows, named by its content. A run says which one it was trained on."""
+
+    sha256: str
+    prompt_sha256: str
+    base: str  # the student's base model, whose tokenizer made the ids
+    rows: tuple[DatasetRow, ...]
+    created_at: str = ""
+
+    def split(self, name: Split) -> tuple[DatasetRow, ...]:
+        return tuple(row for row in self.rows if row.split == name)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSummary:
+    """What lists show of a dataset without reading its rows."""
+
+    sha256: str
+    prompt_sha256: str
+    base: str
+    train: int
+    validation: int
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeakFinding:
+    """A row that repeats the prompt: which words, and from which message of the prompt."""
+
+    example_id: int
+    question_id: int
+    kind: str  # "message": a whole prompt message; "overlap": 13 or more words of the system message
+    words: str

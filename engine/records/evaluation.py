@@ -1,0 +1,101 @@
+"""Evaluations: what each arm scored on the held-out questions. Knows nothing of how it is measured."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.records.rule import CheckResult
+
+ArmName = Literal["unprompted", "prompted", "distilled", "teacher"]
+FinalVerdict = Literal["pass", "fail", "undecided"]
+
+
+@dataclass(frozen=True, slots=True)
+class ArmAnswer:
+    """One sampled answer of one arm to one held-out question."""
+
+    arm: ArmName
+    question_id: int
+    sample: int  # from 0
+    answer: str
+    finish_reason: str
+    checks: tuple[CheckResult, ...]
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A pass rate with its 95 % Wilson interval."""
+
+    passed: int
+    total: int
+    rate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRate:
+    """One rule's pass rate in one arm."""
+
+    id: int
+    text: str
+    kind: str
+    rate: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """Mean KL a token to the prompted model, in nats, with its 95 % interval; also on free tokens alone."""
+
+    mean: float
+    low: float
+    high: float
+    mean_free_tokens: float
+
+
+@dataclass(frozen=True, slots=True)
+class ArmScore:
+    """Everything measured about one arm."""
+
+    rules: tuple[RuleRate, ...]
+    all_rules: Rate
+    kl_to_prompted: Divergence | None
+    prompt_tokens_mean: float
+    completion_tokens_mean: float
+    ttft_ms_p50: float
+    tokens_per_second_p50: float
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One evaluation of one run. `arms` holds the arms that were measured, by name."""
+
+    id: int
+    run_id: int
+    dataset_sha256: str
+    prompt_sha256: str
+    temperature: float
+    samples: int
+    reference: ArmName
+    arms: tuple[tuple[ArmName, ArmScore], ...]
+    recovered: Interval | None
+    recovered_note: str
+    ceiling: Rate | None
+    verdict: FinalVerdict
+    questions: int
+    evaluate_s: float
+    peak_rss_mb: float
+    created_at: str = ""
+
+    def arm(self, name: ArmName) -> ArmScore | None:
+        return dict(self.arms).get(name)

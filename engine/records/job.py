@@ -1,0 +1,28 @@
+"""Jobs: stages that run in their own detached process. Knows nothing of processes."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+JobKind = Literal["generate", "train", "evaluate", "demo"]
+JobState = Literal["waiting", "running", "paused", "done", "stopped", "failed", "lost"]
+LIVE_STATES: tuple[JobState, ...] = ("waiting", "running", "paused")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job as the store knows it. A pid is only trusted together with its start time and the boot's id."""
+
+    id: int
+    kind: JobKind
+    state: JobState
+    options: str  # JSON of the stage's own options dataclass
+    folder: str  # relative to the project
+    pid: int = 0
+    pid_started_at: float = 0.0  # seconds since the epoch, as the kernel tells it
+    boot_id: str = ""
+    done: int = 0
+    total: int = 0
+    note: str = ""  # what it is doing, or why it waits, stopped or failed
+    created_at: str = ""
+    started_at: str = ""
+    ended_at: str = ""

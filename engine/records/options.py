@@ -1,0 +1,80 @@
+"""What each job was asked to do: the words between a command and the process that carries them out."""
+
+from dataclasses import dataclass
+
+from engine.records.example import TeacherKind
+from engine.records.question import Split
+from engine.records.run import TrainingConfig
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherSpec:
+    """Which model sees the prompt. A key is never part of it: keys are looked up by host when needed."""
+
+    kind: TeacherKind = "local"
+    model: str = "starter"
+    base_url: str = ""  # endpoint only
+
+    @property
+    def name(self) -> str:
+        """What examples are keyed by: the model, with its address for an endpoint."""
+        return f"{self.model} @ {self.base_url}" if self.kind == "endpoint" else self.model
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateOptions:
+    """One generation: every question of `splits` gets `samples` attempts."""
+
+    teacher: TeacherSpec = TeacherSpec()
+    splits: tuple[Split, ...] = ("train", "validation")
+    samples: int = 1
+    temperature: float = 1.0
+    max_answer_tokens: int = 512
+    limit: int | None = None  # questions; None: all
+    seed: int = 0
+    concurrency: int = 16  # endpoint: requests in flight
+    batch_rows: int = 32  # local: rows decoded together
+    max_cost_usd: float | None = None
+    stop_when_accepted: bool = False  # skip further samples of a question whose earlier one passed every rule
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """One training on a frozen dataset. `run_id` names the run whose record holds the configuration."""
+
+    run_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """One evaluation of one run on the held-out questions."""
+
+    run_id: int
+    split: Split = "test"
+    temperature: float = 0.7
+    samples: int = 3
+    max_answer_tokens: int = 256
+    limit: int | None = None
+    seed: int = 0
+    batch_rows: int = 64
+    teacher: TeacherSpec | None = None  # only where it is another model than the base
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """The demo: every station, one after another."""
+
+    quick: bool = False
+    export: bool = True
+
+
+JobOptions = GenerateOptions | TrainOptions | EvaluateOptions | DemoOptions
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSettings:
+    """What a project keeps about itself."""
+
+    student_base: str = "starter"  # "starter", a local folder, or a hub name
+    serving_temperature: float = 0.7
+    teacher: TeacherSpec = TeacherSpec()

@@ -1,0 +1,61 @@
+"""Messages and the prompt: the chat prefix that is distilled. Knows nothing of tokens or files."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+Role = Literal["system", "user", "assistant"]
+ROLES: tuple[Role, ...] = ("system", "user", "assistant")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message."""
+
+    role: Role
+    content: str
+
+
+def messages_to_json(messages: Sequence[Message]) -> str:
+    """The canonical JSON of a message list: what is stored and what is hashed."""
+    return json.dumps([{"role": m.role, "content": m.content} for m in messages], ensure_ascii=False)
+
+
+def messages_from_json(text: str) -> tuple[Message, ...]:
+    """The inverse of `messages_to_json`, for text that this program wrote."""
+    rows = cast("list[dict[str, str]]", json.loads(text))
+    return tuple(Message(cast(Role, row["role"]), row["content"]) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A system message and any number of example turns, identified by its SHA-256."""
+
+    messages: tuple[Message, ...]
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(messages_to_json(self.messages).encode()).hexdigest()
+
+    @property
+    def system(self) -> str:
+        """The system message's text, or an empty string."""
+        return self.messages[0].content if self.messages and self.messages[0].role == "system" else ""
+
+    @property
+    def example_turns(self) -> tuple[Message, ...]:
+        """The user and assistant turns after the system message."""
+        return tuple(m for m in self.messages if m.role != "system")
+
+
+@dataclass(frozen=True, slots=True)
+class PromptVersion:
+    """A prompt as stored: versions count from 1 within a project."""
+
+    version: int
+    prompt: Prompt
+    note: str
+    created_at: str
+    current: bool

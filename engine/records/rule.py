@@ -1,0 +1,54 @@
+"""Rules: checkable demands of the prompt, and what a check found. Knows nothing of how checks are run."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+CheckKind = Literal[
+    "pattern", "starts_with", "ends_with", "contains", "forbidden", "length", "json", "language", "label"
+]
+LengthUnit = Literal["words", "sentences", "lines"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """How a rule is tested. Which fields are used depends on `kind`; the others keep their defaults."""
+
+    kind: CheckKind
+    pattern: str = ""  # pattern: searched anywhere; label: its one group extracts the label
+    text: str = ""  # starts_with, ends_with, contains
+    texts: tuple[str, ...] = ()  # forbidden, case-insensitive
+    unit: LengthUnit = "words"  # length
+    min: int | None = None  # length
+    max: int | None = None  # length
+    schema: str = ""  # json: a JSON Schema as JSON text; empty: any valid JSON
+    code: str = ""  # language: ISO 639-1
+    labels: tuple[str, ...] = ()  # label: the allowed set
+    gold: bool = False  # label: must also equal the question's gold label
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One demand of the prompt. `id` is its number in the project, from 1; 0 until stored."""
+
+    id: int
+    text: str
+    check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters `start:end` of an answer."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one rule's check found in one answer."""
+
+    rule_id: int
+    passed: bool
+    note: str = ""  # why it failed, in a few words; empty when it passed
+    fixed: tuple[Span, ...] = ()  # the characters that this rule dictates; all others are free
+    failing: tuple[Span, ...] = ()  # the characters that break it, where they can be pointed at

@@ -1,0 +1,20 @@
+"""The seven stations and their states: the spine of tables, commands, panes and the status JSON."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+StationName = Literal["prompt", "questions", "examples", "dataset", "run", "evaluation", "release"]
+STATIONS: tuple[StationName, ...] = (
+    "prompt", "questions", "examples", "dataset", "run", "evaluation", "release",
+)  # fmt: skip
+StationState = Literal["empty", "ready", "running", "done", "stale", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """Where one station stands: `count` of its things, and a few words."""
+
+    name: StationName
+    state: StationState
+    count: int
+    note: str

@@ -1,0 +1,36 @@
+"""What every test stands on: a home of its own, no network but loopback, no key from the user's environment."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_KEYS = ("OPENAI_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+
+
+@pytest.fixture(autouse=True)
+def private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """DISTILL_TUI_HOME in a temporary folder; the user's own is never touched."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("DISTILL_TUI_HOME", str(home))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for name in _KEYS:
+        monkeypatch.delenv(name, raising=False)
+    return home
+
+
+@pytest.fixture(autouse=True)
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A connection to anything but loopback or a Unix socket fails the test."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        if self.family != socket.AF_UNIX:
+            host = str(address[0]) if isinstance(address, tuple) else str(address)
+            if not (host.startswith("127.") or host in ("localhost", "::1")):
+                raise AssertionError(f"a test reached for the network: {host}")
+        connect(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    yield
