@@ -94,15 +94,7 @@ class Note:
 
 
 Event = (
-    StateChanged
-    | Progress
-    | AnswerStarted
-    | AnswerDelta
-    | AnswerEnded
-    | Metrics
-    | SampleAnswer
-    | ChildStarted
-    | Note
+    StateChanged | Progress | AnswerStarted | AnswerDelta | AnswerEnded | Metrics | SampleAnswer | ChildStarted | Note
 )
 
 

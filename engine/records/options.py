@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from engine.records.example import TeacherKind
 from engine.records.question import Split
-from engine.records.run import TrainingConfig
 
 
 @dataclass(frozen=True, slots=True)
