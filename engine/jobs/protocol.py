@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.records.job import JobState
+from engine.records.station import StationName
 
 PROTOCOL_VERSION = 1
 Wish = Literal["run", "pause", "stop"]
@@ -79,11 +80,10 @@ class SampleAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class ChildStarted:
-    """A job that only conducts others started this one."""
+class StageStarted:
+    """A job that conducts several stages begins this one."""
 
-    job_id: int
-    kind: str
+    station: StationName
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Note:
 
 
 Event = (
-    StateChanged | Progress | AnswerStarted | AnswerDelta | AnswerEnded | Metrics | SampleAnswer | ChildStarted | Note
+    StateChanged | Progress | AnswerStarted | AnswerDelta | AnswerEnded | Metrics | SampleAnswer | StageStarted | Note
 )
 
 

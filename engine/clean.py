@@ -1,0 +1,100 @@
+"""Makes foreign text safe to show: the one function between hostile text and a terminal.
+
+Foreign is everything that this program did not write itself: answers, questions, names of files and models, server
+errors, log lines. It is stored raw and shown clean. Knows nothing of terminals, widgets or markup.
+
+What stays: every visible character, newline, tab, and the two variation selectors that choose text or emoji looks.
+What becomes visible: C0 controls and DEL as their control pictures (`␛`), everything else that has no glyph of its own
+(C1, bidi controls, zero-width and other default-ignorable code points, line separators) as `‹U+202E›`. Lone
+surrogates, which no terminal can be sent, become U+FFFD. `\\r\\n` and a lone `\\r` are newlines: so neither can
+overwrite a line, and a stream need not hold a character back to know what follows.
+"""
+
+import re
+import unicodedata
+
+# Default_Ignorable_Code_Point of Unicode 15 but U+FE0E and U+FE0F, the C1 controls, the separators that terminals and
+# `str.splitlines` treat as line ends, and the interlinear annotations.
+_WITHOUT_GLYPH = (
+    "\x80-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_FOREIGN = re.compile(f"\r\n?|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff{_WITHOUT_GLYPH}]")
+_ELLIPSIS = "…"
+# Cleaning a whole ten-megabyte answer to show one line of it would stall whoever draws.
+_CHARACTERS_A_CELL = 16
+
+
+def clean_text(text: str) -> str:
+    """`text` with nothing in it that a terminal would obey or hide; only newline and tab remain of the controls.
+
+    Idempotent, and independent of how a stream was cut (`StreamCleaner`).
+    """
+    return _FOREIGN.sub(_shown, text)
+
+
+def clean_line(text: str, width: int | None = None) -> str:
+    """`clean_text` on one line: newlines and tabs become spaces; cut with `…` at `width` terminal cells."""
+    if width is None:
+        return _on_one_line(text)
+    if width <= 0:
+        return ""
+    head = text[: width * _CHARACTERS_A_CELL]
+    return _cut(_on_one_line(head), width, more_follows=len(head) < len(text))
+
+
+def cell_width(line: str) -> int:
+    """How many terminal cells a clean line takes."""
+    return sum(map(_cells, line))
+
+
+class StreamCleaner:
+    """`clean_text` for text that arrives in pieces: the joined results equal the result for the joined pieces."""
+
+    def __init__(self) -> None:
+        self._after_return = False
+
+    def feed(self, chunk: str) -> str:
+        """The clean form of the next piece; nothing is held back."""
+        if not chunk:
+            return ""
+        rest = chunk[1:] if self._after_return and chunk[0] == "\n" else chunk
+        self._after_return = chunk[-1] == "\r"
+        return clean_text(rest)
+
+
+def _shown(match: re.Match[str]) -> str:
+    found = match.group()
+    code = ord(found[0])
+    if found[0] == "\r":
+        return "\n"
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "\u2421"
+    if 0xD800 <= code <= 0xDFFF:
+        return "\ufffd"
+    return f"‹U+{code:04X}›"
+
+
+def _on_one_line(text: str) -> str:
+    return clean_text(text).replace("\n", " ").replace("\t", " ")
+
+
+def _cut(line: str, width: int, *, more_follows: bool) -> str:
+    used = 0
+    fits = 0  # characters that leave room for the ellipsis
+    for index, character in enumerate(line):
+        cells = _cells(character)
+        if used + cells > width:
+            return line[:fits] + _ELLIPSIS
+        used += cells
+        if used < width:
+            fits = index + 1
+    return line[:fits] + _ELLIPSIS if more_follows else line
+
+
+def _cells(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me") or character in "\ufe0e\ufe0f":
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1

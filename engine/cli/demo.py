@@ -1,0 +1,38 @@
+"""`distill-tui demo`: every station on the bundled prompt, with the proof at the end."""
+
+import sys
+from typing import cast
+
+import click
+
+from engine.cli.following import announce, follow_job
+from engine.cli.invocation import Invocation, command_options
+from engine.cli.main import Face
+
+
+@click.command("demo")
+@click.option("--quick", is_flag=True, help="A smaller one, in minutes: fewer questions, a weaker proof.")
+@click.option("--headless", is_flag=True, help="Print the same as text instead of opening the terminal app.")
+@click.option("--fresh", is_flag=True, help="Delete an earlier demo and start over.")
+@click.option("--detach", is_flag=True, help="Print the job's id and return.")
+@command_options
+def command(invocation: Invocation, quick: bool, headless: bool, fresh: bool, detach: bool) -> None:
+    """Distil the bundled prompt into the starter model: questions, answers, training, proof, release.
+
+    The work is a job: it goes on when you quit or the line drops. The same words show it again.
+    """
+    from engine.demo import ensure_demo_job, open_demo
+    from engine.evaluation.report import report_json, report_text
+
+    project = open_demo(invocation.home, quick=quick, fresh=fresh)
+    invocation.adopt(project)
+    job = ensure_demo_job(project, quick=quick)
+    if detach:
+        announce(invocation, job)
+        return
+    face = cast("Face | None", click.get_current_context().obj)
+    if face is not None and not headless and not invocation.json_output and sys.stdout.isatty():
+        click.get_current_context().exit(face(project.folder, invocation.home))
+    if job.state != "done":
+        follow_job(invocation, job)
+    invocation.finish(report_text(project), report_json(project))

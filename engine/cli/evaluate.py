@@ -1,0 +1,57 @@
+"""`distill-tui evaluate`: the sixth station. Starts the job that measures the arms on held-out questions."""
+
+import click
+
+from engine.cli.following import start_and_follow
+from engine.cli.invocation import Invocation, command_options
+from engine.records.options import EvaluateOptions, TeacherSpec
+from engine.records.question import SPLITS, Split
+
+
+@click.command("evaluate")
+@click.option("--run", "run_id", type=int, default=None, help="A run's number; else the last one.")
+@click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True)
+@click.option("--samples", type=click.IntRange(1, 64), default=3, show_default=True, help="Answers a question and arm.")
+@click.option("--temperature", type=click.FloatRange(0.0, 2.0), default=None, help="Else the serving temperature.")
+@click.option("--max-answer-tokens", type=click.IntRange(1), default=256, show_default=True)
+@click.option("--limit", type=click.IntRange(1), default=None, help="Ask at most this many questions.")
+@click.option("--seed", type=int, default=0)
+@click.option("--detach", is_flag=True, help="Print the job's id and return.")
+@command_options
+def command(
+    invocation: Invocation,
+    run_id: int | None,
+    split: Split,
+    samples: int,
+    temperature: float | None,
+    max_answer_tokens: int,
+    limit: int | None,
+    seed: int,
+    detach: bool,
+) -> None:
+    """Measure every rule, with and without the prompt, before and after training."""
+    from engine.errors import NotFoundError
+    from engine.evaluation.report import report_json, report_text
+
+    project = invocation.project
+    run = project.runs.latest() if run_id is None else project.runs.get(run_id)
+    if run is None:
+        raise NotFoundError("There is no run to evaluate.", "", "Train one: distill-tui train")
+    settings = project.settings.read()
+    options = EvaluateOptions(
+        run_id=run.id,
+        split=split,
+        temperature=settings.serving_temperature if temperature is None else temperature,
+        samples=samples,
+        max_answer_tokens=max_answer_tokens,
+        limit=limit,
+        seed=seed,
+        teacher=_other_teacher(settings.teacher, settings.student_base),
+    )
+    if start_and_follow(invocation, options, detach=detach) is not None:
+        invocation.finish(report_text(project), report_json(project))
+
+
+def _other_teacher(teacher: TeacherSpec, base: str) -> TeacherSpec | None:
+    """The teacher, where it is another model than the student's base."""
+    return None if teacher.kind == "local" and teacher.model == base else teacher

@@ -1,0 +1,144 @@
+"""Follows a job in a terminal or a log: progress on standard error, the job's end as the command's end.
+
+Ctrl-C stops following, never the job. Knows the events of the protocol and nothing of what a stage does.
+"""
+
+import time
+
+import click
+
+from engine.clean import clean_line
+from engine.cli.invocation import Invocation
+from engine.errors import JobError
+from engine.jobs.protocol import (
+    AnswerDelta,
+    AnswerEnded,
+    AnswerStarted,
+    Event,
+    Metrics,
+    Note,
+    Progress,
+    SampleAnswer,
+    StageStarted,
+    StateChanged,
+)
+from engine.records.job import Job
+from engine.records.options import JobOptions
+
+_LINE_EVERY_S = 5.0
+
+
+def start_and_follow(invocation: Invocation, options: JobOptions, *, detach: bool) -> Job | None:
+    """Start a job. With `detach`, print its id and return None; else follow it and return it when it is done.
+
+    Raises JobError when the job failed or was stopped.
+    """
+    job = invocation.project.start_job(options)
+    if detach:
+        announce(invocation, job)
+        return None
+    return follow_job(invocation, job)
+
+
+def announce(invocation: Invocation, job: Job) -> None:
+    """Print the id of a job that nobody follows."""
+    invocation.finish(
+        f"Job {job.id} ({job.kind}) is running. Follow it: distill-tui jobs follow {job.id}",
+        {"job": job_json(job)},
+    )
+
+
+def follow_job(invocation: Invocation, job: Job) -> Job:
+    """Print a job's events until it ends. Raises JobError when it failed, and click.Abort on Ctrl-C."""
+    from engine.jobs.follow import follow
+
+    lines = ProgressLines(invocation)
+    try:
+        for stamped in follow(invocation.project, job.id):
+            lines.show(stamped.event)
+    except KeyboardInterrupt:
+        lines.end()
+        invocation.say(
+            f"Stopped following. Job {job.id} ({job.kind}) goes on: "
+            f"distill-tui jobs follow {job.id}, or distill-tui jobs stop {job.id}"
+        )
+        raise click.Abort from None
+    lines.end()
+    ended = invocation.project.jobs.get(job.id)
+    if ended.state != "done":
+        raise JobError(
+            f"Job {ended.id} ({ended.kind}) is {ended.state}.", ended.note, f"distill-tui jobs resume {ended.id}"
+        )
+    return ended
+
+
+class ProgressLines:
+    """Turns events into lines: one line redrawn in place on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
+        self._open = False
+        self._last_line_at = 0.0
+        self._measured = ""
+
+    def show(self, event: Event) -> None:
+        """Print what this event tells, if anything."""
+        match event:
+            case Progress(done, total, note, seconds_left):
+                left = f"  {_duration(seconds_left)} left" if seconds_left is not None else ""
+                self._redraw(f"{note} {done} of {total}{left}{self._measured}".strip(), done >= total)
+            case Metrics(_, epoch, values):
+                if "validation_kl" in values:
+                    rate = f"  all rules {values['all_rules']:.0%}" if "all_rules" in values else ""
+                    self._line(f"epoch {epoch:.1f}  validation KL {values['validation_kl']:.3f}{rate}")
+                elif "loss" in values:
+                    self._measured = f"  loss {values['loss']:.3f}"
+            case SampleAnswer(step, _, answer, passed):
+                self._line(f"step {step:>4} {'✓' if passed else '✗'} {clean_line(answer, 100)}")
+            case StateChanged(state, note) if state in ("waiting", "paused") or note:
+                self._line(f"{state}: {clean_line(note)}".rstrip(": "))
+            case StageStarted(station):
+                self._measured = ""
+                self._line(f"── {station}")
+            case Note(text):
+                self._line(clean_line(text))
+            case AnswerStarted() | AnswerDelta() | AnswerEnded() | StateChanged():
+                pass
+
+    def end(self) -> None:
+        """Close the line that is being redrawn."""
+        if self._open:
+            click.echo(err=True)
+            self._open = False
+
+    def _redraw(self, text: str, last: bool) -> None:
+        if self._invocation.live:
+            click.echo(f"\r\x1b[K{clean_line(text, 100)}", err=True, nl=last)
+            self._open = not last
+        elif last or time.monotonic() - self._last_line_at >= _LINE_EVERY_S:
+            self._last_line_at = time.monotonic()
+            click.echo(clean_line(text), err=True)
+
+    def _line(self, text: str) -> None:
+        if self._open:
+            click.echo("\r\x1b[K", err=True, nl=False)
+            self._open = False
+        click.echo(text, err=True)
+
+
+def job_json(job: Job) -> dict[str, object]:
+    """A job as the status JSON names its fields."""
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "pid": job.pid,
+        "state": job.state,
+        "progress": {"done": job.done, "total": job.total},
+        "note": job.note,
+        "started_at": job.started_at,
+    }
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

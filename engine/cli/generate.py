@@ -1,0 +1,85 @@
+"""`distill-tui generate`: the third station. Starts the job in which the teacher answers the questions."""
+
+import click
+
+from engine.cli.following import job_json, start_and_follow
+from engine.cli.invocation import Invocation, command_options
+from engine.records.options import GenerateOptions, TeacherSpec
+from engine.records.question import SPLITS, Split
+
+
+@click.command("generate")
+@click.option("--base-url", default=None, help="An OpenAI-compatible endpoint; else the project's teacher.")
+@click.option("--model", default=None, help="The teacher's model; else the project's teacher.")
+@click.option("--samples", type=click.IntRange(1, 64), default=1, help="Answers a question.")
+@click.option("--temperature", type=click.FloatRange(0.0, 2.0), default=1.0)
+@click.option("--split", "splits", type=click.Choice(SPLITS), multiple=True, default=("train", "validation"))
+@click.option("--max-answer-tokens", type=click.IntRange(1), default=512)
+@click.option("--limit", type=click.IntRange(1), default=None, help="Ask at most this many questions.")
+@click.option("--concurrency", type=click.IntRange(1, 1024), default=16, help="Requests in flight at an endpoint.")
+@click.option("--batch-rows", type=click.IntRange(1, 1024), default=32, help="Rows decoded together locally.")
+@click.option("--max-cost", "max_cost_usd", type=click.FloatRange(0.0), default=None, help="Stop before this many USD.")
+@click.option("--until-accepted", is_flag=True, help="Ask a question again only while no answer passed every rule.")
+@click.option("--seed", type=int, default=0)
+@click.option("--detach", is_flag=True, help="Print the job's id and return.")
+@command_options
+def command(
+    invocation: Invocation,
+    base_url: str | None,
+    model: str | None,
+    samples: int,
+    temperature: float,
+    splits: tuple[Split, ...],
+    max_answer_tokens: int,
+    limit: int | None,
+    concurrency: int,
+    batch_rows: int,
+    max_cost_usd: float | None,
+    until_accepted: bool,
+    seed: int,
+    detach: bool,
+) -> None:
+    """Let the teacher answer the questions, with the prompt; stored answers are never asked again."""
+    teacher = _teacher(invocation, base_url, model)
+    options = GenerateOptions(
+        teacher=teacher,
+        splits=splits,
+        samples=samples,
+        temperature=temperature,
+        max_answer_tokens=max_answer_tokens,
+        limit=limit,
+        seed=seed,
+        concurrency=concurrency,
+        batch_rows=batch_rows,
+        max_cost_usd=max_cost_usd,
+        stop_when_accepted=until_accepted,
+    )
+    job = start_and_follow(invocation, options, detach=detach)
+    if job is None:
+        return
+    counts = invocation.project.examples.counts()
+    spent = invocation.project.examples.spent_usd()
+    invocation.finish(
+        f"{counts.total} examples stored: {counts.accepted} accepted, {counts.rejected} rejected, "
+        f"{counts.undecided} undecided" + (f"; {spent:.2f} USD spent" if spent else "") + ".\n"
+        "Next: distill-tui curate list, then distill-tui curate freeze",
+        {
+            "job": job_json(job),
+            "examples": {
+                "total": counts.total,
+                "accepted": counts.accepted,
+                "rejected": counts.rejected,
+                "undecided": counts.undecided,
+            },
+            "cost_usd": spent,
+        },
+    )
+
+
+def _teacher(invocation: Invocation, base_url: str | None, model: str | None) -> TeacherSpec:
+    settings = invocation.project.settings.read()
+    if base_url is None and model is None:
+        return settings.teacher
+    from engine.cli.new import teacher_spec
+
+    return teacher_spec(settings.student_base, model, base_url or settings.teacher.base_url or None)

@@ -1,0 +1,122 @@
+"""What every command shares: the three options, the project it works on, and how it speaks.
+
+A result goes to standard output, as text or as one JSON object; everything said on the way goes to standard
+error. Foreign text is cleaned here, at the border. Knows nothing of any single command.
+"""
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
+
+import click
+
+from engine.clean import clean_line, clean_text
+from engine.paths import Home
+
+if TYPE_CHECKING:
+    from engine.project import Project
+
+P = ParamSpec("P")
+
+
+class Invocation:
+    """One call of one command: its `--json`, `--project` and `--home`."""
+
+    def __init__(self, *, json_output: bool, project_name: str | None, home: Home) -> None:
+        self.json_output = json_output
+        self.project_name = project_name
+        self.home = home
+        self._project: Project | None = None
+
+    @property
+    def project(self) -> "Project":
+        """The named project, else the last used one. Raises UsageError when there is none."""
+        if self._project is None:
+            from engine.project import Project
+
+            self._project = Project.find(self.project_name, self.home)
+        return self._project
+
+    def adopt(self, project: "Project") -> None:
+        """Work on this project from here on, and close it at the end."""
+        self._project = project
+
+    def close(self) -> None:
+        """Close the project, if one was opened."""
+        if self._project is not None:
+            self._project.close()
+
+    def finish(self, text: str, data: Mapping[str, object]) -> None:
+        """Print the command's result: `data` as one JSON object with `--json`, else `text`."""
+        if self.json_output:
+            click.echo(json.dumps(data, ensure_ascii=False))
+        elif text:
+            click.echo(clean_text(text))
+
+    def say(self, text: str) -> None:
+        """Print a line of progress to standard error."""
+        click.echo(clean_text(text), err=True)
+
+    def say_progress(self, done: int, total: int, what: str) -> None:
+        """Tell how far a download or a conversion is: redrawn in place on a terminal, once elsewhere."""
+        share = f" {100 * done // total} %" if total else ""
+        if self.live:
+            click.echo(f"\r\x1b[K{clean_line(what)}{share}", err=True, nl=done >= total)
+        elif done == 0:
+            self.say(what)
+
+    @property
+    def live(self) -> bool:
+        """Standard error is a terminal: progress may be redrawn in place."""
+        return sys.stderr.isatty()
+
+
+def command_options(function: Callable[Concatenate[Invocation, P], None]) -> Callable[P, None]:
+    """Give a command `--json`, `--project` and `--home`, and hand it the `Invocation` they make."""
+
+    @click.option("--json", "json_output", is_flag=True, help="Print one JSON object on standard output.")
+    @click.option(
+        "--project", "-p", "project_name", metavar="NAME-or-PATH", help="The project; else the last used one."
+    )
+    @click.option(
+        "--home",
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="DIR",
+        help="Where everything lives; else $DISTILL_TUI_HOME, else the XDG folders.",
+    )
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
+        home = kwargs.pop("home")
+        project_name = kwargs.pop("project_name")
+        invocation = Invocation(
+            json_output=bool(kwargs.pop("json_output")),
+            project_name=project_name if isinstance(project_name, str) else None,
+            home=Home.locate(home if isinstance(home, Path) else None),
+        )
+        try:
+            function(invocation, *args, **kwargs)
+        finally:
+            invocation.close()
+
+    return wrapper
+
+
+def read_text_argument(source: str) -> str:
+    """The text of a file, or of standard input for `-`. Raises UsageError."""
+    from engine.errors import NotFoundError, UsageError
+
+    try:
+        data = sys.stdin.buffer.read() if source == "-" else Path(source).expanduser().read_bytes()
+    except FileNotFoundError:
+        raise NotFoundError("The file is not there.", f"{source} does not exist.", "Check the path.") from None
+    except OSError as error:
+        raise UsageError("The file cannot be read.", f"{source}: {error.strerror}.", "Check the path.") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            "The file is not UTF-8 text.", f"{source}: byte {error.start} does not fit.", "Save it as UTF-8."
+        ) from None

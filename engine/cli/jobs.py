@@ -1,0 +1,73 @@
+"""`distill-tui jobs`: lists, follows, pauses, resumes and stops the jobs of a project."""
+
+import click
+
+from engine.cli.following import announce, follow_job, job_json
+from engine.cli.invocation import Invocation, command_options
+
+
+@click.group("jobs")
+def command() -> None:
+    """List, follow, pause, resume and stop jobs."""
+
+
+@command.command("list")
+@click.option("--all", "everything", is_flag=True, help="Also jobs that have ended.")
+@command_options
+def list_(invocation: Invocation, everything: bool) -> None:
+    """List the jobs that live, and those that were killed."""
+    from engine.jobs.liveness import reap
+
+    project = invocation.project
+    reap(project)
+    jobs = [job for job in project.jobs.all() if everything or job.state not in ("done", "stopped")]
+    invocation.finish(
+        "\n".join(
+            f"{job.id:>4}  {job.kind:<9} {job.state:<8} {job.done:>6} of {job.total:<6} {job.note}".rstrip()
+            for job in jobs
+        )
+        or "No jobs.",
+        {"jobs": [job_json(job) for job in jobs]},
+    )
+
+
+@command.command("follow")
+@click.argument("job_id", type=int)
+@command_options
+def follow(invocation: Invocation, job_id: int) -> None:
+    """Show what job JOB_ID does until it ends. Ctrl-C stops following, not the job."""
+    job = follow_job(invocation, invocation.project.jobs.get(job_id))
+    invocation.finish(f"Job {job.id} ({job.kind}) is done.", {"job": job_json(job)})
+
+
+@command.command("pause")
+@click.argument("job_id", type=int)
+@command_options
+def pause(invocation: Invocation, job_id: int) -> None:
+    """Let job JOB_ID wait at its next safe point."""
+    from engine.jobs import control
+
+    job = control.pause(invocation.project, invocation.project.jobs.get(job_id))
+    invocation.finish(f"Job {job.id} pauses at its next safe point.", {"job": job_json(job)})
+
+
+@command.command("resume")
+@click.argument("job_id", type=int)
+@command_options
+def resume(invocation: Invocation, job_id: int) -> None:
+    """Let job JOB_ID go on: paused, stopped, failed or killed, from what it has stored."""
+    from engine.jobs import control
+
+    announce(invocation, control.resume(invocation.project, invocation.project.jobs.get(job_id)))
+
+
+@command.command("stop")
+@click.argument("job_id", type=int)
+@click.option("--kill", is_flag=True, help="End the process now; what was in flight may be paid twice.")
+@command_options
+def stop(invocation: Invocation, job_id: int, kill: bool) -> None:
+    """End job JOB_ID at its next safe point; what it made is kept."""
+    from engine.jobs import control
+
+    job = control.stop(invocation.project, invocation.project.jobs.get(job_id), force=kill)
+    invocation.finish(f"Job {job.id} ends at its next safe point.", {"job": job_json(job)})

@@ -1,0 +1,108 @@
+"""The command group: finds the module of the command that was asked for, and turns errors into exit statuses.
+
+Imports click and nothing else of weight, so that help and `--version` answer at once; each command's module is
+imported only when it runs. Exit status: 0 done, 2 the caller's words are wrong, 1 it failed, 130 interrupted.
+"""
+
+import importlib
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast
+
+import click
+
+import engine
+from engine.errors import DistillError
+from engine.paths import Home
+
+# In the order of the work. The sentences stand here so that the list of commands needs no module.
+COMMANDS: dict[str, str] = {
+    "demo": "Distil the bundled prompt into the starter model, end to end, with the proof.",
+    "new": "Make a project.",
+    "prompt": "Set, show, compare and try the prompt.",
+    "rules": "List, add, import and test the prompt's rules.",
+    "questions": "Import, synthesize, deduplicate, split and list questions.",
+    "generate": "Let the teacher, who sees the prompt, answer the questions.",
+    "curate": "Review answers and freeze the accepted ones into a dataset.",
+    "train": "Train an adapter on the frozen dataset, without the prompt.",
+    "evaluate": "Measure every rule on held-out questions, with and without the prompt.",
+    "report": "Show what the last evaluation proved.",
+    "export": "Release the adapter, or the merged model, with its card and checksums.",
+    "estimate": "Say before anything is spent whether distilling pays.",
+    "status": "Show where every station of the project stands.",
+    "jobs": "List, follow, pause, resume and stop jobs.",
+    "projects": "List and delete projects.",
+    "models": "List and download models.",
+    "paths": "Print where everything lives.",
+    "doctor": "Check this machine and the project's database.",
+}
+
+Face = Callable[[Path, Home], int]  # project folder, home → exit status
+
+
+class CommandTable(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of the work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module that carries this command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"engine.cli.{cmd_name}")
+        return cast(click.Command, module.command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=CommandTable, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(engine.__version__, prog_name="distill-tui")
+def group() -> None:
+    """Distil a long system prompt into the weights of a local model.
+
+    Without a command, the terminal app opens. Every command takes --json, --project and --home.
+    """
+
+
+def run(words: Sequence[str], face: Face | None = None) -> int:
+    """Carry out the command in `words` and return its exit status. Errors of our tree print three sentences.
+
+    `face` opens a project on the screen; commands that have something to watch use it where there is a terminal.
+    """
+    try:
+        status = group.main(list(words), prog_name="distill-tui", standalone_mode=False, obj=face)
+    except click.ClickException as error:
+        _print_error(words, "The command was not understood.", error.format_message(), _help_hint(error))
+        return 2
+    except DistillError as error:
+        _print_error(words, error.title, error.message, error.next)
+        return error.exit_status
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; Python would complain again while flushing at exit.
+        sys.stdout = None
+        return 0
+    return status if isinstance(status, int) else 0
+
+
+def _print_error(words: Sequence[str], title: str, message: str, next_step: str) -> None:
+    if "--json" in words:
+        click.echo(json.dumps({"error": {"title": title, "message": message, "next": next_step}}, ensure_ascii=False))
+    else:
+        from engine.clean import clean_text
+
+        click.echo(clean_text("\n".join(part for part in (title, message, next_step) if part)), err=True)
+
+
+def _help_hint(error: click.ClickException) -> str:
+    path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "distill-tui"
+    return f"See `{path} --help`."

@@ -1,0 +1,47 @@
+"""`distill-tui new`: makes a project."""
+
+import dataclasses
+from pathlib import Path
+
+import click
+
+from engine.cli.invocation import Invocation, command_options
+from engine.records.options import ProjectSettings, TeacherSpec
+
+
+@click.command("new")
+@click.argument("name")
+@click.option("--base", default="starter", help="The student's base: `starter`, a local folder, or a hub name.")
+@click.option("--teacher", "teacher_model", default=None, help="The teacher's model name; else the student's base.")
+@click.option("--base-url", default=None, help="An OpenAI-compatible endpoint that serves the teacher.")
+@click.option("--temperature", type=click.FloatRange(0.0, 2.0), default=0.7, help="The serving temperature.")
+@command_options
+def command(
+    invocation: Invocation, name: str, base: str, teacher_model: str | None, base_url: str | None, temperature: float
+) -> None:
+    """Make a project called NAME (or at the path NAME) and make it the current one."""
+    from engine.project import Project
+
+    settings = ProjectSettings(
+        student_base=base, serving_temperature=temperature, teacher=teacher_spec(base, teacher_model, base_url)
+    )
+    is_path = "/" in name or name.startswith(".")
+    folder = Path(name).expanduser().resolve() if is_path else invocation.home.projects / name
+    project = Project.create(folder, settings)
+    invocation.adopt(project)
+    project.remember(invocation.home)
+    invocation.finish(
+        f"Made {project.name} in {project.folder}\nNext: distill-tui prompt set FILE",
+        {"project": project.name, "folder": str(project.folder), "settings": dataclasses.asdict(settings)},
+    )
+
+
+def teacher_spec(base: str, model: str | None, base_url: str | None) -> TeacherSpec:
+    """The teacher that the words describe. Raises UsageError for an endpoint without a model name."""
+    from engine.errors import UsageError
+
+    if base_url is None:
+        return TeacherSpec(kind="local", model=model or base)
+    if model is None:
+        raise UsageError("The endpoint's model is missing.", f"{base_url} serves several.", "Add --teacher MODEL.")
+    return TeacherSpec(kind="endpoint", model=model, base_url=base_url)

@@ -1,0 +1,23 @@
+"""`distill-tui paths`: where everything lives."""
+
+import click
+
+from engine.cli.invocation import Invocation, command_options
+
+
+@click.command("paths")
+@command_options
+def command(invocation: Invocation) -> None:
+    """Print every folder and file that the program reads or writes."""
+    home = invocation.home
+    rows = {
+        "root": home.root,
+        "projects": home.projects,
+        "cache": home.cache,
+        "config": home.config,
+        "state": home.state,
+    }
+    invocation.finish(
+        "\n".join(f"{name:<9} {path}" for name, path in rows.items()),
+        {name: str(path) for name, path in rows.items()},
+    )

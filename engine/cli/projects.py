@@ -1,0 +1,47 @@
+"""`distill-tui projects`: lists projects, and deletes one for good."""
+
+import click
+
+from engine.cli.invocation import Invocation, command_options
+
+
+@click.group("projects")
+def command() -> None:
+    """List and delete projects."""
+
+
+@command.command("list")
+@command_options
+def list_(invocation: Invocation) -> None:
+    """List the projects of this home, newest first."""
+    from engine.project import list_projects
+
+    projects = list_projects(invocation.home)
+    lines = [f"{p.name:<28} {p.changed_at}  " + (f"{p.live_jobs} running" if p.live_jobs else "") for p in projects]
+    invocation.finish(
+        "\n".join(line.rstrip() for line in lines) or "No projects yet. Make one: distill-tui new NAME",
+        {
+            "projects": [
+                {"name": p.name, "folder": str(p.folder), "changed_at": p.changed_at, "live_jobs": p.live_jobs}
+                for p in projects
+            ]
+        },
+    )
+
+
+@command.command("delete")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--force", is_flag=True, help="Also while jobs of it are running; they are stopped.")
+@command_options
+def delete(invocation: Invocation, name: str, yes: bool, force: bool) -> None:
+    """Delete the project NAME with everything in it. This cannot be undone."""
+    from engine.project import Project
+
+    project = Project.find(name, invocation.home)
+    invocation.adopt(project)
+    if not yes:
+        click.confirm(f"Delete {project.folder} with all its examples, runs and releases?", abort=True, err=True)
+    folder = project.folder
+    project.delete(force=force)
+    invocation.finish(f"Deleted {folder}", {"deleted": str(folder)})

@@ -1,0 +1,148 @@
+"""`distill-tui prompt`: the first station. Sets, shows, compares and tries the chat prefix that is distilled."""
+
+import dataclasses
+
+import click
+
+from engine.cli.invocation import Invocation, command_options, read_text_argument
+from engine.records.prompt import Message, Prompt
+
+
+@click.group("prompt")
+def command() -> None:
+    """Set, show, compare and try the prompt."""
+
+
+@command.command("set")
+@click.argument("source", metavar="FILE|-")
+@click.option("--note", default="", help="Why this version, in a few words.")
+@command_options
+def set_(invocation: Invocation, source: str, note: str) -> None:
+    """Make FILE (Markdown, YAML or OpenAI chat JSON; - is standard input) the current prompt."""
+    from engine.prompts.documents import parse_prompt
+
+    prompt = parse_prompt(read_text_argument(source), source)
+    version = invocation.project.prompts.set(prompt, note)
+    tokens = _counts(invocation, prompt)
+    invocation.finish(
+        f"Version {version.version} is current: {_counts_text(tokens)}, {len(prompt.example_turns)} example messages.\n"
+        "Next: distill-tui rules import FILE, then distill-tui questions import FILE",
+        {"version": version.version, "sha256": prompt.sha256, "tokens": tokens},
+    )
+
+
+@command.command("show")
+@click.option("--version", "number", type=int, default=None, help="A version's number; else the current one.")
+@command_options
+def show(invocation: Invocation, number: int | None) -> None:
+    """Print the prompt as Markdown, with its token counts on standard error."""
+    from engine.prompts.documents import prompt_to_markdown
+
+    prompt = invocation.project.prompts.by_version(number) if number else current_prompt(invocation)
+    tokens = _counts(invocation, prompt)
+    invocation.say(_counts_text(tokens))
+    invocation.finish(
+        prompt_to_markdown(prompt),
+        {
+            "sha256": prompt.sha256,
+            "messages": [dataclasses.asdict(message) for message in prompt.messages],
+            "tokens": tokens,
+        },
+    )
+
+
+@command.command("versions")
+@click.option("--diff", nargs=2, type=int, default=None, metavar="A B", help="Show what changed from A to B.")
+@command_options
+def versions(invocation: Invocation, diff: tuple[int, int] | None) -> None:
+    """List the versions of the prompt, or show the difference between two."""
+    table = invocation.project.prompts
+    if diff is not None:
+        from engine.prompts.documents import diff_prompts
+
+        text = diff_prompts(table.by_version(diff[0]), table.by_version(diff[1]))
+        invocation.finish(text or "The two versions are equal.", {"from": diff[0], "to": diff[1], "diff": text})
+        return
+    rows = table.versions()
+    invocation.finish(
+        "\n".join(
+            f"{'*' if row.current else ' '} {row.version:>3}  {row.prompt.sha256[:12]}  "
+            f"{row.created_at}  {row.note}".rstrip()
+            for row in rows
+        )
+        or "No prompt yet. Set one: distill-tui prompt set FILE",
+        {
+            "versions": [
+                {
+                    "version": row.version,
+                    "sha256": row.prompt.sha256,
+                    "note": row.note,
+                    "created_at": row.created_at,
+                    "current": row.current,
+                }
+                for row in rows
+            ]
+        },
+    )
+
+
+@command.command("try")
+@click.argument("questions", nargs=-1)
+@click.option("--count", type=click.IntRange(1, 20), default=3, help="Stored questions to ask when none is given.")
+@command_options
+def try_(invocation: Invocation, questions: tuple[str, ...], count: int) -> None:
+    """Let the teacher answer QUESTIONS (or a few stored ones) with the prompt, before anything is paid for."""
+    from engine.errors import UsageError
+    from engine.records.question import Question
+    from engine.rules.checks import check_answer
+    from engine.teachers.ask import ask
+
+    project = invocation.project
+    prompt = current_prompt(invocation)
+    asked = [Question((Message("user", text),)) for text in questions] or list(project.questions.window(0, count))
+    if not asked:
+        raise UsageError(
+            "There is no question to try.", "The project has none.", "Give one: distill-tui prompt try «…»"
+        )
+    rules = project.rules.all()
+    teacher = ask(project.settings.read().teacher, invocation.home)
+    answers: list[dict[str, object]] = []
+    for question in asked:
+        answer = teacher((*prompt.messages, *question.messages))
+        results = check_answer(rules, answer, question)
+        answers.append(
+            {
+                "question": question.text,
+                "answer": answer,
+                "rules": [{"id": r.rule_id, "passed": r.passed, "note": r.note} for r in results],
+            }
+        )
+        if not invocation.json_output:
+            marks = "  ".join(f"{r.rule_id} {'✓' if r.passed else '✗ ' + r.note}" for r in results)
+            invocation.finish(f"> {question.text}\n{answer}\n{marks}\n", {})
+    if invocation.json_output:
+        invocation.finish("", {"answers": answers})
+
+
+def current_prompt(invocation: Invocation) -> Prompt:
+    """The current prompt. Raises NotFoundError when the project has none."""
+    from engine.errors import NotFoundError
+
+    version = invocation.project.prompts.current()
+    if version is None:
+        raise NotFoundError("The project has no prompt.", "", "Set one: distill-tui prompt set FILE")
+    return version.prompt
+
+
+def _counts(invocation: Invocation, prompt: Prompt) -> list[dict[str, object]]:
+    from engine.economics.tokens import count_prompt_tokens
+
+    settings = invocation.project.settings.read()
+    names = [settings.student_base]
+    if settings.teacher.kind == "endpoint":
+        names.append(settings.teacher.model)
+    return [dataclasses.asdict(count_prompt_tokens(prompt, name, invocation.home)) for name in names]
+
+
+def _counts_text(counts: list[dict[str, object]]) -> str:
+    return ", ".join(f"{'' if c['exact'] else '≈ '}{c['tokens']} tokens ({c['tokenizer']})" for c in counts)

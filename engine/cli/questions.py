@@ -1,0 +1,141 @@
+"""`distill-tui questions`: the second station. Imports, synthesizes, deduplicates, splits and lists questions."""
+
+import collections
+
+import click
+
+from engine.cli.invocation import Invocation, command_options
+from engine.records.question import SPLITS, Split
+
+
+@click.group("questions")
+def command() -> None:
+    """Import, synthesize, deduplicate, split and list questions."""
+
+
+@command.command("import")
+@click.argument("source", metavar="FILE|FOLDER|HUB-NAME|-")
+@click.option("--text-column", default=None, help="The column that holds the question.")
+@click.option("--topic-column", default=None, help="The column that holds its topic.")
+@click.option("--label-column", default=None, help="The column that holds its gold label.")
+@click.option("--limit", type=click.IntRange(1), default=None, help="Read at most this many.")
+@command_options
+def import_(
+    invocation: Invocation,
+    source: str,
+    text_column: str | None,
+    topic_column: str | None,
+    label_column: str | None,
+    limit: int | None,
+) -> None:
+    """Import questions: text, JSONL, CSV, Parquet, a datasets folder or hub name, or OpenAI chat JSONL."""
+    from engine.questions.importers import import_questions
+
+    result = import_questions(
+        source, text_column=text_column, topic_column=topic_column, label_column=label_column, limit=limit
+    )
+    added = invocation.project.questions.add(result.questions)
+    for refusal in result.refused[:10]:
+        invocation.say(f"refused, line {refusal.line}: {refusal.reason}")
+    if len(result.refused) > 10:
+        invocation.say(f"refused: {len(result.refused) - 10} more")
+    invocation.finish(
+        f"Added {added.added} questions; {added.duplicates} were there already, {len(result.refused)} refused.\n"
+        "Next: distill-tui questions dedupe, then distill-tui questions split",
+        {
+            "added": added.added,
+            "duplicates": added.duplicates,
+            "refused": [{"line": r.line, "reason": r.reason} for r in result.refused],
+        },
+    )
+
+
+@command.command("synthesize")
+@click.option("--topics", type=click.IntRange(1, 200), default=20, help="Topics to ask the teacher for.")
+@click.option("--per-topic", type=click.IntRange(1, 50), default=10, help="Questions a topic.")
+@click.option("--seed", type=int, default=0)
+@command_options
+def synthesize_(invocation: Invocation, topics: int, per_topic: int, seed: int) -> None:
+    """Let the teacher write topics over the prompt, and questions for each."""
+    from engine.cli.prompt import current_prompt
+    from engine.questions.synthesis import synthesize
+    from engine.teachers.ask import ask
+
+    prompt = current_prompt(invocation)
+    teacher = ask(invocation.project.settings.read().teacher, invocation.home)
+    questions = synthesize(teacher, prompt, topics, per_topic, seed)
+    added = invocation.project.questions.add(questions)
+    invocation.finish(
+        f"Added {added.added} questions; {added.duplicates} were there already.",
+        {"added": added.added, "duplicates": added.duplicates},
+    )
+
+
+@command.command("dedupe")
+@click.option(
+    "--threshold", type=click.FloatRange(0.1, 1.0), default=0.7, help="Jaccard similarity of word 3-shingles."
+)
+@click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
+@command_options
+def dedupe(invocation: Invocation, threshold: float, dry_run: bool) -> None:
+    """Remove near-duplicates; of each group the first stays."""
+    from engine.questions.duplicates import find_duplicates
+
+    table = invocation.project.questions
+    questions = table.all()
+    pairs = find_duplicates(questions, threshold)
+    text_of = {question.id: question.text for question in questions}
+    if not dry_run:
+        table.remove([pair.dropped for pair in pairs])
+    for pair in pairs[:10]:
+        invocation.say(f"{pair.similarity:.2f}  {text_of[pair.dropped]}  ≈  {text_of[pair.kept]}")
+    invocation.finish(
+        f"{'Would remove' if dry_run else 'Removed'} {len(pairs)} of {len(questions)} questions.",
+        {
+            "removed": 0 if dry_run else len(pairs),
+            "pairs": [{"kept": p.kept, "dropped": p.dropped, "similarity": p.similarity} for p in pairs],
+        },
+    )
+
+
+@command.command("split")
+@click.option("--seed", type=int, default=0)
+@click.option("--test", "test_fraction", type=click.FloatRange(0.01, 0.9), default=0.1)
+@click.option("--validation", "validation_fraction", type=click.FloatRange(0.01, 0.9), default=0.1)
+@command_options
+def split(invocation: Invocation, seed: int, test_fraction: float, validation_fraction: float) -> None:
+    """Draw train, validation and test by whole topics; questions that have a split keep it."""
+    from engine.errors import UsageError
+    from engine.questions.split import split_by_topic
+
+    train_fraction = 1.0 - test_fraction - validation_fraction
+    if train_fraction <= 0:
+        raise UsageError("Nothing would be left to train on.", "The fractions add up to 1 or more.", "Lower them.")
+    table = invocation.project.questions
+    drawn = split_by_topic(table.all(), seed, (train_fraction, validation_fraction, test_fraction))
+    table.set_splits(drawn)
+    counts = {name: table.count(name) for name in SPLITS}
+    invocation.finish("  ".join(f"{name} {count}" for name, count in counts.items()), {"splits": counts})
+
+
+@command.command("list")
+@click.option("--split", "split_name", type=click.Choice(SPLITS), default=None)
+@click.option("--topic", default=None)
+@click.option("--limit", type=click.IntRange(1), default=None)
+@command_options
+def list_(invocation: Invocation, split_name: Split | None, topic: str | None, limit: int | None) -> None:
+    """List questions with topic and split, and how many there are of each."""
+    questions = invocation.project.questions.all(split=split_name, topic=topic)
+    shown = questions[:limit] if limit else questions
+    by_split = collections.Counter(question.split or "unsplit" for question in questions)
+    invocation.say(f"{len(questions)} questions: " + ", ".join(f"{n} {name}" for name, n in by_split.items()))
+    invocation.finish(
+        "\n".join(f"{q.id:>5}  {q.split or '-':<10}  {q.topic or '-':<20}  {q.text}" for q in shown),
+        {
+            "count": len(questions),
+            "questions": [
+                {"id": q.id, "split": q.split, "topic": q.topic, "label": q.label, "source": q.source, "text": q.text}
+                for q in shown
+            ],
+        },
+    )

@@ -1,0 +1,27 @@
+"""`distill-tui status`: where every station of the project stands."""
+
+import click
+
+from engine.cli.invocation import Invocation, command_options
+
+_MARKS = {"empty": "–", "ready": "○", "running": "●", "done": "✓", "stale": "◐", "failed": "✗"}
+
+
+@click.command("status")
+@command_options
+def command(invocation: Invocation) -> None:
+    """Show the stations with state and count, and the jobs that live."""
+    from engine.status import status_json
+
+    project = invocation.project
+    lines = [project.name]
+    for number, station in enumerate(project.stations(), start=1):
+        lines.append(
+            f"  {number} {station.name.capitalize():<11} {_MARKS[station.state]} {station.state:<8}"
+            f" {station.count:>6}  {station.note}".rstrip()
+        )
+    lines += [
+        f"  job {job.id} {job.kind} {job.state} {job.done} of {job.total} {job.note}".rstrip()
+        for job in project.jobs.live()
+    ]
+    invocation.finish("\n".join(lines), status_json(project))

@@ -1,0 +1,90 @@
+"""`distill-tui train`: the fifth station. Makes a run of the newest dataset and starts the job that trains it."""
+
+import dataclasses
+from typing import get_args
+
+import click
+
+from engine.cli.following import job_json, start_and_follow
+from engine.cli.invocation import Invocation, command_options
+from engine.records.options import TrainOptions
+from engine.records.run import Objective, TrainingConfig
+
+_DEFAULT = TrainingConfig(base="starter")
+
+
+@click.command("train")
+@click.option("--objective", type=click.Choice(get_args(Objective)), default=_DEFAULT.objective, show_default=True)
+@click.option("--cross-entropy-weight", type=click.FloatRange(0.0, 1.0), default=_DEFAULT.cross_entropy_weight)
+@click.option("--epochs", type=click.FloatRange(0.01), default=_DEFAULT.epochs, show_default=True)
+@click.option("--learning-rate", type=click.FloatRange(0.0, 1.0), default=_DEFAULT.learning_rate, show_default=True)
+@click.option("--batch-rows", type=click.IntRange(1), default=_DEFAULT.batch_rows, help="Rows an optimizer step.")
+@click.option("--lora-rank", type=click.IntRange(1, 1024), default=_DEFAULT.lora_rank, show_default=True)
+@click.option("--top-k", type=click.IntRange(1, 1024), default=_DEFAULT.top_k, help="Teacher tokens kept a position.")
+@click.option("--evaluations", type=click.IntRange(1, 100), default=_DEFAULT.evaluations, help="Validation passes.")
+@click.option("--dtype", type=click.Choice(("auto", "float32", "bfloat16")), default="auto")
+@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
+@click.option("--seed", type=int, default=0)
+@click.option("--detach", is_flag=True, help="Print the job's id and return.")
+@command_options
+def command(
+    invocation: Invocation,
+    objective: Objective,
+    cross_entropy_weight: float,
+    epochs: float,
+    learning_rate: float,
+    batch_rows: int,
+    lora_rank: int,
+    top_k: int,
+    evaluations: int,
+    dtype: str,
+    device: str,
+    seed: int,
+    detach: bool,
+) -> None:
+    """Train an adapter on the newest dataset: question → answer, without the prompt."""
+    from engine.errors import NotFoundError
+
+    project = invocation.project
+    dataset = project.datasets.latest()
+    if dataset is None:
+        raise NotFoundError("There is no dataset to train on.", "", "Freeze one: distill-tui curate freeze")
+    config = dataclasses.replace(
+        _DEFAULT,
+        base=dataset.base,
+        objective=objective,
+        cross_entropy_weight=cross_entropy_weight,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch_rows=batch_rows,
+        micro_batch_rows=min(batch_rows, _DEFAULT.micro_batch_rows),
+        lora_rank=lora_rank,
+        lora_alpha=2 * lora_rank,
+        top_k=top_k,
+        evaluations=evaluations,
+        dtype="float32" if dtype == "float32" else "bfloat16" if dtype == "bfloat16" else "auto",
+        device=device,
+        seed=seed,
+    )
+    run = project.runs.add(dataset.sha256, config)
+    job = start_and_follow(invocation, TrainOptions(run.id), detach=detach)
+    if job is None:
+        return
+    run = project.runs.get(run.id)
+    best = next((point for point in run.curve if point.best), None)
+    figures = f": validation KL {best.validation_kl:.3f}, all rules {best.all_rules_rate:.0%}" if best else ""
+    invocation.finish(
+        f"Run {run.id} is trained, best at step {run.best_step} of {run.steps}{figures}.\nNext: distill-tui evaluate",
+        {
+            "job": job_json(job),
+            "run": {
+                "id": run.id,
+                "folder": run.folder,
+                "steps": run.steps,
+                "best_step": run.best_step,
+                "train_s": run.train_s,
+                "validation_kl": best.validation_kl if best else None,
+                "all_rules_rate": best.all_rules_rate if best else None,
+            },
+        },
+    )

@@ -1,0 +1,1 @@
+"""Curation: decisions about examples, and the dataset that is frozen from the accepted ones."""

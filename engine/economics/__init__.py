@@ -1,0 +1,1 @@
+"""Economics: tokens, prices, and whether distilling pays. Needs no model library and no network."""

@@ -1,0 +1,82 @@
+"""What a provider asks for tokens: from the table that genai-prices ships, never fetched.
+
+Knows nothing of prompts or of what is saved.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from urllib.parse import urlsplit
+
+from engine.records.example import Usage
+
+_PER_MTOK = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """US dollars a million tokens. `source` says where they come from."""
+
+    input_usd_per_mtok: float
+    output_usd_per_mtok: float
+    cached_input_usd_per_mtok: float  # read from the provider's cache; the input price where there is no discount
+    cache_write_usd_per_mtok: float | None = None  # instead of the input price, for tokens put into the cache
+    source: str = "given"
+
+
+def find_prices(model: str, base_url: str = "", input_tokens: int = 0) -> Prices | None:
+    """Today's prices of `model`, or None where they are not known.
+
+    With `base_url` only its own provider's table counts: a local server may carry a famous name. `input_tokens`, of
+    one request, chooses the step where a provider asks more for long inputs.
+    """
+    return _find(model, base_url, input_tokens)
+
+
+def cost_usd(prices: Prices, usage: Usage) -> float:
+    """What one answer cost: plain, cached and written prompt tokens each at their price, and the answer's."""
+    written_price = prices.cache_write_usd_per_mtok
+    plain = usage.prompt_tokens - usage.cached_tokens - usage.written_tokens
+    total = (
+        plain * prices.input_usd_per_mtok
+        + usage.cached_tokens * prices.cached_input_usd_per_mtok
+        + usage.written_tokens * (prices.input_usd_per_mtok if written_price is None else written_price)
+        + usage.completion_tokens * prices.output_usd_per_mtok
+    )
+    return total / _PER_MTOK
+
+
+@lru_cache(maxsize=64)
+def _find(model: str, base_url: str, input_tokens: int) -> Prices | None:
+    from genai_prices import Usage as RawUsage
+    from genai_prices import calc_price
+    from genai_prices.types import TieredPrices
+
+    usage = RawUsage(input_tokens=input_tokens, output_tokens=0)
+    try:
+        if base_url:
+            found = calc_price(usage, model, provider_api_url=base_url)
+        else:
+            found = calc_price(usage, model)
+    except LookupError:
+        return None
+
+    def price(key: str) -> float | None:
+        value: object = getattr(found.model_price, key)
+        if isinstance(value, TieredPrices):
+            steps = [tier.price for tier in value.tiers if input_tokens > tier.start]
+            return float(steps[-1] if steps else value.base)
+        return None if value is None else float(str(value))
+
+    plain, output = price("input_mtok"), price("output_mtok")
+    if plain is None or output is None:
+        return None
+    cached, written = price("cache_read_mtok"), price("cache_write_mtok")
+    host = f" at {urlsplit(base_url).hostname}" if base_url else ""
+    return Prices(
+        input_usd_per_mtok=plain,
+        output_usd_per_mtok=output,
+        cached_input_usd_per_mtok=plain if cached is None else cached,
+        cache_write_usd_per_mtok=written,
+        source=f"genai-prices {version('genai-prices')}, {found.provider.id} {found.model.id}{host}",
+    )

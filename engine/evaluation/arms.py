@@ -1,0 +1,117 @@
+"""How a local model answers as an arm: with or without the prompt, with or without the adapter.
+
+All local arms share one copy of the base in memory: the adapter is switched off for those that do not have it.
+Knows nothing of rules or the store.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from statistics import median
+from typing import TYPE_CHECKING
+
+from engine.evaluation.plan import Task
+from engine.evaluation.recorder import RawAnswer, Recorder
+from engine.records.evaluation import ArmName
+from engine.records.options import EvaluateOptions
+from engine.records.prompt import Prompt
+from engine.records.question import Question
+
+if TYPE_CHECKING:
+    from engine.model.decode import Decoded
+    from engine.model.load import LocalModel
+    from engine.model.prompt_cache import PromptCache
+
+SPEED_REQUESTS = 5
+SPEED_TOKENS = 16
+
+
+class LocalArm:
+    """A local model as one arm. `prompt` is what it sees; `adapter` says whether its adapter is on."""
+
+    def __init__(self, name: ArmName, local: "LocalModel", prompt: Prompt | None, *, adapter: bool) -> None:
+        self.name = name
+        self.adapter = adapter
+        self._local = local
+        self._prompt = prompt
+        self._prefix: PromptCache | None = None
+
+    def context_ids(self, question: Question) -> list[int]:
+        """All ids before the answer."""
+        if self._prompt is None:
+            return self._local.format.question_ids(question.messages)
+        return self._local.format.prompted_ids(self._prompt, question.messages)
+
+    def switched(self) -> AbstractContextManager[None]:
+        """While inside, the model answers as this arm."""
+        from engine.model.load import adapter_off
+
+        return nullcontext() if self.adapter else adapter_off(self._local)
+
+    def prefix(self) -> "PromptCache | None":
+        """The prompt's keys and values, computed once; None without a prompt."""
+        from engine.model.prompt_cache import PromptCache
+
+        if self._prompt is not None and self._prefix is None:
+            with self.switched():
+                self._prefix = PromptCache.build(self._local, self._local.format.prompt_prefix_ids(self._prompt))
+        return self._prefix
+
+    def answer(self, tasks: Sequence[Task], options: EvaluateOptions, recorder: Recorder) -> None:
+        """Answer every task, until `recorder` is interrupted. Raises ContextError where one does not fit."""
+        from engine.model.decode import decode
+
+        rows = [self.context_ids(task.question) for task in tasks]
+        writers = [self._local.format.text_stream() for _ in tasks]
+        started: set[int] = set()
+
+        def on_tokens(row: int, ids: list[int]) -> None:
+            if row not in started:
+                started.add(row)
+                recorder.start(self.name, tasks[row])
+            recorder.feed(self.name, tasks[row], writers[row](ids))
+
+        def on_finished(row: int, decoded: "Decoded") -> None:
+            text = self._local.format.decode(decoded.ids)
+            raw = RawAnswer(text, decoded.finish_reason, len(rows[row]), len(decoded.ids))
+            recorder.finish(self.name, tasks[row], raw)
+
+        with self.switched():
+            decode(
+                self._local,
+                rows,
+                prefix=self.prefix(),
+                temperature=options.temperature,
+                max_new_tokens=options.max_answer_tokens,
+                seeds=[task.seed for task in tasks],
+                batch_rows=options.batch_rows,
+                on_tokens=on_tokens,
+                on_finished=on_finished,
+                should_stop=recorder.interrupted,
+            )
+
+    def speed(self, questions: Sequence[Question], options: EvaluateOptions) -> tuple[float, float]:
+        """Median time to the first token in ms, and median tokens a second after it.
+
+        A few single requests, one after another, each prefilled whole as by a server that caches no prompt; so the
+        prompt's cost shows. The adapter is not merged, which costs the distilled arm some speed. A handful of tokens
+        an answer is decoded: a rate needs no more.
+        """
+        from engine.model.decode import decode
+
+        step = max(1, len(questions) // SPEED_REQUESTS)
+        first_ms: list[float] = []
+        rates: list[float] = []
+        with self.switched():
+            for question in questions[::step][:SPEED_REQUESTS]:
+                (decoded,) = decode(
+                    self._local,
+                    [self.context_ids(question)],
+                    temperature=options.temperature,
+                    max_new_tokens=min(SPEED_TOKENS, options.max_answer_tokens),
+                    seeds=[options.seed],
+                )
+                first_ms.append(1000.0 * decoded.first_token_s)
+                later, later_s = len(decoded.ids) - 1, decoded.seconds - decoded.first_token_s
+                if later > 0 and later_s > 0:
+                    rates.append(later / later_s)
+        return median(first_ms), median(rates) if rates else 0.0

@@ -1,0 +1,149 @@
+"""The evaluation, as a job: every arm answers the held-out questions, then divergence and speed are measured.
+
+Answers are stored as they finish, under a key that names this evaluation: one that was killed goes on where it was.
+Divergence and speed take a small part of the time and are measured anew.
+"""
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from engine.evaluation.plan import Plan, Task, make_plan
+from engine.evaluation.recorder import Recorder
+from engine.evaluation.scores import ArmMeasures, ceiling, recovered_of_answers, score_arm
+from engine.evaluation.statistics import verdict
+from engine.evaluation.teacher_arm import EndpointArm
+from engine.jobs.context import JobContext
+from engine.records.evaluation import ArmAnswer, ArmName, Divergence, Evaluation
+from engine.records.options import EvaluateOptions, TeacherSpec
+
+Speed = tuple[float, float]  # median ms to the first token, median tokens a second
+
+
+def run(context: JobContext, options: EvaluateOptions) -> None:
+    """Evaluate the run that `options` names, and keep the evaluation in the project.
+
+    `evaluate_s` is what this process took. Raises NotFoundError, DatasetError, ModelError, ContextError,
+    EndpointError, and JobStopped when asked to stop.
+    """
+    started = time.monotonic()
+    plan = make_plan(context.project, options)
+    evaluation = _Evaluation(context, options, plan)
+    with context.hold_device(plan.run.device or "cpu"):
+        measures = evaluation.measure()
+    stored = evaluation.stored_answers()
+    answers = {arm: stored[arm] for arm in plan.arms}
+    recovered = recovered_of_answers(plan.questions, answers, plan.reference, options.seed)
+    seconds = time.monotonic() - started
+    context.project.evaluations.add(
+        Evaluation(
+            id=0,
+            run_id=plan.run.id,
+            dataset_sha256=plan.run.dataset_sha256,
+            prompt_sha256=plan.prompt.sha256,
+            temperature=options.temperature,
+            samples=options.samples,
+            reference=plan.reference,
+            arms=tuple((arm, score_arm(plan.rules, answers[arm], measures[arm])) for arm in plan.arms),
+            recovered=recovered.interval,
+            recovered_note=recovered.note,
+            ceiling=ceiling(answers[plan.reference]),
+            verdict=verdict(recovered.interval, len(plan.questions)),
+            questions=len(plan.questions),
+            evaluate_s=seconds,
+            peak_rss_mb=peak_rss_mb(),
+        )
+    )
+    context.project.settings.add_timing("evaluate", seconds)
+
+
+def peak_rss_mb() -> float:
+    """The most memory that this process ever held, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+class _Evaluation:
+    """One evaluation under way."""
+
+    def __init__(self, context: JobContext, options: EvaluateOptions, plan: Plan) -> None:
+        self._context, self._options, self._plan = context, options, plan
+        divergences = 2 * len(plan.questions)  # the unprompted and the distilled arm
+        self._recorder = Recorder(context, plan, len(plan.arms) * len(plan.tasks) + divergences)
+
+    def stored_answers(self) -> dict[ArmName, list[ArmAnswer]]:
+        """What is stored of this evaluation, by arm; only of the questions that were asked for now."""
+        asked = {question.id for question in self._plan.questions}
+        stored: dict[ArmName, list[ArmAnswer]] = {arm: [] for arm in self._plan.arms}
+        for answer in self._context.project.evaluations.answers(self._plan.key):
+            if answer.question_id in asked:
+                stored[answer.arm].append(answer)
+        return stored
+
+    def measure(self) -> dict[ArmName, ArmMeasures]:
+        """Let every arm answer what it has not answered yet, then measure what is not in the answers."""
+        speeds: dict[ArmName, Speed] = {}
+        if self._options.teacher is not None:
+            speeds["teacher"] = self._teacher(self._options.teacher)
+        divergences = self._local_arms(speeds)
+        return {arm: ArmMeasures(divergences.get(arm), *speeds[arm]) for arm in self._plan.arms}
+
+    def _teacher(self, spec: TeacherSpec) -> Speed:
+        if spec.kind == "endpoint":
+            endpoint = EndpointArm(spec, self._plan.prompt, self._context.project.home)
+            self._answer("teacher", endpoint.answer)
+            return endpoint.speed()
+        # It is another model than the base: loaded first and let go, so that the two are never in memory together.
+        from engine.evaluation.arms import LocalArm
+        from engine.model.load import load_base
+        from engine.model.locate import locate_base
+
+        local = load_base(locate_base(spec.model, self._context.project.home), device=self._plan.run.config.device)
+        arm = LocalArm("teacher", local, self._plan.prompt, adapter=False)
+        self._answer("teacher", arm.answer)
+        return arm.speed(self._plan.questions, self._options)
+
+    def _local_arms(self, speeds: dict[ArmName, Speed]) -> dict[ArmName, Divergence | None]:
+        from engine.evaluation.arms import LocalArm
+        from engine.evaluation.divergence import kl_to_prompted
+        from engine.model.load import load_base, with_adapter
+        from engine.model.locate import locate_base
+
+        plan, config = self._plan, self._plan.run.config
+        base = load_base(locate_base(config.base, self._context.project.home), device=config.device, dtype=config.dtype)
+        local = with_adapter(base, plan.adapter)
+        unprompted = LocalArm("unprompted", local, None, adapter=False)
+        prompted = LocalArm("prompted", local, plan.prompt, adapter=False)
+        distilled = LocalArm("distilled", local, None, adapter=True)
+        for arm in (unprompted, prompted, distilled):
+            self._answer(arm.name, arm.answer)
+        answers = self.stored_answers()["prompted"]
+        divergences: dict[ArmName, Divergence | None] = {}
+        for arm in (unprompted, distilled):
+            done = 0
+
+            def on_rows(total: int) -> None:
+                nonlocal done
+                self._recorder.advance(total - done, "divergence")
+                done = total
+                self._context.checkpoint()
+
+            divergences[arm.name] = kl_to_prompted(
+                local, prompted, arm, plan.questions, answers, seed=self._options.seed, on_rows=on_rows
+            )
+        for arm in (unprompted, prompted, distilled):
+            self._context.checkpoint()
+            speeds[arm.name] = arm.speed(plan.questions, self._options)
+        return divergences
+
+    def _answer(self, arm: ArmName, answer: Callable[[Sequence[Task], EvaluateOptions, Recorder], None]) -> None:
+        have = {(stored.question_id, stored.sample) for stored in self.stored_answers()[arm]}
+        missing = [task for task in self._plan.tasks if (task.question.id, task.sample) not in have]
+        self._recorder.skip(len(self._plan.tasks) - len(missing))
+        try:
+            if missing:
+                answer(missing, self._options, self._recorder)
+        finally:
+            self._recorder.store()
+        self._context.checkpoint()

@@ -1,0 +1,89 @@
+"""What an evaluation will do, read from the project once: which run, prompt, rules and questions, under which key."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import DatasetError, NotFoundError
+from engine.project import Project
+from engine.records.evaluation import ArmName
+from engine.records.options import EvaluateOptions
+from engine.records.prompt import Prompt
+from engine.records.question import Question
+from engine.records.rule import Rule
+from engine.records.run import Run
+from engine.releases.adapter import require_adapter
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One answer to get: the `sample`-th of this question. Its seed is the same in every arm."""
+
+    question: Question
+    sample: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that does not change while the arms answer."""
+
+    run: Run
+    adapter: Path
+    prompt: Prompt
+    rules: tuple[Rule, ...]
+    questions: tuple[Question, ...]
+    tasks: tuple[Task, ...]
+    arms: tuple[ArmName, ...]
+    key: str  # names this very evaluation, so that a killed one goes on where it was
+
+    @property
+    def reference(self) -> ArmName:
+        return "teacher" if "teacher" in self.arms else "prompted"
+
+
+def make_plan(project: Project, options: EvaluateOptions) -> Plan:
+    """The plan for `options`. Raises NotFoundError without a trained run, DatasetError without held-out questions."""
+    run = project.runs.get(options.run_id)
+    adapter = require_adapter(project.folder / run.folder / "adapter", run.id)
+    summary = next((each for each in project.datasets.all() if each.sha256 == run.dataset_sha256), None)
+    if summary is None:
+        raise NotFoundError("The run's dataset is gone.", f"Run {run.id} was trained on {run.dataset_sha256[:12]}.")
+    questions = tuple(q for q in project.questions.all(split=options.split))[: options.limit]
+    if not questions:
+        raise DatasetError(
+            "There are no questions to evaluate on.",
+            f"The {options.split} split is empty.",
+            "Add questions and split them: distill-tui questions split",
+        )
+    arms: tuple[ArmName, ...] = ("unprompted", "prompted", "distilled")
+    return Plan(
+        run=run,
+        adapter=adapter,
+        prompt=project.prompts.by_sha256(summary.prompt_sha256),
+        rules=project.rules.all(),
+        questions=questions,
+        tasks=tuple(
+            Task(question, sample, answer_seed(options.seed, question.id, sample))
+            for question in questions
+            for sample in range(options.samples)
+        ),
+        arms=arms if options.teacher is None else (*arms, "teacher"),
+        key=_key(project, run, adapter, options),
+    )
+
+
+def answer_seed(seed: int, question_id: int, sample: int) -> int:
+    """A seed for one answer, from 0 to 2⁶³ − 1, that depends on nothing but its three arguments."""
+    digest = hashlib.sha256(f"{seed} {question_id} {sample}".encode()).digest()
+    return int.from_bytes(digest[:8]) >> 1
+
+
+def _key(project: Project, run: Run, adapter: Path, options: EvaluateOptions) -> str:
+    # `limit` only widens or narrows the questions: answers that are there already are as good for another limit.
+    asked = (
+        run.id, options.temperature, options.samples, options.max_answer_tokens, options.seed, options.teacher,
+    )  # fmt: skip
+    with (adapter / "adapter_model.safetensors").open("rb") as weights:
+        adapter_sha256 = hashlib.file_digest(weights, "sha256").hexdigest()
+    return hashlib.sha256(f"{asked} {adapter_sha256} {project.rules.sha256()}".encode()).hexdigest()

@@ -1,0 +1,92 @@
+"""Takes answers as they finish: checks the rules, stores them in small groups, and tells whoever watches."""
+
+import time
+from dataclasses import dataclass
+
+from engine.evaluation.plan import Plan, Task
+from engine.evaluation.scores import passes
+from engine.evaluation.streams import AnswerStreams
+from engine.jobs.context import JobContext
+from engine.jobs.protocol import Progress
+from engine.records.evaluation import ArmAnswer, ArmName
+from engine.records.rule import CheckResult
+from engine.rules.checks import check_answer
+
+STORE_EVERY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """What a model answered. `refused` says why there is no answer at all: then no rule is kept."""
+
+    text: str
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+    refused: str = ""
+
+
+class Recorder:
+    """The one way from an arm to the store. `units` is all that this evaluation has to do, for the time left."""
+
+    def __init__(self, context: JobContext, plan: Plan, units: int) -> None:
+        self._context, self._plan = context, plan
+        self._streams = AnswerStreams(context.emit)
+        self._units, self._done, self._done_here = units, 0, 0
+        self._started = self._stored_at = time.monotonic()
+        self._waiting: list[ArmAnswer] = []
+
+    def start(self, arm: ArmName, task: Task) -> None:
+        """The arm begins to answer, or begins anew."""
+        self._streams.start(_stream(arm, task), arm, task.question.text)
+
+    def feed(self, arm: ArmName, task: Task, text: str) -> None:
+        """More text of this answer."""
+        self._streams.feed(_stream(arm, task), text)
+
+    def finish(self, arm: ArmName, task: Task, raw: RawAnswer) -> None:
+        """The answer is whole."""
+        if raw.refused:
+            checks = tuple(CheckResult(rule.id, False, raw.refused) for rule in self._plan.rules)
+        else:
+            checks = check_answer(self._plan.rules, raw.text, task.question)
+        answer = ArmAnswer(
+            arm, task.question.id, task.sample, raw.text, raw.finish_reason, checks, raw.prompt_tokens,
+            raw.completion_tokens,
+        )  # fmt: skip
+        self._waiting.append(answer)
+        if time.monotonic() - self._stored_at >= STORE_EVERY_S:
+            self.store()
+        self._streams.end(_stream(arm, task), raw.text, passes(answer), raw.refused)
+        self.advance(1, f"{arm} answers")
+
+    def store(self) -> None:
+        """Write what waits, in one transaction."""
+        if self._waiting:
+            self._context.project.evaluations.add_answers(self._plan.run.id, self._plan.key, self._waiting)
+            self._waiting.clear()
+        self._stored_at = time.monotonic()
+
+    def skip(self, units: int) -> None:
+        """Units that an earlier process has done already."""
+        self._done += units
+
+    def advance(self, units: int, note: str) -> None:
+        """Units that were done now."""
+        self._done += units
+        self._done_here += units
+        rate = (time.monotonic() - self._started) / self._done_here
+        self._context.emit(Progress(self._done, self._units, note, round(rate * (self._units - self._done), 1)))
+
+    def interrupted(self) -> bool:
+        """True when the job must stop; blocks while it is paused. What is finished is stored first."""
+        if self._context.stop_requested:
+            return True
+        if self._context.pause_requested:
+            self.store()
+        self._context.checkpoint()
+        return False
+
+
+def _stream(arm: ArmName, task: Task) -> str:
+    return f"{arm}/{task.question.id}/{task.sample}"

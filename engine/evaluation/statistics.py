@@ -1,0 +1,146 @@
+"""Rates, recovered fraction and divergence with their 95 % intervals. Knows nothing of models, rules or the store.
+
+One resampling serves every bootstrap here. Questions are the units: all samples of a question move together, because
+they are not independent of each other, and all arms of a question move together, because they answer the same one
+(the bootstrap is paired). Questions are drawn with replacement within their topic, so that every resample keeps the
+mixture of topics. A topic with a single question would never vary; all such topics form one stratum.
+Method: Efron & Tibshirani, «An Introduction to the Bootstrap», chapters 13 (percentile interval) and 8 (strata).
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.records.evaluation import FinalVerdict, Interval, Rate
+
+Floats = npt.NDArray[np.float64]
+
+RESAMPLES = 10_000
+NORMAL_97_5 = 1.959963984540054  # the standard normal's 97.5 % quantile
+PASS_VALUE = 0.95
+PASS_LOW = 0.90
+MIN_QUESTIONS = 35
+BLOCK = 1_000  # resamples drawn at once
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """The recovered fraction, or `None` with the reason why it is undefined."""
+
+    interval: Interval | None
+    note: str
+
+
+def wilson(passed: int, total: int) -> Rate:
+    """`passed` of `total` with the 95 % Wilson score interval (Wilson 1927, without continuity correction).
+
+    Nothing measured (`total` 0) gives rate 0 in the whole interval 0–1. Raises ValueError unless 0 ≤ passed ≤ total.
+    """
+    if not 0 <= passed <= total:
+        raise ValueError(f"{passed} passed of {total}")
+    if total == 0:
+        return Rate(0, 0, 0.0, 0.0, 1.0)
+    rate, z2 = passed / total, NORMAL_97_5**2
+    centre = (rate + z2 / (2 * total)) / (1 + z2 / total)
+    half = NORMAL_97_5 / (1 + z2 / total) * math.sqrt(rate * (1 - rate) / total + z2 / (4 * total**2))
+    # The bounds are exactly 0 and 1 at the ends; rounding would leave them a few ulps beside.
+    low = 0.0 if passed == 0 else max(0.0, centre - half)
+    high = 1.0 if passed == total else min(1.0, centre + half)
+    return Rate(passed, total, rate, low, high)
+
+
+def recovered_fraction(
+    topics: Sequence[str],
+    unprompted: Sequence[float],
+    reference: Sequence[float],
+    distilled: Sequence[float],
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Recovered:
+    """(distilled − unprompted) / (reference − unprompted) of the mean pass share, with its 95 % bootstrap interval.
+
+    Each sequence has one entry a question: its topic, and the share of its samples (0–1) that passed in that arm.
+    Undefined where the denominator's own 95 % interval covers 0, or lies below it: then the prompt is not shown to
+    help, and there is nothing to recover. Resamples whose denominator is not positive (at most 2.5 % of them, by that
+    condition) have no fraction and are left out of the percentiles.
+    """
+    if not topics:
+        return Recovered(None, "No question was evaluated.")
+    base, top, student = (np.asarray(shares, dtype=np.float64) for shares in (unprompted, reference, distilled))
+    gains = np.column_stack((student - base, top - base))
+    resampled = resampled_sums(topics, gains, seed, resamples)
+    recovered, gain = (float(total) for total in gains.sum(axis=0))
+    low, high = (bound / len(topics) for bound in _percentiles(resampled[:, 1]))
+    if low <= 0.0:
+        reason = "that interval covers 0" if high >= 0.0 else "the prompt lowers it"
+        measured = f"the reference changes the all-rules rate by {gain / len(topics):+.3f} ({low:+.3f} to {high:+.3f})"
+        return Recovered(None, f"Undefined: {measured}; {reason}, so there is nothing to recover.")
+    usable = resampled[resampled[:, 1] > 0.0]
+    low, high = _percentiles(usable[:, 0] / usable[:, 1])
+    note = f"Paired bootstrap over {len(topics)} questions within topics, {resamples} resamples."
+    return Recovered(Interval(recovered / gain, low, high), note)
+
+
+def mean_by_question(
+    topics: Sequence[str],
+    sums: Sequence[float],
+    counts: Sequence[int],
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Interval:
+    """The mean of a quantity over all tokens, with its 95 % bootstrap interval over questions.
+
+    `sums` and `counts` hold one entry a question: the quantity summed over its tokens, and how many they are.
+    Raises ValueError where there is no token at all.
+    """
+    columns = np.column_stack((np.asarray(sums, dtype=np.float64), np.asarray(counts, dtype=np.float64)))
+    total, tokens = (float(value) for value in columns.sum(axis=0))
+    if tokens == 0:
+        raise ValueError("no token to take a mean over")
+    resampled = resampled_sums(topics, columns, seed, resamples)
+    usable = resampled[resampled[:, 1] > 0.0]
+    low, high = _percentiles(usable[:, 0] / usable[:, 1])
+    return Interval(total / tokens, low, high)
+
+
+def verdict(recovered: Interval | None, questions: int) -> FinalVerdict:
+    """The non-inferiority verdict, with a margin of 0.10 of what the prompt gains.
+
+    `pass`: at least 0.95 is recovered, and the interval's lower bound is at least 0.90. `fail`: the whole interval
+    lies below 0.95, so the data speak against a pass. Everything between is `undecided`: more questions or samples
+    would tell. So is an undefined fraction, and any fraction of fewer than 35 questions: where every question agrees,
+    a bootstrap interval has no width at all, and 35 is the least number whose own Wilson bound then reaches 0.90.
+    """
+    if recovered is None or questions < MIN_QUESTIONS:
+        return "undecided"
+    if recovered.value >= PASS_VALUE and recovered.low >= PASS_LOW:
+        return "pass"
+    return "fail" if recovered.high < PASS_VALUE else "undecided"
+
+
+def resampled_sums(topics: Sequence[str], values: Floats, seed: int, resamples: int) -> Floats:
+    """Column sums of `values` (questions, m) over each resample of the questions: (resamples, m)."""
+    generator = np.random.default_rng(seed)
+    sizes = Counter(topics)
+    strata: dict[str | None, list[int]] = {}
+    for index, topic in enumerate(topics):
+        strata.setdefault(topic if sizes[topic] > 1 else None, []).append(index)
+    sums: Floats = np.zeros((resamples, values.shape[1]))
+    for members in strata.values():
+        size = len(members)
+        shares = np.full(size, 1.0 / size)
+        for start in range(0, resamples, BLOCK):  # the draws of thousands of questions do not fit in memory at once
+            block = sums[start : start + BLOCK]
+            block += generator.multinomial(size, shares, size=len(block)) @ values[members]
+    return sums
+
+
+def _percentiles(values: Floats) -> tuple[float, float]:
+    low, high = np.percentile(values, (2.5, 97.5))
+    return float(low), float(high)

@@ -1,0 +1,174 @@
+"""What a stage sees of the job that it runs in: its project, its log, the person's wishes, the device's queue."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import JobStopped, StoreError
+from engine.jobs.devices import Holder, Ticket
+from engine.jobs.log import EventLog
+from engine.jobs.protocol import Event, Note, Progress, StateChanged, Wish
+from engine.jobs.wishes import read_wish
+from engine.paths import make_private_folder
+from engine.records.job import LIVE_STATES, Job, JobState
+from engine.redact import redact
+from engine.store.clock import now_text
+
+if TYPE_CHECKING:
+    from engine.project import Project
+
+_PROGRESS_ROW_EVERY_S = 0.5
+_WISH_READ_EVERY_S = 0.05
+_POLL_S = 0.1
+
+
+class StopFlag:
+    """Set by a signal handler, read by the context. A plain attribute, because a handler must take no lock."""
+
+    def __init__(self) -> None:
+        self.up = False
+
+
+class JobContext:
+    """The job's side of the process boundary. All of it belongs to one thread, but `emit` of anything that is not a
+    `StateChanged`, which may be called from any.
+    """
+
+    def __init__(self, project: "Project", job: Job, stop: StopFlag | None = None) -> None:
+        self.project = project
+        self.job = job
+        self.folder: Path = make_private_folder(project.folder / job.folder)
+        self._stop = stop or StopFlag()
+        self._log = EventLog(self.folder)
+        self._unwritten_events = 0
+        self._progress: Progress | None = None
+        self._progress_written_at = 0.0
+        self._wish: Wish = "run"
+        self._wish_read_at = 0.0
+        self._state: JobState = job.state
+        self._note = job.note
+
+    def emit(self, event: Event) -> None:
+        """Append `event` to the job's log; `StateChanged` and, about twice a second, `Progress` go to the store first.
+
+        An event that a full disk refuses is lost, and a `Note` says how many as soon as there is room: a stage whose
+        facts are stored does not die of its log.
+        """
+        if isinstance(event, StateChanged):
+            self._write_state(event)
+        elif isinstance(event, Progress):
+            self._progress = event
+        self._append(event)
+
+    def checkpoint(self) -> None:
+        """To be called at every batch or step: blocks while the job is paused, raises `JobStopped` to end it."""
+        self._write_progress()
+        if self.stop_requested:
+            raise JobStopped(
+                "The job was stopped.", "It was asked to.", f"Go on with `distill-tui jobs resume {self.job.id}`."
+            )
+        if self.pause_requested:
+            self._wait_while_paused()
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether the next `checkpoint` will raise; for stages that have to save first."""
+        return self._stop.up or self._current_wish() == "stop"
+
+    @property
+    def pause_requested(self) -> bool:
+        """Whether the next `checkpoint` will block; for stages with work in flight that should end first."""
+        return self._current_wish() == "pause"
+
+    @contextmanager
+    def hold_device(self, device: str) -> Iterator[None]:
+        """Wait until `device` (`cpu`, `cuda:0`) is this job's, and hold it for the `with` block.
+
+        While it waits the job is `waiting`, with a note that names the holder; it can be stopped, and paused, which
+        gives its place away. A job that is paused inside the block keeps the device: its model still lies there.
+        """
+        ticket = self._wait_for_device(device)
+        try:
+            yield
+        finally:
+            ticket.give_back()
+
+    def close(self) -> None:
+        """Write what is left of the progress; the context is not used after it."""
+        self._write_progress(now=True)
+        self._log.close()
+
+    def _wait_for_device(self, device: str) -> Ticket:
+        holder = Holder(self.job.id, self.job.kind, self.project.name)
+        ticket = Ticket.draw(self.project.home.state, device, holder)
+        waited = False
+        try:
+            while (ahead := ticket.ahead()) is not None:
+                more = f", {ahead.others} more before this job" if ahead.others else ""
+                self._change_state("waiting", f"{ahead.holder} holds {device}{more}")
+                waited = True
+                if self.pause_requested:
+                    ticket.give_back()
+                    self.checkpoint()
+                    ticket = Ticket.draw(self.project.home.state, device, holder)
+                self.checkpoint()
+                time.sleep(_POLL_S)
+        except BaseException:
+            ticket.give_back()
+            raise
+        if waited:
+            self._change_state("running", "")
+        return ticket
+
+    def _wait_while_paused(self) -> None:
+        state, note = self._state, self._note
+        self._change_state("paused", f"Go on with `distill-tui jobs resume {self.job.id}`.")
+        while self.pause_requested and not self._stop.up:
+            time.sleep(_POLL_S)
+        if self.stop_requested:
+            self.checkpoint()
+        self._change_state(state, note)
+
+    def _change_state(self, state: JobState, note: str) -> None:
+        if (state, note) != (self._state, self._note):
+            self.emit(StateChanged(state, note))
+
+    def _current_wish(self) -> Wish:
+        now = time.monotonic()
+        if now - self._wish_read_at >= _WISH_READ_EVERY_S:
+            self._wish = read_wish(self.folder)
+            self._wish_read_at = now
+        return self._wish
+
+    def _write_state(self, event: StateChanged) -> None:
+        self._write_progress(now=True)
+        note = redact(event.note)
+        if event.state in LIVE_STATES:
+            self.project.jobs.update(self.job.id, state=event.state, note=note)
+        else:
+            self.project.jobs.update(self.job.id, state=event.state, note=note, ended_at=now_text())
+        self._state, self._note = event.state, event.note
+
+    def _write_progress(self, *, now: bool = False) -> None:
+        progress = self._progress
+        if progress is None or not (now or time.monotonic() - self._progress_written_at >= _PROGRESS_ROW_EVERY_S):
+            return
+        self._progress_written_at = time.monotonic()
+        try:
+            self.project.jobs.update(self.job.id, done=progress.done, total=progress.total, note=redact(progress.note))
+        except StoreError:
+            # The row is only a summary of the log: a locked database must not end the work. The next one tries again.
+            return
+        if self._progress is progress:
+            self._progress = None
+
+    def _append(self, event: Event) -> None:
+        try:
+            if self._unwritten_events:
+                self._log.append(Note(f"{self._unwritten_events} events could not be written to the log."))
+                self._unwritten_events = 0
+            self._log.append(event)
+        except OSError:
+            self._unwritten_events += 1

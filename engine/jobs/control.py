@@ -1,0 +1,108 @@
+"""What a person can do to a job: pause, resume, stop. Wishes go through the control file, force through signals."""
+
+import os
+import signal
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from engine.errors import JobError
+from engine.jobs.launch import launch
+from engine.jobs.liveness import is_alive, reap
+from engine.jobs.log import EventLog
+from engine.jobs.protocol import StateChanged, Wish
+from engine.jobs.wishes import read_wish, write_wish
+from engine.paths import make_private_folder
+from engine.records.job import LIVE_STATES, Job
+from engine.store.clock import now_text
+
+if TYPE_CHECKING:
+    from engine.project import Project
+
+_POLL_S = 0.05
+_DIES_WITHIN_S = 5.0
+
+
+def pause(project: "Project", job: Job) -> Job:
+    """Ask a live job to pause at its next checkpoint; its memory stays. Raises `JobError` where it is not live."""
+    return _wish(project, job, "pause")
+
+
+def resume(project: "Project", job: Job) -> Job:
+    """Let a paused job go on; start a stopped, failed or lost one again where its facts end.
+
+    The same row, options and log are used. Raises `JobError` for a job that is done or just about to stop.
+    """
+    job = _now(project, job)
+    folder = make_private_folder(project.folder / job.folder)
+    if job.state == "done":
+        raise JobError(f"Job {job.id} is done.", "There is nothing left to do.", "Start a new one.")
+    if job.state in LIVE_STATES:
+        if read_wish(folder) == "stop":
+            raise JobError(f"Job {job.id} is about to stop.", "Its next checkpoint ends it.", "Try again soon.")
+        write_wish(folder, "run")
+        return job
+    write_wish(folder, "run")
+    launch(project.folder, job, project.home)
+    return project.jobs.get(job.id)
+
+
+def stop(project: "Project", job: Job, *, force: bool = False, grace_s: float = 30.0) -> Job:
+    """Ask a live job to stop at its next checkpoint, and return at once.
+
+    `force` waits: `grace_s` for the checkpoint, then sends SIGTERM, and after five more seconds SIGKILL to the job's
+    whole process group; the job is then `stopped`. What was not stored by then is lost. Raises `JobError` where the
+    job is not live.
+    """
+    job = _wish(project, job, "stop")
+    if not force or _ended(project, job, grace_s):
+        return project.jobs.get(job.id)
+    for sent in (signal.SIGTERM, signal.SIGKILL):
+        if is_alive(job):
+            # A worker leads its own process group: its helpers go with it.
+            with suppress(ProcessLookupError):
+                os.killpg(job.pid, sent)
+        if _ended(project, job, _DIES_WITHIN_S):
+            break
+    return _mark_killed(project, job)
+
+
+def _wish(project: "Project", job: Job, wish: Wish) -> Job:
+    job = _now(project, job)
+    if job.state not in LIVE_STATES:
+        raise JobError(
+            f"Job {job.id} is not running.",
+            f"It is {job.state}.",
+            "" if job.state == "done" else f"Go on with `distill-tui jobs resume {job.id}`.",
+        )
+    write_wish(make_private_folder(project.folder / job.folder), wish)
+    return job
+
+
+def _now(project: "Project", job: Job) -> Job:
+    """The job as it stands, with the dead told from the living."""
+    reap(project)
+    return project.jobs.get(job.id)
+
+
+def _ended(project: "Project", job: Job, within_s: float) -> bool:
+    """Whether the job left the live states, or its process ended, in time."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        now = project.jobs.get(job.id)
+        if now.state not in LIVE_STATES or (now.pid and not is_alive(now)):
+            return True
+        time.sleep(_POLL_S)
+    return False
+
+
+def _mark_killed(project: "Project", job: Job) -> Job:
+    job = project.jobs.get(job.id)
+    # A follower may have found it dead first and called it lost; here it is known why it died.
+    if is_alive(job) or job.state not in (*LIVE_STATES, "lost"):
+        return job
+    note = f"Stopped by force. Go on with `distill-tui jobs resume {job.id}`."
+    project.jobs.update(job.id, state="stopped", note=note, ended_at=now_text())
+    with EventLog(project.folder / job.folder) as log:
+        log.append(StateChanged("stopped", note))
+    return project.jobs.get(job.id)

@@ -1,0 +1,117 @@
+"""The queue before a device: one job at a time holds it, first come, first served. Knows nothing of what a device is.
+
+Each job in the queue has a numbered ticket, a file that it keeps locked. The lowest ticket that is still locked holds
+the device; the tickets of the dead are unlocked by the kernel and swept away by whoever looks next.
+"""
+
+import json
+import platform
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import cast
+
+from engine.jobs.locks import FileLock
+from engine.paths import make_private_folder
+
+_QUEUE_LOCK = "queue.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a device, or waits for it."""
+
+    job_id: int
+    kind: str
+    project: str
+
+    def __str__(self) -> str:
+        return f"job {self.job_id} ({self.kind}) of {self.project}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What stands between a ticket and its device: who holds it, and how many more wait before this one."""
+
+    holder: Holder
+    others: int
+
+
+class Ticket:
+    """A place in the queue, from the moment that it is drawn until `give_back` or the end of this process."""
+
+    def __init__(self, folder: Path, path: Path, lock: FileLock) -> None:
+        self._folder = folder
+        self._path = path
+        self._lock: FileLock | None = lock
+
+    @classmethod
+    def draw(cls, state_folder: Path, device: str, holder: Holder) -> "Ticket":
+        """A ticket at the end of `device`'s queue on this machine. Raises `JobError` or `StoreError`."""
+        # A home folder may be shared by several machines, whose devices have the same names.
+        name = re.sub(r"[^A-Za-z0-9.-]", "-", device)
+        folder = make_private_folder(state_folder / "devices" / (platform.node() or "localhost") / name)
+        with _Queue(folder):
+            numbers = [int(path.stem) for path in _tickets(folder)]
+            path = folder / f"{max(numbers, default=0) + 1:012d}.ticket"
+            lock = FileLock.take(path, wait=True)
+            if lock is None:
+                raise RuntimeError("a waiting lock came back without being taken")
+            lock.write(json.dumps(asdict(holder)))
+        return cls(folder, path, lock)
+
+    def ahead(self) -> Ahead | None:
+        """Who stands before this ticket; `None`: the device is this ticket's."""
+        with _Queue(self._folder):
+            before = [holder for path in _tickets(self._folder) if path < self._path and (holder := _sweep(path))]
+        return Ahead(before[0], len(before) - 1) if before else None
+
+    def give_back(self) -> None:
+        """Leave the queue, or free the device for the next; a second time changes nothing."""
+        if self._lock is None:
+            return
+        with _Queue(self._folder):
+            self._path.unlink(missing_ok=True)
+            self._lock.release()
+        self._lock = None
+
+
+class _Queue:
+    """While held, no ticket is drawn, given back or swept away."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / _QUEUE_LOCK
+        self._lock: FileLock | None = None
+
+    def __enter__(self) -> None:
+        self._lock = FileLock.take(self._path, wait=True)
+
+    def __exit__(self, *_: object) -> None:
+        if self._lock is not None:
+            self._lock.release()
+
+
+def _tickets(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.ticket") if path.stem.isdecimal())
+
+
+def _sweep(path: Path) -> Holder | None:
+    """The live holder of the ticket at `path`; a dead one's ticket is deleted."""
+    lock = FileLock.take(path)
+    if lock is None:
+        return _holder(path)
+    path.unlink(missing_ok=True)
+    lock.release()
+    return None
+
+
+def _holder(path: Path) -> Holder:
+    try:
+        row: object = json.loads(path.read_text())
+    except (OSError, ValueError):
+        row = {}
+    fields = cast("dict[str, object]", row) if isinstance(row, dict) else {}
+    job_id = fields.get("job_id")
+    return Holder(
+        job_id if isinstance(job_id, int) else 0, str(fields.get("kind", "?")), str(fields.get("project", "?"))
+    )

@@ -1,0 +1,90 @@
+"""The reading end of a job's event log: by byte offset, bounded, never blocking. Any number of readers may follow."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.jobs.liveness import reap
+from engine.jobs.log import EVENTS_FILE, decode_event
+from engine.jobs.protocol import StampedEvent, StateChanged
+from engine.records.job import LIVE_STATES
+
+if TYPE_CHECKING:
+    from engine.project import Project
+
+# A process that draws calls `read_new` between two frames: what this many bytes cost to decode stays under 50 ms.
+MAX_BYTES_A_READ = 64 * 1024
+_LIVENESS_EVERY_S = 1.0
+# The last state is in the store before it is in the log: how long to wait for the line.
+_LAST_LINE_WITHIN_S = 2.0
+
+
+class Follower:
+    """Reads the events in `folder` from the beginning, a bounded piece a call."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / EVENTS_FILE
+        self._offset = 0
+        self._half_line = bytearray()
+        self._at = 0.0
+
+    def read_new(self, max_bytes: int = MAX_BYTES_A_READ) -> list[StampedEvent]:
+        """The whole events among at most `max_bytes` new bytes; empty where there is nothing new, or no log yet.
+
+        More may be waiting: call again until it is empty. Half a last line waits for its rest.
+        """
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                piece = file.read(max_bytes)
+        except FileNotFoundError:
+            return []
+        self._offset += len(piece)
+        *lines, rest = piece.split(b"\n")
+        events: list[StampedEvent] = []
+        for line in lines:
+            whole = bytes(self._half_line) + line if self._half_line else line
+            self._half_line.clear()
+            if whole:
+                event = decode_event(whole, self._at)
+                self._at = event.at
+                events.append(event)
+        self._half_line += rest
+        return events
+
+    @property
+    def offset(self) -> int:
+        """Bytes read so far."""
+        return self._offset
+
+
+def follow(project: "Project", job_id: int, poll_s: float = 0.1) -> Iterator[StampedEvent]:
+    """Every event of the job from its first on, as they are written, until the job is not live.
+
+    A job whose process died without saying so is marked `lost` on the way. Raises `NotFoundError` for an unknown job.
+    """
+    follower = Follower(project.folder / project.jobs.get(job_id).folder)
+    last_state = ""
+    looked_at = 0.0
+    ended_at: float | None = None
+    while True:
+        events = follower.read_new()
+        for stamped in events:
+            if isinstance(stamped.event, StateChanged):
+                last_state = stamped.event.state
+            yield stamped
+        if events:
+            continue
+        now = time.monotonic()
+        job = project.jobs.get(job_id)
+        if job.state in LIVE_STATES:
+            ended_at = None
+            if now - looked_at >= _LIVENESS_EVERY_S:
+                looked_at = now
+                reap(project)
+        else:
+            ended_at = ended_at or now
+            if last_state == job.state or now - ended_at > _LAST_LINE_WITHIN_S:
+                return
+        time.sleep(poll_s)

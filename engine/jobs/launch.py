@@ -1,0 +1,97 @@
+"""Starts the process that carries out a job: in a session of its own, with the terminal out of its reach."""
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from engine.errors import JobError
+from engine.jobs.identity import ProcessIdentity
+from engine.jobs.liveness import LOCK_FILE
+from engine.jobs.log import EventLog
+from engine.jobs.logind import plan_survival
+from engine.jobs.protocol import Note
+from engine.paths import PRIVATE_FILE_MODE, Home, make_private_folder
+from engine.records.job import Job
+from engine.redact import redact
+
+LOG_FILE = "log.txt"
+WORKER_MODULE = "engine.jobs.worker"
+ALREADY_RUNNING_STATUS = 75
+_STARTS_WITHIN_S = 60.0
+_SHOWN_OF_LOG_BYTES = 2000
+
+
+def launch(project: Path, job: Job, home: Home) -> Job:
+    """Start the worker of `job`, and return the job with its process once the worker has written itself into the store.
+
+    The worker is nobody's child: it survives this process and its terminal, and leaves no zombie. What it prints goes
+    to `log.txt` in the job's folder. Takes about as long as an interpreter needs to start and open the project.
+    Raises `JobError` where it cannot be started or another process carries out this job already.
+    """
+    folder = make_private_folder(project / job.folder)
+    survival = plan_survival()
+    if survival.note:
+        with EventLog(folder) as events:
+            events.append(Note(survival.note))
+    # -P keeps Python from importing whatever lies in the project's folder.
+    worker = [sys.executable, "-P", "-m", WORKER_MODULE, str(project.absolute()), str(job.id)]
+    if home.root is not None:
+        worker += ["--home", str(home.root)]
+    log = os.open(folder / LOG_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE_MODE)
+    try:
+        before = os.fstat(log).st_size
+        status = _start([*survival.prefix, *worker], project, log)
+    finally:
+        os.close(log)
+    if status == ALREADY_RUNNING_STATUS:
+        raise JobError(f"Job {job.id} is running already.", "Another process carries it out.", "Follow it instead.")
+    if status != 0:
+        raise JobError(f"Job {job.id} could not be started.", _new_in_log(folder / LOG_FILE, before), "")
+    identity = _identity(folder / LOCK_FILE)
+    return replace(
+        job,
+        state="waiting",
+        note="",
+        pid=identity.pid,
+        pid_started_at=identity.started_at,
+        boot_id=identity.boot_id,
+    )
+
+
+def _start(command: list[str], project: Path, log: int) -> int:
+    """Run the first of the worker's two processes, which ends as soon as the second has begun its work."""
+    try:
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=project,
+            start_new_session=True,
+            timeout=_STARTS_WITHIN_S,
+            check=False,
+        ).returncode
+    except OSError as error:
+        raise JobError("A job's process could not be started.", f"{command[0]}: {error.strerror}.", "") from error
+    except subprocess.TimeoutExpired as error:
+        raise JobError(
+            "A job's process did not begin in time.",
+            f"It was given {_STARTS_WITHIN_S:.0f} seconds; the machine may be overloaded.",
+            "See `distill-tui jobs list` whether it begins after all.",
+        ) from error
+
+
+def _new_in_log(path: Path, offset: int) -> str:
+    text = ""
+    with suppress(OSError), path.open("rb") as file:
+        file.seek(offset)
+        text = file.read()[-_SHOWN_OF_LOG_BYTES:].decode(errors="replace").strip()
+    return redact(text) or "Its process ended without a word."
+
+
+def _identity(path: Path) -> ProcessIdentity:
+    pid, started_at, boot = path.read_text().split()
+    return ProcessIdentity(int(pid), float(started_at), boot)

@@ -1,0 +1,66 @@
+"""Which jobs still have their process; those that lost it are marked so.
+
+Two proofs: the process itself (pid, start time, boot) and the job's lock, which its worker holds from its first moment
+to its last and which the kernel releases when it dies.
+"""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from engine.jobs.identity import ProcessIdentity, is_running
+from engine.jobs.locks import FileLock
+from engine.jobs.log import EventLog
+from engine.jobs.protocol import StateChanged
+from engine.paths import make_private_folder
+from engine.records.job import LIVE_STATES, Job
+from engine.store.clock import now_text
+
+if TYPE_CHECKING:
+    from engine.project import Project
+
+LOCK_FILE = "lock"
+# Between the row of a new job and its worker's lock lies the start of an interpreter.
+_STARTS_WITHIN_S = 90.0
+
+
+def is_alive(job: Job) -> bool:
+    """Whether the very process that carries out `job` still runs."""
+    return is_running(ProcessIdentity(job.pid, job.pid_started_at, job.boot_id))
+
+
+def reap(project: "Project") -> tuple[Job, ...]:
+    """Mark every live job whose process is gone as `lost`, and return those.
+
+    Safe beside workers that start or end at this moment and beside other readers that do the same.
+    """
+    return tuple(lost for job in project.jobs.live() if (lost := _reap(project, job)) is not None)
+
+
+def _reap(project: "Project", job: Job) -> Job | None:
+    if is_alive(job) or _may_be_starting(job):
+        return None
+    folder = make_private_folder(project.folder / job.folder)
+    lock = FileLock.take(folder / LOCK_FILE)
+    if lock is None:
+        return None
+    try:
+        # Under the lock no worker can begin; what was read before it may be old.
+        job = project.jobs.get(job.id)
+        if job.state not in LIVE_STATES:
+            return None
+        note = f"Its process was killed or the machine was restarted. Go on with `distill-tui jobs resume {job.id}`."
+        project.jobs.update(job.id, state="lost", note=note, ended_at=now_text())
+        with EventLog(folder) as log:
+            log.append(StateChanged("lost", note))
+        return project.jobs.get(job.id)
+    finally:
+        lock.release()
+
+
+def _may_be_starting(job: Job) -> bool:
+    if job.pid or not job.created_at:
+        return False
+    created_at = datetime.fromisoformat(job.created_at)
+    if created_at.tzinfo is None:
+        created_at = created_at.replace(tzinfo=UTC)
+    return abs((datetime.now(UTC) - created_at).total_seconds()) < _STARTS_WITHIN_S

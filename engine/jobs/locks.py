@@ -1,0 +1,62 @@
+"""Locks that the kernel releases when their holder dies, however it dies. Knows nothing of what they guard."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from engine.errors import JobError
+from engine.paths import PRIVATE_FILE_MODE
+
+_held: set[int] = set()
+
+
+class FileLock:
+    """An exclusive `flock` on a file, held until `release` or the end of this process."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+
+    @classmethod
+    def take(cls, path: Path, *, wait: bool = False) -> "FileLock | None":
+        """The lock on `path` (created where absent), or `None` while another holds it; `wait` blocks until it is free.
+
+        Raises `JobError` where the file cannot be made or its file system has no locks.
+        """
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE_MODE)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                os.close(file)
+                return None
+            except BaseException:
+                os.close(file)
+                raise
+        except OSError as error:
+            raise JobError(
+                "A lock cannot be taken.",
+                f"{path}: {error.strerror or error}.",
+                "Put the project and DISTILL_TUI_HOME on a file system that is writable and has file locks.",
+            ) from error
+        _held.add(file)
+        return cls(file)
+
+    def write(self, text: str) -> None:
+        """Replace the locked file's content: who holds it, for those who wait."""
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, text.encode(), 0)
+
+    def release(self) -> None:
+        """Give the lock back. Its file stays."""
+        _held.discard(self._file)
+        os.close(self._file)
+
+
+def _close_in_child() -> None:
+    # A forked child shares its parent's locks: one that outlives the parent would keep them taken.
+    for file in _held:
+        os.close(file)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_close_in_child)

@@ -1,0 +1,27 @@
+"""Which function carries out which kind of job. Named, not imported: a stage brings its libraries only when it runs."""
+
+import importlib
+from typing import Protocol, cast
+
+from engine.jobs.context import JobContext
+from engine.records.job import JobKind
+from engine.records.options import JobOptions
+
+STAGES: dict[JobKind, str] = {
+    "generate": "engine.teachers.job:run",
+    "train": "engine.training.job:run",
+    "evaluate": "engine.evaluation.job:run",
+    "demo": "engine.demo:run",
+}
+
+
+class Stage(Protocol):
+    """A stage: carries out one job, and can be called again for a job that did not finish."""
+
+    def __call__(self, context: JobContext, options: JobOptions) -> None: ...
+
+
+def find_stage(kind: JobKind) -> Stage:
+    """The stage for `kind`, imported now."""
+    module, function = STAGES[kind].split(":")
+    return cast(Stage, getattr(importlib.import_module(module), function))

@@ -1,0 +1,25 @@
+"""The control file: what a person wishes of a running job, read by its worker. One small file, replaced atomically."""
+
+import json
+from pathlib import Path
+from typing import cast, get_args
+
+from engine.jobs.protocol import PROTOCOL_VERSION, Wish
+from engine.paths import write_atomically
+
+CONTROL_FILE = "control.json"
+
+
+def write_wish(folder: Path, wish: Wish) -> None:
+    """Tell the job in `folder` to go on, to pause or to stop. Raises `StoreError` where the file cannot be written."""
+    write_atomically(folder / CONTROL_FILE, json.dumps({"version": PROTOCOL_VERSION, "wish": wish}).encode())
+
+
+def read_wish(folder: Path) -> Wish:
+    """The wish that stands; `run` where there is none, or none that this version understands."""
+    try:
+        row: object = json.loads((folder / CONTROL_FILE).read_bytes())
+    except (OSError, ValueError):
+        return "run"
+    wish = cast("dict[str, object]", row).get("wish") if isinstance(row, dict) else None
+    return cast(Wish, wish) if wish in get_args(Wish) else "run"

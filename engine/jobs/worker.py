@@ -1,0 +1,179 @@
+"""The process that carries out one job: `python -P -m engine.jobs.worker PROJECT JOB [--home HOME]`.
+
+Two processes, as daemons have been made for decades: the first leads a new session and ends as soon as the second has
+written itself into the store, so that whoever launched it knows that it runs, and has no child to wait for. The second
+has a process group of its own, no terminal that it could take, no standard input, and prints into the job's log only.
+
+SIGTERM and SIGINT ask for a stop, SIGHUP means nothing. Every end is written to the store first, then to the event log.
+"""
+
+import argparse
+import faulthandler
+import io
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import TextIO
+
+from engine.errors import DistillError, JobStopped
+from engine.jobs.context import JobContext, StopFlag
+from engine.jobs.heartbeat import Heartbeat
+from engine.jobs.identity import own_identity
+from engine.jobs.launch import ALREADY_RUNNING_STATUS
+from engine.jobs.liveness import LOCK_FILE
+from engine.jobs.locks import FileLock
+from engine.jobs.protocol import StateChanged
+from engine.jobs.stages import find_stage
+from engine.paths import Home, make_private_folder
+from engine.project import Project
+from engine.redact import redact
+from engine.store.clock import now_text
+from engine.store.options_json import options_from_json
+
+NICENESS = 5
+_LOCK_WITHIN_S = 3.0
+
+
+def main() -> int:
+    """Become the job's process. Returns the exit status of whichever of the two processes returns."""
+    parser = argparse.ArgumentParser(prog="engine.jobs.worker", description="Carries out one job of a project.")
+    parser.add_argument("project", type=Path)
+    parser.add_argument("job", type=int)
+    parser.add_argument("--home", type=Path)
+    words = parser.parse_args()
+    hears, tells = os.pipe()
+    second = os.fork()
+    if second:
+        os.close(tells)
+        begun = os.read(hears, 1)
+        return 0 if begun else os.waitstatus_to_exitcode(os.waitpid(second, 0)[1])
+    os.close(hears)
+    os.setpgid(0, 0)
+    os.nice(NICENESS)
+    sys.stdout = sys.stderr = _RedactedLog(sys.stderr)
+    faulthandler.enable(file=2)
+    try:
+        return _carry_out(words.project, words.job, Home.locate(words.home), tells)
+    except DistillError as error:
+        print(redact(str(error)), file=sys.stderr)  # noqa: T201 - standard error is the job's log
+        return 1
+
+
+def _carry_out(folder: Path, job_id: int, home: Home, tells: int) -> int:
+    stop = _obey_signals()
+    with Project.open(folder, home) as project:
+        job = project.jobs.get(job_id)
+        job_folder = make_private_folder(project.folder / job.folder)
+        lock = _lock(job_folder)
+        if lock is None:
+            return ALREADY_RUNNING_STATUS
+        me = own_identity()
+        lock.write(f"{me.pid} {me.started_at} {me.boot_id}\n")
+        project.jobs.update(
+            job_id,
+            pid=me.pid,
+            pid_started_at=me.started_at,
+            boot_id=me.boot_id,
+            state="waiting",
+            note="",
+            started_at=now_text(),
+            ended_at="",
+        )
+        heartbeat = Heartbeat(job_folder)
+        context = JobContext(project, project.jobs.get(job_id), stop)
+        _say(f"process {me.pid} begins job {job_id} ({job.kind})")
+        os.write(tells, b"1")
+        os.close(tells)
+        try:
+            status = _run_stage(context)
+        finally:
+            context.close()
+            heartbeat.stop()
+            lock.release()
+    return status
+
+
+def _run_stage(context: JobContext) -> int:
+    job = context.job
+    context.emit(StateChanged("running"))
+    try:
+        stage = find_stage(job.kind)
+        stage(context, options_from_json(job.kind, job.options))
+    except JobStopped as stopped:
+        return _end(context, StateChanged("stopped", stopped.next), 0)
+    except DistillError as error:
+        _say(str(error))
+        return _end(context, StateChanged("failed", str(error)), 1)
+    except (Exception, SystemExit, KeyboardInterrupt) as defect:  # noqa: BLE001 - the last place that can say why
+        _say(traceback.format_exc())
+        why = f"{type(defect).__name__}: {defect}"
+        note = f"The program failed: {why}. The whole trace is in {context.folder / 'log.txt'}."
+        return _end(context, StateChanged("failed", note), 1)
+    return _end(context, StateChanged("done"), 0)
+
+
+def _end(context: JobContext, last: StateChanged, status: int) -> int:
+    context.emit(last)
+    _say(f"job {context.job.id} is {last.state}")
+    return status
+
+
+def _lock(folder: Path) -> FileLock | None:
+    # A reader that looks for dead jobs takes the lock for a moment: one refusal proves nothing.
+    deadline = time.monotonic() + _LOCK_WITHIN_S
+    while (lock := FileLock.take(folder / LOCK_FILE)) is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return lock
+
+
+def _obey_signals() -> StopFlag:
+    stop = StopFlag()
+
+    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
+        stop.up = True
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    return stop
+
+
+def _say(text: str) -> None:
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    print(f"{stamp} {text}", file=sys.stderr, flush=True)  # noqa: T201 - standard error is the job's log
+
+
+class _RedactedLog(io.TextIOBase):
+    """Standard output and standard error of a worker: whole lines, with secrets masked, into the job's log."""
+
+    def __init__(self, log: TextIO) -> None:
+        super().__init__()
+        self._log = log
+        self._line = ""
+
+    def write(self, text: str) -> int:
+        *lines, self._line = (self._line + text).split("\n")
+        if lines:
+            self._log.write(redact("\n".join(lines)) + "\n")
+            self._log.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        if self._line:
+            self._log.write(redact(self._line))
+            self._line = ""
+        self._log.flush()
+
+    def fileno(self) -> int:
+        return self._log.fileno()
+
+    def isatty(self) -> bool:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

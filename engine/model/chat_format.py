@@ -1,0 +1,170 @@
+"""The one way in which messages become token ids, for training, evaluation, serving and export alike.
+
+Reads a model folder's own tokenizer and chat template with `tokenizers` and Jinja; no model library is imported. A
+default system prompt that the template slips in is detected, named and taken out of the template itself.
+Knows nothing of models, prompts' versions or losses.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Tokenizer
+from tokenizers.decoders import DecodeStream
+
+from engine.errors import ContextError, ModelError
+from engine.model.chat_template import ChatTemplate
+from engine.model.folder import ModelFolder, read_model_folder
+from engine.records.prompt import Message, Prompt
+
+# Questions whose first tokens differ as much as text can, so that what their renderings share is the prompt's alone.
+_PROBES: tuple[tuple[Message, ...], ...] = (
+    (Message("user", "a"),),
+    (Message("user", "\n\n- 7"),),
+    (Message("user", " ¿Qué?"),),
+    (Message("user", "Zebra"), Message("assistant", "9"), Message("user", "(")),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChatFormat:
+    """A model's tokenizer and chat template. All ids are plain lists of int."""
+
+    folder: Path
+    template: str  # the Jinja template in use, without any default system block: what a release must carry
+    default_system: str | None  # the text that the folder's own template would slip in
+    stop_ids: frozenset[int]
+    context_length: int
+    pad_id: int
+    vocabulary_size: int
+    _chat: ChatTemplate
+    _tokenizer: Tokenizer
+    _verbatim: Tokenizer  # reads control tokens in a text as plain text
+    _stop_id: int  # ends an assistant turn
+
+    @classmethod
+    def load(cls, folder: Path) -> "ChatFormat":
+        """Read the tokenizer and template of a model folder. Raises `ModelError` where one is missing or unusable."""
+        files = read_model_folder(folder)
+        chat = ChatTemplate.detect(files.chat_template, files.special_tokens)
+        tokenizer, verbatim = Tokenizer.from_file(str(files.tokenizer)), Tokenizer.from_file(str(files.tokenizer))
+        for each in (tokenizer, verbatim):
+            # A folder may ship truncation or padding left over from its training: nothing is cut silently here.
+            each.no_truncation()
+            each.no_padding()
+        verbatim.encode_special_tokens = True
+        stop_id = _stop_id(chat, tokenizer, files)
+        stop_ids = files.stop_ids | {stop_id}
+        pad_id = tokenizer.token_to_id(files.special_tokens.get("pad_token", ""))
+        return cls(
+            folder=folder,
+            template=chat.source,
+            default_system=chat.default_system,
+            stop_ids=stop_ids,
+            context_length=files.context_length,
+            pad_id=stop_id if pad_id is None else pad_id,
+            vocabulary_size=tokenizer.get_vocab_size(),
+            _chat=chat,
+            _tokenizer=tokenizer,
+            _verbatim=verbatim,
+            _stop_id=stop_id,
+        )
+
+    def question_text(self, messages: Sequence[Message]) -> str:
+        """The prompt-free text, generation prompt included. Raises `ModelError` for a system message."""
+        if any(message.role == "system" for message in messages):
+            raise ModelError(
+                "A question carries a system message.",
+                "The student is trained, evaluated and served without one.",
+                "Move the text into the prompt, or into the question itself.",
+            )
+        return self._chat.render(messages)
+
+    def question_ids(self, messages: Sequence[Message]) -> list[int]:
+        """The prompt-free ids up to where the answer begins."""
+        return self._encode(self.question_text(messages))
+
+    def prompted_ids(self, prompt: Prompt, messages: Sequence[Message]) -> list[int]:
+        """The ids of the prompt followed by the question, up to where the answer begins: what the teacher reads."""
+        return self._encode(self._chat.render((*prompt.messages, *messages)))
+
+    def prompt_prefix_ids(self, prompt: Prompt) -> list[int]:
+        """The longest prefix that `prompted_ids` of every question share: what is computed once for all of them."""
+        first, *others = (self.prompted_ids(prompt, probe) for probe in _PROBES)
+        length = min(_common_length(first, other) for other in others)
+        return first[:length]
+
+    def completion_ids(self, answer: str) -> list[int]:
+        """The ids of an answer with its stop token. Control tokens spelt out in the answer stay plain text."""
+        return [*self._verbatim.encode(answer, add_special_tokens=False).ids, self._stop_id]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of completion ids, without the stop tokens that end it."""
+        return self._tokenizer.decode(self._without_stop(ids), skip_special_tokens=False)
+
+    def token_spans(self, ids: Sequence[int]) -> list[tuple[int, int]]:
+        """For each completion token, its characters in `decode(ids)`; stop tokens get an empty span at the end.
+
+        Tokens that share one character (a UTF-8 sequence in pieces) all span it.
+        """
+        kept = self._without_stop(ids)
+        text = self.decode(ids)
+        ends = [0]
+        for count in range(1, len(kept) + 1):
+            ends.append(
+                max(ends[-1], _common_length(self._tokenizer.decode(kept[:count], skip_special_tokens=False), text))
+            )
+        ends[-1] = len(text)
+        spans = [
+            (start, next((end for end in ends[i + 1 :] if end > start), start)) for i, start in enumerate(ends[:-1])
+        ]
+        return spans + [(len(text), len(text))] * (len(ids) - len(kept))
+
+    def text_stream(self) -> Callable[[Sequence[int]], str]:
+        """A function that turns ids as they are produced into whole characters; stop tokens add nothing."""
+        stream = DecodeStream(skip_special_tokens=False)
+
+        def feed(ids: Sequence[int]) -> str:
+            pieces = (stream.step(self._tokenizer, token) for token in ids if token not in self.stop_ids)
+            return "".join(piece for piece in pieces if piece)
+
+        return feed
+
+    def check_length(self, ids: Sequence[int], what: str) -> None:
+        """Raise `ContextError`, naming `what` and the limit, where `ids` do not fit the context."""
+        if len(ids) > self.context_length:
+            raise ContextError(
+                f"{what} does not fit the model's context.",
+                f"It takes {len(ids)} tokens; the limit is {self.context_length}.",
+                "Shorten the prompt, the question or the answer, or choose a model with a longer context.",
+            )
+
+    def _encode(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def _without_stop(self, ids: Sequence[int]) -> list[int]:
+        end = len(ids)
+        while end and ids[end - 1] in self.stop_ids:
+            end -= 1
+        return list(ids[:end])
+
+
+def _stop_id(chat: ChatTemplate, tokenizer: Tokenizer, files: ModelFolder) -> int:
+    """The token with which the template ends an assistant turn, else the model's own end-of-sequence token."""
+    tail = tokenizer.encode(chat.assistant_tail, add_special_tokens=False).ids
+    special = {token for token, added in tokenizer.get_added_tokens_decoder().items() if added.special}
+    for token in tail:
+        if token in files.stop_ids or token in special:
+            return token
+    if not files.stop_ids:
+        raise ModelError(
+            "The model has no stop token.",
+            f"Neither the chat template nor the configuration in {files.folder} names one.",
+            "Choose an instruction-tuned model with a chat template.",
+        )
+    return min(files.stop_ids)
+
+
+def _common_length(first: Sequence[int] | str, second: Sequence[int] | str) -> int:
+    limit = min(len(first), len(second))
+    return next((i for i in range(limit) if first[i] != second[i]), limit)

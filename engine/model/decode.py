@@ -1,0 +1,204 @@
+"""Decodes answers in batches that stay full: rows leave when they finish and waiting rows take their places.
+
+All rows share one prompt's keys and values. Each row draws from its own seeded numbers, so an answer does not depend
+on its neighbours. Knows nothing of text, rules or the store.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from engine.errors import UsageError
+from engine.model.load import LocalModel
+from engine.model.prompt_cache import OwnCache, PromptCache, forward_shared
+
+OnTokens = Callable[[int, list[int]], None]  # (row, new ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One row's answer: the produced ids (stop token included), and how it went."""
+
+    ids: tuple[int, ...]
+    finish_reason: Literal["stop", "length", "cancelled"]
+    first_token_s: float  # from the row's admission to its first token
+    seconds: float
+
+
+OnFinished = Callable[[int, Decoded], None]  # (row, answer)
+
+
+@dataclass(slots=True, eq=False)
+class _Row:
+    index: int
+    own: list[int]  # ids after the prompt
+    limit: int
+    uniform: Tensor  # one number in [0, 1) a token
+    admitted_at: float = 0.0
+    first_token_s: float = 0.0
+    produced: list[int] = field(default_factory=list)
+
+    @property
+    def slot(self) -> int:
+        """Where the next key goes: after the question and all produced tokens but the last."""
+        return len(self.own) + len(self.produced) - 1
+
+
+@torch.inference_mode()
+def decode(
+    local: LocalModel,
+    rows: Sequence[Sequence[int]],
+    *,
+    prefix: PromptCache | None = None,
+    temperature: float,
+    max_new_tokens: int,
+    seeds: Sequence[int],
+    batch_rows: int = 32,
+    on_tokens: OnTokens | None = None,
+    on_finished: OnFinished | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> list[Decoded]:
+    """Answer every row; results in the rows' order.
+
+    `rows` are whole ids, the prompt's included: with `prefix`, each must begin with its ids (else `ModelError`).
+    Temperature 0 takes the likeliest token. `seeds`: one a row. At most `batch_rows` rows are decoded together.
+    `on_finished` is called as each row ends; after `should_stop` returns True nothing more is computed and unfinished
+    rows come back as "cancelled", without a call. Raises `ContextError` where a row leaves no room for an answer of
+    `max_new_tokens`.
+    """
+    if len(seeds) != len(rows):
+        raise UsageError("Each row needs one seed.", f"{len(rows)} rows, {len(seeds)} seeds.")
+    if max_new_tokens < 1 or batch_rows < 1 or temperature < 0:
+        raise UsageError("Decoding needs at least one token, at least one row, and no negative temperature.")
+    cached = prefix if prefix is not None else PromptCache.build(local, ())
+    waiting: deque[_Row] = deque()
+    for index, (row, seed) in enumerate(zip(rows, seeds, strict=True)):
+        local.format.check_length([*row, *([0] * max_new_tokens)], f"Row {index + 1} with its answer")
+        generator = torch.Generator().manual_seed(seed)
+        waiting.append(
+            _Row(index, cached.own_part(row), max_new_tokens, torch.rand(max_new_tokens, generator=generator))
+        )
+    batch = _Batch(local, cached, temperature, min(batch_rows, len(rows)), on_tokens, on_finished)
+    # Rows of like length are admitted together, so that a prefill pads little; results do not depend on it.
+    waiting = deque(sorted(waiting, key=lambda row: len(row.own)))
+    stopped = False
+    while waiting or batch.rows:
+        if should_stop is not None and should_stop():
+            stopped = True
+            break
+        batch.admit(waiting)
+        batch.step()
+    if stopped:
+        batch.cancel(waiting)
+    return [batch.results[index] for index in range(len(rows))]
+
+
+class _Batch:
+    """The rows that are decoded together, packed at the front of the cache."""
+
+    def __init__(
+        self,
+        local: LocalModel,
+        prefix: PromptCache,
+        temperature: float,
+        capacity: int,
+        on_tokens: OnTokens | None,
+        on_finished: OnFinished | None,
+    ) -> None:
+        self.local, self.prefix, self.temperature = local, prefix, temperature
+        self.capacity = capacity
+        self.on_tokens, self.on_finished = on_tokens, on_finished
+        self.rows: list[_Row] = []
+        self.results: dict[int, Decoded] = {}
+        self.cache = OwnCache(local.base.config.get_text_config().num_hidden_layers, max(1, capacity), 64)
+
+    def admit(self, waiting: deque[_Row]) -> None:
+        """Prefill waiting rows into the free places, in one pass padded on the right."""
+        free = self.capacity - len(self.rows)
+        # A pass for a single row costs nearly a whole step: places are refilled a few at a time.
+        if not waiting or (self.rows and free < min(len(waiting), max(1, self.capacity // 8))):
+            return
+        new = [waiting.popleft() for _ in range(min(free, len(waiting)))]
+        now = time.perf_counter()
+        longest = max(len(row.own) for row in new)
+        ids = torch.zeros((len(new), longest), dtype=torch.long)
+        for i, row in enumerate(new):
+            row.admitted_at = now
+            ids[i, : len(row.own)] = torch.tensor(row.own)
+        positions = (torch.arange(longest) + self.prefix.length).expand(len(new), -1)
+        self.cache.reserve(longest)
+        self.cache.prefilling, self.cache.first_row = True, len(self.rows)
+        device = self.local.device
+        hidden = forward_shared(self.local, self.prefix, ids.to(device), positions.to(device), self.cache)
+        last = torch.tensor([len(row.own) - 1 for row in new], device=device)
+        self.rows.extend(new)
+        self._take(new, hidden[torch.arange(len(new), device=device), last])
+
+    def step(self) -> None:
+        """One token for every row."""
+        if not self.rows:
+            return
+        device = self.local.device
+        slots = torch.tensor([row.slot for row in self.rows])
+        cache = self.cache
+        cache.prefilling, cache.used = False, int(slots.max()) + 1
+        cache.reserve(cache.used)
+        cache.row_index = torch.arange(len(self.rows), device=device)
+        cache.slot_index = slots.to(device)
+        ids = torch.tensor([[row.produced[-1]] for row in self.rows], device=device)
+        positions = (slots[:, None] + self.prefix.length).to(device)
+        hidden = forward_shared(self.local, self.prefix, ids, positions, cache)
+        self._take(list(self.rows), hidden[:, 0])
+
+    def cancel(self, waiting: Sequence[_Row]) -> None:
+        """Give back what has been produced so far."""
+        now = time.perf_counter()
+        for row in (*self.rows, *waiting):
+            seconds = now - row.admitted_at if row.admitted_at else 0.0
+            self.results[row.index] = Decoded(tuple(row.produced), "cancelled", row.first_token_s, seconds)
+
+    def _take(self, rows: list[_Row], hidden: Tensor) -> None:
+        """Draw the next token of each of `rows` from its last hidden state (n, H); rows that end leave."""
+        logits = self.local.logits(hidden)
+        uniform = torch.stack([row.uniform[len(row.produced)] for row in rows])
+        tokens = sample(logits, self.temperature, uniform.to(logits.device)).tolist()
+        now = time.perf_counter()
+        stop_ids = self.local.format.stop_ids
+        for row, token in zip(rows, tokens, strict=True):
+            if not row.produced:
+                row.first_token_s = now - row.admitted_at
+            row.produced.append(token)
+            if self.on_tokens is not None:
+                self.on_tokens(row.index, [token])
+            if token in stop_ids or len(row.produced) == row.limit:
+                self._leave(row, "stop" if token in stop_ids else "length", now - row.admitted_at)
+
+    def _leave(self, row: _Row, reason: Literal["stop", "length"], seconds: float) -> None:
+        place, last = self.rows.index(row), len(self.rows) - 1
+        if place != last:
+            moved = self.rows[last]
+            self.cache.move(last, place, moved.slot + 1)
+            self.rows[place] = moved
+        self.rows.pop()
+        self.results[row.index] = decoded = Decoded(tuple(row.produced), reason, row.first_token_s, seconds)
+        if self.on_finished is not None:
+            self.on_finished(row.index, decoded)
+
+
+def sample(logits: Tensor, temperature: float, uniform: Tensor) -> Tensor:
+    """Draw one id a row (n,) from logits (n, V) by inverting the cumulative distribution at `uniform` (n,) in [0, 1).
+
+    At temperature 0 the likeliest id. One number a row makes a draw independent of the other rows.
+    """
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    probabilities = torch.softmax(logits / temperature, dim=-1)
+    cumulative = probabilities.cumsum(dim=-1)
+    # Rounding may leave the total a little off 1: the number is scaled to it, so that no draw falls off the end.
+    target = uniform.to(cumulative.dtype)[:, None] * cumulative[:, -1:]
+    return torch.searchsorted(cumulative, target, right=True)[:, 0].clamp_max_(logits.shape[1] - 1)

@@ -1,0 +1,187 @@
+"""Loads a base model, and adapters over it, for training, decoding and scoring. Safetensors only, never remote code.
+
+Knows nothing of prompts or data sets.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, cast
+
+import psutil
+import torch
+from peft import PeftModel
+from torch import Tensor
+from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from engine.errors import ModelError
+from engine.model.adapter_files import check_adapter
+from engine.model.chat_format import ChatFormat
+from engine.model.folder import check_safetensors
+from engine.model.shared_attention import ATTENTION, register_attention
+
+DtypeName = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LocalModel:
+    """A loaded model with its chat format. `model` is the bare model, or peft's wrapper where it has an adapter."""
+
+    model: PreTrainedModel | PeftModel
+    format: ChatFormat
+    device: torch.device
+    dtype: torch.dtype
+    folder: Path
+
+    @property
+    def base(self) -> PreTrainedModel:
+        """The transformers model, with whatever adapter layers are injected into it."""
+        return cast("PreTrainedModel", self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model)
+
+    @property
+    def backbone(self) -> torch.nn.Module:
+        """The decoder below the output head: ids in, hidden states out."""
+        return cast("torch.nn.Module", self.base.get_decoder())
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Final hidden states (..., H) → logits (..., V) in float32, scaled and capped as the architecture demands."""
+        head = cast("torch.nn.Module", self.base.get_output_embeddings())
+        logits = cast("Tensor", head(hidden)).float()
+        config = self.base.config.get_text_config()
+        if (scale := getattr(config, "logit_scale", None)) is not None:
+            logits = logits * float(scale)
+        if (divisor := getattr(config, "logits_scaling", None)) is not None:
+            logits = logits / float(divisor)
+        if (cap := getattr(config, "final_logit_softcapping", None)) is not None:
+            logits = torch.tanh(logits / float(cap)) * float(cap)
+        return logits
+
+
+def load_base(folder: Path, *, device: str = "auto", dtype: DtypeName = "auto") -> LocalModel:
+    """Load the base model of a folder, in evaluation mode, without gradients.
+
+    `device` "auto" is the first CUDA device, else the CPU; `dtype` "auto" is bfloat16 where the device computes in
+    it natively, else float32. Raises `ModelError` for weights other than safetensors, custom code, quantised
+    weights, and architectures whose logits or attention the shared prompt cache would not reproduce.
+    """
+    check_safetensors(folder)
+    chat_format = ChatFormat.load(folder)
+    place = _device(device)
+    kind = _dtype(dtype, place)
+    register_attention()
+    if place.type == "cpu":
+        _prepare_cpu()
+    try:
+        with quiet_libraries():
+            model = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=kind,
+                attn_implementation=ATTENTION,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+            )
+            model = model.to(place)
+    except torch.OutOfMemoryError as error:
+        raise ModelError(
+            "The model does not fit the device's memory.", f"{folder} on {place}: {error}", "Choose a smaller model."
+        ) from error
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        raise ModelError(
+            "The model cannot be loaded.",
+            f"{folder}: {error}",
+            "Choose a model whose architecture transformers knows; code from model folders is never run.",
+        ) from error
+    model.requires_grad_(False)
+    model.eval()
+    local = LocalModel(model, chat_format, place, kind, folder)
+    from engine.model.prompt_cache import check_exactness  # it needs a loaded model to be defined
+
+    check_exactness(local)
+    return local
+
+
+def with_adapter(local: LocalModel, adapter_folder: Path) -> LocalModel:
+    """The same model with a LoRA adapter from a peft folder, frozen and switched on.
+
+    Only safetensors weights are read, and only after the configuration's keys, the rank and every shape were
+    checked. Raises `ModelError`. The given model is changed in place: use the returned one.
+    """
+    if isinstance(local.model, PeftModel):
+        raise ModelError("The model has an adapter already.", str(local.folder), "Load the base model again first.")
+    shapes = {name: tuple(parameter.shape) for name, parameter in local.base.named_parameters()}
+    check_adapter(adapter_folder, shapes)
+    try:
+        with quiet_libraries():
+            model = PeftModel.from_pretrained(local.base, adapter_folder, is_trainable=False, local_files_only=True)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        raise ModelError(
+            "The adapter cannot be loaded.", f"{adapter_folder}: {error}", "Export the adapter again from its run."
+        ) from error
+    model.eval()
+    return replace(local, model=model)
+
+
+def adapter_off(local: LocalModel) -> AbstractContextManager[None]:
+    """While inside, the base answers alone; nested uses and models without an adapter are fine."""
+    if not isinstance(local.model, PeftModel) or _adapter_is_off(local.model):
+        return nullcontext()
+    return cast("AbstractContextManager[None]", local.model.disable_adapter())
+
+
+def _adapter_is_off(model: PeftModel) -> bool:
+    return any(bool(getattr(module, "disable_adapters", False)) for module in model.modules())
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """No progress bars and no advice from transformers on the standard error."""
+    level = transformers_logging.get_verbosity()
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity(logging.ERROR)
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise RuntimeError("torch sees no CUDA device")
+    except RuntimeError as error:
+        raise ModelError("The device is not there.", f"{name}: {error}", "Use --device cpu, or auto.") from error
+    return device
+
+
+def _dtype(name: DtypeName, device: torch.device) -> torch.dtype:
+    if name != "auto":
+        return torch.bfloat16 if name == "bfloat16" else torch.float32
+    native = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_computes_bfloat16()
+    return torch.bfloat16 if native else torch.float32
+
+
+def _cpu_computes_bfloat16() -> bool:
+    """Elsewhere bfloat16 is emulated, and slower than float32."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def _prepare_cpu() -> None:
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # Two hyperthreads of one core share its multipliers: more threads than cores make matrix products slower.
+    torch.set_num_threads(max(1, min(allowed, psutil.cpu_count(logical=False) or allowed)))
+    torch.set_flush_denormal(True)

@@ -1,0 +1,120 @@
+"""Finds a base model by name: the starter, a local folder, or a model of the Hugging Face hub.
+
+Only safetensors, JSON and template files are ever downloaded. Knows nothing of how models are loaded.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import scan_cache_dir, snapshot_download
+from huggingface_hub.errors import (
+    CacheNotFound,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+)
+
+from engine.errors import ModelError
+from engine.model.folder import check_safetensors
+from engine.model.starter import STARTER_SOURCE, OnProgress, ensure_starter, starter_folder
+from engine.paths import Home, make_private_folder
+
+STARTER = "starter"
+_PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja"]
+
+
+@dataclass(frozen=True, slots=True)
+class CachedModel:
+    """A model that is on this machine already."""
+
+    name: str  # what `locate_base` takes
+    folder: Path
+    size_bytes: int
+    source: str
+
+
+def locate_base(name: str, home: Home, on_progress: OnProgress | None = None) -> Path:
+    """The folder of a base model, converted or downloaded on first use.
+
+    `name`: "starter", a local folder, or a hub name such as "Qwen/Qwen2.5-0.5B-Instruct". A folder wins over a hub
+    name. Raises `ModelError` with the reason and the way out: not found, gated, offline, no safetensors.
+    """
+    if name == STARTER:
+        return ensure_starter(home, on_progress)
+    local = Path(name).expanduser()
+    if local.is_dir():
+        check_safetensors(local)
+        return local.resolve()
+    if name.startswith(("/", ".", "~")) or name.count("/") != 1:
+        raise ModelError(
+            "There is no such model.",
+            f"{name} is neither a folder nor the name of a hub model (owner/name).",
+            "Check the path, or use `starter`.",
+        )
+    folder = _from_hub(name, home, on_progress)
+    check_safetensors(folder)
+    return folder
+
+
+def cached_models(home: Home) -> tuple[CachedModel, ...]:
+    """The models in this program's cache: the converted starter, and what was downloaded from the hub."""
+    found = []
+    starter = starter_folder(home)
+    if starter.is_dir():
+        size = sum(path.stat().st_size for path in starter.iterdir() if path.is_file())
+        found.append(CachedModel(STARTER, starter, size, STARTER_SOURCE))
+    try:
+        repositories = scan_cache_dir(_hub_folder(home)).repos
+    except CacheNotFound:
+        repositories = frozenset()
+    for repository in sorted(repositories, key=lambda each: each.repo_id):
+        newest = max(repository.revisions, key=lambda revision: revision.last_modified, default=None)
+        if repository.repo_type == "model" and newest is not None:
+            found.append(
+                CachedModel(
+                    repository.repo_id, newest.snapshot_path, repository.size_on_disk, f"hub:{repository.repo_id}"
+                )
+            )
+    return tuple(found)
+
+
+def _hub_folder(home: Home) -> Path:
+    return home.cache / "models" / "hub"
+
+
+def _from_hub(name: str, home: Home, on_progress: OnProgress | None) -> Path:
+    cache = make_private_folder(_hub_folder(home))
+    try:
+        return Path(snapshot_download(name, cache_dir=cache, allow_patterns=_PATTERNS, local_files_only=True))
+    except HFValidationError as error:
+        raise ModelError("That is no name of a model.", f"{name}: {error}", "A hub name is owner/name.") from error
+    except LocalEntryNotFoundError:
+        pass
+    if on_progress is not None:
+        on_progress(0, 1, f"downloading {name}")
+    try:
+        folder = Path(snapshot_download(name, cache_dir=cache, allow_patterns=_PATTERNS))
+    except GatedRepoError as error:
+        raise ModelError(
+            "The model is gated.",
+            f"{name} is given only to people who accepted its licence.",
+            f"Accept it at https://huggingface.co/{name}, then set HF_TOKEN to a read token of your account.",
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ModelError(
+            "The hub has no such model.",
+            f"{name} does not exist there, or is private.",
+            "Check the spelling; for a private model set HF_TOKEN.",
+        ) from error
+    except (OfflineModeIsEnabled, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise ModelError(
+            "The model cannot be downloaded.",
+            f"{name}: {error}",
+            "Check the network, or use `starter` or a local folder.",
+        ) from error
+    if on_progress is not None:
+        on_progress(1, 1, f"{name} is here")
+    return folder

@@ -1,0 +1,38 @@
+"""Adds an adapter's weights to its base's, for a model that needs no peft. Knows nothing of what surrounds a release."""
+
+from pathlib import Path
+from typing import cast
+
+import torch
+from peft import PeftModel
+from transformers import PreTrainedModel
+
+from engine.errors import ModelError
+from engine.model.folder import read_json
+from engine.model.load import load_base, quiet_libraries, with_adapter
+
+
+def merge(base: Path, adapter: Path, destination: Path) -> None:
+    """Write base + adapter to `destination` as safetensors with its configuration, no tokenizer.
+
+    Added in float32 on the CPU and rounded once to the dtype that the base is stored in, so a float32 base answers as
+    base and adapter do, and a bfloat16 one within a rounding of each weight. Raises ModelError.
+    """
+    local = with_adapter(load_base(base, device="cpu", dtype="float32"), adapter)
+    with quiet_libraries():
+        try:
+            # Checked: an overflow would otherwise be written as a model that answers nonsense.
+            merged = cast("PreTrainedModel", cast("PeftModel", local.model).merge_and_unload(safe_merge=True))
+        except ValueError as error:
+            raise ModelError(
+                "The adapter cannot be merged.", f"{adapter}: {error}", "Release the adapter alone, or train again."
+            ) from error
+        merged = merged.to(_stored_dtype(base))
+        merged.save_pretrained(destination)
+
+
+def _stored_dtype(base: Path) -> torch.dtype:
+    config = read_json(base / "config.json")
+    name = config.get("dtype") or config.get("torch_dtype")
+    dtype = getattr(torch, name, None) if isinstance(name, str) else None
+    return dtype if isinstance(dtype, torch.dtype) else torch.float32

@@ -1,0 +1,202 @@
+"""The prompt's keys and values, computed once, held at batch 1, shared by every row that decodes or scores behind it.
+
+Knows nothing of text or sampling.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
+
+from engine.errors import ModelError
+from engine.model.load import LocalModel
+from engine.model.shared_attention import SharedPrompt
+
+_PROBE = 12  # tokens of the exactness check
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PromptCache:
+    """Per layer keys and values (Hkv, L, D) of one prompt under one model with one setting of its adapter."""
+
+    ids: tuple[int, ...]
+    keys: tuple[Tensor, ...]
+    values: tuple[Tensor, ...]
+
+    @classmethod
+    def build(cls, local: LocalModel, prefix_ids: Sequence[int]) -> "PromptCache":
+        """One forward pass over the prompt, with the adapter as it is switched now. An empty prefix is allowed."""
+        layers = local.base.config.get_text_config().num_hidden_layers
+        if not prefix_ids:
+            empty = tuple(torch.empty(0) for _ in range(layers))
+            return cls((), empty, empty)
+        local.format.check_length(prefix_ids, "The prompt")
+        cache = DynamicCache()
+        with torch.inference_mode():
+            local.backbone(
+                input_ids=torch.tensor([list(prefix_ids)], device=local.device), past_key_values=cache, use_cache=True
+            )
+        keys, values = [], []
+        for layer in cache.layers:
+            if layer.keys is None or layer.values is None:
+                raise ModelError("The model keeps no keys and values.", type(layer).__name__, "Choose another model.")
+            keys.append(layer.keys[0].contiguous())
+            values.append(layer.values[0].contiguous())
+        return cls(tuple(prefix_ids), tuple(keys), tuple(values))
+
+    @property
+    def length(self) -> int:
+        return len(self.ids)
+
+    @property
+    def memory_bytes(self) -> int:
+        return sum(t.numel() * t.element_size() for t in (*self.keys, *self.values))
+
+    def own_part(self, row: Sequence[int]) -> list[int]:
+        """The ids of `row` after the prompt. Raises `ModelError` where it does not begin with it, or ends there."""
+        if tuple(row[: self.length]) != self.ids or len(row) <= self.length:
+            raise ModelError(
+                "A row does not continue the cached prompt.",
+                f"Its first {self.length} tokens are not the prompt's, or nothing follows them.",
+                "Make rows and cache from the same prompt with the same chat format.",
+            )
+        return list(row[self.length :])
+
+    def shared(self, positions: Tensor) -> SharedPrompt:
+        """What the attention needs for queries at these absolute positions (B, T)."""
+        return SharedPrompt(self.keys, self.values, positions, self.length)
+
+
+class OwnLayer(CacheLayerMixin):
+    """One layer's own keys and values, (rows, Hkv, slots, D): pre-allocated, written in place, each row at its slot."""
+
+    is_sliding = False
+
+    def __init__(self, owner: "OwnCache") -> None:
+        super().__init__()
+        self.owner = owner
+        self.keys = torch.empty(0)
+        self.values = torch.empty(0)
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        self.keys = _slots_like(key_states, self.owner.rows, self.owner.slots)
+        self.values = _slots_like(value_states, self.owner.rows, self.owner.slots)
+        self.is_initialized = True
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *_args: object, **_kwargs: object
+    ) -> tuple[Tensor, Tensor]:
+        """Store (n, Hkv, T, D): one token of each row in the row's own slot, or n new rows' whole questions."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        owner = self.owner
+        rows, tokens = key_states.shape[0], key_states.shape[2]
+        if owner.prefilling:
+            new = slice(owner.first_row, owner.first_row + rows)
+            self.keys[new, :, :tokens] = key_states
+            self.values[new, :, :tokens] = value_states
+            return key_states, value_states
+        self.keys[owner.row_index, :, owner.slot_index] = key_states[:, :, 0]
+        self.values[owner.row_index, :, owner.slot_index] = value_states[:, :, 0]
+        return self.keys[:rows, :, : owner.used], self.values[:rows, :, : owner.used]
+
+    def grow(self, slots: int) -> None:
+        """Keep what is stored, with room for `slots` slots."""
+        if self.is_initialized:
+            used = self.keys.shape[2]
+            keys, values = (_slots_like(old, old.shape[0], slots) for old in (self.keys, self.values))
+            keys[:, :, :used], values[:, :, :used] = self.keys, self.values
+            self.keys, self.values = keys, values
+
+    def move(self, source: int, target: int, used: int) -> None:
+        """Copy a row's first `used` slots over another row."""
+        self.keys[target, :, :used] = self.keys[source, :, :used]
+        self.values[target, :, :used] = self.values[source, :, :used]
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        return self.owner.used + query_length, 0
+
+    def get_seq_length(self) -> int:
+        return 0
+
+    def get_max_length(self) -> int:
+        return -1
+
+
+def _slots_like(states: Tensor, rows: int, slots: int) -> Tensor:
+    # Zeros, not whatever was in memory: a hidden slot is multiplied by 0, and 0 · NaN would spoil the row.
+    return states.new_zeros((rows, states.shape[1], slots, states.shape[3]))
+
+
+class OwnCache(Cache):
+    """The rows' own part behind a shared prompt. Slots are counted from the end of the prompt."""
+
+    def __init__(self, layers: int, rows: int, slots: int) -> None:
+        self.rows, self.slots = rows, slots
+        self.used = 0  # slots that any row has filled
+        self.prefilling = False
+        self.first_row = 0  # where a prefill is written
+        self.row_index = torch.arange(0)
+        self.slot_index = torch.arange(0)
+        super().__init__(layers=[OwnLayer(self) for _ in range(layers)])
+
+    def reserve(self, slots: int) -> None:
+        """Make room for `slots` slots a row; grown in blocks, so that growth is rare."""
+        if slots > self.slots:
+            self.slots = max(slots, self.slots + 64)
+            for layer in self.layers:
+                layer.grow(self.slots)
+
+    def move(self, source: int, target: int, used: int) -> None:
+        """Copy a row's first `used` slots over another row."""
+        for layer in self.layers:
+            layer.move(source, target, used)
+
+
+def forward_shared(
+    local: LocalModel, prefix: PromptCache, ids: Tensor, positions: Tensor, cache: Cache | None
+) -> Tensor:
+    """Hidden states (B, T, H) of own ids (B, T) at absolute positions (B, T), behind the shared prompt."""
+    # Any mask of four dimensions is passed through untouched: none is built that the attention would not read.
+    mask = torch.empty((1, 1, 1, 1), device=ids.device)
+    hidden: Tensor = local.backbone(
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=positions,
+        past_key_values=cache,
+        use_cache=cache is not None,
+        shared=prefix.shared(positions),
+    ).last_hidden_state
+    return hidden
+
+
+def check_exactness(local: LocalModel) -> None:
+    """Compare shared attention and our output head with the model's own forward pass on a few tokens.
+
+    Raises `ModelError` for architectures that they would not reproduce (attention or logits of another kind).
+    """
+    vocabulary = local.base.get_input_embeddings().num_embeddings
+    ids = torch.arange(1, _PROBE + 1, device=local.device)[None] * 7 % vocabulary
+    half = _PROBE // 2
+    with torch.inference_mode():
+        expected = local.base(input_ids=ids, use_cache=False).logits[0, half:].float()
+        try:
+            prefix = PromptCache.build(local, ids[0, :half].tolist())
+            positions = torch.arange(half, _PROBE, device=local.device)[None]
+            found = local.logits(forward_shared(local, prefix, ids[:, half:], positions, None))[0]
+        except (TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
+            raise _unsupported(local, str(error)) from error
+    distance = float((found - expected).norm() / (expected - expected.mean()).norm().clamp_min(1e-6))
+    limit = 1e-3 if local.dtype == torch.float32 else 0.1
+    if not distance < limit:
+        raise _unsupported(local, f"its logits differ by {distance:.3g} of their spread")
+
+
+def _unsupported(local: LocalModel, reason: str) -> ModelError:
+    return ModelError(
+        "This model's architecture cannot be distilled here.",
+        f"{local.folder}: attention behind a shared prompt does not reproduce it ({reason}).",
+        "Choose a decoder with standard attention (Llama, Qwen, Mistral, Gemma, Phi, SmolLM families).",
+    )

@@ -1,0 +1,171 @@
+"""Scores given answers: the teacher's top-k behind the prompt, and the exact divergence between two passes.
+
+Nothing is sampled. The output head is applied at completion positions only, a few hundred at a time. Knows nothing
+of text or of how the numbers are used.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.errors import UsageError
+from engine.model.load import LocalModel, adapter_off
+from engine.model.prompt_cache import PromptCache, forward_shared
+
+_BATCH_TOKENS = 1024  # own tokens a forward pass, padding included
+_HEAD_BYTES = 64 << 20  # logits held at once
+_NOTHING = -100.0  # the logarithm of a mass too small to matter; finite, so that 0 · log 0 stays 0
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """A context (whole ids, the prompt's included) and the completion that follows it."""
+
+    context_ids: Sequence[int]
+    completion_ids: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class DivergenceRow:
+    """One completion behind two contexts: with the prompt, and prompt-free."""
+
+    prompted_ids: Sequence[int]
+    question_ids: Sequence[int]
+    completion_ids: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TopK:
+    """The distribution before each of T completion tokens: its k likeliest ids and one bucket for all others."""
+
+    ids: Tensor  # (T, k) int32
+    logprobs: Tensor  # (T, k) float16
+    tail: Tensor  # (T,) float16, the logarithm of the remaining mass
+    completion_logprobs: Tensor  # (T,) float32, of the completion's own tokens
+
+
+@torch.inference_mode()
+def score(
+    local: LocalModel,
+    rows: Sequence[ScoreRow],
+    *,
+    prefix: PromptCache | None = None,
+    k: int,
+    on_rows: Callable[[int], None] | None = None,
+) -> list[TopK]:
+    """The top-k of every row, on the CPU, in the rows' order, with the adapter as it is switched now.
+
+    With `prefix`, each context must begin with its ids (else `ModelError`). `on_rows` is told how many rows are done
+    after each pass. Raises `ContextError` where context and completion do not fit.
+    """
+    if k < 1:
+        raise UsageError("At least one log-probability a token is needed.", f"k is {k}.")
+    results: dict[int, TopK] = {}
+    for part in _hidden_batches(local, rows, prefix):
+        pieces: list[tuple[Tensor, ...]] = []
+        targets = torch.cat([torch.tensor(list(rows[i].completion_ids)) for i in part.rows]).to(local.device)
+        for chunk, target in _chunks(local, part.hidden, targets):
+            logprobs = torch.log_softmax(local.logits(chunk), dim=-1)
+            own = logprobs.gather(1, target[:, None])[:, 0]
+            top = logprobs.topk(min(k, logprobs.shape[1]), dim=-1)
+            tail = logprobs.scatter_(1, top.indices, -torch.inf).logsumexp(dim=-1).clamp_min_(_NOTHING)
+            pieces.append((top.indices.int().cpu(), top.values.half().cpu(), tail.half().cpu(), own.float().cpu()))
+        whole = [torch.cat(column) for column in zip(*pieces, strict=True)]
+        for i, split in zip(part.rows, zip(*(column.split(part.counts) for column in whole), strict=True), strict=True):
+            results[i] = TopK(*(column.clone() for column in split))
+        if on_rows is not None:
+            on_rows(len(results))
+    return [results[i] for i in range(len(rows))]
+
+
+@torch.inference_mode()
+def divergence(
+    local: LocalModel,
+    rows: Sequence[DivergenceRow],
+    prefix: PromptCache | None = None,
+    *,
+    student_adapter: bool = True,
+    on_rows: Callable[[int], None] | None = None,
+) -> list[Tensor]:
+    """KL(prompted, adapter off ‖ prompt-free, adapter on) at each completion token, (T,) float32 nats a row.
+
+    Exact over the whole vocabulary. `prefix` must have been built with the adapter off. With `student_adapter` False
+    the second pass leaves the adapter off too: how far the unprompted base is from the prompted one.
+    """
+    results: dict[int, Tensor] = {}
+    prompted = [ScoreRow(row.prompted_ids, row.completion_ids) for row in rows]
+    free = [ScoreRow(row.question_ids, row.completion_ids) for row in rows]
+    for indices in _batches([_own_length(row, prefix) for row in prompted]):
+        with adapter_off(local):
+            teacher = _hidden(local, [prompted[i] for i in indices], prefix)
+        with nullcontext() if student_adapter else adapter_off(local):
+            student = _hidden(local, [free[i] for i in indices], None)
+        pieces = []
+        for teacher_chunk, student_chunk in _chunks(local, teacher, student):
+            with adapter_off(local):
+                expected = torch.log_softmax(local.logits(teacher_chunk), dim=-1)
+            with nullcontext() if student_adapter else adapter_off(local):
+                found = torch.log_softmax(local.logits(student_chunk), dim=-1)
+            pieces.append((expected.exp() * (expected - found)).sum(dim=-1).cpu())
+        counts = [len(rows[i].completion_ids) for i in indices]
+        results.update(zip(indices, (piece.clone() for piece in torch.cat(pieces).split(counts)), strict=True))
+        if on_rows is not None:
+            on_rows(len(results))
+    return [results[i] for i in range(len(rows))]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    rows: list[int]
+    counts: list[int]  # completion tokens of each
+    hidden: Tensor  # (sum of counts, H)
+
+
+def _hidden_batches(local: LocalModel, rows: Sequence[ScoreRow], prefix: PromptCache | None) -> Iterator[_Part]:
+    for indices in _batches([_own_length(row, prefix) for row in rows]):
+        chosen = [rows[i] for i in indices]
+        yield _Part(indices, [len(row.completion_ids) for row in chosen], _hidden(local, chosen, prefix))
+
+
+def _hidden(local: LocalModel, rows: Sequence[ScoreRow], prefix: PromptCache | None) -> Tensor:
+    """The hidden states from which each completion token is predicted, rows one after another: (N, H)."""
+    cached = prefix if prefix is not None else PromptCache.build(local, ())
+    own, keep = [], []
+    for row in rows:
+        local.format.check_length([*row.context_ids, *row.completion_ids], "An example")
+        if not row.completion_ids:
+            raise UsageError("An example without an answer cannot be scored.")
+        context = cached.own_part(row.context_ids)
+        own.append([*context, *row.completion_ids[:-1]])
+        keep.append((len(context) - 1, len(row.completion_ids)))
+    longest = max(map(len, own))
+    # Padded on the right: no token sees what comes after it, so padding needs no mask.
+    ids = torch.tensor([[*row, *([0] * (longest - len(row)))] for row in own], device=local.device)
+    positions = (torch.arange(longest, device=local.device) + cached.length).expand(len(own), -1)
+    hidden = forward_shared(local, cached, ids, positions, None)
+    return torch.cat([hidden[i, start : start + count] for i, (start, count) in enumerate(keep)])
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Rows of like length together, at most `_BATCH_TOKENS` tokens a pass with padding."""
+    batch: list[int] = []
+    for i in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
+        if batch and (len(batch) + 1) * lengths[batch[0]] > _BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
+
+
+def _own_length(row: ScoreRow, prefix: PromptCache | None) -> int:
+    return len(row.context_ids) - (prefix.length if prefix is not None else 0) + len(row.completion_ids)
+
+
+def _chunks(local: LocalModel, first: Tensor, second: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    vocabulary = local.base.config.get_text_config().vocab_size
+    size = max(1, _HEAD_BYTES // (4 * vocabulary))
+    return zip(first.split(size), second.split(size), strict=True)

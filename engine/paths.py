@@ -1,0 +1,106 @@
+"""Where everything lives on disk, and how files are put there. Standard library only.
+
+One root folder where `--home` or DISTILL_TUI_HOME names it, otherwise the four folders of the XDG convention.
+Knows nothing of what is inside a project.
+"""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import StoreError
+
+_PROGRAM = "distill-tui"
+PRIVATE_FOLDER_MODE = 0o700
+PRIVATE_FILE_MODE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folders that outlive a project. Nothing is created by naming them; `make_private_folder` does that."""
+
+    projects: Path
+    cache: Path  # models, the converted starter, tokenizers: everything here can be made again
+    config: Path  # the user's settings and key file
+    state: Path  # device locks and queues, the last used project
+    root: Path | None = None  # what `--home` would have to say; None: the XDG folders
+
+    @classmethod
+    def locate(cls, override: Path | None = None) -> "Home":
+        """`override` (the `--home` option), else DISTILL_TUI_HOME, else the XDG folders."""
+        named = override or _folder_of("DISTILL_TUI_HOME")
+        if named is not None:
+            root = named.expanduser().absolute()
+            return cls(root / "projects", root / "cache", root / "config", root / "state", root)
+        return cls(
+            projects=_xdg("XDG_DATA_HOME", ".local/share") / "projects",
+            cache=_xdg("XDG_CACHE_HOME", ".cache"),
+            config=_xdg("XDG_CONFIG_HOME", ".config"),
+            state=_xdg("XDG_STATE_HOME", ".local/state"),
+        )
+
+
+def make_private_folder(path: Path) -> Path:
+    """Create `path` and its missing parents with mode 0700 and return it; folders that exist keep their mode.
+
+    Raises `StoreError` where the folder cannot be made.
+    """
+    try:
+        for folder in (*reversed(path.parents), path):
+            if not folder.is_dir():
+                folder.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            "A folder cannot be made.",
+            f"{path}: {error.strerror or error}.",
+            "Check the permissions and the free space, or choose another place with --home.",
+        ) from error
+    return path
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`: written beside it with mode 0600, synced, renamed, the folder synced.
+
+    A reader sees the old bytes or the new ones, whatever is killed in between. Raises `StoreError`.
+    """
+    beside: str | None = None
+    try:
+        handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(beside).replace(path)
+        beside = None
+        sync_folder(path.parent)
+    except OSError as error:
+        raise StoreError(
+            "A file cannot be written.",
+            f"{path}: {error.strerror or error}.",
+            "Check the permissions and the free space, then try again.",
+        ) from error
+    finally:
+        if beside is not None:
+            Path(beside).unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new names in `folder` survive a power failure."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _folder_of(variable: str) -> Path | None:
+    value = os.environ.get(variable, "")
+    return Path(value) if value else None
+
+
+def _xdg(variable: str, default: str) -> Path:
+    # The convention says that a relative value is invalid and must be ignored.
+    named = _folder_of(variable)
+    base = named if named is not None and named.is_absolute() else Path.home() / default
+    return base / _PROGRAM

@@ -1,0 +1,293 @@
+"""A project: one folder with a database and large files beside it. The one front door to everything in it."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+
+from engine.errors import DistillError, JobError, NotFoundError, StoreError, UsageError
+from engine.paths import Home, make_private_folder, write_atomically
+from engine.records.job import Job
+from engine.records.options import JobOptions, ProjectSettings
+from engine.records.station import Station
+from engine.stations import judge, read_facts
+from engine.store.connection import BUSY_TIMEOUT_S, Connection
+from engine.store.datasets import DatasetTable
+from engine.store.decisions import DecisionTable
+from engine.store.evaluations import EvaluationTable
+from engine.store.examples import ExampleTable
+from engine.store.jobs import JobTable
+from engine.store.migrations import migrate
+from engine.store.options_json import kind_of
+from engine.store.prompts import PromptTable
+from engine.store.questions import QuestionTable
+from engine.store.releases import ReleaseTable
+from engine.store.rules import RuleTable
+from engine.store.runs import RunTable
+from engine.store.settings import SettingsTable
+
+DATABASE = "project.db"
+# All that a project puts into its folder; deleting it touches nothing else.
+_FOLDERS = ("runs", "jobs", "caches", "releases")
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+_LAST_PROJECT = "last_project"
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSummary:
+    """What the list of projects shows. `trouble` says why a project could not be read; its counts are then unknown."""
+
+    name: str
+    folder: Path
+    changed_at: str  # ISO 8601, UTC
+    live_jobs: int
+    trouble: str = ""
+
+
+class Project:
+    """An open project. Several processes may hold one open; each object belongs to the thread that made it."""
+
+    def __init__(self, folder: Path, home: Home, connection: Connection) -> None:
+        """Use `create`, `open` or `find`."""
+        self.folder = folder
+        self.home = home
+        self._connection = connection
+        self.prompts = PromptTable(connection)
+        self.rules = RuleTable(connection)
+        self.questions = QuestionTable(connection)
+        self.examples = ExampleTable(connection)
+        self.decisions = DecisionTable(connection)
+        self.datasets = DatasetTable(connection)
+        self.runs = RunTable(connection)
+        self.evaluations = EvaluationTable(connection)
+        self.jobs = JobTable(connection)
+        self.settings = SettingsTable(connection)
+        self.releases = ReleaseTable(connection)
+
+    @classmethod
+    def create(cls, folder: Path, settings: ProjectSettings | None = None, home: Home | None = None) -> "Project":
+        """Make a project in a folder that is not there yet, or empty, and remember it as the last used.
+
+        Raises `UsageError` where something is there, `StoreError` where it cannot be made.
+        """
+        home = home or Home.locate()
+        folder = folder.expanduser().absolute()
+        check_name(folder.name)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UsageError(
+                "The place is taken.", f"{folder} is there already and not empty.", "Choose another name or folder."
+            )
+        make_private_folder(folder)
+        Connection.create_file(folder / DATABASE)
+        project = cls.open(folder, home)
+        if settings is not None:
+            project.settings.write(settings)
+        remember(project)
+        return project
+
+    @classmethod
+    def open(cls, folder: Path, home: Home | None = None, timeout_s: float = BUSY_TIMEOUT_S) -> "Project":
+        """Open the project in `folder`; its schema is brought up to date. Waits `timeout_s` for other writers.
+
+        Raises `NotFoundError` where there is none, `SchemaError` for a newer one, `StoreError` for a damaged one.
+        """
+        folder = folder.expanduser().absolute()
+        connection = Connection(folder / DATABASE, timeout_s)
+        try:
+            migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return cls(folder, home or Home.locate(), connection)
+
+    @classmethod
+    def find(cls, name_or_path: str | None, home: Home) -> "Project":
+        """Open the project of this name, or in this folder; None: the last used, else the only one.
+
+        What was found is remembered as the last used. Raises `NotFoundError` for an unknown one, `UsageError` where
+        nothing is named and several could be meant.
+        """
+        folder = _named(name_or_path, home) if name_or_path is not None else _unnamed(home)
+        project = cls.open(folder, home)
+        remember(project)
+        return project
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def database(self) -> Path:
+        return self.folder / DATABASE
+
+    @cached_property
+    def caches(self) -> Path:
+        """For what can be computed again; made when first asked for, like the two below."""
+        return make_private_folder(self.folder / "caches")
+
+    @cached_property
+    def runs_folder(self) -> Path:
+        """Checkpoints and adapters, one folder a run."""
+        return make_private_folder(self.folder / "runs")
+
+    @cached_property
+    def releases_folder(self) -> Path:
+        """What was exported into the project itself."""
+        return make_private_folder(self.folder / "releases")
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Everything written inside is kept whole or not at all. Keep it short: other writers wait meanwhile."""
+        return self._connection.transaction()
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Everything read inside is of one moment. Nothing may be written inside."""
+        return self._connection.snapshot()
+
+    def check(self) -> tuple[str, ...]:
+        """What is wrong with the database, in SQLite's words; empty when all is well."""
+        return self._connection.check()
+
+    def stations(self) -> tuple[Station, ...]:
+        """Where each of the seven stations stands."""
+        return judge(read_facts(self))
+
+    def start_job(self, options: JobOptions) -> Job:
+        """Start the job that carries out `options`, in a process of its own. Raises `JobError` where it cannot."""
+        # The launcher is only needed where a job starts; jobs themselves come in through this module.
+        from engine.jobs.launch import launch
+
+        job = self.jobs.add(kind_of(options), options)
+        return launch(self.folder, job, self.home)
+
+    def delete(self, *, force: bool = False) -> None:
+        """Close and really delete the project: its database and log, backups, runs, jobs, caches and releases.
+
+        Files that are not the project's stay, and then so does the folder. Raises `JobError` while a job is at work,
+        unless `force`; `StoreError` where something cannot be removed.
+        """
+        from engine.jobs.liveness import is_alive
+
+        at_work = [job for job in self.jobs.live() if is_alive(job)]
+        if at_work and not force:
+            raise JobError(
+                "A job is at work.",
+                f"Job {at_work[0].id} ({at_work[0].kind}) of {self.name} would lose its project.",
+                f"Stop it first: `distill-tui jobs stop {at_work[0].id}`.",
+            )
+        self.close()
+        try:
+            for name in _FOLDERS:
+                _remove(self.folder / name)
+            # The database goes last, so that a deletion that was cut short can be repeated.
+            for path in sorted(self.folder.glob("project-schema-*.backup.db*")):
+                path.unlink()
+            for suffix in ("-shm", "-wal", ""):
+                (self.folder / f"{DATABASE}{suffix}").unlink(missing_ok=True)
+            if not any(self.folder.iterdir()):
+                self.folder.rmdir()
+        except OSError as error:
+            raise StoreError(
+                "The project could not be deleted whole.",
+                f"{error.filename or self.folder}: {error.strerror or error}.",
+                "Check the permissions, then delete it again.",
+            ) from error
+
+    def close(self) -> None:
+        """Close the database. Closing twice is harmless."""
+        self._connection.close()
+
+    def __enter__(self) -> "Project":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def check_name(name: str) -> None:
+    """Raise `UsageError` unless `name` can be a project's: letters, digits, `.`, `_`, `-`, not beginning with a dot."""
+    if _NAME.fullmatch(name) is None:
+        raise UsageError(
+            "This cannot be a project's name.",
+            f"{name!r} is not made of 1 to 100 letters, digits, dots, dashes and underscores, or begins with a dot.",
+            "Choose another name, such as `support-desk`.",
+        )
+
+
+def list_projects(home: Home) -> tuple[ProjectSummary, ...]:
+    """The projects of this home by name; one that cannot be read is listed with its trouble."""
+    return tuple(map(_summary, _folders(home)))
+
+
+def remember(project: Project) -> None:
+    """Make `project` the one that is meant when none is named."""
+    path = make_private_folder(project.home.state) / _LAST_PROJECT
+    text = f"{project.folder}\n".encode("utf-8", "surrogateescape")
+    if not path.is_file() or path.read_bytes() != text:
+        write_atomically(path, text)
+
+
+def _named(name_or_path: str, home: Home) -> Path:
+    path = Path(name_or_path).expanduser()
+    if _NAME.fullmatch(name_or_path) and (home.projects / name_or_path / DATABASE).is_file():
+        return home.projects / name_or_path
+    if (path / DATABASE).is_file():
+        return path.absolute()
+    near = get_close_matches(name_or_path, [folder.name for folder in _folders(home)], n=3)
+    raise NotFoundError(
+        "There is no such project.",
+        f"{name_or_path!r} is neither a project in {home.projects} nor a folder with a {DATABASE}.",
+        f"Did you mean {' or '.join(near)}?" if near else "Make one with `distill-tui new`.",
+    )
+
+
+def _unnamed(home: Home) -> Path:
+    last = _last(home)
+    if last is not None:
+        return last
+    folders = tuple(_folders(home))
+    if len(folders) == 1:
+        return folders[0]
+    if not folders:
+        raise UsageError("There is no project yet.", f"{home.projects} holds none.", "Make one with `distill-tui new`.")
+    names = ", ".join(folder.name for folder in folders)
+    raise UsageError("Which project?", f"There are several: {names}.", "Name one with --project.")
+
+
+def _last(home: Home) -> Path | None:
+    try:
+        text = (home.state / _LAST_PROJECT).read_bytes().decode("utf-8", "surrogateescape")
+    except OSError:
+        return None
+    folder = Path(text.rstrip("\n"))
+    return folder if (folder / DATABASE).is_file() else None
+
+
+def _folders(home: Home) -> Iterator[Path]:
+    if home.projects.is_dir():
+        yield from (path for path in sorted(home.projects.iterdir()) if (path / DATABASE).is_file())
+
+
+def _summary(folder: Path) -> ProjectSummary:
+    files = [path for path in folder.glob(f"{DATABASE}*") if path.suffix != ".db-shm"]
+    changed_at = datetime.fromtimestamp(max(path.stat().st_mtime for path in files), UTC).isoformat(timespec="seconds")
+    try:
+        with Project.open(folder, timeout_s=1.0) as project:
+            return ProjectSummary(folder.name, folder, changed_at, len(project.jobs.live()))
+    except DistillError as error:
+        return ProjectSummary(folder.name, folder, changed_at, 0, str(error))
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.is_dir():
+        shutil.rmtree(path)

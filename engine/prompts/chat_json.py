@@ -1,0 +1,65 @@
+"""One message of OpenAI chat JSON, narrowed to text. Shared by prompts and imported questions.
+
+Knows nothing of files or positions: whoever calls adds where it was.
+"""
+
+from collections.abc import Mapping
+from typing import cast
+
+from engine.records.prompt import ROLES, Message, Role
+
+_TOOL_FIELDS = ("tool_calls", "function_call", "tool_call_id")
+
+
+class ChatProblemError(ValueError):
+    """What a message holds that cannot be distilled, in a few words."""
+
+
+def read_message(value: object) -> Message:
+    """The message as text: line ends as `\\n`, no white space around it. `developer` is `system`.
+
+    Content may be a text or a list of text parts. Raises ChatProblemError, by name, for tool calls, images and other
+    parts that are not text, unknown roles, and empty or broken text. Further fields are the caller's to judge.
+    """
+    if not isinstance(value, Mapping):
+        raise ChatProblemError("it is no mapping with `role` and `content`")
+    role = value.get("role")
+    tools = next((field for field in _TOOL_FIELDS if value.get(field)), None)
+    if role in ("tool", "function") or tools:
+        raise ChatProblemError(f"tool calls are not supported ({tools or f'role {role}'})")
+    if role == "developer":
+        role = "system"
+    if role not in ROLES:
+        raise ChatProblemError(f"unknown role {role!r}; allowed: {', '.join(ROLES)}")
+    text = clean_content(_read_content(value.get("content")))
+    if not text:
+        raise ChatProblemError("its content is empty")
+    return Message(cast(Role, role), text)
+
+
+def clean_content(text: str) -> str:
+    """Line ends as `\\n`, no white space around. Raises ChatProblemError for half a surrogate pair."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ChatProblemError(f"character {error.start + 1} is half a surrogate pair") from error
+    return text
+
+
+def _read_content(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    if content is None:
+        return ""
+    if not isinstance(content, list):
+        raise ChatProblemError("its content is neither a text nor a list of parts")
+    texts: list[str] = []
+    for part in content:
+        kind = part.get("type") if isinstance(part, Mapping) else None
+        text = part.get("text") if isinstance(part, Mapping) else None
+        if kind not in ("text", "input_text", "output_text") or not isinstance(text, str):
+            named = "images are" if kind in ("image", "image_url", "input_image") else f"parts of type {kind!r} are"
+            raise ChatProblemError(f"{named} not supported")
+        texts.append(text)
+    return "\n".join(texts)

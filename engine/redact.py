@@ -1,0 +1,49 @@
+"""Takes secrets out of text before it is written anywhere: job logs, events, error messages.
+
+By value: what environment variables that hold keys contain, and what was registered. By pattern: the shapes of common
+keys, `Bearer …` and passwords in addresses. Standard library only; knows nothing of where keys are kept.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable
+
+MASK = "‹redacted›"
+# Shorter values ("EMPTY", "none") are placeholders of local servers; masking them would mangle ordinary text.
+_SHORTEST_SECRET = 8
+_KEY_VARIABLE = re.compile(r"_API_KEY(_|$)|^DISTILL_TUI_API_KEY|(^|_)(TOKEN|SECRET|PASSWORD)$|^HF_TOKEN")
+_PATTERNS = re.compile(
+    r"(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{16,}|gsk_[A-Za-z0-9]{16,}|xai-[A-Za-z0-9]{16,}"
+    r"|AIza[A-Za-z0-9_-]{30,})"
+    r"|(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"
+    r"|(?<=bearer )[A-Za-z0-9._~+/=-]{8,}",
+    re.IGNORECASE,
+)
+_registered: set[str] = set()
+
+
+def register_secret(value: str) -> None:
+    """From now on `redact` masks this value in this process. Values under eight characters are not masked."""
+    _registered.add(value)
+
+
+def redact(text: str) -> str:
+    """`text` with every known secret and everything shaped like one replaced by `‹redacted›`."""
+    if len(text) < _SHORTEST_SECRET:
+        return text
+    for secret in _longest_first({*_registered, *_environment()}):
+        # Server errors quote requests: the value then stands in its JSON form.
+        for form in {secret, json.dumps(secret)[1:-1]}:
+            if form in text:
+                text = text.replace(form, MASK)
+    return _PATTERNS.sub(MASK, text)
+
+
+def _environment() -> Iterable[str]:
+    return (value for name, value in os.environ.items() if _KEY_VARIABLE.search(name))
+
+
+def _longest_first(secrets: set[str]) -> list[str]:
+    # One key may be the beginning of another: the longer must go first, or its end would stay.
+    return sorted((secret for secret in secrets if len(secret) >= _SHORTEST_SECRET), key=len, reverse=True)

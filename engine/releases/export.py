@@ -1,0 +1,114 @@
+"""Writes a release: beside its destination, checksummed, then renamed, so that a half one is never seen."""
+
+import contextlib
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.errors import StoreError, UsageError
+from engine.paths import Home, make_private_folder, sync_folder, write_atomically
+from engine.project import Project
+from engine.records.release import Release, ReleaseKind
+from engine.records.run import Run
+from engine.releases.adapter import require_adapter, write_adapter
+from engine.releases.card import describe_base, model_card
+from engine.releases.tokenizer import write_generation_config, write_tokenizer
+
+CHECKSUMS = "SHA256SUMS"
+
+
+def export(
+    project: Project, run: Run, kind: ReleaseKind, destination: Path | None = None, *, home: Home, force: bool = False
+) -> Release:
+    """Release `run`'s best adapter, alone or merged into its base, and record it in the project.
+
+    `destination` defaults to `run-ID-KIND` among the project's releases. A folder that is there and not empty is
+    refused; with `force` it is replaced, but only if it is a release itself (it holds SHA256SUMS).
+    Raises UsageError, NotFoundError (no adapter), ModelError (base or tokenizer), StoreError (disk).
+    """
+    from engine.model.chat_format import ChatFormat
+    from engine.model.locate import locate_base
+    from engine.model.merge import merge
+
+    target = (destination or project.releases_folder / f"run-{run.id}-{kind}").expanduser().absolute()
+    _require_free(target, force)
+    adapter = require_adapter(project.folder / run.folder / "adapter", run.id)
+    base = locate_base(run.config.base, home)
+    described = describe_base(run.config.base, base)
+    chat = ChatFormat.load(base)
+    with _beside(target) as folder:
+        if kind == "adapter":
+            write_adapter(adapter, described.name, folder)
+        else:
+            merge(base, adapter, folder)
+        write_tokenizer(base, chat.template, folder)
+        write_generation_config(base, project.settings.read().serving_temperature, chat.stop_ids, folder)
+        card = model_card(kind, described, run, project.evaluations.latest(run.id))
+        (folder / "README.md").write_text(card, encoding="utf-8")
+        sha256 = _write_checksums(folder)
+    inside = target.is_relative_to(project.folder)
+    recorded = target.relative_to(project.folder) if inside else target
+    return project.releases.add(kind, run.id, str(recorded), sha256)
+
+
+def _require_free(target: Path, force: bool) -> None:
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    if not force:
+        raise UsageError(
+            "The destination is not empty.", f"{target} holds files.", "Choose another folder, or add --force."
+        )
+    if not (target / CHECKSUMS).is_file():
+        raise UsageError(
+            "The destination is no release.",
+            f"{target} has no {CHECKSUMS}, so it may hold something else; it is left alone.",
+            "Choose another folder, or empty it yourself.",
+        )
+
+
+@contextlib.contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """A new folder next to `target` that takes its place when the block ends well, and vanishes otherwise."""
+    make_private_folder(target.parent)
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        try:
+            yield folder
+            _replace(target, folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        raise StoreError(
+            "The release cannot be written.",
+            f"{target}: {error.strerror or error}.",
+            "Check the permissions and the free space, then try again.",
+        ) from error
+
+
+def _replace(target: Path, folder: Path) -> None:
+    old = folder.with_name(f"{folder.name}.old")
+    if target.exists():
+        target.rename(old)
+    try:
+        folder.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+    sync_folder(target.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _write_checksums(folder: Path) -> str:
+    """Write SHA256SUMS over every other file, as `sha256sum -c` reads it; return the SHA-256 of that list."""
+    lines = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            lines.append(f"{digest}  {path.relative_to(folder).as_posix()}\n")
+    data = "".join(lines).encode()
+    write_atomically(folder / CHECKSUMS, data)
+    return hashlib.sha256(data).hexdigest()

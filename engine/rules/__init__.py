@@ -1,0 +1,1 @@
+"""Rules: how a demand of the prompt is checked in an answer, and how rules are read and written."""

@@ -1,0 +1,157 @@
+"""Rules as YAML: what people write, review and share.
+
+    rules:
+      - text: Begins with the risk score.
+        check: {kind: pattern, pattern: '^RISK SCORE: [1-5]'}
+
+`id` may be given and is ignored: a project numbers its rules itself. Knows nothing of the store.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Literal, cast, get_args
+
+import yaml
+
+from engine.errors import UsageError
+from engine.records.rule import Check, CheckKind, LengthUnit, Rule
+from engine.rules.checks import validate_check
+
+MAX_DOCUMENT_BYTES = 1_000_000
+MAX_RULES = 500
+MAX_TEXT_CHARACTERS = 4_000
+
+_Field = Literal["text", "texts", "whole", "flag", "unit", "schema"]
+# The fields of each kind and what they hold; a field of another kind is refused rather than ignored.
+_FIELDS: dict[CheckKind, dict[str, _Field]] = {
+    "pattern": {"pattern": "text"},
+    "starts_with": {"text": "text"},
+    "ends_with": {"text": "text"},
+    "contains": {"text": "text"},
+    "forbidden": {"texts": "texts"},
+    "length": {"unit": "unit", "min": "whole", "max": "whole"},
+    "json": {"schema": "schema"},
+    "language": {"code": "text"},
+    "label": {"pattern": "text", "labels": "texts", "gold": "flag"},
+}
+
+
+def parse_rules(text: str, source: str) -> tuple[Rule, ...]:
+    """The rules of a YAML document, numbered from 1.
+
+    Raises UsageError that names `source`, the rule's number, the field and what is allowed.
+    """
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_DOCUMENT_BYTES:
+        raise _problem(source, f"it is larger than {MAX_DOCUMENT_BYTES} bytes")
+    try:
+        document: object = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+        raise _problem(source, f"it is no YAML{place}: {getattr(error, 'problem', None) or error}") from error
+    except (RecursionError, ValueError) as error:
+        raise _problem(source, f"it is no YAML: {error}") from error
+    if not isinstance(document, dict) or set(document) != {"rules"} or not isinstance(document["rules"], list):
+        raise _problem(source, "it needs exactly one key at the top, `rules`, with a list")
+    entries = cast("list[object]", document["rules"])
+    if not entries:
+        raise _problem(source, "its list of rules is empty")
+    if len(entries) > MAX_RULES:
+        raise _problem(source, f"it has {len(entries)} rules; at most {MAX_RULES} are read")
+    return tuple(_read_rule(entry, number, source) for number, entry in enumerate(entries, 1))
+
+
+def rules_to_yaml(rules: Sequence[Rule]) -> str:
+    """The document that `parse_rules` reads back to the same rules, numbered from 1."""
+    entries = [{"text": rule.text, "check": check_to_fields(rule.check)} for rule in rules]
+    return yaml.safe_dump({"rules": entries}, sort_keys=False, allow_unicode=True, width=120)
+
+
+def check_to_fields(check: Check) -> dict[str, object]:
+    """A check's kind and those of its fields that say something."""
+    fields: dict[str, object] = {"kind": check.kind}
+    unset = Check(check.kind)
+    for name, holds in _FIELDS[check.kind].items():
+        value: object = getattr(check, name)
+        if value == getattr(unset, name) and name != "unit":
+            continue
+        if holds == "schema":
+            value = json.loads(check.schema)
+        fields[name] = list(value) if isinstance(value, tuple) else value
+    return fields
+
+
+def check_from_fields(fields: Mapping[str, object], name: str = "The check") -> Check:
+    """The check that `check_to_fields` writes, or that a person wrote. Raises UsageError beginning with `name`."""
+    kind = fields.get("kind")
+    if kind not in _FIELDS:
+        raise UsageError(
+            f"{name} cannot be used", f"kind is {kind!r}; allowed: {', '.join(_FIELDS)}.", "Choose one of these kinds."
+        )
+    allowed = _FIELDS[kind]
+    values: dict[str, object] = {}
+    for field, value in fields.items():
+        if field == "kind":
+            continue
+        if field not in allowed:
+            message = f"a {kind} check has no field {field!r}; allowed: {', '.join(allowed)}."
+            raise UsageError(f"{name} cannot be used", message, "Remove or rename the field.")
+        values[field] = _read_value(value, allowed[field], f"{name} cannot be used", f"{kind}.{field}")
+    check = Check(kind, **values)  # type: ignore[arg-type]  # every value was narrowed by its field's kind just above
+    validate_check(check, name)
+    return check
+
+
+def _read_rule(entry: object, number: int, source: str) -> Rule:
+    name = f"Rule {number} of {source}"
+    if not isinstance(entry, dict):
+        raise UsageError(f"{name} cannot be used", "it is no mapping.", "Give it `text` and `check`.")
+    unknown = [str(key) for key in entry if key not in ("id", "text", "check")]
+    if unknown:
+        raise UsageError(
+            f"{name} cannot be used", f"unknown field {', '.join(unknown)}; allowed: id, text, check.", "Remove it."
+        )
+    text, check = entry.get("text"), entry.get("check")
+    if not isinstance(text, str) or not text.strip() or len(text) > MAX_TEXT_CHARACTERS:
+        message = f"text must be a text of 1 to {MAX_TEXT_CHARACTERS} characters."
+        raise UsageError(f"{name} cannot be used", message, "Say in `text` what the rule demands.")
+    if not isinstance(check, dict) or not all(isinstance(key, str) for key in check):
+        raise UsageError(f"{name} cannot be used", "check must be a mapping.", "Give it a `kind` and its fields.")
+    return Rule(number, text.strip(), check_from_fields(cast("dict[str, object]", check), name))
+
+
+def _read_value(value: object, holds: _Field, title: str, field: str) -> object:
+    if holds == "text" and isinstance(value, str):
+        return value
+    if holds == "texts" and isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    if holds == "whole" and (value is None or (isinstance(value, int) and not isinstance(value, bool))):
+        return value
+    if holds == "flag" and isinstance(value, bool):
+        return value
+    if holds == "unit" and value in get_args(LengthUnit):
+        return value
+    if holds == "schema" and isinstance(value, dict | bool):
+        try:
+            return json.dumps(value, ensure_ascii=False, sort_keys=True)
+        except (TypeError, ValueError) as error:  # a YAML date, or a mapping with mixed keys
+            raise UsageError(title, f"{field} is no JSON: {error}.", "Quote such values.") from error
+    if holds == "schema" and isinstance(value, str):
+        return value
+    expected = {
+        "text": "a text (in quotes where YAML would read something else)",
+        "texts": "a list of texts (in quotes where YAML would read something else)",
+        "whole": "a whole number",
+        "flag": "true or false",
+        "unit": " or ".join(get_args(LengthUnit)),
+        "schema": "a JSON Schema, as a mapping or as JSON text",
+    }[holds]
+    raise UsageError(title, f"{field} must be {expected}, not {value!r}.", "Mend the field.")
+
+
+def _problem(source: str, reason: str) -> UsageError:
+    return UsageError(
+        f"Rules cannot be read from {source}",
+        f"{reason[0].upper()}{reason[1:]}.",
+        "See `rules list --json` for the form.",
+    )

@@ -1,0 +1,123 @@
+"""Is an answer valid JSON, and does it fit a JSON Schema? Knows nothing of rules.
+
+Schemas are read as Draft 2020-12 unless they name another draft. References to other documents are not fetched:
+a check never touches the network.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Protocol, cast
+
+from engine.rules.patterns import Pattern, PatternError
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+
+class _Validator(Protocol):
+    def __init__(self, schema: object, *, registry: object) -> None: ...
+
+    def iter_errors(self, instance: object) -> "Iterator[ValidationError]": ...
+
+
+class SchemaProblemError(ValueError):
+    """The text is no usable JSON Schema; the message says why."""
+
+
+class JsonProblemError(ValueError):
+    """The text is not JSON; `position` is the character at which reading stopped."""
+
+    def __init__(self, reason: str, position: int) -> None:
+        super().__init__(reason)
+        self.position = position
+
+
+def read_json(text: str) -> object:
+    """Strict JSON: no NaN, no Infinity, nothing around it but white space. Raises JsonProblemError."""
+
+    def refuse(constant: str) -> object:
+        raise JsonProblemError(f"{constant} is not JSON", max(text.find(constant), 0))
+
+    try:
+        value: object = json.loads(text, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        raise JsonProblemError(f"{error.msg} at character {error.pos + 1}", error.pos) from error
+    except RecursionError as error:
+        raise JsonProblemError("nested too deeply", 0) from error
+    except JsonProblemError:
+        raise
+    except ValueError as error:  # an integer of more digits than Python converts
+        raise JsonProblemError(str(error), 0) from error
+    return value
+
+
+def make_schema_check(schema_text: str) -> Callable[[object], str]:
+    """A function that says in a few words how a value breaks the schema; "" where it fits.
+
+    Raises SchemaProblemError where the schema itself is wrong.
+    """
+    from jsonschema.exceptions import SchemaError, ValidationError
+    from jsonschema.validators import Draft202012Validator, extend, validator_for
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import EMPTY_REGISTRY
+
+    try:
+        schema = read_json(schema_text)
+    except JsonProblemError as error:
+        raise SchemaProblemError(f"the schema is not JSON: {error}") from error
+    if not isinstance(schema, dict | bool):
+        raise SchemaProblemError("a schema is a JSON object, or true or false")
+    _check_patterns(schema)
+    base = validator_for(schema, default=Draft202012Validator)
+    try:
+        base.check_schema(cast("dict[str, object]", schema))
+    except SchemaError as error:
+        raise SchemaProblemError(f"{error.json_path}: {error.message}") from error
+
+    def pattern(_validator: object, text: str, value: object, _schema: object) -> Iterator[ValidationError]:
+        # The library's own uses `re`, which cannot be stopped.
+        if isinstance(value, str) and Pattern(text).search(value) is None:
+            yield ValidationError(f"{value!r} does not match {text!r}")
+
+    bounded = cast("type[_Validator]", extend(base, {"pattern": pattern}))  # type: ignore[no-untyped-call]
+    # The default registry would fetch references over the network.
+    validator = bounded(schema, registry=EMPTY_REGISTRY)
+    try:
+        next(validator.iter_errors(None), None)
+    except Unresolvable as error:
+        raise SchemaProblemError(f"it refers to {error.ref}, which is not in it") from error
+
+    def problem(value: object) -> str:
+        try:
+            error = next(iter(sorted(validator.iter_errors(value), key=lambda e: e.json_path)), None)
+        except Unresolvable as unresolvable:
+            return f"the schema refers to {unresolvable.ref}, which is not in it"
+        except RecursionError:
+            return "nested too deeply for the schema"
+        return "" if error is None else f"{error.json_path}: {_short(error.message)}"
+
+    return problem
+
+
+def _check_patterns(schema: object) -> None:
+    """Raises SchemaProblemError for a pattern that does not compile, and for patterns over property names, which the
+    library would search without a time limit."""
+    if isinstance(schema, list):
+        for part in schema:
+            _check_patterns(part)
+    if not isinstance(schema, dict):
+        return
+    if "patternProperties" in schema and isinstance(schema["patternProperties"], dict):
+        raise SchemaProblemError("patternProperties is not supported; use properties, propertyNames with an enum")
+    text = schema.get("pattern")
+    if isinstance(text, str):
+        try:
+            Pattern(text)
+        except PatternError as error:
+            raise SchemaProblemError(f"pattern {text!r}: {error}") from error
+    for part in schema.values():
+        _check_patterns(part)
+
+
+def _short(text: str, limit: int = 120) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,207 @@
+"""Where each station stands: one pure judgement over the facts of a project. Speaks no SQL.
+
+A thing is stale when it was made from an older prompt, question set or dataset than the current one, or from
+something that is stale itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from engine.records.dataset import DatasetSummary
+from engine.records.job import LIVE_STATES, JobKind
+from engine.records.question import SPLITS, Split
+from engine.records.station import Station, StationName
+from engine.store.examples import ExampleCounts
+
+if TYPE_CHECKING:
+    from engine.project import Project
+
+_JOB_OF: Mapping[StationName, JobKind] = {"examples": "generate", "run": "train", "evaluation": "evaluate"}
+_NO_EXAMPLES = ExampleCounts(0, 0, 0, 0)
+_TROUBLE = ("failed", "lost")
+
+
+@dataclass(frozen=True, slots=True)
+class StationFacts:
+    """Everything that the judgement rests on. Hashes are empty, and numbers 0, where there is nothing."""
+
+    prompt_sha256: str = ""
+    prompt_version: int = 0
+    prompt_versions: int = 0
+    datasets: int = 0
+    rules: int = 0
+    splits: Mapping[Split | None, int] = field(default_factory=dict)
+    topics: int = 0
+    examples: ExampleCounts = _NO_EXAMPLES  # of the current prompt
+    examples_of_older_prompts: int = 0
+    questions_newer_than_examples: int = 0
+    accepted_sha256: str = ""
+    dataset: DatasetSummary | None = None  # the latest, as are all below
+    dataset_accepted_sha256: str = ""
+    runs: int = 0
+    run_id: int = 0
+    run_dataset_sha256: str = ""
+    run_note: str = ""
+    run_made: bool = False  # it has an adapter
+    run_failed: bool = False
+    evaluations: int = 0
+    evaluation_run_id: int = 0
+    evaluation_prompt_sha256: str = ""
+    evaluation_note: str = ""
+    releases: int = 0
+    release_run_id: int = 0
+    release_note: str = ""
+    live: Mapping[JobKind, str] = field(default_factory=dict)  # notes of jobs at work
+    trouble: Mapping[JobKind, str] = field(default_factory=dict)  # notes of kinds whose newest job failed or was lost
+
+
+def read_facts(project: "Project") -> StationFacts:
+    """Ask the tables, all at one moment."""
+    with project.snapshot():
+        prompt = project.prompts.current()
+        sha256 = prompt.prompt.sha256 if prompt else ""
+        examples = project.examples.counts(sha256)
+        dataset, run = project.datasets.latest(), project.runs.latest()
+        evaluation, releases = project.evaluations.latest(), project.releases.all()
+        live: dict[JobKind, str] = {}
+        trouble: dict[JobKind, str] = {}
+        for kind in _JOB_OF.values():
+            job = project.jobs.latest(kind)
+            if job is not None and job.state in LIVE_STATES:
+                live[kind] = job.note or (f"{job.done} of {job.total}" if job.total else job.state)
+            elif job is not None and job.state in _TROUBLE:
+                trouble[kind] = job.note or job.state
+        return StationFacts(
+            prompt_sha256=sha256,
+            prompt_version=prompt.version if prompt else 0,
+            prompt_versions=len(project.prompts.versions()),
+            rules=len(project.rules.all()),
+            splits=project.questions.split_counts(),
+            topics=len(project.questions.topics()),
+            examples=examples,
+            examples_of_older_prompts=project.examples.counts().total - examples.total,
+            questions_newer_than_examples=project.questions.newer_than_examples(sha256),
+            accepted_sha256=project.examples.accepted_sha256(sha256),
+            datasets=len(project.datasets.all()),
+            dataset=dataset,
+            dataset_accepted_sha256=project.datasets.frozen_from(dataset.sha256) if dataset else "",
+            runs=project.runs.count(),
+            run_id=run.id if run else 0,
+            run_dataset_sha256=run.dataset_sha256 if run else "",
+            run_note=(run.reason or f"run {run.id}, {run.state}, step {run.step} of {run.steps}") if run else "",
+            run_made=run is not None and (run.state == "done" or run.best_step > 0),
+            run_failed=run is not None and run.state == "failed",
+            evaluations=project.evaluations.count(),
+            evaluation_run_id=evaluation.run_id if evaluation else 0,
+            evaluation_prompt_sha256=evaluation.prompt_sha256 if evaluation else "",
+            evaluation_note=f"{evaluation.verdict}, run {evaluation.run_id}" if evaluation else "",
+            releases=len(releases),
+            release_run_id=releases[-1].run_id if releases else 0,
+            release_note=f"{releases[-1].kind} of run {releases[-1].run_id}" if releases else "",
+            live=live,
+            trouble=trouble,
+        )
+
+
+def judge(facts: StationFacts) -> tuple[Station, ...]:
+    """The seven stations in their order. Pure: the same facts, the same stations."""
+    examples = _examples(facts)
+    dataset = _dataset(facts, examples)
+    run = _run(facts, dataset)
+    return _prompt(facts), _questions(facts), examples, dataset, run, _evaluation(facts, run), _release(facts, run)
+
+
+def _prompt(facts: StationFacts) -> Station:
+    rules = _counted(facts.rules, "rule") if facts.rules else "no rules yet"
+    return _station(facts, "prompt", facts.prompt_versions, f"version {facts.prompt_version}, {rules}")
+
+
+def _questions(facts: StationFacts) -> Station:
+    parts = [f"{name} {facts.splits[name]}" for name in SPLITS if facts.splits.get(name)]
+    if unsplit := facts.splits.get(None, 0):
+        parts.append(f"{unsplit} not split yet")
+    note = f"{_counted(facts.topics, 'topic')}: {', '.join(parts)}"
+    return _station(facts, "questions", sum(facts.splits.values()), note, possible=facts.prompt_versions > 0)
+
+
+def _examples(facts: StationFacts) -> Station:
+    counts, newer = facts.examples, facts.questions_newer_than_examples
+    stale = ""
+    if not counts.total:
+        stale = "made from an older prompt"
+    elif newer:
+        stale = f"{_counted(newer, 'newer question')} without an answer"
+    return _station(
+        facts,
+        "examples",
+        counts.total or facts.examples_of_older_prompts,
+        f"{counts.accepted} accepted, {counts.rejected} rejected, {counts.undecided} undecided",
+        possible=facts.prompt_versions > 0 and any(facts.splits.values()),
+        stale=stale,
+    )
+
+
+def _dataset(facts: StationFacts, examples: Station) -> Station:
+    dataset, possible = facts.dataset, facts.examples.accepted > 0
+    if dataset is None:
+        return _station(facts, "dataset", 0, possible=possible)
+    stale = ""
+    if dataset.prompt_sha256 != facts.prompt_sha256:
+        stale = "made from an older prompt"
+    elif facts.dataset_accepted_sha256 != facts.accepted_sha256:
+        stale = "other examples are accepted now"
+    elif examples.state == "stale":
+        stale = "its examples are stale"
+    note = f"train {dataset.train}, validation {dataset.validation}"
+    return _station(facts, "dataset", facts.datasets, note, possible=possible, stale=stale)
+
+
+def _run(facts: StationFacts, dataset: Station) -> Station:
+    stale = ""
+    if facts.dataset is not None and facts.run_dataset_sha256 != facts.dataset.sha256:
+        stale = "trained on an older dataset"
+    elif dataset.state == "stale":
+        stale = "its dataset is stale"
+    station = _station(facts, "run", facts.runs, facts.run_note, possible=facts.dataset is not None, stale=stale)
+    if facts.run_failed and station.state in ("done", "stale"):
+        return replace(station, state="failed", note=facts.run_note)
+    return station
+
+
+def _evaluation(facts: StationFacts, run: Station) -> Station:
+    stale = ""
+    if facts.evaluation_run_id != facts.run_id:
+        stale = "of an older run"
+    elif facts.evaluation_prompt_sha256 != facts.prompt_sha256:
+        stale = "against an older prompt"
+    elif run.state == "stale":
+        stale = "its run is stale"
+    return _station(facts, "evaluation", facts.evaluations, facts.evaluation_note, possible=facts.run_made, stale=stale)
+
+
+def _release(facts: StationFacts, run: Station) -> Station:
+    stale = ""
+    if facts.release_run_id != facts.run_id:
+        stale = "of an older run"
+    elif run.state == "stale":
+        stale = "its run is stale"
+    return _station(facts, "release", facts.releases, facts.release_note, possible=facts.run_made, stale=stale)
+
+
+def _station(
+    facts: StationFacts, name: StationName, count: int, note: str = "", *, possible: bool = False, stale: str = ""
+) -> Station:
+    """A job at work or in trouble speaks first, then what is there, then what could be made."""
+    job = _JOB_OF.get(name)
+    if job is not None and job in facts.live:
+        return Station(name, "running", count, facts.live[job])
+    if job is not None and job in facts.trouble:
+        return Station(name, "failed", count, facts.trouble[job])
+    if count:
+        return Station(name, "stale" if stale else "done", count, stale or note)
+    return Station(name, "ready" if possible else "empty", 0, "can be made now" if possible else "none yet")
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" + ("" if number == 1 else "s")

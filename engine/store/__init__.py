@@ -1,0 +1,1 @@
+"""The only room that speaks SQL: one connection, its migrations, and one small class a table family."""

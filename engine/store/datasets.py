@@ -1,0 +1,140 @@
+"""Frozen datasets, named by their content and verified against it when they are read."""
+
+import sqlite3
+from collections.abc import Iterable
+from hashlib import sha256 as new_sha256
+
+from engine.errors import DatasetError, NotFoundError
+from engine.records.dataset import Dataset, DatasetRow, DatasetSummary
+from engine.store.clock import now_text
+from engine.store.connection import Connection
+from engine.store.examples import ExampleTable
+from engine.store.packing import pack_flags, pack_ids, unpack_flags, unpack_ids
+
+_SUMMARY = "sha256, prompt_sha256, base, train, validation, created_at"
+
+
+def dataset_sha256(prompt_sha256: str, base: str, rows: Iterable[DatasetRow]) -> str:
+    """The content hash that names a dataset: over its prompt, its base, and every field of every row in order."""
+    content = new_sha256(f"{prompt_sha256}\n{base}\n".encode())
+    for row in rows:
+        lengths = f"{len(row.question_ids)} {len(row.completion_ids)} {len(row.fixed)}"
+        content.update(f"{row.example_id} {row.question_id} {row.split} {row.edited_from} {lengths}\n".encode())
+        content.update(pack_ids(row.question_ids) + pack_ids(row.completion_ids) + pack_flags(row.fixed))
+    return content.hexdigest()
+
+
+class DatasetTable:
+    """The datasets of one project."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, dataset: Dataset, accepted_sha256: str | None = None) -> None:
+        """Keep a frozen dataset and make it the latest; one with this content that is there already is not kept twice.
+
+        `accepted_sha256` is what `ExampleTable.accepted_sha256` said when the examples were read for freezing; left
+        out, it is asked now. Raises `DatasetError` where the name is not the hash of the content.
+        """
+        _verify(dataset)
+        position = "(SELECT coalesce(max(position), 0) + 1 FROM datasets)"
+        train, validation = (sum(row.split == split for row in dataset.rows) for split in ("train", "validation"))
+        with self._connection.transaction():
+            accepted = accepted_sha256 or ExampleTable(self._connection).accepted_sha256(dataset.prompt_sha256)
+            moved = self._connection.write(
+                f"UPDATE datasets SET position = {position}, accepted_sha256 = ? WHERE sha256 = ?",
+                (accepted, dataset.sha256),
+            )
+            if moved:
+                return
+            number = self._connection.insert(
+                f"""INSERT INTO datasets
+                (sha256, position, prompt_sha256, base, accepted_sha256, train, validation, created_at)
+                VALUES (?, {position}, ?, ?, ?, ?, ?, ?)""",
+                (
+                    dataset.sha256,
+                    dataset.prompt_sha256,
+                    dataset.base,
+                    accepted,
+                    train,
+                    validation,
+                    dataset.created_at or now_text(),
+                ),
+            )
+            self._connection.write_many(
+                "INSERT INTO dataset_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    (
+                        number,
+                        place,
+                        row.example_id,
+                        row.question_id,
+                        row.split,
+                        row.edited_from,
+                        pack_ids(row.question_ids),
+                        pack_ids(row.completion_ids),
+                        pack_flags(row.fixed),
+                    )
+                    for place, row in enumerate(dataset.rows)
+                ),
+            )
+
+    def get(self, sha256: str) -> Dataset:
+        """The dataset with this hash, whole. Raises `NotFoundError`, or `DatasetError` where its content changed."""
+        with self._connection.snapshot():
+            head = self._connection.row("SELECT * FROM datasets WHERE sha256 = ?", (sha256,))
+            if head is None:
+                raise NotFoundError(
+                    "There is no such dataset.",
+                    f"None has the hash {sha256}.",
+                    "`distill-tui curate freeze` makes one.",
+                )
+            rows = self._connection.rows(
+                "SELECT * FROM dataset_rows WHERE dataset_id = ? ORDER BY position", (head["id"],)
+            )
+        dataset = Dataset(
+            sha256=head["sha256"],
+            prompt_sha256=head["prompt_sha256"],
+            base=head["base"],
+            rows=tuple(map(_row, rows)),
+            created_at=head["created_at"],
+        )
+        _verify(dataset)
+        return dataset
+
+    def latest(self) -> DatasetSummary | None:
+        """The dataset that was frozen last, or None."""
+        row = self._connection.row(f"SELECT {_SUMMARY} FROM datasets ORDER BY position DESC LIMIT 1")
+        return None if row is None else DatasetSummary(*row)
+
+    def all(self) -> tuple[DatasetSummary, ...]:
+        """All datasets, the one frozen last at the end."""
+        rows = self._connection.rows(f"SELECT {_SUMMARY} FROM datasets ORDER BY position")
+        return tuple(DatasetSummary(*row) for row in rows)
+
+    def frozen_from(self, sha256: str) -> str:
+        """The `ExampleTable.accepted_sha256` that this dataset was last frozen from; empty for an unknown one."""
+        value = self._connection.value("SELECT accepted_sha256 FROM datasets WHERE sha256 = ?", (sha256,))
+        return value if isinstance(value, str) else ""
+
+
+def _verify(dataset: Dataset) -> None:
+    actual = dataset_sha256(dataset.prompt_sha256, dataset.base, dataset.rows)
+    if actual != dataset.sha256:
+        raise DatasetError(
+            "The dataset is not what its name says.",
+            f"It is named {dataset.sha256[:12]}, and its content hashes to {actual[:12]}.",
+            "Freeze it again with `distill-tui curate freeze`.",
+        )
+
+
+def _row(row: sqlite3.Row) -> DatasetRow:
+    return DatasetRow(
+        example_id=row["example_id"],
+        question_id=row["question_id"],
+        split=row["split"],
+        question_ids=unpack_ids(row["question_ids"]),
+        completion_ids=unpack_ids(row["completion_ids"]),
+        edited_from=row["edited_from"],
+        fixed=unpack_flags(row["fixed"]),
+    )

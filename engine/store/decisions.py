@@ -1,0 +1,118 @@
+"""The journal of decisions about examples. Undo and redo move whole steps, and survive a restart."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from engine.errors import NotFoundError
+from engine.records.example import Decision
+from engine.store.clock import now_text
+from engine.store.connection import Connection
+from engine.store.search import example_index
+
+# A step is `applied`, `undone` (redo brings it back), or `superseded`: undone, and then something else was decided.
+# Decisions are never taken out of the journal; examples mirror their last applied one.
+
+
+class DecisionTable:
+    """The decisions of one project."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def decide(self, decisions: Sequence[Decision]) -> int:
+        """Enter `decisions` as one step, and make them stand; what was undone before can then not be redone.
+
+        Returns the step's number, or 0 where there was nothing to decide. Raises `NotFoundError` for an unknown
+        example; then nothing is changed.
+        """
+        if not decisions:
+            return 0
+        now = now_text()
+        with self._connection.transaction():
+            self._connection.write("UPDATE decision_steps SET state = 'superseded' WHERE state = 'undone'")
+            step = self._connection.insert(
+                "INSERT INTO decision_steps SELECT coalesce(max(step), 0) + 1, 'applied' FROM decision_steps"
+            )
+            for decision in decisions:
+                if self._connection.row("SELECT 1 FROM examples WHERE id = ?", (decision.example_id,)) is None:
+                    raise NotFoundError(
+                        "There is no such example.",
+                        f"No example has the number {decision.example_id}; nothing was decided.",
+                        "See `distill-tui curate list`.",
+                    )
+                self._connection.write(
+                    """INSERT INTO decisions (step, example_id, verdict, source, edited_answer, reason, created_at)
+                    VALUES (?, ?, ?, ?, ?, ?, ?)""",
+                    (
+                        step,
+                        decision.example_id,
+                        decision.verdict,
+                        decision.source,
+                        decision.edited_answer,
+                        decision.reason,
+                        decision.created_at or now,
+                    ),
+                )
+            self._settle(step)
+        return step
+
+    def undo(self) -> int | None:
+        """Take back the last step that stands. Returns how many decisions that were, or None where there is none."""
+        return self._move("SELECT max(step) FROM decision_steps s WHERE state = 'applied'", "undone")
+
+    def redo(self) -> int | None:
+        """Bring back the step that was undone last. Returns how many decisions that were, or None."""
+        return self._move("SELECT min(step) FROM decision_steps s WHERE state = 'undone'", "applied")
+
+    def journal(self, limit: int) -> tuple[Decision, ...]:
+        """The last `limit` decisions that stand, the newest first."""
+        rows = self._connection.rows(
+            """SELECT d.* FROM decisions d JOIN decision_steps s ON s.step = d.step
+            WHERE s.state = 'applied' ORDER BY d.id DESC LIMIT ?""",
+            (limit,),
+        )
+        return tuple(map(_decision, rows))
+
+    def _move(self, choice: str, state: str) -> int | None:
+        with self._connection.transaction():
+            # A step whose questions were removed since then holds nothing any more.
+            step = self._connection.number(f"{choice} AND EXISTS (SELECT 1 FROM decisions d WHERE d.step = s.step)")
+            if not step:
+                return None
+            self._connection.write("UPDATE decision_steps SET state = ? WHERE step = ?", (state, step))
+            self._settle(step)
+            return self._connection.number("SELECT count(*) FROM decisions WHERE step = ?", (step,))
+
+    def _settle(self, step: int) -> None:
+        """Let the examples of `step` mirror their last applied decision."""
+        examples = "SELECT example_id FROM decisions WHERE step = ?"
+        edited = f"id IN ({examples}) AND id IN (SELECT example_id FROM decisions WHERE edited_answer IS NOT NULL)"
+        words = example_index(self._connection)
+        words.forget(edited, (step,))
+        self._connection.write(
+            f"""UPDATE examples SET decision_id =
+                (SELECT d.id FROM decisions d JOIN decision_steps s ON s.step = d.step
+                WHERE d.example_id = examples.id AND s.state = 'applied' ORDER BY d.id DESC LIMIT 1)
+            WHERE id IN ({examples})""",
+            (step,),
+        )
+        self._connection.write(
+            f"""UPDATE examples SET (state, edited_answer) =
+                (SELECT coalesce(max(CASE d.verdict WHEN 'reject' THEN 'rejected' ELSE 'accepted' END), 'undecided'),
+                    max(d.edited_answer) FROM decisions d WHERE d.id = examples.decision_id)
+            WHERE id IN ({examples})""",
+            (step,),
+        )
+        words.learn(edited, (step,))
+
+
+def _decision(row: sqlite3.Row) -> Decision:
+    return Decision(
+        example_id=row["example_id"],
+        verdict=row["verdict"],
+        source=row["source"],
+        edited_answer=row["edited_answer"],
+        reason=row["reason"],
+        step=row["step"],
+        created_at=row["created_at"],
+    )

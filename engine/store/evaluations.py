@@ -1,0 +1,91 @@
+"""Evaluations: the arms' answers as they finish, and what was measured when all had."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+
+from engine.records.evaluation import ArmAnswer, Evaluation
+from engine.records.rule import CheckResult
+from engine.store.clock import now_text
+from engine.store.connection import Connection
+from engine.store.words_json import decode, decode_all, encode, encode_all
+
+
+class EvaluationTable:
+    """The evaluations of one project."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add_answers(self, run_id: int, evaluation_key: str, answers: Sequence[ArmAnswer]) -> int:
+        """Keep answers of a going evaluation; returns how many were new. Those there already stay as they were.
+
+        `evaluation_key` names the run, its step and the options, so that a killed evaluation goes on where it was.
+        """
+        return self._connection.write_many(
+            """INSERT INTO arm_answers (evaluation_key, arm, question_id, sample, run_id, answer, finish_reason, checks,
+            prompt_tokens, completion_tokens) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (evaluation_key, arm, question_id, sample) DO NOTHING""",
+            [
+                (
+                    evaluation_key,
+                    answer.arm,
+                    answer.question_id,
+                    answer.sample,
+                    run_id,
+                    answer.answer,
+                    answer.finish_reason,
+                    encode_all(answer.checks),
+                    answer.prompt_tokens,
+                    answer.completion_tokens,
+                )
+                for answer in answers
+            ],
+        )
+
+    def answers(self, evaluation_key: str) -> tuple[ArmAnswer, ...]:
+        """All kept answers of one evaluation, by arm, question and sample."""
+        rows = self._connection.rows(
+            "SELECT * FROM arm_answers WHERE evaluation_key = ? ORDER BY arm, question_id, sample", (evaluation_key,)
+        )
+        return tuple(map(_answer, rows))
+
+    def add(self, evaluation: Evaluation) -> Evaluation:
+        """Keep a finished evaluation; returns it with its number and time. Raises `StoreError` for an unknown run."""
+        with self._connection.transaction():
+            created_at = evaluation.created_at or now_text()
+            number = self._connection.insert(
+                "INSERT INTO evaluations (run_id, created_at, evaluation) VALUES (?, ?, '')",
+                (evaluation.run_id, created_at),
+            )
+            stored = replace(evaluation, id=number, created_at=created_at)
+            self._connection.write("UPDATE evaluations SET evaluation = ? WHERE id = ?", (encode(stored), number))
+        return stored
+
+    def latest(self, run_id: int | None = None) -> Evaluation | None:
+        """The newest evaluation, of all runs or of one; None where there is none."""
+        where, values = ("", ()) if run_id is None else ("WHERE run_id = ?", (run_id,))
+        row = self._connection.row(f"SELECT evaluation FROM evaluations {where} ORDER BY id DESC LIMIT 1", values)
+        return None if row is None else decode(Evaluation, row[0])
+
+    def all(self) -> tuple[Evaluation, ...]:
+        """All evaluations, the oldest first."""
+        rows = self._connection.rows("SELECT evaluation FROM evaluations ORDER BY id")
+        return tuple(decode(Evaluation, row[0]) for row in rows)
+
+    def count(self) -> int:
+        """How many evaluations there are."""
+        return self._connection.number("SELECT count(*) FROM evaluations")
+
+
+def _answer(row: sqlite3.Row) -> ArmAnswer:
+    return ArmAnswer(
+        arm=row["arm"],
+        question_id=row["question_id"],
+        sample=row["sample"],
+        answer=row["answer"],
+        finish_reason=row["finish_reason"],
+        checks=decode_all(CheckResult, row["checks"]),
+        prompt_tokens=row["prompt_tokens"],
+        completion_tokens=row["completion_tokens"],
+    )

@@ -1,0 +1,243 @@
+"""Examples: one stored completion a key, what they cost, and the decision that stands about each."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Literal
+
+from engine.errors import NotFoundError
+from engine.records.example import CuratedExample, Decision, Example, ExampleKey, Usage
+from engine.records.rule import CheckResult
+from engine.store.clock import now_text
+from engine.store.connection import Connection, Value
+from engine.store.packing import pack_ids, unpack_ids
+from engine.store.search import example_index, match_query
+from engine.store.words_json import decode_all, encode_all
+
+ExampleState = Literal["accepted", "rejected", "undecided"]
+
+_KEY = "prompt_sha256, question_id, teacher, attempt"
+_CURATED = """SELECT e.*, d.step, d.verdict, d.source, d.reason, d.created_at AS decided_at
+    FROM examples e LEFT JOIN decisions d ON d.id = e.decision_id"""
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleCounts:
+    """How many examples there are, by what was decided about them."""
+
+    total: int
+    accepted: int
+    rejected: int
+    undecided: int
+
+
+class ExampleTable:
+    """The examples of one project."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, examples: Sequence[Example]) -> int:
+        """Store those whose key is new, book their tokens and cost, and take their keys out of flight; all or none.
+
+        Returns how many were stored. Raises `StoreError` where a question is not there any more.
+        """
+        stored = 0
+        with self._connection.transaction():
+            last = self._connection.number("SELECT max(id) FROM examples")
+            for example in examples:
+                if self._insert(example):
+                    stored += 1
+                    self._book(example)
+            example_index(self._connection).learn("id > ?", (last,))
+            self.clear_in_flight([example.key for example in examples])
+        return stored
+
+    def keys(self, prompt_sha256: str, teacher: str) -> frozenset[ExampleKey]:
+        """The keys that are stored: what need not be asked again."""
+        rows = self._connection.rows(
+            f"SELECT {_KEY} FROM examples WHERE prompt_sha256 = ? AND teacher = ?", (prompt_sha256, teacher)
+        )
+        return frozenset(ExampleKey(*row) for row in rows)
+
+    def all(self, prompt_sha256: str | None = None) -> tuple[CuratedExample, ...]:
+        """All examples by id, or those of one prompt."""
+        where, values = ("", ()) if prompt_sha256 is None else (" WHERE e.prompt_sha256 = ?", (prompt_sha256,))
+        return tuple(map(_curated, self._connection.rows(f"{_CURATED}{where} ORDER BY e.id", values)))
+
+    def get(self, id: int) -> CuratedExample:
+        """One example. Raises `NotFoundError`."""
+        row = self._connection.row(f"{_CURATED} WHERE e.id = ?", (id,))
+        if row is None:
+            raise NotFoundError(
+                "There is no such example.", f"No example has the number {id}.", "See `distill-tui curate list`."
+            )
+        return _curated(row)
+
+    def window(
+        self,
+        offset: int,
+        limit: int,
+        state: ExampleState | None = None,
+        search: str = "",
+        prompt_sha256: str | None = None,
+    ) -> tuple[CuratedExample, ...]:
+        """`limit` examples by id from the `offset`-th on: of one state, of one prompt, holding the searched words.
+
+        The words are looked for in the question, the answer and its edited form.
+        """
+        sql, values = window_query(state, search, prompt_sha256)
+        return tuple(map(_curated, self._connection.rows(sql, (*values, limit, offset))))
+
+    def counts(self, prompt_sha256: str | None = None) -> ExampleCounts:
+        """How many examples there are in each state, of all prompts or of one."""
+        where, values = ("", ()) if prompt_sha256 is None else (" WHERE prompt_sha256 = ?", (prompt_sha256,))
+        rows = self._connection.rows(f"SELECT state, count(*) FROM examples{where} GROUP BY state", values)
+        by_state: dict[str, int] = {row[0]: row[1] for row in rows}
+        return ExampleCounts(
+            total=sum(by_state.values()),
+            accepted=by_state.get("accepted", 0),
+            rejected=by_state.get("rejected", 0),
+            undecided=by_state.get("undecided", 0),
+        )
+
+    def accepted_sha256(self, prompt_sha256: str) -> str:
+        """The hash of what is accepted of this prompt: which examples, and which words a person changed."""
+        ids = self._connection.value(
+            """SELECT group_concat(id) FROM
+            (SELECT id FROM examples WHERE prompt_sha256 = ? AND state = 'accepted' ORDER BY id)""",
+            (prompt_sha256,),
+        )
+        edits = self._connection.rows(
+            """SELECT e.id, e.edited_answer FROM decisions d JOIN examples e ON e.decision_id = d.id
+            WHERE d.edited_answer IS NOT NULL AND e.prompt_sha256 = ? AND e.state = 'accepted' ORDER BY e.id""",
+            (prompt_sha256,),
+        )
+        return sha256(repr((ids, [tuple(row) for row in edits])).encode("utf-8", "surrogatepass")).hexdigest()
+
+    def spent_usd(self) -> float:
+        """What all stored answers have cost; removing them later gives no money back."""
+        value = self._connection.value("SELECT total(cost_usd) FROM spending")
+        return value if isinstance(value, float) else 0.0
+
+    def set_checks(self, id: int, checks: Sequence[CheckResult]) -> None:
+        """Keep what the rules' checks found in one example. Raises `NotFoundError`."""
+        self.set_all_checks({id: checks})
+
+    def set_all_checks(self, checks: Mapping[int, Sequence[CheckResult]]) -> None:
+        """The same for many examples, all or none."""
+        with self._connection.transaction():
+            for example_id, results in checks.items():
+                values = (encode_all(results), example_id)
+                if not self._connection.write("UPDATE examples SET checks = ? WHERE id = ?", values):
+                    self.get(example_id)
+
+    def record_in_flight(self, keys: Sequence[ExampleKey]) -> None:
+        """Remember what is being asked for: after a kill, these at most are paid for twice."""
+        sql = f"INSERT INTO in_flight ({_KEY}) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        self._connection.write_many(sql, [_values(key) for key in keys])
+
+    def clear_in_flight(self, keys: Sequence[ExampleKey]) -> None:
+        """Forget what was asked for: it was stored, or failed in a way that costs nothing."""
+        sql = "DELETE FROM in_flight WHERE prompt_sha256 = ? AND question_id = ? AND teacher = ? AND attempt = ?"
+        self._connection.write_many(sql, [_values(key) for key in keys])
+
+    def in_flight(self) -> int:
+        """How many answers are being asked for, or were when a generation was killed."""
+        return self._connection.number("SELECT count(*) FROM in_flight")
+
+    def _insert(self, example: Example) -> bool:
+        columns: dict[str, Value] = {
+            "prompt_sha256": example.key.prompt_sha256,
+            "question_id": example.key.question_id,
+            "teacher": example.key.teacher,
+            "attempt": example.key.attempt,
+            "answer": example.answer,
+            "finish_reason": example.finish_reason,
+            "teacher_kind": example.teacher_kind,
+            "token_ids": None if example.token_ids is None else pack_ids(example.token_ids),
+            "prompt_tokens": example.usage.prompt_tokens,
+            "completion_tokens": example.usage.completion_tokens,
+            "cached_tokens": example.usage.cached_tokens,
+            "written_tokens": example.usage.written_tokens,
+            "cost_usd": example.usage.cost_usd,
+            "counted_here": example.usage.counted_here,
+            "temperature": example.temperature,
+            "seconds": example.seconds,
+            "checks": encode_all(example.checks),
+            "created_at": example.created_at or now_text(),
+        }
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        sql = f"INSERT INTO examples ({names}) VALUES ({marks}) ON CONFLICT ({_KEY}) DO NOTHING"
+        return self._connection.write(sql, tuple(columns.values())) == 1
+
+    def _book(self, example: Example) -> None:
+        usage = example.usage
+        self._connection.write(
+            """INSERT INTO spending (teacher, answers, prompt_tokens, completion_tokens, cost_usd)
+            VALUES (?, 1, ?, ?, ?) ON CONFLICT (teacher) DO UPDATE SET
+                answers = answers + 1, prompt_tokens = prompt_tokens + excluded.prompt_tokens,
+                completion_tokens = completion_tokens + excluded.completion_tokens,
+                cost_usd = cost_usd + excluded.cost_usd""",
+            (example.key.teacher, usage.prompt_tokens, usage.completion_tokens, usage.cost_usd),
+        )
+
+
+def window_query(state: ExampleState | None, search: str, prompt_sha256: str | None) -> tuple[str, tuple[str, ...]]:
+    """The statement behind `window`, with all its values but limit and offset."""
+    conditions: list[str] = []
+    values: list[str] = []
+    if prompt_sha256 is not None:
+        conditions.append("e.prompt_sha256 = ?")
+        values.append(prompt_sha256)
+    if state is not None:
+        conditions.append("e.state = ?")
+        values.append(state)
+    if query := match_query(search):
+        conditions.append(
+            """(e.id IN (SELECT rowid FROM examples_fts WHERE examples_fts MATCH ?)
+            OR e.question_id IN (SELECT rowid FROM questions_fts WHERE questions_fts MATCH ?))"""
+        )
+        values += [query, query]
+    where = " WHERE " + " AND ".join(conditions) if conditions else ""
+    return f"{_CURATED}{where} ORDER BY e.id LIMIT ? OFFSET ?", tuple(values)
+
+
+def _values(key: ExampleKey) -> tuple[Value, ...]:
+    return key.prompt_sha256, key.question_id, key.teacher, key.attempt
+
+
+def _curated(row: sqlite3.Row) -> CuratedExample:
+    example = Example(
+        key=ExampleKey(row["prompt_sha256"], row["question_id"], row["teacher"], row["attempt"]),
+        answer=row["answer"],
+        finish_reason=row["finish_reason"],
+        teacher_kind=row["teacher_kind"],
+        token_ids=None if row["token_ids"] is None else unpack_ids(row["token_ids"]),
+        usage=Usage(
+            prompt_tokens=row["prompt_tokens"],
+            completion_tokens=row["completion_tokens"],
+            cached_tokens=row["cached_tokens"],
+            written_tokens=row["written_tokens"],
+            cost_usd=row["cost_usd"],
+            counted_here=bool(row["counted_here"]),
+        ),
+        temperature=row["temperature"],
+        seconds=row["seconds"],
+        checks=decode_all(CheckResult, row["checks"]),
+        created_at=row["created_at"],
+        id=row["id"],
+    )
+    if row["decision_id"] is None:
+        return CuratedExample(example, None)
+    decision = Decision(
+        example_id=row["id"],
+        verdict=row["verdict"],
+        source=row["source"],
+        edited_answer=row["edited_answer"],
+        reason=row["reason"],
+        step=row["step"],
+        created_at=row["decided_at"],
+    )
+    return CuratedExample(example, decision)

@@ -1,0 +1,84 @@
+"""Jobs as facts: what they were asked, where they stand, which process they were last seen in."""
+
+from dataclasses import fields
+
+from engine.errors import NotFoundError
+from engine.records.job import LIVE_STATES, Job, JobKind, JobState
+from engine.records.options import JobOptions
+from engine.store.clock import now_text
+from engine.store.connection import Connection
+from engine.store.options_json import options_to_json
+
+_JOB = ", ".join(field.name for field in fields(Job))
+
+
+class JobTable:
+    """The jobs of one project."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, kind: JobKind, options: JobOptions) -> Job:
+        """A new job that waits, with the folder `jobs/ID`."""
+        with self._connection.transaction():
+            number = self._connection.insert(
+                "INSERT INTO jobs (kind, state, options, folder, created_at) VALUES (?, 'waiting', ?, '', ?)",
+                (kind, options_to_json(options), now_text()),
+            )
+            self._connection.write("UPDATE jobs SET folder = ? WHERE id = ?", (f"jobs/{number}", number))
+            return self.get(number)
+
+    def get(self, id: int) -> Job:
+        """One job. Raises `NotFoundError`."""
+        row = self._connection.row(f"SELECT {_JOB} FROM jobs WHERE id = ?", (id,))
+        if row is None:
+            raise _not_there(id)
+        return Job(*row)
+
+    def all(self) -> tuple[Job, ...]:
+        """All jobs, the oldest first."""
+        return tuple(Job(*row) for row in self._connection.rows(f"SELECT {_JOB} FROM jobs ORDER BY id"))
+
+    def live(self) -> tuple[Job, ...]:
+        """The jobs whose last known state is a live one; whether their processes are, the jobs' own room tells."""
+        marks = ", ".join("?" * len(LIVE_STATES))
+        rows = self._connection.rows(f"SELECT {_JOB} FROM jobs WHERE state IN ({marks}) ORDER BY id", LIVE_STATES)
+        return tuple(Job(*row) for row in rows)
+
+    def latest(self, kind: JobKind) -> Job | None:
+        """The newest job of a kind, or None."""
+        row = self._connection.row(f"SELECT {_JOB} FROM jobs WHERE kind = ? ORDER BY id DESC LIMIT 1", (kind,))
+        return None if row is None else Job(*row)
+
+    def update(
+        self,
+        id: int,
+        *,
+        state: JobState | None = None,
+        pid: int | None = None,
+        pid_started_at: float | None = None,
+        boot_id: str | None = None,
+        done: int | None = None,
+        total: int | None = None,
+        note: str | None = None,
+        started_at: str | None = None,
+        ended_at: str | None = None,
+    ) -> None:
+        """Change the named fields; None leaves a field as it is. Raises `NotFoundError`."""
+        fields: dict[str, str | int | float | None] = {
+            "state": state,
+            "pid": pid,
+            "pid_started_at": pid_started_at,
+            "boot_id": boot_id,
+            "done": done,
+            "total": total,
+            "note": note,
+            "started_at": started_at,
+            "ended_at": ended_at,
+        }
+        if not self._connection.update("jobs", id, fields):
+            raise _not_there(id)
+
+
+def _not_there(id: int) -> NotFoundError:
+    return NotFoundError("There is no such job.", f"No job has the number {id}.", "See `distill-tui jobs list`.")

@@ -1,0 +1,217 @@
+"""The schema, step by step: small named functions, each applied once, all pending ones in one transaction.
+
+`PRAGMA user_version` counts the applied steps, so that a current database is known without sqlite-utils, whose
+import takes a second. A step that was released is never changed; a new one is added below it.
+"""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import SchemaError, StoreError
+from engine.store.connection import Connection
+from engine.store.faults import explained
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database, Migrations
+
+APPLICATION_ID = 0x44545549  # "DTUI": tells this program's databases from all others
+
+
+def prompts_and_rules(database: "Database") -> None:
+    """Prompt versions by hash, one of them current, and the numbered rules."""
+    database.executescript("""
+        CREATE TABLE prompts (
+            version INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, messages TEXT NOT NULL,
+            note TEXT NOT NULL, current INTEGER NOT NULL, created_at TEXT NOT NULL) STRICT;
+        CREATE UNIQUE INDEX prompts_current ON prompts (current) WHERE current;
+        CREATE TABLE rules (id INTEGER PRIMARY KEY, text TEXT NOT NULL, check_json TEXT NOT NULL) STRICT;
+    """)
+
+
+def questions(database: "Database") -> None:
+    """Message lists, unique by their normalised text, searchable by their last message."""
+    database.executescript("""
+        CREATE TABLE questions (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, normal_sha256 TEXT NOT NULL UNIQUE, messages TEXT NOT NULL,
+            text TEXT NOT NULL, topic TEXT NOT NULL, source TEXT NOT NULL, label TEXT, split TEXT,
+            created_at TEXT NOT NULL) STRICT;
+        CREATE INDEX questions_split ON questions (split, id);
+        CREATE INDEX questions_topic ON questions (topic);
+    """)
+    database.table("questions").enable_fts(["text"])
+
+
+def examples(database: "Database") -> None:
+    """Answers by key, what they cost, and what is being asked for right now."""
+    key = "prompt_sha256 TEXT NOT NULL, question_id INTEGER NOT NULL, teacher TEXT NOT NULL, attempt INTEGER NOT NULL"
+    unique = "UNIQUE (prompt_sha256, question_id, teacher, attempt)"
+    database.executescript(f"""
+        CREATE TABLE examples (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, {key},
+            state TEXT NOT NULL DEFAULT 'undecided', decision_id INTEGER,
+            finish_reason TEXT NOT NULL, teacher_kind TEXT NOT NULL, temperature REAL NOT NULL, seconds REAL NOT NULL,
+            prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,
+            written_tokens INTEGER NOT NULL, cost_usd REAL NOT NULL, counted_here INTEGER NOT NULL,
+            created_at TEXT NOT NULL, checks TEXT NOT NULL, answer TEXT NOT NULL, edited_answer TEXT, token_ids BLOB,
+            {unique}, FOREIGN KEY (question_id) REFERENCES questions (id) ON DELETE CASCADE) STRICT;
+        CREATE INDEX examples_state ON examples (state, id);
+        CREATE INDEX examples_prompt ON examples (prompt_sha256, id);
+        CREATE INDEX examples_prompt_state ON examples (prompt_sha256, state, id);
+        CREATE INDEX examples_question ON examples (question_id);
+        CREATE TABLE spending (
+            teacher TEXT PRIMARY KEY, answers INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL,
+            completion_tokens INTEGER NOT NULL, cost_usd REAL NOT NULL) STRICT;
+        CREATE TABLE in_flight ({key}, {unique}) STRICT;
+    """)
+    database.table("examples").enable_fts(["answer", "edited_answer"])
+
+
+def decisions(database: "Database") -> None:
+    """The journal. The step's state is the undo pointer; examples mirror the decision that stands."""
+    database.executescript("""
+        CREATE TABLE decision_steps (step INTEGER PRIMARY KEY, state TEXT NOT NULL) STRICT;
+        CREATE INDEX decision_steps_state ON decision_steps (state, step);
+        CREATE TABLE decisions (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, step INTEGER NOT NULL, example_id INTEGER NOT NULL,
+            verdict TEXT NOT NULL, source TEXT NOT NULL, edited_answer TEXT, reason TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            FOREIGN KEY (step) REFERENCES decision_steps (step),
+            FOREIGN KEY (example_id) REFERENCES examples (id) ON DELETE CASCADE) STRICT;
+        CREATE INDEX decisions_step ON decisions (step);
+        CREATE INDEX decisions_example ON decisions (example_id, id);
+        CREATE INDEX decisions_edited ON decisions (example_id) WHERE edited_answer IS NOT NULL;
+    """)
+
+
+def datasets(database: "Database") -> None:
+    """Frozen rows of packed token ids; `position` tells which dataset was frozen last."""
+    database.executescript("""
+        CREATE TABLE datasets (
+            id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, position INTEGER NOT NULL UNIQUE,
+            prompt_sha256 TEXT NOT NULL, base TEXT NOT NULL, accepted_sha256 TEXT NOT NULL,
+            train INTEGER NOT NULL, validation INTEGER NOT NULL, created_at TEXT NOT NULL) STRICT;
+        CREATE TABLE dataset_rows (
+            dataset_id INTEGER NOT NULL, position INTEGER NOT NULL, example_id INTEGER NOT NULL,
+            question_id INTEGER NOT NULL, split TEXT NOT NULL, edited_from INTEGER NOT NULL,
+            question_ids BLOB NOT NULL, completion_ids BLOB NOT NULL, fixed BLOB NOT NULL,
+            PRIMARY KEY (dataset_id, position),
+            FOREIGN KEY (dataset_id) REFERENCES datasets (id) ON DELETE CASCADE) STRICT;
+    """)
+
+
+def runs_and_evaluations(database: "Database") -> None:
+    """Trainings with their curves, the arms' answers as they finish, and what was measured at the end."""
+    database.executescript("""
+        CREATE TABLE runs (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, dataset_sha256 TEXT NOT NULL, config TEXT NOT NULL,
+            state TEXT NOT NULL, folder TEXT NOT NULL, step INTEGER NOT NULL DEFAULT 0,
+            steps INTEGER NOT NULL DEFAULT 0, best_step INTEGER NOT NULL DEFAULT 0, train_s REAL NOT NULL DEFAULT 0,
+            peak_rss_mb REAL NOT NULL DEFAULT 0, device TEXT NOT NULL DEFAULT '', dtype TEXT NOT NULL DEFAULT '',
+            reason TEXT NOT NULL DEFAULT '', created_at TEXT NOT NULL,
+            FOREIGN KEY (dataset_sha256) REFERENCES datasets (sha256)) STRICT;
+        CREATE TABLE curve_points (
+            run_id INTEGER NOT NULL, step INTEGER NOT NULL, point TEXT NOT NULL, PRIMARY KEY (run_id, step),
+            FOREIGN KEY (run_id) REFERENCES runs (id) ON DELETE CASCADE) STRICT;
+        CREATE TABLE arm_answers (
+            evaluation_key TEXT NOT NULL, arm TEXT NOT NULL, question_id INTEGER NOT NULL, sample INTEGER NOT NULL,
+            run_id INTEGER NOT NULL, answer TEXT NOT NULL, finish_reason TEXT NOT NULL, checks TEXT NOT NULL,
+            prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL,
+            PRIMARY KEY (evaluation_key, arm, question_id, sample),
+            FOREIGN KEY (run_id) REFERENCES runs (id) ON DELETE CASCADE,
+            FOREIGN KEY (question_id) REFERENCES questions (id) ON DELETE CASCADE) STRICT;
+        CREATE INDEX arm_answers_run ON arm_answers (run_id);
+        CREATE INDEX arm_answers_question ON arm_answers (question_id);
+        CREATE TABLE evaluations (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL, created_at TEXT NOT NULL,
+            evaluation TEXT NOT NULL, FOREIGN KEY (run_id) REFERENCES runs (id) ON DELETE CASCADE) STRICT;
+        CREATE INDEX evaluations_run ON evaluations (run_id, id);
+    """)
+
+
+def jobs_settings_and_releases(database: "Database") -> None:
+    """Jobs, the project's settings and its stages' times, and what left the project."""
+    database.executescript("""
+        CREATE TABLE jobs (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, state TEXT NOT NULL, options TEXT NOT NULL,
+            folder TEXT NOT NULL, pid INTEGER NOT NULL DEFAULT 0, pid_started_at REAL NOT NULL DEFAULT 0,
+            boot_id TEXT NOT NULL DEFAULT '', done INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0,
+            note TEXT NOT NULL DEFAULT '', created_at TEXT NOT NULL, started_at TEXT NOT NULL DEFAULT '',
+            ended_at TEXT NOT NULL DEFAULT '') STRICT;
+        CREATE INDEX jobs_state ON jobs (state);
+        CREATE INDEX jobs_kind ON jobs (kind, id);
+        CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+        CREATE TABLE timings (stage TEXT PRIMARY KEY, seconds REAL NOT NULL) STRICT;
+        CREATE TABLE releases (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, run_id INTEGER NOT NULL, folder TEXT NOT NULL,
+            sha256 TEXT NOT NULL, created_at TEXT NOT NULL,
+            FOREIGN KEY (run_id) REFERENCES runs (id) ON DELETE CASCADE) STRICT;
+    """)
+
+
+STEPS = (prompts_and_rules, questions, examples, decisions, datasets, runs_and_evaluations, jobs_settings_and_releases)
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the database to this program's schema, whole or not at all; a backup of a non-empty one comes first.
+
+    Raises `SchemaError` where it is newer than this program, and `StoreError` where it belongs to another one.
+    """
+    found = connection.number("PRAGMA user_version")
+    empty = connection.number("SELECT count(*) FROM sqlite_schema") == 0
+    if not empty and connection.number("PRAGMA application_id") != APPLICATION_ID:
+        raise StoreError(
+            "This is not a project.", f"{connection.path} belongs to another program.", "Name another folder."
+        )
+    if found > len(STEPS):
+        raise SchemaError(
+            "The project was written by a newer distill-tui.",
+            f"{connection.path} has schema {found}; this program knows {len(STEPS)}.",
+            "Update distill-tui, then open it again.",
+        )
+    if found == len(STEPS):
+        return
+    if not empty:
+        connection.back_up(backup_path(connection.path, found))
+    steps = _as_migrations()
+    with connection.transaction(), explained(connection.path):
+        database = _wrap(connection)
+        # Another process may have been faster; then nothing is pending any more.
+        steps.apply(database)
+        connection.write(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.write(f"PRAGMA user_version={len(STEPS)}")
+
+
+def backup_path(database: Path, schema: int) -> Path:
+    """Where the copy is kept that was made before a migration from `schema`."""
+    return database.with_name(f"{database.stem}-schema-{schema}.backup.db")
+
+
+def _as_migrations() -> "Migrations":
+    with _without_frames():
+        migrations: Migrations = importlib.import_module("sqlite_utils").Migrations("distill-tui")
+    for step in STEPS:
+        migrations()(step)
+    return migrations
+
+
+def _wrap(connection: Connection) -> "Database":
+    database: Database = importlib.import_module("sqlite_utils").Database(
+        connection.driver, recursive_triggers=False, execute_plugins=False
+    )
+    return database
+
+
+@contextmanager
+def _without_frames() -> Iterator[None]:
+    """Import sqlite-utils without pandas, which it looks for only to name column types, at the price of seconds."""
+    absent = [name for name in ("pandas", "numpy") if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None: "cannot be imported"
+    try:
+        yield
+    finally:
+        for name in absent:
+            sys.modules.pop(name, None)

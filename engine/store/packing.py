@@ -1,0 +1,34 @@
+"""Token ids and flags as bytes: four bytes an id, little-endian, and one byte a flag. Knows nothing of tables."""
+
+import sys
+from array import array
+from collections.abc import Sequence
+
+_ID = "i"
+
+
+def pack_ids(ids: Sequence[int]) -> bytes:
+    """The bytes of token ids. Raises `OverflowError` for an id that needs more than 32 bits."""
+    packed = array(_ID, ids)
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return packed.tobytes()
+
+
+def unpack_ids(data: bytes) -> tuple[int, ...]:
+    """The inverse of `pack_ids`."""
+    packed = array(_ID)
+    packed.frombytes(data)
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return tuple(packed)
+
+
+def pack_flags(flags: Sequence[bool]) -> bytes:
+    """The bytes of flags."""
+    return bytes(map(int, flags))
+
+
+def unpack_flags(data: bytes) -> tuple[bool, ...]:
+    """The inverse of `pack_flags`."""
+    return tuple(map(bool, data))

@@ -1,0 +1,65 @@
+"""Prompt versions: counted from 1, unique by content, one of them current."""
+
+import sqlite3
+
+from engine.errors import NotFoundError
+from engine.records.prompt import Prompt, PromptVersion, messages_from_json, messages_to_json
+from engine.store.clock import now_text
+from engine.store.connection import Connection
+
+
+class PromptTable:
+    """The prompt's versions of one project."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def set(self, prompt: Prompt, note: str = "") -> PromptVersion:
+        """Make `prompt` the current version: a new one, or the old one with the same content."""
+        with self._connection.transaction():
+            self._connection.write("UPDATE prompts SET current = 0 WHERE current")
+            self._connection.write(
+                """INSERT INTO prompts (version, sha256, messages, note, current, created_at)
+                VALUES ((SELECT coalesce(max(version), 0) + 1 FROM prompts), ?, ?, ?, 1, ?)
+                ON CONFLICT (sha256) DO UPDATE SET
+                    current = 1, note = CASE excluded.note WHEN '' THEN note ELSE excluded.note END""",
+                (prompt.sha256, messages_to_json(prompt.messages), note, now_text()),
+            )
+            (row,) = self._connection.rows("SELECT * FROM prompts WHERE current")
+        return _version(row)
+
+    def current(self) -> PromptVersion | None:
+        """The version in force, or None before the first."""
+        row = self._connection.row("SELECT * FROM prompts WHERE current")
+        return None if row is None else _version(row)
+
+    def versions(self) -> tuple[PromptVersion, ...]:
+        """All versions, the oldest first."""
+        return tuple(map(_version, self._connection.rows("SELECT * FROM prompts ORDER BY version")))
+
+    def by_sha256(self, sha256: str) -> Prompt:
+        """The prompt with this hash. Raises `NotFoundError`."""
+        row = self._connection.row("SELECT * FROM prompts WHERE sha256 = ?", (sha256,))
+        if row is None:
+            raise NotFoundError("There is no such prompt.", f"No version has the hash {sha256}.", _LIST)
+        return _version(row).prompt
+
+    def by_version(self, version: int) -> PromptVersion:
+        """The version with this number. Raises `NotFoundError`."""
+        row = self._connection.row("SELECT * FROM prompts WHERE version = ?", (version,))
+        if row is None:
+            raise NotFoundError("There is no such prompt.", f"No version has the number {version}.", _LIST)
+        return _version(row)
+
+
+_LIST = "`distill-tui prompt versions` lists them."
+
+
+def _version(row: sqlite3.Row) -> PromptVersion:
+    return PromptVersion(
+        version=row["version"],
+        prompt=Prompt(messages_from_json(row["messages"])),
+        note=row["note"],
+        created_at=row["created_at"],
+        current=bool(row["current"]),
+    )

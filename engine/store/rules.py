@@ -1,0 +1,54 @@
+"""The prompt's rules, numbered from 1."""
+
+import hashlib
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+
+from engine.errors import NotFoundError
+from engine.records.rule import Check, Rule
+from engine.store.connection import Connection
+from engine.store.words_json import decode, encode, encode_all
+
+
+class RuleTable:
+    """The rules of one project."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def all(self) -> tuple[Rule, ...]:
+        """All rules in the order of their numbers."""
+        return tuple(map(_rule, self._connection.rows("SELECT * FROM rules ORDER BY id")))
+
+    def add(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
+        """Append `rules` with the next numbers, whatever `id` they bring; returns them as numbered."""
+        with self._connection.transaction():
+            first = self._connection.number("SELECT max(id) FROM rules") + 1
+            numbered = tuple(replace(rule, id=number) for number, rule in enumerate(rules, start=first))
+            self._connection.write_many(
+                "INSERT INTO rules (id, text, check_json) VALUES (?, ?, ?)",
+                [(rule.id, rule.text, encode(rule.check)) for rule in numbered],
+            )
+        return numbered
+
+    def replace_all(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
+        """Put `rules` in the place of all that were there, numbered from 1."""
+        with self._connection.transaction():
+            self._connection.write("DELETE FROM rules")
+            return self.add(rules)
+
+    def remove(self, id: int) -> None:
+        """Remove one rule; the others keep their numbers. Raises `NotFoundError`."""
+        if self._connection.write("DELETE FROM rules WHERE id = ?", (id,)) == 0:
+            raise NotFoundError(
+                "There is no such rule.", f"No rule has the number {id}.", "See `distill-tui rules list`."
+            )
+
+    def sha256(self) -> str:
+        """The hash of all rules with their numbers: changes when any of them does."""
+        return hashlib.sha256(encode_all(self.all()).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _rule(row: sqlite3.Row) -> Rule:
+    return Rule(row["id"], row["text"], decode(Check, row["check_json"]))

@@ -1,0 +1,111 @@
+"""Runs: one training each, with its progress and its curve."""
+
+import sqlite3
+
+from engine.errors import NotFoundError
+from engine.records.run import CurvePoint, Run, RunState, TrainingConfig
+from engine.store.clock import now_text
+from engine.store.connection import Connection
+from engine.store.words_json import decode, encode
+
+
+class RunTable:
+    """The runs of one project."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, dataset_sha256: str, config: TrainingConfig, folder: str = "") -> Run:
+        """A new run that waits; its folder is `runs/ID` unless named. Raises `StoreError` for an unknown dataset."""
+        with self._connection.transaction():
+            number = self._connection.insert(
+                """INSERT INTO runs (dataset_sha256, config, state, folder, created_at)
+                VALUES (?, ?, 'waiting', ?, ?)""",
+                (dataset_sha256, encode(config), folder, now_text()),
+            )
+            self._connection.write(
+                "UPDATE runs SET folder = ? WHERE id = ? AND folder = ''", (f"runs/{number}", number)
+            )
+            return self.get(number)
+
+    def update(
+        self,
+        run_id: int,
+        *,
+        state: RunState | None = None,
+        step: int | None = None,
+        steps: int | None = None,
+        best_step: int | None = None,
+        train_s: float | None = None,
+        peak_rss_mb: float | None = None,
+        device: str | None = None,
+        dtype: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Change the named fields; None leaves a field as it is. Raises `NotFoundError`."""
+        fields: dict[str, str | int | float | None] = {
+            "state": state,
+            "step": step,
+            "steps": steps,
+            "best_step": best_step,
+            "train_s": train_s,
+            "peak_rss_mb": peak_rss_mb,
+            "device": device,
+            "dtype": dtype,
+            "reason": reason,
+        }
+        if not self._connection.update("runs", run_id, fields):
+            raise _not_there(run_id)
+
+    def add_curve_point(self, run_id: int, point: CurvePoint) -> None:
+        """Add a point to the curve; a resumed run measures some steps again, and then the later measurement stays."""
+        self._connection.write(
+            """INSERT INTO curve_points (run_id, step, point) VALUES (?, ?, ?)
+            ON CONFLICT (run_id, step) DO UPDATE SET point = excluded.point""",
+            (run_id, point.step, encode(point)),
+        )
+
+    def get(self, id: int) -> Run:
+        """One run with its curve. Raises `NotFoundError`."""
+        row = self._connection.row("SELECT * FROM runs WHERE id = ?", (id,))
+        if row is None:
+            raise _not_there(id)
+        return self._run(row)
+
+    def latest(self) -> Run | None:
+        """The newest run, or None."""
+        row = self._connection.row("SELECT * FROM runs ORDER BY id DESC LIMIT 1")
+        return None if row is None else self._run(row)
+
+    def all(self) -> tuple[Run, ...]:
+        """All runs with their curves, the oldest first."""
+        with self._connection.snapshot():
+            return tuple(map(self._run, self._connection.rows("SELECT * FROM runs ORDER BY id")))
+
+    def count(self) -> int:
+        """How many runs there are."""
+        return self._connection.number("SELECT count(*) FROM runs")
+
+    def _run(self, row: sqlite3.Row) -> Run:
+        points = self._connection.rows("SELECT point FROM curve_points WHERE run_id = ? ORDER BY step", (row["id"],))
+        return Run(
+            id=row["id"],
+            dataset_sha256=row["dataset_sha256"],
+            config=decode(TrainingConfig, row["config"]),
+            state=row["state"],
+            folder=row["folder"],
+            step=row["step"],
+            steps=row["steps"],
+            best_step=row["best_step"],
+            train_s=row["train_s"],
+            peak_rss_mb=row["peak_rss_mb"],
+            device=row["device"],
+            dtype=row["dtype"],
+            reason=row["reason"],
+            created_at=row["created_at"],
+            curve=tuple(decode(CurvePoint, point[0]) for point in points),
+        )
+
+
+def _not_there(id: int) -> NotFoundError:
+    return NotFoundError("There is no such run.", f"No run has the number {id}.", "`distill-tui train` makes one.")

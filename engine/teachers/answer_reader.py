@@ -1,0 +1,135 @@
+"""Assembles one answer from the decoded JSON that a chat completions endpoint sends, and judges whether it is whole.
+
+Accepts what the protocol says and names everything else: a stream that stops without an end is no answer. Pure: knows
+nothing of sockets or clients; its input is any JSON value, not what a type promises.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from engine.records.example import FinishReason
+from engine.teachers.faults import EndpointFault, body_fault
+
+LONGEST_ANSWER = 1_000_000  # characters; far above any answer token limit, far below what could fill a disk
+
+_PIECES_BACK = 256
+
+_FINISHES: dict[str, FinishReason] = {"stop": "stop", "length": "length", "content_filter": "content_filter"}
+
+
+@dataclass(frozen=True, slots=True)
+class CountedUsage:
+    """Token counts as the server sent them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    written_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class WholeAnswer:
+    """An accepted answer. `usage` is None where the server sent none."""
+
+    text: str
+    finish_reason: FinishReason
+    usage: CountedUsage | None
+
+
+class AnswerReader:
+    """Feed it every event of one stream (or one whole completion), then ask for the `answer`."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._characters = 0
+        self._repeats = 0
+        self._finish: str | None = None
+        self._usage: CountedUsage | None = None
+        self._choices_seen = False
+
+    def feed(self, event: object) -> str:
+        """Take one event and return the text that it adds. Raises `EndpointFault`."""
+        if not isinstance(event, dict):
+            raise EndpointFault("not_json", f"An event is a {type(event).__name__}, not an object.")
+        if event.get("error"):
+            raise body_fault(event)
+        self._usage = _usage(event.get("usage")) or self._usage
+        choices = event.get("choices")
+        if not isinstance(choices, list) or not choices:
+            return ""  # a usage event, or an event that only some proxy understands
+        self._choices_seen = True
+        added = "".join(self._choice(choice) for choice in choices)
+        return added
+
+    @property
+    def end_of_text(self) -> str:
+        """The last few pieces together: enough to find a short word that was sent in parts."""
+        return "".join(self._pieces[-_PIECES_BACK:])
+
+    def answer(self) -> WholeAnswer:
+        """The whole answer. Raises `EndpointFault` unless it ended well and holds text."""
+        if not self._choices_seen:
+            raise EndpointFault("no_choices" if self._usage else "cut")
+        if self._finish is None:
+            raise EndpointFault("cut", f"{self._characters} characters had come.")
+        finish = _FINISHES.get(self._finish)
+        if finish is None:
+            raise EndpointFault("unknown_finish", f"finish_reason is {self._finish!r}.", scope="question")
+        text = whole_text("".join(self._pieces))
+        if not text.strip() and finish != "content_filter":
+            raise EndpointFault("no_content", f"finish_reason is {self._finish!r}.",
+                                scope="question" if finish == "length" else "retry")  # fmt: skip
+        # A piece of text carries one token or more, so more pieces than tokens, with neighbours that are equal and
+        # explain the surplus, are pieces that came twice.
+        tokens = self._usage.completion_tokens if self._usage else 0
+        if 0 < tokens < len(self._pieces) <= tokens + self._repeats:
+            raise EndpointFault("duplicated", f"{len(self._pieces)} pieces for {tokens} tokens.")
+        return WholeAnswer(text, finish, self._usage)
+
+    def _choice(self, choice: object) -> str:
+        if not isinstance(choice, dict):
+            raise EndpointFault("no_choices", "A choice is not an object.")
+        if choice.get("index") not in (0, None):
+            return ""  # one answer was asked for
+        part = choice.get("delta") or choice.get("message") or {}
+        content = part.get("content") if isinstance(part, dict) else None
+        text = content if isinstance(content, str) else ""
+        if text and self._finish is not None:
+            raise EndpointFault("duplicated", "Text came after the answer's end.")
+        if text:
+            self._repeats += bool(self._pieces) and self._pieces[-1] == text
+            self._pieces.append(text)
+            self._characters += len(text)
+            if self._characters > LONGEST_ANSWER:
+                raise EndpointFault("too_long", f"More than {LONGEST_ANSWER:,} characters.")
+        finish = choice.get("finish_reason")
+        if isinstance(finish, str) and finish:
+            self._finish = finish
+        return text
+
+
+def whole_text(text: str) -> str:
+    """Join surrogate pairs that came in two events. Raises `EndpointFault` where a half has no partner."""
+    try:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeDecodeError as error:
+        raise EndpointFault("bad_text", "Half of a character is missing.") from error
+
+
+def _usage(value: object) -> CountedUsage | None:
+    if not isinstance(value, dict):
+        return None
+    prompt, completion = _count(value, "prompt_tokens"), _count(value, "completion_tokens")
+    if not prompt or completion is None:
+        return None
+    details = value.get("prompt_tokens_details")
+    inner: Mapping[str, object] = cast("dict[str, object]", details) if isinstance(details, dict) else {}
+    cached = _count(inner, "cached_tokens") or _count(value, "cache_read_input_tokens") or 0
+    written = _count(inner, "cache_write_tokens") or _count(value, "cache_creation_input_tokens") or 0
+    return CountedUsage(prompt, completion, min(cached, prompt), min(written, prompt))
+
+
+def _count(table: Mapping[str, object], name: str) -> int | None:
+    value = table.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

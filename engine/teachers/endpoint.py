@@ -1,0 +1,301 @@
+"""One OpenAI-compatible chat completions endpoint as a teacher: asks, streams, retries, and accepts only whole answers.
+
+The client library makes the requests; retries, pacing, limits and the judgement of answers are here, because the
+library ends silently on a cut stream, sleeps inside calls for as long as a server asks and follows redirects with the
+prompt. Knows nothing of questions, budgets or the store.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
+from dataclasses import dataclass
+from types import TracebackType
+from typing import cast
+from urllib.parse import urlsplit
+
+import aiohttp
+import httpx2
+import openai
+import tenacity
+
+from engine.economics.tokens import count_tokens
+from engine.records.example import FinishReason, Usage
+from engine.records.options import TeacherSpec
+from engine.records.prompt import Message
+from engine.teachers.answer_reader import AnswerReader, WholeAnswer
+from engine.teachers.faults import EndpointFault, fault_of
+from engine.teachers.keys import KEYLESS, check_address
+from engine.teachers.pacer import Pacer
+
+_LIMIT_FIELDS = ("max_completion_tokens", "max_tokens")
+_TOKENS_A_MESSAGE = 4  # role and separators, in every chat template within a token or two
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointLimits:
+    """When waiting ends. Seconds, bytes and tries."""
+
+    connect_s: float = 15.0
+    first_byte_s: float = 300.0  # a long prompt on a busy CPU is read for minutes before a word comes
+    stall_s: float = 120.0  # between two pieces of one answer
+    total_s: float = 1800.0
+    response_bytes: int = 32_000_000  # an event's JSON is hundreds of times its text
+    tries: int = 7
+    longest_wait_s: float = 60.0  # also of what a retry-after asks for
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointAnswer:
+    """An accepted answer. `usage.cost_usd` is 0: prices are not known here."""
+
+    text: str
+    finish_reason: FinishReason
+    usage: Usage
+    seconds: float
+    ttft_s: float  # from the request to the first text
+
+
+class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
+    """Use it as an async context manager, from one event loop. `answer` may run many times at once."""
+
+    def __init__(
+        self,
+        spec: TeacherSpec,
+        key: str,
+        *,
+        concurrency: int = 16,
+        limits: EndpointLimits | None = None,
+        on_note: Callable[[str], None] | None = None,
+    ) -> None:
+        self.base_url = check_address(spec.base_url)
+        self.model = spec.model
+        self.limits = limits or EndpointLimits()
+        self.pacer = Pacer(concurrency)
+        self._on_note = on_note or (lambda _: None)
+        self._key = key
+        self._client = openai.AsyncOpenAI(
+            api_key=key,
+            base_url=self.base_url,
+            max_retries=0,
+            timeout=httpx2.Timeout(None, connect=self.limits.connect_s),
+            http_client=openai.DefaultAioHttpClient(
+                follow_redirects=False,
+                event_hooks={"response": [self._guard]},
+                limits=httpx2.Limits(max_connections=max(1, concurrency), max_keepalive_connections=concurrency),
+            ),
+        )
+        openai_itself = urlsplit(self.base_url).hostname == "api.openai.com"
+        if not openai_itself:
+            # The library reads both from the environment and would send them to any host.
+            self._client.organization = None
+            self._client.project = None
+        self._limit_field = _LIMIT_FIELDS[0] if openai_itself else _LIMIT_FIELDS[1]
+        self._ask_for_usage = True
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.close()
+
+    async def answer(
+        self,
+        messages: Sequence[Message],
+        *,
+        temperature: float,
+        max_tokens: int,
+        on_delta: Callable[[str], None] | None = None,
+        on_retry: Callable[[str], None] | None = None,
+    ) -> EndpointAnswer:
+        """Ask until a whole answer comes. `on_delta` gets text as it streams; `on_retry` says that it starts anew.
+
+        Raises `EndpointFault`: its `scope` is `question` where only this question is hit, `job` where all are.
+        """
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, EndpointFault) and error.scope == "retry"),
+            stop=tenacity.stop_after_attempt(self.limits.tries),
+            wait=self._wait,
+            before_sleep=lambda state: self._before_sleep(state, on_retry),
+            reraise=True,
+        )
+        try:
+            async for attempt in retrying:
+                with attempt:
+                    async with self.pacer.slot():
+                        return await self._try(messages, temperature, max_tokens, on_delta)
+        except EndpointFault as fault:
+            if fault.scope == "retry":
+                scope = "job" if fault.kind in ("unreachable", "html", "not_json") else "question"
+                detail = f"{fault.message} Tried {self.limits.tries} times.".strip()
+                raise EndpointFault(fault.kind, detail, scope=scope) from fault
+            raise
+        raise AssertionError("tenacity either returns or raises")
+
+    async def _try(
+        self,
+        messages: Sequence[Message],
+        temperature: float,
+        max_tokens: int,
+        on_delta: Callable[[str], None] | None,
+    ) -> EndpointAnswer:
+        started = time.monotonic()
+        first_text = 0.0
+        reader = AnswerReader()
+        try:
+            async with asyncio.timeout(self.limits.total_s):
+                async with aclosing(self._events(messages, temperature, max_tokens)) as events:
+                    async for event in events:
+                        text = reader.feed(event)
+                        if text:
+                            self._refuse_key(reader.end_of_text)
+                            first_text = first_text or time.monotonic()
+                            if on_delta is not None:
+                                on_delta(text)
+            whole = reader.answer()
+        except TimeoutError as error:
+            raise EndpointFault("too_slow", f"More than {self.limits.total_s:.0f} s.") from error
+        except (openai.OpenAIError, aiohttp.ClientError, httpx2.HTTPError, OSError, ValueError, RecursionError) as error:
+            fault = fault_of(error)
+            if fault is None:
+                raise
+            if fault.kind == "rate_limited":
+                self.pacer.slow_down(min(fault.retry_after_s or 1.0, self.limits.longest_wait_s))
+            raise fault from error
+        self.pacer.speed_up()
+        ended = time.monotonic()
+        return EndpointAnswer(
+            whole.text, whole.finish_reason, self._usage(whole, messages), ended - started, (first_text or ended) - started
+        )
+
+    def _refuse_key(self, text: str) -> None:
+        if self._key != KEYLESS and self._key in text:
+            raise EndpointFault("refused", "The answer repeats the key that it was asked with.", scope="job")
+
+    async def _events(
+        self, messages: Sequence[Message], temperature: float, max_tokens: int
+    ) -> AsyncGenerator[object, None]:
+        """The decoded JSON of every event, or of the one body that a server without streaming sends."""
+        stream = await self._open(messages, temperature, max_tokens)
+        async with stream:
+            kind = stream.response.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if kind in ("text/html", "application/xhtml+xml"):
+                raise EndpointFault("html", f"Content type {kind}.")
+            if kind == "text/event-stream":
+                async for event in stream:
+                    yield event
+                return
+            body = await stream.response.aread()
+            if not body.strip():
+                raise EndpointFault("cut", "The body is empty.")
+            if body.lstrip()[:1] == b"<":
+                raise EndpointFault("html", f"Content type {kind or 'missing'}.")
+            yield cast(object, json.loads(body.decode()))
+
+    async def _open(
+        self, messages: Sequence[Message], temperature: float, max_tokens: int
+    ) -> openai.AsyncStream[object]:
+        while True:
+            body: dict[str, object] = {
+                "model": self.model,
+                "messages": [{"role": m.role, "content": m.content} for m in messages],
+                "temperature": temperature,
+                self._limit_field: max_tokens,
+                "stream": True,
+            }
+            if self._ask_for_usage:
+                body["stream_options"] = {"include_usage": True}
+            try:
+                async with asyncio.timeout(self.limits.first_byte_s):
+                    # Events are taken as plain JSON: the library's models are built without validation, so their
+                    # declared types would promise what a server need not keep.
+                    return await self._client.post(
+                        "/chat/completions",
+                        cast_to=object,
+                        body=body,
+                        options={"headers": {"accept-encoding": "identity"}},
+                        stream=True,
+                        stream_cls=openai.AsyncStream[object],
+                    )
+            except TimeoutError as error:
+                raise EndpointFault("stalled", f"No answer began in {self.limits.first_byte_s:.0f} s.") from error
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                if not self._adapt(str(error.body or error.message), body):
+                    raise
+
+    def _adapt(self, refusal: str, body: dict[str, object]) -> bool:
+        """Servers differ in two fields. True if the refusal names one of them and it can be asked otherwise."""
+        if "stream_options" in body and ("stream_options" in refusal or "include_usage" in refusal):
+            self._ask_for_usage = False
+            return True
+        for asked, other in (_LIMIT_FIELDS, _LIMIT_FIELDS[::-1]):
+            if asked in body and asked in refusal and other in refusal:
+                self._limit_field = other
+                return True
+        return False
+
+    async def _guard(self, response: httpx2.Response) -> None:
+        encoding = response.headers.get("content-encoding", "identity").lower()
+        if encoding != "identity":
+            # A compressed body is bounded by nothing that arrives.
+            raise EndpointFault("refused", f"The body is compressed ({encoding}) though that was declined.", scope="job")
+        if isinstance(response.stream, httpx2.AsyncByteStream):
+            response.stream = _GuardedStream(response.stream, self.limits)
+
+    def _usage(self, whole: WholeAnswer, messages: Sequence[Message]) -> Usage:
+        if whole.usage is not None:
+            sent = whole.usage
+            return Usage(sent.prompt_tokens, sent.completion_tokens, sent.cached_tokens, sent.written_tokens)
+        return Usage(
+            prompt_tokens=count_messages(messages, self.model),
+            completion_tokens=count_tokens(whole.text, self.model).tokens,
+            counted_here=True,
+        )
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        backoff = tenacity.wait_exponential_jitter(multiplier=0.5, max=self.limits.longest_wait_s, jitter=0.5)(state)
+        error = state.outcome.exception() if state.outcome is not None else None
+        asked = error.retry_after_s if isinstance(error, EndpointFault) and error.retry_after_s is not None else 0.0
+        return min(max(backoff, asked), self.limits.longest_wait_s)
+
+    def _before_sleep(self, state: tenacity.RetryCallState, on_retry: Callable[[str], None] | None) -> None:
+        error = state.outcome.exception() if state.outcome is not None else None
+        wait = state.next_action.sleep if state.next_action is not None else 0.0
+        words = f"{error.title} {error.message}".strip() if isinstance(error, EndpointFault) else ""
+        if on_retry is not None:
+            on_retry(words)
+        self._on_note(f"{words} Asked again in {wait:.0f} s.")
+
+
+class _GuardedStream(httpx2.AsyncByteStream):
+    """The bytes of a response, as long as they keep coming and do not outgrow the limit."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream, limits: EndpointLimits) -> None:
+        self._stream = stream
+        self._limits = limits
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        received = 0
+        chunks = aiter(self._stream)
+        while True:
+            try:
+                async with asyncio.timeout(self._limits.stall_s):
+                    chunk = await anext(chunks)
+            except StopAsyncIteration:
+                return
+            except TimeoutError as error:
+                raise EndpointFault("stalled", f"Nothing came for {self._limits.stall_s:.0f} s.") from error
+            received += len(chunk)
+            if received > self._limits.response_bytes:
+                raise EndpointFault("too_long", f"More than {self._limits.response_bytes:,} bytes.")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def count_messages(messages: Sequence[Message], model: str) -> int:
+    """Tokens of a message list by the model's tokenizer, as near as a template that is not known allows."""
+    return sum(count_tokens(message.content, model).tokens + _TOKENS_A_MESSAGE for message in messages)
+
+

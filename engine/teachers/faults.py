@@ -1,0 +1,216 @@
+"""Every way in which an endpoint fails to answer, by name, with what follows from it.
+
+Turns whatever the client library, the socket or the body shows into one `EndpointFault`. Knows nothing of how
+requests are sent, and repeats no key: server text is redacted before it becomes part of a message.
+"""
+
+import errno
+import json
+import socket
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Literal
+
+import aiohttp
+import openai
+
+from engine.errors import EndpointError
+from engine.redact import redact
+
+FaultKind = Literal[
+    "cut", "html", "not_json", "error_body", "no_choices", "no_content", "bad_text", "duplicated", "unknown_finish",
+    "stalled", "too_slow", "too_long", "broken", "unreachable", "certificate", "redirect", "rate_limited",
+    "server", "key", "quota", "context", "content_filter", "refused", "not_found",
+]  # fmt: skip
+# retry: the same request may succeed later. question: this question cannot be answered, others can.
+# job: no question can be answered until a person changes something.
+FaultScope = Literal["retry", "question", "job"]
+
+_SCOPES: dict[FaultKind, FaultScope] = {
+    "too_long": "question",
+    "context": "question",
+    "content_filter": "question",
+    "refused": "question",
+    "certificate": "job",
+    "redirect": "job",
+    "key": "job",
+    "quota": "job",
+    "not_found": "job",
+}
+
+_TEXTS: dict[FaultKind, tuple[str, str]] = {
+    "cut": ("The answer was cut off.", "The stream ended without saying that the answer is finished."),
+    "html": ("The server sent a web page instead of an answer.", "Check the base URL: it most often ends in /v1."),
+    "not_json": ("The server sent something that is not JSON.", "Check the base URL and the server's log."),
+    "error_body": ("The server reported an error instead of an answer.", "See the server's own message."),
+    "no_choices": ("The server answered without any choice.", "Check the server's log."),
+    "no_content": ("The answer is empty.", "Raise the answer token limit if the model thinks before it answers."),
+    "bad_text": ("The answer is not valid text.", "The server sent broken UTF-8 or half a character."),
+    "duplicated": ("The server sent parts of the answer twice.", "Check for a proxy that replays chunks."),
+    "unknown_finish": ("The answer ended for a reason that is not text.", "Choose a model that answers in plain text."),
+    "stalled": ("The server stopped in the middle of an answer.", "Lower --concurrency if the server is overloaded."),
+    "too_slow": ("The answer took too long.", "Lower --concurrency or the answer token limit."),
+    "too_long": ("The answer is far longer than was asked for.", "The server ignores the answer token limit."),
+    "broken": ("The connection broke.", "Check the network and the server's log."),
+    "unreachable": ("The endpoint cannot be reached.", "Check that the server runs, and the base URL."),
+    "certificate": ("The endpoint's certificate is not trusted.", "Check the address; http is for loopback only."),
+    "redirect": ("The endpoint redirects elsewhere.", "Set the base URL to the final address; keys never follow one."),
+    "rate_limited": ("The endpoint asks for fewer requests.", "Lower --concurrency, or resume later."),
+    "server": ("The server failed.", "See the server's log, or resume later."),
+    "key": ("The endpoint refuses the key.", "Set a valid key for this host, then resume the job."),
+    "quota": ("The account's quota is used up.", "Add credit at the provider, then resume the job."),
+    "context": ("The prompt and the question do not fit into the model's context.", "Shorten it or change the model."),
+    "content_filter": ("The provider's content filter refused the question.", "Reword or remove this question."),
+    "refused": ("The server refused the request.", "See the server's own message."),
+    "not_found": ("The model or the address is not there.", "Check --model and --base-url."),
+}
+
+_CONTEXT_WORDS = ("context length", "context_length", "maximum context", "context window", "available context",
+                  "context size", "too many tokens", "prompt is too long")  # fmt: skip
+_LONGEST_DETAIL = 400  # characters of a server's own words that are worth showing
+
+
+class EndpointFault(EndpointError):
+    """One named failure. `scope` says who is hit by it: this try, this question, or the whole job."""
+
+    def __init__(
+        self,
+        kind: FaultKind,
+        detail: str = "",
+        *,
+        retry_after_s: float | None = None,
+        scope: FaultScope | None = None,
+    ) -> None:
+        title, advice = _TEXTS[kind]
+        super().__init__(title, redact(detail)[:_LONGEST_DETAIL], advice)
+        self.kind = kind
+        self.scope: FaultScope = scope or _SCOPES.get(kind, "retry")
+        self.retry_after_s = retry_after_s
+
+
+def chain_of(error: BaseException) -> Iterator[BaseException]:
+    """The error and everything that caused it, outermost first."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def fault_of(error: BaseException) -> EndpointFault | None:
+    """The named fault behind an exception of the client, the socket or a parser; None for a stranger's."""
+    for link in chain_of(error):
+        if isinstance(link, EndpointFault):
+            return link
+    if isinstance(error, openai.APIStatusError):
+        return _status_fault(error)
+    if isinstance(error, openai.APIConnectionError | aiohttp.ClientError | OSError):  # TimeoutError is an OSError
+        return _connection_fault(error)
+    if isinstance(error, openai.APIError):
+        return body_fault(error.body if error.body is not None else error.message)
+    if isinstance(error, UnicodeError):
+        return EndpointFault("bad_text", str(error))
+    if isinstance(error, json.JSONDecodeError | RecursionError):
+        return EndpointFault("not_json", str(error))
+    return None
+
+
+def body_fault(body: object) -> EndpointFault:
+    """The fault that an error object tells, wherever it stood: in a refusal's body or inside a 200."""
+    code, message = _code_and_message(body)
+    return EndpointFault(_kind_by_words(code, message) or "error_body", message)
+
+
+def _status_fault(error: openai.APIStatusError) -> EndpointFault:
+    status = error.status_code
+    code, message = _code_and_message(error.body if error.body is not None else error.response.text)
+    detail = f"HTTP {status}: {message}" if message else f"HTTP {status}."
+    kind = _kind_by_words(code, message)
+    if 300 <= status < 400:
+        return EndpointFault("redirect", f"HTTP {status} to {error.response.headers.get('location', 'nowhere')}.")
+    if status in (401, 403):
+        return EndpointFault("key", detail)
+    if status == 402:
+        return EndpointFault("quota", detail)
+    if status == 429:
+        if kind == "quota":
+            return EndpointFault("quota", detail)
+        return EndpointFault("rate_limited", detail, retry_after_s=retry_after_s(error.response.headers))
+    if status in (408, 409, 425) or status >= 500:
+        return EndpointFault("server", detail, retry_after_s=retry_after_s(error.response.headers))
+    if status in (404, 405):
+        return EndpointFault("not_found", detail)
+    if status == 413:
+        return EndpointFault("context", detail)
+    return EndpointFault(kind or "refused", detail, scope="question" if kind != "quota" else "job")
+
+
+def _kind_by_words(code: str, message: str) -> FaultKind | None:
+    words = f"{code} {message}".casefold()
+    if "insufficient_quota" in words or "billing" in code.casefold():
+        return "quota"
+    if any(phrase in words for phrase in _CONTEXT_WORDS):
+        return "context"
+    if "invalid_api_key" in words or "invalid api key" in words or "incorrect api key" in words:
+        return "key"
+    if "content_filter" in words or "content_policy" in words:
+        return "content_filter"
+    if "rate_limit" in words or "rate limit" in words:
+        return "rate_limited"
+    return None
+
+
+def _connection_fault(error: BaseException) -> EndpointFault:
+    links = list(chain_of(error))
+    detail = str(links[-1]) or type(links[-1]).__name__
+    if any(isinstance(link, ssl.SSLError | aiohttp.ClientSSLError) for link in links):
+        return EndpointFault("certificate", detail)
+    if any(isinstance(link, ConnectionRefusedError | socket.gaierror) for link in links) or any(
+        isinstance(link, OSError) and link.errno in (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)
+        for link in links
+    ):
+        return EndpointFault("unreachable", detail)
+    if any(isinstance(link, ConnectionError | aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError)
+           for link in links):  # fmt: skip
+        return EndpointFault("broken", detail)
+    if any(isinstance(link, TimeoutError | openai.APITimeoutError) for link in links):
+        return EndpointFault("unreachable", f"No connection in time. {detail}")
+    return EndpointFault("broken", detail)
+
+
+def _code_and_message(body: object) -> tuple[str, str]:
+    """(code, message) of the several shapes in which servers put an error; both may be empty."""
+    if isinstance(body, dict):
+        inner = body.get("error", body)
+        if isinstance(inner, dict):
+            code = inner.get("code") or inner.get("type") or ""
+            message = inner.get("message") or inner.get("detail") or json.dumps(inner, ensure_ascii=False, default=str)
+            return str(code), str(message)
+        return "", str(inner)
+    return "", str(body)
+
+
+def retry_after_s(headers: object) -> float | None:
+    """Seconds that a `retry-after-ms` or `retry-after` header asks for (a number or a date); None without one."""
+    get = getattr(headers, "get", None)
+    if get is None:
+        return None
+    milliseconds, after = get("retry-after-ms"), get("retry-after")
+    try:
+        if isinstance(milliseconds, str):
+            return max(0.0, float(milliseconds) / 1000)
+        if isinstance(after, str):
+            return max(0.0, float(after))
+    except ValueError:
+        pass
+    if not isinstance(after, str):
+        return None
+    try:
+        moment = parsedate_to_datetime(after)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,165 @@
+"""API keys: found by the endpoint's host, sent to that host alone, never written into a project, a log or an error.
+
+A key is looked for in this order: the environment variable named for the host (DISTILL_TUI_API_KEY_<HOST>, with
+everything but letters and digits as `_`); OPENAI_API_KEY, for api.openai.com and for the host of OPENAI_BASE_URL;
+the system's keyring; the key file of this host. Loopback servers need none.
+"""
+
+import ipaddress
+import os
+import re
+import stat
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from engine.errors import EndpointError, UsageError
+from engine.paths import Home, make_private_folder
+from engine.redact import register_secret
+
+_SERVICE = "distill-tui"
+_OPENAI_HOST = "api.openai.com"
+KEYLESS = "no-key-needed"  # what the client library must be given for a loopback server without one
+
+
+def check_address(base_url: str) -> str:
+    """The endpoint's address without a trailing slash.
+
+    Raises `UsageError` for anything but https, or http on loopback, and for addresses that carry a password.
+    """
+    example = "Write it as https://host/v1, or http://127.0.0.1:8000/v1 for a server on this machine."
+    try:
+        parts = urlsplit(base_url.strip())
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise UsageError("The base URL cannot be read.", f"{error}.", example) from error
+    if not host or parts.scheme not in ("http", "https"):
+        raise UsageError("The base URL is not a web address.", f"{base_url!r} has no https host.", example)
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise UsageError("The base URL carries more than an address.", f"Host {host}.", f"Keys do not go there. {example}")
+    if parts.scheme == "http" and not is_loopback(base_url):
+        raise UsageError("The base URL is not encrypted.", f"{host} would get the prompt and the key in clear.", example)
+    return base_url.strip().rstrip("/")
+
+
+def is_loopback(base_url: str) -> bool:
+    """The address is this machine: localhost, 127.0.0.0/8 or ::1."""
+    host = urlsplit(base_url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def host_of(base_url: str) -> str:
+    """What a key is bound to: the host, with its port where one is given."""
+    parts = urlsplit(base_url)
+    return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or ""
+
+
+def variable_of(base_url: str) -> str:
+    """The environment variable that holds this host's key, such as DISTILL_TUI_API_KEY_API_EXAMPLE_COM."""
+    return "DISTILL_TUI_API_KEY_" + re.sub(r"[^A-Z0-9]", "_", host_of(base_url).upper())
+
+
+def bind_variable(base_url: str, name: str) -> None:
+    """Let the variable `name` hold this host's key, for this process and the jobs that it starts.
+
+    Raises `UsageError` if it is empty or not set.
+    """
+    value = os.environ.get(name, "")
+    if not value.strip():
+        raise UsageError("The key's variable is empty.", f"{name} is not set.", f"Set {name}, or name another variable.")
+    os.environ[variable_of(base_url)] = value
+
+
+def find_key(base_url: str, home: Home) -> str | None:
+    """This host's key, or None. It is registered as a secret before it is returned.
+
+    Raises `EndpointError` if a key file can be read by others.
+    """
+    key = _from_environment(base_url)
+    if key is None and not is_loopback(base_url):
+        key = _from_keyring(base_url)
+    if key is None:
+        key = _from_file(_key_file(base_url, home))
+    if key is not None:
+        register_secret(key)
+    return key
+
+
+def key_for(base_url: str, home: Home) -> str:
+    """As `find_key`; a loopback server without one gets a word that is no key.
+
+    Raises `EndpointError` where another host has no key, or the key cannot be one.
+    """
+    key = find_key(base_url, home)
+    if key is not None:
+        if not (key.isascii() and key.isprintable()) or " " in key:
+            raise EndpointError(
+                "The key for this endpoint is not a key.",
+                f"What is stored for {host_of(base_url)} holds spaces or characters that no key has.",
+                f"Set {variable_of(base_url)} again.",
+            )
+        return key
+    if is_loopback(base_url):
+        return KEYLESS
+    raise EndpointError(
+        "There is no key for this endpoint.",
+        f"Nothing holds a key for {host_of(base_url)}.",
+        f"Set {variable_of(base_url)}"
+        + (" or OPENAI_API_KEY" if host_of(base_url) == _OPENAI_HOST else "")
+        + ", then start again.",
+    )
+
+
+def save_key(base_url: str, key: str, home: Home) -> Path:
+    """Keep this host's key in a file that only its owner can read, and return the file. An older one is replaced."""
+    register_secret(key)
+    folder = make_private_folder(home.config / "keys")
+    folder.chmod(0o700)
+    file = _key_file(base_url, home)
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as handle:
+        handle.write(key.strip() + "\n")
+    return file
+
+
+def _key_file(base_url: str, home: Home) -> Path:
+    return home.config / "keys" / re.sub(r"[^a-z0-9.-]", "_", host_of(base_url).lower())
+
+
+def _from_environment(base_url: str) -> str | None:
+    names = [variable_of(base_url)]
+    configured = os.environ.get("OPENAI_BASE_URL", "")
+    if host_of(base_url) == _OPENAI_HOST or (configured and host_of(configured) == host_of(base_url)):
+        names.append("OPENAI_API_KEY")
+    return next((value for name in names if (value := os.environ.get(name, "").strip())), None)
+
+
+def _from_keyring(base_url: str) -> str | None:
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ImportError:
+        return None
+    try:
+        found: object = keyring.get_password(_SERVICE, host_of(base_url))
+    except (KeyringError, OSError, RuntimeError):  # no desktop, a locked keyring: the other places remain
+        return None
+    return found.strip() or None if isinstance(found, str) else None
+
+
+def _from_file(file: Path) -> str | None:
+    try:
+        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    with os.fdopen(handle) as opened:
+        mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
+        if mode & 0o077:
+            raise EndpointError(
+                "A key file can be read by others.", f"{file} has mode {mode:o}.", f"Run: chmod 600 {file}"
+            )
+        return opened.read().strip() or None

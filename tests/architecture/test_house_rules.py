@@ -1,0 +1,103 @@
+"""The rules of the house that a machine can check, each with the sentence it stands for."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted(path for room in ("engine", "tui") for path in (ROOT / room).rglob("*.py"))
+MODEL_LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets")
+LINES_A_MODULE = 350
+LINES_THE_APP = 300
+
+
+def imported_after(statement: str) -> set[str]:
+    """The top-level packages in `sys.modules` of a fresh interpreter after it ran `statement`."""
+    code = f"{statement}\nimport sys; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.split())
+
+
+def module_imports(path: Path) -> set[str]:
+    """Every module that a file imports, at its top level or inside a function."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize("module", ["engine.records.example", "engine.errors", "engine.paths"])
+def test_rule_1_words_import_only_the_standard_library(module: str) -> None:
+    allowed = set(sys.stdlib_module_names) | {"engine"}
+    bare = imported_after("pass")
+    assert imported_after(f"import {module}") - bare <= allowed
+
+
+def test_rule_2_the_drawing_process_imports_no_model_library() -> None:
+    loaded = imported_after(
+        "import tui.main, tui.app, tui.services.store, tui.services.projects, tui.screens.workspace.screen"
+    )
+    assert "textual" in loaded
+    assert not loaded & set(MODEL_LIBRARIES)
+
+
+def test_rule_2_help_and_version_import_nothing_of_weight() -> None:
+    loaded = imported_after("from engine.cli.main import run; run(['--help']); run(['--version'])")
+    assert not loaded & {*MODEL_LIBRARIES, "textual", "openai", "sqlite_utils", "tiktoken", "numpy"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_rule_10_a_module_says_its_purpose_and_stays_short(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(text)), "a module begins with what it is"
+    limit = LINES_THE_APP if path.name == "app.py" else LINES_A_MODULE
+    assert text.count("\n") <= limit
+
+
+def test_rule_11_only_services_do_input_and_output() -> None:
+    """Themes are read once at the start, before anything is drawn; everything else goes through services."""
+    doers = {"socket", "sqlite3", "sqlite_utils", "subprocess", "urllib.request", "openai", "psutil", "threading"}
+    engine_doors = {"engine.project", "engine.jobs.follow", "engine.jobs.control", "engine.demo"}
+    for path in SOURCES:
+        room = path.relative_to(ROOT)
+        if room.parts[0] != "tui" or room.parts[1] == "services":
+            continue
+        wrong = module_imports(path) & (doers | engine_doors)
+        assert not wrong, f"{room} imports {wrong}"
+        opens = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if is_open(node)]
+        assert not opens, f"{room} opens a file"
+
+
+def is_open(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open"
+
+
+def test_rule_9_no_markup_is_parsed_in_the_app() -> None:
+    """Model text must never become markup: the constructors that parse it are not used, notify says markup=False."""
+    for path in SOURCES:
+        if path.relative_to(ROOT).parts[0] != "tui":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            assert node.func.attr not in ("from_markup", "from_text"), path
+            if node.func.attr == "notify":
+                assert any(word.arg == "markup" for word in node.keywords), f"{path}:{node.lineno} notify parses markup"
+
+
+def test_no_unsafe_loading_anywhere() -> None:
+    """safetensors only, no pickle, no remote code."""
+    for path in SOURCES:
+        assert not module_imports(path) & {"pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}, path
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "trust_remote_code":
+                assert isinstance(node.value, ast.Constant), path
+                assert node.value.value is False, path
+            if isinstance(node, ast.Attribute) and node.attr == "load" and isinstance(node.value, ast.Name):
+                assert node.value.id not in ("torch", "yaml"), f"{path}:{node.lineno}"

@@ -1,0 +1,166 @@
+"""The statistics against scipy, against closed forms, and by their properties."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from engine.evaluation.statistics import (
+    MIN_QUESTIONS,
+    Recovered,
+    mean_by_question,
+    recovered_fraction,
+    resampled_sums,
+    verdict,
+    wilson,
+)
+from engine.records.evaluation import Interval
+
+QUICK = 400  # resamples where only properties are looked at
+
+
+@given(st.integers(1, 2_000).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total))))
+def test_wilson_equals_scipy(counts: tuple[int, int]) -> None:
+    passed, total = counts
+    rate = wilson(passed, total)
+    theirs = binomtest(passed, total).proportion_ci(confidence_level=0.95, method="wilson")
+    assert (rate.passed, rate.total, rate.rate) == (passed, total, passed / total)
+    assert rate.low == pytest.approx(theirs.low, abs=1e-12)
+    assert rate.high == pytest.approx(theirs.high, abs=1e-12)
+    assert 0.0 <= rate.low <= rate.rate <= rate.high <= 1.0
+
+
+def test_wilson_of_nothing_knows_nothing_and_nonsense_is_refused() -> None:
+    assert (wilson(0, 0).low, wilson(0, 0).high) == (0.0, 1.0)
+    with pytest.raises(ValueError, match="3 passed of 2"):
+        wilson(3, 2)
+
+
+def _shares(generator: np.random.Generator, questions: int, rate: float, samples: int = 3) -> list[float]:
+    return [float(value) for value in generator.binomial(samples, rate, questions) / samples]
+
+
+def test_recovered_fraction_is_the_ratio_of_gains_and_its_interval_has_the_known_width() -> None:
+    generator = np.random.default_rng(3)
+    questions, topics = 400, [f"topic {index % 20}" for index in range(400)]
+    base, top = [0.0] * questions, [1.0] * questions
+    student = _shares(generator, questions, 0.9)
+    result = recovered_fraction(topics, base, top, student, seed=1)
+    assert result.interval is not None
+    # With a fixed denominator of 1 the fraction is a plain mean, whose standard error is known.
+    error = float(np.std(student)) / questions**0.5
+    assert result.interval.value == pytest.approx(np.mean(student))
+    assert result.interval.low == pytest.approx(result.interval.value - 1.96 * error, abs=0.004)
+    assert result.interval.high == pytest.approx(result.interval.value + 1.96 * error, abs=0.004)
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    covered = 0
+    topics = [f"topic {index % 10}" for index in range(120)]
+    for trial in range(100):
+        generator = np.random.default_rng(trial)
+        arms = [_shares(generator, 120, rate) for rate in (0.1, 0.9, 0.82)]
+        interval = recovered_fraction(topics, *arms, seed=trial, resamples=QUICK).interval
+        assert interval is not None
+        covered += interval.low <= 0.9 <= interval.high
+    assert covered >= 87  # 95 expected; a binomial falls below 87 once in 1,500 times
+
+
+def test_samples_of_one_question_are_not_taken_for_independent_ones() -> None:
+    """All samples of a question agree: the interval must be that of the questions, not of the answers."""
+    generator = np.random.default_rng(0)
+    questions = 200
+    agreed = [float(value) for value in generator.binomial(1, 0.8, questions)]
+    mixed = _shares(generator, questions, 0.8, samples=9)
+    topics, base, top = ["one"] * questions, [0.0] * questions, [1.0] * questions
+    wide, narrow = (recovered_fraction(topics, base, top, shares).interval for shares in (agreed, mixed))
+    assert wide is not None
+    assert narrow is not None
+    assert (wide.high - wide.low) > 2 * (narrow.high - narrow.low)
+
+
+def test_strata_keep_the_mixture_of_topics() -> None:
+    """Topics that differ wholly but never vary within leave no width; without strata there would be a lot."""
+    topics = ["easy"] * 30 + ["hard"] * 30
+    student = [1.0] * 30 + [0.0] * 30
+    inside = recovered_fraction(topics, [0.0] * 60, [1.0] * 60, student).interval
+    assert inside is not None
+    assert (inside.low, inside.value, inside.high) == pytest.approx((0.5, 0.5, 0.5))
+    lonely = recovered_fraction([str(index) for index in range(60)], [0.0] * 60, [1.0] * 60, student).interval
+    assert lonely is not None
+    assert lonely.high - lonely.low > 0.15  # single questions share a stratum, else they would never vary
+
+
+@pytest.mark.parametrize(
+    ("base", "top", "words"),
+    [
+        ([0.5] * 40, [0.5] * 40, "covers 0"),
+        ([0.0, 1.0] * 20, [1.0, 0.0] * 20, "covers 0"),
+        ([1.0] * 40, [0.2] * 40, "lowers it"),
+        ([], [], "No question"),
+    ],
+)
+def test_undefined_where_the_prompt_is_not_shown_to_help(base: list[float], top: list[float], words: str) -> None:
+    result = recovered_fraction(["one"] * len(base), base, top, base)
+    assert result.interval is None
+    assert words in result.note
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), *[st.integers(0, 3).map(lambda passed: passed / 3)] * 3),
+        min_size=1,
+        max_size=30,
+    ),
+    st.integers(0, 5),
+)
+def test_same_seed_same_figures_and_a_student_like_its_reference_recovers_all(
+    rows: list[tuple[str, float, float, float]], seed: int
+) -> None:
+    topics, base, top, student = ([row[column] for row in rows] for column in range(4))
+    first: Recovered = recovered_fraction(topics, base, top, student, seed=seed, resamples=QUICK)  # type: ignore[arg-type]
+    assert first == recovered_fraction(topics, base, top, student, seed=seed, resamples=QUICK)  # type: ignore[arg-type]
+    if first.interval is not None:
+        same = recovered_fraction(topics, base, top, top, seed=seed, resamples=QUICK).interval  # type: ignore[arg-type]
+        none = recovered_fraction(topics, base, top, base, seed=seed, resamples=QUICK).interval  # type: ignore[arg-type]
+        assert same == Interval(pytest.approx(1.0), pytest.approx(1.0), pytest.approx(1.0))  # type: ignore[arg-type]
+        assert none == Interval(0.0, 0.0, 0.0)
+
+
+@given(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=40))
+def test_every_resample_draws_as_many_questions_as_there_are(topics: list[str]) -> None:
+    sums = resampled_sums(topics, np.ones((len(topics), 1)), 0, 2_500)
+    assert sums.shape == (2_500, 1)
+    assert (sums == len(topics)).all()
+
+
+def test_mean_by_question_weighs_tokens_and_keeps_questions_together() -> None:
+    interval = mean_by_question(["one"] * 3, [1.0, 4.0, 0.0], [1, 2, 7], seed=2)
+    assert interval.value == pytest.approx(0.5)
+    assert interval.low < 0.5 < interval.high <= 2.0
+    with pytest.raises(ValueError, match="no token"):
+        mean_by_question(["one"], [0.0], [0])
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [
+        (Interval(0.95, 0.90, 1.0), "pass"),
+        (Interval(1.02, 0.97, 1.1), "pass"),
+        (Interval(0.97, 0.89, 1.0), "undecided"),
+        (Interval(0.94, 0.91, 0.96), "undecided"),
+        (Interval(0.94, 0.92, 0.949), "fail"),
+        (Interval(0.50, 0.40, 0.60), "fail"),
+        (None, "undecided"),
+    ],
+)
+def test_verdict(interval: Interval | None, expected: str) -> None:
+    assert verdict(interval, 120) == expected
+
+
+def test_a_handful_of_questions_proves_nothing() -> None:
+    perfect = Interval(1.0, 1.0, 1.0)
+    assert verdict(perfect, MIN_QUESTIONS) == "pass"
+    assert verdict(perfect, MIN_QUESTIONS - 1) == "undecided"
+    assert wilson(MIN_QUESTIONS, MIN_QUESTIONS).low >= 0.90 > wilson(MIN_QUESTIONS - 1, MIN_QUESTIONS - 1).low

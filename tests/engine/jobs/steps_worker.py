@@ -1,0 +1,78 @@
+"""The worker with small stages of its own in place of the real ones; which one, the options' model name says.
+
+Started as a module by the tests' launcher: `launch.WORKER_MODULE` names it, PYTHONPATH finds it.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+
+from engine.errors import TeacherError
+from engine.jobs import worker
+from engine.jobs.context import JobContext
+from engine.jobs.protocol import Progress
+from engine.jobs.stages import STAGES
+from engine.records.options import GenerateOptions
+
+
+def run(context: JobContext, options: GenerateOptions) -> None:
+    _STAGES[options.teacher.model](context, options)
+
+
+def steps(context: JobContext, options: GenerateOptions) -> None:
+    """Writes its steps into a file, one line each, and goes on where that file ends."""
+    total = options.limit or 0
+    with (context.folder / "facts").open("a+") as facts:
+        facts.seek(0)
+        for step in range(len(facts.readlines()), total):
+            context.checkpoint()
+            facts.write(f"{step}\n")
+            facts.flush()
+            context.emit(Progress(step + 1, total))
+            time.sleep(0.005)
+
+
+def on_device(context: JobContext, options: GenerateOptions) -> None:
+    with context.hold_device("cpu"):
+        steps(context, options)
+
+
+def stubborn(context: JobContext, options: GenerateOptions) -> None:
+    (context.folder / "facts").write_text("0\n")
+    while True:
+        time.sleep(0.01)
+
+
+def refused(context: JobContext, options: GenerateOptions) -> None:
+    raise TeacherError("The teacher refused.", "It said sk-abcdefghijklmnopqrstuvwxyz.", "Ask another.")
+
+
+def defect(context: JobContext, options: GenerateOptions) -> None:
+    print("printed", os.environ["OPENAI_API_KEY"])
+    os.write(2, b"from a library\n")
+    raise ZeroDivisionError(f"with {os.environ['OPENAI_API_KEY']}")
+
+
+def tells(context: JobContext, options: GenerateOptions) -> None:
+    """Writes down what kind of process it is."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+        terminal = True
+    except OSError:
+        terminal = False
+    with (context.folder / "facts").open("w") as facts:
+        facts.write(
+            f"{os.getsid(0) == os.getpid()} {os.getpgid(0) == os.getpid()} {os.getpriority(os.PRIO_PROCESS, 0)} "
+        )
+        facts.write(f"{terminal} {sys.stdin.read()!r} {os.getcwd()} {os.environ.get('HF_HUB_OFFLINE')} ")
+        facts.write(f"{context.project.home.root}")
+
+
+_STAGES: dict[str, Callable[[JobContext, GenerateOptions], None]] = {
+    stage.__name__: stage for stage in (steps, on_device, stubborn, refused, defect, tells)
+}
+
+if __name__ == "__main__":
+    STAGES["generate"] = "steps_worker:run"
+    sys.exit(worker.main())

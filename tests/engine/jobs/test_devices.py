@@ -1,0 +1,129 @@
+"""One at a time holds a device, in the order they came, and the dead stand in nobody's way."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.jobs.devices import Ahead, Holder, Ticket
+from engine.jobs.locks import FileLock
+
+_A, _B, _C = (Holder(number, "train", "tone") for number in (1, 2, 3))
+_PROCESS = """
+import sys, time
+from pathlib import Path
+from engine.jobs.devices import Holder, Ticket
+number = int(sys.argv[2])
+ticket = Ticket.draw(Path(sys.argv[1]), "cpu", Holder(number, "train", "tone"))
+print("drawn", flush=True)
+while (ahead := ticket.ahead()) is not None:
+    time.sleep(0.01)
+print("holds", flush=True)
+input()
+ticket.give_back()
+"""
+
+
+def _ahead(ticket: Ticket) -> Ahead | None:
+    return ticket.ahead()
+
+
+def test_tickets_are_served_in_order_and_name_the_holder(tmp_path: Path) -> None:
+    first, second, third = (Ticket.draw(tmp_path, "cpu", holder) for holder in (_A, _B, _C))
+    assert _ahead(first) is None
+    assert _ahead(second) == Ahead(_A, 0)
+    assert _ahead(third) == Ahead(_A, 1)
+    assert str(_A) == "job 1 (train) of tone"
+    second.give_back()
+    assert _ahead(third) == Ahead(_A, 0)
+    first.give_back()
+    assert _ahead(third) is None
+    fourth = Ticket.draw(tmp_path, "cpu", _A)
+    assert _ahead(fourth) == Ahead(_C, 0)
+    third.give_back()
+    third.give_back()
+    assert _ahead(fourth) is None
+    fourth.give_back()
+
+
+def test_devices_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    tickets = [Ticket.draw(tmp_path, device, _A) for device in ("cpu", "cuda:0", "cuda:1", "../../escape")]
+    assert [ticket.ahead() for ticket in tickets] == [None] * 4
+    assert [path for path in tmp_path.rglob("*.ticket") if not path.is_relative_to(tmp_path / "devices")] == []
+    for ticket in tickets:
+        ticket.give_back()
+
+
+def test_a_ticket_whose_text_is_gone_still_stands(tmp_path: Path) -> None:
+    first, second = Ticket.draw(tmp_path, "cpu", _A), Ticket.draw(tmp_path, "cpu", _B)
+    min(tmp_path.rglob("*.ticket")).write_text("")
+    assert _ahead(second) == Ahead(Holder(0, "?", "?"), 0)
+    first.give_back()
+    assert _ahead(second) is None
+    second.give_back()
+
+
+class _Waiter:
+    """A real process with a ticket."""
+
+    def __init__(self, state: Path, number: int) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _PROCESS, str(state), str(number)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert self.says() == "drawn"
+
+    def says(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def finish(self) -> None:
+        self.process.communicate("\n")
+        assert self.process.returncode == 0
+
+
+@pytest.fixture
+def waiters(tmp_path: Path) -> Iterator[list[_Waiter]]:
+    started = [_Waiter(tmp_path, number) for number in (1, 2, 3)]
+    yield started
+    for waiter in started:
+        waiter.process.kill()
+        waiter.process.communicate()
+
+
+def test_three_processes_one_killed_keep_their_order(tmp_path: Path, waiters: list[_Waiter]) -> None:
+    first, second, third = waiters
+    mine = Ticket.draw(tmp_path, "cpu", Holder(4, "evaluate", "tone"))
+    assert first.says() == "holds"
+    assert _ahead(mine) == Ahead(Holder(1, "train", "tone"), 2)
+    first.process.send_signal(signal.SIGKILL)
+    assert second.says() == "holds"
+    assert _ahead(mine) == Ahead(Holder(2, "train", "tone"), 1)
+    second.finish()
+    assert third.says() == "holds"
+    third.finish()
+    assert _ahead(mine) is None
+    mine.give_back()
+    assert list(tmp_path.rglob("*.ticket")) == []
+
+
+def test_a_forked_child_does_not_keep_its_dead_parents_lock(tmp_path: Path) -> None:
+    lock = FileLock.take(tmp_path / "lock")
+    assert lock is not None
+    assert FileLock.take(tmp_path / "lock") is None
+    child = os.fork()
+    if not child:
+        os.kill(os.getpid(), signal.SIGSTOP)
+        os._exit(0)
+    os.waitpid(child, os.WUNTRACED)
+    # What the kernel does when a process dies: the descriptor is closed, the lock not given back.
+    os.close(lock._file)
+    again = FileLock.take(tmp_path / "lock")
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert again is not None
+    again.release()

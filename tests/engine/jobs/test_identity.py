@@ -1,0 +1,73 @@
+"""A pid alone proves nothing; a pid with its start time and boot does."""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from engine.jobs.heartbeat import HEARTBEAT_FILE, Heartbeat, heartbeat_age_s
+from engine.jobs.identity import is_running, own_identity
+from engine.jobs.liveness import is_alive
+from engine.records.job import Job
+
+
+def test_this_process_runs() -> None:
+    me = own_identity()
+    assert me.pid == os.getpid()
+    assert is_running(me)
+    assert own_identity() == me
+
+
+def test_a_reused_pid_is_not_trusted() -> None:
+    me = own_identity()
+    assert not is_running(replace(me, started_at=me.started_at - 1))
+    assert not is_running(replace(me, boot_id="another boot"))
+    assert not is_running(replace(me, pid=0))
+    job = Job(1, "train", "running", "{}", "jobs/1", me.pid, me.started_at, me.boot_id)
+    assert is_alive(job)
+    assert not is_alive(replace(job, pid_started_at=me.started_at + 0.05))
+    assert not is_alive(replace(job, pid=0, pid_started_at=0.0, boot_id=""))
+
+
+def test_a_zombie_does_not_run() -> None:
+    ask = (
+        "from engine.jobs.identity import own_identity as o; i = o(); print(i.pid, i.started_at, i.boot_id, flush=True)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{ask}; input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        pid, started_at, boot = child.stdout.readline().split()
+        identity = replace(own_identity(), pid=int(pid), started_at=float(started_at), boot_id=boot)
+        assert is_running(identity)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert not is_running(identity)
+    assert not is_running(identity)
+
+
+def test_a_heartbeat_ages_only_when_its_process_is_silent(tmp_path: Path) -> None:
+    assert heartbeat_age_s(tmp_path) is None
+    heart = Heartbeat(tmp_path, every_s=0.05)
+    deadline = time.monotonic() + 5
+    first = (tmp_path / HEARTBEAT_FILE).read_text()
+    while (tmp_path / HEARTBEAT_FILE).read_text() == first:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    heart.stop()
+    last = heartbeat_age_s(tmp_path)
+    assert last is not None
+    assert last < 5
+    time.sleep(0.05)
+    later = heartbeat_age_s(tmp_path)
+    assert later is not None
+    assert later >= last + 0.04
+
+
+def test_a_heartbeat_of_an_earlier_boot_is_none(tmp_path: Path) -> None:
+    (tmp_path / HEARTBEAT_FILE).write_text(f"{time.monotonic():020.3f} another-boot\n")
+    assert heartbeat_age_s(tmp_path) is None
+    (tmp_path / HEARTBEAT_FILE).write_text("")
+    assert heartbeat_age_s(tmp_path) is None

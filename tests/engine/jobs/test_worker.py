@@ -1,0 +1,139 @@
+"""A job is a process of its own that says in the store, then in its log, how it stands."""
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.errors import JobError
+from engine.jobs import launch as launching
+from engine.jobs.follow import Follower, follow
+from engine.jobs.heartbeat import heartbeat_age_s
+from engine.jobs.liveness import is_alive
+from engine.jobs.protocol import Event, Progress, StateChanged
+from engine.project import Project
+from engine.records.job import Job
+from engine.redact import MASK
+
+from .conftest import options, wait_until
+
+
+def _events(project: Project, job: Job) -> list[Event]:
+    return [stamped.event for stamped in follow(project, job.id, poll_s=0.01)]
+
+
+def test_a_job_runs_to_its_end_and_can_be_followed(project: Project) -> None:
+    job = project.start_job(options("steps", 20))
+    assert job.pid
+    events = _events(project, job)
+    states = [event.state for event in events if isinstance(event, StateChanged)]
+    assert states == ["running", "done"]
+    assert [event.done for event in events if isinstance(event, Progress)] == list(range(1, 21))
+    job = project.jobs.get(job.id)
+    assert (job.state, job.done, job.total, job.note) == ("done", 20, 20, "")
+    assert job.started_at <= job.ended_at
+    wait_until(lambda: not is_alive(job))
+    folder = project.folder / job.folder
+    assert {path.name for path in folder.iterdir()} == {"events.jsonl", "log.txt", "heartbeat", "lock", "facts"}
+    assert {path.stat().st_mode & 0o077 for path in (folder, *folder.iterdir()) if path.name != "facts"} == {0}
+    assert heartbeat_age_s(folder) is not None
+
+
+def test_it_has_a_session_and_a_group_of_its_own_no_terminal_and_no_input(project: Project) -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    job = project.start_job(options("tells"))
+    _events(project, job)
+    leads_session, leads_group, nice, terminal, rest = (project.folder / job.folder / "facts").read_text().split(" ", 4)
+    assert (leads_session, leads_group, terminal) == ("False", "True", "False")
+    assert int(nice) == min(19, before + 5)
+    assert rest == f"'' {project.folder} 1 {project.home.root}"
+
+
+def test_a_refusal_is_a_failure_with_its_three_sentences(project: Project) -> None:
+    job = project.start_job(options("refused"))
+    words = f"The teacher refused. It said {MASK}. Ask another."
+    assert _events(project, job)[-1] == StateChanged("failed", words)
+    assert project.jobs.get(job.id).note == words
+    log = (project.folder / job.folder / "log.txt").read_text()
+    assert words in log
+    assert "Traceback" not in log
+
+
+def test_a_defect_leaves_its_trace_in_the_log_alone_and_no_secret_anywhere(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "canary-0123456789")
+    job = project.start_job(options("defect"))
+    last = _events(project, job)[-1]
+    assert isinstance(last, StateChanged)
+    assert last.state == "failed"
+    assert last.note.startswith(f"The program failed: ZeroDivisionError: with {MASK}.")
+    log = (project.folder / job.folder / "log.txt").read_text()
+    assert f"printed {MASK}" in log
+    assert "from a library" in log
+    assert f'ZeroDivisionError(f"with {{os.environ' in log
+    for path in project.folder.rglob("*"):
+        assert not path.is_file() or b"canary-0123456789" not in path.read_bytes()
+
+
+def test_no_child_and_no_zombie_is_left(project: Project) -> None:
+    job = project.start_job(options("steps", 1))
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    _events(project, job)
+
+
+def test_the_same_job_is_not_carried_out_twice(project: Project) -> None:
+    job = project.start_job(options("steps", 100_000))
+    with pytest.raises(JobError, match="running already"):
+        launching.launch(project.folder, job, project.home)
+    assert is_alive(project.jobs.get(job.id))
+
+
+def test_a_worker_that_cannot_begin_says_why(project: Project) -> None:
+    job = project.jobs.add("generate", options("steps"))
+    with pytest.raises(JobError, match="could not be started.*No job has the number 99"):
+        launching.launch(project.folder, replace(job, id=99), project.home)
+
+
+def test_a_folder_full_of_modules_is_not_imported(project: Project) -> None:
+    (project.folder / "argparse.py").write_text("raise SystemExit('taken over')")
+    job = project.start_job(options("steps", 1))
+    _events(project, job)
+    assert project.jobs.get(job.id).state == "done"
+
+
+def test_two_followers_see_the_same(project: Project) -> None:
+    job = project.start_job(options("steps", 50))
+    early = Follower(project.folder / job.folder)
+    seen = []
+    while project.jobs.get(job.id).state != "done":
+        seen += early.read_new()
+        time.sleep(0.01)
+    late = list(follow(project, job.id))
+    seen += early.read_new()
+    assert seen == late
+
+
+def test_progress_is_in_the_row_while_it_runs(project: Project) -> None:
+    job = project.start_job(options("steps", 100_000))
+    wait_until(lambda: project.jobs.get(job.id).done > 0)
+    assert project.jobs.get(job.id).total == 100_000
+
+
+@pytest.mark.parametrize("path", ["events.jsonl", "log.txt"])
+def test_the_log_grows_and_is_never_begun_anew(project: Project, path: str) -> None:
+    job = project.start_job(options("refused"))
+    _events(project, job)
+    first = _file(project, job, path)
+    launching.launch(project.folder, job, project.home)
+    _events(project, job)
+    assert _file(project, job, path).startswith(first)
+    assert len(_file(project, job, path)) > len(first)
+
+
+def _file(project: Project, job: Job, name: str) -> bytes:
+    path: Path = project.folder / job.folder / name
+    return path.read_bytes()

@@ -1,0 +1,143 @@
+"""The three forms of a prompt's file: one meaning, exact round trips, refusals by name."""
+
+import json
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import UsageError
+from engine.prompts.documents import diff_prompts, parse_prompt, prompt_to_markdown
+from engine.records.prompt import Message, Prompt, messages_to_json
+
+PROMPT = Prompt(
+    (
+        Message("system", "You are a bank's assistant.\n\n## Style\nBe brief."),
+        Message("user", "Where is my card?"),
+        Message("assistant", "RISK SCORE: 1.\nOn its way."),
+    )
+)
+MARKDOWN = """You are a bank's assistant.
+
+## Style
+Be brief.
+
+## User
+
+Where is my card?
+
+## Assistant
+
+RISK SCORE: 1.
+On its way.
+"""
+
+
+def chat(*pairs: tuple[str, object]) -> str:
+    return json.dumps([{"role": role, "content": content} for role, content in pairs])
+
+
+def test_markdown() -> None:
+    assert parse_prompt(MARKDOWN) == PROMPT
+    assert prompt_to_markdown(PROMPT) == MARKDOWN
+    assert parse_prompt("\ufeff" + MARKDOWN.replace("\n", "\r\n")) == PROMPT
+
+
+def test_yaml_and_json_mean_the_same() -> None:
+    messages = json.loads(messages_to_json(PROMPT.messages))
+    assert parse_prompt("# ours\n---\n" + yaml.safe_dump({"messages": messages})) == PROMPT
+    assert parse_prompt(json.dumps(messages)) == PROMPT
+    assert parse_prompt(json.dumps({"model": "m", "tools": [], "messages": messages})) == PROMPT
+
+
+def test_text_parts_are_joined_and_developer_is_system() -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    assert parse_prompt(chat(("developer", parts))) == Prompt((Message("system", "a\nb"),))
+
+
+@pytest.mark.parametrize("text", ["[ROLE] You are kind.", "{{persona}}", "messages: are short", "messages:\n\nare"])
+def test_a_text_that_only_begins_like_another_form_is_markdown(text: str) -> None:
+    assert parse_prompt(text) == Prompt((Message("system", text),))
+
+
+pieces = [
+    "a",
+    "b ",
+    "\n",
+    "\\",
+    "#",
+    "[",
+    "{",
+    "}",
+    ":",
+    '"',
+    "é",
+    "🙂",
+    "## User",
+    "\n## Assistant\n",
+    "messages:\n",
+    "\u2028",
+]
+contents = st.lists(st.sampled_from(pieces), max_size=8).map(lambda parts: "".join(parts).strip()).filter(bool)
+
+
+@given(st.none() | contents, st.lists(st.tuples(contents, contents), max_size=3))
+def test_round_trip(system: str | None, turns: list[tuple[str, str]]) -> None:
+    messages = [Message("system", system)] if system else []
+    for user, assistant in turns:
+        messages += [Message("user", user), Message("assistant", assistant)]
+    if messages:
+        prompt = Prompt(tuple(messages))
+        assert parse_prompt(prompt_to_markdown(prompt)) == prompt
+        assert parse_prompt(messages_to_json(prompt.messages)) == prompt
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "holds no message"),
+        (" \n ", "holds no message"),
+        ("[]", "holds no message"),
+        ('{"a": 1}', "list of messages"),
+        ('[{"role": "system", "content": "a"', "no JSON"),
+        ("messages:\n  - role: [", "no YAML at line"),
+        ("messages:\n- 3", "Message 1: it is no mapping"),
+        ("messages: [{role: system, content: 3}]", "neither a text nor"),
+        (chat(("system", "a"), ("critic", "b")), "Message 2: unknown role 'critic'; allowed: system, user, assistant"),
+        (chat(("user", "a"), ("system", "b")), "Message 2: a system message must be the first"),
+        (chat(("system", "a"), ("assistant", "b")), "Message 2 is the assistant's where the user's is due"),
+        (chat(("user", "a"), ("user", "b")), "Message 2 is the user's where the assistant's is due"),
+        (chat(("system", "a"), ("user", "b")), "Message 2: the last example turn has no answer"),
+        (chat(("system", " ")), "Message 1: its content is empty"),
+        (chat(("system", "a\ud800")), "Message 1: character 2 is half a surrogate pair"),
+        ("a\ud800", "Message 1: character 2 is half a surrogate pair"),
+        (chat(("user", [{"type": "image_url", "image_url": {"url": "x"}}])), "Message 1: images are not supported"),
+        (chat(("user", [{"type": "input_audio"}])), "Message 1: parts of type 'input_audio' are not supported"),
+        (chat(("system", "a"), ("tool", "b")), "Message 2: tool calls are not supported (role tool)"),
+        (
+            '[{"role": "assistant", "content": null, "tool_calls": [{"id": "1"}]}]',
+            "Message 1: tool calls are not supported (tool_calls)",
+        ),
+        ('{"messages": [], "tools": [{}]}', "declares tools"),
+        ('[{"role": "system", "content": "a", "name": "b"}]', "Message 1: unknown field name"),
+        ("a\n## User\n\n## Assistant\nb", "Message 2: nothing stands under «## User»"),
+        ("a" * 2_000_001, "larger than 2000000 bytes"),
+        (chat(*[("user", "a")] * 501), "at most 500"),
+        ("[" * 100_000 + '"role"', "no JSON"),
+    ],
+    ids=lambda value: value[:40],
+)
+def test_refusals_say_what_and_where(text: str, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_prompt(text, "prompt.md")
+    assert caught.value.title == "The prompt cannot be read from prompt.md"
+    assert words in caught.value.message
+
+
+def test_diff() -> None:
+    changed = Prompt((Message("system", "You are a bank's assistant.\n\n## Style\nBe thorough."), *PROMPT.messages[1:]))
+    lines = diff_prompts(PROMPT, changed, "version 1", "version 2").splitlines()
+    assert lines[:2] == ["--- version 1", "+++ version 2"]
+    assert [line for line in lines[2:] if line[0] in "+-"] == ["-Be brief.", "+Be thorough."]
+    assert diff_prompts(PROMPT, PROMPT) == ""

@@ -1,0 +1,228 @@
+"""Every kind of check, on answers that keep it, break it, and mean harm."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import UsageError
+from engine.records.prompt import Message
+from engine.records.question import Question
+from engine.records.rule import Check, CheckResult, Rule, Span
+from engine.rules.checks import MAX_ANSWER_CHARACTERS, check_answer, passes_all, validate_check
+
+
+def found(check: Check, answer: str, label: str | None = None) -> CheckResult:
+    question = Question((Message("user", "?"),), label=label)
+    (result,) = check_answer([Rule(7, "a rule", check)], answer, question)
+    assert result.rule_id == 7
+    assert result.passed or result.note
+    return result
+
+
+def test_pattern_is_searched_anywhere_and_marks_what_it_dictates() -> None:
+    result = found(Check("pattern", pattern=r"RISK SCORE: [1-5]"), "So: RISK SCORE: 3. Fine.")
+    assert result.passed
+    assert result.fixed == (Span(4, 17),)
+    assert not found(Check("pattern", pattern="^RISK"), "So: RISK").passed
+
+
+def test_a_pattern_that_matches_nothing_dictates_nothing() -> None:
+    assert found(Check("pattern", pattern="x*"), "abc") == CheckResult(7, True)
+
+
+def test_catastrophic_pattern_is_stopped_and_named() -> None:
+    result = found(Check("pattern", pattern=r"^(a|a)*(b)\2?(a|aa)+$"), "ab" + "a" * 5_000 + "!")
+    assert result.note == "the pattern took longer than 1 s"
+
+
+def test_starts_with() -> None:
+    check = Check("starts_with", text="Dear client,")
+    assert found(check, "\n Dear client, hello").fixed == (Span(2, 14),)
+    broken = found(check, "Hello there, Dear client,")
+    assert broken.note == "starts with «Hello there,»"
+    assert broken.failing == (Span(0, 12),)
+    assert found(check, "").failing == ()
+
+
+def test_ends_with() -> None:
+    check = Check("ends_with", text="Stay safe.")
+    assert found(check, "Yes. Stay safe.\n").fixed == (Span(5, 15),)
+    assert found(check, "Stay safe. Bye").failing == (Span(4, 14),)
+
+
+def test_contains() -> None:
+    check = Check("contains", text="IBAN")
+    assert found(check, "your IBAN please").fixed == (Span(5, 9),)
+    assert found(check, "your iban please").note == "«IBAN» is missing"
+
+
+def test_forbidden_finds_every_place_in_any_case() -> None:
+    result = found(Check("forbidden", texts=("sorry", "as an AI", "(x+)+$")), "Sorry, so SORRY; as an ai")
+    assert result.failing == (Span(0, 5), Span(10, 15), Span(17, 25))
+    assert result.note == "contains «sorry», «as an AI»"
+    assert found(Check("forbidden", texts=("sorry",)), "Gladly").passed
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "note"),
+    [
+        (Check("length", max=46), "word " * 47, "1 of 47 words too many"),
+        (Check("length", min=3), "two words - •", "2 words, 1 too few"),
+        (Check("length", unit="sentences", max=2), "One. Two! Three?", "1 of 3 sentences too many"),
+        (Check("length", unit="lines", max=1), "a\n\n b \n", "1 of 2 lines too many"),
+        (Check("length", unit="sentences", min=2), "One.", "1 sentence, 1 too few"),
+    ],
+)
+def test_length_counts(check: Check, answer: str, note: str) -> None:
+    assert found(check, answer).note == note
+
+
+def test_length_points_at_what_is_too_much() -> None:
+    assert found(Check("length", max=2), "one two three four ").failing == (Span(8, 18),)
+    assert found(Check("length", min=1, max=2), "one two").passed
+
+
+@pytest.mark.parametrize("answer", ["{}", ' [1, "a", null]\n', "3", '"text"'])
+def test_json_is_json(answer: str) -> None:
+    assert found(Check("json"), answer).passed
+
+
+@pytest.mark.parametrize(
+    "answer", ["", "```json\n{}\n```", "{'a': 1}", "NaN", '{"a": Infinity}', "{} {}", "[" * 90_000, "1" * 9_000, "{"]
+)
+def test_no_json_is_no_json(answer: str) -> None:
+    assert not found(Check("json"), answer).passed
+
+
+def test_json_schema() -> None:
+    schema = {"type": "object", "required": ["score"], "properties": {"score": {"type": "integer", "maximum": 5}}}
+    check = Check("json", schema=json.dumps(schema))
+    assert found(check, '{"score": 5}').passed
+    assert found(check, '{"score": 9}').note == "$.score: 9 is greater than the maximum of 5"
+    assert "required" in found(check, "{}").note
+
+
+def test_json_schema_pattern_runs_under_the_time_limit() -> None:
+    check = Check("json", schema=json.dumps({"type": "string", "pattern": r"^(a|a)*(b)\2?(a|aa)+$"}))
+    assert found(check, json.dumps("ab" + "a" * 5_000 + "!")).note == "the pattern took longer than 1 s"
+
+
+@pytest.mark.parametrize("reference", ["https://example.com/schema.json", "#/$defs/absent"])
+def test_json_schema_fetches_nothing(reference: str) -> None:
+    with pytest.raises(UsageError, match=r"Rule 7 cannot be used json: it refers to"):
+        found(Check("json", schema=json.dumps({"$ref": reference})), "{}")
+
+
+@pytest.mark.parametrize(
+    ("code", "answer", "passed"),
+    [
+        ("en", "Your card will arrive within five working days.", True),
+        ("en", "Ihre Karte kommt innerhalb von fünf Werktagen an.", False),
+        ("de", "Ihre Karte kommt innerhalb von fünf Werktagen an.", True),
+        ("en", "カードは五営業日以内に届きます。ご安心ください。", False),
+        ("fr", "Votre carte arrivera sous cinq jours ouvrables.", True),
+    ],
+)
+def test_language(code: str, answer: str, passed: bool) -> None:
+    assert found(Check("language", code=code), answer).passed is passed
+
+
+def test_a_text_too_short_for_its_language_passes_and_says_so() -> None:
+    result = found(Check("language", code="en"), "RISK SCORE: 3.")
+    assert result.passed
+    assert result.note == "too short to tell its language"
+    assert not found(Check("language", code="en"), "こんにちは").passed
+
+
+LABEL = Check("label", pattern=r"CATEGORY: (\w+)", labels=("Billing", "Cards"), gold=True)
+
+
+def test_label_equals_the_gold_label_in_any_case() -> None:
+    result = found(LABEL, "CATEGORY: cards. Yes.", label="CARDS")
+    assert result.passed
+    assert result.fixed == (Span(0, 15),)
+    wrong = found(LABEL, "CATEGORY: BILLING", label="CARDS")
+    assert wrong.note == "label BILLING, expected CARDS"
+    assert wrong.failing == (Span(10, 17),)
+
+
+def test_label_without_gold_tests_membership_alone() -> None:
+    assert found(LABEL, "CATEGORY: BILLING").passed
+    assert check_answer([Rule(1, "", LABEL)], "CATEGORY: BILLING")[0].passed
+    assert found(LABEL, "CATEGORY: LOANS").note == "label LOANS is none of the allowed ones"
+    assert found(LABEL, "nothing").note == "no label found"
+
+
+def test_label_without_a_pattern_is_the_whole_answer() -> None:
+    check = Check("label", labels=("yes", "no"))
+    assert found(check, " Yes\n").fixed == (Span(1, 4),)
+    assert not found(check, "Yes, surely").passed
+    assert not found(check, "  ").passed
+
+
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        (Check("pattern", pattern="("), "not a regular expression"),
+        (Check("pattern"), "the pattern is empty"),
+        (Check("pattern", pattern="a" * 2_001), "at most 2000"),
+        (Check("starts_with", text=" "), "text is empty"),
+        (Check("forbidden"), "texts is empty"),
+        (Check("forbidden", texts=("a", "")), "one of texts is empty"),
+        (Check("length"), "neither min nor max"),
+        (Check("length", min=3, max=2), "min 3 is above max 2"),
+        (Check("length", max=0), "max at least 1"),
+        (Check("json", schema="{"), "the schema is not JSON"),
+        (Check("json", schema='{"type": "wish"}'), "'wish' is not valid"),
+        (Check("json", schema='{"pattern": "("}'), "not a regular expression"),
+        (Check("json", schema='{"patternProperties": {"^a": true}}'), "patternProperties is not supported"),
+        (Check("language", code="tlh"), "is not one of ar, bg"),
+        (Check("label"), "neither labels nor gold"),
+        (Check("label", labels=("a",), pattern="a"), "0 groups; exactly one"),
+        (Check("label", labels=("a",), pattern="(a)(b)"), "2 groups; exactly one"),
+    ],
+)
+def test_a_check_that_cannot_be_run_is_named(check: Check, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        validate_check(check, "Rule 3")
+    assert caught.value.title == "Rule 3 cannot be used"
+    assert words in caught.value.message
+
+
+def test_an_answer_too_long_fails_every_rule() -> None:
+    result = found(Check("contains", text="a"), "a" * (MAX_ANSWER_CHARACTERS + 1))
+    assert result.note == "longer than 100000 characters"
+
+
+def test_passes_all() -> None:
+    assert passes_all(())
+    assert passes_all((CheckResult(1, True), CheckResult(2, True)))
+    assert not passes_all((CheckResult(1, True), CheckResult(2, False)))
+
+
+CHECKS = (
+    Check("pattern", pattern=r"\b(\w+)\b.*\1"),
+    Check("starts_with", text="a"),
+    Check("ends_with", text="a."),
+    Check("contains", text="b"),
+    Check("forbidden", texts=("ß", "I")),
+    Check("length", unit="words", max=1),
+    Check("length", unit="sentences", min=1, max=1),
+    Check("length", unit="lines", max=1),
+    Check("json", schema='{"type": "object"}'),
+    Check("label", labels=("a", "b")),
+)
+
+
+@given(st.text(max_size=120))
+def test_spans_lie_within_any_answer(answer: str) -> None:
+    results = check_answer([Rule(n, "", check) for n, check in enumerate(CHECKS, 1)], answer)
+    assert [result.rule_id for result in results] == list(range(1, len(CHECKS) + 1))
+    for result in results:
+        assert result.passed is (result.note == "")
+        assert not (result.passed and result.failing)
+        assert not (result.fixed and not result.passed)
+        for span in result.fixed + result.failing:
+            assert 0 <= span.start < span.end <= len(answer)

@@ -1,0 +1,89 @@
+"""Rules as YAML: read strictly, written so that they read back the same."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import UsageError
+from engine.records.rule import Check, Rule
+from engine.rules.documents import parse_rules, rules_to_yaml
+
+DOCUMENT = """
+rules:
+  - text: Begins with the risk score.
+    check: {kind: pattern, pattern: '^RISK SCORE: [1-5]'}
+  - text: At most 46 words.
+    check: {kind: length, unit: words, max: 46}
+  - id: 99
+    text: Valid JSON with a score.
+    check:
+      kind: json
+      schema: {type: object, required: [score]}
+  - text: Names the category.
+    check: {kind: label, pattern: 'CATEGORY: (\\w+)', labels: [CARDS, "NO"], gold: true}
+"""
+
+
+def test_reads_and_numbers() -> None:
+    rules = parse_rules(DOCUMENT, "rules.yaml")
+    assert [rule.id for rule in rules] == [1, 2, 3, 4]
+    assert rules[0] == Rule(1, "Begins with the risk score.", Check("pattern", pattern="^RISK SCORE: [1-5]"))
+    assert rules[1].check == Check("length", unit="words", max=46)
+    assert rules[2].check == Check("json", schema='{"required": ["score"], "type": "object"}')
+    assert rules[3].check == Check("label", pattern=r"CATEGORY: (\w+)", labels=("CARDS", "NO"), gold=True)
+    assert parse_rules(rules_to_yaml(rules), "again") == rules
+
+
+words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30).filter(
+    lambda t: t.strip() == t
+)
+checks = st.one_of(
+    st.builds(Check, st.sampled_from(["starts_with", "ends_with", "contains"]), text=words),
+    st.builds(Check, st.just("forbidden"), texts=st.lists(words, min_size=1, max_size=3).map(tuple)),
+    st.builds(
+        Check, st.just("length"), unit=st.sampled_from(["words", "sentences", "lines"]), min=st.integers(0, 3),
+        max=st.none() | st.integers(3, 9),
+    ),
+    st.builds(Check, st.just("label"), labels=st.lists(words, min_size=1, max_size=3).map(tuple), gold=st.booleans()),
+    st.builds(Check, st.just("language"), code=st.sampled_from(["en", "no", "de"])),
+    st.just(Check("json")),
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(words, checks), min_size=1, max_size=3))
+def test_round_trip(pairs: list[tuple[str, Check]]) -> None:
+    rules = tuple(Rule(number, text, check) for number, (text, check) in enumerate(pairs, 1))
+    assert parse_rules(rules_to_yaml(rules), "round trip") == rules
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ("rules: [", ("rules.yaml", "no YAML at line 1")),
+        ("a: 1", ("rules.yaml", "exactly one key at the top")),
+        ("rules: []", ("empty",)),
+        ("rules: [1]", ("Rule 1 of rules.yaml", "no mapping")),
+        ("rules: [{text: a, check: {kind: smell}}]", ("Rule 1", "'smell'", "allowed: pattern, starts_with")),
+        ("rules: [{text: a, check: {kind: length, max: 2}, severity: 1}]", ("severity", "allowed: id, text, check")),
+        ("rules: [{text: a, check: {kind: length, max: 2, text: b}}]", ("no field 'text'", "allowed: unit, min, max")),
+        ("rules: [{text: a, check: {kind: length, max: two}}]", ("length.max", "whole number", "'two'")),
+        ("rules: [{text: a, check: {kind: length, max: true}}]", ("length.max", "whole number")),
+        ("rules: [{text: a, check: {kind: length, unit: pages}}]", ("length.unit", "words or sentences or lines")),
+        ("rules: [{text: a, check: {kind: language, code: no}}]", ("language.code", "in quotes", "False")),
+        ("rules: [{text: a, check: {kind: label, labels: [yes, no]}}]", ("label.labels", "in quotes")),
+        ("rules: [{text: '', check: {kind: json}}]", ("text must be",)),
+        ("rules: [{text: a}]", ("check must be a mapping",)),
+        ("rules: [{text: a, check: {kind: json, schema: {const: 2020-01-01}}}]", ("json.schema is no JSON",)),
+        ("rules: [{text: ok, check: {kind: json}}, {text: b, check: {kind: pattern, pattern: '('}}]", ("Rule 2 of",)),
+        ("rules: !!python/object/apply:os.getcwd []", ("no YAML",)),
+        ("a: &a [b, b]\n" + "x: " + "[" * 1_000, ("no YAML",)),
+        ("rules: [" + "{text: a, check: {kind: json}}, " * 501 + "]", ("at most 500",)),
+        ("#" * 1_000_001, ("larger than 1000000 bytes",)),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else value[-1],
+)
+def test_what_is_wrong_is_named(document: str, words: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_rules(document, "rules.yaml")
+    for word in words:
+        assert word in str(caught.value)

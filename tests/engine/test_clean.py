@@ -1,0 +1,89 @@
+"""Foreign text never reaches a terminal as anything but visible characters."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.clean import StreamCleaner, clean_line, clean_text
+
+# Weighted towards what matters: controls, bidi, zero-width, surrogates, CRLF.
+_HOSTILE = st.sampled_from(
+    list("\r\n\t\x00\x07\x08\x1b\x7f\x80\x9b\x9f\u200b\u200d\u202e\u2066\ufeff\u2028\ud800\udfff❤\ufe0f漢é\u0301")
+)
+_BIDI_CONTROLS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+hostile_text = st.lists(st.one_of(_HOSTILE, st.characters(exclude_categories=())), max_size=60).map("".join)
+
+
+@pytest.mark.parametrize(
+    ("foreign", "shown"),
+    [
+        ("\x1b[2J\x1b]52;c;aGk=\x07", "␛[2J␛]52;c;aGk=␇"),
+        ("\x9b31m\x85", "‹U+009B›31m‹U+0085›"),
+        ("a\x7f\x08b\x00", "a␡␈b␀"),
+        ("pay \u202eevil\u202c", "pay ‹U+202E›evil‹U+202C›"),
+        ("in\u200bvis\ufeffible\U000e0041", "in‹U+200B›vis‹U+FEFF›ible‹U+E0041›"),
+        ("\ud83d", "\ufffd"),
+        ("one\r\ntwo\rthree\n\r\n", "one\ntwo\nthree\n\n"),
+        ("col\tcol\n[@click=x]漢字 ❤\ufe0f", "col\tcol\n[@click=x]漢字 ❤\ufe0f"),
+    ],
+)
+def test_every_kind_of_foreign_code_is_shown(foreign: str, shown: str) -> None:
+    assert clean_text(foreign) == shown
+
+
+@given(hostile_text)
+def test_nothing_that_a_terminal_obeys_or_hides_is_left(text: str) -> None:
+    for character in clean_text(text):
+        assert character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs", "Zl", "Zp")
+        assert unicodedata.bidirectional(character) not in (
+            "LRE",
+            "RLE",
+            "LRO",
+            "RLO",
+            "PDF",
+            "LRI",
+            "RLI",
+            "FSI",
+            "PDI",
+        )
+    clean_text(text).encode()
+
+
+@given(hostile_text)
+def test_cleaning_twice_changes_nothing(text: str) -> None:
+    assert clean_text(clean_text(text)) == clean_text(text)
+
+
+@given(st.lists(hostile_text, max_size=8))
+def test_a_stream_is_cleaned_alike_however_it_is_cut(chunks: list[str]) -> None:
+    cleaner = StreamCleaner()
+    assert "".join(cleaner.feed(chunk) for chunk in chunks) == clean_text("".join(chunks))
+
+
+def test_a_crlf_cut_in_two_is_one_newline() -> None:
+    cleaner = StreamCleaner()
+    assert [cleaner.feed(chunk) for chunk in ("a\r", "", "\n", "\nb\r", "c")] == ["a\n", "", "", "\nb\n", "c"]
+
+
+@given(hostile_text, st.integers(0, 30))
+def test_a_line_is_one_line_and_no_wider_than_asked(text: str, width: int) -> None:
+    line = clean_line(text, width)
+    assert "\n" not in line
+    assert "\t" not in line
+    cells = sum(
+        0 if unicodedata.category(c) in ("Mn", "Me") else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in line
+    )
+    assert cells <= width
+    assert clean_line(line, width) == line
+
+
+def test_a_line_is_cut_only_where_it_must_be() -> None:
+    assert clean_line("exactly", 7) == "exactly"
+    assert clean_line("exactly8", 7) == "exactl…"
+    assert clean_line("漢字漢字", 5) == "漢字…"
+    assert clean_line("漢字漢字", 4) == "漢…"
+    assert clean_line("a\nb\tc") == "a b c"
+    assert clean_line("\x1b" * 10_000_000, 4) == "␛␛␛…"

@@ -1,0 +1,62 @@
+"""Secrets go, ordinary text stays."""
+
+import json
+
+import pytest
+
+from engine import redact as module
+from engine.redact import MASK, redact, register_secret
+
+
+@pytest.fixture(autouse=True)
+def none_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_registered", set())
+
+
+@pytest.mark.parametrize(
+    "name", ["OPENAI_API_KEY", "HF_TOKEN", "DISTILL_TUI_API_KEY_LOCALHOST", "ANTHROPIC_API_KEY", "PGPASSWORD_TOKEN"]
+)
+def test_values_of_key_variables_are_masked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, 'canary"0123\\456')
+    assert redact('key canary"0123\\456!') == f"key {MASK}!"
+    assert json.loads(redact(json.dumps({"key": 'canary"0123\\456'}))) == {"key": MASK}
+
+
+def test_placeholders_and_other_variables_are_not_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "EMPTY")
+    monkeypatch.setenv("LANGUAGE_OF_CHOICE", "portuguese")
+    assert redact("EMPTY portuguese") == "EMPTY portuguese"
+
+
+def test_registered_values_are_masked_the_longest_first() -> None:
+    register_secret("abcdefgh")
+    register_secret("abcdefgh-and-more")
+    assert redact("abcdefgh-and-more abcdefgh") == f"{MASK} {MASK}"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("sk-proj-abcdefghijklmnop_0123", MASK),
+        ("Incorrect API key: hf_abcdefghijklmnopqrst.", f"Incorrect API key: {MASK}."),
+        ("authorization: Bearer abc.def-ghi", f"authorization: Bearer {MASK}"),
+        ("https://me:hunter2@example.org/v1", f"https://{MASK}@example.org/v1"),
+        ("AIzaSyA0123456789012345678901234567890", MASK),
+    ],
+)
+def test_shapes_of_keys_are_masked(text: str, kept: str) -> None:
+    assert redact(text) == kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "task-management-of-many-things-at-once",
+        "sk-short",
+        "the bearer of bad news",
+        "http://localhost:8000/v1",
+        "a@b.c: hi",
+    ],
+)
+def test_ordinary_text_stays(text: str) -> None:
+    assert redact(text) == text

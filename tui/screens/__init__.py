@@ -1,0 +1,1 @@
+"""The screens: one package each, with its state free of Textual."""

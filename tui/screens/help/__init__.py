@@ -1,0 +1,1 @@
+"""The help screen: every key, from the action table."""

@@ -1,0 +1,1 @@
+"""The start screen: the projects of this home, and the demo."""

@@ -1,0 +1,1 @@
+"""The workspace: a project's seven stations, live."""

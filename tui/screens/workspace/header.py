@@ -1,0 +1,50 @@
+"""The header line: which project, what is running, and what it costs this machine."""
+
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.records.job import Job
+from tui.screens.workspace.state import JobView, WorkspaceState
+from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, duration, percent, shorten, spread
+
+_MARKS = {
+    "waiting": ("○", WARN),
+    "running": ("●", ACCENT),
+    "paused": ("‖", WARN),
+    "done": ("✓", DIM),
+    "stopped": ("■", WARN),
+    "failed": ("✗", BAD),
+    "lost": ("✗", BAD),
+}
+
+
+class Header(Static):
+    """One line: the project at the left, the work at the right."""
+
+    def show(self, state: WorkspaceState, width: int) -> None:
+        """Draw it for a width in cells."""
+        name = state.facts.project if state.facts else ""
+        left = Content.assemble(("distill-tui", DIM), "   ", (shorten(name, 30), STRONG))
+        job = state.facts.newest_job if state.facts else None
+        rest = activity(job, state.job) if job else Content.styled("idle", DIM)
+        if state.cpu_percent is not None and state.rss_mb is not None and width >= 100:
+            meters = f"    cpu {state.cpu_percent:.0f} %   {state.rss_mb / 1000:.1f} GB"
+            rest = Content.assemble(rest, (meters, DIM))
+        self.update(spread(left, rest, width))
+
+
+def activity(job: Job, view: JobView | None) -> Content:
+    """What the newest job is doing, in a few words."""
+    state = view.state if view is not None and view.job_id == job.id and view.state != "waiting" else job.state
+    state = job.state if job.state not in ("waiting", "running", "paused") else state
+    mark, style = _MARKS[state]
+    words = [Content.assemble((mark, style), " ", job.kind)]
+    if state == "running" and view is not None and view.progress is not None and view.progress.total:
+        words.append(Content(f"{view.station} {percent(view.progress.done / view.progress.total)}"))
+        if view.progress.seconds_left is not None:
+            words.append(Content.styled(f"{duration(view.progress.seconds_left)} left", DIM))
+    elif state != "running":
+        words.append(Content.styled(state, style))
+    if state == "waiting" and job.note:
+        words.append(Content.styled(shorten(job.note, 40), DIM))
+    return Content("   ").join(words)

@@ -1,0 +1,115 @@
+"""What several panes share: the title line, a heading, the empty state, live answers as a wall of short lines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from tui.screens.workspace.state import JobView, WorkspaceState
+from tui.services.facts import Facts, Stream
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, duration, fit, shorten, spread, wrap
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a pane draws: the state, the facts in it, and the room in cells."""
+
+    state: WorkspaceState
+    facts: Facts
+    width: int
+    height: int
+
+
+_STREAM_MARKS = {"writing": ("●", ACCENT), "passed": ("✓", GOOD), "failed": ("✗", BAD)}
+
+
+def title(name: str, figure: str, rest: str, width: int) -> list[Content]:
+    """The pane's first two lines: what this is, its one number, and the detail at the right edge."""
+    left = Content.assemble((name, STRONG), "   ", (figure, ACCENT))
+    return [spread(left, Content.styled(rest, DIM), width), Content("")]
+
+
+def heading(text: str) -> Content:
+    """A quiet word above a block."""
+    return Content.styled(text, DIM)
+
+
+def empty(what: str, commands: Sequence[str]) -> list[Content]:
+    """The empty state: what is missing, and the command that brings it."""
+    return [Content(what), Content(""), *(Content.assemble("  ", (command, ACCENT)) for command in commands)]
+
+
+def working(state: WorkspaceState, station: str) -> JobView | None:
+    """The job, when it is this station's work that it does."""
+    job = state.job
+    return job if job is not None and job.station == station and (job.live or job.streams) else None
+
+
+def pace(job: JobView) -> str:
+    """Done of total, time left, answers a minute: whatever is known."""
+    parts: list[str] = []
+    if job.progress is not None and job.progress.total:
+        parts.append(f"{job.progress.done:,} of {job.progress.total:,}")
+    if job.live and job.answers_per_minute is not None:
+        parts.append(f"{job.answers_per_minute:.0f} a minute")
+    if job.live and job.progress is not None and job.progress.seconds_left is not None:
+        parts.append(f"{duration(job.progress.seconds_left)} left")
+    return "   ".join(parts)
+
+
+def answer_wall(streams: Sequence[Stream], width: int, height: int, *, arms: bool = False) -> list[Content]:
+    """The newest answers: the one being read in full on top, the others as one line each.
+
+    Args:
+        streams: oldest first.
+        width: cells.
+        height: lines; at least four are used.
+        arms: whether each line says which arm answers.
+    """
+    if not streams:
+        return []
+    writing = [stream for stream in streams if stream.state == "writing"]
+    focused = writing[0] if writing else streams[-1]
+    lines = focused_answer(focused, width, 6, arms=arms)
+    lines += [Content("")]
+    others = [stream for stream in reversed(streams) if stream is not focused]
+    others.sort(key=lambda stream: stream.state != "writing")
+    question_width = max(min(38, width // 3), 12)
+    for stream in others[: max(height - len(lines), 1)]:
+        mark, style = _STREAM_MARKS[stream.state]
+        arm = f"{stream.arm:<11}" if arms else ""
+        tail = _tail(stream, width - question_width - len(arm) - 5)
+        lines.append(
+            Content.assemble(
+                (mark, style),
+                " ",
+                (arm, DIM),
+                (fit(stream.question, question_width), DIM),
+                "  ",
+                tail,
+            )
+        )
+    return lines
+
+
+def focused_answer(stream: Stream, width: int, height: int, *, arms: bool = False) -> list[Content]:
+    """One answer as text under its question: always `height` lines, the end of it while it is being written."""
+    mark, style = _STREAM_MARKS[stream.state]
+    note = f"{stream.arm}  {stream.note}".strip() if arms else stream.note
+    head = spread(
+        Content.assemble((mark, style), " ", (shorten(stream.question, width - 4), STRONG)),
+        Content.styled(shorten(note, width // 2), DIM),
+        width,
+    )
+    body = [Content(f"  {line}") for line in wrap(stream.text, width - 2)]
+    room = height - 1
+    shown = body[-room:] if stream.state == "writing" else body[:room]
+    return [head, *shown, *([Content("")] * (room - len(shown)))]
+
+
+def _tail(stream: Stream, width: int) -> str:
+    """The end of an answer that is being written, the beginning of one that is whole."""
+    text = " ".join(stream.text.split())
+    if stream.state == "writing" and len(text) > width:
+        return "…" + shorten(text[-(width - 1) :], width - 1)
+    return shorten(text, width)

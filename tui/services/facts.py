@@ -1,0 +1,67 @@
+"""What services read for the screens: plain words, free of Textual. All text in here is raw."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.records.dataset import DatasetSummary
+from engine.records.evaluation import Evaluation
+from engine.records.job import LIVE_STATES, Job
+from engine.records.options import ProjectSettings
+from engine.records.prompt import Prompt
+from engine.records.question import Split
+from engine.records.release import Release
+from engine.records.rule import Rule
+from engine.records.run import Run
+from engine.records.station import Station
+
+StreamState = Literal["writing", "passed", "failed"]
+
+
+@dataclass(slots=True)
+class Stream:
+    """One answer while it is written, and after."""
+
+    name: str
+    arm: str
+    question: str
+    text: str = ""
+    state: StreamState = "writing"
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleCounts:
+    """How many examples there are, and what was decided about them."""
+
+    total: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    undecided: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything the screen shows that the store knows, read together on the store's thread."""
+
+    project: str
+    folder: str
+    settings: ProjectSettings
+    stations: tuple[Station, ...]
+    prompt: Prompt | None = None
+    prompt_version: int = 0
+    prompt_tokens: str = ""  # with ≈ where it is an estimate
+    rules: tuple[Rule, ...] = ()
+    questions: tuple[tuple[Split, int], ...] = ()
+    topics: tuple[tuple[str, int], ...] = ()
+    examples: ExampleCounts = ExampleCounts()
+    latest_answers: tuple[Stream, ...] = ()
+    dataset: DatasetSummary | None = None
+    run: Run | None = None
+    evaluation: Evaluation | None = None
+    releases: tuple[Release, ...] = ()
+    jobs: tuple[Job, ...] = ()
+
+    @property
+    def newest_job(self) -> Job | None:
+        """The job that is watched: a live one before an ended one, the newest first."""
+        return max(self.jobs, key=lambda job: (job.state in LIVE_STATES, job.id), default=None)

@@ -1,0 +1,30 @@
+"""Lists projects and starts the demo, off the drawing thread where it takes time."""
+
+from pathlib import Path
+
+from engine.project import Project, ProjectSummary, list_projects
+
+from engine.demo import ensure_demo_job, open_demo
+from engine.errors import DistillError
+from engine.paths import Home
+
+
+def last_project(home: Home) -> Path | None:
+    """The folder of the project that was used last, or None."""
+    try:
+        with Project.find(None, home) as project:
+            return project.folder
+    except DistillError:
+        return None
+
+
+def all_projects(home: Home) -> tuple[ProjectSummary, ...]:
+    """Every project of this home, newest first."""
+    return list_projects(home)
+
+
+def start_demo(home: Home) -> Path:
+    """Make the demo's project if need be, see that its job runs, and return its folder. Raises DistillError."""
+    with open_demo(home, quick=False, fresh=False) as project:
+        ensure_demo_job(project, quick=False)
+        return project.folder

@@ -1,0 +1,145 @@
+"""Reads the project's facts on one worker thread, and carries a person's wishes about jobs to the engine.
+
+A project's connection belongs to the thread that opened it, so everything that touches it runs here, in turn.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+from engine.economics.tokens import count_prompt_tokens
+from engine.project import Project
+from textual.app import App
+from textual.message import Message
+from textual.widget import Widget
+
+from engine.errors import DistillError
+from engine.jobs import control
+from engine.jobs.liveness import reap
+from engine.paths import Home
+from engine.records.question import SPLITS
+from tui.services.facts import ExampleCounts, Facts, Stream
+
+Wish = Literal["pause", "resume", "stop"]
+
+
+class FactsRead(Message):
+    """The store was read."""
+
+    def __init__(self, facts: Facts) -> None:
+        super().__init__()
+        self.facts = facts
+
+
+class StoreFailed(Message):
+    """The store could not be read, or a wish not be carried out; `error` says it in three sentences."""
+
+    def __init__(self, error: DistillError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class StoreService:
+    """One project's facts. Every method returns at once; answers come as messages to `target`."""
+
+    def __init__(self, folder: Path, home: Home, target: Widget | App[int]) -> None:
+        self._folder = folder
+        self._home = home
+        self._target = target
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._project: Project | None = None
+        self._tokens: tuple[str, str] = ("", "")  # prompt hash, its token count as shown
+        self._reading = False
+
+    def read(self) -> None:
+        """Ask for fresh facts; a request while one is under way is dropped."""
+        if not self._reading:
+            self._reading = True
+            self._thread.submit(self._read)
+
+    def wish(self, wish: Wish, job_id: int) -> None:
+        """Ask the job to pause, to go on, or to end."""
+        self._thread.submit(self._wish, wish, job_id)
+
+    def close(self) -> None:
+        """Close the project and end the thread; waits for what is under way."""
+        self._thread.submit(self._close)
+        self._thread.shutdown(wait=True)
+
+    def _open(self) -> Project:
+        if self._project is None:
+            self._project = Project.open(self._folder, self._home)
+        return self._project
+
+    def _read(self) -> None:
+        try:
+            project = self._open()
+            reap(project)
+            self._target.post_message(FactsRead(self._facts(project)))
+        except DistillError as error:
+            self._target.post_message(StoreFailed(error))
+        finally:
+            self._reading = False
+
+    def _wish(self, wish: Wish, job_id: int) -> None:
+        try:
+            project = self._open()
+            job = project.jobs.get(job_id)
+            match wish:
+                case "pause":
+                    control.pause(project, job)
+                case "stop":
+                    control.stop(project, job)
+                case "resume":
+                    control.resume(project, job)
+        except DistillError as error:
+            self._target.post_message(StoreFailed(error))
+        self.read()
+
+    def _close(self) -> None:
+        if self._project is not None:
+            self._project.close()
+            self._project = None
+
+    def _facts(self, project: Project) -> Facts:
+        version = project.prompts.current()
+        settings = project.settings.read()
+        counts = project.examples.counts()
+        run = project.runs.latest()
+        return Facts(
+            project=project.name,
+            folder=str(project.folder),
+            settings=settings,
+            stations=project.stations(),
+            prompt=version.prompt if version else None,
+            prompt_version=version.version if version else 0,
+            prompt_tokens=self._prompt_tokens(project, settings.student_base),
+            rules=project.rules.all(),
+            questions=tuple((split, project.questions.count(split)) for split in SPLITS),
+            topics=project.questions.topics(),
+            examples=ExampleCounts(counts.total, counts.accepted, counts.rejected, counts.undecided),
+            latest_answers=self._latest_answers(project, counts.total),
+            dataset=project.datasets.latest(),
+            run=run,
+            evaluation=project.evaluations.latest(),
+            releases=project.releases.all(),
+            jobs=project.jobs.all(),
+        )
+
+    def _prompt_tokens(self, project: Project, base: str) -> str:
+        version = project.prompts.current()
+        if version is None:
+            return ""
+        if self._tokens[0] != version.prompt.sha256 or self._tokens[1].startswith("≈"):
+            count = count_prompt_tokens(version.prompt, base, self._home)
+            self._tokens = (version.prompt.sha256, f"{count.tokens:,}" if count.exact else f"≈ {count.tokens:,}")
+        return self._tokens[1]
+
+    def _latest_answers(self, project: Project, total: int) -> tuple[Stream, ...]:
+        streams: list[Stream] = []
+        for row in project.examples.window(max(total - 60, 0), 60):
+            broken = next((check.note for check in row.example.checks if not check.passed), "")
+            question = project.questions.get(row.example.key.question_id)
+            state: Literal["passed", "failed"] = "failed" if broken or not row.accepted else "passed"
+            streams.append(Stream(str(row.example.id), "teacher", question.text, row.answer, state, broken))
+        return tuple(streams)

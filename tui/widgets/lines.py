@@ -1,0 +1,97 @@
+"""Lines of an exact width in terminal cells: the alphabet in which panes are written.
+
+The one place where foreign text becomes `Content`: it is cleaned, never parsed as markup. Knows no widget.
+"""
+
+from collections.abc import Iterable
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+from textual.content import Content
+
+from engine.clean import clean_line, clean_text
+from engine.records.station import StationState
+
+DIM = "$text-muted"
+ACCENT = "$text-accent"
+GOOD = "$text-success"
+BAD = "$text-error"
+WARN = "$text-warning"
+STRONG = "bold"
+
+# State is told by the mark alone; colour only repeats it.
+MARKS: dict[StationState, tuple[str, str]] = {
+    "empty": ("–", DIM),
+    "ready": ("○", ""),
+    "running": ("●", ACCENT),
+    "done": ("✓", GOOD),
+    "stale": ("◐", WARN),
+    "failed": ("✗", BAD),
+}
+
+
+def fit(text: str, width: int) -> str:
+    """Foreign text on one line of exactly `width` cells, cut with … or padded."""
+    line = clean_line(text)
+    if cell_len(line) > width:
+        line = set_cell_size(line, max(width - 1, 0)).rstrip() + "…" if width > 0 else ""
+    return set_cell_size(line, max(width, 0))
+
+
+def shorten(text: str, width: int) -> str:
+    """As `fit`, without the padding."""
+    return fit(text, width).rstrip()
+
+
+def right(text: str, width: int) -> str:
+    """Text flush right in `width` cells."""
+    return " " * max(width - cell_len(text), 0) + text
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Foreign text broken at spaces into lines of at most `width` cells; its own line breaks stay."""
+    lines: list[str] = []
+    for paragraph in clean_text(text).replace("\t", "    ").split("\n"):
+        line = ""
+        for word in paragraph.split(" "):
+            candidate = f"{line} {word}" if line else word
+            if cell_len(candidate) <= width:
+                line = candidate
+                continue
+            if line:
+                lines.append(line)
+            *full, line = chop_cells(word, max(width, 1)) if word else [""]
+            lines.extend(full)
+        lines.append(line)
+    return lines
+
+
+def spread(left: Content, rest: Content, width: int) -> Content:
+    """`left` at the left edge and `rest` at the right one; `rest` is dropped where both do not fit."""
+    gap = width - left.cell_length - rest.cell_length
+    if gap < 2:
+        return left.truncate(width, ellipsis=True)
+    return Content.assemble(left, " " * gap, rest)
+
+
+def page(lines: Iterable[Content | str]) -> Content:
+    """Lines as one content."""
+    return Content("\n").join(Content(line) if isinstance(line, str) else line for line in lines)
+
+
+def percent(rate: float) -> str:
+    """A rate from 0 to 1, as people read it."""
+    return f"{100 * rate:.0f} %"
+
+
+def duration(seconds: float) -> str:
+    """A time left or taken, in two units at most."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 10:
+        return f"{minutes} min {rest:02d} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
