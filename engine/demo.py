@@ -15,7 +15,7 @@ from engine.errors import DatasetError
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note, StageStarted
 from engine.paths import Home
-from engine.project import Project
+from engine.project import Project, remember
 from engine.prompts.documents import parse_prompt
 from engine.records.job import LIVE_STATES, Job
 from engine.records.options import DemoOptions, EvaluateOptions, GenerateOptions, ProjectSettings, TrainOptions
@@ -60,7 +60,7 @@ def open_demo(home: Home, *, quick: bool, fresh: bool) -> Project:
     if (folder / "project.db").exists():
         project = Project.open(folder, home)
         if not fresh:
-            project.remember(home)
+            remember(project)
             return project
         project.delete(force=True)
     project = Project.create(folder, ProjectSettings(), home)
@@ -69,7 +69,6 @@ def open_demo(home: Home, *, quick: bool, fresh: bool) -> Project:
     project.rules.replace_all(parse_rules(bundled_text("demo/rules.yaml"), "the bundled rules"))
     project.questions.add(_chosen(demo_questions(), QUICK if quick else FULL))
     project.settings.add_timing("questions", time.monotonic() - started_at)
-    project.remember(home)
     return project
 
 
@@ -142,7 +141,7 @@ def run(context: JobContext, options: DemoOptions) -> None:
         from engine.releases.export import export
 
         context.emit(StageStarted("release"))
-        export(project, project.runs.get(trained.id), "adapter", None, home=context.home)
+        export(project, project.runs.get(trained.id), "adapter", None, home=context.project.home)
 
 
 def _freeze(context: JobContext) -> str:
@@ -156,7 +155,7 @@ def _freeze(context: JobContext) -> str:
     started_at = time.monotonic()
     decided = check_examples(project)
     context.emit(Note(f"The rules accepted {decided.accepted} and rejected {decided.rejected} answers."))
-    folder = locate_base(project.settings.read().student_base, context.home)
+    folder = locate_base(project.settings.read().student_base, context.project.home)
     dataset = freeze(project, ChatFormat.load(folder))
     if not dataset.split("validation"):
         raise DatasetError(

@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -23,7 +23,7 @@ from engine.store.decisions import DecisionTable
 from engine.store.evaluations import EvaluationTable
 from engine.store.examples import ExampleTable
 from engine.store.jobs import JobTable
-from engine.store.migrations import migrate
+from engine.store.migrations import check_schema, migrate
 from engine.store.options_json import kind_of
 from engine.store.prompts import PromptTable
 from engine.store.questions import QuestionTable
@@ -85,7 +85,11 @@ class Project:
             )
         make_private_folder(folder)
         Connection.create_file(folder / DATABASE)
-        project = cls.open(folder, home)
+        try:
+            project = cls.open(folder, home)
+        except BaseException:
+            _remove_database(folder)
+            raise
         if settings is not None:
             project.settings.write(settings)
         remember(project)
@@ -188,8 +192,7 @@ class Project:
             # The database goes last, so that a deletion that was cut short can be repeated.
             for path in sorted(self.folder.glob("project-schema-*.backup.db*")):
                 path.unlink()
-            for suffix in ("-shm", "-wal", ""):
-                (self.folder / f"{DATABASE}{suffix}").unlink(missing_ok=True)
+            _remove_database(self.folder)
             if not any(self.folder.iterdir()):
                 self.folder.rmdir()
         except OSError as error:
@@ -240,7 +243,7 @@ def _named(name_or_path: str, home: Home) -> Path:
     if _NAME.fullmatch(name_or_path) and (home.projects / name_or_path / DATABASE).is_file():
         return home.projects / name_or_path
     if (path / DATABASE).is_file():
-        return path.absolute()
+        return path.resolve()
     near = get_close_matches(name_or_path, [folder.name for folder in _folders(home)], n=3)
     raise NotFoundError(
         "There is no such project.",
@@ -280,10 +283,17 @@ def _summary(folder: Path) -> ProjectSummary:
     files = [path for path in folder.glob(f"{DATABASE}*") if path.suffix != ".db-shm"]
     changed_at = datetime.fromtimestamp(max(path.stat().st_mtime for path in files), UTC).isoformat(timespec="seconds")
     try:
-        with Project.open(folder, timeout_s=1.0) as project:
-            return ProjectSummary(folder.name, folder, changed_at, len(project.jobs.live()))
+        # Looked at, not opened: a list migrates nothing.
+        with closing(Connection(folder / DATABASE, timeout_s=1.0)) as connection:
+            check_schema(connection)
+            return ProjectSummary(folder.name, folder, changed_at, len(JobTable(connection).live()))
     except DistillError as error:
         return ProjectSummary(folder.name, folder, changed_at, 0, str(error))
+
+
+def _remove_database(folder: Path) -> None:
+    for suffix in ("-shm", "-wal", ""):
+        (folder / f"{DATABASE}{suffix}").unlink(missing_ok=True)
 
 
 def _remove(path: Path) -> None:

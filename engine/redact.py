@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from functools import cache
 
 MASK = "‹redacted›"
 # Shorter values ("EMPTY", "none") are placeholders of local servers; masking them would mangle ordinary text.
@@ -41,7 +42,13 @@ def redact(text: str) -> str:
 
 
 def _environment() -> Iterable[str]:
-    return (value for name, value in os.environ.items() if _KEY_VARIABLE.search(name))
+    # Looked at anew each time: a program may set its key after this module was imported.
+    return (os.environ[name] for name in os.environ if _holds_a_key(name))
+
+
+@cache
+def _holds_a_key(variable: str) -> bool:
+    return _KEY_VARIABLE.search(variable) is not None
 
 
 def _longest_first(secrets: set[str]) -> list[str]:

@@ -166,6 +166,8 @@ def _run(facts: StationFacts, dataset: Station) -> Station:
     station = _station(facts, "run", facts.runs, facts.run_note, possible=facts.dataset is not None, stale=stale)
     if facts.run_failed and station.state in ("done", "stale"):
         return replace(station, state="failed", note=facts.run_note)
+    if not facts.run_made and station.state == "done":
+        return replace(station, state="ready")
     return station
 
 

@@ -1,11 +1,12 @@
 """`distill-tui curate`: reviews answers by hand, and freezes the accepted ones into a dataset."""
 
+from collections.abc import Callable
+from typing import ParamSpec, get_args
+
 import click
 
 from engine.cli.invocation import Invocation, command_options, read_text_argument
-from engine.records.example import CuratedExample, Decision, Verdict
-
-_STATES = ("accepted", "rejected", "undecided")
+from engine.records.example import CuratedExample, ExampleState
 
 
 @click.group("curate")
@@ -27,12 +28,12 @@ def check(invocation: Invocation) -> None:
 
 
 @command.command("list")
-@click.option("--state", type=click.Choice(_STATES), default=None)
+@click.option("--state", type=click.Choice(get_args(ExampleState)), default=None)
 @click.option("--search", default="", help="Words in question or answer.")
 @click.option("--offset", type=click.IntRange(0), default=0)
 @click.option("--limit", type=click.IntRange(1), default=50)
 @command_options
-def list_(invocation: Invocation, state: str | None, search: str, offset: int, limit: int) -> None:
+def list_(invocation: Invocation, state: ExampleState | None, search: str, offset: int, limit: int) -> None:
     """List answers with what was decided and which rules they break."""
     project = invocation.project
     rows = project.examples.window(offset, limit, state=state, search=search)
@@ -53,7 +54,7 @@ def list_(invocation: Invocation, state: str | None, search: str, offset: int, l
                     "id": row.example.id,
                     "question": question_of[row.example.key.question_id].text,
                     "answer": row.answer,
-                    "state": _state(row),
+                    "state": row.state,
                     "decided_by": row.decision.source if row.decision else None,
                     "broken_rules": [r.rule_id for r in row.example.checks if not r.passed],
                 }
@@ -63,42 +64,79 @@ def list_(invocation: Invocation, state: str | None, search: str, offset: int, l
     )
 
 
+P = ParamSpec("P")
+
+
+def selection_options(function: Callable[P, None]) -> Callable[P, None]:
+    """Give a command the words that say which examples are meant."""
+    for option in (
+        click.option("--contains", default="", help="Those whose answer contains this text."),
+        click.option("--failing-rule", type=int, default=None, help="Those that break this rule."),
+        click.option("--state", type=click.Choice(get_args(ExampleState)), default=None, help="Those in this state."),
+        click.argument("ids", type=int, nargs=-1),
+    ):
+        function = option(function)
+    return function
+
+
 @command.command("accept")
-@click.argument("ids", type=int, nargs=-1, required=True)
+@click.option("--reason", default="", help="Kept in the journal.")
+@selection_options
 @command_options
-def accept(invocation: Invocation, ids: tuple[int, ...]) -> None:
-    """Accept the examples IDS."""
-    _decide(invocation, ids, "accept", "")
+def accept_(
+    invocation: Invocation,
+    ids: tuple[int, ...],
+    state: ExampleState | None,
+    failing_rule: int | None,
+    contains: str,
+    reason: str,
+) -> None:
+    """Accept the examples IDS, or all that the options describe, as one step."""
+    from engine.curation.decisions import accept
+
+    count = accept(invocation.project, _chosen(invocation, ids, state, failing_rule, contains), reason)
+    invocation.finish(f"Accepted {count}.", {"decided": count, "verdict": "accept"})
 
 
 @command.command("reject")
-@click.argument("ids", type=int, nargs=-1, required=True)
-@click.option("--reason", default="")
+@click.option("--reason", default="", help="Kept in the journal.")
+@selection_options
 @command_options
-def reject(invocation: Invocation, ids: tuple[int, ...], reason: str) -> None:
-    """Reject the examples IDS."""
-    _decide(invocation, ids, "reject", reason)
+def reject_(
+    invocation: Invocation,
+    ids: tuple[int, ...],
+    state: ExampleState | None,
+    failing_rule: int | None,
+    contains: str,
+    reason: str,
+) -> None:
+    """Reject the examples IDS, or all that the options describe, as one step."""
+    from engine.curation.decisions import reject
+
+    count = reject(invocation.project, _chosen(invocation, ids, state, failing_rule, contains), reason)
+    invocation.finish(f"Rejected {count}.", {"decided": count, "verdict": "reject"})
 
 
 @command.command("edit")
 @click.argument("example_id", type=int)
 @click.argument("source", required=False, metavar="[FILE|-]")
 @command_options
-def edit(invocation: Invocation, example_id: int, source: str | None) -> None:
+def edit_(invocation: Invocation, example_id: int, source: str | None) -> None:
     """Replace the answer of EXAMPLE_ID by FILE's text, or in $EDITOR; the edited answer is accepted."""
+    from engine.curation.decisions import edit
     from engine.errors import UsageError
 
     row = invocation.project.examples.get(example_id)
     text = read_text_argument(source) if source else click.edit(row.answer, require_save=True)
     if text is None:
         raise UsageError("Nothing was changed.", "The editor closed without saving.", "The old answer stands.")
-    answer = text.removesuffix("\n")
-    if not answer.strip():
-        raise UsageError("The answer is empty.", f"Example {example_id} keeps its text.", "Reject it instead.")
-    invocation.project.decisions.decide(
-        [Decision(example_id=example_id, verdict="edit", source="person", edited_answer=answer)]
+    results = edit(invocation.project, example_id, text.removesuffix("\n"))
+    broken = [result for result in results if not result.passed]
+    invocation.finish(
+        f"Example {example_id} is edited and accepted."
+        + "".join(f"\nIt breaks rule {result.rule_id}: {result.note}" for result in broken),
+        {"decided": 1, "verdict": "edit", "broken_rules": [result.rule_id for result in broken]},
     )
-    invocation.finish(f"Example {example_id} is edited and accepted.", {"decided": 1, "verdict": "edit"})
 
 
 @command.command("undo")
@@ -137,22 +175,23 @@ def freeze_(invocation: Invocation, allow_leaks: bool) -> None:
     )
 
 
-def _decide(invocation: Invocation, ids: tuple[int, ...], verdict: Verdict, reason: str) -> None:
-    for example_id in ids:
-        invocation.project.examples.get(example_id)  # raises NotFoundError before anything is decided
-    count = invocation.project.decisions.decide(
-        [Decision(example_id=i, verdict=verdict, source="person", reason=reason) for i in ids]
-    )
-    invocation.finish(f"Decided: {verdict} {count}.", {"decided": count, "verdict": verdict})
+def _chosen(
+    invocation: Invocation,
+    ids: tuple[int, ...],
+    state: ExampleState | None,
+    failing_rule: int | None,
+    contains: str,
+) -> tuple[CuratedExample, ...]:
+    from engine.curation.decisions import Selection, select
+    from engine.errors import UsageError
 
-
-def _state(row: CuratedExample) -> str:
-    if row.decision is None:
-        return "undecided"
-    return "accepted" if row.accepted else "rejected"
+    selection = Selection(ids=ids, state=state, failing_rule=failing_rule, contains=contains)
+    if selection.empty:
+        raise UsageError("Which examples?", "None is named.", "Give their ids, or --state, --failing-rule, --contains.")
+    return select(invocation.project, selection)
 
 
 def _example_text(row: CuratedExample, question: str) -> str:
-    mark = {"accepted": "✓", "rejected": "✗", "undecided": "○"}[_state(row)]
+    mark = {"accepted": "✓", "rejected": "✗", "undecided": "○"}[row.state]
     broken = "; ".join(f"rule {r.rule_id}: {r.note}" for r in row.example.checks if not r.passed)
     return f"{row.example.id:>5} {mark} {question}\n        {row.answer}" + (f"\n        {broken}" if broken else "")

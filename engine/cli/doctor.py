@@ -16,16 +16,21 @@ _MARKS = {"ok": "✓", "warning": "!", "failure": "✗"}
 def command(invocation: Invocation) -> None:
     """Check this machine, and the current project where there is one. Fails when something is broken."""
     from engine.doctor import Finding, examine
-    from engine.store.health import check_database, check_library
+    from engine.store.health import library
 
-    findings = [*examine(invocation.home, os.environ), *(Finding(*row) for row in check_library())]
+    findings = [*examine(invocation.home, os.environ), Finding("sqlite", "ok", library())]
     try:
         project = invocation.project
     except UsageError:
         if invocation.project_name is not None:
             raise
     else:
-        findings += [Finding(*row) for row in check_database(project.folder)]
+        damage = project.check()
+        findings.append(
+            Finding("database", "failure", "; ".join(damage[:3]), "Copy it away, then restore a backup.")
+            if damage
+            else Finding("database", "ok", f"{project.name} is whole")
+        )
     lines = []
     for finding in findings:
         lines.append(f"{_MARKS[finding.level]} {finding.subject:<14} {finding.found}")

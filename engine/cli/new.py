@@ -27,9 +27,8 @@ def command(
     )
     is_path = "/" in name or name.startswith(".")
     folder = Path(name).expanduser().resolve() if is_path else invocation.home.projects / name
-    project = Project.create(folder, settings)
+    project = Project.create(folder, settings, invocation.home)
     invocation.adopt(project)
-    project.remember(invocation.home)
     invocation.finish(
         f"Made {project.name} in {project.folder}\nNext: distill-tui prompt set FILE",
         {"project": project.name, "folder": str(project.folder), "settings": dataclasses.asdict(settings)},

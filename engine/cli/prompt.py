@@ -38,7 +38,7 @@ def show(invocation: Invocation, number: int | None) -> None:
     """Print the prompt as Markdown, with its token counts on standard error."""
     from engine.prompts.documents import prompt_to_markdown
 
-    prompt = invocation.project.prompts.by_version(number) if number else current_prompt(invocation)
+    prompt = invocation.project.prompts.by_version(number).prompt if number else current_prompt(invocation)
     tokens = _counts(invocation, prompt)
     invocation.say(_counts_text(tokens))
     invocation.finish(
@@ -60,7 +60,7 @@ def versions(invocation: Invocation, diff: tuple[int, int] | None) -> None:
     if diff is not None:
         from engine.prompts.documents import diff_prompts
 
-        text = diff_prompts(table.by_version(diff[0]), table.by_version(diff[1]))
+        text = diff_prompts(table.by_version(diff[0]).prompt, table.by_version(diff[1]).prompt)
         invocation.finish(text or "The two versions are equal.", {"from": diff[0], "to": diff[1], "diff": text})
         return
     rows = table.versions()

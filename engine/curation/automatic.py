@@ -1,14 +1,20 @@
-"""Lets the rules decide: an answer that keeps every rule is accepted, one that breaks any, or was cut, is rejected.
+"""Lets the rules decide: an answer that keeps them all is accepted; one that breaks any, was cut, or repeats the
+prompt is rejected.
 
 A person's decision is never overwritten. Knows nothing of models; the checks themselves are the rules' room.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.curation.freeze import leaks_of
 from engine.project import Project
-from engine.records.example import CuratedExample, Decision, Verdict
-from engine.records.rule import CheckResult, Rule
+from engine.records.dataset import LeakFinding
+from engine.records.example import Decision, Example
+from engine.records.rule import CheckResult
 from engine.rules.checks import check_answer, passes_all
+
+_LEAK_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,35 +37,41 @@ def check_examples(project: Project) -> AutomaticCounts:
         return AutomaticCounts(0, 0, 0)
     rules = project.rules.all()
     questions = {question.id: question for question in project.questions.all()}
-    decisions: list[Decision] = []
     examples = project.examples.all(prompt.prompt.sha256)
+    leaks = {
+        finding.example_id: finding
+        for finding in leaks_of(prompt.prompt, rules, [(e, questions[e.example.key.question_id]) for e in examples])
+    }
+    changed: dict[int, tuple[CheckResult, ...]] = {}
+    decisions: list[Decision] = []
     for curated in examples:
         example = curated.example
-        checks = check_answer(rules, example.answer, questions.get(example.key.question_id))
+        checks = check_answer(rules, example.answer, questions[example.key.question_id])
         if checks != example.checks:
-            project.examples.set_checks(example.id, checks)
-        if curated.decision is not None and curated.decision.source == "person":
-            continue
-        decision = decide(curated, checks, rules)
+            changed[example.id] = checks
         standing = curated.decision
+        if standing is not None and standing.source == "person":
+            continue
+        decision = decide(example, checks, leaks.get(example.id))
         if standing is None or (standing.verdict, standing.reason) != (decision.verdict, decision.reason):
             decisions.append(decision)
+    project.examples.set_all_checks(changed)
     if decisions:
         project.decisions.decide(decisions)
     accepted = sum(decision.verdict == "accept" for decision in decisions)
     return AutomaticCounts(accepted, len(decisions) - accepted, len(examples) - len(decisions))
 
 
-def decide(curated: CuratedExample, checks: tuple[CheckResult, ...], rules: tuple[Rule, ...]) -> Decision:
+def decide(example: Example, checks: Sequence[CheckResult], leak: LeakFinding | None = None) -> Decision:
     """The rules' own decision about one example, with the reason in a few words."""
     reason = ""
-    if curated.example.finish_reason == "length":
+    if example.finish_reason == "length":
         reason = "cut at the token limit"
-    elif curated.example.finish_reason != "stop":
-        reason = f"ended by {curated.example.finish_reason.replace('_', ' ')}"
+    elif example.finish_reason != "stop":
+        reason = f"ended by {example.finish_reason.replace('_', ' ')}"
     elif not passes_all(checks):
-        known = {rule.id for rule in rules}
-        broken = [result for result in checks if not result.passed and result.rule_id in known]
+        broken = [result for result in checks if not result.passed]
         reason = "; ".join(f"rule {result.rule_id}: {result.note or 'broken'}" for result in broken)
-    verdict: Verdict = "reject" if reason else "accept"
-    return Decision(curated.example.id, verdict, "rules", reason=reason)
+    elif leak is not None:
+        reason = f"repeats the prompt: «{leak.words[:_LEAK_SHOWN]}»"
+    return Decision(example.id, "reject" if reason else "accept", "rules", reason=reason)

@@ -5,15 +5,12 @@ Knows nothing of how decisions are stored or shown.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from engine.errors import NotFoundError, UsageError
 from engine.project import Project
-from engine.records.example import CuratedExample, Decision
+from engine.records.example import CuratedExample, Decision, ExampleState
 from engine.records.rule import CheckResult
 from engine.rules.checks import check_answer
-
-ExampleState = Literal["undecided", "accepted", "rejected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +20,6 @@ class Selection:
     ids: tuple[int, ...] = ()
     state: ExampleState | None = None
     failing_rule: int | None = None
-    question_id: int | None = None
     contains: str = ""  # case-insensitive, in the answer
 
     @property
@@ -35,7 +31,7 @@ class Selection:
 def select(project: Project, selection: Selection) -> tuple[CuratedExample, ...]:
     """The examples of the current prompt that fit. Raises `NotFoundError` for an id that is not there."""
     if selection.ids and selection == Selection(ids=selection.ids):
-        return tuple(project.examples.get(id) for id in dict.fromkeys(selection.ids))
+        return tuple(project.examples.get(example_id) for example_id in dict.fromkeys(selection.ids))
     prompt = project.prompts.current()
     examples = project.examples.all(prompt.prompt.sha256) if prompt is not None else ()
     wanted = set(selection.ids)
@@ -46,18 +42,14 @@ def select(project: Project, selection: Selection) -> tuple[CuratedExample, ...]
         curated
         for curated in examples
         if (not wanted or curated.example.id in wanted)
-        and (selection.state is None or state_of(curated) == selection.state)
+        and (selection.state is None or curated.state == selection.state)
         and (selection.failing_rule is None or _fails(curated, selection.failing_rule))
-        and selection.question_id in (None, curated.example.key.question_id)
         and selection.contains.casefold() in curated.answer.casefold()
     )
 
 
-def state_of(curated: CuratedExample) -> ExampleState:
-    """The word for where an example stands."""
-    if curated.decision is None:
-        return "undecided"
-    return "accepted" if curated.accepted else "rejected"
+def _fails(curated: CuratedExample, rule_id: int) -> bool:
+    return any(check.rule_id == rule_id and not check.passed for check in curated.example.checks)
 
 
 def accept(project: Project, examples: Sequence[CuratedExample], reason: str = "") -> int:
@@ -94,4 +86,5 @@ def edit(project: Project, example_id: int, answer: str, reason: str = "") -> tu
 
 
 def _decide(project: Project, decisions: Sequence[Decision]) -> int:
-    return project.decisions.decide(decisions) if decisions else 0
+    project.decisions.decide(decisions)
+    return len(decisions)

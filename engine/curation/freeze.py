@@ -4,9 +4,7 @@ Ids that a local teacher produced stay as they were; all other text is tokenised
 exceed the context or belong to the test split never get in. Knows the tokenizer only by what it must do.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Protocol
 
 from engine.curation.leak import RowText, find_leaks
@@ -18,6 +16,8 @@ from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.records.rule import Rule, Span
 from engine.rules.checks import check_answer
+from engine.store.clock import now_text
+from engine.store.datasets import dataset_sha256
 
 _TRAINED = ("train", "validation")
 _LITERAL_CHECKS = ("starts_with", "ends_with", "contains", "label")
@@ -40,7 +40,8 @@ class LeakError(DatasetError):
 
     def __init__(self, findings: tuple[LeakFinding, ...]) -> None:
         shown = "; ".join(
-            f"example {finding.example_id} ({finding.kind}): «{finding.words[:80]}»" for finding in findings[:_FINDINGS_SHOWN]
+            f"example {finding.example_id} ({finding.kind}): «{finding.words[:80]}»"
+            for finding in findings[:_FINDINGS_SHOWN]
         )
         more = f"; and {len(findings) - _FINDINGS_SHOWN} more" if len(findings) > _FINDINGS_SHOWN else ""
         super().__init__(
@@ -62,10 +63,13 @@ def freeze(project: Project, tokenizer: CompletionTokenizer, *, allow_leaks: boo
     if version is None:
         raise DatasetError("There is no prompt.", f"Project {project.name}.", "Set one: distill-tui prompt set FILE")
     prompt = version.prompt
+    with project.snapshot():
+        accepted_sha256 = project.examples.accepted_sha256(prompt.sha256)
+        examples = project.examples.all(prompt.sha256)
     base = project.settings.read().student_base
     rules = project.rules.all()
     questions = {question.id: question for question in project.questions.all()}
-    chosen = _chosen(project.examples.all(prompt.sha256), questions)
+    chosen = _chosen(examples, questions)
     if not chosen:
         raise DatasetError(
             "No accepted example can be trained on.",
@@ -78,13 +82,13 @@ def freeze(project: Project, tokenizer: CompletionTokenizer, *, allow_leaks: boo
             raise LeakError(findings)
     rows = tuple(_Builder(prompt, base, rules, tokenizer).row(curated, question) for curated, question in chosen)
     dataset = Dataset(
-        sha256=content_sha256(prompt.sha256, base, rows),
+        sha256=dataset_sha256(prompt.sha256, base, rows),
         prompt_sha256=prompt.sha256,
         base=base,
         rows=rows,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        created_at=now_text(),
     )
-    project.datasets.add(dataset)
+    project.datasets.add(dataset, accepted_sha256)
     return dataset
 
 
@@ -106,15 +110,6 @@ def leaks_of(
             for curated, question in chosen
         ),
     )
-
-
-def content_sha256(prompt_sha256: str, base: str, rows: Sequence[DatasetRow]) -> str:
-    """The dataset's name: a hash of everything that training reads, in order."""
-    digest = hashlib.sha256(f"{prompt_sha256}\n{base}\n".encode())
-    for row in rows:
-        parts = (row.split, row.question_ids, row.completion_ids, row.edited_from, tuple(map(int, row.fixed)))
-        digest.update(f"{parts!r}\n".encode())
-    return digest.hexdigest()
 
 
 def _chosen(

@@ -54,10 +54,7 @@ def _find(model: str, base_url: str, input_tokens: int) -> Prices | None:
 
     usage = RawUsage(input_tokens=input_tokens, output_tokens=0)
     try:
-        if base_url:
-            found = calc_price(usage, model, provider_api_url=base_url)
-        else:
-            found = calc_price(usage, model)
+        found = calc_price(usage, model, provider_api_url=base_url or None)
     except LookupError:
         return None
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import tiktoken
     import tokenizers
 
+# A folder that is still being written has a longer name.
+_STARTER = f"models/starter-{'[0-9a-f]' * 12}/tokenizer.json"
 ESTIMATE = "characters / 4"
 _CHARACTERS_PER_TOKEN = 4  # of English prose, by OpenAI's rule of thumb
 
@@ -96,7 +98,7 @@ def _count(texts: list[str], tokenizer: str, home: Home | None) -> TokenCount:
 
 def _tokenizer_file(tokenizer: str, home: Home | None) -> Path | None:
     if tokenizer == "starter":
-        found = sorted(home.cache.glob("models/starter-*/tokenizer.json")) if home is not None else []
+        found = sorted(home.cache.glob(_STARTER)) if home is not None else []
         return found[-1] if found else None
     path = Path(tokenizer).expanduser()
     for candidate in (path, path / "tokenizer.json"):
@@ -120,7 +122,7 @@ def _local_tokenizer(path: Path, _changed_ns: int) -> "tokenizers.Tokenizer":
 
     try:
         tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # noqa: BLE001 - the library raises bare Exception
+    except Exception as error:  # the library raises nothing narrower
         raise ModelError("A tokenizer cannot be read.", f"{path}: {error}.", "Download the model again.") from error
     tokenizer.no_truncation()  # a file may carry a limit; nothing is cut silently
     return tokenizer

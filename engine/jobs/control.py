@@ -58,6 +58,7 @@ def stop(project: "Project", job: Job, *, force: bool = False, grace_s: float = 
     if not force or _ended(project, job, grace_s):
         return project.jobs.get(job.id)
     for sent in (signal.SIGTERM, signal.SIGKILL):
+        job = project.jobs.get(job.id)
         if is_alive(job):
             # A worker leads its own process group: its helpers go with it.
             with suppress(ProcessLookupError):

@@ -7,6 +7,7 @@ machine to sleep makes a job look silent.
 import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from engine.jobs.identity import boot_id
@@ -38,8 +39,10 @@ class Heartbeat:
             self._beat()
 
     def _beat(self) -> None:
-        # One write of one length: a reader sees the old beat or the new one.
-        os.pwrite(self._file, f"{time.monotonic():020.3f} {self._boot_id}\n".encode(), 0)
+        # One write of one length: a reader sees the old beat or the new one. A full disk may refuse it; the next one
+        # comes in a second, and a job does not end for want of a beat.
+        with suppress(OSError):
+            os.pwrite(self._file, f"{time.monotonic():020.3f} {self._boot_id}\n".encode(), 0)
 
 
 def heartbeat_age_s(folder: Path) -> float | None:

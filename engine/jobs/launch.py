@@ -75,7 +75,9 @@ def _start(command: list[str], project: Path, log: int) -> int:
             check=False,
         ).returncode
     except OSError as error:
-        raise JobError("A job's process could not be started.", f"{command[0]}: {error.strerror}.", "") from error
+        raise JobError(
+            "A job's process could not be started.", f"{error.filename or command[0]}: {error.strerror}.", ""
+        ) from error
     except subprocess.TimeoutExpired as error:
         raise JobError(
             "A job's process did not begin in time.",

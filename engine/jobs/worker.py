@@ -24,12 +24,13 @@ from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.heartbeat import Heartbeat
 from engine.jobs.identity import own_identity
 from engine.jobs.launch import ALREADY_RUNNING_STATUS
-from engine.jobs.liveness import LOCK_FILE
+from engine.jobs.liveness import LOCK_FILE, is_alive
 from engine.jobs.locks import FileLock
 from engine.jobs.protocol import StateChanged
 from engine.jobs.stages import find_stage
 from engine.paths import Home, make_private_folder
 from engine.project import Project
+from engine.records.job import LIVE_STATES
 from engine.redact import redact
 from engine.store.clock import now_text
 from engine.store.options_json import options_from_json
@@ -68,7 +69,7 @@ def _carry_out(folder: Path, job_id: int, home: Home, tells: int) -> int:
     with Project.open(folder, home) as project:
         job = project.jobs.get(job_id)
         job_folder = make_private_folder(project.folder / job.folder)
-        lock = _lock(job_folder)
+        lock = _lock(project, job_id, job_folder)
         if lock is None:
             return ALREADY_RUNNING_STATUS
         me = own_identity()
@@ -108,7 +109,7 @@ def _run_stage(context: JobContext) -> int:
     except DistillError as error:
         _say(str(error))
         return _end(context, StateChanged("failed", str(error)), 1)
-    except (Exception, SystemExit, KeyboardInterrupt) as defect:  # noqa: BLE001 - the last place that can say why
+    except BaseException as defect:  # noqa: BLE001 - the last place that can say why
         _say(traceback.format_exc())
         why = f"{type(defect).__name__}: {defect}"
         note = f"The program failed: {why}. The whole trace is in {context.folder / 'log.txt'}."
@@ -122,10 +123,14 @@ def _end(context: JobContext, last: StateChanged, status: int) -> int:
     return status
 
 
-def _lock(folder: Path) -> FileLock | None:
-    # A reader that looks for dead jobs takes the lock for a moment: one refusal proves nothing.
+def _lock(project: Project, job_id: int, folder: Path) -> FileLock | None:
+    # A reader that looks for dead jobs takes the lock for a moment, and a worker that has ended its job gives it back
+    # a moment later: only a live job's live process is a reason to give up at once.
     deadline = time.monotonic() + _LOCK_WITHIN_S
-    while (lock := FileLock.take(folder / LOCK_FILE)) is None and time.monotonic() < deadline:
+    while (lock := FileLock.take(folder / LOCK_FILE)) is None:
+        job = project.jobs.get(job_id)
+        if time.monotonic() > deadline or (job.state in LIVE_STATES and is_alive(job)):
+            return None
         time.sleep(0.05)
     return lock
 
@@ -149,6 +154,8 @@ def _say(text: str) -> None:
 
 class _RedactedLog(io.TextIOBase):
     """Standard output and standard error of a worker: whole lines, with secrets masked, into the job's log."""
+
+    encoding = "utf-8"  # libraries ask
 
     def __init__(self, log: TextIO) -> None:
         super().__init__()

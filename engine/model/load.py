@@ -152,6 +152,11 @@ def quiet_libraries() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
+def device_name(name: str) -> str:
+    """The device that `load_base` would use, such as "cpu" or "cuda". Raises `ModelError` where it is not there."""
+    return str(_device(name))
+
+
 def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,4 +1,4 @@
-"""Adds an adapter's weights to its base's, for a model that needs no peft. Knows nothing of what surrounds a release."""
+"""Adds an adapter's weights to its base's, for a model that needs no peft. Knows nothing of the rest of a release."""
 
 from pathlib import Path
 from typing import cast

@@ -69,7 +69,7 @@ def shared_attention(
     scale = scaling if scaling is not None else 1 / math.sqrt(width)
     window = cast("int | None", kwargs.get("sliding_window"))
     cap = cast("float | None", kwargs.get("softcap"))
-    per_pass = max(1, _MAX_SCORES // max(1, rows * heads * (shared.keys[layer].shape[1] + key.shape[2])))
+    per_pass = max(1, _MAX_SCORES // max(1, rows * heads * (shared.own_start + key.shape[2])))
     pieces = [
         _attend(
             query[:, :, start : start + per_pass] * scale,
@@ -100,7 +100,7 @@ def _attend(
 ) -> Tensor:
     rows, heads, tokens, width = query.shape
     groups, own = key.shape[1], key.shape[2]
-    length = prompt_key.shape[1]
+    length = own_start
     share = heads // groups  # query heads that read one key head
     grouped = query.reshape(rows, groups, share * tokens, width)
 

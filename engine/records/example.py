@@ -9,6 +9,7 @@ FinishReason = Literal["stop", "length", "content_filter", "error"]
 TeacherKind = Literal["local", "endpoint"]
 Verdict = Literal["accept", "reject", "edit"]
 DecisionSource = Literal["person", "rules"]
+ExampleState = Literal["undecided", "accepted", "rejected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,13 @@ class CuratedExample:
     @property
     def accepted(self) -> bool:
         return self.decision is not None and self.decision.verdict in ("accept", "edit")
+
+    @property
+    def state(self) -> ExampleState:
+        """The word for where it stands."""
+        if self.decision is None:
+            return "undecided"
+        return "accepted" if self.accepted else "rejected"
 
     @property
     def answer(self) -> str:

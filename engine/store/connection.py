@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from engine.errors import NotFoundError, StoreError, UsageError
-from engine.paths import PRIVATE_FILE_MODE
+from engine.paths import PRIVATE_FILE_MODE, sync_folder
 from engine.store.faults import explained
 
 Value = str | int | float | bytes | None
@@ -39,16 +39,20 @@ class Connection:
         Raises `NotFoundError` where there is none, `StoreError` where it cannot be used.
         """
         self.path = path
-        if not path.is_file():
-            raise NotFoundError(
-                "There is no project here.", f"{path} does not exist.", "Make one with `distill-tui new`."
-            )
         self._timeout_s = timeout_s
         self._commits = 0
+        self._reading = False
+        try:
+            self._file = self._identity()
+        except OSError as error:
+            raise NotFoundError(
+                "There is no project here.",
+                f"{path}: {error.strerror or error}.",
+                "Make one with `distill-tui new`, or name another.",
+            ) from error
         with explained(path):
             self._driver = self._connect()
             try:
-                self._file = self._identity()
                 mode = self._driver.execute("PRAGMA journal_mode=WAL").fetchone()[0]
                 if mode != "wal":
                     raise StoreError(
@@ -130,13 +134,11 @@ class Connection:
 
     def write(self, sql: str, values: Values = ()) -> int:
         """Run one writing statement, in its own transaction where none is open. Returns the rows it changed."""
-        with self.transaction():
-            return self._execute(sql, values).rowcount
+        return self._write(sql, values).rowcount
 
     def insert(self, sql: str, values: Values = ()) -> int:
         """Run one INSERT, in its own transaction where none is open. Returns the new row's id."""
-        with self.transaction():
-            return self._execute(sql, values).lastrowid or 0
+        return self._write(sql, values).lastrowid or 0
 
     def write_many(self, sql: str, rows: Iterable[Values]) -> int:
         """Run one writing statement for each of `rows`, all or none. Returns how many rows were changed."""
@@ -160,8 +162,8 @@ class Connection:
                     yield
                 return
             self._same_file()
-            self._driver.execute("BEGIN IMMEDIATE")
             try:
+                self._driver.execute("BEGIN IMMEDIATE")
                 yield
                 self._driver.execute("COMMIT")
             except BaseException:
@@ -175,6 +177,7 @@ class Connection:
 
     @contextmanager
     def _savepoint(self) -> Iterator[None]:
+        self._refuse_while_reading()
         self._driver.execute("SAVEPOINT inner_facts")
         try:
             yield
@@ -192,10 +195,13 @@ class Connection:
             if self._in_transaction():
                 yield
                 return
-            self._driver.execute("BEGIN")
+            self._same_file()
+            self._reading = True
             try:
+                self._driver.execute("BEGIN")
                 yield
             finally:
+                self._reading = False
                 if self._in_transaction():
                     self._driver.execute("ROLLBACK")
 
@@ -226,15 +232,35 @@ class Connection:
         return (*broken, *dangling)
 
     def back_up(self, copy: Path) -> None:
-        """Write a compact copy of the whole database to `copy`, which must not exist; mode 0600, synced."""
+        """Write a compact copy of the whole database to `copy`, mode 0600 and synced; one that is there is replaced."""
         beside = copy.with_name(f"{copy.name}.part")
-        beside.unlink(missing_ok=True)
-        self.create_file(beside)
-        with explained(self.path):
-            self._execute("VACUUM INTO ?", (str(beside),))
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        beside.replace(copy)
+        try:
+            beside.unlink(missing_ok=True)
+            self.create_file(beside)
+            with explained(self.path):
+                self._execute("VACUUM INTO ?", (str(beside),))
+            with beside.open("rb") as file:
+                os.fsync(file.fileno())
+            beside.replace(copy)
+            sync_folder(copy.parent)
+        except OSError as error:
+            raise StoreError(
+                "The project could not be backed up.",
+                f"{copy}: {error.strerror or error}.",
+                "Check the permissions and the free space; nothing was changed.",
+            ) from error
+
+    def _write(self, sql: str, values: Values) -> sqlite3.Cursor:
+        if self._in_transaction():
+            self._refuse_while_reading()
+            with explained(self.path):
+                return self._execute(sql, values)
+        with self.transaction():
+            return self._execute(sql, values)
+
+    def _refuse_while_reading(self) -> None:
+        if self._reading:
+            raise RuntimeError("a snapshot is for reading: what is written in it would be lost")
 
     def _in_transaction(self) -> bool:
         return self._driver.in_transaction

@@ -4,18 +4,15 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal
 
 from engine.errors import NotFoundError
-from engine.records.example import CuratedExample, Decision, Example, ExampleKey, Usage
+from engine.records.example import CuratedExample, Decision, Example, ExampleKey, ExampleState, Usage
 from engine.records.rule import CheckResult
 from engine.store.clock import now_text
 from engine.store.connection import Connection, Value
 from engine.store.packing import pack_ids, unpack_ids
 from engine.store.search import example_index, match_query
 from engine.store.words_json import decode_all, encode_all
-
-ExampleState = Literal["accepted", "rejected", "undecided"]
 
 _KEY = "prompt_sha256, question_id, teacher, attempt"
 _CURATED = """SELECT e.*, d.step, d.verdict, d.source, d.reason, d.created_at AS decided_at

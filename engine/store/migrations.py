@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from engine.errors import SchemaError, StoreError
 from engine.store.connection import Connection
-from engine.store.faults import explained
 
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
@@ -158,36 +157,55 @@ STEPS = (prompts_and_rules, questions, examples, decisions, datasets, runs_and_e
 def migrate(connection: Connection) -> None:
     """Bring the database to this program's schema, whole or not at all; a backup of a non-empty one comes first.
 
-    Raises `SchemaError` where it is newer than this program, and `StoreError` where it belongs to another one.
+    Raises `SchemaError` where it is newer than this program or a step fails, `StoreError` as `check_schema` does.
     """
-    found = connection.number("PRAGMA user_version")
-    empty = connection.number("SELECT count(*) FROM sqlite_schema") == 0
-    if not empty and connection.number("PRAGMA application_id") != APPLICATION_ID:
+    found = check_schema(connection)
+    if found == len(STEPS):
+        return
+    if not _is_empty(connection):
+        connection.back_up(backup_path(connection.path, found))
+    steps = _as_migrations()
+    try:
+        with connection.transaction():
+            # Another process may have been faster since: a newer one is refused here, after an equal one nothing is
+            # pending any more.
+            check_schema(connection)
+            steps.apply(_wrap(connection))
+            connection.write(f"PRAGMA application_id={APPLICATION_ID}")
+            connection.write(f"PRAGMA user_version={len(STEPS)}")
+    except SchemaError:
+        raise
+    except StoreError as error:
+        raise SchemaError(
+            "The project could not be brought up to date.",
+            f"{connection.path} keeps its schema {found}. {error}",
+            "Nothing was lost; mend the cause, then open it again.",
+        ) from error
+
+
+def check_schema(connection: Connection) -> int:
+    """How many steps the database has. Raises `SchemaError` for a newer one, `StoreError` for another program's."""
+    if not _is_empty(connection) and connection.number("PRAGMA application_id") != APPLICATION_ID:
         raise StoreError(
             "This is not a project.", f"{connection.path} belongs to another program.", "Name another folder."
         )
+    found = connection.number("PRAGMA user_version")
     if found > len(STEPS):
         raise SchemaError(
             "The project was written by a newer distill-tui.",
             f"{connection.path} has schema {found}; this program knows {len(STEPS)}.",
             "Update distill-tui, then open it again.",
         )
-    if found == len(STEPS):
-        return
-    if not empty:
-        connection.back_up(backup_path(connection.path, found))
-    steps = _as_migrations()
-    with connection.transaction(), explained(connection.path):
-        database = _wrap(connection)
-        # Another process may have been faster; then nothing is pending any more.
-        steps.apply(database)
-        connection.write(f"PRAGMA application_id={APPLICATION_ID}")
-        connection.write(f"PRAGMA user_version={len(STEPS)}")
+    return found
 
 
 def backup_path(database: Path, schema: int) -> Path:
     """Where the copy is kept that was made before a migration from `schema`."""
     return database.with_name(f"{database.stem}-schema-{schema}.backup.db")
+
+
+def _is_empty(connection: Connection) -> bool:
+    return connection.number("SELECT count(*) FROM sqlite_schema") == 0
 
 
 def _as_migrations() -> "Migrations":

@@ -59,8 +59,7 @@ class AnswerReader:
         if not isinstance(choices, list) or not choices:
             return ""  # a usage event, or an event that only some proxy understands
         self._choices_seen = True
-        added = "".join(self._choice(choice) for choice in choices)
-        return added
+        return "".join(self._choice(choice) for choice in choices)
 
     @property
     def end_of_text(self) -> str:

@@ -7,10 +7,12 @@ prompt. Knows nothing of questions, budgets or the store.
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 from typing import cast
 from urllib.parse import urlsplit
@@ -25,7 +27,7 @@ from engine.records.example import FinishReason, Usage
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message
 from engine.teachers.answer_reader import AnswerReader, WholeAnswer
-from engine.teachers.faults import EndpointFault, fault_of
+from engine.teachers.faults import EndpointFault, FaultScope, fault_of
 from engine.teachers.keys import KEYLESS, check_address
 from engine.teachers.pacer import Pacer
 
@@ -81,6 +83,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             max_retries=0,
             timeout=httpx2.Timeout(None, connect=self.limits.connect_s),
             http_client=openai.DefaultAioHttpClient(
+                verify=_trust(),
                 follow_redirects=False,
                 event_hooks={"response": [self._guard]},
                 limits=httpx2.Limits(max_connections=max(1, concurrency), max_keepalive_connections=concurrency),
@@ -113,7 +116,9 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         Raises `EndpointFault`: its `scope` is `question` where only this question is hit, `job` where all are.
         """
         retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(lambda error: isinstance(error, EndpointFault) and error.scope == "retry"),
+            retry=tenacity.retry_if_exception(
+                lambda error: isinstance(error, EndpointFault) and error.scope == "retry"
+            ),
             stop=tenacity.stop_after_attempt(self.limits.tries),
             wait=self._wait,
             before_sleep=lambda state: self._before_sleep(state, on_retry),
@@ -126,7 +131,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
                         return await self._try(messages, temperature, max_tokens, on_delta)
         except EndpointFault as fault:
             if fault.scope == "retry":
-                scope = "job" if fault.kind in ("unreachable", "html", "not_json") else "question"
+                scope: FaultScope = "job" if fault.kind in ("unreachable", "html", "not_json") else "question"
                 detail = f"{fault.message} Tried {self.limits.tries} times.".strip()
                 raise EndpointFault(fault.kind, detail, scope=scope) from fault
             raise
@@ -155,7 +160,14 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             whole = reader.answer()
         except TimeoutError as error:
             raise EndpointFault("too_slow", f"More than {self.limits.total_s:.0f} s.") from error
-        except (openai.OpenAIError, aiohttp.ClientError, httpx2.HTTPError, OSError, ValueError, RecursionError) as error:
+        except (
+            openai.OpenAIError,
+            aiohttp.ClientError,
+            httpx2.HTTPError,
+            OSError,
+            ValueError,
+            RecursionError,
+        ) as error:
             fault = fault_of(error)
             if fault is None:
                 raise
@@ -165,7 +177,11 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         self.pacer.speed_up()
         ended = time.monotonic()
         return EndpointAnswer(
-            whole.text, whole.finish_reason, self._usage(whole, messages), ended - started, (first_text or ended) - started
+            whole.text,
+            whole.finish_reason,
+            self._usage(whole, messages),
+            ended - started,
+            (first_text or ended) - started,
         )
 
     def _refuse_key(self, text: str) -> None:
@@ -238,7 +254,9 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         encoding = response.headers.get("content-encoding", "identity").lower()
         if encoding != "identity":
             # A compressed body is bounded by nothing that arrives.
-            raise EndpointFault("refused", f"The body is compressed ({encoding}) though that was declined.", scope="job")
+            raise EndpointFault(
+                "refused", f"The body is compressed ({encoding}) though that was declined.", scope="job"
+            )
         if isinstance(response.stream, httpx2.AsyncByteStream):
             response.stream = _GuardedStream(response.stream, self.limits)
 
@@ -294,8 +312,12 @@ class _GuardedStream(httpx2.AsyncByteStream):
         await self._stream.aclose()
 
 
+@lru_cache(maxsize=1)
+def _trust() -> ssl.SSLContext:
+    # Reading the certificates takes longer than a request.
+    return httpx2.create_ssl_context()
+
+
 def count_messages(messages: Sequence[Message], model: str) -> int:
     """Tokens of a message list by the model's tokenizer, as near as a template that is not known allows."""
     return sum(count_tokens(message.content, model).tokens + _TOKENS_A_MESSAGE for message in messages)
-
-

@@ -35,9 +35,13 @@ def check_address(base_url: str) -> str:
     if not host or parts.scheme not in ("http", "https"):
         raise UsageError("The base URL is not a web address.", f"{base_url!r} has no https host.", example)
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise UsageError("The base URL carries more than an address.", f"Host {host}.", f"Keys do not go there. {example}")
+        raise UsageError(
+            "The base URL carries more than an address.", f"Host {host}.", f"Keys do not go there. {example}"
+        )
     if parts.scheme == "http" and not is_loopback(base_url):
-        raise UsageError("The base URL is not encrypted.", f"{host} would get the prompt and the key in clear.", example)
+        raise UsageError(
+            "The base URL is not encrypted.", f"{host} would get the prompt and the key in clear.", example
+        )
     return base_url.strip().rstrip("/")
 
 
@@ -70,7 +74,9 @@ def bind_variable(base_url: str, name: str) -> None:
     """
     value = os.environ.get(name, "")
     if not value.strip():
-        raise UsageError("The key's variable is empty.", f"{name} is not set.", f"Set {name}, or name another variable.")
+        raise UsageError(
+            "The key's variable is empty.", f"{name} is not set.", f"Set {name}, or name another variable."
+        )
     os.environ[variable_of(base_url)] = value
 
 

@@ -11,7 +11,7 @@ from textual.content import Content
 from engine.clean import clean_line, clean_text
 from engine.records.station import StationState
 
-DIM = "$text-muted"
+DIM = "$foreground 58%"
 ACCENT = "$text-accent"
 GOOD = "$text-success"
 BAD = "$text-error"

@@ -1,9 +1,8 @@
-"""A project, and jobs whose stages are those of `steps_worker`."""
+"""A project whose jobs have the stages of `steps_worker`."""
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,22 +12,7 @@ from engine.jobs import launch
 from engine.jobs.liveness import is_alive
 from engine.paths import Home
 from engine.project import Project
-from engine.records.job import Job
-from engine.records.options import GenerateOptions, TeacherSpec
-
-STAGES_FOLDER = str(Path(__file__).parent)
-Start = Callable[..., Job]
-
-
-def wait_until(condition: Callable[[], bool], within_s: float = 20.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "the condition never came true"
-        time.sleep(0.01)
-
-
-def options(stage: str, steps: int = 10) -> GenerateOptions:
-    return GenerateOptions(teacher=TeacherSpec(model=stage), limit=steps)
+from tests.engine.jobs.support import STAGES_FOLDER
 
 
 @pytest.fixture

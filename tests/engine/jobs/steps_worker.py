@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from engine.errors import TeacherError
 from engine.jobs import worker
@@ -30,7 +31,7 @@ def steps(context: JobContext, options: GenerateOptions) -> None:
             facts.write(f"{step}\n")
             facts.flush()
             context.emit(Progress(step + 1, total))
-            time.sleep(0.005)
+            time.sleep(0.002)
 
 
 def on_device(context: JobContext, options: GenerateOptions) -> None:
@@ -49,7 +50,7 @@ def refused(context: JobContext, options: GenerateOptions) -> None:
 
 
 def defect(context: JobContext, options: GenerateOptions) -> None:
-    print("printed", os.environ["OPENAI_API_KEY"])
+    sys.stdout.write(f"printed {os.environ['OPENAI_API_KEY']}\n")
     os.write(2, b"from a library\n")
     raise ZeroDivisionError(f"with {os.environ['OPENAI_API_KEY']}")
 
@@ -65,7 +66,7 @@ def tells(context: JobContext, options: GenerateOptions) -> None:
         facts.write(
             f"{os.getsid(0) == os.getpid()} {os.getpgid(0) == os.getpid()} {os.getpriority(os.PRIO_PROCESS, 0)} "
         )
-        facts.write(f"{terminal} {sys.stdin.read()!r} {os.getcwd()} {os.environ.get('HF_HUB_OFFLINE')} ")
+        facts.write(f"{terminal} {sys.stdin.read()!r} {Path.cwd()} {os.environ.get('HF_HUB_OFFLINE')} ")
         facts.write(f"{context.project.home.root}")
 
 

@@ -16,8 +16,7 @@ from engine.jobs.protocol import Event, Progress, StateChanged
 from engine.project import Project
 from engine.records.job import Job
 from engine.redact import MASK
-
-from .conftest import options, wait_until
+from tests.engine.jobs.support import options, wait_until
 
 
 def _events(project: Project, job: Job) -> list[Event]:
@@ -73,7 +72,7 @@ def test_a_defect_leaves_its_trace_in_the_log_alone_and_no_secret_anywhere(
     log = (project.folder / job.folder / "log.txt").read_text()
     assert f"printed {MASK}" in log
     assert "from a library" in log
-    assert f'ZeroDivisionError(f"with {{os.environ' in log
+    assert 'ZeroDivisionError(f"with {os.environ' in log
     for path in project.folder.rglob("*"):
         assert not path.is_file() or b"canary-0123456789" not in path.read_bytes()
 
@@ -94,7 +93,7 @@ def test_the_same_job_is_not_carried_out_twice(project: Project) -> None:
 
 def test_a_worker_that_cannot_begin_says_why(project: Project) -> None:
     job = project.jobs.add("generate", options("steps"))
-    with pytest.raises(JobError, match="could not be started.*No job has the number 99"):
+    with pytest.raises(JobError, match=r"could not be started.*No job has the number 99"):
         launching.launch(project.folder, replace(job, id=99), project.home)
 
 

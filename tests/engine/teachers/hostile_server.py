@@ -1,4 +1,4 @@
-"""A chat completions server on loopback that misbehaves by script, down to single bytes, and remembers every request."""
+"""A chat completions server on loopback that misbehaves by script, down to single bytes, and remembers each request."""
 
 import asyncio
 import json

@@ -57,12 +57,20 @@ async def test_a_whole_stream_is_taken_with_its_usage(server: HostileServer) -> 
         answer = await teacher.answer(QUESTION, temperature=0.5, max_tokens=64, on_delta=pieces.append)
     assert (answer.text, answer.finish_reason, pieces) == ("Fine, you?", "stop", ["Fine", ", you?"])
     counted = answer.usage
-    assert (counted.prompt_tokens, counted.completion_tokens, counted.cached_tokens, counted.written_tokens) == (40, 9, 32, 4)
+    assert (counted.prompt_tokens, counted.completion_tokens, counted.cached_tokens, counted.written_tokens) == (
+        40,
+        9,
+        32,
+        4,
+    )
     assert not counted.counted_here
     assert 0 < answer.ttft_s <= answer.seconds
     sent = server.requests[0]
     assert sent.path == "/v1/chat/completions"
-    assert sent.body["messages"] == [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "How are you?"}]
+    assert sent.body["messages"] == [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "How are you?"},
+    ]
     assert (sent.body["stream"], sent.body["temperature"], sent.body["max_tokens"]) == (True, 0.5, 64)
     assert sent.headers["authorization"] == f"Bearer {CANARY}"
 
@@ -84,13 +92,15 @@ BAD: list[tuple[str, Behaviour, FaultKind, FaultScope]] = [
     ("quota in a 200", json_body(error("Pay first.", "insufficient_quota")), "quota", "job"),
     ("choices empty", json_body({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 0}}),
      "no_choices", "question"),
-    ("choices null in the stream", raw(head(), event({"choices": None}), event(usage()), DONE), "no_choices", "question"),
+    ("choices null in the stream", raw(head(), event({"choices": None}), event(usage()), DONE),
+     "no_choices", "question"),
     ("content null", raw(head(), event(delta(None, "stop")), DONE), "no_content", "question"),
     ("content a number", json_body({"choices": [{"message": {"content": 7}, "finish_reason": "stop"}]}),
      "no_content", "question"),
     ("only spaces", good("  ", "\n"), "no_content", "question"),
     ("a tool call", raw(head(), ROW, event(delta(None, "tool_calls")), DONE), "unknown_finish", "question"),
-    ("307 to another origin", status("307 Temporary Redirect", {}, "location: http://127.0.0.2:9/v1"), "redirect", "job"),
+    ("307 to another origin", status("307 Temporary Redirect", {}, "location: http://127.0.0.2:9/v1"),
+     "redirect", "job"),
     ("stall before the first byte", stalls(), "stalled", "question"),
     ("stall in mid-stream", stalls(head(), ROW), "stalled", "question"),
     ("slow drip", raw(head(), *[ROW] * 60, pause=0.1), "too_slow", "question"),
@@ -101,7 +111,8 @@ BAD: list[tuple[str, Behaviour, FaultKind, FaultScope]] = [
     ("every piece twice", raw(head(), *[event(delta(p)) for p in "AABBCC"], event(delta(None, "stop")), event(usage())),
      "duplicated", "question"),
     ("text after the end", raw(head(), event(delta("A", "stop")), event(delta("A"))), "duplicated", "question"),
-    ("half a surrogate pair", raw(head(), b'data: {"choices":[{"delta":{"content":"\\ud83d"},"finish_reason":"stop"}]}\n\n'),
+    ("half a surrogate pair",
+     raw(head(), b'data: {"choices":[{"delta":{"content":"\\ud83d"},"finish_reason":"stop"}]}\n\n'),
      "bad_text", "question"),
     ("broken UTF-8", raw(head(), b'data: {"choices":[{"delta":{"content":"\xff\xfe"},"finish_reason":"stop"}]}\n\n'),
      "bad_text", "question"),
@@ -268,7 +279,7 @@ async def test_a_storm_of_429_is_paced() -> None:
 
     async def limited(request: Request, writer: asyncio.StreamWriter) -> None:
         nonlocal answered
-        if server.in_flight > 4:
+        if busy.in_flight > 4:
             await status("429 Too Many Requests", error("Slow down."), "retry-after-ms: 20")(request, writer)
             return
         await asyncio.sleep(0.005)
@@ -276,12 +287,14 @@ async def test_a_storm_of_429_is_paced() -> None:
         answered += 1
 
     limits = EndpointLimits(tries=20, longest_wait_s=0.2)
-    async with HostileServer([limited]) as server:
-        async with EndpointTeacher(TeacherSpec("endpoint", "peer", server.url), CANARY, concurrency=64, limits=limits) as t:
-            answers = await asyncio.gather(*[t.answer(QUESTION, temperature=0, max_tokens=8) for _ in range(200)])
+    async with (
+        HostileServer([limited]) as busy,
+        EndpointTeacher(TeacherSpec("endpoint", "peer", busy.url), CANARY, concurrency=64, limits=limits) as t,
+    ):
+        answers = await asyncio.gather(*[t.answer(QUESTION, temperature=0, max_tokens=8) for _ in range(200)])
     assert len(answers) == answered == 200
-    assert t.pacer.requests == len(server.requests)
-    assert len(server.requests) < 400
+    assert t.pacer.requests == len(busy.requests)
+    assert len(busy.requests) < 400
 
 
 async def test_organisation_of_another_provider_is_not_sent(

@@ -26,7 +26,7 @@ from tui.services.follower import FollowerService, JobTold
 from tui.services.meters import Meter
 from tui.services.store import FactsRead, StoreFailed, StoreService
 from tui.widgets.footer import Footer
-from tui.widgets.lines import BAD, STRONG, page, percent, wrap
+from tui.widgets.lines import BAD, DIM, STRONG, page, percent, wrap
 
 READ_EVERY_S = 1.0
 DRAW_EVERY_S = 0.2
@@ -216,7 +216,7 @@ class WorkspaceScreen(Screen[None]):
         width, height = max(scroll.size.width - 3, 20), max(scroll.size.height, 8)
         pane = self.query_one("#pane", Static)
         if facts is None:
-            pane.update(self._error or Content.styled("Reading the project …", "$text-muted"))
+            pane.update(self._error or Content.styled("Reading the project …", DIM))
             return
         self.query_one(Rail).show(facts.stations, state.shown, self._working())
         self.query_one(Spine).show(facts.stations, state.shown)

@@ -31,7 +31,7 @@ def draw(view: View) -> list[Content]:
         lines[1:] = [Content.styled(shorten(_configuration(run), width), DIM), Content("")]
     if job is not None and job.notes and not curves["validation_kl"].steps:
         lines += [Content.styled(shorten(job.notes[-1], width), DIM), Content("")]
-    chart_rows = 7 if height >= 30 else 4
+    chart_rows = 9 if height >= 32 else 6 if height >= 24 else 4
     lines += _charts(curves, width, chart_rows, steps=max(run.steps if run else 0, 1))
     lines += _samples(job, width, max(3, min(8, height - len(lines) - len(facts.rules) - 4)))
     lines += _rule_table(run.curve if run else (), facts.rules, width)
@@ -79,7 +79,7 @@ def _curves(run: Run | None, job: JobView | None) -> dict[str, Curve]:
 
 def _charts(curves: dict[str, Curve], width: int, rows: int, steps: int) -> list[Content]:
     """Three charts side by side, or two where there is no room: what is learnt, what is obeyed, what is minimised."""
-    specs = [("validation KL", "validation_kl", None), ("rules kept on validation", "all_rules", 1.0)]
+    specs = [("validation KL", "validation_kl", None), ("rules kept", "all_rules", 1.0)]
     if width >= 78:
         specs.append(("training loss", "loss", None))
     cell = (width - 2 * (len(specs) - 1)) // len(specs)
@@ -121,7 +121,8 @@ def _samples(job: JobView | None, width: int, height: int) -> list[Content]:
         return []
     question, samples = next(iter(job.samples.items()))
     lines = [Content.assemble(("watching  ", DIM), shorten(f"«{question}»", width - 10))]
-    shown = samples if len(samples) <= height - 2 else [samples[0], *samples[-(height - 3) :]]
+    room = max(height - 2, 2)
+    shown = samples if len(samples) <= room else [samples[0], *samples[-(room - 1) :]]
     for sample in shown:
         mark, style = ("✓", GOOD) if sample.passed else ("✗", BAD)
         lines.append(

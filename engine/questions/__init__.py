@@ -1,0 +1,1 @@
+"""Questions: where they come from, which are twins, and which split they belong to."""

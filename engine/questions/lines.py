@@ -1,0 +1,46 @@
+"""Lines of a file or of standard input, bounded: a line that is too long is skipped whole, never cut.
+
+Knows nothing of what a line means.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from engine.errors import UsageError
+
+MAX_LINE_BYTES = 10_000_000
+_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Line `number` from 1. `text` keeps its line end; None where `problem` says why it cannot be read."""
+
+    number: int
+    text: str | None
+    problem: str = ""
+
+
+def read_lines(stream: BinaryIO, source: str) -> Iterator[Line]:
+    """Every line, decoded as UTF-8. Raises UsageError where the whole file is in another encoding."""
+    number = 0
+    while data := stream.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        if number == 1:
+            if data[:2] in _BOMS:
+                raise UsageError(
+                    f"{source} cannot be read",
+                    f"It is {_BOMS[data[:2]]}, not UTF-8.",
+                    "Save it as UTF-8 and try again.",
+                )
+            data = data.removeprefix(b"\xef\xbb\xbf")
+        if len(data) > MAX_LINE_BYTES:
+            while data and not data.endswith(b"\n"):
+                data = stream.readline(MAX_LINE_BYTES)
+            yield Line(number, None, f"longer than {MAX_LINE_BYTES // 1_000_000} MB")
+            continue
+        try:
+            yield Line(number, data.decode())
+        except UnicodeDecodeError as error:
+            yield Line(number, None, f"not UTF-8: byte {error.start + 1} is 0x{data[error.start]:02x}")

@@ -1,0 +1,158 @@
+"""One row of a table or one JSON object turned into a question. Knows nothing of files.
+
+A question is a text, or a list of chat messages: what came before, ending with the user's. Of stored chats, system
+messages are dropped (a question has none: the prompt is the project's) and so is the last answer, which is what a
+teacher will give anew.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.errors import UsageError
+from engine.prompts.chat_json import ChatProblemError, clean_content, read_message
+from engine.records.prompt import Message
+from engine.records.question import Question
+
+MAX_QUESTION_CHARACTERS = 1_000_000
+MAX_MESSAGES = 500
+MAX_DEPTH = 64
+
+CHAT_COLUMNS = ("messages", "input", "prompt")
+TEXT_COLUMNS = ("question", "text", "prompt", "query", "utterance")
+TOPIC_COLUMNS = ("topic", "category", "intent")
+LABEL_COLUMNS = ("label", "gold")
+
+
+class RefusedError(ValueError):
+    """Why a row is no question, in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns to read; None: guessed from the well-known names."""
+
+    text: str | None = None
+    topic: str | None = None
+    label: str | None = None
+
+    def wanted(self, available: Iterable[str]) -> list[str]:
+        """The columns of a table that are read at all.
+
+        Raises UsageError where a named one is missing, or none can hold the question.
+        """
+        present = list(available)
+        listed = ", ".join(repr(name) for name in present) or "none"
+        for name in (self.text, self.topic, self.label):
+            if name is not None and name not in present:
+                raise UsageError(f"There is no column {name!r}", f"Columns: {listed}.", "Name one of these.")
+        texts = [self.text] if self.text else [name for name in (*CHAT_COLUMNS, *TEXT_COLUMNS) if name in present]
+        if not texts:
+            raise UsageError("No column looks like the question", f"Columns: {listed}.", "Name it with --text-column.")
+        topics = [self.topic] if self.topic else [name for name in TOPIC_COLUMNS if name in present]
+        labels = [self.label] if self.label else [name for name in LABEL_COLUMNS if name in present]
+        extra = [name for name in ("tools", "functions") if name in present]
+        return list(dict.fromkeys([*texts, *topics, *labels, *extra]))
+
+
+@dataclass(slots=True)
+class RowReader:
+    """Reads rows into questions and counts what was dropped on the way."""
+
+    columns: Columns
+    source: str
+    dropped_system: int = 0
+    dropped_answers: int = 0
+
+    def read(self, row: object) -> Question:
+        """Raises RefusedError: no question in it, tool calls, images, unknown roles, too long, too deep."""
+        if not isinstance(row, Mapping):
+            raise RefusedError("it is no object with named fields")
+        if _too_deep(row):
+            raise RefusedError(f"nested deeper than {MAX_DEPTH}")
+        if row.get("tools") or row.get("functions"):
+            raise RefusedError("it declares tools; tool calls are not supported")
+        value = row.get(self.columns.text) if self.columns.text else _guess(row)
+        messages = self._read_chat(value) if isinstance(value, list) else (Message("user", _read_text(value)),)
+        if sum(len(message.content) for message in messages) > MAX_QUESTION_CHARACTERS:
+            raise RefusedError(f"longer than {MAX_QUESTION_CHARACTERS} characters")
+        topic = _named(row, self.columns.topic, TOPIC_COLUMNS)
+        return Question(
+            messages, topic=topic or "", source=self.source, label=_named(row, self.columns.label, LABEL_COLUMNS)
+        )
+
+    def _read_chat(self, entries: list[object]) -> tuple[Message, ...]:
+        if len(entries) > MAX_MESSAGES:
+            raise RefusedError(f"more than {MAX_MESSAGES} messages")
+        messages: list[Message] = []
+        for position, entry in enumerate(entries, 1):
+            try:
+                messages.append(read_message(entry))
+            except ChatProblemError as error:
+                raise RefusedError(f"message {position}: {error}") from error
+        turns = [message for message in messages if message.role != "system"]
+        answered = bool(turns) and turns[-1].role == "assistant"
+        if answered:
+            del turns[-1]
+        if not turns:
+            raise RefusedError("no message of the user")
+        for position, turn in enumerate(turns):
+            if turn.role != ("user", "assistant")[position % 2]:
+                raise RefusedError("the turns of user and assistant do not alternate, beginning with the user's")
+        if turns[-1].role != "user":
+            raise RefusedError("it does not end with the user's message")
+        for message in turns:
+            _refuse_nul(message.content)
+        self.dropped_system += len(messages) - len(turns) - answered
+        self.dropped_answers += answered
+        return tuple(turns)
+
+
+def _guess(row: Mapping[str, object]) -> object:
+    chats = (row[name] for name in CHAT_COLUMNS if isinstance(row.get(name), list))
+    return next(chats, None) or next((row[name] for name in TEXT_COLUMNS if row.get(name)), None)
+
+
+def _read_text(value: object) -> str:
+    if value is None:
+        raise RefusedError("no question in it")
+    if not isinstance(value, str):
+        raise RefusedError(f"the question is no text but {type(value).__name__}")
+    try:
+        text = clean_content(value)
+    except ChatProblemError as error:
+        raise RefusedError(str(error)) from error
+    if not text:
+        raise RefusedError("no question in it")
+    _refuse_nul(text)
+    return text
+
+
+def _refuse_nul(text: str) -> None:
+    # A NUL in a text means that the file is not text at all.
+    if "\0" in text:
+        raise RefusedError("it holds a NUL character")
+
+
+def _named(row: Mapping[str, object], column: str | None, guesses: Sequence[str]) -> str | None:
+    name = column or next((guess for guess in guesses if row.get(guess) is not None), None)
+    value = row.get(name) if name is not None else None
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str | int):
+        raise RefusedError(f"{name} is no text but {type(value).__name__}")
+    return str(value).strip() or None
+
+
+def _too_deep(value: object) -> bool:
+    level: list[object] = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            part
+            for item in level
+            if isinstance(item, Mapping | list)
+            for part in (item.values() if isinstance(item, Mapping) else item)
+            if isinstance(part, Mapping | list)
+        ]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,94 @@
+"""One teacher as a plain function from messages to an answer: for trying a prompt and for writing questions.
+
+Knows nothing of projects or stores; nothing that it answers is kept.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from engine.errors import TeacherError
+from engine.paths import Home
+from engine.records.options import TeacherSpec
+from engine.records.prompt import Message, Prompt
+from engine.teachers.endpoint import EndpointTeacher
+from engine.teachers.keys import check_address, key_for
+from engine.teachers.plan import seed_of
+
+if TYPE_CHECKING:
+    from engine.model.load import LocalModel
+    from engine.model.prompt_cache import PromptCache
+
+
+def ask(
+    spec: TeacherSpec, home: Home, *, temperature: float = 0.7, max_tokens: int = 512, seed: int = 0
+) -> Callable[[Sequence[Message]], str]:
+    """A function that answers a message list, the last of which is the user's.
+
+    A local model is loaded at the first call and kept; calls differ in their seed, so that the same messages may be
+    asked again for another answer. Calls raise `EndpointError`, `ModelError`, `TeacherError`.
+    """
+    if spec.kind == "endpoint":
+        key = key_for(check_address(spec.base_url), home)
+
+        def ask_endpoint(messages: Sequence[Message]) -> str:
+            return asyncio.run(_ask_once(spec, key, messages, temperature, max_tokens))
+
+        return ask_endpoint
+    return _LocalAnswers(spec.model, home, temperature, max_tokens, seed)
+
+
+async def _ask_once(
+    spec: TeacherSpec, key: str, messages: Sequence[Message], temperature: float, max_tokens: int
+) -> str:
+    async with EndpointTeacher(spec, key, concurrency=1) as teacher:
+        answer = await teacher.answer(messages, temperature=temperature, max_tokens=max_tokens)
+    return answer.text
+
+
+class _LocalAnswers:
+    """Answers with the local model; what all messages but the last have in common is read once."""
+
+    def __init__(self, model: str, home: Home, temperature: float, max_tokens: int, seed: int) -> None:
+        self._model = model
+        self._home = home
+        self._temperature = temperature
+        self._max_tokens = max_tokens
+        self._seed = seed
+        self._calls = 0
+        self._local: LocalModel | None = None
+        self._prefix: tuple[Prompt, PromptCache] | None = None
+
+    def __call__(self, messages: Sequence[Message]) -> str:
+        from engine.model.decode import decode
+
+        local = self._loaded()
+        prompt = Prompt(tuple(messages[:-1]))
+        self._calls += 1
+        (decoded,) = decode(
+            local,
+            [local.format.prompted_ids(prompt, messages[-1:])],
+            prefix=self._prefix_of(local, prompt),
+            temperature=self._temperature,
+            max_new_tokens=self._max_tokens,
+            seeds=[seed_of(self._seed, 0, self._calls)],
+        )
+        answer = local.format.decode(decoded.ids)
+        if not answer.strip():
+            raise TeacherError("The teacher's answer is empty.", f"Model {self._model}.", "Ask again.")
+        return answer
+
+    def _loaded(self) -> "LocalModel":
+        if self._local is None:
+            from engine.model.load import load_base
+            from engine.model.locate import locate_base
+
+            self._local = load_base(locate_base(self._model, self._home))
+        return self._local
+
+    def _prefix_of(self, local: "LocalModel", prompt: Prompt) -> "PromptCache":
+        from engine.model.prompt_cache import PromptCache
+
+        if self._prefix is None or self._prefix[0] != prompt:
+            self._prefix = (prompt, PromptCache.build(local, local.format.prompt_prefix_ids(prompt)))
+        return self._prefix[1]

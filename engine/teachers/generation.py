@@ -1,0 +1,193 @@
+"""Generation from an endpoint: many requests in flight, each answer stored once, nothing stored ever asked again.
+
+Knows nothing of HTTP or SQL: the endpoint teacher asks, the recorder stores, the plan says what is left.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from engine.jobs.context import JobContext
+from engine.jobs.protocol import Note
+from engine.records.example import Example, ExampleKey, Usage
+from engine.records.options import GenerateOptions
+from engine.records.prompt import Prompt
+from engine.teachers.budget import Budget
+from engine.teachers.endpoint import EndpointAnswer, EndpointLimits, EndpointTeacher, count_messages
+from engine.teachers.faults import EndpointFault
+from engine.teachers.plan import Ask, Plan
+from engine.teachers.recorder import GROUP_S, Recorder
+
+GRACE_S = 30.0  # how long a stop waits for answers that are being paid for
+_HOPELESS_IN_A_ROW = 10
+# These say something about one question only; the others say something about the server when they pile up.
+_OF_THE_QUESTION = ("context", "content_filter", "too_long", "no_content", "unknown_finish")
+
+
+@dataclass(slots=True)
+class _Flight:
+    """One ask that is being answered."""
+
+    ask: Ask
+    held_usd: float
+    stream: str
+    tries: int = field(default=1)
+
+
+class EndpointGeneration:
+    """One generation. `run` ends when the plan is exhausted or the budget is spent."""
+
+    def __init__(
+        self,
+        context: JobContext,
+        options: GenerateOptions,
+        prompt: Prompt,
+        plan: Plan,
+        recorder: Recorder,
+        budget: Budget,
+        key: str,
+        limits: EndpointLimits | None = None,
+    ) -> None:
+        self._context = context
+        self._options = options
+        self._prompt = prompt
+        self._prompt_sha256 = prompt.sha256
+        self._plan = plan
+        self._recorder = recorder
+        self._budget = budget
+        self._key = key
+        self._limits = limits
+        self._flights: dict[asyncio.Task[EndpointAnswer], _Flight] = {}
+        self._prompt_tokens = count_messages(prompt.messages, options.teacher.model)
+        self._warm = False
+        self._in_a_row = 0
+        self._budget_spent = False
+        self._fatal: EndpointFault | None = None
+
+    async def run(self) -> None:
+        """Ask until nothing is left. Raises `EndpointFault` where no question can be answered, `JobStopped`."""
+        teacher = EndpointTeacher(
+            self._options.teacher,
+            self._key,
+            concurrency=self._options.concurrency,
+            limits=self._limits,
+            on_note=lambda text: self._context.emit(Note(text)),
+        )
+        async with teacher:
+            try:
+                while not (self._plan.exhausted or self._budget_spent or self._fatal):
+                    holding = self._context.stop_requested or self._context.pause_requested
+                    if holding:
+                        # Answers in flight are paid for: they are taken before the job rests.
+                        await self._land(GRACE_S)
+                        self._context.checkpoint()
+                        continue
+                    self._launch(teacher)
+                    await self._take_landed(GROUP_S)
+                    self._recorder.flush_if_due()
+                    if not self._flights:
+                        self._context.checkpoint()
+                await self._land(GRACE_S)
+            finally:
+                # Cancelled requests keep their record of being in flight: they may have been paid for.
+                for task in self._flights:
+                    task.cancel()
+                await asyncio.gather(*self._flights, return_exceptions=True)
+                self._recorder.flush()
+        if self._fatal is not None:
+            raise self._fatal
+        if self._budget_spent:
+            self._context.emit(Note(str(self._budget.spent_error())))
+
+    def _launch(self, teacher: EndpointTeacher) -> None:
+        # The first request goes alone: it proves the key, and leaves the prompt in the provider's cache for the rest.
+        slots = (self._options.concurrency if self._warm else 1) - len(self._flights)
+        flights: list[_Flight] = []
+        asks = self._plan.take(max(0, slots))
+        for at, ask in enumerate(asks):
+            tokens = self._prompt_tokens + count_messages(ask.question.messages, self._options.teacher.model)
+            worst = self._budget.worst_usd(tokens, self._options.max_answer_tokens)
+            if not self._budget.hold(worst):
+                self._plan.put_back(asks[at:])
+                # Answers in flight may turn out cheaper than the worst; only with none of them is it over.
+                self._budget_spent = not self._flights and not flights
+                break
+            flights.append(_Flight(ask, worst, f"{ask.question.id}.{ask.attempt}.1"))
+        if not flights:
+            return
+        self._context.project.examples.record_in_flight([self._key_of(flight.ask) for flight in flights])
+        for flight in flights:
+            self._recorder.started(flight.stream, flight.ask)
+            self._flights[asyncio.create_task(self._answer(teacher, flight))] = flight
+
+    async def _answer(self, teacher: EndpointTeacher, flight: _Flight) -> EndpointAnswer:
+        def start_anew(note: str) -> None:
+            self._recorder.broken_off(flight.stream, note)
+            flight.tries += 1
+            flight.stream = f"{flight.ask.question.id}.{flight.ask.attempt}.{flight.tries}"
+            self._recorder.started(flight.stream, flight.ask)
+
+        return await teacher.answer(
+            (*self._prompt.messages, *flight.ask.question.messages),
+            temperature=self._options.temperature,
+            max_tokens=self._options.max_answer_tokens,
+            on_delta=lambda text: self._recorder.delta(flight.stream, text),
+            on_retry=start_anew,
+        )
+
+    async def _take_landed(self, seconds: float) -> None:
+        if not self._flights:
+            return
+        landed, _ = await asyncio.wait(self._flights, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in landed:
+            self._settle(self._flights.pop(task), task.result)
+
+    async def _land(self, seconds: float) -> None:
+        """Take what is in flight, for at most `seconds`, and store it."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while self._flights and (left := deadline - asyncio.get_running_loop().time()) > 0:
+            await self._take_landed(min(left, GROUP_S))
+            self._recorder.flush_if_due()
+        self._recorder.flush()
+
+    def _settle(self, flight: _Flight, result: Callable[[], EndpointAnswer]) -> None:
+        try:
+            answer = result()
+        except EndpointFault as fault:
+            self._budget.settle(flight.held_usd, 0.0)
+            self._fail(flight, fault)
+            return
+        self._warm = True
+        self._in_a_row = 0
+        usage = answer.usage
+        cost = self._budget.cost_usd(usage)
+        self._budget.settle(flight.held_usd, cost)
+        example = Example(
+            key=self._key_of(flight.ask),
+            answer=answer.text,
+            finish_reason=answer.finish_reason,
+            teacher_kind="endpoint",
+            usage=Usage(
+                usage.prompt_tokens,
+                usage.completion_tokens,
+                usage.cached_tokens,
+                usage.written_tokens,
+                cost,
+                usage.counted_here,
+            ),
+            temperature=self._options.temperature,
+            seconds=answer.seconds,
+            checks=self._recorder.check(flight.ask, answer.text),
+        )
+        self._recorder.answered(flight.stream, flight.ask, example)
+
+    def _fail(self, flight: _Flight, fault: EndpointFault) -> None:
+        self._context.project.examples.clear_in_flight([self._key_of(flight.ask)])
+        self._recorder.failed(flight.stream, flight.ask, fault.kind, f"{fault.title} {fault.message}".strip())
+        if fault.kind not in _OF_THE_QUESTION:
+            self._in_a_row += 1
+        if fault.scope == "job" or self._in_a_row >= _HOPELESS_IN_A_ROW:
+            self._fatal = self._fatal or fault
+
+    def _key_of(self, ask: Ask) -> ExampleKey:
+        return ExampleKey(self._prompt_sha256, ask.question.id, self._options.teacher.name, ask.attempt)

@@ -1,0 +1,128 @@
+"""The generate stage as a job: finds out what is left to ask, and lets the teacher answer it.
+
+A generation is idempotent: started again with the same options it asks only for what is not stored.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from engine.errors import TeacherError, UsageError
+from engine.jobs.context import JobContext
+from engine.jobs.protocol import Note
+from engine.project import Project
+from engine.records.example import CuratedExample
+from engine.records.options import GenerateOptions
+from engine.records.prompt import Prompt
+from engine.records.question import Question
+from engine.records.rule import Rule
+from engine.rules.checks import check_answer, passes_all
+from engine.teachers.budget import Budget
+from engine.teachers.generation import EndpointGeneration
+from engine.teachers.keys import key_for
+from engine.teachers.local import LocalGeneration
+from engine.teachers.plan import Plan
+from engine.teachers.recorder import Recorder
+
+
+def run(context: JobContext, options: GenerateOptions) -> None:
+    """Answer the questions of the chosen splits.
+
+    Raises `UsageError` without a prompt or questions, `EndpointError` where the endpoint answers none, `ModelError`
+    for the local model, `BudgetError` where a budget cannot be kept, `JobStopped`.
+    """
+    began = time.monotonic()
+    project = context.project
+    prompt, questions = _prompt_of(project), _questions_of(project, options)
+    rules = project.rules.all()
+    stored = _stored(project, prompt, options, rules, questions)
+    plan = Plan(questions, options.samples, stored, stop_when_accepted=options.stop_when_accepted)
+    recorder = Recorder(project, plan, rules, context.emit)
+    recorder.progress("preparing")
+    if options.teacher.kind == "endpoint":
+        _ask_endpoint(context, options, prompt, plan, recorder)
+    elif not plan.exhausted:
+        _ask_local(context, options, prompt, plan, recorder)
+    recorder.progress()
+    if recorder.failures:
+        counts = ", ".join(f"{kind.replace('_', ' ')} {count}" for kind, count in recorder.failures.most_common())
+        words = f"{recorder.failures.total()} questions could not be answered ({counts})."
+        if not recorder.stored and not stored:
+            raise TeacherError("No question was answered.", words, "See the notes of this job.")
+        context.emit(Note(f"{words} Generate again to try them anew."))
+    project.settings.add_timing("generate", time.monotonic() - began)
+
+
+def _ask_endpoint(
+    context: JobContext, options: GenerateOptions, prompt: Prompt, plan: Plan, recorder: Recorder
+) -> None:
+    key = key_for(options.teacher.base_url, context.project.home)
+    budget = Budget.of(options.teacher, options.max_cost_usd, _spent_usd(context, prompt, options))
+    left_over = context.project.examples.in_flight()
+    if left_over:
+        context.emit(
+            Note(f"{left_over} answers were in flight when a generation was killed; at most these are paid for twice.")
+        )
+    asyncio.run(EndpointGeneration(context, options, prompt, plan, recorder, budget, key).run())
+
+
+def _ask_local(context: JobContext, options: GenerateOptions, prompt: Prompt, plan: Plan, recorder: Recorder) -> None:
+    from engine.model.load import device_name, load_base
+    from engine.model.locate import locate_base
+
+    folder = locate_base(
+        options.teacher.model,
+        context.project.home,
+        lambda done, total, words: recorder.progress(f"{words} {done}/{total}".strip()),
+    )
+    with context.hold_device(device_name("auto")):
+        recorder.progress("loading the model")
+        LocalGeneration(context, options, prompt, plan, recorder, load_base(folder)).run()
+
+
+def _prompt_of(project: Project) -> Prompt:
+    version = project.prompts.current()
+    if version is None:
+        raise UsageError("There is no prompt.", f"Project {project.name}.", "Set one: distill-tui prompt set FILE")
+    return version.prompt
+
+
+def _questions_of(project: Project, options: GenerateOptions) -> tuple[Question, ...]:
+    questions = [question for split in options.splits for question in project.questions.all(split)]
+    if not questions:
+        unsplit = project.questions.count()
+        raise UsageError(
+            "There is no question to answer.",
+            f"{unsplit} questions have no split yet." if unsplit else "The project has none.",
+            "Run: distill-tui questions split" if unsplit else "Run: distill-tui questions import FILE",
+        )
+    return tuple(questions[: options.limit])
+
+
+def _stored(
+    project: Project, prompt: Prompt, options: GenerateOptions, rules: tuple[Rule, ...], questions: Sequence[Question]
+) -> dict[tuple[int, int], bool]:
+    """(question id, attempt) → the answer of this teacher that is stored will do."""
+    by_id = {question.id: question for question in questions}
+    return {
+        (example.key.question_id, example.key.attempt): _will_do(curated, rules, by_id[example.key.question_id])
+        for curated in project.examples.all(prompt.sha256)
+        if (example := curated.example).key.teacher == options.teacher.name and example.key.question_id in by_id
+    }
+
+
+def _spent_usd(context: JobContext, prompt: Prompt, options: GenerateOptions) -> float:
+    """What this job paid before it was resumed."""
+    return sum(
+        curated.example.usage.cost_usd
+        for curated in context.project.examples.all(prompt.sha256)
+        if curated.example.key.teacher == options.teacher.name and curated.example.created_at >= context.job.created_at
+    )
+
+
+def _will_do(curated: CuratedExample, rules: tuple[Rule, ...], question: Question) -> bool:
+    """A person's decision counts; else an answer that ended by itself and keeps the rules as they are now."""
+    if curated.decision is not None and curated.decision.source == "person":
+        return curated.accepted
+    example = curated.example
+    return example.finish_reason == "stop" and passes_all(check_answer(rules, example.answer, question))

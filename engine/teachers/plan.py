@@ -1,0 +1,112 @@
+"""Which answers are still to be asked for: pure planning over questions, samples and what is stored.
+
+Knows nothing of teachers, clocks or the store.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from engine.records.question import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One answer to ask for: the `attempt`-th sample of a question, from 0."""
+
+    question: Question
+    attempt: int
+
+
+class Plan:
+    """Hands out asks and learns how they ended.
+
+    Without `stop_when_accepted` every question gets `samples` attempts, the first of all questions before the second
+    of any, so that a generation that ends early has covered the most. With it, a question's next attempt is handed out
+    only when the one before broke a rule. A question that could not be answered is not asked again by this plan.
+    """
+
+    def __init__(
+        self,
+        questions: Sequence[Question],
+        samples: int,
+        stored: Mapping[tuple[int, int], bool],
+        *,
+        stop_when_accepted: bool = False,
+    ) -> None:
+        """`stored`: (question id, attempt) → the answer keeps every rule."""
+        self._samples = samples
+        self._stop_when_accepted = stop_when_accepted
+        self._stored = dict(stored)
+        self._failed: set[int] = set()
+        self._waiting = deque(self._first_asks(questions))
+        self._handed_out = 0
+        if stop_when_accepted:
+            self.total = len(questions)
+            self.done = self.total - len(self._waiting)
+        else:
+            self.total = len(questions) * samples
+            self.done = self.total - len(self._waiting)
+
+    def take(self, count: int | None = None) -> list[Ask]:
+        """At most `count` asks that may be sent now (None: all); they count as open until reported."""
+        taken: list[Ask] = []
+        while self._waiting and (count is None or len(taken) < count):
+            ask = self._waiting.popleft()
+            if ask.question.id in self._failed:
+                self.done += 1
+            else:
+                taken.append(ask)
+        self._handed_out += len(taken)
+        return taken
+
+    def put_back(self, asks: Sequence[Ask]) -> None:
+        """Asks that were taken but not sent; they come first again."""
+        self._waiting.extendleft(reversed(asks))
+        self._handed_out -= len(asks)
+
+    def report(self, ask: Ask, *, passed: bool) -> None:
+        """The answer came; `passed`: it keeps every rule."""
+        self._handed_out -= 1
+        self._stored[ask.question.id, ask.attempt] = passed
+        following = self._next_attempt(ask.question) if self._stop_when_accepted and not passed else None
+        if following is None:
+            self.done += 1
+        else:
+            self._waiting.append(following)
+
+    def report_failure(self, ask: Ask) -> None:
+        """No answer came, and no other attempt at this question is worth its price now."""
+        self._handed_out -= 1
+        self._failed.add(ask.question.id)
+        self.done += 1
+
+    @property
+    def exhausted(self) -> bool:
+        """Nothing waits and nothing is open."""
+        return not self._waiting and not self._handed_out
+
+    def _first_asks(self, questions: Sequence[Question]) -> Iterator[Ask]:
+        if self._stop_when_accepted:
+            for question in questions:
+                settled = any(self._stored.get((question.id, attempt)) for attempt in range(self._samples))
+                following = None if settled else self._next_attempt(question)
+                if following is not None:
+                    yield following
+            return
+        for attempt in range(self._samples):
+            for question in questions:
+                if (question.id, attempt) not in self._stored:
+                    yield Ask(question, attempt)
+
+    def _next_attempt(self, question: Question) -> Ask | None:
+        attempts = (attempt for attempt in range(self._samples) if (question.id, attempt) not in self._stored)
+        attempt = next(attempts, None)
+        return None if attempt is None else Ask(question, attempt)
+
+
+def seed_of(seed: int, question_id: int, attempt: int) -> int:
+    """The sampling seed of one answer: the same in every run, different for every answer; 63 bits."""
+    digest = sha256(f"{seed} {question_id} {attempt}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

@@ -1,0 +1,111 @@
+"""Stores answers in groups and tells what happens: the one place where a generation writes.
+
+Completions that were paid for are committed together, at most 50 ms or 50 rows apart: a commit for each would be the
+slowest part of a fast endpoint. Everything here runs on the thread that owns the project.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Event, Note, Progress
+from engine.project import Project
+from engine.records.example import Example
+from engine.records.rule import CheckResult, Rule
+from engine.rules.checks import check_answer, passes_all
+from engine.teachers.plan import Ask, Plan
+
+GROUP_ROWS = 50
+GROUP_S = 0.05
+_DELTA_EVERY_S = 0.1
+_PROGRESS_EVERY_S = 0.5
+_FAILURES_NAMED = 10
+
+
+class Recorder:
+    """Of one generation. `emit` takes its events."""
+
+    def __init__(self, project: Project, plan: Plan, rules: Sequence[Rule], emit: Callable[[Event], None]) -> None:
+        self._project = project
+        self._plan = plan
+        self._rules = rules
+        self._emit = emit
+        self._group: list[tuple[Example, str, bool]] = []
+        self._group_since = 0.0
+        self._deltas: dict[str, tuple[list[str], float]] = {}
+        self._began = time.monotonic()
+        self._done_before = plan.done
+        self._progress_at = 0.0
+        self.stored = 0
+        self.failures: Counter[str] = Counter()
+
+    def check(self, ask: Ask, answer: str) -> tuple[CheckResult, ...]:
+        """What every rule finds in an answer."""
+        return check_answer(self._rules, answer, ask.question)
+
+    def started(self, stream: str, ask: Ask) -> None:
+        """The teacher began to answer."""
+        self._deltas[stream] = ([], time.monotonic())
+        self._emit(AnswerStarted(stream, "teacher", ask.question.text))
+
+    def delta(self, stream: str, text: str) -> None:
+        """More text of an answer; written at most ten times a second a stream."""
+        pieces, since = self._deltas.setdefault(stream, ([], 0.0))
+        pieces.append(text)
+        now = time.monotonic()
+        if now - since >= _DELTA_EVERY_S:
+            self._emit(AnswerDelta(stream, "".join(pieces)))
+            self._deltas[stream] = ([], now)
+
+    def answered(self, stream: str, ask: Ask, example: Example) -> None:
+        """An answer is whole: it is stored with the next group."""
+        passed = example.finish_reason == "stop" and passes_all(example.checks)
+        self._plan.report(ask, passed=passed)
+        if not self._group:
+            self._group_since = time.monotonic()
+        self._group.append((example, stream, passed))
+        self._deltas.pop(stream, None)
+        self.flush_if_due()
+
+    def broken_off(self, stream: str, note: str) -> None:
+        """A stream ended without an answer; the ask goes on as another stream."""
+        self._deltas.pop(stream, None)
+        self._emit(AnswerEnded(stream, "", passed=False, note=note))
+
+    def failed(self, stream: str, ask: Ask, kind: str, note: str) -> None:
+        """This question cannot be answered now."""
+        self._plan.report_failure(ask)
+        self.failures[kind] += 1
+        self.broken_off(stream, note)
+        if self.failures.total() <= _FAILURES_NAMED:
+            self._emit(Note(f"Question {ask.question.id} was not answered. {note}"))
+
+    def flush_if_due(self) -> None:
+        """Store the waiting answers if there are enough of them or they waited long enough."""
+        if len(self._group) >= GROUP_ROWS or (self._group and time.monotonic() - self._group_since >= GROUP_S):
+            self.flush()
+        elif time.monotonic() - self._progress_at >= _PROGRESS_EVERY_S:
+            self.progress()
+
+    def flush(self) -> None:
+        """Store the waiting answers now, in one transaction, and tell that they are there."""
+        group, self._group = self._group, []
+        if group:
+            self.stored += self._project.examples.add([example for example, _, _ in group])
+            for example, stream, passed in group:
+                note = "" if example.finish_reason == "stop" else example.finish_reason.replace("_", " ")
+                self._emit(AnswerEnded(stream, example.answer, passed, note))
+        if time.monotonic() - self._progress_at >= _PROGRESS_EVERY_S or self._plan.exhausted:
+            self.progress()
+
+    def progress(self, note: str = "") -> None:
+        """Tell how far the generation is, with the time left at the pace so far."""
+        now = time.monotonic()
+        self._progress_at = now
+        fresh = self._plan.done - self._done_before
+        left = (now - self._began) / fresh * (self._plan.total - self._plan.done) if fresh else None
+        self._emit(Progress(self._plan.done, self._plan.total, note or self._words(), left))
+
+    def _words(self) -> str:
+        failed = self.failures.total()
+        return f"{self.stored} answers stored" + (f", {failed} questions failed" if failed else "")

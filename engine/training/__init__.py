@@ -1,0 +1,1 @@
+"""Training: losses over cached teacher log-probabilities, a short loop, checkpoints that survive a kill."""

@@ -1,0 +1,94 @@
+"""The losses of distillation, per completion token, in nats. Knows nothing of models, batches or files.
+
+Forward KL (teacher ‖ student) is taken over the teacher's k most likely tokens and one bucket that holds all other
+tokens' mass. Without the bucket the estimate is biased: a student could put its mass where nobody looks.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from engine.records.run import Objective
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherTopK:
+    """A teacher's k most likely next tokens at each of N positions, and the logarithm of the remaining mass.
+
+    `ids` (N, k) int64, distinct within a row; `logprobs` (N, k) and `tail` (N,) float32.
+    """
+
+    ids: Tensor
+    logprobs: Tensor
+    tail: Tensor
+
+
+def normalised(teacher: TeacherTopK) -> TeacherTopK:
+    """The same k + 1 buckets with a mass of exactly one, which the rounding to half precision had moved."""
+    total = torch.logaddexp(teacher.logprobs.logsumexp(-1), teacher.tail)
+    return TeacherTopK(teacher.ids, teacher.logprobs - total[:, None], teacher.tail - total)
+
+
+def forward_kl_top_k(
+    student_logits: Tensor, teacher_ids: Tensor, teacher_logprobs: Tensor, teacher_tail: Tensor
+) -> Tensor:
+    """KL(teacher ‖ student) over k tokens and the tail: (N, V), (N, k), (N, k), (N,) → (N,) in nats.
+
+    With z the student's logits, Z = logsumexp(z) and T = logsumexp of z outside the teacher's k tokens, it equals
+    Z − Σ pᵢ zᵢ − p_tail T − H(p). T is summed over the other tokens themselves: log(1 − Σ qᵢ) would cancel to
+    nothing where the student is sure, and its gradient would explode. With k = V this is the full divergence.
+    """
+    teacher = normalised(TeacherTopK(teacher_ids, teacher_logprobs.float(), teacher_tail.float()))
+    logits = student_logits.float()
+    probabilities, tail_probability = teacher.logprobs.exp(), teacher.tail.exp()
+    negative_entropy = -torch.special.entr(probabilities).sum(-1) - torch.special.entr(tail_probability)
+    cross = (probabilities * logits.gather(-1, teacher.ids)).sum(-1)
+    if teacher.ids.shape[-1] < logits.shape[-1]:
+        others = logits.scatter(-1, teacher.ids, float("-inf"))
+        cross = cross + tail_probability * others.logsumexp(-1)
+    return logits.logsumexp(-1) - cross + negative_entropy
+
+
+def cross_entropy(student_logits: Tensor, target_ids: Tensor) -> Tensor:
+    """−log q(target): (N, V), (N,) → (N,) in nats."""
+    return functional.cross_entropy(student_logits.float(), target_ids, reduction="none")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenWeights:
+    """How much of each loss every token carries: two tensors (N,) that sum to one at each token."""
+
+    kl: Tensor
+    cross_entropy: Tensor
+
+
+def token_weights(
+    objective: Objective, cross_entropy_weight: float, follows_teacher: Tensor
+) -> TokenWeights:
+    """Weights of N tokens. `follows_teacher` (N,) bool: the token stands where the teacher's distribution holds.
+
+    Edited spans, the tokens after them and answers without a teacher distribution carry cross-entropy alone:
+    forward KL pulls towards the teacher whatever text it is computed along, and would undo the edit.
+    """
+    share = {"mix": cross_entropy_weight, "forward_kl": 0.0, "cross_entropy": 1.0}[objective]
+    kl = follows_teacher.float() * (1.0 - share)
+    return TokenWeights(kl, 1.0 - kl)
+
+
+def mixed_loss(
+    student_logits: Tensor, target_ids: Tensor, teacher: TeacherTopK | None, weights: TokenWeights
+) -> Tensor:
+    """The weighted sum of both losses at each of N tokens, (N,) in nats; the caller sums and normalises.
+
+    Without a `teacher` every token is cross-entropy. Rows of `teacher` whose KL weight is zero are never read.
+    """
+    loss = weights.cross_entropy * cross_entropy(student_logits, target_ids)
+    where = torch.nonzero(weights.kl).squeeze(-1) if teacher is not None else None
+    if teacher is None or where is None or not len(where):
+        return loss
+    everywhere = len(where) == len(target_ids)
+    logits = student_logits if everywhere else student_logits[where]
+    kl = forward_kl_top_k(logits, teacher.ids[where], teacher.logprobs[where], teacher.tail[where])
+    return loss.index_add(0, where, weights.kl[where] * kl)

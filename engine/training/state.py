@@ -1,0 +1,118 @@
+"""What a checkpoint holds: the adapter, the optimizer, random states and where the run stands. No pickle.
+
+Tensors are safetensors, everything else is JSON. The learning rate and the rows of every step follow from the
+configuration and the step, so neither a scheduler nor a data position beyond the step has a state of its own.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from engine.errors import StoreError, TrainingError
+from engine.records.run import CurvePoint, TrainingConfig
+from engine.store.words_json import decode, encode
+
+ADAPTER = "adapter"
+_WEIGHTS = "adapter_model.safetensors"
+_OPTIMIZER, _RANDOM, _STATE = "optimizer.safetensors", "random.safetensors", "state.json"
+_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingState:
+    """Where a run stands after `step` optimizer steps; its configuration and dataset say which run it is."""
+
+    config: TrainingConfig
+    dataset_sha256: str
+    step: int = 0
+    epoch: float = 0.0
+    micro_batch_rows: int = 1  # less than the configuration's after running out of memory
+    skipped: int = 0  # steps without a finite loss
+    skipped_in_row: int = 0
+    tokens: int = 0  # real tokens trained on
+    loss_sum: float = 0.0  # of completion tokens since the last point of the curve, and their number
+    loss_tokens: int = 0
+    train_s: float = 0.0
+    validation_s: float = 0.0  # part of train_s
+    points: tuple[CurvePoint, ...] = ()
+    best_step: int = 0
+    oom_kills: int = -1  # processes that the kernel had killed for memory when this was written; -1: not known
+
+
+def save_adapter(model: PeftModel, folder: Path) -> None:
+    """Write the adapter as a peft folder: `adapter_config.json` and `adapter_model.safetensors`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights: dict[str, Tensor] = get_peft_model_state_dict(model, save_embedding_layers=False)
+    contiguous = {name: tensor.detach().to("cpu").contiguous() for name, tensor in weights.items()}
+    save_file(contiguous, folder / _WEIGHTS, metadata={"format": "pt"})
+    config = model.peft_config["default"]
+    trained_here, config.inference_mode = config.inference_mode, True
+    config.save_pretrained(str(folder))
+    config.inference_mode = trained_here
+
+
+def load_adapter(model: PeftModel, folder: Path) -> None:
+    """Put the weights of an adapter folder into the adapter of `model`. Raises `TrainingError` where they differ."""
+    found = set_peft_model_state_dict(model, load_file(folder / _WEIGHTS))
+    missing = [name for name in found.missing_keys if "lora_" in name]
+    if missing or found.unexpected_keys:
+        raise TrainingError(
+            "The checkpoint belongs to another adapter.",
+            f"{folder}: {[*missing, *found.unexpected_keys][:3]} do not match.",
+            "Start a new run.",
+        )
+
+
+def write_state(folder: Path, model: PeftModel, optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
+    """Write everything that the run goes on from into `folder`."""
+    save_adapter(model, folder / ADAPTER)
+    moments = {
+        f"{name}.{key}": optimizer.state[parameter][key].detach().to("cpu").contiguous()
+        for name, parameter in _trained(model)
+        if parameter in optimizer.state
+        for key in _MOMENTS
+    }
+    save_file(moments, folder / _OPTIMIZER)
+    random = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        random |= {f"cuda_{index}": value for index, value in enumerate(torch.cuda.get_rng_state_all())}
+    save_file(random, folder / _RANDOM)
+    (folder / _STATE).write_text(encode(state), encoding="utf-8")
+
+
+def read_state(folder: Path) -> TrainingState:
+    """Where the run of a verified checkpoint stands. Raises `TrainingError` where another version wrote it."""
+    try:
+        return decode(TrainingState, (folder / _STATE).read_text(encoding="utf-8"))
+    except StoreError as error:
+        raise TrainingError(
+            "The checkpoint cannot be read.", f"{folder}: {error.message}", "Start a new run."
+        ) from error
+
+
+def restore(folder: Path, model: PeftModel, optimizer: torch.optim.Optimizer) -> None:
+    """Put adapter, optimizer and random states of a verified checkpoint back. Raises `TrainingError`."""
+    load_adapter(model, folder / ADAPTER)
+    moments = load_file(folder / _OPTIMIZER)
+    optimizer.state.clear()
+    for name, parameter in _trained(model):
+        if f"{name}.step" in moments:
+            values = {key: moments[f"{name}.{key}"] for key in _MOMENTS}
+            # The step counter stays where the optimizer keeps it; the moments live beside the parameter.
+            optimizer.state[parameter] = {
+                key: value if key == "step" else value.to(parameter.device) for key, value in values.items()
+            }
+    random = load_file(folder / _RANDOM)
+    torch.set_rng_state(random.pop("cpu"))
+    for name, value in random.items():
+        index = int(name.removeprefix("cuda_"))
+        if index < torch.cuda.device_count():
+            torch.cuda.set_rng_state(value, index)
+
+
+def _trained(model: PeftModel) -> list[tuple[str, torch.nn.Parameter]]:
+    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]

@@ -1,0 +1,167 @@
+"""The formulas against figures reckoned by hand, and what must hold for any numbers."""
+
+import dataclasses
+import math
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from engine.economics.estimate import EstimateInput, estimate, estimate_json, estimate_text
+from engine.economics.prices import Prices
+from engine.economics.tokens import TokenCount
+from engine.errors import UsageError
+
+PLAIN = Prices(2.0, 10.0, 0.5)
+CASE = EstimateInput(
+    prompt_tokens=TokenCount(1_000, "o200k_base", exact=True),
+    model="a model",
+    requests_per_day=5_000,
+    question_tokens=100,
+    answer_tokens=200,
+    cache_hit_rate=0.9,
+    one_time_usd=75,
+    distilled_input_usd_per_mtok=0.05,
+    distilled_output_usd_per_mtok=0.2,
+    prices=PLAIN,
+)
+
+
+def test_by_hand() -> None:
+    result = estimate(CASE)
+    # (1000+100)·2 + 200·10 = 4200; 1000·(0.9·0.5 + 0.1·2) + 100·2 + 200·10 = 2850; 100·0.05 + 200·0.2 = 45
+    assert result.prompted_usd == pytest.approx(0.0042, rel=1e-12)
+    assert result.prompted_cached_usd == pytest.approx(0.00285, rel=1e-12)
+    assert result.distilled_usd == pytest.approx(0.000045, rel=1e-12)
+    # 75 / 0.004155 = 18050.5…; 75 / 0.002805 = 26737.9…
+    assert dataclasses.astuple(result.break_even_requests) == (18_051, 26_738)
+    assert result.break_even_days.uncached == pytest.approx(3.6102)
+    assert result.break_even_days.cached == pytest.approx(5.3476)
+    # 5000·365·0.004155 − 75; 5000·365·0.002805 − 75
+    assert result.yearly_savings_usd.uncached == pytest.approx(7_507.875)
+    assert result.yearly_savings_usd.cached == pytest.approx(5_044.125)
+    assert result.verdict == "worth_it"
+
+
+def test_break_even_does_not_hang_on_rounding() -> None:
+    # 0.0015 a request saved: exactly 50,000 requests for 75 dollars, where floats say 50,000.00000000001
+    case = dataclasses.replace(CASE, question_tokens=0, answer_tokens=0, cache_hit_rate=0, prices=Prices(1.5, 1.0, 1.5))
+    assert estimate(case).break_even_requests.uncached == 50_000
+
+
+def test_a_cache_write_price_is_paid_for_misses_instead_of_the_input_price() -> None:
+    result = estimate(dataclasses.replace(CASE, prices=Prices(2.0, 10.0, 0.5, 2.5)))
+    # 1000·(0.9·0.5 + 0.1·2.5) + 100·2 + 200·10 = 2900
+    assert result.prompted_cached_usd == pytest.approx(0.0029, rel=1e-12)
+    assert result.prompted_usd == pytest.approx(0.0042, rel=1e-12)
+
+
+def test_never_breaks_even() -> None:
+    result = estimate(dataclasses.replace(CASE, distilled_output_usd_per_mtok=40))
+    assert dataclasses.astuple(result.break_even_requests) == (None, None)
+    assert dataclasses.astuple(result.break_even_days) == (None, None)
+    assert result.verdict == "not_worth_it"
+    assert "never breaks even" in result.reasons[0]
+
+
+def test_only_without_cache() -> None:
+    result = estimate(dataclasses.replace(CASE, distilled_output_usd_per_mtok=17, cache_hit_rate=1))
+    # distilled 3405 between cached 2700 and prompted 4200
+    assert result.break_even_requests.uncached is not None
+    assert result.break_even_requests.cached is None
+    assert result.verdict == "only_without_cache"
+
+
+def test_retrainings_cost_the_one_time_again() -> None:
+    result = estimate(dataclasses.replace(CASE, retrainings_per_year=4))
+    assert result.yearly_savings_usd.uncached == pytest.approx(7_507.875 - 300)
+    assert "4 retrainings a year cost $300.00 more." in result.reasons
+
+
+def test_no_requests_save_nothing() -> None:
+    result = estimate(dataclasses.replace(CASE, requests_per_day=0))
+    assert result.break_even_days.uncached is None
+    assert result.verdict == "not_worth_it"
+
+
+def test_reasons_name_what_would_change_the_verdict() -> None:
+    case = dataclasses.replace(CASE, one_time_usd=4_000, one_time_low_usd=3_000.0, one_time_high_usd=8_000.0)
+    assert estimate(case).verdict == "worth_it"
+    assert "If it costs $8,000.00 once, the verdict is: not worth it." in estimate(case).reasons
+    short = dataclasses.replace(CASE, prompt_tokens=TokenCount(412, "characters / 4", exact=False))
+    assert any("cache only prompts of 1,024" in reason for reason in estimate(short).reasons)
+    assert any("estimate (characters / 4)" in reason for reason in estimate(short).reasons)
+    undiscounted = dataclasses.replace(CASE, prices=Prices(2.0, 10.0, 2.0))
+    assert "The provider gives no discount for cached input." in estimate(undiscounted).reasons
+
+
+def test_json_has_the_published_fields() -> None:
+    document = estimate_json(estimate(CASE))
+    assert set(document) == {
+        "schema", "tokens", "per_request_usd", "one_time_usd", "break_even_requests", "break_even_days",
+        "yearly_savings_usd", "verdict", "reasons", "sources",
+    }  # fmt: skip
+    assert document["tokens"] == {"prompt": 1_000, "tokenizer": "o200k_base", "exact": True}
+    assert document["one_time_usd"] == {"value": 75.0, "low": 60.0, "high": 112.5}
+    assert document["break_even_requests"] == {"uncached": 18_051, "cached": 26_738}
+    text = estimate_text(estimate(CASE))
+    assert "$4.20" in text
+    assert "worth it" in text
+
+
+def test_prices_are_looked_up_by_model() -> None:
+    result = estimate(dataclasses.replace(CASE, model="gpt-5", prices=None))
+    assert dict(result.sources)["prices"].startswith("genai-prices ")
+    with pytest.raises(UsageError, match="'no-such-model'"):
+        estimate(dataclasses.replace(CASE, model="no-such-model", prices=None))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cache_hit_rate": 1.1},
+        {"cache_hit_rate": -0.1},
+        {"requests_per_day": math.nan},
+        {"one_time_usd": math.inf},
+        {"answer_tokens": -1},
+        {"one_time_low_usd": 80.0},
+        {"one_time_high_usd": 70.0},
+        {"one_time_high_usd": math.nan},
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused(change: dict[str, float]) -> None:
+    with pytest.raises(UsageError):
+        estimate(dataclasses.replace(CASE, **change))  # type: ignore[arg-type]
+
+
+price = st.decimals(0, 100, places=3).map(float)
+share = st.decimals(0, 1, places=2).map(float)
+
+
+@given(plain=price, output=price, cached=share, hit=share, less=share, prompt=st.integers(0, 50_000), once=price)
+def test_a_cheaper_cache_never_breaks_even_sooner(
+    plain: float, output: float, cached: float, hit: float, less: float, prompt: int, once: float
+) -> None:
+    dear = Prices(plain, output, round(plain * cached, 6))
+    cheap = dataclasses.replace(dear, cached_input_usd_per_mtok=round(dear.cached_input_usd_per_mtok * less, 6))
+    case = dataclasses.replace(
+        CASE, prompt_tokens=TokenCount(prompt, "t", exact=True), cache_hit_rate=hit, one_time_usd=once
+    )
+    with_dear, with_cheap = (estimate(dataclasses.replace(case, prices=prices)) for prices in (dear, cheap))
+    assert with_cheap.prompted_cached_usd <= with_dear.prompted_cached_usd <= with_dear.prompted_usd
+    assert with_cheap.break_even_requests.uncached == with_dear.break_even_requests.uncached
+    sooner, later = with_dear.break_even_requests.cached, with_cheap.break_even_requests.cached
+    assert later is None or (sooner is not None and sooner <= later)
+    assert with_cheap.yearly_savings_usd.cached <= with_dear.yearly_savings_usd.cached
+
+
+@given(output=price, hit=share, once=price.filter(bool))
+def test_break_even_is_the_first_request_that_repays(output: float, hit: float, once: float) -> None:
+    result = estimate(dataclasses.replace(CASE, prices=Prices(2.0, output, 0.5), cache_hit_rate=hit, one_time_usd=once))
+    requests = result.break_even_requests.cached
+    saved = result.prompted_cached_usd - result.distilled_usd
+    assume(requests is not None)
+    assert requests is not None
+    assert requests * saved >= once * (1 - 1e-9)
+    assert (requests - 1) * saved <= once * (1 + 1e-9)
+    assert result.one_time_low_usd <= result.one_time_usd <= result.one_time_high_usd

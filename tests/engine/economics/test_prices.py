@@ -1,0 +1,52 @@
+"""Prices come from the shipped table, are never fetched, and are never guessed."""
+
+import pytest
+
+from engine.economics.prices import Prices, cost_usd, find_prices
+from engine.records.example import Usage
+
+
+def test_known_models() -> None:
+    found = find_prices("gpt-4o")
+    assert found is not None
+    assert (found.input_usd_per_mtok, found.cached_input_usd_per_mtok, found.output_usd_per_mtok) == (2.5, 1.25, 10)
+    assert found.cache_write_usd_per_mtok is None
+    assert found.source.startswith("genai-prices ")
+    assert "gpt-4o" in found.source
+
+
+def test_cache_write_price() -> None:
+    found = find_prices("claude-3-5-haiku-latest")
+    assert found is not None
+    assert found.cache_write_usd_per_mtok == 1.0
+    assert found.cached_input_usd_per_mtok == 0.08
+
+
+def test_no_cache_discount_is_the_input_price() -> None:
+    found = find_prices("mistral-large-latest")
+    assert found is not None
+    assert found.cached_input_usd_per_mtok == found.input_usd_per_mtok
+
+
+def test_long_inputs_cost_more_where_the_provider_says_so() -> None:
+    short, long = find_prices("gemini-2.5-pro", input_tokens=1_000), find_prices("gemini-2.5-pro", input_tokens=250_000)
+    assert short is not None
+    assert long is not None
+    assert long.input_usd_per_mtok > short.input_usd_per_mtok
+    assert long.output_usd_per_mtok > short.output_usd_per_mtok
+
+
+def test_unknown_is_none() -> None:
+    assert find_prices("no-such-model") is None
+    assert find_prices("gpt-4o", "http://127.0.0.1:8000/v1") is None
+    assert find_prices("gpt-4o", "https://api.openai.com/v1") is not None
+    assert find_prices("") is None
+
+
+def test_cost_of_an_answer() -> None:
+    usage = Usage(prompt_tokens=1_000, completion_tokens=200, cached_tokens=600, written_tokens=100)
+    # 300·2 + 600·0.5 + 100·2.5 + 200·10 = 3150
+    assert cost_usd(Prices(2.0, 10.0, 0.5, 2.5), usage) == pytest.approx(0.00315)
+    # 300·2 + 600·0.5 + 100·2 + 200·10 = 3100
+    assert cost_usd(Prices(2.0, 10.0, 0.5), usage) == pytest.approx(0.0031)
+    assert cost_usd(Prices(2.0, 10.0, 0.5), Usage()) == 0

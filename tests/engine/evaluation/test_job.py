@@ -1,0 +1,226 @@
+"""Whole evaluations over a tiny random base: what is stored, what is resumed, and what must be equal."""
+
+import asyncio
+import dataclasses
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.errors import DatasetError, JobStopped, NotFoundError
+from engine.evaluation.job import run
+from engine.evaluation.plan import answer_seed, make_plan
+from engine.evaluation.report import report_json, report_text
+from engine.evaluation.statistics import wilson
+from engine.jobs.context import JobContext, StopFlag
+from engine.jobs.protocol import AnswerEnded, Event, Progress
+from engine.paths import Home
+from engine.project import Project
+from engine.records.evaluation import ArmAnswer, ArmName, Evaluation
+from engine.records.options import EvaluateOptions, TeacherSpec
+from engine.rules.checks import check_answer
+from tests.engine.teachers.hostile_server import HostileServer, good, status
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
+
+OPTIONS = EvaluateOptions(run_id=1, samples=2, max_answer_tokens=10, batch_rows=8)
+ARMS: tuple[ArmName, ...] = ("unprompted", "prompted", "distilled")
+
+
+class Watched(JobContext):
+    """A job's context that keeps its events, and asks for a stop after so many answers."""
+
+    def __init__(self, project: Project, options: EvaluateOptions, stop_after: int | None = None) -> None:
+        self.flag, self.events, self.stop_after = StopFlag(), [], stop_after  # type: ignore[var-annotated]
+        super().__init__(project, project.jobs.add("evaluate", options), self.flag)
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+        super().emit(event)
+        if self.stop_after is not None and len(self.ended()) >= self.stop_after:
+            self.flag.up = True
+
+    def ended(self) -> list[AnswerEnded]:
+        return [event for event in self.events if isinstance(event, AnswerEnded)]
+
+
+def evaluate(project: Project, options: EvaluateOptions = OPTIONS, stop_after: int | None = None) -> Watched:
+    context = Watched(project, options, stop_after)
+    try:
+        run(context, options)
+    finally:
+        context.close()
+    return context
+
+
+def answers_of(project: Project, options: EvaluateOptions = OPTIONS) -> dict[ArmName, list[ArmAnswer]]:
+    stored = project.evaluations.answers(make_plan(project, options).key)
+    return {arm: [answer for answer in stored if answer.arm == arm] for arm in (*ARMS, "teacher")}
+
+
+def latest(project: Project) -> Evaluation:
+    evaluation = project.evaluations.latest()
+    assert evaluation is not None
+    return evaluation
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_base(tmp_path_factory.mktemp("models") / "tiny-base", default_system="You are tiny.")
+
+
+@pytest.fixture(scope="session")
+def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_adapter(base, tmp_path_factory.mktemp("adapter"))
+
+
+@pytest.fixture
+def project(private_home: Path, base: Path, adapter: Path) -> Iterator[Project]:
+    with make_trained_project(Home.locate(), base, adapter) as project:
+        yield project
+
+
+def test_every_arm_answers_every_question_and_the_figures_are_those_of_the_answers(project: Project) -> None:
+    context = evaluate(project)
+    evaluation, answers = latest(project), answers_of(project)
+    questions = {question.id: question for question in project.questions.all(split="test")}
+    assert [name for name, _ in evaluation.arms] == list(ARMS)
+    for name in ARMS:
+        assert {(a.question_id, a.sample) for a in answers[name]} == {(question, s) for question in questions for s in range(2)}
+        checks = [check_answer(project.rules.all(), a.answer, questions[a.question_id]) for a in answers[name]]
+        score = evaluation.arm(name)
+        assert score is not None
+        assert score.all_rules == wilson(sum(all(c.passed for c in found) for found in checks), 12)
+        assert [rule.rate.passed for rule in score.rules] == [sum(f[i].passed for f in checks) for i in range(2)]
+        assert score.ttft_ms_p50 > 0
+        assert score.tokens_per_second_p50 > 0
+        assert 1 <= score.completion_tokens_mean <= 10
+        assert all(a.finish_reason in ("stop", "length") for a in answers[name])
+    unprompted, prompted, distilled = (dict(evaluation.arms)[name] for name in ARMS)
+    assert prompted.kl_to_prompted is None
+    for score in (unprompted, distilled):
+        assert score.kl_to_prompted is not None
+        assert 0 < score.kl_to_prompted.low <= score.kl_to_prompted.mean <= score.kl_to_prompted.high
+        assert math.isfinite(score.kl_to_prompted.mean_free_tokens)
+    assert distilled.prompt_tokens_mean == unprompted.prompt_tokens_mean < prompted.prompt_tokens_mean - 50
+    assert len({json.dumps([a.answer for a in answers[name]]) for name in ARMS}) == 3
+    assert evaluation.questions == 6
+    assert evaluation.peak_rss_mb > 50
+    assert project.settings.timings()["evaluate"] == pytest.approx(evaluation.evaluate_s)
+    progress = [event for event in context.events if isinstance(event, Progress)]
+    assert progress[-1].done == progress[-1].total == 3 * 12 + 2 * 6
+    assert [event.done for event in progress] == sorted(event.done for event in progress)
+
+
+def test_an_adapter_that_changes_nothing_answers_exactly_as_the_base(private_home: Path, base: Path) -> None:
+    """Same seeds in every arm, and the adapter really is what tells the arms apart."""
+    nothing = make_tiny_adapter(base, private_home.parent / "nothing", scale=0.0)
+    with make_trained_project(Home.locate(), base, nothing) as project:
+        evaluate(project)
+        answers, evaluation = answers_of(project), latest(project)
+        texts = {name: [a.answer for a in answers[name]] for name in ARMS}
+        assert texts["distilled"] == texts["unprompted"] != texts["prompted"]
+        unprompted, distilled = (dict(evaluation.arms)[name].kl_to_prompted for name in ("unprompted", "distilled"))
+        assert unprompted is not None
+        assert distilled is not None
+        assert distilled.mean == pytest.approx(unprompted.mean, abs=1e-5)
+        assert (distilled.low, distilled.high) == pytest.approx((unprompted.low, unprompted.high), abs=1e-5)
+
+
+def test_a_stopped_evaluation_goes_on_where_it_was_and_ends_with_the_same_answers(
+    project: Project, base: Path, adapter: Path, private_home: Path
+) -> None:
+    with pytest.raises(JobStopped):
+        evaluate(project, stop_after=17)
+    kept = {(a.arm, a.question_id, a.sample) for found in answers_of(project).values() for a in found}
+    assert 17 <= len(kept) < 36
+    assert project.evaluations.latest() is None
+    again = evaluate(project)
+    assert len(again.ended()) == 36 - len(kept)
+    with make_trained_project(Home.locate(private_home / "other"), base, adapter) as untouched:
+        evaluate(untouched)
+        assert answers_of(untouched) == answers_of(project)
+        assert latest(untouched).recovered == latest(project).recovered
+    assert not evaluate(project).ended()  # all is there: a second evaluation asks nothing again
+
+
+def test_other_options_or_another_adapter_are_another_evaluation(project: Project, base: Path) -> None:
+    key = make_plan(project, OPTIONS).key
+    assert make_plan(project, dataclasses.replace(OPTIONS, limit=3, batch_rows=2)).key == key
+    for changed in ({"temperature": 0.5}, {"seed": 1}, {"max_answer_tokens": 11}):
+        assert make_plan(project, dataclasses.replace(OPTIONS, **changed)).key != key
+    make_tiny_adapter(base, project.folder / "runs/1/adapter", seed=2)
+    assert make_plan(project, OPTIONS).key != key
+
+
+def test_what_cannot_be_evaluated_is_refused_with_the_next_step(project: Project) -> None:
+    with pytest.raises(DatasetError, match="validation split is empty"):
+        evaluate(project, dataclasses.replace(OPTIONS, split="validation"))
+    (project.folder / "runs/1/adapter/adapter_model.safetensors").unlink()
+    with pytest.raises(NotFoundError, match="distill-tui train"):
+        evaluate(project)
+
+
+async def test_a_teacher_behind_an_address_is_the_reference_and_its_refusals_keep_no_rule(
+    project: Project,
+) -> None:
+    options = dataclasses.replace(OPTIONS, samples=1, teacher=TeacherSpec("endpoint", "peer", "http://127.0.0.1:1/v1"))
+    folder = project.folder
+
+    def work(url: str) -> tuple[Evaluation, list[ArmAnswer]]:
+        with Project.open(folder) as mine:
+            asked = dataclasses.replace(options, teacher=TeacherSpec("endpoint", "peer", url))
+            evaluate(mine, asked)
+            return latest(mine), answers_of(mine, asked)["teacher"]
+
+    refusal = status("400 Bad Request", {"error": {"message": "no", "code": "content_filter"}})
+    async with HostileServer([refusal, good("A fin", " day."), good("A fine day.")]) as server:
+        evaluation, answers = await asyncio.to_thread(work, server.url)
+        assert len(server.requests) == 6
+        messages = server.requests[0].body["messages"]
+    assert isinstance(messages, list)
+    assert [message["role"] for message in messages] == ["system", "user", "assistant", "user"]
+    assert evaluation.reference == "teacher"
+    teacher = evaluation.arm("teacher")
+    assert teacher is not None
+    assert teacher.kl_to_prompted is None
+    assert sorted(answer.answer for answer in answers) == ["", "A fin day.", *["A fine day."] * 4]
+    assert [rule.rate.passed for rule in teacher.rules] == [1, 5]
+    assert teacher.ttft_ms_p50 > 0
+
+
+def test_seeds_depend_on_question_and_sample_alone_and_suit_torch() -> None:
+    seeds = {answer_seed(0, question, sample) for question in range(50) for sample in range(3)}
+    assert len(seeds) == 150
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    assert answer_seed(0, 1, 2) != answer_seed(1, 1, 2)
+
+
+def test_the_report_holds_every_promised_field_and_the_text_the_same_figures(project: Project) -> None:
+    with pytest.raises(NotFoundError, match="distill-tui generate"):
+        report_json(project)
+    evaluate(project)
+    report = json.loads(json.dumps(report_json(project), allow_nan=False))
+    assert report["schema"] == 1
+    prompt_tokens = (
+        report["arms"]["prompted"]["prompt_tokens_mean"] - report["arms"]["unprompted"]["prompt_tokens_mean"]
+    )
+    assert report["prompt"]["tokens"] == report["savings"]["prompt_tokens_per_request"] == prompt_tokens
+    assert report["prompt"]["rules"] == 2
+    assert report["student"]["adapter"] == "runs/1/adapter"
+    assert report["dataset"] == {"sha256": latest(project).dataset_sha256, "train": 1, "validation": 0, "test": 6}
+    assert report["sampling"] == {"temperature": 0.7, "samples": 2}
+    assert report["arms"]["teacher"] is None
+    assert report["arms"]["prompted"]["kl_to_prompted"] is None
+    assert set(report["arms"]["distilled"]["rules"][0]) == {
+        "id", "text", "kind", "passed", "total", "rate", "low", "high",
+    }  # fmt: skip
+    assert report["verdict"] == "undecided"  # of six questions
+    assert report["timing"]["total_s"] == pytest.approx(report["timing"]["evaluate_s"])
+    assert report["savings"]["cost_usd_per_1000_requests"] == dict.fromkeys(
+        ("prompted", "prompted_cached", "distilled")
+    )
+    text = report_text(project)
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert f"{report['prompt']['tokens']} a request" in text

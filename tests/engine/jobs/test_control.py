@@ -1,0 +1,243 @@
+"""Pause, resume, stop and kill: the row and the log always tell the same true story."""
+
+import os
+import random
+import signal
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from engine.errors import JobError
+from engine.jobs import control
+from engine.jobs.devices import Holder, Ticket
+from engine.jobs.follow import Follower, follow
+from engine.jobs.launch import launch
+from engine.jobs.liveness import is_alive, reap
+from engine.jobs.locks import FileLock
+from engine.jobs.protocol import Event, StampedEvent, StateChanged
+from engine.project import Project
+from engine.records.job import Job, JobState
+from tests.engine.jobs.support import options, wait_until
+
+
+def _state(project: Project, job: Job) -> JobState:
+    return project.jobs.get(job.id).state
+
+
+def _wait_for(project: Project, job: Job, state: JobState) -> None:
+    wait_until(lambda: _state(project, job) == state)
+
+
+def _wait_for_note(project: Project, job: Job, note: str) -> None:
+    wait_until(lambda: project.jobs.get(job.id).note == note)
+
+
+def _facts(project: Project, job: Job) -> list[str]:
+    path = project.folder / job.folder / "facts"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def _states(project: Project, job: Job) -> list[str]:
+    follower = Follower(project.folder / job.folder)
+    events: list[StampedEvent] = []
+    while found := follower.read_new():
+        events += found
+    return [stamped.event.state for stamped in events if isinstance(stamped.event, StateChanged)]
+
+
+def test_a_paused_job_stands_still_and_goes_on(project: Project) -> None:
+    job = project.start_job(options("steps", 400))
+    wait_until(lambda: len(_facts(project, job)) > 5)
+    control.pause(project, job)
+    _wait_for(project, job, "paused")
+    assert "jobs resume 1" in project.jobs.get(job.id).note
+    stood = len(_facts(project, job))
+    time.sleep(0.2)
+    assert len(_facts(project, job)) == stood < 400
+    control.resume(project, job)
+    list(follow(project, job.id))
+    assert _facts(project, job) == [str(step) for step in range(400)]
+    assert _states(project, job) == ["running", "paused", "running", "done"]
+
+
+@pytest.mark.parametrize("paused_first", [False, True])
+def test_a_stopped_job_ends_and_goes_on_where_it_was(project: Project, *, paused_first: bool) -> None:
+    job = project.start_job(options("steps", 300))
+    wait_until(lambda: len(_facts(project, job)) > 5)
+    if paused_first:
+        control.pause(project, job)
+        _wait_for(project, job, "paused")
+    control.stop(project, job)
+    _wait_for(project, job, "stopped")
+    stopped = project.jobs.get(job.id)
+    assert stopped.ended_at
+    assert 5 < len(_facts(project, job)) < 300
+    again = control.resume(project, stopped)
+    assert again.pid not in (0, stopped.pid)
+    assert list(follow(project, job.id))[-1].event == StateChanged("done")
+    assert _facts(project, job) == [str(step) for step in range(300)]
+    assert project.jobs.get(job.id).options == job.options
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_asks_for_a_stop(project: Project, sent: signal.Signals) -> None:
+    job = project.start_job(options("steps", 100_000))
+    wait_until(lambda: len(_facts(project, job)) > 5)
+    os.kill(project.jobs.get(job.id).pid, signal.SIGHUP)
+    os.kill(project.jobs.get(job.id).pid, sent)
+    _wait_for(project, job, "stopped")
+    assert _states(project, job) == ["running", "stopped"]
+
+
+def test_a_stop_without_force_waits_for_a_checkpoint(project: Project) -> None:
+    job = project.start_job(options("stubborn"))
+    wait_until(lambda: bool(_facts(project, job)))
+    assert control.stop(project, job).state == "running"
+    with pytest.raises(JobError, match="about to stop"):
+        control.resume(project, job)
+    time.sleep(0.2)
+    assert is_alive(project.jobs.get(job.id))
+
+
+def test_force_ends_what_reaches_no_checkpoint(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "_DIES_WITHIN_S", 0.2)
+    job = project.start_job(options("stubborn"))
+    wait_until(lambda: bool(_facts(project, job)))
+    ended = control.stop(project, job, force=True, grace_s=0.1)
+    assert ended.state == "stopped"
+    assert "by force" in ended.note
+    wait_until(lambda: not is_alive(ended))
+    assert _states(project, job) == ["running", "stopped"]
+
+
+def test_only_live_jobs_are_controlled(project: Project) -> None:
+    job = project.start_job(options("steps", 1))
+    list(follow(project, job.id))
+    for act in (control.pause, control.stop):
+        with pytest.raises(JobError, match="It is done"):
+            act(project, job)
+    with pytest.raises(JobError, match="is done"):
+        control.resume(project, job)
+
+
+def test_a_killed_job_is_lost_for_every_reader_and_resumes(project: Project) -> None:
+    job = project.start_job(options("steps", 300))
+    wait_until(lambda: len(_facts(project, job)) > 5)
+    os.kill(project.jobs.get(job.id).pid, signal.SIGKILL)
+    events: list[Event] = [stamped.event for stamped in follow(project, job.id)]
+    last = events[-1]
+    assert isinstance(last, StateChanged)
+    assert last.state == "lost"
+    assert "jobs resume 1" in last.note
+    assert reap(project) == ()
+    control.resume(project, job)
+    assert list(follow(project, job.id))[-1].event == StateChanged("done")
+    assert _states(project, job) == ["running", "lost", "running", "done"]
+
+
+def test_killed_at_random_moments_it_ends_as_if_it_had_not_been(project: Project) -> None:
+    moments = random.Random(20)
+    job = project.start_job(options("steps", 1500))
+    for _ in range(5):
+        time.sleep(moments.uniform(0, 0.3))
+        os.kill(project.jobs.get(job.id).pid, signal.SIGKILL)
+        wait_until(lambda: bool(reap(project)))
+        assert _state(project, job) == "lost"
+        control.resume(project, job)
+    assert list(follow(project, job.id))[-1].event == StateChanged("done")
+    assert _facts(project, job) == [str(step) for step in range(1500)]
+    assert [state for state in _states(project, job) if state != "running"] == ["lost"] * 5 + ["done"]
+
+
+def test_a_reused_pid_does_not_make_a_job_look_alive(project: Project) -> None:
+    job = project.start_job(options("steps", 100_000))
+    os.kill(project.jobs.get(job.id).pid, signal.SIGKILL)
+    # The pid of a process that certainly lives, with the start time of the dead one.
+    project.jobs.update(job.id, pid=os.getpid())
+    wait_until(lambda: bool(reap(project)))
+    assert _state(project, job) == "lost"
+
+
+def test_a_job_that_is_only_about_to_start_is_not_lost(project: Project) -> None:
+    job = project.jobs.add("generate", options("steps", 1))
+    assert reap(project) == ()
+    launch(project.folder, job, project.home)
+    list(follow(project, job.id))
+    assert _state(project, job) == "done"
+
+
+def test_a_job_whose_launcher_died_is_lost(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = project.jobs.add("generate", options("steps", 1))
+    monkeypatch.setattr("engine.jobs.liveness._STARTS_WITHIN_S", 0.0)
+    assert [lost.id for lost in reap(project)] == [job.id]
+
+
+def test_a_held_lock_keeps_readers_from_burying_the_living(project: Project) -> None:
+    job = project.start_job(options("stubborn"))
+    project.jobs.update(job.id, pid_started_at=1.0)
+    assert not is_alive(project.jobs.get(job.id))
+    assert reap(project) == ()
+    project.jobs.update(job.id, pid_started_at=job.pid_started_at)
+
+
+def test_a_moment_of_the_lock_does_not_keep_a_worker_from_starting(project: Project) -> None:
+    job = project.jobs.add("generate", options("steps", 1))
+    folder = project.folder / job.folder
+    folder.mkdir(parents=True)
+    lock = FileLock.take(folder / "lock")
+    assert lock is not None
+    threading.Timer(1.0, lock.release).start()
+    assert launch(project.folder, job, project.home).pid
+
+
+def test_jobs_wait_for_the_device_in_their_order_and_say_for_whom(project: Project) -> None:
+    ticket = Ticket.draw(project.home.state, "cpu", Holder(9, "train", "other"))
+    first, second, third = (project.start_job(options("on_device", 3)) for _ in range(3))
+    for job, note in ((first, ""), (second, ", 1 more before this job"), (third, ", 2 more before this job")):
+        _wait_for(project, job, "waiting")
+        _wait_for_note(project, job, f"job 9 (train) of other holds cpu{note}")
+    control.stop(project, second)
+    _wait_for(project, second, "stopped")
+    _wait_for_note(project, third, "job 9 (train) of other holds cpu, 1 more before this job")
+    ticket.give_back()
+    for job in (first, third):
+        list(follow(project, job.id))
+        assert _state(project, job) == "done"
+    assert project.jobs.get(first.id).ended_at < project.jobs.get(third.id).ended_at
+    assert _states(project, first) == ["running", "waiting", "running", "done"]
+
+
+def test_a_job_that_is_paused_in_the_queue_lets_others_pass(project: Project) -> None:
+    ticket = Ticket.draw(project.home.state, "cpu", Holder(9, "train", "other"))
+    first, second = (project.start_job(options("on_device", 3)) for _ in range(2))
+    _wait_for_note(project, first, "job 9 (train) of other holds cpu")
+    _wait_for_note(project, second, "job 9 (train) of other holds cpu, 1 more before this job")
+    control.pause(project, first)
+    _wait_for(project, first, "paused")
+    ticket.give_back()
+    list(follow(project, second.id))
+    assert _state(project, second) == "done"
+    assert _state(project, first) == "paused"
+    control.resume(project, first)
+    list(follow(project, first.id))
+    assert _state(project, first) == "done"
+
+
+def test_a_killed_holder_frees_the_device(project: Project) -> None:
+    first = project.start_job(options("on_device", 100_000))
+    wait_until(lambda: bool(_facts(project, first)))
+    second = project.start_job(options("on_device", 3))
+    _wait_for_note(project, second, "job 1 (generate) of tone holds cpu")
+    os.kill(project.jobs.get(first.id).pid, signal.SIGKILL)
+    list(follow(project, second.id))
+    assert _state(project, second) == "done"
+
+
+def test_identity_is_that_of_the_worker(project: Project) -> None:
+    job = project.start_job(options("stubborn"))
+    row = project.jobs.get(job.id)
+    assert (row.pid, row.pid_started_at, row.boot_id) == (job.pid, job.pid_started_at, job.boot_id)
+    assert is_alive(row)
+    assert not is_alive(replace(row, boot_id="another"))

@@ -1,0 +1,89 @@
+"""Datasets: packed, named by their content, and verified when read."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import DatasetError, NotFoundError
+from engine.project import Project
+from engine.records.dataset import Dataset, DatasetRow
+from engine.records.example import Decision
+from engine.store.datasets import dataset_sha256
+from engine.store.packing import pack_flags, pack_ids, unpack_flags, unpack_ids
+from tests.engine.store.conftest import PROMPT
+
+_ROWS = (
+    DatasetRow(1, 1, "train", (1, 2, 49_151), (7, 0), 2, (True, False)),
+    DatasetRow(2, 2, "validation", (1,), (2_000_000_000,), 0, (False,)),
+    DatasetRow(3, 3, "train", (), (9, 9), 1, (False, False)),
+)
+
+
+def dataset(rows: tuple[DatasetRow, ...] = _ROWS, prompt_sha256: str = PROMPT.sha256) -> Dataset:
+    return Dataset(dataset_sha256(prompt_sha256, "starter", rows), prompt_sha256, "starter", rows)
+
+
+@given(st.lists(st.integers(0, 2**31 - 1)), st.lists(st.booleans()))
+def test_packing_is_lossless(ids: list[int], flags: list[bool]) -> None:
+    assert unpack_ids(pack_ids(ids)) == tuple(ids)
+    assert unpack_flags(pack_flags(flags)) == tuple(flags)
+
+
+def test_a_dataset_comes_back_whole(project: Project) -> None:
+    project.datasets.add(dataset())
+    found = project.datasets.get(dataset().sha256)
+    assert replace(found, created_at="") == dataset()
+    assert found.created_at
+    summary = project.datasets.latest()
+    assert summary is not None
+    assert (summary.sha256, summary.train, summary.validation) == (found.sha256, 2, 1)
+
+
+def test_every_field_of_a_row_is_part_of_the_name() -> None:
+    first = _ROWS[0]
+    changed = [
+        replace(first, example_id=9),
+        replace(first, question_id=9),
+        replace(first, split="validation"),
+        replace(first, question_ids=(1, 2)),
+        replace(first, question_ids=(1, 2), completion_ids=(49_151, 7, 0)),
+        replace(first, completion_ids=(7, 1)),
+        replace(first, edited_from=1),
+        replace(first, fixed=(True, True)),
+    ]
+    assert len({dataset((row, *_ROWS[1:])).sha256 for row in (first, *changed)}) == len(changed) + 1
+
+
+def test_the_same_content_is_kept_once_and_becomes_the_latest_again(project: Project) -> None:
+    shorter = dataset(_ROWS[:1])
+    project.datasets.add(dataset())
+    project.datasets.add(shorter)
+    project.datasets.add(dataset())
+    assert [summary.sha256 for summary in project.datasets.all()] == [shorter.sha256, dataset().sha256]
+
+
+def test_a_wrong_name_is_refused(project: Project) -> None:
+    with pytest.raises(DatasetError):
+        project.datasets.add(replace(dataset(), base="another"))
+    assert project.datasets.latest() is None
+
+
+def test_changed_content_is_noticed(project: Project) -> None:
+    project.datasets.add(dataset())
+    project._connection.write("UPDATE dataset_rows SET edited_from = 0 WHERE position = 0")
+    with pytest.raises(DatasetError, match="not what its name says"):
+        project.datasets.get(dataset().sha256)
+    with pytest.raises(NotFoundError):
+        project.datasets.get("abc")
+
+
+def test_it_remembers_what_it_was_frozen_from(answered: Project) -> None:
+    answered.decisions.decide([Decision(1, "accept", "person")])
+    before = answered.examples.accepted_sha256(PROMPT.sha256)
+    answered.decisions.decide([Decision(2, "accept", "person")])
+    answered.datasets.add(dataset(), accepted_sha256=before)
+    assert answered.datasets.frozen_from(dataset().sha256) == before
+    answered.datasets.add(dataset())
+    assert answered.datasets.frozen_from(dataset().sha256) == answered.examples.accepted_sha256(PROMPT.sha256) != before

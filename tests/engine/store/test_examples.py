@@ -1,0 +1,155 @@
+"""Examples: one completion a key, money booked with it, and fast looks at many."""
+
+import pytest
+
+from engine.errors import NotFoundError, StoreError
+from engine.project import Project
+from engine.records.example import Decision, Example, ExampleKey, Usage
+from engine.records.rule import CheckResult, Span
+from engine.store.examples import ExampleCounts, ExampleState, window_query
+from tests.engine.store.conftest import PROMPT, example
+
+
+def test_all_fields_come_back(asked: Project) -> None:
+    whole = Example(
+        key=ExampleKey(PROMPT.sha256, 3, "gpt @ https://x", 2),
+        answer="text \x1b[2J",
+        finish_reason="length",
+        teacher_kind="endpoint",
+        token_ids=None,
+        usage=Usage(1, 2, 3, 4, 0.5, counted_here=True),
+        temperature=0.7,
+        seconds=1.25,
+        checks=(CheckResult(1, False, "too long", (Span(0, 2),), (Span(1, 3),)),),
+        created_at="2026-01-01T00:00:00.000+00:00",
+    )
+    asked.examples.add([whole])
+    stored = asked.examples.get(1)
+    assert stored.example == Example(**{name: getattr(whole, name) for name in whole.__slots__} | {"id": 1})
+    assert stored.decision is None
+    assert not stored.accepted
+
+
+def test_a_key_is_stored_and_paid_once(asked: Project) -> None:
+    assert asked.examples.add([example(1, "first"), example(1, "second"), example(1, "other", attempt=1)]) == 2
+    assert asked.examples.add([example(1, "third")]) == 0
+    assert [curated.example.answer for curated in asked.examples.all()] == ["first", "other"]
+    assert asked.examples.spent_usd() == pytest.approx(0.2)
+    assert asked.examples.keys(PROMPT.sha256, "teacher") == {example(1, "", 0).key, example(1, "", 1).key}
+    assert asked.examples.keys(PROMPT.sha256, "another") == frozenset()
+
+
+def test_a_batch_with_an_unknown_question_is_kept_out_whole(asked: Project) -> None:
+    with pytest.raises(StoreError, match="refused a fact"):
+        asked.examples.add([example(1, "fine"), example(99, "nowhere")])
+    assert asked.examples.counts().total == 0
+    assert asked.examples.spent_usd() == 0
+    assert asked.examples.window(0, 9, search="fine") == ()
+
+
+def test_money_stays_spent_when_questions_go(answered: Project) -> None:
+    answered.questions.remove([1, 2])
+    assert answered.examples.spent_usd() == pytest.approx(1.2)
+
+
+def test_what_is_in_flight_survives_a_restart_and_lands_with_its_example(asked: Project) -> None:
+    keys = [example(number, "").key for number in (1, 2, 3)]
+    asked.examples.record_in_flight(keys)
+    asked.examples.record_in_flight(keys[:1])
+    with Project.open(asked.folder) as again:
+        assert again.examples.in_flight() == 3
+        again.examples.add([example(1, "landed")])
+        again.examples.clear_in_flight(keys[1:2])
+    assert asked.examples.in_flight() == 1
+
+
+def test_checks_are_replaced(answered: Project) -> None:
+    answered.examples.set_checks(1, [CheckResult(1, True)])
+    answered.examples.set_checks(1, [CheckResult(2, False, "why")])
+    assert answered.examples.get(1).example.checks == (CheckResult(2, False, "why"),)
+    with pytest.raises(NotFoundError):
+        answered.examples.set_all_checks({2: [CheckResult(1, True)], 99: []})
+    assert answered.examples.get(2).example.checks == ()
+
+
+def test_windows_by_state_prompt_and_words(answered: Project) -> None:
+    answered.decisions.decide([Decision(number, "accept", "rules") for number in (2, 4, 6)])
+    answered.decisions.decide([Decision(5, "reject", "person", reason="rude")])
+    answered.decisions.decide([Decision(7, "edit", "person", edited_answer="Seven, says Zebedee.")])
+
+    def ids(
+        state: ExampleState | None = None, search: str = "", prompt: str | None = None, offset: int = 0
+    ) -> list[int]:
+        return [c.example.id for c in answered.examples.window(offset, 3, state, search, prompt)]
+
+    assert ids(offset=10) == [11, 12]
+    assert ids("accepted") == [2, 4, 6]
+    assert ids("accepted", offset=3) == [7]
+    assert ids("rejected") == [5]
+    assert ids(search="zebed") == [7]
+    assert ids(search="what number 4") == [5]  # the question's words: question 5 asks for number 4
+    assert ids("undecided", prompt=PROMPT.sha256) == [1, 3, 8]
+    assert ids(prompt="another") == []
+    assert answered.examples.counts() == ExampleCounts(total=12, accepted=4, rejected=1, undecided=7)
+    assert answered.examples.counts("another").total == 0
+    assert answered.examples.get(7).answer == "Seven, says Zebedee."
+    assert answered.examples.get(5).decision == answered.decisions.journal(2)[1]
+
+
+def test_the_accepted_set_has_a_hash_that_follows_undo(answered: Project) -> None:
+    def now() -> str:
+        return answered.examples.accepted_sha256(PROMPT.sha256)
+
+    seen = [now()]
+    for decision in (
+        Decision(1, "accept", "person"),
+        Decision(1, "edit", "person", edited_answer="Better."),
+        Decision(1, "edit", "person", edited_answer="Best."),
+        Decision(2, "accept", "rules"),
+    ):
+        answered.decisions.decide([decision])
+        seen.append(now())
+    assert len(set(seen)) == len(seen)
+    for earlier in reversed(seen[:-1]):
+        answered.decisions.undo()
+        assert now() == earlier
+    answered.decisions.decide([Decision(3, "reject", "person")])
+    assert now() == seen[0]
+
+
+def _plan(project: Project, sql: str, values: tuple[str | int, ...]) -> str:
+    return "\n".join(str(row["detail"]) for row in project._connection.rows(f"EXPLAIN QUERY PLAN {sql}", values))
+
+
+@pytest.mark.parametrize("state", [None, "accepted"])
+@pytest.mark.parametrize("prompt", [None, PROMPT.sha256])
+def test_a_window_on_many_examples_sorts_nothing(many: Project, state: ExampleState | None, prompt: str | None) -> None:
+    sql, values = window_query(state, "", prompt)
+    plan = _plan(many, sql, (*values, 50, 40_000))
+    assert "TEMP B-TREE" not in plan
+    assert ("SEARCH e USING" in plan) == (state is not None or prompt is not None)
+    assert "SEARCH d USING INTEGER PRIMARY KEY" in plan
+    shown = many.examples.window(40_000, 50, state, "", prompt)
+    assert [curated.example.id for curated in shown] == list(range(40_001, 40_051))
+
+
+def test_counts_on_many_examples_read_an_index_alone(many: Project) -> None:
+    plan = _plan(many, "SELECT state, count(*) FROM examples GROUP BY state", ())
+    assert "COVERING INDEX" in plan
+    assert "TEMP B-TREE" not in plan
+    assert many.examples.counts(PROMPT.sha256) == many.examples.counts() == ExampleCounts(100_000, 100_000, 0, 0)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> object:
+    from engine.paths import Home
+    from engine.records.prompt import Message
+    from engine.records.question import Question
+
+    home = Home.locate(tmp_path_factory.mktemp("many"))
+    with Project.create(home.projects / "many", home=home) as project:
+        project.questions.add(Question((Message("user", f"q {number}"),)) for number in range(1000))
+        key = [(number % 1000 + 1, number // 1000) for number in range(100_000)]
+        project.examples.add([example(question, "a", attempt) for question, attempt in key])
+        project.decisions.decide([Decision(number + 1, "accept", "rules") for number in range(100_000)])
+        yield project

@@ -1,0 +1,142 @@
+"""Migrations: whole or not at all, whatever happens in their middle."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.errors import SchemaError
+from engine.project import Project, list_projects
+from engine.records.prompt import Message
+from engine.records.question import Question
+from engine.store import migrations
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+
+def _hints(database: "Database") -> None:
+    database.executescript("ALTER TABLE questions ADD COLUMN hint TEXT; CREATE TABLE hints (text TEXT)")
+
+
+def _broken(database: "Database") -> None:
+    database.executescript("ALTER TABLE questions ADD COLUMN hint TEXT")
+    database.executescript("INSERT INTO no_such_table VALUES (1)")
+
+
+@pytest.fixture
+def filled(project: Project) -> Project:
+    project.questions.add([Question((Message("user", "kept"),))])
+    project.close()
+    return project
+
+
+def _add_step(monkeypatch: pytest.MonkeyPatch, step: Callable[["Database"], None]) -> None:
+    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, step))
+
+
+def _version_and_columns(path: Path) -> tuple[int, set[str]]:
+    with closing(sqlite3.connect(path)) as driver:
+        version: int = driver.execute("PRAGMA user_version").fetchone()[0]
+        return version, {row[1] for row in driver.execute("PRAGMA table_info(questions)")}
+
+
+def test_a_new_step_is_applied_once_after_a_backup(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _version_and_columns(filled.database)
+    _add_step(monkeypatch, _hints)
+    for _ in range(2):
+        with Project.open(filled.folder) as again:
+            assert [question.text for question in again.questions.all()] == ["kept"]
+    version, columns = _version_and_columns(filled.database)
+    assert (version, columns) == (before[0] + 1, before[1] | {"hint"})
+    (backup,) = filled.folder.glob("*.backup.db*")
+    assert _version_and_columns(backup) == before
+    assert backup.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_failing_step_leaves_the_old_schema(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _version_and_columns(filled.database)
+    with monkeypatch.context() as newer:
+        _add_step(newer, _broken)
+        with pytest.raises(SchemaError) as caught:
+            Project.open(filled.folder)
+    assert "no_such_table" in caught.value.message
+    assert _version_and_columns(filled.database) == before
+    with Project.open(filled.folder) as again:
+        assert again.questions.count() == 1
+
+
+def test_a_newer_schema_is_refused_and_listed_with_its_reason(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as newer:
+        _add_step(newer, _hints)
+        Project.open(filled.folder).close()
+    with pytest.raises(SchemaError, match="newer distill-tui"):
+        Project.open(filled.folder)
+    (summary,) = list_projects(filled.home)
+    assert "newer distill-tui" in summary.trouble
+
+
+def test_a_list_of_projects_migrates_none(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _version_and_columns(filled.database)
+    _add_step(monkeypatch, _hints)
+    assert [summary.trouble for summary in list_projects(filled.home)] == [""]
+    assert _version_and_columns(filled.database) == before
+
+
+# In a process of its own: for every STRIDE-th statement of the whole migration a child that is killed before it.
+_KILLED_EVERYWHERE = """
+import os, shutil, signal, sys
+from pathlib import Path
+from engine.store import migrations
+from engine.store.connection import Connection
+
+folder, stride = Path(sys.argv[1]), int(sys.argv[2])
+migrations._as_migrations()  # imported once, before the children are made
+nth = 1 - stride
+while True:
+    nth += stride
+    path = folder / f"{nth}.db"
+    Connection.create_file(path)
+    child = os.fork()
+    if child == 0:
+        connection = Connection(path)
+        seen = [0]
+        def count(statement):
+            seen[0] += 1
+            if seen[0] == nth:
+                os.kill(os.getpid(), signal.SIGKILL)
+        connection.driver.set_trace_callback(count)
+        migrations.migrate(connection)
+        connection.close()
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    connection = Connection(path)
+    version = connection.number("PRAGMA user_version")
+    tables = connection.number("SELECT count(*) FROM sqlite_schema")
+    assert connection.check() == ()
+    assert (version, tables) == (0, 0) or (version == len(migrations.STEPS) and tables > 20), (nth, version, tables)
+    migrations.migrate(connection)
+    assert connection.number("PRAGMA user_version") == len(migrations.STEPS)
+    connection.close()
+    if status == 0:
+        break
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+print(nth)
+"""
+
+
+@pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_migration_killed_at_any_statement_leaves_the_old_schema(folder: Path, stride: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _KILLED_EVERYWHERE, str(folder), str(stride)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 60

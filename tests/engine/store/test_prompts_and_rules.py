@@ -1,0 +1,57 @@
+"""Prompt versions and numbered rules."""
+
+import pytest
+
+from engine.errors import NotFoundError
+from engine.project import Project
+from engine.records.prompt import Message, Prompt
+from engine.records.rule import Check, Rule
+
+
+def _prompt(text: str) -> Prompt:
+    return Prompt((Message("system", text), Message("user", "hi"), Message("assistant", "ho")))
+
+
+def test_versions_count_up_and_the_last_one_set_is_current(project: Project) -> None:
+    assert project.prompts.current() is None
+    first = project.prompts.set(_prompt("one"), note="the first")
+    second = project.prompts.set(_prompt("two"))
+    assert (first.version, second.version) == (1, 2)
+    assert project.prompts.current() == second
+    assert project.prompts.by_sha256(first.prompt.sha256) == _prompt("one")
+    assert not project.prompts.by_version(1).current
+
+
+def test_the_same_content_becomes_current_again_without_a_new_version(project: Project) -> None:
+    project.prompts.set(_prompt("one"), note="the first")
+    project.prompts.set(_prompt("two"))
+    again = project.prompts.set(_prompt("one"))
+    assert (again.version, again.note, again.current) == (1, "the first", True)
+    assert [version.current for version in project.prompts.versions()] == [True, False]
+    assert project.prompts.set(_prompt("one"), note="renamed").note == "renamed"
+
+
+def test_unknown_prompts_are_named(project: Project) -> None:
+    with pytest.raises(NotFoundError, match="number 7"):
+        project.prompts.by_version(7)
+    with pytest.raises(NotFoundError, match="hash abc"):
+        project.prompts.by_sha256("abc")
+
+
+def test_rules_are_numbered_here(project: Project) -> None:
+    rules = [Rule(0, f"rule {name}", Check("pattern", pattern=name)) for name in "abc"]
+    assert [rule.id for rule in project.rules.add(rules)] == [1, 2, 3]
+    before = project.rules.sha256()
+    project.rules.remove(2)
+    assert project.rules.sha256() != before
+    assert [rule.id for rule in project.rules.all()] == [1, 3]
+    assert [rule.id for rule in project.rules.add(rules[:1])] == [4]
+    with pytest.raises(NotFoundError):
+        project.rules.remove(2)
+
+
+def test_replacing_all_rules_numbers_them_from_one(project: Project) -> None:
+    project.rules.add([Rule(0, "old", Check("json"))])
+    new = project.rules.replace_all([Rule(9, "new", Check("label", pattern="(a|b)", labels=("a", "b"), gold=True))])
+    assert project.rules.all() == new
+    assert (new[0].id, new[0].text) == (1, "new")

@@ -1,0 +1,74 @@
+"""Words to JSON and back: nothing changes on the way, and nothing that does not fit comes in."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import StoreError
+from engine.records.example import Usage
+from engine.records.job import JobKind
+from engine.records.options import DemoOptions, EvaluateOptions, GenerateOptions, JobOptions, TeacherSpec, TrainOptions
+from engine.records.rule import Check, CheckResult, Rule
+from engine.records.run import CurvePoint, TrainingConfig
+from engine.store.options_json import kind_of, options_from_json, options_to_json
+from engine.store.words_json import decode, decode_all, encode, encode_all
+
+_OPTIONS: tuple[tuple[JobKind, type[JobOptions]], ...] = (
+    ("generate", GenerateOptions),
+    ("train", TrainOptions),
+    ("evaluate", EvaluateOptions),
+    ("demo", DemoOptions),
+)
+
+
+@pytest.mark.parametrize("kind", [Rule, Usage, TrainingConfig, CurvePoint])
+@given(data=st.data())
+def test_any_word_survives(kind: type, data: st.DataObject) -> None:
+    word = data.draw(st.from_type(kind).filter(lambda drawn: drawn == drawn))
+    assert decode(kind, encode(word)) == word
+
+
+@given(st.lists(st.from_type(CheckResult)))
+def test_any_list_of_words_survives(words: list[CheckResult]) -> None:
+    assert decode_all(CheckResult, encode_all(words)) == tuple(words)
+
+
+@pytest.mark.parametrize(("kind", "words"), _OPTIONS)
+@given(data=st.data())
+def test_any_options_survive_and_name_their_kind(kind: JobKind, words: type[JobOptions], data: st.DataObject) -> None:
+    options = data.draw(st.from_type(words).filter(lambda drawn: drawn == drawn))
+    assert kind_of(options) == kind
+    assert options_from_json(kind, options_to_json(options)) == options
+
+
+def test_fields_with_a_default_may_be_missing() -> None:
+    assert decode(TeacherSpec, '{"model": "m"}') == TeacherSpec(model="m")
+
+
+def test_a_whole_number_is_a_fine_float() -> None:
+    value = decode(TrainingConfig, '{"base": "b", "epochs": 3}').epochs
+    assert isinstance(value, float)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (TeacherSpec, "{"),
+        (TeacherSpec, "[]"),
+        (TeacherSpec, '{"model": 3}'),
+        (TeacherSpec, '{"kind": "oracle"}'),
+        (TeacherSpec, '{"key": "sk-…"}'),
+        (TrainOptions, "{}"),
+        (TrainOptions, '{"run_id": true}'),
+        (TrainOptions, '{"run_id": 1.5}'),
+        (TrainingConfig, '{"base": "b", "epochs": false}'),
+        (Check, '{"kind": "forbidden", "texts": "one"}'),
+        (CurvePoint, json.dumps({"rule_rates": [[1]]})),
+        (EvaluateOptions, '{"run_id": 1, "teacher": 1}'),
+    ],
+)
+def test_what_does_not_fit_is_refused(kind: type, text: str) -> None:
+    with pytest.raises(StoreError, match="cannot be read"):
+        decode(kind, text)

@@ -1,0 +1,59 @@
+"""Where things lie, and that a file is written whole or not at all."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from engine.errors import StoreError
+from engine.paths import Home, make_private_folder, write_atomically
+
+
+def test_an_override_wins_over_the_environment(tmp_path: Path, private_home: Path) -> None:
+    assert Home.locate().root == private_home
+    named = Home.locate(tmp_path / "named")
+    assert named.root == tmp_path / "named"
+    assert (named.projects, named.state) == (tmp_path / "named/projects", tmp_path / "named/state")
+
+
+def test_without_a_root_the_xdg_folders_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISTILL_TUI_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative/is/invalid")
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    home = Home.locate()
+    assert home.root is None
+    assert home.projects == tmp_path / "data/distill-tui/projects"
+    assert home.cache == tmp_path / ".cache/distill-tui"
+    assert home.config == tmp_path / ".config/distill-tui"
+    assert home.state == tmp_path / ".local/state/distill-tui"
+
+
+def test_new_folders_are_private_and_old_ones_keep_their_mode(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    made = make_private_folder(tmp_path / "a" / "b")
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in (made, made.parent, tmp_path)] == [0o700, 0o700, 0o755]
+
+
+def test_a_folder_in_the_place_of_a_file_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be made"):
+        make_private_folder(tmp_path / "file" / "inside")
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "facts"
+    write_atomically(path, b"old")
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.glob(".facts.*")) == []
+
+
+def test_a_failed_replacement_leaves_nothing_beside(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(StoreError, match="cannot be written"):
+        write_atomically(tmp_path / "taken", b"new")
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
