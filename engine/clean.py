@@ -43,11 +43,6 @@ def clean_line(text: str, width: int | None = None) -> str:
     return _cut(_on_one_line(head), width, more_follows=len(head) < len(text))
 
 
-def cell_width(line: str) -> int:
-    """How many terminal cells a clean line takes."""
-    return sum(map(_cells, line))
-
-
 class StreamCleaner:
     """`clean_text` for text that arrives in pieces: the joined results equal the result for the joined pieces."""
 

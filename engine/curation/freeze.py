@@ -167,7 +167,7 @@ class _Builder:
         if question.id not in self._question_ids:
             self._question_ids[question.id] = tuple(self._tokenizer.question_ids(question.messages))
         question_ids = self._question_ids[question.id]
-        where = f"example {curated.example.id} (question {question.id})"
+        where = f"Example {curated.example.id} (question {question.id})"
         self._tokenizer.check_length([*question_ids, *completion], where)
         if produced:  # a local teacher scores this row behind the prompt
             if question.id not in self._prompted_ids:

@@ -259,6 +259,8 @@ def _reasons(
         if verdicts[bound] != verdicts[once]:
             words = verdicts[bound].replace("_", " ")
             reasons.append(f"If it costs ${float(bound):,.2f} once, the verdict is: {words}.")
+    if verdicts[once] != "worth_it" and cached > distilled:
+        reasons.append("Judged by the first year: a training should be repaid within it, and before the next one.")
     if not given.prompt_tokens.exact:
         reasons.append(f"The prompt's tokens are an estimate ({given.prompt_tokens.tokenizer}).")
     return tuple(reasons)

@@ -30,8 +30,7 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
     started = time.monotonic()
     plan = make_plan(context.project, options)
     evaluation = _Evaluation(context, options, plan)
-    with context.hold_device(plan.run.device or "cpu"):
-        measures = evaluation.measure()
+    measures = evaluation.measure()
     stored = evaluation.stored_answers()
     answers = {arm: stored[arm] for arm in plan.arms}
     recovered = recovered_of_answers(plan.questions, answers, plan.reference, options.seed)
@@ -83,23 +82,30 @@ class _Evaluation:
 
     def measure(self) -> dict[ArmName, ArmMeasures]:
         """Let every arm answer what it has not answered yet, then measure what is not in the answers."""
+        from engine.model.load import device_name
+
         speeds: dict[ArmName, Speed] = {}
-        if self._options.teacher is not None:
-            speeds["teacher"] = self._teacher(self._options.teacher)
-        divergences = self._local_arms(speeds)
+        teacher = self._options.teacher
+        if teacher is not None and teacher.kind == "endpoint":
+            speeds["teacher"] = self._endpoint(teacher)
+        with self._context.hold_device(device_name(self._plan.run.config.device)):
+            if teacher is not None and teacher.kind == "local":
+                speeds["teacher"] = self._local_teacher(teacher)
+            divergences = self._local_arms(speeds)
         return {arm: ArmMeasures(divergences.get(arm), *speeds[arm]) for arm in self._plan.arms}
 
-    def _teacher(self, spec: TeacherSpec) -> Speed:
-        if spec.kind == "endpoint":
-            endpoint = EndpointArm(spec, self._plan.prompt, self._context.project.home)
-            self._answer("teacher", endpoint.answer)
-            return endpoint.speed()
-        # It is another model than the base: loaded first and let go, so that the two are never in memory together.
+    def _endpoint(self, teacher: TeacherSpec) -> Speed:
+        arm = EndpointArm(teacher, self._plan.prompt, self._context.project.home)
+        self._answer("teacher", arm.answer)
+        return arm.speed()
+
+    def _local_teacher(self, teacher: TeacherSpec) -> Speed:
+        """Another model than the base: loaded first and let go, so that the two are never in memory together."""
         from engine.evaluation.arms import LocalArm
         from engine.model.load import load_base
         from engine.model.locate import locate_base
 
-        local = load_base(locate_base(spec.model, self._context.project.home), device=self._plan.run.config.device)
+        local = load_base(locate_base(teacher.model, self._context.project.home), device=self._plan.run.config.device)
         arm = LocalArm("teacher", local, self._plan.prompt, adapter=False)
         self._answer("teacher", arm.answer)
         return arm.speed(self._plan.questions, self._options)

@@ -1,9 +1,10 @@
 """The report as a plain-text table: rules by arms, then the verdict in words. Pure; knows nothing of the store."""
 
 import textwrap
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 
-from engine.clean import cell_width, clean_line
+from engine.clean import clean_line
 from engine.records.evaluation import ArmName, ArmScore, Evaluation, Interval, Rate
 
 ARM_WIDTH = 14  # « 97.5 (95–100)»
@@ -97,3 +98,14 @@ def _free_divergence(score: ArmScore) -> str:
 
 def _known(value: float, style: str) -> str:
     return f"{value:{style}}" if value > 0 else "–"
+
+
+def cell_width(line: str) -> int:
+    """How many terminal cells a clean line takes, by the same reckoning that `clean_line` cuts by."""
+    return sum(_cells(character) for character in line)
+
+
+def _cells(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me") or character in "\ufe0e\ufe0f":
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.errors import JobStopped, StoreError
 from engine.jobs.devices import Holder, Ticket
 from engine.jobs.log import EventLog
-from engine.jobs.protocol import Event, Note, Progress, StateChanged, Wish
+from engine.jobs.protocol import Event, Note, Progress, StageStarted, StateChanged, Wish
 from engine.jobs.wishes import read_wish
 from engine.paths import make_private_folder
 from engine.records.job import LIVE_STATES, Job, JobState
@@ -51,7 +51,8 @@ class JobContext:
         self._note = job.note
 
     def emit(self, event: Event) -> None:
-        """Append `event` to the job's log; `StateChanged` and, about twice a second, `Progress` go to the store first.
+        """Append `event` to the job's log; `StateChanged`, `StageStarted` and, about twice a second, `Progress`
+        go to the store first.
 
         An event that a full disk refuses is lost, and a `Note` says how many as soon as there is room: a stage whose
         facts are stored does not die of its log.
@@ -60,6 +61,8 @@ class JobContext:
             self._write_state(event)
         elif isinstance(event, Progress):
             self._progress = event
+        elif isinstance(event, StageStarted):
+            self.project.jobs.update(self.job.id, stage=event.station)
         self._append(event)
 
     def checkpoint(self) -> None:

@@ -15,6 +15,8 @@ from engine.jobs.locks import FileLock
 from engine.paths import make_private_folder
 
 _QUEUE_LOCK = "queue.lock"
+# Two names of one device must lead to one queue.
+_FIRST_OF = {"cuda": "cuda:0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Ticket:
     def draw(cls, state_folder: Path, device: str, holder: Holder) -> "Ticket":
         """A ticket at the end of `device`'s queue on this machine. Raises `JobError` or `StoreError`."""
         # A home folder may be shared by several machines, whose devices have the same names.
-        name = re.sub(r"[^A-Za-z0-9.-]", "-", device)
+        name = re.sub(r"[^A-Za-z0-9.-]", "-", _FIRST_OF.get(device, device))
         folder = make_private_folder(state_folder / "devices" / (platform.node() or "localhost") / name)
         with _Queue(folder):
             numbers = [int(path.stem) for path in _tickets(folder)]

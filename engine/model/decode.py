@@ -84,8 +84,8 @@ def decode(
             _Row(index, cached.own_part(row), max_new_tokens, torch.rand(max_new_tokens, generator=generator))
         )
     batch = _Batch(local, cached, temperature, min(batch_rows, len(rows)), on_tokens, on_finished)
-    # Rows of like length are admitted together, so that a prefill pads little; results do not depend on it.
-    waiting = deque(sorted(waiting, key=lambda row: len(row.own)))
+    # Like rows are admitted together, so that a prefill pads little and reads no question twice.
+    waiting = deque(sorted(waiting, key=lambda row: (len(row.own), row.own)))
     stopped = False
     while waiting or batch.rows:
         if should_stop is not None and should_stop():
@@ -125,19 +125,22 @@ class _Batch:
             return
         new = [waiting.popleft() for _ in range(min(free, len(waiting)))]
         now = time.perf_counter()
-        longest = max(len(row.own) for row in new)
-        ids = torch.zeros((len(new), longest), dtype=torch.long)
-        for i, row in enumerate(new):
+        for row in new:
             row.admitted_at = now
-            ids[i, : len(row.own)] = torch.tensor(row.own)
-        positions = (torch.arange(longest) + self.prefix.length).expand(len(new), -1)
+        # Several samples of one question are read once.
+        questions = list(dict.fromkeys(tuple(row.own) for row in new))
+        source = torch.tensor([questions.index(tuple(row.own)) for row in new], device=self.local.device)
+        longest = max(map(len, questions))
+        ids = torch.tensor([[*question, *([0] * (longest - len(question)))] for question in questions])
+        positions = (torch.arange(longest) + self.prefix.length).expand(len(questions), -1)
         self.cache.reserve(longest)
-        self.cache.prefilling, self.cache.first_row = True, len(self.rows)
+        self.cache.first_row, self.cache.source = len(self.rows), source
         device = self.local.device
         hidden = forward_shared(self.local, self.prefix, ids.to(device), positions.to(device), self.cache)
         last = torch.tensor([len(row.own) - 1 for row in new], device=device)
         self.rows.extend(new)
-        self._take(new, hidden[torch.arange(len(new), device=device), last])
+        self.cache.source = None
+        self._take(new, hidden[source, last])
 
     def step(self) -> None:
         """One token for every row."""
@@ -146,7 +149,7 @@ class _Batch:
         device = self.local.device
         slots = torch.tensor([row.slot for row in self.rows])
         cache = self.cache
-        cache.prefilling, cache.used = False, int(slots.max()) + 1
+        cache.used = int(slots.max()) + 1
         cache.reserve(cache.used)
         cache.row_index = torch.arange(len(self.rows), device=device)
         cache.slot_index = slots.to(device)

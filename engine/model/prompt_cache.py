@@ -88,15 +88,15 @@ class OwnLayer(CacheLayerMixin):
     def update(
         self, key_states: Tensor, value_states: Tensor, *_args: object, **_kwargs: object
     ) -> tuple[Tensor, Tensor]:
-        """Store (n, Hkv, T, D): one token of each row in the row's own slot, or n new rows' whole questions."""
+        """Store (n, Hkv, T, D): one token of each row in the row's own slot, or the questions of new rows."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         owner = self.owner
         rows, tokens = key_states.shape[0], key_states.shape[2]
-        if owner.prefilling:
-            new = slice(owner.first_row, owner.first_row + rows)
-            self.keys[new, :, :tokens] = key_states
-            self.values[new, :, :tokens] = value_states
+        if owner.source is not None:
+            new = slice(owner.first_row, owner.first_row + len(owner.source))
+            self.keys[new, :, :tokens] = key_states[owner.source]
+            self.values[new, :, :tokens] = value_states[owner.source]
             return key_states, value_states
         self.keys[owner.row_index, :, owner.slot_index] = key_states[:, :, 0]
         self.values[owner.row_index, :, owner.slot_index] = value_states[:, :, 0]
@@ -136,8 +136,8 @@ class OwnCache(Cache):
     def __init__(self, layers: int, rows: int, slots: int) -> None:
         self.rows, self.slots = rows, slots
         self.used = 0  # slots that any row has filled
-        self.prefilling = False
-        self.first_row = 0  # where a prefill is written
+        self.source: Tensor | None = None  # while prefilling: which of the pass's rows each new row copies
+        self.first_row = 0  # where the first new row is written
         self.row_index = torch.arange(0)
         self.slot_index = torch.arange(0)
         super().__init__(layers=[OwnLayer(self) for _ in range(layers)])

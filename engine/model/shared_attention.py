@@ -7,7 +7,7 @@ Knows nothing of models or caches but their tensors.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import torch
@@ -17,22 +17,36 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 ATTENTION = "distill_shared_prompt"
-_MAX_SCORES = 1 << 24  # attention scores held at once (64 MiB in float32)
+_MAX_SCORES = 1 << 24  # attention scores held at once where no fused kernel is used (64 MiB in float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SharedPrompt:
     """What the attention of one forward pass needs beside the rows' own keys and values.
 
-    keys, values: per layer (Hkv, L, D), the prompt's; L may be 0.
+    keys, values: per layer (Hkv, L, D), the prompt's; unread where L is 0.
     positions: (B, T) absolute positions of the queries.
-    own_start: the absolute position of the rows' first own key (L).
+    own_start: the absolute position of the rows' first own key, L.
     """
 
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
     positions: Tensor
     own_start: int
+    _masks: dict[tuple[int, int, int | None], Tensor] = field(default_factory=dict)
+
+    def mask(self, start: int, count: int, window: int | None, dtype: torch.dtype) -> Tensor:
+        """(B, 1, T, count): 0 or -inf for the keys at positions start … start+count-1. Built once for all layers."""
+        found = self._masks.get((start, count, window))
+        if found is None:
+            keys = torch.arange(start, start + count, device=self.positions.device)
+            distance = self.positions[:, None, :, None] - keys
+            hidden = distance < 0
+            if window is not None:
+                hidden = hidden | (distance >= window)
+            found = torch.zeros(hidden.shape, dtype=dtype, device=hidden.device).masked_fill_(hidden, -torch.inf)
+            self._masks[start, count, window] = found
+        return found
 
 
 def register_attention() -> None:
@@ -58,89 +72,81 @@ def shared_attention(
     (`sliding_window`) narrows both. Raises `ValueError` for attention sinks, which the merge does not know.
     """
     if shared is None:
-        out: tuple[Tensor, Tensor | None] = sdpa_attention_forward(
+        plain: tuple[Tensor, Tensor | None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs
         )
-        return out
+        return plain
     if kwargs.get("s_aux") is not None:
         raise ValueError("attention sinks are not supported behind a shared prompt")
-    layer = cast("int", module.layer_idx)
-    rows, heads, tokens, width = query.shape
-    scale = scaling if scaling is not None else 1 / math.sqrt(width)
-    window = cast("int | None", kwargs.get("sliding_window"))
-    cap = cast("float | None", kwargs.get("softcap"))
-    per_pass = max(1, _MAX_SCORES // max(1, rows * heads * (shared.own_start + key.shape[2])))
-    pieces = [
-        _attend(
-            query[:, :, start : start + per_pass] * scale,
-            key,
-            value,
-            shared.keys[layer],
-            shared.values[layer],
-            shared.positions[:, start : start + per_pass],
-            shared.own_start,
-            window,
-            cap,
-        )
-        for start in range(0, tokens, per_pass)
-    ]
-    return (pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)), None
-
-
-def _attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    prompt_key: Tensor,
-    prompt_value: Tensor,
-    positions: Tensor,
-    own_start: int,
-    window: int | None,
-    cap: float | None,
-) -> Tensor:
     rows, heads, tokens, width = query.shape
     groups, own = key.shape[1], key.shape[2]
-    length = own_start
-    share = heads // groups  # query heads that read one key head
-    grouped = query.reshape(rows, groups, share * tokens, width)
+    scale = scaling if scaling is not None else 1 / math.sqrt(width)
+    cap = cast("float | None", kwargs.get("softcap"))
+    window = cast("int | None", kwargs.get("sliding_window"))
+    start = shared.own_start
+    if window is not None and start + own <= window:
+        window = None  # everything is inside it
 
-    own_scores = torch.matmul(grouped, key.transpose(2, 3))
+    # The query heads that read one key head are laid side by side, so that no key is ever repeated.
+    grouped = query.reshape(rows, groups, -1, width)
+    mask = shared.mask(start, own, window, query.dtype)
+    merged, own_lse = _part(grouped, key, value, mask, scale, cap)
+    if start:
+        layer = cast("int", module.layer_idx)
+        # One key head's queries of all rows in one product: the prompt is read once for the whole batch.
+        stacked = grouped.transpose(0, 1).reshape(1, groups, -1, width)
+        prompt_mask = None
+        if window is not None:
+            share = heads // groups
+            visible = shared.mask(0, start, window, query.dtype)
+            prompt_mask = visible.expand(rows, share, tokens, start).reshape(1, 1, -1, start)
+        out, lse = _part(stacked, shared.keys[layer][None], shared.values[layer][None], prompt_mask, scale, cap)
+        if prompt_mask is not None:
+            empty = torch.isneginf(prompt_mask).all(dim=-1)  # queries whose window has left the prompt behind
+            out, lse = out.masked_fill(empty[..., None], 0.0), lse.masked_fill(empty, -torch.inf)
+        out = out.view(groups, rows, -1, width).transpose(0, 1)
+        lse = lse.view(groups, rows, -1).transpose(0, 1)
+        # Softmax over both parts: each part's share is its exponentiated log-sum-exp over the sum of both.
+        weight = torch.sigmoid(lse - own_lse)[..., None]
+        merged = torch.lerp(merged, out, weight.to(merged.dtype))
+    return merged.reshape(rows, heads, tokens, width).transpose(1, 2), None
+
+
+def _part(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, cap: float | None
+) -> tuple[Tensor, Tensor]:
+    """Attention (X, G, N, D) over one part, with the log-sum-exp (X, G, N) of its scores.
+
+    `mask` (X or 1, 1, T, S) repeats over the N / T query heads that are laid side by side.
+    """
+    if mask is not None and mask.shape[2] != query.shape[2]:
+        mask = mask.repeat(1, 1, query.shape[2] // mask.shape[2], 1) if mask.shape[2] > 1 else mask
+    if query.device.type == "cpu" and cap is None and query.dtype == key.dtype:
+        # The fused kernel also tells the log-sum-exp, which torch's public function keeps to itself.
+        out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(  # noqa: SLF001
+            query, key, value, 0.0, False, attn_mask=mask, scale=scale
+        )
+    else:
+        step = max(1, _MAX_SCORES // (query.shape[0] * query.shape[1] * key.shape[2]))
+        pieces = [
+            _unfused(piece, key, value, _rows_of(mask, first, step), scale, cap)
+            for first, piece in zip(range(0, query.shape[2], step), query.split(step, dim=2), strict=True)
+        ]
+        out, lse = (torch.cat(column, dim=2) for column in zip(*pieces, strict=True))
+    return out, lse
+
+
+def _unfused(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, cap: float | None
+) -> tuple[Tensor, Tensor]:
+    scores = torch.matmul(query, key.transpose(2, 3)).float() * scale
     if cap is not None:
-        own_scores = torch.tanh(own_scores / cap) * cap
-    hidden = _hidden(positions, own_start, own, window)
-    own_scores = own_scores.view(rows, groups, share, tokens, own).masked_fill_(hidden, -torch.inf)
-    own_scores = own_scores.view(rows, groups, share * tokens, own).float()
-    # Every query sees at least itself, so each own part has a finite log-sum-exp.
-    own_lse = torch.logsumexp(own_scores, dim=-1, keepdim=True)
-    if length == 0:
-        merged = torch.matmul((own_scores - own_lse).exp_().to(value.dtype), value)
-        return merged.view(rows, heads, tokens, width).transpose(1, 2)
-
-    # One matrix product a key head for all rows: the prompt's keys are read once, never repeated.
-    stacked = grouped.transpose(0, 1).reshape(groups, rows * share * tokens, width)
-    prompt_scores = torch.matmul(stacked, prompt_key.transpose(1, 2))
-    if cap is not None:
-        prompt_scores = torch.tanh(prompt_scores / cap) * cap
-    if window is not None and own_start + own > window:
-        outside = _hidden(positions, 0, length, window)  # (B, 1, 1, T, L)
-        shaped = prompt_scores.view(groups, rows, share, tokens, length)
-        prompt_scores = shaped.masked_fill(outside.transpose(0, 1), -torch.inf).view(groups, -1, length)
-    prompt_scores = prompt_scores.float()
-    prompt_lse = torch.logsumexp(prompt_scores, dim=-1, keepdim=True)
-    own_lse_stacked = own_lse.transpose(0, 1).reshape(groups, -1, 1)
-    lse = torch.logaddexp(prompt_lse, own_lse_stacked)
-    prompt_part = torch.matmul((prompt_scores - lse).exp_().to(prompt_value.dtype), prompt_value)
-    own_lse = lse.view(groups, rows, share * tokens, 1).transpose(0, 1)
-    own_part = torch.matmul((own_scores - own_lse).exp_().to(value.dtype), value)
-    merged = own_part + prompt_part.view(groups, rows, share * tokens, width).transpose(0, 1)
-    return merged.view(rows, heads, tokens, width).transpose(1, 2)
+        scores = torch.tanh(scores / cap) * cap
+    if mask is not None:
+        scores = scores + mask
+    lse = torch.logsumexp(scores, dim=-1)
+    return torch.matmul(torch.softmax(scores, dim=-1).to(value.dtype), value), lse
 
 
-def _hidden(positions: Tensor, start: int, count: int, window: int | None) -> Tensor:
-    """(B, 1, 1, T, count): which of the keys at positions start … start+count-1 a query must not see."""
-    keys = torch.arange(start, start + count, device=positions.device)
-    distance = positions[:, :, None] - keys
-    hidden = distance < 0
-    if window is not None:
-        hidden = hidden | (distance >= window)
-    return hidden[:, None, None]
+def _rows_of(mask: Tensor | None, first: int, count: int) -> Tensor | None:
+    return mask if mask is None or mask.shape[2] == 1 else mask[:, :, first : first + count]

@@ -19,8 +19,9 @@ NEAR_TWIN = 0.7  # similarity from which two questions count as twins
 _SHINGLE_WORDS = 3
 _PERMUTATIONS = 128
 _SEED = 1
-# The bands are laid out for a lower threshold: candidates cost a set intersection, a twin that is missed costs more.
-_BAND_MARGIN = 0.8
+# The bands are laid out for a lower threshold: a candidate costs a set intersection, a twin that is missed costs more.
+# At a threshold of 0.7 this gives 32 bands of 4: a pair just at it is found with probability 1 − (1 − 0.7⁴)³² > 0.999.
+_BAND_MARGIN = 0.6
 _WORD = re.compile(r"\w+")
 
 _Shingles = frozenset[str]
@@ -64,6 +65,7 @@ def earlier_twins(questions: Sequence[Question], threshold: float = NEAR_TWIN) -
     from datasketch import MinHash, MinHashLSH
 
     index = cast("_Index", MinHashLSH(threshold=threshold * _BAND_MARGIN, num_perm=_PERMUTATIONS))
+    blank = MinHash(num_perm=_PERMUTATIONS, seed=_SEED)  # copied: drawing the permutations anew costs more than hashing
     shingles = [_shingles(question) for question in questions]
     first_with: dict[_Shingles, int] = {}
     result: list[list[Twin]] = []
@@ -72,7 +74,7 @@ def earlier_twins(questions: Sequence[Question], threshold: float = NEAR_TWIN) -
             result.append([Twin(first_with[own], 1.0)])
             continue
         first_with[own] = position
-        sketch = MinHash(num_perm=_PERMUTATIONS, seed=_SEED)
+        sketch = blank.copy()
         sketch.update_batch([shingle.encode("utf-8", "surrogatepass") for shingle in sorted(own)])
         twins = [Twin(other, _jaccard(own, shingles[other])) for other in sorted(index.query(sketch))]
         result.append([twin for twin in twins if twin.similarity >= threshold])

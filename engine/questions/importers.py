@@ -163,7 +163,7 @@ def _jsonl_rows(lines: Iterator[Line]) -> _Rows:
 
 def _read_object(text: str) -> Mapping[str, object] | str:
     try:
-        value: object = json.loads(text)
+        value: object = json.loads(text.rstrip("\r\n"))
     except json.JSONDecodeError as error:
         return f"no JSON: {error.msg} at character {error.pos + 1}"
     except RecursionError:

@@ -3,8 +3,16 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.records.station import StationName
+
 JobKind = Literal["generate", "train", "evaluate", "demo"]
 JobState = Literal["waiting", "running", "paused", "done", "stopped", "failed", "lost"]
+STATION_OF_KIND: dict[JobKind, StationName] = {
+    "generate": "examples",
+    "train": "run",
+    "evaluate": "evaluation",
+    "demo": "examples",  # where it begins
+}
 LIVE_STATES: tuple[JobState, ...] = ("waiting", "running", "paused")
 
 
@@ -17,8 +25,9 @@ class Job:
     state: JobState
     options: str  # JSON of the stage's own options dataclass
     folder: str  # relative to the project
+    stage: StationName  # the station at work; a job that conducts several moves from one to the next
     pid: int = 0
-    pid_started_at: float = 0.0  # seconds since the epoch, as the kernel tells it
+    pid_started_at: float = 0.0  # as the kernel tells it; only ever compared with itself
     boot_id: str = ""
     done: int = 0
     total: int = 0

@@ -9,6 +9,9 @@ checkpoint starts (https://sqlite.org/wal.html#walresetbug). So no connection ch
 (`wal_autocheckpoint=0`). `checkpoint` first takes the write lock, writes nothing under it, and lets a second,
 short-lived connection copy the log meanwhile: no writer and no other checkpoint can run then, in any process. The
 checkpoint that SQLite itself makes when the last connection closes holds the database exclusively, and is safe too.
+
+Nothing in a process that holds a connection may open the database's files in another way: closing such a file would
+drop SQLite's locks on it (https://sqlite.org/howtocorrupt.html, 2.2).
 """
 
 import os
@@ -26,6 +29,7 @@ Value = str | int | float | bytes | None
 Values = Sequence[Value]
 
 BUSY_TIMEOUT_S = 60.0
+OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 COMMITS_PER_CHECKPOINT = 64
 _KEPT_LOG_BYTES = 4 * 1024 * 1024  # a log that once grew larger is cut back to this when it starts again
 
@@ -38,6 +42,12 @@ class Connection:
 
         Raises `NotFoundError` where there is none, `StoreError` where it cannot be used.
         """
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            raise StoreError(
+                "This Python's SQLite is too old.",
+                f"It brings {sqlite3.sqlite_version}; projects need {'.'.join(map(str, OLDEST_SQLITE))} or newer.",
+                "Use another Python: `uv python install 3.13` brings one.",
+            )
         self.path = path
         self._timeout_s = timeout_s
         self._commits = 0
@@ -142,8 +152,13 @@ class Connection:
 
     def write_many(self, sql: str, rows: Iterable[Values]) -> int:
         """Run one writing statement for each of `rows`, all or none. Returns how many rows were changed."""
-        with self.transaction():
-            return sum(self._execute(sql, values).rowcount for values in rows)
+        kept = list(rows)
+        try:
+            with self.transaction():
+                return self._driver.executemany(sql, kept).rowcount
+        except UnicodeEncodeError:
+            with self.transaction():
+                return self._driver.executemany(sql, [_all_encodable(values) for values in kept]).rowcount
 
     def update(self, table: str, id: int, fields: Mapping[str, Value]) -> bool:
         """Change those `fields` of one row that are not None. Returns whether there is such a row."""
@@ -269,8 +284,7 @@ class Connection:
         try:
             return self._driver.execute(sql, values)
         except UnicodeEncodeError:
-            # Halves of surrogate pairs, which JSON can smuggle in, have no UTF-8 form: the only text not stored raw.
-            return self._driver.execute(sql, [_encodable(value) for value in values])
+            return self._driver.execute(sql, _all_encodable(values))
 
     def _identity(self) -> tuple[int, int]:
         status = self.path.stat()
@@ -287,6 +301,11 @@ class Connection:
                 f"{self.path} was removed or replaced while it was open.",
                 "Open the project again; nothing was written to the file that took its place.",
             )
+
+
+def _all_encodable(values: Values) -> Values:
+    # Halves of surrogate pairs, which JSON can smuggle in, have no UTF-8 form: the only text that is not stored raw.
+    return [_encodable(value) for value in values]
 
 
 def _encodable(value: Value) -> Value:

@@ -1,5 +1,6 @@
 """The journal of decisions about examples. Undo and redo move whole steps, and survive a restart."""
 
+import json
 import sqlite3
 from collections.abc import Sequence
 
@@ -33,16 +34,11 @@ class DecisionTable:
             step = self._connection.insert(
                 "INSERT INTO decision_steps SELECT coalesce(max(step), 0) + 1, 'applied' FROM decision_steps"
             )
-            for decision in decisions:
-                if self._connection.row("SELECT 1 FROM examples WHERE id = ?", (decision.example_id,)) is None:
-                    raise NotFoundError(
-                        "There is no such example.",
-                        f"No example has the number {decision.example_id}; nothing was decided.",
-                        "See `distill-tui curate list`.",
-                    )
-                self._connection.write(
-                    """INSERT INTO decisions (step, example_id, verdict, source, edited_answer, reason, created_at)
-                    VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            self._refuse_unknown(decisions)
+            self._connection.write_many(
+                """INSERT INTO decisions (step, example_id, verdict, source, edited_answer, reason, created_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?)""",
+                [
                     (
                         step,
                         decision.example_id,
@@ -51,8 +47,10 @@ class DecisionTable:
                         decision.edited_answer,
                         decision.reason,
                         decision.created_at or now,
-                    ),
-                )
+                    )
+                    for decision in decisions
+                ],
+            )
             self._settle(step)
         return step
 
@@ -72,6 +70,18 @@ class DecisionTable:
             (limit,),
         )
         return tuple(map(_decision, rows))
+
+    def _refuse_unknown(self, decisions: Sequence[Decision]) -> None:
+        ids = json.dumps([decision.example_id for decision in decisions])
+        unknown = self._connection.value(
+            "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT id FROM examples) LIMIT 1", (ids,)
+        )
+        if unknown is not None:
+            raise NotFoundError(
+                "There is no such example.",
+                f"No example has the number {unknown!r}; nothing was decided.",
+                "See `distill-tui curate list`.",
+            )
 
     def _move(self, choice: str, state: str) -> int | None:
         with self._connection.transaction():

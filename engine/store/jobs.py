@@ -3,8 +3,9 @@
 from dataclasses import fields
 
 from engine.errors import NotFoundError
-from engine.records.job import LIVE_STATES, Job, JobKind, JobState
+from engine.records.job import LIVE_STATES, STATION_OF_KIND, Job, JobKind, JobState
 from engine.records.options import JobOptions
+from engine.records.station import StationName
 from engine.store.clock import now_text
 from engine.store.connection import Connection
 from engine.store.options_json import options_to_json
@@ -22,8 +23,8 @@ class JobTable:
         """A new job that waits, with the folder `jobs/ID`."""
         with self._connection.transaction():
             number = self._connection.insert(
-                "INSERT INTO jobs (kind, state, options, folder, created_at) VALUES (?, 'waiting', ?, '', ?)",
-                (kind, options_to_json(options), now_text()),
+                "INSERT INTO jobs (kind, state, options, folder, stage, created_at) VALUES (?, 'waiting', ?, '', ?, ?)",
+                (kind, options_to_json(options), STATION_OF_KIND[kind], now_text()),
             )
             self._connection.write("UPDATE jobs SET folder = ? WHERE id = ?", (f"jobs/{number}", number))
             return self.get(number)
@@ -45,9 +46,9 @@ class JobTable:
         rows = self._connection.rows(f"SELECT {_JOB} FROM jobs WHERE state IN ({marks}) ORDER BY id", LIVE_STATES)
         return tuple(Job(*row) for row in rows)
 
-    def latest(self, kind: JobKind) -> Job | None:
-        """The newest job of a kind, or None."""
-        row = self._connection.row(f"SELECT {_JOB} FROM jobs WHERE kind = ? ORDER BY id DESC LIMIT 1", (kind,))
+    def latest(self, stage: StationName) -> Job | None:
+        """The newest job that is or was last at work at a station, or None."""
+        row = self._connection.row(f"SELECT {_JOB} FROM jobs WHERE stage = ? ORDER BY id DESC LIMIT 1", (stage,))
         return None if row is None else Job(*row)
 
     def update(
@@ -55,6 +56,7 @@ class JobTable:
         id: int,
         *,
         state: JobState | None = None,
+        stage: StationName | None = None,
         pid: int | None = None,
         pid_started_at: float | None = None,
         boot_id: str | None = None,
@@ -67,6 +69,7 @@ class JobTable:
         """Change the named fields; None leaves a field as it is. Raises `NotFoundError`."""
         fields: dict[str, str | int | float | None] = {
             "state": state,
+            "stage": stage,
             "pid": pid,
             "pid_started_at": pid_started_at,
             "boot_id": boot_id,

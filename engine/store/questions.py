@@ -30,28 +30,29 @@ class QuestionTable:
 
     def add(self, questions: Iterable[Question]) -> AddedQuestions:
         """Store those that are new; the ids that they bring are not used."""
-        brought = added = 0
         now = now_text()
+        rows = [
+            (
+                normal_sha256(question.messages),
+                messages_to_json(question.messages),
+                question.text,
+                question.topic,
+                question.source,
+                question.label,
+                question.split,
+                now,
+            )
+            for question in questions
+        ]
         with self._connection.transaction():
             last = self._connection.number("SELECT max(id) FROM questions")
-            for question in questions:
-                brought += 1
-                added += self._connection.write(
-                    """INSERT INTO questions (normal_sha256, messages, text, topic, source, label, split, created_at)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (normal_sha256) DO NOTHING""",
-                    (
-                        normal_sha256(question.messages),
-                        messages_to_json(question.messages),
-                        question.text,
-                        question.topic,
-                        question.source,
-                        question.label,
-                        question.split,
-                        now,
-                    ),
-                )
+            added = self._connection.write_many(
+                """INSERT INTO questions (normal_sha256, messages, text, topic, source, label, split, created_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (normal_sha256) DO NOTHING""",
+                rows,
+            )
             question_index(self._connection).learn("id > ?", (last,))
-        return AddedQuestions(added, brought - added)
+        return AddedQuestions(added, len(rows) - added)
 
     def all(self, split: Split | None = None, topic: str | None = None) -> tuple[Question, ...]:
         """All questions by id, or those of one split, of one topic, or of both."""
@@ -117,7 +118,7 @@ class QuestionTable:
         """How many questions to learn from came after this prompt's last example and have none."""
         return self._connection.number(
             """SELECT count(*) FROM questions q WHERE split IS NOT 'test'
-            AND created_at > (SELECT max(created_at) FROM examples WHERE prompt_sha256 = ?1)
+            AND created_at > (SELECT created_at FROM examples WHERE prompt_sha256 = ?1 ORDER BY id DESC LIMIT 1)
             AND NOT EXISTS (SELECT 1 FROM examples e WHERE e.prompt_sha256 = ?1 AND e.question_id = q.id)""",
             (prompt_sha256,),
         )

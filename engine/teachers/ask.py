@@ -11,7 +11,6 @@ from engine.errors import TeacherError
 from engine.paths import Home
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message, Prompt
-from engine.teachers.endpoint import EndpointTeacher
 from engine.teachers.keys import check_address, key_for
 from engine.teachers.plan import seed_of
 
@@ -41,6 +40,8 @@ def ask(
 async def _ask_once(
     spec: TeacherSpec, key: str, messages: Sequence[Message], temperature: float, max_tokens: int
 ) -> str:
+    from engine.teachers.endpoint import EndpointTeacher  # the client library takes a second to import
+
     async with EndpointTeacher(spec, key, concurrency=1) as teacher:
         answer = await teacher.answer(messages, temperature=temperature, max_tokens=max_tokens)
     return answer.text

@@ -7,18 +7,19 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from engine.errors import JobStopped
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note
 from engine.records.example import Example, ExampleKey, Usage
 from engine.records.options import GenerateOptions
 from engine.records.prompt import Prompt
 from engine.teachers.budget import Budget
-from engine.teachers.endpoint import EndpointAnswer, EndpointLimits, EndpointTeacher, count_messages
+from engine.teachers.endpoint import EndpointAnswer, EndpointTeacher, count_messages
 from engine.teachers.faults import EndpointFault
 from engine.teachers.plan import Ask, Plan
 from engine.teachers.recorder import GROUP_S, Recorder
 
-GRACE_S = 30.0  # how long a stop waits for answers that are being paid for
+GRACE_S = 20.0  # how long a stop waits for answers that are being paid for
 _HOPELESS_IN_A_ROW = 10
 # These say something about one question only; the others say something about the server when they pile up.
 _OF_THE_QUESTION = ("context", "content_filter", "too_long", "no_content", "unknown_finish")
@@ -46,7 +47,6 @@ class EndpointGeneration:
         recorder: Recorder,
         budget: Budget,
         key: str,
-        limits: EndpointLimits | None = None,
     ) -> None:
         self._context = context
         self._options = options
@@ -56,7 +56,6 @@ class EndpointGeneration:
         self._recorder = recorder
         self._budget = budget
         self._key = key
-        self._limits = limits
         self._flights: dict[asyncio.Task[EndpointAnswer], _Flight] = {}
         self._prompt_tokens = count_messages(prompt.messages, options.teacher.model)
         self._warm = False
@@ -70,7 +69,6 @@ class EndpointGeneration:
             self._options.teacher,
             self._key,
             concurrency=self._options.concurrency,
-            limits=self._limits,
             on_note=lambda text: self._context.emit(Note(text)),
         )
         async with teacher:
@@ -80,13 +78,12 @@ class EndpointGeneration:
                     if holding:
                         # Answers in flight are paid for: they are taken before the job rests.
                         await self._land(GRACE_S)
-                        self._context.checkpoint()
-                        continue
-                    self._launch(teacher)
-                    await self._take_landed(GROUP_S)
-                    self._recorder.flush_if_due()
-                    if not self._flights:
-                        self._context.checkpoint()
+                    if not holding or not self._flights or self._context.stop_requested:
+                        await self._checkpoint()
+                    if not holding:
+                        self._launch(teacher)
+                        await self._take_landed(GROUP_S)
+                        self._recorder.flush_if_due()
                 await self._land(GRACE_S)
             finally:
                 # Cancelled requests keep their record of being in flight: they may have been paid for.
@@ -98,6 +95,13 @@ class EndpointGeneration:
             raise self._fatal
         if self._budget_spent:
             self._context.emit(Note(str(self._budget.spent_error())))
+
+    async def _checkpoint(self) -> None:
+        try:
+            self._context.checkpoint()
+        except JobStopped:  # the wish may have come after the last look at it
+            await self._land(GRACE_S)
+            raise
 
     def _launch(self, teacher: EndpointTeacher) -> None:
         # The first request goes alone: it proves the key, and leaves the prompt in the provider's cache for the rest.

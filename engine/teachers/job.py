@@ -18,9 +18,7 @@ from engine.records.question import Question
 from engine.records.rule import Rule
 from engine.rules.checks import check_answer, passes_all
 from engine.teachers.budget import Budget
-from engine.teachers.generation import EndpointGeneration
 from engine.teachers.keys import key_for
-from engine.teachers.local import LocalGeneration
 from engine.teachers.plan import Plan
 from engine.teachers.recorder import Recorder
 
@@ -50,12 +48,15 @@ def run(context: JobContext, options: GenerateOptions) -> None:
         if not recorder.stored and not stored:
             raise TeacherError("No question was answered.", words, "See the notes of this job.")
         context.emit(Note(f"{words} Generate again to try them anew."))
-    project.settings.add_timing("generate", time.monotonic() - began)
+    if recorder.stored:
+        project.settings.add_timing("generate", time.monotonic() - began)
 
 
 def _ask_endpoint(
     context: JobContext, options: GenerateOptions, prompt: Prompt, plan: Plan, recorder: Recorder
 ) -> None:
+    from engine.teachers.generation import EndpointGeneration  # the client library takes a second to import
+
     key = key_for(options.teacher.base_url, context.project.home)
     budget = Budget.of(options.teacher, options.max_cost_usd, _spent_usd(context, prompt, options))
     left_over = context.project.examples.in_flight()
@@ -69,6 +70,7 @@ def _ask_endpoint(
 def _ask_local(context: JobContext, options: GenerateOptions, prompt: Prompt, plan: Plan, recorder: Recorder) -> None:
     from engine.model.load import device_name, load_base
     from engine.model.locate import locate_base
+    from engine.teachers.local import LocalGeneration
 
     folder = locate_base(
         options.teacher.model,

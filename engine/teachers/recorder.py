@@ -33,7 +33,7 @@ class Recorder:
         self._group: list[tuple[Example, str, bool]] = []
         self._group_since = 0.0
         self._deltas: dict[str, tuple[list[str], float]] = {}
-        self._began = time.monotonic()
+        self._began: float | None = None  # loading a model is no part of the pace
         self._done_before = plan.done
         self._progress_at = 0.0
         self.stored = 0
@@ -45,6 +45,7 @@ class Recorder:
 
     def started(self, stream: str, ask: Ask) -> None:
         """The teacher began to answer."""
+        self._began = self._began or time.monotonic()
         self._deltas[stream] = ([], time.monotonic())
         self._emit(AnswerStarted(stream, "teacher", ask.question.text))
 
@@ -103,7 +104,8 @@ class Recorder:
         now = time.monotonic()
         self._progress_at = now
         fresh = self._plan.done - self._done_before
-        left = (now - self._began) / fresh * (self._plan.total - self._plan.done) if fresh else None
+        begun = self._began is not None and fresh > 0
+        left = (now - (self._began or now)) / fresh * (self._plan.total - self._plan.done) if begun else None
         self._emit(Progress(self._plan.done, self._plan.total, note or self._words(), left))
 
     def _words(self) -> str:

@@ -1,11 +1,9 @@
-"""Which rows an optimizer step sees, and the tensors made of them. Knows nothing of models or teachers.
+"""The tensors of one forward pass, and what rows must be before any are made. Knows nothing of models or teachers.
 
-Everything is decided by (seed, epoch), so that a run resumed at any step sees exactly the rows it would have seen.
 Masks come from ids: the completion of a row, its stop token included, carries loss, and nothing else does.
 """
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,47 +13,7 @@ from torch import Tensor
 from engine.errors import ContextError, DatasetError
 from engine.records.dataset import DatasetRow
 
-# Rows are sorted by length within windows of this many batches: little padding, yet batches mix from epoch to epoch.
-_WINDOW_BATCHES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """The rows of every optimizer step of a run, as indices into the training rows."""
-
-    lengths: tuple[int, ...]  # tokens of each training row
-    batch_rows: int
-    epochs: float
-    seed: int
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return math.ceil(len(self.lengths) / self.batch_rows)
-
-    @property
-    def steps(self) -> int:
-        """All optimizer steps of the run; a fraction of an epoch is rounded to whole steps."""
-        return max(1, round(self.epochs * self.steps_per_epoch))
-
-    def epoch_at(self, step: int) -> float:
-        """How many epochs are behind after `step` steps."""
-        return step / self.steps_per_epoch
-
-    def epoch_batches(self, epoch: int) -> tuple[tuple[int, ...], ...]:
-        """All batches of one epoch in order: every row once, sizes differing by one at most, longest row first."""
-        random = np.random.default_rng([self.seed, epoch])
-        order = random.permutation(len(self.lengths))
-        window = self.batch_rows * _WINDOW_BATCHES
-        for start in range(0, len(order), window):
-            part = order[start : start + window]
-            order[start : start + window] = sorted(part, key=lambda index: -self.lengths[index])
-        batches = np.array_split(order, self.steps_per_epoch)
-        return tuple(tuple(int(index) for index in batches[place]) for place in random.permutation(len(batches)))
-
-    def rows_at(self, step: int) -> tuple[int, ...]:
-        """The rows of optimizer step `step`, counted from 0."""
-        epoch, place = divmod(step, self.steps_per_epoch)
-        return self.epoch_batches(epoch)[place]
+_LEAK_TOKENS = 13  # fewer in a row occur by chance between texts on one subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +26,7 @@ class Batch:
     input_ids: Tensor  # (B, L) int64
     positions: Tensor  # (N,) int64 into the flattened (B·L): where the logits of each completion token are made
     target_ids: Tensor  # (N,) int64
-    row_index: Tensor  # (N,) int64: which of the B rows
-    token_index: Tensor  # (N,) int64: which token of that row's completion
+    follows_teacher: Tensor  # (N,) bool: before any edit, so that a local teacher's distribution holds
     real_tokens: int  # without padding
 
 
@@ -83,13 +40,11 @@ def make_batch(rows: Sequence[DatasetRow], pad_id: int = 0) -> Batch:
         input_ids[place, : len(sequence)] = torch.tensor(sequence, dtype=torch.int64)
         start = place * longest + len(row.question_ids) - 1
         positions.append(torch.arange(start, start + len(row.completion_ids)))
-    counts = torch.tensor([len(row.completion_ids) for row in rows])
     return Batch(
         input_ids=input_ids,
         positions=torch.cat(positions),
         target_ids=torch.tensor([token for row in rows for token in row.completion_ids], dtype=torch.int64),
-        row_index=torch.arange(len(rows)).repeat_interleave(counts),
-        token_index=torch.cat([torch.arange(count) for count in counts.tolist()]),
+        follows_teacher=torch.cat([torch.arange(len(row.completion_ids)) < row.edited_from for row in rows]),
         real_tokens=sum(len(sequence) for sequence in sequences),
     )
 
@@ -122,14 +77,35 @@ def check_rows(rows: Sequence[DatasetRow], context_length: int) -> None:
             )
 
 
-def prompt_occurs_in(ids: Sequence[int], prompt_ids: Sequence[Sequence[int]]) -> int | None:
+def check_prompt_absent(rows: Sequence[DatasetRow], message_ids: Sequence[Sequence[int]]) -> None:
+    """Raise DatasetError where a row repeats a whole message of the prompt, whose token ids `message_ids` are.
+
+    Messages of few tokens are ordinary speech, and words that a rule dictates are the student's to say: neither counts.
+    """
+    long = [ids for ids in message_ids if len(ids) >= _LEAK_TOKENS]
+    for row in rows:
+        free = np.concatenate([np.ones(len(row.question_ids), dtype=bool), ~np.asarray(row.fixed, dtype=bool)])
+        for message, start in _occurrences((*row.question_ids, *row.completion_ids), long):
+            if free[start : start + len(long[message])].sum() >= _LEAK_TOKENS:
+                raise DatasetError(
+                    "The dataset repeats the prompt.",
+                    f"Example {row.example_id} holds a whole message of it, word for word.",
+                    f"Reject it (distill-tui curate reject {row.example_id}), freeze again and train on that.",
+                )
+
+
+def prompt_occurs_in(ids: Sequence[int], message_ids: Sequence[Sequence[int]]) -> int | None:
     """The index of the first of the prompt's messages whose token ids stand in `ids` in one piece, or None."""
+    return next((message for message, _start in _occurrences(ids, message_ids)), None)
+
+
+def _occurrences(ids: Sequence[int], message_ids: Sequence[Sequence[int]]) -> Iterator[tuple[int, int]]:
+    """(message, where it starts) of every occurrence."""
     text = np.asarray(ids, dtype=np.int64)
-    for index, message in enumerate(prompt_ids):
+    for index, message in enumerate(message_ids):
         needle = np.asarray(message, dtype=np.int64)
-        if not len(needle) or len(needle) > len(text):
+        if not 0 < len(needle) <= len(text):
             continue
-        starts = np.flatnonzero(text[: len(text) - len(needle) + 1] == needle[0])
-        if any(np.array_equal(text[start : start + len(needle)], needle) for start in starts):
-            return index
-    return None
+        for start in np.flatnonzero(text[: len(text) - len(needle) + 1] == needle[0]):
+            if np.array_equal(text[start : start + len(needle)], needle):
+                yield index, int(start)

@@ -24,6 +24,12 @@ class TeacherTopK:
     logprobs: Tensor
     tail: Tensor
 
+    def __getitem__(self, where: slice | Tensor) -> "TeacherTopK":
+        return TeacherTopK(self.ids[where], self.logprobs[where], self.tail[where])
+
+    def to(self, device: torch.device) -> "TeacherTopK":
+        return TeacherTopK(self.ids.to(device), self.logprobs.to(device), self.tail.to(device))
+
 
 def normalised(teacher: TeacherTopK) -> TeacherTopK:
     """The same k + 1 buckets with a mass of exactly one, which the rounding to half precision had moved."""
@@ -48,7 +54,8 @@ def forward_kl_top_k(
     if teacher.ids.shape[-1] < logits.shape[-1]:
         others = logits.scatter(-1, teacher.ids, float("-inf"))
         cross = cross + tail_probability * others.logsumexp(-1)
-    return logits.logsumexp(-1) - cross + negative_entropy
+    kl: Tensor = logits.logsumexp(-1) - cross + negative_entropy
+    return kl
 
 
 def cross_entropy(student_logits: Tensor, target_ids: Tensor) -> Tensor:
@@ -63,10 +70,11 @@ class TokenWeights:
     kl: Tensor
     cross_entropy: Tensor
 
+    def __getitem__(self, where: slice | Tensor) -> "TokenWeights":
+        return TokenWeights(self.kl[where], self.cross_entropy[where])
 
-def token_weights(
-    objective: Objective, cross_entropy_weight: float, follows_teacher: Tensor
-) -> TokenWeights:
+
+def token_weights(objective: Objective, cross_entropy_weight: float, follows_teacher: Tensor) -> TokenWeights:
     """Weights of N tokens. `follows_teacher` (N,) bool: the token stands where the teacher's distribution holds.
 
     Edited spans, the tokens after them and answers without a teacher distribution carry cross-entropy alone:
@@ -85,10 +93,11 @@ def mixed_loss(
     Without a `teacher` every token is cross-entropy. Rows of `teacher` whose KL weight is zero are never read.
     """
     loss = weights.cross_entropy * cross_entropy(student_logits, target_ids)
-    where = torch.nonzero(weights.kl).squeeze(-1) if teacher is not None else None
-    if teacher is None or where is None or not len(where):
+    where = torch.nonzero(weights.kl).squeeze(-1)
+    if teacher is None or not len(where):
         return loss
-    everywhere = len(where) == len(target_ids)
-    logits = student_logits if everywhere else student_logits[where]
-    kl = forward_kl_top_k(logits, teacher.ids[where], teacher.logprobs[where], teacher.tail[where])
+    # Most often every token has a teacher: then the logits are read in place, not copied.
+    logits = student_logits if len(where) == len(target_ids) else student_logits[where]
+    known = teacher[where]
+    kl = forward_kl_top_k(logits, known.ids, known.logprobs, known.tail)
     return loss.index_add(0, where, weights.kl[where] * kl)

@@ -101,11 +101,7 @@ def restore(folder: Path, model: PeftModel, optimizer: torch.optim.Optimizer) ->
     optimizer.state.clear()
     for name, parameter in _trained(model):
         if f"{name}.step" in moments:
-            values = {key: moments[f"{name}.{key}"] for key in _MOMENTS}
-            # The step counter stays where the optimizer keeps it; the moments live beside the parameter.
-            optimizer.state[parameter] = {
-                key: value if key == "step" else value.to(parameter.device) for key, value in values.items()
-            }
+            optimizer.state[parameter] = {key: moments[f"{name}.{key}"].to(parameter.device) for key in _MOMENTS}
     random = load_file(folder / _RANDOM)
     torch.set_rng_state(random.pop("cpu"))
     for name, value in random.items():

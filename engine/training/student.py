@@ -4,12 +4,13 @@ The output head is applied at completion positions only, a chunk at a time, and 
 the next one's logits exist: with a large vocabulary the logits would otherwise need more memory than the model.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
 from accelerate import Accelerator
-from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from peft import LoraConfig, TaskType, get_peft_model
 from torch import Tensor
 
 from engine.model.load import LocalModel
@@ -38,7 +39,10 @@ def with_new_adapter(local: LocalModel, config: TrainingConfig) -> LocalModel:
         target_modules="all-linear",
         task_type=TaskType.CAUSAL_LM,
     )
-    model = get_peft_model(local.base, lora)
+    with warnings.catch_warnings():
+        # peft asks transformers under a name that transformers 5 calls deprecated; nothing of ours does.
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
+        model = get_peft_model(local.base, lora)
     # The name that the user chose: the folder it was loaded from says something of this machine only.
     model.peft_config["default"].base_model_name_or_path = config.base
     return replace(local, model=model)
@@ -51,9 +55,7 @@ def trained_parameters(student: LocalModel) -> list[torch.nn.Parameter]:
 
 def completion_hidden(student: LocalModel, batch: Batch) -> Tensor:
     """Hidden states (N, H) from which the batch's completion tokens are predicted."""
-    hidden: Tensor = student.backbone(
-        input_ids=batch.input_ids.to(student.device), use_cache=False
-    ).last_hidden_state
+    hidden: Tensor = student.backbone(input_ids=batch.input_ids.to(student.device), use_cache=False).last_hidden_state
     return hidden.flatten(0, 1)[batch.positions.to(student.device)]
 
 

@@ -79,7 +79,7 @@ def add_examples(project: Project, count: int = 40) -> None:
         examples.append(
             Example(
                 key=ExampleKey(PROMPT.sha256, question.id, "starter", 0),
-                answer=f"RISK SCORE: {index % 9 + 1}. Please call the desk. A person will look at your {question.topic}.",
+                answer=f"RISK SCORE: {index % 9 + 1}. Please call the desk. A person will see your {question.topic}.",
                 finish_reason="stop",
                 teacher_kind="local",
                 token_ids=(5, 6, 7, 2),
@@ -90,9 +90,7 @@ def add_examples(project: Project, count: int = 40) -> None:
     project.examples.add(examples)
     project.decisions.decide(
         [
-            Decision(
-                row.example.id, "accept" if all(c.passed for c in row.example.checks) else "reject", "rules"
-            )
+            Decision(row.example.id, "accept" if all(c.passed for c in row.example.checks) else "reject", "rules")
             for row in project.examples.all()
         ]
     )
@@ -114,7 +112,7 @@ def add_dataset(project: Project) -> str:
         if row.accepted
     )
     sha256 = dataset_sha256(PROMPT.sha256, "starter", rows)
-    project.datasets.add(Dataset(sha256, PROMPT.sha256, "starter", rows))
+    project.datasets.add(Dataset(sha256, PROMPT.sha256, "starter", rows, AT))
     return sha256
 
 
@@ -217,9 +215,7 @@ def add_job(project: Project, options: JobOptions, state: JobState, events: list
             log.append(event, at=1_767_323_045.0 + index)
     # A live job needs a live process: this one.
     me = own_identity()
-    project.jobs.update(
-        job.id, state=state, note=note, pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id
-    )
+    project.jobs.update(job.id, state=state, note=note, pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
     return project.jobs.get(job.id)
 
 
@@ -241,11 +237,13 @@ def answering_events() -> list[Event]:
 def training_events() -> list[Event]:
     """A training in its middle."""
     events: list[Event] = [StateChanged("running"), StageStarted("run"), Progress(88, 216, "steps", 201.0)]
-    for step in range(1, 89):
-        events.append(Metrics(step, step / 72, {"loss": 2.0 / (1 + step / 9) + 0.2, "learning_rate": 5e-4}))
-    for point in CURVE[:3]:
-        values = {"validation_kl": point.validation_kl, "all_rules": point.all_rules_rate}
-        events.append(Metrics(point.step, point.epoch, values))
+    events += [
+        Metrics(step, step / 72, {"loss": 2.0 / (1 + step / 9) + 0.2, "learning_rate": 5e-4}) for step in range(1, 89)
+    ]
+    events += [
+        Metrics(point.step, point.epoch, {"validation_kl": point.validation_kl, "all_rules": point.all_rules_rate})
+        for point in CURVE[:3]
+    ]
     question = "Is my card blocked after three wrong PINs?"
     for step, answer, passed in (
         (0, "I'm sorry, I can't help with that. You can contact the bank and ask them about it.", False),

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from engine.project import Project, ProjectSummary, list_projects
-
 from engine.demo import ensure_demo_job, open_demo
 from engine.errors import DistillError
 from engine.paths import Home
+from engine.project import Project, ProjectSummary, list_projects
 
 
 def last_project(home: Home) -> Path | None:

@@ -7,16 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
-from engine.economics.tokens import count_prompt_tokens
-from engine.project import Project
 from textual.app import App
 from textual.message import Message
 from textual.widget import Widget
 
+from engine.economics.tokens import count_prompt_tokens
 from engine.errors import DistillError
 from engine.jobs import control
 from engine.jobs.liveness import reap
 from engine.paths import Home
+from engine.project import Project
 from engine.records.question import SPLITS
 from tui.services.facts import ExampleCounts, Facts, Stream
 

@@ -83,6 +83,11 @@ def percent(rate: float) -> str:
     return f"{100 * rate:.0f} %"
 
 
+def moment(iso: str) -> str:
+    """A stored time to the minute, as people read it; always UTC."""
+    return iso[:16].replace("T", " ")
+
+
 def duration(seconds: float) -> str:
     """A time left or taken, in two units at most."""
     whole = round(seconds)

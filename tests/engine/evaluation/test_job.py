@@ -22,7 +22,7 @@ from engine.records.evaluation import ArmAnswer, ArmName, Evaluation
 from engine.records.options import EvaluateOptions, TeacherSpec
 from engine.rules.checks import check_answer
 from tests.engine.teachers.hostile_server import HostileServer, good, status
-from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
 
 OPTIONS = EvaluateOptions(run_id=1, samples=2, max_answer_tokens=10, batch_rows=8)
 ARMS: tuple[ArmName, ...] = ("unprompted", "prompted", "distilled")
@@ -75,6 +75,11 @@ def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_adapter(base, tmp_path_factory.mktemp("adapter"))
 
 
+@pytest.fixture(autouse=True)
+def single_threaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    one_thread(monkeypatch)
+
+
 @pytest.fixture
 def project(private_home: Path, base: Path, adapter: Path) -> Iterator[Project]:
     with make_trained_project(Home.locate(), base, adapter) as project:
@@ -87,7 +92,9 @@ def test_every_arm_answers_every_question_and_the_figures_are_those_of_the_answe
     questions = {question.id: question for question in project.questions.all(split="test")}
     assert [name for name, _ in evaluation.arms] == list(ARMS)
     for name in ARMS:
-        assert {(a.question_id, a.sample) for a in answers[name]} == {(question, s) for question in questions for s in range(2)}
+        assert {(a.question_id, a.sample) for a in answers[name]} == {
+            (question, s) for question in questions for s in range(2)
+        }
         checks = [check_answer(project.rules.all(), a.answer, questions[a.question_id]) for a in answers[name]]
         score = evaluation.arm(name)
         assert score is not None
@@ -188,6 +195,22 @@ async def test_a_teacher_behind_an_address_is_the_reference_and_its_refusals_kee
     assert sorted(answer.answer for answer in answers) == ["", "A fin day.", *["A fine day."] * 4]
     assert [rule.rate.passed for rule in teacher.rules] == [1, 5]
     assert teacher.ttft_ms_p50 > 0
+
+
+def test_another_local_model_can_be_the_teacher(project: Project, tmp_path: Path) -> None:
+    teacher = TeacherSpec("local", str(make_tiny_base(tmp_path / "other", seed=5)))
+    options = dataclasses.replace(OPTIONS, samples=1, teacher=teacher)
+    evaluate(project, options)
+    answers, evaluation = answers_of(project, options), latest(project)
+    assert evaluation.reference == "teacher"
+    assert [a.prompt_tokens for a in answers["teacher"]] == [a.prompt_tokens for a in answers["prompted"]]
+    assert [a.answer for a in answers["teacher"]] != [a.answer for a in answers["prompted"]]
+    score = evaluation.arm("teacher")
+    assert score is not None
+    assert score.ttft_ms_p50 > 0
+    report = report_json(project)
+    assert report["reference"] == "teacher"
+    assert "teacher" in report_text(project)
 
 
 def test_seeds_depend_on_question_and_sample_alone_and_suit_torch() -> None:

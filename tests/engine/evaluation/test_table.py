@@ -4,8 +4,7 @@ import dataclasses
 
 import pytest
 
-from engine.clean import cell_width
-from engine.evaluation.table import render
+from engine.evaluation.table import cell_width, render
 from engine.records.evaluation import Interval
 from tests.engine.evaluation.made import evaluation
 

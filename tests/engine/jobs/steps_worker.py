@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import TeacherError
@@ -32,6 +33,16 @@ def steps(context: JobContext, options: GenerateOptions) -> None:
             facts.flush()
             context.emit(Progress(step + 1, total))
             time.sleep(0.002)
+
+
+def gated(context: JobContext, options: GenerateOptions) -> None:
+    """`steps`, that waits half way until the test opens the gate."""
+    half = replace(options, limit=(options.limit or 0) // 2)
+    steps(context, half)
+    while not (context.folder / "gate").exists():
+        context.checkpoint()
+        time.sleep(0.002)
+    steps(context, options)
 
 
 def on_device(context: JobContext, options: GenerateOptions) -> None:
@@ -71,7 +82,7 @@ def tells(context: JobContext, options: GenerateOptions) -> None:
 
 
 _STAGES: dict[str, Callable[[JobContext, GenerateOptions], None]] = {
-    stage.__name__: stage for stage in (steps, on_device, stubborn, refused, defect, tells)
+    stage.__name__: stage for stage in (steps, gated, on_device, stubborn, refused, defect, tells)
 }
 
 if __name__ == "__main__":

@@ -58,6 +58,13 @@ def test_devices_do_not_wait_for_each_other(tmp_path: Path) -> None:
         ticket.give_back()
 
 
+def test_two_names_of_one_device_are_one_queue(tmp_path: Path) -> None:
+    first, second = Ticket.draw(tmp_path, "cuda", _A), Ticket.draw(tmp_path, "cuda:0", _B)
+    assert second.ahead() == Ahead(_A, 0)
+    first.give_back()
+    second.give_back()
+
+
 def test_a_ticket_whose_text_is_gone_still_stands(tmp_path: Path) -> None:
     first, second = Ticket.draw(tmp_path, "cpu", _A), Ticket.draw(tmp_path, "cpu", _B)
     min(tmp_path.rglob("*.ticket")).write_text("")

@@ -25,7 +25,7 @@ def test_a_reused_pid_is_not_trusted() -> None:
     assert not is_running(replace(me, started_at=me.started_at - 1))
     assert not is_running(replace(me, boot_id="another boot"))
     assert not is_running(replace(me, pid=0))
-    job = Job(1, "train", "running", "{}", "jobs/1", me.pid, me.started_at, me.boot_id)
+    job = Job(1, "train", "running", "{}", "jobs/1", "run", me.pid, me.started_at, me.boot_id)
     assert is_alive(job)
     assert not is_alive(replace(job, pid_started_at=me.started_at + 0.05))
     assert not is_alive(replace(job, pid=0, pid_started_at=0.0, boot_id=""))

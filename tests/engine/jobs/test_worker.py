@@ -12,7 +12,7 @@ from engine.jobs import launch as launching
 from engine.jobs.follow import Follower, follow
 from engine.jobs.heartbeat import heartbeat_age_s
 from engine.jobs.liveness import is_alive
-from engine.jobs.protocol import Event, Progress, StateChanged
+from engine.jobs.protocol import Event, Note, Progress, StateChanged
 from engine.project import Project
 from engine.records.job import Job
 from engine.redact import MASK
@@ -114,6 +114,7 @@ def test_two_followers_see_the_same(project: Project) -> None:
     late = list(follow(project, job.id))
     seen += early.read_new()
     assert seen == late
+    assert len(late) == 52
 
 
 def test_progress_is_in_the_row_while_it_runs(project: Project) -> None:
@@ -122,17 +123,33 @@ def test_progress_is_in_the_row_while_it_runs(project: Project) -> None:
     assert project.jobs.get(job.id).total == 100_000
 
 
-@pytest.mark.parametrize("path", ["events.jsonl", "log.txt"])
-def test_the_log_grows_and_is_never_begun_anew(project: Project, path: str) -> None:
+def test_the_logs_grow_and_are_never_begun_anew(project: Project) -> None:
     job = project.start_job(options("refused"))
     _events(project, job)
-    first = _file(project, job, path)
+    files = [project.folder / job.folder / name for name in ("events.jsonl", "log.txt")]
+    first = [file.read_bytes() for file in files]
     launching.launch(project.folder, job, project.home)
     _events(project, job)
-    assert _file(project, job, path).startswith(first)
-    assert len(_file(project, job, path)) > len(first)
+    for file, before in zip(files, first, strict=True):
+        assert file.read_bytes().startswith(before)
+        assert len(file.read_bytes()) > len(before)
 
 
-def _file(project: Project, job: Job, name: str) -> bytes:
-    path: Path = project.folder / job.folder / name
-    return path.read_bytes()
+def test_a_scope_of_systemd_is_used_where_logind_kills(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = {
+        "loginctl": 'case "$*" in *KillUserProcesses*) echo yes;; *) echo no;; esac',
+        "systemd-run": 'echo "scope: $*" >&2\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"',
+    }
+    for name, script in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    job = project.start_job(options("steps", 1))
+    first, *_, last = _events(project, job)
+    assert isinstance(first, Note)
+    assert "enable-linger" in first.text
+    assert last == StateChanged("done")
+    assert "scope: --user --scope --quiet --collect -- " in (project.folder / job.folder / "log.txt").read_text()

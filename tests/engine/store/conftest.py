@@ -7,11 +7,9 @@ import pytest
 
 from engine.paths import Home
 from engine.project import Project
-from engine.records.example import Example, ExampleKey, Usage
-from engine.records.prompt import Message, Prompt
+from engine.records.prompt import Message
 from engine.records.question import Question
-
-PROMPT = Prompt((Message("system", "Answer in one line."),))
+from tests.engine.store.facts import PROMPT, example
 
 
 @pytest.fixture
@@ -36,12 +34,6 @@ def answered(asked: Project) -> Project:
     """With one example for each question, ids 1 to 12, each at a tenth of a dollar."""
     asked.examples.add([example(question.id, f"Number {question.id}.") for question in asked.questions.all()])
     return asked
-
-
-def example(question_id: int, answer: str, attempt: int = 0) -> Example:
-    key = ExampleKey(PROMPT.sha256, question_id, "teacher", attempt)
-    usage = Usage(prompt_tokens=10, completion_tokens=5, cost_usd=0.1)
-    return Example(key, answer, "stop", "local", token_ids=(5, 70_000, question_id), usage=usage)
 
 
 @pytest.fixture

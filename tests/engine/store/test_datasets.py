@@ -8,21 +8,9 @@ from hypothesis import strategies as st
 
 from engine.errors import DatasetError, NotFoundError
 from engine.project import Project
-from engine.records.dataset import Dataset, DatasetRow
 from engine.records.example import Decision
-from engine.store.datasets import dataset_sha256
 from engine.store.packing import pack_flags, pack_ids, unpack_flags, unpack_ids
-from tests.engine.store.conftest import PROMPT
-
-_ROWS = (
-    DatasetRow(1, 1, "train", (1, 2, 49_151), (7, 0), 2, (True, False)),
-    DatasetRow(2, 2, "validation", (1,), (2_000_000_000,), 0, (False,)),
-    DatasetRow(3, 3, "train", (), (9, 9), 1, (False, False)),
-)
-
-
-def dataset(rows: tuple[DatasetRow, ...] = _ROWS, prompt_sha256: str = PROMPT.sha256) -> Dataset:
-    return Dataset(dataset_sha256(prompt_sha256, "starter", rows), prompt_sha256, "starter", rows)
+from tests.engine.store.facts import PROMPT, ROWS, dataset
 
 
 @given(st.lists(st.integers(0, 2**31 - 1)), st.lists(st.booleans()))
@@ -42,7 +30,7 @@ def test_a_dataset_comes_back_whole(project: Project) -> None:
 
 
 def test_every_field_of_a_row_is_part_of_the_name() -> None:
-    first = _ROWS[0]
+    first = ROWS[0]
     changed = [
         replace(first, example_id=9),
         replace(first, question_id=9),
@@ -53,11 +41,11 @@ def test_every_field_of_a_row_is_part_of_the_name() -> None:
         replace(first, edited_from=1),
         replace(first, fixed=(True, True)),
     ]
-    assert len({dataset((row, *_ROWS[1:])).sha256 for row in (first, *changed)}) == len(changed) + 1
+    assert len({dataset((row, *ROWS[1:])).sha256 for row in (first, *changed)}) == len(changed) + 1
 
 
 def test_the_same_content_is_kept_once_and_becomes_the_latest_again(project: Project) -> None:
-    shorter = dataset(_ROWS[:1])
+    shorter = dataset(ROWS[:1])
     project.datasets.add(dataset())
     project.datasets.add(shorter)
     project.datasets.add(dataset())

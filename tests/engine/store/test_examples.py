@@ -1,13 +1,18 @@
 """Examples: one completion a key, money booked with it, and fast looks at many."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from engine.errors import NotFoundError, StoreError
+from engine.paths import Home
 from engine.project import Project
-from engine.records.example import Decision, Example, ExampleKey, Usage
+from engine.records.example import Decision, Example, ExampleKey, ExampleState, Usage
+from engine.records.prompt import Message
+from engine.records.question import Question
 from engine.records.rule import CheckResult, Span
-from engine.store.examples import ExampleCounts, ExampleState, window_query
-from tests.engine.store.conftest import PROMPT, example
+from engine.store.examples import ExampleCounts, window_query
+from tests.engine.store.facts import PROMPT, example
 
 
 def test_all_fields_come_back(asked: Project) -> None:
@@ -127,8 +132,9 @@ def test_a_window_on_many_examples_sorts_nothing(many: Project, state: ExampleSt
     sql, values = window_query(state, "", prompt)
     plan = _plan(many, sql, (*values, 50, 40_000))
     assert "TEMP B-TREE" not in plan
-    assert ("SEARCH e USING" in plan) == (state is not None or prompt is not None)
+    assert "SEARCH e USING INTEGER PRIMARY KEY" in plan
     assert "SEARCH d USING INTEGER PRIMARY KEY" in plan
+    assert ("SEARCH e USING COVERING INDEX" in plan) == (state is not None or prompt is not None)
     shown = many.examples.window(40_000, 50, state, "", prompt)
     assert [curated.example.id for curated in shown] == list(range(40_001, 40_051))
 
@@ -137,19 +143,22 @@ def test_counts_on_many_examples_read_an_index_alone(many: Project) -> None:
     plan = _plan(many, "SELECT state, count(*) FROM examples GROUP BY state", ())
     assert "COVERING INDEX" in plan
     assert "TEMP B-TREE" not in plan
+    assert many.questions.newer_than_examples(PROMPT.sha256) == 0
     assert many.examples.counts(PROMPT.sha256) == many.examples.counts() == ExampleCounts(100_000, 100_000, 0, 0)
 
 
 @pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory) -> object:
-    from engine.paths import Home
-    from engine.records.prompt import Message
-    from engine.records.question import Question
-
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A hundred thousand accepted examples, multiplied from one that came in by the door."""
     home = Home.locate(tmp_path_factory.mktemp("many"))
     with Project.create(home.projects / "many", home=home) as project:
-        project.questions.add(Question((Message("user", f"q {number}"),)) for number in range(1000))
-        key = [(number % 1000 + 1, number // 1000) for number in range(100_000)]
-        project.examples.add([example(question, "a", attempt) for question, attempt in key])
-        project.decisions.decide([Decision(number + 1, "accept", "rules") for number in range(100_000)])
+        project.questions.add([Question((Message("user", "Why?"),))])
+        project.examples.add([example(1, "Because.")])
+        project.decisions.decide([Decision(1, "accept", "rules")])
+        names = [str(row["name"]) for row in project._connection.rows("PRAGMA table_info(examples)")]
+        copied = ", ".join("attempt + n" if name == "attempt" else name for name in names[1:])
+        project._connection.write(
+            f"""WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 99999)
+            INSERT INTO examples ({", ".join(names[1:])}) SELECT {copied} FROM examples, numbers"""
+        )
         yield project

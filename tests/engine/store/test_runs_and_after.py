@@ -7,11 +7,11 @@ import pytest
 from engine.errors import NotFoundError, StoreError
 from engine.project import Project
 from engine.records.evaluation import ArmAnswer, ArmScore, Divergence, Evaluation, Interval, Rate, RuleRate
-from engine.records.options import EvaluateOptions, GenerateOptions, ProjectSettings, TeacherSpec, TrainOptions
+from engine.records.options import EvaluateOptions, GenerateOptions, ProjectSettings, TeacherSpec
 from engine.records.rule import CheckResult, Span
 from engine.records.run import CurvePoint, Run, TrainingConfig
 from engine.store.options_json import options_from_json
-from tests.engine.store.test_datasets import dataset
+from tests.engine.store.facts import dataset
 
 _RATE = Rate(118, 120, 118 / 120, 0.94, 0.995)
 
@@ -110,4 +110,3 @@ def test_settings_timings_and_releases(asked: Project, run: Run) -> None:
     assert asked.releases.all() == (release,)
     with pytest.raises(StoreError):
         asked.releases.add("merged", 99, "", "")
-    assert TrainOptions(run.id)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import StoreError
@@ -24,23 +24,26 @@ _OPTIONS: tuple[tuple[JobKind, type[JobOptions]], ...] = (
 
 
 @pytest.mark.parametrize("kind", [Rule, Usage, TrainingConfig, CurvePoint])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(data=st.data())
 def test_any_word_survives(kind: type, data: st.DataObject) -> None:
-    word = data.draw(st.from_type(kind).filter(lambda drawn: drawn == drawn))
-    assert decode(kind, encode(word)) == word
+    word = data.draw(st.from_type(kind))
+    assert repr(decode(kind, encode(word))) == repr(word)  # as text: a NaN equals nothing
 
 
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(st.from_type(CheckResult)))
 def test_any_list_of_words_survives(words: list[CheckResult]) -> None:
     assert decode_all(CheckResult, encode_all(words)) == tuple(words)
 
 
 @pytest.mark.parametrize(("kind", "words"), _OPTIONS)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(data=st.data())
 def test_any_options_survive_and_name_their_kind(kind: JobKind, words: type[JobOptions], data: st.DataObject) -> None:
-    options = data.draw(st.from_type(words).filter(lambda drawn: drawn == drawn))
+    options = data.draw(st.from_type(words))
     assert kind_of(options) == kind
-    assert options_from_json(kind, options_to_json(options)) == options
+    assert repr(options_from_json(kind, options_to_json(options))) == repr(options)
 
 
 def test_fields_with_a_default_may_be_missing() -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -33,11 +35,13 @@ class HostileServer:
     tls: ssl.SSLContext | None = None
     in_flight: int = 0
     most_in_flight: int = 0
+    port: int = 0
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def __aenter__(self) -> "HostileServer":
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls, limit=2**20)
+        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(
@@ -48,12 +52,6 @@ class HostileServer:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    @property
-    def port(self) -> int:
-        assert self._server is not None
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
 
     @property
     def url(self) -> str:
@@ -146,3 +144,20 @@ def stalls(*chunks: bytes) -> Behaviour:
 
 def error(message: str, code: str = "") -> dict[str, Sequence[str] | dict[str, str]]:
     return {"error": {"message": message, "code": code, "type": "error"}}
+
+
+@contextmanager
+def served(*behaviours: Behaviour) -> Iterator[HostileServer]:
+    """The server on a thread of its own, for callers that run their own event loop or another process."""
+    server = HostileServer(list(behaviours))
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
+        yield server
+        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

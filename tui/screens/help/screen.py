@@ -47,6 +47,6 @@ def help_text(place: Place) -> Content:
         shown = keys.replace(",", " ")
         for name, short in names.items():
             shown = shown.replace(name, short)
-        lines.append(Content.assemble((f"{shown:<16}", ACCENT), sentence))
+        lines.append(Content.assemble((f"{shown:<10}", ACCENT), sentence))
     lines += [Content(""), Content.styled("^p opens the palette.  esc closes this.", DIM)]
     return Content("\n").join(lines)

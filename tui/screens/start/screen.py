@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import ClassVar
 
-from engine.project import ProjectSummary
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -17,10 +16,11 @@ from textual.widgets.option_list import Option
 from engine.clean import clean_text
 from engine.errors import DistillError
 from engine.paths import Home
+from engine.project import ProjectSummary
 from tui.actions import bindings, footer_actions
 from tui.services.projects import all_projects, start_demo
 from tui.widgets.footer import Footer
-from tui.widgets.lines import ACCENT, DIM, STRONG, fit
+from tui.widgets.lines import ACCENT, DIM, STRONG, fit, moment
 
 WELCOME = (
     "A long system prompt is paid for on every request. Distil it into a local model once:\n"
@@ -118,4 +118,4 @@ class StartScreen(Screen[None]):
 
 def _project_line(project: ProjectSummary) -> Content:
     running = f"   ● {project.live_jobs} running" if project.live_jobs else ""
-    return Content.assemble(fit(project.name, 30), (project.changed_at, DIM), (running, ACCENT))
+    return Content.assemble(fit(project.name, 30), (moment(project.changed_at), DIM), (running, ACCENT))

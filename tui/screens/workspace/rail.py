@@ -39,5 +39,5 @@ def _rail_line(number: int, station: Station, shown: StationName, working: str) 
         (f" {number} ", DIM),
         (fit(station.name.capitalize(), 11), STRONG if here else ""),
         (mark, style),
-        (right(figure, RAIL_WIDTH - 17), "" if station.state in ("done", "running") else DIM),
+        (right(figure, RAIL_WIDTH - 18), "" if station.state in ("done", "running") else DIM),
     )

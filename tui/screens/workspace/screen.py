@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from engine.clean import clean_text
 from engine.paths import Home
+from engine.records.job import LIVE_STATES
 from engine.records.station import STATIONS
 from tui.actions import bindings, footer_actions
 from tui.screens.workspace.header import Header
@@ -85,9 +86,7 @@ class WorkspaceScreen(Screen[None]):
                 self._follower.close()
             self.state.job = JobView(job.id, job.kind)
             self._follower = FollowerService(job.id, Path(message.facts.folder) / job.folder, self)
-        if job is not None and self.state.job is not None and job.state not in ("waiting", "running", "paused"):
-            # A process that was killed told its log nothing; the store knows.
-            self.state.job.state = job.state
+        self._believe_the_store()
         self._changed()
 
     def on_job_told(self, message: JobTold) -> None:
@@ -95,6 +94,7 @@ class WorkspaceScreen(Screen[None]):
         if self.state.job is not None and self.state.job.job_id == message.job_id:
             for event in message.events:
                 self.state.job.apply(event)
+            self._believe_the_store()
             self._changed()
 
     def on_store_failed(self, message: StoreFailed) -> None:
@@ -164,6 +164,12 @@ class WorkspaceScreen(Screen[None]):
     def action_stop(self) -> None:
         """End the job at its next safe point."""
         self._wish_for(("running", "waiting", "paused"), "stop")
+
+    def _believe_the_store(self) -> None:
+        """A process that was killed told its log nothing; the store knows that it ended."""
+        job = self.state.facts.newest_job if self.state.facts else None
+        if job is not None and self.state.job is not None and job.state not in LIVE_STATES:
+            self.state.job.state = job.state
 
     def _job_state(self) -> str:
         job = self.state.facts.newest_job if self.state.facts else None

@@ -19,19 +19,12 @@ from engine.jobs.protocol import (
     StampedEvent,
     StateChanged,
 )
-from engine.records.job import LIVE_STATES, JobKind, JobState
+from engine.records.job import LIVE_STATES, STATION_OF_KIND, JobKind, JobState
 from engine.records.station import STATIONS, StationName
 from tui.services.facts import Facts, Stream
 
 STREAMS_KEPT = 400
 NOTES_KEPT = 5
-
-STATION_OF_JOB: dict[JobKind, StationName] = {
-    "generate": "examples",
-    "train": "run",
-    "evaluate": "evaluation",
-    "demo": "prompt",
-}
 
 
 @dataclass(slots=True)
@@ -59,7 +52,7 @@ class JobView:
 
     def __init__(self, job_id: int, kind: JobKind) -> None:
         self.job_id = job_id
-        self.station: StationName = STATION_OF_JOB[kind]
+        self.station: StationName = STATION_OF_KIND[kind]
         self.state: JobState = "waiting"
         self.state_note = ""
         self.progress: Progress | None = None

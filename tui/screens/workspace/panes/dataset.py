@@ -3,7 +3,7 @@
 from textual.content import Content
 
 from tui.screens.workspace.panes.parts import View, empty, heading, title
-from tui.widgets.lines import DIM, right, wrap
+from tui.widgets.lines import DIM, moment, right, wrap
 
 
 def draw(view: View) -> list[Content]:
@@ -18,7 +18,9 @@ def draw(view: View) -> list[Content]:
                 ["distill-tui curate list", "distill-tui curate freeze"],
             ),
         ]
-    lines = title("Dataset", f"{dataset.train + dataset.validation:,} rows", dataset.created_at, width)
+    lines = title(
+        "Dataset", f"{dataset.train + dataset.validation:,} rows", f"frozen {moment(dataset.created_at)}", width
+    )
     for name, count in (("train", dataset.train), ("validation", dataset.validation)):
         lines.append(Content.assemble(f"  {name:<14}{right(f'{count:,}', 7)}"))
     lines.append(Content(""))

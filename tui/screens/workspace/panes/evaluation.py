@@ -1,10 +1,16 @@
 """The evaluation pane: the arms side by side, rule by rule, and the verdict in words."""
 
+from collections.abc import Callable
+from operator import attrgetter
+
 from textual.content import Content
 
-from engine.records.evaluation import ArmName, ArmScore, Evaluation, Rate
+from engine.records.evaluation import ArmName, ArmScore, Divergence, Evaluation, Rate
 from tui.screens.workspace.panes.parts import View, answer_wall, empty, heading, pace, title, working
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, percent, right
+
+_ALL_TOKENS: Callable[[Divergence], float] = attrgetter("mean")
+_FREE_TOKENS: Callable[[Divergence], float] = attrgetter("mean_free_tokens")
 
 _VERDICTS = {
     "pass": ("pass", GOOD, "Every rule is kept as well without the prompt as with it, within the margin."),
@@ -79,29 +85,23 @@ def _rate(rate: Rate, width: int, arm: ArmName) -> Content:
 def _measures(arms: list[tuple[ArmName, ArmScore]], label: int, cell: int) -> list[Content]:
     base = next((score.kl_to_prompted for name, score in arms if name == "unprompted"), None)
     rows: list[tuple[str, list[str]]] = [
-        ("KL to the prompted model", [_divergence(score, "mean") for _, score in arms]),
-        ("  on free tokens alone", [_divergence(score, "mean_free_tokens") for _, score in arms]),
+        ("KL to the prompted model", [_divergence(name, score, base, _ALL_TOKENS) for name, score in arms]),
+        ("  on free tokens alone", [_divergence(name, score, base, _FREE_TOKENS) for name, score in arms]),
         ("prompt tokens", [f"{score.prompt_tokens_mean:.0f}" for _, score in arms]),
         ("answer tokens", [f"{score.completion_tokens_mean:.0f}" for _, score in arms]),
         ("time to first token", [f"{score.ttft_ms_p50:.0f} ms" for _, score in arms]),
         ("tokens a second", [f"{score.tokens_per_second_p50:.0f}" for _, score in arms]),
     ]
-    lines = [
+    return [
         Content(f"   {fit(name, label - 3)}" + "".join(right(text, cell) for text in values)) for name, values in rows
     ]
-    distilled = next((score.kl_to_prompted for name, score in arms if name == "distilled"), None)
-    if base is not None and distilled is not None and base.mean > 0 and base.mean_free_tokens > 0:
-        cut = 1 - distilled.mean / base.mean
-        cut_free = 1 - distilled.mean_free_tokens / base.mean_free_tokens
-        lines += [
-            Content(""),
-            heading(f"   KL cut by {percent(cut)} on all tokens, {percent(cut_free)} on tokens that no rule fixes"),
-        ]
-    return lines
 
 
-def _divergence(score: ArmScore, field: str) -> str:
-    divergence = score.kl_to_prompted
-    if divergence is None:
+def _divergence(arm: ArmName, score: ArmScore, base: Divergence | None, part: Callable[[Divergence], float]) -> str:
+    """An arm's KL; for the student also how much of the unprompted model's is gone."""
+    if score.kl_to_prompted is None:
         return "–"
-    return f"{divergence.mean if field == 'mean' else divergence.mean_free_tokens:.3f}"
+    value = part(score.kl_to_prompted)
+    if arm != "distilled" or base is None or part(base) <= 0:
+        return f"{value:.3f}"
+    return f"−{100 * (1 - value / part(base)):.0f} %  {value:.3f}"

@@ -70,7 +70,7 @@ def answer_wall(streams: Sequence[Stream], width: int, height: int, *, arms: boo
         return []
     writing = [stream for stream in streams if stream.state == "writing"]
     focused = writing[0] if writing else streams[-1]
-    lines = focused_answer(focused, width, 6, arms=arms)
+    lines = focused_answer(focused, width, 6 if height >= 24 else 4, arms=arms)
     lines += [Content("")]
     others = [stream for stream in reversed(streams) if stream is not focused]
     others.sort(key=lambda stream: stream.state != "writing")

@@ -3,7 +3,7 @@
 from textual.content import Content
 
 from tui.screens.workspace.panes.parts import View, empty, title
-from tui.widgets.lines import ACCENT, DIM, STRONG, shorten
+from tui.widgets.lines import ACCENT, DIM, STRONG, moment, shorten
 
 
 def draw(view: View) -> list[Content]:
@@ -20,7 +20,9 @@ def draw(view: View) -> list[Content]:
     lines = title("Release", f"{len(facts.releases)}", "", width)
     for release in reversed(facts.releases):
         lines += [
-            Content.assemble((f"{release.kind} of run {release.run_id}", STRONG), "  ", (release.created_at, DIM)),
+            Content.assemble(
+                (f"{release.kind} of run {release.run_id}", STRONG), "  ", (moment(release.created_at), DIM)
+            ),
             Content.assemble("  ", (shorten(release.folder, width - 2), ACCENT)),
             Content.assemble("  ", (f"sha256 {release.sha256}"[: width - 2], DIM)),
             Content("  verify: sha256sum -c SHA256SUMS"),

@@ -1,0 +1,179 @@
+"""Train, validation and test, drawn by whole topics before anything is answered.
+
+A unit is what may not be torn apart: a topic with all its questions, a question without a topic, and whatever near
+twins tie together (`duplicates.NEAR_TWIN`), so that no near twin crosses a split. Units are placed in seeded random
+order, each where it is missed most, then moved and exchanged as long as that brings the sizes nearer to the fractions,
+in all and for each gold label. Knows nothing of the store.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from engine.errors import UsageError
+from engine.questions.duplicates import earlier_twins
+from engine.records.question import SPLITS, Question, Split
+
+_ALL = ""  # beside the labels: the count of all questions, whatever their label
+# Costs are whole numbers, so that weights of any size keep their order: an empty split outweighs every misfit, a label
+# missing from a split any but that. Should one split have to stay empty, it is validation: nothing can be trained
+# without train, nothing proved without test.
+_EMPTY: dict[Split, int] = {"train": 4 * 10**30, "test": 2 * 10**30, "validation": 10**30}
+_MISSING_LABEL = 10**24
+_PRECISION = 1_000  # of a question, in what a split should hold
+_MAX_ROUNDS = 20
+_MAX_EXCHANGED_UNITS = 200  # exchanges are tried pair by pair; with more units, moves alone come close enough
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    ids: tuple[int, ...]
+    counts: Mapping[str, int]  # questions by label, and by `_ALL`
+
+
+def split_by_topic(
+    questions: Sequence[Question], seed: int, fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+) -> dict[int, Split]:
+    """The split of every question, by id; `fractions` of train, validation and test.
+
+    A question that has a split keeps it, and new questions of its unit follow it (the most frequent one, where the
+    unit lies in several already). Every split gets a unit where there are enough. Raises UsageError for fractions that
+    are not shares of 1.
+    """
+    if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise UsageError("The fractions mean nothing", f"They are {fractions}.", "Give three shares that add up to 1.")
+    drawn: dict[int, Split] = {question.id: question.split for question in questions if question.split is not None}
+    units: list[_Unit] = []
+    placed: list[tuple[_Unit, Split]] = []
+    for members in _tied_together(questions):
+        present = Counter(question.split for question in members if question.split is not None)
+        if not present:
+            units.append(_unit(members))
+            continue
+        home = max(SPLITS, key=lambda name: present[name])
+        placed += [(_unit([m for m in members if (m.split or home) == split]), split) for split in SPLITS]
+        drawn |= {member.id: home for member in members if member.split is None}
+    plan = _Plan(dict(zip(SPLITS, fractions, strict=True)), [*units, *(unit for unit, _ in placed)])
+    for unit, split in placed:
+        plan.add(unit, split)
+    for unit, split in zip(units, plan.place(units, seed), strict=True):
+        drawn |= dict.fromkeys(unit.ids, split)
+    return drawn
+
+
+def _unit(members: Sequence[Question]) -> _Unit:
+    labels = Counter(member.label for member in members if member.label)
+    return _Unit(tuple(member.id for member in members), {_ALL: len(members), **labels})
+
+
+def _tied_together(questions: Sequence[Question]) -> list[list[Question]]:
+    """Questions tied by a topic or by near twins, each group and all of them in the order they came."""
+    parent = list(range(len(questions)))
+
+    def root(position: int) -> int:
+        while parent[position] != position:
+            parent[position] = parent[parent[position]]
+            position = parent[position]
+        return position
+
+    first_of_topic: dict[str, int] = {}
+    for position, twins in enumerate(earlier_twins(questions)):
+        ties = [twin.position for twin in twins]
+        topic = questions[position].topic
+        if topic:
+            ties.append(first_of_topic.setdefault(topic, position))
+        for other in ties:
+            one, two = sorted((root(position), root(other)))
+            parent[two] = one
+    groups: dict[int, list[Question]] = {}
+    for position, question in enumerate(questions):
+        groups.setdefault(root(position), []).append(question)
+    return list(groups.values())
+
+
+class _Plan:
+    """How many questions of each label lie in each split, and what that costs against what was wanted."""
+
+    def __init__(self, fractions: Mapping[Split, float], units: Sequence[_Unit]) -> None:
+        totals: Counter[str] = Counter()
+        for unit in units:
+            totals.update(unit.counts)
+        self._splits = [split for split in SPLITS if fractions[split] > 0]
+        self._wanted = {
+            split: {key: round(_PRECISION * fractions[split] * n) for key, n in totals.items()} for split in SPLITS
+        }
+        self._have = {split: dict.fromkeys(totals, 0) for split in SPLITS}
+
+    def add(self, unit: _Unit, split: Split, sign: int = 1) -> None:
+        have = self._have[split]
+        for key, count in unit.counts.items():
+            have[key] += sign * count
+
+    def place(self, units: Sequence[_Unit], seed: int) -> list[Split]:
+        """The split of each unit, in the order given."""
+        order = list(range(len(units)))
+        # A seeded draw that anyone can repeat, not a secret.
+        random.Random(seed).shuffle(order)  # noqa: S311
+        where: dict[int, Split] = {}
+        for number in order:
+            unit = units[number]
+            where[number] = min(self._splits, key=lambda split: self._change(unit, split))
+            self.add(unit, where[number])
+        for _ in range(_MAX_ROUNDS):
+            if not (self._move(units, order, where) or self._exchange(units, order, where)):
+                break
+        return [where[number] for number in range(len(units))]
+
+    def _move(self, units: Sequence[_Unit], order: Sequence[int], where: dict[int, Split]) -> bool:
+        """Move single units to where they fit better; did any move?"""
+        moved = False
+        for number in order:
+            unit, old = units[number], where[number]
+            self.add(unit, old, -1)
+            # The old split first: among equals nothing moves.
+            choices = [old, *(split for split in self._splits if split != old)]
+            where[number] = min(choices, key=lambda split: self._change(unit, split))
+            self.add(unit, where[number])
+            moved |= where[number] != old
+        return moved
+
+    def _exchange(self, units: Sequence[_Unit], order: Sequence[int], where: dict[int, Split]) -> bool:
+        """Exchange two units of different splits where both together fit better; were any exchanged?"""
+        if len(units) > _MAX_EXCHANGED_UNITS:
+            return False
+        exchanged = False
+        for one, two in combinations(order, 2):
+            a, b = where[one], where[two]
+            if a == b:
+                continue
+            before = self._cost(a) + self._cost(b)
+            self._swap(units[one], a, units[two], b)
+            if self._cost(a) + self._cost(b) < before:
+                where[one], where[two] = b, a
+                exchanged = True
+            else:
+                self._swap(units[one], b, units[two], a)
+        return exchanged
+
+    def _swap(self, one: _Unit, one_from: Split, two: _Unit, two_from: Split) -> None:
+        self.add(one, one_from, -1)
+        self.add(two, two_from, -1)
+        self.add(one, two_from)
+        self.add(two, one_from)
+
+    def _change(self, unit: _Unit, split: Split) -> int:
+        """How much the split's cost changes when the unit is added."""
+        have = self._have[split]
+        return sum(
+            self._misfit(split, key, have[key] + count) - self._misfit(split, key, have[key])
+            for key, count in unit.counts.items()
+        )
+
+    def _cost(self, split: Split) -> int:
+        return sum(self._misfit(split, key, count) for key, count in self._have[split].items())
+
+    def _misfit(self, split: Split, key: str, count: int) -> int:
+        missing = (_EMPTY[split] if key == _ALL else _MISSING_LABEL) if count == 0 else 0
+        return (_PRECISION * count - self._wanted[split][key]) ** 2 + missing

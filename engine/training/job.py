@@ -1,0 +1,229 @@
+"""The training stage: turns a frozen dataset into a run's adapter, inside a job, and keeps what happened in the store.
+
+Taken up again it goes on from the newest whole checkpoint. Knows nothing of losses, steps or tensors.
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.errors import DatasetError, DistillError, JobStopped, TrainingError
+from engine.jobs.context import JobContext
+from engine.jobs.protocol import Metrics, Note, Progress, SampleAnswer
+from engine.model.load import LocalModel, device_name, load_base
+from engine.model.locate import locate_base
+from engine.paths import make_private_folder, sync_folder, write_atomically
+from engine.project import Project
+from engine.records.dataset import Dataset, DatasetRow
+from engine.records.options import TrainOptions
+from engine.records.prompt import Prompt
+from engine.records.question import Question
+from engine.records.run import CurvePoint, Run
+from engine.store.words_json import encode
+from engine.training.batches import check_prompt_absent, check_rows
+from engine.training.memory import peak_rss_mb
+from engine.training.schedule import schedule_of
+from engine.training.state import ADAPTER
+from engine.training.student import with_new_adapter
+from engine.training.teacher_cache import TeacherCache
+from engine.training.trainer import StepMetrics, Trained, Trainer
+from engine.training.validation import Measurement, Validator
+
+
+def run(context: JobContext, options: TrainOptions) -> None:
+    """Train the run that `options` names, or go on with it; a run that is done is left as it is.
+
+    Raises `DatasetError`, `ContextError`, `ModelError` or `TrainingError` where it cannot, and `JobStopped` when it was
+    asked to stop, after writing a checkpoint; the run's record then says why.
+    """
+    project = context.project
+    run = project.runs.get(options.run_id)
+    if run.state == "done":
+        context.emit(Note(f"Run {run.id} is trained already."))
+        return
+    try:
+        with context.hold_device(device_name(run.config.device)):
+            project.runs.update(run.id, state="running", reason="")
+            _train(context, run)
+    except JobStopped as stopped:
+        project.runs.update(run.id, state="stopped", reason=stopped.title, peak_rss_mb=peak_rss_mb())
+        raise
+    except Exception as error:
+        reason = str(error) if isinstance(error, DistillError) else f"{type(error).__name__}: {error}"
+        project.runs.update(run.id, state="failed", reason=reason, peak_rss_mb=peak_rss_mb())
+        raise
+
+
+def _train(context: JobContext, run: Run) -> None:
+    project, config = context.project, run.config
+    dataset = project.datasets.get(run.dataset_sha256)
+    if dataset.base != config.base:
+        raise TrainingError(
+            "The dataset was made for another base model.",
+            f"Its ids are those of {dataset.base}; run {run.id} trains {config.base}.",
+            "Freeze the dataset again for this base, or train the base that it was made for.",
+        )
+    prompt = project.prompts.by_sha256(dataset.prompt_sha256)
+    questions = _questions(project, dataset)
+    context.emit(Progress(0, 0, f"loading {config.base}"))
+    local = load_base(locate_base(config.base, project.home), device=config.device, dtype=config.dtype)
+    project.runs.update(run.id, device=str(local.device), dtype=str(local.dtype).removeprefix("torch."))
+    rows, validation = dataset.split("train"), dataset.split("validation")
+    check_rows(rows, local.format.context_length)
+    if validation:
+        check_rows(validation, local.format.context_length)
+    check_prompt_absent((*rows, *validation), [local.format.completion_ids(m.content)[:-1] for m in prompt.messages])
+    folder = make_private_folder(project.folder / run.folder)
+    write_atomically(folder / "config.json", encode(config).encode())
+    if not validation:
+        context.emit(Note("There are no validation rows: the curve is measured on training rows, the last step kept."))
+
+    teacher = _teacher(context, run, local, (*rows, *validation), prompt, questions)
+    teacher_s = teacher.seconds if teacher is not None else 0.0
+    hooks = _JobHooks(context, run, teacher_s)
+    schedule = schedule_of(rows, config)
+    project.runs.update(run.id, steps=schedule.steps)
+    validator = Validator(
+        validation or rows,
+        teacher,
+        questions,
+        project.rules.all(),
+        project.settings.read().serving_temperature,
+        config,
+        trained_tokens=schedule.tokens,
+    )
+    if not validator.has_teacher:
+        context.emit(Note("No validation answer has a local teacher: the curve shows their cross-entropy, not the KL."))
+    trainer = Trainer(
+        with_new_adapter(local, config),
+        config,
+        rows,
+        dataset.sha256,
+        teacher if config.objective != "cross_entropy" else None,
+        validator,
+        folder,
+        hooks,
+        held_out=bool(validation),
+    )
+    try:
+        trained = trainer.run()
+    finally:
+        hooks.keep_progress(trainer)
+    _keep(context, run, trained, folder)
+
+
+def _keep(context: JobContext, run: Run, trained: Trained, folder: Path) -> None:
+    """Put the best adapter where evaluations and releases look for it, and end the run."""
+    target, beside = folder / ADAPTER, folder / f"{ADAPTER}.tmp"
+    shutil.rmtree(beside, ignore_errors=True)
+    shutil.copytree(trained.best_checkpoint / ADAPTER, beside)
+    if target.exists():
+        shutil.rmtree(target)
+    beside.rename(target)
+    sync_folder(folder)
+    state = trained.state
+    context.project.runs.update(run.id, state="done", best_step=state.best_step)
+    share = state.validation_s / state.train_s if state.train_s else 0.0
+    context.emit(
+        Note(
+            f"Trained {state.step} steps in {state.train_s:.0f} s, {share:.0%} of it for validation; "
+            f"the best is step {state.best_step}."
+        )
+    )
+
+
+def _questions(project: Project, dataset: Dataset) -> dict[int, Question]:
+    questions = {question.id: question for question in project.questions.all()}
+    missing = next((row for row in dataset.rows if row.question_id not in questions), None)
+    if missing is not None:
+        raise DatasetError(
+            "A question of the dataset was deleted.",
+            f"Question {missing.question_id}, answered by example {missing.example_id}.",
+            "Freeze the dataset again and train on that.",
+        )
+    return questions
+
+
+def _teacher(
+    context: JobContext,
+    run: Run,
+    local: LocalModel,
+    rows: Sequence[DatasetRow],
+    prompt: Prompt,
+    questions: dict[int, Question],
+) -> TeacherCache | None:
+    """The teacher's distributions of all rows that need them: the validation rows alone for pure cross-entropy."""
+    if run.config.objective == "cross_entropy":
+        rows = [row for row in rows if row.split == "validation"]
+    if not any(row.edited_from for row in rows):
+        return None
+
+    def on_rows(done: int, total: int) -> None:
+        context.emit(Progress(done, total, "teacher's distributions"))
+        context.checkpoint()
+
+    context.checkpoint()
+    return TeacherCache.build(
+        local,
+        rows,
+        {row.question_id: questions[row.question_id].messages for row in rows},
+        prompt,
+        run.config.top_k,
+        context.project.caches,
+        on_rows=on_rows,
+    )
+
+
+class _JobHooks:
+    """Carries what the loop tells to the job's events and the project's store, and the person's wishes to the loop."""
+
+    def __init__(self, context: JobContext, run: Run, teacher_s: float) -> None:
+        self._context = context
+        self._run = run
+        self._teacher_s = teacher_s
+
+    def on_step(self, metrics: StepMetrics) -> None:
+        values = {
+            "loss": metrics.loss,
+            "learning_rate": metrics.learning_rate,
+            "gradient_norm": metrics.gradient_norm,
+            "tokens_per_second": metrics.tokens_per_second,
+            "rss_mb": metrics.rss_mb,
+        }
+        self._context.emit(Metrics(metrics.step, metrics.epoch, values))
+        self._context.emit(Progress(metrics.step, metrics.steps, "training", metrics.seconds_left))
+
+    def on_point(self, point: CurvePoint, measured: Measurement | None) -> None:
+        self._context.project.runs.add_curve_point(self._run.id, point)
+        if measured is None:
+            return
+        self._context.project.runs.update(self._run.id, step=point.step)
+        rates = {f"rule_{rule_id}": rate for rule_id, rate in point.rule_rates}
+        values = {"validation_kl": point.validation_kl, "all_rules": point.all_rules_rate, **rates}
+        self._context.emit(Metrics(point.step, point.epoch, values))
+        for watched in measured.watched:
+            self._context.emit(SampleAnswer(point.step, watched.question, watched.answer, watched.passed))
+
+    def on_note(self, text: str) -> None:
+        self._context.emit(Note(text))
+
+    def save_first(self) -> bool:
+        return self._context.stop_requested or self._context.pause_requested
+
+    def rest(self) -> None:
+        paused = self._context.pause_requested
+        if paused:
+            self._context.project.runs.update(self._run.id, state="paused")
+        self._context.checkpoint()
+        if paused:
+            self._context.project.runs.update(self._run.id, state="running")
+
+    def keep_progress(self, trainer: Trainer) -> None:
+        """Write where the run stands, however it ended."""
+        state = trainer.state
+        train_s = state.train_s + self._teacher_s
+        project = self._context.project
+        project.runs.update(
+            self._run.id, step=state.step, best_step=state.best_step, train_s=train_s, peak_rss_mb=peak_rss_mb()
+        )
+        project.settings.add_timing("train", train_s)

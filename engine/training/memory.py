@@ -1,0 +1,43 @@
+"""What a run needs to know of memory: how much it took, whether an error means that there was too little.
+
+Knows nothing of models.
+"""
+
+import resource
+import sys
+from pathlib import Path
+
+import psutil
+import torch
+
+_MB = 1 << 20
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch or Python gave up for lack of memory; torch's CPU allocator says so only in words."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def rss_mb() -> float:
+    """Resident memory of this process now, in MiB."""
+    return float(psutil.Process().memory_info().rss) / _MB
+
+
+def peak_rss_mb() -> float:
+    """The most resident memory that this process ever had, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak) / (_MB if sys.platform == "darwin" else 1024)
+
+
+def kernel_oom_kills() -> int:
+    """How many processes the kernel has killed for lack of memory since it booted; -1 where it does not tell.
+
+    A killed process cannot say why it ended: the number having risen is what the next one can know.
+    """
+    try:
+        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return -1
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), -1)

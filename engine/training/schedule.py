@@ -1,0 +1,88 @@
+"""When a run does what: the rows and the learning rate of every step, and the steps after which it is evaluated.
+
+Everything follows from the configuration and the step, so that a run resumed at any step goes on exactly as it would
+have. Knows nothing of tensors.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from random import Random
+
+from engine.records.dataset import DatasetRow
+from engine.records.run import TrainingConfig
+
+# Rows are sorted by length within windows of this many batches: little padding, yet batches mix from epoch to epoch.
+_WINDOW_BATCHES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The rows of every optimizer step of a run, as indices into the training rows."""
+
+    lengths: tuple[int, ...]  # tokens of each training row
+    batch_rows: int
+    epochs: float
+    seed: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return math.ceil(len(self.lengths) / self.batch_rows)
+
+    @property
+    def steps(self) -> int:
+        """All optimizer steps of the run; a fraction of an epoch is rounded to whole steps."""
+        return max(1, round(self.epochs * self.steps_per_epoch))
+
+    @property
+    def tokens(self) -> int:
+        """All tokens of all steps."""
+        return sum(self.lengths[index] for step in range(self.steps) for index in self.rows_at(step))
+
+    def epoch_at(self, step: int) -> float:
+        """How many epochs are behind after `step` steps."""
+        return step / self.steps_per_epoch
+
+    def rows_at(self, step: int) -> tuple[int, ...]:
+        """The rows of optimizer step `step`, counted from 0."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        return _epoch_batches(self, epoch)[place]
+
+
+@lru_cache(maxsize=4)
+def _epoch_batches(schedule: Schedule, epoch: int) -> tuple[tuple[int, ...], ...]:
+    """All batches of one epoch in order: every row once, sizes differing by one at most, longest row first."""
+    random = Random(f"{schedule.seed} {epoch}")  # noqa: S311 - nothing secret is drawn
+    order = random.sample(range(len(schedule.lengths)), len(schedule.lengths))
+    smallest, larger = divmod(len(order), schedule.steps_per_epoch)
+    sizes = [smallest + (index < larger) for index in range(schedule.steps_per_epoch)]
+    batches: list[tuple[int, ...]] = []
+    for first in range(0, len(sizes), _WINDOW_BATCHES):
+        window = sizes[first : first + _WINDOW_BATCHES]
+        rows, order = order[: sum(window)], order[sum(window) :]
+        rows.sort(key=lambda index: -schedule.lengths[index])
+        for size in window:
+            batches.append(tuple(rows[:size]))
+            rows = rows[size:]
+    random.shuffle(batches)
+    return tuple(batches)
+
+
+def learning_rate_at(step: int, steps: int, config: TrainingConfig) -> float:
+    """The rate of step `step` of `steps`, from 0: linear warm-up, then linear decay that would reach 0 at `steps`."""
+    warmup = min(steps, max(1, round(config.warmup_fraction * steps)))
+    if step < warmup:
+        return config.learning_rate * (step + 1) / warmup
+    return config.learning_rate * (steps - step) / (steps - warmup + 1)
+
+
+def evaluation_steps(steps: int, evaluations: int) -> frozenset[int]:
+    """The steps after which the run is evaluated: spread evenly, the last one always included."""
+    return frozenset(max(1, round(steps * index / evaluations)) for index in range(1, evaluations + 1))
+
+
+def schedule_of(rows: Sequence[DatasetRow], config: TrainingConfig) -> Schedule:
+    """Which rows every step of a run sees."""
+    lengths = tuple(len(row.question_ids) + len(row.completion_ids) for row in rows)
+    return Schedule(lengths, config.batch_rows, config.epochs, config.seed)

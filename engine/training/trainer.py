@@ -1,0 +1,331 @@
+"""The training loop: optimizer steps, evaluations, checkpoints, and what happens when one of them goes wrong.
+
+Testable without jobs: what it reports and where it may be interrupted are the hooks of its caller.
+Knows nothing of the store, of processes or of how rows were made.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, cast
+
+import torch
+from accelerate import Accelerator
+from peft import PeftModel
+
+from engine.errors import TrainingError
+from engine.model.load import LocalModel
+from engine.records.dataset import DatasetRow
+from engine.records.run import CurvePoint, TrainingConfig
+from engine.training.batches import Batch, make_batch
+from engine.training.checkpoints import fault_of, newest_checkpoint, prune_checkpoints, save_checkpoint
+from engine.training.losses import mixed_loss, token_weights
+from engine.training.memory import is_out_of_memory, kernel_oom_kills, peak_rss_mb, rss_mb
+from engine.training.schedule import evaluation_steps, learning_rate_at, schedule_of
+from engine.training.state import TrainingState, read_state, restore, write_state
+from engine.training.student import ChunkLoss, add_gradients, token_losses, trained_parameters
+from engine.training.teacher_cache import TeacherCache
+from engine.training.validation import Measurement, Validator, best_point
+
+CHECKPOINTS = "checkpoints"
+_KEPT_CHECKPOINTS = 2
+_SKIPPED_AT_MOST = 3  # steps in a row without a finite loss
+
+
+@dataclass(frozen=True, slots=True)
+class StepMetrics:
+    """Measured at one optimizer step. `step` counts finished steps; `loss` is a mean a completion token, in nats."""
+
+    step: int
+    epoch: float
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+    tokens_per_second: float
+    rss_mb: float
+    steps: int
+    seconds_left: float
+
+
+class Hooks(Protocol):
+    """What the loop tells its caller, and where the caller may interrupt it."""
+
+    def on_step(self, metrics: StepMetrics) -> None: ...
+    def on_point(self, point: CurvePoint, measured: Measurement | None) -> None:
+        """A new point of the curve with what was measured; or, without it, an old one that is the best no longer."""
+
+    def on_note(self, text: str) -> None: ...
+
+    def save_first(self) -> bool:
+        """Whether `rest` is about to block or to raise, so that a checkpoint should be written before."""
+
+    def rest(self) -> None:
+        """Called between steps: may block while paused, and may raise to end the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """How a run ended: the last step, the best one, and the checkpoint that holds the best adapter."""
+
+    state: TrainingState
+    best_checkpoint: Path
+    peak_rss_mb: float
+
+
+class Trainer:
+    """One run of one adapter. `student` has a fresh adapter made from the run's seed."""
+
+    def __init__(
+        self,
+        student: LocalModel,
+        config: TrainingConfig,
+        rows: Sequence[DatasetRow],
+        dataset_sha256: str,
+        teacher: TeacherCache | None,
+        validator: Validator,
+        folder: Path,
+        hooks: Hooks,
+        *,
+        held_out: bool = True,
+    ) -> None:
+        """`held_out` False: the validator measures training rows, so the last step is kept rather than the best."""
+        self.student = student
+        self.model = cast("PeftModel", student.model)
+        self.config = config
+        self.rows = rows
+        self.teacher = teacher
+        self.validator = validator
+        self.checkpoints = folder / CHECKPOINTS
+        self.hooks = hooks
+        self.held_out = held_out
+        self.schedule = schedule_of(rows, config)
+        self.steps = self.schedule.steps
+        self.parameters = trained_parameters(student)
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+        mixed = student.device.type == "cuda" and student.dtype == torch.bfloat16
+        self.accelerator = Accelerator(
+            mixed_precision="bf16" if mixed else "no", cpu=student.device.type == "cpu", device_placement=False
+        )
+        self.state = TrainingState(
+            config, dataset_sha256, micro_batch_rows=min(config.micro_batch_rows, config.batch_rows)
+        )
+        self.saved_step = -1
+        self.saved_at = time.monotonic()
+
+    def run(self) -> Trained:
+        """Train to the last step, from the newest whole checkpoint if there is one.
+
+        Raises `TrainingError` after three steps in a row without a finite loss, and where a single row does not fit
+        the memory; whatever the hooks raise passes through. The newest checkpoint then holds the last good state.
+        """
+        self._resume()
+        self.model.train()
+        measured_at = evaluation_steps(self.steps, self.config.evaluations) | {0}
+        while True:
+            if self.state.step in measured_at and self.state.step not in {point.step for point in self.state.points}:
+                self._evaluate()
+                self._save()
+            if self.state.step >= self.steps:
+                break
+            self._rest()
+            self._step()
+            if time.monotonic() - self.saved_at >= self.config.checkpoint_every_s:
+                self._save()
+        best = self.checkpoints / f"step-{self.state.best_step}"
+        if (fault := fault_of(best)) is not None:
+            last = self.checkpoints / f"step-{self.state.step}"
+            self.hooks.on_note(
+                f"The best checkpoint, {best.name}, cannot be used: {fault}. {last.name} is kept instead."
+            )
+            best = last
+        return Trained(self.state, best, peak_rss_mb())
+
+    def _resume(self) -> None:
+        checkpoint = newest_checkpoint(self.checkpoints, self.hooks.on_note)
+        if checkpoint is None:
+            return
+        found = read_state(checkpoint)
+        if (found.config, found.dataset_sha256) != (self.config, self.state.dataset_sha256):
+            raise TrainingError(
+                "The checkpoints belong to another run.",
+                f"{checkpoint} was written with another configuration or dataset.",
+                "Start a new run.",
+            )
+        restore(checkpoint, self.model, self.optimizer)
+        self.state, self.saved_step = found, found.step
+        self.hooks.on_note(f"Going on from the checkpoint at step {found.step} of {self.steps}.")
+        kills = kernel_oom_kills()
+        if 0 <= found.oom_kills < kills and found.micro_batch_rows > 1:
+            self._halve("The kernel had ended a process for lack of memory")
+
+    def _rest(self) -> None:
+        if self.hooks.save_first():
+            self._save()
+        self.hooks.rest()
+
+    def _step(self) -> None:
+        """One optimizer step: gradients of all micro-batches, clipped and applied, or skipped where not finite."""
+        started = time.monotonic()
+        step = self.state.step
+        rows = [self.rows[index] for index in self.schedule.rows_at(step)]
+        completion_tokens = sum(len(row.completion_ids) for row in rows)
+        tokens = sum(len(row.question_ids) + len(row.completion_ids) - 1 for row in rows)
+        loss = self._gradients(rows, completion_tokens) / completion_tokens
+        rate = learning_rate_at(step, self.steps, self.config)
+        norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_gradient_norm))
+        good = math.isfinite(loss) and math.isfinite(norm)
+        if good:
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        seconds = time.monotonic() - started
+        state = self.state
+        self.state = replace(
+            state,
+            step=step + 1,
+            epoch=self.schedule.epoch_at(step + 1),
+            skipped=state.skipped + (not good),
+            skipped_in_row=0 if good else state.skipped_in_row + 1,
+            tokens=state.tokens + tokens,
+            loss_sum=state.loss_sum + (loss * completion_tokens if good else 0.0),
+            loss_tokens=state.loss_tokens + (completion_tokens if good else 0),
+            train_s=state.train_s + seconds,
+        )
+        if not good:
+            self._skipped()
+            return
+        self.hooks.on_step(
+            StepMetrics(
+                step=step + 1,
+                epoch=self.state.epoch,
+                loss=loss,
+                learning_rate=rate,
+                gradient_norm=norm,
+                tokens_per_second=tokens / seconds,
+                rss_mb=rss_mb(),
+                steps=self.steps,
+                seconds_left=self.state.train_s / self.state.step * (self.steps - self.state.step),
+            )
+        )
+
+    def _gradients(self, rows: Sequence[DatasetRow], completion_tokens: int) -> float:
+        """Sum of the losses of `rows`, gradients added; in smaller micro-batches where the memory does not suffice."""
+        while True:
+            size = self.state.micro_batch_rows
+            try:
+                return sum(
+                    self._micro_batch(rows[start : start + size], completion_tokens)
+                    for start in range(0, len(rows), size)
+                )
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                reason = str(error).splitlines()[0]
+            # Outside the handler, because the exception holds on to the tensors of the failed pass.
+            self.optimizer.zero_grad(set_to_none=True)
+            if self.student.device.type == "cuda":
+                torch.cuda.empty_cache()
+            if size == 1:
+                raise TrainingError(
+                    "A single row does not fit the memory.",
+                    f"Example {rows[0].example_id}: {reason}",
+                    "Close other programs, choose a smaller base model, or shorten the longest answers.",
+                )
+            self._halve("The memory did not suffice")
+
+    def _micro_batch(self, rows: Sequence[DatasetRow], completion_tokens: int) -> float:
+        batch = make_batch(rows)
+        return add_gradients(self.student, self.accelerator, batch, self._loss(rows, batch), completion_tokens)
+
+    def _loss(self, rows: Sequence[DatasetRow], batch: Batch) -> ChunkLoss:
+        """The objective at the completion tokens of one batch."""
+        device = self.student.device
+        targets = batch.target_ids.to(device)
+        teacher = self.teacher.gather(rows).to(device) if self.teacher is not None else None
+        follows = batch.follows_teacher if teacher is not None else torch.zeros_like(batch.follows_teacher)
+        weights = token_weights(self.config.objective, self.config.cross_entropy_weight, follows.to(device))
+        return lambda logits, here: mixed_loss(
+            logits, targets[here], None if teacher is None else teacher[here], weights[here]
+        )
+
+    def _halve(self, why: str) -> None:
+        smaller = max(1, self.state.micro_batch_rows // 2)
+        self.state = replace(self.state, micro_batch_rows=smaller)
+        self.hooks.on_note(f"{why}: from now on {smaller} rows a pass, in more passes a step.")
+
+    def _skipped(self) -> None:
+        step, in_row = self.state.step, self.state.skipped_in_row
+        self.hooks.on_note(f"Step {step} was skipped: its loss or its gradient is not finite.")
+        if in_row < _SKIPPED_AT_MOST:
+            return
+        checkpoint = newest_checkpoint(self.checkpoints, self.hooks.on_note)
+        good = 0
+        if checkpoint is not None:
+            restore(checkpoint, self.model, self.optimizer)
+            self.state = replace(read_state(checkpoint), skipped=self.state.skipped)
+            good = self.state.step
+        raise TrainingError(
+            f"Training stopped: {in_row} steps in a row had no finite loss.",
+            f"Steps {step - in_row + 1} to {step} of {self.steps}; the run is back at the checkpoint of step {good}.",
+            "Start a new run with a smaller --learning-rate.",
+        )
+
+    def _evaluate(self) -> None:
+        started = time.monotonic()
+        state = self.state
+        measured = self.validator.measure(self.student, state.micro_batch_rows, self._rest)
+        train_loss = state.loss_sum / state.loss_tokens if state.loss_tokens else self._loss_of_next_rows()
+        seconds = time.monotonic() - started
+        stepped_s = state.train_s - state.validation_s
+        point = CurvePoint(
+            step=state.step,
+            epoch=state.epoch,
+            train_loss=train_loss,
+            validation_kl=measured.validation_kl,
+            rule_rates=measured.rule_rates,
+            all_rules_rate=measured.all_rules_rate,
+            learning_rate=learning_rate_at(max(0, state.step - 1), self.steps, self.config),
+            tokens_per_second=state.tokens / stepped_s if stepped_s else 0.0,
+            best=False,
+        )
+        points = (*state.points, point)
+        best = best_point(points, len(self.validator.asked)) if self.held_out else point
+        points = tuple(replace(each, best=each.step == best.step) for each in points)
+        self.state = replace(
+            state,
+            points=points,
+            best_step=best.step,
+            loss_sum=0.0,
+            loss_tokens=0,
+            train_s=state.train_s + seconds,
+            validation_s=state.validation_s + seconds,
+        )
+        for before, now in zip(state.points, points, strict=False):
+            if before.best and not now.best:
+                self.hooks.on_point(now, None)
+        self.hooks.on_point(points[-1], measured)
+        self.saved_step = -1
+
+    def _loss_of_next_rows(self) -> float:
+        """Where the training loss stands when no step has been made since the last point: on some rows of the next."""
+        step = min(self.state.step, self.steps - 1)
+        rows = [self.rows[index] for index in self.schedule.rows_at(step)[: self.state.micro_batch_rows]]
+        batch = make_batch(rows)
+        return float(token_losses(self.student, batch, self._loss(rows, batch)).mean())
+
+    def _save(self) -> None:
+        if self.saved_step == self.state.step:
+            return
+        state = replace(self.state, oom_kills=kernel_oom_kills())
+        save_checkpoint(
+            self.checkpoints,
+            state.step,
+            lambda folder: write_state(folder, self.model, self.optimizer, state),
+        )
+        self.saved_step, self.saved_at = state.step, time.monotonic()
+        prune_checkpoints(self.checkpoints, _KEPT_CHECKPOINTS, keep={state.best_step})

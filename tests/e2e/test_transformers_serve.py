@@ -1,0 +1,99 @@
+"""Generation through `transformers serve`: an OpenAI-compatible server that this project did not write."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from engine.jobs.follow import follow
+from engine.jobs.protocol import AnswerDelta, AnswerEnded
+from engine.model.starter import ensure_starter, starter_weights
+from engine.paths import Home
+from engine.project import Project
+from engine.records.options import GenerateOptions, TeacherSpec
+from engine.records.prompt import Message, Prompt
+from engine.records.question import Question
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(
+        find_spec("uvicorn") is None or find_spec("fastapi") is None,
+        reason="the peer is not installed: uv sync --group serving-peer",
+    ),
+    pytest.mark.skipif(starter_weights() is None, reason="the starter model's weights are not installed"),
+]
+QUESTIONS = 20
+
+
+@pytest.fixture
+def folder(private_home: Path) -> Path:
+    return ensure_starter(Home.locate(), lambda done, total, words: None)
+
+
+@pytest.fixture
+def base_url(folder: Path, tmp_path: Path) -> Iterator[str]:
+    """The server on a free port of loopback, with its log beside it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    command = [str(Path(sys.executable).with_name("transformers")), "serve", str(folder), "--host", "127.0.0.1",
+               "--port", str(port), "--device", "cpu", "--dtype", "float32"]  # fmt: skip
+    with (tmp_path / "serve.log").open("wb") as log:
+        server = subprocess.Popen(
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+            env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf"), "OMP_NUM_THREADS": "2"},
+        )  # fmt: skip
+        try:
+            deadline = time.monotonic() + 300
+            while not _answers(f"http://127.0.0.1:{port}/health"):
+                assert server.poll() is None, (tmp_path / "serve.log").read_text()[-3000:]
+                assert time.monotonic() < deadline, "the server did not come up"
+                time.sleep(0.2)
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(server.pid, signal.SIGKILL)
+                server.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as reply:
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
+
+
+def test_twenty_answers_come_through_a_server_of_others(folder: Path, base_url: str, tmp_path: Path) -> None:
+    with Project.create(tmp_path / "peer", home=Home.locate()) as project:
+        project.prompts.set(Prompt((Message("system", "Answer in one short sentence."),)))
+        project.questions.add(Question((Message("user", f"What is {n} plus {n + 3}?"),)) for n in range(QUESTIONS))
+        project.questions.set_splits({question.id: "train" for question in project.questions.all()})
+        teacher = TeacherSpec("endpoint", str(folder), base_url)
+        options = GenerateOptions(teacher, temperature=0.7, max_answer_tokens=32, concurrency=4)
+        job = project.start_job(options)
+        events = [stamped.event for stamped in follow(project, job.id)]
+        ended = project.jobs.get(job.id)
+        assert ended.state == "done", f"{ended.note}\n{(tmp_path / 'serve.log').read_text()[-3000:]}"
+        examples = [curated.example for curated in project.examples.all()]
+    assert len(examples) == QUESTIONS
+    assert all(example.answer.strip() and example.finish_reason in ("stop", "length") for example in examples)
+    assert all(example.usage.prompt_tokens > 0 and example.usage.completion_tokens > 0 for example in examples)
+    # Whatever the peer counts itself is taken; what it does not is counted here by its own tokenizer, and marked.
+    counted_here = {example.usage.counted_here for example in examples}
+    assert len(counted_here) == 1
+    assert sum(isinstance(event, AnswerEnded) for event in events) == QUESTIONS
+    assert any(isinstance(event, AnswerDelta) for event in events)

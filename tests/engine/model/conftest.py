@@ -1,0 +1,99 @@
+"""Tiny random models with a real byte-level tokenizer, saved as model folders the way real ones are."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import AddedToken, Tokenizer
+from tokenizers.decoders import ByteLevel as ByteLevelDecoder
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+from transformers import (
+    AutoModelForCausalLM,
+    Gemma2Config,
+    LlamaConfig,
+    MistralConfig,
+    PretrainedConfig,
+    Qwen2Config,
+    Qwen3Config,
+)
+
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<s>", "</s>", "[INST]", "[/INST]", "<bos>", "<eos>")
+SPECIAL += (
+    "<start_of_turn>",
+    "<end_of_turn>",
+    "<|begin_of_text|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<|eot_id|>",
+)
+SPECIAL += ("<|system|>", "<|user|>", "<|assistant|>", "<|end|>")
+SIZES = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "max_position_embeddings": 128,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+CONFIGS: dict[str, Callable[[int], PretrainedConfig]] = {
+    "llama": lambda size: LlamaConfig(vocab_size=size, tie_word_embeddings=True, **SIZES),
+    "qwen2": lambda size: Qwen2Config(vocab_size=size, **SIZES),
+    "qwen3": lambda size: Qwen3Config(vocab_size=size, **SIZES),
+    "mistral-window": lambda size: MistralConfig(vocab_size=size, sliding_window=6, **SIZES),
+    "gemma2": lambda size: Gemma2Config(vocab_size=size, sliding_window=6, query_pre_attn_scalar=8, **SIZES),
+}
+
+
+def write_tokenizer(folder: Path, template: str = CHATML, bos: str = "<|endoftext|>", eos: str = "<|im_end|>") -> int:
+    """A byte-level tokenizer with the special tokens of several families; returns its vocabulary size."""
+    alphabet = sorted(ByteLevel.alphabet())
+    vocabulary = {token: i for i, token in enumerate([*SPECIAL, *alphabet, "Ċ" * 2, "he", "ll"])}
+    merges = [("Ċ", "Ċ"), ("h", "e"), ("l", "l")]
+    tokenizer = Tokenizer(BPE(vocab=vocabulary, merges=merges))
+    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = ByteLevelDecoder()
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL])
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": bos, "eos_token": eos, "pad_token": eos})
+    )
+    (folder / "chat_template.jinja").write_text(template)
+    return tokenizer.get_vocab_size()
+
+
+def write_format(folder: Path, template: str, bos: str, eos: str) -> Path:
+    """A folder without weights, enough for a chat format."""
+    write_tokenizer(folder, template, bos, eos)
+    (folder / "config.json").write_text(json.dumps({"model_type": "llama", "max_position_embeddings": 128}))
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [SPECIAL.index(eos)]}))
+    return folder
+
+
+def write_model(folder: Path, kind: str = "llama", seed: int = 0) -> Path:
+    """A tiny random model of one architecture. Its weights are large enough that answers vary."""
+    size = write_tokenizer(folder)
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_config(CONFIGS[kind](size), dtype=torch.float32)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.normal_(0, 0.3)
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("models") / "llama")

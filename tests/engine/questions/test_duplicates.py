@@ -1,0 +1,111 @@
+"""Twins: found by sketches, decided exactly, the same every time."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.questions.duplicates import DuplicatePair, earlier_twins, find_duplicates
+from engine.questions.importers import import_questions
+from engine.records.prompt import Message
+from engine.records.question import Question
+
+BANKING = Path(__file__).parents[4] / "shared" / "data" / "banking77" / "train.jsonl"
+
+
+def asked(*texts: str) -> list[Question]:
+    return [Question((Message("user", text),), id=number) for number, text in enumerate(texts, 1)]
+
+
+def test_the_first_of_twins_stays() -> None:
+    questions = asked(
+        "Where is my new card, and when will it come?",
+        "Something else altogether.",
+        "where is my NEW card and when will it come",
+        "Well, where is my new card, and when will it come?",
+        "Ｗhere is my new card, and when will it come?",
+    )
+    # 8 shingles; with one word before: 9, of which 8 are shared.
+    assert find_duplicates(questions) == (
+        DuplicatePair(1, 3, 1.0),
+        DuplicatePair(1, 4, 8 / 9),
+        DuplicatePair(1, 5, 1.0),
+    )
+    assert find_duplicates(questions, 0.9) == (DuplicatePair(1, 3, 1.0), DuplicatePair(1, 5, 1.0))
+
+
+def test_short_and_wordless_questions() -> None:
+    assert find_duplicates(asked("Hi", "hi!", "?", "!", "?", "Hi there")) == (
+        DuplicatePair(1, 2, 1.0),
+        DuplicatePair(3, 5, 1.0),
+    )
+
+
+def test_the_whole_conversation_counts() -> None:
+    before = Message("assistant", "Do you mean the blue card or the gold card?")
+    first = Question((Message("user", "Where is my card?"), before, Message("user", "Blue")), id=1)
+    second = Question((Message("user", "How do I get a loan for a house?"), before, Message("user", "Blue")), id=2)
+    assert find_duplicates([first, second]) == ()
+
+
+def test_a_twin_of_what_was_dropped_is_not_dropped_for_it() -> None:
+    base = "a b c d e f g h i j k l m n o p q r s t"
+    chain = asked(base, base.replace("a b", "x b"), base.replace("a b", "x b").replace("s t", "s y"))
+    pairs = find_duplicates(chain, 0.85)
+    assert [(pair.kept, pair.dropped) for pair in pairs] == [(1, 2)]
+    assert [twin.position for twin in earlier_twins(chain, 0.85)[2]] == [1]
+
+
+def shingles(text: str) -> set[tuple[str, ...]]:
+    words = re.findall(r"\w+", text)
+    return {tuple(words[n : n + 3]) for n in range(max(len(words) - 2, 1))}
+
+
+sentences = st.lists(st.sampled_from(list("abcdefgh")), min_size=3, max_size=14).map(" ".join)
+
+
+@settings(max_examples=40)
+@given(st.lists(sentences, max_size=12), st.sampled_from([0.5, 0.7, 1.0]))
+def test_against_every_pair_reckoned_out(texts: list[str], threshold: float) -> None:
+    questions = asked(*texts)
+    for position, twins in enumerate(earlier_twins(questions, threshold)):
+        own = shingles(texts[position])
+        for twin in twins:
+            other = shingles(texts[twin.position])
+            assert twin.position < position
+            assert twin.similarity == pytest.approx(len(own & other) / len(own | other))
+            assert twin.similarity >= threshold
+        if own in [shingles(text) for text in texts[:position]]:
+            assert twins
+
+
+def _similar(one: set[tuple[str, ...]], other: set[tuple[str, ...]]) -> bool:
+    return len(one & other) >= 0.7 * len(one | other)
+
+
+def test_real_questions() -> None:
+    if not BANKING.is_file():
+        pytest.skip("the BANKING77 questions are not on this machine")
+    questions = import_questions(str(BANKING)).questions[:2_000]
+    questions = tuple(dataclasses.replace(q, id=number) for number, q in enumerate(questions, 1))
+    pairs = find_duplicates(questions)
+    assert pairs == find_duplicates(questions)
+    texts = {q.id: q.text for q in questions}
+    # Recall, against every pair: nothing that is similar enough is missed.
+    sets = [shingles(q.text.casefold()) for q in questions[:600]]
+    for position, twins in enumerate(earlier_twins(questions[:600])):
+        alike = {n for n, other in enumerate(sets[:position]) if _similar(sets[position], other)}
+        assert alike <= {twin.position for twin in twins} or sets[position] in sets[:position]
+    exact: dict[str, int] = {}
+    dropped = {pair.dropped for pair in pairs}
+    for q in questions:
+        first = exact.setdefault(" ".join(re.findall(r"\w+", q.text.casefold())), q.id)
+        assert first == q.id or q.id in dropped
+    assert pairs
+    for pair in pairs:
+        assert pair.kept not in dropped
+        one, two = (shingles(texts[n].casefold()) for n in (pair.kept, pair.dropped))
+        assert pair.similarity == pytest.approx(len(one & two) / len(one | two))

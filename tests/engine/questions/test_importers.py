@@ -1,0 +1,233 @@
+"""Every source of questions, whole and broken: nothing is cut, and every refusal says where and why."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.errors import NotFoundError, UsageError
+from engine.questions import importers, lines
+from engine.questions.importers import Refusal, import_questions
+from engine.records.prompt import Message
+
+
+def write(folder: Path, name: str, content: str | bytes) -> str:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return str(path)
+
+
+def jsonl(*rows: object) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def turn(role: str, content: object, **more: object) -> dict[str, object]:
+    return {"role": role, "content": content, **more}
+
+
+def test_text_is_a_question_a_line(tmp_path: Path) -> None:
+    result = import_questions(write(tmp_path, "asked.txt", "\ufeffWhere is it?\r\n\n  Is it lost? \nLast"))
+    assert [q.text for q in result.questions] == ["Where is it?", "Is it lost?", "Last"]
+    assert {q.source for q in result.questions} == {"asked.txt"}
+    assert result.refused == ()
+
+
+def test_text_refuses_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 40)
+    source = write(tmp_path, "a.txt", b"one\ncaf\xe9\n" + b"x" * 95 + b"\na\0b\nlast" + b" " * 90)
+    result = import_questions(source)
+    assert [q.text for q in result.questions] == ["one"]
+    assert result.refused == (
+        Refusal(2, "not UTF-8: byte 4 is 0xe9"),
+        Refusal(3, "longer than 0 MB"),
+        Refusal(4, "it holds a NUL character"),
+        Refusal(5, "longer than 0 MB"),
+    )
+
+
+def test_jsonl_guesses_and_named_columns(tmp_path: Path) -> None:
+    rows = [
+        {"text": "Where?", "topic": "card", "label": "CARDS"},
+        {"question": "How?", "category": 3},
+        {"prompt": "ctx", "question": "Asked?"},
+    ]
+    result = import_questions(write(tmp_path, "a.jsonl", jsonl(*rows)))
+    assert [(q.text, q.topic, q.label) for q in result.questions] == [
+        ("Where?", "card", "CARDS"),
+        ("How?", "3", None),
+        ("Asked?", "", None),
+    ]
+    named = import_questions(
+        write(tmp_path, "b.jsonl", jsonl({"q": "Where?", "t": "card", "text": "no", "gold_id": 7})),
+        text_column="q", topic_column="t", label_column="gold_id",
+    )  # fmt: skip
+    assert [(q.text, q.topic, q.label) for q in named.questions] == [("Where?", "card", "7")]
+
+
+def test_chats_lose_system_messages_and_the_last_answer_with_a_count(tmp_path: Path) -> None:
+    chat = [turn("system", "Be kind."), turn("user", "Hi"), turn("assistant", "Yes?"), turn("user", "Where?")]
+    rows = [
+        {"messages": [*chat, turn("assistant", "There.")], "model": "m"},
+        {"input": chat[1:2], "choices": [{"message": turn("assistant", "a", refusal=None, tool_calls=None)}]},
+        {"messages": [turn("developer", "x"), turn("user", [{"type": "text", "text": "Parts"}])], "tools": []},
+    ]
+    result = import_questions(write(tmp_path, "a.jsonl", jsonl(*rows)))
+    assert result.refused == ()
+    assert result.questions[0].messages == (
+        Message("user", "Hi"),
+        Message("assistant", "Yes?"),
+        Message("user", "Where?"),
+    )
+    assert [q.text for q in result.questions] == ["Where?", "Hi", "Parts"]
+    assert result.notes == (
+        "dropped 2 system messages: a question has none",
+        "dropped 1 last answers: the teacher gives them anew",
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"messages": [turn("user", "a"), turn("assistant", None, tool_calls=[{}])]}, "message 2: tool calls"),
+        ({"messages": [turn("user", "a"), turn("tool", "b")]}, "message 2: tool calls are not supported (role tool)"),
+        ({"messages": [turn("user", "a")], "tools": [{}]}, "it declares tools"),
+        ({"messages": [turn("user", [{"type": "image_url"}])]}, "message 1: images are not supported"),
+        ({"messages": [turn("critic", "a")]}, "message 1: unknown role 'critic'"),
+        ({"messages": [turn("assistant", "a")]}, "no message of the user"),
+        ({"messages": [turn("system", "a")]}, "no message of the user"),
+        ({"messages": [turn("user", "a"), turn("user", "b")]}, "do not alternate"),
+        ({"messages": [turn("user", "a\ud800")]}, "message 1: character 2 is half a surrogate pair"),
+        ({"messages": [turn("user", "a")] * 501}, "more than 500 messages"),
+        ({"text": "a" * 1_000_001}, "longer than 1000000 characters"),
+        ({"text": ""}, "no question in it"),
+        ({"other": "a"}, "no question in it"),
+        ({"text": 3}, "the question is no text but int"),
+        ({"text": "a", "topic": ["b"]}, "topic is no text but list"),
+        (["a"], "no JSON object"),
+    ],
+)
+def test_rows_are_refused_by_name(tmp_path: Path, row: object, reason: str) -> None:
+    result = import_questions(write(tmp_path, "a.jsonl", jsonl({"text": "good"}, row, {"text": "good too"})))
+    assert [q.text for q in result.questions] == ["good", "good too"]
+    (refusal,) = result.refused
+    assert refusal.line == 2
+    assert reason in refusal.reason
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"text": "a"', "no JSON: Expecting ',' delimiter at character 13"),
+        ('{"text": ' + "[" * 100 + "]" * 100 + "}", "nested deeper than 64"),
+        ('{"text": ' + "[" * 200_000, "nested too deeply"),
+        ('{"text": "a", "n": ' + "9" * 5_000 + "}", "no JSON"),
+    ],
+)
+def test_broken_json_is_refused_by_line(tmp_path: Path, line: str, reason: str) -> None:
+    result = import_questions(write(tmp_path, "a.jsonl", f"\n{line}\n"))
+    assert result.questions == ()
+    assert result.refused[0].line == 2
+    assert reason in result.refused[0].reason
+
+
+def test_csv(tmp_path: Path) -> None:
+    content = 'id,text,topic\n1,"Where, exactly,\nis it?",card\n\n2,short\n3,"He said ""no""",\n'
+    result = import_questions(write(tmp_path, "a.csv", content))
+    assert [(q.text, q.topic) for q in result.questions] == [("Where, exactly,\nis it?", "card"), ('He said "no"', "")]
+    assert result.refused == (Refusal(5, "2 fields where the header has 3"),)
+    tabs = import_questions(write(tmp_path, "a.tsv", "q\tintent\nWhere?\tcard\n"), text_column="q")
+    assert [(q.text, q.topic) for q in tabs.questions] == [("Where?", "card")]
+    semicolons = import_questions(write(tmp_path, "b.csv", "text;label\nWhere, then?;X\n"))
+    assert [(q.text, q.label) for q in semicolons.questions] == [("Where, then?", "X")]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "It is empty"),
+        ("a,b\n1,2\n", "No column looks like the question Columns: 'a', 'b'"),
+        ("text,text\n1,2\n", "Two columns have one name"),
+        ('text\n"open', "Line 2: unexpected end of data"),
+        ('text\n"a"b\n', "Line 2"),
+        ("text\n" + "a" * 1_000_001, "field larger than field limit"),
+        (b"text\ncaf\xe9\n", "Line 2: not UTF-8"),
+        ("text\n".encode("utf-16"), "It is UTF-16"),
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_a_broken_csv_is_an_error_that_says_where(tmp_path: Path, content: str | bytes, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        import_questions(write(tmp_path, "a.csv", content))
+    assert words in str(caught.value)
+
+
+def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="There is no column 'nope' Columns: 'text'"):
+        import_questions(write(tmp_path, "a.csv", "text\na\n"), topic_column="nope")
+
+
+def test_parquet(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    chats = [[turn("user", "Hi"), turn("assistant", "Yes")], [turn("user", "Where?")]]
+    pq.write_table(pa.table({"messages": chats, "topic": ["a", None], "blob": [b"1", b"2"]}), tmp_path / "a.parquet")
+    result = import_questions(str(tmp_path / "a.parquet"))
+    assert [(q.text, q.topic) for q in result.questions] == [("Hi", "a"), ("Where?", "")]
+    with pytest.raises(UsageError, match=r"b\.parquet cannot be read"):
+        import_questions(write(tmp_path, "b.parquet", "PAR1 not really"))
+
+
+def test_a_datasets_folder_gives_label_names_and_says_which_split(tmp_path: Path) -> None:
+    import datasets
+
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["no", "yes"])})
+    table = datasets.Dataset.from_dict({"text": ["a b", "c d"], "label": [1, 0]}, features=features)
+    datasets.DatasetDict({"test": table, "train": table}).save_to_disk(str(tmp_path / "saved"))
+    result = import_questions(str(tmp_path / "saved"), limit=1)
+    assert [(q.text, q.label, q.source) for q in result.questions] == [("a b", "yes", "saved")]
+    assert result.notes == ("read split train; not read: test", "stopped at the limit of 1; there is more")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="empty is no folder of questions"):
+        import_questions(str(tmp_path / "empty"))
+
+
+@pytest.mark.parametrize(
+    ("source", "error"), [("absent.jsonl", NotFoundError), ("no/file.csv", NotFoundError), ("acme/none", NotFoundError)]
+)
+def test_what_is_not_there(source: str, error: type[Exception]) -> None:
+    with pytest.raises(error, match=source):
+        import_questions(source)
+
+
+@pytest.mark.parametrize("name", ["a.md", "a.json", "a.gz"])
+def test_other_formats_are_refused_with_the_list(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=r"no format for questions\. Formats: \.txt"):
+        import_questions(write(tmp_path, name, "a"))
+
+
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [('\n{"text": "a"}\n', ["a"]), ("a\n{b}\n", ["a", "{b}"]), ("", [])],
+)
+def test_standard_input_and_files_without_a_suffix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, texts: list[str]
+) -> None:
+    assert [q.text for q in import_questions(write(tmp_path, "piped", content)).questions] == texts
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+    result = import_questions("-")
+    assert [q.text for q in result.questions] == texts
+    assert all(q.source == "standard input" for q in result.questions)
+
+
+def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write(tmp_path, "a.txt", "a\nb\nc\n")
+    limited = import_questions(source, limit=2)
+    assert [q.text for q in limited.questions] == ["a", "b"]
+    assert limited.notes == ("stopped at the limit of 2; there is more",)
+    assert import_questions(source, limit=3).notes == ()
+    monkeypatch.setattr(importers, "MAX_ROWS", 2)
+    with pytest.raises(UsageError, match="more than 2 rows"):
+        import_questions(source)

@@ -1,0 +1,236 @@
+"""Releases of a tiny model: complete, verifiable, silent about the prompt, and answering like what was trained."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from engine.errors import ModelError, NotFoundError, StoreError, UsageError
+from engine.model.load import adapter_off, load_base, quiet_libraries, with_adapter
+from engine.model.merge import merge
+from engine.paths import Home
+from engine.project import Project
+from engine.records.evaluation import Evaluation
+from engine.records.release import Release, ReleaseKind
+from engine.releases import export as exporting
+from engine.releases.card import describe_base, model_card
+from engine.releases.export import export
+from tests.engine.evaluation.made import evaluation
+from tests.trained import CANARY, RULES, make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
+
+DEFAULT_SYSTEM = "You are tiny and helpful."
+KINDS: tuple[ReleaseKind, ...] = ("adapter", "merged")
+IDS = torch.tensor([[1, 90, 91, 70, 2, 201, 1, 77, 88, 99, 201]])
+
+
+@pytest.fixture(autouse=True)
+def single_threaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    one_thread(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_base(tmp_path_factory.mktemp("models") / "tiny-base", default_system=DEFAULT_SYSTEM)
+
+
+@pytest.fixture(scope="session")
+def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_adapter(base, tmp_path_factory.mktemp("adapter"))
+
+
+@pytest.fixture
+def project(private_home: Path, base: Path, adapter: Path) -> Iterator[Project]:
+    with make_trained_project(Home.locate(), base, adapter) as project:
+        yield project
+
+
+def release(project: Project, kind: ReleaseKind, to: Path | None = None, *, force: bool = False) -> Release:
+    return export(project, project.runs.get(1), kind, to, home=project.home, force=force)
+
+
+def logits(model: torch.nn.Module) -> torch.Tensor:
+    with torch.inference_mode():
+        found: torch.Tensor = model(IDS, use_cache=False).logits[0].float()
+    return found
+
+
+def trained_logits(base: Path, adapter: Path) -> torch.Tensor:
+    local = with_adapter(load_base(base, device="cpu", dtype="float32"), adapter)
+    with adapter_off(local):
+        plain = logits(local.base)
+    trained = logits(local.base)
+    assert (trained - plain).abs().max() > 0.1  # else the comparisons below would prove nothing
+    return trained
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_release_is_recorded_complete_and_verifiable_and_nothing_is_left_beside_it(
+    project: Project, kind: ReleaseKind
+) -> None:
+    made = release(project, kind)
+    assert (made.folder, made.kind, made.run_id) == (f"releases/run-1-{kind}", kind, 1)
+    assert project.releases.all() == (made,)
+    folder = project.folder / made.folder
+    assert [path.name for path in project.releases_folder.iterdir()] == [folder.name]
+    names = {path.name for path in folder.iterdir()}
+    weights = {"adapter_config.json", "adapter_model.safetensors"} if kind == "adapter" else {"config.json"}
+    assert names >= weights | {
+        "README.md", "SHA256SUMS", "chat_template.jinja", "generation_config.json", "tokenizer.json",
+        "tokenizer_config.json",
+    }  # fmt: skip
+    assert not any(path.suffix in (".bin", ".pt", ".pkl") for path in folder.iterdir())
+    listed = {line.split("  ", 1)[1] for line in (folder / "SHA256SUMS").read_text().splitlines()}
+    assert listed == names - {"SHA256SUMS"}
+    check = ["sha256sum", "--quiet", "-c", "SHA256SUMS"]
+    assert subprocess.run(check, cwd=folder, check=False).returncode == 0
+    (folder / "README.md").write_text("changed")
+    assert subprocess.run(check, cwd=folder, check=False, capture_output=True).returncode == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_neither_prompt_nor_rules_nor_paths_of_this_machine_leave_it(
+    project: Project, kind: ReleaseKind, base: Path
+) -> None:
+    folder = project.folder / release(project, kind).folder
+    for path in folder.iterdir():
+        content = path.read_bytes()
+        for secret in (CANARY, "Answer briefly", RULES[0].text, str(base), str(project.folder)):
+            assert secret.encode() not in content, f"{path.name} holds {secret!r}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_tokenizer_renders_the_text_of_training_without_any_default_system_block(
+    project: Project, kind: ReleaseKind, base: Path
+) -> None:
+    from engine.model.chat_format import ChatFormat
+
+    folder = project.folder / release(project, kind).folder
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    question = project.questions.all(split="test")[0]
+    chat = [{"role": message.role, "content": message.content} for message in question.messages]
+    rendered = tokenizer.apply_chat_template(chat, add_generation_prompt=True)
+    trained = ChatFormat.load(base)
+    assert list(rendered["input_ids"]) == trained.question_ids(question.messages)
+    assert trained.default_system == DEFAULT_SYSTEM
+    assert DEFAULT_SYSTEM not in tokenizer.decode(rendered["input_ids"])
+    generation = json.loads((folder / "generation_config.json").read_text())
+    assert (generation["do_sample"], generation["temperature"], generation["eos_token_id"]) == (True, 0.7, [2])
+
+
+def test_the_merged_model_loads_with_plain_transformers_and_answers_as_base_and_adapter(
+    project: Project, base: Path, adapter: Path
+) -> None:
+    folder = project.folder / release(project, "merged").folder
+    with quiet_libraries():
+        plain = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
+    assert plain.dtype == torch.float32
+    torch.testing.assert_close(logits(plain), trained_logits(base, adapter), atol=2e-4, rtol=1e-4)
+    assert "adapter_config.json" not in {path.name for path in folder.iterdir()}
+
+
+def test_the_released_adapter_loads_with_plain_peft_and_answers_the_same(
+    project: Project, base: Path, adapter: Path
+) -> None:
+    folder = project.folder / release(project, "adapter").folder
+    with quiet_libraries():
+        model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), folder)
+    torch.testing.assert_close(logits(model), trained_logits(base, adapter), atol=2e-4, rtol=1e-4)
+
+
+def test_a_merged_model_keeps_the_dtype_of_its_base_and_one_rounding_of_each_weight(tmp_path: Path) -> None:
+    base = make_tiny_base(tmp_path / "half", dtype="bfloat16")
+    adapter = make_tiny_adapter(base, tmp_path / "adapter")
+    merge(base, adapter, tmp_path / "merged")
+    with quiet_libraries():
+        plain = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype="auto")
+    assert plain.dtype == torch.bfloat16
+    whole = with_adapter(load_base(base, device="cpu", dtype="float32"), adapter)
+    exact = whole.model.merge_and_unload().state_dict()
+    for name, weight in plain.state_dict().items():
+        assert torch.equal(weight, exact[name].to(torch.bfloat16)), name
+
+
+def test_nothing_is_overwritten_unasked_and_only_a_release_is_replaced(project: Project, tmp_path: Path) -> None:
+    target = tmp_path / "here"
+    target.mkdir()
+    first = release(project, "adapter", target)  # an empty folder is free
+    assert first.folder == str(target)
+    with pytest.raises(UsageError, match="--force"):
+        release(project, "adapter", target)
+    (target / "old").touch()
+    release(project, "adapter", target, force=True)
+    assert not (target / "old").exists()
+    foreign = tmp_path / "documents"
+    foreign.mkdir()
+    (foreign / "letter.txt").write_text("mine")
+    with pytest.raises(UsageError, match="left alone"):
+        release(project, "adapter", foreign, force=True)
+    with pytest.raises(UsageError, match="--force"):
+        release(project, "adapter", foreign / "letter.txt")
+    assert (foreign / "letter.txt").read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} >= {"here", "documents"}
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_release_that_fails_half_way_leaves_the_old_one_and_no_record(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release(project, "adapter", tmp_path / "here")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "here").iterdir()}
+
+    def full_disk(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(exporting, "write_tokenizer", full_disk)
+    with pytest.raises(StoreError, match="No space left"):
+        release(project, "adapter", tmp_path / "here", force=True)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "here").iterdir()} == before
+    assert len(project.releases.all()) == 1
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_run_without_an_adapter_cannot_be_released(project: Project) -> None:
+    (project.folder / "runs/1/adapter/adapter_config.json").unlink()
+    with pytest.raises(NotFoundError, match="distill-tui train"):
+        release(project, "adapter")
+
+
+@pytest.mark.parametrize("measured", [evaluation(), evaluation(None), evaluation(teacher=True), None])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_card_has_valid_metadata_and_the_figures(
+    project: Project, base: Path, kind: ReleaseKind, measured: Evaluation | None
+) -> None:
+    card = model_card(kind, describe_base(str(base), base), project.runs.get(1), measured)
+    _, front, body = card.split("---\n", 2)
+    metadata = yaml.safe_load(front)
+    assert metadata["base_model"] == "tiny-base"
+    assert metadata["library_name"] == ("peft" if kind == "adapter" else "transformers")
+    assert "license" not in metadata  # this base states none
+    assert project.runs.get(1).dataset_sha256 in body
+    assert ("87.5 (74–95)" in body) == (measured is not None)
+    assert "Start with the risk score" not in body
+    assert ("Not evaluated yet" in body) == (measured is None)
+    assert ("0.973 (0.912 to 1.040)" in body) == (measured is not None and measured.recovered is not None)
+
+
+def test_the_licence_is_the_one_that_the_base_states(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n# A model\n")
+    assert describe_base(str(tmp_path), tmp_path).license == "mit"
+    assert describe_base("owner/name", tmp_path).name == "owner/name"
+    assert describe_base("starter", tmp_path).license == "apache-2.0"
+    for text in ("no metadata", "---\n[: broken\n---\n", "---\nlicense: [1]\n---\n"):
+        (tmp_path / "README.md").write_text(text)
+        assert describe_base(str(tmp_path), tmp_path).license is None
+
+
+def test_a_broken_adapter_is_refused_by_name(project: Project) -> None:
+    (project.folder / "runs/1/adapter/adapter_model.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(ModelError, match="adapter"):
+        release(project, "merged")
+    assert not project.releases.all()

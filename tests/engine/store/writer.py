@@ -1,0 +1,36 @@
+"""A process that stores examples one by one and says so: `writer.py FOLDER COUNT`.
+
+Says `ready`, waits for a line, then says the attempt's number after each commit. Every writer asks for the same
+keys, so that each is stored by one of them.
+"""
+
+import sys
+from pathlib import Path
+
+from engine.project import Project
+from engine.records.example import Decision, Example, ExampleKey, Usage
+
+
+def main(folder: Path, count: int) -> None:
+    with Project.open(folder) as project:
+        first = project.examples.counts().total
+        _say("ready")
+        sys.stdin.readline()
+        for attempt in range(first, first + count):
+            example = Example(
+                ExampleKey("prompt", 1, "teacher", attempt), f"answer {attempt} " * 50, "stop", "local",
+                usage=Usage(prompt_tokens=1, cost_usd=1.0),
+            )  # fmt: skip
+            with project.transaction():
+                project.examples.add([example])
+                project.decisions.decide([Decision(attempt + 1, "edit", "rules", f"edited {attempt}")])
+            _say(attempt)
+
+
+def _say(word: str | int) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,153 @@
+"""Which station stands where: the pure judgement, fact by fact, and once over a real project."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.project import Project
+from engine.records.dataset import DatasetSummary
+from engine.records.example import Decision, Example, ExampleKey
+from engine.records.options import EvaluateOptions, GenerateOptions, TrainOptions
+from engine.records.prompt import Message, Prompt
+from engine.records.question import Question
+from engine.records.run import TrainingConfig
+from engine.records.station import STATIONS
+from engine.stations import StationFacts, judge, read_facts
+from engine.store.examples import ExampleCounts
+from tests.engine.store.facts import dataset
+
+_DATASET = DatasetSummary("d2", "p2", "starter", 320, 40, "")
+_WHOLE = StationFacts(
+    prompt_sha256="p2",
+    prompt_version=2,
+    prompt_versions=2,
+    rules=6,
+    splits={"train": 320, "validation": 40, "test": 120},
+    topics=40,
+    examples=ExampleCounts(480, 360, 100, 20),
+    accepted_sha256="a",
+    datasets=2,
+    dataset=_DATASET,
+    dataset_accepted_sha256="a",
+    runs=1,
+    run_id=1,
+    run_dataset_sha256="d2",
+    run_note="run 1, done, step 100 of 100",
+    run_made=True,
+    evaluations=1,
+    evaluation_run_id=1,
+    evaluation_prompt_sha256="p2",
+    evaluation_note="pass, run 1",
+    releases=1,
+    release_run_id=1,
+    release_note="adapter of run 1",
+)
+
+
+def _states(facts: StationFacts) -> str:
+    """The first letters of the seven states: empty, Ready, running (>), done, stale, failed (!)."""
+    letters = {"empty": "e", "ready": "R", "running": ">", "done": "d", "stale": "s", "failed": "!"}
+    return "".join(letters[station.state] for station in judge(facts))
+
+
+_NONE = ExampleCounts(0, 0, 0, 0)
+_NOTHING = StationFacts()
+_PROMPT = replace(_NOTHING, prompt_sha256="p", prompt_version=1, prompt_versions=1)
+_ASKED = replace(_PROMPT, splits={None: 3}, topics=1)
+_ANSWERED = replace(_ASKED, examples=ExampleCounts(3, 0, 1, 2))
+_ACCEPTED = replace(_ASKED, examples=ExampleCounts(3, 1, 0, 2))
+
+
+@pytest.mark.parametrize(
+    ("facts", "states"),
+    [
+        (_NOTHING, "eeeeeee"),
+        (_PROMPT, "dReeeee"),
+        (replace(_NOTHING, splits={"train": 1}, topics=1), "edeeeee"),
+        (_ASKED, "ddReeee"),
+        (_ANSWERED, "dddeeee"),
+        (_ACCEPTED, "dddReee"),
+        (replace(_WHOLE, runs=0, run_id=0, run_made=False, evaluations=0, releases=0), "ddddRee"),
+        (replace(_WHOLE, run_made=False, evaluations=0, releases=0), "ddddRee"),
+        (replace(_WHOLE, evaluations=0, releases=0), "dddddRR"),
+        (_WHOLE, "ddddddd"),
+        # A newer prompt: whatever came after it is old, down to the release.
+        (
+            replace(_WHOLE, prompt_sha256="p3", examples=_NONE, examples_of_older_prompts=480),
+            "ddsssss",
+        ),
+        (replace(_WHOLE, prompt_sha256="p3", examples=ExampleCounts(9, 9, 0, 0)), "dddssss"),
+        (replace(_WHOLE, questions_newer_than_examples=5), "ddsssss"),
+        (replace(_WHOLE, accepted_sha256="b"), "dddssss"),
+        (replace(_WHOLE, run_dataset_sha256="d1"), "ddddsss"),
+        (replace(_WHOLE, run_id=2), "dddddss"),
+        (replace(_WHOLE, evaluation_prompt_sha256="p1"), "dddddsd"),
+        (replace(_WHOLE, release_run_id=0), "dddddds"),
+        # Jobs speak first.
+        (replace(_WHOLE, live={"examples": "3 of 9"}), "dd>dddd"),
+        (replace(_ASKED, live={"examples": "waiting"}), "dd>eeee"),
+        (replace(_WHOLE, accepted_sha256="b", live={"run": "", "evaluation": ""}), "ddds>>d"),
+        (replace(_WHOLE, trouble={"examples": "no key", "evaluation": "out of memory"}), "dd!dd!d"),
+        (replace(_WHOLE, run_failed=True), "dddd!dd"),
+        (replace(_WHOLE, run_failed=True, live={"run": "again"}), "dddd>dd"),
+    ],
+)
+def test_the_judgement(facts: StationFacts, states: str) -> None:
+    assert _states(facts) == states
+    assert tuple(station.name for station in judge(facts)) == STATIONS
+    assert all(station.note for station in judge(facts) if station.state != "running")
+
+
+def test_the_words_of_the_stations() -> None:
+    notes = {station.name: (station.count, station.note) for station in judge(_WHOLE)}
+    assert notes == {
+        "prompt": (2, "version 2, 6 rules"),
+        "questions": (480, "40 topics: train 320, validation 40, test 120"),
+        "examples": (480, "360 accepted, 100 rejected, 20 undecided"),
+        "dataset": (2, "train 320, validation 40"),
+        "run": (1, "run 1, done, step 100 of 100"),
+        "evaluation": (1, "pass, run 1"),
+        "release": (1, "adapter of run 1"),
+    }
+    assert judge(_ASKED)[1].note == "1 topic: 3 not split yet"
+    assert judge(replace(_WHOLE, trouble={"run": "NaN in step 3"}))[4].note == "NaN in step 3"
+
+
+def test_the_facts_of_a_real_project() -> None:
+    from engine.paths import Home
+
+    old, new = Prompt((Message("system", "old"),)), Prompt((Message("system", "new"),))
+    with Project.create(Home.locate().projects / "real") as project:
+        assert read_facts(project) == StationFacts(accepted_sha256=project.examples.accepted_sha256(""))
+
+        def states() -> str:
+            return _states(read_facts(project))
+
+        project.prompts.set(old)
+        project.questions.add([Question((Message("user", "Why?"),), topic="t", split="train")])
+        assert states() == "ddReeee"
+        job = project.jobs.add("generate", GenerateOptions())
+        assert states() == "dd>eeee"
+        project.examples.add([Example(ExampleKey(old.sha256, 1, "starter", 0), "So.", "stop", "local")])
+        project.decisions.decide([Decision(1, "accept", "person")])
+        project.jobs.update(job.id, state="done")
+        assert states() == "dddReee"
+        frozen = dataset(prompt_sha256=old.sha256)
+        project.datasets.add(frozen)
+        assert states() == "ddddRee"
+        run = project.runs.add(frozen.sha256, TrainingConfig("starter"))
+        trained = project.jobs.add("train", TrainOptions(run.id))
+        project.jobs.update(trained.id, state="lost", note="was killed")
+        assert states() == "dddd!ee"
+        project.jobs.update(trained.id, state="done")
+        project.runs.update(run.id, state="done", step=5, steps=5, best_step=5)
+        assert states() == "dddddRR"
+        project.releases.add("merged", run.id, "releases/merged-1", "abc")
+        project.jobs.add("evaluate", EvaluateOptions(run.id))
+        assert states() == "ddddd>d"
+        project.decisions.undo()
+        assert states() == "dddss>s"
+        project.decisions.redo()
+        project.prompts.set(new)
+        assert states() == "ddsss>s"
+        assert project.stations()[2].count == 1

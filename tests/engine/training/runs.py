@@ -1,0 +1,94 @@
+"""Tiny runs for the tests: fixed texts, a real teacher cache, hooks that remember and that can interrupt."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from engine.model.load import LocalModel, load_base
+from engine.records.dataset import DatasetRow
+from engine.records.prompt import Message, Prompt
+from engine.records.question import Question
+from engine.records.rule import Check, Rule
+from engine.records.run import CurvePoint, TrainingConfig
+from engine.training.schedule import schedule_of
+from engine.training.student import with_new_adapter
+from engine.training.teacher_cache import TeacherCache
+from engine.training.trainer import StepMetrics, Trainer
+from engine.training.validation import Measurement, Validator
+
+PROMPT = Prompt((Message("system", "Answer in capital letters."), Message("user", "hi"), Message("assistant", "HI")))
+RULES = (Rule(1, "Starts with A.", Check("starts_with", text="A")),)
+CONFIG = TrainingConfig(
+    base="tiny", top_k=8, lora_rank=4, lora_alpha=8, learning_rate=1e-2, epochs=3.0, batch_rows=4, micro_batch_rows=4,
+    evaluations=2, checkpoint_every_s=0.0, seed=5,
+)  # fmt: skip
+
+
+class Killed(BaseException):
+    """Stands for a process that ends here: nothing may catch it."""
+
+
+@dataclass
+class Recorder:
+    """Hooks that remember everything; `interrupt` is called with the finished step before the next one."""
+
+    interrupt: Callable[[int], None] = lambda _step: None
+    wants_save: Callable[[], bool] = lambda: False
+    steps: list[StepMetrics] = field(default_factory=list)
+    points: list[tuple[CurvePoint, Measurement | None]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def on_step(self, metrics: StepMetrics) -> None:
+        self.steps.append(metrics)
+
+    def on_point(self, point: CurvePoint, measured: Measurement | None) -> None:
+        self.points.append((point, measured))
+
+    def on_note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def save_first(self) -> bool:
+        return self.wants_save()
+
+    def rest(self) -> None:
+        self.interrupt(self.steps[-1].step if self.steps else 0)
+
+
+def questions_of(rows: Sequence[DatasetRow], local: LocalModel) -> dict[int, Question]:
+    """The questions that the rows' ids were made from."""
+    found = {}
+    for row in rows:
+        text = local.format.decode(row.question_ids)
+        text = text.removeprefix("<|im_start|>user\n").split("<|im_end|>")[0]
+        found[row.question_id] = Question((Message("user", text),), id=row.question_id)
+    return found
+
+
+def make_trainer(
+    model_folder: Path,
+    folder: Path,
+    rows: Sequence[DatasetRow],
+    hooks: Recorder,
+    config: TrainingConfig = CONFIG,
+    *,
+    local_teacher: bool = True,
+) -> Trainer:
+    """A fresh process's view of a run in `folder`: model loaded, adapter new, caches opened or built."""
+    local = load_base(model_folder, device="cpu", dtype="float32")
+    torch.set_num_threads(1)
+    train = [row for row in rows if row.split == "train"]
+    validation = [row for row in rows if row.split == "validation"]
+    questions = questions_of(rows, local)
+    messages = {number: question.messages for number, question in questions.items()}
+    teacher = None
+    if local_teacher:
+        teacher = TeacherCache.build(local, rows, messages, PROMPT, config.top_k, folder / "caches")
+    validator = Validator(
+        validation or train, teacher, questions, RULES, 0.7, config, schedule_of(train, config).tokens
+    )
+    return Trainer(
+        with_new_adapter(local, config), config, train, "d" * 64, teacher, validator, folder, hooks,
+        held_out=bool(validation),
+    )  # fmt: skip

@@ -1,0 +1,185 @@
+"""The fast losses against a slow reference: full vocabulary, float64, one token at a time, gradients by hand."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from engine.training.losses import (
+    TeacherTopK,
+    TokenWeights,
+    cross_entropy,
+    forward_kl_top_k,
+    mixed_loss,
+    normalised,
+    token_weights,
+)
+
+
+def softmax(row: list[float]) -> list[float]:
+    top = max(row)
+    weights = [math.exp(value - top) for value in row]
+    return [weight / math.fsum(weights) for weight in weights]
+
+
+def reference_kl(logits: list[float], ids: list[int], logprobs: list[float], tail: float) -> tuple[float, list[float]]:
+    """KL over the k + 1 buckets and its gradient with respect to every logit, from the definition."""
+    mass = math.fsum(math.exp(p) for p in logprobs) + math.exp(tail)
+    p_top, p_tail = [math.exp(p) / mass for p in logprobs], math.exp(tail) / mass
+    q = softmax(logits)
+    q_tail = math.fsum(q[i] for i in range(len(q)) if i not in ids)
+    kl = math.fsum(p * (math.log(p) - math.log(q[i])) for i, p in zip(ids, p_top, strict=True) if p > 0)
+    if p_tail > 0 and len(ids) < len(q):
+        kl += p_tail * (math.log(p_tail) - math.log(q_tail))
+    gradient = []
+    for i, value in enumerate(q):
+        target = p_top[ids.index(i)] if i in ids else p_tail * value / q_tail
+        gradient.append(value - target)
+    return kl, gradient
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Tensor, Tensor, TeacherTopK, Tensor]:
+    """Student logits, targets, a teacher's top k of the same vocabulary as stored on disk, KL weights."""
+    vocabulary = draw(st.integers(2, 12))
+    k = draw(st.integers(1, vocabulary))
+    count = draw(st.integers(1, 5))
+    seed = draw(st.integers(0, 2**31))
+    scale = draw(st.sampled_from([0.1, 1.0, 8.0, 30.0]))
+    generator = torch.Generator().manual_seed(seed)
+    student = torch.randn(count, vocabulary, generator=generator) * scale
+    teacher = torch.log_softmax(torch.randn(count, vocabulary, generator=generator).double() * scale, -1)
+    top = teacher.topk(k)
+    rest = teacher.scatter(1, top.indices, -torch.inf).logsumexp(1).clamp_min(-100.0)
+    stored = TeacherTopK(top.indices, top.values.half().float(), rest.half().float())
+    targets = torch.randint(vocabulary, (count,), generator=generator)
+    weights = torch.rand(count, generator=generator) * (torch.rand(count, generator=generator) < 0.7)
+    return student, targets, stored, weights
+
+
+@given(cases())
+@settings(max_examples=150, deadline=None)
+def test_kl_and_its_gradient_equal_the_reference(case: tuple[Tensor, Tensor, TeacherTopK, Tensor]) -> None:
+    student, _targets, teacher, _weights = case
+    logits = student.clone().requires_grad_()
+    found = forward_kl_top_k(logits, teacher.ids, teacher.logprobs, teacher.tail)
+    found.sum().backward()
+    assert logits.grad is not None
+    for row in range(len(student)):
+        kl, gradient = reference_kl(
+            student[row].tolist(), teacher.ids[row].tolist(), teacher.logprobs[row].tolist(), float(teacher.tail[row])
+        )
+        assert float(found[row].detach()) == pytest.approx(kl, abs=2e-4, rel=1e-4)
+        assert logits.grad[row].tolist() == pytest.approx(gradient, abs=1e-5)
+
+
+@given(cases())
+@settings(max_examples=100, deadline=None)
+def test_a_batch_equals_its_tokens_alone_and_the_weighted_reference(
+    case: tuple[Tensor, Tensor, TeacherTopK, Tensor],
+) -> None:
+    student, targets, teacher, kl_weight = case
+    weights = TokenWeights(kl_weight, 1 - kl_weight)
+    logits = student.clone().requires_grad_()
+    together = mixed_loss(logits, targets, teacher, weights)
+    together.sum().backward()
+    assert logits.grad is not None
+    for row in range(len(student)):
+        one = slice(row, row + 1)
+        alone_logits = student[one].clone().requires_grad_()
+        alone = mixed_loss(alone_logits, targets[one], teacher[one], weights[one])
+        alone.sum().backward()
+        assert alone_logits.grad is not None
+        assert torch.allclose(alone, together[one], atol=1e-6)
+        assert torch.allclose(alone_logits.grad, logits.grad[one], atol=1e-6)
+        share, target = float(kl_weight[row]), int(targets[row])
+        kl, kl_gradient = reference_kl(
+            student[row].tolist(), teacher.ids[row].tolist(), teacher.logprobs[row].tolist(), float(teacher.tail[row])
+        )
+        q = softmax(student[row].double().tolist())
+        expected = share * kl - (1 - share) * float(torch.log_softmax(student[row].double(), -1)[target])
+        assert float(together[row].detach()) == pytest.approx(expected, abs=2e-4, rel=1e-4)
+        gradient = [
+            share * slope + (1 - share) * (value - (index == target))
+            for index, (slope, value) in enumerate(zip(kl_gradient, q, strict=True))
+        ]
+        assert logits.grad[row].tolist() == pytest.approx(gradient, abs=1e-5)
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=30, deadline=None)
+def test_with_the_whole_vocabulary_it_is_the_full_divergence(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    student, teacher = (torch.randn(3, 9, generator=generator).double() for _ in range(2))
+    expected = torch.nn.functional.kl_div(
+        torch.log_softmax(student, -1), torch.log_softmax(teacher, -1), reduction="none", log_target=True
+    ).sum(-1)
+    top = torch.log_softmax(teacher, -1).topk(9)
+    for nothing in (-torch.inf, -100.0):
+        found = forward_kl_top_k(student, top.indices, top.values, torch.full((3,), nothing))
+        assert torch.allclose(found.double(), expected, atol=1e-5)
+
+
+def test_it_is_zero_for_the_same_distribution_and_never_negative_after_half_precision() -> None:
+    logits = torch.randn(64, 1000, generator=torch.Generator().manual_seed(0)) * 4
+    full = torch.log_softmax(logits, -1)
+    top = full.topk(20)
+    tail = full.scatter(1, top.indices, -torch.inf).logsumexp(-1)
+    same = forward_kl_top_k(logits, top.indices, top.values, tail)
+    assert same.abs().max() < 1e-5
+    rounded = forward_kl_top_k(logits, top.indices, top.values.half(), tail.half())
+    assert rounded.min() > -1e-5
+    assert rounded.max() < 1e-3
+
+
+@pytest.mark.parametrize("sure_of", [0, 5])
+def test_a_student_that_is_sure_gets_finite_losses_and_gradients(sure_of: int) -> None:
+    """All mass on one token, of the teacher's k or outside them: 1 − Σ q would round to 0 or 1."""
+    logits = torch.zeros(1, 50)
+    logits[0, sure_of] = 120.0
+    logits.requires_grad_()
+    ids, logprobs = torch.arange(4)[None], torch.tensor([[0.4, 0.3, 0.2, 0.05]]).log()
+    loss = forward_kl_top_k(logits, ids, logprobs, torch.tensor([0.05]).log())
+    loss.sum().backward()
+    assert logits.grad is not None
+    assert torch.isfinite(loss).all()
+    assert torch.isfinite(logits.grad).all()
+    kl, gradient = reference_kl(logits.detach()[0].tolist(), ids[0].tolist(), logprobs[0].tolist(), math.log(0.05))
+    assert float(loss.detach()) == pytest.approx(kl, rel=1e-5)
+    assert logits.grad[0].tolist() == pytest.approx(gradient, abs=1e-6)
+
+
+def test_the_tail_bucket_holds_mass_that_the_top_k_alone_would_lose() -> None:
+    """Two students agree on the k; one puts the rest where the teacher has nothing to say, the other on the k."""
+    ids, logprobs = torch.tensor([[0]]), torch.tensor([[0.5]]).log()
+    honest = torch.tensor([[0.5, 0.25, 0.25]]).log()
+    greedy = torch.tensor([[0.98, 0.01, 0.01]]).log()
+    losses = [float(forward_kl_top_k(q, ids, logprobs, torch.tensor([0.5]).log())) for q in (honest, greedy)]
+    assert losses[0] == pytest.approx(0.0, abs=1e-6)
+    assert losses[1] > 1.0
+
+
+def test_edited_tokens_and_those_after_them_carry_cross_entropy_alone() -> None:
+    follows = torch.tensor([True, True, False, False])
+    mix = token_weights("mix", 0.25, follows)
+    assert mix.kl.tolist() == [0.75, 0.75, 0.0, 0.0]
+    assert mix.cross_entropy.tolist() == [0.25, 0.25, 1.0, 1.0]
+    assert token_weights("forward_kl", 0.25, follows).cross_entropy.tolist() == [0.0, 0.0, 1.0, 1.0]
+    assert token_weights("cross_entropy", 0.25, follows).kl.tolist() == [0.0] * 4
+
+
+def test_what_the_teacher_says_after_an_edit_is_never_read() -> None:
+    logits = torch.randn(3, 7, requires_grad=True)
+    targets = torch.tensor([1, 2, 3])
+    nonsense = TeacherTopK(torch.zeros(3, 2, dtype=torch.int64), torch.full((3, 2), math.nan), torch.zeros(3))
+    nothing = torch.zeros(3)
+    loss = mixed_loss(logits, targets, nonsense, TokenWeights(nothing, 1 - nothing))
+    assert torch.equal(loss, cross_entropy(logits, targets))
+
+
+def test_normalised_buckets_have_a_mass_of_one() -> None:
+    teacher = normalised(TeacherTopK(torch.tensor([[0, 1]]), torch.tensor([[-0.5, -1.5]]), torch.tensor([-1.0])))
+    assert float(teacher.logprobs.exp().sum() + teacher.tail.exp().sum()) == pytest.approx(1.0)

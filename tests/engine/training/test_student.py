@@ -1,0 +1,122 @@
+"""Only completion tokens carry loss, however rows are batched, and only the adapter learns."""
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from engine.model.load import LocalModel, with_adapter
+from engine.records.dataset import DatasetRow
+from engine.records.run import TrainingConfig
+from engine.training.batches import make_batch
+from engine.training.losses import cross_entropy
+from engine.training.state import save_adapter
+from engine.training.student import add_gradients, token_losses, trained_parameters, with_new_adapter
+
+CONFIG = TrainingConfig(base="tiny", lora_rank=4, lora_alpha=8, seed=3)
+
+
+def awake(student: LocalModel) -> LocalModel:
+    """B starts at zero: with other values A has gradients too."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in trained_parameters(student):
+            parameter.normal_(std=0.1)
+    return student
+
+
+def gradients(student: LocalModel, micro_batches: Sequence[Sequence[DatasetRow]]) -> tuple[float, list[Tensor]]:
+    tokens = sum(len(row.completion_ids) for rows in micro_batches for row in rows)
+    total = 0.0
+    for rows in micro_batches:
+        batch = make_batch(rows)
+        total += add_gradients(
+            student,
+            Accelerator(cpu=True),
+            batch,
+            lambda logits, here, targets=batch.target_ids: cross_entropy(logits, targets[here]),
+            tokens,
+        )
+    found = [parameter.grad.clone() for parameter in trained_parameters(student) if parameter.grad is not None]
+    for parameter in trained_parameters(student):
+        parameter.grad = None
+    return total / tokens, found
+
+
+def test_the_loss_is_that_of_the_completion_tokens_in_the_models_own_forward_pass(local: LocalModel, make_row) -> None:
+    rows = [make_row(1, "short", "yes"), make_row(2, "a longer question", "a much longer answer"), make_row(3, "x", "")]
+    student = awake(with_new_adapter(local, CONFIG))
+    loss, found = gradients(student, [rows])
+    expected = torch.tensor(0.0)
+    for row in rows:
+        ids = torch.tensor([[*row.question_ids, *row.completion_ids]])
+        labels = ids.clone()
+        labels[:, : len(row.question_ids)] = -100
+        out = student.model(input_ids=ids, labels=labels)
+        expected = expected + out.loss * len(row.completion_ids)
+    expected = expected / sum(len(row.completion_ids) for row in rows)
+    expected.backward()
+    wanted = [parameter.grad for parameter in trained_parameters(student)]
+    assert abs(loss - float(expected.detach())) < 1e-5
+    assert len(found) == len(wanted) > 0
+    for one, other in zip(found, wanted, strict=True):
+        assert other is not None
+        assert torch.allclose(one, other, atol=1e-6)
+
+
+def test_any_split_into_micro_batches_gives_the_same_gradients(local: LocalModel, make_row) -> None:
+    rows = [make_row(number, "q" * number, "a" * (2 * number)) for number in range(1, 7)]
+    student = awake(with_new_adapter(local, CONFIG))
+    whole_loss, whole = gradients(student, [rows])
+    for parts in ([rows[:1], rows[1:]], [[row] for row in rows], [rows[3:], rows[:3]]):
+        loss, split = gradients(student, parts)
+        assert abs(loss - whole_loss) < 1e-6
+        for one, other in zip(whole, split, strict=True):
+            assert torch.allclose(one, other, atol=1e-6)
+
+
+def test_question_tokens_and_padding_carry_no_loss(local: LocalModel, make_row) -> None:
+    """The gradient of the loss with respect to every position's own logits is zero outside the completions."""
+    rows = [make_row(1, "abc", "de"), make_row(2, "a much longer question", "answer")]
+    batch = make_batch(rows)
+    logits = torch.randn(*batch.input_ids.shape, 258, requires_grad=True)
+    cross_entropy(logits.flatten(0, 1)[batch.positions], batch.target_ids).sum().backward()
+    assert logits.grad is not None
+    carries = logits.grad.abs().sum(-1) > 0
+    for place, row in enumerate(rows):
+        start, count = len(row.question_ids) - 1, len(row.completion_ids)
+        assert carries[place].nonzero().flatten().tolist() == list(range(start, start + count))
+        assert batch.target_ids[place * len(rows[0].completion_ids) :][:count].tolist() == list(row.completion_ids)
+    assert rows[0].completion_ids[-1] in local.format.stop_ids
+
+
+def test_the_adapter_spares_the_head_and_the_embeddings_and_the_base_stays_frozen(local: LocalModel) -> None:
+    student = with_new_adapter(local, CONFIG)
+    names = {name for name, parameter in student.model.named_parameters() if parameter.requires_grad}
+    assert len(names) == 2 * 2 * 7  # A and B, two layers, seven linear maps
+    assert all("lora_" in name and "lm_head" not in name and "embed" not in name for name in names)
+    assert all(parameter.dtype == torch.float32 for parameter in trained_parameters(student))
+    again = [parameter.clone() for parameter in trained_parameters(student)]
+    torch.manual_seed(99)
+    assert all(parameter.std() > 0 for parameter in again[::2])
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning")
+def test_a_saved_adapter_passes_the_loaders_checks_and_answers_alike(
+    local: LocalModel, model_folder, make_row, tmp_path
+) -> None:
+    from engine.model.load import load_base
+
+    student = awake(with_new_adapter(local, CONFIG))
+    batch = make_batch([make_row(1, "what", "this")])
+    losses = token_losses(student, batch, lambda logits, here: cross_entropy(logits, batch.target_ids[here]))
+    save_adapter(student.model, tmp_path / "adapter")
+    assert sorted(path.name for path in (tmp_path / "adapter").iterdir()) == [
+        "adapter_config.json", "adapter_model.safetensors",
+    ]  # fmt: skip
+    assert str(model_folder) not in (tmp_path / "adapter" / "adapter_config.json").read_text()
+    served = with_adapter(load_base(model_folder, device="cpu", dtype="float32"), tmp_path / "adapter")
+    again = token_losses(served, batch, lambda logits, here: cross_entropy(logits, batch.target_ids[here]))
+    assert torch.allclose(losses, again, atol=1e-6)

@@ -1,0 +1,277 @@
+"""The loop: it learns, it goes on bit for bit after a kill, and it survives what goes wrong."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.errors import TrainingError
+from engine.records.dataset import DatasetRow
+from engine.training import trainer as trainer_module
+from engine.training.checkpoints import fault_of, steps_in
+from engine.training.schedule import evaluation_steps, learning_rate_at
+from engine.training.state import read_state
+from tests.engine.training.runs import CONFIG, Killed, Recorder, make_trainer
+
+
+@pytest.fixture
+def rows(make_row) -> list[DatasetRow]:
+    train = [make_row(number, f"question {number}", "A" + "b" * (number % 5)) for number in range(1, 17)]
+    return train + [make_row(number, f"question {number}", "Abb", split="validation") for number in range(17, 21)]
+
+
+def adapter_bytes(folder: Path, step: int) -> bytes:
+    return (folder / "checkpoints" / f"step-{step}" / "adapter" / "adapter_model.safetensors").read_bytes()
+
+
+def test_a_run_learns_reports_every_step_and_keeps_its_best_checkpoint(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
+) -> None:
+    hooks = Recorder()
+    config = replace(CONFIG, objective="cross_entropy", epochs=12.0, evaluations=3, learning_rate=3e-2)
+    trained = make_trainer(model_folder, tmp_path, rows, hooks, config).run()
+    assert [metrics.step for metrics in hooks.steps] == list(range(1, 49))
+    assert hooks.steps[-1].loss < 0.3 * hooks.steps[0].loss
+    assert hooks.steps[-1].epoch == pytest.approx(12.0)
+    assert all(metrics.rss_mb > 0 and metrics.tokens_per_second > 0 for metrics in hooks.steps)
+    points = trained.state.points
+    assert [point.step for point in points] == [0, 16, 32, 48]
+    assert points[-1].train_loss < points[0].train_loss
+    assert points[0].all_rules_rate < points[-1].all_rules_rate
+    assert sum(point.best for point in points) == 1
+    assert next(point.step for point in points if point.best) == trained.state.best_step > 0
+    assert fault_of(trained.best_checkpoint) is None
+    assert len(steps_in(tmp_path / "checkpoints")) <= 3
+    watched = [measured.watched for _point, measured in hooks.points if measured is not None]
+    assert all(len(answers) == 2 for answers in watched)
+    assert {answer.question for answers in watched for answer in answers} <= {f"question {n}" for n in range(17, 21)}
+
+
+def test_the_kl_to_the_teacher_falls(model_folder: Path, tmp_path: Path, rows: list[DatasetRow]) -> None:
+    hooks = Recorder()
+    config = replace(CONFIG, objective="forward_kl", epochs=12.0, learning_rate=2e-2)
+    trained = make_trainer(model_folder, tmp_path, rows, hooks, config).run()
+    first, *_rest, last = trained.state.points
+    assert last.validation_kl < 0.5 * first.validation_kl
+
+
+@pytest.mark.parametrize("killed_after", [(1,), (5,), (3, 4, 11), (6,), (12,)])
+def test_killed_and_resumed_it_ends_with_the_same_bytes(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], killed_after: tuple[int, ...]
+) -> None:
+    """12 steps, killed before a step, sometimes twice; the checkpoint before each kill is where it goes on."""
+    straight = make_trainer(model_folder, tmp_path / "straight", rows, Recorder())
+    expected = straight.run()
+    assert expected.state.step == 12
+    folder = tmp_path / "killed"
+    for step in killed_after:
+
+        def kill(finished: int, at: int = step) -> None:
+            if finished >= at:
+                raise Killed
+
+        with pytest.raises(Killed):
+            make_trainer(model_folder, folder, rows, Recorder(kill)).run()
+    hooks = Recorder()
+    resumed = make_trainer(model_folder, folder, rows, hooks).run()
+    assert resumed.state.step == 12
+    assert adapter_bytes(folder, 12) == adapter_bytes(tmp_path / "straight", 12)
+    optimizer = "checkpoints/step-12/optimizer.safetensors"
+    assert (folder / optimizer).read_bytes() == (tmp_path / "straight" / optimizer).read_bytes()
+    assert [replace(point, tokens_per_second=0) for point in resumed.state.points] == [
+        replace(point, tokens_per_second=0) for point in expected.state.points
+    ]
+
+
+def test_a_stop_is_saved_first(model_folder: Path, tmp_path: Path, rows: list[DatasetRow]) -> None:
+    hooks = Recorder()
+
+    def stop(finished: int) -> None:
+        if finished == 5:
+            raise Killed
+
+    hooks.interrupt, hooks.wants_save = stop, lambda: bool(hooks.steps) and hooks.steps[-1].step == 5
+    with pytest.raises(Killed):
+        make_trainer(model_folder, tmp_path, rows, hooks, replace(CONFIG, checkpoint_every_s=1e9)).run()
+    assert max(steps_in(tmp_path / "checkpoints")) == 5
+    again = Recorder()
+    make_trainer(model_folder, tmp_path, rows, again, replace(CONFIG, checkpoint_every_s=1e9)).run()
+    assert [metrics.step for metrics in again.steps] == list(range(6, 13))
+
+
+def test_a_damaged_newest_checkpoint_is_skipped_with_a_note(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
+) -> None:
+    def kill(finished: int) -> None:
+        if finished == 5:
+            raise Killed
+
+    with pytest.raises(Killed):
+        make_trainer(model_folder, tmp_path, rows, Recorder(kill)).run()
+    weights = tmp_path / "checkpoints" / "step-5" / "adapter" / "adapter_model.safetensors"
+    damaged = bytearray(weights.read_bytes())
+    damaged[-1] ^= 1
+    weights.write_bytes(damaged)
+    hooks = Recorder()
+    make_trainer(model_folder, tmp_path, rows, hooks).run()
+    assert [metrics.step for metrics in hooks.steps] == list(range(5, 13))
+    assert "The checkpoint step-5 is skipped: adapter/adapter_model.safetensors is damaged." in hooks.notes
+
+
+def test_checkpoints_of_another_configuration_are_refused(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
+) -> None:
+    make_trainer(model_folder, tmp_path, rows, Recorder()).run()
+    other = make_trainer(model_folder, tmp_path, rows, Recorder(), replace(CONFIG, learning_rate=0.1))
+    with pytest.raises(TrainingError, match="another run"):
+        other.run()
+
+
+def test_out_of_memory_halves_the_micro_batch_and_changes_nothing_else(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = make_trainer(model_folder, tmp_path / "roomy", rows, Recorder())
+    straight.run()
+    real = trainer_module.add_gradients
+    failures = 0
+
+    def cramped(student, accelerator, batch, loss, tokens):
+        nonlocal failures
+        total = real(student, accelerator, batch, loss, tokens)  # gradients of the failed pass must not be kept
+        if len(batch.input_ids) > 2:
+            failures += 1
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: …")
+        return total
+
+    monkeypatch.setattr(trainer_module, "add_gradients", cramped)
+    hooks = Recorder()
+    cramped_run = make_trainer(model_folder, tmp_path / "cramped", rows, hooks)
+    trained = cramped_run.run()
+    assert failures == 1
+    assert trained.state.micro_batch_rows == 2
+    assert any("2 rows a pass" in note for note in hooks.notes)
+    assert read_state(tmp_path / "cramped" / "checkpoints" / "step-12").micro_batch_rows == 2
+    for one, other in zip(straight.parameters, cramped_run.parameters, strict=True):
+        assert torch.allclose(one, other, atol=1e-4)
+
+
+def test_a_single_row_that_does_not_fit_is_named(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_arguments: object) -> float:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(trainer_module, "add_gradients", never)
+    with pytest.raises(TrainingError, match=r"A single row does not fit.*Example \d+"):
+        make_trainer(model_folder, tmp_path, rows, Recorder()).run()
+
+
+def test_a_kill_by_the_kernel_for_memory_halves_the_micro_batch_of_the_next_process(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(finished: int) -> None:
+        if finished == 3:
+            raise Killed
+
+    monkeypatch.setattr(trainer_module, "kernel_oom_kills", lambda: 7)
+    with pytest.raises(Killed):
+        make_trainer(model_folder, tmp_path, rows, Recorder(kill)).run()
+    monkeypatch.setattr(trainer_module, "kernel_oom_kills", lambda: 8)
+    hooks = Recorder()
+    trained = make_trainer(model_folder, tmp_path, rows, hooks).run()
+    assert trained.state.micro_batch_rows == 2
+    assert any("kernel" in note for note in hooks.notes)
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, hooks: Recorder, steps: set[int]) -> None:
+    """Make the loss of these steps (from 1) not a number, gradients included."""
+    real = trainer_module.add_gradients
+    seen = 0
+
+    def spoiled(student, accelerator, batch, loss, tokens):
+        nonlocal seen
+        seen += 1
+        if seen in steps:
+            return real(student, accelerator, batch, lambda logits, here: loss(logits, here) * torch.nan, tokens)
+        return real(student, accelerator, batch, loss, tokens)
+
+    monkeypatch.setattr(trainer_module, "add_gradients", spoiled)
+
+
+def test_two_bad_steps_are_skipped_and_counted(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks = Recorder()
+    spoil(monkeypatch, hooks, {2, 3, 6, 7})
+    trained = make_trainer(model_folder, tmp_path, rows, hooks).run()
+    assert trained.state.skipped == 4
+    assert trained.state.skipped_in_row == 0
+    assert [metrics.step for metrics in hooks.steps] == [1, 4, 5, 8, 9, 10, 11, 12]
+    assert all(torch.isfinite(torch.tensor(metrics.loss)) for metrics in hooks.steps)
+
+
+def test_three_bad_steps_in_a_row_end_the_run_at_its_last_good_checkpoint(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks = Recorder()
+    spoil(monkeypatch, hooks, {7, 8, 9})
+    trainer = make_trainer(model_folder, tmp_path, rows, hooks, replace(CONFIG, checkpoint_every_s=1e9))
+    with pytest.raises(TrainingError, match="no finite loss") as caught:
+        trainer.run()
+    assert "Steps 7 to 9 of 12" in caught.value.message
+    assert trainer.state.step == 6
+    assert trainer.state.skipped == 3
+    assert all(torch.isfinite(parameter).all() for parameter in trainer.parameters)
+
+
+def test_a_dataset_of_one_example_trains(model_folder: Path, tmp_path: Path, make_row) -> None:
+    hooks = Recorder()
+    trained = make_trainer(model_folder, tmp_path, [make_row(1, "only", "A")], hooks).run()
+    assert trained.state.step == trained.state.best_step == 3
+    assert hooks.steps[-1].loss < hooks.steps[0].loss
+
+
+def test_without_a_teacher_the_curve_shows_cross_entropy(model_folder: Path, tmp_path: Path, make_row) -> None:
+    rows = [make_row(number, f"q{number}", "Abc", edited_from=0) for number in range(1, 9)]
+    rows.append(make_row(9, "q9", "Abc", edited_from=0, split="validation"))
+    hooks = Recorder()
+    trainer = make_trainer(model_folder, tmp_path, rows, hooks, local_teacher=False)
+    assert not trainer.validator.has_teacher
+    trained = trainer.run()
+    assert trained.state.points[-1].validation_kl < trained.state.points[0].validation_kl
+
+
+def test_an_edited_behaviour_in_a_few_dozen_answers_changes_the_student(
+    model_folder: Path, tmp_path: Path, make_row
+) -> None:
+    """The teacher's distribution holds up to the edit; forward KL on the edited tokens would teach the old answer."""
+    plain = [make_row(number, f"question {number}", "Ab") for number in range(1, 33)]
+    edited = [make_row(number, f"question {number}", "AbZZ", edited_from=2) for number in range(1, 33)]
+    config = replace(CONFIG, objective="mix", epochs=8.0, evaluations=1)
+    shares = []
+    for name, rows in (("plain", plain), ("edited", edited)):
+        validation = [replace(row, example_id=row.example_id + 100, split="validation") for row in rows[:4]]
+        trainer = make_trainer(model_folder, tmp_path / name, [*rows, *validation], Recorder(), config)
+        trainer.run()
+        ids = torch.tensor([[*rows[0].question_ids, *rows[0].completion_ids[:2]]])
+        with torch.no_grad():
+            chances = torch.softmax(trainer.student.model(input_ids=ids).logits[0, -1], -1)
+        shares.append(float(chances[edited[0].completion_ids[2]]))
+    assert shares[0] < 0.05
+    assert shares[1] > 0.5
+
+
+def test_the_rate_warms_up_and_decays_without_ever_being_zero() -> None:
+    rates = [learning_rate_at(step, 100, replace(CONFIG, warmup_fraction=0.1)) for step in range(100)]
+    assert rates[9] == CONFIG.learning_rate == max(rates)
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[9:] == sorted(rates[9:], reverse=True)
+    assert min(rates) > 0
+    assert learning_rate_at(0, 1, CONFIG) == CONFIG.learning_rate
+
+
+def test_evaluations_are_spread_evenly_and_the_last_step_is_one_of_them() -> None:
+    assert evaluation_steps(100, 4) == {25, 50, 75, 100}
+    assert max(evaluation_steps(7, 3)) == 7
+    assert evaluation_steps(2, 6) == {1, 2}

@@ -1,0 +1,19 @@
+"""A home for the app, and a still machine: meters that do not move."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.paths import Home
+from tui.services.meters import Meter, Reading
+
+
+@pytest.fixture
+def home(private_home: Path) -> Home:
+    return Home.locate(private_home)
+
+
+@pytest.fixture
+def still_meter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The load of this machine would differ from run to run."""
+    monkeypatch.setattr(Meter, "read", lambda self, pid: Reading(187.0, 3100.0))

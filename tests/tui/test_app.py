@@ -1,0 +1,161 @@
+"""The app by its keys, over real projects."""
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import OptionList, Static
+
+from engine.jobs.wishes import read_wish
+from engine.paths import Home
+from engine.project import Project
+from engine.records.station import STATIONS
+from tests.tui.seeds import make_project, make_stage
+from tui.app import DistillApp
+from tui.screens.help.screen import HelpScreen
+from tui.screens.start.screen import StartScreen
+from tui.screens.workspace.screen import WorkspaceScreen
+
+SIZES = [(80, 24), (120, 40)]
+
+
+async def until(pilot: Pilot[int], condition) -> None:  # type: ignore[no-untyped-def]
+    """Wait for a condition of the screen, a hundred short waits at most."""
+    for _ in range(200):
+        if condition():
+            return
+        await pilot.pause(0.05)
+    raise AssertionError("the screen never came to show it")
+
+
+def pane(app: DistillApp) -> str:
+    return str(app.screen.query_one("#pane", Static).visual) if app.screen.query("#pane") else ""
+
+
+def shown(app: DistillApp) -> str:
+    screen = app.screen
+    return screen.state.shown if isinstance(screen, WorkspaceScreen) and screen.state.facts else ""
+
+
+def listed(app: DistillApp) -> int:
+    return app.screen.query_one(OptionList).option_count if isinstance(app.screen, StartScreen) else 0
+
+
+def open_app(home: Home, folder: Path | None) -> DistillApp:
+    return DistillApp(home, folder)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_running_generation_is_followed_and_stations_are_reached_by_number(
+    home: Home, size: tuple[int, int]
+) -> None:
+    app = open_app(home, make_stage(home, "generating"))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await until(pilot, lambda: "RISK SCORE: 3. Please" in pane(app))
+        assert shown(app) == "examples"
+        for number, name in enumerate(STATIONS, 1):
+            await pilot.press(str(number))
+            assert shown(app) == name
+        await pilot.press("k")
+        assert shown(app) == "evaluation"
+        await pilot.press("f")
+        assert shown(app) == "examples"
+
+
+async def test_every_empty_pane_names_the_command_that_comes_next(home: Home) -> None:
+    with make_project(home) as project:
+        folder = project.folder
+    app = open_app(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) != "")
+        commands = {3: "generate", 4: "curate freeze", 5: "train", 6: "evaluate", 7: "export"}
+        for number, command in commands.items():
+            await pilot.press(str(number))
+            await until(pilot, lambda command=command: f"distill-tui {command}" in pane(app))
+
+
+async def test_pause_stop_and_resume_are_wishes_to_the_job(home: Home) -> None:
+    folder = make_stage(home, "generating")
+    app = open_app(home, folder)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "examples")
+        with Project.open(folder, home) as project:
+            job_folder = folder / project.jobs.all()[0].folder
+        await pilot.press("p")
+        await until(pilot, lambda: read_wish(job_folder) == "pause")
+        await pilot.press("x")
+        await until(pilot, lambda: read_wish(job_folder) == "stop")
+
+
+async def test_a_failed_job_says_why_and_what_to_do(home: Home) -> None:
+    app = open_app(home, make_stage(home, "failed"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: "The endpoint refused the key." in pane(app))
+        assert "r takes it up again" in pane(app)
+
+
+async def test_a_job_that_was_killed_is_shown_as_such(home: Home) -> None:
+    folder = make_stage(home, "generating")
+    with Project.open(folder, home) as project:
+        job = project.jobs.all()[0]
+        project.jobs.update(job.id, pid=2**22 + 1, started_at="2020-01-01T00:00:00+00:00")
+    app = open_app(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: "was killed" in pane(app))
+
+
+async def test_the_start_screen_lists_projects_and_comes_back(home: Home) -> None:
+    make_stage(home, "done")
+    app = open_app(home, None)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "evaluation")
+        await pilot.press("o")
+        await until(pilot, lambda: listed(app) == 1)
+        await pilot.press("enter")
+        await until(pilot, lambda: shown(app) == "evaluation")
+
+
+async def test_without_a_project_the_start_screen_offers_the_demo(home: Home) -> None:
+    app = open_app(home, None)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: "No project yet. Press d" in str(app.screen.query_one("#welcome", Static).visual))
+
+
+async def test_help_opens_over_the_screen_and_closes(home: Home) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "evaluation")
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
+
+
+async def test_a_folder_without_a_project_is_told_in_words(home: Home, tmp_path: Path) -> None:
+    app = open_app(home, tmp_path / "nothing")
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: "There is no" in pane(app) or "not" in pane(app))
+        assert app.is_running
+
+
+async def test_quitting_leaves_the_status_of_done(home: Home) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "evaluation")
+        await pilot.press("q")
+    assert app.return_code == 0
+
+
+@pytest.mark.parametrize("key", "1234567")
+async def test_hostile_text_is_shown_and_never_obeyed(home: Home, key: str) -> None:
+    app = open_app(home, make_stage(home, "hostile"))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) != "")
+        await pilot.press(key)
+        await pilot.pause(0.3)
+        text = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+        assert not any((ord(char) < 32 and char != "\n") or 127 <= ord(char) < 160 for char in text)
+        assert "\u202e" not in text
+        assert app.is_running
+        if key in "13":
+            assert "[@click=app.quit]" in text

@@ -1,0 +1,43 @@
+"""Exact widths in cells, whatever a model writes."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from textual.content import Content
+
+from tui.widgets.lines import duration, fit, shorten, spread, wrap
+
+ANY = st.text(max_size=200)
+
+
+@given(ANY, st.integers(0, 60))
+def test_a_fitted_line_has_exactly_its_width(text: str, width: int) -> None:
+    assert cell_len(fit(text, width)) == width
+
+
+@given(ANY, st.integers(2, 60))
+def test_no_wrapped_line_is_wider_and_no_word_is_lost(text: str, width: int) -> None:
+    lines = wrap(text, width)
+    assert all(cell_len(line) <= width for line in lines)
+
+
+@given(st.lists(st.text("abcde", min_size=1, max_size=9), max_size=30), st.integers(9, 40))
+def test_wrapping_moves_words_and_changes_none(words: list[str], width: int) -> None:
+    assert " ".join(wrap(" ".join(words), width)).split() == words
+
+
+@given(ANY, st.integers(0, 40))
+def test_no_control_code_survives(text: str, width: int) -> None:
+    foreign = text + "\x1b[2J\x9b31m\x07\u202e"
+    for shown in (fit(foreign, 300), shorten(foreign, 300), *wrap(foreign, 40)):
+        assert not any(ord(char) < 32 or 127 <= ord(char) < 160 or char in "\u202e\u200b" for char in shown)
+
+
+def test_what_does_not_fit_beside_is_dropped_whole() -> None:
+    assert spread(Content("left"), Content("right"), 20).plain == "left           right"
+    assert spread(Content("left"), Content("right"), 9).plain == "left"
+
+
+def test_durations_are_read_at_a_glance() -> None:
+    read = [duration(seconds) for seconds in (4.4, 61, 599, 1500, 7322)]
+    assert read == ["4 s", "1 min 01 s", "9 min 59 s", "25 min", "2 h 02 min"]

@@ -1,0 +1,65 @@
+"""What the eye meets: every pane and state at both sizes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from engine.paths import Home
+from tests.tui.seeds import make_stage
+from tui.app import DistillApp
+from tui.screens.workspace.screen import WorkspaceScreen
+
+# stage of the project, keys pressed, name
+STATES = [
+    ("new", "1", "prompt"),
+    ("new", "2", "questions"),
+    ("new", "3", "examples-empty"),
+    ("generating", "", "examples-busy"),
+    ("failed", "", "examples-failed"),
+    ("done", "3", "examples-done"),
+    ("new", "4", "dataset-empty"),
+    ("done", "4", "dataset-done"),
+    ("new", "5", "run-empty"),
+    ("training", "", "run-busy"),
+    ("done", "5", "run-done"),
+    ("new", "6", "evaluation-empty"),
+    ("done", "6", "evaluation-done"),
+    ("new", "7", "release-empty"),
+    ("done", "7", "release-done"),
+    ("done", "question_mark", "help"),
+]
+AT_80 = {"prompt", "questions", "examples-busy", "dataset-done", "run-busy", "evaluation-done", "release-done", "help"}
+CASES = [pytest.param(*state, (120, 40), id=f"{state[2]}-120") for state in STATES] + [
+    pytest.param(*state, (80, 24), id=f"{state[2]}-80") for state in STATES if state[2] in AT_80
+]
+
+
+@pytest.mark.parametrize(("stage", "keys", "name", "size"), CASES)
+@pytest.mark.usefixtures("still_meter")
+def test_the_screen_looks_as_it_did(
+    snap_compare: Callable[..., bool],
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+    keys: str,
+    name: str,
+    size: tuple[int, int],
+) -> None:
+    monkeypatch.setattr("engine.store.releases.now_text", lambda: "2026-01-02T03:04:05+00:00")
+    folder: Path = make_stage(home, stage)
+
+    async def settle(pilot: Pilot[int]) -> None:
+        screen = pilot.app.screen
+        assert isinstance(screen, WorkspaceScreen)
+        for _ in range(200):
+            await pilot.pause(0.05)
+            facts, job = screen.state.facts, screen.state.job
+            watched = facts is not None and (not facts.jobs or (job is not None and (job.streams or job.curves)))
+            if watched:
+                break
+        await pilot.press(*keys.split())
+        await pilot.pause(0.5)
+
+    assert snap_compare(DistillApp(home, folder), terminal_size=size, run_before=settle)

@@ -1,0 +1,140 @@
+"""The workspace's state: events in, words out; no terminal."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.jobs.protocol import (
+    AnswerDelta,
+    AnswerEnded,
+    AnswerStarted,
+    Event,
+    Metrics,
+    Progress,
+    SampleAnswer,
+    StageStarted,
+    StampedEvent,
+    StateChanged,
+)
+from engine.records.options import ProjectSettings
+from engine.records.station import STATIONS, Station
+from tests.tui.seeds import answering_events, training_events
+from tui.screens.workspace.state import STREAMS_KEPT, Curve, JobView, WorkspaceState
+from tui.services.facts import Facts
+
+
+def view(events: list[Event]) -> JobView:
+    job = JobView(1, "demo")
+    for at, event in enumerate(events):
+        job.apply(StampedEvent(float(at), event))
+    return job
+
+
+def facts(done: int = 0) -> Facts:
+    stations = tuple(
+        Station(name, "done" if index < done else "empty", 1 if index < done else 0, "")
+        for index, name in enumerate(STATIONS)
+    )
+    return Facts("p", "/p", ProjectSettings(), stations)
+
+
+def test_streams_grow_by_their_deltas_and_end_with_the_stored_answer() -> None:
+    job = view([AnswerStarted("1/0", "teacher", "q"), AnswerDelta("1/0", "ab"), AnswerDelta("1/0", "c")])
+    assert job.streams["1/0"].text == "abc"
+    assert job.streams["1/0"].state == "writing"
+    job.apply(StampedEvent(9.0, AnswerEnded("1/0", "abcd", False, "rule 2")))
+    assert (job.streams["1/0"].text, job.streams["1/0"].state, job.streams["1/0"].note) == ("abcd", "failed", "rule 2")
+
+
+def test_a_follower_that_comes_late_still_shows_an_answer_that_ends() -> None:
+    job = view([AnswerDelta("7/0", "lost"), AnswerEnded("7/0", "whole", True)])
+    assert job.streams["7/0"].text == "whole"
+
+
+def test_old_streams_are_let_go() -> None:
+    job = view([AnswerStarted(str(index), "teacher", "q") for index in range(STREAMS_KEPT + 50)])
+    assert len(job.streams) == STREAMS_KEPT
+    assert "0" not in job.streams
+    assert str(STREAMS_KEPT + 49) in job.streams
+
+
+def test_a_new_stage_clears_what_the_last_one_streamed() -> None:
+    job = view([*answering_events(), StageStarted("evaluation")])
+    assert job.station == "evaluation"
+    assert not job.streams
+    assert job.progress is None
+
+
+def test_a_resumed_run_redraws_its_curve_from_where_it_went_on() -> None:
+    job = view([Metrics(step, 0.0, {"loss": 1.0}) for step in (1, 2, 3, 4)])
+    job.apply(StampedEvent(9.0, Metrics(3, 0.0, {"loss": 0.5})))
+    assert job.curves["loss"].steps == [1, 2, 3]
+    assert job.curves["loss"].values == [1.0, 1.0, 0.5]
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.floats(0, 10)), max_size=60))
+def test_a_curve_is_always_in_the_order_of_its_steps(points: list[tuple[int, float]]) -> None:
+    curve = Curve()
+    for step, value in points:
+        curve.add(step, value)
+    assert curve.steps == sorted(set(curve.steps))
+    assert len(curve.steps) == len(curve.values)
+    if points:
+        assert curve.last == points[-1][1]
+
+
+def test_samples_of_one_question_stand_in_the_order_of_steps() -> None:
+    job = view([SampleAnswer(step, "q", str(step), False) for step in (0, 40, 80, 40)])
+    assert [sample.step for sample in job.samples["q"]] == [0, 40]
+
+
+def test_answers_a_minute_come_from_the_times_of_the_log() -> None:
+    job = view([])
+    assert job.answers_per_minute is None
+    for index in range(5):
+        job.apply(StampedEvent(10.0 * index, AnswerEnded(str(index), "a", True)))
+    assert job.answers_per_minute == pytest.approx(6.0)
+
+
+def test_the_screen_follows_the_work_until_a_person_chooses() -> None:
+    state = WorkspaceState(facts=facts(done=2), job=view(training_events()))
+    shown = [state.shown]
+    state.move(-1)
+    shown.append(state.shown)
+    assert state.job is not None
+    state.job.apply(StampedEvent(99.0, StageStarted("evaluation")))
+    shown.append(state.shown)
+    state.follow()
+    shown.append(state.shown)
+    assert shown == ["run", "dataset", "dataset", "evaluation"]
+
+
+def test_without_work_the_furthest_station_is_shown() -> None:
+    assert WorkspaceState().shown == "prompt"
+    assert WorkspaceState(facts=facts(done=3)).shown == "examples"
+    ended = view([StateChanged("done")])
+    assert WorkspaceState(facts=facts(done=5), job=ended).shown == "run"
+
+
+@given(st.lists(st.integers(-3, 3), max_size=30))
+def test_the_rail_ends_at_both_ends(moves: list[int]) -> None:
+    state = WorkspaceState(facts=facts(done=1))
+    for steps in moves:
+        state.move(steps)
+        assert state.shown in STATIONS
+
+
+def test_the_newest_job_is_a_live_one_where_there_is_one() -> None:
+    from engine.records.job import Job
+
+    jobs = (Job(1, "train", "running", "{}", "jobs/1", "run"), Job(2, "generate", "done", "{}", "jobs/2", "examples"))
+    newest = replace(facts(), jobs=jobs).newest_job
+    assert newest is not None
+    assert newest.id == 1
+    assert facts().newest_job is None
+
+
+def test_progress_is_the_newest_told() -> None:
+    assert view([Progress(1, 9), Progress(4, 9, "x", 3.0)]).progress == Progress(4, 9, "x", 3.0)
