@@ -40,16 +40,17 @@ class Recipe:
 FULL = Recipe(
     train_questions=None,
     test_questions=None,
-    generate=GenerateOptions(samples=2, temperature=0.7, max_answer_tokens=64, stop_when_accepted=True),
-    training=TrainingConfig(base="starter"),
+    generate=GenerateOptions(samples=2, temperature=0.7, max_answer_tokens=40, batch_rows=48),
+    training=TrainingConfig(base="starter", epochs=3.0, learning_rate=1e-3, evaluations=5),
     evaluate_samples=3,
     max_answer_tokens=64,
 )
 QUICK = dataclasses.replace(
     FULL,
-    train_questions=120,
+    train_questions=90,
     test_questions=40,
-    training=dataclasses.replace(FULL.training, epochs=3.0, evaluations=2),
+    generate=dataclasses.replace(FULL.generate, samples=1),
+    training=dataclasses.replace(FULL.training, epochs=2.0, evaluations=2),
     evaluate_samples=1,
 )
 

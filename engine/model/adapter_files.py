@@ -20,7 +20,7 @@ _ALLOWED = frozenset(
     {
         "peft_type", "peft_version", "task_type", "base_model_name_or_path", "revision", "inference_mode", "r",
         "lora_alpha", "lora_dropout", "target_modules", "bias", "use_rslora", "fan_in_fan_out", "init_lora_weights",
-        "corda_config", "eva_config", "loftq_config", "ensure_weight_tying",
+        "corda_config", "eva_config", "loftq_config", "ensure_weight_tying", "megatron_core", "qalora_group_size",
     }
 )  # fmt: skip
 _UNSET: tuple[object, ...] = (None, False, [], {}, "", 1.0)

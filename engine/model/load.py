@@ -5,6 +5,7 @@ Knows nothing of prompts or data sets.
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import Literal, cast
 import psutil
 import torch
 from peft import PeftModel
+from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging as transformers_logging
@@ -134,7 +136,7 @@ def adapter_off(local: LocalModel) -> AbstractContextManager[None]:
 
 
 def _adapter_is_off(model: PeftModel) -> bool:
-    return any(bool(getattr(module, "disable_adapters", False)) for module in model.modules())
+    return any(module.disable_adapters for module in model.modules() if isinstance(module, BaseTunerLayer))
 
 
 @contextmanager
@@ -145,7 +147,10 @@ def quiet_libraries() -> Iterator[None]:
     transformers_logging.set_verbosity(logging.ERROR)
     transformers_logging.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            # peft asks transformers under a name that transformers 5 calls deprecated; nothing of ours does.
+            warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
+            yield
     finally:
         transformers_logging.set_verbosity(level)
         if bars:
@@ -189,4 +194,3 @@ def _prepare_cpu() -> None:
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # Two hyperthreads of one core share its multipliers: more threads than cores make matrix products slower.
     torch.set_num_threads(max(1, min(allowed, psutil.cpu_count(logical=False) or allowed)))
-    torch.set_flush_denormal(True)

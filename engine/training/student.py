@@ -4,7 +4,6 @@ The output head is applied at completion positions only, a chunk at a time, and 
 the next one's logits exist: with a large vocabulary the logits would otherwise need more memory than the model.
 """
 
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -13,7 +12,7 @@ from accelerate import Accelerator
 from peft import LoraConfig, TaskType, get_peft_model
 from torch import Tensor
 
-from engine.model.load import LocalModel
+from engine.model.load import LocalModel, quiet_libraries
 from engine.records.run import TrainingConfig
 from engine.training.batches import Batch
 
@@ -39,9 +38,7 @@ def with_new_adapter(local: LocalModel, config: TrainingConfig) -> LocalModel:
         target_modules="all-linear",
         task_type=TaskType.CAUSAL_LM,
     )
-    with warnings.catch_warnings():
-        # peft asks transformers under a name that transformers 5 calls deprecated; nothing of ours does.
-        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
+    with quiet_libraries():
         model = get_peft_model(local.base, lora)
     # The name that the user chose: the folder it was loaded from says something of this machine only.
     model.peft_config["default"].base_model_name_or_path = config.base
