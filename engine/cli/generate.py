@@ -21,6 +21,7 @@ from engine.status import job_json
 @click.option("--batch-rows", type=click.IntRange(1, 1024), default=32, help="Rows decoded together locally.")
 @click.option("--max-cost", "max_cost_usd", type=click.FloatRange(0.0), default=None, help="Stop before this many USD.")
 @click.option("--until-accepted", is_flag=True, help="Ask a question again only while no answer passed every rule.")
+@click.option("--key-env", default=None, metavar="NAME", help="The variable that holds this endpoint's key.")
 @click.option("--seed", type=int, default=0)
 @click.option("--detach", is_flag=True, help="Print the job's id and return.")
 @command_options
@@ -37,11 +38,16 @@ def command(
     batch_rows: int,
     max_cost_usd: float | None,
     until_accepted: bool,
+    key_env: str | None,
     seed: int,
     detach: bool,
 ) -> None:
     """Let the teacher answer the questions, with the prompt; stored answers are never asked again."""
     teacher = _teacher(invocation, base_url, model)
+    if key_env is not None:
+        from engine.teachers.keys import bind_variable
+
+        bind_variable(teacher.base_url, key_env)
     options = GenerateOptions(
         teacher=teacher,
         splits=splits,

@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "status": "Show where every station of the project stands.",
     "jobs": "List, follow, pause, resume and stop jobs.",
     "projects": "List and delete projects.",
+    "keys": "Keep an endpoint's key in a file that only you can read.",
     "models": "List and download models.",
     "paths": "Print where everything lives.",
     "doctor": "Check this machine and the project's database.",

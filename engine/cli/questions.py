@@ -5,7 +5,7 @@ import collections
 import click
 
 from engine.cli.invocation import Invocation, command_options
-from engine.records.question import SPLITS, Split
+from engine.records.question import SPLITS, Question, Split
 
 
 @click.group("questions")
@@ -35,6 +35,8 @@ def import_(
         source, text_column=text_column, topic_column=topic_column, label_column=label_column, limit=limit
     )
     added = invocation.project.questions.add(result.questions)
+    for note in result.notes:
+        invocation.say(note)
     for refusal in result.refused[:10]:
         invocation.say(f"refused, line {refusal.line}: {refusal.reason}")
     if len(result.refused) > 10:
@@ -46,6 +48,7 @@ def import_(
             "added": added.added,
             "duplicates": added.duplicates,
             "refused": [{"line": r.line, "reason": r.reason} for r in result.refused],
+            "notes": list(result.notes),
         },
     )
 
@@ -63,11 +66,19 @@ def synthesize_(invocation: Invocation, topics: int, per_topic: int, seed: int) 
 
     prompt = current_prompt(invocation)
     teacher = ask(invocation.project.settings.read().teacher, invocation.home)
-    questions = synthesize(teacher, prompt, topics, per_topic, seed)
-    added = invocation.project.questions.add(questions)
+    table = invocation.project.questions
+    before = table.count()
+
+    def keep(questions: tuple[Question, ...]) -> None:
+        """Each topic's questions are stored as they come: they are paid for already should a later request fail."""
+        table.add(questions)
+        invocation.say(f"{questions[0].topic}: {len(questions)}" if questions else "a topic without questions")
+
+    written = synthesize(teacher, prompt, topics, per_topic, seed, keep)
+    added = table.count() - before
     invocation.finish(
-        f"Added {added.added} questions; {added.duplicates} were there already.",
-        {"added": added.added, "duplicates": added.duplicates},
+        f"Added {added} questions; {len(written) - added} were there already.",
+        {"added": added, "duplicates": len(written) - added},
     )
 
 

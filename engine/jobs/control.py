@@ -33,7 +33,7 @@ def resume(project: "Project", job: Job) -> Job:
 
     The same row, options and log are used. Raises `JobError` for a job that is done or just about to stop.
     """
-    job = _now(project, job)
+    job = _settled(project, job)
     folder = make_private_folder(project.folder / job.folder)
     if job.state == "done":
         raise JobError(f"Job {job.id} is done.", "There is nothing left to do.", "Start a new one.")
@@ -84,6 +84,16 @@ def _now(project: "Project", job: Job) -> Job:
     """The job as it stands, with the dead told from the living."""
     reap(project)
     return project.jobs.get(job.id)
+
+
+def _settled(project: "Project", job: Job) -> Job:
+    """As `_now`, once a process that was just killed has let go of its lock: until then nobody may call it lost."""
+    deadline = time.monotonic() + _DIES_WITHIN_S
+    job = _now(project, job)
+    while job.state in LIVE_STATES and job.pid and not is_alive(job) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+        job = _now(project, job)
+    return job
 
 
 def _ended(project: "Project", job: Job, within_s: float) -> bool:

@@ -43,23 +43,24 @@ class ChatTemplate:
         # Jinja drops one newline at the end of a template; once wrapped it would no longer be at the end.
         source = source.removesuffix("\n")
         original = cls(source, None, "", True, _compile(source), special_tokens)
-        question = original.render((Message("user", _USER),))
+        before, _, after = original.render((Message("user", _USER),)).partition(_USER)
         turns = (Message("user", _USER), Message("assistant", _ASSISTANT))
         tail = original.render(turns, generation_prompt=False).partition(_ASSISTANT)[2]
         between = original.render((*turns, Message("user", _NEXT))).partition(_ASSISTANT)[2].partition(_NEXT)[0]
-        head = between.removeprefix(tail)
-        lead = question.partition(_USER)[0].removesuffix(head)
         keeps_system, system_lead = original._system_lead()
-        begin = _begin(lead, head, special_tokens.get("bos_token", ""))
-        if not head or lead == begin or head in lead:
+        begin_token = special_tokens.get("bos_token", "")
+        if between.endswith(before) or (begin_token and between.endswith(before.removeprefix(begin_token))):
+            # The first user's turn opens like every other one, after the begin-of-text token at most.
             return cls(source, None, tail, keeps_system, original._compiled, special_tokens)
-        wrapped = _without_default_block(source, begin, head)
+        if not between.startswith(tail):  # some templates end a finished conversation with one more token
+            tail = tail.removesuffix(special_tokens.get("eos_token", ""))
+        head = between.removeprefix(tail)
+        lead = before.removesuffix(head)
+        begin = _begin(lead, head, begin_token)
         default = _default_text(lead.removeprefix(begin), system_lead)
+        wrapped = _without_default_block(source, begin, head)
         found = cls(wrapped, default, tail, keeps_system, _compile(wrapped), special_tokens)
-        if (
-            found.render((Message("user", _USER),))
-            != begin + head + question.partition(_USER)[1] + question.partition(_USER)[2]
-        ):
+        if not head or head in lead or found.render((Message("user", _USER),)) != begin + head + _USER + after:
             raise ModelError(
                 "The model's chat template slips in a system prompt that cannot be taken out.",
                 f"It writes: {default}",
@@ -102,8 +103,7 @@ def _begin(lead: str, head: str, begin_token: str) -> str:
     """The begin-of-text token where the template writes one; a turn may begin with the very same token."""
     if not begin_token or not lead.startswith(begin_token):
         return ""
-    opens_turns = head.startswith(begin_token)
-    return "" if opens_turns and not lead.startswith(begin_token * 2) and lead != begin_token else begin_token
+    return "" if head.startswith(begin_token) and not lead.startswith(begin_token * 2) else begin_token
 
 
 def _without_default_block(source: str, begin: str, head: str) -> str:

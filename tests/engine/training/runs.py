@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
 from engine.model.load import LocalModel, load_base
 from engine.records.dataset import DatasetRow
 from engine.records.prompt import Message, Prompt
@@ -77,7 +75,6 @@ def make_trainer(
 ) -> Trainer:
     """A fresh process's view of a run in `folder`: model loaded, adapter new, caches opened or built."""
     local = load_base(model_folder, device="cpu", dtype="float32")
-    torch.set_num_threads(1)
     train = [row for row in rows if row.split == "train"]
     validation = [row for row in rows if row.split == "validation"]
     questions = questions_of(rows, local)

@@ -1,0 +1,75 @@
+"""The installed app in a real pseudo-terminal: what leaves it, byte by byte, and what a person reads."""
+
+import sys
+from pathlib import Path
+
+import pexpect
+import pyte
+import pytest
+
+from engine.paths import Home
+from tests.e2e.conftest import environment
+from tests.tui.seeds import make_stage
+
+PROGRAM = str(Path(sys.executable).with_name("distill-tui"))
+
+
+class Terminal:
+    """The program in a pseudo-terminal, with an emulator that draws what it sends."""
+
+    def __init__(self, home: Home, columns: int, rows: int) -> None:
+        self.sent = b""
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        self._program = pexpect.spawn(PROGRAM, env=environment(home), dimensions=(rows, columns), timeout=30)
+
+    def until(self, words: str) -> str:
+        """Read until these words stand on the screen; the screen's text."""
+        for _ in range(600):
+            try:
+                data = self._program.read_nonblocking(65536, timeout=0.1)
+            except pexpect.TIMEOUT:
+                data = b""
+            self.sent += data
+            self._stream.feed(data)
+            text = "\n".join(self.screen.display)
+            if words in text:
+                return text
+        raise AssertionError(f"{words!r} never stood on the screen:\n{text}")
+
+    def press(self, keys: str) -> None:
+        self._program.send(keys)
+
+    def leave(self) -> int:
+        self.press("q")
+        self._program.expect(pexpect.EOF)
+        self.sent += self._program.before
+        self._program.close()
+        return int(self._program.exitstatus)
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)])
+def test_the_table_of_the_arms_is_read_and_left(home: Home, columns: int, rows: int) -> None:
+    make_stage(home, "done")
+    terminal = Terminal(home, columns, rows)
+    text = terminal.until("all rules together")
+    assert "unprompted" in text
+    assert "distilled" in text
+    terminal.press("?")
+    assert "Show every key." in terminal.until("Show every key.")
+    terminal.press("\x1b")
+    terminal.press("1")
+    terminal.until("You answer for Meridian")
+    assert terminal.leave() == 0
+
+
+def test_no_foreign_code_reaches_the_terminal(home: Home) -> None:
+    make_stage(home, "hostile")
+    terminal = Terminal(home, 120, 40)
+    terminal.until("meridian-desk")
+    for key in "1234567":
+        terminal.press(key)
+        terminal.until("meridian-desk")
+    assert terminal.leave() == 0
+    for code in (b"\x1b]52", b"\x1b]8;", b"\x9b31m", b"\x07", "\u202e".encode(), "\x9b".encode()):
+        assert code not in terminal.sent
