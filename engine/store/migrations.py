@@ -137,7 +137,8 @@ def jobs_settings_and_releases(database: "Database") -> None:
         CREATE TABLE jobs (
             id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, state TEXT NOT NULL, options TEXT NOT NULL,
             folder TEXT NOT NULL, stage TEXT NOT NULL, pid INTEGER NOT NULL DEFAULT 0,
-            pid_started_at REAL NOT NULL DEFAULT 0, boot_id TEXT NOT NULL DEFAULT '', done INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0,
+            pid_started_at REAL NOT NULL DEFAULT 0, boot_id TEXT NOT NULL DEFAULT '',
+            done INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0,
             note TEXT NOT NULL DEFAULT '', created_at TEXT NOT NULL, started_at TEXT NOT NULL DEFAULT '',
             ended_at TEXT NOT NULL DEFAULT '') STRICT;
         CREATE INDEX jobs_state ON jobs (state);

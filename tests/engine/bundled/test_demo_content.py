@@ -1,4 +1,4 @@
-"""The demo's bundled content keeps what the demo promises: enough questions and topics, clean splits, a usable prompt."""
+"""The demo's bundled content keeps its promises: enough questions and topics, clean splits, a usable prompt."""
 
 import re
 from collections import defaultdict
