@@ -5,7 +5,8 @@ from pathlib import Path
 from engine.demo import ensure_demo_job, open_demo
 from engine.errors import DistillError
 from engine.paths import Home
-from engine.project import Project, ProjectSummary, list_projects
+from engine.project import Project, list_projects
+from engine.project import ProjectSummary as ProjectSummary
 
 
 def last_project(home: Home) -> Path | None:

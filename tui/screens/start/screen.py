@@ -16,9 +16,8 @@ from textual.widgets.option_list import Option
 from engine.clean import clean_text
 from engine.errors import DistillError
 from engine.paths import Home
-from engine.project import ProjectSummary
 from tui.actions import bindings, footer_actions
-from tui.services.projects import all_projects, start_demo
+from tui.services.projects import ProjectSummary, all_projects, start_demo
 from tui.widgets.footer import Footer
 from tui.widgets.lines import ACCENT, DIM, STRONG, fit, moment
 

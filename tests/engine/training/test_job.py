@@ -1,0 +1,135 @@
+"""The stage as a job runs it, over a real project: what it keeps in the store, how it stops and goes on."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.errors import DatasetError, JobStopped
+from engine.jobs.context import JobContext, StopFlag
+from engine.jobs.follow import Follower
+from engine.jobs.protocol import Metrics, Note, Progress, SampleAnswer
+from engine.model.chat_format import ChatFormat
+from engine.model.load import load_base, with_adapter
+from engine.paths import Home
+from engine.project import Project
+from engine.records.dataset import Dataset, DatasetRow
+from engine.records.options import ProjectSettings, TrainOptions
+from engine.records.prompt import Message
+from engine.records.question import Question
+from engine.records.run import Run, TrainingConfig
+from engine.store.datasets import dataset_sha256
+from engine.training.job import run
+from tests.engine.training.runs import PROMPT, RULES
+
+
+@pytest.fixture
+def project(private_home: Path, model_folder: Path):
+    home = Home.locate()
+    with Project.create(home.projects / "p", ProjectSettings(student_base=str(model_folder)), home) as made:
+        made.prompts.set(PROMPT)
+        made.rules.add(RULES)
+        yield made
+
+
+def make_run(project: Project, base: Path, *, answer: str = "ABC", teacher: bool = True) -> Run:
+    chat = ChatFormat.load(base)
+    project.questions.add(
+        Question((Message("user", f"Question {number}?"),), split="validation" if number > 9 else "train")
+        for number in range(1, 13)
+    )
+    rows = []
+    for question in project.questions.all():
+        completion = tuple(chat.completion_ids(answer))
+        rows.append(
+            DatasetRow(
+                question.id, question.id, question.split or "train", tuple(chat.question_ids(question.messages)),
+                completion, len(completion) if teacher else 0, (False,) * len(completion),
+            )
+        )  # fmt: skip
+    sha256 = dataset_sha256(PROMPT.sha256, str(base), rows)
+    project.datasets.add(Dataset(sha256, PROMPT.sha256, str(base), tuple(rows)))
+    config = TrainingConfig(
+        base=str(base), top_k=8, lora_rank=4, lora_alpha=8, learning_rate=1e-2, epochs=4.0, batch_rows=3,
+        micro_batch_rows=3, evaluations=2, device="cpu", dtype="float32",
+    )  # fmt: skip
+    return project.runs.add(sha256, config)
+
+
+def events_of(context: JobContext) -> list[object]:
+    return [stamped.event for stamped in Follower(context.folder).read_new()]
+
+
+def carry_out(project: Project, number: int, stop: StopFlag | None = None) -> JobContext:
+    options = TrainOptions(number)
+    context = JobContext(project, project.jobs.add("train", options), stop)
+    try:
+        run(context, options)
+    finally:
+        context.close()
+    return context
+
+
+def test_a_run_ends_with_an_adapter_a_curve_and_its_figures(project: Project, model_folder: Path) -> None:
+    made = make_run(project, model_folder)
+    context = carry_out(project, made.id)
+    done = project.runs.get(made.id)
+    assert (done.state, done.step, done.steps) == ("done", 12, 12)
+    assert [point.step for point in done.curve] == [0, 6, 12]
+    assert [point.step for point in done.curve if point.best] == [done.best_step]
+    assert done.curve[-1].validation_kl < done.curve[0].validation_kl
+    assert done.train_s > 0
+    assert done.peak_rss_mb > 50
+    assert (done.device, done.dtype) == ("cpu", "float32")
+    assert project.settings.timings()["train"] == pytest.approx(done.train_s)
+    events = events_of(context)
+    losses = [event for event in events if isinstance(event, Metrics) and "loss" in event.values]
+    assert [event.step for event in losses] == list(range(1, 13))
+    assert {"learning_rate", "gradient_norm", "tokens_per_second", "rss_mb"} <= losses[0].values.keys()
+    assert {event.step for event in events if isinstance(event, SampleAnswer)} == {0, 6, 12}
+    last = [event for event in events if isinstance(event, Progress)][-1]
+    assert (last.done, last.total, last.seconds_left) == (12, 12, 0.0)
+    with_adapter(load_base(model_folder, device="cpu", dtype="float32"), project.folder / done.folder / "adapter")
+    assert any("already" in event.text for event in events_of(carry_out(project, made.id)) if isinstance(event, Note))
+
+
+def test_a_stop_keeps_a_checkpoint_and_the_next_job_goes_on(
+    project: Project, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_run(project, model_folder)
+    stop = StopFlag()
+    emit = JobContext.emit
+
+    def stopping(self: JobContext, event: object) -> None:
+        emit(self, event)  # type: ignore[arg-type]
+        if isinstance(event, Metrics) and event.step == 4 and "loss" in event.values:
+            stop.up = True
+
+    monkeypatch.setattr(JobContext, "emit", stopping)
+    with pytest.raises(JobStopped):
+        carry_out(project, made.id, stop)
+    stopped = project.runs.get(made.id)
+    assert (stopped.state, stopped.step) == ("stopped", 4)
+    assert stopped.train_s > 0
+    context = carry_out(project, made.id)
+    done = project.runs.get(made.id)
+    assert (done.state, done.step) == ("done", 12)
+    assert done.train_s > stopped.train_s
+    steps = [event.step for event in events_of(context) if isinstance(event, Metrics) and "loss" in event.values]
+    assert steps == list(range(5, 13))
+
+
+def test_answers_without_a_local_teacher_train_by_cross_entropy_alone(project: Project, model_folder: Path) -> None:
+    made = make_run(project, model_folder, teacher=False)
+    context = carry_out(project, made.id)
+    assert project.runs.get(made.id).state == "done"
+    assert not list(project.caches.iterdir())
+    assert any("cross-entropy" in event.text for event in events_of(context) if isinstance(event, Note))
+
+
+def test_a_dataset_that_repeats_the_prompt_fails_with_the_reason(project: Project, model_folder: Path) -> None:
+    made = make_run(project, model_folder, answer=f"IT SAYS: {PROMPT.system}")
+    with pytest.raises(DatasetError, match="repeats the prompt"):
+        carry_out(project, made.id)
+    failed = project.runs.get(made.id)
+    assert failed.state == "failed"
+    assert "repeats the prompt" in failed.reason

@@ -1,0 +1,93 @@
+"""The cached distributions are the prompted base's own, and no other file is ever taken for them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.training import teacher_cache as module
+from engine.training.losses import forward_kl_top_k
+from engine.training.teacher_cache import TeacherCache
+from tests.engine.training.runs import PROMPT, questions_of
+
+
+@pytest.fixture
+def rows(make_row):
+    return [
+        make_row(1, "first", "ABC"),
+        make_row(2, "a second question", "DE", edited_from=1),
+        make_row(3, "third", "F", edited_from=0),
+        make_row(4, "validation", "GHIJ", split="validation"),
+    ]
+
+
+def build(local, rows, folder: Path, *, k: int = 6, prompt=PROMPT) -> TeacherCache:
+    messages = {number: question.messages for number, question in questions_of(rows, local).items()}
+    return TeacherCache.build(local, rows, messages, prompt, k, folder)
+
+
+def test_it_holds_what_the_base_says_behind_the_prompt(local, rows, tmp_path: Path) -> None:
+    cache = build(local, rows, tmp_path)
+    questions = questions_of(rows, local)
+    for row in (rows[0], rows[1], rows[3]):
+        prompted = local.format.prompted_ids(PROMPT, questions[row.question_id].messages)
+        ids = torch.tensor([[*prompted, *row.completion_ids]])
+        with torch.no_grad():
+            logits = local.model(input_ids=ids).logits[0, len(prompted) - 1 : -1][: row.edited_from]
+        full = torch.log_softmax(logits, -1)
+        held = cache.gather([row])[slice(0, row.edited_from)]
+        expected = full.topk(6)
+        assert torch.allclose(held.logprobs, expected.values, atol=5e-3)
+        assert torch.allclose(full.gather(1, held.ids), expected.values, atol=1e-3)
+        rest = full.scatter(1, expected.indices, -torch.inf).logsumexp(-1)
+        assert torch.allclose(held.tail, rest, atol=5e-3)
+        assert forward_kl_top_k(logits, held.ids, held.logprobs, held.tail).abs().max() < 1e-3
+
+
+def test_gathered_rows_stand_in_the_batchs_order(local, rows, tmp_path: Path) -> None:
+    cache = build(local, rows, tmp_path)
+    together = cache.gather([rows[3], rows[1], rows[0]])
+    assert len(together.ids) == sum(len(row.completion_ids) for row in (rows[3], rows[1], rows[0]))
+    assert torch.equal(together.ids[:5], cache.gather([rows[3]]).ids)
+    assert torch.equal(together.ids[5:6], cache.gather([rows[1]]).ids[:1])
+    assert torch.equal(together.logprobs[-4:], cache.gather([rows[0]]).logprobs)
+
+
+def test_it_is_computed_once_and_opened_afterwards(local, rows, tmp_path: Path, monkeypatch) -> None:
+    first = build(local, rows, tmp_path)
+    monkeypatch.setattr(module, "score", lambda *_a, **_k: pytest.fail("computed again"))
+    again = build(local, rows, tmp_path)
+    assert again.seconds == first.seconds
+    for one, other in zip((rows[0], rows[3]), (rows[0], rows[3]), strict=True):
+        assert torch.equal(first.gather([one]).logprobs, again.gather([other]).logprobs)
+
+
+@pytest.mark.parametrize("change", ["k", "prompt", "rows", "edit", "damage", "cut"])
+def test_another_key_or_a_damaged_file_is_computed_again(local, rows, tmp_path: Path, monkeypatch, change: str) -> None:
+    cache = build(local, rows, tmp_path)
+    calls = []
+    real = module.score
+    monkeypatch.setattr(module, "score", lambda *a, **k: calls.append(1) or real(*a, **k))
+    if change == "damage":
+        data = bytearray(cache.path.read_bytes())
+        data[-1] ^= 1
+        cache.path.write_bytes(data)
+    elif change == "cut":
+        cache.path.write_bytes(cache.path.read_bytes()[:-3])
+    other = [replace(rows[0], edited_from=2), *rows[1:]] if change == "edit" else rows
+    other = rows[:3] if change == "rows" else other
+    prompt = replace(PROMPT, messages=PROMPT.messages[:1]) if change == "prompt" else PROMPT
+    rebuilt = build(local, other, tmp_path, k=5 if change == "k" else 6, prompt=prompt)
+    assert calls
+    assert torch.isfinite(rebuilt.gather([rows[0]]).logprobs).all()
+
+
+def test_giving_up_keeps_nothing(local, rows, tmp_path: Path) -> None:
+    def stop(_done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    messages = {number: question.messages for number, question in questions_of(rows, local).items()}
+    with pytest.raises(KeyboardInterrupt):
+        TeacherCache.build(local, rows, messages, PROMPT, 6, tmp_path, on_rows=stop)
+    assert not list(tmp_path.iterdir())
