@@ -89,8 +89,8 @@ def test_jobs_keep_what_they_were_asked(project: Project) -> None:
     project.jobs.update(1, state="done", done=5, total=5, pid=7, pid_started_at=1.5, boot_id="b", note="", ended_at="t")
     assert [live.id for live in project.jobs.live()] == [2]
     assert project.jobs.get(1).pid_started_at == 1.5
-    assert project.jobs.latest("evaluate") == job
-    assert project.jobs.latest("train") is None
+    assert project.jobs.latest("evaluation") == job
+    assert project.jobs.latest("run") is None
     with pytest.raises(NotFoundError):
         project.jobs.update(9, state="done")
     with pytest.raises(StoreError):
