@@ -20,10 +20,10 @@ _ALLOWED = frozenset(
     {
         "peft_type", "peft_version", "task_type", "base_model_name_or_path", "revision", "inference_mode", "r",
         "lora_alpha", "lora_dropout", "target_modules", "bias", "use_rslora", "fan_in_fan_out", "init_lora_weights",
-        "corda_config", "eva_config", "loftq_config", "ensure_weight_tying", "megatron_core", "qalora_group_size",
+        "ensure_weight_tying", "megatron_core", "qalora_group_size",
     }
 )  # fmt: skip
-_UNSET: tuple[object, ...] = (None, False, [], {}, "", 1.0)
+_UNSET: tuple[object, ...] = (None, False, [], {}, "")
 
 
 def check_adapter(folder: Path, base_shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -41,6 +41,9 @@ def check_adapter(folder: Path, base_shapes: Mapping[str, tuple[int, ...]]) -> N
         raise _refused(folder, f"Its rank is {rank!r}.")
     if config.get("bias", "none") != "none":
         raise _refused(folder, "It trains biases of the base model.")
+    if not isinstance(config.get("init_lora_weights", True), bool):
+        # Some initialisations change the base's own weights while the adapter is attached.
+        raise _refused(folder, f"It names an initialisation of its own: {config['init_lora_weights']!r}.")
     shapes = _shapes(folder)
     if not shapes:
         raise _refused(folder, "It holds no tensors.")

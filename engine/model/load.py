@@ -16,6 +16,7 @@ import psutil
 import torch
 from peft import PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging as transformers_logging
@@ -92,7 +93,7 @@ def load_base(folder: Path, *, device: str = "auto", dtype: DtypeName = "auto") 
         raise ModelError(
             "The model does not fit the device's memory.", f"{folder} on {place}: {error}", "Choose a smaller model."
         ) from error
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             "The model cannot be loaded.",
             f"{folder}: {error}",
@@ -120,7 +121,7 @@ def with_adapter(local: LocalModel, adapter_folder: Path) -> LocalModel:
     try:
         with quiet_libraries():
             model = PeftModel.from_pretrained(local.base, adapter_folder, is_trainable=False, local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
         raise ModelError(
             "The adapter cannot be loaded.", f"{adapter_folder}: {error}", "Export the adapter again from its run."
         ) from error

@@ -71,7 +71,11 @@ def shared_attention(
     A query at absolute position p sees the whole prompt and own keys at positions up to p; a layer's sliding window
     (`sliding_window`) narrows both. Raises `ValueError` for attention sinks, which the merge does not know.
     """
+    scale = scaling if scaling is not None else 1 / math.sqrt(query.shape[3])
+    cap = cast("float | None", kwargs.get("softcap"))
     if shared is None:
+        if cap is not None:
+            return _capped(query, key, value, attention_mask, scale, cap), None
         plain: tuple[Tensor, Tensor | None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs
         )
@@ -80,8 +84,6 @@ def shared_attention(
         raise ValueError("attention sinks are not supported behind a shared prompt")
     rows, heads, tokens, width = query.shape
     groups, own = key.shape[1], key.shape[2]
-    scale = scaling if scaling is not None else 1 / math.sqrt(width)
-    cap = cast("float | None", kwargs.get("softcap"))
     window = cast("int | None", kwargs.get("sliding_window"))
     start = shared.own_start
     if window is not None and start + own <= window:
@@ -121,7 +123,7 @@ def _part(
     """
     if mask is not None and mask.shape[2] != query.shape[2]:
         mask = mask.repeat(1, 1, query.shape[2] // mask.shape[2], 1) if mask.shape[2] > 1 else mask
-    if query.device.type == "cpu" and cap is None and query.dtype == key.dtype:
+    if _fused(query, cap):
         # The fused kernel also tells the log-sum-exp, which torch's public function keeps to itself.
         out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(  # noqa: SLF001
             query, key, value, 0.0, False, attn_mask=mask, scale=scale
@@ -134,6 +136,23 @@ def _part(
         ]
         out, lse = (torch.cat(column, dim=2) for column in zip(*pieces, strict=True))
     return out, lse
+
+
+def _capped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, cap: float) -> Tensor:
+    """Attention over whole sequences with capped scores, which torch's own does not know; gradients flow."""
+    rows, heads, tokens, width = query.shape
+    groups, own = key.shape[1], key.shape[2]
+    if mask is None:
+        mask = torch.ones((tokens, own), dtype=torch.bool, device=query.device).tril(own - tokens)[None, None]
+    if mask.dtype == torch.bool:
+        mask = torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, torch.finfo(torch.float32).min)
+    grouped = query.reshape(rows, groups, -1, width)
+    out, _ = _unfused(grouped, key, value, mask.repeat(1, 1, heads // groups, 1), scale, cap)
+    return out.reshape(rows, heads, tokens, width).transpose(1, 2)
+
+
+def _fused(query: Tensor, cap: float | None) -> bool:
+    return query.device.type == "cpu" and cap is None
 
 
 def _unfused(

@@ -5,7 +5,6 @@ that keep each rule, and what the student says to a few watched questions. Rows 
 and their seeds stay the same, so the points of a curve are comparable.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -23,11 +22,12 @@ from engine.training.student import token_losses
 from engine.training.teacher_cache import TeacherCache
 
 WATCHED_QUESTIONS = 2
-_MOST_QUESTIONS, _FEWEST_QUESTIONS, _FEWEST_ROWS = 16, 4, 8
+_QUESTIONS, _FEWEST_ROWS = 16, 16
 _SHARE = 0.08  # of the run's own work that all validation passes together may cost
-_SCORING_SHARE = 0.4  # of that; the rest is for sampled answers
-# Costs of a token in trained tokens, measured on two CPU cores: of a forward pass, and of decoding in a small batch.
-_SCORED_COST, _DECODED_COST = 0.4, 2.0
+# Costs in trained tokens, measured on a CPU: of a token's forward pass, and of decoding one token of every question
+# together, which takes as long for a few questions as for all of them.
+_SCORED_COST, _DECODING_STEP_COST = 0.4, 20.0
+_BEYOND_LONGEST = 8  # tokens
 _RATE_TOLERANCE = 0.05
 
 
@@ -70,29 +70,16 @@ class Validator:
         shuffled = Random(config.seed).sample(list(rows), len(rows))  # noqa: S311 - nothing secret is drawn
         with_teacher = [row for row in shuffled if row.edited_from > 0] if teacher is not None else []
         self.has_teacher = bool(with_teacher)
-        budget = _SHARE * trained_tokens / (config.evaluations + 1)
-        self.scored = _affordable(
-            with_teacher or shuffled,
-            lambda row: _SCORED_COST * (len(row.question_ids) + len(row.completion_ids)),
-            budget * _SCORING_SHARE,
-            _FEWEST_ROWS,
-            len(rows),
-        )
-        one_a_question = list({row.question_id: row for row in reversed(shuffled)}.values())[::-1]
-        self.asked = _affordable(
-            one_a_question,
-            lambda row: _DECODED_COST * len(row.completion_ids),
-            budget * (1 - _SCORING_SHARE),
-            _FEWEST_QUESTIONS,
-            _MOST_QUESTIONS,
-        )
+        # A little longer than any accepted answer: enough to see that an answer does not end.
+        self._most_tokens = max(len(row.completion_ids) for row in rows) + _BEYOND_LONGEST
+        self.asked = tuple({row.question_id: row for row in reversed(shuffled)}.values())[::-1][:_QUESTIONS]
+        budget = _SHARE * trained_tokens / (config.evaluations + 1) - _DECODING_STEP_COST * self._most_tokens
+        self.scored = _affordable(with_teacher or shuffled, budget)
         self._teacher = teacher
         self._questions = questions
         self._rules = rules
         self._temperature = temperature
         self._seed = config.seed
-        # Half as long again as any accepted answer: enough to see that an answer does not end.
-        self._most_tokens = math.ceil(1.5 * max(len(row.completion_ids) for row in rows))
 
     def measure(self, student: LocalModel, micro_batch_rows: int, rest: Callable[[], None]) -> Measurement:
         """Run one validation pass; `rest` is called between its batches and may raise."""
@@ -176,14 +163,12 @@ def best_point(points: Sequence[CurvePoint], asked: int) -> CurvePoint:
     return min(close, key=lambda point: (point.validation_kl, point.step))
 
 
-def _affordable(
-    rows: Sequence[DatasetRow], cost: Callable[[DatasetRow], float], budget: float, fewest: int, most: int
-) -> tuple[DatasetRow, ...]:
-    """The first rows that the budget pays for, but at least `fewest` and at most `most` where there are so many."""
+def _affordable(rows: Sequence[DatasetRow], budget: float) -> tuple[DatasetRow, ...]:
+    """The first rows whose forward passes the budget pays for, but a few in any case."""
     chosen: list[DatasetRow] = []
-    for row in rows[:most]:
-        budget -= cost(row)
-        if budget < 0 and len(chosen) >= fewest:
+    for row in rows:
+        budget -= _SCORED_COST * (len(row.question_ids) + len(row.completion_ids))
+        if budget < 0 and len(chosen) >= _FEWEST_ROWS:
             break
         chosen.append(row)
     return tuple(chosen)

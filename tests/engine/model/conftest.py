@@ -1,7 +1,7 @@
 """Tiny random models with a real byte-level tokenizer, saved as model folders the way real ones are."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,20 +20,17 @@ from transformers import (
     Qwen3Config,
 )
 
+from tests.trained import one_thread
+
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' "
     "+ '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<s>", "</s>", "[INST]", "[/INST]", "<bos>", "<eos>")
-SPECIAL += (
-    "<start_of_turn>",
-    "<end_of_turn>",
-    "<|begin_of_text|>",
-    "<|start_header_id|>",
-    "<|end_header_id|>",
-    "<|eot_id|>",
-)
-SPECIAL += ("<|system|>", "<|user|>", "<|assistant|>", "<|end|>")
+SPECIAL = [
+    *("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<s>", "</s>", "[INST]", "[/INST]", "<bos>", "<eos>"),
+    *("<start_of_turn>", "<end_of_turn>", "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>"),
+    *("<|eot_id|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"),
+]
 SIZES = {
     "hidden_size": 32,
     "intermediate_size": 48,
@@ -92,6 +89,14 @@ def write_model(folder: Path, kind: str = "llama", seed: int = 0) -> Path:
                 parameter.normal_(0, 0.3)
     model.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def single_thread() -> Iterator[None]:
+    """Tiny matrices gain nothing from a second thread, and wait long for it on a busy machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        one_thread(patch)
+        yield
 
 
 @pytest.fixture(scope="session")

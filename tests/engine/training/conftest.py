@@ -1,6 +1,5 @@
 """A tiny model folder that the real loaders read, and rows over its bytes."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,10 +8,9 @@ from engine.model.load import LocalModel, load_base
 from engine.records.dataset import DatasetRow
 from engine.records.prompt import Message
 from engine.records.question import Split
+from tests.engine.training.runs import MakeRow
 from tests.tiny import make_tiny_base
 from tests.trained import one_thread
-
-MakeRow = Callable[..., DatasetRow]
 
 
 @pytest.fixture(autouse=True)

@@ -23,6 +23,8 @@ CONFIG = TrainingConfig(
     evaluations=2, checkpoint_every_s=0.0, seed=5,
 )  # fmt: skip
 
+MakeRow = Callable[..., DatasetRow]
+
 
 class Killed(BaseException):
     """Stands for a process that ends here: nothing may catch it."""

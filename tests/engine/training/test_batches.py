@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import ContextError, DatasetError
+from engine.model.load import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.training.batches import check_prompt_absent, check_rows, make_batch, prompt_occurs_in
 from engine.training.schedule import Schedule, schedule_of
-from tests.engine.training.runs import CONFIG, PROMPT
+from tests.engine.training.runs import CONFIG, PROMPT, MakeRow
 
 LENGTHS = st.lists(st.integers(2, 300), min_size=1, max_size=90).map(tuple)
 
@@ -46,7 +47,7 @@ def test_epochs_differ_and_padding_is_small() -> None:
     assert padded < 1.15 * sum(lengths)
 
 
-def test_rows_that_cannot_be_trained_on_are_named(make_row) -> None:
+def test_rows_that_cannot_be_trained_on_are_named(make_row: MakeRow) -> None:
     row = make_row(7, "question", "answer")
     check_rows([row], 64)
     with pytest.raises(DatasetError, match="no training rows"):
@@ -59,7 +60,7 @@ def test_rows_that_cannot_be_trained_on_are_named(make_row) -> None:
         check_rows([row], length - 1)
 
 
-def test_no_training_batch_holds_any_message_of_the_prompt(local, make_row) -> None:
+def test_no_training_batch_holds_any_message_of_the_prompt(local: LocalModel, make_row: MakeRow) -> None:
     """The search itself is proved by a row that does hold one."""
     messages = [local.format.completion_ids(message.content)[:-1] for message in PROMPT.messages]
     system = messages[:1]
@@ -80,7 +81,9 @@ def test_the_search_finds_exactly_the_runs_of_ids(text: list[int], message: list
     assert (prompt_occurs_in(text, [[], message]) == 1) == there
 
 
-def test_a_repeated_message_refuses_the_dataset_but_what_rules_dictate_does_not(make_row, local) -> None:
+def test_a_repeated_message_refuses_the_dataset_but_what_rules_dictate_does_not(
+    make_row: MakeRow, local: LocalModel
+) -> None:
     system = local.format.completion_ids(PROMPT.system)[:-1]
     clean: DatasetRow = make_row(1, "Question?", "ANSWER")
     leaky: DatasetRow = make_row(2, "Question?", PROMPT.system)

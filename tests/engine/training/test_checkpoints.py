@@ -72,7 +72,7 @@ def test_a_write_that_ends_in_the_middle_leaves_the_one_before(tmp_path: Path) -
 
 def test_one_of_the_same_step_is_replaced_whole(tmp_path: Path) -> None:
     save_checkpoint(tmp_path, 1, write)
-    path = save_checkpoint(tmp_path, 1, lambda folder: (folder / "other").touch() or None)
+    path = save_checkpoint(tmp_path, 1, lambda folder: (folder / "other").touch())
     assert fault_of(path) is None
     assert set(json.loads((path / MANIFEST).read_text())["files"]) == {"other"}
 

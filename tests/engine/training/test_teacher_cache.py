@@ -6,14 +6,19 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.model.load import LocalModel
+from engine.model.prompt_cache import PromptCache
+from engine.model.score import ScoreRow, TopK, score
+from engine.records.dataset import DatasetRow
+from engine.records.prompt import Prompt
 from engine.training import teacher_cache as module
 from engine.training.losses import forward_kl_top_k
 from engine.training.teacher_cache import TeacherCache
-from tests.engine.training.runs import PROMPT, questions_of
+from tests.engine.training.runs import PROMPT, MakeRow, questions_of
 
 
 @pytest.fixture
-def rows(make_row):
+def rows(make_row: MakeRow) -> list[DatasetRow]:
     return [
         make_row(1, "first", "ABC"),
         make_row(2, "a second question", "DE", edited_from=1),
@@ -22,12 +27,16 @@ def rows(make_row):
     ]
 
 
-def build(local, rows, folder: Path, *, k: int = 6, prompt=PROMPT) -> TeacherCache:
+def build(
+    local: LocalModel, rows: list[DatasetRow], folder: Path, *, k: int = 6, prompt: Prompt = PROMPT
+) -> TeacherCache:
     messages = {number: question.messages for number, question in questions_of(rows, local).items()}
     return TeacherCache.build(local, rows, messages, prompt, k, folder)
 
 
-def test_it_holds_what_the_base_says_behind_the_prompt(local, rows, tmp_path: Path) -> None:
+def test_it_holds_what_the_base_says_behind_the_prompt(
+    local: LocalModel, rows: list[DatasetRow], tmp_path: Path
+) -> None:
     cache = build(local, rows, tmp_path)
     questions = questions_of(rows, local)
     for row in (rows[0], rows[1], rows[3]):
@@ -45,7 +54,7 @@ def test_it_holds_what_the_base_says_behind_the_prompt(local, rows, tmp_path: Pa
         assert forward_kl_top_k(logits, held.ids, held.logprobs, held.tail).abs().max() < 1e-3
 
 
-def test_gathered_rows_stand_in_the_batchs_order(local, rows, tmp_path: Path) -> None:
+def test_gathered_rows_stand_in_the_batchs_order(local: LocalModel, rows: list[DatasetRow], tmp_path: Path) -> None:
     cache = build(local, rows, tmp_path)
     together = cache.gather([rows[3], rows[1], rows[0]])
     assert len(together.ids) == sum(len(row.completion_ids) for row in (rows[3], rows[1], rows[0]))
@@ -54,7 +63,9 @@ def test_gathered_rows_stand_in_the_batchs_order(local, rows, tmp_path: Path) ->
     assert torch.equal(together.logprobs[-4:], cache.gather([rows[0]]).logprobs)
 
 
-def test_it_is_computed_once_and_opened_afterwards(local, rows, tmp_path: Path, monkeypatch) -> None:
+def test_it_is_computed_once_and_opened_afterwards(
+    local: LocalModel, rows: list[DatasetRow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = build(local, rows, tmp_path)
     monkeypatch.setattr(module, "score", lambda *_a, **_k: pytest.fail("computed again"))
     again = build(local, rows, tmp_path)
@@ -64,11 +75,18 @@ def test_it_is_computed_once_and_opened_afterwards(local, rows, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("change", ["k", "prompt", "rows", "edit", "damage", "cut"])
-def test_another_key_or_a_damaged_file_is_computed_again(local, rows, tmp_path: Path, monkeypatch, change: str) -> None:
+def test_another_key_or_a_damaged_file_is_computed_again(
+    local: LocalModel, rows: list[DatasetRow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
     cache = build(local, rows, tmp_path)
-    calls = []
-    real = module.score
-    monkeypatch.setattr(module, "score", lambda *a, **k: calls.append(1) or real(*a, **k))
+    calls = 0
+
+    def counted(local: LocalModel, asked: list[ScoreRow], *, prefix: PromptCache | None, k: int) -> list[TopK]:
+        nonlocal calls
+        calls += 1
+        return score(local, asked, prefix=prefix, k=k)
+
+    monkeypatch.setattr(module, "score", counted)
     if change == "damage":
         data = bytearray(cache.path.read_bytes())
         data[-1] ^= 1
@@ -80,10 +98,10 @@ def test_another_key_or_a_damaged_file_is_computed_again(local, rows, tmp_path: 
     prompt = replace(PROMPT, messages=PROMPT.messages[:1]) if change == "prompt" else PROMPT
     rebuilt = build(local, other, tmp_path, k=5 if change == "k" else 6, prompt=prompt)
     assert calls
-    assert torch.isfinite(rebuilt.gather([rows[0]]).logprobs).all()
+    assert torch.isfinite(rebuilt.gather([other[0]]).logprobs).all()
 
 
-def test_giving_up_keeps_nothing(local, rows, tmp_path: Path) -> None:
+def test_giving_up_keeps_nothing(local: LocalModel, rows: list[DatasetRow], tmp_path: Path) -> None:
     def stop(_done: int, _total: int) -> None:
         raise KeyboardInterrupt
 

@@ -5,18 +5,23 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
 
 from engine.errors import TrainingError
+from engine.model.load import LocalModel
 from engine.records.dataset import DatasetRow
+from engine.training import student as student_module
 from engine.training import trainer as trainer_module
+from engine.training.batches import Batch
 from engine.training.checkpoints import fault_of, steps_in
 from engine.training.schedule import evaluation_steps, learning_rate_at
 from engine.training.state import read_state
-from tests.engine.training.runs import CONFIG, Killed, Recorder, make_trainer
+from engine.training.student import ChunkLoss
+from tests.engine.training.runs import CONFIG, Killed, MakeRow, Recorder, make_trainer
 
 
 @pytest.fixture
-def rows(make_row) -> list[DatasetRow]:
+def rows(make_row: MakeRow) -> list[DatasetRow]:
     train = [make_row(number, f"question {number}", "A" + "b" * (number % 5)) for number in range(1, 17)]
     return train + [make_row(number, f"question {number}", "Abb", split="validation") for number in range(17, 21)]
 
@@ -29,7 +34,7 @@ def test_a_run_learns_reports_every_step_and_keeps_its_best_checkpoint(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
 ) -> None:
     hooks = Recorder()
-    config = replace(CONFIG, objective="cross_entropy", epochs=12.0, evaluations=3)
+    config = replace(CONFIG, objective="cross_entropy", epochs=12.0, evaluations=3, checkpoint_every_s=1e9)
     trained = make_trainer(model_folder, tmp_path, rows, hooks, config).run()
     assert [metrics.step for metrics in hooks.steps] == list(range(1, 49))
     assert hooks.steps[-1].loss < 0.3 * hooks.steps[0].loss
@@ -50,13 +55,13 @@ def test_a_run_learns_reports_every_step_and_keeps_its_best_checkpoint(
 
 def test_the_kl_to_the_teacher_falls(model_folder: Path, tmp_path: Path, rows: list[DatasetRow]) -> None:
     hooks = Recorder()
-    config = replace(CONFIG, objective="forward_kl", epochs=12.0)
+    config = replace(CONFIG, objective="forward_kl", epochs=8.0, checkpoint_every_s=1e9)
     trained = make_trainer(model_folder, tmp_path, rows, hooks, config).run()
     first, *_rest, last = trained.state.points
     assert last.validation_kl < 0.5 * first.validation_kl
 
 
-@pytest.mark.parametrize("killed_after", [(1,), (5,), (3, 4, 11), (6,), (12,)])
+@pytest.mark.parametrize("killed_after", [(1,), (3, 4, 11), (6,)])
 def test_killed_and_resumed_it_ends_with_the_same_bytes(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow], killed_after: tuple[int, ...]
 ) -> None:
@@ -133,10 +138,10 @@ def test_out_of_memory_halves_the_micro_batch_and_changes_nothing_else(
 ) -> None:
     straight = make_trainer(model_folder, tmp_path / "roomy", rows, Recorder())
     straight.run()
-    real = trainer_module.add_gradients
+    real = student_module.add_gradients
     failures = 0
 
-    def cramped(student, accelerator, batch, loss, tokens):
+    def cramped(student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, tokens: int) -> float:
         nonlocal failures
         total = real(student, accelerator, batch, loss, tokens)  # gradients of the failed pass must not be kept
         if len(batch.input_ids) > 2:
@@ -186,10 +191,10 @@ def test_a_kill_by_the_kernel_for_memory_halves_the_micro_batch_of_the_next_proc
 
 def spoil(monkeypatch: pytest.MonkeyPatch, hooks: Recorder, steps: set[int]) -> None:
     """Make the loss of these steps (from 1) not a number, gradients included."""
-    real = trainer_module.add_gradients
+    real = student_module.add_gradients
     seen = 0
 
-    def spoiled(student, accelerator, batch, loss, tokens):
+    def spoiled(student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, tokens: int) -> float:
         nonlocal seen
         seen += 1
         if seen in steps:
@@ -225,14 +230,14 @@ def test_three_bad_steps_in_a_row_end_the_run_at_its_last_good_checkpoint(
     assert all(torch.isfinite(parameter).all() for parameter in trainer.parameters)
 
 
-def test_a_dataset_of_one_example_trains(model_folder: Path, tmp_path: Path, make_row) -> None:
+def test_a_dataset_of_one_example_trains(model_folder: Path, tmp_path: Path, make_row: MakeRow) -> None:
     hooks = Recorder()
     trained = make_trainer(model_folder, tmp_path, [make_row(1, "only", "A")], hooks).run()
     assert trained.state.step == trained.state.best_step == 3
     assert hooks.steps[-1].loss < hooks.steps[0].loss
 
 
-def test_without_a_teacher_the_curve_shows_cross_entropy(model_folder: Path, tmp_path: Path, make_row) -> None:
+def test_without_a_teacher_the_curve_shows_cross_entropy(model_folder: Path, tmp_path: Path, make_row: MakeRow) -> None:
     rows = [make_row(number, f"q{number}", "Abc", edited_from=0) for number in range(1, 9)]
     rows.append(make_row(9, "q9", "Abc", edited_from=0, split="validation"))
     hooks = Recorder()
@@ -243,12 +248,12 @@ def test_without_a_teacher_the_curve_shows_cross_entropy(model_folder: Path, tmp
 
 
 def test_an_edited_behaviour_in_a_few_dozen_answers_changes_the_student(
-    model_folder: Path, tmp_path: Path, make_row
+    model_folder: Path, tmp_path: Path, make_row: MakeRow
 ) -> None:
     """The teacher's distribution holds up to the edit; forward KL on the edited tokens would teach the old answer."""
-    plain = [make_row(number, f"question {number}", "Ab") for number in range(1, 33)]
-    edited = [make_row(number, f"question {number}", "AbZZ", edited_from=2) for number in range(1, 33)]
-    config = replace(CONFIG, objective="mix", epochs=8.0, evaluations=1)
+    plain = [make_row(number, f"question {number}", "Ab") for number in range(1, 25)]
+    edited = [make_row(number, f"question {number}", "AbZZ", edited_from=2) for number in range(1, 25)]
+    config = replace(CONFIG, objective="mix", epochs=4.0, evaluations=1, checkpoint_every_s=1e9)
     shares = []
     for name, rows in (("plain", plain), ("edited", edited)):
         validation = [replace(row, example_id=row.example_id + 100, split="validation") for row in rows[:4]]

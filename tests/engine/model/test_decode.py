@@ -1,0 +1,149 @@
+"""Decoding: greedy equals a slow full forward, sampling does not depend on the batch, rows come and go."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.errors import ContextError, UsageError
+from engine.model.decode import Decoded, decode, sample
+from engine.model.load import LocalModel, load_base
+from engine.model.prompt_cache import PromptCache
+
+PROMPT = [5, 40, 61, 33, 90, 12]
+QUESTIONS = [[44], [60, 61, 62], [80, 81], [60, 61, 62], [99, 98, 97, 96, 95, 94, 93]]
+ROWS = [PROMPT + question for question in QUESTIONS]
+SEEDS = [11, 12, 13, 14, 15]
+
+
+@pytest.fixture(scope="module")
+def local(tiny_folder: Path) -> LocalModel:
+    return load_base(tiny_folder, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def prefix(local: LocalModel) -> PromptCache:
+    return PromptCache.build(local, PROMPT)
+
+
+def slow_greedy(local: LocalModel, row: list[int], limit: int) -> tuple[int, ...]:
+    produced: list[int] = []
+    with torch.inference_mode():
+        while len(produced) < limit and not (produced and produced[-1] in local.format.stop_ids):
+            produced.append(int(local.base(input_ids=torch.tensor([row + produced])).logits[0, -1].argmax()))
+    return tuple(produced)
+
+
+@pytest.mark.parametrize("batch_rows", [1, 2, 5])
+def test_greedy_answers_equal_a_whole_forward_pass_a_token(
+    local: LocalModel, prefix: PromptCache, batch_rows: int
+) -> None:
+    answers = decode(local, ROWS, prefix=prefix, temperature=0, max_new_tokens=20, seeds=SEEDS, batch_rows=batch_rows)
+    assert [answer.ids for answer in answers] == [slow_greedy(local, row, 20) for row in ROWS]
+
+
+def test_an_answer_depends_on_its_seed_alone(local: LocalModel, prefix: PromptCache) -> None:
+    whole = decode(local, ROWS, prefix=prefix, temperature=1, max_new_tokens=30, seeds=SEEDS, batch_rows=5)
+    assert whole[1].ids != whole[3].ids  # the same question under two seeds
+    for batch_rows, order in ((2, [4, 2, 0, 1, 3]), (1, [0, 1, 2, 3, 4])):
+        again = decode(
+            local,
+            [ROWS[i] for i in order],
+            prefix=prefix,
+            temperature=1,
+            max_new_tokens=30,
+            seeds=[SEEDS[i] for i in order],
+            batch_rows=batch_rows,
+        )
+        assert [answer.ids for answer in again] == [whole[i].ids for i in order]
+
+
+def test_the_prompt_cache_changes_nothing(local: LocalModel, prefix: PromptCache) -> None:
+    behind = decode(local, ROWS, prefix=prefix, temperature=0.7, max_new_tokens=20, seeds=SEEDS)
+    without = decode(local, ROWS, temperature=0.7, max_new_tokens=20, seeds=SEEDS)
+    assert [answer.ids for answer in behind] == [answer.ids for answer in without]
+
+
+def test_answers_end_at_a_stop_token_or_at_the_limit(local: LocalModel, prefix: PromptCache) -> None:
+    rows = [[*PROMPT, i] for i in range(20, 60)]
+    answers = decode(
+        local, rows, prefix=prefix, temperature=1.5, max_new_tokens=60, seeds=list(range(40)), batch_rows=7
+    )
+    assert {answer.finish_reason for answer in answers} == {"stop", "length"}
+    for answer in answers:
+        stops = [i for i, token in enumerate(answer.ids) if token in local.format.stop_ids]
+        assert stops == ([len(answer.ids) - 1] if answer.finish_reason == "stop" else [])
+        assert answer.finish_reason == "stop" or len(answer.ids) == 60
+        assert 0 < answer.first_token_s <= answer.seconds
+
+
+def test_tokens_and_answers_are_told_as_they_come(local: LocalModel, prefix: PromptCache) -> None:
+    streams: dict[int, list[int]] = {}
+    finished: dict[int, Decoded] = {}
+    answers = decode(
+        local,
+        ROWS,
+        prefix=prefix,
+        temperature=1,
+        max_new_tokens=25,
+        seeds=SEEDS,
+        batch_rows=2,
+        on_tokens=lambda row, ids: streams.setdefault(row, []).extend(ids),
+        on_finished=lambda row, answer: finished.update({row: answer}),
+    )
+    assert [tuple(streams[i]) for i in range(5)] == [answer.ids for answer in answers]
+    assert [finished[i] for i in range(5)] == answers
+
+
+def test_stopping_gives_back_what_there_is(local: LocalModel, prefix: PromptCache) -> None:
+    finished: list[int] = []
+    answers = decode(
+        local,
+        ROWS,
+        prefix=prefix,
+        temperature=1,
+        max_new_tokens=40,
+        seeds=SEEDS,
+        batch_rows=1,
+        on_finished=lambda row, _: finished.append(row),
+        should_stop=lambda: len(finished) == 2,
+    )
+    cancelled = [i for i, answer in enumerate(answers) if answer.finish_reason == "cancelled"]
+    assert sorted([*finished, *cancelled]) == [0, 1, 2, 3, 4]
+    assert all(answers[i].ids == () for i in cancelled)
+
+
+def test_questions_longer_than_the_first_block_of_slots(local: LocalModel) -> None:
+    rows = [[7 + i % 50 for i in range(90)], [8, 9]]
+    answers = decode(local, rows, temperature=0, max_new_tokens=30, seeds=[1, 2])
+    assert [answer.ids for answer in answers] == [slow_greedy(local, row, 30) for row in rows]
+
+
+def test_nothing_is_cut_and_nothing_is_guessed(local: LocalModel, prefix: PromptCache) -> None:
+    with pytest.raises(ContextError, match="Row 2"):
+        decode(local, [[1], [1] * 120], temperature=0, max_new_tokens=20, seeds=[1, 2])
+    with pytest.raises(UsageError, match="one seed"):
+        decode(local, ROWS, prefix=prefix, temperature=0, max_new_tokens=5, seeds=[1])
+    assert decode(local, [], prefix=prefix, temperature=0, max_new_tokens=5, seeds=[]) == []
+
+
+def test_samples_follow_the_distribution() -> None:
+    logits = torch.tensor([0.0, 2.0, -1.0, 1.0]).log_softmax(0)
+    uniform = torch.rand(20000, generator=torch.Generator().manual_seed(0))
+    counts = torch.bincount(sample(logits.expand(20000, -1), 0.5, uniform), minlength=4) / 20000
+    torch.testing.assert_close(counts, torch.softmax(logits / 0.5, 0), rtol=0, atol=0.01)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    logits=st.lists(st.floats(-30, 30, width=32), min_size=2, max_size=9),
+    uniform=st.floats(0, 1, exclude_max=True, width=32),
+    temperature=st.sampled_from([0.0, 0.1, 1.0, 3.0]),
+)
+def test_a_draw_is_always_an_id_with_some_probability(logits: list[float], uniform: float, temperature: float) -> None:
+    row = torch.tensor([logits])
+    token = int(sample(row, temperature, torch.tensor([uniform])))
+    probabilities = torch.softmax(row[0] / temperature, 0) if temperature else (row[0] == row.max()).float()
+    assert probabilities[token] > 0

@@ -1,0 +1,158 @@
+"""Loading: safetensors only, no remote code, adapters checked before they are read."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file, save_file
+
+from engine.errors import ModelError
+from engine.model.load import LocalModel, adapter_off, load_base, quiet_libraries, with_adapter
+
+IDS = torch.tensor([[5, 40, 61, 33]])
+
+
+@pytest.fixture
+def folder(tiny_folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_folder, tmp_path / "model"))
+
+
+@pytest.fixture
+def adapter(tiny_folder: Path, tmp_path: Path) -> Path:
+    """A peft folder whose adapter changes answers."""
+    local = load_base(tiny_folder, device="cpu")
+    with quiet_libraries():
+        model = get_peft_model(local.base, LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_" in name:
+                parameter.fill_(0.2)
+    model.save_pretrained(tmp_path / "adapter")
+    return tmp_path / "adapter"
+
+
+def logits(local: LocalModel) -> torch.Tensor:
+    with torch.inference_mode():
+        return local.logits(local.backbone(input_ids=IDS, use_cache=False).last_hidden_state)
+
+
+def test_a_loaded_base_is_frozen_and_in_evaluation_mode(tiny_folder: Path) -> None:
+    local = load_base(tiny_folder, device="cpu", dtype="float32")
+    assert not local.model.training
+    assert not any(parameter.requires_grad for parameter in local.model.parameters())
+    assert local.base.get_output_embeddings().weight is local.base.get_input_embeddings().weight
+    assert local.dtype == torch.float32
+
+
+def test_other_weights_than_safetensors_are_refused(folder: Path) -> None:
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"pytorch_model\.bin"):
+        load_base(folder)
+
+
+def test_code_in_a_model_folder_is_never_run(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "strange", "auto_map": {"AutoConfig": "m.C", "AutoModelForCausalLM": "m.M"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "m.py").write_text(f"open({str(folder / 'ran')!r}, 'w')\nclass C: ...\nclass M: ...\n")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_base(folder)
+    assert not (folder / "ran").exists()
+
+
+def test_quantised_weights_are_refused(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"quantization_config": {"quant_method": "gptq"}}))
+    with pytest.raises(ModelError, match="quantised"):
+        load_base(folder)
+
+
+def test_damaged_weights_are_explained(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_base(folder)
+
+
+def test_a_device_that_is_not_there_is_named(tiny_folder: Path) -> None:
+    with pytest.raises(ModelError, match="nonsense"):
+        load_base(tiny_folder, device="nonsense")
+
+
+def test_an_adapter_can_be_switched_off_and_nested(tiny_folder: Path, adapter: Path) -> None:
+    base = logits(load_base(tiny_folder, device="cpu"))
+    local = with_adapter(load_base(tiny_folder, device="cpu"), adapter)
+    adapted = logits(local)
+    assert not torch.allclose(base, adapted)
+    with adapter_off(local):
+        with adapter_off(local):
+            torch.testing.assert_close(logits(local), base)
+        torch.testing.assert_close(logits(local), base)
+    torch.testing.assert_close(logits(local), adapted)
+    with pytest.raises(ModelError, match="an adapter already"):
+        with_adapter(local, adapter)
+
+
+def test_a_base_without_adapter_has_nothing_to_switch_off(tiny_folder: Path) -> None:
+    local = load_base(tiny_folder, device="cpu")
+    with adapter_off(local):
+        torch.testing.assert_close(logits(local), logits(replace(local)))
+
+
+def edit_config(**changes: object) -> Callable[[Path], None]:
+    def change(adapter: Path) -> None:
+        path = adapter / "adapter_config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+    return change
+
+
+def edit_weights(change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]) -> Callable[[Path], None]:
+    def rewrite(adapter: Path) -> None:
+        path = adapter / "adapter_model.safetensors"
+        save_file({name: t.contiguous() for name, t in change(load_file(path)).items()}, path)
+
+    return rewrite
+
+
+def as_pickle(adapter: Path) -> None:
+    weights = adapter / "adapter_model.safetensors"
+    torch.save(load_file(weights), adapter / "adapter_model.bin")
+    weights.unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (as_pickle, "other formats can carry code"),
+        (edit_config(peft_type="IA3"), "IA3"),
+        (edit_config(auto_mapping={"base_model_class": "os", "parent_library": "os"}), "auto_mapping"),
+        (edit_config(modules_to_save=["lm_head"]), "modules_to_save"),
+        (edit_config(use_dora=True), "use_dora"),
+        (edit_config(something_new=3), "something_new"),
+        (edit_config(loftq_config={"loftq_bits": 4}), "loftq_config"),
+        (edit_config(init_lora_weights="pissa"), "pissa"),
+        (edit_config(r=0), "rank is 0"),
+        (edit_config(r=4), "has the shape"),
+        (edit_config(bias="all"), "biases"),
+        (edit_weights(lambda w: {n.replace("layers.1", "layers.9"): t for n, t in w.items()}), "does not have"),
+        (edit_weights(lambda w: {n: t[:, :-1] if "lora_A" in n else t for n, t in w.items()}), "has the shape"),
+        (edit_weights(lambda w: {**w, "base_model.model.lm_head.weight": torch.zeros(2, 2)}), "no part of a LoRA"),
+        (edit_weights(lambda w: {}), "no tensors"),
+        (lambda adapter: (adapter / "adapter_model.safetensors").write_bytes(b"\x00" * 64), "cannot be read"),
+        (lambda adapter: (adapter / "adapter_config.json").write_text("[]"), "no JSON object"),
+    ],
+)
+def test_a_strange_adapter_is_refused_before_it_is_loaded(
+    tiny_folder: Path, adapter: Path, damage: Callable[[Path], object], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage(adapter)
+    monkeypatch.setattr("engine.model.load.PeftModel.from_pretrained", lambda *_, **__: pytest.fail("it was loaded"))
+    with pytest.raises(ModelError, match=words):
+        with_adapter(load_base(tiny_folder, device="cpu"), adapter)

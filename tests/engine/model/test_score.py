@@ -1,0 +1,108 @@
+"""Scores and divergences against slow full forward passes in float64."""
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from torch import Tensor
+
+from engine.errors import ContextError, UsageError
+from engine.model import score as scoring
+from engine.model.load import LocalModel, adapter_off, load_base, quiet_libraries
+from engine.model.prompt_cache import PromptCache
+from engine.model.score import DivergenceRow, ScoreRow, divergence, score
+
+PROMPT = [5, 40, 61, 33, 90, 12]
+QUESTIONS = [[44], [60, 61, 62], [80, 81, 82, 83, 84]]
+COMPLETIONS = [[70, 71, 72, 2], [2], [33, 34, 35, 36, 37, 38, 39, 2]]
+
+
+@pytest.fixture
+def local(tiny_folder: Path) -> LocalModel:
+    return load_base(tiny_folder, device="cpu")
+
+
+@pytest.fixture
+def adapted(local: LocalModel) -> LocalModel:
+    """With an adapter that changes every linear layer."""
+    with quiet_libraries():
+        model = get_peft_model(local.base, LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
+    torch.manual_seed(3)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_" in name:
+                parameter.normal_(0, 0.2)
+    return replace(local, model=model.eval())
+
+
+def slow_logprobs(local: LocalModel, context: list[int], completion: list[int]) -> Tensor:
+    """(T, V) in float64: one forward pass a row, nothing shared."""
+    double = copy.deepcopy(local.base).double()
+    with torch.inference_mode():
+        logits = double(input_ids=torch.tensor([context + completion])).logits[0]
+    return torch.log_softmax(logits[len(context) - 1 : -1], dim=-1)
+
+
+@pytest.mark.parametrize("behind_prompt", [True, False])
+@pytest.mark.parametrize("chunk_bytes", [64 << 20, 4096])
+def test_top_k_and_tail_equal_a_full_forward_pass(
+    local: LocalModel, behind_prompt: bool, chunk_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "_HEAD_BYTES", chunk_bytes)
+    monkeypatch.setattr(scoring, "_BATCH_TOKENS", 20)
+    prefix = PromptCache.build(local, PROMPT) if behind_prompt else None
+    rows = [ScoreRow(PROMPT + q, c) for q, c in zip(QUESTIONS, COMPLETIONS, strict=True)]
+    done: list[int] = []
+    for row, found in zip(rows, score(local, rows, prefix=prefix, k=5, on_rows=done.append), strict=True):
+        expected = slow_logprobs(local, list(row.context_ids), list(row.completion_ids))
+        top = expected.topk(5)
+        own = expected.gather(1, torch.tensor(row.completion_ids)[:, None])[:, 0]
+        tail = torch.log1p(-top.values.exp().sum(-1))
+        assert (found.ids.dtype, found.logprobs.dtype, found.tail.dtype) == (torch.int32, torch.float16, torch.float16)
+        torch.testing.assert_close(found.completion_logprobs.double(), own, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(found.logprobs.double(), top.values, rtol=2e-3, atol=2e-3)
+        torch.testing.assert_close(found.tail.double(), tail, rtol=2e-3, atol=2e-3)
+        torch.testing.assert_close(expected.gather(1, found.ids.long()), top.values, rtol=1e-4, atol=1e-4)
+    assert done[-1] == 3
+    assert done == sorted(done)
+
+
+def test_the_whole_vocabulary_leaves_a_finite_tail(local: LocalModel) -> None:
+    (found,) = score(local, [ScoreRow([5, 6], [7, 2])], k=10_000)
+    assert found.ids.shape == (2, local.format.vocabulary_size)
+    assert torch.isfinite(found.tail).all()
+    assert (found.tail.exp() == 0).all()
+
+
+@pytest.mark.parametrize("student_adapter", [True, False])
+def test_divergence_is_exact(adapted: LocalModel, student_adapter: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoring, "_HEAD_BYTES", 4096)
+    with adapter_off(adapted):
+        prefix = PromptCache.build(adapted, PROMPT)
+    rows = [DivergenceRow(PROMPT + q, q, c) for q, c in zip(QUESTIONS, COMPLETIONS, strict=True)]
+    found = divergence(adapted, rows, prefix, student_adapter=student_adapter)
+    for q, c, kl in zip(QUESTIONS, COMPLETIONS, found, strict=True):
+        with adapter_off(adapted):
+            teacher = slow_logprobs(adapted, PROMPT + q, c)
+            student = slow_logprobs(adapted, q, c)
+        if student_adapter:
+            student = slow_logprobs(adapted, q, c)
+        expected = (teacher.exp() * (teacher - student)).sum(-1)
+        torch.testing.assert_close(kl.double(), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_model_diverges_from_itself_by_nothing(local: LocalModel) -> None:
+    (kl,) = divergence(local, [DivergenceRow([5, 6, 7], [5, 6, 7], [9, 2])])
+    assert kl.abs().max() < 1e-5
+
+
+def test_what_cannot_be_scored_is_refused(local: LocalModel) -> None:
+    with pytest.raises(ContextError):
+        score(local, [ScoreRow([5] * 127, [6, 2])], k=2)
+    with pytest.raises(UsageError, match="without an answer"):
+        score(local, [ScoreRow([5], [])], k=2)
+    with pytest.raises(UsageError, match="k is 0"):
+        score(local, [ScoreRow([5], [2])], k=0)

@@ -1,0 +1,102 @@
+"""Attention behind a shared prompt equals attention over the whole sequence, in several architectures."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.errors import ModelError
+from engine.model import prompt_cache, shared_attention
+from engine.model.load import LocalModel, load_base
+from engine.model.prompt_cache import PromptCache, forward_shared
+from tests.engine.model.conftest import CONFIGS, write_model
+
+PROMPT = [5, 40, 61, 33, 90, 12, 77, 51, 28]
+
+
+@pytest.fixture(scope="module", params=CONFIGS)
+def local(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LocalModel:
+    return load_base(write_model(tmp_path_factory.mktemp("models") / request.param, request.param), device="cpu")
+
+
+def whole_logits(local: LocalModel, ids: list[int]) -> Tensor:
+    """The model's own forward pass with transformers' eager attention, which shares no code with ours."""
+    local.base.set_attn_implementation("eager")
+    try:
+        with torch.inference_mode():
+            logits: Tensor = local.base(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
+    finally:
+        local.base.set_attn_implementation(shared_attention.ATTENTION)
+    return logits
+
+
+def shared_logits(local: LocalModel, rows: list[list[int]]) -> list[Tensor]:
+    prefix = PromptCache.build(local, PROMPT)
+    longest = max(map(len, rows))
+    ids = torch.tensor([[*row, *([0] * (longest - len(row)))] for row in rows])
+    positions = (torch.arange(longest) + len(PROMPT)).expand(len(rows), -1)
+    with torch.inference_mode():
+        logits = local.logits(forward_shared(local, prefix, ids, positions, None))
+    return [logits[i, : len(row)] for i, row in enumerate(rows)]
+
+
+ROWS = [[44, 45], [60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71], [80]]
+
+
+def test_ragged_rows_get_the_logits_of_a_whole_forward_pass(local: LocalModel) -> None:
+    for row, found in zip(ROWS, shared_logits(local, ROWS), strict=True):
+        torch.testing.assert_close(found, whole_logits(local, PROMPT + row)[len(PROMPT) :], rtol=1e-4, atol=1e-4)
+
+
+def test_a_row_alone_equals_the_row_in_a_batch(local: LocalModel) -> None:
+    together = shared_logits(local, ROWS)
+    for row, found in zip(ROWS, together, strict=True):
+        torch.testing.assert_close(found, shared_logits(local, [row])[0], rtol=1e-5, atol=1e-5)
+
+
+def test_without_a_fused_kernel_the_logits_are_the_same(local: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = shared_logits(local, ROWS)
+    # The kernel belongs to the CPU; other devices take this path, in pieces when the scores are many.
+    monkeypatch.setattr(shared_attention, "_fused", lambda *_: False)
+    monkeypatch.setattr(shared_attention, "_MAX_SCORES", 64)
+    for found, before in zip(shared_logits(local, ROWS), expected, strict=True):
+        torch.testing.assert_close(found, before, rtol=1e-5, atol=1e-5)
+
+
+def test_without_a_shared_prompt_gradients_flow(local: LocalModel) -> None:
+    weight = local.base.get_input_embeddings().weight
+    weight.requires_grad_(True)
+    try:
+        local.backbone(input_ids=torch.tensor([PROMPT]), use_cache=False).last_hidden_state.sum().backward()
+        assert weight.grad is not None
+        assert weight.grad.abs().sum() > 0
+    finally:
+        weight.requires_grad_(False)
+        weight.grad = None
+
+
+def test_an_attention_that_loses_the_prompt_is_noticed_at_loading(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forgets(local: LocalModel, prefix: PromptCache, ids: Tensor, positions: Tensor, cache: object) -> Tensor:
+        hidden: Tensor = local.backbone(input_ids=ids, position_ids=positions, use_cache=False).last_hidden_state
+        return hidden
+
+    monkeypatch.setattr(prompt_cache, "forward_shared", forgets)
+    with pytest.raises(ModelError, match="architecture cannot be distilled"):
+        load_base(tiny_folder, device="cpu")
+
+
+def test_the_cache_is_held_once(tiny_folder: Path) -> None:
+    cache = PromptCache.build(load_base(tiny_folder, device="cpu"), PROMPT)
+    assert cache.length == len(PROMPT)
+    assert cache.memory_bytes == 2 * 2 * 2 * len(PROMPT) * 8 * 4  # k and v, layers, key heads, tokens, width, bytes
+
+
+def test_a_row_of_another_prompt_is_refused(tiny_folder: Path) -> None:
+    cache = PromptCache.build(load_base(tiny_folder, device="cpu"), PROMPT)
+    assert cache.own_part([*PROMPT, 7]) == [7]
+    for row in ([*PROMPT[:-1], 1, 7], PROMPT, []):
+        with pytest.raises(ModelError, match="does not continue the cached prompt"):
+            cache.own_part(row)
