@@ -23,7 +23,9 @@ def main(folder: Path, count: int) -> None:
             )  # fmt: skip
             with project.transaction():
                 project.examples.add([example])
-                project.decisions.decide([Decision(attempt + 1, "edit", "rules", f"edited {attempt}")])
+                # A key that the other writer stored first burns a number, so that ids have gaps.
+                stored = project.examples.window(attempt, 1)[0].example
+                project.decisions.decide([Decision(stored.id, "edit", "rules", f"edited {attempt}")])
             _say(attempt)
 
 
