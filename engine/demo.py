@@ -41,7 +41,7 @@ FULL = Recipe(
     train_questions=None,
     test_questions=None,
     generate=GenerateOptions(samples=2, temperature=0.7, max_answer_tokens=40, batch_rows=48),
-    training=TrainingConfig(base="starter", epochs=2.5, learning_rate=1e-3, cross_entropy_weight=0.3, evaluations=5),
+    training=TrainingConfig(base="starter", epochs=2.0, learning_rate=1e-3, cross_entropy_weight=0.3, evaluations=4),
     evaluate_samples=3,
     max_answer_tokens=48,
 )
