@@ -57,7 +57,7 @@ def render(evaluation: Evaluation, title: str, facts: Sequence[tuple[str, str]],
         measure("tokens a second", lambda score: _known(score.tokens_per_second_p50, ".1f")),
         rule,
     ]
-    lines += [_fact(label, value, width) for label, value in facts]
+    lines += [line for label, value in facts for line in _fact(label, value, width)]
     lines += ["", *textwrap.wrap(_VERDICTS[evaluation.verdict], width), *_reason(evaluation, width)]
     return "\n".join(line.rstrip() for line in lines)
 
@@ -75,8 +75,9 @@ def _reason(evaluation: Evaluation, width: int) -> Iterator[str]:
         yield from textwrap.wrap(evaluation.recovered_note, width)
 
 
-def _fact(label: str, value: str, width: int) -> str:
-    return f"{label:<27}{clean_line(value, width - 27)}"
+def _fact(label: str, value: str, width: int) -> Iterator[str]:
+    for index, line in enumerate(textwrap.wrap(clean_line(value), width - 27) or [""]):
+        yield f"{label if index == 0 else '':<27}{line}"
 
 
 def _percent(rate: Rate) -> str:
@@ -84,7 +85,8 @@ def _percent(rate: Rate) -> str:
 
 
 def _interval(interval: Interval, scale: float) -> str:
-    value = f"{scale * interval.value:.1f}".removesuffix(".0")
+    # From 100 on, a decimal would make the cell as wide as its column.
+    value = f"{scale * interval.value:.{1 if scale * interval.value < 100 else 0}f}".removesuffix(".0")
     return f"{value} ({scale * interval.low:.0f}–{scale * interval.high:.0f})"
 
 
