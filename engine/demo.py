@@ -20,7 +20,7 @@ from engine.prompts.documents import parse_prompt
 from engine.records.job import LIVE_STATES, Job
 from engine.records.options import DemoOptions, EvaluateOptions, GenerateOptions, ProjectSettings, TrainOptions
 from engine.records.prompt import Message
-from engine.records.question import Question, Split
+from engine.records.question import SPLITS, Question, Split
 from engine.records.run import Run, TrainingConfig
 from engine.rules.documents import parse_rules
 
@@ -30,6 +30,7 @@ class Recipe:
     """What the demo asks of each stage; found by experiment on the bundled questions (README, «The demo»)."""
 
     train_questions: int | None  # None: all
+    validation_questions: int | None
     test_questions: int | None
     generate: GenerateOptions
     training: TrainingConfig
@@ -39,18 +40,20 @@ class Recipe:
 
 FULL = Recipe(
     train_questions=None,
+    validation_questions=None,
     test_questions=None,
     generate=GenerateOptions(samples=2, temperature=0.7, max_answer_tokens=40, batch_rows=48),
-    training=TrainingConfig(base="starter", epochs=2.0, learning_rate=1e-3, cross_entropy_weight=0.3, evaluations=4),
+    training=TrainingConfig(base="starter", epochs=1.5, learning_rate=1e-3, cross_entropy_weight=0.3, evaluations=3),
     evaluate_samples=3,
     max_answer_tokens=48,
 )
 QUICK = dataclasses.replace(
     FULL,
     train_questions=90,
-    test_questions=40,
+    validation_questions=20,
+    test_questions=32,
     generate=dataclasses.replace(FULL.generate, samples=1),
-    training=dataclasses.replace(FULL.training, epochs=2.0, evaluations=2),
+    training=dataclasses.replace(FULL.training, evaluations=1),
     evaluate_samples=1,
 )
 
@@ -104,7 +107,8 @@ def _chosen(questions: Iterator[Question], recipe: Recipe) -> list[Question]:
     """The recipe's share of the questions, spread evenly over each split."""
     rows = list(questions)
     chosen: list[Question] = []
-    for split, limit in (("train", recipe.train_questions), ("validation", None), ("test", recipe.test_questions)):
+    limits = (recipe.train_questions, recipe.validation_questions, recipe.test_questions)
+    for split, limit in zip(SPLITS, limits, strict=True):
         of_split = [row for row in rows if row.split == split]
         count = len(of_split) if limit is None else min(limit, len(of_split))
         chosen += [of_split[index * len(of_split) // count] for index in range(count)]

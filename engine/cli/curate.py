@@ -156,7 +156,9 @@ def redo(invocation: Invocation) -> None:
 
 
 @command.command("freeze")
-@click.option("--allow-leaks", is_flag=True, help="Freeze although answers repeat the prompt; you have read the list.")
+@click.option(
+    "--allow-leaks", is_flag=True, help="Freeze although answers repeat words of the prompt that you have read."
+)
 @command_options
 def freeze_(invocation: Invocation, allow_leaks: bool) -> None:
     """Tokenise the accepted answers once, search them for the prompt, and freeze them as the dataset."""

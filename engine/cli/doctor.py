@@ -6,7 +6,7 @@ import os
 import click
 
 from engine.cli.invocation import Invocation, command_options
-from engine.errors import DistillError, UsageError
+from engine.errors import DistillError, StoreError, UsageError
 
 _MARKS = {"ok": "✓", "warning": "!", "failure": "✗"}
 
@@ -24,6 +24,8 @@ def command(invocation: Invocation) -> None:
     except UsageError:
         if invocation.project_name is not None:
             raise
+    except StoreError as error:
+        findings.append(Finding("database", "failure", f"{error.title} {error.message}", error.next))
     else:
         damage = project.check()
         findings.append(
@@ -36,6 +38,13 @@ def command(invocation: Invocation) -> None:
         lines.append(f"{_MARKS[finding.level]} {finding.subject:<14} {finding.found}")
         if finding.next:
             lines.append(f"  {'':<14} {finding.next}")
-    invocation.finish("\n".join(lines), {"findings": [dataclasses.asdict(finding) for finding in findings]})
-    if any(finding.level == "failure" for finding in findings):
-        raise DistillError("Something is broken.", "The findings above say what.", "Mend it, then run this again.")
+    rows: dict[str, object] = {"findings": [dataclasses.asdict(finding) for finding in findings]}
+    if not any(finding.level == "failure" for finding in findings):
+        invocation.finish("\n".join(lines), rows)
+        return
+    broken = DistillError("Something is broken.", "The findings say what.", "Mend it, then run this again.")
+    rows["error"] = {"title": broken.title, "message": broken.message, "next": broken.next}
+    invocation.finish("\n".join(lines), rows)
+    if invocation.json_output:
+        click.get_current_context().exit(broken.exit_status)  # its one object is printed
+    raise broken

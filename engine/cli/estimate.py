@@ -2,20 +2,20 @@
 
 import click
 
-from engine.cli.invocation import Invocation, command_options, read_text_argument
+from engine.cli.invocation import Invocation, Number, command_options, read_text_argument
 
 
 @click.command("estimate")
 @click.option("--prompt", "prompt_source", default=None, metavar="FILE|-", help="Else the project's current prompt.")
 @click.option("--model", required=True, help="The model that answers today, as its provider calls it.")
-@click.option("--requests-per-day", type=click.FloatRange(0.0), required=True)
-@click.option("--question-tokens", type=click.FloatRange(0.0), default=40.0, show_default=True)
-@click.option("--answer-tokens", type=click.FloatRange(0.0), default=200.0, show_default=True)
-@click.option("--cache-hit-rate", type=click.FloatRange(0.0, 1.0), default=0.0, show_default=True)
-@click.option("--one-time-usd", type=click.FloatRange(0.0), default=0.0, help="Generation, GPU hours, review.")
-@click.option("--distilled-input-usd-per-mtok", type=click.FloatRange(0.0), default=0.05, show_default=True)
-@click.option("--distilled-output-usd-per-mtok", type=click.FloatRange(0.0), default=0.2, show_default=True)
-@click.option("--retrainings-per-year", type=click.FloatRange(0.0), default=0.0, show_default=True)
+@click.option("--requests-per-day", type=Number(0.0), required=True)
+@click.option("--question-tokens", type=Number(0.0), default=40.0, show_default=True)
+@click.option("--answer-tokens", type=Number(0.0), default=200.0, show_default=True)
+@click.option("--cache-hit-rate", type=Number(0.0, 1.0), default=0.0, show_default=True)
+@click.option("--one-time-usd", type=Number(0.0), default=0.0, help="Generation, GPU hours, review.")
+@click.option("--distilled-input-usd-per-mtok", type=Number(0.0), default=0.05, show_default=True)
+@click.option("--distilled-output-usd-per-mtok", type=Number(0.0), default=0.2, show_default=True)
+@click.option("--retrainings-per-year", type=Number(0.0), default=0.0, show_default=True)
 @command_options
 def command(
     invocation: Invocation,

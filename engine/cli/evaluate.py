@@ -3,7 +3,7 @@
 import click
 
 from engine.cli.following import start_and_follow
-from engine.cli.invocation import Invocation, command_options
+from engine.cli.invocation import Invocation, Number, command_options
 from engine.records.options import EvaluateOptions, TeacherSpec
 from engine.records.question import SPLITS, Split
 
@@ -12,7 +12,7 @@ from engine.records.question import SPLITS, Split
 @click.option("--run", "run_id", type=int, default=None, help="A run's number; else the last one.")
 @click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True)
 @click.option("--samples", type=click.IntRange(1, 64), default=3, show_default=True, help="Answers a question and arm.")
-@click.option("--temperature", type=click.FloatRange(0.0, 2.0), default=None, help="Else the serving temperature.")
+@click.option("--temperature", type=Number(0.0, 2.0), default=None, help="Else the serving temperature.")
 @click.option("--max-answer-tokens", type=click.IntRange(1), default=256, show_default=True)
 @click.option("--limit", type=click.IntRange(1), default=None, help="Ask at most this many questions.")
 @click.option("--seed", type=int, default=0)

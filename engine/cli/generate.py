@@ -3,7 +3,7 @@
 import click
 
 from engine.cli.following import start_and_follow
-from engine.cli.invocation import Invocation, command_options
+from engine.cli.invocation import Invocation, Number, command_options
 from engine.records.options import GenerateOptions, TeacherSpec
 from engine.records.question import SPLITS, Split
 from engine.status import job_json
@@ -13,13 +13,13 @@ from engine.status import job_json
 @click.option("--base-url", default=None, help="An OpenAI-compatible endpoint; else the project's teacher.")
 @click.option("--model", default=None, help="The teacher's model; else the project's teacher.")
 @click.option("--samples", type=click.IntRange(1, 64), default=1, help="Answers a question.")
-@click.option("--temperature", type=click.FloatRange(0.0, 2.0), default=1.0)
+@click.option("--temperature", type=Number(0.0, 2.0), default=1.0)
 @click.option("--split", "splits", type=click.Choice(SPLITS), multiple=True, default=("train", "validation"))
 @click.option("--max-answer-tokens", type=click.IntRange(1), default=512)
 @click.option("--limit", type=click.IntRange(1), default=None, help="Ask at most this many questions.")
 @click.option("--concurrency", type=click.IntRange(1, 1024), default=16, help="Requests in flight at an endpoint.")
 @click.option("--batch-rows", type=click.IntRange(1, 1024), default=32, help="Rows decoded together locally.")
-@click.option("--max-cost", "max_cost_usd", type=click.FloatRange(0.0), default=None, help="Stop before this many USD.")
+@click.option("--max-cost", "max_cost_usd", type=Number(0.0), default=None, help="Stop before this many USD.")
 @click.option("--until-accepted", is_flag=True, help="Ask a question again only while no answer passed every rule.")
 @click.option("--key-env", default=None, metavar="NAME", help="The variable that holds this endpoint's key.")
 @click.option("--seed", type=int, default=0)
@@ -89,4 +89,4 @@ def _teacher(invocation: Invocation, base_url: str | None, model: str | None) ->
         return settings.teacher
     from engine.cli.new import teacher_spec
 
-    return teacher_spec(settings.student_base, model, base_url or settings.teacher.base_url or None)
+    return teacher_spec(settings.student_base, model, base_url or settings.teacher.base_url or None, "--model")

@@ -6,6 +6,7 @@ error. Foreign text is cleaned here, at the border. Knows nothing of any single 
 
 import functools
 import json
+import math
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -52,7 +53,8 @@ class Invocation:
     def finish(self, text: str, data: Mapping[str, object]) -> None:
         """Print the command's result: `data` as one JSON object with `--json`, else `text`."""
         if self.json_output:
-            click.echo(json.dumps(data, ensure_ascii=False))
+            # In ASCII: what a terminal would obey, and what no encoding can hold, is escaped like everything else.
+            click.echo(json.dumps(data))
         elif text:
             click.echo(clean_text(text))
 
@@ -72,6 +74,17 @@ class Invocation:
     def live(self) -> bool:
         """Standard error is a terminal: progress may be redrawn in place."""
         return sys.stderr.isatty()
+
+
+class Number(click.FloatRange):
+    """A number within a range. Unlike click's own, neither `nan` nor `inf` is one."""
+
+    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Raise click.BadParameter for what is no finite number of the range."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number.", param, ctx)
+        return number
 
 
 def command_options(function: Callable[Concatenate[Invocation, P], None]) -> Callable[P, None]:

@@ -1,8 +1,10 @@
 """`distill-tui keys`: keeps an endpoint's key outside every project."""
 
+import sys
+
 import click
 
-from engine.cli.invocation import Invocation, command_options
+from engine.cli.invocation import Invocation, command_options, read_text_argument
 
 
 @click.group("keys")
@@ -19,7 +21,9 @@ def save(invocation: Invocation, base_url: str) -> None:
     from engine.teachers.keys import check_address, save_key
 
     check_address(base_url)
-    key: str = click.prompt("Key", hide_input=True, err=True)
+    # Where there is a terminal, click would read it also past a pipe.
+    asked = sys.stdin.isatty()
+    key: str = click.prompt("Key", hide_input=True, err=True) if asked else read_text_argument("-")
     if not key.strip():
         raise UsageError("The key is empty.", "Nothing was kept.", "Paste the key, then press enter.")
     file = save_key(base_url, key, invocation.home)

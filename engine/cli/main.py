@@ -79,9 +79,12 @@ def run(words: Sequence[str], face: Face | None = None) -> int:
     """
     try:
         status = group.main(list(words), prog_name="distill-tui", standalone_mode=False, obj=face)
-    except click.ClickException as error:
+    except click.UsageError as error:
         _print_error(words, "The command was not understood.", error.format_message(), _help_hint(error))
         return 2
+    except click.ClickException as error:
+        _print_error(words, "The command could not be carried out.", error.format_message(), "")
+        return 1
     except DistillError as error:
         _print_error(words, error.title, error.message, error.next)
         return error.exit_status
@@ -92,18 +95,34 @@ def run(words: Sequence[str], face: Face | None = None) -> int:
         # The reader (head, less) has seen enough; Python would complain again while flushing at exit.
         sys.stdout = None
         return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _print_error(
+            words, "The system refused.", f"{where}{error.strerror or error}.", "Check the path and its permissions."
+        )
+        return 1
+    except UnicodeEncodeError as error:
+        _print_error(words, "A word is no text.", f"{error.object!r} is not UTF-8.", "Write it in UTF-8.")
+        return 2
+    except RuntimeError as error:
+        # What pathlib says of `~name` where this machine knows no such user.
+        if "home directory" not in str(error):
+            raise
+        named = next((word for word in words if "~" in word), "~")
+        _print_error(words, "There is no such user.", f"{named} begins with one.", "Write the path in full.")
+        return 2
     return status if isinstance(status, int) else 0
 
 
 def _print_error(words: Sequence[str], title: str, message: str, next_step: str) -> None:
     if "--json" in words:
-        click.echo(json.dumps({"error": {"title": title, "message": message, "next": next_step}}, ensure_ascii=False))
+        click.echo(json.dumps({"error": {"title": title, "message": message, "next": next_step}}))
     else:
         from engine.clean import clean_text
 
         click.echo(clean_text("\n".join(part for part in (title, message, next_step) if part)), err=True)
 
 
-def _help_hint(error: click.ClickException) -> str:
-    path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "distill-tui"
+def _help_hint(error: click.UsageError) -> str:
+    path = error.ctx.command_path if error.ctx else "distill-tui"
     return f"See `{path} --help`."

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from engine.cli.invocation import Invocation, command_options
+from engine.cli.invocation import Invocation, Number, command_options
 from engine.records.options import ProjectSettings, TeacherSpec
 
 
@@ -14,7 +14,7 @@ from engine.records.options import ProjectSettings, TeacherSpec
 @click.option("--base", default="starter", help="The student's base: `starter`, a local folder, or a hub name.")
 @click.option("--teacher", "teacher_model", default=None, help="The teacher's model name; else the student's base.")
 @click.option("--base-url", default=None, help="An OpenAI-compatible endpoint that serves the teacher.")
-@click.option("--temperature", type=click.FloatRange(0.0, 2.0), default=0.7, help="The serving temperature.")
+@click.option("--temperature", type=Number(0.0, 2.0), default=0.7, help="The serving temperature.")
 @command_options
 def command(
     invocation: Invocation, name: str, base: str, teacher_model: str | None, base_url: str | None, temperature: float
@@ -35,12 +35,17 @@ def command(
     )
 
 
-def teacher_spec(base: str, model: str | None, base_url: str | None) -> TeacherSpec:
-    """The teacher that the words describe. Raises UsageError for an endpoint without a model name."""
+def teacher_spec(base: str, model: str | None, base_url: str | None, model_option: str = "--teacher") -> TeacherSpec:
+    """The teacher that the words describe.
+
+    Raises UsageError for an endpoint without a model name (`model_option` is where it belongs) or an unsafe address.
+    """
     from engine.errors import UsageError
+    from engine.teachers.keys import check_address
 
     if base_url is None:
         return TeacherSpec(kind="local", model=model or base)
+    address = check_address(base_url)
     if model is None:
-        raise UsageError("The endpoint's model is missing.", f"{base_url} serves several.", "Add --teacher MODEL.")
-    return TeacherSpec(kind="endpoint", model=model, base_url=base_url)
+        raise UsageError("The endpoint's model is missing.", f"{address} serves several.", f"Add {model_option} MODEL.")
+    return TeacherSpec(kind="endpoint", model=model, base_url=address)

@@ -18,6 +18,6 @@ def command(invocation: Invocation) -> None:
         "state": home.state,
     }
     invocation.finish(
-        "\n".join(f"{name:<9} {path}" for name, path in rows.items()),
-        {name: str(path) for name, path in rows.items()},
+        "\n".join(f"{name:<9} {path}" for name, path in rows.items() if path is not None),
+        {name: None if path is None else str(path) for name, path in rows.items()},
     )

@@ -16,13 +16,22 @@ def list_(invocation: Invocation) -> None:
     """List the projects of this home, newest first."""
     from engine.project import list_projects
 
-    projects = list_projects(invocation.home)
-    lines = [f"{p.name:<28} {p.changed_at}  " + (f"{p.live_jobs} running" if p.live_jobs else "") for p in projects]
+    projects = sorted(list_projects(invocation.home), key=lambda project: project.changed_at, reverse=True)
+    lines = [
+        f"{p.name:<28} {p.changed_at}  " + (p.trouble or (f"{p.live_jobs} running" if p.live_jobs else ""))
+        for p in projects
+    ]
     invocation.finish(
         "\n".join(line.rstrip() for line in lines) or "No projects yet. Make one: distill-tui new NAME",
         {
             "projects": [
-                {"name": p.name, "folder": str(p.folder), "changed_at": p.changed_at, "live_jobs": p.live_jobs}
+                {
+                    "name": p.name,
+                    "folder": str(p.folder),
+                    "changed_at": p.changed_at,
+                    "live_jobs": p.live_jobs,
+                    "trouble": p.trouble,
+                }
                 for p in projects
             ]
         },

@@ -38,11 +38,11 @@ def show(invocation: Invocation, number: int | None) -> None:
     """Print the prompt as Markdown, with its token counts on standard error."""
     from engine.prompts.documents import prompt_to_markdown
 
-    prompt = invocation.project.prompts.by_version(number).prompt if number else current_prompt(invocation)
+    prompt = invocation.project.prompts.by_version(number).prompt if number is not None else current_prompt(invocation)
     tokens = _counts(invocation, prompt)
     invocation.say(_counts_text(tokens))
     invocation.finish(
-        prompt_to_markdown(prompt),
+        prompt_to_markdown(prompt).removesuffix("\n"),
         {
             "sha256": prompt.sha256,
             "messages": [dataclasses.asdict(message) for message in prompt.messages],

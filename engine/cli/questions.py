@@ -4,7 +4,8 @@ import collections
 
 import click
 
-from engine.cli.invocation import Invocation, command_options
+from engine.clean import clean_line
+from engine.cli.invocation import Invocation, Number, command_options
 from engine.records.question import SPLITS, Question, Split
 
 
@@ -83,9 +84,7 @@ def synthesize_(invocation: Invocation, topics: int, per_topic: int, seed: int) 
 
 
 @command.command("dedupe")
-@click.option(
-    "--threshold", type=click.FloatRange(0.1, 1.0), default=0.7, help="Jaccard similarity of word 3-shingles."
-)
+@click.option("--threshold", type=Number(0.1, 1.0), default=0.7, help="Jaccard similarity of word 3-shingles.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
 @command_options
 def dedupe(invocation: Invocation, threshold: float, dry_run: bool) -> None:
@@ -111,8 +110,8 @@ def dedupe(invocation: Invocation, threshold: float, dry_run: bool) -> None:
 
 @command.command("split")
 @click.option("--seed", type=int, default=0)
-@click.option("--test", "test_fraction", type=click.FloatRange(0.01, 0.9), default=0.1)
-@click.option("--validation", "validation_fraction", type=click.FloatRange(0.01, 0.9), default=0.1)
+@click.option("--test", "test_fraction", type=Number(0.01, 0.9), default=0.1)
+@click.option("--validation", "validation_fraction", type=Number(0.01, 0.9), default=0.1)
 @command_options
 def split(invocation: Invocation, seed: int, test_fraction: float, validation_fraction: float) -> None:
     """Draw train, validation and test by whole topics; questions that have a split keep it."""
@@ -141,7 +140,9 @@ def list_(invocation: Invocation, split_name: Split | None, topic: str | None, l
     by_split = collections.Counter(question.split or "unsplit" for question in questions)
     invocation.say(f"{len(questions)} questions: " + ", ".join(f"{n} {name}" for name, n in by_split.items()))
     invocation.finish(
-        "\n".join(f"{q.id:>5}  {q.split or '-':<10}  {q.topic or '-':<20}  {q.text}" for q in shown),
+        "\n".join(
+            f"{q.id:>5}  {q.split or '-':<10}  {clean_line(q.topic) or '-':<20}  {clean_line(q.text)}" for q in shown
+        ),
         {
             "count": len(questions),
             "questions": [

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import sys
 
 import click
 
@@ -46,7 +45,14 @@ def add(invocation: Invocation, text: str, check: tuple[str, ...]) -> None:
                 "The check was not understood.", f"{word!r} is not FIELD=VALUE.", "Write kind=contains text=…"
             )
         # Numbers, lists and truth values are read as YAML; patterns and texts stay as they were typed.
-        fields[name] = value if name in ("pattern", "text", "code", "kind", "schema") else yaml.safe_load(value)
+        try:
+            fields[name] = value if name in ("pattern", "text", "code", "kind", "schema") else yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError, RecursionError):
+            raise UsageError(
+                "The check was not understood.",
+                f"{word!r} is no YAML after its =.",
+                "Write texts='[one, two]' or max=40",
+            ) from None
     document = yaml.safe_dump({"rules": [{"text": text, "check": fields}]}, allow_unicode=True)
     _show(invocation, invocation.project.rules.add(parse_rules(document, "the command line")))
 
@@ -83,7 +89,7 @@ def test(invocation: Invocation, answer: str | None, label: str | None) -> None:
     from engine.records.question import Question
     from engine.rules.checks import check_answer
 
-    text = answer if answer is not None else sys.stdin.read().rstrip("\n")
+    text = answer if answer is not None else read_text_argument("-").rstrip("\r\n")
     rules = invocation.project.rules.all()
     results = check_answer(rules, text, Question((Message("user", ""),), label=label))
     by_id = {rule.id: rule for rule in rules}

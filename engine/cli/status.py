@@ -14,6 +14,7 @@ def command(invocation: Invocation) -> None:
     from engine.status import status_json
 
     project = invocation.project
+    data = status_json(project)  # first: it marks the jobs that were killed
     lines = [project.name]
     for number, station in enumerate(project.stations(), start=1):
         lines.append(
@@ -24,4 +25,4 @@ def command(invocation: Invocation) -> None:
         f"  job {job.id} {job.kind} {job.state} {job.done} of {job.total} {job.note}".rstrip()
         for job in project.jobs.live()
     ]
-    invocation.finish("\n".join(lines), status_json(project))
+    invocation.finish("\n".join(lines), data)

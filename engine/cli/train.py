@@ -6,7 +6,7 @@ from typing import get_args
 import click
 
 from engine.cli.following import start_and_follow
-from engine.cli.invocation import Invocation, command_options
+from engine.cli.invocation import Invocation, Number, command_options
 from engine.records.options import TrainOptions
 from engine.records.run import Objective, TrainingConfig
 from engine.status import job_json
@@ -16,9 +16,9 @@ _DEFAULT = TrainingConfig(base="starter")
 
 @click.command("train")
 @click.option("--objective", type=click.Choice(get_args(Objective)), default=_DEFAULT.objective, show_default=True)
-@click.option("--cross-entropy-weight", type=click.FloatRange(0.0, 1.0), default=_DEFAULT.cross_entropy_weight)
-@click.option("--epochs", type=click.FloatRange(0.01), default=_DEFAULT.epochs, show_default=True)
-@click.option("--learning-rate", type=click.FloatRange(0.0, 1.0), default=_DEFAULT.learning_rate, show_default=True)
+@click.option("--cross-entropy-weight", type=Number(0.0, 1.0), default=_DEFAULT.cross_entropy_weight)
+@click.option("--epochs", type=Number(0.01), default=_DEFAULT.epochs, show_default=True)
+@click.option("--learning-rate", type=Number(0.0, 1.0), default=_DEFAULT.learning_rate, show_default=True)
 @click.option("--batch-rows", type=click.IntRange(1), default=_DEFAULT.batch_rows, help="Rows an optimizer step.")
 @click.option("--lora-rank", type=click.IntRange(1, 1024), default=_DEFAULT.lora_rank, show_default=True)
 @click.option("--top-k", type=click.IntRange(1, 1024), default=_DEFAULT.top_k, help="Teacher tokens kept a position.")

@@ -44,10 +44,13 @@ class LeakError(DatasetError):
             for finding in findings[:_FINDINGS_SHOWN]
         )
         more = f"; and {len(findings) - _FINDINGS_SHOWN} more" if len(findings) > _FINDINGS_SHOWN else ""
+        whole = any(finding.kind == "message" for finding in findings)
         super().__init__(
             f"{len(findings)} passages of the prompt stand in the examples.",
             f"{shown}{more}.",
-            "Edit or reject these examples, or freeze with --allow-leaks if the student may repeat them.",
+            "Edit or reject these examples: a whole message of the prompt is never trained on."
+            if whole
+            else "Edit or reject these examples, or freeze with --allow-leaks if the student may repeat them.",
         )
         self.findings = findings
 
@@ -56,8 +59,8 @@ def freeze(project: Project, tokenizer: CompletionTokenizer, *, allow_leaks: boo
     """Build, store and return the dataset of the current prompt's accepted train and validation examples.
 
     The same accepted answers give the same dataset, whenever it is frozen. Raises `DatasetError` without accepted
-    rows or for a question without split or with a system message, `LeakError` for repeated prompt text unless
-    `allow_leaks`, and `ContextError` for a row that exceeds the student's context.
+    rows or for a question without split or with a system message, `LeakError` for a repeated message of the prompt,
+    or for words of its system message unless `allow_leaks`, and `ContextError` for a row that exceeds the context.
     """
     version = project.prompts.current()
     if version is None:
@@ -74,12 +77,12 @@ def freeze(project: Project, tokenizer: CompletionTokenizer, *, allow_leaks: boo
         raise DatasetError(
             "No accepted example can be trained on.",
             "A dataset needs accepted answers to questions of the train split.",
-            "Generate answers and accept some: distill-tui generate, then distill-tui curate accept --rules",
+            "Generate answers and let the rules decide: distill-tui generate, then distill-tui curate check",
         )
-    if not allow_leaks:
-        findings = leaks_of(prompt, rules, chosen)
-        if findings:
-            raise LeakError(findings)
+    findings = leaks_of(prompt, rules, chosen)
+    refused = tuple(finding for finding in findings if finding.kind == "message" or not allow_leaks)
+    if refused:
+        raise LeakError(refused)
     rows = tuple(_Builder(prompt, base, rules, tokenizer).row(curated, question) for curated, question in chosen)
     dataset = Dataset(
         sha256=dataset_sha256(prompt.sha256, base, rows),

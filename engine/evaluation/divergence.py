@@ -1,4 +1,4 @@
-"""How far an arm is from the prompted base, token by token, along the prompted base's own held-out answers."""
+"""How far the prompt-free arms are from the prompted base, token by token, along its own held-out answers."""
 
 from collections.abc import Callable, Sequence
 from itertools import compress
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.evaluation.arms import LocalArm
 from engine.evaluation.statistics import mean_by_question
-from engine.records.evaluation import ArmAnswer, Divergence
+from engine.records.evaluation import ArmAnswer, ArmName, Divergence
 from engine.records.question import Question
 
 if TYPE_CHECKING:
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 def kl_to_prompted(
     local: "LocalModel",
     prompted: LocalArm,
-    arm: LocalArm,
+    arms: Sequence[LocalArm],
     questions: Sequence[Question],
     answers: Sequence[ArmAnswer],
     *,
     seed: int,
     on_rows: Callable[[int], None],
-) -> Divergence | None:
-    """KL(prompted ‖ arm) in nats, exact over the vocabulary, mean over the tokens of one prompted answer a question.
+) -> dict[ArmName, Divergence | None]:
+    """KL(prompted ‖ arm) in nats of each prompt-free arm, exact over the vocabulary, mean over the answers' tokens.
 
     The distributions are the models' own, at temperature 1. None where every answer is empty.
 
@@ -37,19 +37,26 @@ def kl_to_prompted(
     completions = {question.id: _completion_ids(local, first[question.id]) for question in questions}
     chosen = [question for question in questions if completions[question.id]]
     if not chosen:
-        return None
+        return {arm.name: None for arm in arms}
     rows = [
-        DivergenceRow(prompted.context_ids(question), arm.context_ids(question), completions[question.id])
+        DivergenceRow(
+            prompted.context_ids(question),
+            local.format.question_ids(question.messages),
+            completions[question.id],
+        )
         for question in chosen
     ]
-    found = divergence(local, rows, prompted.prefix(), student_adapter=arm.adapter, on_rows=on_rows)
-    tokens = [[float(value) for value in row] for row in found]
+    free = [_free(local, first[question.id], completions[question.id]) for question in chosen]
     topics = [question.topic for question in chosen]
-    whole = mean_by_question(topics, [sum(row) for row in tokens], [len(row) for row in tokens], seed=seed)
-    free: list[float] = []
-    for question, row in zip(chosen, tokens, strict=True):
-        free.extend(compress(row, _free(local, first[question.id], completions[question.id])))
-    return Divergence(whole.value, whole.low, whole.high, sum(free) / len(free) if free else 0.0)
+    found = divergence(local, rows, prompted.prefix(), student_adapters=[arm.adapter for arm in arms], on_rows=on_rows)
+    divergences: dict[ArmName, Divergence | None] = {}
+    for arm, tensors in zip(arms, found, strict=True):
+        tokens = [[float(value) for value in row] for row in tensors]
+        whole = mean_by_question(topics, [sum(row) for row in tokens], [len(row) for row in tokens], seed=seed)
+        free_tokens = [value for row, mask in zip(tokens, free, strict=True) for value in compress(row, mask)]
+        mean_free = sum(free_tokens) / len(free_tokens) if free_tokens else 0.0
+        divergences[arm.name] = Divergence(whole.value, whole.low, whole.high, mean_free)
+    return divergences
 
 
 def _completion_ids(local: "LocalModel", answer: ArmAnswer) -> list[int]:

@@ -68,8 +68,7 @@ class _Evaluation:
 
     def __init__(self, context: JobContext, options: EvaluateOptions, plan: Plan) -> None:
         self._context, self._options, self._plan = context, options, plan
-        divergences = 2 * len(plan.questions)  # the unprompted and the distilled arm
-        self._recorder = Recorder(context, plan, len(plan.arms) * len(plan.tasks) + divergences)
+        self._recorder = Recorder(context, plan, len(plan.arms) * len(plan.tasks) + len(plan.questions))
 
     def stored_answers(self) -> dict[ArmName, list[ArmAnswer]]:
         """What is stored of this evaluation, by arm; only of the questions that were asked for now."""
@@ -124,20 +123,23 @@ class _Evaluation:
         distilled = LocalArm("distilled", local, None, adapter=True)
         for arm in (unprompted, prompted, distilled):
             self._answer(arm.name, arm.answer)
-        answers = self.stored_answers()["prompted"]
-        divergences: dict[ArmName, Divergence | None] = {}
-        for arm in (unprompted, distilled):
-            done = 0
+        done = 0
 
-            def on_rows(total: int) -> None:
-                nonlocal done
-                self._recorder.advance(total - done, "divergence")
-                done = total
-                self._context.checkpoint()
+        def on_rows(total: int) -> None:
+            nonlocal done
+            self._recorder.advance(total - done, "divergence")
+            done = total
+            self._context.checkpoint()
 
-            divergences[arm.name] = kl_to_prompted(
-                local, prompted, arm, plan.questions, answers, seed=self._options.seed, on_rows=on_rows
-            )
+        divergences = kl_to_prompted(
+            local,
+            prompted,
+            (unprompted, distilled),
+            plan.questions,
+            self.stored_answers()["prompted"],
+            seed=self._options.seed,
+            on_rows=on_rows,
+        )
         for arm in (unprompted, prompted, distilled):
             self._context.checkpoint()
             speeds[arm.name] = arm.speed(plan.questions, self._options)

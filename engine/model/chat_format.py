@@ -94,6 +94,11 @@ class ChatFormat:
         length = min(_common_length(first, other) for other in others)
         return first[:length]
 
+    def prompt_tokens(self, prompt: Prompt) -> int:
+        """What the prompt adds to every request: its messages and all that the template writes around them."""
+        question = _PROBES[0]
+        return len(self.prompted_ids(prompt, question)) - len(self.question_ids(question))
+
     def completion_ids(self, answer: str) -> list[int]:
         """The ids of an answer with its stop token. Control tokens spelt out in the answer stay plain text."""
         return [*self._verbatim.encode(answer, add_special_tokens=False).ids, self._stop_id]

@@ -87,34 +87,40 @@ def divergence(
     rows: Sequence[DivergenceRow],
     prefix: PromptCache | None = None,
     *,
-    student_adapter: bool = True,
+    student_adapters: Sequence[bool] = (True,),
     on_rows: Callable[[int], None] | None = None,
-) -> list[Tensor]:
-    """KL(prompted, adapter off ‖ prompt-free, adapter on) at each completion token, (T,) float32 nats a row.
+) -> list[list[Tensor]]:
+    """KL(prompted, adapter off ‖ prompt-free) at each completion token, for each student: (T,) float32 nats a row.
 
-    Exact over the whole vocabulary. `prefix` must have been built with the adapter off. With `student_adapter` False
-    the second pass leaves the adapter off too: how far the unprompted base is from the prompted one.
+    Exact over the whole vocabulary. `prefix` must have been built with the adapter off. A student for which
+    `student_adapters` holds False leaves the adapter off too: how far the unprompted base is from the prompted one.
+    The prompted pass, the dearest, is shared by all students.
     """
-    results: dict[int, Tensor] = {}
+    results: list[dict[int, Tensor]] = [{} for _ in student_adapters]
     prompted = [ScoreRow(row.prompted_ids, row.completion_ids) for row in rows]
     free = [ScoreRow(row.question_ids, row.completion_ids) for row in rows]
     for indices in _batches([_own_length(row, prefix) for row in prompted]):
         with adapter_off(local):
             teacher = _hidden(local, [prompted[i] for i in indices], prefix)
-        with nullcontext() if student_adapter else adapter_off(local):
-            student = _hidden(local, [free[i] for i in indices], None)
-        pieces = []
-        for teacher_chunk, student_chunk in _chunks(local, teacher, student):
+        students: list[Tensor] = []
+        for adapter in student_adapters:
+            with nullcontext() if adapter else adapter_off(local):
+                students.append(_hidden(local, [free[i] for i in indices], None))
+        pieces: list[list[Tensor]] = [[] for _ in student_adapters]
+        for teacher_chunk, *student_chunks in _chunks(local, teacher, *students):
             with adapter_off(local):
                 expected = torch.log_softmax(local.logits(teacher_chunk), dim=-1)
-            with nullcontext() if student_adapter else adapter_off(local):
-                found = torch.log_softmax(local.logits(student_chunk), dim=-1)
-            pieces.append((expected.exp() * (expected - found)).sum(dim=-1).cpu())
+            weights = expected.exp()
+            for piece, adapter, chunk in zip(pieces, student_adapters, student_chunks, strict=True):
+                with nullcontext() if adapter else adapter_off(local):
+                    found = torch.log_softmax(local.logits(chunk), dim=-1)
+                piece.append((weights * (expected - found)).sum(dim=-1).cpu())
         counts = [len(rows[i].completion_ids) for i in indices]
-        results.update(zip(indices, (piece.clone() for piece in torch.cat(pieces).split(counts)), strict=True))
+        for result, piece in zip(results, pieces, strict=True):
+            result.update(zip(indices, (row.clone() for row in torch.cat(piece).split(counts)), strict=True))
         if on_rows is not None:
-            on_rows(len(results))
-    return [results[i] for i in range(len(rows))]
+            on_rows(len(results[0]))
+    return [[result[i] for i in range(len(rows))] for result in results]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,7 +171,8 @@ def _own_length(row: ScoreRow, prefix: PromptCache | None) -> int:
     return len(row.context_ids) - (prefix.length if prefix is not None else 0) + len(row.completion_ids)
 
 
-def _chunks(local: LocalModel, first: Tensor, second: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def _chunks(local: LocalModel, *columns: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Tensors of equally many rows in pieces whose logits fit the memory set aside for them."""
     vocabulary = local.base.config.get_text_config().vocab_size
     size = max(1, _HEAD_BYTES // (4 * vocabulary))
-    return zip(first.split(size), second.split(size), strict=True)
+    return zip(*(column.split(size) for column in columns), strict=True)

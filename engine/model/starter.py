@@ -5,6 +5,7 @@ transformers. torch is imported only while converting. Knows nothing of other mo
 """
 
 import fcntl
+import functools
 import hashlib
 import importlib.util
 import io
@@ -87,12 +88,13 @@ def ensure_starter(home: Home, on_progress: OnProgress | None = None) -> Path:
 
 def _convert(weights: Path, target: Path, report: OnProgress) -> None:
     report(0, _STEPS, "loading the model libraries")
+    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from engine.model.load import quiet_libraries
 
     # transformers shows the progress of reading a GGUF file on the standard error, whatever its settings say.
-    with quiet_libraries(), redirect_stderr(io.StringIO()):
+    with quiet_libraries(), redirect_stderr(io.StringIO()), _parsed_once():
         report(1, _STEPS, "converting the starter's tokenizer")
         AutoTokenizer.from_pretrained(weights.parent, gguf_file=weights.name).save_pretrained(target)
         report(2, _STEPS, "converting the starter's weights")
@@ -102,11 +104,26 @@ def _convert(weights: Path, target: Path, report: OnProgress) -> None:
             # The tensors are unpacked already; a configuration that says otherwise could be neither saved nor loaded.
             del config.quantization_config
         config.name_or_path = STARTER_SOURCE
-        plain = AutoModelForCausalLM.from_config(config, dtype="float32")
-        plain.load_state_dict(packed.state_dict())
+        with torch.device("meta"):  # no memory and no random numbers for what is replaced at once
+            plain = AutoModelForCausalLM.from_config(config, dtype="float32")
+        plain.load_state_dict(packed.state_dict(), assign=True)
         plain.tie_weights()
         plain.generation_config = packed.generation_config
         plain.save_pretrained(target)
+
+
+@contextmanager
+def _parsed_once() -> Iterator[None]:
+    """While inside, a GGUF file is parsed once: transformers opens it for tokenizer, configuration and weights anew,
+    and each time the reader spends seconds on the vocabulary."""
+    import gguf
+
+    reader = gguf.GGUFReader
+    gguf.GGUFReader = functools.cache(reader)
+    try:
+        yield
+    finally:
+        gguf.GGUFReader = reader
 
 
 def _no_report(_done: int, _total: int, _note: str) -> None:

@@ -14,11 +14,11 @@ from engine.errors import JobError
 from engine.jobs import control
 from engine.jobs.follow import Follower
 from engine.jobs.liveness import reap
-from engine.jobs.protocol import AnswerEnded, AnswerStarted, Metrics, StampedEvent
+from engine.jobs.protocol import AnswerEnded, AnswerStarted, Metrics, StampedEvent, StateChanged
 from engine.model.chat_format import ChatFormat
 from engine.paths import Home
 from engine.project import Project
-from engine.records.example import Decision
+from engine.records.example import Decision, Example, ExampleKey
 from engine.records.job import Job
 from engine.records.options import GenerateOptions, TrainOptions
 from engine.records.run import TrainingConfig
@@ -134,6 +134,33 @@ def test_killed_jobs_lose_nothing_and_ask_nothing_twice(project: Project, kills:
     steps = [e.event.step for e in events_of(project, job) if isinstance(e.event, Metrics) and "loss" in e.event.values]
     assert set(steps) == set(range(1, 81))
     assert len(steps) < 80 * (kills + 1), "no kill was followed by a continuation from a checkpoint"
+
+
+def test_a_paused_training_goes_on_where_it_stood(project: Project) -> None:
+    prompt = project.prompts.current()
+    assert prompt is not None
+    project.examples.add(
+        [
+            Example(ExampleKey(prompt.prompt.sha256, question.id, "a person", 0), "?", "stop", "endpoint")
+            for question in project.questions.all()
+            if question.split != "test"
+        ]
+    )
+    base = project.settings.read().student_base
+    run = project.runs.add(curate_by_hand(project), TrainingConfig(base, epochs=8.0, batch_rows=4, evaluations=2))
+    job = project.start_job(TrainOptions(run.id))
+    until(lambda: last_step(project, job) > 2)
+    control.pause(project, project.jobs.get(job.id))
+    until(lambda: project.jobs.get(job.id).state == "paused")
+    stood_at = last_step(project, job)
+    control.resume(project, project.jobs.get(job.id))
+    until(lambda: ended(project))
+    assert 2 < stood_at < 80
+    assert (project.runs.get(run.id).state, project.runs.get(run.id).step) == ("done", 80)
+    events = [stamped.event for stamped in events_of(project, job)]
+    assert [e.state for e in events if isinstance(e, StateChanged)] == ["running", "paused", "running", "done"]
+    steps = [event.step for event in events if isinstance(event, Metrics) and "loss" in event.values]
+    assert steps == list(range(1, 81))
 
 
 def last_step(project: Project, job: Job) -> int:

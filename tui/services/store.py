@@ -48,7 +48,7 @@ class StoreService:
         self._target = target
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._project: Project | None = None
-        self._tokens: tuple[str, str] = ("", "")  # prompt hash, its token count as shown
+        self._tokens: tuple[str, str, str] = ("", "", "")  # base, prompt hash, its token count as shown
         self._reading = False
 
     def read(self) -> None:
@@ -130,10 +130,11 @@ class StoreService:
         version = project.prompts.current()
         if version is None:
             return ""
-        if self._tokens[0] != version.prompt.sha256 or self._tokens[1].startswith("≈"):
+        sha256 = version.prompt.sha256
+        if self._tokens[:2] != (base, sha256) or self._tokens[2].startswith("≈"):
             count = count_prompt_tokens(version.prompt, base, self._home)
-            self._tokens = (version.prompt.sha256, f"{count.tokens:,}" if count.exact else f"≈ {count.tokens:,}")
-        return self._tokens[1]
+            self._tokens = (base, sha256, f"{count.tokens:,}" if count.exact else f"≈ {count.tokens:,}")
+        return self._tokens[2]
 
     def _latest_answers(self, project: Project, total: int) -> tuple[Stream, ...]:
         streams: list[Stream] = []

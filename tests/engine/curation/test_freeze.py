@@ -130,6 +130,15 @@ def test_repeated_prompt_text_is_refused_and_can_be_allowed(project: Project, an
     assert len(freeze(project, chat, allow_leaks=True).rows) == 2
 
 
+def test_a_whole_message_of_the_prompt_is_never_allowed(project: Project, answer: Answer, chat: ChatFormat) -> None:
+    leaked = f"I was told: {SYSTEM}"
+    accept(project, select(project, Selection(ids=(answer(1), answer(2, leaked, local=False)))))
+    with pytest.raises(LeakError, match="never trained on") as caught:
+        freeze(project, chat, allow_leaks=True)
+    assert [(finding.example_id, finding.kind) for finding in caught.value.findings] == [(2, "message")]
+    assert project.datasets.latest() is None
+
+
 def test_a_pattern_that_matches_everything_excuses_no_leak(project: Project, answer: Answer, chat: ChatFormat) -> None:
     project.rules.add([Rule(0, "Anything", Check("pattern", pattern=r"(?s).*"))])
     leaked = f"{' '.join(SYSTEM.split()[:20])}. Ask your branch before you act."

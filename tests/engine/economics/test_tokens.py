@@ -13,6 +13,7 @@ from engine.economics.tokens import TokenCount, count_prompt_tokens, count_token
 from engine.errors import ModelError
 from engine.paths import Home
 from engine.records.prompt import Message, Prompt
+from tests.tiny import make_tiny_base
 
 
 @pytest.fixture
@@ -88,7 +89,23 @@ def test_a_broken_tokenizer_is_an_error(tmp_path: Path) -> None:
         count_tokens("a", str(tmp_path))
 
 
-def test_a_prompt_is_what_its_messages_hold(tmp_path: Path) -> None:
+def test_a_prompt_costs_what_its_template_writes_too(tmp_path: Path) -> None:
+    folder = make_tiny_base(tmp_path / "m", default_system="Be helpful.")
+    prompt = Prompt((Message("system", "a b c"), Message("user", "d"), Message("assistant", "e f")))
+    written = "".join(f"{message.role}\n{message.content}\n" for message in prompt.messages)
+    control_tokens = 2 * len(prompt.messages)
+    expected = TokenCount(len(written) + control_tokens, "m", exact=True)  # one token a character
+    assert count_prompt_tokens(prompt, str(folder)) == expected
+    assert count_prompt_tokens(prompt, str(folder / "tokenizer.json")) == expected
+
+
+def test_without_a_template_what_a_prompt_holds_is_an_estimate(tmp_path: Path) -> None:
     folder = word_tokenizer(tmp_path / "m")
     prompt = Prompt((Message("system", "a b c"), Message("user", "d"), Message("assistant", "e f")))
-    assert count_prompt_tokens(prompt, str(folder)).tokens == 6
+    assert count_prompt_tokens(prompt, str(folder)) == TokenCount(6, "m", exact=False)
+
+
+def test_the_messages_alone_are_counted_for_a_provider() -> None:
+    prompt = Prompt((Message("system", "a b c"), Message("user", "d")))
+    counted = sum(count_tokens(message.content, "gpt-5").tokens for message in prompt.messages)
+    assert count_prompt_tokens(prompt, "gpt-5") == TokenCount(counted, "o200k_base", exact=True)

@@ -77,25 +77,28 @@ def test_the_whole_vocabulary_leaves_a_finite_tail(local: LocalModel) -> None:
     assert (found.tail.exp() == 0).all()
 
 
-@pytest.mark.parametrize("student_adapter", [True, False])
-def test_divergence_is_exact(adapted: LocalModel, student_adapter: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("student_adapters", [(True,), (False,), (False, True)])
+def test_divergence_is_exact(
+    adapted: LocalModel, student_adapters: tuple[bool, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(scoring, "_HEAD_BYTES", 4096)
     with adapter_off(adapted):
         prefix = PromptCache.build(adapted, PROMPT)
     rows = [DivergenceRow(PROMPT + q, q, c) for q, c in zip(QUESTIONS, COMPLETIONS, strict=True)]
-    found = divergence(adapted, rows, prefix, student_adapter=student_adapter)
-    for q, c, kl in zip(QUESTIONS, COMPLETIONS, found, strict=True):
-        with adapter_off(adapted):
-            teacher = slow_logprobs(adapted, PROMPT + q, c)
-            student = slow_logprobs(adapted, q, c)
-        if student_adapter:
-            student = slow_logprobs(adapted, q, c)
-        expected = (teacher.exp() * (teacher - student)).sum(-1)
-        torch.testing.assert_close(kl.double(), expected, rtol=1e-3, atol=1e-4)
+    found = divergence(adapted, rows, prefix, student_adapters=student_adapters)
+    for adapter, divergences in zip(student_adapters, found, strict=True):
+        for q, c, kl in zip(QUESTIONS, COMPLETIONS, divergences, strict=True):
+            with adapter_off(adapted):
+                teacher = slow_logprobs(adapted, PROMPT + q, c)
+                student = slow_logprobs(adapted, q, c)
+            if adapter:
+                student = slow_logprobs(adapted, q, c)
+            expected = (teacher.exp() * (teacher - student)).sum(-1)
+            torch.testing.assert_close(kl.double(), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_a_model_diverges_from_itself_by_nothing(local: LocalModel) -> None:
-    (kl,) = divergence(local, [DivergenceRow([5, 6, 7], [5, 6, 7], [9, 2])])
+    ((kl,),) = divergence(local, [DivergenceRow([5, 6, 7], [5, 6, 7], [9, 2])])
     assert kl.abs().max() < 1e-5
 
 

@@ -61,6 +61,8 @@ class JobView:
         self.epoch = 0.0
         self.samples: OrderedDict[str, list[SampleAnswer]] = OrderedDict()
         self.notes: list[str] = []
+        self.rules_kept = 0  # answers of this stage that keep every rule
+        self.rules_broken = 0
         self.answers_ended: list[float] = []  # when, in seconds since the epoch: the throughput's memory
 
     def apply(self, stamped: StampedEvent) -> None:
@@ -71,6 +73,7 @@ class JobView:
             case StageStarted(station):
                 self.station = station
                 self.progress = None
+                self.rules_kept = self.rules_broken = 0
                 self.streams.clear()
                 self.answers_ended.clear()
             case Progress():
@@ -85,6 +88,8 @@ class JobView:
                 stream = self.streams.setdefault(name, Stream(name, "", ""))
                 stream.text, stream.note = answer, note
                 stream.state = "passed" if passed else "failed"
+                self.rules_kept += passed
+                self.rules_broken += bool(answer) and not passed  # one that broke off has no words to judge
                 self.answers_ended = [*self.answers_ended[-63:], stamped.at]
             case Metrics(step, epoch, values):
                 self.epoch = epoch

@@ -3,6 +3,8 @@
 from textual.content import Content
 
 from tui.screens.workspace.panes.parts import View, answer_wall, empty, pace, title, working
+from tui.screens.workspace.state import JobView
+from tui.services.facts import ExampleCounts
 from tui.widgets.lines import BAD, DIM, GOOD
 
 
@@ -17,15 +19,23 @@ def draw(view: View) -> list[Content]:
             *empty("The teacher, who sees the prompt, has not answered yet.", ["distill-tui generate"]),
         ]
     lines = title("Examples", f"{counts.total:,}", pace(job) if job else facts.settings.teacher.name, width)
-    lines[1:] = [
-        Content.assemble(
-            (f"✓ {counts.accepted:,} accepted", GOOD),
-            "   ",
-            (f"✗ {counts.rejected:,} rejected", BAD),
-            "   ",
-            (f"○ {counts.undecided:,} undecided", DIM),
-        ),
-        Content(""),
-    ]
+    lines[1:] = [_findings(job) if job and job.live else _decisions(counts), Content("")]
     streams = list(job.streams.values()) if job and job.streams else list(facts.latest_answers)
     return lines + answer_wall(streams, width, height - len(lines))
+
+
+def _findings(job: JobView) -> Content:
+    """While answers come in: what the rules find in them. Nothing is decided yet."""
+    return Content.assemble(
+        (f"✓ {job.rules_kept:,} keep every rule", GOOD), "   ", (f"✗ {job.rules_broken:,} break one", BAD)
+    )
+
+
+def _decisions(counts: ExampleCounts) -> Content:
+    return Content.assemble(
+        (f"✓ {counts.accepted:,} accepted", GOOD),
+        "   ",
+        (f"✗ {counts.rejected:,} rejected", BAD),
+        "   ",
+        (f"○ {counts.undecided:,} undecided", DIM),
+    )
