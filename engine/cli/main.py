@@ -5,6 +5,7 @@ imported only when it runs. Exit status: 0 done, 2 the caller's words are wrong,
 """
 
 import importlib
+import io
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -77,6 +78,8 @@ def run(words: Sequence[str], face: Face | None = None) -> int:
 
     `face` opens a project on the screen; commands that have something to watch use it where there is a terminal.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal is UTF-8
     try:
         status = group.main(list(words), prog_name="distill-tui", standalone_mode=False, obj=face)
     except click.UsageError as error:
@@ -101,9 +104,6 @@ def run(words: Sequence[str], face: Face | None = None) -> int:
             words, "The system refused.", f"{where}{error.strerror or error}.", "Check the path and its permissions."
         )
         return 1
-    except UnicodeEncodeError as error:
-        _print_error(words, "A word is no text.", f"{error.object!r} is not UTF-8.", "Write it in UTF-8.")
-        return 2
     except RuntimeError as error:
         # What pathlib says of `~name` where this machine knows no such user.
         if "home directory" not in str(error):

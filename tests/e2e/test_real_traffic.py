@@ -83,7 +83,8 @@ def test_every_station_on_real_questions(desk: Desk, record_property: Callable[[
     desk("curate", "undo")
     desk("curate", "redo")
     desk("export", "--form", "merged")
-    for words in ("prompt show", "prompt versions", "rules list", "questions list", "jobs list", "models", "doctor"):
+    shown = ("prompt show", "prompt versions", "rules list", "questions list", "jobs list", "models list", "doctor")
+    for words in shown:
         desk(*words.split())
 
     status = desk("status")

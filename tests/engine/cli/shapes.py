@@ -1,0 +1,151 @@
+"""A small language for the shape of JSON, and in it the objects that others read (the contract's own names).
+
+`int`, `float` (also whole), `str`, `bool`; a set: one of these; a list: any number of this; a mapping: at least these
+keys; `Maybe`: also null. What a mapping has beside its keys is allowed: fields may be added.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Maybe:
+    """The shape, or null."""
+
+    shape: Any
+
+
+RATE: dict[str, Any] = {"passed": int, "total": int, "rate": float, "low": float, "high": float}
+INTERVAL = {"value": float, "low": float, "high": float}
+ARM = {
+    "rules": [{"id": int, "text": str, "kind": str, **RATE}],
+    "all_rules": RATE,
+    "kl_to_prompted": Maybe({"mean": float, "low": float, "high": float, "mean_free_tokens": float}),
+    "prompt_tokens_mean": float,
+    "completion_tokens_mean": float,
+    "ttft_ms_p50": float,
+    "tokens_per_second_p50": float,
+}
+# Money and break-even are null where the teacher has no price, the ratio where no time was measured.
+REPORT = {
+    "schema": {1},
+    "prompt": {"sha256": str, "tokens": int, "rules": int},
+    "student": {
+        "base": str,
+        "adapter": str,
+        "lora_rank": int,
+        "objective": {"mix", "forward_kl", "cross_entropy"},
+        "device": str,
+        "dtype": str,
+    },
+    "teacher": {"kind": {"local", "endpoint"}, "model": str},
+    "dataset": {"sha256": str, "train": int, "validation": int, "test": int},
+    "sampling": {"temperature": float, "samples": int},
+    "arms": {"unprompted": ARM, "prompted": ARM, "distilled": ARM, "teacher": Maybe(ARM)},
+    "reference": {"prompted", "teacher"},
+    "ceiling": Maybe({"all_rules": RATE}),
+    "recovered": Maybe(INTERVAL),
+    "recovered_note": str,
+    "verdict": {"pass", "fail", "undecided"},
+    "savings": {
+        "prompt_tokens_per_request": int,
+        "cost_usd_per_1000_requests": {
+            "prompted": Maybe(float),
+            "prompted_cached": Maybe(float),
+            "distilled": Maybe(float),
+        },
+        "ttft_ratio": Maybe(float),
+        "break_even_requests": {"uncached": Maybe(int), "cached": Maybe(int)},
+    },
+    "timing": {
+        "questions_s": float,
+        "generate_s": float,
+        "curate_s": float,
+        "train_s": float,
+        "evaluate_s": float,
+        "total_s": float,
+    },
+    "peak_rss_mb": float,
+}
+ESTIMATE = {
+    "schema": {1},
+    "tokens": {"prompt": int, "tokenizer": str, "exact": bool},
+    "per_request_usd": {"prompted": float, "prompted_cached": float, "distilled": float},
+    "one_time_usd": INTERVAL,
+    "break_even_requests": {"uncached": Maybe(int), "cached": Maybe(int)},
+    "break_even_days": {"uncached": Maybe(float), "cached": Maybe(float)},
+    "yearly_savings_usd": {"uncached": float, "cached": float},
+    "verdict": {"worth_it", "only_without_cache", "not_worth_it"},
+    "reasons": [str],
+    "sources": {"prices": str},
+}
+JOB = {
+    "id": int,
+    "kind": {"generate", "train", "evaluate", "demo"},
+    "pid": int,
+    "state": {"waiting", "running", "paused", "done", "stopped", "failed", "lost"},
+    "progress": {"done": int, "total": int},
+    "started_at": str,
+    "heartbeat_age_s": Maybe(float),  # null once it has ended
+}
+STATUS = {
+    "project": str,
+    "stations": [
+        {
+            "name": {"prompt", "questions", "examples", "dataset", "run", "evaluation", "release"},
+            "state": {"empty", "ready", "running", "done", "stale", "failed"},
+            "count": int,
+            "note": str,
+        }
+    ],
+    "jobs": [JOB],
+}
+
+
+def assert_shape(value: object, shape: object) -> None:
+    """Fail with every place where `value` is not of the shape."""
+    found = list(problems(value, shape))
+    assert not found, "\n".join(found)
+
+
+def problems(value: object, shape: object, where: str = "it") -> Iterator[str]:
+    """Every place where `value` is not of the shape, in words."""
+    if isinstance(shape, Maybe):
+        if value is not None:
+            yield from problems(value, shape.shape, where)
+    elif isinstance(shape, Mapping):
+        if not isinstance(value, dict):
+            yield f"{where} is {value!r}, no object"
+            return
+        for key, inner in shape.items():
+            if key in value:
+                yield from problems(value[key], inner, f"{where}.{key}")
+            else:
+                yield f"{where}.{key} is missing"
+    elif isinstance(shape, list):
+        if not isinstance(value, list):
+            yield f"{where} is {value!r}, no list"
+            return
+        for index, item in enumerate(value):
+            yield from problems(item, shape[0], f"{where}[{index}]")
+    elif isinstance(shape, set):
+        if type(value) not in (str, int) or value not in shape:
+            yield f"{where} is {value!r}, none of {sorted(shape)}"
+    elif shape is float:
+        if type(value) not in (int, float) or not math.isfinite(value):  # type: ignore[arg-type]
+            yield f"{where} is {value!r}, no number"
+    elif type(value) is not shape:
+        yield f"{where} is {value!r}, no {getattr(shape, '__name__', shape)}"
+
+
+def rates_of(value: object) -> Iterator[dict[str, Any]]:
+    """Every rate with its counts that a JSON value holds, at any depth."""
+    if isinstance(value, dict):
+        if value.keys() >= RATE.keys():
+            yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from rates_of(item)

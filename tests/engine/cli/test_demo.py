@@ -1,0 +1,65 @@
+"""The demo command around a demo that is done: the report at its end, the job's number, and the way to the screen."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from engine.cli import demo
+from engine.cli.main import run
+from engine.jobs.protocol import StageStarted, StateChanged
+from engine.paths import Home
+from engine.records.options import DemoOptions
+from tests.engine.cli.calling import fail, get, succeed
+from tests.engine.cli.shapes import JOB, REPORT, assert_shape
+from tests.tui import seeds
+
+
+@pytest.fixture
+def quick_demo(home: Home) -> Path:
+    """The folder of a quick demo that has come to its end."""
+    with seeds.make_project(home, "demo-quick") as project:
+        seeds.add_examples(project)
+        seeds.add_evaluation(project, seeds.add_run(project, seeds.add_dataset(project), done=True))
+        seeds.add_job(project, DemoOptions(quick=True), "done", [StageStarted("questions"), StateChanged("done")])
+        return project.folder
+
+
+def test_a_demo_ends_with_the_report_and_becomes_the_current_project(home: Home, quick_demo: Path) -> None:
+    succeed("new", "another")
+    data = get("demo", "--quick")
+    assert_shape(data, REPORT)
+    assert data == get("report")
+    assert get("status")["project"] == "demo-quick"
+    assert succeed("demo", "--quick", "--headless").out == succeed("report").out
+    assert [job["kind"] for job in get("jobs", "list", "--all")["jobs"]] == ["demo"], "nothing is started again"
+
+
+def test_detached_it_prints_its_job(quick_demo: Path) -> None:
+    data = get("demo", "--quick", "--detach")
+    assert_shape(data["job"], JOB)
+    assert "distill-tui jobs follow 1" in succeed("demo", "--quick", "--detach").out
+
+
+@pytest.mark.parametrize(
+    ("words", "terminal", "opened"),
+    [((), True, True), ((), False, False), (("--headless",), True, False), (("--json",), True, False),
+     (("--detach",), True, False)],
+)  # fmt: skip
+def test_only_on_a_terminal_the_app_opens(
+    words: tuple[str, ...], terminal: bool, opened: bool, quick_demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "sys", SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: terminal)))
+    seen: list[Path] = []
+
+    def face(folder: Path, _home: Home) -> int:
+        seen.append(folder)
+        return 5
+
+    status = run(["demo", "--quick", *words], face)
+    assert (seen, status) == (([quick_demo], 5) if opened else ([], 0))
+
+
+def test_it_is_no_place_for_a_surplus_word(home: Home) -> None:
+    fail("demo", "surplus")
+    assert get("projects", "list") == {"projects": []}

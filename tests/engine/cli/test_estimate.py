@@ -1,0 +1,159 @@
+"""The estimate: its published fields, and its figures against the contract's formulas reckoned here."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.economics.prices import find_prices
+from tests.engine.cli.calling import fail, get, succeed
+from tests.engine.cli.shapes import ESTIMATE, assert_shape
+
+PROMPT = "You answer for a bank. " + "Stay calm and say what to do next. " * 150
+MODELS = ("gpt-5", "claude-sonnet-4-5", "mistral-large-latest")  # a cache discount; a write price beside it; neither
+GIVEN: dict[str, float] = {
+    "requests-per-day": 5000, "question-tokens": 40, "answer-tokens": 200, "cache-hit-rate": 0.9, "one-time-usd": 75,
+    "distilled-input-usd-per-mtok": 0.05, "distilled-output-usd-per-mtok": 0.2, "retrainings-per-year": 4,
+}  # fmt: skip
+
+
+@pytest.fixture
+def prompt(tmp_path: Path) -> Path:
+    path = tmp_path / "prompt.md"
+    path.write_text(PROMPT)
+    return path
+
+
+def words_of(prompt: Path | str, model: str, given: dict[str, float]) -> tuple[str, ...]:
+    options = (word for name, value in given.items() for word in (f"--{name}", str(value)))
+    return ("estimate", "--prompt", str(prompt), "--model", model, *options)
+
+
+def reckoned(tokens: int, model: str, given: dict[str, float]) -> dict[str, Any]:
+    """The figures by the formulas as the contract writes them, in plain floats."""
+    prices = find_prices(model)
+    assert prices is not None
+    i, c, o = prices.input_usd_per_mtok, prices.cached_input_usd_per_mtok, prices.output_usd_per_mtok
+    miss = i if prices.cache_write_usd_per_mtok is None else prices.cache_write_usd_per_mtok
+    p, q, a, h = tokens, given["question-tokens"], given["answer-tokens"], given["cache-hit-rate"]
+    prompted = ((p + q) * i + a * o) / 1e6
+    cached = (p * (h * c + (1 - h) * miss) + q * i + a * o) / 1e6
+    distilled = (q * given["distilled-input-usd-per-mtok"] + a * given["distilled-output-usd-per-mtok"]) / 1e6
+    once, daily = given["one-time-usd"], given["requests-per-day"]
+    saved = {"uncached": prompted - distilled, "cached": cached - distilled}
+    requests = {case: math.ceil(once / each - 1e-9) if each > 0 else None for case, each in saved.items()}
+    return {
+        "per_request_usd": {"prompted": prompted, "prompted_cached": cached, "distilled": distilled},
+        "break_even_requests": requests,
+        "break_even_days": {
+            case: count / daily if count is not None and daily else None for case, count in requests.items()
+        },
+        "yearly_savings_usd": {
+            case: each * daily * 365 - once * (1 + given["retrainings-per-year"]) for case, each in saved.items()
+        },
+    }
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"cache-hit-rate": 0},
+        {"cache-hit-rate": 1},
+        {"requests-per-day": 0},
+        {"requests-per-day": 12.5, "question-tokens": 0, "answer-tokens": 0.5},
+        {"one-time-usd": 0, "retrainings-per-year": 0},
+        {"distilled-output-usd-per-mtok": 500},
+    ],
+    ids=str,
+)
+def test_the_figures_are_the_formulas_of_the_contract(prompt: Path, model: str, change: dict[str, float]) -> None:
+    given = GIVEN | change
+    data = get(*words_of(prompt, model, given))
+    assert_shape(data, ESTIMATE)
+    for name, figures in reckoned(data["tokens"]["prompt"], model, given).items():
+        for key, value in figures.items():
+            if value is None:
+                assert data[name][key] is None, f"{name}.{key}"
+            else:
+                assert data[name][key] == pytest.approx(value, rel=1e-9, abs=1e-12), f"{name}.{key}"
+    once = data["one_time_usd"]
+    assert once["low"] <= once["value"] == given["one-time-usd"] <= once["high"]
+    saved = data["yearly_savings_usd"]
+    assert data["verdict"] == (
+        "worth_it" if saved["cached"] > 0 else "only_without_cache" if saved["uncached"] > 0 else "not_worth_it"
+    )
+    assert data["reasons"]
+    assert all(data["reasons"])
+
+
+def test_every_verdict_comes_as_text_too(prompt: Path) -> None:
+    seen = set()
+    for change in (
+        {},
+        {"cache-hit-rate": 1, "question-tokens": 0, "answer-tokens": 1, "distilled-output-usd-per-mtok": 600},
+        {"one-time-usd": 10_000_000},
+    ):
+        words = words_of(prompt, "gpt-5", GIVEN | change)
+        data, text = get(*words), succeed(*words).out
+        assert data["verdict"].replace("_", " ") in text
+        assert all(reason in text for reason in data["reasons"])
+        seen.add(data["verdict"])
+    assert seen == {"worth_it", "only_without_cache", "not_worth_it"}
+
+
+def test_where_it_never_breaks_even_the_numbers_are_null(prompt: Path) -> None:
+    data = get(*words_of(prompt, "gpt-5", GIVEN | {"distilled-output-usd-per-mtok": 500}))
+    assert data["break_even_requests"] == data["break_even_days"] == {"uncached": None, "cached": None}
+
+
+def test_tokens_are_exact_where_the_vocabulary_is_known_and_an_estimate_elsewhere() -> None:
+    words = ("estimate", "--prompt", "-", "--requests-per-day", "1", "--model")
+    exact = get(*words, "gpt-5", input="hello world")
+    assert exact["tokens"] == {"prompt": 2, "tokenizer": "o200k_base", "exact": True}
+    assert get(*words, "gpt-4", input="hello world")["tokens"]["tokenizer"] == "cl100k_base"
+    guessed = get(*words, "claude-sonnet-4-5", input="hello world")
+    assert guessed["tokens"] == {"prompt": 3, "tokenizer": "characters / 4", "exact": False}
+    assert any("estimate" in reason for reason in guessed["reasons"])
+
+
+def test_without_a_file_the_projects_prompt_is_meant(begun: Path, prompt: Path) -> None:
+    words = ("estimate", "--model", "gpt-5", "--requests-per-day", "1")
+    own = get(*words)["tokens"]["prompt"]
+    assert get(*words, "--prompt", prompt)["tokens"]["prompt"] > own > 0
+
+
+def test_a_file_needs_no_project(prompt: Path, private_home: Path) -> None:
+    succeed(*words_of(prompt, "gpt-5", GIVEN))
+    assert not private_home.exists()
+
+
+def test_a_project_without_prompt_is_told_to_set_one(home: object) -> None:
+    succeed("new", "empty")
+    assert "prompt set" in fail("estimate", "--model", "gpt-5", "--requests-per-day", "1")["next"]
+
+
+def test_a_model_without_known_prices_is_refused_not_guessed(prompt: Path) -> None:
+    assert "no-such-model" in fail(*words_of(prompt, "no-such-model", GIVEN))["message"]
+
+
+@pytest.mark.parametrize("name", list(GIVEN))
+@pytest.mark.parametrize("value", ["-1", "nan", "inf", "-inf", "many", ""])
+def test_a_number_that_means_nothing_is_refused_by_name(prompt: Path, name: str, value: str) -> None:
+    words = words_of(prompt, "gpt-5", GIVEN)
+    error = fail(*words, f"--{name}={value}")
+    assert name.replace("-", " ").split()[0] in error["message"].replace("-", " ")
+
+
+def test_a_share_above_one_is_refused(prompt: Path) -> None:
+    fail(*words_of(prompt, "gpt-5", GIVEN | {"cache-hit-rate": 1.01}))
+
+
+@pytest.mark.parametrize("missing", ["--model", "--requests-per-day"])
+def test_what_has_to_be_said_is_asked_for(missing: str) -> None:
+    words = {"--model": "gpt-5", "--requests-per-day": "1"}
+    del words[missing]
+    error = fail("estimate", "--prompt", "-", *next(iter(words.items())), input="A prompt.")
+    assert missing in error["message"]

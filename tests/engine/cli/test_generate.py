@@ -1,0 +1,159 @@
+"""The generate command with real jobs that ask a server on this machine: followed, detached, refused."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from engine.paths import Home
+from engine.project import Project
+from engine.teachers.keys import variable_of
+from tests.engine.cli.calling import call, fail, get, succeed
+from tests.engine.cli.shapes import JOB, assert_shape
+from tests.engine.jobs.support import wait_until
+from tests.engine.teachers.hostile_server import HostileServer, Request, error, good, served, status
+
+
+@pytest.fixture
+def server(home: Home) -> Iterator[HostileServer]:
+    """A teacher that answers everything well, and a project that asks it: eight questions in four splits of two."""
+    with served(good("Good", " day.")) as server:
+        succeed("new", "desk", "--base", "owner/model", "--teacher", "peer", "--base-url", server.url)
+        succeed("prompt", "set", "-", input="Be brief.")
+        succeed("rules", "add", "No day", "kind=forbidden", "texts=[night]")
+        rows = [{"text": f"Question {n}?", "topic": f"topic {n % 4}"} for n in range(8)]
+        succeed("questions", "import", "-", input="\n".join(map(json.dumps, rows)))
+        with Project.find("desk", home) as project:
+            names = {"topic 0": "train", "topic 1": "train", "topic 2": "validation", "topic 3": "test"}
+            project.questions.set_splits({q.id: names[q.topic] for q in project.questions.all()})  # type: ignore[misc]
+        yield server
+
+
+def jobs() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = get("jobs", "list", "--all")["jobs"]
+    return found
+
+
+def test_a_generation_is_followed_to_its_end_and_asks_nothing_twice(server: HostileServer) -> None:
+    done = succeed("generate", "--json")
+    assert_shape(done.data["job"], JOB)
+    assert (done.data["job"]["state"], done.data["job"]["progress"]) == ("done", {"done": 6, "total": 6})
+    # The rules decide later: until then the answers only stand there.
+    examples = done.data["examples"]
+    assert examples["total"] == 6 == examples["accepted"] + examples["rejected"] + examples["undecided"]
+    assert done.data["cost_usd"] == 0
+    assert "6 of 6" in done.err
+    assert len(server.requests) == 6, "the test split is not asked"
+    assert server.requests[0].body["messages"][0] == {"role": "system", "content": "Be brief."}  # type: ignore[index]
+    again = succeed("generate")
+    assert "6 examples stored" in again.out
+    assert "distill-tui curate" in again.out
+    assert len(server.requests) == 6
+    assert {row["answer"] for row in get("curate", "list")["examples"]} == {"Good day."}
+    assert [job["state"] for job in jobs()] == ["done", "done"]
+
+
+def test_options_say_what_is_asked(server: HostileServer) -> None:
+    words = ("--split", "train", "--split", "test", "--samples", "2", "--limit", "3", "--temperature", "0.3",
+             "--max-answer-tokens", "17", "--concurrency", "2", "--model", "another")  # fmt: skip
+    assert get("generate", *words)["examples"]["total"] == 6
+    assert {request.question for request in server.requests} == {"Question 0?", "Question 1?", "Question 4?"}
+    bodies = [request.body for request in server.requests]
+    assert {body["temperature"] for body in bodies} == {0.3}
+    assert {body["model"] for body in bodies} == {"another"}
+    assert any(17 in body.values() for body in bodies)
+
+
+def test_a_detached_generation_returns_at_once_and_is_followed_later(server: HostileServer) -> None:
+    opened: list[Callable[[], object]] = []
+
+    async def wait(request: Request, writer: asyncio.StreamWriter) -> None:
+        gate, loop = asyncio.Event(), asyncio.get_running_loop()
+        opened.append(lambda: loop.call_soon_threadsafe(gate.set))
+        await gate.wait()
+        await good("Good", " day.")(request, writer)
+
+    server.behaviours[:] = [wait, good("Good", " day.")]
+    started = succeed("generate", "--detach", "--json", "--concurrency", "1")
+    assert set(started.data) == {"job"}
+    assert_shape(started.data["job"], JOB)
+    assert started.data["job"]["id"] == 1
+    assert started.data["job"]["state"] in ("waiting", "running")
+    told = succeed("status")
+    assert "job 1 generate" in told.out
+    wait_until(lambda: bool(opened))
+    opened[0]()
+    assert get("jobs", "follow", "1")["job"]["state"] == "done"
+    assert succeed("jobs", "follow", "1").out == "Job 1 (generate) is done.\n"
+    assert get("curate", "list")["total"] == 6
+    assert "distill-tui jobs follow 2" in succeed("generate", "--detach").out
+    succeed("jobs", "follow", "2")
+
+
+def test_an_endpoint_that_refuses_is_a_failure_that_can_be_resumed(server: HostileServer) -> None:
+    server.behaviours[:] = [status("401 Unauthorized", error("No such key"))]
+    told = fail("generate", status=1)
+    assert told["title"] == "Job 2 (generate) is failed."
+    assert told["next"] == "distill-tui jobs resume 2"
+    assert "401" in told["message"] or "key" in told["message"]
+    assert {job["state"] for job in jobs()} == {"failed"}
+    assert get("status")["stations"][2]["state"] == "failed"
+    server.behaviours[:] = [good("Good", " day.")]
+    succeed("jobs", "resume", "1")
+    assert get("jobs", "follow", "1")["job"]["state"] == "done"
+
+
+def test_the_named_variable_holds_the_key_and_the_key_is_nowhere_else(
+    server: HostileServer, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "sk-canary-9876543210zyxwvutsrq"
+    monkeypatch.setenv(variable_of(server.url), "")  # what the command sets is taken back with this
+    monkeypatch.setenv("MY_KEY", key)
+    done = succeed("generate", "--key-env", "MY_KEY", "--json")
+    assert {request.headers["authorization"] for request in server.requests} == {f"Bearer {key}"}
+    assert key not in done.out + done.err
+    holding = [path for path in home.projects.rglob("*") if path.is_file() and key.encode() in path.read_bytes()]
+    assert holding == []
+
+
+def test_a_variable_that_is_not_set_starts_no_job(server: HostileServer) -> None:
+    assert "NO_SUCH_KEY" in fail("generate", "--key-env", "NO_SUCH_KEY")["message"]
+    assert jobs() == []
+
+
+def test_an_endpoint_needs_a_model_and_names_the_option_that_there_is(begun: Path) -> None:
+    error_told = fail("generate", "--base-url", "http://127.0.0.1:9/v1")
+    assert "--model" in error_told["next"]
+    assert jobs() == []
+
+
+@pytest.mark.parametrize("address", ["nowhere", "http://llm.example.com/v1", "https://me:secret1@llm.example.com/v1"])
+def test_an_unsafe_address_starts_no_job(address: str, begun: Path) -> None:
+    assert "secret1" not in str(fail("generate", "--base-url", address, "--model", "m"))
+    assert jobs() == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["--samples 0", "--samples 65", "--samples two", "--temperature 2.1", "--temperature nan", "--split exam",
+     "--max-answer-tokens 0", "--limit 0", "--concurrency 0", "--batch-rows 0", "--max-cost -1", "--max-cost nan",
+     "--max-cost inf", "--seed x", "surplus"],
+)  # fmt: skip
+def test_a_bad_number_starts_no_job(words: str, begun: Path) -> None:
+    fail("generate", *words.split())
+    assert jobs() == []
+
+
+def test_ctrl_c_stops_following_and_leaves_the_job(server: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as pressed:
+        pressed.setattr("engine.jobs.follow.follow", interrupted)
+        stopped = call("generate", "--json")
+    assert (stopped.status, stopped.out) == (130, "")
+    assert "distill-tui jobs follow 1" in stopped.err
+    assert get("jobs", "follow", "1")["job"]["state"] == "done"

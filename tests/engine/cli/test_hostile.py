@@ -1,0 +1,153 @@
+"""Text that attacks a terminal comes out as signs that can be read, whoever wrote it and wherever it is shown."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from engine.jobs.protocol import AnswerEnded, Event, Metrics, Note, Progress, SampleAnswer, StageStarted, StateChanged
+from engine.paths import Home
+from engine.project import Project
+from engine.records.evaluation import ArmScore
+from engine.records.example import Example, ExampleKey
+from engine.records.options import GenerateOptions, ProjectSettings, TeacherSpec
+from engine.records.rule import CheckResult
+from tests.engine.cli.calling import assert_clean, call, fail, get, succeed
+from tests.engine.teachers.hostile_server import error, good, served, status
+from tests.tui import seeds
+
+HOSTILE = seeds.hostile("x")
+SHOWN = ("[@click=app.quit]", "␛]52;c;aGk=␇", "␛[2J", "‹U+009B›31m", "‹U+202E›evil")  # markup is text, codes are signs
+
+
+@pytest.fixture
+def attacked(home: Home) -> Path:
+    """A project in which every foreign text is an attack, to its evaluation and its jobs."""
+    with seeds.make_project(home) as project:
+        seeds.add_hostile(project)
+        prompt = project.prompts.current()
+        assert prompt is not None
+        question = project.questions.all()[-1]
+        project.examples.add(
+            [
+                Example(
+                    ExampleKey(prompt.prompt.sha256, question.id, "starter", 0),
+                    HOSTILE,
+                    "stop",
+                    "local",
+                    checks=(CheckResult(1, False, HOSTILE),),
+                )
+            ]
+        )
+        run_id = seeds.add_run(project, seeds.add_dataset(project), done=True)
+        made = seeds.add_evaluation(project, run_id)
+        project.evaluations.add(
+            dataclasses.replace(
+                made,
+                arms=tuple((name, hostile_score(score)) for name, score in made.arms),
+                recovered=None,
+                recovered_note=HOSTILE,
+            )
+        )
+        project.settings.write(ProjectSettings(teacher=TeacherSpec("endpoint", HOSTILE, "https://llm.example.com/v1")))
+        return project.folder
+
+
+def hostile_score(score: ArmScore) -> ArmScore:
+    rules = tuple(dataclasses.replace(rule, text=HOSTILE, kind=HOSTILE) for rule in score.rules)
+    return dataclasses.replace(score, rules=rules)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["prompt show", "rules list", "questions list", "curate list", "status", "jobs list --all", "report"],
+)
+def test_what_is_stored_is_shown_as_signs(words: str, attacked: Path) -> None:
+    shown = succeed(*words.split())  # every call checks that what was printed is clean
+    together = shown.out + shown.err
+    assert any(sign in together for sign in SHOWN), together
+    assert "evil" in together or words == "report"
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["prompt versions", "prompt versions --diff 1 2", "rules test", "questions dedupe --dry-run", "projects list",
+     "estimate --model gpt-5 --requests-per-day 1", "doctor", "curate check", "curate undo"],
+)  # fmt: skip
+def test_nothing_else_lets_it_through(words: str, attacked: Path) -> None:
+    succeed(*words.split(), input=HOSTILE)
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [("prompt show", ("messages", 0, "content")), ("questions list", ("questions", -1, "text")),
+     ("curate list", ("examples", -1, "answer")), ("rules list", ("rules", 0, "text"))],
+)  # fmt: skip
+def test_json_keeps_every_character(words: str, place: tuple[str | int, ...], attacked: Path) -> None:
+    value: object = get(*words.split())
+    for step in place:
+        value = value[step]  # type: ignore[index]
+    assert isinstance(value, str)
+    assert "\x1b[2J\x9b31m \u202eevil" in value
+
+
+def test_a_document_of_attacks_comes_back_unchanged(home: Home) -> None:
+    succeed("new", "desk")
+    document = f"{HOSTILE}\n\n## User\n\n{HOSTILE}\n\n## Assistant\n\nNo."
+    made = get("prompt", "set", "-", "--note", HOSTILE, input=document)
+    shown = get("prompt", "show")
+    assert [message["content"] for message in shown["messages"]] == [HOSTILE, HOSTILE, "No."]
+    assert shown["sha256"] == made["sha256"]
+    assert_clean(succeed("prompt", "show").out)
+
+
+def test_an_attack_in_the_words_of_the_caller_is_shown_as_signs(begun: Path) -> None:
+    for words in (("prompt", "set", HOSTILE), ("status", "-p", HOSTILE), ("questions", "import", HOSTILE), (HOSTILE,),
+                  ("models", "fetch", HOSTILE), ("new", HOSTILE),
+                  ("rules", "add", "x", HOSTILE), ("jobs", "stop", HOSTILE), ("curate", "list", "--state", HOSTILE),
+                  ("estimate", "--requests-per-day", "1", "--model", HOSTILE)):  # fmt: skip
+        ended = call(*words)
+        assert ended.status in (1, 2)
+        assert "evil" in ended.err, words
+
+
+def test_files_of_attacks_are_refused_in_signs(begun: Path, tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(f"rules: [{{text: x, check: {{kind: '{HOSTILE[:18]}'}}, {HOSTILE[:9]}: 1}}]")
+    fail("rules", "import", tmp_path / "rules.yaml")
+    (tmp_path / "q.jsonl").write_text(f'{{"messages": [{{"role": "\\u001b[2J", "content": "x"}}]}}\n{HOSTILE}\n')
+    told = succeed("questions", "import", tmp_path / "q.jsonl")
+    assert told.err.count("refused") == 2
+    assert "␛[2J" in told.err or "\\x1b[2J" in told.err
+
+
+def test_a_hostile_server_is_told_in_signs(home: Home) -> None:
+    with served(good(HOSTILE), status("400 Bad Request", error(HOSTILE, HOSTILE))) as server:
+        succeed("new", "desk", "--teacher", "peer", "--base-url", server.url)
+        succeed("prompt", "set", "-", input="Be brief.")
+        succeed("rules", "add", "Starts well", "kind=starts_with", "text=A")
+        shown = succeed("prompt", "try", "Is it open?").out
+        assert all(sign in shown for sign in SHOWN)
+        fail("prompt", "try", "Is it open?", status=1)
+        server.behaviours[:] = [good(f"1. {HOSTILE}\n2. {HOSTILE}2")]
+        assert "evil" in succeed("questions", "synthesize", "--topics", "1", "--per-topic", "1").err
+
+
+def test_a_followed_job_tells_its_attacks_in_signs(begun: Path) -> None:
+    with Project.open(begun) as project:
+        events: list[Event] = [
+            StateChanged("running", HOSTILE),
+            StageStarted("examples"),
+            Progress(1, 2, HOSTILE, 3.0),
+            Note(HOSTILE),
+            SampleAnswer(1, HOSTILE, HOSTILE, False),
+            AnswerEnded("1/0", HOSTILE, False, HOSTILE),
+            Metrics(1, 0.5, {"validation_kl": 0.5, "all_rules": 0.25}),
+            Progress(2, 2, HOSTILE, 0.0),
+        ]
+        seeds.add_job(project, GenerateOptions(), "done", [*events, StateChanged("done")])
+        seeds.add_job(project, GenerateOptions(), "failed", [*events, StateChanged("failed", HOSTILE)], HOSTILE)
+    shown = succeed("jobs", "follow", "1")
+    assert shown.err.count("evil") >= 4
+    assert "epoch 0.5  validation KL 0.500  all rules 25%" in shown.err
+    error_told = fail("jobs", "follow", "2", status=1)
+    assert error_told["message"] == HOSTILE

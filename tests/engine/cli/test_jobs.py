@@ -1,0 +1,146 @@
+"""The jobs command on real processes that carry out small stages of the tests' own."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.jobs import control, launch
+from engine.jobs.liveness import is_alive
+from engine.paths import Home
+from engine.project import Project
+from tests.engine.cli.calling import fail, get, succeed
+from tests.engine.cli.shapes import JOB, assert_shape
+from tests.engine.jobs.support import STAGES_FOLDER, wait_until
+
+
+@pytest.fixture
+def desk(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """A project whose jobs have the stages of `steps_worker`; whatever of them still runs at the end is killed."""
+    monkeypatch.setattr(launch, "WORKER_MODULE", "steps_worker")
+    monkeypatch.setenv("PYTHONPATH", STAGES_FOLDER)
+    with Project.create(home.projects / "desk", home=home) as project:
+        yield project
+        for job in project.jobs.all():
+            if is_alive(job):
+                with suppress(ProcessLookupError):
+                    os.killpg(job.pid, signal.SIGKILL)
+
+
+def start(stage: str, steps: int = 20) -> dict[str, Any]:
+    """Start a job of the stage and return at once."""
+    job: dict[str, Any] = get("generate", "--model", stage, "--limit", steps, "--detach")["job"]
+    return job
+
+
+def facts(project: Project, job_id: int = 1) -> int:
+    path = project.folder / project.jobs.get(job_id).folder / "facts"
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def half_way(project: Project) -> None:
+    """Start a job that waits in its middle, and wait until it is there."""
+    start("gated")
+    wait_until(lambda: facts(project) == 10)
+
+
+def open_gate(project: Project) -> None:
+    (project.folder / project.jobs.get(1).folder / "gate").touch()
+
+
+def wait_for(project: Project, state: str) -> None:
+    wait_until(lambda: project.jobs.get(1).state == state)
+
+
+def test_a_job_is_paused_resumed_and_followed_to_its_end(desk: Project) -> None:
+    half_way(desk)
+    paused = get("jobs", "pause", "1")["job"]
+    assert_shape(paused, JOB)
+    wait_for(desk, "paused")
+    (row,) = get("jobs", "list")["jobs"]
+    assert (row["state"], row["progress"]) == ("paused", {"done": 10, "total": 10})
+    assert row["heartbeat_age_s"] is None or row["heartbeat_age_s"] < 60
+    assert "paused" in succeed("jobs", "list").out
+    assert "next safe point" in succeed("jobs", "pause", "1").out
+    assert get("jobs", "resume", "1")["job"]["id"] == 1
+    open_gate(desk)
+    done = succeed("jobs", "follow", "1", "--json")
+    assert_shape(done.data["job"], JOB)
+    assert (done.data["job"]["state"], done.data["job"]["heartbeat_age_s"]) == ("done", None)
+    assert "paused" in done.err
+    assert "20 of 20" in done.err
+    assert facts(desk) == 20
+
+
+def test_a_stopped_job_fails_its_follower_and_goes_on_where_it_was(desk: Project) -> None:
+    half_way(desk)
+    assert "next safe point" in succeed("jobs", "stop", "1").out
+    wait_for(desk, "stopped")
+    error = fail("jobs", "follow", "1", status=1)
+    assert error["title"] == "Job 1 (generate) is stopped."
+    assert error["next"] == "distill-tui jobs resume 1"
+    assert get("jobs", "list") == {"jobs": []}, "only what lives, or was killed"
+    assert [row["state"] for row in get("jobs", "list", "--all")["jobs"]] == ["stopped"]
+    open_gate(desk)
+    assert "distill-tui jobs follow 1" in succeed("jobs", "resume", "1").out
+    succeed("jobs", "follow", "1")
+    assert facts(desk) == 20
+
+
+def test_a_job_that_listens_to_nothing_is_killed(desk: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "_DIES_WITHIN_S", 0.2)
+    # Half a minute of patience is right for people and too long for a test.
+    monkeypatch.setattr(control.stop, "__kwdefaults__", {"force": False, "grace_s": 0.1})
+    start("stubborn")
+    wait_until(lambda: facts(desk) == 1)
+    assert get("jobs", "stop", "1", "--kill")["job"]["state"] == "stopped"
+    wait_until(lambda: not is_alive(desk.jobs.get(1)))
+    assert "jobs resume" in fail("jobs", "stop", "1", status=1)["next"]
+
+
+def test_a_killed_job_is_lost_in_the_list_and_resumes(desk: Project) -> None:
+    half_way(desk)
+    os.killpg(desk.jobs.get(1).pid, signal.SIGKILL)
+    wait_until(lambda: not is_alive(desk.jobs.get(1)))
+    wait_until(lambda: get("jobs", "list")["jobs"][0]["state"] == "lost")
+    assert "jobs resume 1" in succeed("jobs", "list").out
+    open_gate(desk)
+    assert get("jobs", "resume", "1")["job"]["state"] in ("waiting", "running", "done")
+    succeed("jobs", "follow", "1")
+    assert facts(desk) == 20
+
+
+def test_a_job_that_fails_tells_its_three_sentences_without_a_secret(desk: Project) -> None:
+    error = fail("generate", "--model", "refused", status=1)
+    assert error["title"] == "Job 2 (generate) is failed."
+    assert "The teacher refused." in error["message"]
+    assert "sk-abcdef" not in str(error)
+    assert [row["state"] for row in get("jobs", "list")["jobs"]] == ["failed", "failed"]
+
+
+def test_a_done_job_is_not_controlled_any_more(desk: Project) -> None:
+    succeed("generate", "--model", "steps", "--limit", "2")
+    for verb in ("pause", "stop", "resume"):
+        assert "done" in str(fail("jobs", verb, "1", status=1))
+    assert get("jobs", "list") == {"jobs": []}
+    assert succeed("jobs", "list").out == "No jobs.\n"
+    assert "done" in succeed("jobs", "list", "--all").out
+
+
+@pytest.mark.parametrize("verb", ["follow", "pause", "resume", "stop"])
+@pytest.mark.parametrize("number", ["1", "0", "first"])
+def test_a_job_that_is_not_there_is_refused(verb: str, number: str, begun: Path) -> None:
+    assert number in fail("jobs", verb, number)["message"]
+
+
+def test_a_project_at_work_is_only_deleted_by_force(desk: Project) -> None:
+    half_way(desk)
+    assert "jobs stop 1" in fail("projects", "delete", "desk", "--yes", status=1)["next"]
+    assert desk.database.is_file()
+    (row,) = get("projects", "list")["projects"]
+    assert (row["name"], row["live_jobs"]) == ("desk", 1)
+    assert "1 running" in succeed("projects", "list").out

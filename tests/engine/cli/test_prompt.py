@@ -1,0 +1,169 @@
+"""The prompt command: every form of document, versions, and a teacher to try it on."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.paths import Home
+from tests.engine.cli.calling import call, fail, get, succeed
+from tests.engine.teachers.hostile_server import HostileServer, error, good, served, status
+
+MARKDOWN = "Be brief.\n\n## User\n\nIs it open?\n\n## Assistant\n\nYes, it is.\n"
+MESSAGES = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "Is it open?"},
+    {"role": "assistant", "content": "Yes, it is."},
+]
+YAML = "messages:\n" + "".join(f"  - {{role: {m['role']}, content: '{m['content']}'}}\n" for m in MESSAGES)
+
+
+@pytest.fixture(autouse=True)
+def desk(home: Home) -> None:
+    """A project without a prompt."""
+    succeed("new", "desk", "--base", "owner/model")
+
+
+def versions() -> list[dict[str, object]]:
+    found: list[dict[str, object]] = get("prompt", "versions")["versions"]
+    return found
+
+
+@pytest.mark.parametrize("text", [MARKDOWN, YAML, json.dumps(MESSAGES), json.dumps({"messages": MESSAGES})],
+                         ids=["markdown", "yaml", "json", "json object"])  # fmt: skip
+@pytest.mark.parametrize("from_file", [True, False], ids=["file", "standard input"])
+def test_every_form_is_the_same_prompt(text: str, tmp_path: Path, *, from_file: bool) -> None:
+    (tmp_path / "prompt").write_text(text)
+    made = get("prompt", "set", tmp_path / "prompt" if from_file else "-", input=text)
+    assert made["version"] == 1
+    shown = get("prompt", "show")
+    assert shown["messages"] == MESSAGES
+    assert shown["sha256"] == made["sha256"]
+    assert made["tokens"] == shown["tokens"]
+    assert [set(count) for count in made["tokens"]] == [{"tokens", "tokenizer", "exact"}]
+    assert succeed("prompt", "show").out.strip() == MARKDOWN.strip()
+
+
+def test_what_is_shown_can_be_set_again_and_is_the_same_version() -> None:
+    succeed("prompt", "set", "-", input=YAML)
+    shown = succeed("prompt", "show")
+    assert "tokens" in shown.err, "the counts are no part of the document"
+    assert get("prompt", "set", "-", input=shown.out)["version"] == 1
+
+
+def test_a_byte_order_mark_and_foreign_line_ends_change_nothing() -> None:
+    plain = get("prompt", "set", "-", input=MARKDOWN)["sha256"]
+    assert get("prompt", "set", "-", input=b"\xef\xbb\xbf" + MARKDOWN.replace("\n", "\r\n").encode())["sha256"] == plain
+
+
+def test_versions_are_kept_compared_and_come_back() -> None:
+    succeed("prompt", "set", "-", "--note", "the first", input="Be brief.")
+    succeed("prompt", "set", "-", "--note", "the second", input="Be brief and kind.")
+    rows = versions()
+    assert [(row["version"], row["note"], row["current"]) for row in rows] == [
+        (1, "the first", False),
+        (2, "the second", True),
+    ]
+    assert {type(row["created_at"]) for row in rows} == {str}
+    lines = succeed("prompt", "versions").out.splitlines()
+    assert [line.split()[0] for line in lines] == ["1", "*"]
+    assert get("prompt", "versions", "--diff", "1", "2")["diff"].splitlines()[-2:] == [
+        "-Be brief.",
+        "+Be brief and kind.",
+    ]
+    assert "+Be brief and kind." in succeed("prompt", "versions", "--diff", "1", "2").out
+    assert succeed("prompt", "versions", "--diff", "2", "2").out == "The two versions are equal.\n"
+    assert succeed("prompt", "show", "--version", "1").out == "Be brief.\n"
+    assert get("prompt", "set", "-", input="Be brief.")["version"] == 1
+    assert [row["current"] for row in versions()] == [True, False]
+
+
+@pytest.mark.parametrize("words", [("show", "--version", "0"), ("show", "--version", "-1"), ("show", "--version", "9"),
+                                   ("versions", "--diff", "1", "9"), ("versions", "--diff", "0", "1")],
+                         ids=" ".join)  # fmt: skip
+def test_a_version_that_is_not_there_is_refused(words: tuple[str, ...]) -> None:
+    succeed("prompt", "set", "-", input="Be brief.")
+    assert "prompt versions" in fail("prompt", *words)["next"]
+
+
+def test_without_a_prompt_every_command_says_how_to_set_one() -> None:
+    assert versions() == []
+    assert "prompt set" in succeed("prompt", "versions").out
+    for words in (("show",), ("try", "Is it open?")):
+        assert "prompt set" in fail("prompt", *words)["next"]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (b"Be brief \xff", "byte 9"),
+        (b"", "no message"),
+        (b"messages:\n  - {role: system, content: 'open\n", "line"),
+        (b"messages:\n  - role: robot\n    content: x\n", "robot"),
+        (b'[{"role": "system", "content": "x"', "no JSON"),
+        (b'[{"role": "user", "content": "x"}]', "no answer"),
+        (b'[{"role": "assistant", "content": null, "tool_calls": [{"id": 1}]}]', "tool calls"),
+        (b"x" * 2_000_001, "2000000"),
+    ],
+    ids=["not UTF-8", "empty", "bad YAML", "unknown role", "bad JSON", "half a turn", "tool call", "too large"],
+)
+def test_a_bad_document_is_refused_with_its_place_and_the_old_prompt_stays(
+    text: bytes, place: str, tmp_path: Path
+) -> None:
+    succeed("prompt", "set", "-", input=MARKDOWN)
+    before = versions()
+    (tmp_path / "bad").write_bytes(text)
+    for words, source in ((("prompt", "set", tmp_path / "bad"), b""), (("prompt", "set", "-"), text)):
+        error = fail(*words, input=source)
+        assert place in f"{error['title']} {error['message']}"
+    assert versions() == before
+
+
+@pytest.mark.parametrize(
+    "name", ["absent.md", "", "~nobody-of-this-name/prompt.md", "x" * 300], ids=["absent", "folder", "user", "long"]
+)
+def test_a_file_that_is_not_there_is_refused_by_name(name: str, tmp_path: Path) -> None:
+    source = name if name.startswith("~") else str(tmp_path / name)  # the empty name is the folder
+    assert source in fail("prompt", "set", source)["message"]
+    assert versions() == []
+
+
+class TestTry:
+    """`prompt try`, with a teacher that is a server on this machine."""
+
+    @pytest.fixture
+    def server(self) -> Iterator[HostileServer]:
+        with served(good("SCORE: 1. ", "Yes.")) as server:
+            succeed("new", "served", "--teacher", "peer", "--base-url", server.url)
+            succeed("prompt", "set", "-", input=MARKDOWN)
+            yield server
+
+    def test_the_teacher_sees_prompt_and_question_and_nothing_is_stored(self, server: HostileServer) -> None:
+        succeed("rules", "add", "A score", "kind=starts_with", "text=SCORE: 1")
+        succeed("rules", "add", "No yes", "kind=forbidden", "texts=[Yes.]")
+        data = get("prompt", "try", "Is it shut?", "And now?")
+        assert [row["question"] for row in data["answers"]] == ["Is it shut?", "And now?"]
+        first = data["answers"][0]
+        assert first["answer"] == "SCORE: 1. Yes."
+        assert [(rule["id"], rule["passed"]) for rule in first["rules"]] == [(1, True), (2, False)]
+        assert server.requests[0].body["messages"] == [*MESSAGES, {"role": "user", "content": "Is it shut?"}]
+        assert get("questions", "list")["count"] == 0
+        text = succeed("prompt", "try", "Is it shut?").out
+        assert "> Is it shut?" in text
+        assert "SCORE: 1. Yes." in text
+        assert "2 ✗" in text
+
+    def test_without_a_question_a_few_stored_ones_are_asked(self, server: HostileServer) -> None:
+        assert "prompt try" in fail("prompt", "try")["next"]
+        succeed("questions", "import", "-", input="\n".join(f"Question {n}?" for n in range(5)))
+        asked = get("prompt", "try", "--count", "2")["answers"]
+        assert [row["question"] for row in asked] == ["Question 0?", "Question 1?"]
+
+    def test_a_teacher_that_refuses_is_a_failure(self, server: HostileServer) -> None:
+        server.behaviours[:] = [status("401 Unauthorized", error("No such key"))]
+        assert fail("prompt", "try", "Is it shut?", status=1)["next"]
+
+    def test_the_counts_name_the_students_and_the_teachers_tokenizer(self, server: HostileServer) -> None:
+        assert len(get("prompt", "show")["tokens"]) == 2
+        assert call("prompt", "show").err.count("tokens") == 2

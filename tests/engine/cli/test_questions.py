@@ -1,0 +1,184 @@
+"""The questions command: every format, what is refused, near twins, splits by whole topics, and a teacher's own."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.paths import Home
+from engine.records.question import SPLITS
+from tests.engine.cli.calling import fail, get, succeed
+from tests.engine.teachers.hostile_server import error, good, served, status
+
+ROWS = [{"text": f"Question {n} about {topic}?", "category": topic} for topic in ("cards", "loans") for n in range(3)]
+TEXTS = [row["text"] for row in ROWS]
+
+
+@pytest.fixture(autouse=True)
+def desk(home: Home) -> None:
+    """A project without questions."""
+    succeed("new", "desk")
+
+
+def questions(*words: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = get("questions", "list", *words)["questions"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "topics"),
+    [
+        ("q.txt", "\n".join(TEXTS) + "\n\n", False),
+        ("q.jsonl", "\n".join(map(json.dumps, ROWS)), True),
+        ("q.csv", "text,category\n" + "".join(f"{row['text']},{row['category']}\n" for row in ROWS), True),
+        ("q.tsv", "text\tcategory\n" + "".join(f"{row['text']}\t{row['category']}\n" for row in ROWS), True),
+        ("-", "\n".join(TEXTS), False),
+        ("-", "\n".join(map(json.dumps, ROWS)), True),
+    ],
+    ids=["text", "JSONL", "CSV", "TSV", "text from standard input", "JSONL from standard input"],
+)
+def test_every_format_gives_the_same_questions(name: str, text: str, topics: bool, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    words = ("questions", "import", name if name == "-" else tmp_path / name)
+    assert get(*words, input=text) == {"added": 6, "duplicates": 0, "refused": [], "notes": []}
+    rows = questions()
+    assert [row["text"] for row in rows] == TEXTS
+    assert [row["topic"] for row in rows] == ([row["category"] for row in ROWS] if topics else [""] * 6)
+    assert {row["split"] for row in rows} == {None}
+    assert get(*words, input=text) == {"added": 0, "duplicates": 6, "refused": [], "notes": []}
+    assert "Added 0 questions; 6 were there already" in succeed(*words, input=text).out
+
+
+def test_columns_are_named_and_the_limit_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text("nr;what;about;gold label\n1;Is it open?;hours;yes\n2;Is it shut?;hours;no\n")
+    words = ("questions", "import", tmp_path / "q.csv", "--topic-column", "about", "--label-column", "gold label")
+    assert "--text-column" in fail(*words)["next"]
+    assert "'which'" in fail(*words, "--text-column", "which")["title"]
+    assert questions() == []
+    done = succeed(*words, "--text-column", "what", "--limit", "1", "--json")
+    assert done.data["added"] == 1
+    assert "limit of 1" in done.err
+    (row,) = questions()
+    assert (row["topic"], row["label"], row["source"]) == ("hours", "yes", "q.csv")
+
+
+def test_rows_that_are_no_questions_are_refused_by_line_and_the_rest_is_kept(tmp_path: Path) -> None:
+    lines = [b'{"text": "Is it open?"}', b"{broken", b'{"text": ""}', b"\xff", b'{"text": "Is it shut?"}']
+    (tmp_path / "q.jsonl").write_bytes(b"\n".join(lines))
+    done = succeed("questions", "import", tmp_path / "q.jsonl", "--json")
+    assert (done.data["added"], [row["line"] for row in done.data["refused"]]) == (2, [2, 3, 4])
+    assert all(row["reason"] for row in done.data["refused"])
+    assert done.err.count("refused, line") == 3
+    (tmp_path / "many.txt").write_bytes(b"\n".join([b"\xff"] * 40))
+    told = succeed("questions", "import", tmp_path / "many.txt")
+    assert told.err.count("refused, line") == 10
+    assert "30 more" in told.err
+    assert "40 refused" in told.out
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("absent.txt", None), ("q.xlsx", b"PK"), ("q.csv", b""), ("q.csv", b'text\n"open'), ("q.csv", b"text,text\na,b\n"),
+     ("q.csv", b"text\n\xff\n"), ("q.txt", "Is it open?".encode("utf-16")), ("q.parquet", b"no parquet")],
+)  # fmt: skip
+def test_a_broken_file_is_refused_whole_and_the_questions_stay(name: str, data: bytes | None, tmp_path: Path) -> None:
+    succeed("questions", "import", "-", input="Is it open?")
+    before = questions()
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    error_told = fail("questions", "import", tmp_path / name)
+    assert name in f"{error_told['title']} {error_told['message']}"
+    assert questions() == before
+
+
+def test_near_twins_are_listed_first_and_removed_after() -> None:
+    long = "How do I send money to an account in another country with my new card"
+    succeed("questions", "import", "-", input=f"{long}?\n{long} please?\nWhere is it?\n")
+    dry = get("questions", "dedupe", "--dry-run")
+    assert (dry["removed"], [(pair["kept"], pair["dropped"]) for pair in dry["pairs"]]) == (0, [(1, 2)])
+    assert 0.7 <= dry["pairs"][0]["similarity"] < 1
+    assert len(questions()) == 3
+    assert "Would remove 1 of 3" in succeed("questions", "dedupe", "--dry-run").out
+    strict = get("questions", "dedupe", "--threshold", "1")
+    assert strict == {"removed": 0, "pairs": []}
+    done = succeed("questions", "dedupe", "--json")
+    assert done.data["removed"] == 1
+    assert "≈" in done.err
+    assert [row["id"] for row in questions()] == [1, 3]
+    for threshold in ("0", "1.5", "nan", "much"):
+        fail("questions", "dedupe", "--threshold", threshold)
+
+
+def test_a_split_tears_no_topic_and_what_has_one_keeps_it() -> None:
+    rows = [{"text": f"{topic} number {n}, how is it?", "topic": topic} for topic in "abcdefghij" for n in range(4)]
+    succeed("questions", "import", "-", input="\n".join(map(json.dumps, rows)))
+    counts = get("questions", "split", "--test", "0.2", "--validation", "0.2")["splits"]
+    assert counts == {"train": 24, "validation": 8, "test": 8}
+    drawn = {row["topic"]: row["split"] for row in questions()}
+    assert all(row["split"] == drawn[row["topic"]] for row in questions())
+    more = [{"text": f"{topic} once more?", "topic": topic} for topic in "abk"]
+    succeed("questions", "import", "-", input="\n".join(map(json.dumps, more)))
+    assert "train " in succeed("questions", "split", "--seed", "9").out
+    after = {row["topic"]: row["split"] for row in questions()}
+    assert {topic: after[topic] for topic in drawn} == drawn
+    assert after["k"] in SPLITS
+    for name in SPLITS:
+        assert {row["split"] for row in questions("--split", name)} == {name}
+
+
+@pytest.mark.parametrize(
+    "words", [("--test", "0.5", "--validation", "0.5"), ("--test", "0"), ("--test", "nan"), ("--seed", "x")]
+)
+def test_fractions_that_leave_nothing_are_refused_and_nothing_is_split(words: tuple[str, ...]) -> None:
+    succeed("questions", "import", "-", input="Is it open?\nWhere is it?")
+    fail("questions", "split", *words)
+    assert {row["split"] for row in questions()} == {None}
+
+
+def test_a_split_of_no_questions_counts_none() -> None:
+    assert get("questions", "split")["splits"] == {"train": 0, "validation": 0, "test": 0}
+
+
+def test_the_list_is_filtered_and_limited(begun: Path) -> None:
+    data = get("questions", "list", "--topic", "fees", "--limit", "3")
+    assert (data["count"], len(data["questions"])) == (8, 3)
+    assert {row["split"] for row in data["questions"]} == {"validation"}
+    assert set(data["questions"][0]) >= {"id", "split", "topic", "label", "source", "text"}
+    text = succeed("questions", "list", "--topic", "fees", "--limit", "3")
+    assert len(text.out.splitlines()) == 3
+    assert text.err == "8 questions: 8 validation\n"
+    assert get("questions", "list", "--topic", "nothing") == {"count": 0, "questions": []}
+    fail("questions", "list", "--split", "exam")
+    fail("questions", "list", "--limit", "0")
+
+
+def test_a_question_of_many_lines_is_one_line_of_the_list() -> None:
+    succeed("questions", "import", "-", input=json.dumps({"text": "One\n    9  train  x  Two", "topic": "a\nb"}))
+    assert len(succeed("questions", "list").out.splitlines()) == 1
+    assert questions()[0]["text"] == "One\n    9  train  x  Two"
+
+
+def test_the_teacher_writes_topics_and_questions() -> None:
+    replies = "1. opening hours\n2. loans\n", "1. Is it open?\n2. When?\n", "1. Can I lend?\n2. When?\n"
+    with served(*map(good, replies)) as server:
+        succeed("new", "served", "--teacher", "peer", "--base-url", server.url)
+        assert "prompt set" in fail("questions", "synthesize")["next"]
+        succeed("prompt", "set", "-", input="Be brief.")
+        done = succeed("questions", "synthesize", "--topics", "2", "--per-topic", "2", "--json")
+    assert done.data == {"added": 3, "duplicates": 0}
+    assert done.err.splitlines() == ["opening hours: 2", "loans: 1"]
+    rows = questions()
+    assert [(row["topic"], row["text"]) for row in rows] == [
+        ("opening hours", "Is it open?"), ("opening hours", "When?"), ("loans", "Can I lend?"),
+    ]  # fmt: skip
+    assert {row["source"] for row in rows} == {"synthesis"}
+
+
+def test_questions_that_were_paid_for_stay_when_a_later_request_fails() -> None:
+    refusal = status("401 Unauthorized", error("No such key"))
+    with served(good("1. hours\n2. loans"), good("1. Is it open?"), refusal) as server:
+        succeed("new", "served", "--teacher", "peer", "--base-url", server.url)
+        succeed("prompt", "set", "-", input="Be brief.")
+        fail("questions", "synthesize", "--topics", "2", status=1)
+    assert [row["text"] for row in questions()] == ["Is it open?"]

@@ -1,0 +1,165 @@
+"""The report: its published fields, and what its figures say of each other."""
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.economics.prices import find_prices
+from engine.paths import Home
+from engine.project import Project
+from engine.records.evaluation import Evaluation
+from engine.records.example import Example, ExampleKey, Usage
+from engine.records.options import ProjectSettings, TeacherSpec
+from tests.engine.cli.calling import fail, get, succeed
+from tests.engine.cli.shapes import REPORT, assert_shape, rates_of
+from tests.tui import seeds
+
+HOSTED = TeacherSpec("endpoint", "gpt-5", "https://api.openai.com/v1")
+
+
+def evaluated(home: Home, teacher: TeacherSpec | None = None, **changes: object) -> Evaluation:
+    """A project with a finished run and an evaluation; `teacher` has an arm of its own."""
+    with seeds.make_project(home) as project:
+        if teacher is not None:
+            project.settings.write(ProjectSettings(teacher=teacher))
+        seeds.add_examples(project)
+        run_id = seeds.add_run(project, seeds.add_dataset(project), done=True)
+        made = seeds.add_evaluation(project, run_id)
+        if teacher is not None:
+            changes = {"arms": (*made.arms, ("teacher", seeds.arm((360, 350, 355, 360), 348, None, 430.0))),
+                       "reference": "teacher"} | changes  # fmt: skip
+        return project.evaluations.add(dataclasses.replace(made, **changes)) if changes else made  # type: ignore[arg-type]
+
+
+def assert_rates_hold(data: dict[str, Any]) -> None:
+    rates = list(rates_of(data))
+    assert rates
+    for rate in rates:
+        assert 0 <= rate["low"] <= rate["rate"] <= rate["high"] <= 1, rate
+        assert 0 <= rate["passed"] <= rate["total"], rate
+        assert rate["rate"] == pytest.approx(rate["passed"] / rate["total"]), rate
+
+
+def test_a_report_of_a_local_teacher_has_the_published_fields(home: Home) -> None:
+    made = evaluated(home)
+    data = get("report")
+    assert_shape(data, REPORT)
+    assert_rates_hold(data)
+    assert set(data["arms"]) == {"unprompted", "prompted", "distilled", "teacher"}
+    assert data["arms"]["teacher"] is None
+    assert data["arms"]["prompted"]["kl_to_prompted"] is None
+    assert data["prompt"] == {"sha256": made.prompt_sha256, "tokens": 412, "rules": 4}
+    assert data["dataset"] == {"sha256": made.dataset_sha256, "train": 26, "validation": 6, "test": 120}
+    assert data["student"]["adapter"] == "runs/1/adapter"
+    assert data["reference"] == "prompted"
+    assert data["verdict"] == "pass"
+    assert data["savings"]["cost_usd_per_1000_requests"] == dict.fromkeys(("prompted", "prompted_cached", "distilled"))
+    assert data["savings"]["break_even_requests"] == {"uncached": None, "cached": None}
+    assert data["savings"]["ttft_ratio"] == pytest.approx(18 / 430)
+    stages = [data["timing"][f"{stage}_s"] for stage in ("questions", "generate", "curate", "train", "evaluate")]
+    assert data["timing"]["total_s"] == pytest.approx(sum(stages))
+
+
+def test_a_report_of_a_hosted_teacher_reckons_its_money(home: Home) -> None:
+    evaluated(home, HOSTED)
+    with Project.find(None, home) as project:
+        key = ExampleKey(seeds.PROMPT.sha256, 1, HOSTED.name, 0)
+        project.examples.add([Example(key, "An answer.", "stop", "endpoint", usage=Usage(412, 24, cost_usd=3.0))])
+    data = get("report")
+    assert_shape(data, REPORT)
+    assert_rates_hold(data)
+    assert data["teacher"] == {"kind": "endpoint", "model": "gpt-5"}
+    assert (data["reference"], data["arms"]["teacher"]["all_rules"]["passed"]) == ("teacher", 348)
+    prices = find_prices(HOSTED.model, HOSTED.base_url)
+    assert prices is not None
+    p, q, a = 412, 18.0, 26.0
+    rest = q * prices.input_usd_per_mtok + a * prices.output_usd_per_mtok
+    expected = {
+        "prompted": (p * prices.input_usd_per_mtok + rest) / 1000,
+        "prompted_cached": (p * prices.cached_input_usd_per_mtok + rest) / 1000,  # a cache that always hits
+        "distilled": (q * 0.05 + a * 0.2) / 1000,
+    }
+    assert data["savings"]["cost_usd_per_1000_requests"] == pytest.approx(expected)
+    assert data["savings"]["break_even_requests"] == {
+        "uncached": math.ceil(3000 / (expected["prompted"] - expected["distilled"])),
+        "cached": math.ceil(3000 / (expected["prompted_cached"] - expected["distilled"])),
+    }
+
+
+def test_a_hosted_teacher_without_a_known_price_is_reckoned_no_money(home: Home) -> None:
+    evaluated(home, TeacherSpec("endpoint", "gpt-5", "http://127.0.0.1:9/v1"))
+    data = get("report")
+    assert_shape(data, REPORT)
+    assert data["savings"]["cost_usd_per_1000_requests"]["prompted"] is None
+
+
+def test_what_cannot_be_recovered_is_null_and_says_why(home: Home) -> None:
+    evaluated(home, recovered=None, recovered_note="There is nothing to recover.", ceiling=None, verdict="undecided")
+    data = get("report")
+    assert_shape(data, REPORT)
+    assert (data["recovered"], data["ceiling"], data["verdict"]) == (None, None, "undecided")
+    assert data["recovered_note"] == "There is nothing to recover."
+    assert "There is nothing to recover." in succeed("report").out
+
+
+def test_a_time_that_was_not_measured_is_no_ratio(home: Home) -> None:
+    with seeds.make_project(home) as project:
+        seeds.add_examples(project)
+        made = seeds.add_evaluation(project, seeds.add_run(project, seeds.add_dataset(project), done=True))
+        arms = tuple((name, dataclasses.replace(score, ttft_ms_p50=0.0)) for name, score in made.arms)
+        project.evaluations.add(dataclasses.replace(made, arms=arms))
+    data = get("report")
+    assert_shape(data, REPORT)
+    assert data["savings"]["ttft_ratio"] is None
+
+
+def test_the_text_tells_the_same_as_the_object(home: Home) -> None:
+    evaluated(home)
+    data, text = get("report"), succeed("report").out
+    for name, arm in data["arms"].items():
+        if arm is not None:
+            assert name in text
+            assert f"{100 * arm['all_rules']['rate']:.1f}".removesuffix(".0") in text
+    assert all(rule["text"][:20] in text for rule in data["arms"]["prompted"]["rules"])
+    assert f"{data['savings']['prompt_tokens_per_request']} a request" in text
+    assert "Passed" in text
+    assert max(len(line) for line in text.splitlines()) <= 80
+
+
+@pytest.mark.parametrize(
+    ("stage", "command"),
+    [("no prompt", "prompt set"), ("no questions", "questions import"), ("new", "generate"),
+     ("generating", "curate freeze"), ("frozen", "train"), ("trained", "evaluate")],
+)  # fmt: skip
+def test_before_there_is_one_the_next_command_is_named(home: Home, stage: str, command: str) -> None:
+    if stage.startswith("no "):
+        with Project.create(home.projects / "desk", home=home) as project:
+            if stage == "no questions":
+                project.prompts.set(seeds.PROMPT)
+    elif stage in ("new", "generating"):
+        seeds.make_stage(home, stage)
+    else:
+        with seeds.make_project(home) as project:
+            seeds.add_examples(project)
+            sha256 = seeds.add_dataset(project)
+            if stage == "trained":
+                seeds.add_run(project, sha256, done=True)
+    assert f"distill-tui {command}" in fail("report")["next"]
+
+
+def test_a_broken_shape_is_found(finished: Path) -> None:
+    """The checker itself: every way in which a report could go wrong is told."""
+    data = get("report")
+    del data["arms"]["distilled"]["all_rules"]["low"]
+    data["schema"] = True
+    data["prompt"]["tokens"] = "412"
+    data["sampling"]["samples"] = 3.5
+    data["verdict"] = "perhaps"
+    data["timing"] = []
+    with pytest.raises(AssertionError) as caught:
+        assert_shape(data, REPORT)
+    for place in ("arms.distilled.all_rules.low", "schema", "prompt.tokens", "samples", "verdict", "timing"):
+        assert place in str(caught.value)

@@ -1,0 +1,151 @@
+"""The rules command: adding by words and by file, numbering, testing an answer; and nothing lost by a bad file."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.cli.calling import fail, get, succeed
+
+TWO = """\
+rules:
+  - text: Starts with a score
+    check: {kind: starts_with, text: 'SCORE: '}
+  - text: At most four words
+    check: {kind: length, unit: words, max: 4}
+"""
+
+
+@pytest.fixture(autouse=True)
+def desk(home: object) -> None:
+    """A project without rules."""
+    succeed("new", "desk")
+
+
+def rules() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = get("rules", "list")["rules"]
+    return found
+
+
+def test_without_rules_the_list_says_how_to_get_some() -> None:
+    assert rules() == []
+    assert "rules import" in succeed("rules", "list").out
+    assert "no rules" in succeed("rules", "test", "An answer.").out
+    assert get("rules", "test", "An answer.") == {"passed": True, "rules": []}
+
+
+@pytest.mark.parametrize(
+    ("words", "fields", "shown"),
+    [
+        (("kind=pattern", "pattern=^SCORE: [1-9]"), {"pattern": "^SCORE: [1-9]"}, "pattern ^SCORE: [1-9]"),
+        (("kind=pattern", "pattern=a=b"), {"pattern": "a=b"}, "pattern a=b"),
+        (("kind=starts_with", "text=12"), {"text": "12"}, "starts_with 12"),
+        (("kind=contains", "text=no"), {"text": "no"}, "contains no"),
+        (("kind=length", "unit=words", "max=40"), {"unit": "words", "max": 40, "min": None}, "0 to 40 words"),
+        (("kind=length", "unit=lines", "min=2"), {"unit": "lines", "min": 2}, "2 to any lines"),
+        (("kind=forbidden", "texts=[sorry, 'yes, but']"), {"texts": ["sorry", "yes, but"]}, '"sorry", "yes, but"'),
+        (("kind=json",), {"schema": ""}, "json"),
+        (("kind=json", 'schema={"type": "object"}'), {"schema": '{"type": "object"}'}, "json"),
+        (("kind=language", "code=no"), {"code": "no"}, "language no"),
+        (("kind=label", "labels=[card, loan]", "gold=true"), {"labels": ["card", "loan"], "gold": True}, "label of"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_rule_is_added_by_words(words: tuple[str, ...], fields: dict[str, object], shown: str) -> None:
+    (added,) = get("rules", "add", "What it demands", *words)["rules"]
+    assert (added["id"], added["text"]) == (1, "What it demands")
+    assert added["check"] | fields == added["check"]
+    assert rules() == [added]
+    assert shown in succeed("rules", "list").out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("kind=length", "unit=words", "max=["), ("kind=length", "unit=words", "max=many"), ("kind=nonsense",),
+     ("kind=pattern", "pattern=("), ("starts_with",), ("kind=contains", "text="), ("kind=contains", "colour=red"),
+     ("kind=forbidden", "texts=*x"), ("kind=forbidden", "texts=2026-01-01"), ("text=only",), ("=",)],
+    ids=" ".join,
+)  # fmt: skip
+def test_words_that_make_no_check_are_refused_and_nothing_is_kept(words: tuple[str, ...]) -> None:
+    error = fail("rules", "add", "What it demands", *words)
+    assert error["message"]
+    assert rules() == []
+
+
+def test_a_rule_without_text_or_check_is_refused() -> None:
+    fail("rules", "add", "  ", "kind=json")
+    fail("rules", "add", "What it demands")
+    assert rules() == []
+
+
+@pytest.mark.parametrize("from_file", [True, False], ids=["file", "standard input"])
+def test_a_file_is_added_or_takes_the_place_of_all(tmp_path: Path, *, from_file: bool) -> None:
+    (tmp_path / "rules.yaml").write_text(TWO)
+    words = ("rules", "import", tmp_path / "rules.yaml" if from_file else "-")
+    assert [rule["id"] for rule in get(*words, input=TWO)["rules"]] == [1, 2]
+    assert [rule["id"] for rule in get(*words, input=TWO)["rules"]] == [3, 4]
+    assert [rule["id"] for rule in get(*words, "--replace", input=TWO)["rules"]] == [1, 2]
+    assert [rule["text"] for rule in rules()] == ["Starts with a score", "At most four words"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"rules:\n  - text: 'open\n",
+        b"rules: [{text: x, check: {kind: contains, text: a}}, {text: y, check: {kind: nonsense}}]",
+        b"rules: []",
+        b"- text: x",
+        b"rules: [{text: x, check: {kind: pattern, pattern: '('}}]",
+        b"rules: [{text: \xff}]",
+        b"!!python/object/apply:os.system [echo]",
+        b"",
+        b"[" * 500,
+    ],
+    ids=["bad YAML", "bad second rule", "empty list", "no key", "bad pattern", "not UTF-8", "a call", "empty", "deep"],
+)
+@pytest.mark.parametrize("words", [(), ("--replace",)], ids=["add", "replace"])
+def test_a_bad_file_is_refused_whole_and_the_rules_stay(text: bytes, words: tuple[str, ...], tmp_path: Path) -> None:
+    succeed("rules", "import", "-", input=TWO)
+    before = rules()
+    (tmp_path / "bad.yaml").write_bytes(text)
+    error = fail("rules", "import", tmp_path / "bad.yaml", *words)
+    assert "bad.yaml" in f"{error['title']} {error['message']}"
+    assert rules() == before
+
+
+def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
+    assert "absent.yaml" in fail("rules", "import", tmp_path / "absent.yaml")["message"]
+    assert str(tmp_path) in fail("rules", "import", tmp_path)["message"]
+
+
+def test_a_removed_rule_leaves_the_others_their_numbers() -> None:
+    succeed("rules", "import", "-", input=TWO)
+    assert get("rules", "remove", "1") == {"removed": 1}
+    assert [rule["id"] for rule in rules()] == [2]
+    for number in ("1", "9", "0"):
+        assert "rules list" in fail("rules", "remove", number)["next"]
+    fail("rules", "remove", "first")
+    assert [rule["id"] for rule in rules()] == [2]
+
+
+def test_an_answer_is_tested_against_every_rule() -> None:
+    succeed("rules", "import", "-", input=TWO)
+    data = get("rules", "test", "SCORE: 1. One two three four five")
+    assert data["passed"] is False
+    assert [(rule["id"], rule["passed"]) for rule in data["rules"]] == [(1, True), (2, False)]
+    assert "too many" in data["rules"][1]["note"]
+    lines = succeed("rules", "test", "SCORE: 1. One two three four five").out.splitlines()
+    assert [line[:3] for line in lines] == ["1 ✓", "2 ✗"]
+    assert get("rules", "test", "SCORE: 1.")["passed"] is True
+
+
+def test_an_answer_is_read_from_standard_input() -> None:
+    succeed("rules", "add", "Ends well", "kind=ends_with", "text=é.")
+    assert get("rules", "test", input="Enchanté.\n")["passed"] is True
+    assert fail("rules", "test", input=b"Enchant\xe9.")["title"] == "The file is not UTF-8 text."
+
+
+def test_a_gold_label_is_compared() -> None:
+    succeed("rules", "add", "The right label", "kind=label", "labels=[card, loan]", "gold=true")
+    assert get("rules", "test", "card", "--label", "card")["passed"] is True
+    assert get("rules", "test", "card", "--label", "loan")["passed"] is False

@@ -1,0 +1,83 @@
+"""The status: its published fields at every stage of a project's life, and the truth about jobs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.jobs.identity import own_identity
+from engine.paths import Home
+from engine.project import Project
+from engine.records.options import GenerateOptions
+from engine.records.station import STATIONS
+from tests.engine.cli.calling import get, succeed
+from tests.engine.cli.conftest import STAGES
+from tests.engine.cli.shapes import STATUS, assert_shape
+
+
+def states() -> dict[str, str]:
+    """Each station's state, as the command tells it."""
+    return {station["name"]: station["state"] for station in get("status")["stations"]}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_it_has_the_published_fields_at_every_stage(staged: Callable[[str], Path], stage: str) -> None:
+    staged(stage)
+    data = get("status")
+    assert_shape(data, STATUS)
+    assert data["project"] == "meridian-desk"
+    assert [station["name"] for station in data["stations"]] == list(STATIONS)
+
+
+def test_an_empty_project_begins_with_its_prompt(home: Home) -> None:
+    succeed("new", "desk")
+    assert set(states().values()) == {"empty"}
+    succeed("prompt", "set", "-", input="Be brief.")
+    assert states() | {"prompt": "done", "questions": "ready"} == states()
+    succeed("questions", "import", "-", input="Is it open?\nWhere is it?\n")
+    assert states() | {"prompt": "done", "questions": "done", "examples": "ready"} == states()
+
+
+def test_what_was_made_from_an_older_prompt_is_stale(finished: Path) -> None:
+    assert states()["examples"] == "done"
+    succeed("prompt", "set", "-", input="Another prompt.")
+    assert states() == {"prompt": "done", "questions": "done"} | dict.fromkeys(STATIONS[2:], "stale")
+
+
+def test_a_job_at_work_is_shown_with_its_progress(staged: Callable[[str], Path]) -> None:
+    folder = staged("generating")
+    with Project.open(folder) as project:
+        project.jobs.update(1, done=57, total=480, started_at="2026-01-02T03:04:05+00:00")
+    data = get("status")
+    assert data["stations"][2]["state"] == "running"
+    (job,) = data["jobs"]
+    assert (job["id"], job["kind"], job["state"], job["pid"]) == (1, "generate", "running", own_identity().pid)
+    assert job["progress"] == {"done": 57, "total": 480}
+    assert job["started_at"] == "2026-01-02T03:04:05+00:00"
+    assert "job 1 generate running 57 of 480" in succeed("status").out
+
+
+@pytest.mark.parametrize("json_output", [False, True], ids=["text", "json"])
+def test_a_job_whose_process_is_gone_is_lost_at_the_first_look(begun: Path, *, json_output: bool) -> None:
+    with Project.open(begun) as project:
+        me = own_identity()
+        job = project.jobs.add("generate", GenerateOptions())
+        project.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=1.0, boot_id=me.boot_id)
+    if json_output:
+        data = get("status")
+        assert data["jobs"][0]["state"] == "lost"
+        assert data["stations"][2]["state"] == "failed"
+    else:
+        shown = succeed("status").out
+        assert "running" not in shown
+        assert "jobs resume 1" in shown
+
+
+def test_the_text_tells_every_station(finished: Path) -> None:
+    data, shown = get("status"), succeed("status").out.splitlines()
+    assert shown[0] == "meridian-desk"
+    for line, station in zip(shown[1:], data["stations"], strict=True):
+        assert station["name"].capitalize() in line
+        assert station["state"] in line
+        assert str(station["count"]) in line
+        assert station["note"] in line

@@ -1,0 +1,80 @@
+"""The whole way without a screen, with a tiny model and real jobs: from a prompt to a release that others can load."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from engine.paths import Home
+from engine.records.station import STATIONS
+from tests.engine.cli.calling import fail, get, succeed
+from tests.engine.cli.shapes import JOB, REPORT, assert_shape
+
+PROMPT = "Answer in one word.\n\n## User\n\na?\n\n## Assistant\n\nb\n"
+RULES = """\
+rules:
+  - {text: One word, check: {kind: length, unit: words, max: 1}}
+  - {text: Ends with a point, check: {kind: ends_with, text: .}}
+"""
+
+
+def test_a_prompt_is_distilled_by_words_alone(home: Home, tiny_base: Path, tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(RULES)
+    rows = [{"text": f"question {n} of {topic}?", "topic": topic} for topic in "abcdefgh" for n in range(3)]
+    (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert get("new", "walk", "--base", tiny_base)["settings"]["teacher"]["kind"] == "local"
+    counted = get("prompt", "set", "-", input=PROMPT)["tokens"]
+    assert [count["exact"] for count in counted] == [True]
+    assert len(get("rules", "import", tmp_path / "rules.yaml")["rules"]) == 2
+    assert get("questions", "import", tmp_path / "questions.jsonl")["added"] == 24
+    splits = get("questions", "split", "--test", "0.25", "--validation", "0.25")["splits"]
+    assert splits == {"train": 12, "validation": 6, "test": 6}
+
+    generated = succeed("generate", "--max-answer-tokens", "8", "--json")
+    assert (generated.data["job"]["state"], generated.data["examples"]["total"]) == ("done", 18)
+    edit_all(tmp_path)
+    frozen = get("curate", "freeze")
+    assert (frozen["train"], frozen["validation"]) == (12, 6)
+
+    trained = get("train", "--epochs", "1", "--evaluations", "1", "--lora-rank", "2", "--batch-rows", "4")
+    assert_shape(trained, {"job": JOB, "run": {"id": int, "steps": int, "validation_kl": float, "folder": str}})
+    assert (trained["run"]["steps"], trained["run"]["best_step"]) == (3, 3)
+    evaluated = get("evaluate", "--samples", "1", "--max-answer-tokens", "8")
+    assert_shape(evaluated, REPORT)
+    report = get("report")
+    assert report == evaluated
+    assert report["prompt"]["tokens"] == counted[0]["tokens"], "what is saved is what the prompt was counted at"
+    assert report["dataset"] == {"sha256": frozen["sha256"], "train": 12, "validation": 6, "test": 6}
+    assert {arm["all_rules"]["total"] for arm in report["arms"].values() if arm} == {6}
+    assert "One word" in succeed("report").out
+
+    release_both(tmp_path)
+    assert {row["name"]: row["state"] for row in get("status")["stations"]} == dict.fromkeys(STATIONS, "done")
+    assert [job["kind"] for job in get("status")["jobs"]] == ["generate", "train", "evaluate"]
+    assert get("jobs", "list") == {"jobs": []}
+
+
+def edit_all(folder: Path) -> None:
+    """A random model obeys no rule: a person writes every answer."""
+    get("curate", "check")
+    listed: list[dict[str, Any]] = get("curate", "list", "--limit", "100")["examples"]
+    assert len(listed) == 18
+    for row in listed:
+        answer = folder / "answer.txt"
+        answer.write_text(f"yes{row['id']}.\n")
+        assert get("curate", "edit", row["id"], answer)["broken_rules"] == []
+    assert get("curate", "list", "--state", "accepted")["accepted"] == 18
+
+
+def release_both(folder: Path) -> None:
+    """Both forms are released, verified, and not overwritten."""
+    inside = get("export")
+    assert (inside["kind"], inside["run"], inside["folder"]) == ("adapter", 1, "releases/run-1-adapter")
+    merged = get("export", "--form", "merged", "--to", folder / "merged")
+    assert merged["folder"] == str(folder / "merged")
+    check = ["sha256sum", "--quiet", "-c", "SHA256SUMS"]
+    assert subprocess.run(check, cwd=folder / "merged", env=dict(os.environ), check=False).returncode == 0
+    assert (folder / "merged" / "model.safetensors").is_file()
+    assert "--force" in fail("export")["next"]
+    assert "Released the adapter of run 1" in succeed("export", "--force").out
