@@ -49,9 +49,9 @@ FULL = Recipe(
 )
 QUICK = dataclasses.replace(
     FULL,
-    train_questions=90,
+    train_questions=75,
     validation_questions=20,
-    test_questions=32,
+    test_questions=30,
     generate=dataclasses.replace(FULL.generate, samples=1),
     training=dataclasses.replace(FULL.training, evaluations=1),
     evaluate_samples=1,

@@ -48,6 +48,13 @@ def test_streams_grow_by_their_deltas_and_end_with_the_stored_answer() -> None:
     assert (job.streams["1/0"].text, job.streams["1/0"].state, job.streams["1/0"].note) == ("abcd", "failed", "rule 2")
 
 
+def test_answers_are_counted_by_what_the_rules_found() -> None:
+    job = view([AnswerEnded("1/0", "a", True), AnswerEnded("2/0", "b", False), AnswerEnded("3/0", "", False, "cut")])
+    assert (job.rules_kept, job.rules_broken) == (1, 1)
+    job.apply(StampedEvent(10.0, StageStarted("evaluation")))
+    assert (job.rules_kept, job.rules_broken) == (0, 0)
+
+
 def test_a_follower_that_comes_late_still_shows_an_answer_that_ends() -> None:
     job = view([AnswerDelta("7/0", "lost"), AnswerEnded("7/0", "whole", True)])
     assert job.streams["7/0"].text == "whole"
