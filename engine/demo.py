@@ -53,7 +53,7 @@ QUICK = dataclasses.replace(
     validation_questions=20,
     test_questions=30,
     generate=dataclasses.replace(FULL.generate, samples=1),
-    training=dataclasses.replace(FULL.training, evaluations=1),
+    training=dataclasses.replace(FULL.training, epochs=2.5, evaluations=1),
     evaluate_samples=1,
 )
 

@@ -79,6 +79,7 @@ class ProgressLines:
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
         self._open = False
+        self._last_line = ""
         self._last_line_at = 0.0
         self._measured = ""
 
@@ -116,8 +117,8 @@ class ProgressLines:
         if self._invocation.live:
             click.echo(f"\r\x1b[K{clean_line(text, 100)}", err=True, nl=last)
             self._open = not last
-        elif last or time.monotonic() - self._last_line_at >= _LINE_EVERY_S:
-            self._last_line_at = time.monotonic()
+        elif text != self._last_line and (last or time.monotonic() - self._last_line_at >= _LINE_EVERY_S):
+            self._last_line, self._last_line_at = text, time.monotonic()
             click.echo(clean_line(text), err=True)
 
     def _line(self, text: str) -> None:

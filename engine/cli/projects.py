@@ -49,8 +49,9 @@ def delete(invocation: Invocation, name: str, yes: bool, force: bool) -> None:
 
     project = Project.find(name, invocation.home)
     invocation.adopt(project)
-    if not yes:
-        click.confirm(f"Delete {project.folder} with all its examples, runs and releases?", abort=True, err=True)
     folder = project.folder
+    if not yes and not click.confirm(f"Delete {folder} with all its examples, runs and releases?", err=True):
+        invocation.finish("Nothing was deleted.", {"deleted": None})
+        return
     project.delete(force=force)
     invocation.finish(f"Deleted {folder}", {"deleted": str(folder)})
