@@ -8,7 +8,7 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Place = Literal["everywhere", "workspace", "start"]
+Place = Literal["everywhere", "workspace", "curate", "start"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "follow", "f,end", "f", "follow", "Show the station where the work is, and stay with it.", "workspace", True
     ),
-    Action("station_down", "j,down", "j", "next", "Show the next station.", "workspace", True),
+    Action("station_down", "j,down", "j", "next", "Show the next station.", "workspace"),
     Action("station_up", "k,up", "k", "previous", "Show the station before.", "workspace"),
     Action("pause", "p", "p", "pause", "Pause the job, or let it go on.", "workspace", True),
     Action("stop", "x", "x", "stop", "End the job at its next safe point; what it made is kept.", "workspace"),
@@ -36,6 +36,25 @@ ACTIONS: tuple[Action, ...] = (
     Action("page_down", "pagedown,ctrl+d", "PgDn", "down", "Scroll the pane down.", "workspace"),
     Action("page_up", "pageup,ctrl+u", "PgUp", "up", "Scroll the pane up.", "workspace"),
     Action("projects", "o", "o", "projects", "Choose another project.", "workspace"),
+    Action("curate", "c", "c", "curate", "Review the teacher's answers, one key a decision.", "workspace", True),
+    Action("accept", "a", "a", "accept", "Accept the answer, and go on to the next.", "curate", True),
+    Action("reject", "x", "x", "reject", "Reject the answer, and go on to the next.", "curate", True),
+    Action(
+        "edit", "e", "e", "edit", "Change the answer in your editor ($VISUAL, $EDITOR), and accept it.", "curate", True
+    ),
+    Action("next_undecided", "n", "n", "next open", "Go to the next answer that is undecided.", "curate", True),
+    Action("undo", "u", "u", "undo", "Take back the last step of decisions, of earlier days too.", "curate"),
+    Action("redo", "ctrl+r", "^r", "redo", "Decide again what was taken back.", "curate"),
+    Action("check", "v", "v", "rules decide", "Let the rules decide what no person decided.", "curate"),
+    Action("filter", "t", "t", "filter", "List all, the undecided, the accepted, or the rejected.", "curate"),
+    Action("search", "slash", "/", "search", "Look for words in questions and answers.", "curate"),
+    Action("row_down", "j,down", "j", "down", "The next answer.", "curate"),
+    Action("row_up", "k,up", "k", "up", "The answer before.", "curate"),
+    Action("rows_down", "pagedown,ctrl+d", "PgDn", "ten down", "Ten answers on.", "curate"),
+    Action("rows_up", "pageup,ctrl+u", "PgUp", "ten up", "Ten answers back.", "curate"),
+    Action("first", "g,home", "g", "first", "The first answer.", "curate"),
+    Action("last", "G,end", "G", "last", "The last answer.", "curate"),
+    Action("back", "escape", "esc", "back", "Go back to the stations.", "curate"),
     Action("open", "enter", "enter", "open", "Open the project.", "start", True),
     Action("demo", "d", "d", "demo", "Run the demo: distil the bundled prompt.", "start", True),
     Action("help", "question_mark,f1", "?", "help", "Show every key.", "everywhere", True),

@@ -8,7 +8,8 @@ from textual.binding import BindingType
 
 from engine.clean import clean_text
 from engine.paths import Home
-from tui.actions import bindings
+from tui.actions import Place, bindings
+from tui.screens.curate.screen import CurateScreen
 from tui.screens.help.screen import HelpScreen
 from tui.screens.start.screen import ProjectChosen, StartScreen
 from tui.screens.workspace.screen import WorkspaceScreen
@@ -55,4 +56,13 @@ class DistillApp(App[int]):
     def action_help(self) -> None:
         """Show every key of the screen that is on."""
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen("start" if isinstance(self.screen, StartScreen) else "workspace"))
+            self.push_screen(HelpScreen(self._place()))
+
+    def _place(self) -> Place:
+        match self.screen:
+            case StartScreen():
+                return "start"
+            case CurateScreen():
+                return "curate"
+            case _:
+                return "workspace"

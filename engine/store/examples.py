@@ -114,6 +114,26 @@ class ExampleTable:
             undecided=by_state.get("undecided", 0),
         )
 
+    def count(self, state: ExampleState | None = None, search: str = "", prompt_sha256: str | None = None) -> int:
+        """How many examples `window` would show in all."""
+        where, values = _conditions(state, search, prompt_sha256)
+        return self._connection.number(f"SELECT count(*) FROM examples e{where}", values)
+
+    def position(
+        self, id: int, state: ExampleState | None = None, search: str = "", prompt_sha256: str | None = None
+    ) -> int:
+        """The offset at which `window` shows this example, or would: how many stand before it."""
+        where, values = _conditions(state, search, prompt_sha256)
+        where = f"{where} AND e.id < ?" if where else " WHERE e.id < ?"
+        return self._connection.number(f"SELECT count(*) FROM examples e{where}", (*values, id))
+
+    def next_undecided(self, after_id: int, prompt_sha256: str) -> int | None:
+        """The number of the first undecided example after this one, of the first of all where none follows."""
+        sql = "SELECT min(id) FROM examples WHERE state = 'undecided' AND prompt_sha256 = ?"
+        found = self._connection.value(f"{sql} AND id > ?", (prompt_sha256, after_id))
+        found = self._connection.value(sql, (prompt_sha256,)) if found is None else found
+        return found if isinstance(found, int) else None
+
     def accepted_sha256(self, prompt_sha256: str) -> str:
         """The hash of what is accepted of this prompt: which examples, and which words a person changed."""
         ids = self._connection.value(
@@ -164,6 +184,14 @@ class ExampleTable:
 
 def window_query(state: ExampleState | None, search: str, prompt_sha256: str | None) -> tuple[str, tuple[str, ...]]:
     """The statement behind `window`, with all its values but limit and offset."""
+    where, values = _conditions(state, search, prompt_sha256)
+    # Rows that are only passed over cost an entry of an index each, not the row with its decision.
+    shown = f"SELECT e.id FROM examples e{where} ORDER BY e.id LIMIT ? OFFSET ?"
+    return f"{_CURATED} WHERE e.id IN ({shown}) ORDER BY e.id", values
+
+
+def _conditions(state: ExampleState | None, search: str, prompt_sha256: str | None) -> tuple[str, tuple[str, ...]]:
+    """The WHERE clause, led by a space, that says which examples are meant, with its values."""
     conditions: list[str] = []
     values: list[str] = []
     if prompt_sha256 is not None:
@@ -178,10 +206,7 @@ def window_query(state: ExampleState | None, search: str, prompt_sha256: str | N
             OR e.question_id IN (SELECT rowid FROM questions_fts WHERE questions_fts MATCH ?))"""
         )
         values += [query, query]
-    where = " WHERE " + " AND ".join(conditions) if conditions else ""
-    # Rows that are only passed over cost an entry of an index each, not the row with its decision.
-    shown = f"SELECT e.id FROM examples e{where} ORDER BY e.id LIMIT ? OFFSET ?"
-    return f"{_CURATED} WHERE e.id IN ({shown}) ORDER BY e.id", tuple(values)
+    return (" WHERE " + " AND ".join(conditions) if conditions else ""), tuple(values)
 
 
 def _values(key: ExampleKey) -> tuple[Value, ...]:

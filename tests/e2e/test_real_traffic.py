@@ -71,7 +71,7 @@ def test_every_station_on_real_questions(desk: Desk) -> None:
     results = {" ".join(words[:2]): desk(*words) for words in readme_commands()}
     assert results["questions import"]["added"] == QUESTIONS
     assert results["estimate --model"]["tokens"]["tokenizer"] == "o200k_base"  # type: ignore[index]
-    assert results["curate check"]["accepted"] > QUESTIONS / 2  # type: ignore[operator]
+    assert results["curate check"]["accepted"] > QUESTIONS / 5  # type: ignore[operator]
 
     # What a person does between the README's lines.
     listed = desk("curate", "list", "--state", "rejected", "--limit", "2")["examples"]

@@ -29,8 +29,20 @@ STATES = [
     ("new", "7", "release-empty"),
     ("done", "7", "release-done"),
     ("done", "question_mark", "help"),
+    ("new", "c", "curate-empty"),
+    ("done", "c", "curate"),
 ]
-AT_80 = {"prompt", "questions", "examples-busy", "dataset-done", "run-busy", "evaluation-done", "release-done", "help"}
+AT_80 = {
+    "curate",
+    "prompt",
+    "questions",
+    "examples-busy",
+    "dataset-done",
+    "run-busy",
+    "evaluation-done",
+    "release-done",
+    "help",
+}
 CASES = [pytest.param(*state, (120, 40), id=f"{state[2]}-120") for state in STATES] + [
     pytest.param(*state, (80, 24), id=f"{state[2]}-80") for state in STATES if state[2] in AT_80
 ]

@@ -3,12 +3,14 @@
 A project's connection belongs to the thread that opened it, so everything that touches it runs here, in turn.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
 from textual.app import App
 from textual.message import Message
+from textual.message_pump import MessagePump
 from textual.widget import Widget
 
 from engine.economics.tokens import count_prompt_tokens
@@ -57,6 +59,10 @@ class StoreService:
             self._reading = True
             self._thread.submit(self._read)
 
+    def ask(self, work: Callable[[Project], Message], target: MessagePump) -> None:
+        """Do `work` with the project, and post what it returns to `target`; an error of ours as `StoreFailed`."""
+        self._thread.submit(self._ask, work, target)
+
     def wish(self, wish: Wish, job_id: int) -> None:
         """Ask the job to pause, to go on, or to end."""
         self._thread.submit(self._wish, wish, job_id)
@@ -80,6 +86,12 @@ class StoreService:
             self._target.post_message(StoreFailed(error))
         finally:
             self._reading = False
+
+    def _ask(self, work: Callable[[Project], Message], target: MessagePump) -> None:
+        try:
+            target.post_message(work(self._open()))
+        except DistillError as error:
+            target.post_message(StoreFailed(error))
 
     def _wish(self, wish: Wish, job_id: int) -> None:
         try:

@@ -101,6 +101,22 @@ def test_windows_by_state_prompt_and_words(answered: Project) -> None:
     assert answered.examples.get(5).decision == answered.decisions.journal(2)[1]
 
 
+def test_the_place_of_an_example_in_a_list_is_its_offset(answered: Project) -> None:
+    for state in (None, "undecided"):
+        shown = answered.examples.window(0, 100, state, prompt_sha256=PROMPT.sha256)  # type: ignore[arg-type]
+        assert answered.examples.count(state, prompt_sha256=PROMPT.sha256) == len(shown)  # type: ignore[arg-type]
+        places = [answered.examples.position(row.example.id, state, "", PROMPT.sha256) for row in shown]  # type: ignore[arg-type]
+        assert places == list(range(len(shown)))
+
+
+def test_the_next_undecided_comes_round_from_the_end(answered: Project) -> None:
+    ids = [row.example.id for row in answered.examples.window(0, 100, "undecided", prompt_sha256=PROMPT.sha256)]
+    assert answered.examples.next_undecided(0, PROMPT.sha256) == ids[0]
+    assert answered.examples.next_undecided(ids[-1], PROMPT.sha256) == ids[0]
+    answered.decisions.decide([Decision(example_id, "accept", "person") for example_id in ids])
+    assert answered.examples.next_undecided(0, PROMPT.sha256) is None
+
+
 def test_the_accepted_set_has_a_hash_that_follows_undo(answered: Project) -> None:
     def now() -> str:
         return answered.examples.accepted_sha256(PROMPT.sha256)

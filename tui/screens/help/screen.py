@@ -41,7 +41,7 @@ def help_text(place: Place) -> Content:
     rows = [(action.keys, action.help) for action in help_actions(place)]
     if place == "workspace":
         rows.insert(0, (f"{STATION_KEYS[0]} … {STATION_KEYS[-1]}", "Show that station."))
-    names = {"question_mark": "?", "pagedown": "PgDn", "pageup": "PgUp", "ctrl+": "^"}
+    names = {"question_mark": "?", "slash": "/", "pagedown": "PgDn", "pageup": "PgUp", "ctrl+": "^"}
     lines = [Content.styled("Keys", STRONG), Content("")]
     for keys, sentence in rows:
         shown = keys.replace(",", " ")

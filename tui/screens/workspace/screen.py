@@ -18,6 +18,7 @@ from engine.paths import Home
 from engine.records.job import LIVE_STATES
 from engine.records.station import STATIONS
 from tui.actions import bindings, footer_actions
+from tui.screens.curate.screen import CurateScreen
 from tui.screens.workspace.header import Header
 from tui.screens.workspace.panes import PANES
 from tui.screens.workspace.panes.parts import View
@@ -140,6 +141,11 @@ class WorkspaceScreen(Screen[None]):
         """Show the station where the work is."""
         self.state.follow()
         self._turn()
+
+    def action_curate(self) -> None:
+        """Review the answers."""
+        if self._store is not None:
+            self.app.push_screen(CurateScreen(self._store))
 
     def action_projects(self) -> None:
         """Choose another project."""
