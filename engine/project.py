@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -285,8 +285,7 @@ def _folders(home: Home) -> Iterator[Path]:
 
 
 def _summary(folder: Path) -> ProjectSummary:
-    files = [path for path in folder.glob(f"{DATABASE}*") if path.suffix != ".db-shm"]
-    changed_at = datetime.fromtimestamp(max(path.stat().st_mtime for path in files), UTC).isoformat(timespec="seconds")
+    changed_at = datetime.fromtimestamp(_changed_at(folder), UTC).isoformat(timespec="seconds")
     try:
         # Looked at, not opened: a list migrates nothing.
         with closing(Connection(folder / DATABASE, timeout_s=1.0)) as connection:
@@ -294,6 +293,15 @@ def _summary(folder: Path) -> ProjectSummary:
             return ProjectSummary(folder.name, folder, changed_at, len(JobTable(connection).live()))
     except DistillError as error:
         return ProjectSummary(folder.name, folder, changed_at, 0, str(error))
+
+
+def _changed_at(folder: Path) -> float:
+    """When the database or its log was written last; the log goes away whenever the last connection closes."""
+    newest = 0.0
+    for name in (DATABASE, f"{DATABASE}-wal"):
+        with suppress(FileNotFoundError):
+            newest = max(newest, (folder / name).stat().st_mtime)
+    return newest
 
 
 def _remove_database(folder: Path) -> None:
