@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import StoreError
+from engine.errors import StoreError, UsageError
 
 _PROGRAM = "distill-tui"
 PRIVATE_FOLDER_MODE = 0o700
@@ -31,7 +31,7 @@ class Home:
         """`override` (the `--home` option), else DISTILL_TUI_HOME, else the XDG folders."""
         named = override or _folder_of("DISTILL_TUI_HOME")
         if named is not None:
-            root = named.expanduser().absolute()
+            root = expand(named).absolute()
             return cls(root / "projects", root / "cache", root / "config", root / "state", root)
         return cls(
             projects=_xdg("XDG_DATA_HOME", ".local/share") / "projects",
@@ -39,6 +39,14 @@ class Home:
             config=_xdg("XDG_CONFIG_HOME", ".config"),
             state=_xdg("XDG_STATE_HOME", ".local/state"),
         )
+
+
+def expand(path: Path | str) -> Path:
+    """`path` with a leading `~` or `~user` made whole. Raises `UsageError` where this machine knows no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UsageError("There is no such user.", f"{path} begins with one.", "Write the path in full.") from None
 
 
 def make_private_folder(path: Path) -> Path:

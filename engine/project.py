@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from engine.errors import DistillError, JobError, NotFoundError, StoreError, UsageError
-from engine.paths import Home, make_private_folder, write_atomically
+from engine.paths import Home, expand, make_private_folder, write_atomically
 from engine.records.job import Job
 from engine.records.options import JobOptions, ProjectSettings
 from engine.records.station import Station
@@ -77,7 +77,7 @@ class Project:
         Raises `UsageError` where something is there, `StoreError` where it cannot be made.
         """
         home = home or Home.locate()
-        folder = folder.expanduser().absolute()
+        folder = expand(folder).absolute()
         check_name(folder.name)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UsageError(
@@ -101,7 +101,7 @@ class Project:
 
         Raises `NotFoundError` where there is none, `SchemaError` for a newer one, `StoreError` for a damaged one.
         """
-        folder = folder.expanduser().absolute()
+        folder = expand(folder).absolute()
         connection = Connection(folder / DATABASE, timeout_s)
         try:
             migrate(connection)
@@ -244,7 +244,7 @@ def remember(project: Project) -> None:
 
 
 def _named(name_or_path: str, home: Home) -> Path:
-    path = Path(name_or_path).expanduser()
+    path = expand(name_or_path)
     if _NAME.fullmatch(name_or_path) and (home.projects / name_or_path / DATABASE).is_file():
         return home.projects / name_or_path
     if (path / DATABASE).is_file():

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec
 import click
 
 from engine.clean import clean_line, clean_text
-from engine.paths import Home
+from engine.paths import Home, expand
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -122,7 +122,7 @@ def read_text_argument(source: str) -> str:
     from engine.errors import NotFoundError, UsageError
 
     try:
-        data = sys.stdin.buffer.read() if source == "-" else Path(source).expanduser().read_bytes()
+        data = sys.stdin.buffer.read() if source == "-" else expand(source).read_bytes()
     except FileNotFoundError:
         raise NotFoundError("The file is not there.", f"{source} does not exist.", "Check the path.") from None
     except OSError as error:

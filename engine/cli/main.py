@@ -104,13 +104,6 @@ def run(words: Sequence[str], face: Face | None = None) -> int:
             words, "The system refused.", f"{where}{error.strerror or error}.", "Check the path and its permissions."
         )
         return 1
-    except RuntimeError as error:
-        # What pathlib says of `~name` where this machine knows no such user.
-        if "home directory" not in str(error):
-            raise
-        named = next((word for word in words if "~" in word), "~")
-        _print_error(words, "There is no such user.", f"{named} begins with one.", "Write the path in full.")
-        return 2
     return status if isinstance(status, int) else 0
 
 

@@ -1,11 +1,11 @@
 """`distill-tui new`: makes a project."""
 
 import dataclasses
-from pathlib import Path
 
 import click
 
 from engine.cli.invocation import Invocation, Number, command_options
+from engine.paths import expand
 from engine.records.options import ProjectSettings, TeacherSpec
 
 
@@ -26,7 +26,7 @@ def command(
         student_base=base, serving_temperature=temperature, teacher=teacher_spec(base, teacher_model, base_url)
     )
     is_path = "/" in name or name.startswith(".")
-    folder = Path(name).expanduser().resolve() if is_path else invocation.home.projects / name
+    folder = expand(name).resolve() if is_path else invocation.home.projects / name
     project = Project.create(folder, settings, invocation.home)
     invocation.adopt(project)
     invocation.finish(

@@ -17,14 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import ModelError
-from engine.paths import Home
+from engine.paths import Home, expand
 from engine.records.prompt import Prompt
 
 if TYPE_CHECKING:
     import tiktoken
     import tokenizers
-
-    from engine.model.chat_format import ChatFormat
 
 # A folder that is still being written has a longer name.
 _STARTER = f"models/starter-{'[0-9a-f]' * 12}/tokenizer.json"
@@ -87,15 +85,22 @@ def count_prompt_tokens(prompt: Prompt, tokenizer: str, home: Home | None = None
     Exact for a local chat model, its template's framing included. Where only a tokenizer is there, or the template has
     no place for such a prompt, what the messages hold is counted, and is an estimate.
     """
-    contents = _count([message.content for message in prompt.messages], tokenizer, home)
+    texts = [message.content for message in prompt.messages]
     path = _tokenizer_file(tokenizer, home)
     if path is None:
-        return contents
+        return _count(texts, tokenizer, home)
+    from engine.model.chat_format import ChatFormat
+
     try:
-        tokens = _chat_format(path.parent, path.stat().st_mtime_ns).prompt_tokens(prompt)
+        tokens = ChatFormat.load(path.parent).prompt_tokens(prompt)
     except ModelError:
-        return replace(contents, exact=False)
-    return replace(contents, tokens=tokens)
+        return replace(_count(texts, tokenizer, home), exact=False)
+    return TokenCount(tokens, _shown(tokenizer, path), exact=True)
+
+
+def estimate_prompt_tokens(prompt: Prompt) -> TokenCount:
+    """What the prompt's messages hold, by their length alone: at once, for where an exact count is on its way."""
+    return _estimate([message.content for message in prompt.messages])
 
 
 def _count(texts: list[str], tokenizer: str, home: Home | None) -> TokenCount:
@@ -103,19 +108,27 @@ def _count(texts: list[str], tokenizer: str, home: Home | None) -> TokenCount:
     if path is not None:
         local = _local_tokenizer(path, path.stat().st_mtime_ns)
         counted = sum(len(local.encode(text, add_special_tokens=False).ids) for text in texts)
-        return TokenCount(counted, "starter" if tokenizer == "starter" else path.parent.name, exact=True)
+        return TokenCount(counted, _shown(tokenizer, path), exact=True)
     encoding = _encoding_name(tokenizer)
     if encoding is not None:
         ordinary = _encoding(encoding)
         return TokenCount(sum(len(ordinary.encode_ordinary(text)) for text in texts), encoding, exact=True)
+    return _estimate(texts)
+
+
+def _estimate(texts: list[str]) -> TokenCount:
     return TokenCount(sum(math.ceil(len(text) / _CHARACTERS_PER_TOKEN) for text in texts), ESTIMATE, exact=False)
+
+
+def _shown(tokenizer: str, path: Path) -> str:
+    return "starter" if tokenizer == "starter" else path.parent.name
 
 
 def _tokenizer_file(tokenizer: str, home: Home | None) -> Path | None:
     if tokenizer == "starter":
         found = sorted(home.cache.glob(_STARTER)) if home is not None else []
         return found[-1] if found else None
-    path = Path(tokenizer).expanduser()
+    path = expand(tokenizer)
     for candidate in (path, path / "tokenizer.json"):
         if candidate.suffix == ".json" and candidate.is_file():
             return candidate
@@ -129,13 +142,6 @@ def _tokenizer_file(tokenizer: str, home: Home | None) -> Path | None:
     except HFValidationError:
         return None
     return Path(cached) if isinstance(cached, str) else None
-
-
-@lru_cache(maxsize=4)
-def _chat_format(folder: Path, _changed_ns: int) -> "ChatFormat":
-    from engine.model.chat_format import ChatFormat
-
-    return ChatFormat.load(folder)
 
 
 @lru_cache(maxsize=4)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from engine.model.load import LocalModel
     from engine.model.prompt_cache import PromptCache
 
-SPEED_REQUESTS = 3
+SPEED_REQUESTS = 5
 SPEED_TOKENS = 8
 
 

@@ -20,7 +20,7 @@ from huggingface_hub.errors import (
 from engine.errors import ModelError
 from engine.model.folder import check_safetensors
 from engine.model.starter import STARTER_SOURCE, OnProgress, ensure_starter, starter_folder
-from engine.paths import Home, make_private_folder
+from engine.paths import Home, expand, make_private_folder
 
 STARTER = "starter"
 _PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja"]
@@ -44,7 +44,7 @@ def locate_base(name: str, home: Home, on_progress: OnProgress | None = None) ->
     """
     if name == STARTER:
         return ensure_starter(home, on_progress)
-    local = Path(name).expanduser()
+    local = expand(name)
     if local.is_dir():
         check_safetensors(local)
         return local.resolve()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.errors import NotFoundError, UsageError
+from engine.paths import expand
 from engine.questions.lines import Line, read_lines
 from engine.questions.rows import Columns, RefusedError, RowReader
 from engine.questions.tables import csv_rows, folder_rows, hub_rows, parquet_rows
@@ -66,7 +67,7 @@ def import_questions(
     notes: list[str] = []
     if source == "-":
         return _collect(_stream_rows(sys.stdin.buffer, STANDARD_INPUT), columns, STANDARD_INPUT, limit, notes)
-    path = Path(source).expanduser()
+    path = expand(source)
     if path.is_dir():
         return _collect(folder_rows(path, columns, notes), columns, path.resolve().name, limit, notes)
     if path.is_file():

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from engine.model.starter import STARTER_LICENSE, STARTER_SOURCE
+from engine.paths import expand
 from engine.records.evaluation import Evaluation, Rate
 from engine.records.release import ReleaseKind
 from engine.records.run import Run
@@ -49,7 +50,7 @@ def describe_base(base: str, folder: Path) -> BaseModel:
     """`base` as the run's configuration names it, found in `folder`. No path of this machine is part of the result."""
     if base == "starter":
         return BaseModel(STARTER_SOURCE, STARTER_LICENSE.lower())
-    return BaseModel(Path(base).name if Path(base).expanduser().is_dir() else base, _license_in(folder / "README.md"))
+    return BaseModel(Path(base).name if expand(base).is_dir() else base, _license_in(folder / "README.md"))
 
 
 def model_card(kind: ReleaseKind, base: BaseModel, run: Run, evaluation: Evaluation | None) -> str:

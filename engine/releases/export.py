@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import StoreError, UsageError
-from engine.paths import Home, make_private_folder, sync_folder, write_atomically
+from engine.paths import Home, expand, make_private_folder, sync_folder, write_atomically
 from engine.project import Project
 from engine.records.release import Release, ReleaseKind
 from engine.records.run import Run
@@ -32,7 +32,7 @@ def export(
     from engine.model.locate import locate_base
     from engine.model.merge import merge
 
-    target = (destination or project.releases_folder / f"run-{run.id}-{kind}").expanduser().absolute()
+    target = expand(destination or project.releases_folder / f"run-{run.id}-{kind}").absolute()
     _require_free(target, force)
     adapter = require_adapter(project.folder / run.folder / "adapter", run.id)
     base = locate_base(run.config.base, home)

@@ -70,12 +70,12 @@ def desk(tmp_path: Path, private_home: Path) -> Desk:
 def test_every_station_on_real_questions(desk: Desk) -> None:
     results = {" ".join(words[:2]): desk(*words) for words in readme_commands()}
     assert results["questions import"]["added"] == QUESTIONS
-    assert results["estimate --model"]["tokens"]["tokenizer"] == "o200k_base"  # type: ignore[index]
-    assert results["curate check"]["accepted"] > QUESTIONS / 5  # type: ignore[operator]
+    assert results["estimate --model"]["tokens"]["tokenizer"] == "o200k_base"
+    assert results["curate check"]["accepted"] > QUESTIONS / 5
 
     # What a person does between the README's lines.
     listed = desk("curate", "list", "--state", "rejected", "--limit", "2")["examples"]
-    first, second = (str(row["id"]) for row in listed)  # type: ignore[attr-defined]
+    first, second = (str(row["id"]) for row in listed)
     desk("curate", "edit", first, "-", text="Regarding your card: please call the desk, we will help you. — Meridian")
     desk("curate", "accept", second)
     desk("curate", "reject", second)
@@ -87,15 +87,15 @@ def test_every_station_on_real_questions(desk: Desk) -> None:
         desk(*words.split())
 
     status = desk("status")
-    states = {row["name"]: row["state"] for row in status["stations"]}  # type: ignore[attr-defined]
+    states = {row["name"]: row["state"] for row in status["stations"]}
     # The edit came after the freeze: what was made from the dataset is stale, and says so.
     assert states == dict.fromkeys(STATIONS[:3], "done") | dict.fromkeys(STATIONS[3:], "stale")
     report = desk("report")
     dataset, arms = report["dataset"], report["arms"]
-    assert dataset["train"] + dataset["validation"] + dataset["test"] <= QUESTIONS * 2  # type: ignore[index]
-    totals = {arms[name]["all_rules"]["total"] for name in ("unprompted", "prompted", "distilled")}  # type: ignore[index]
-    assert totals == {3 * dataset["test"]}  # type: ignore[index]
-    rates = {name: arms[name]["all_rules"]["rate"] for name in ("unprompted", "prompted", "distilled")}  # type: ignore[index]
+    assert dataset["train"] + dataset["validation"] + dataset["test"] <= QUESTIONS * 2
+    totals = {arms[name]["all_rules"]["total"] for name in ("unprompted", "prompted", "distilled")}
+    assert totals == {3 * dataset["test"]}
+    rates = {name: arms[name]["all_rules"]["rate"] for name in ("unprompted", "prompted", "distilled")}
     assert rates["unprompted"] < rates["prompted"]
     assert rates["unprompted"] < rates["distilled"]
     assert report["recovered"] is not None, report["recovered_note"]

@@ -44,5 +44,8 @@ def test_the_wheel_runs_where_nothing_else_is(tmp_path: Path, private_home: Path
     rates = {name: report["arms"][name]["all_rules"]["rate"] for name in ("unprompted", "prompted", "distilled")}
     assert rates["unprompted"] < rates["prompted"], rates
     assert rates["unprompted"] < rates["distilled"], rates  # so short a training proves no more than that
+    (package,) = (tmp_path / "empty").glob("lib/*/site-packages/tui")
+    styles = {path.relative_to(package) for path in package.rglob("*.tcss")}
+    assert styles == {path.relative_to(ROOT / "tui") for path in (ROOT / "tui").rglob("*.tcss")}
     (themes,) = (tmp_path / "empty").glob("lib/*/site-packages/tui/themes")
     assert {path.name for path in themes.iterdir()} == {path.name for path in (ROOT / "themes").glob("*.yaml")}

@@ -1,5 +1,6 @@
 """The review by its keys: what a key decides is in the store, and what was decided can be taken back."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ from textual.widgets import Static
 from engine.paths import Home
 from engine.project import Project
 from engine.records.example import CuratedExample
+from engine.records.rule import Check, CheckResult, Rule
 from tests.tui.seeds import PROMPT, add_examples, make_project, make_stage
 from tests.tui.test_app import until
 from tui.app import DistillApp
+from tui.screens.curate.drawing import draw
 from tui.screens.curate.screen import CurateScreen
 from tui.screens.curate.state import ReviewState
 from tui.services.review import ReviewPage, ReviewRow, Where
@@ -67,9 +70,19 @@ async def test_one_key_decides_and_the_next_answer_comes_up(home: Home, folder: 
             ("accepted", "person"),
         ]
         await pilot.press("u")
-        await until(pilot, lambda: stored(folder, home)[1].decision.source == "rules")  # type: ignore[union-attr]
+        await until(pilot, lambda: stored(folder, home)[1].decision.source == "rules")
         await pilot.press("ctrl+r")
-        await until(pilot, lambda: stored(folder, home)[1].decision.source == "person")  # type: ignore[union-attr]
+        await until(pilot, lambda: stored(folder, home)[1].decision.source == "person")
+
+
+async def test_keys_pressed_at_once_decide_one_answer_each(home: Home, folder: Path) -> None:
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app)
+        await pilot.press(*"xxxxxx")
+        await until(pilot, lambda: reviewing(app).awaited == 0)
+        by_person = [row.decision.source == "person" for row in stored(folder, home)[:7] if row.decision]
+        assert by_person == [True] * 6 + [False]
 
 
 async def test_the_next_undecided_is_found_and_rules_decide_the_rest(home: Home, folder: Path) -> None:
@@ -157,9 +170,15 @@ def row(number: int) -> ReviewRow:
     return ReviewRow(number, "q", "t", "a", "a", "undecided", by_person=False, reason="", checks=())
 
 
+def state_over(count: int, where: Where = Where(), total: int = 0) -> ReviewState:  # noqa: B008 (frozen)
+    state = ReviewState(where)
+    state.ask()
+    state.take(ReviewPage(where, tuple(map(row, range(count))), 0, total or count), 0, 0.0)
+    return state
+
+
 def test_the_cursor_stays_in_the_list_and_asks_for_what_it_does_not_hold() -> None:
-    state = ReviewState()
-    state.take(ReviewPage(Where(), tuple(map(row, range(200))), 0, 1000), 0, 0.0)
+    state = state_over(200, total=1000)
     assert not state.move(-5)
     assert state.where.cursor == 0
     assert not state.move(199)
@@ -170,13 +189,24 @@ def test_the_cursor_stays_in_the_list_and_asks_for_what_it_does_not_hold() -> No
     assert state.where.cursor == 999
 
 
-def test_an_answer_for_an_earlier_filter_is_dropped() -> None:
-    state = ReviewState()
+def test_decisions_faster_than_the_store_each_meet_the_next_answer() -> None:
+    state = state_over(5)
+    assert [state.decide("accepted") for _ in range(3)] == [0, 1, 2]
+    state = state_over(5, Where("undecided"))
+    assert [state.decide("accepted") for _ in range(6)] == [0, 1, 2, 3, 4, None]
+    state = state_over(3, Where("accepted"))
+    assert [state.decide("accepted"), state.decide("rejected"), state.decide("accepted")] == [0, 1, 2]
+
+
+def test_of_several_windows_only_the_last_is_taken() -> None:
+    state = state_over(3)
+    state.ask()
     state.turn_filter()
+    state.ask()
     state.take(ReviewPage(Where(), (row(1),), 0, 1), 0, 0.0)
-    assert state.page is None
-    state.take(ReviewPage(Where("undecided"), (row(1),), 0, 1), 0, 0.0)
-    assert state.row == row(1)
+    assert state.row is None
+    state.take(ReviewPage(Where("undecided"), (row(7),), 0, 1), 0, 0.0)
+    assert state.row == row(7)
 
 
 def test_the_pace_is_of_the_last_minutes() -> None:
@@ -186,3 +216,12 @@ def test_the_pace_is_of_the_last_minutes() -> None:
     assert state.a_minute == pytest.approx(10.0)
     state.take(ReviewPage(), 0, 1000.0)
     assert state.a_minute is None
+
+
+def test_a_long_answer_says_that_it_goes_on_and_rules_are_named_by_their_number() -> None:
+    long = dataclasses.replace(row(1), answer="word " * 900, checks=(CheckResult(7, False, "too long"),))
+    page = ReviewPage(Where(), (long,), 0, 1, rules=(Rule(7, "Be brief", Check("length", unit="words", max=9)),))
+    lines = [line.plain for line in draw(ReviewState(Where(), page), 78, 20)]
+    assert len(lines) <= 20
+    assert any("more lines; e shows all" in line for line in lines)
+    assert any("7 Be brief: too long" in line for line in lines)

@@ -13,7 +13,6 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.widget import Widget
 
-from engine.economics.tokens import count_prompt_tokens
 from engine.errors import DistillError
 from engine.jobs import control
 from engine.jobs.liveness import reap
@@ -21,6 +20,7 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.question import SPLITS
 from tui.services.facts import ExampleCounts, Facts, Stream
+from tui.services.tokens import PromptTokens
 
 Wish = Literal["pause", "resume", "stop"]
 
@@ -50,7 +50,7 @@ class StoreService:
         self._target = target
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._project: Project | None = None
-        self._tokens: tuple[str, str, str] = ("", "", "")  # base, prompt hash, its token count as shown
+        self._tokens = PromptTokens(folder, home)
         self._reading = False
 
     def read(self) -> None:
@@ -109,6 +109,7 @@ class StoreService:
         self.read()
 
     def _close(self) -> None:
+        self._tokens.close()
         if self._project is not None:
             self._project.close()
             self._project = None
@@ -125,7 +126,7 @@ class StoreService:
             stations=project.stations(),
             prompt=version.prompt if version else None,
             prompt_version=version.version if version else 0,
-            prompt_tokens=self._prompt_tokens(project, settings.student_base),
+            prompt_tokens=self._prompt_tokens(project, settings.student_base, counts.total > 0),
             rules=project.rules.all(),
             questions=tuple((split, project.questions.count(split)) for split in SPLITS),
             topics=project.questions.topics(),
@@ -138,15 +139,13 @@ class StoreService:
             jobs=project.jobs.all(),
         )
 
-    def _prompt_tokens(self, project: Project, base: str) -> str:
+    def _prompt_tokens(self, project: Project, base: str, answered: bool) -> str:
         version = project.prompts.current()
         if version is None:
             return ""
-        sha256 = version.prompt.sha256
-        if self._tokens[:2] != (base, sha256) or self._tokens[2].startswith("≈"):
-            count = count_prompt_tokens(version.prompt, base, self._home)
-            self._tokens = (base, sha256, f"{count.tokens:,}" if count.exact else f"≈ {count.tokens:,}")
-        return self._tokens[2]
+        # The starter's tokenizer is made by the first job that uses it, before anything is answered.
+        count = self._tokens.of(version.prompt, base, answered)
+        return f"{count.tokens:,}" if count.exact else f"≈ {count.tokens:,}"
 
     def _latest_answers(self, project: Project, total: int) -> tuple[Stream, ...]:
         streams: list[Stream] = []

@@ -134,7 +134,7 @@ def problems(value: object, shape: object, where: str = "it") -> Iterator[str]:
         if type(value) not in (str, int) or value not in shape:
             yield f"{where} is {value!r}, none of {sorted(shape)}"
     elif shape is float:
-        if type(value) not in (int, float) or not math.isfinite(value):  # type: ignore[arg-type]
+        if type(value) not in (int, float) or not math.isfinite(value):
             yield f"{where} is {value!r}, no number"
     elif type(value) is not shape:
         yield f"{where} is {value!r}, no {getattr(shape, '__name__', shape)}"

@@ -28,7 +28,7 @@ def server(home: Home) -> Iterator[HostileServer]:
         succeed("questions", "import", "-", input="\n".join(map(json.dumps, rows)))
         with Project.find("desk", home) as project:
             names = {"topic 0": "train", "topic 1": "train", "topic 2": "validation", "topic 3": "test"}
-            project.questions.set_splits({q.id: names[q.topic] for q in project.questions.all()})  # type: ignore[misc]
+            project.questions.set_splits({q.id: names[q.topic] for q in project.questions.all()})
         yield server
 
 
@@ -47,7 +47,7 @@ def test_a_generation_is_followed_to_its_end_and_asks_nothing_twice(server: Host
     assert done.data["cost_usd"] == 0
     assert "6 of 6" in done.err
     assert len(server.requests) == 6, "the test split is not asked"
-    assert server.requests[0].body["messages"][0] == {"role": "system", "content": "Be brief."}  # type: ignore[index]
+    assert server.requests[0].body["messages"][0] == {"role": "system", "content": "Be brief."}
     again = succeed("generate")
     assert "6 examples stored" in again.out
     assert "distill-tui curate" in again.out

@@ -31,7 +31,7 @@ def evaluated(home: Home, teacher: TeacherSpec | None = None, **changes: object)
         if teacher is not None:
             changes = {"arms": (*made.arms, ("teacher", seeds.arm((360, 350, 355, 360), 348, None, 430.0))),
                        "reference": "teacher"} | changes  # fmt: skip
-        return project.evaluations.add(dataclasses.replace(made, **changes)) if changes else made  # type: ignore[arg-type]
+        return project.evaluations.add(dataclasses.replace(made, **changes)) if changes else made
 
 
 def assert_rates_hold(data: dict[str, Any]) -> None:

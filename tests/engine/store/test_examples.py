@@ -103,9 +103,9 @@ def test_windows_by_state_prompt_and_words(answered: Project) -> None:
 
 def test_the_place_of_an_example_in_a_list_is_its_offset(answered: Project) -> None:
     for state in (None, "undecided"):
-        shown = answered.examples.window(0, 100, state, prompt_sha256=PROMPT.sha256)  # type: ignore[arg-type]
-        assert answered.examples.count(state, prompt_sha256=PROMPT.sha256) == len(shown)  # type: ignore[arg-type]
-        places = [answered.examples.position(row.example.id, state, "", PROMPT.sha256) for row in shown]  # type: ignore[arg-type]
+        shown = answered.examples.window(0, 100, state, prompt_sha256=PROMPT.sha256)
+        assert answered.examples.count(state, prompt_sha256=PROMPT.sha256) == len(shown)
+        places = [answered.examples.position(row.example.id, state, "", PROMPT.sha256) for row in shown]
         assert places == list(range(len(shown)))
 
 

@@ -48,7 +48,7 @@ def draw(state: ReviewState, width: int, height: int) -> list[Content]:
     lines.append(Content.styled("─" * width, DIM))
     row = state.row
     if row is not None:
-        lines += _answer(row, width, height - len(lines), [rule.text for rule in page.rules])
+        lines += _answer(row, width, height - len(lines), {rule.id: rule.text for rule in page.rules})
     return lines[:height]
 
 
@@ -88,7 +88,7 @@ def _listed(row: ReviewRow, width: int, *, here: bool) -> Content:
     )
 
 
-def _answer(row: ReviewRow, width: int, height: int, rules: list[str]) -> list[Content]:
+def _answer(row: ReviewRow, width: int, height: int, rules: dict[int, str]) -> list[Content]:
     """The question, the answer, and what each rule finds; the rules always have their place."""
     decided = ("by you" if row.by_person else "by the rules") if row.state != "undecided" else ""
     why = f"{row.state} {decided}{': ' + row.reason if row.reason else ''}" if decided else "undecided"
@@ -97,7 +97,7 @@ def _answer(row: ReviewRow, width: int, height: int, rules: list[str]) -> list[C
         Content.assemble(
             ("✓ " if check.passed else "✗ ", GOOD if check.passed else BAD),
             shorten(
-                f"{check.rule_id} {_rule_text(rules, check.rule_id)}{': ' + check.note if check.note else ''}",
+                f"{check.rule_id} {rules.get(check.rule_id, '')}{': ' + check.note if check.note else ''}",
                 width - 2,
             ),
         )
@@ -105,7 +105,10 @@ def _answer(row: ReviewRow, width: int, height: int, rules: list[str]) -> list[C
     ]
     room = height - len(head) - 4
     shown = findings[: max(2, min(len(findings), room - 3))]
-    body = _marked(row).wrap(width)[: max(room - len(shown), 1)]
+    body = _marked(row).wrap(width)
+    room = max(room - len(shown), 2)
+    if len(body) > room:
+        body = [*body[: room - 1], Content.styled(f"… {len(body) - room + 1} more lines; e shows all", DIM)]
     lines = [*head, Content(""), *body, Content(""), *shown]
     if len(shown) < len(findings):
         lines.append(Content.styled(f"  and {len(findings) - len(shown)} more, kept", DIM))
@@ -121,7 +124,3 @@ def _marked(row: ReviewRow) -> Content:
             for span in check.failing:
                 content = content.stylize(f"{BAD} underline", span.start, span.end)
     return content
-
-
-def _rule_text(rules: list[str], number: int) -> str:
-    return rules[number - 1] if 0 < number <= len(rules) else ""

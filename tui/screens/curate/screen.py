@@ -43,7 +43,7 @@ class CurateScreen(Screen[None]):
     def on_mount(self) -> None:
         """Begin with the first window."""
         self.query_one("#search").display = False
-        self._review.read(self.state.where)
+        self._review.read(self.state.ask())
 
     def on_review_read(self, message: ReviewRead) -> None:
         """Take in a window, and say what was done."""
@@ -55,11 +55,12 @@ class CurateScreen(Screen[None]):
     def on_store_failed(self, message: StoreFailed) -> None:
         """Say why a decision was not taken; the list is read anew."""
         error = message.error
+        self.state.take(None, 0, time.monotonic())
         self.notify(
             clean_text(f"{error.message}\n{error.next}".strip()), title=clean_text(error.title), severity="error",
             markup=False,
         )  # fmt: skip
-        self._review.read(self.state.where)
+        self._review.read(self.state.ask())
 
     def on_resize(self) -> None:
         """The page is drawn for its size."""
@@ -69,7 +70,7 @@ class CurateScreen(Screen[None]):
         """List what holds the words."""
         self.state.look_for(message.value)
         self._close_search()
-        self._review.read(self.state.where)
+        self._review.read(self.state.ask())
 
     def action_row_down(self) -> None:
         """The next answer."""
@@ -97,13 +98,15 @@ class CurateScreen(Screen[None]):
 
     def action_accept(self) -> None:
         """Accept, and go on."""
-        if (row := self.state.row) is not None:
-            self._review.accept(self.state.after_decision(), row.id)
+        if (example_id := self.state.decide("accepted")) is not None:
+            self._review.accept(self.state.ask(), example_id)
+            self._draw()
 
     def action_reject(self) -> None:
         """Reject, and go on."""
-        if (row := self.state.row) is not None:
-            self._review.reject(self.state.after_decision(), row.id)
+        if (example_id := self.state.decide("rejected")) is not None:
+            self._review.reject(self.state.ask(), example_id)
+            self._draw()
 
     def action_edit(self) -> None:
         """Change the answer in a real editor."""
@@ -120,29 +123,29 @@ class CurateScreen(Screen[None]):
             self.notify(clean_text(error.message), title=error.title, severity="error", markup=False)
             return
         if text is not None:
-            self._review.edit(self.state.where, row.id, text)
+            self._review.edit(self.state.ask(), row.id, text)
 
     def action_undo(self) -> None:
         """Take back the last step."""
-        self._review.undo(self.state.where)
+        self._review.undo(self.state.ask())
 
     def action_redo(self) -> None:
         """Decide again what was taken back."""
-        self._review.redo(self.state.where)
+        self._review.redo(self.state.ask())
 
     def action_next_undecided(self) -> None:
         """Go to what nobody decided."""
         row = self.state.row
-        self._review.next_undecided(self.state.where, row.id if row is not None else 0)
+        self._review.next_undecided(self.state.ask(), row.id if row is not None else 0)
 
     def action_filter(self) -> None:
         """List another kind."""
         self.state.turn_filter()
-        self._review.read(self.state.where)
+        self._review.read(self.state.ask())
 
     def action_check(self) -> None:
         """Let the rules decide what no person decided."""
-        self._review.check(self.state.where)
+        self._review.check(self.state.ask())
 
     def action_search(self) -> None:
         """Ask for words to look for."""
@@ -164,7 +167,7 @@ class CurateScreen(Screen[None]):
 
     def _move(self, steps: int) -> None:
         if self.state.move(steps):
-            self._review.read(self.state.where)
+            self._review.read(self.state.ask())
         self._draw()
 
     def _draw(self) -> None:

@@ -1,0 +1,52 @@
+"""The prompt's exact token count, found in a process of its own: reading a tokenizer stops a drawing process for 0.2 s.
+
+The process is the program itself, `prompt show --json`. Until it has answered, the count is an estimate.
+"""
+
+import json
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import cast
+
+from engine.economics.tokens import TokenCount, estimate_prompt_tokens
+from engine.paths import Home
+from engine.records.prompt import Prompt
+
+_PROGRAM = "import sys; from engine.cli.main import run; sys.exit(run(sys.argv[1:]))"
+_ANSWERS_WITHIN_S = 60.0
+
+
+class PromptTokens:
+    """Counts the current prompt of one project for its student."""
+
+    def __init__(self, folder: Path, home: Home) -> None:
+        self._command = [sys.executable, "-P", "-c", _PROGRAM, "prompt", "show", "--json", "--project", str(folder)]
+        if home.root is not None:
+            self._command += ["--home", str(home.root)]
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tokens")
+        self._asked: tuple[object, ...] = ()
+        self._answer: Future[TokenCount | None] | None = None
+
+    def of(self, prompt: Prompt, *reasons: object) -> TokenCount:
+        """The best count that is known now. It is counted anew when the prompt or one of `reasons` has changed."""
+        asked = (prompt.sha256, *reasons)
+        if asked != self._asked:
+            self._asked, self._answer = asked, self._thread.submit(self._count)
+        counted = self._answer.result() if self._answer is not None and self._answer.done() else None
+        return counted or estimate_prompt_tokens(prompt)
+
+    def close(self) -> None:
+        """Wait for nothing: a count under way is let go."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _count(self) -> TokenCount | None:
+        try:
+            done = subprocess.run(
+                self._command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ANSWERS_WITHIN_S, check=True
+            )
+            first = cast("dict[str, list[dict[str, object]]]", json.loads(done.stdout))["tokens"][0]
+            return TokenCount(int(cast("int", first["tokens"])), str(first["tokenizer"]), bool(first["exact"]))
+        except (OSError, subprocess.SubprocessError, ValueError, KeyError, IndexError):
+            return None  # the estimate stands, and is marked as one
