@@ -39,11 +39,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("curate", "c", "c", "curate", "Review the teacher's answers, one key a decision.", "workspace", True),
     Action("accept", "a", "a", "accept", "Accept the answer, and go on to the next.", "curate", True),
     Action("reject", "x", "x", "reject", "Reject the answer, and go on to the next.", "curate", True),
-    Action(
-        "edit", "e", "e", "edit", "Change the answer in your editor ($VISUAL, $EDITOR), and accept it.", "curate", True
-    ),
+    Action("edit", "e", "e", "edit", "Change the answer in your editor, and accept it.", "curate", True),
     Action("next_undecided", "n", "n", "next open", "Go to the next answer that is undecided.", "curate", True),
-    Action("undo", "u", "u", "undo", "Take back the last step of decisions, of earlier days too.", "curate"),
+    Action("undo", "u", "u", "undo", "Take back the last step of decisions.", "curate"),
     Action("redo", "ctrl+r", "^r", "redo", "Decide again what was taken back.", "curate"),
     Action("check", "v", "v", "rules decide", "Let the rules decide what no person decided.", "curate"),
     Action("filter", "t", "t", "filter", "List all, the undecided, the accepted, or the rejected.", "curate"),

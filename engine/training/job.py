@@ -83,6 +83,7 @@ def _train(context: JobContext, run: Run) -> None:
     hooks = _JobHooks(context, run, teacher_s)
     schedule = schedule_of(rows, config)
     project.runs.update(run.id, steps=schedule.steps)
+    context.emit(Progress(0, schedule.steps, "measuring the untrained student"))
     validator = Validator(
         validation or rows,
         teacher,
