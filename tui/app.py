@@ -56,13 +56,15 @@ class DistillApp(App[int]):
     def action_help(self) -> None:
         """Show every key of the screen that is on."""
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self._place()))
+            self.push_screen(HelpScreen(*self._places()))
 
-    def _place(self) -> Place:
+    def _places(self) -> tuple[Place, ...]:
         match self.screen:
             case StartScreen():
-                return "start"
+                return ("start",)
             case CurateScreen():
-                return "curate"
+                return ("curate",)
+            case WorkspaceScreen() as workspace:
+                return workspace.places
             case _:
-                return "workspace"
+                return ()

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tui.actions import ACTIONS, Place, footer_actions, help_actions
+from tui.actions import ACTIONS, PANE_KEYS, PANES, Action, Place, footer_actions, help_actions
 from tui.app import DistillApp
+from tui.panes import PANE_CLASSES
 from tui.screens.curate.screen import CurateScreen
 from tui.screens.help.screen import help_text
 from tui.screens.start.screen import StartScreen
@@ -14,28 +15,43 @@ CARRIERS: dict[Place, type] = {
     "workspace": WorkspaceScreen,
     "curate": CurateScreen,
     "start": StartScreen,
+    **PANE_CLASSES,
 }
 EATEN_BY_TMUX = {"ctrl+b", "ctrl+a", "ctrl+s", "ctrl+j", "ctrl+h", "ctrl+z"}
+# Where a person can be: the places whose keys hold there, the nearest first.
+WHEREABOUTS: list[tuple[Place, ...]] = [*((pane, "workspace") for pane in PANES), ("curate",), ("start",)]
+ROWS = [
+    pytest.param(place, action, id=f"{place}.{action.id}") for place, actions in ACTIONS.items() for action in actions
+]
 
 
-@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
-def test_every_action_has_a_carrier_and_a_key_that_arrives(action) -> None:  # type: ignore[no-untyped-def]
-    assert callable(getattr(CARRIERS[action.place], f"action_{action.id}"))
+@pytest.mark.parametrize(("place", "action"), ROWS)
+def test_every_action_has_a_carrier_and_a_key_that_arrives(place: Place, action: Action) -> None:
+    assert callable(getattr(CARRIERS[place], f"action_{action.id}"))
     assert set(action.keys.split(",")) - EATEN_BY_TMUX
     assert action.help.endswith(".")
 
 
-@pytest.mark.parametrize("place", ["workspace", "curate", "start"])
-def test_a_footer_fits_80_columns_and_help_names_every_action(place: Place) -> None:
-    shown = footer_actions(place)
+@pytest.mark.parametrize("places", WHEREABOUTS, ids=lambda places: places[0])
+def test_a_footer_fits_80_columns_and_help_names_every_action(places: tuple[Place, ...]) -> None:
+    shown = footer_actions(*places)
+    assert {"help", "quit"} <= {action.id for action in shown}
     assert len(shown) <= 6
     assert sum(len(action.shown) + len(action.label) + 4 for action in shown) <= 78
-    text = help_text(place).plain
-    for action in help_actions(place):
+    text = help_text(*places).plain
+    for action in help_actions(*places):
         assert action.help in text
 
 
-def test_no_key_means_two_things_in_one_place() -> None:
-    for place in ("workspace", "curate", "start"):
-        keys = [key for action in help_actions(place) for key in action.keys.split(",")]
-        assert len(keys) == len(set(keys))
+@pytest.mark.parametrize("place", ACTIONS)
+def test_no_key_means_two_things_in_one_place(place: Place) -> None:
+    keys = [key for action in ACTIONS[place] for key in action.keys.split(",")]
+    ids = [action.id for action in ACTIONS[place]]
+    assert len(keys) == len(set(keys))
+    assert len(ids) == len(set(ids))
+
+
+def test_no_pane_takes_the_keys_that_choose_panes() -> None:
+    for pane in PANES:
+        keys = {key for action in ACTIONS[pane] for key in action.keys.split(",")}
+        assert not keys & {*PANE_KEYS.values(), "question_mark", "q", "w", "J", "K", "f", "o"}, pane

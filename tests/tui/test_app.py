@@ -29,7 +29,9 @@ async def until(pilot: Pilot[int], condition) -> None:  # type: ignore[no-untype
 
 
 def pane(app: DistillApp) -> str:
-    return str(app.screen.query_one("#pane", Static).visual) if app.screen.query("#pane") else ""
+    """What stands in the pane that is shown, and the trouble above it."""
+    lines = app.screen.query("#trouble, .lines").results(Static)
+    return "\n".join(str(part.visual) for part in lines if part.display and part.parent and part.parent.display)
 
 
 def shown(app: DistillApp) -> str:
@@ -56,9 +58,9 @@ async def test_a_running_generation_is_followed_and_stations_are_reached_by_numb
         for number, name in enumerate(STATIONS, 1):
             await pilot.press(str(number))
             assert shown(app) == name
-        await pilot.press("k")
+        await pilot.press("K")
         assert shown(app) == "evaluation"
-        await pilot.press("f")
+        await pilot.press("w")
         assert shown(app) == "examples"
 
 

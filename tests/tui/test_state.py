@@ -21,7 +21,8 @@ from engine.jobs.protocol import (
 from engine.records.options import ProjectSettings
 from engine.records.station import STATIONS, Station
 from tests.tui.seeds import answering_events, training_events
-from tui.screens.workspace.state import STREAMS_KEPT, Curve, JobView, WorkspaceState
+from tui.panes.job import STREAMS_KEPT, Curve, JobView
+from tui.screens.workspace.state import WorkspaceState
 from tui.services.facts import Facts
 
 

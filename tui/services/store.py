@@ -18,6 +18,8 @@ from engine.jobs import control
 from engine.jobs.liveness import reap
 from engine.paths import Home
 from engine.project import Project
+from engine.records.job import Job
+from engine.records.options import JobOptions
 from engine.records.question import SPLITS
 from tui.services.facts import ExampleCounts, Facts, Stream
 from tui.services.tokens import PromptTokens
@@ -41,12 +43,20 @@ class StoreFailed(Message):
         self.error = error
 
 
+class JobStarted(Message):
+    """A job was started."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self.job = job
+
+
 class StoreService:
     """One project's facts. Every method returns at once; answers come as messages to `target`."""
 
     def __init__(self, folder: Path, home: Home, target: Widget | App[int]) -> None:
-        self._folder = folder
-        self._home = home
+        self.folder = folder
+        self.home = home
         self._target = target
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._project: Project | None = None
@@ -63,6 +73,10 @@ class StoreService:
         """Do `work` with the project, and post what it returns to `target`; an error of ours as `StoreFailed`."""
         self._thread.submit(self._ask, work, target)
 
+    def start(self, options: JobOptions) -> None:
+        """Start the job that carries out `options`; ends in `JobStarted`, or `StoreFailed`."""
+        self._thread.submit(self._start, options)
+
     def wish(self, wish: Wish, job_id: int) -> None:
         """Ask the job to pause, to go on, or to end."""
         self._thread.submit(self._wish, wish, job_id)
@@ -74,7 +88,7 @@ class StoreService:
 
     def _open(self) -> Project:
         if self._project is None:
-            self._project = Project.open(self._folder, self._home)
+            self._project = Project.open(self.folder, self.home)
         return self._project
 
     def _read(self) -> None:
@@ -92,6 +106,13 @@ class StoreService:
             target.post_message(work(self._open()))
         except DistillError as error:
             target.post_message(StoreFailed(error))
+
+    def _start(self, options: JobOptions) -> None:
+        try:
+            self._target.post_message(JobStarted(self._open().start_job(options)))
+        except DistillError as error:
+            self._target.post_message(StoreFailed(error))
+        self.read()
 
     def _wish(self, wish: Wish, job_id: int) -> None:
         try:

@@ -17,6 +17,12 @@ class Footer(Widget):
         super().__init__()
         self._actions = actions
 
+    def show(self, actions: tuple[Action, ...]) -> None:
+        """Tell other keys."""
+        if actions != self._actions:
+            self._actions = actions
+            self.refresh()
+
     def render(self) -> RenderResult:
         """The keys in the accent, their words quiet."""
         line = Content("")

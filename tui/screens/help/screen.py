@@ -9,12 +9,23 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.actions import STATION_KEYS, Place, help_actions
+from tui.actions import PANE_KEYS, Place, help_actions
 from tui.widgets.lines import ACCENT, DIM, STRONG
+
+_SHORT = {
+    "question_mark": "?",
+    "slash": "/",
+    "pagedown": "PgDn",
+    "pageup": "PgUp",
+    "ctrl+": "^",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "escape": "esc",
+}
 
 
 class HelpScreen(ModalScreen[None]):
-    """The keys of one place."""
+    """The keys that hold where the person is."""
 
     DEFAULT_CSS = """
     HelpScreen { align: center middle; background: $background 60%; }
@@ -26,27 +37,31 @@ class HelpScreen(ModalScreen[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,f1,enter", "dismiss", "close", show=False)]
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, *places: Place) -> None:
         super().__init__()
-        self._place: Place = place
+        self._places = places
 
     def compose(self) -> ComposeResult:
         """One line an action."""
         with VerticalScroll():
-            yield Static(help_text(self._place))
+            yield Static(help_text(*self._places))
 
 
-def help_text(place: Place) -> Content:
-    """The keys of a place with their sentences."""
-    rows = [(action.keys, action.help) for action in help_actions(place)]
-    if place == "workspace":
-        rows.insert(0, (f"{STATION_KEYS[0]} … {STATION_KEYS[-1]}", "Show that station."))
-    names = {"question_mark": "?", "slash": "/", "pagedown": "PgDn", "pageup": "PgUp", "ctrl+": "^"}
+def help_text(*places: Place) -> Content:
+    """The keys of these places with their sentences, the nearest place first."""
+    rows = [(_as_read(action.keys), action.help) for action in help_actions(*places)]
+    if "workspace" in places:
+        first, *_, last = PANE_KEYS.values()
+        rows.append((f"{first} … {last}", "Show that pane."))
     lines = [Content.styled("Keys", STRONG), Content("")]
-    for keys, sentence in rows:
-        shown = keys.replace(",", " ")
-        for name, short in names.items():
-            shown = shown.replace(name, short)
-        lines.append(Content.assemble((f"{shown:<10}", ACCENT), sentence))
+    lines += [Content.assemble((f"{keys:<12}", ACCENT), sentence) for keys, sentence in rows]
     lines += [Content(""), Content.styled("^p opens the palette.  esc closes this.", DIM)]
     return Content("\n").join(lines)
+
+
+def _as_read(keys: str) -> str:
+    """Textual's names of keys as people read them."""
+    shown = keys.replace(",", " ")
+    for name, short in _SHORT.items():
+        shown = shown.replace(name, short)
+    return shown

@@ -4,7 +4,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.records.job import Job
-from tui.screens.workspace.state import JobView, WorkspaceState
+from tui.panes.job import JobView
+from tui.screens.workspace.state import WorkspaceState
 from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, duration, percent, shorten, spread
 
 _MARKS = {

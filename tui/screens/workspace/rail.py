@@ -1,26 +1,30 @@
-"""The seven stations: a rail at the left where there is room, one line under the header where there is not."""
+"""The panes by name: a rail at the left where there is room, one line under the header where there is not."""
 
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.records.station import Station, StationName
+from engine.records.station import Station
+from tui.actions import PANE_KEYS, PaneName
 from tui.widgets.lines import ACCENT, DIM, MARKS, STRONG, fit, right
-
-RAIL_WIDTH = 28
 
 
 class Rail(Static):
-    """One station a line: its number, name, state and count."""
+    """One pane a line: its number, name, state and count; under them the one thing that is to be done next."""
 
-    def show(self, stations: tuple[Station, ...], shown: StationName, working: str) -> None:
-        """Draw the stations. `working`: what stands beside the running one instead of its count."""
-        self.update(Content("\n").join(_rail_line(n, s, shown, working) for n, s in enumerate(stations, start=1)))
+    def show(self, stations: tuple[Station, ...], shown: PaneName, working: str, width: int) -> None:
+        """Draw for `width` cells. `working`: what stands beside the running station instead of its count."""
+        lines = [_rail_line(station, shown, working, width) for station in stations]
+        others = [pane for pane in PANE_KEYS if pane not in {station.name for station in stations}]
+        lines += [Content(""), *(_name(pane, shown) for pane in others)] if others else []
+        if (step := next_step(stations)) is not None:
+            lines += [Content(""), Content.styled(f"   {fit(f'next: {step}', width - 4)}", DIM)]
+        self.update(Content("\n").join(lines))
 
 
 class Spine(Static):
     """The same as one line, for narrow terminals."""
 
-    def show(self, stations: tuple[Station, ...], shown: StationName) -> None:
+    def show(self, stations: tuple[Station, ...], shown: PaneName) -> None:
         """Draw the stations."""
         parts: list[Content | str] = []
         for station in stations:
@@ -30,14 +34,31 @@ class Spine(Static):
         self.update(Content.assemble(*parts))
 
 
-def _rail_line(number: int, station: Station, shown: StationName, working: str) -> Content:
-    mark, style = MARKS[station.state]
-    here = station.name == shown
-    figure = working if station.state == "running" and working else f"{station.count:,}" if station.count else ""
+def next_step(stations: tuple[Station, ...]) -> str | None:
+    """The first thing along the line that can be done now, or must be done again; None while a job works."""
+    for station in stations:
+        if station.state == "running":
+            return None
+        if station.state in ("failed", "stale", "ready") or (station.state == "empty" and station.name == "prompt"):
+            again = " again" if station.state in ("failed", "stale") else ""
+            return f"{PANE_KEYS[station.name]} {station.name}{again}"
+    return None
+
+
+def _name(pane: PaneName, shown: PaneName) -> Content:
+    here = pane == shown
     return Content.assemble(
         ("▌" if here else " ", ACCENT),
-        (f" {number} ", DIM),
-        (fit(station.name.capitalize(), 11), STRONG if here else ""),
+        (f" {PANE_KEYS[pane]} ", DIM),
+        (fit(pane.capitalize(), 11), STRONG if here else ""),
+    )
+
+
+def _rail_line(station: Station, shown: PaneName, working: str, width: int) -> Content:
+    mark, style = MARKS[station.state]
+    figure = working if station.state == "running" and working else f"{station.count:,}" if station.count else ""
+    return Content.assemble(
+        _name(station.name, shown),
         (mark, style),
-        (right(figure, RAIL_WIDTH - 18), "" if station.state in ("done", "running") else DIM),
+        (right(figure, width - 18), "" if station.state in ("done", "running") else DIM),
     )

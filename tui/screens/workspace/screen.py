@@ -1,6 +1,6 @@
-"""The workspace screen: lays out header, rail, pane and footer, and passes messages into the state.
+"""The workspace screen: lays out header, rail, panes and footer, and passes messages into the state.
 
-Knows which widget shows what; what is shown is decided in `state` and drawn in `panes`.
+Knows which widget shows what; which pane is on is decided in `state`, and what a pane shows is its own.
 """
 
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
@@ -16,17 +16,17 @@ from textual.widgets import Static
 from engine.clean import clean_text
 from engine.paths import Home
 from engine.records.job import LIVE_STATES
-from engine.records.station import STATIONS
-from tui.actions import bindings, footer_actions
+from tui.actions import PaneName, Place, bindings, footer_actions
+from tui.panes import PANE_CLASSES
+from tui.panes.job import JobView
+from tui.panes.pane import Pane, ShowPane
 from tui.screens.curate.screen import CurateScreen
 from tui.screens.workspace.header import Header
-from tui.screens.workspace.panes import PANES
-from tui.screens.workspace.panes.parts import View
 from tui.screens.workspace.rail import Rail, Spine
-from tui.screens.workspace.state import JobView, WorkspaceState
+from tui.screens.workspace.state import WorkspaceState
 from tui.services.follower import FollowerService, JobTold
 from tui.services.meters import Meter
-from tui.services.store import FactsRead, StoreFailed, StoreService
+from tui.services.store import FactsRead, JobStarted, StoreFailed, StoreService
 from tui.widgets.footer import Footer
 from tui.widgets.lines import BAD, DIM, STRONG, page, percent, wrap
 
@@ -39,6 +39,7 @@ class WorkspaceScreen(Screen[None]):
 
     CSS_PATH = "workspace.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings("workspace")
+    AUTO_FOCUS = ""  # the pane that is shown has the focus
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - declared by Screen
 
     def __init__(self, folder: Path, home: Home) -> None:
@@ -46,36 +47,34 @@ class WorkspaceScreen(Screen[None]):
         self.state = WorkspaceState()
         self._folder = folder
         self._home = home
-        self._store: StoreService | None = None
+        self._store = StoreService(folder, home, self)
         self._follower: FollowerService | None = None
         self._meter = Meter()
+        self._pane: Pane | None = None
         self._error: Content | None = None
         self._stale = True
 
     def compose(self) -> ComposeResult:
-        """Header, rail or spine, the pane, the footer."""
+        """Header, rail or spine, the pane, the footer. Panes are made when they are first shown."""
         yield Header(id="header")
         yield Spine(id="spine")
         with Horizontal(id="body"):
             yield Rail(id="rail")
-            with VerticalScroll(id="scroll"):
-                yield Static(id="pane")
+            with Vertical(id="panes"):
+                yield Static(id="trouble")
         yield Footer(footer_actions("workspace"))
 
     def on_mount(self) -> None:
         """Begin to read and to draw."""
-        self._store = StoreService(self._folder, self._home, self)
         self._store.read()
         self.set_interval(READ_EVERY_S, self._read_again)
         self.set_interval(DRAW_EVERY_S, self._draw)
-        self.query_one("#scroll").focus()
 
     def on_unmount(self) -> None:
         """Let go of the store and the log; the job is not touched."""
         if self._follower is not None:
             self._follower.close()
-        if self._store is not None:
-            self._store.close()
+        self._store.close()
 
     def on_facts_read(self, message: FactsRead) -> None:
         """Take in what the store says, and watch the newest job."""
@@ -118,46 +117,73 @@ class WorkspaceScreen(Screen[None]):
                 markup=False,
             )
 
-    def on_resize(self) -> None:
-        """A pane is drawn for its size."""
-        self._changed()
-
-    def action_station(self, index: int) -> None:
-        """Show a station by its number."""
-        self.state.chosen = STATIONS[index]
+    def on_job_started(self, message: JobStarted) -> None:
+        """Say that it started, and go where it works."""
+        self.notify(f"Job {message.job.id} started: {message.job.kind}.", markup=False, timeout=3)
+        self.state.follow()
         self._turn()
 
-    def action_station_down(self) -> None:
-        """Show the next station."""
+    def on_show_pane(self, message: ShowPane) -> None:
+        """A pane asks for another."""
+        self.action_pane(message.pane)
+
+    def on_descendant_focus(self) -> None:
+        """The footer tells the keys of what has the focus."""
+        self._tell_keys()
+
+    def on_resize(self) -> None:
+        """Everything is drawn for its size."""
+        self._changed()
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where a key that is pressed now is looked for, the nearest place first."""
+        return self.state.shown, "workspace"
+
+    def action_pane(self, pane: PaneName) -> None:
+        """Show a pane."""
+        self.state.chosen = pane
+        self._turn()
+
+    def action_pane_down(self) -> None:
+        """Show the next pane."""
         self.state.move(1)
         self._turn()
 
-    def action_station_up(self) -> None:
-        """Show the station before."""
+    def action_pane_up(self) -> None:
+        """Show the pane before."""
         self.state.move(-1)
         self._turn()
 
     def action_follow(self) -> None:
-        """Show the station where the work is."""
+        """Show the pane where the work is."""
         self.state.follow()
         self._turn()
 
+    def action_maximise(self) -> None:
+        """Give the whole screen to the pane, or take it back."""
+        self.state.maximised = not self.state.maximised
+        self.set_class(self.state.maximised, "-maximised")
+
+    def action_narrower(self) -> None:
+        """Make the rail narrower."""
+        self._widen(-2)
+
+    def action_wider(self) -> None:
+        """Make the rail wider."""
+        self._widen(2)
+
+    def action_natural(self) -> None:
+        """Give the rail its own width again."""
+        self._widen(0)
+
     def action_curate(self) -> None:
         """Review the answers."""
-        if self._store is not None:
-            self.app.push_screen(CurateScreen(self._store))
+        self.app.push_screen(CurateScreen(self._store))
 
     def action_projects(self) -> None:
         """Choose another project."""
         self.app.pop_screen()
-
-    def action_page_down(self) -> None:
-        """Scroll the pane down."""
-        self.query_one("#scroll").scroll_page_down(animate=False)
-
-    def action_page_up(self) -> None:
-        """Scroll the pane up."""
-        self.query_one("#scroll").scroll_page_up(animate=False)
 
     def action_pause(self) -> None:
         """Pause the job, or let it go on."""
@@ -183,7 +209,7 @@ class WorkspaceScreen(Screen[None]):
 
     def _wish_for(self, states: tuple[str, ...], wish: str, otherwise: str = "") -> None:
         job = self.state.facts.newest_job if self.state.facts else None
-        if job is None or self._store is None:
+        if job is None:
             self.notify("There is no job.", markup=False)
             return
         chosen = wish if job.state in states else otherwise
@@ -200,8 +226,12 @@ class WorkspaceScreen(Screen[None]):
             case _:
                 self.notify(f"Job {job.id} is {job.state}.", markup=False)
 
+    def _widen(self, cells: int) -> None:
+        self.state.widen(cells)
+        self.query_one(Rail).styles.width = self.state.rail_width
+        self._changed()
+
     def _turn(self) -> None:
-        self.query_one("#scroll").scroll_home(animate=False)
         self._changed()
         self._draw()
 
@@ -209,8 +239,7 @@ class WorkspaceScreen(Screen[None]):
         self._stale = True
 
     def _read_again(self) -> None:
-        if self._store is not None:
-            self._store.read()
+        self._store.read()
         job = self.state.facts.newest_job if self.state.facts else None
         reading = self._meter.read(job.pid) if job is not None and job.pid and job.state == "running" else None
         self.state.cpu_percent = reading.cpu_percent if reading else None
@@ -224,28 +253,52 @@ class WorkspaceScreen(Screen[None]):
         self._stale = False
         facts, state = self.state.facts, self.state
         self.query_one(Header).show(state, self.size.width - 2)
-        scroll = self.query_one("#scroll")
-        width, height = max(scroll.size.width - 3, 20), max(scroll.size.height, 8)
-        pane = self.query_one("#pane", Static)
+        self._say_trouble()
         if facts is None:
-            pane.update(self._error or Content.styled("Reading the project …", DIM))
             return
-        self.query_one(Rail).show(facts.stations, state.shown, self._working())
+        self.query_one(Rail).show(facts.stations, state.shown, self._working(), state.rail_width)
         self.query_one(Spine).show(facts.stations, state.shown)
-        pane.update(page([*self._trouble(width), *PANES[state.shown](View(state, facts, width, height))]))
+        self._shown_pane().show(facts, state.job)
+
+    def _shown_pane(self) -> Pane:
+        """The pane that is shown, made and focused when it was not on the screen before."""
+        room, name = self.query_one("#panes"), self.state.shown
+        found = room.query(f"#pane-{name}")
+        pane = found.first(Pane) if found else PANE_CLASSES[name](self._store)
+        if not found:
+            room.mount(pane)
+        if pane is not self._pane:
+            if self._pane is not None:
+                self._pane.display = False
+            self._pane = pane
+            pane.display = True
+            pane.focus()
+            self._tell_keys()
+        return pane
+
+    def _tell_keys(self) -> None:
+        self.query_one(Footer).show(footer_actions(*self.places))
 
     def _working(self) -> str:
         progress = self.state.job.progress if self.state.job is not None and self.state.job.live else None
         return percent(progress.done / progress.total) if progress is not None and progress.total else ""
 
+    def _say_trouble(self) -> None:
+        """Why the project could not be read, or the newest job failed, above whatever is shown."""
+        place = self.query_one("#trouble", Static)
+        width = max(place.size.width or self.size.width - 4, 20)
+        lines = self._trouble(width)
+        place.display = bool(lines)
+        place.update(page(lines))
+
     def _trouble(self, width: int) -> list[Content]:
-        """Why the newest job failed, above whatever is shown."""
-        job = self.state.facts.newest_job if self.state.facts else None
+        if self.state.facts is None:
+            return [self._error or Content.styled("Reading the project …", DIM)]
+        job = self.state.facts.newest_job
         if job is None or job.state not in ("failed", "lost"):
             return []
         head = f"✗ {job.kind} {'was killed' if job.state == 'lost' else 'failed'}; r takes it up again"
         return [
             Content.styled(head, f"{STRONG} {BAD}"),
             *(Content(f"  {line}") for line in wrap(job.note, width - 2)[:5]),
-            Content(""),
         ]

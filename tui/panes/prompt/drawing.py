@@ -3,7 +3,8 @@
 from textual.content import Content
 
 from engine.records.rule import Check
-from tui.screens.workspace.panes.parts import View, empty, heading, title
+from tui.panes.parts import empty, heading, title
+from tui.panes.view import View
 from tui.widgets.lines import DIM, shorten, wrap
 
 

@@ -1,24 +1,13 @@
 """What several panes share: the title line, a heading, the empty state, live answers as a wall of short lines."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from textual.content import Content
 
-from tui.screens.workspace.state import JobView, WorkspaceState
-from tui.services.facts import Facts, Stream
+from tui.panes.job import JobView
+from tui.panes.view import View
+from tui.services.facts import Stream
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, duration, fit, shorten, spread, wrap
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What a pane draws: the state, the facts in it, and the room in cells."""
-
-    state: WorkspaceState
-    facts: Facts
-    width: int
-    height: int
-
 
 _STREAM_MARKS = {"writing": ("●", ACCENT), "passed": ("✓", GOOD), "failed": ("✗", BAD)}
 
@@ -39,9 +28,9 @@ def empty(what: str, commands: Sequence[str]) -> list[Content]:
     return [Content(what), Content(""), *(Content.assemble("  ", (command, ACCENT)) for command in commands)]
 
 
-def working(state: WorkspaceState, station: str) -> JobView | None:
+def working(view: View, station: str) -> JobView | None:
     """The job, when it is this station's work that it does."""
-    job = state.job
+    job = view.job
     return job if job is not None and job.station == station and (job.live or job.streams) else None
 
 

@@ -6,7 +6,8 @@ from operator import attrgetter
 from textual.content import Content
 
 from engine.records.evaluation import ArmName, ArmScore, Divergence, Evaluation, Rate
-from tui.screens.workspace.panes.parts import View, answer_wall, empty, heading, pace, title, working
+from tui.panes.parts import answer_wall, empty, heading, pace, title, working
+from tui.panes.view import View
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, percent, right
 
 _ALL_TOKENS: Callable[[Divergence], float] = attrgetter("mean")
@@ -21,8 +22,8 @@ _VERDICTS = {
 
 def draw(view: View) -> list[Content]:
     """The lines of this pane."""
-    state, facts, width, height = view.state, view.facts, view.width, view.height
-    job = working(state, "evaluation")
+    facts, width, height = view.facts, view.width, view.height
+    job = working(view, "evaluation")
     evaluation = facts.evaluation
     if job is not None and job.live:
         lines = title("Evaluation", "measuring", pace(job), width)

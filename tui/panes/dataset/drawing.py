@@ -2,7 +2,8 @@
 
 from textual.content import Content
 
-from tui.screens.workspace.panes.parts import View, empty, heading, title
+from tui.panes.parts import empty, heading, title
+from tui.panes.view import View
 from tui.widgets.lines import DIM, moment, right, wrap
 
 

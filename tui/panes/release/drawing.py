@@ -2,7 +2,8 @@
 
 from textual.content import Content
 
-from tui.screens.workspace.panes.parts import View, empty, title
+from tui.panes.parts import empty, title
+from tui.panes.view import View
 from tui.widgets.lines import ACCENT, DIM, STRONG, moment, shorten
 
 

@@ -2,17 +2,18 @@
 
 from textual.content import Content
 
-from tui.screens.workspace.panes.parts import View, answer_wall, empty, pace, title, working
-from tui.screens.workspace.state import JobView
+from tui.panes.job import JobView
+from tui.panes.parts import answer_wall, empty, pace, title, working
+from tui.panes.view import View
 from tui.services.facts import ExampleCounts
 from tui.widgets.lines import BAD, DIM, GOOD
 
 
 def draw(view: View) -> list[Content]:
     """The lines of this pane."""
-    state, facts, width, height = view.state, view.facts, view.width, view.height
+    facts, width, height = view.facts, view.width, view.height
     counts = facts.examples
-    job = working(state, "examples")
+    job = working(view, "examples")
     if job is None and counts.total == 0:
         return [
             *title("Examples", "none yet", "", width),

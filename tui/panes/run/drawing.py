@@ -6,8 +6,9 @@ from textual.content import Content
 
 from engine.records.rule import Rule
 from engine.records.run import CurvePoint, Run
-from tui.screens.workspace.panes.parts import View, empty, heading, title, working
-from tui.screens.workspace.state import Curve, JobView
+from tui.panes.job import Curve, JobView
+from tui.panes.parts import empty, heading, title, working
+from tui.panes.view import View
 from tui.widgets.chart import chart
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, duration, fit, percent, right, shorten
 
@@ -17,8 +18,8 @@ _AXIS = 7  # cells left of a chart: its label and its edge
 
 def draw(view: View) -> list[Content]:
     """The lines of this pane."""
-    state, facts, width, height = view.state, view.facts, view.width, view.height
-    job = working(state, "run")
+    facts, width, height = view.facts, view.width, view.height
+    job = working(view, "run")
     run = facts.run
     if run is None and job is None:
         return [

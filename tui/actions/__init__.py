@@ -1,0 +1,63 @@
+"""The one table of actions: it feeds the bindings, the footer, the help screen and the palette.
+
+Pure data, one module a place. What an action does is the method `action_<id>` of the widget, screen or app that carries
+the place. A person's own keys name an action `place.id`.
+"""
+
+from textual.binding import Binding, BindingType
+
+from tui.actions import curate, everywhere, start, workspace
+from tui.actions.lists import MOVES
+from tui.actions.words import Action as Action
+from tui.actions.words import PaneName as PaneName
+from tui.actions.words import Place as Place
+
+ACTIONS: dict[Place, tuple[Action, ...]] = {
+    "everywhere": everywhere.ACTIONS,
+    "workspace": workspace.ACTIONS,
+    "prompt": MOVES,
+    "questions": MOVES,
+    "examples": MOVES,
+    "dataset": MOVES,
+    "run": MOVES,
+    "evaluation": MOVES,
+    "release": MOVES,
+    "curate": curate.ACTIONS,
+    "start": start.ACTIONS,
+}
+PANE_KEYS: dict[PaneName, str] = {
+    "prompt": "1",
+    "questions": "2",
+    "examples": "3",
+    "dataset": "4",
+    "run": "5",
+    "evaluation": "6",
+    "release": "7",
+}
+PANES: tuple[PaneName, ...] = tuple(PANE_KEYS)
+FOOTER_KEYS = 6
+
+
+def bindings(place: Place) -> list[BindingType]:
+    """The bindings of a place. Textual's own footer is not used, so none is shown by it."""
+    made: list[BindingType] = [
+        Binding(action.keys, action.id, action.label, show=False, id=f"{place}.{action.id}")
+        for action in ACTIONS[place]
+    ]
+    if place == "workspace":
+        made += [
+            Binding(key, f"pane('{pane}')", pane, show=False, id=f"workspace.{pane}") for pane, key in PANE_KEYS.items()
+        ]
+    return made
+
+
+def footer_actions(*places: Place) -> tuple[Action, ...]:
+    """What the footer shows: the actions of these places, the nearest first, then those that hold everywhere."""
+    own = [action for place in places for action in ACTIONS[place] if action.footer]
+    everywhere_shown = [action for action in ACTIONS["everywhere"] if action.footer]
+    return (*own[: FOOTER_KEYS - len(everywhere_shown)], *everywhere_shown)
+
+
+def help_actions(*places: Place) -> tuple[Action, ...]:
+    """Every action of these places and of everywhere, for the help screen."""
+    return tuple(action for place in (*places, "everywhere") for action in ACTIONS[place])

@@ -1,0 +1,8 @@
+"""What a person can do wherever they are."""
+
+from tui.actions.words import Action
+
+ACTIONS = (
+    Action("help", "question_mark,f1", "?", "help", "Show every key.", footer=True),
+    Action("quit", "q,ctrl+q", "q", "quit", "Leave; running jobs go on.", footer=True),
+)

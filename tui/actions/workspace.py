@@ -1,0 +1,18 @@
+"""What a person can do to the workspace: move between panes, steer the job, shape the page."""
+
+from tui.actions.words import Action
+
+ACTIONS = (
+    Action("follow", "w", "w", "follow", "Show the pane where the work is, and stay with it.", footer=True),
+    Action("pane_down", "J,ctrl+down", "J", "next", "Show the next pane."),
+    Action("pane_up", "K,ctrl+up", "K", "previous", "Show the pane before."),
+    Action("pause", "p", "p", "pause", "Pause the job, or let it go on.", footer=True),
+    Action("stop", "x", "x", "stop", "End the job at its next safe point; what it made is kept."),
+    Action("resume", "r", "r", "resume", "Take up a job that stopped, failed or was killed.", footer=True),
+    Action("curate", "c", "c", "curate", "Review the teacher's answers, one key a decision.", footer=True),
+    Action("maximise", "f", "f", "maximise", "Give the whole screen to the pane, or take it back."),
+    Action("narrower", "less_than_sign", "<", "narrower", "Make the rail narrower."),
+    Action("wider", "greater_than_sign", ">", "wider", "Make the rail wider."),
+    Action("natural", "0", "0", "natural", "Give the rail its own width again."),
+    Action("projects", "o", "o", "projects", "Choose another project."),
+)

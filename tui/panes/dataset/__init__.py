@@ -1,0 +1,1 @@
+"""The dataset pane: what is frozen for training."""

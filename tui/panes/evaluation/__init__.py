@@ -1,0 +1,1 @@
+"""The evaluation pane: the proof."""

@@ -1,0 +1,1 @@
+"""The examples pane: the teacher's answers."""

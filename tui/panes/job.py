@@ -1,0 +1,124 @@
+"""One job as its event log tells it: streams, curves, samples, pace.
+
+Pure Python, free of Textual and of I/O: a service hands in events, panes read. All text in here is raw, as models
+wrote it; it is cleaned when it is drawn.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from engine.jobs.protocol import (
+    AnswerDelta,
+    AnswerEnded,
+    AnswerStarted,
+    Metrics,
+    Note,
+    Progress,
+    SampleAnswer,
+    StageStarted,
+    StampedEvent,
+    StateChanged,
+)
+from engine.records.job import LIVE_STATES, STATION_OF_KIND, JobKind, JobState
+from engine.records.station import StationName
+from tui.services.facts import Stream
+
+STREAMS_KEPT = 400
+NOTES_KEPT = 5
+
+
+@dataclass(slots=True)
+class Curve:
+    """The measured points of one quantity, by training step."""
+
+    steps: list[float] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+    def add(self, step: float, value: float) -> None:
+        """Append a point; a step that was measured before (a resumed run) replaces what came after it."""
+        while self.steps and self.steps[-1] >= step:
+            self.steps.pop()
+            self.values.pop()
+        self.steps.append(step)
+        self.values.append(value)
+
+    @property
+    def last(self) -> float | None:
+        return self.values[-1] if self.values else None
+
+
+class JobView:
+    """One job as its event log tells it. `apply` is the only way in; everything else reads."""
+
+    def __init__(self, job_id: int, kind: JobKind) -> None:
+        self.job_id = job_id
+        self.station: StationName = STATION_OF_KIND[kind]
+        self.state: JobState = "waiting"
+        self.state_note = ""
+        self.progress: Progress | None = None
+        self.streams: OrderedDict[str, Stream] = OrderedDict()
+        self.curves: dict[str, Curve] = {}
+        self.epoch = 0.0
+        self.samples: OrderedDict[str, list[SampleAnswer]] = OrderedDict()
+        self.notes: list[str] = []
+        self.rules_kept = 0  # answers of this stage that keep every rule
+        self.rules_broken = 0
+        self.answers_ended: list[float] = []  # when, in seconds since the epoch: the throughput's memory
+
+    def apply(self, stamped: StampedEvent) -> None:
+        """Take in one event."""
+        match stamped.event:
+            case StateChanged(state, note):
+                self.state, self.state_note = state, note
+            case StageStarted(station):
+                self.station = station
+                self.progress = None
+                self.rules_kept = self.rules_broken = 0
+                self.streams.clear()
+                self.answers_ended.clear()
+            case Progress():
+                self.progress = stamped.event
+            case AnswerStarted(name, arm, question):
+                self.streams[name] = Stream(name, arm, question)
+                self._drop_oldest()
+            case AnswerDelta(name, text):
+                if name in self.streams:
+                    self.streams[name].text += text
+            case AnswerEnded(name, answer, passed, note):
+                stream = self.streams.setdefault(name, Stream(name, "", ""))
+                stream.text, stream.note = answer, note
+                stream.state = "passed" if passed else "failed"
+                self.rules_kept += passed
+                self.rules_broken += bool(answer) and not passed  # one that broke off has no words to judge
+                self.answers_ended = [*self.answers_ended[-63:], stamped.at]
+            case Metrics(step, epoch, values):
+                self.epoch = epoch
+                for name, value in values.items():
+                    self.curves.setdefault(name, Curve()).add(step, value)
+            case SampleAnswer(step, question):
+                earlier = [sample for sample in self.samples.get(question, ()) if sample.step < step]
+                self.samples[question] = [*earlier, stamped.event]
+            case Note(text):
+                self.notes = [*self.notes[-(NOTES_KEPT - 1) :], text]
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE_STATES
+
+    @property
+    def answers_per_minute(self) -> float | None:
+        """How fast answers have been ending lately; None before two have."""
+        times = self.answers_ended
+        if len(times) < 2 or times[-1] <= times[0]:
+            return None
+        return 60.0 * (len(times) - 1) / (times[-1] - times[0])
+
+    @property
+    def step(self) -> int:
+        """The newest training step that a metric told of."""
+        loss = self.curves.get("loss")
+        return int(loss.steps[-1]) if loss and loss.steps else 0
+
+    def _drop_oldest(self) -> None:
+        while len(self.streams) > STREAMS_KEPT:
+            self.streams.popitem(last=False)

@@ -1,0 +1,107 @@
+"""The widget under every pane: one scrolling page of lines that are drawn for its size.
+
+A pane draws itself anew when it is shown a view and when its own state changes. It knows the store's service, and
+nothing of the workspace around it: what it wants of it, it posts as a message.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from tui.actions import PaneName
+from tui.panes.job import JobView
+from tui.panes.view import View
+from tui.services.facts import Facts
+from tui.services.store import StoreService
+from tui.widgets.lines import page
+
+
+class ShowPane(Message):
+    """A pane asks for another one to be shown."""
+
+    def __init__(self, pane: PaneName) -> None:
+        super().__init__()
+        self.pane = pane
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    facts: Facts
+    job: JobView | None
+
+
+class Pane(VerticalScroll, can_focus=True):
+    """One face of the workspace. Subclasses say their `place`, draw their lines and carry its actions."""
+
+    place: ClassVar[PaneName]
+    DEFAULT_CSS = """
+    Pane { width: 1fr; height: 1fr; padding: 1 1 0 2; scrollbar-size-vertical: 1; }
+    Pane > .lines { width: 1fr; height: auto; }
+    Screen.-narrow Pane { padding: 0 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init__(self, store: StoreService) -> None:
+        super().__init__(id=f"pane-{self.place}")
+        self.store = store
+        self._shown: _Shown | None = None
+
+    def compose(self) -> ComposeResult:
+        """The page. A pane with fields of its own composes them around it."""
+        yield Static(classes="lines")
+
+    def draw(self, view: View) -> list[Content]:
+        """The lines of the page for this view."""
+        raise NotImplementedError
+
+    @property
+    def view(self) -> View | None:
+        """What is known, and the room that there is; None before anything was shown."""
+        if self._shown is None:
+            return None
+        width = max(self.content_size.width - (0 if self.show_vertical_scrollbar else 1), 20)
+        return View(self._shown.facts, self._shown.job, width, max(self.size.height - 1, 8))
+
+    def show(self, facts: Facts, job: JobView | None) -> None:
+        """Take in what is known now, and draw it."""
+        self._shown = _Shown(facts, job)
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the page anew, where anything has been shown."""
+        if (view := self.view) is not None and self.is_mounted:
+            self.query_one(".lines", Static).update(page(self.draw(view)))
+
+    def on_resize(self) -> None:
+        """A page is drawn for its size."""
+        self.redraw()
+
+    def action_line_down(self) -> None:
+        """Scroll a line down."""
+        self.scroll_down(animate=False)
+
+    def action_line_up(self) -> None:
+        """Scroll a line up."""
+        self.scroll_up(animate=False)
+
+    def action_page_down(self) -> None:
+        """Scroll a page down."""
+        self.scroll_page_down(animate=False)
+
+    def action_page_up(self) -> None:
+        """Scroll a page up."""
+        self.scroll_page_up(animate=False)
+
+    def action_first(self) -> None:
+        """Scroll to the beginning."""
+        self.scroll_home(animate=False)
+
+    def action_last(self) -> None:
+        """Scroll to the end."""
+        self.scroll_end(animate=False)

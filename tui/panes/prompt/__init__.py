@@ -1,0 +1,1 @@
+"""The prompt pane: what is distilled, and the rules that it makes."""

@@ -1,0 +1,1 @@
+"""The questions pane: what users would send."""

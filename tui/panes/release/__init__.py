@@ -1,0 +1,1 @@
+"""The release pane: what leaves the machine."""

@@ -1,0 +1,1 @@
+"""The run pane: the training of one adapter."""
