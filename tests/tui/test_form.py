@@ -1,0 +1,90 @@
+"""A form by its keys: values, errors under their fields, words beside, leaving."""
+
+from collections.abc import Callable
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from tui.app import DistillApp
+from tui.screens.form.screen import Field, FormScreen, Values
+
+
+def whole_number(value: str) -> str:
+    return "" if value.isdigit() else "A whole number, such as 8."
+
+
+FIELDS = (
+    Field("samples", "samples a question", "2", check=whole_number),
+    Field("teacher", "teacher", "local", choices=("local", "endpoint")),
+    Field("name", "name", hint="any name"),
+)
+
+
+def aside(values: Values) -> str:
+    return f"{values['samples']} × 120 answers"
+
+
+def whole(values: Values) -> str:
+    return "A name is needed for an endpoint." if values["teacher"] == "endpoint" and not values["name"] else ""
+
+
+class Asking(App[None]):
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: list[dict[str, str] | None] = []
+        self.form = FormScreen("Generate", FIELDS, go="start", aside=aside, whole=whole)
+
+    def on_mount(self) -> None:
+        self.push_screen(self.form, self.answers.append)
+
+
+def text(app: Asking, query: str) -> str:
+    shown = app.form.query_one(query, Static)
+    return str(shown.visual) if shown.display else ""
+
+
+async def test_enter_ends_with_what_was_typed_and_chosen() -> None:
+    app = Asking()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("backspace", "5", "down", "right", "down", "x", "enter")
+        await pilot.pause()
+        assert app.answers == [{"samples": "5", "teacher": "endpoint", "name": "x"}]
+
+
+async def test_a_wrong_value_is_told_under_its_field_and_nothing_is_lost() -> None:
+    app = Asking()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("backspace", "q", "enter")
+        await pilot.pause()
+        assert not app.answers
+        assert text(app, "#error-samples") == "A whole number, such as 8."
+        await pilot.press("backspace", "7")
+        await pilot.pause()
+        assert text(app, "#error-samples") == ""
+        assert text(app, "#aside") == "7 × 120 answers"
+
+
+async def test_what_is_wrong_together_is_told_and_escape_leaves() -> None:
+    app = Asking()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("down", "right", "enter")
+        await pilot.pause()
+        assert text(app, "#error-name") == "A name is needed for an endpoint."
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.answers == [None]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80", "120"])
+def test_a_form_looks_as_it_did(snap_compare: Callable[..., bool], home, size: tuple[int, int]) -> None:
+    form = FormScreen("Generate answers", FIELDS, go="start", aside=lambda values: "About 240 answers, 3 minutes.")
+
+    async def open_form(pilot: Pilot[int]) -> None:
+        pilot.app.push_screen(form)
+        await pilot.pause()
+        await pilot.press("backspace", "q", "enter")
+        await pilot.pause()
+
+    assert snap_compare(DistillApp(home, None), terminal_size=size, run_before=open_form)

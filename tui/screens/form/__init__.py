@@ -1,0 +1,1 @@
+"""A short form over whatever is on the screen."""

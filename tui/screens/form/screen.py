@@ -1,0 +1,145 @@
+"""A short form over what is on the screen: a line a field, its error under it, and words that follow what is typed.
+
+Knows nothing of what is asked for. What was typed is lost only when a person leaves with escape.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from tui.widgets.choice import Choice
+from tui.widgets.lines import ACCENT, BAD, DIM, STRONG
+
+Values = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One line of a form. `choices` are turned by ← and →; without them the field is typed."""
+
+    id: str
+    label: str
+    value: str = ""
+    hint: str = ""
+    choices: tuple[str, ...] = ()
+    secret: bool = False
+    check: Callable[[str], str] = field(default=lambda _value: "")  # what is wrong with it, or nothing
+
+
+class FormScreen(ModalScreen[dict[str, str] | None]):
+    """Asks for some fields; ends in their values, or None where the person left."""
+
+    CSS_PATH = "form.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave", show=False),
+        Binding("down", "app.focus_next", "next", show=False),
+        Binding("up", "app.focus_previous", "previous", show=False),
+        Binding("ctrl+g,f10", "submit", "go", show=False),
+    ]
+
+    def __init__(
+        self,
+        title: str,
+        fields: Sequence[Field],
+        *,
+        go: str = "go on",
+        aside: Callable[[Values], str] = lambda _values: "",
+        whole: Callable[[Values], str] = lambda _values: "",
+    ) -> None:
+        """`aside` says what the values mean, anew at each change; `whole` says what is wrong with them together."""
+        super().__init__()
+        self._title, self._fields, self._go = title, tuple(fields), go
+        self._aside, self._whole = aside, whole
+
+    def compose(self) -> ComposeResult:
+        """The title, a line a field, the words beside, the keys."""
+        with VerticalScroll(id="form", can_focus=False):
+            yield Static(Content.styled(self._title, STRONG), id="form-title")
+            for item in self._fields:
+                with Horizontal(classes="field"):
+                    yield Static(Content.styled(item.label, DIM), classes="label")
+                    if item.choices:
+                        yield Choice(item.choices, item.value, id=f"field-{item.id}")
+                    else:
+                        yield Input(
+                            item.value, placeholder=item.hint, id=f"field-{item.id}", compact=True, password=item.secret
+                        )
+                yield Static(id=f"error-{item.id}", classes="error")
+            yield Static(id="aside")
+            yield Static(
+                Content.assemble(
+                    ("enter", ACCENT), (f" {self._go}   ", DIM), ("↑ ↓", ACCENT), (" field   ", DIM),
+                    *((("← →", ACCENT), (" choose   ", DIM)) if any(item.choices for item in self._fields) else ()),
+                    ("esc", ACCENT), (" leave", DIM),
+                ),
+                id="form-keys",
+            )  # fmt: skip
+
+    def on_mount(self) -> None:
+        """Say what the first values mean."""
+        self._changed()
+
+    def on_input_changed(self) -> None:
+        """Words follow what is typed."""
+        self._changed()
+
+    def on_choice_changed(self) -> None:
+        """Words follow what is chosen."""
+        self._changed()
+
+    def on_input_submitted(self) -> None:
+        """Enter in any field goes on."""
+        self.action_submit()
+
+    def on_choice_submitted(self) -> None:
+        """Enter on a choice goes on too."""
+        self.action_submit()
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What stands in the fields now, without blanks around it."""
+        found: dict[str, str] = {}
+        for item in self._fields:
+            widget = self.query_one(f"#field-{item.id}")
+            found[item.id] = widget.value.strip() if isinstance(widget, Input | Choice) else ""
+        return found
+
+    def action_submit(self) -> None:
+        """End with the values where all are right; else say what is wrong under the field, and go there."""
+        values, wrong = self.values, ""
+        for item in self._fields:
+            error = item.check(values[item.id])
+            self._say(item.id, error)
+            wrong = wrong or (item.id if error else "")
+        if wrong:
+            self.query_one(f"#field-{wrong}").focus()
+            return
+        if error := self._whole(values):
+            self._say(self._fields[-1].id, error)
+            return
+        self.dismiss(values)
+
+    def action_leave(self) -> None:
+        """Leave; nothing is done."""
+        self.dismiss(None)
+
+    def _changed(self) -> None:
+        values = self.values
+        for item in self._fields:
+            shown = self.query_one(f"#error-{item.id}", Static)
+            # An error goes away as soon as it is mended; it comes only when a person wants to go on.
+            if shown.display and not item.check(values[item.id]):
+                self._say(item.id, "")
+        self.query_one("#aside", Static).update(Content(self._aside(values)))
+
+    def _say(self, field_id: str, error: str) -> None:
+        place = self.query_one(f"#error-{field_id}", Static)
+        place.update(Content.styled(error, BAD))
+        place.display = bool(error)
