@@ -1,16 +1,22 @@
 """The app: themes, global keys, and which screen is on. Knows nothing of what the screens show."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.dom import DOMNode
+from textual.screen import Screen
+from textual.widget import Widget
 
 from engine.clean import clean_text
 from engine.paths import Home
 from tui.actions import Place, bindings
+from tui.palette import commands
 from tui.screens.curate.screen import CurateScreen
 from tui.screens.help.screen import HelpScreen
+from tui.screens.jump.screen import JumpScreen, targets_on
 from tui.screens.start.screen import ProjectChosen, StartScreen
 from tui.screens.workspace.screen import WorkspaceScreen
 from tui.services.projects import last_project
@@ -56,15 +62,32 @@ class DistillApp(App[int]):
     def action_help(self) -> None:
         """Show every key of the screen that is on."""
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(*self._places()))
+            self.push_screen(HelpScreen(*(place for place, _ in self._carriers(self.screen) if place != "everywhere")))
 
-    def _places(self) -> tuple[Place, ...]:
-        match self.screen:
+    def action_jump(self) -> None:
+        """Go to what a letter names."""
+
+        def go(chosen: Widget | None) -> None:
+            if chosen is not None:
+                chosen.focus()
+
+        if targets := targets_on(self.screen.focus_chain):
+            self.push_screen(JumpScreen(targets), go)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What the palette offers."""
+        yield from commands(self, self._carriers(screen))
+        yield SystemCommand("Theme", "Choose other colours.", self.action_change_theme)
+
+    def _carriers(self, screen: Screen[object]) -> list[tuple[Place, DOMNode]]:
+        """Where a key is looked for on this screen, the nearest place first, and who carries the actions there."""
+        everywhere: tuple[Place, DOMNode] = ("everywhere", self)
+        match screen:
             case StartScreen():
-                return ("start",)
+                return [("start", screen), everywhere]
             case CurateScreen():
-                return ("curate",)
-            case WorkspaceScreen() as workspace:
-                return workspace.places
+                return [("curate", screen), everywhere]
+            case WorkspaceScreen():
+                return [*screen.carriers, everywhere]
             case _:
-                return ()
+                return [everywhere]

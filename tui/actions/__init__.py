@@ -36,6 +36,19 @@ PANE_KEYS: dict[PaneName, str] = {
 }
 PANES: tuple[PaneName, ...] = tuple(PANE_KEYS)
 FOOTER_KEYS = 6
+_SHORT = {
+    "question_mark": "?",
+    "slash": "/",
+    "pagedown": "PgDn",
+    "pageup": "PgUp",
+    "ctrl+": "^",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "equals_sign": "=",
+    "escape": "esc",
+}
 
 
 def bindings(place: Place) -> list[BindingType]:
@@ -61,3 +74,11 @@ def footer_actions(*places: Place) -> tuple[Action, ...]:
 def help_actions(*places: Place) -> tuple[Action, ...]:
     """Every action of these places and of everywhere, for the help screen."""
     return tuple(action for place in (*places, "everywhere") for action in ACTIONS[place])
+
+
+def as_read(keys: str) -> str:
+    """Textual's names of keys as people read them."""
+    shown = keys.replace(",", " ")
+    for name, short in _SHORT.items():
+        shown = shown.replace(name, short)
+    return shown

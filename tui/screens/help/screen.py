@@ -9,19 +9,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.actions import PANE_KEYS, Place, help_actions
+from tui.actions import PANE_KEYS, Place, as_read, help_actions
 from tui.widgets.lines import ACCENT, DIM, STRONG
-
-_SHORT = {
-    "question_mark": "?",
-    "slash": "/",
-    "pagedown": "PgDn",
-    "pageup": "PgUp",
-    "ctrl+": "^",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-    "escape": "esc",
-}
 
 
 class HelpScreen(ModalScreen[None]):
@@ -49,7 +38,7 @@ class HelpScreen(ModalScreen[None]):
 
 def help_text(*places: Place) -> Content:
     """The keys of these places with their sentences, the nearest place first."""
-    rows = [(_as_read(action.keys), action.help) for action in help_actions(*places)]
+    rows = [(as_read(action.keys), action.help) for action in help_actions(*places)]
     if "workspace" in places:
         first, *_, last = PANE_KEYS.values()
         rows.append((f"{first} … {last}", "Show that pane."))
@@ -57,11 +46,3 @@ def help_text(*places: Place) -> Content:
     lines += [Content.assemble((f"{keys:<12}", ACCENT), sentence) for keys, sentence in rows]
     lines += [Content(""), Content.styled("^p opens the palette.  esc closes this.", DIM)]
     return Content("\n").join(lines)
-
-
-def _as_read(keys: str) -> str:
-    """Textual's names of keys as people read them."""
-    shown = keys.replace(",", " ")
-    for name, short in _SHORT.items():
-        shown = shown.replace(name, short)
-    return shown

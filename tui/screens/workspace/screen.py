@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -136,9 +137,10 @@ class WorkspaceScreen(Screen[None]):
         self._changed()
 
     @property
-    def places(self) -> tuple[Place, ...]:
-        """Where a key that is pressed now is looked for, the nearest place first."""
-        return self.state.shown, "workspace"
+    def carriers(self) -> list[tuple[Place, DOMNode]]:
+        """Where a key that is pressed now is looked for, the nearest place first, and who carries the actions there."""
+        shown: list[tuple[Place, DOMNode]] = [(self._pane.place, self._pane)] if self._pane is not None else []
+        return [*shown, ("workspace", self)]
 
     def action_pane(self, pane: PaneName) -> None:
         """Show a pane."""
@@ -277,7 +279,7 @@ class WorkspaceScreen(Screen[None]):
         return pane
 
     def _tell_keys(self) -> None:
-        self.query_one(Footer).show(footer_actions(*self.places))
+        self.query_one(Footer).show(footer_actions(*(place for place, _ in self.carriers)))
 
     def _working(self) -> str:
         progress = self.state.job.progress if self.state.job is not None and self.state.job.live else None

@@ -1,0 +1,1 @@
+"""A letter on everything that can have the focus: press it to go there."""
