@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.paths import Home
-from tui.services.meters import Meter, Reading
+from tui.services.meters import GpuMeter, Meter, Reading
 
 
 @pytest.fixture
@@ -17,3 +17,4 @@ def home(private_home: Path) -> Home:
 def still_meter(monkeypatch: pytest.MonkeyPatch) -> None:
     """The load of this machine would differ from run to run."""
     monkeypatch.setattr(Meter, "read", lambda self, pid: Reading(187.0, 3100.0))
+    monkeypatch.setattr(GpuMeter, "read", lambda self: None)

@@ -71,11 +71,6 @@ def footer_actions(*places: Place) -> tuple[Action, ...]:
     return (*own[: FOOTER_KEYS - len(everywhere_shown)], *everywhere_shown)
 
 
-def help_actions(*places: Place) -> tuple[Action, ...]:
-    """Every action of these places and of everywhere, for the help screen."""
-    return tuple(action for place in (*places, "everywhere") for action in ACTIONS[place])
-
-
 def as_read(keys: str) -> str:
     """Textual's names of keys as people read them."""
     shown = keys.replace(",", " ")

@@ -65,3 +65,8 @@ class Facts:
     def newest_job(self) -> Job | None:
         """The job that is watched: a live one before an ended one, the newest first."""
         return max(self.jobs, key=lambda job: (job.state in LIVE_STATES, job.id), default=None)
+
+    @property
+    def other_live_jobs(self) -> int:
+        """How many jobs are alive beside the newest one: they wait for the device, or serve."""
+        return max(sum(job.state in LIVE_STATES for job in self.jobs) - 1, 0)

@@ -1,8 +1,22 @@
-"""Processor and memory of the watched job's process, read without blocking."""
+"""Processor, memory and GPU of the watched job, read once a second from a thread: a GPU's driver may take its time."""
 
+import threading
 from dataclasses import dataclass
 
 import psutil
+import pynvml
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+READ_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class GpuReading:
+    """How busy the GPUs of this machine are, all together, and how much of their memory is taken."""
+
+    busy_percent: float
+    used_mb: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +25,15 @@ class Reading:
 
     cpu_percent: float
     rss_mb: float
+
+
+class MeterRead(Message):
+    """The meters were read: the job's, where one runs, and the GPUs', where there are any."""
+
+    def __init__(self, reading: Reading | None, gpu: GpuReading | None) -> None:
+        super().__init__()
+        self.reading = reading
+        self.gpu = gpu
 
 
 class Meter:
@@ -29,3 +52,57 @@ class Meter:
         except psutil.Error:
             self._process = None
             return None
+
+
+class GpuMeter:
+    """Asks NVIDIA's own library; where it or a GPU is missing, there is nothing to read, now or later."""
+
+    def __init__(self) -> None:
+        self._devices: list[pynvml.c_nvmlDevice_t] | None = None
+
+    def read(self) -> GpuReading | None:
+        """The load now, or None where there is no GPU that can be asked."""
+        try:
+            if self._devices is None:
+                self._devices = []
+                pynvml.nvmlInit()
+                self._devices = [
+                    pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())
+                ]
+            if not self._devices:
+                return None
+            busy = [float(pynvml.nvmlDeviceGetUtilizationRates(device).gpu) for device in self._devices]
+            used = [float(pynvml.nvmlDeviceGetMemoryInfo(device).used) for device in self._devices]
+        except pynvml.NVMLError:
+            self._devices = []
+            return None
+        return GpuReading(sum(busy) / len(busy), sum(used) / 1e6)
+
+
+class MeterService:
+    """Posts a `MeterRead` to `target` every second until it is closed."""
+
+    def __init__(self, target: MessagePump) -> None:
+        self._target = target
+        self._pid = 0
+        self._closed = False
+        self._wake = threading.Event()
+        threading.Thread(target=self._watch, name="meters", daemon=True).start()
+
+    def watch(self, pid: int) -> None:
+        """Read this process from now on; 0: none."""
+        if pid != self._pid:
+            self._pid = pid
+            self._wake.set()
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._closed = True
+        self._wake.set()
+
+    def _watch(self) -> None:
+        meter, gpu = Meter(), GpuMeter()
+        while not self._closed:
+            self._target.post_message(MeterRead(meter.read(self._pid) if self._pid else None, gpu.read()))
+            self._wake.wait(READ_EVERY_S)
+            self._wake.clear()

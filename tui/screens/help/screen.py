@@ -9,8 +9,11 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.actions import PANE_KEYS, Place, as_read, help_actions
-from tui.widgets.lines import ACCENT, DIM, STRONG
+from tui.actions import ACTIONS, PANE_KEYS, Place, as_read
+from tui.widgets.lines import ACCENT, DIM, STRONG, fit, wrap
+
+_KEYS_WIDTH = 14
+_SENTENCE_WIDTH = 58
 
 
 class HelpScreen(ModalScreen[None]):
@@ -19,8 +22,8 @@ class HelpScreen(ModalScreen[None]):
     DEFAULT_CSS = """
     HelpScreen { align: center middle; background: $background 60%; }
     HelpScreen > VerticalScroll {
-        width: 72; max-width: 100%; height: auto; max-height: 100%; padding: 1 2; background: $surface;
-        border: round $panel-lighten-1;
+        width: 80; max-width: 100%; height: auto; max-height: 100%; padding: 1 2; background: $surface;
+        border: round $panel-lighten-1; scrollbar-size-vertical: 1;
     }
     HelpScreen Static { height: auto; }
     """
@@ -37,12 +40,19 @@ class HelpScreen(ModalScreen[None]):
 
 
 def help_text(*places: Place) -> Content:
-    """The keys of these places with their sentences, the nearest place first."""
-    rows = [(as_read(action.keys), action.help) for action in help_actions(*places)]
-    if "workspace" in places:
-        first, *_, last = PANE_KEYS.values()
-        rows.append((f"{first} … {last}", "Show that pane."))
-    lines = [Content.styled("Keys", STRONG), Content("")]
-    lines += [Content.assemble((f"{keys:<12}", ACCENT), sentence) for keys, sentence in rows]
-    lines += [Content(""), Content.styled("^p opens the palette.  esc closes this.", DIM)]
+    """The keys of these places and of everywhere with their sentences, the nearest place first."""
+    lines: list[Content] = []
+    for place in (*places, "everywhere"):
+        rows = [(as_read(action.keys), action.help) for action in ACTIONS[place]]
+        if place == "workspace":
+            first, *_, last = PANE_KEYS.values()
+            rows.insert(0, (f"{first} … {last}", "Show that pane."))
+        lines += [Content.styled(place.capitalize(), STRONG), *(_row(*row) for row in rows), Content("")]
+    lines.append(Content.styled("^p opens the palette.  esc closes this.", DIM))
     return Content("\n").join(lines)
+
+
+def _row(keys: str, sentence: str) -> Content:
+    first, *more = wrap(sentence, _SENTENCE_WIDTH)
+    row = Content.assemble((fit(keys, _KEYS_WIDTH), ACCENT), first)
+    return Content("\n").join([row, *(Content(" " * _KEYS_WIDTH + line) for line in more)])

@@ -28,9 +28,11 @@ class Header(Static):
         left = Content.assemble(("distill-tui", DIM), "   ", (shorten(name, 30), STRONG))
         job = state.facts.newest_job if state.facts else None
         rest = activity(job, state.job) if job else Content.styled("idle", DIM)
-        if state.cpu_percent is not None and state.rss_mb is not None and width >= 100:
-            meters = f"    cpu {state.cpu_percent:.0f} %   {state.rss_mb / 1000:.1f} GB"
-            rest = Content.assemble(rest, (meters, DIM))
+        others = state.facts.other_live_jobs if state.facts else 0
+        if others:
+            rest = Content.assemble(rest, (f"   +{others} more", WARN))
+        if width >= 100:
+            rest = Content.assemble(rest, (_meters(state), DIM))
         self.update(spread(left, rest, width))
 
 
@@ -49,3 +51,13 @@ def activity(job: Job, view: JobView | None) -> Content:
     if state == "waiting" and job.note:
         words.append(Content.styled(shorten(job.note, 40), DIM))
     return Content("   ").join(words)
+
+
+def _meters(state: WorkspaceState) -> str:
+    """The load of the running job and of the GPUs, as far as it is known."""
+    parts: list[str] = []
+    if state.gpu is not None:
+        parts.append(f"gpu {state.gpu.busy_percent:.0f} %   {state.gpu.used_mb / 1000:.1f} GB")
+    if state.load is not None:
+        parts.append(f"cpu {state.load.cpu_percent:.0f} %   {state.load.rss_mb / 1000:.1f} GB")
+    return "".join(f"    {part}" for part in parts)

@@ -26,7 +26,7 @@ from tui.screens.workspace.header import Header
 from tui.screens.workspace.rail import Rail, Spine
 from tui.screens.workspace.state import WorkspaceState
 from tui.services.follower import FollowerService, JobTold
-from tui.services.meters import Meter
+from tui.services.meters import MeterRead, MeterService
 from tui.services.store import FactsRead, JobStarted, StoreFailed, StoreService
 from tui.widgets.footer import Footer
 from tui.widgets.lines import BAD, DIM, STRONG, page, percent, wrap
@@ -50,7 +50,7 @@ class WorkspaceScreen(Screen[None]):
         self._home = home
         self._store = StoreService(folder, home, self)
         self._follower: FollowerService | None = None
-        self._meter = Meter()
+        self._meters: MeterService | None = None
         self._pane: Pane | None = None
         self._error: Content | None = None
         self._stale = True
@@ -68,6 +68,7 @@ class WorkspaceScreen(Screen[None]):
     def on_mount(self) -> None:
         """Begin to read and to draw."""
         self._store.read()
+        self._meters = MeterService(self)
         self.set_interval(READ_EVERY_S, self._read_again)
         self.set_interval(DRAW_EVERY_S, self._draw)
 
@@ -75,11 +76,13 @@ class WorkspaceScreen(Screen[None]):
         """Let go of the store and the log; the job is not touched."""
         if self._follower is not None:
             self._follower.close()
+        if self._meters is not None:
+            self._meters.close()
         self._store.close()
 
     def on_facts_read(self, message: FactsRead) -> None:
         """Take in what the store says, and watch the newest job."""
-        self.state.facts = message.facts
+        first, self.state.facts = self.state.facts is None, message.facts
         self._error = None
         job = message.facts.newest_job
         if job is not None and (self.state.job is None or self.state.job.job_id != job.id):
@@ -87,8 +90,12 @@ class WorkspaceScreen(Screen[None]):
                 self._follower.close()
             self.state.job = JobView(job.id, job.kind)
             self._follower = FollowerService(job.id, Path(message.facts.folder) / job.folder, self)
+        if self._meters is not None:
+            self._meters.watch(job.pid if job is not None and job.state == "running" else 0)
         self._believe_the_store()
         self._changed()
+        if first:
+            self._draw()  # the first sight of a project waits for no clock
 
     def on_job_told(self, message: JobTold) -> None:
         """Take in the job's events."""
@@ -97,6 +104,11 @@ class WorkspaceScreen(Screen[None]):
                 self.state.job.apply(event)
             self._believe_the_store()
             self._changed()
+
+    def on_meter_read(self, message: MeterRead) -> None:
+        """Take in the load of the machine."""
+        self.state.load, self.state.gpu = message.reading, message.gpu
+        self._changed()
 
     def on_store_failed(self, message: StoreFailed) -> None:
         """Say what happened where the pane would be, or beside it when there is something to show."""
@@ -242,10 +254,6 @@ class WorkspaceScreen(Screen[None]):
 
     def _read_again(self) -> None:
         self._store.read()
-        job = self.state.facts.newest_job if self.state.facts else None
-        reading = self._meter.read(job.pid) if job is not None and job.pid and job.state == "running" else None
-        self.state.cpu_percent = reading.cpu_percent if reading else None
-        self.state.rss_mb = reading.rss_mb if reading else None
         self._changed()
 
     def _draw(self) -> None:

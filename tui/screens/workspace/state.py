@@ -9,6 +9,7 @@ from engine.records.station import StationName
 from tui.actions import PANES, PaneName
 from tui.panes.job import JobView
 from tui.services.facts import Facts
+from tui.services.meters import GpuReading, Reading
 
 RAIL_WIDTH = 28
 NARROWEST_RAIL = 18
@@ -24,8 +25,8 @@ class WorkspaceState:
     chosen: PaneName | None = None  # None: follow the work
     maximised: bool = False
     rail_width: int = RAIL_WIDTH
-    cpu_percent: float | None = None
-    rss_mb: float | None = None
+    load: Reading | None = None  # of the running job
+    gpu: GpuReading | None = None
 
     @property
     def shown(self) -> PaneName:
