@@ -1,0 +1,42 @@
+"""Meters: a process that is there, one that is not, GPUs as NVIDIA's library tells of them, and none."""
+
+import os
+from types import SimpleNamespace
+
+import pynvml
+import pytest
+
+from tui.services.meters import GpuMeter, GpuReading, Meter
+
+
+def test_a_process_has_a_load_and_a_missing_one_has_none() -> None:
+    meter = Meter()
+    reading = meter.read(os.getpid())
+    assert reading is not None
+    assert reading.rss_mb > 1
+    assert meter.read(2**22 + 1) is None
+    assert meter.read(os.getpid()) is not None
+
+
+def test_two_gpus_are_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy, used = {0: 40, 1: 90}, {0: 2e9, 1: 5e9}
+    monkeypatch.setattr(pynvml, "nvmlInit", lambda: None)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", lambda: 2)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lambda index: index)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetUtilizationRates", lambda device: SimpleNamespace(gpu=busy[device]))
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetMemoryInfo", lambda device: SimpleNamespace(used=used[device]))
+    assert GpuMeter().read() == GpuReading(65.0, 7000.0)
+
+
+def test_a_machine_without_a_driver_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def init() -> None:
+        asked.append(1)
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+
+    monkeypatch.setattr(pynvml, "nvmlInit", init)
+    meter = GpuMeter()
+    assert meter.read() is None
+    assert meter.read() is None
+    assert len(asked) == 1
