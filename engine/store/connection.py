@@ -62,17 +62,6 @@ class Connection:
             ) from error
         with explained(path):
             self._driver = self._connect()
-            try:
-                mode = self._driver.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-                if mode != "wal":
-                    raise StoreError(
-                        "The project cannot be shared between processes here.",
-                        f"The file system under {path} does not support a write-ahead log.",
-                        "Keep projects on a local disk; --home chooses where.",
-                    )
-            except BaseException:
-                self._driver.close()
-                raise
 
     @staticmethod
     def create_file(path: Path) -> None:
@@ -95,6 +84,14 @@ class Connection:
         address = f"file:{quote(str(self.path.absolute()))}?mode=rw"
         driver = sqlite3.connect(address, uri=True, timeout=self._timeout_s, isolation_level=None)
         driver.row_factory = sqlite3.Row
+        try:
+            self._prepare(driver)
+        except BaseException:
+            driver.close()
+            raise
+        return driver
+
+    def _prepare(self, driver: sqlite3.Connection) -> None:
         for pragma in (
             "foreign_keys=ON",
             "synchronous=FULL",
@@ -106,7 +103,12 @@ class Connection:
             f"journal_size_limit={_KEPT_LOG_BYTES}",
         ):
             driver.execute(f"PRAGMA {pragma}").close()
-        return driver
+        if driver.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
+            raise StoreError(
+                "The project cannot be shared between processes here.",
+                f"The file system under {self.path} does not support a write-ahead log.",
+                "Keep projects on a local disk; --home chooses where.",
+            )
 
     @property
     def driver(self) -> sqlite3.Connection:

@@ -118,9 +118,9 @@ class QuestionTable:
         """How many questions to learn from came after this prompt's last example and have none."""
         return self._connection.number(
             """SELECT count(*) FROM questions q WHERE split IS NOT 'test'
-            AND created_at > (SELECT created_at FROM examples WHERE prompt_sha256 = ?1 ORDER BY id DESC LIMIT 1)
-            AND NOT EXISTS (SELECT 1 FROM examples e WHERE e.prompt_sha256 = ?1 AND e.question_id = q.id)""",
-            (prompt_sha256,),
+            AND created_at > (SELECT created_at FROM examples WHERE prompt_sha256 = ? ORDER BY id DESC LIMIT 1)
+            AND NOT EXISTS (SELECT 1 FROM examples e WHERE e.prompt_sha256 = ? AND e.question_id = q.id)""",
+            (prompt_sha256, prompt_sha256),
         )
 
 

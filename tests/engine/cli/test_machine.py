@@ -5,6 +5,7 @@ import shlex
 import sqlite3
 import stat
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pexpect
@@ -86,9 +87,8 @@ def test_what_is_broken_fails_with_all_findings_in_the_one_object(monkeypatch: p
 
 @pytest.mark.parametrize("damage", ["no database", "torn page"])
 def test_a_damaged_project_is_a_finding_among_the_others(begun: Path, damage: str) -> None:
-    with sqlite3.connect(begun / "project.db") as connection:
+    with closing(sqlite3.connect(begun / "project.db")) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
     data = bytearray((begun / "project.db").read_bytes())
     data[slice(0, 4096) if damage == "no database" else slice(4096 * 3, 4096 * 9)] = b"x" * 4096
     (begun / "project.db").write_bytes(data)
