@@ -13,12 +13,7 @@ from textual.widget import Widget
 from engine.clean import clean_text
 from engine.paths import Home
 from tui.actions import Place, bindings
-from tui.palette import commands
-from tui.screens.curate.screen import CurateScreen
-from tui.screens.help.screen import HelpScreen
-from tui.screens.jump.screen import JumpScreen, targets_on
-from tui.screens.start.screen import ProjectChosen, StartScreen
-from tui.screens.workspace.screen import WorkspaceScreen
+from tui.screens.placed import PlacedScreen, ShowProject
 from tui.services.projects import last_project
 from tui.themes import DEFAULT_THEME, load_themes
 
@@ -47,13 +42,37 @@ class DistillApp(App[int]):
         for error in errors:
             self.notify(clean_text(error.message), title=error.title, severity="warning", markup=False)
         folder = self._folder or last_project(self._home)
-        self.push_screen(StartScreen(self._home))
-        if folder is not None:
-            self.push_screen(WorkspaceScreen(folder, self._home))
+        if folder is None:
+            self.show_projects()
+        else:
+            self.show_project(folder)
 
-    def on_project_chosen(self, message: ProjectChosen) -> None:
-        """Open a project over the list of projects."""
-        self.push_screen(WorkspaceScreen(message.folder, self._home))
+    def show_project(self, folder: Path) -> None:
+        """Show the workspace of a project, in place of what is on."""
+        from tui.screens.workspace.screen import WorkspaceScreen
+
+        self._show(WorkspaceScreen(folder, self._home))
+
+    def show_projects(self) -> None:
+        """Show the list of projects, in place of what is on."""
+        from tui.screens.start.screen import StartScreen
+
+        self._show(StartScreen(self._home))
+
+    def _show(self, screen: Screen[None]) -> None:
+        """Only what is looked at is there: a project that is left reads and draws no more."""
+        if len(self.screen_stack) > 1:
+            self.switch_screen(screen)
+        else:
+            self.push_screen(screen)
+
+    def on_show_project(self, message: ShowProject) -> None:
+        """Open a project."""
+        self.show_project(message.folder)
+
+    def on_show_projects(self) -> None:
+        """Leave a project for the list."""
+        self.show_projects()
 
     async def action_quit(self) -> None:
         """Leave; jobs are processes of their own and go on."""
@@ -61,11 +80,14 @@ class DistillApp(App[int]):
 
     def action_help(self) -> None:
         """Show every key of the screen that is on."""
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(*(place for place, _ in self._carriers(self.screen) if place != "everywhere")))
+        from tui.screens.help.screen import HelpScreen
+
+        if isinstance(self.screen, PlacedScreen):
+            self.push_screen(HelpScreen(*(place for place, _ in self.screen.carriers)))
 
     def action_jump(self) -> None:
         """Go to what a letter names."""
+        from tui.screens.jump.screen import JumpScreen, targets_on
 
         def go(chosen: Widget | None) -> None:
             if chosen is not None:
@@ -76,18 +98,8 @@ class DistillApp(App[int]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers."""
-        yield from commands(self, self._carriers(screen))
-        yield SystemCommand("Theme", "Choose other colours.", self.action_change_theme)
+        from tui.palette import commands
 
-    def _carriers(self, screen: Screen[object]) -> list[tuple[Place, DOMNode]]:
-        """Where a key is looked for on this screen, the nearest place first, and who carries the actions there."""
-        everywhere: tuple[Place, DOMNode] = ("everywhere", self)
-        match screen:
-            case StartScreen():
-                return [("start", screen), everywhere]
-            case CurateScreen():
-                return [("curate", screen), everywhere]
-            case WorkspaceScreen():
-                return [*screen.carriers, everywhere]
-            case _:
-                return [everywhere]
+        carriers: list[tuple[Place, DOMNode]] = screen.carriers if isinstance(screen, PlacedScreen) else []
+        yield from commands(self, [*carriers, ("everywhere", self)])
+        yield SystemCommand("Theme", "Choose other colours.", self.action_change_theme)

@@ -6,14 +6,17 @@ Imports neither Textual nor any command before it knows which of the two is want
 import sys
 from pathlib import Path
 
-from engine.cli.main import run
 from engine.paths import Home
 
 
 def main() -> None:
     """Run the program and exit with its status."""
     words = sys.argv[1:]
-    sys.exit(run(words, face=open_app) if words else open_app(None, Home.locate()))
+    if not words:
+        sys.exit(open_app(None, Home.locate()))
+    from engine.cli.main import run
+
+    sys.exit(run(words, face=open_app))
 
 
 def open_app(folder: Path | None, home: Home) -> int:

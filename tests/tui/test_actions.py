@@ -4,7 +4,7 @@ import pytest
 
 from tui.actions import ACTIONS, PANE_KEYS, PANES, Action, Place, footer_actions
 from tui.app import DistillApp
-from tui.panes import PANE_CLASSES
+from tui.panes import pane_class
 from tui.screens.curate.screen import CurateScreen
 from tui.screens.help.screen import help_text
 from tui.screens.start.screen import StartScreen
@@ -15,7 +15,7 @@ CARRIERS: dict[Place, type] = {
     "workspace": WorkspaceScreen,
     "curate": CurateScreen,
     "start": StartScreen,
-    **PANE_CLASSES,
+    **{pane: pane_class(pane) for pane in PANES},
 }
 EATEN_BY_TMUX = {"ctrl+b", "ctrl+a", "ctrl+s", "ctrl+j", "ctrl+h", "ctrl+z"}
 # Where a person can be: the places whose keys hold there, the nearest first.

@@ -1,20 +1,18 @@
 """The panes: one package a face of the workspace, each with its drawing, its state where it has one, and its widget.
 
 Every pane opens with a title line that says what it is and its one number; every pane says what comes next where
-it is empty.
+it is empty. A pane is imported when it is first shown: the first sight of a project waits for that pane alone.
 """
 
-from tui.actions import PaneName
-from tui.panes.dataset.pane import DatasetPane
-from tui.panes.evaluation.pane import EvaluationPane
-from tui.panes.examples.pane import ExamplesPane
-from tui.panes.pane import Pane
-from tui.panes.prompt.pane import PromptPane
-from tui.panes.questions.pane import QuestionsPane
-from tui.panes.release.pane import ReleasePane
-from tui.panes.run.pane import RunPane
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
 
-PANE_CLASSES: dict[PaneName, type[Pane]] = {
-    pane.place: pane
-    for pane in (PromptPane, QuestionsPane, ExamplesPane, DatasetPane, RunPane, EvaluationPane, ReleasePane)
-}
+from tui.actions import PaneName
+
+if TYPE_CHECKING:
+    from tui.panes.pane import Pane
+
+
+def pane_class(name: PaneName) -> "type[Pane]":
+    """The widget of the pane `name`: class `<Name>Pane` of the module `tui.panes.<name>.pane`."""
+    return cast("type[Pane]", getattr(import_module(f"tui.panes.{name}.pane"), f"{name.capitalize()}Pane"))

@@ -4,7 +4,6 @@ import threading
 from dataclasses import dataclass
 
 import psutil
-import pynvml
 from textual.message import Message
 from textual.message_pump import MessagePump
 
@@ -58,10 +57,12 @@ class GpuMeter:
     """Asks NVIDIA's own library; where it or a GPU is missing, there is nothing to read, now or later."""
 
     def __init__(self) -> None:
-        self._devices: list[pynvml.c_nvmlDevice_t] | None = None
+        self._devices: list[object] | None = None
 
     def read(self) -> GpuReading | None:
         """The load now, or None where there is no GPU that can be asked."""
+        import pynvml  # takes 25 ms, which the first sight of a project does without
+
         try:
             if self._devices is None:
                 self._devices = []

@@ -6,14 +6,14 @@ from typing import ClassVar
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import BindingType
 from textual.containers import Container
-from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from engine.clean import clean_text
 from engine.errors import UsageError
-from tui.actions import bindings, footer_actions
+from tui.actions import Place, bindings, footer_actions
 from tui.screens.curate.drawing import draw
 from tui.screens.curate.state import ReviewState
+from tui.screens.placed import PlacedScreen
 from tui.services.editor import edit_text
 from tui.services.review import ReviewRead, ReviewService
 from tui.services.store import StoreFailed, StoreService
@@ -21,9 +21,10 @@ from tui.widgets.footer import Footer
 from tui.widgets.lines import page
 
 
-class CurateScreen(Screen[None]):
+class CurateScreen(PlacedScreen[None]):
     """The examples of one project under a person's eyes."""
 
+    place: ClassVar[Place] = "curate"
     CSS_PATH = "curate.tcss"
     AUTO_FOCUS = ""  # keys are decisions until a person asks for the search
     BINDINGS: ClassVar[list[BindingType]] = bindings("curate")

@@ -8,15 +8,14 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.clean import clean_text
 from engine.errors import DistillError
 from engine.paths import Home
-from tui.actions import bindings, footer_actions
+from tui.actions import Place, bindings, footer_actions
+from tui.screens.placed import PlacedScreen, ShowProject
 from tui.services.projects import ProjectSummary, all_projects, start_demo
 from tui.widgets.footer import Footer
 from tui.widgets.lines import ACCENT, DIM, STRONG, fit, moment
@@ -27,15 +26,7 @@ WELCOME = (
 )
 
 
-class ProjectChosen(Message):
-    """A person chose a project."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self.folder = folder
-
-
-class StartScreen(Screen[None]):
+class StartScreen(PlacedScreen[None]):
     """The projects of this home."""
 
     DEFAULT_CSS = """
@@ -44,6 +35,7 @@ class StartScreen(Screen[None]):
     StartScreen Static { height: auto; }
     StartScreen OptionList { height: auto; max-height: 1fr; border: none; background: $background; padding: 0; }
     """
+    place: ClassVar[Place] = "start"
     BINDINGS: ClassVar[list[BindingType]] = bindings("start")
 
     def __init__(self, home: Home) -> None:
@@ -64,7 +56,7 @@ class StartScreen(Screen[None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Open the project under the cursor."""
-        self.post_message(ProjectChosen(self._folders[event.option_index]))
+        self.post_message(ShowProject(self._folders[event.option_index]))
 
     def action_open(self) -> None:
         """Open the project under the cursor."""
@@ -92,7 +84,7 @@ class StartScreen(Screen[None]):
                 markup=False,
             )
             return
-        self.post_message(ProjectChosen(folder))
+        self.post_message(ShowProject(folder))
 
     def _show(self, projects: tuple[ProjectSummary, ...]) -> None:
         self._folders = [project.folder for project in projects]

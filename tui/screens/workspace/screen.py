@@ -11,17 +11,16 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.dom import DOMNode
-from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.clean import clean_text
 from engine.paths import Home
 from engine.records.job import LIVE_STATES
 from tui.actions import PaneName, Place, bindings, footer_actions
-from tui.panes import PANE_CLASSES
+from tui.panes import pane_class
 from tui.panes.job import JobView
 from tui.panes.pane import Pane, ShowPane
-from tui.screens.curate.screen import CurateScreen
+from tui.screens.placed import PlacedScreen, ShowProjects
 from tui.screens.workspace.header import Header
 from tui.screens.workspace.rail import Rail, Spine
 from tui.screens.workspace.state import WorkspaceState
@@ -35,9 +34,10 @@ READ_EVERY_S = 1.0
 DRAW_EVERY_S = 0.2
 
 
-class WorkspaceScreen(Screen[None]):
+class WorkspaceScreen(PlacedScreen[None]):
     """One project's stations, live."""
 
+    place: ClassVar[Place] = "workspace"
     CSS_PATH = "workspace.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings("workspace")
     AUTO_FOCUS = ""  # the pane that is shown has the focus
@@ -152,7 +152,7 @@ class WorkspaceScreen(Screen[None]):
     def carriers(self) -> list[tuple[Place, DOMNode]]:
         """Where a key that is pressed now is looked for, the nearest place first, and who carries the actions there."""
         shown: list[tuple[Place, DOMNode]] = [(self._pane.place, self._pane)] if self._pane is not None else []
-        return [*shown, ("workspace", self)]
+        return [*shown, (self.place, self)]
 
     def action_pane(self, pane: PaneName) -> None:
         """Show a pane."""
@@ -193,11 +193,13 @@ class WorkspaceScreen(Screen[None]):
 
     def action_curate(self) -> None:
         """Review the answers."""
+        from tui.screens.curate.screen import CurateScreen  # the first sight of a project does without it
+
         self.app.push_screen(CurateScreen(self._store))
 
     def action_projects(self) -> None:
         """Choose another project."""
-        self.app.pop_screen()
+        self.post_message(ShowProjects())
 
     def action_pause(self) -> None:
         """Pause the job, or let it go on."""
@@ -274,7 +276,7 @@ class WorkspaceScreen(Screen[None]):
         """The pane that is shown, made and focused when it was not on the screen before."""
         room, name = self.query_one("#panes"), self.state.shown
         found = room.query(f"#pane-{name}")
-        pane = found.first(Pane) if found else PANE_CLASSES[name](self._store)
+        pane = found.first(Pane) if found else pane_class(name)(self._store)
         if not found:
             room.mount(pane)
         if pane is not self._pane:
