@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from engine.demo import ensure_demo_job, open_demo
 from engine.errors import DistillError
 from engine.paths import Home
 from engine.project import Project, list_projects
@@ -25,6 +24,8 @@ def all_projects(home: Home) -> tuple[ProjectSummary, ...]:
 
 def start_demo(home: Home) -> Path:
     """Make the demo's project if need be, see that its job runs, and return its folder. Raises DistillError."""
+    from engine.demo import ensure_demo_job, open_demo  # the first sight of a project does without it
+
     with open_demo(home, quick=False, fresh=False) as project:
         ensure_demo_job(project, quick=False)
         return project.folder
