@@ -1,5 +1,7 @@
 """`distill-tui estimate`: before anything is spent, whether distilling pays."""
 
+import dataclasses
+
 import click
 
 from engine.cli.invocation import Invocation, Number, command_options, read_text_argument
@@ -7,52 +9,47 @@ from engine.cli.invocation import Invocation, Number, command_options, read_text
 
 @click.command("estimate")
 @click.option("--prompt", "prompt_source", default=None, metavar="FILE|-", help="Else the project's current prompt.")
-@click.option("--model", required=True, help="The model that answers today, as its provider calls it.")
-@click.option("--requests-per-day", type=Number(0.0), required=True)
-@click.option("--question-tokens", type=Number(0.0), default=40.0, show_default=True)
-@click.option("--answer-tokens", type=Number(0.0), default=200.0, show_default=True)
-@click.option("--cache-hit-rate", type=Number(0.0, 1.0), default=0.0, show_default=True)
-@click.option("--one-time-usd", type=Number(0.0), default=0.0, help="Generation, GPU hours, review.")
-@click.option("--distilled-input-usd-per-mtok", type=Number(0.0), default=0.05, show_default=True)
-@click.option("--distilled-output-usd-per-mtok", type=Number(0.0), default=0.2, show_default=True)
-@click.option("--retrainings-per-year", type=Number(0.0), default=0.0, show_default=True)
+@click.option("--model", default=None, help="The model that answers today, as its provider calls it.")
+@click.option("--requests-per-day", type=Number(0.0), default=None)
+@click.option("--question-tokens", type=Number(0.0), default=None)
+@click.option("--answer-tokens", type=Number(0.0), default=None)
+@click.option("--input-usd-per-mtok", type=Number(0.0), default=None, help="Of the model; else as listed.")
+@click.option("--cached-input-usd-per-mtok", type=Number(0.0), default=None, help="Of the model; else as listed.")
+@click.option("--output-usd-per-mtok", type=Number(0.0), default=None, help="Of the model; else as listed.")
+@click.option("--cache-hit-rate", type=Number(0.0, 1.0), default=None)
+@click.option("--one-time-usd", type=Number(0.0), default=None, help="Generation, GPU hours, review.")
+@click.option("--distilled-input-usd-per-mtok", type=Number(0.0), default=None)
+@click.option("--distilled-output-usd-per-mtok", type=Number(0.0), default=None)
+@click.option("--retrainings-per-year", type=Number(0.0), default=None)
 @command_options
-def command(
-    invocation: Invocation,
-    prompt_source: str | None,
-    model: str,
-    requests_per_day: float,
-    question_tokens: float,
-    answer_tokens: float,
-    cache_hit_rate: float,
-    one_time_usd: float,
-    distilled_input_usd_per_mtok: float,
-    distilled_output_usd_per_mtok: float,
-    retrainings_per_year: float,
-) -> None:
-    """Tokens and money per request with the prompt, with the provider's cache, and distilled; and the verdict."""
+def command(invocation: Invocation, /, prompt_source: str | None, model: str | None, **numbers: float | None) -> None:
+    """Tokens and money per request with the prompt, with the provider's cache, and distilled; and the verdict.
+
+    For the project's own prompt, a figure that is not given is the one that the project remembers, has measured, or
+    finds in the list of prices; what is left is assumed. `sources` in the JSON says which. For a FILE nothing is
+    remembered: --model and --requests-per-day have to be given.
+    """
     from engine.cli.prompt import current_prompt
-    from engine.economics.estimate import EstimateInput, estimate, estimate_json, estimate_text
+    from engine.economics.estimate import estimate_json, estimate_text
+    from engine.economics.figures import Measured, measure, reckon
     from engine.economics.tokens import count_prompt_tokens
     from engine.prompts.documents import parse_prompt
+    from engine.records.cost import CostInputs
 
-    prompt = (
-        parse_prompt(read_text_argument(prompt_source), prompt_source)
-        if prompt_source is not None
-        else current_prompt(invocation)
-    )
-    result = estimate(
-        EstimateInput(
-            prompt_tokens=count_prompt_tokens(prompt, model, invocation.home),
-            model=model,
-            requests_per_day=requests_per_day,
-            question_tokens=question_tokens,
-            answer_tokens=answer_tokens,
-            cache_hit_rate=cache_hit_rate,
-            one_time_usd=one_time_usd,
-            distilled_input_usd_per_mtok=distilled_input_usd_per_mtok,
-            distilled_output_usd_per_mtok=distilled_output_usd_per_mtok,
-            retrainings_per_year=retrainings_per_year,
+    said = {name: value for name, value in numbers.items() if value is not None}
+    if prompt_source is not None:
+        for name, missing in (("--model", model is None), ("--requests-per-day", "requests_per_day" not in said)):
+            if missing:
+                raise click.UsageError(f"Missing option '{name}'.")
+        prompt = parse_prompt(read_text_argument(prompt_source), prompt_source)
+        inputs, measured = CostInputs(), Measured()
+    else:
+        prompt = current_prompt(invocation)
+        inputs, measured = invocation.project.settings.cost_inputs(), measure(invocation.project)
+    if model is not None and model != inputs.model:
+        inputs = dataclasses.replace(  # the remembered prices are another model's
+            inputs, input_usd_per_mtok=None, cached_input_usd_per_mtok=None, output_usd_per_mtok=None
         )
-    )
-    invocation.finish(estimate_text(result), estimate_json(result))
+    inputs = dataclasses.replace(inputs, model=model or inputs.model, **said)
+    costs = reckon(inputs, measured, count_prompt_tokens(prompt, inputs.model, invocation.home))
+    invocation.finish(estimate_text(costs.result), estimate_json(costs.result))

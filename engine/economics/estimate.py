@@ -9,18 +9,18 @@ that does not hang on rounding. Knows nothing of how a model is trained.
 import math
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from typing import Literal
 
 from engine.economics.prices import Prices, find_prices
 from engine.economics.tokens import TokenCount
 from engine.errors import UsageError
+from engine.records.cost import WorthVerdict
 
-WorthVerdict = Literal["worth_it", "only_without_cache", "not_worth_it"]
-_DAYS_PER_YEAR = 365
+DAYS_PER_YEAR = 365
 _PER_MTOK = 1_000_000
 # A one-time cost given without a range: answers that are rejected and a second training make it dearer far more
 # often than anything makes it cheaper.
 _LOW_SHARE, _HIGH_SHARE = Fraction(4, 5), Fraction(3, 2)
+_SMALLEST, _LARGEST = 1e-9, 1e12  # beyond these, quotients leave the range of floats
 _MIN_CACHED_TOKENS = 1_024  # OpenAI and most of Anthropic's models cache nothing shorter
 
 
@@ -173,9 +173,19 @@ def _check(given: EstimateInput) -> None:
         "retrainings per year": given.retrainings_per_year,
         "cache hit rate": given.cache_hit_rate,
     }
+    if given.prices is not None:
+        numbers |= {
+            "input price": given.prices.input_usd_per_mtok,
+            "cached input price": given.prices.cached_input_usd_per_mtok,
+            "output price": given.prices.output_usd_per_mtok,
+        }
     for name, value in numbers.items():
         if not (math.isfinite(value) and value >= 0):
             raise UsageError("The estimate needs other numbers.", f"{name} is {value}.", "Give 0 or more.")
+        if value and not _SMALLEST <= value <= _LARGEST:
+            raise UsageError(
+                "The estimate needs other numbers.", f"{name} is {value}.", f"Give 0, or {_SMALLEST:g} to {_LARGEST:g}."
+            )
     if given.cache_hit_rate > 1:
         raise UsageError(
             "The estimate needs other numbers.", f"cache hit rate is {given.cache_hit_rate}.", "Give a share of 0 to 1."
@@ -219,7 +229,7 @@ def _days(requests: int | None, per_day: float) -> float | None:
 
 def _first_year(given: EstimateInput, saved_per_request: Fraction, once: Fraction) -> Fraction:
     trainings = 1 + _exact(given.retrainings_per_year)
-    return saved_per_request * _exact(given.requests_per_day) * _DAYS_PER_YEAR - trainings * once
+    return saved_per_request * _exact(given.requests_per_day) * DAYS_PER_YEAR - trainings * once
 
 
 def _verdict(uncached: Fraction, cached: Fraction) -> WorthVerdict:

@@ -24,6 +24,15 @@ class Prices:
     source: str = "given"
 
 
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """A model whose prices are known, by the name that finds them."""
+
+    name: str
+    provider: str
+    prices: Prices
+
+
 def find_prices(model: str, base_url: str = "", input_tokens: int = 0) -> Prices | None:
     """Today's prices of `model`, or None where they are not known.
 
@@ -31,6 +40,24 @@ def find_prices(model: str, base_url: str = "", input_tokens: int = 0) -> Prices
     one request, chooses the step where a provider asks more for long inputs.
     """
     return _find(model, base_url, input_tokens)
+
+
+def models_like(text: str, limit: int) -> tuple[ListedModel, ...]:
+    """Models of the list whose name holds `text`: the name itself first, then those that begin with it, the rest after.
+
+    A name that several providers carry is listed once, with the prices that `find_prices` gives it.
+    """
+    wanted = text.strip().casefold()
+    # Backwards by name, because higher numbers are newer.
+    found = [name for name in _names() if wanted in name.casefold()] if wanted else []
+    found.sort(key=lambda name: (name.casefold() != wanted, not name.casefold().startswith(wanted), "/" in name))
+    listed: list[ListedModel] = []
+    for name in found:
+        if len(listed) == limit:
+            break
+        if (prices := find_prices(name)) is not None:
+            listed.append(ListedModel(name, prices.source.split(", ")[-1].split(" ")[0], prices))
+    return tuple(listed)
 
 
 def cost_usd(prices: Prices, usage: Usage) -> float:
@@ -46,7 +73,15 @@ def cost_usd(prices: Prices, usage: Usage) -> float:
     return total / _PER_MTOK
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1)
+def _names() -> tuple[str, ...]:
+    from genai_prices.data_snapshot import get_snapshot
+
+    names = {model.id for provider in get_snapshot().providers for model in provider.models}
+    return tuple(sorted(names, reverse=True))
+
+
+@lru_cache(maxsize=256)
 def _find(model: str, base_url: str, input_tokens: int) -> Prices | None:
     from genai_prices import Usage as RawUsage
     from genai_prices import calc_price

@@ -155,6 +155,11 @@ class ExampleTable:
         value = self._connection.value("SELECT total(cost_usd) FROM spending")
         return value if isinstance(value, float) else 0.0
 
+    def mean_answer_tokens(self) -> float | None:
+        """The mean length of all answers that were ever stored; None before there was one."""
+        value = self._connection.value("SELECT total(completion_tokens) / nullif(sum(answers), 0) FROM spending")
+        return value if isinstance(value, float) else None
+
     def set_checks(self, id: int, checks: Sequence[CheckResult]) -> None:
         """Keep what the rules' checks found in one example. Raises `NotFoundError`."""
         self.set_all_checks({id: checks})

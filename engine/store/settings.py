@@ -1,27 +1,44 @@
-"""What a project keeps about itself: its settings, and how long its stages took."""
+"""What a project keeps about itself: its settings, the figures of its cost, and how long its stages took."""
 
+from engine.records.cost import CostInputs, CostOutcome
 from engine.records.options import ProjectSettings
 from engine.store.connection import Connection
 from engine.store.words_json import decode, encode
 
 
 class SettingsTable:
-    """The settings and timings of one project."""
+    """The settings, cost figures and timings of one project."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def read(self) -> ProjectSettings:
         """The settings, or their defaults before any were written."""
-        value = self._connection.value("SELECT value FROM settings WHERE name = 'project'")
-        return decode(ProjectSettings, value) if isinstance(value, str) else ProjectSettings()
+        value = self._value("project")
+        return ProjectSettings() if value is None else decode(ProjectSettings, value)
 
     def write(self, settings: ProjectSettings) -> None:
         """Keep `settings` in the place of what was there."""
-        self._connection.write(
-            "INSERT INTO settings VALUES ('project', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            (encode(settings),),
-        )
+        self._keep("project", encode(settings))
+
+    def cost_inputs(self) -> CostInputs:
+        """What a person said about money; nothing before they did."""
+        value = self._value("cost_inputs")
+        return CostInputs() if value is None else decode(CostInputs, value)
+
+    def cost_outcome(self) -> CostOutcome | None:
+        """What came of it at last, or None."""
+        value = self._value("cost_outcome")
+        return None if value is None else decode(CostOutcome, value)
+
+    def write_cost(self, inputs: CostInputs, outcome: CostOutcome | None) -> None:
+        """Keep both in the place of what was there; an outcome of None is none."""
+        with self._connection.transaction():
+            self._keep("cost_inputs", encode(inputs))
+            if outcome is not None:
+                self._keep("cost_outcome", encode(outcome))
+            else:
+                self._connection.write("DELETE FROM settings WHERE name = 'cost_outcome'")
 
     def add_timing(self, stage: str, seconds: float) -> None:
         """Keep how long `stage` (questions, generate, curate, train, evaluate) took; the last value stays."""
@@ -33,3 +50,12 @@ class SettingsTable:
     def timings(self) -> dict[str, float]:
         """Seconds by stage, of the stages that were timed."""
         return {row[0]: row[1] for row in self._connection.rows("SELECT stage, seconds FROM timings ORDER BY stage")}
+
+    def _value(self, name: str) -> str | None:
+        value = self._connection.value("SELECT value FROM settings WHERE name = ?", (name,))
+        return value if isinstance(value, str) else None
+
+    def _keep(self, name: str, value: str) -> None:
+        self._connection.write(
+            "INSERT INTO settings VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
+        )

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from engine.economics.prices import find_prices
+from engine.project import Project
+from engine.records.cost import CostInputs
 from tests.engine.cli.calling import fail, get, succeed
 from tests.engine.cli.shapes import ESTIMATE, assert_shape
 
@@ -157,3 +159,24 @@ def test_what_has_to_be_said_is_asked_for(missing: str) -> None:
     del words[missing]
     error = fail("estimate", "--prompt", "-", *next(iter(words.items())), input="A prompt.")
     assert missing in error["message"]
+
+
+def test_for_the_projects_own_prompt_what_it_remembers_need_not_be_said(begun: Path) -> None:
+    with Project.open(begun) as project:
+        project.settings.write_cost(CostInputs("gpt-5", requests_per_day=5_000.0, output_usd_per_mtok=3.0), None)
+    remembered = get("estimate")
+    assert remembered["sources"]["requests_per_day"] == "given"
+    assert remembered["sources"]["distilled_input_usd_per_mtok"].startswith("assumed: ")
+    assert remembered["per_request_usd"] == get("estimate", "--model", "gpt-5")["per_request_usd"]
+    said = get("estimate", "--requests-per-day", "10")
+    assert said["break_even_requests"] == remembered["break_even_requests"]
+    # The remembered price is the remembered model's, and no other's.
+    assert "given" not in get("estimate", "--model", "gpt-4o")["sources"]["prices"]
+
+
+def test_prices_that_no_list_has_can_be_given(prompt: Path) -> None:
+    prices = {"input-usd-per-mtok": 2, "output-usd-per-mtok": 8}
+    data = get(*words_of(prompt, "our-own", GIVEN | prices))
+    tokens = data["tokens"]["prompt"]
+    assert data["per_request_usd"]["prompted"] == pytest.approx(((tokens + 40) * 2 + 200 * 8) / 1e6)
+    assert data["sources"]["prices"] == "given"

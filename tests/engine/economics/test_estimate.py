@@ -128,6 +128,10 @@ def test_prices_are_looked_up_by_model() -> None:
         {"one_time_low_usd": 80.0},
         {"one_time_high_usd": 70.0},
         {"one_time_high_usd": math.nan},
+        {"requests_per_day": 1e-300},
+        {"one_time_usd": 1e300},
+        {"prices": Prices(-1.0, 1.0, 1.0)},
+        {"prices": Prices(1.0, 1.0, math.inf)},
     ],
 )
 def test_numbers_that_mean_nothing_are_refused(change: dict[str, float]) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.economics.prices import Prices, cost_usd, find_prices
+from engine.economics.prices import Prices, cost_usd, find_prices, models_like
 from engine.records.example import Usage
 
 
@@ -50,3 +50,13 @@ def test_cost_of_an_answer() -> None:
     # 300·2 + 600·0.5 + 100·2 + 200·10 = 3100
     assert cost_usd(Prices(2.0, 10.0, 0.5), usage) == pytest.approx(0.0031)
     assert cost_usd(Prices(2.0, 10.0, 0.5), Usage()) == 0
+
+
+def test_models_are_found_by_a_part_of_their_name_the_very_name_first() -> None:
+    found = models_like("GPT-5", 6)
+    assert len(found) == 6
+    assert (found[0].name, found[0].provider) == ("gpt-5", "openai")
+    assert found[0].prices == find_prices("gpt-5")
+    assert all("gpt-5" in model.name for model in found)
+    assert any("/" not in model.name and model.name.startswith("claude") for model in models_like("sonnet", 3))
+    assert models_like("no such model", 6) == models_like("  ", 6) == ()

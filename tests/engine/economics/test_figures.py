@@ -1,0 +1,90 @@
+"""Where each figure comes from, and what is refused."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from engine.economics.figures import ASSUMED, Measured, complete, measure, reckon
+from engine.economics.prices import find_prices
+from engine.economics.tokens import TokenCount
+from engine.errors import UsageError
+from engine.paths import Home
+from engine.project import Project
+from engine.records.cost import CostInputs, CostOutcome, Figure
+from tests.tui.seeds import add_dataset, add_evaluation, add_examples, add_run, make_project
+
+TOKENS = TokenCount(2_000, "o200k_base", exact=True)
+
+
+@pytest.fixture
+def project(private_home: object) -> Iterator[Project]:
+    with make_project(Home.locate()) as project:
+        yield project
+
+
+def test_what_is_given_wins_over_what_is_measured_listed_or_assumed() -> None:
+    measured = Measured(
+        question_tokens=Figure(18.0, "measured", "here"), answer_tokens=Figure(26.0, "measured", "here")
+    )
+    inputs = CostInputs("gpt-5", answer_tokens=99.0, output_usd_per_mtok=7.0)
+    origins = {name: (figure.value, figure.origin) for name, figure in complete(inputs, measured, TOKENS).items()}
+    listed = find_prices("gpt-5")
+    assert listed is not None
+    assert origins["question_tokens"] == (18.0, "measured")
+    assert origins["answer_tokens"] == (99.0, "given")
+    assert origins["output_usd_per_mtok"] == (7.0, "given")
+    assert origins["input_usd_per_mtok"] == (listed.input_usd_per_mtok, "listed")
+    assert origins["requests_per_day"] == (ASSUMED["requests_per_day"][0], "assumed")
+    sources = dict(reckon(inputs, measured, TOKENS).result.sources)
+    assert sources["question_tokens"] == "measured: here"
+    assert sources["answer_tokens"] == "given"
+    assert "genai-prices" in sources["prices"]
+    assert "given" in sources["prices"]
+
+
+def test_a_given_zero_is_a_figure_and_no_gap() -> None:
+    figures = complete(CostInputs("gpt-5", cache_hit_rate=0.0, input_usd_per_mtok=0.0), Measured(), TOKENS)
+    assert figures["cache_hit_rate"] == Figure(0.0, "given", "")
+    assert figures["input_usd_per_mtok"] == Figure(0.0, "given", "")
+
+
+def test_a_model_that_nobody_lists_needs_its_prices_and_has_no_cache_discount() -> None:
+    inputs = CostInputs("our-own", input_usd_per_mtok=2.0)
+    with pytest.raises(UsageError, match=r"our-own.*missing: output"):
+        reckon(inputs, Measured(), TOKENS)
+    with pytest.raises(UsageError, match="Which model"):
+        reckon(CostInputs(), Measured(), TOKENS)
+    costs = reckon(CostInputs("our-own", input_usd_per_mtok=2.0, output_usd_per_mtok=8.0), Measured(), TOKENS)
+    assert costs.result.prompted_usd == pytest.approx((2_040 * 2.0 + 200 * 8.0) / 1e6)
+    assert costs.result.prompted_cached_usd == costs.result.prompted_usd
+    assert any("no discount" in reason for reason in costs.result.reasons)
+
+
+def test_a_write_price_goes_with_the_listed_discount_alone() -> None:
+    listed = reckon(CostInputs("claude-sonnet-4-5", cache_hit_rate=0.0), Measured(), TOKENS).result
+    assert listed.prompted_cached_usd > listed.prompted_usd
+    own = CostInputs("claude-sonnet-4-5", cache_hit_rate=0.0, cached_input_usd_per_mtok=1.0)
+    assert reckon(own, Measured(), TOKENS).result.prompted_cached_usd == listed.prompted_usd
+
+
+def test_a_project_measures_first_by_its_teacher_then_by_its_evaluation(project: Project) -> None:
+    assert measure(project) == Measured()
+    add_examples(project)
+    first = measure(project)
+    assert (first.question_tokens, first.one_time_usd) == (None, None)
+    assert first.answer_tokens == Figure(24.0, "measured", "the teacher's answers")
+    add_evaluation(project, add_run(project, add_dataset(project), done=True))
+    after = measure(project)
+    assert after.question_tokens == Figure(18.0, "measured", "evaluation of run 1")
+    assert after.answer_tokens == Figure(26.0, "measured", "evaluation of run 1")
+
+
+def test_what_a_person_said_and_what_came_of_it_are_kept(project: Project) -> None:
+    assert (project.settings.cost_inputs(), project.settings.cost_outcome()) == (CostInputs(), None)
+    inputs = CostInputs("gpt-5", requests_per_day=5_000.0)
+    kept = CostOutcome("ab", "worth_it", 9.0)
+    project.settings.write_cost(inputs, kept)
+    assert (project.settings.cost_inputs(), project.settings.cost_outcome()) == (inputs, kept)
+    project.settings.write_cost(inputs, None)
+    assert project.settings.cost_outcome() is None
+    assert project.settings.read().student_base == "starter"

@@ -1,0 +1,81 @@
+"""The estimate laid out: its sums over days agree with the estimate's own, and every verdict has its words."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
+
+from engine.economics.estimate import DAYS_PER_YEAR, Estimate, EstimateInput, estimate
+from engine.economics.outlook import cumulated, horizon_days, in_short, outcome, sentence, span, ways
+from engine.records.cost import CostOutcome
+from tests.engine.economics.test_estimate import CASE
+
+
+def changed(**fields: float) -> tuple[EstimateInput, Estimate]:
+    case = dataclasses.replace(CASE, **fields)  # type: ignore[arg-type]
+    return case, estimate(case)
+
+
+def test_the_three_ways_differ_by_the_prompt_and_its_price() -> None:
+    prompted, cached, distilled = ways(CASE, estimate(CASE))
+    assert (prompted.prompt_tokens, cached.prompt_tokens, distilled.prompt_tokens) == (1_000, 1_000, 0)
+    assert prompted.request_usd == pytest.approx(0.0042)
+    assert cached.day_usd == pytest.approx(0.00285 * 5_000)
+    assert distilled.year_usd == pytest.approx(0.000045 * 5_000 * 365)
+
+
+@drawn(st.integers(0, 12), st.floats(1e-9, 10_000), st.floats(1e-9, 5_000))
+def test_a_year_of_the_curves_is_the_first_years_savings(retrainings: int, once: float, a_day: float) -> None:
+    case, result = changed(retrainings_per_year=float(retrainings), one_time_usd=once, requests_per_day=a_day)
+    curves = cumulated(case, result, (0.0, DAYS_PER_YEAR))
+    assert curves.distilled[0] == pytest.approx(once)
+    tolerance = 1e-9 * (once * 13 + a_day * 365) + 1e-9
+    assert curves.prompted[1] - curves.distilled[1] == pytest.approx(result.yearly_savings_usd.uncached, abs=tolerance)
+    assert curves.prompted_cached[1] - curves.distilled[1] == pytest.approx(
+        result.yearly_savings_usd.cached, abs=tolerance
+    )
+
+
+def test_the_curves_cross_where_the_estimate_says() -> None:
+    result = estimate(CASE)
+    days = result.break_even_days.cached
+    assert days is not None
+    before, after = cumulated(CASE, result, (0.99 * days, 1.01 * days)), horizon_days(result)
+    assert before.distilled[0] > before.prompted_cached[0]
+    assert before.distilled[1] < before.prompted_cached[1]
+    assert after == pytest.approx(2 * days)
+    assert horizon_days(changed(one_time_usd=1e9)[1]) == DAYS_PER_YEAR
+
+
+@pytest.mark.parametrize(
+    ("fields", "short", "words"),
+    [
+        ({}, "pays in 5.3 days", "even with the provider's cache it is repaid after 5.3 days"),
+        ({"one_time_usd": 0.0}, "pays at once", "repaid at once"),
+        ({"distilled_output_usd_per_mtok": 500.0}, "never pays", "costs no less"),
+        ({"one_time_usd": 6_000.0}, "pays uncached", "only without the provider's cache"),
+        ({"one_time_usd": 60_000.0}, "not in a year", "8 years"),
+        ({"requests_per_day": 0.0}, "never pays", "nobody asks"),
+        ({"one_time_usd": 5_000.0, "retrainings_per_year": 9.0}, "not in a year", "the trainings of a year"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 20 else "",
+)
+def test_every_verdict_has_its_words(fields: dict[str, float], short: str, words: str) -> None:
+    result = changed(**fields)[1]
+    assert in_short(outcome(result, "ab")) == short
+    assert words in sentence(result)
+
+
+def test_an_outcome_keeps_the_figure_with_the_cache_where_there_is_one() -> None:
+    found = outcome(estimate(CASE), "ab")
+    assert found == CostOutcome("ab", "worth_it", pytest.approx(5.3476))
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [(None, ""), (0.2, "a day"), (1.0, "1 day"), (1.5, "1.5 days"), (9.0, "9 days"),
+     (364.6, "365 days"), (3_650.0, "10 years")],
+)  # fmt: skip
+def test_days_are_said_as_people_say_them(days: float | None, words: str) -> None:
+    assert span(days) == words
