@@ -15,6 +15,7 @@ from tui.app import DistillApp
 from tui.screens.help.screen import HelpScreen
 from tui.screens.start.screen import StartScreen
 from tui.screens.workspace.screen import WorkspaceScreen
+from tui.widgets.page import Page
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -30,8 +31,8 @@ async def until(pilot: Pilot[int], condition) -> None:  # type: ignore[no-untype
 
 def pane(app: DistillApp) -> str:
     """What stands in the pane that is shown, and the trouble above it."""
-    lines = app.screen.query("#trouble, .lines").results(Static)
-    return "\n".join(str(part.visual) for part in lines if part.display and part.parent and part.parent.display)
+    pages = app.screen.query("#trouble, .lines").results(Page)
+    return "\n".join(page.plain for page in pages if page.display and page.parent and page.parent.display)
 
 
 def shown(app: DistillApp) -> str:

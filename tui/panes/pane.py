@@ -12,14 +12,13 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
 
 from tui.actions import PaneName
 from tui.panes.job import JobView
 from tui.panes.view import View
 from tui.services.facts import Facts
 from tui.services.store import StoreService
-from tui.widgets.lines import page
+from tui.widgets.page import Page
 
 
 class ShowPane(Message):
@@ -42,7 +41,6 @@ class Pane(VerticalScroll, can_focus=True):
     place: ClassVar[PaneName]
     DEFAULT_CSS = """
     Pane { width: 1fr; height: 1fr; padding: 1 1 0 2; scrollbar-size-vertical: 1; }
-    Pane > .lines { width: 1fr; height: auto; }
     Screen.-narrow Pane { padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = []
@@ -54,7 +52,7 @@ class Pane(VerticalScroll, can_focus=True):
 
     def compose(self) -> ComposeResult:
         """The page. A pane with fields of its own composes them around it."""
-        yield Static(classes="lines")
+        yield Page(classes="lines")
 
     def draw(self, view: View) -> list[Content]:
         """The lines of the page for this view."""
@@ -76,7 +74,7 @@ class Pane(VerticalScroll, can_focus=True):
     def redraw(self) -> None:
         """Draw the page anew, where anything has been shown."""
         if (view := self.view) is not None and self.is_mounted:
-            self.query_one(".lines", Static).update(page(self.draw(view)))
+            self.query_one(".lines", Page).show(self.draw(view), fill=view.height)
 
     def on_resize(self) -> None:
         """A page is drawn for its size."""

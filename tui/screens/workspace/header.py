@@ -1,12 +1,12 @@
 """The header line: which project, what is running, and what it costs this machine."""
 
 from textual.content import Content
-from textual.widgets import Static
 
 from engine.records.job import Job
 from tui.panes.job import JobView
 from tui.screens.workspace.state import WorkspaceState
 from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, duration, percent, shorten, spread
+from tui.widgets.page import Page
 
 _MARKS = {
     "waiting": ("○", WARN),
@@ -19,10 +19,10 @@ _MARKS = {
 }
 
 
-class Header(Static):
+class Header(Page):
     """One line: the project at the left, the work at the right."""
 
-    def show(self, state: WorkspaceState, width: int) -> None:
+    def show_state(self, state: WorkspaceState, width: int) -> None:
         """Draw it for a width in cells."""
         name = state.facts.project if state.facts else ""
         left = Content.assemble(("distill-tui", DIM), "   ", (shorten(name, 30), STRONG))
@@ -33,7 +33,7 @@ class Header(Static):
             rest = Content.assemble(rest, (f"   +{others} more", WARN))
         if width >= 100:
             rest = Content.assemble(rest, (_meters(state), DIM))
-        self.update(spread(left, rest, width))
+        self.show([spread(left, rest, width)])
 
 
 def activity(job: Job, view: JobView | None) -> Content:

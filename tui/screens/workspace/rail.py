@@ -1,37 +1,37 @@
 """The panes by name: a rail at the left where there is room, one line under the header where there is not."""
 
 from textual.content import Content
-from textual.widgets import Static
 
 from engine.records.station import Station
 from tui.actions import PANE_KEYS, PaneName
 from tui.widgets.lines import ACCENT, DIM, MARKS, STRONG, fit, right
+from tui.widgets.page import Page
 
 
-class Rail(Static):
+class Rail(Page):
     """One pane a line: its number, name, state and count; under them the one thing that is to be done next."""
 
-    def show(self, stations: tuple[Station, ...], shown: PaneName, working: str, width: int) -> None:
+    def show_panes(self, stations: tuple[Station, ...], shown: PaneName, working: str, width: int) -> None:
         """Draw for `width` cells. `working`: what stands beside the running station instead of its count."""
         lines = [_rail_line(station, shown, working, width) for station in stations]
         others = [pane for pane in PANE_KEYS if pane not in {station.name for station in stations}]
         lines += [Content(""), *(_name(pane, shown) for pane in others)] if others else []
         if (step := next_step(stations)) is not None:
             lines += [Content(""), Content.styled(f"   {fit(f'next: {step}', width - 4)}", DIM)]
-        self.update(Content("\n").join(lines))
+        self.show(lines)
 
 
-class Spine(Static):
+class Spine(Page):
     """The same as one line, for narrow terminals."""
 
-    def show(self, stations: tuple[Station, ...], shown: PaneName) -> None:
+    def show_panes(self, stations: tuple[Station, ...], shown: PaneName) -> None:
         """Draw the stations."""
         parts: list[Content | str] = []
         for station in stations:
             mark, style = MARKS[station.state]
             name_style = f"{STRONG} {ACCENT}" if station.name == shown else DIM
             parts.append(Content.assemble((mark, style), (station.name, name_style), "  "))
-        self.update(Content.assemble(*parts))
+        self.show([Content.assemble(*parts)])
 
 
 def next_step(stations: tuple[Station, ...]) -> str | None:

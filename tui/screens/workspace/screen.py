@@ -11,7 +11,6 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.dom import DOMNode
-from textual.widgets import Static
 
 from engine.clean import clean_text
 from engine.paths import Home
@@ -28,7 +27,8 @@ from tui.services.follower import FollowerService, JobTold
 from tui.services.meters import MeterRead, MeterService
 from tui.services.store import FactsRead, JobStarted, StoreFailed, StoreService
 from tui.widgets.footer import Footer
-from tui.widgets.lines import BAD, DIM, STRONG, page, percent, wrap
+from tui.widgets.lines import BAD, DIM, STRONG, percent, wrap
+from tui.widgets.page import Page
 
 READ_EVERY_S = 1.0
 DRAW_EVERY_S = 0.2
@@ -62,7 +62,7 @@ class WorkspaceScreen(PlacedScreen[None]):
         with Horizontal(id="body"):
             yield Rail(id="rail")
             with Vertical(id="panes"):
-                yield Static(id="trouble")
+                yield Page(id="trouble")
         yield Footer(footer_actions("workspace"))
 
     def on_mount(self) -> None:
@@ -264,12 +264,12 @@ class WorkspaceScreen(PlacedScreen[None]):
             return
         self._stale = False
         facts, state = self.state.facts, self.state
-        self.query_one(Header).show(state, self.size.width - 2)
+        self.query_one(Header).show_state(state, self.size.width - 2)
         self._say_trouble()
         if facts is None:
             return
-        self.query_one(Rail).show(facts.stations, state.shown, self._working(), state.rail_width)
-        self.query_one(Spine).show(facts.stations, state.shown)
+        self.query_one(Rail).show_panes(facts.stations, state.shown, self._working(), state.rail_width)
+        self.query_one(Spine).show_panes(facts.stations, state.shown)
         self._shown_pane().show(facts, state.job)
 
     def _shown_pane(self) -> Pane:
@@ -297,11 +297,11 @@ class WorkspaceScreen(PlacedScreen[None]):
 
     def _say_trouble(self) -> None:
         """Why the project could not be read, or the newest job failed, above whatever is shown."""
-        place = self.query_one("#trouble", Static)
+        place = self.query_one("#trouble", Page)
         width = max(place.size.width or self.size.width - 4, 20)
         lines = self._trouble(width)
         place.display = bool(lines)
-        place.update(page(lines))
+        place.show(lines)
 
     def _trouble(self, width: int) -> list[Content]:
         if self.state.facts is None:

@@ -1,0 +1,54 @@
+"""Lines on the screen: what changed is drawn, and only that."""
+
+from textual.app import App, ComposeResult
+from textual.content import Content
+from textual.geometry import Region
+
+from tui.widgets.page import Page
+
+
+class Showing(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Page()
+
+
+def rows(app: Showing) -> list[str]:
+    return [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
+
+
+async def test_only_changed_lines_are_asked_to_be_drawn(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    app = Showing()
+    async with app.run_test(size=(20, 6)) as pilot:
+        page = app.query_one(Page)
+        page.show([Content("one"), Content("two"), Content("three")])
+        await pilot.pause()
+        asked: list[Region] = []
+        monkeypatch.setattr(page, "_set_dirty", lambda *regions: asked.extend(regions))
+        page.show([Content("one"), Content.styled("two", "bold"), Content("three")])
+        assert asked == [Region(0, 1, 20, 1)]
+        page.show([Content("one"), Content.styled("two", "bold"), Content("three")])
+        assert len(asked) == 1
+
+
+async def test_what_is_shown_is_what_was_given_last() -> None:
+    app = Showing()
+    async with app.run_test(size=(20, 6)) as pilot:
+        page = app.query_one(Page)
+        for lines in (["one", "two"], ["one", "deux", "three"], ["un", "deux", "trois"], ["end"]):
+            page.show([Content(line) for line in lines], fill=3)
+            await pilot.pause()
+            assert [row for row in rows(app) if row] == lines
+            assert page.plain == "\n".join(lines)
+            assert page.size.height == 3
+
+
+async def test_a_long_line_takes_several_rows_and_follows_the_width() -> None:
+    app = Showing()
+    async with app.run_test(size=(20, 6)) as pilot:
+        page = app.query_one(Page)
+        page.show([Content("seven words that do not fit in"), Content("after")])
+        await pilot.pause()
+        assert [row for row in rows(app) if row] == ["seven words that do", "not fit in", "after"]
+        await pilot.resize_terminal(40, 6)
+        await pilot.pause()
+        assert [row for row in rows(app) if row] == ["seven words that do not fit in", "after"]

@@ -1,0 +1,59 @@
+"""Lines on the screen, of which only those that changed are drawn again: little goes over a slow line.
+
+Knows nothing of what the lines say.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from textual.app import RenderResult
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.widget import Widget
+
+
+class Page(Widget):
+    """As many rows as it was given lines, at least as many as `fill`; a line that is too long takes several rows."""
+
+    DEFAULT_CSS = "Page { width: 1fr; height: auto; }"
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._lines: Sequence[Content] = ()
+        self._rows: tuple[Content, ...] = ()
+        self._fill = 0
+
+    @property
+    def plain(self) -> str:
+        """The text of all lines, without styles."""
+        return "\n".join(line.plain for line in self._lines)
+
+    def show(self, lines: Iterable[Content], fill: int = 0) -> None:
+        """Show these lines, in at least `fill` rows."""
+        self._lines, self._fill = tuple(lines), fill
+        rows = self._broken(self.content_size.width)
+        before, self._rows = self._rows, rows
+        if len(rows) != len(before):
+            self.refresh(layout=True)
+            return
+        width = self.size.width
+        changed = [y for y, (new, old) in enumerate(zip(rows, before, strict=True)) if not new.is_same(old)]
+        if changed:
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
+
+    def on_resize(self) -> None:
+        """Long lines break at the width that there is."""
+        self.show(self._lines, self._fill)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """One row for each row of the broken lines."""
+        return len(self._broken(width))
+
+    def render(self) -> RenderResult:
+        """All rows; only the changed ones are asked for."""
+        return Content("\n").join(self._rows)
+
+    def _broken(self, width: int) -> tuple[Content, ...]:
+        rows: list[Content] = []
+        for line in self._lines:
+            rows += line.wrap(width) if width > 0 and (line.cell_length > width or "\n" in line.plain) else [line]
+        return (*rows, *([Content("")] * (self._fill - len(rows))))
