@@ -15,7 +15,8 @@ from engine.errors import DatasetError
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note, StageStarted
 from engine.paths import Home
-from engine.project import Project, remember
+from engine.project import Project
+from engine.projects import remember
 from engine.prompts.documents import parse_prompt
 from engine.records.job import LIVE_STATES, Job
 from engine.records.options import DemoOptions, EvaluateOptions, GenerateOptions, ProjectSettings, TrainOptions
@@ -64,10 +65,11 @@ def open_demo(home: Home, *, quick: bool, fresh: bool) -> Project:
     if (folder / "project.db").exists():
         project = Project.open(folder, home)
         if not fresh:
-            remember(project)
+            remember(folder, home)
             return project
         project.delete(force=True)
     project = Project.create(folder, ProjectSettings(), home)
+    remember(folder, home)
     started_at = time.monotonic()
     project.prompts.set(parse_prompt(bundled_text("demo/prompt.yaml"), "the bundled prompt"), "bundled")
     project.rules.replace_all(parse_rules(bundled_text("demo/rules.yaml"), "the bundled rules"))

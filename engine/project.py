@@ -2,28 +2,25 @@
 
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from difflib import get_close_matches
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
-from engine.errors import DistillError, JobError, NotFoundError, StoreError, UsageError
-from engine.paths import Home, expand, make_private_folder, write_atomically
+from engine.errors import JobError, StoreError, UsageError
+from engine.paths import Home, expand, make_private_folder
 from engine.records.job import Job
 from engine.records.options import JobOptions, ProjectSettings
 from engine.records.station import Station
 from engine.stations import judge, read_facts
 from engine.store.connection import BUSY_TIMEOUT_S, Connection
+from engine.store.copies import Kept, write_copy
 from engine.store.datasets import DatasetTable
 from engine.store.decisions import DecisionTable
 from engine.store.evaluations import EvaluationTable
 from engine.store.examples import ExampleTable
 from engine.store.jobs import JobTable
-from engine.store.migrations import check_schema, migrate
+from engine.store.migrations import migrate
 from engine.store.options_json import kind_of
 from engine.store.prompts import PromptTable
 from engine.store.questions import QuestionTable
@@ -33,21 +30,10 @@ from engine.store.runs import RunTable
 from engine.store.settings import SettingsTable
 
 DATABASE = "project.db"
-# All that a project puts into its folder; deleting it touches nothing else.
-_FOLDERS = ("runs", "jobs", "caches", "releases")
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
-_LAST_PROJECT = "last_project"
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectSummary:
-    """What the list of projects shows. `trouble` says why a project could not be read; its counts are then unknown."""
-
-    name: str
-    folder: Path
-    changed_at: str  # ISO 8601, UTC
-    live_jobs: int
-    trouble: str = ""
+ARCHIVED = "archived"  # a file of this name keeps the project out of the list
+# All that a project puts into its folder beside the database; deleting it touches nothing else.
+_CONTENTS = ("runs", "jobs", "caches", "releases", ARCHIVED)
+NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 
 class Project:
@@ -72,17 +58,14 @@ class Project:
 
     @classmethod
     def create(cls, folder: Path, settings: ProjectSettings | None = None, home: Home | None = None) -> "Project":
-        """Make a project in a folder that is not there yet, or empty, and remember it as the last used.
+        """Make a project in a folder that is not there yet, or empty.
 
         Raises `UsageError` where something is there, `StoreError` where it cannot be made.
         """
         home = home or Home.locate()
         folder = expand(folder).absolute()
         check_name(folder.name)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UsageError(
-                "The place is taken.", f"{folder} is there already and not empty.", "Choose another name or folder."
-            )
+        check_free(folder)
         make_private_folder(folder)
         Connection.create_file(folder / DATABASE)
         try:
@@ -92,7 +75,6 @@ class Project:
             raise
         if settings is not None:
             project.settings.write(settings)
-        remember(project)
         return project
 
     @classmethod
@@ -109,18 +91,6 @@ class Project:
             connection.close()
             raise
         return cls(folder, home or Home.locate(), connection)
-
-    @classmethod
-    def find(cls, name_or_path: str | None, home: Home) -> "Project":
-        """Open the project of this name, or in this folder; None: the last used, else the only one.
-
-        What was found is remembered as the last used. Raises `NotFoundError` for an unknown one, `UsageError` where
-        nothing is named and several could be meant.
-        """
-        folder = _named(name_or_path, home) if name_or_path is not None else _unnamed(home)
-        project = cls.open(folder, home)
-        remember(project)
-        return project
 
     @property
     def name(self) -> str:
@@ -162,6 +132,13 @@ class Project:
         """Where each of the seven stations stands."""
         return judge(read_facts(self))
 
+    def write_copy(self, folder: Path, kept: Kept) -> None:
+        """Put a database with what `kept` names into `folder`: as it stands at one moment, whatever jobs write.
+
+        Jobs and releases stay behind. Raises `StoreError`.
+        """
+        write_copy(self._connection, folder / DATABASE, kept)
+
     def start_job(self, options: JobOptions) -> Job:
         """Start the job that carries out `options`, in a process of its own. Raises `JobError` where it cannot."""
         # The launcher is only needed where a job starts; jobs themselves come in through this module.
@@ -192,7 +169,7 @@ class Project:
             )
         self.close()
         try:
-            for name in _FOLDERS:
+            for name in _CONTENTS:
                 _remove(self.folder / name)
             # The database goes last, so that a deletion that was cut short can be repeated.
             for path in sorted(self.folder.glob("project-schema-*.backup.db*")):
@@ -222,7 +199,7 @@ class Project:
 
 def check_name(name: str) -> None:
     """Raise `UsageError` unless `name` can be a project's: letters, digits, `.`, `_`, `-`, not beginning with a dot."""
-    if _NAME.fullmatch(name) is None:
+    if NAME.fullmatch(name) is None:
         raise UsageError(
             "This cannot be a project's name.",
             f"{name!r} is not made of 1 to 100 letters, digits, dots, dashes and underscores, or begins with a dot.",
@@ -230,78 +207,12 @@ def check_name(name: str) -> None:
         )
 
 
-def list_projects(home: Home) -> tuple[ProjectSummary, ...]:
-    """The projects of this home by name; one that cannot be read is listed with its trouble."""
-    return tuple(map(_summary, _folders(home)))
-
-
-def remember(project: Project) -> None:
-    """Make `project` the one that is meant when none is named."""
-    path = make_private_folder(project.home.state) / _LAST_PROJECT
-    text = f"{project.folder}\n".encode("utf-8", "surrogateescape")
-    if not path.is_file() or path.read_bytes() != text:
-        write_atomically(path, text)
-
-
-def _named(name_or_path: str, home: Home) -> Path:
-    path = expand(name_or_path)
-    if _NAME.fullmatch(name_or_path) and (home.projects / name_or_path / DATABASE).is_file():
-        return home.projects / name_or_path
-    if (path / DATABASE).is_file():
-        return path.resolve()
-    near = get_close_matches(name_or_path, [folder.name for folder in _folders(home)], n=3)
-    raise NotFoundError(
-        "There is no such project.",
-        f"{name_or_path!r} is neither a project in {home.projects} nor a folder with a {DATABASE}.",
-        f"Did you mean {' or '.join(near)}?" if near else "Make one with `distill-tui new`.",
-    )
-
-
-def _unnamed(home: Home) -> Path:
-    last = _last(home)
-    if last is not None:
-        return last
-    folders = tuple(_folders(home))
-    if len(folders) == 1:
-        return folders[0]
-    if not folders:
-        raise UsageError("There is no project yet.", f"{home.projects} holds none.", "Make one with `distill-tui new`.")
-    names = ", ".join(folder.name for folder in folders)
-    raise UsageError("Which project?", f"There are several: {names}.", "Name one with --project.")
-
-
-def _last(home: Home) -> Path | None:
-    try:
-        text = (home.state / _LAST_PROJECT).read_bytes().decode("utf-8", "surrogateescape")
-    except OSError:
-        return None
-    folder = Path(text.rstrip("\n"))
-    return folder if (folder / DATABASE).is_file() else None
-
-
-def _folders(home: Home) -> Iterator[Path]:
-    if home.projects.is_dir():
-        yield from (path for path in sorted(home.projects.iterdir()) if (path / DATABASE).is_file())
-
-
-def _summary(folder: Path) -> ProjectSummary:
-    changed_at = datetime.fromtimestamp(_changed_at(folder), UTC).isoformat(timespec="seconds")
-    try:
-        # Looked at, not opened: a list migrates nothing.
-        with closing(Connection(folder / DATABASE, timeout_s=1.0)) as connection:
-            check_schema(connection)
-            return ProjectSummary(folder.name, folder, changed_at, len(JobTable(connection).live()))
-    except DistillError as error:
-        return ProjectSummary(folder.name, folder, changed_at, 0, str(error))
-
-
-def _changed_at(folder: Path) -> float:
-    """When the database or its log was written last; the log goes away whenever the last connection closes."""
-    newest = 0.0
-    for name in (DATABASE, f"{DATABASE}-wal"):
-        with suppress(FileNotFoundError):
-            newest = max(newest, (folder / name).stat().st_mtime)
-    return newest
+def check_free(folder: Path) -> None:
+    """Raise `UsageError` unless a project can be made at `folder`: nothing is there, or an empty folder."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(
+            "The place is taken.", f"{folder} is there already and not empty.", "Choose another name or folder."
+        )
 
 
 def _remove_database(folder: Path) -> None:

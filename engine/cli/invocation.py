@@ -36,9 +36,9 @@ class Invocation:
     def project(self) -> "Project":
         """The named project, else the last used one. Raises UsageError when there is none."""
         if self._project is None:
-            from engine.project import Project
+            from engine.projects import find_project
 
-            self._project = Project.find(self.project_name, self.home)
+            self._project = find_project(self.project_name, self.home)
         return self._project
 
     def adopt(self, project: "Project") -> None:

@@ -21,6 +21,7 @@ def command(
 ) -> None:
     """Make a project called NAME (or at the path NAME) and make it the current one."""
     from engine.project import Project
+    from engine.projects import remember
 
     settings = ProjectSettings(
         student_base=base, serving_temperature=temperature, teacher=teacher_spec(base, teacher_model, base_url)
@@ -29,6 +30,7 @@ def command(
     folder = expand(name).resolve() if is_path else invocation.home.projects / name
     project = Project.create(folder, settings, invocation.home)
     invocation.adopt(project)
+    remember(project.folder, invocation.home)
     invocation.finish(
         f"Made {project.name} in {project.folder}\nNext: distill-tui prompt set FILE",
         {"project": project.name, "folder": str(project.folder), "settings": dataclasses.asdict(settings)},

@@ -1,41 +1,86 @@
-"""`distill-tui projects`: lists projects, and deletes one for good."""
+"""`distill-tui projects`: lists projects; duplicates, archives, restores one, or deletes it for good."""
+
+import dataclasses
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from engine.cli.invocation import Invocation, command_options
 
+if TYPE_CHECKING:
+    from engine.projects import Kept, ProjectSummary
+
 
 @click.group("projects")
 def command() -> None:
-    """List and delete projects."""
+    """List, duplicate, archive and delete projects."""
 
 
 @command.command("list")
+@click.option("--all", "everything", is_flag=True, help="Also archived ones.")
 @command_options
-def list_(invocation: Invocation) -> None:
-    """List the projects of this home, newest first."""
-    from engine.project import list_projects
+def list_(invocation: Invocation, everything: bool) -> None:
+    """List the projects of this home: those with running jobs first, then the last changed."""
+    from engine.projects import list_projects
 
-    projects = sorted(list_projects(invocation.home), key=lambda project: project.changed_at, reverse=True)
-    lines = [
-        f"{p.name:<28} {p.changed_at}  " + (p.trouble or (f"{p.live_jobs} running" if p.live_jobs else ""))
-        for p in projects
-    ]
+    listed = list_projects(invocation.home)
+    # A running job is never out of sight.
+    shown = [project for project in listed if everything or project.jobs or not project.archived]
+    lines = [_line(project) for project in shown]
+    if hidden := len(listed) - len(shown):
+        lines.append(f"{hidden} archived; --all lists them")
     invocation.finish(
-        "\n".join(line.rstrip() for line in lines) or "No projects yet. Make one: distill-tui new NAME",
-        {
-            "projects": [
-                {
-                    "name": p.name,
-                    "folder": str(p.folder),
-                    "changed_at": p.changed_at,
-                    "live_jobs": p.live_jobs,
-                    "trouble": p.trouble,
-                }
-                for p in projects
-            ]
-        },
+        "\n".join(lines) or "No projects yet. Make one: distill-tui new NAME",
+        {"projects": [_json(project) for project in shown]},
     )
+
+
+@command.command("duplicate")
+@click.argument("name")
+@click.argument("new_name")
+@click.option(
+    "--with", "kept", type=click.Choice(["examples", "runs"]), default=None,
+    help="Also the examples with their decisions; or those, and the datasets, runs and evaluations.",
+)  # fmt: skip
+@command_options
+def duplicate(invocation: Invocation, name: str, new_name: str, kept: str | None) -> None:
+    """Make the project NEW_NAME with the prompt, rules, questions and settings of NAME. Jobs may run meanwhile."""
+    from engine.project import Project
+    from engine.projects import duplicate, locate_project, remember
+
+    source = Project.open(locate_project(name, invocation.home), invocation.home)
+    invocation.adopt(source)
+    folder = duplicate(source, new_name, cast("Kept", kept or "questions"))
+    remember(folder, invocation.home)
+    invocation.finish(
+        f"Made {folder.name} in {folder}\nNext: distill-tui status", {"project": folder.name, "folder": str(folder)}
+    )
+
+
+@command.command("archive")
+@click.argument("name")
+@command_options
+def archive(invocation: Invocation, name: str) -> None:
+    """Keep the project NAME out of the list. Nothing is lost; `restore` brings it back."""
+    from engine.projects import archive, locate_project
+
+    folder = locate_project(name, invocation.home)
+    archive(folder, invocation.home)
+    invocation.finish(
+        f"Archived {folder.name}. Back: distill-tui projects restore {folder.name}", {"archived": str(folder)}
+    )
+
+
+@command.command("restore")
+@click.argument("name")
+@command_options
+def restore(invocation: Invocation, name: str) -> None:
+    """Bring the archived project NAME back into the list."""
+    from engine.projects import locate_project, restore
+
+    folder = locate_project(name, invocation.home)
+    restore(folder)
+    invocation.finish(f"Restored {folder.name}", {"restored": str(folder)})
 
 
 @command.command("delete")
@@ -46,8 +91,9 @@ def list_(invocation: Invocation) -> None:
 def delete(invocation: Invocation, name: str, yes: bool, force: bool) -> None:
     """Delete the project NAME with everything in it. This cannot be undone."""
     from engine.project import Project
+    from engine.projects import locate_project
 
-    project = Project.find(name, invocation.home)
+    project = Project.open(locate_project(name, invocation.home), invocation.home)
     invocation.adopt(project)
     folder = project.folder
     if not yes and not click.confirm(f"Delete {folder} with all its examples, runs and releases?", err=True):
@@ -55,3 +101,27 @@ def delete(invocation: Invocation, name: str, yes: bool, force: bool) -> None:
         return
     project.delete(force=force)
     invocation.finish(f"Deleted {folder}", {"deleted": str(folder)})
+
+
+def _line(project: "ProjectSummary") -> str:
+    stands = f"{project.station}: {project.note}" if project.station else "–"
+    running = ", ".join(
+        f"● {job.kind} {100 * job.done // job.total} %" if job.total else f"● {job.kind} {job.state}"
+        for job in project.jobs
+    )
+    last = project.trouble or running or ("archived" if project.archived else "")
+    return f"{project.name:<28} {stands:<34} {project.changed_at}  {last}".rstrip()
+
+
+def _json(project: "ProjectSummary") -> dict[str, object]:
+    return {
+        "name": project.name,
+        "folder": str(project.folder),
+        "changed_at": project.changed_at,
+        "archived": project.archived,
+        "station": project.station,
+        "note": project.note,
+        "live_jobs": len(project.jobs),
+        "jobs": [dataclasses.asdict(job) for job in project.jobs],
+        "trouble": project.trouble,
+    }

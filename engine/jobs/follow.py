@@ -1,5 +1,6 @@
 """The reading end of a job's event log: by byte offset, bounded, never blocking. Any number of readers may follow."""
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.jobs.liveness import reap
 from engine.jobs.log import EVENTS_FILE, decode_event
-from engine.jobs.protocol import StampedEvent, StateChanged
+from engine.jobs.protocol import Progress, StampedEvent, StateChanged
 from engine.records.job import LIVE_STATES
 
 if TYPE_CHECKING:
@@ -57,6 +58,21 @@ class Follower:
     def offset(self) -> int:
         """Bytes read so far."""
         return self._offset
+
+
+def latest_progress(folder: Path) -> Progress | None:
+    """The newest `Progress` in the last piece of the log in `folder`, or None; for a glance that follows nothing."""
+    try:
+        with (folder / EVENTS_FILE).open("rb") as file:
+            file.seek(max(file.seek(0, os.SEEK_END) - MAX_BYTES_A_READ, 0))
+            lines = file.read().split(b"\n")
+    except FileNotFoundError:
+        return None
+    # Most lines are an answer's words: only the few that can be meant are decoded.
+    for line in reversed(lines):
+        if b'"type":"Progress"' in line and isinstance(event := decode_event(line).event, Progress):
+            return event
+    return None
 
 
 def follow(project: "Project", job_id: int, poll_s: float = 0.1) -> Iterator[StampedEvent]:

@@ -28,6 +28,11 @@ def is_alive(job: Job) -> bool:
     return is_running(ProcessIdentity(job.pid, job.pid_started_at, job.boot_id))
 
 
+def is_at_work(job: Job) -> bool:
+    """Whether `job` has a process, or may be about to get one. Reads nothing but the kernel, and marks nothing."""
+    return is_alive(job) or _may_be_starting(job)
+
+
 def reap(project: "Project") -> tuple[Job, ...]:
     """Mark every live job whose process is gone as `lost`, and return those.
 
@@ -37,7 +42,7 @@ def reap(project: "Project") -> tuple[Job, ...]:
 
 
 def _reap(project: "Project", job: Job) -> Job | None:
-    if is_alive(job) or _may_be_starting(job):
+    if is_at_work(job):
         return None
     folder = make_private_folder(project.folder / job.folder)
     lock = FileLock.take(folder / LOCK_FILE)

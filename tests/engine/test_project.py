@@ -1,4 +1,4 @@
-"""The front door: making, finding, listing and really deleting projects."""
+"""The front door: making, opening and really deleting a project."""
 
 import subprocess
 import sys
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import JobError, NotFoundError, StoreError, UsageError
+from engine.errors import JobError, StoreError, UsageError
 from engine.jobs.identity import own_identity
 from engine.paths import Home
-from engine.project import Project, check_name, list_projects
+from engine.project import Project, check_name
 from engine.records.options import GenerateOptions, ProjectSettings
 
 
@@ -60,50 +60,6 @@ def test_a_project_that_cannot_be_made_leaves_no_database(home: Home, monkeypatc
             Project.create(home.projects / "half")
     assert list((home.projects / "half").iterdir()) == []
     _make(home, "half")
-
-
-def test_find_by_name_by_path_and_by_habit(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="no project yet"):
-        Project.find(None, home)
-    inside, outside = _make(home, "inside"), _make(Home.locate(tmp_path / "elsewhere"), "outside")
-    monkeypatch.chdir(outside.parent)
-    found = []
-    for words in ("inside", str(outside), None, "outside", "./outside", str(inside), None):
-        with Project.find(words, home) as project:
-            found.append(project.name)
-    assert found == ["inside", "outside", "outside", "outside", "outside", "inside", "inside"]
-
-
-def test_without_a_habit_only_an_only_one_is_meant(home: Home) -> None:
-    _make(home, "one")
-    (home.state / "last_project").unlink()
-    with Project.find(None, home) as project:
-        assert project.name == "one"
-    _make(home, "two")
-    (home.state / "last_project").write_text("/gone\n")
-    with pytest.raises(UsageError, match="one, two"):
-        Project.find(None, home)
-
-
-def test_an_unknown_name_brings_near_ones(home: Home) -> None:
-    _make(home, "support-desk")
-    with pytest.raises(NotFoundError) as caught:
-        Project.find("suport-desk", home)
-    assert "support-desk" in caught.value.next
-    with pytest.raises(NotFoundError):
-        Project.find("../../etc", home)
-
-
-def test_the_list_shows_live_jobs_and_troubles(home: Home) -> None:
-    with Project.create(home.projects / "busy") as project:
-        project.jobs.add("generate", GenerateOptions())
-    (home.projects / "broken").mkdir()
-    (home.projects / "broken" / "project.db").write_text("nonsense " * 100)
-    (home.projects / "not-one").mkdir()
-    broken, busy = list_projects(home)
-    assert (broken.name, broken.trouble.startswith("This is not a project")) == ("broken", True)
-    assert (busy.name, busy.live_jobs, busy.trouble) == ("busy", 1, "")
-    assert busy.changed_at.startswith("20")
 
 
 def test_delete_removes_all_of_the_project_and_nothing_else(home: Home) -> None:

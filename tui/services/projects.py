@@ -2,19 +2,14 @@
 
 from pathlib import Path
 
-from engine.errors import DistillError
 from engine.paths import Home
-from engine.project import Project, list_projects
-from engine.project import ProjectSummary as ProjectSummary
+from engine.projects import ProjectSummary as ProjectSummary
+from engine.projects import last_used, list_projects
 
 
 def last_project(home: Home) -> Path | None:
     """The folder of the project that was used last, or None."""
-    try:
-        with Project.find(None, home) as project:
-            return project.folder
-    except DistillError:
-        return None
+    return last_used(home)
 
 
 def all_projects(home: Home) -> tuple[ProjectSummary, ...]:

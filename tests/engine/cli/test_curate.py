@@ -8,6 +8,7 @@ import pytest
 
 from engine.paths import Home
 from engine.project import Project
+from engine.projects import find_project
 from engine.records.example import Example, ExampleKey
 from tests.engine.cli.calling import fail, get, succeed
 from tests.tui import seeds
@@ -204,7 +205,7 @@ class TestFreeze:
         succeed("new", "tiny", "--base", str(tiny_base))
         succeed("prompt", "set", "-", input="Say in one word, and never in two, what the bank would say to this.")
         succeed("questions", "import", "-", input="\n".join(f"Question {n}?" for n in range(16)))
-        with Project.find("tiny", home) as project:
+        with find_project("tiny", home) as project:
             ids = [question.id for question in project.questions.all()]
             project.questions.set_splits(
                 {number: "validation" if number > 12 else "train" if number > 2 else "test" for number in ids}

@@ -75,6 +75,9 @@ CHANGES = (
     ("curate", "undo"),
     ("curate", "redo"),
     ("keys", "save", "https://llm.example.com/v1"),
+    ("projects", "duplicate", "meridian-desk", "twin"),
+    ("projects", "archive", "meridian-desk"),
+    ("projects", "restore", "meridian-desk"),
     ("projects", "delete", "meridian-desk", "--yes"),
 )
 

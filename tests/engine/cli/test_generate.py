@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import pytest
 
 from engine.paths import Home
-from engine.project import Project
+from engine.projects import find_project
 from engine.teachers.keys import variable_of
 from tests.engine.cli.calling import call, fail, get, succeed
 from tests.engine.cli.shapes import JOB, assert_shape
@@ -26,7 +26,7 @@ def server(home: Home) -> Iterator[HostileServer]:
         succeed("rules", "add", "No day", "kind=forbidden", "texts=[night]")
         rows = [{"text": f"Question {n}?", "topic": f"topic {n % 4}"} for n in range(8)]
         succeed("questions", "import", "-", input="\n".join(map(json.dumps, rows)))
-        with Project.find("desk", home) as project:
+        with find_project("desk", home) as project:
             names = {"topic 0": "train", "topic 1": "train", "topic 2": "validation", "topic 3": "test"}
             project.questions.set_splits({q.id: names[q.topic] for q in project.questions.all()})
         yield server

@@ -143,4 +143,4 @@ def test_a_project_at_work_is_only_deleted_by_force(desk: Project) -> None:
     assert desk.database.is_file()
     (row,) = get("projects", "list")["projects"]
     assert (row["name"], row["live_jobs"]) == ("desk", 1)
-    assert "1 running" in succeed("projects", "list").out
+    assert "● generate 10 %" in succeed("projects", "list").out

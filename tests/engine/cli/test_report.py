@@ -10,6 +10,7 @@ import pytest
 from engine.economics.prices import find_prices
 from engine.paths import Home
 from engine.project import Project
+from engine.projects import find_project
 from engine.records.evaluation import Evaluation
 from engine.records.example import Example, ExampleKey, Usage
 from engine.records.options import ProjectSettings, TeacherSpec
@@ -65,7 +66,7 @@ def test_a_report_of_a_local_teacher_has_the_published_fields(home: Home) -> Non
 
 def test_a_report_of_a_hosted_teacher_reckons_its_money(home: Home) -> None:
     evaluated(home, HOSTED)
-    with Project.find(None, home) as project:
+    with find_project(None, home) as project:
         key = ExampleKey(seeds.PROMPT.sha256, 1, HOSTED.name, 0)
         project.examples.add([Example(key, "An answer.", "stop", "endpoint", usage=Usage(412, 24, cost_usd=3.0))])
     data = get("report")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.errors import SchemaError
-from engine.project import Project, list_projects
+from engine.project import Project
+from engine.projects import list_projects
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.store import migrations

@@ -108,5 +108,5 @@ class StartScreen(PlacedScreen[None]):
 
 
 def _project_line(project: ProjectSummary) -> Content:
-    running = f"   ● {project.live_jobs} running" if project.live_jobs else ""
+    running = f"   ● {len(project.jobs)} running" if project.jobs else ""
     return Content.assemble(fit(project.name, 30), (moment(project.changed_at), DIM), (running, ACCENT))

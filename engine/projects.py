@@ -1,0 +1,260 @@
+"""The projects of a home: which there are, where each stands, which one is meant, and what is done to a whole one.
+
+Speaks no SQL, and knows nothing of what a station does.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+
+from engine.errors import DistillError, JobError, NotFoundError, StoreError, UsageError
+from engine.jobs.follow import latest_progress
+from engine.jobs.liveness import is_at_work
+from engine.jobs.locks import FileLock
+from engine.paths import Home, expand, make_private_folder, sync_folder, write_atomically
+from engine.project import ARCHIVED, DATABASE, NAME, Project, check_free, check_name
+from engine.records.job import Job, JobKind, JobState
+from engine.records.station import StationName
+from engine.store.connection import Connection
+from engine.store.copies import KEPT as KEPT
+from engine.store.copies import Kept as Kept
+from engine.store.migrations import STEPS, check_schema
+
+_LAST_PROJECT = "last_project"
+
+
+@dataclass(frozen=True, slots=True)
+class JobAtWork:
+    """A job of a listed project that has its process, or is about to get it."""
+
+    id: int
+    kind: JobKind
+    state: JobState
+    done: int
+    total: int
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSummary:
+    """What the list of projects shows. `trouble` says why a project could not be read; its facts are then unknown."""
+
+    name: str
+    folder: Path
+    changed_at: str  # ISO 8601, UTC
+    archived: bool = False
+    station: StationName | None = None  # the furthest that has anything
+    note: str = ""  # what it has
+    jobs: tuple[JobAtWork, ...] = ()
+    trouble: str = ""
+
+
+def list_projects(home: Home) -> tuple[ProjectSummary, ...]:
+    """The projects of this home: those with a job at work first, then the last changed; archived ones too.
+
+    Nothing is migrated and nothing marked. One that cannot be read is listed with its trouble.
+    """
+    return in_order(look(folder, home) for folder in project_folders(home))
+
+
+def in_order(summaries: Iterator[ProjectSummary]) -> tuple[ProjectSummary, ...]:
+    """The order of the list."""
+    by_name = sorted(summaries, key=lambda project: project.name)
+    return tuple(sorted(by_name, key=lambda project: (bool(project.jobs), project.changed_at), reverse=True))
+
+
+def project_folders(home: Home) -> Iterator[Path]:
+    """The folder of every project of this home, by name."""
+    if home.projects.is_dir():
+        # A name that begins with a dot is a copy that is being made, or was when its maker was killed.
+        yield from (
+            path for path in sorted(home.projects.iterdir()) if path.name[0] != "." and (path / DATABASE).is_file()
+        )
+
+
+def look(folder: Path, home: Home) -> ProjectSummary:
+    """Where one project stands, by a glance that changes nothing."""
+    changed_at = datetime.fromtimestamp(changed_at_s(folder), UTC).isoformat(timespec="seconds")
+    archived = (folder / ARCHIVED).exists()
+    try:
+        with closing(Connection(folder / DATABASE, timeout_s=1.0)) as connection:
+            older = check_schema(connection) < len(STEPS)
+            try:
+                with connection.snapshot():
+                    project = Project(folder, home, connection)
+                    station, note = _standing(project)
+                    jobs = tuple(_at_work(folder, job) for job in project.jobs.live() if is_at_work(job))
+            except StoreError:
+                # What an older program wrote is brought up to date when it is opened, and may not be readable before.
+                if not older:
+                    raise
+                station, note, jobs = None, "", ()
+            return ProjectSummary(folder.name, folder, changed_at, archived, station, note, jobs)
+    except DistillError as error:
+        return ProjectSummary(folder.name, folder, changed_at, archived, trouble=str(error))
+
+
+def changed_at_s(folder: Path) -> float:
+    """When the database or its log was written last; the log goes away whenever the last connection closes."""
+    newest = 0.0
+    for name in (DATABASE, f"{DATABASE}-wal"):
+        with suppress(FileNotFoundError):
+            newest = max(newest, (folder / name).stat().st_mtime)
+    return newest
+
+
+def find_project(name_or_path: str | None, home: Home) -> Project:
+    """Open the project of this name, or in this folder; None: the last used, else the only one.
+
+    What was found is remembered as the last used. Raises `NotFoundError` for an unknown one, `UsageError` where nothing
+    is named and several could be meant.
+    """
+    folder = locate_project(name_or_path, home) if name_or_path is not None else _unnamed(home)
+    project = Project.open(folder, home)
+    remember(folder, home)
+    return project
+
+
+def locate_project(name_or_path: str, home: Home) -> Path:
+    """The folder of the project of this name, or at this path. Raises `NotFoundError`, with names that are near."""
+    path = expand(name_or_path)
+    if NAME.fullmatch(name_or_path) and (home.projects / name_or_path / DATABASE).is_file():
+        return home.projects / name_or_path
+    if (path / DATABASE).is_file():
+        return path.resolve()
+    near = get_close_matches(name_or_path, [folder.name for folder in project_folders(home)], n=3)
+    raise NotFoundError(
+        "There is no such project.",
+        f"{name_or_path!r} is neither a project in {home.projects} nor a folder with a {DATABASE}.",
+        f"Did you mean {' or '.join(near)}?" if near else "Make one with `distill-tui new`.",
+    )
+
+
+def remember(folder: Path, home: Home) -> None:
+    """Make the project in `folder` the one that is meant when none is named."""
+    path = make_private_folder(home.state) / _LAST_PROJECT
+    text = f"{folder}\n".encode("utf-8", "surrogateescape")
+    if not path.is_file() or path.read_bytes() != text:
+        write_atomically(path, text)
+
+
+def last_used(home: Home) -> Path | None:
+    """The folder of the project that was used last; None where it is gone or archived."""
+    try:
+        text = (home.state / _LAST_PROJECT).read_bytes().decode("utf-8", "surrogateescape")
+    except OSError:
+        return None
+    folder = Path(text.rstrip("\n"))
+    return folder if (folder / DATABASE).is_file() and not (folder / ARCHIVED).exists() else None
+
+
+def archive(folder: Path, home: Home) -> None:
+    """Keep the project out of the list and out of what is meant unnamed; nothing in it changes.
+
+    Works on one that cannot be read too. Raises `JobError` while a job is at work.
+    """
+    if jobs := look(folder, home).jobs:
+        raise JobError(
+            "A job is at work.",
+            f"Job {jobs[0].id} ({jobs[0].kind}) of {folder.name} would be lost from sight.",
+            f"Wait for its end, or stop it: `distill-tui jobs stop {jobs[0].id} --project {folder.name}`.",
+        )
+    write_atomically(folder / ARCHIVED, b"")
+
+
+def restore(folder: Path) -> None:
+    """Bring an archived project back into the list."""
+    try:
+        (folder / ARCHIVED).unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(
+            "The project could not be restored.",
+            f"{error.filename}: {error.strerror or error}.",
+            "Check the permissions, then restore it again.",
+        ) from error
+
+
+def duplicate(source: Project, name: str, kept: Kept = "questions") -> Path:
+    """Make a project called `name` with the prompt, rules and questions of `source`, and what else `kept` names.
+
+    The copy is of one moment, whatever jobs write meanwhile. It is made beside and then renamed: killed in the middle,
+    it leaves no project. Raises `UsageError` for a name that is taken or none, `StoreError` where it cannot be made.
+    """
+    home = source.home
+    folder = home.projects / name
+    check_name(name)
+    check_free(folder)
+    lock = FileLock.take(make_private_folder(home.state) / "duplicate.lock")
+    if lock is None:
+        raise StoreError(
+            "Another project is being duplicated.", f"{name} would have to wait.", "Try again in a moment."
+        )
+    try:
+        for left_over in make_private_folder(home.projects).glob(".*.part"):
+            shutil.rmtree(left_over)
+        part = make_private_folder(home.projects / f".{name}.part")
+        source.write_copy(part, kept)
+        with Project.open(part, home) as copy:
+            for run in copy.runs.all():
+                if (source.folder / run.folder).is_dir():
+                    shutil.copytree(source.folder / run.folder, part / run.folder, symlinks=True)
+        part.rename(folder)
+        sync_folder(home.projects)
+    except (OSError, shutil.Error) as error:
+        check_free(folder)  # the place may have been taken meanwhile
+        raise StoreError(
+            "The project could not be duplicated.",
+            f"{error}.",
+            "Check the permissions and the free space, then try again; nothing was changed.",
+        ) from error
+    finally:
+        lock.release()
+    return folder
+
+
+def _unnamed(home: Home) -> Path:
+    last = last_used(home)
+    if last is not None:
+        return last
+    every = tuple(project_folders(home))
+    folders = [folder for folder in every if not (folder / ARCHIVED).exists()]
+    if len(folders) == 1:
+        return folders[0]
+    if every and not folders:
+        raise UsageError(
+            "Which project?", f"All {len(every)} are archived.", "Name one with --project, or restore one."
+        )
+    if not folders:
+        raise UsageError("There is no project yet.", f"{home.projects} holds none.", "Make one with `distill-tui new`.")
+    names = ", ".join(folder.name for folder in folders)
+    raise UsageError("Which project?", f"There are several: {names}.", "Name one with --project.")
+
+
+def _standing(project: Project) -> tuple[StationName | None, str]:
+    """The furthest station that has anything, and a few words on it; from the end, so that little is read."""
+    if releases := project.releases.all():
+        return "release", f"{releases[-1].kind} of run {releases[-1].run_id}"
+    if evaluation := project.evaluations.latest():
+        recovered = f" {evaluation.recovered.value:.2f}" if evaluation.recovered is not None else ""
+        return "evaluation", f"{evaluation.verdict}{recovered}"
+    if run := project.runs.latest():
+        return "run", f"{run.id}, {run.state}" if run.state == "done" else f"{run.id}, step {run.step} of {run.steps}"
+    if dataset := project.datasets.latest():
+        return "dataset", f"{dataset.train + dataset.validation:,} frozen"
+    if (counts := project.examples.counts()).total:
+        return "examples", f"{counts.total:,}, {counts.accepted:,} accepted"
+    if questions := project.questions.count():
+        return "questions", f"{questions:,}"
+    if prompt := project.prompts.current():
+        return "prompt", f"version {prompt.version}"
+    return None, ""
+
+
+def _at_work(folder: Path, job: Job) -> JobAtWork:
+    progress = latest_progress(folder / job.folder)
+    seconds_left = progress.seconds_left if progress is not None else None
+    return JobAtWork(job.id, job.kind, job.state, job.done, job.total, seconds_left)

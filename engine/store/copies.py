@@ -1,0 +1,51 @@
+"""A copy of a project's database with a part of its facts: which tables go along with what is kept."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Literal
+
+from engine.store.connection import Connection
+
+# Each keeps what stands before it too: runs cannot be told without the examples that they learnt from.
+Kept = Literal["questions", "examples", "runs"]
+KEPT: tuple[Kept, ...] = ("questions", "examples", "runs")
+
+# What refers to other rows goes before them: this is the order in which tables are emptied.
+NEVER_COPIED = ("in_flight", "releases", "jobs")
+COPIED_WITH: dict[Kept, tuple[str, ...]] = {
+    "runs": ("arm_answers", "evaluations", "curve_points", "runs", "dataset_rows", "datasets"),
+    "examples": ("decisions", "decision_steps", "examples", "spending"),
+    "questions": ("settings", "timings", "rules", "questions", "prompts"),
+}
+_TIMED: dict[Kept, tuple[str, ...]] = {
+    "runs": ("train", "evaluate"),
+    "examples": ("generate", "curate"),
+    "questions": ("questions",),
+}
+_ENDED = ("done", "stopped", "failed")
+
+
+def write_copy(source: Connection, path: Path, kept: Kept) -> None:
+    """Write a database to `path` with the facts of `source` at one moment, as far as `kept` goes.
+
+    A run that has not ended stays behind: the job that works on it does. Raises `StoreError`.
+    """
+    source.back_up(path)
+    left_out = KEPT[KEPT.index(kept) + 1 :]
+    with closing(Connection(path)) as copy:
+        with copy.transaction():
+            for table in NEVER_COPIED:
+                copy.write(f"DELETE FROM {table}")
+            copy.write(f"DELETE FROM runs WHERE state NOT IN ({_marks(_ENDED)})", _ENDED)
+            for part in reversed(left_out):
+                for table in COPIED_WITH[part]:
+                    copy.write(f"DELETE FROM {table}")
+                copy.write(f"DELETE FROM timings WHERE stage IN ({_marks(_TIMED[part])})", _TIMED[part])
+            if "examples" in left_out:
+                copy.write("INSERT INTO examples_fts (examples_fts) VALUES ('delete-all')")
+        # Without it the file keeps the size of what was left out.
+        copy.driver.execute("VACUUM").close()
+
+
+def _marks(values: tuple[str, ...]) -> str:
+    return ", ".join("?" * len(values))
