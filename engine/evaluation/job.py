@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from engine.evaluation.plan import Plan, Task, make_plan
 from engine.evaluation.recorder import Recorder
 from engine.evaluation.scores import ArmMeasures, ceiling, recovered_of_answers, score_arm
-from engine.evaluation.statistics import verdict
 from engine.evaluation.teacher_arm import EndpointArm
+from engine.evaluation.verdict import verdict
 from engine.jobs.context import JobContext
 from engine.records.evaluation import ArmAnswer, ArmName, Divergence, Evaluation
 from engine.records.options import EvaluateOptions, TeacherSpec
@@ -52,6 +52,8 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
             questions=len(plan.questions),
             evaluate_s=seconds,
             peak_rss_mb=peak_rss_mb(),
+            split=options.split,
+            answers_key=plan.key,
         )
     )
     context.project.settings.add_timing("evaluate", seconds)

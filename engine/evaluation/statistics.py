@@ -15,15 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.records.evaluation import FinalVerdict, Interval, Rate
+from engine.records.evaluation import Interval, Rate
 
 Floats = npt.NDArray[np.float64]
 
 RESAMPLES = 10_000
 NORMAL_97_5 = 1.959963984540054  # the standard normal's 97.5 % quantile
-PASS_VALUE = 0.95
-PASS_LOW = 0.90
-MIN_QUESTIONS = 35
 BLOCK = 1_000  # resamples drawn at once
 
 
@@ -107,21 +104,6 @@ def mean_by_question(
     usable = resampled[resampled[:, 1] > 0.0]
     low, high = _percentiles(usable[:, 0] / usable[:, 1])
     return Interval(total / tokens, low, high)
-
-
-def verdict(recovered: Interval | None, questions: int) -> FinalVerdict:
-    """The non-inferiority verdict, with a margin of 0.10 of what the prompt gains.
-
-    `pass`: at least 0.95 is recovered, and the interval's lower bound is at least 0.90. `fail`: the whole interval
-    lies below 0.95, so the data speak against a pass. Everything between is `undecided`: more questions or samples
-    would tell. So is an undefined fraction, and any fraction of fewer than 35 questions: where every question agrees,
-    a bootstrap interval has no width at all, and 35 is the least number whose own Wilson bound then reaches 0.90.
-    """
-    if recovered is None or questions < MIN_QUESTIONS:
-        return "undecided"
-    if recovered.value >= PASS_VALUE and recovered.low >= PASS_LOW:
-        return "pass"
-    return "fail" if recovered.high < PASS_VALUE else "undecided"
 
 
 def resampled_sums(topics: Sequence[str], values: Floats, seed: int, resamples: int) -> Floats:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.records.question import Split
 from engine.records.rule import CheckResult
 
 ArmName = Literal["unprompted", "prompted", "distilled", "teacher"]
@@ -96,6 +97,8 @@ class Evaluation:
     evaluate_s: float
     peak_rss_mb: float
     created_at: str = ""
+    split: Split = "test"
+    answers_key: str = ""  # under which the store keeps the arms' answers; empty in evaluations made before it was kept
 
     def arm(self, name: ArmName) -> ArmScore | None:
         return dict(self.arms).get(name)

@@ -1,7 +1,7 @@
 """Evaluations made by hand, for tests that render or compute over them."""
 
 from engine.evaluation.scores import ArmMeasures, score_arm
-from engine.evaluation.statistics import verdict
+from engine.evaluation.verdict import verdict
 from engine.records.evaluation import ArmAnswer, ArmName, ArmScore, Divergence, Evaluation, Interval
 from engine.records.rule import Check, CheckResult, Rule
 

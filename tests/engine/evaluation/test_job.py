@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from engine.errors import DatasetError, JobStopped, NotFoundError
+from engine.evaluation.answers import Answered
+from engine.evaluation.answers import answers_of as answers_of_evaluation
 from engine.evaluation.job import run
+from engine.evaluation.lapses import find_lapses
 from engine.evaluation.plan import answer_seed, make_plan
 from engine.evaluation.report import report_json, report_text
 from engine.evaluation.statistics import wilson
@@ -247,3 +250,16 @@ def test_the_report_holds_every_promised_field_and_the_text_the_same_figures(pro
     text = report_text(project)
     assert all(len(line) <= 80 for line in text.splitlines())
     assert f"{report['prompt']['tokens']} a request" in text
+
+
+def test_the_answers_of_an_evaluation_are_found_again_and_no_others(project: Project) -> None:
+    evaluate(project, dataclasses.replace(OPTIONS, limit=2))
+    narrow = latest(project)
+    evaluate(project)
+    found, all_of_them = answers_of_evaluation(project, narrow), answers_of_evaluation(project, latest(project))
+    assert list(found.questions) == [question.id for question in project.questions.all(split="test")[:2]]
+    assert len(found.answers) == 3 * 2 * 2
+    assert len(all_of_them.answers) == 3 * 6 * 2
+    assert {lapse.question_id for lapse in find_lapses(found.answers, "prompted")} == found.questions.keys()
+    unnamed = dataclasses.replace(narrow, answers_key="")
+    assert answers_of_evaluation(project, unnamed) == Answered({}, ())

@@ -7,12 +7,10 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from engine.evaluation.statistics import (
-    MIN_QUESTIONS,
     Recovered,
     mean_by_question,
     recovered_fraction,
     resampled_sums,
-    verdict,
     wilson,
 )
 from engine.records.evaluation import Interval
@@ -141,26 +139,3 @@ def test_mean_by_question_weighs_tokens_and_keeps_questions_together() -> None:
     assert interval.low < 0.5 < interval.high <= 2.0
     with pytest.raises(ValueError, match="no token"):
         mean_by_question(["one"], [0.0], [0])
-
-
-@pytest.mark.parametrize(
-    ("interval", "expected"),
-    [
-        (Interval(0.95, 0.90, 1.0), "pass"),
-        (Interval(1.02, 0.97, 1.1), "pass"),
-        (Interval(0.97, 0.89, 1.0), "undecided"),
-        (Interval(0.94, 0.91, 0.96), "undecided"),
-        (Interval(0.94, 0.92, 0.949), "fail"),
-        (Interval(0.50, 0.40, 0.60), "fail"),
-        (None, "undecided"),
-    ],
-)
-def test_verdict(interval: Interval | None, expected: str) -> None:
-    assert verdict(interval, 120) == expected
-
-
-def test_a_handful_of_questions_proves_nothing() -> None:
-    perfect = Interval(1.0, 1.0, 1.0)
-    assert verdict(perfect, MIN_QUESTIONS) == "pass"
-    assert verdict(perfect, MIN_QUESTIONS - 1) == "undecided"
-    assert wilson(MIN_QUESTIONS, MIN_QUESTIONS).low >= 0.90 > wilson(MIN_QUESTIONS - 1, MIN_QUESTIONS - 1).low

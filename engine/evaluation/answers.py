@@ -1,0 +1,28 @@
+"""The answers that a finished evaluation was made of, with their questions. Reads the store, measures nothing."""
+
+from dataclasses import dataclass
+
+from engine.project import Project
+from engine.records.evaluation import ArmAnswer, Evaluation
+from engine.records.question import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What every arm answered, by arm, question and sample, and the questions by their number."""
+
+    questions: dict[int, Question]
+    answers: tuple[ArmAnswer, ...]
+
+
+def answers_of(project: Project, evaluation: Evaluation) -> Answered:
+    """What is stored of `evaluation`; nothing for one that did not name its answers.
+
+    The store keeps answers of one key together, also those of another split or of a wider limit: they are left out.
+    """
+    with project.snapshot():
+        stored = project.evaluations.answers(evaluation.answers_key) if evaluation.answers_key else ()
+        held_out = {question.id: question for question in project.questions.all(split=evaluation.split)}
+    asked = sorted({answer.question_id for answer in stored} & held_out.keys())[: evaluation.questions]
+    questions = {number: held_out[number] for number in asked}
+    return Answered(questions, tuple(answer for answer in stored if answer.question_id in questions))

@@ -1,0 +1,45 @@
+"""Where the student falls behind: rules that it breaks where the reference keeps them, question by question. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from engine.records.evaluation import ArmAnswer, ArmName
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """One question. `rules` are those that the student broke in some sample in which the reference kept them."""
+
+    question_id: int
+    broken: int  # rules that were broken so, summed over the samples
+    rules: tuple[int, ...]
+    samples: int
+    worst_sample: int  # the one with the most of them
+
+
+def find_lapses(answers: Iterable[ArmAnswer], reference: ArmName) -> tuple[Lapse, ...]:
+    """Every question that both arms answered, the worst first, those without a lapse last; ties by number."""
+    broken: dict[int, dict[int, dict[ArmName, set[int]]]] = defaultdict(lambda: defaultdict(dict))
+    for answer in answers:
+        if answer.arm in ("distilled", reference):
+            found = {check.rule_id for check in answer.checks if not check.passed}
+            broken[answer.question_id][answer.sample][answer.arm] = found
+    lapses = []
+    for question_id, by_sample in broken.items():
+        behind = {
+            sample: arms["distilled"] - arms[reference]
+            for sample, arms in sorted(by_sample.items())
+            if "distilled" in arms and reference in arms
+        }
+        if behind:
+            lapses.append(
+                Lapse(
+                    question_id=question_id,
+                    broken=sum(map(len, behind.values())),
+                    rules=tuple(sorted(set().union(*behind.values()))),
+                    samples=len(behind),
+                    worst_sample=max(behind, key=lambda sample: (len(behind[sample]), -sample)),
+                )
+            )
+    return tuple(sorted(lapses, key=lambda lapse: (-lapse.broken, lapse.question_id)))

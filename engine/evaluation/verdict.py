@@ -1,0 +1,45 @@
+"""The verdict: whether the student keeps what the prompt gains, and why it is said. Pure; needs no library."""
+
+from engine.records.evaluation import Evaluation, FinalVerdict, Interval
+
+PASS_VALUE = 0.95
+PASS_LOW = 0.90
+MIN_QUESTIONS = 35
+
+
+def verdict(recovered: Interval | None, questions: int) -> FinalVerdict:
+    """The non-inferiority verdict, with a margin of 0.10 of what the prompt gains.
+
+    `pass`: at least 0.95 is recovered, and the interval's lower bound is at least 0.90. `fail`: the whole interval
+    lies below 0.95, so the data speak against a pass. Everything between is `undecided`: more questions or samples
+    would tell. So is an undefined fraction, and any fraction of fewer than 35 questions: where every question agrees,
+    a bootstrap interval has no width at all, and 35 is the least number whose own Wilson bound then reaches 0.90.
+    """
+    if recovered is None or questions < MIN_QUESTIONS:
+        return "undecided"
+    if recovered.value >= PASS_VALUE and recovered.low >= PASS_LOW:
+        return "pass"
+    return "fail" if recovered.high < PASS_VALUE else "undecided"
+
+
+def reason(evaluation: Evaluation) -> str:
+    """Why the verdict is what it is, in one or two sentences."""
+    recovered = evaluation.recovered
+    if recovered is None:
+        return evaluation.recovered_note
+    kept = f"{_percent(recovered.value)} of what the prompt gains is kept"
+    bounds = f"the interval reaches from {_percent(recovered.low)} to {_percent(recovered.high)}"
+    match evaluation.verdict:
+        case "pass":
+            return f"{kept}, and surely {_percent(PASS_LOW)}: {bounds}."
+        case "fail":
+            return f"{kept}, and {bounds}: all of it is below {_percent(PASS_VALUE)}."
+        case "undecided" if evaluation.questions < MIN_QUESTIONS:
+            few = f"{evaluation.questions} question{'s are' if evaluation.questions != 1 else ' is'} too few"
+            return f"{few}: at least {MIN_QUESTIONS} are needed. So far {kept}."
+        case "undecided":
+            return f"{kept}, but {bounds}; more questions or samples would tell."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}\u00a0%"

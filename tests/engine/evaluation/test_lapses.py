@@ -1,0 +1,39 @@
+"""Where the student falls behind its reference, question by question."""
+
+from engine.evaluation.lapses import Lapse, find_lapses
+from tests.engine.evaluation.made import arm_answer
+
+
+def test_only_rules_that_the_reference_keeps_in_the_same_sample_count_and_the_worst_question_comes_first() -> None:
+    answers = [
+        arm_answer("prompted", 1, 0, True, True),
+        arm_answer("distilled", 1, 0, True, True),
+        arm_answer("prompted", 2, 0, True, False),  # the reference breaks rule 2 itself
+        arm_answer("distilled", 2, 0, False, False),
+        arm_answer("prompted", 3, 0, True, True),
+        arm_answer("distilled", 3, 0, False, True),
+        arm_answer("prompted", 3, 1, True, True),
+        arm_answer("distilled", 3, 1, False, False),
+        arm_answer("unprompted", 3, 1, False, False),
+    ]
+    assert find_lapses(answers, "prompted") == (
+        Lapse(3, broken=3, rules=(1, 2), samples=2, worst_sample=1),
+        Lapse(2, broken=1, rules=(1,), samples=1, worst_sample=0),
+        Lapse(1, broken=0, rules=(), samples=1, worst_sample=0),
+    )
+
+
+def test_what_one_of_the_two_did_not_answer_is_left_out() -> None:
+    answers = [arm_answer("prompted", 1, 0, True, True), arm_answer("distilled", 2, 0, False, False)]
+    assert find_lapses(answers, "prompted") == ()
+    both = [*answers, arm_answer("distilled", 1, 0, True, False), arm_answer("distilled", 1, 1, False, False)]
+    assert find_lapses(both, "prompted") == (Lapse(1, broken=1, rules=(2,), samples=1, worst_sample=0),)
+
+
+def test_the_reference_may_be_another_model() -> None:
+    answers = [
+        arm_answer("teacher", 1, 0, True, True),
+        arm_answer("prompted", 1, 0, False, False),
+        arm_answer("distilled", 1, 0, False, True),
+    ]
+    assert [lapse.rules for lapse in find_lapses(answers, "teacher")] == [(1,)]

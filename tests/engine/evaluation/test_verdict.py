@@ -1,0 +1,52 @@
+"""The verdict's bounds, and that its reason says the figures that it rests on."""
+
+import dataclasses
+
+import pytest
+
+from engine.evaluation.statistics import wilson
+from engine.evaluation.verdict import MIN_QUESTIONS, reason, verdict
+from engine.records.evaluation import Interval
+from tests.engine.evaluation.made import evaluation
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [
+        (Interval(0.95, 0.90, 1.0), "pass"),
+        (Interval(1.02, 0.97, 1.1), "pass"),
+        (Interval(0.97, 0.89, 1.0), "undecided"),
+        (Interval(0.94, 0.91, 0.96), "undecided"),
+        (Interval(0.94, 0.92, 0.949), "fail"),
+        (Interval(0.50, 0.40, 0.60), "fail"),
+        (None, "undecided"),
+    ],
+)
+def test_verdict(interval: Interval | None, expected: str) -> None:
+    assert verdict(interval, 120) == expected
+
+
+def test_a_handful_of_questions_proves_nothing() -> None:
+    perfect = Interval(1.0, 1.0, 1.0)
+    assert verdict(perfect, MIN_QUESTIONS) == "pass"
+    assert verdict(perfect, MIN_QUESTIONS - 1) == "undecided"
+    assert wilson(MIN_QUESTIONS, MIN_QUESTIONS).low >= 0.90 > wilson(MIN_QUESTIONS - 1, MIN_QUESTIONS - 1).low
+
+
+@pytest.mark.parametrize(
+    ("interval", "questions", "words"),
+    [
+        (Interval(1.02, 0.97, 1.1), 40, ("102", "surely 90", "97", "110")),
+        (Interval(0.50, 0.40, 0.60), 40, ("50", "40", "60", "below 95")),
+        (Interval(0.97, 0.80, 1.0), 40, ("97", "80", "100", "would tell")),
+        (Interval(1.0, 1.0, 1.0), 12, ("12 questions are too few", "at least 35")),
+        (Interval(1.0, 1.0, 1.0), 1, ("1 question is too few",)),
+        (None, 40, ("covers 0",)),
+    ],
+)
+def test_the_reason_says_what_the_verdict_rests_on(
+    interval: Interval | None, questions: int, words: tuple[str, ...]
+) -> None:
+    measured = dataclasses.replace(evaluation(interval), questions=questions, verdict=verdict(interval, questions))
+    text = reason(measured)
+    assert all(word in text for word in words), text
