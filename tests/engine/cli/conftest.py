@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.paths import Home
+from engine.projects import remember
 from tests.tiny import make_tiny_base
 from tests.tui.seeds import make_stage
 
@@ -23,7 +24,13 @@ def home(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 @pytest.fixture
 def staged(home: Home) -> Callable[[str], Path]:
     """Makes a project of `tests.tui.seeds` at the named stage; its folder."""
-    return lambda stage: make_stage(home, stage)
+
+    def make(stage: str) -> Path:
+        folder = make_stage(home, stage)
+        remember(folder, home)
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")
@@ -42,9 +49,9 @@ def finished(home: Home, private_home: Path, finished_once: Path) -> Path:
 
 
 @pytest.fixture
-def begun(home: Home) -> Path:
+def begun(staged: Callable[[str], Path]) -> Path:
     """The folder of a project with a prompt, four rules and 48 questions."""
-    return make_stage(home, "new")
+    return staged("new")
 
 
 @pytest.fixture(scope="session")
