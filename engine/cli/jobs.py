@@ -1,4 +1,4 @@
-"""`distill-tui jobs`: lists, follows, pauses, resumes and stops the jobs of a project."""
+"""`distill-tui jobs`: lists, follows, pauses, resumes, stops and keeps the jobs of a project."""
 
 import click
 
@@ -9,7 +9,7 @@ from engine.status import job_json
 
 @click.group("jobs")
 def command() -> None:
-    """List, follow, pause, resume and stop jobs."""
+    """List, follow, pause, resume and stop jobs; keep what one trained."""
 
 
 @command.command("list")
@@ -60,6 +60,19 @@ def resume(invocation: Invocation, job_id: int) -> None:
     from engine.jobs import control
 
     announce(invocation, control.resume(invocation.project, invocation.project.jobs.get(job_id)))
+
+
+@command.command("keep")
+@click.argument("job_id", type=int)
+@command_options
+def keep(invocation: Invocation, job_id: int) -> None:
+    """End the training of job JOB_ID now, as done, with its best checkpoint."""
+    from engine.jobs import control
+
+    job = control.keep(invocation.project, invocation.project.jobs.get(job_id))
+    invocation.finish(
+        f"Job {job.id} measures its run once more and keeps the best.", {"job": job_json(invocation.project, job)}
+    )
 
 
 @command.command("stop")

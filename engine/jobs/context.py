@@ -85,6 +85,11 @@ class JobContext:
         """Whether the next `checkpoint` will block; for stages with work in flight that should end first."""
         return self._current_wish() == "pause"
 
+    @property
+    def keep_requested(self) -> bool:
+        """Whether a training should end well now, with the best that it has; no checkpoint raises for it."""
+        return self._current_wish() == "keep"
+
     @contextmanager
     def hold_device(self, device: str) -> Iterator[None]:
         """Wait until `device` (`cpu`, `cuda:0`) is this job's, and hold it for the `with` block.

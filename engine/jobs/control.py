@@ -1,4 +1,4 @@
-"""What a person can do to a job: pause, resume, stop. Wishes go through the control file, force through signals."""
+"""What a person can do to a job: pause, resume, stop, keep. Wishes go through its control file, force by signals."""
 
 import os
 import signal
@@ -45,6 +45,21 @@ def resume(project: "Project", job: Job) -> Job:
     write_wish(folder, "run")
     launch(project.folder, job, project.home)
     return project.jobs.get(job.id)
+
+
+def keep(project: "Project", job: Job) -> Job:
+    """Ask a job that trains to end its run now, as done, with its best checkpoint; what follows in the job goes on.
+
+    Raises `JobError` where it is not live, or where it trains nothing at this moment.
+    """
+    job = _now(project, job)
+    if job.state in LIVE_STATES and (job.stage != "run" or job.state == "waiting"):
+        raise JobError(
+            f"Job {job.id} trains nothing yet.",
+            f"It is {job.state}, at the {job.stage}.",
+            f"End it with `distill-tui jobs stop {job.id}`.",
+        )
+    return _wish(project, job, "keep")
 
 
 def stop(project: "Project", job: Job, *, force: bool = False, grace_s: float = 30.0) -> Job:

@@ -11,7 +11,7 @@ from engine.records.job import JobState
 from engine.records.station import StationName
 
 PROTOCOL_VERSION = 1
-Wish = Literal["run", "pause", "stop"]
+Wish = Literal["run", "pause", "stop", "keep"]  # keep: end a training well, with the best that it has
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ CONTROL_FILE = "control.json"
 
 
 def write_wish(folder: Path, wish: Wish) -> None:
-    """Tell the job in `folder` to go on, to pause or to stop. Raises `StoreError` where the file cannot be written."""
+    """Tell the job in `folder` what a person wishes. Raises `StoreError` where the file cannot be written."""
     write_atomically(folder / CONTROL_FILE, json.dumps({"version": PROTOCOL_VERSION, "wish": wish}).encode())
 
 

@@ -5,6 +5,7 @@ Taken up again it goes on from the newest whole checkpoint. Knows nothing of los
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from engine.errors import DatasetError, DistillError, JobStopped, TrainingError
@@ -21,6 +22,7 @@ from engine.records.question import Question
 from engine.records.run import CurvePoint, Run
 from engine.store.words_json import encode
 from engine.training.batches import check_prompt_absent, check_rows
+from engine.training.checkpoints import fault_of
 from engine.training.memory import peak_rss_mb
 from engine.training.schedule import schedule_of
 from engine.training.state import ADAPTER
@@ -34,7 +36,8 @@ def run(context: JobContext, options: TrainOptions) -> None:
     """Train the run that `options` names, or go on with it; a run that is done is left as it is.
 
     Raises `DatasetError`, `ContextError`, `ModelError` or `TrainingError` where it cannot, and `JobStopped` when it was
-    asked to stop, after writing a checkpoint; the run's record then says why.
+    asked to stop, after writing a checkpoint; the run's record then says why. However it ends, the best adapter so far
+    lies where evaluations look for it. Asked to keep what it has, the run is measured once more and ends as done.
     """
     project = context.project
     run = project.runs.get(options.run_id)
@@ -108,22 +111,35 @@ def _train(context: JobContext, run: Run) -> None:
     )
     try:
         trained = trainer.run()
+    except Exception:
+        best = trainer.checkpoints / f"step-{trainer.state.best_step}"
+        if trainer.state.best_step and fault_of(best) is None:
+            with suppress(OSError):  # a full disk, say: what ended the run is what is told
+                _place_adapter(best, folder)
+        raise
     finally:
         hooks.keep_progress(trainer)
-    _keep(context, run, trained, folder)
+    _place_adapter(trained.best_checkpoint, folder)
+    _end(context, run, trained)
 
 
-def _keep(context: JobContext, run: Run, trained: Trained, folder: Path) -> None:
-    """Put the best adapter where evaluations and releases look for it, and end the run."""
+def _place_adapter(checkpoint: Path, folder: Path) -> None:
+    """Put the checkpoint's adapter where evaluations and releases look for the run's best."""
     target, beside = folder / ADAPTER, folder / f"{ADAPTER}.tmp"
     shutil.rmtree(beside, ignore_errors=True)
-    shutil.copytree(trained.best_checkpoint / ADAPTER, beside)
+    shutil.copytree(checkpoint / ADAPTER, beside)
     if target.exists():
         shutil.rmtree(target)
     beside.rename(target)
     sync_folder(folder)
+
+
+def _end(context: JobContext, run: Run, trained: Trained) -> None:
+    """Say that the run is done, and how it went."""
     state = trained.state
-    context.project.runs.update(run.id, state="done", best_step=state.best_step)
+    steps = context.project.runs.get(run.id).steps
+    reason = f"Ended at step {state.step} of {steps}, as asked." if state.step < steps else ""
+    context.project.runs.update(run.id, state="done", best_step=state.best_step, reason=reason)
     share = state.validation_s / state.train_s if state.train_s else 0.0
     context.emit(
         Note(
@@ -210,6 +226,9 @@ class _JobHooks:
 
     def save_first(self) -> bool:
         return self._context.stop_requested or self._context.pause_requested
+
+    def end_early(self) -> bool:
+        return self._context.keep_requested
 
     def rest(self) -> None:
         paused = self._context.pause_requested

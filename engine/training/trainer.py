@@ -64,6 +64,9 @@ class Hooks(Protocol):
     def rest(self) -> None:
         """Called between steps: may block while paused, and may raise to end the run."""
 
+    def end_early(self) -> bool:
+        """Whether the run should end well before its last step; asked after every step."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trained:
@@ -119,17 +122,20 @@ class Trainer:
     def run(self) -> Trained:
         """Train to the last step, from the newest whole checkpoint if there is one.
 
-        Raises `TrainingError` after three steps in a row without a finite loss, and where a single row does not fit
-        the memory; whatever the hooks raise passes through. The newest checkpoint then holds the last good state.
+        A run that ends early is measured once more, so that its last steps count too. Raises `TrainingError` after
+        three steps in a row without a finite loss, and where a single row does not fit the memory; whatever the hooks
+        raise passes through. The newest checkpoint then holds the last good state.
         """
         self._resume()
         self.model.train()
         measured_at = evaluation_steps(self.steps, self.config.evaluations) | {0}
         while True:
-            if self.state.step in measured_at and self.state.step not in {point.step for point in self.state.points}:
+            ends = self.state.step >= self.steps or (self.state.step > 0 and self.hooks.end_early())
+            due = ends or self.state.step in measured_at
+            if due and self.state.step not in {point.step for point in self.state.points}:
                 self._evaluate()
                 self._save()
-            if self.state.step >= self.steps:
+            if ends:
                 break
             self._rest()
             self._step()

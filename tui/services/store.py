@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.widget import Widget
 
+from engine.economics.outlook import in_short
 from engine.errors import DistillError
 from engine.jobs import control
 from engine.jobs.liveness import reap
@@ -24,7 +25,7 @@ from engine.records.question import SPLITS
 from tui.services.facts import ExampleCounts, Facts, Stream
 from tui.services.tokens import PromptTokens
 
-Wish = Literal["pause", "resume", "stop"]
+Wish = Literal["pause", "resume", "stop", "keep"]
 
 
 class FactsRead(Message):
@@ -78,7 +79,7 @@ class StoreService:
         self._thread.submit(self._start, options)
 
     def wish(self, wish: Wish, job_id: int) -> None:
-        """Ask the job to pause, to go on, or to end."""
+        """Ask the job to pause, to go on, to end, or to end its training with the best that it has."""
         self._thread.submit(self._wish, wish, job_id)
 
     def close(self) -> None:
@@ -123,6 +124,8 @@ class StoreService:
                     control.pause(project, job)
                 case "stop":
                     control.stop(project, job)
+                case "keep":
+                    control.keep(project, job)
                 case "resume":
                     control.resume(project, job)
         except DistillError as error:
@@ -157,6 +160,7 @@ class StoreService:
             run=run,
             evaluation=project.evaluations.latest(),
             releases=project.releases.all(),
+            cost=_cost(project, version.prompt.sha256 if version else ""),
             jobs=project.jobs.all(),
         )
 
@@ -176,3 +180,11 @@ class StoreService:
             state: Literal["passed", "failed"] = "failed" if broken or not row.accepted else "passed"
             streams.append(Stream(str(row.example.id), "teacher", question.text, row.answer, state, broken))
         return tuple(streams)
+
+
+def _cost(project: Project, prompt_sha256: str) -> str:
+    """As it was last reckoned: to reckon it anew takes the list of prices, which is not read before it is needed."""
+    outcome = project.settings.cost_outcome()
+    if outcome is None:
+        return ""
+    return f"{'' if outcome.prompt_sha256 == prompt_sha256 else '◐ '}{in_short(outcome)}"

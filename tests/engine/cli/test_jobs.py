@@ -91,6 +91,18 @@ def test_a_stopped_job_fails_its_follower_and_goes_on_where_it_was(desk: Project
     assert facts(desk) == 20
 
 
+def test_only_a_training_can_be_asked_to_keep_what_it_has(desk: Project) -> None:
+    half_way(desk)
+    error = fail("jobs", "keep", "1", status=1)
+    assert error["title"] == "Job 1 trains nothing yet."
+    assert error["next"] == "End it with `distill-tui jobs stop 1`."
+    desk.jobs.update(1, stage="run")
+    assert_shape(get("jobs", "keep", "1")["job"], JOB)
+    assert "keeps the best" in succeed("jobs", "keep", "1").out
+    open_gate(desk)
+    wait_for(desk, "done")
+
+
 def test_a_job_that_listens_to_nothing_is_killed(desk: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "_DIES_WITHIN_S", 0.2)
     # Half a minute of patience is right for people and too long for a test.

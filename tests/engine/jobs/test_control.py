@@ -12,12 +12,15 @@ from engine.errors import JobError
 from engine.jobs import control
 from engine.jobs.devices import Holder, Ticket
 from engine.jobs.follow import Follower, follow
+from engine.jobs.identity import own_identity
 from engine.jobs.launch import launch
 from engine.jobs.liveness import is_alive, reap
 from engine.jobs.locks import FileLock
 from engine.jobs.protocol import StampedEvent, StateChanged
+from engine.jobs.wishes import read_wish
 from engine.project import Project
 from engine.records.job import Job, JobState
+from engine.records.options import TrainOptions
 from tests.engine.jobs.support import options, wait_until
 
 
@@ -240,3 +243,20 @@ def test_a_killed_holder_frees_the_device(project: Project) -> None:
     os.kill(first.pid, signal.SIGKILL)
     list(follow(project, second.id))
     assert _state(project, second) == "done"
+
+
+def test_only_a_job_that_trains_can_be_asked_to_keep_what_it_has(project: Project) -> None:
+    me = own_identity()
+    job = project.jobs.add("train", TrainOptions(1))
+    project.jobs.update(job.id, pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
+    with pytest.raises(JobError, match="trains nothing yet"):
+        control.keep(project, job)  # it waits
+    project.jobs.update(job.id, state="running", stage="examples")
+    with pytest.raises(JobError, match="at the examples"):
+        control.keep(project, job)
+    project.jobs.update(job.id, stage="run")
+    control.keep(project, job)
+    assert read_wish(project.folder / job.folder) == "keep"
+    project.jobs.update(job.id, state="done")
+    with pytest.raises(JobError, match="not running"):
+        control.keep(project, job)

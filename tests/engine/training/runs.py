@@ -36,6 +36,7 @@ class Recorder:
 
     interrupt: Callable[[int], None] = lambda _step: None
     wants_save: Callable[[], bool] = lambda: False
+    wants_end: Callable[[], bool] = lambda: False
     steps: list[StepMetrics] = field(default_factory=list)
     points: list[tuple[CurvePoint, Measurement | None]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -51,6 +52,9 @@ class Recorder:
 
     def save_first(self) -> bool:
         return self.wants_save()
+
+    def end_early(self) -> bool:
+        return self.wants_end()
 
     def rest(self) -> None:
         self.interrupt(self.steps[-1].step if self.steps else 0)

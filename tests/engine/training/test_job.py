@@ -1,6 +1,6 @@
 """The stage as a job runs it, over a real project: what it keeps in the store, how it stops and goes on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,8 @@ import pytest
 from engine.errors import DatasetError, JobStopped
 from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.follow import Follower
-from engine.jobs.protocol import Metrics, Note, Progress, SampleAnswer
+from engine.jobs.protocol import Event, Metrics, Note, Progress, SampleAnswer
+from engine.jobs.wishes import write_wish
 from engine.model.chat_format import ChatFormat
 from engine.model.load import load_base, with_adapter
 from engine.paths import Home
@@ -18,6 +19,7 @@ from engine.records.options import ProjectSettings, TrainOptions
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.records.run import Run, TrainingConfig
+from engine.releases.adapter import require_adapter
 from engine.store.datasets import dataset_sha256
 from engine.training.job import run
 from tests.engine.training.runs import PROMPT, RULES
@@ -117,6 +119,47 @@ def test_a_stop_keeps_a_checkpoint_and_the_next_job_goes_on(
     assert done.train_s > stopped.train_s
     steps = [event.step for event in events_of(context) if isinstance(event, Metrics) and "loss" in event.values]
     assert steps == list(range(5, 13))
+
+
+def wish_at_step(step: int, carry_it_out: Callable[[JobContext], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person's wish that comes while this step is told."""
+    emit = JobContext.emit
+
+    def wishing(self: JobContext, event: Event) -> None:
+        emit(self, event)
+        if isinstance(event, Metrics) and event.step == step and "loss" in event.values:
+            carry_it_out(self)
+
+    monkeypatch.setattr(JobContext, "emit", wishing)
+
+
+def test_a_stopped_run_leaves_its_best_adapter_to_be_evaluated(
+    project: Project, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_run(project, model_folder)
+    stop = StopFlag()
+    wish_at_step(8, lambda _context: setattr(stop, "up", True), monkeypatch)
+    with pytest.raises(JobStopped):
+        carry_out(project, made.id, stop)
+    stopped = project.runs.get(made.id)
+    assert (stopped.state, stopped.best_step) == ("stopped", 6)
+    best = project.folder / stopped.folder / "checkpoints/step-6/adapter/adapter_model.safetensors"
+    adapter = require_adapter(project.folder / stopped.folder / "adapter", made.id)
+    assert (adapter / "adapter_model.safetensors").read_bytes() == best.read_bytes()
+
+
+def test_asked_to_keep_what_it_has_a_run_is_measured_once_more_and_ends_as_done(
+    project: Project, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_run(project, model_folder)
+    wish_at_step(4, lambda context: write_wish(context.folder, "keep"), monkeypatch)
+    monkeypatch.setattr("engine.jobs.context._WISH_READ_EVERY_S", 0.0)
+    carry_out(project, made.id)
+    kept = project.runs.get(made.id)
+    assert (kept.state, kept.step, kept.steps, kept.best_step) == ("done", 4, 12, 4)
+    assert kept.reason == "Ended at step 4 of 12, as asked."
+    assert [point.step for point in kept.curve] == [0, 4]
+    require_adapter(project.folder / kept.folder / "adapter", made.id)
 
 
 def test_answers_without_a_local_teacher_train_by_cross_entropy_alone(project: Project, model_folder: Path) -> None:

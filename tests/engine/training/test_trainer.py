@@ -105,6 +105,19 @@ def test_a_stop_is_saved_first(model_folder: Path, tmp_path: Path, rows: list[Da
     assert [metrics.step for metrics in again.steps] == list(range(6, 13))
 
 
+def test_a_run_that_ends_early_is_measured_once_more_and_its_best_counts(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
+) -> None:
+    # An untrained adapter is worth nothing: one step is made in any case.
+    trained = make_trainer(model_folder, tmp_path / "first", rows, Recorder(wants_end=lambda: True)).run()
+    assert [point.step for point in trained.state.points] == [0, 1]
+    hooks = Recorder(wants_end=lambda: len(hooks.steps) == 4)
+    trained = make_trainer(model_folder, tmp_path / "later", rows, hooks).run()
+    assert [point.step for point in trained.state.points] == [0, 4]
+    assert trained.state.best_step == 4
+    assert (trained.best_checkpoint / "adapter" / "adapter_model.safetensors").is_file()
+
+
 def test_a_damaged_newest_checkpoint_is_skipped_with_a_note(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
 ) -> None:
