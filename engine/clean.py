@@ -43,6 +43,11 @@ def clean_line(text: str, width: int | None = None) -> str:
     return _cut(_on_one_line(head), width, more_follows=len(head) < len(text))
 
 
+def veil_text(text: str) -> str:
+    """As `clean_text` without newlines, but one character for each: what is shown keeps its place in what is edited."""
+    return _FOREIGN.sub(lambda found: "".join(map(_veiled, found.group())), text)
+
+
 class StreamCleaner:
     """`clean_text` for text that arrives in pieces: the joined results equal the result for the joined pieces."""
 
@@ -70,6 +75,11 @@ def _shown(match: re.Match[str]) -> str:
     if 0xD800 <= code <= 0xDFFF:
         return "\ufffd"
     return f"‹U+{code:04X}›"
+
+
+def _veiled(character: str) -> str:
+    code = ord(character)
+    return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
 
 
 def _on_one_line(text: str) -> str:

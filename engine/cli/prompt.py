@@ -89,8 +89,9 @@ def versions(invocation: Invocation, diff: tuple[int, int] | None) -> None:
 @command.command("try")
 @click.argument("questions", nargs=-1)
 @click.option("--count", type=click.IntRange(1, 20), default=3, help="Stored questions to ask when none is given.")
+@click.option("--stream", is_flag=True, help="With --json: one object a line, each answer as it comes.")
 @command_options
-def try_(invocation: Invocation, questions: tuple[str, ...], count: int) -> None:
+def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stream: bool) -> None:
     """Let the teacher answer QUESTIONS (or a few stored ones) with the prompt, before anything is paid for."""
     from engine.errors import UsageError
     from engine.records.question import Question
@@ -110,17 +111,16 @@ def try_(invocation: Invocation, questions: tuple[str, ...], count: int) -> None
     for question in asked:
         answer = teacher((*prompt.messages, *question.messages))
         results = check_answer(rules, answer, question)
-        answers.append(
-            {
-                "question": question.text,
-                "answer": answer,
-                "rules": [{"id": r.rule_id, "passed": r.passed, "note": r.note} for r in results],
-            }
-        )
-        if not invocation.json_output:
+        row: dict[str, object] = {
+            "question": question.text,
+            "answer": answer,
+            "rules": [{"id": r.rule_id, "passed": r.passed, "note": r.note} for r in results],
+        }
+        answers.append(row)
+        if stream or not invocation.json_output:
             marks = "  ".join(f"{r.rule_id} {'✓' if r.passed else '✗ ' + r.note}" for r in results)
-            invocation.finish(f"> {question.text}\n{answer}\n{marks}\n", {})
-    if invocation.json_output:
+            invocation.finish(f"> {question.text}\n{answer}\n{marks}\n", row)
+    if invocation.json_output and not stream:
         invocation.finish("", {"answers": answers})
 
 

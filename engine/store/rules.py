@@ -38,6 +38,16 @@ class RuleTable:
             self._connection.write("DELETE FROM rules")
             return self.add(rules)
 
+    def put(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
+        """Put `rules`, numbers and all, in the place of all that were there: a change of one, or its taking back."""
+        with self._connection.transaction():
+            self._connection.write("DELETE FROM rules")
+            self._connection.write_many(
+                "INSERT INTO rules (id, text, check_json) VALUES (?, ?, ?)",
+                [(rule.id, rule.text, encode(rule.check)) for rule in rules],
+            )
+        return tuple(rules)
+
     def remove(self, id: int) -> None:
         """Remove one rule; the others keep their numbers. Raises `NotFoundError`."""
         if self._connection.write("DELETE FROM rules WHERE id = ?", (id,)) == 0:

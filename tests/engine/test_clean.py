@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.clean import StreamCleaner, clean_line, clean_text
+from engine.clean import StreamCleaner, clean_line, clean_text, veil_text
 
 # Weighted towards what matters: controls, bidi, zero-width, surrogates, CRLF.
 _HOSTILE = st.sampled_from(
@@ -87,3 +87,12 @@ def test_a_line_is_cut_only_where_it_must_be() -> None:
     assert clean_line("漢字漢字", 4) == "漢…"
     assert clean_line("a\nb\tc") == "a b c"
     assert clean_line("\x1b" * 10_000_000, 4) == "␛␛␛…"
+
+
+@given(hostile_text)
+def test_a_veil_hides_the_same_characters_and_keeps_every_place(text: str) -> None:
+    line = text.replace("\n", " ")
+    veiled = veil_text(line)
+    assert len(veiled) == len(line)
+    assert clean_text(veiled) == veiled
+    assert all(new == old for new, old in zip(veiled, line, strict=True) if clean_text(old) == old)

@@ -160,6 +160,10 @@ class TestTry:
         asked = get("prompt", "try", "--count", "2")["answers"]
         assert [row["question"] for row in asked] == ["Question 0?", "Question 1?"]
 
+    def test_answers_come_as_lines_while_others_are_asked(self, server: HostileServer) -> None:
+        lines = succeed("prompt", "try", "Is it shut?", "And now?", "--json", "--stream").out.splitlines()
+        assert [json.loads(line)["question"] for line in lines] == ["Is it shut?", "And now?"]
+
     def test_a_teacher_that_refuses_is_a_failure(self, server: HostileServer) -> None:
         server.behaviours[:] = [status("401 Unauthorized", error("No such key"))]
         assert fail("prompt", "try", "Is it shut?", status=1)["next"]

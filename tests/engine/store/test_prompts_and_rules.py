@@ -55,3 +55,11 @@ def test_replacing_all_rules_numbers_them_from_one(project: Project) -> None:
     new = project.rules.replace_all([Rule(9, "new", Check("label", pattern="(a|b)", labels=("a", "b"), gold=True))])
     assert project.rules.all() == new
     assert (new[0].id, new[0].text) == (1, "new")
+
+
+def test_rules_are_put_with_their_numbers(project: Project) -> None:
+    project.rules.add([Rule(0, name, Check("json")) for name in "abc"])
+    before = project.rules.all()
+    project.rules.put([before[0], Rule(3, "changed", Check("language", code="en"))])
+    assert [(rule.id, rule.text) for rule in project.rules.all()] == [(1, "a"), (3, "changed")]
+    assert project.rules.put(before) == project.rules.all() == before
