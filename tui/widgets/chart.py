@@ -1,10 +1,82 @@
-"""A line chart in braille dots: two columns and four rows of dots a cell. Pure; knows neither colour nor widget."""
+"""Line charts in braille dots: two columns and four rows of dots a cell. Pure; knows neither colour nor widget."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 _BASE = 0x2800
 # The bit of each dot in a cell, by column and by row from the top.
 _BITS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
+NOBODY, MARKER = -1, -2  # whose a cell is, where no line's
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Points joined by straight lines. `on` and `off`: how many dots are drawn and left out in turn."""
+
+    xs: Sequence[float]
+    ys: Sequence[float]
+    on: int = 1
+    off: int = 0
+    letter: str = ""  # stands at its last point
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One character, and the index of the line that it belongs to; `NOBODY`, or `MARKER` for the marked place."""
+
+    text: str
+    owner: int
+
+
+def plot(
+    lines: Sequence[Line],
+    *,
+    columns: int,
+    rows: int,
+    x_range: tuple[float, float],
+    y_range: tuple[float, float],
+    log: bool = False,
+    marker: float | None = None,
+) -> list[list[Cell]]:
+    """Draw the lines over each other, as `rows` lists of `columns` cells, the top row first.
+
+    The first line is the uppermost; letters stand above all. Points outside the ranges are moved to the edge. A single
+    point is one dot; no point draws nothing. `log`: the y axis is logarithmic, and `y_range` begins above 0.
+    `marker`: a thin upright line at this x, behind all others.
+    """
+    bits = [[0] * columns for _ in range(rows)]
+    owners = [[NOBODY] * columns for _ in range(rows)]
+    letters: dict[tuple[int, int], Cell] = {}
+    low, high = (_level(bound, log) for bound in y_range)
+    for index in reversed(range(len(lines))):
+        line = lines[index]
+        dots = [
+            (
+                _scale(x, *x_range, 2 * columns - 1),
+                4 * rows - 1 - _scale(_level(y, log), low, high, 4 * rows - 1),
+            )
+            for x, y in zip(line.xs, line.ys, strict=True)
+        ]
+        for number, (x, y) in enumerate(_joined(dots)):
+            if number % (line.on + line.off) < line.on:
+                bits[y // 4][x // 2] |= _BITS[x % 2][y % 4]
+                owners[y // 4][x // 2] = index
+        if line.letter and dots:
+            letters[dots[-1][1] // 4, dots[-1][0] // 2] = Cell(line.letter, index)
+    marked = _scale(marker, *x_range, 2 * columns - 1) // 2 if marker is not None else -1
+    drawn: list[list[Cell]] = []
+    for row in range(rows):
+        cells = []
+        for column in range(columns):
+            owner = owners[row][column]
+            cell = Cell(chr(_BASE + bits[row][column]), owner)
+            if owner == NOBODY:
+                cell = Cell("│", MARKER) if column == marked else Cell(" ", NOBODY)
+            cells.append(letters.get((row, column), cell))
+        drawn.append(cells)
+    return drawn
 
 
 def chart(
@@ -16,25 +88,55 @@ def chart(
     x_range: tuple[float, float],
     y_range: tuple[float, float],
 ) -> list[str]:
-    """Join the points by straight lines and return `rows` strings of `columns` cells, the top row first.
+    """One line as `rows` strings of `columns` cells."""
+    drawn = plot([Line(xs, ys)], columns=columns, rows=rows, x_range=x_range, y_range=y_range)
+    return ["".join(cell.text for cell in row) for row in drawn]
 
-    Points outside the ranges are moved to the edge. A single point is one dot; no point is an empty chart.
+
+def smooth(values: Sequence[float], weight: float) -> list[float]:
+    """The exponential mean of what came so far, each older value counting `weight` times the next one's.
+
+    The start is not drawn towards 0: the weights of what there is always sum to 1. A weight of 0 changes nothing.
     """
-    cells = [[0] * columns for _ in range(rows)]
-    dots = [
-        (
-            _scale(x, *x_range, 2 * columns - 1),
-            4 * rows - 1 - _scale(y, *y_range, 4 * rows - 1),
-        )
-        for x, y in zip(xs, ys, strict=True)
-    ]
-    for start, end in zip(dots, dots[1:] or dots, strict=False):
-        length = max(abs(end[0] - start[0]), abs(end[1] - start[1]), 1)
-        for part in range(length + 1):
-            x = start[0] + round((end[0] - start[0]) * part / length)
-            y = start[1] + round((end[1] - start[1]) * part / length)
-            cells[y // 4][x // 2] |= _BITS[x % 2][y % 4]
-    return ["".join(chr(_BASE + cell) if cell else " " for cell in row) for row in cells]
+    smoothed: list[float] = []
+    total = share = 0.0
+    for value in values:
+        total = weight * total + (1 - weight) * value
+        share = weight * share + (1 - weight)
+        smoothed.append(total / share)
+    return smoothed
+
+
+def span(values: Sequence[float], *, log: bool) -> tuple[float, float]:
+    """The range of a y axis: from 0, or for a logarithmic one from the least value above 0, to the greatest."""
+    above = [value for value in values if value > 0]
+    high = max(above, default=1.0)
+    if not log:
+        return 0.0, high
+    low = min(above, default=0.1)
+    return (low, high) if low < high else (high / 10, high)
+
+
+def _joined(dots: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Every dot along the straight lines from one point to the next, each once."""
+    path = list(dots[:1])
+    for start, end in pairwise(dots):
+        length = max(abs(end[0] - start[0]), abs(end[1] - start[1]))
+        path += [
+            (
+                start[0] + round((end[0] - start[0]) * part / length),
+                start[1] + round((end[1] - start[1]) * part / length),
+            )
+            for part in range(1, length + 1)
+        ]
+    return path
+
+
+def _level(value: float, log: bool) -> float:
+    """Where a value stands on its axis; on a logarithmic one everything that is not above 0 is at the bottom."""
+    if not log:
+        return value
+    return math.log10(value) if value > 0 else -math.inf
 
 
 def _scale(value: float, low: float, high: float, top: int) -> int:

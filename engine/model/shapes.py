@@ -1,0 +1,75 @@
+"""The shapes of a base's layers, from the headers of its safetensors files: no weight is read, no library imported."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from engine.model.starter import starter_folder
+from engine.paths import Home, expand
+
+_LARGEST_HEADER = 100 << 20
+_NOT_ADAPTED = ("embed", "lm_head", "wte", "wpe")  # tables of tokens, and the output head
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """`linear` holds inputs and outputs of every layer that a LoRA adapter goes to."""
+
+    linear: tuple[tuple[int, int], ...]
+    vocabulary: int
+    size_bytes: int  # of all weight files
+
+    def lora_parameters(self, rank: int) -> int:
+        """How many numbers an adapter of this rank has."""
+        return rank * sum(inputs + outputs for inputs, outputs in self.linear)
+
+
+def find_shapes(base: str, home: Home) -> Shapes | None:
+    """The shapes of a base by its name; None where it is not on this machine or cannot be read. Downloads nothing."""
+    folder = _folder(base, home)
+    if folder is None:
+        return None
+    try:
+        return read_shapes(folder)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def read_shapes(folder: Path) -> Shapes:
+    """The shapes of the model in `folder`. Raises `OSError`, `ValueError` where its files are not as they should be."""
+    linear: list[tuple[int, int]] = []
+    vocabulary = size = 0
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise ValueError("there are no weights")
+    for path in files:
+        size += path.stat().st_size
+        for name, shape in _header(path).items():
+            if len(shape) != 2 or not name.endswith(".weight"):
+                continue
+            if any(part in name for part in _NOT_ADAPTED):
+                vocabulary = max(vocabulary, shape[0])
+            else:
+                linear.append((shape[1], shape[0]))
+    return Shapes(tuple(linear), vocabulary, size)
+
+
+def _header(path: Path) -> dict[str, list[int]]:
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > _LARGEST_HEADER:
+            raise ValueError(f"{path.name} has no readable header")
+        tensors = cast("dict[str, dict[str, list[int]]]", json.loads(file.read(length)))
+    return {name: tensor["shape"] for name, tensor in tensors.items() if name != "__metadata__"}
+
+
+def _folder(base: str, home: Home) -> Path | None:
+    if base == "starter":
+        folder = starter_folder(home)
+    else:
+        folder = expand(base)
+        if not folder.is_dir():
+            snapshots = home.cache / "models" / "hub" / f"models--{base.replace('/', '--')}" / "snapshots"
+            folder = max(snapshots.glob("*"), key=lambda each: each.stat().st_mtime, default=snapshots)
+    return folder if folder.is_dir() else None
