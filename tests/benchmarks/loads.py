@@ -1,0 +1,142 @@
+"""What keeps the app busy while it is measured: 64 answers at once at 2,000 tokens a second, and a real training.
+
+Run as `python -m tests.benchmarks.loads FOLDER` it writes the events of such a generation to a job's folder until it
+is killed, as a job does: coalesced, ten times a second a stream.
+"""
+
+import itertools
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.jobs.log import EventLog
+from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted
+from engine.paths import Home
+from engine.project import Project
+from engine.records.example import Decision, Example, ExampleKey, Usage
+from engine.records.options import ProjectSettings, TeacherSpec
+from engine.records.prompt import Message, Prompt
+from engine.records.question import Question
+from engine.records.rule import CheckResult
+from tests.tiny import make_tiny_base
+from tests.tui.seeds import PROMPT, RULES, TOPICS
+
+STREAMS = 64
+TOKENS_PER_SECOND = 2_000
+FLUSHES_PER_SECOND = 10
+_TEXT = "the desk will look at your card and send a letter within seven days if nothing else is known "
+_ANSWER_TOKENS = 120
+
+
+def stream(folder: Path) -> None:
+    """Write the events of a generation without an end."""
+    words = itertools.cycle(_TEXT.split())
+    tokens_a_flush = TOKENS_PER_SECOND / FLUSHES_PER_SECOND / STREAMS
+    with EventLog(folder) as log:
+        names = [f"bench-{index}" for index in range(STREAMS)]
+        length = dict.fromkeys(names, 0.0)
+        for name in names:
+            log.append(AnswerStarted(name, "teacher", f"Question of {name}, what should I do now?"))
+        for flush in itertools.count(1):
+            begin = time.perf_counter()
+            for name in names:
+                before, length[name] = length[name], length[name] + tokens_a_flush
+                text = " ".join(next(words) for _ in range(int(length[name]) - int(before)))
+                log.append(AnswerDelta(name, f"{text} "))
+                if length[name] > _ANSWER_TOKENS:
+                    log.append(AnswerEnded(name, "An answer as it was stored, of no great length.", flush % 3 > 0))
+                    length[name] = 0.0
+                    log.append(AnswerStarted(name, "teacher", f"Question {flush} of {name}, what should I do now?"))
+            time.sleep(max(0.0, 1 / FLUSHES_PER_SECOND - (time.perf_counter() - begin)))
+
+
+@contextmanager
+def streaming(folder: Path) -> Iterator[None]:
+    """The load of a generation in the folder of a job, for the `with` block."""
+    writer = subprocess.Popen([sys.executable, "-m", "tests.benchmarks.loads", str(folder)])
+    try:
+        yield
+    finally:
+        writer.kill()
+        writer.wait()
+
+
+def make_training(home: Home) -> Path:
+    """A project whose training of a small random model goes on for minutes, in its own job; its folder."""
+    base = str(make_tiny_base(home.projects.parent / "base", hidden_size=256, layers=6))
+    with Project.create(
+        home.projects / "training", ProjectSettings(student_base=base, teacher=TeacherSpec(model=base)), home
+    ) as project:
+        project.prompts.set(Prompt((Message("system", "Answer in one word."),)))
+        project.questions.add(
+            Question((Message("user", f"question {index} of {topic}?"),), topic=topic, split=split)
+            for topic, split, count in (("a", "train", 60), ("b", "validation", 12), ("c", "test", 8))
+            for index in range(count)
+        )
+        sha256 = project.prompts.current().prompt.sha256
+        project.examples.add(
+            [
+                Example(ExampleKey(sha256, question.id, base, 0), f"Yes, {question.text}", "stop", "endpoint")
+                for question in project.questions.all()
+            ]
+        )
+        project.decisions.decide([Decision(row.example.id, "accept", "person") for row in project.examples.all()])
+        folder = project.folder
+    program(home, "curate", "freeze", "--project", "training")
+    program(home, "train", "--epochs", "2000", "--detach", "--project", "training")
+    return folder
+
+
+def make_large(home: Home, examples: int) -> Path:
+    """A project of this many answered questions; its folder. Takes about a minute for 100,000."""
+    folder = home.projects / f"large-{examples}"
+    if folder.is_dir():
+        return folder
+    with Project.create(folder, home=home) as project:
+        project.prompts.set(PROMPT)
+        project.rules.replace_all(RULES)
+        project.questions.add(
+            Question(
+                (Message("user", f"Question {number} about {TOPICS[number % 6]}, what should I do now?"),),
+                topic=TOPICS[number % 6],
+                split="test" if number % 10 == 9 else "train",
+            )
+            for number in range(examples)
+        )
+        checks = tuple(CheckResult(rule.id, True, "") for rule in project.rules.all())
+        project.examples.add(
+            [
+                Example(
+                    key=ExampleKey(PROMPT.sha256, question.id, "starter", 0),
+                    answer=f"RISK SCORE: {question.id % 9 + 1}. Please call the desk about number {question.id}.",
+                    finish_reason="stop",
+                    teacher_kind="local",
+                    token_ids=(5, 6, 7, 2),
+                    usage=Usage(prompt_tokens=412, completion_tokens=24),
+                    checks=checks,
+                )
+                for question in project.questions.all()
+            ]
+        )
+        project.decisions.decide(
+            [Decision(row.example.id, "accept", "rules") for row in project.examples.all() if row.example.id % 2]
+        )
+    return folder
+
+
+def program(home: Home, *words: str) -> dict[str, object]:
+    """What the program answers, headless. Raises `RuntimeError` where it fails."""
+    command = [str(Path(sys.executable).with_name("distill-tui")), *words, "--json", "--home", str(home.root)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(words)}: {done.stdout}{done.stderr}")
+    answer: dict[str, object] = json.loads(done.stdout)
+    return answer
+
+
+if __name__ == "__main__":
+    stream(Path(sys.argv[1]))

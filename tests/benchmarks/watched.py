@@ -1,0 +1,49 @@
+"""The app with a watcher in its event loop, which notes how long the loop could not turn, and the process's memory.
+
+Run as `python -m tests.benchmarks.watched HOME PROJECT FILE`; the file is written anew every half second.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from engine.paths import Home
+from tui.app import DistillApp
+
+TICK_S = 0.01
+
+
+class WatchedApp(DistillApp):
+    """Writes the longest stall since the file was last removed, and the memory."""
+
+    def __init__(self, home: Home, folder: Path, file: Path) -> None:
+        super().__init__(home, folder)
+        self._file = file
+
+    def on_ready(self) -> None:
+        """Begin to watch when the first screen stands."""
+        self._watcher = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        process, longest, written = psutil.Process(os.getpid()), 0.0, 0.0
+        while True:
+            begin = time.perf_counter()
+            await asyncio.sleep(TICK_S)
+            now = time.perf_counter()
+            longest = max(longest, now - begin - TICK_S)
+            if now - written > 0.5:
+                if not self._file.exists():
+                    longest = 0.0
+                self._file.write_text(
+                    json.dumps({"stall_ms": 1000 * longest, "rss_mb": process.memory_info().rss / 1e6})
+                )
+                written = time.perf_counter()
+
+
+if __name__ == "__main__":
+    WatchedApp(Home.locate(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3])).run()
