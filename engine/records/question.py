@@ -24,3 +24,12 @@ class Question:
     def text(self) -> str:
         """The last user message: what lists show."""
         return self.messages[-1].content if self.messages else ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionFilter:
+    """Which questions are listed: all, unless a split, a topic or words of the last message are named."""
+
+    split: Split | Literal["unsplit"] | None = None
+    topic: str | None = None  # empty: those without one
+    search: str = ""

@@ -1,14 +1,15 @@
 """Questions: message lists, unique by their normalised text, each in at most one split."""
 
 import hashlib
+import json
 import sqlite3
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.errors import NotFoundError
 from engine.records.prompt import Message, messages_from_json, messages_to_json
-from engine.records.question import Question, Split
+from engine.records.question import Question, QuestionFilter, Split
 from engine.store.clock import now_text
 from engine.store.connection import Connection, Value
 from engine.store.search import example_index, match_query, question_index
@@ -20,6 +21,33 @@ class AddedQuestions:
 
     added: int
     duplicates: int
+    at: str = field(default="", compare=False)  # when; the same for all that were stored together
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedQuestion:
+    """A question that was taken out, with all that it takes to put it back where it was."""
+
+    question: Question
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopicCounts:
+    """How many questions of a topic each split holds; None: those not split yet."""
+
+    topic: str
+    splits: Mapping[Split | None, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.splits.values())
+
+
+_ALL = QuestionFilter()
+_COLUMNS = "normal_sha256, messages, text, topic, source, label, split, created_at"
+# Any number of ids is one value of a statement: their JSON.
+_AMONG = "IN (SELECT value FROM json_each(?))"
 
 
 class QuestionTable:
@@ -31,28 +59,29 @@ class QuestionTable:
     def add(self, questions: Iterable[Question]) -> AddedQuestions:
         """Store those that are new; the ids that they bring are not used."""
         now = now_text()
-        rows = [
-            (
-                normal_sha256(question.messages),
-                messages_to_json(question.messages),
-                question.text,
-                question.topic,
-                question.source,
-                question.label,
-                question.split,
-                now,
-            )
-            for question in questions
-        ]
+        rows = [_row(question, now) for question in questions]
         with self._connection.transaction():
             last = self._connection.number("SELECT max(id) FROM questions")
             added = self._connection.write_many(
-                """INSERT INTO questions (normal_sha256, messages, text, topic, source, label, split, created_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (normal_sha256) DO NOTHING""",
+                f"INSERT INTO questions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (normal_sha256) DO NOTHING",
                 rows,
             )
             question_index(self._connection).learn("id > ?", (last,))
-        return AddedQuestions(added, len(rows) - added)
+        return AddedQuestions(added, len(rows) - added, now if added else "")
+
+    def new_among(self, questions: Sequence[Question]) -> tuple[bool, ...]:
+        """Which of these `add` would store."""
+        hashes = [normal_sha256(question.messages) for question in questions]
+        rows = self._connection.rows(
+            f"SELECT normal_sha256 FROM questions WHERE normal_sha256 {_AMONG}", (json.dumps(hashes),)
+        )
+        seen = {row[0] for row in rows}
+        new: list[bool] = []
+        for sha256 in hashes:
+            new.append(sha256 not in seen)
+            seen.add(sha256)
+        return tuple(new)
 
     def all(self, split: Split | None = None, topic: str | None = None) -> tuple[Question, ...]:
         """All questions by id, or those of one split, of one topic, or of both."""
@@ -77,8 +106,11 @@ class QuestionTable:
         """How many questions each split holds; None: those not split yet. Splits without questions are left out."""
         return {row[0]: row[1] for row in self._connection.rows("SELECT split, count(*) FROM questions GROUP BY split")}
 
-    def set_splits(self, splits: Mapping[int, Split]) -> None:
-        """Put each question into its split. Raises `NotFoundError` for an unknown id; then nothing is changed."""
+    def set_splits(self, splits: Mapping[int, Split | None]) -> None:
+        """Put each question into its split, or into none.
+
+        Raises `NotFoundError` for an unknown id; then nothing is changed.
+        """
         with self._connection.transaction():
             for question_id, split in splits.items():
                 if self._connection.write("UPDATE questions SET split = ? WHERE id = ?", (split, question_id)) == 0:
@@ -101,18 +133,84 @@ class QuestionTable:
             question_words.compact()
         return removed
 
+    def take_out(self, ids: Iterable[int]) -> tuple[RemovedQuestion, ...]:
+        """As `remove`; returns what `put_back` needs. What hung on the questions does not come back."""
+        wanted = json.dumps(sorted(set(ids)))
+        with self._connection.transaction():
+            rows = self._connection.rows(f"SELECT * FROM questions WHERE id {_AMONG} ORDER BY id", (wanted,))
+            taken = tuple(RemovedQuestion(_question(row), row["created_at"]) for row in rows)
+            self.remove(removed.question.id for removed in taken)
+        return taken
+
+    def put_back(self, questions: Iterable[RemovedQuestion]) -> int:
+        """Store what was taken out, with its number, split and time; returns how many were not there again already."""
+        back = 0
+        with self._connection.transaction():
+            for removed in questions:
+                values = (removed.question.id, *_row(removed.question, removed.created_at))
+                stored = self._connection.write(
+                    f"INSERT INTO questions (id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                    values,
+                )
+                if stored:
+                    question_index(self._connection).learn("id = ?", (removed.question.id,))
+                back += stored
+        return back
+
+    def ids(self, listed: QuestionFilter = _ALL, offset: int = 0, limit: int | None = None) -> tuple[int, ...]:
+        """The numbers of the listed questions, in their order."""
+        where, values = _listed(listed)
+        sql = f"SELECT id FROM questions{where} ORDER BY id LIMIT ? OFFSET ?"
+        rows = self._connection.rows(sql, (*values, -1 if limit is None else limit, offset))
+        return tuple(row[0] for row in rows)
+
+    def ids_added(self, at: str) -> tuple[int, ...]:
+        """The questions that were stored together at this moment, as far as they are still there."""
+        return tuple(row[0] for row in self._connection.rows("SELECT id FROM questions WHERE created_at = ?", (at,)))
+
+    def newest_of_one_source(self) -> tuple[int, ...]:
+        """The newest questions, back to the last one that came from elsewhere."""
+        rows = self._connection.rows(
+            """WITH newest AS (SELECT source FROM questions ORDER BY id DESC LIMIT 1)
+            SELECT id FROM questions WHERE id > coalesce(
+                (SELECT max(id) FROM questions WHERE source <> (SELECT source FROM newest)), 0) ORDER BY id"""
+        )
+        return tuple(row[0] for row in rows)
+
+    def examples_of(self, ids: Iterable[int], prompt_sha256: str | None = None) -> dict[int, int]:
+        """How many examples these questions have, of all prompts or of one; those without any are left out."""
+        where, values = ("", ()) if prompt_sha256 is None else (" AND prompt_sha256 = ?", (prompt_sha256,))
+        rows = self._connection.rows(
+            f"SELECT question_id, count(*) FROM examples WHERE question_id {_AMONG}{where} GROUP BY question_id",
+            (json.dumps(list(ids)), *values),
+        )
+        return {row[0]: row[1] for row in rows}
+
     def topics(self) -> tuple[tuple[str, int], ...]:
         """Each topic with its number of questions, by name; questions without a topic count under an empty name."""
         rows = self._connection.rows("SELECT topic, count(*) FROM questions GROUP BY topic ORDER BY topic")
         return tuple((row[0], row[1]) for row in rows)
 
-    def window(self, offset: int, limit: int, search: str = "") -> tuple[Question, ...]:
-        """`limit` questions by id from the `offset`-th on, or of those whose last message holds the searched words."""
-        query = match_query(search)
-        where = " WHERE id IN (SELECT rowid FROM questions_fts WHERE questions_fts MATCH ?)" if query else ""
-        values: Sequence[Value] = (query, limit, offset) if query else (limit, offset)
-        rows = self._connection.rows(f"SELECT * FROM questions{where} ORDER BY id LIMIT ? OFFSET ?", values)
-        return tuple(map(_question, rows))
+    def topic_splits(self) -> tuple[TopicCounts, ...]:
+        """Each topic with its questions by split, by name."""
+        found: dict[str, dict[Split | None, int]] = {}
+        sql = "SELECT topic, split, count(*) FROM questions GROUP BY topic, split ORDER BY topic"
+        for row in self._connection.rows(sql):
+            found.setdefault(row[0], {})[row[1]] = row[2]
+        return tuple(TopicCounts(topic, splits) for topic, splits in found.items())
+
+    def window(self, offset: int, limit: int, listed: QuestionFilter = _ALL) -> tuple[Question, ...]:
+        """`limit` of the listed questions by id, from the `offset`-th on."""
+        where, values = _listed(listed)
+        # Rows that are only passed over cost an entry of an index each where there is one, not the row.
+        shown = f"SELECT id FROM questions{where} ORDER BY id LIMIT ? OFFSET ?"
+        sql = f"SELECT * FROM questions WHERE id IN ({shown}) ORDER BY id"
+        return tuple(map(_question, self._connection.rows(sql, (*values, limit, offset))))
+
+    def matching(self, listed: QuestionFilter) -> int:
+        """How many questions `window` would show in all."""
+        where, values = _listed(listed)
+        return self._connection.number(f"SELECT count(*) FROM questions{where}", values)
 
     def newer_than_examples(self, prompt_sha256: str) -> int:
         """How many questions to learn from came after this prompt's last example and have none."""
@@ -137,6 +235,35 @@ def _where(**columns: str | None) -> tuple[str, tuple[str, ...]]:
     asked = {name: value for name, value in columns.items() if value is not None}
     where = " WHERE " + " AND ".join(f"{name} = ?" for name in asked) if asked else ""
     return where, tuple(asked.values())
+
+
+def _listed(listed: QuestionFilter) -> tuple[str, tuple[str, ...]]:
+    """The WHERE clause, led by a space, that says which questions are meant, with its values."""
+    conditions: list[str] = []
+    values: list[str] = []
+    if listed.split is not None:
+        conditions.append("split IS NULL" if listed.split == "unsplit" else "split = ?")
+        values += [listed.split] if listed.split != "unsplit" else []
+    if listed.topic is not None:
+        conditions.append("topic = ?")
+        values.append(listed.topic)
+    if query := match_query(listed.search):
+        conditions.append("id IN (SELECT rowid FROM questions_fts WHERE questions_fts MATCH ?)")
+        values.append(query)
+    return (" WHERE " + " AND ".join(conditions) if conditions else ""), tuple(values)
+
+
+def _row(question: Question, created_at: str) -> tuple[Value, ...]:
+    return (
+        normal_sha256(question.messages),
+        messages_to_json(question.messages),
+        question.text,
+        question.topic,
+        question.source,
+        question.label,
+        question.split,
+        created_at,
+    )
 
 
 def _question(row: sqlite3.Row) -> Question:
