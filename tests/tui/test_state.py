@@ -21,6 +21,7 @@ from engine.jobs.protocol import (
 from engine.records.options import ProjectSettings
 from engine.records.station import STATIONS, Station
 from tests.tui.seeds import answering_events, training_events
+from tui.actions import PANES
 from tui.panes.job import STREAMS_KEPT, Curve, JobView
 from tui.screens.workspace.state import WorkspaceState
 from tui.services.facts import Facts
@@ -131,7 +132,7 @@ def test_the_rail_ends_at_both_ends(moves: list[int]) -> None:
     state = WorkspaceState(facts=facts(done=1))
     for steps in moves:
         state.move(steps)
-        assert state.shown in STATIONS
+        assert state.shown in PANES
 
 
 def test_the_newest_job_is_a_live_one_where_there_is_one() -> None:

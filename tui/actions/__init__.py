@@ -6,7 +6,7 @@ the place. A person's own keys name an action `place.id`.
 
 from textual.binding import Binding, BindingType
 
-from tui.actions import curate, everywhere, start, workspace
+from tui.actions import cost, curate, everywhere, run, start, workspace
 from tui.actions.lists import MOVES
 from tui.actions.words import Action as Action
 from tui.actions.words import PaneName as PaneName
@@ -19,9 +19,10 @@ ACTIONS: dict[Place, tuple[Action, ...]] = {
     "questions": MOVES,
     "examples": MOVES,
     "dataset": MOVES,
-    "run": MOVES,
+    "run": (*run.ACTIONS, *MOVES),
     "evaluation": MOVES,
     "release": MOVES,
+    "cost": (*cost.ACTIONS, *MOVES),
     "curate": curate.ACTIONS,
     "start": start.ACTIONS,
 }
@@ -33,6 +34,7 @@ PANE_KEYS: dict[PaneName, str] = {
     "run": "5",
     "evaluation": "6",
     "release": "7",
+    "cost": "8",
 }
 PANES: tuple[PaneName, ...] = tuple(PANE_KEYS)
 FOOTER_KEYS = 6

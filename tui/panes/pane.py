@@ -63,7 +63,7 @@ class Pane(VerticalScroll, can_focus=True):
         """What is known, and the room that there is; None before anything was shown."""
         if self._shown is None:
             return None
-        width = max(self.content_size.width - (0 if self.show_vertical_scrollbar else 1), 20)
+        width = max(self.scrollable_content_region.width - (0 if self.show_vertical_scrollbar else 1), 20)
         return View(self._shown.facts, self._shown.job, width, max(self.size.height - 1, 8))
 
     def show(self, facts: Facts, job: JobView | None) -> None:

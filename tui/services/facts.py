@@ -59,6 +59,7 @@ class Facts:
     run: Run | None = None
     evaluation: Evaluation | None = None
     releases: tuple[Release, ...] = ()
+    cost: str = ""  # whether distilling pays, in a few words; empty where nobody asked
     jobs: tuple[Job, ...] = ()
 
     @property

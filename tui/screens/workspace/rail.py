@@ -1,21 +1,34 @@
 """The panes by name: a rail at the left where there is room, one line under the header where there is not."""
 
+from collections.abc import Mapping
+
 from textual.content import Content
 
 from engine.records.station import Station
 from tui.actions import PANE_KEYS, PaneName
-from tui.widgets.lines import ACCENT, DIM, MARKS, STRONG, fit, right
+from tui.widgets.lines import ACCENT, DIM, MARKS, STRONG, fit, right, spread
 from tui.widgets.page import Page
 
 
 class Rail(Page):
     """One pane a line: its number, name, state and count; under them the one thing that is to be done next."""
 
-    def show_panes(self, stations: tuple[Station, ...], shown: PaneName, working: str, width: int) -> None:
-        """Draw for `width` cells. `working`: what stands beside the running station instead of its count."""
+    def show_panes(
+        self,
+        stations: tuple[Station, ...],
+        shown: PaneName,
+        working: str,
+        width: int,
+        said: Mapping[PaneName, str],
+    ) -> None:
+        """Draw for `width` cells.
+
+        `working`: what stands beside the running station instead of its count. `said`: what stands beside a pane that
+        is no station.
+        """
         lines = [_rail_line(station, shown, working, width) for station in stations]
         others = [pane for pane in PANE_KEYS if pane not in {station.name for station in stations}]
-        lines += [Content(""), *(_name(pane, shown) for pane in others)] if others else []
+        lines += [Content(""), *(_other(pane, shown, said.get(pane, ""), width) for pane in others)] if others else []
         if (step := next_step(stations)) is not None:
             lines += [Content(""), Content.styled(f"   {fit(f'next: {step}', width - 4)}", DIM)]
         self.show(lines)
@@ -52,6 +65,12 @@ def _name(pane: PaneName, shown: PaneName) -> Content:
         (f" {PANE_KEYS[pane]} ", DIM),
         (fit(pane.capitalize(), 11), STRONG if here else ""),
     )
+
+
+def _other(pane: PaneName, shown: PaneName, said: str, width: int) -> Content:
+    name = Content.assemble(("▌" if pane == shown else " ", ACCENT), (f" {PANE_KEYS[pane]} ", DIM))
+    label = Content.styled(pane.capitalize(), STRONG if pane == shown else "")
+    return spread(Content.assemble(name, label), Content.styled(said, DIM), width - 2)
 
 
 def _rail_line(station: Station, shown: PaneName, working: str, width: int) -> Content:

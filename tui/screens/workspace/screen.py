@@ -268,7 +268,9 @@ class WorkspaceScreen(PlacedScreen[None]):
         self._say_trouble()
         if facts is None:
             return
-        self.query_one(Rail).show_panes(facts.stations, state.shown, self._working(), state.rail_width)
+        self.query_one(Rail).show_panes(
+            facts.stations, state.shown, self._working(), state.rail_width, {"cost": facts.cost}
+        )
         self.query_one(Spine).show_panes(facts.stations, state.shown)
         self._shown_pane().show(facts, state.job)
 

@@ -1,0 +1,278 @@
+"""The estimate as lines: the verdict, the three ways, when it is repaid, the curves, the reasons, the sources. Pure."""
+
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+
+from textual.content import Content
+
+from engine.economics.estimate import Estimate
+from engine.economics.figures import Costs
+from engine.economics.outlook import Way, cumulated, horizon_days, sentence, span, ways
+from engine.records.cost import Figure, WorthVerdict
+from tui.panes.cost.state import COLUMNS, MODEL, CostState
+from tui.panes.parts import heading
+from tui.widgets.chart import chart
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, percent, right, shorten, spread, wrap
+
+_MARKS: dict[WorthVerdict, tuple[str, str]] = {
+    "worth_it": ("✓", GOOD),
+    "only_without_cache": ("!", WARN),
+    "not_worth_it": ("✗", BAD),
+}
+_WAYS = {"prompted": "with the prompt", "prompted_cached": "prompt cached", "distilled": "distilled"}
+_MONEY: tuple[tuple[str, Callable[[Way], float]], ...] = (
+    ("a request", lambda way: way.request_usd),
+    ("1,000", lambda way: 1_000 * way.request_usd),
+    ("a day", lambda way: way.day_usd),
+    ("a year", lambda way: way.year_usd),
+)
+_AXIS, _LABEL = 12, 16  # cells left and right of the chart
+
+
+def title(state: CostState, width: int, *, typing: bool) -> list[Content]:
+    """The first lines, above the fields: what this is and its one number."""
+    keys = (
+        Content.assemble(("enter", ACCENT), (" next   ", DIM), ("esc", ACCENT), (" done", DIM))
+        if typing
+        else Content.assemble(("e", ACCENT), (" changes the figures", DIM))
+    )
+    costs = state.page.costs if state.page is not None else None
+    figure = f"{money(costs.result.yearly_savings_usd.cached)} in the first year" if costs is not None else ""
+    return [spread(Content.assemble(("Cost", STRONG), "   ", (figure, ACCENT)), keys, width), Content("")]
+
+
+def models(state: CostState, width: int) -> list[Content]:
+    """The models that the typed name may mean, while it is typed."""
+    if not state.choosing:
+        return []
+    if not state.models:
+        text = state.texts.get(MODEL, "").strip()
+        return [Content.styled("No listed model has this in its name: give its prices below.", DIM)] if text else []
+    name_width = max(min(44, width - 44), 16)
+    lines = []
+    for index, model in enumerate(state.models):
+        here = index == state.chosen
+        prices = model.prices
+        figures = f"{prices.input_usd_per_mtok:>9,g}{prices.cached_input_usd_per_mtok:>9,g}"
+        lines.append(
+            Content.assemble(
+                ("▌ " if here else "  ", ACCENT),
+                (fit(model.name, name_width), STRONG if here else ""),
+                (fit(model.provider, 12), DIM),
+                f"{figures}{prices.output_usd_per_mtok:>9,g}",
+            )
+        )
+    head = f"  {fit('enter takes it, ↑ ↓ choose', name_width + 12)}{'input':>9}{'cached':>9}{'$/M out':>9}"
+    return [heading(head), *lines]
+
+
+def draw(state: CostState, width: int, height: int) -> list[Content]:
+    """All lines under the fields."""
+    page = state.page
+    if page is None:
+        return [Content.styled("Reckoning …", DIM)]
+    if errors := state.errors:
+        return [Content.styled(f"✗ {error}", BAD) for error in errors]
+    if not page.has_prompt:
+        return [
+            Content("There is no prompt yet, so there is nothing to save."),
+            Content.assemble(("1", ACCENT), " shows where one is written   ", ("distill-tui prompt set FILE", DIM)),
+        ]
+    if page.costs is None:
+        said = (page.error.title, page.error.message, page.error.next) if page.error is not None else ()
+        return [
+            *(Content(line) for part in said for line in wrap(part, width)),
+            Content(""),
+            Content.assemble(("e", ACCENT), " goes to the field   ", ("distill-tui estimate --model gpt-5", DIM)),
+        ]
+    costs = page.costs
+    rows = 8 if height >= 26 else 5
+    return [
+        *_verdict(costs.result, width),
+        Content(""),
+        *_three_ways(costs, width),
+        Content(""),
+        *_repaid(costs, width),
+        Content(""),
+        *_curves(costs, width, rows),
+        Content(""),
+        *_reasons(costs.result, width),
+        Content(""),
+        *_sources(costs, width),
+    ]
+
+
+def money(value: float) -> str:
+    """An amount as it is read at a glance."""
+    return f"{'saves' if value > 0 else 'loses'} {dollars(abs(value))}"
+
+
+def dollars(value: float, of: float | None = None) -> str:
+    """US dollars in as many digits as say something; `of`: the largest amount of a column, which chooses for all."""
+    largest = value if of is None else of
+    if largest >= 1e15:
+        return f"${value:.1e}"
+    for size, unit, word in ((1e12, 1e12, "T"), (1e9, 1e9, "B"), (1e7, 1e6, "M")):
+        if largest >= size:
+            return f"${value / unit:,.1f} {word}"
+    digits = 0 if largest >= 10_000 else 2 if largest >= 1 or largest == 0 else 4 if largest >= 0.01 else 6
+    smallest = 10.0**-digits
+    return f"< ${smallest:,.{digits}f}" if 0 < value < smallest / 2 else f"${value:,.{digits}f}"
+
+
+def _verdict(result: Estimate, width: int) -> list[Content]:
+    mark, style = _MARKS[result.verdict]
+    first, *rest = wrap(sentence(result), width - 2)
+    return [
+        Content.assemble((f"{mark} ", style), (first, STRONG)),
+        *(Content.styled(f"  {line}", STRONG) for line in rest),
+    ]
+
+
+def _three_ways(costs: Costs, width: int) -> list[Content]:
+    name_width, tokens_width = (16, 8) if width >= 85 else (15, 7)
+    money_width = min(max((width - name_width - 3 * tokens_width) // 4, 10), 12)
+    head = "".join(right(name, tokens_width) for name in ("prompt", "asked", "answer"))
+    columns = _MONEY if name_width + 3 * tokens_width + 4 * money_width <= width else (_MONEY[0], _MONEY[-1])
+    head += "".join(right(name, money_width) for name, _ in columns)
+    each = ways(costs.given, costs.result)
+    lines = [heading(fit("tokens, money", name_width) + head)]
+    for way in each:
+        prompt = f"{'' if costs.given.prompt_tokens.exact else '≈ '}{way.prompt_tokens:,}" if way.prompt_tokens else "–"
+        tokens = (prompt, f"{way.question_tokens:,.0f}", f"{way.answer_tokens:,.0f}")
+        amounts = [dollars(amount(way), max(map(amount, each))) for _, amount in columns]
+        ours = way.name == "distilled"
+        lines.append(
+            Content.assemble(
+                (fit(_WAYS[way.name], name_width), STRONG if ours else ""),
+                ("".join(right(text, tokens_width) for text in tokens), DIM),
+                ("".join(right(amount, money_width) for amount in amounts), ACCENT if ours else ""),
+            )
+        )
+    return lines
+
+
+def _repaid(costs: Costs, width: int) -> list[Content]:
+    result = costs.result
+    hits = f"cached, {percent(costs.given.cache_hit_rate)} hits"
+    columns = ("requests", "days", "year 1 saves")
+    name_width = 25 if width >= 72 else 19
+    cell = min(max((width - name_width) // 3, 12), 20)
+    lines = [heading(fit("repaid after", name_width) + "".join(right(name, cell) for name in columns))]
+    for name, requests, days, saved in (
+        ("not cached", result.break_even_requests.uncached, result.break_even_days.uncached,
+         result.yearly_savings_usd.uncached),
+        (hits, result.break_even_requests.cached, result.break_even_days.cached,
+         result.yearly_savings_usd.cached),
+    ):  # fmt: skip
+        figures = (
+            "never" if requests is None else _count(requests),
+            "never" if requests is None else "–" if days is None else _count(days, 1),
+            f"{'−' if saved < 0 else ''}{dollars(abs(saved))}",
+        )
+        lines.append(Content.assemble(fit(name, name_width), "".join(right(figure, cell) for figure in figures)))
+    once = f"once {dollars(result.one_time_usd)}, between {dollars(result.one_time_low_usd)} and "
+    return [*lines, Content.styled(shorten(f"{once}{dollars(result.one_time_high_usd)}", width), DIM)]
+
+
+def _count(value: float, digits: int = 0) -> str:
+    return f"{value:,.{digits}f}" if value < 1e9 else f"{value:.1e}"
+
+
+def _curves(costs: Costs, width: int, rows: int) -> list[Content]:
+    """What each way has cost after so many days; the later lines lie over the earlier."""
+    if costs.given.requests_per_day == 0:
+        return [heading("no request a day: nothing adds up over time")]
+    days = horizon_days(costs.result)
+    columns = max(width - _AXIS - _LABEL, 10)
+    found = cumulated(costs.given, costs.result, [days * step / (2 * columns) for step in range(2 * columns + 1)])
+    layers = (("prompted", found.prompted, ""), ("prompted_cached", found.prompted_cached, DIM),
+              ("distilled", found.distilled, ACCENT))  # fmt: skip
+    top = max(max(values) for _, values, _ in layers) or 1.0
+    drawn = [
+        (chart(found.days, values, columns=columns, rows=rows, x_range=(0.0, days), y_range=(0.0, top)), style)
+        for _, values, style in layers
+    ]
+    labels = _labels([(_WAYS[name], values[-1] / top, style) for name, values, style in layers], rows)
+    lines = [heading("what it has cost by then, with the training")]
+    for row in range(rows):
+        axis = dollars(top) if row == 0 else "$0" if row == rows - 1 else ""
+        label, style = labels[row]
+        lines.append(
+            Content.assemble(
+                (f"{right(axis, _AXIS - 2)} ┤", DIM), _overlaid([(text[row], each) for text, each in drawn]),
+                (f" {label}", style),
+            )
+        )  # fmt: skip
+    below = spread(Content.styled("today", DIM), Content.styled(span(days) or "", DIM), columns)
+    return [*lines, Content.assemble(" " * _AXIS, below), *_crossings(costs.result, days, columns)]
+
+
+def _overlaid(layers: Sequence[tuple[str, str]]) -> Content:
+    """Rows of braille cells over each other: all dots, in the style of the uppermost that has one there."""
+    parts: list[tuple[str, str]] = []
+    for cells in zip(*(text for text, _ in layers), strict=True):
+        bits, style = 0, ""
+        for cell, (_, each) in zip(cells, layers, strict=True):
+            if cell != " ":
+                bits |= ord(cell) - 0x2800
+                style = each
+        parts.append((chr(0x2800 + bits) if bits else " ", style))
+    return Content.assemble(*parts)
+
+
+def _labels(ends: Sequence[tuple[str, float, str]], rows: int) -> list[tuple[str, str]]:
+    """Each line's name beside its end, moved where two would stand on one row."""
+    labels: list[tuple[str, str]] = [("", "")] * rows
+    for name, share, style in sorted(ends, key=lambda end: -end[1]):
+        wanted = min(round((1 - share) * (rows - 1)), rows - 1)
+        free = sorted((abs(row - wanted), row) for row in range(rows) if not labels[row][0])
+        labels[free[0][1]] = (name, style)
+    return labels
+
+
+def _crossings(result: Estimate, days: float, columns: int) -> list[Content]:
+    lines: list[Content] = []
+    for name, crossing in (("no cache", result.break_even_days.uncached), ("cached", result.break_even_days.cached)):
+        if crossing is None or not 0 < crossing <= days or (name == "cached" and lines and _same(result)):
+            continue
+        words = f"repaid: {span(crossing)}, {name}"
+        at = min(round(crossing / days * (columns - 1)), columns - 1)
+        text = f"{' ' * at}▲ {words}" if at + len(words) + 2 <= columns + _LABEL else f"{right(words, at - 1)} ▲"
+        lines.append(Content.assemble(" " * _AXIS, (text, ACCENT)))
+    return lines
+
+
+def _same(result: Estimate) -> bool:
+    return result.break_even_days.cached == result.break_even_days.uncached
+
+
+def _reasons(result: Estimate, width: int) -> list[Content]:
+    lines = [heading("why")]
+    for reason in result.reasons:
+        first, *rest = wrap(reason, width - 2)
+        lines += [Content(f"· {first}"), *(Content(f"  {line}") for line in rest)]
+    return lines
+
+
+def _sources(costs: Costs, width: int) -> list[Content]:
+    """Where the figures come from: the sources, each with the figures that it gives."""
+    count = costs.given.prompt_tokens
+    by_source = {f"{'counted' if count.exact else '≈ estimated'}: {count.tokenizer}": ["prompt tokens"]}
+    for column, fields in COLUMNS:
+        for item in fields:
+            name = item.label.removesuffix(" $/M").removesuffix(" $").removesuffix(" %")
+            named = f"distilled {name}" if column == "distilled" and item.label.endswith("$/M") else name
+            by_source.setdefault(_source(costs.figures[item.name]), []).append(named)
+    lines, left_width = [heading("where the figures come from")], max(width // 2, 20)
+    for source, names in by_source.items():
+        words, beside = wrap(", ".join(names), left_width - 2), wrap(source, max(width - left_width, 12))
+        lines += [
+            Content.assemble(fit(left, left_width), (right_hand, DIM))
+            for left, right_hand in zip_longest(words, beside, fillvalue="")
+        ]
+    return lines
+
+
+def _source(figure: Figure) -> str:
+    return "you" if figure.origin == "given" else f"{figure.origin}: {figure.source}"

@@ -1,0 +1,154 @@
+"""What stands in the fields of the cost pane, what is wrong with it, and which models it may mean.
+
+Pure Python, free of Textual and of I/O. What is reckoned with the fields is the engine's.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from engine.economics.prices import ListedModel
+from engine.records.cost import CostInputs
+from tui.services.cost import CostPage
+
+MODEL = "model"
+_NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+|\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class CostField:
+    """One figure that can be typed: its name in `CostInputs`, and the words beside it."""
+
+    name: str
+    label: str
+    percent: bool = False
+
+
+COLUMNS: tuple[tuple[str, tuple[CostField, ...]], ...] = (
+    (
+        "what is asked",
+        (
+            CostField("requests_per_day", "requests a day"),
+            CostField("question_tokens", "asked tokens"),
+            CostField("answer_tokens", "answer tokens"),
+        ),
+    ),
+    (
+        "with the prompt",
+        (
+            CostField("input_usd_per_mtok", "input $/M"),
+            CostField("cached_input_usd_per_mtok", "cached $/M"),
+            CostField("output_usd_per_mtok", "output $/M"),
+            CostField("cache_hit_rate", "cache hits %", percent=True),
+        ),
+    ),
+    (
+        "distilled",
+        (
+            CostField("distilled_input_usd_per_mtok", "input $/M"),
+            CostField("distilled_output_usd_per_mtok", "output $/M"),
+            CostField("one_time_usd", "once $"),
+            CostField("retrainings_per_year", "again a year"),
+        ),
+    ),
+)
+FIELDS: tuple[CostField, ...] = tuple(item for _, column in COLUMNS for item in column)
+_BY_NAME = {item.name: item for item in FIELDS}
+
+
+@dataclass(slots=True)
+class CostState:
+    """The fields and the estimate that was last reckoned of them. An empty field leaves its figure open."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    page: CostPage | None = None
+    models: tuple[ListedModel, ...] = ()
+    chosen: int = 0  # of `models`
+    choosing: bool = False  # the model's name is being typed
+    _asked: int = 0
+
+    def take(self, page: CostPage, asked: int) -> bool:
+        """Take in an estimate; the first one fills the fields. Returns whether it was the one that is awaited."""
+        if asked != self._asked:
+            return False
+        if self.page is None:
+            self.texts = {item.name: typed(page.inputs, item) for item in FIELDS} | {MODEL: page.inputs.model}
+        self.page = page
+        return True
+
+    def ask(self) -> int:
+        """The number of the question that is put to the store now; only its answer is taken."""
+        self._asked += 1
+        return self._asked
+
+    def type(self, name: str, text: str) -> bool:
+        """Take in a field's text. Returns whether it changed."""
+        changed = self.texts.get(name, "") != text
+        self.texts[name] = text
+        return changed
+
+    def error(self, name: str) -> str:
+        """What is wrong with a field, or nothing."""
+        if name == MODEL:
+            return ""
+        item, text = _BY_NAME[name], self.texts.get(name, "").strip()
+        if not text:
+            return ""
+        value = number(text)
+        if value is None:
+            return f"{item.label}: a number, such as {'90' if item.percent else '5,000 or 0.05'}"
+        return f"{item.label}: 0 to 100" if item.percent and value > 100 else ""
+
+    @property
+    def errors(self) -> list[str]:
+        """What is wrong with the fields, in their order."""
+        return [error for item in FIELDS if (error := self.error(item.name))]
+
+    @property
+    def inputs(self) -> CostInputs | None:
+        """The fields as figures; None while one of them is wrong."""
+        if self.errors:
+            return None
+        values: dict[str, float | None] = {}
+        for item in FIELDS:
+            value = number(self.texts.get(item.name, ""))
+            values[item.name] = value / 100 if value is not None and item.percent else value
+        return CostInputs(self.texts.get(MODEL, "").strip(), **values)
+
+    def hint(self, name: str) -> str:
+        """What an empty field counts as."""
+        figure = self.page.figures.get(name) if self.page is not None else None
+        return shown(figure.value, percent=_BY_NAME[name].percent) if figure is not None else ""
+
+    def found(self, text: str, models: tuple[ListedModel, ...]) -> None:
+        """Models were looked for; those of an older text are let go."""
+        if text == self.texts.get(MODEL, ""):
+            self.models, self.chosen = models, 0
+
+    def choose(self, steps: int) -> None:
+        """Move through the models."""
+        self.chosen = max(0, min(self.chosen + steps, len(self.models) - 1))
+
+    @property
+    def model(self) -> ListedModel | None:
+        """The model under the cursor, while a name is being typed that is not its whole name yet."""
+        if not self.choosing or self.chosen >= len(self.models):
+            return None
+        return self.models[self.chosen]
+
+
+def number(text: str) -> float | None:
+    """The number that a person wrote: 5,000 and 0.05, with or without blanks around; None for anything else."""
+    text = text.strip()
+    return float(text.replace(",", "")) if _NUMBER.fullmatch(text) else None
+
+
+def shown(value: float, *, percent: bool = False) -> str:
+    """A figure as it is written in a field."""
+    value = 100 * value if percent else value
+    return f"{value:,.6f}".rstrip("0").rstrip(".")
+
+
+def typed(inputs: CostInputs, item: CostField) -> str:
+    """What stands in a field for these inputs: nothing where nothing was said."""
+    value: float | None = getattr(inputs, item.name)
+    return "" if value is None else shown(value, percent=item.percent)

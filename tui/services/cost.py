@@ -1,0 +1,125 @@
+"""What a project costs: reckons the estimate on the store's thread, looks for models, and has the prompt counted.
+
+Reading the list of prices takes a quarter of a second the first time, and a vocabulary takes longer: neither is done
+where the screen is drawn.
+"""
+
+import threading
+from dataclasses import dataclass
+
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from engine.economics.figures import Costs, complete, measure, reckon
+from engine.economics.outlook import outcome
+from engine.economics.prices import ListedModel, find_prices, models_like
+from engine.economics.tokens import TokenCount, estimate_prompt_tokens
+from engine.errors import DistillError
+from engine.project import Project
+from engine.records.cost import CostInputs, Figure
+from engine.records.prompt import Prompt
+from tui.services.program import carry_out
+from tui.services.store import StoreService
+
+MODELS_SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class CostPage:
+    """The estimate as it stands. `costs` is None without a prompt or a model; `error` says what is missing."""
+
+    inputs: CostInputs
+    figures: dict[str, Figure]
+    has_prompt: bool
+    costs: Costs | None
+    error: DistillError | None
+
+
+class CostRead(Message):
+    """The estimate was reckoned. `asked`: the number of the question that it answers."""
+
+    def __init__(self, page: CostPage, asked: int) -> None:
+        super().__init__()
+        self.page = page
+        self.asked = asked
+
+
+class ModelsFound(Message):
+    """Models whose names hold the text."""
+
+    def __init__(self, text: str, models: tuple[ListedModel, ...]) -> None:
+        super().__init__()
+        self.text = text
+        self.models = models
+
+
+class PromptCounted(Message):
+    """The prompt was counted exactly for a model: what was reckoned with an estimate can be reckoned anew."""
+
+
+class CostService:
+    """The cost of one project. Every method returns at once; answers come as messages to `target`."""
+
+    def __init__(self, store: StoreService, target: MessagePump) -> None:
+        self._store = store
+        self._target = target
+        self._counts: dict[tuple[str, str], TokenCount] = {}
+        self._counting = threading.Lock()
+
+    def read(self, asked: int) -> None:
+        """Reckon with what the project remembers."""
+        self._store.ask(
+            lambda project: CostRead(self._page(project, project.settings.cost_inputs()), asked), self._target
+        )
+
+    def reckon(self, inputs: CostInputs, asked: int) -> None:
+        """Reckon with other inputs, and remember them."""
+
+        def work(project: Project) -> Message:
+            page = self._page(project, inputs)
+            prompt = project.prompts.current()
+            came = outcome(page.costs.result, prompt.prompt.sha256) if page.costs is not None and prompt else None
+            if (inputs, came) != (project.settings.cost_inputs(), project.settings.cost_outcome()):
+                project.settings.write_cost(inputs, came)
+            return CostRead(page, asked)
+
+        self._store.ask(work, self._target)
+
+    def look_for(self, text: str) -> None:
+        """Find models by a part of their name."""
+        self._store.ask(lambda _project: ModelsFound(text, models_like(text, MODELS_SHOWN)), self._target)
+
+    def _page(self, project: Project, inputs: CostInputs) -> CostPage:
+        version, measured = project.prompts.current(), measure(project)
+        if version is None:
+            return CostPage(inputs, complete(inputs, measured, TokenCount(0, "", exact=True)), False, None, None)
+        tokens = self._tokens(version.prompt, inputs.model)
+        try:
+            costs, error = reckon(inputs, measured, tokens), None
+        except DistillError as found:
+            costs, error = None, found
+        return CostPage(inputs, complete(inputs, measured, tokens), True, costs, error)
+
+    def _tokens(self, prompt: Prompt, model: str) -> TokenCount:
+        """The exact count where it is known already; else an estimate, and the count is asked for."""
+        key = (prompt.sha256, model)
+        if key in self._counts:
+            return self._counts[key]
+        if model and find_prices(model) is not None and self._counting.acquire(blocking=False):
+            threading.Thread(target=self._count, args=(key,), name="count-prompt", daemon=True).start()
+        return estimate_prompt_tokens(prompt)
+
+    def _count(self, key: tuple[str, str]) -> None:
+        sha256, model = key
+        words = ["estimate", "--model", model, "--requests-per-day", "1"]
+        try:
+            found = carry_out(words, self._store.folder, self._store.home)["tokens"]
+        except DistillError:
+            return  # the estimate stands, and is marked as one
+        finally:
+            self._counting.release()
+        if isinstance(found, dict):
+            self._counts[sha256, model] = TokenCount(
+                int(str(found["prompt"])), str(found["tokenizer"]), found["exact"] is True
+            )
+        self._target.post_message(PromptCounted())
