@@ -1,4 +1,4 @@
-"""The run pane: the loss and validation curves, and answers that change as the prompt sinks in."""
+"""The run pane: the curves of a training, and answers that change as the prompt sinks in. Pure."""
 
 from collections.abc import Sequence
 
@@ -6,143 +6,189 @@ from textual.content import Content
 
 from engine.records.rule import Rule
 from engine.records.run import CurvePoint, Run
-from tui.panes.job import Curve, JobView
-from tui.panes.parts import empty, heading, title, working
+from tui.panes.job import JobView
+from tui.panes.parts import heading, title
+from tui.panes.run.curves import Drawn, Look, charts, values
+from tui.panes.run.settings import OBJECTIVES
+from tui.panes.run.state import LETTERS, RunState, Watched, sample_at
+from tui.panes.run.table import STATES, best, table
 from tui.panes.view import View
-from tui.widgets.chart import chart
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, duration, fit, percent, right, shorten
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, duration, fit, percent, right, shorten, wrap
 
-_OBJECTIVES = {"mix": "KL + cross-entropy", "forward_kl": "forward KL", "cross_entropy": "cross-entropy"}
-_AXIS = 7  # cells left of a chart: its label and its edge
+_FULL_ANSWER_LINES = 4
 
 
-def draw(view: View) -> list[Content]:
+def draw(view: View, state: RunState) -> list[Content]:
     """The lines of this pane."""
-    facts, width, height = view.facts, view.width, view.height
-    job = working(view, "run")
-    run = facts.run
+    run = state.shown(view.facts)
+    job = view.job if view.job is not None and view.job.station == "run" and view.job.live else None
     if run is None and job is None:
-        return [
-            *title("Run", "none yet", "", width),
-            *empty("An adapter is trained on question → answer, without the prompt.", ["distill-tui train"]),
-        ]
-    curves = _curves(run, job)
-    lines = title(f"Run {run.id}" if run else "Run", *_figure(run, job), width)
+        return _empty(view)
+    if state.comparing:
+        return _comparing(view, state, run)
+    trace = state.trace(run, view.job) if run is not None else job
+    live = trace if trace is not None and trace is job else None
+    drawn = [Drawn(_short(run) if run else "this run", state.curves(run, trace))]
+    for number in state.overlays:
+        row = state.found(number)
+        if row is not None and (run is None or number != run.id):
+            curves = state.curves(row.run, state.traces.get(number))
+            drawn.append(Drawn(_short(row.run), curves, state.letter(number)))
+    width, height = view.width, view.height
+    lines = [title(f"Run {run.id}" if run else "Run", *_figure(run, live), width)[0]]
     if run is not None:
-        lines[1:] = [Content.styled(shorten(_configuration(run), width), DIM), Content("")]
-    if job is not None and job.notes and not curves["validation_kl"].steps:
-        lines += [Content.styled(shorten(job.notes[-1], width), DIM), Content("")]
-    chart_rows = 9 if height >= 32 else 6 if height >= 24 else 4
-    lines += _charts(curves, width, chart_rows, steps=max(run.steps if run else 0, 1))
-    lines += _samples(job, width, max(3, min(8, height - len(lines) - len(facts.rules) - 4)))
-    lines += _rule_table(run.curve if run else (), facts.rules, width)
-    return lines
+        lines.append(Content.styled(shorten(_configuration(run), width), DIM))
+    lines += [*_stands(run, live, width), Content("")]
+    rows = 9 if height >= 32 else 6 if height >= 24 else 4
+    look = Look(state.log, state.smoothing, state.cursor)
+    lines += [*charts(drawn, look, run.steps if run else 0, width, rows), Content("")]
+    if len(drawn) > 1 or state.cursor is not None:
+        lines += [*values(drawn, look, width), Content("")]
+    lines += _samples(state.watched(trace), state.cursor, width)
+    return lines + _rule_table(run.curve if run else (), view.facts.rules, state.cursor, width)
 
 
-def _figure(run: Run | None, job: JobView | None) -> tuple[str, str]:
-    if run is not None and job is None:
-        best = next((point for point in run.curve if point.best), None)
-        figure = f"validation KL {best.validation_kl:.3f}" if best else run.state
-        return figure, f"{run.state}   step {run.best_step} of {run.steps} kept   {duration(run.train_s)}"
-    step, steps = (job.step, run.steps if run else 0) if job else (0, 0)
-    figure = f"step {step} of {steps}" if steps else "preparing"
-    left = job.progress.seconds_left if job and job.progress else None
-    parts = [f"epoch {job.epoch:.1f}" if job else "", f"{duration(left)} left" if left is not None else ""]
+def _empty(view: View) -> list[Content]:
+    """What a run is, and the key that brings one."""
+    lines = [
+        *title("Run", "none yet", "", view.width),
+        Content("An adapter is trained on question → answer, without the prompt."),
+        Content(""),
+    ]
+    if view.facts.dataset is None:
+        step = Content.assemble("  ", ("4", ACCENT), "  the dataset comes first: freeze the accepted answers")
+    else:
+        step = Content.assemble("  ", ("t", ACCENT), f"  train on the {view.facts.dataset.train:,} rows of the dataset")
+    return [*lines, step, Content.styled("     distill-tui train", DIM)]
+
+
+def _comparing(view: View, state: RunState, run: Run | None) -> list[Content]:
+    count = len(state.rows)
+    laid = ", ".join(f"{LETTERS[index]} run {number}" for index, number in enumerate(state.overlays))
+    lines = title("Runs", f"{count} in all", f"over the curves: {laid}" if laid else "", view.width)
+    lines += table(state, run.id if run else 0, view.width, view.height - 4)
+    return [
+        *lines,
+        Content(""),
+        Content.assemble(
+            ("enter", ACCENT),
+            (" lay over the curves, or take off   ", DIM),
+            ("=", ACCENT),
+            (" back to the curves", DIM),
+        ),
+    ]
+
+
+def _figure(run: Run | None, live: JobView | None) -> tuple[str, str]:
+    """The one number, and the detail beside it."""
+    if live is not None:
+        steps = run.steps if run else 0
+        figure = f"step {live.step:,} of {steps:,}" if steps else "preparing"
+        memory = live.curves.get("rss_mb")
+        parts = [f"epoch {live.epoch:.1f}"]
+        if live.progress is not None and live.progress.seconds_left is not None and live.step:
+            parts.append(f"{duration(live.progress.seconds_left)} left")
+        if memory is not None and memory.last is not None:
+            parts.append(f"{memory.last / 1000:.1f} GB")
+        return figure, "   ".join(parts)
+    if run is None:
+        return "", ""
+    point = best(run)
+    figure = f"validation KL {point.validation_kl:.3f}" if point is not None and run.best_step else run.state
+    parts = [
+        f"{STATES[run.state][0]} {run.state}",
+        f"step {run.best_step:,} of {run.steps:,} kept" if run.best_step else "",
+        duration(run.train_s) if run.train_s else "",
+        f"{run.peak_rss_mb / 1000:.1f} GB" if run.peak_rss_mb else "",
+    ]
     return figure, "   ".join(part for part in parts if part)
+
+
+def _stands(run: Run | None, live: JobView | None, width: int) -> list[Content]:
+    """What has to be said beside the figures: what it does, why it ended, what comes next."""
+    if live is not None:
+        if live.state == "paused":
+            return [Content.assemble(("‖ paused", ACCENT), ("   p goes on", DIM))]
+        note = live.progress.note if live.progress is not None and not live.step else ""
+        told = note or (live.notes[-1] if live.notes and not live.step else "")
+        return [Content.styled(shorten(told, width), DIM)] if told else []
+    if run is None:
+        return []
+    if run.state == "failed":
+        lines = wrap(f"✗ {run.reason}", width)[:4]
+        return [
+            *(Content.styled(line, BAD) for line in lines),
+            Content.styled("r takes it up again   t trains another", DIM),
+        ]
+    if run.state == "stopped":
+        rest = "; 6 evaluates its best checkpoint" if run.best_step else ""
+        return [Content.styled(shorten(f"■ stopped at step {run.step:,}; r goes on{rest}", width), DIM)]
+    return [Content.styled(shorten(run.reason, width), DIM)] if run.reason else []
+
+
+def _short(run: Run) -> str:
+    config = run.config
+    return f"run {run.id}   rank {config.lora_rank}, rate {config.learning_rate:g}, {config.epochs:g} epochs"
 
 
 def _configuration(run: Run) -> str:
     config = run.config
     parts = [
-        _OBJECTIVES[config.objective],
+        OBJECTIVES[config.objective],
         f"rank {config.lora_rank}",
-        f"learning rate {config.learning_rate:g}",
+        f"rate {config.learning_rate:g}",
         f"{config.batch_rows} rows a step",
         f"{config.epochs:g} epochs",
         f"{run.device} {run.dtype}".strip(),
     ]
-    return "  ·  ".join(part for part in parts if part)
+    return " · ".join(part for part in parts if part)
 
 
-def _curves(run: Run | None, job: JobView | None) -> dict[str, Curve]:
-    """Each quantity's points: from the events where they are, else from the run's stored curve."""
-    curves = {name: Curve() for name in ("loss", "validation_kl", "all_rules")}
-    for point in run.curve if run else ():
-        curves["validation_kl"].add(point.step, point.validation_kl)
-        curves["all_rules"].add(point.step, point.all_rules_rate)
-        if point.step:
-            curves["loss"].add(point.step, point.train_loss)
-    for name, live in job.curves.items() if job else ():
-        if name in curves and len(live.steps) >= len(curves[name].steps):
-            curves[name] = live
-    return curves
-
-
-def _charts(curves: dict[str, Curve], width: int, rows: int, steps: int) -> list[Content]:
-    """Three charts side by side, or two where there is no room: what is learnt, what is obeyed, what is minimised."""
-    specs = [("validation KL", "validation_kl", None), ("rules kept", "all_rules", 1.0)]
-    if width >= 78:
-        specs.append(("training loss", "loss", None))
-    cell = (width - 2 * (len(specs) - 1)) // len(specs)
-    blocks = [_chart_block(label, curves[name], top, cell, rows, steps) for label, name, top in specs]
-    lines = [Content("  ").join(parts) for parts in zip(*blocks, strict=True)]
-    return [*lines, Content("")]
-
-
-def _chart_block(label: str, curve: Curve, top: float | None, width: int, rows: int, steps: int) -> list[Content]:
-    value = curve.last
-    figure = "" if value is None else percent(value) if top is not None else f"{value:.3f}"
-    highest = top if top is not None else max(curve.values, default=1.0)
-    drawn = chart(
-        curve.steps,
-        curve.values,
-        columns=max(width - _AXIS, 4),
-        rows=rows,
-        x_range=(0.0, max(float(steps), *curve.steps) if curve.steps else float(steps)),
-        y_range=(0.0, highest or 1.0),
-    )
-    lines = [Content.assemble((fit(label, max(width - len(figure) - 1, 4)), DIM), " ", (figure, ACCENT))]
-    for index, row in enumerate(drawn):
-        mark = (
-            (_axis(highest, top) if index == 0 else _axis(0.0, top) if index == rows - 1 else "")
-            if value is not None
-            else ""
-        )
-        lines.append(Content.assemble((f"{right(mark, _AXIS - 2)} ┤", DIM), (row, ACCENT)))
-    return lines
-
-
-def _axis(value: float, top: float | None) -> str:
-    return percent(value) if top is not None else f"{value:.1f}"
-
-
-def _samples(job: JobView | None, width: int, height: int) -> list[Content]:
-    """What the student answers to a watched question, step after step."""
-    if job is None or not job.samples:
+def _samples(watched: Watched | None, cursor: int | None, width: int) -> list[Content]:
+    """What the student answers to a watched question, step after step; the one at the cursor in full."""
+    if watched is None:
         return []
-    question, samples = next(iter(job.samples.items()))
-    lines = [Content.assemble(("watching  ", DIM), shorten(f"«{question}»", width - 10))]
-    room = max(height - 2, 2)
-    shown = samples if len(samples) <= room else [samples[0], *samples[-(room - 1) :]]
-    for sample in shown:
+    where = f"{watched.place} of {watched.total}  " if watched.total > 1 else ""
+    keys = Content.assemble(("[ ]", ACCENT), (" question", DIM)) if watched.total > 1 else Content("")
+    head = f"watching {where}"
+    room = width - len(head) - keys.cell_length - 3
+    lines = [
+        Content.assemble((head, DIM), fit(f"«{' '.join(watched.question.split())}»", room), "   ", keys)
+        if watched.total > 1
+        else Content.assemble((f"{head} ", DIM), shorten(f"«{' '.join(watched.question.split())}»", width - 10))
+    ]
+    whole = sample_at(watched.samples, cursor)
+    for index, sample in enumerate(watched.samples):
         mark, style = ("✓", GOOD) if sample.passed else ("✗", BAD)
-        lines.append(
-            Content.assemble((f"step {sample.step:>4} ", DIM), (mark, style), " ", shorten(sample.answer, width - 13))
-        )
+        label = f"step {sample.step:>5} "
+        indent = len(label) + 2
+        if index != whole:
+            text = shorten(sample.answer, width - indent)
+            lines.append(Content.assemble((label, DIM), (mark, style), " ", (text, DIM)))
+            continue
+        body = wrap(sample.answer, width - indent) or [""]
+        if len(body) > _FULL_ANSWER_LINES:
+            body = [*body[: _FULL_ANSWER_LINES - 1], f"… {len(body) - _FULL_ANSWER_LINES + 1} more lines"]
+        lines.append(Content.assemble((label, ACCENT), (mark, style), " ", body[0]))
+        lines += [Content(" " * indent + line) for line in body[1:]]
     return [*lines, Content("")]
 
 
-def _rule_table(curve: Sequence[CurvePoint], rules: Sequence[Rule], width: int) -> list[Content]:
-    """Each rule's pass rate at the first, the best and the newest evaluation."""
+def _rule_table(curve: Sequence[CurvePoint], rules: Sequence[Rule], cursor: int | None, width: int) -> list[Content]:
+    """Each rule's pass rate at the first, the best and the newest evaluation, and at the one before the cursor."""
     if not curve or not any(point.rule_rates for point in curve):
         return []
-    best = next((point for point in curve if point.best), curve[-1])
-    shown = [point for index, point in enumerate(curve) if point is best or index in (0, len(curve) - 1)]
-    columns = [f"step {point.step}{' best' if point is best else ''}" for point in shown]
-    text_width = max(min(width - 16 * len(columns) - 4, 50), 10)
-    lines = [heading(fit("rule", text_width + 3) + "".join(right(column, 16) for column in columns))]
+    kept = next((point for point in curve if point.best), curve[-1])
+    before = [point for point in curve if cursor is not None and point.step <= cursor][-1:]
+    shown = [
+        point for index, point in enumerate(curve) if point is kept or point in before or index in (0, len(curve) - 1)
+    ]
+    columns = [f"step {point.step:,}{' best' if point is kept else ''}" for point in shown]
+    cell = max(11, *(len(column) + 3 for column in columns))
+    text_width = max(min(width - cell * len(columns) - 4, 50), 10)
+    lines = [heading(fit("rule", text_width + 3) + "".join(right(column, cell) for column in columns))]
     for rule in rules:
         rates = [dict(point.rule_rates).get(rule.id) for point in shown]
-        figures = "".join(right("–" if rate is None else percent(rate), 16) for rate in rates)
+        figures = "".join(right("–" if rate is None else percent(rate), cell) for rate in rates)
         lines.append(Content(f"{rule.id:>2} {fit(rule.text, text_width)}{figures}"))
     return lines

@@ -1,14 +1,34 @@
-"""The run pane as a widget: shows what `drawing` draws."""
+"""The run pane as a widget: passes keys into the state, asks the store, and shows what `drawing` draws."""
 
+from functools import partial
 from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
 
+from engine.records.options import TrainOptions
+from engine.records.run import TrainingConfig
+from engine.training.outlook import Basis
 from tui.actions import PaneName, bindings
+from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.run.drawing import draw
+from tui.panes.run.settings import DTYPES, OBJECTIVES, config_of, device, first_values, number, outlook, whole
+from tui.panes.run.state import RunState
 from tui.panes.view import View
+from tui.screens.form.screen import Field, FormScreen
+from tui.services.facts import Facts
+from tui.services.runs import (
+    BasisRead,
+    RunAdded,
+    RunsRead,
+    TraceRead,
+    basis_of_training,
+    read_runs,
+    run_adder,
+    trace_reader,
+)
+from tui.services.store import StoreService
 
 
 class RunPane(Pane):
@@ -17,6 +37,204 @@ class RunPane(Pane):
     place: ClassVar[PaneName] = "run"
     BINDINGS: ClassVar[list[BindingType]] = bindings("run")
 
+    def __init__(self, store: StoreService) -> None:
+        super().__init__(store)
+        self.state = RunState()
+
+    def on_mount(self) -> None:
+        """Read what only this pane shows."""
+        self._read()
+
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""
-        return draw(view)
+        return draw(view, self.state)
+
+    def show(self, facts: Facts, job: JobView | None) -> None:
+        """Take in what is known now; what only this pane shows is read when it has changed."""
+        super().show(facts, job)
+        if self.is_mounted:
+            self._read()
+
+    def on_runs_read(self, message: RunsRead) -> None:
+        """Take in the runs."""
+        self.state.take(message.rows)
+        self._read_traces()
+        self.redraw()
+
+    def on_trace_read(self, message: TraceRead) -> None:
+        """Take in what a run's logs tell."""
+        self.state.take_trace(message)
+        self.redraw()
+
+    def on_basis_read(self, message: BasisRead) -> None:
+        """Ask for the configuration of a new run."""
+        basis = message.basis
+        config = first_values(basis)
+        rows = basis.dataset.train
+        self.app.push_screen(
+            FormScreen(
+                f"Train on {rows:,} row{'s' if rows != 1 else ''}, {basis.dataset.validation:,} for validation",
+                _fields(config),
+                go="train",
+                aside=lambda values: outlook(values, basis, config),
+            ),
+            partial(self._train, basis, config),
+        )
+
+    def on_run_added(self, message: RunAdded) -> None:
+        """Start the job that trains it."""
+        self.store.start(TrainOptions(message.run.id))
+
+    def action_train(self) -> None:
+        """Read what a training rests on; the form opens when it is there."""
+        view = self.view
+        if view is not None and view.facts.dataset is None:
+            self.app.notify("There is no dataset to train on. 4 shows how to freeze one.", markup=False)
+            return
+        self.store.ask(basis_of_training, self)
+
+    def action_keep(self) -> None:
+        """End the training well."""
+        job = self.view.job if self.view is not None else None
+        if job is None or not job.live or job.station != "run":
+            self.app.notify("Nothing trains now.", markup=False)
+            return
+        self.store.wish("keep", job.job_id)
+        self.app.notify(f"Job {job.job_id} measures its run once more, then keeps the best.", markup=False)
+
+    async def action_pause(self) -> None:
+        """Pause the job, or let it go on: the workspace does it."""
+        await self.screen.run_action("pause")
+
+    def action_compare(self) -> None:
+        """Show the table of runs, or the curves."""
+        self.state.comparing = not self.state.comparing
+        self.scroll_home(animate=False)
+        self.redraw()
+
+    def action_overlay(self) -> None:
+        """Lay the next earlier run over the curves."""
+        if len(self.state.rows) < 2:
+            self.app.notify("There is no earlier run to lay over this one.", markup=False)
+            return
+        self.state.turn_overlay(self._shown_run)
+        self._overlaid()
+
+    def action_choose(self) -> None:
+        """Lay the run under the table's cursor over the curves, or take it off."""
+        if not self.state.comparing:
+            return
+        if not self.state.choose(self._shown_run):
+            self.app.notify("That run is on the page already, or three lie over it.", markup=False)
+        self._overlaid()
+
+    def action_log(self) -> None:
+        """Turn the axis."""
+        self.state.log = not self.state.log
+        self.redraw()
+
+    def action_smooth(self) -> None:
+        """Smooth the training loss more, or not at all."""
+        self.state.turn_smoothing()
+        self.redraw()
+
+    def action_later(self) -> None:
+        """Move the cursor to the right."""
+        self._move_cursor(1)
+
+    def action_earlier(self) -> None:
+        """Move the cursor to the left."""
+        self._move_cursor(-1)
+
+    def action_next_question(self) -> None:
+        """Watch another question."""
+        self.state.question += 1
+        self.redraw()
+
+    def action_previous_question(self) -> None:
+        """Watch another question."""
+        self.state.question -= 1
+        self.redraw()
+
+    def action_back(self) -> None:
+        """Leave the table, else take the cursor away."""
+        if self.state.comparing:
+            self.action_compare()
+        else:
+            self.state.cursor = None
+            self.redraw()
+
+    def action_line_down(self) -> None:
+        """The next run of the table; else scroll."""
+        if self.state.comparing:
+            self._move_row(1)
+        else:
+            super().action_line_down()
+
+    def action_line_up(self) -> None:
+        """The run before; else scroll."""
+        if self.state.comparing:
+            self._move_row(-1)
+        else:
+            super().action_line_up()
+
+    def action_first(self) -> None:
+        """The newest run of the table; else the beginning of the page."""
+        if self.state.comparing:
+            self._move_row(-len(self.state.rows))
+        else:
+            super().action_first()
+
+    def action_last(self) -> None:
+        """The oldest run of the table; else the end of the page."""
+        if self.state.comparing:
+            self._move_row(len(self.state.rows))
+        else:
+            super().action_last()
+
+    @property
+    def _shown_run(self) -> int:
+        run = self.state.shown(self.view.facts) if self.view is not None else None
+        return run.id if run is not None else 0
+
+    def _train(self, basis: Basis, config: TrainingConfig, values: dict[str, str] | None) -> None:
+        if values is not None:
+            self.store.ask(run_adder(config_of(values, config), basis.dataset.sha256), self)
+
+    def _read(self) -> None:
+        if self.view is not None and self.state.stale(self.view.facts):
+            self.store.ask(read_runs, self)
+        self._read_traces()
+
+    def _read_traces(self) -> None:
+        if (view := self.view) is not None:
+            for number in self.state.missing_traces(view):
+                self.store.ask(trace_reader(number), self)
+
+    def _overlaid(self) -> None:
+        self._read_traces()
+        self.redraw()
+
+    def _move_cursor(self, by: int) -> None:
+        view = self.view
+        run = self.state.shown(view.facts) if view is not None else None
+        if view is not None and run is not None and not self.state.comparing:
+            self.state.move_cursor(by, run, self.state.trace(run, view.job))
+            self.redraw()
+
+    def _move_row(self, by: int) -> None:
+        self.state.move_row(by)
+        self.redraw()
+
+
+def _fields(config: TrainingConfig) -> tuple[Field, ...]:
+    return (
+        Field("objective", "objective", OBJECTIVES[config.objective], choices=tuple(OBJECTIVES.values())),
+        Field("lora_rank", "rank", str(config.lora_rank), check=whole(1, 1024)),
+        Field("learning_rate", "learning rate", f"{config.learning_rate:g}", check=number(1e-7, 1.0)),
+        Field("epochs", "epochs", f"{config.epochs:g}", check=number(0.01, 1000.0)),
+        Field("batch_rows", "rows a step", str(config.batch_rows), check=whole(1, 4096)),
+        Field("evaluations", "evaluations", str(config.evaluations), check=whole(1, 100)),
+        Field("device", "device", config.device, hint="auto, cpu, cuda, cuda:1 …", check=device),
+        Field("dtype", "numbers", config.dtype, choices=DTYPES),
+    )

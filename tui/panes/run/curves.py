@@ -1,0 +1,163 @@
+"""The charts of a run: what is learnt, what is obeyed, what is minimised, with other runs laid over it.
+
+Pure: curves, and how a person looks at them, to lines of `Content`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from tui.panes.job import Curve
+from tui.panes.run.state import value_at
+from tui.widgets.chart import MARKER, NOBODY, Cell, Line, plot, smooth, span
+from tui.widgets.lines import ACCENT, DIM, WARN, fit, percent, right, shorten
+
+AXIS = 8  # cells left of a chart: its label and its edge
+_NARROW = 72  # below it the training loss finds no room
+# How the line of each overlay is broken, so that it is told from the others without colour.
+_BREAKS = ((3, 3), (1, 2), (6, 2))
+_KEYS = ("╌╌", "┄┄", "╍╍")
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One run's curves, with what the table under the charts says of it."""
+
+    name: str
+    curves: dict[str, Curve]
+    letter: str = ""  # empty for the run that the page is about
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a person looks at the charts."""
+
+    log: bool = False
+    smoothing: float = 0.0
+    cursor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Quantity:
+    label: str
+    name: str
+    share: bool = False  # from 0 to 1: its axis is always the whole of it
+
+
+_QUANTITIES = (
+    _Quantity("validation KL", "validation_kl"),
+    _Quantity("rules kept", "all_rules", share=True),
+    _Quantity("training loss", "loss"),
+)
+
+
+def charts(runs: Sequence[Drawn], look: Look, steps: int, width: int, rows: int) -> list[Content]:
+    """Three charts side by side, two where there is no room: `rows` lines each, under their name and over their steps.
+
+    `runs[0]` is what the page is about; the others are laid over it.
+    """
+    shown = _QUANTITIES if width >= _NARROW else _QUANTITIES[:2]
+    gap = 2
+    cell = (width - gap * (len(shown) - 1)) // len(shown)
+    furthest = max((curve.steps[-1] for run in runs for curve in run.curves.values() if curve.steps), default=0.0)
+    blocks = [_block(quantity, runs, look, max(steps, round(furthest), 1), cell, rows) for quantity in shown]
+    return [Content(" " * gap).join(parts) for parts in zip(*blocks, strict=True)]
+
+
+def values(runs: Sequence[Drawn], look: Look, width: int) -> list[Content]:
+    """The values at the cursor, or at the end, a line a run: the charts' key and their figures in one."""
+    where = "at the end" if look.cursor is None else f"at step {look.cursor}"
+    cell = 16
+    label = width - cell * len(_QUANTITIES)
+    lines = [Content.styled(fit(where, label) + "".join(right(quantity.label, cell) for quantity in _QUANTITIES), DIM)]
+    for index, run in enumerate(runs):
+        style = _style(index)
+        mark = f"{_KEYS[index - 1]} {run.letter} " if index else "── "
+        figures = [_figure(quantity, run.curves[quantity.name], look.cursor, cell) for quantity in _QUANTITIES]
+        lines.append(
+            Content.assemble((mark, style), shorten(run.name, label - len(mark)).ljust(label - len(mark)), *figures)
+        )
+    return lines
+
+
+def _block(quantity: _Quantity, runs: Sequence[Drawn], look: Look, steps: int, width: int, rows: int) -> list[Content]:
+    columns = max(width - AXIS, 4)
+    log = look.log and not quantity.share
+    lines = []
+    for index, run in enumerate(runs):
+        on, off = _BREAKS[index - 1] if index else (1, 0)
+        curve = run.curves[quantity.name]
+        lines.append(Line(curve.steps, curve.values, on, off, run.letter))
+    y_range = (0.0, 1.0) if quantity.share else span([y for line in lines for y in line.ys], log=log)
+    smoothed = quantity.name == "loss" and look.smoothing > 0
+    raw = lines[0]
+    if smoothed:
+        lines = [Line(line.xs, smooth(line.ys, look.smoothing), line.on, line.off, line.letter) for line in lines]
+        lines.append(raw)  # the measured points, behind everything
+    drawn = plot(
+        lines, columns=columns, rows=rows, x_range=(0.0, float(steps)), y_range=y_range, log=log, marker=look.cursor
+    )
+    known = bool(raw.ys)
+    marks = {0: _level(y_range[1], quantity), rows - 1: _level(y_range[0], quantity)} if known else {}
+    head = f"loss, smooth {look.smoothing:g}" if smoothed else quantity.label
+    head += ", log" if log else ""
+    newest = value_at(runs[0].curves[quantity.name], None)
+    figure = "" if newest is None else _value(newest[1], quantity)
+    page = [Content.assemble((fit(head, max(width - len(figure) - 1, 4)), DIM), " ", (figure, ACCENT))]
+    for index, row in enumerate(drawn):
+        edge = "┤" if index in marks else "│"
+        page.append(
+            Content.assemble((f"{right(marks.get(index, ''), AXIS - 2)} {edge}", DIM), *_painted(row, len(runs)))
+        )
+    return [*page, _steps(columns, steps, look.cursor)]
+
+
+def _painted(row: Sequence[Cell], runs: int) -> list[tuple[str, str]]:
+    """The cells of one row in their colours, neighbours of one colour together."""
+    parts: list[tuple[str, str]] = []
+    for cell in row:
+        style = DIM if cell.owner in (MARKER, NOBODY) or cell.owner >= runs else _style(cell.owner)
+        if parts and parts[-1][1] == style:
+            parts[-1] = (parts[-1][0] + cell.text, style)
+        else:
+            parts.append((cell.text, style))
+    return parts
+
+
+def _steps(columns: int, steps: int, cursor: int | None) -> Content:
+    """The ends of the x axis under it, and the cursor's step where there is room between them."""
+    first, last = "0", f"{steps:,}"
+    line = first + right(last, columns - len(first))
+    if cursor is not None:
+        text = f"{cursor:,}"
+        at = round(cursor / steps * (columns - 1)) - len(text) // 2
+        at = max(0, min(at, columns - len(text)))
+        over = line[max(at - 1, 0) : at + len(text) + 1]
+        if not over.strip():
+            left, rest = line[:at], line[at + len(text) :]
+            return Content.assemble((" " * AXIS + left, DIM), (text, ACCENT), (rest, DIM))
+    return Content.styled(" " * AXIS + line, DIM)
+
+
+def _style(index: int) -> str:
+    return ACCENT if index == 0 else WARN if index == 1 else ""
+
+
+def _figure(quantity: _Quantity, curve: Curve, cursor: int | None, width: int) -> Content:
+    """A value, with the step that it was measured at where that is not the cursor's."""
+    found = value_at(curve, cursor)
+    if found is None:
+        return Content.styled(right("–", width), DIM)
+    step, value = found
+    text = _value(value, quantity)
+    before = f"({step:,.0f}) " if cursor is not None and step != cursor else ""
+    return Content.assemble((right(before, width - len(text)), DIM), text)
+
+
+def _value(value: float, quantity: _Quantity) -> str:
+    return percent(value) if quantity.share else f"{value:.3f}"
+
+
+def _level(value: float, quantity: _Quantity) -> str:
+    return percent(value) if quantity.share else "0" if value == 0 else f"{value:.2g}"

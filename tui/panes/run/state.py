@@ -1,0 +1,190 @@
+"""What the run pane knows: the runs as read, their traces, and how a person looks at them.
+
+Pure Python, free of Textual and of I/O. Text in here is raw.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from engine.jobs.protocol import SampleAnswer
+from engine.records.run import Run
+from tui.panes.job import Curve, JobView
+from tui.panes.view import View
+from tui.services.facts import Facts
+from tui.services.runs import RunRow, TraceRead
+
+SMOOTHINGS = (0.0, 0.6, 0.9)
+LETTERS = "abc"
+_STRIDES = 40  # key presses from one end of a run to the other
+_QUANTITIES = ("validation_kl", "all_rules", "loss")
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One question that was asked again and again, and what was answered to it."""
+
+    place: int  # from 1
+    total: int
+    question: str
+    samples: Sequence[SampleAnswer]
+
+
+@dataclass(slots=True)
+class RunState:
+    """The pane's whole state."""
+
+    rows: tuple[RunRow, ...] = ()  # the oldest first
+    traces: dict[int, JobView] = field(default_factory=dict)  # by run
+    traced: dict[int, tuple[str, int]] = field(default_factory=dict)  # state and step that a trace was asked for
+    overlays: tuple[int, ...] = ()
+    log: bool = False
+    smoothing: float = 0.0
+    cursor: int | None = None  # a step
+    question: int = 0
+    comparing: bool = False
+    row: int = 0  # in the table, the newest run first
+    seen: object = None  # what the rows were read for
+
+    def stale(self, facts: Facts) -> bool:
+        """Whether the runs have to be read anew; to be called once for each view."""
+        run = facts.run
+        key = (
+            (run.id, run.state, run.step, run.best_step) if run else None,
+            facts.evaluation.id if facts.evaluation else 0,
+            len(facts.jobs),
+        )
+        stale, self.seen = key != self.seen, key
+        return stale
+
+    def take(self, rows: tuple[RunRow, ...]) -> None:
+        """Take in the runs."""
+        self.rows = rows
+        known = {row.run.id for row in rows}
+        self.overlays = tuple(number for number in self.overlays if number in known)
+        self.row = max(0, min(self.row, len(rows) - 1))
+
+    def shown(self, facts: Facts) -> Run | None:
+        """The run that trains now, else the newest."""
+        training = [row.run for row in self.rows if row.run.state in ("running", "paused")]
+        newest = facts.run
+        if training and (newest is None or newest.state not in ("running", "paused")):
+            return training[-1]
+        return newest
+
+    def found(self, run_id: int) -> RunRow | None:
+        """A run by its number, where it was read."""
+        return next((row for row in self.rows if row.run.id == run_id), None)
+
+    def missing_traces(self, view: View) -> tuple[int, ...]:
+        """Runs on the page whose logs have to be read; to be called once for each view."""
+        run = self.shown(view.facts)
+        wanted = [*((run.id,) if run else ()), *self.overlays]
+        missing = []
+        for number in wanted:
+            row = self.found(number)
+            if row is None or not row.jobs or self._live(row, view.job) is not None:
+                continue
+            stands = (row.run.state, row.run.step)
+            if self.traced.get(number) != stands:
+                self.traced[number] = stands
+                missing.append(number)
+        return tuple(missing)
+
+    def take_trace(self, read: TraceRead) -> None:
+        """Take in what a run's logs tell."""
+        trace = JobView(0, "train")
+        for event in read.events:
+            trace.apply(event)
+        self.traces[read.run.id] = trace
+
+    def trace(self, run: Run, job: JobView | None) -> JobView | None:
+        """All that was told of a run: by the job that is watched, else by its logs."""
+        row = self.found(run.id)
+        if row is None:  # nothing is read yet: the watched job is of the newest run, if of any
+            return job if job is not None and job.station == "run" else None
+        return self._live(row, job) or self.traces.get(run.id)
+
+    def curves(self, run: Run | None, trace: JobView | None) -> dict[str, Curve]:
+        """Each quantity's points: every step's where they were told, else those of the run's evaluations."""
+        curves = {name: Curve() for name in _QUANTITIES}
+        for point in run.curve if run else ():
+            curves["validation_kl"].add(point.step, point.validation_kl)
+            curves["all_rules"].add(point.step, point.all_rules_rate)
+            if point.step:
+                curves["loss"].add(point.step, point.train_loss)
+        for name, told in trace.curves.items() if trace else ():
+            if name in curves and len(told.steps) >= len(curves[name].steps):
+                curves[name] = told
+        return curves
+
+    def watched(self, trace: JobView | None) -> Watched | None:
+        """The question that is watched, and its answers; None where none was told."""
+        if trace is None or not trace.samples:
+            return None
+        questions = list(trace.samples)
+        index = self.question % len(questions)
+        return Watched(index + 1, len(questions), questions[index], trace.samples[questions[index]])
+
+    def move_cursor(self, by: int, run: Run, trace: JobView | None) -> None:
+        """Move the cursor by so many strides over what was measured; it begins at the end that it comes from."""
+        curves = self.curves(run, trace).values()
+        newest = int(max((curve.steps[-1] for curve in curves if curve.steps), default=0))
+        stride = max(1, round(max(run.steps, newest) / _STRIDES))
+        if self.cursor is None:
+            self.cursor = 0 if by > 0 else newest
+        else:
+            self.cursor = max(0, min(self.cursor + by * stride, newest))
+
+    def turn_smoothing(self) -> None:
+        """Smooth more; after the most, not at all."""
+        self.smoothing = SMOOTHINGS[(SMOOTHINGS.index(self.smoothing) + 1) % len(SMOOTHINGS)]
+
+    def turn_overlay(self, shown: int) -> None:
+        """Lay the next earlier run over the shown one alone; after the earliest, none."""
+        others = [row.run.id for row in reversed(self.rows) if row.run.id != shown]
+        if not others:
+            return
+        place = others.index(self.overlays[0]) + 1 if self.overlays and self.overlays[0] in others else 0
+        self.overlays = (others[place],) if place < len(others) else ()
+
+    def choose(self, shown: int) -> bool:
+        """Lay the run under the cursor over the shown one, or take it off.
+
+        False where it is the shown one itself, or no more fit.
+        """
+        number = self.table[self.row].run.id if self.table else shown
+        if number in self.overlays:
+            self.overlays = tuple(each for each in self.overlays if each != number)
+            return True
+        if number == shown or len(self.overlays) == len(LETTERS):
+            return False
+        self.overlays = (*self.overlays, number)
+        return True
+
+    @property
+    def table(self) -> tuple[RunRow, ...]:
+        """The runs as the table lists them: the newest first."""
+        return self.rows[::-1]
+
+    def move_row(self, by: int) -> None:
+        """Move the table's cursor."""
+        self.row = max(0, min(self.row + by, len(self.rows) - 1))
+
+    def letter(self, run_id: int) -> str:
+        """By which letter an overlaid run is known; empty for one that is not."""
+        return LETTERS[self.overlays.index(run_id)] if run_id in self.overlays else ""
+
+    @staticmethod
+    def _live(row: RunRow, job: JobView | None) -> JobView | None:
+        return job if job is not None and job.job_id in row.jobs and (job.curves or job.live) else None
+
+
+def value_at(curve: Curve, step: float | None) -> tuple[float, float] | None:
+    """The newest measured step at or before `step` (None: of all) with its value."""
+    pairs = [pair for pair in zip(curve.steps, curve.values, strict=True) if step is None or pair[0] <= step]
+    return pairs[-1] if pairs else None
+
+
+def sample_at(samples: Sequence[SampleAnswer], step: float | None) -> int:
+    """Which sample is the newest at or before `step` (None: of all); the first where all came later."""
+    return max((index for index, sample in enumerate(samples) if step is None or sample.step <= step), default=0)
