@@ -4,7 +4,7 @@ import click
 
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, Number, command_options
-from engine.records.options import EvaluateOptions, TeacherSpec
+from engine.records.options import EvaluateOptions
 from engine.records.question import SPLITS, Split
 
 
@@ -46,12 +46,7 @@ def command(
         max_answer_tokens=max_answer_tokens,
         limit=limit,
         seed=seed,
-        teacher=_other_teacher(settings.teacher, settings.student_base),
+        teacher=settings.other_teacher,
     )
     if start_and_follow(invocation, options, detach=detach) is not None:
         invocation.finish(report_text(project), report_json(project))
-
-
-def _other_teacher(teacher: TeacherSpec, base: str) -> TeacherSpec | None:
-    """The teacher, where it is another model than the student's base."""
-    return None if teacher.kind == "local" and teacher.model == base else teacher

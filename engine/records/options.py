@@ -22,7 +22,7 @@ class TeacherSpec:
 
 @dataclass(frozen=True, slots=True)
 class GenerateOptions:
-    """One generation: every question of `splits` gets `samples` attempts."""
+    """One generation: every question of `splits` gets `samples` attempts, or just what `asks` names is asked for."""
 
     teacher: TeacherSpec = TeacherSpec()
     splits: tuple[Split, ...] = ("train", "validation")
@@ -35,6 +35,7 @@ class GenerateOptions:
     batch_rows: int = 32  # local: rows decoded together
     max_cost_usd: float | None = None
     stop_when_accepted: bool = False  # skip further samples of a question whose earlier one passed every rule
+    asks: tuple[tuple[int, int], ...] = ()  # (question id, attempt); with these, no split, sample or limit counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,17 @@ class DemoOptions:
     export: bool = True
 
 
-JobOptions = GenerateOptions | TrainOptions | EvaluateOptions | DemoOptions
+@dataclass(frozen=True, slots=True)
+class SynthesizeOptions:
+    """Questions written by a teacher: `topics` topics over the prompt, `per_topic` questions for each."""
+
+    teacher: TeacherSpec = TeacherSpec()
+    topics: int = 20
+    per_topic: int = 10
+    seed: int = 0
+
+
+JobOptions = SynthesizeOptions | GenerateOptions | TrainOptions | EvaluateOptions | DemoOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +88,8 @@ class ProjectSettings:
     student_base: str = "starter"  # "starter", a local folder, or a hub name
     serving_temperature: float = 0.7
     teacher: TeacherSpec = TeacherSpec()
+
+    @property
+    def other_teacher(self) -> TeacherSpec | None:
+        """The teacher, where it is another model than the student's base: then it is an arm of its own."""
+        return None if self.teacher.kind == "local" and self.teacher.model == self.student_base else self.teacher

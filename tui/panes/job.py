@@ -63,6 +63,8 @@ class JobView:
         self.notes: list[str] = []
         self.rules_kept = 0  # answers of this stage that keep every rule
         self.rules_broken = 0
+        self.kept_by_arm: dict[str, int] = {}
+        self.ended_by_arm: dict[str, int] = {}
         self.answers_ended: list[float] = []  # when, in seconds since the epoch: the throughput's memory
 
     def apply(self, stamped: StampedEvent) -> None:
@@ -74,6 +76,8 @@ class JobView:
                 self.station = station
                 self.progress = None
                 self.rules_kept = self.rules_broken = 0
+                self.kept_by_arm.clear()
+                self.ended_by_arm.clear()
                 self.streams.clear()
                 self.answers_ended.clear()
             case Progress():
@@ -88,6 +92,8 @@ class JobView:
                 stream = self.streams.setdefault(name, Stream(name, "", ""))
                 stream.text, stream.note = answer, note
                 stream.state = "passed" if passed else "failed"
+                self.ended_by_arm[stream.arm] = self.ended_by_arm.get(stream.arm, 0) + 1
+                self.kept_by_arm[stream.arm] = self.kept_by_arm.get(stream.arm, 0) + passed
                 self.rules_kept += passed
                 self.rules_broken += bool(answer) and not passed  # one that broke off has no words to judge
                 self.answers_ended = [*self.answers_ended[-63:], stamped.at]

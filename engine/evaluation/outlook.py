@@ -1,0 +1,37 @@
+"""What an evaluation will take, before it is started: answers, and the time of earlier ones. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.records.evaluation import Evaluation
+from engine.records.options import EvaluateOptions
+
+LOCAL_ARMS = 3  # unprompted, prompted, distilled
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationEstimate:
+    """`seconds` is None where no evaluation was measured yet; `like` is the one that was."""
+
+    arms: int
+    questions: int
+    answers: int
+    seconds: float | None
+    like: Evaluation | None
+
+
+def estimate_evaluation(
+    options: EvaluateOptions, questions: int, evaluations: Sequence[Evaluation]
+) -> EvaluationEstimate:
+    """The estimate for `questions` of the split; the newest evaluation with as many arms says how long one takes."""
+    asked = questions if options.limit is None else min(questions, options.limit)
+    arms = LOCAL_ARMS + (options.teacher is not None)
+    answers = arms * asked * options.samples
+    measured = [each for each in evaluations if _answers(each) and each.evaluate_s > 0]
+    like = max(measured, key=lambda each: (len(each.arms) == arms, each.id), default=None)
+    seconds = like.evaluate_s / _answers(like) * answers if like is not None else None
+    return EvaluationEstimate(arms, asked, answers, seconds, like)
+
+
+def _answers(evaluation: Evaluation) -> int:
+    return len(evaluation.arms) * evaluation.questions * evaluation.samples

@@ -1,0 +1,30 @@
+"""What an evaluation will take."""
+
+import dataclasses
+
+import pytest
+
+from engine.evaluation.outlook import estimate_evaluation
+from engine.records.options import EvaluateOptions, TeacherSpec
+from tests.engine.evaluation.made import evaluation
+
+OPTIONS = EvaluateOptions(run_id=1, samples=2)
+
+
+def test_answers_are_arms_times_questions_times_samples() -> None:
+    estimate = estimate_evaluation(OPTIONS, 30, ())
+    assert (estimate.arms, estimate.questions, estimate.answers) == (3, 30, 180)
+    assert (estimate.seconds, estimate.like) == (None, None)
+    fewer = dataclasses.replace(OPTIONS, limit=10, teacher=TeacherSpec("endpoint", "m", "http://localhost"))
+    assert estimate_evaluation(fewer, 30, ()).answers == 4 * 10 * 2
+    assert estimate_evaluation(dataclasses.replace(OPTIONS, limit=99), 30, ()).questions == 30
+
+
+def test_time_is_that_of_the_newest_evaluation_with_as_many_arms() -> None:
+    old = dataclasses.replace(evaluation(), id=1, evaluate_s=120.0)
+    newer = dataclasses.replace(evaluation(), id=2)
+    with_teacher = dataclasses.replace(evaluation(teacher=True), id=3)
+    estimate = estimate_evaluation(OPTIONS, 30, (old, newer, with_teacher))
+    assert estimate.like == newer
+    assert estimate.seconds == pytest.approx(60.0 / (3 * 40) * 180)
+    assert estimate_evaluation(OPTIONS, 30, (with_teacher,)).like == with_teacher
