@@ -7,7 +7,7 @@ A person's decision is never overwritten. Knows nothing of models; the checks th
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.curation.freeze import leaks_of
+from engine.curation.candidates import leaks_of
 from engine.project import Project
 from engine.records.dataset import LeakFinding
 from engine.records.example import Decision, Example

@@ -4,13 +4,22 @@ Ids that a local teacher produced stay as they were; all other text is tokenised
 exceed the context or belong to the test split never get in. Knows the tokenizer only by what it must do.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from engine.curation.leak import RowText, find_leaks
-from engine.errors import DatasetError
+from engine.curation.candidates import Candidate, leaks_of, sort_out
+from engine.errors import ContextError, DatasetError
 from engine.project import Project
-from engine.records.dataset import Dataset, DatasetRow, LeakFinding
+from engine.records.dataset import (
+    Dataset,
+    DatasetRow,
+    FreezePreview,
+    LeakFinding,
+    Refusal,
+    RefusalKind,
+    TopicRows,
+)
 from engine.records.example import CuratedExample
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
@@ -19,8 +28,6 @@ from engine.rules.checks import check_answer
 from engine.store.clock import now_text
 from engine.store.datasets import dataset_sha256
 
-_TRAINED = ("train", "validation")
-_LITERAL_CHECKS = ("starts_with", "ends_with", "contains", "label")
 _FINDINGS_SHOWN = 5
 
 
@@ -64,7 +71,7 @@ def freeze(project: Project, tokenizer: CompletionTokenizer, *, allow_leaks: boo
     """
     version = project.prompts.current()
     if version is None:
-        raise DatasetError("There is no prompt.", f"Project {project.name}.", "Set one: distill-tui prompt set FILE")
+        raise _no_prompt(project)
     prompt = version.prompt
     with project.snapshot():
         accepted_sha256 = project.examples.accepted_sha256(prompt.sha256)
@@ -72,13 +79,16 @@ def freeze(project: Project, tokenizer: CompletionTokenizer, *, allow_leaks: boo
     base = project.settings.read().student_base
     rules = project.rules.all()
     questions = {question.id: question for question in project.questions.all()}
-    chosen = _chosen(examples, questions)
-    if not chosen:
+    candidates = sort_out(examples, questions)
+    for refusal in candidates.refused:
+        raise _refused(refusal)
+    if not candidates.any_to_train_on:
         raise DatasetError(
             "No accepted example can be trained on.",
             "A dataset needs accepted answers to questions of the train split.",
             "Generate answers and let the rules decide: distill-tui generate, then distill-tui curate check",
         )
+    chosen = candidates.chosen
     findings = leaks_of(prompt, rules, chosen)
     refused = tuple(finding for finding in findings if finding.kind == "message" or not allow_leaks)
     if refused:
@@ -95,60 +105,65 @@ def freeze(project: Project, tokenizer: CompletionTokenizer, *, allow_leaks: boo
     return dataset
 
 
-def leaks_of(
-    prompt: Prompt, rules: Sequence[Rule], chosen: Iterable[tuple[CuratedExample, Question]]
-) -> tuple[LeakFinding, ...]:
-    """What of the prompt stands in these rows, beyond what the rules dictate word for word."""
-    literal = [rule for rule in rules if rule.check.kind in _LITERAL_CHECKS]  # a pattern may span any text at all
-    return find_leaks(
-        prompt,
-        (
-            RowText(
-                curated.example.id,
-                question.id,
-                tuple(message.content for message in question.messages),
-                curated.answer,
-                tuple(span for result in check_answer(literal, curated.answer, question) for span in result.fixed),
-            )
-            for curated, question in chosen
-        ),
+def preview(project: Project, tokenizer: CompletionTokenizer | None) -> FreezePreview:
+    """What `freeze` would do now, and everything that it would refuse; stores nothing.
+
+    Without a tokenizer, lengths are not checked. Raises `DatasetError` without a prompt.
+    """
+    version = project.prompts.current()
+    if version is None:
+        raise _no_prompt(project)
+    prompt, rules = version.prompt, project.rules.all()
+    with project.snapshot():
+        examples = project.examples.all(prompt.sha256)
+        questions = {question.id: question for question in project.questions.all()}
+    candidates = sort_out(examples, questions)
+    refused = [*candidates.refused]
+    for finding in leaks_of(prompt, rules, candidates.chosen):
+        kind: RefusalKind = "message" if finding.kind == "message" else "overlap"
+        refused.append(Refusal(finding.example_id, finding.question_id, kind, finding.words))
+    if tokenizer is not None:
+        builder = _Builder(prompt, project.settings.read().student_base, rules, tokenizer)
+        refused += _too_long(builder, candidates.chosen)
+    left_out = {refusal.example_id for refusal in refused}
+    rows = Counter((q.topic, q.split) for curated, q in candidates.chosen if curated.example.id not in left_out)
+    states = Counter(curated.state for curated in examples)
+    return FreezePreview(
+        topics=tuple(TopicRows(topic, split or "train", count) for (topic, split), count in sorted(rows.items())),
+        refused=tuple(sorted(refused, key=lambda refusal: refusal.example_id)),
+        undecided=states["undecided"],
+        rejected=states["rejected"],
+        test=candidates.test,
+        repeated=candidates.repeated,
+        lengths_checked=tokenizer is not None,
     )
 
 
-def _chosen(
-    examples: Sequence[CuratedExample], questions: Mapping[int, Question]
-) -> list[tuple[CuratedExample, Question]]:
-    """Accepted examples of trained splits in the order they were stored, one for each (question, answer)."""
-    chosen: list[tuple[CuratedExample, Question]] = []
-    seen: set[tuple[int, str]] = set()
-    for curated in sorted(examples, key=lambda curated: curated.example.id):
-        question = questions.get(curated.example.key.question_id)
-        if not curated.accepted or question is None or question.split == "test":
-            continue
-        if question.split not in _TRAINED:
-            raise DatasetError(
-                "A question has no split.",
-                f"Question {question.id}, answered by example {curated.example.id}.",
-                "Split the questions first: distill-tui questions split",
-            )
-        if any(message.role == "system" for message in question.messages):
-            raise DatasetError(
-                "A question brings its own system message.",
-                f"Question {question.id}; the student is trained without any.",
-                "Remove the question, or import it without its system message.",
-            )
-        if curated.answer == curated.example.answer and curated.example.finish_reason != "stop":
-            raise DatasetError(
-                "A cut answer was accepted.",
-                f"Example {curated.example.id} ended by {curated.example.finish_reason.replace('_', ' ')}.",
-                f"Edit or reject it: distill-tui curate reject {curated.example.id}",
-            )
-        if (question.id, curated.answer) not in seen:
-            seen.add((question.id, curated.answer))
-            chosen.append((curated, question))
-    if not any(question.split == "train" for _, question in chosen):
-        return []
-    return chosen
+def _too_long(builder: "_Builder", chosen: Sequence[Candidate]) -> Iterator[Refusal]:
+    for curated, question in chosen:
+        try:
+            builder.ids(curated, question)
+        except ContextError as error:
+            yield Refusal(curated.example.id, question.id, "too_long", f"{error.title} {error.message}")
+
+
+def _no_prompt(project: Project) -> DatasetError:
+    return DatasetError("There is no prompt.", f"Project {project.name}.", "Set one: distill-tui prompt set FILE")
+
+
+def _refused(refusal: Refusal) -> DatasetError:
+    match refusal.kind:
+        case "no_split":
+            title, next_step = "A question has no split.", "Split the questions first: distill-tui questions split"
+        case "system_message":
+            title = "A question brings its own system message."
+            next_step = "Remove the question, or import it without its system message."
+        case _:
+            title = "A cut answer was accepted."
+            next_step = f"Edit or reject it: distill-tui curate reject {refusal.example_id}"
+    return DatasetError(
+        title, f"Example {refusal.example_id} (question {refusal.question_id}): {refusal.words}.", next_step
+    )
 
 
 class _Builder:
@@ -163,9 +178,21 @@ class _Builder:
         self._prompted_ids: dict[int, list[int]] = {}
 
     def row(self, curated: CuratedExample, question: Question) -> DatasetRow:
+        question_ids, completion = self.ids(curated, question)
+        return DatasetRow(
+            example_id=curated.example.id,
+            question_id=question.id,
+            split=question.split or "train",
+            question_ids=question_ids,
+            completion_ids=completion,
+            edited_from=_first_difference(self._produced(curated), completion),
+            fixed=self._fixed(completion, question),
+        )
+
+    def ids(self, curated: CuratedExample, question: Question) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The question's ids and the answer's. Raises `ContextError` where they exceed the context."""
         produced = self._produced(curated)
-        edited = curated.answer != curated.example.answer
-        tokenised = edited or not produced
+        tokenised = not produced or curated.answer != curated.example.answer
         completion = tuple(self._tokenizer.completion_ids(curated.answer)) if tokenised else produced
         if question.id not in self._question_ids:
             self._question_ids[question.id] = tuple(self._tokenizer.question_ids(question.messages))
@@ -176,15 +203,7 @@ class _Builder:
             if question.id not in self._prompted_ids:
                 self._prompted_ids[question.id] = self._tokenizer.prompted_ids(self._prompt, question.messages)
             self._tokenizer.check_length([*self._prompted_ids[question.id], *completion], f"{where} behind the prompt")
-        return DatasetRow(
-            example_id=curated.example.id,
-            question_id=question.id,
-            split=question.split or "train",
-            question_ids=question_ids,
-            completion_ids=completion,
-            edited_from=_first_difference(produced, completion),
-            fixed=self._fixed(completion, question),
-        )
+        return question_ids, completion
 
     def _produced(self, curated: CuratedExample) -> tuple[int, ...]:
         """The ids that the student's own base produced; empty for any other teacher, whose ids mean nothing here."""

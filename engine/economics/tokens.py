@@ -86,7 +86,7 @@ def count_prompt_tokens(prompt: Prompt, tokenizer: str, home: Home | None = None
     no place for such a prompt, what the messages hold is counted, and is an estimate.
     """
     texts = [message.content for message in prompt.messages]
-    path = _tokenizer_file(tokenizer, home)
+    path = find_tokenizer(tokenizer, home)
     if path is None:
         return _count(texts, tokenizer, home)
     from engine.model.chat_format import ChatFormat
@@ -104,7 +104,7 @@ def estimate_prompt_tokens(prompt: Prompt) -> TokenCount:
 
 
 def _count(texts: list[str], tokenizer: str, home: Home | None) -> TokenCount:
-    path = _tokenizer_file(tokenizer, home)
+    path = find_tokenizer(tokenizer, home)
     if path is not None:
         local = _local_tokenizer(path, path.stat().st_mtime_ns)
         counted = sum(len(local.encode(text, add_special_tokens=False).ids) for text in texts)
@@ -124,7 +124,8 @@ def _shown(tokenizer: str, path: Path) -> str:
     return "starter" if tokenizer == "starter" else path.parent.name
 
 
-def _tokenizer_file(tokenizer: str, home: Home | None) -> Path | None:
+def find_tokenizer(tokenizer: str, home: Home | None) -> Path | None:
+    """The tokenizer.json of a model that is on this machine already; None for all others. Fetches nothing."""
     if tokenizer == "starter":
         found = sorted(home.cache.glob(_STARTER)) if home is not None else []
         return found[-1] if found else None

@@ -1,6 +1,7 @@
 """The frozen dataset: prompt-free rows of token ids. Knows nothing of tokenizers."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from engine.records.question import Split
 
@@ -54,3 +55,41 @@ class LeakFinding:
     question_id: int
     kind: str  # "message": a whole prompt message; "overlap": 13 or more words of the system message
     words: str
+
+
+RefusalKind = Literal["no_split", "system_message", "cut", "message", "overlap", "too_long"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An accepted example that cannot be frozen as it stands. `words`: of the prompt, or why."""
+
+    example_id: int
+    question_id: int
+    kind: RefusalKind  # "message" and "overlap" as in LeakFinding; an overlap alone can be allowed
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopicRows:
+    """How many rows one topic gives to one split."""
+
+    topic: str
+    split: Split
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class FreezePreview:
+    """What freezing would do now: the rows of it, what stays out, and what has to be mended first."""
+
+    topics: tuple[TopicRows, ...]
+    refused: tuple[Refusal, ...]
+    undecided: int
+    rejected: int
+    test: int  # accepted answers to questions of the test split, which are never trained on
+    repeated: int  # accepted answers that are in already, word for word, for the same question
+    lengths_checked: bool  # whether the student's tokenizer is here to measure them
+
+    def rows(self, split: Split) -> int:
+        return sum(topic.rows for topic in self.topics if topic.split == split)
