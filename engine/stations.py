@@ -17,7 +17,7 @@ from engine.store.examples import ExampleCounts
 if TYPE_CHECKING:
     from engine.project import Project
 
-_WORKED_BY_JOBS: tuple[StationName, ...] = ("examples", "dataset", "run", "evaluation", "release")
+_WORKED_BY_JOBS: tuple[StationName, ...] = ("questions", "examples", "dataset", "run", "evaluation", "release")
 _NO_EXAMPLES = ExampleCounts(0, 0, 0, 0)
 _TROUBLE = ("failed", "lost")
 

@@ -19,6 +19,7 @@ from engine.jobs.protocol import (
     Note,
     Progress,
     SampleAnswer,
+    Spent,
     StageStarted,
     StateChanged,
 )
@@ -104,7 +105,7 @@ class ProgressLines:
                 self._line(f"── {station}")
             case Note(text):
                 self._line(clean_line(text))
-            case AnswerStarted() | AnswerDelta() | AnswerEnded() | StateChanged():
+            case AnswerStarted() | AnswerDelta() | AnswerEnded() | Spent() | StateChanged():
                 pass
 
     def end(self) -> None:

@@ -8,6 +8,8 @@ from engine.clean import clean_line
 from engine.cli.invocation import Invocation, Number, command_options
 from engine.records.question import SPLITS, Question, Split
 
+_SHOWN_FIRST = 20  # of what would be stored
+
 
 @click.group("questions")
 def command() -> None:
@@ -20,6 +22,7 @@ def command() -> None:
 @click.option("--topic-column", default=None, help="The column that holds its topic.")
 @click.option("--label-column", default=None, help="The column that holds its gold label.")
 @click.option("--limit", type=click.IntRange(1), default=None, help="Read at most this many.")
+@click.option("--dry-run", is_flag=True, help="Only tell what would be stored.")
 @command_options
 def import_(
     invocation: Invocation,
@@ -28,14 +31,23 @@ def import_(
     topic_column: str | None,
     label_column: str | None,
     limit: int | None,
+    *,
+    dry_run: bool,
 ) -> None:
     """Import questions: text, JSONL, CSV, Parquet, a datasets folder or hub name, or OpenAI chat JSONL."""
     from engine.questions.importers import import_questions
+    from engine.store.questions import AddedQuestions
 
     result = import_questions(
         source, text_column=text_column, topic_column=topic_column, label_column=label_column, limit=limit
     )
-    added = invocation.project.questions.add(result.questions)
+    table = invocation.project.questions
+    if dry_run:
+        new = [question for question, is_new in zip(result.questions, table.new_among(result.questions), strict=True)
+               if is_new]  # fmt: skip
+        added = AddedQuestions(len(new), len(result.questions) - len(new))
+    else:
+        new, added = [], table.add(result.questions)
     for note in result.notes:
         invocation.say(note)
     for refusal in result.refused[:10]:
@@ -43,43 +55,54 @@ def import_(
     if len(result.refused) > 10:
         invocation.say(f"refused: {len(result.refused) - 10} more")
     invocation.finish(
-        f"Added {added.added} questions; {added.duplicates} were there already, {len(result.refused)} refused.\n"
-        "Next: distill-tui questions dedupe, then distill-tui questions split",
+        f"{'Would add' if dry_run else 'Added'} {added.added} questions; {added.duplicates} were there already, "
+        f"{len(result.refused)} refused.\n"
+        + ("" if dry_run else "Next: distill-tui questions dedupe, then distill-tui questions split"),
         {
             "added": added.added,
             "duplicates": added.duplicates,
             "refused": [{"line": r.line, "reason": r.reason} for r in result.refused],
             "notes": list(result.notes),
-        },
+        }
+        | ({"first": [_first(question) for question in new[:_SHOWN_FIRST]]} if dry_run else {"at": added.at}),
     )
 
 
 @command.command("synthesize")
 @click.option("--topics", type=click.IntRange(1, 200), default=20, help="Topics to ask the teacher for.")
 @click.option("--per-topic", type=click.IntRange(1, 50), default=10, help="Questions a topic.")
+@click.option("--base-url", default=None, help="An OpenAI-compatible endpoint; else the project's teacher.")
+@click.option("--model", default=None, help="The teacher's model; else the project's teacher.")
 @click.option("--seed", type=int, default=0)
+@click.option("--detach", is_flag=True, help="Print the job's id and return.")
 @command_options
-def synthesize_(invocation: Invocation, topics: int, per_topic: int, seed: int) -> None:
+def synthesize(
+    invocation: Invocation,
+    topics: int,
+    per_topic: int,
+    base_url: str | None,
+    model: str | None,
+    seed: int,
+    *,
+    detach: bool,
+) -> None:
     """Let the teacher write topics over the prompt, and questions for each."""
+    from engine.cli.following import start_and_follow
+    from engine.cli.generate import chosen_teacher
     from engine.cli.prompt import current_prompt
-    from engine.questions.synthesis import synthesize
-    from engine.teachers.ask import ask
+    from engine.records.options import SynthesizeOptions
+    from engine.status import job_json
 
-    prompt = current_prompt(invocation)
-    teacher = ask(invocation.project.settings.read().teacher, invocation.home)
-    table = invocation.project.questions
-    before = table.count()
-
-    def keep(questions: tuple[Question, ...]) -> None:
-        """Each topic's questions are stored as they come: they are paid for already should a later request fail."""
-        table.add(questions)
-        invocation.say(f"{questions[0].topic}: {len(questions)}" if questions else "a topic without questions")
-
-    written = synthesize(teacher, prompt, topics, per_topic, seed, keep)
-    added = table.count() - before
+    current_prompt(invocation)
+    before = invocation.project.questions.count()
+    options = SynthesizeOptions(chosen_teacher(invocation, base_url, model), topics, per_topic, seed)
+    job = start_and_follow(invocation, options, detach=detach)
+    if job is None:
+        return
+    added = invocation.project.questions.count() - before
     invocation.finish(
-        f"Added {added} questions; {len(written) - added} were there already.",
-        {"added": added, "duplicates": len(written) - added},
+        f"Added {added} questions.\nNext: distill-tui questions dedupe, then distill-tui questions split",
+        {"added": added, "job": job_json(invocation.project, job)},
     )
 
 
@@ -112,8 +135,11 @@ def dedupe(invocation: Invocation, threshold: float, dry_run: bool) -> None:
 @click.option("--seed", type=int, default=0)
 @click.option("--test", "test_fraction", type=Number(0.01, 0.9), default=0.1)
 @click.option("--validation", "validation_fraction", type=Number(0.01, 0.9), default=0.1)
+@click.option("--dry-run", is_flag=True, help="Only tell where each topic would go.")
 @command_options
-def split(invocation: Invocation, seed: int, test_fraction: float, validation_fraction: float) -> None:
+def split(
+    invocation: Invocation, seed: int, test_fraction: float, validation_fraction: float, *, dry_run: bool
+) -> None:
     """Draw train, validation and test by whole topics; questions that have a split keep it."""
     from engine.errors import UsageError
     from engine.questions.split import split_by_topic
@@ -122,10 +148,23 @@ def split(invocation: Invocation, seed: int, test_fraction: float, validation_fr
     if train_fraction <= 0:
         raise UsageError("Nothing would be left to train on.", "The fractions add up to 1 or more.", "Lower them.")
     table = invocation.project.questions
-    drawn = split_by_topic(table.all(), seed, (train_fraction, validation_fraction, test_fraction))
-    table.set_splits(drawn)
-    counts = {name: table.count(name) for name in SPLITS}
-    invocation.finish("  ".join(f"{name} {count}" for name, count in counts.items()), {"splits": counts})
+    questions = table.all()
+    drawn = split_by_topic(questions, seed, (train_fraction, validation_fraction, test_fraction))
+    if not dry_run:
+        table.set_splits(drawn)
+    topics: dict[str, dict[str, int]] = {}
+    for question in questions:
+        counted = topics.setdefault(question.topic, dict.fromkeys(SPLITS, 0))
+        counted[drawn[question.id]] += 1
+    counts = {name: sum(topic[name] for topic in topics.values()) for name in SPLITS}
+    invocation.finish(
+        ("Would draw: " if dry_run else "") + "  ".join(f"{name} {count}" for name, count in counts.items()),
+        {
+            "splits": counts,
+            "drawn": sum(question.split is None for question in questions),
+            "topics": [{"topic": topic, **counted} for topic, counted in sorted(topics.items())],
+        },
+    )
 
 
 @command.command("list")
@@ -151,3 +190,13 @@ def list_(invocation: Invocation, split_name: Split | None, topic: str | None, l
             ],
         },
     )
+
+
+def _first(question: Question) -> dict[str, object]:
+    """One of the questions that would be stored."""
+    return {
+        "topic": question.topic,
+        "label": question.label,
+        "turns": len(question.messages),
+        "text": question.text,
+    }

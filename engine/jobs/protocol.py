@@ -51,12 +51,27 @@ class AnswerDelta:
 
 @dataclass(frozen=True, slots=True)
 class AnswerEnded:
-    """An answer is whole and stored (`passed`: it keeps every rule), or failed with a reason."""
+    """An answer is whole and stored (`passed`: it keeps every rule), or failed with a reason.
+
+    `fault` names the kind of failure; `again`: the same is asked anew, as another stream.
+    """
 
     stream: str
     answer: str
     passed: bool
     note: str = ""
+    fault: str = ""
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the answers of this job have cost at list prices, and the tokens since its process began."""
+
+    usd: float
+    limit_usd: float | None
+    prompt_tokens: int
+    completion_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +109,16 @@ class Note:
 
 
 Event = (
-    StateChanged | Progress | AnswerStarted | AnswerDelta | AnswerEnded | Metrics | SampleAnswer | StageStarted | Note
+    StateChanged
+    | Progress
+    | AnswerStarted
+    | AnswerDelta
+    | AnswerEnded
+    | Spent
+    | Metrics
+    | SampleAnswer
+    | StageStarted
+    | Note
 )
 
 

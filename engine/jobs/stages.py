@@ -8,6 +8,7 @@ from engine.records.job import JobKind
 from engine.records.options import JobOptions
 
 STAGES: dict[JobKind, str] = {
+    "synthesize": "engine.questions.job:run",
     "generate": "engine.teachers.job:run",
     "train": "engine.training.job:run",
     "evaluate": "engine.evaluation.job:run",

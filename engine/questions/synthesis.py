@@ -8,7 +8,7 @@ Knows nothing of models or of the store.
 import json
 import random
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from engine.errors import TeacherError
 from engine.prompts.chat_json import ChatProblemError, clean_content
@@ -21,6 +21,7 @@ MAX_REPLY_CHARACTERS = 200_000
 MAX_ITEM_CHARACTERS = 2_000
 MAX_TOPIC_CHARACTERS = 120
 _TOPIC_ATTEMPTS = 3
+_LEAST_REPLY_TOKENS, _TOKENS_A_TOPIC, _TOKENS_A_QUESTION = 512, 12, 48  # generous: most take a third of these
 
 # The five kinds of seed (structure, summary, question, use case, creative) keep the messages from all sounding alike.
 SEED_KINDS = (
@@ -51,35 +52,49 @@ _QUOTES = {'"': '"', "'": "'", "“": "”", "«": "»", "`": "`"}
 _WORDS = re.compile(r"\w+")
 
 
-def synthesize(
-    ask: Callable[[Sequence[Message]], str],
-    prompt: Prompt,
-    topics: int,
-    per_topic: int,
-    seed: int,
-    on_questions: Callable[[tuple[Question, ...]], None] | None = None,
-) -> tuple[Question, ...]:
-    """Up to `topics` × `per_topic` different questions, with their topics; the teacher may give fewer.
+def write_questions(
+    ask: Callable[[Sequence[Message]], str], prompt: Prompt, topics: Iterable[str], per_topic: int, seed: int
+) -> Iterator[tuple[str, tuple[Question, ...]]]:
+    """Each topic with up to `per_topic` questions, different from all before; the teacher may give fewer, or none.
 
-    `ask` answers a message list. `seed` orders the kinds of question in each request. `on_questions` gets each topic's
-    questions as they come, so that they can be kept should a later request fail. Raises TeacherError where no topic
-    can be read, and whatever `ask` raises.
+    `ask` answers a message list; each topic costs one call, made when its turn comes. `seed` orders the kinds of
+    question in each request. Raises whatever `ask` raises; what came before is kept by whoever took it.
     """
     # A seeded order that anyone can repeat, not a secret.
     draw = random.Random(seed)  # noqa: S311
     text = prompt_to_markdown(prompt)
     seen = {_key(turn.content) for turn in prompt.example_turns if turn.role == "user"}
-    questions: list[Question] = []
-    for topic in _ask_topics(ask, text, topics):
+    for topic in topics:
         kinds = "\n".join(f"- {kind}" for kind in draw.sample(SEED_KINDS, len(SEED_KINDS)))
         request = QUESTIONS_REQUEST.format(prompt=text, count=per_topic, topic=topic, kinds=kinds)
         fresh = _different(parse_list(ask([Message("user", request)])), seen)[:per_topic]
-        found = tuple(Question((Message("user", item),), topic=topic, source=SOURCE) for item in fresh)
         seen.update(_key(item) for item in fresh)
-        questions += found
-        if on_questions is not None and found:
-            on_questions(found)
-    return tuple(questions)
+        yield topic, tuple(Question((Message("user", item),), topic=topic, source=SOURCE) for item in fresh)
+
+
+def name_topics(ask: Callable[[Sequence[Message]], str], prompt: Prompt, count: int) -> tuple[str, ...]:
+    """Up to `count` different topics over the prompt. Raises TeacherError where none can be read."""
+    text = prompt_to_markdown(prompt)
+    found: list[str] = []
+    for _ in range(_TOPIC_ATTEMPTS):
+        known = "\nLeave out these: " + "; ".join(found) if found else ""
+        request = TOPICS_REQUEST.format(prompt=text, count=count - len(found), known=known)
+        items = (item for item in parse_list(ask([Message("user", request)])) if len(item) <= MAX_TOPIC_CHARACTERS)
+        found += _different((item.rstrip(".:; ") for item in items), {_key(topic) for topic in found})
+        if len(found) >= count:
+            break
+    if not found:
+        raise TeacherError(
+            "The teacher named no topics.",
+            f"None of its {_TOPIC_ATTEMPTS} replies held a list.",
+            "Try a larger teacher, or import questions instead.",
+        )
+    return tuple(found[:count])
+
+
+def reply_tokens(topics: int, per_topic: int) -> int:
+    """The most that one reply may have: a list that is cut would lose its end without a word."""
+    return max(_LEAST_REPLY_TOKENS, _TOKENS_A_TOPIC * topics, _TOKENS_A_QUESTION * per_topic)
 
 
 def parse_list(text: str) -> tuple[str, ...]:
@@ -94,24 +109,6 @@ def parse_list(text: str) -> tuple[str, ...]:
     if items is None:
         items = _line_items(text)
     return tuple(cleaned for item in items if (cleaned := _clean(item)))
-
-
-def _ask_topics(ask: Callable[[Sequence[Message]], str], prompt_text: str, count: int) -> list[str]:
-    found: list[str] = []
-    for _ in range(_TOPIC_ATTEMPTS):
-        known = "\nLeave out these: " + "; ".join(found) if found else ""
-        request = TOPICS_REQUEST.format(prompt=prompt_text, count=count - len(found), known=known)
-        items = (item for item in parse_list(ask([Message("user", request)])) if len(item) <= MAX_TOPIC_CHARACTERS)
-        found += _different((item.rstrip(".:; ") for item in items), {_key(topic) for topic in found})
-        if len(found) >= count:
-            break
-    if not found:
-        raise TeacherError(
-            "The teacher named no topics.",
-            f"None of its {_TOPIC_ATTEMPTS} replies held a list.",
-            "Try a larger teacher, or import questions instead.",
-        )
-    return found[:count]
 
 
 def _different(items: Iterable[str], seen: set[str]) -> list[str]:

@@ -5,9 +5,10 @@ from typing import Literal
 
 from engine.records.station import StationName
 
-JobKind = Literal["generate", "train", "evaluate", "demo"]
+JobKind = Literal["synthesize", "generate", "train", "evaluate", "demo"]
 JobState = Literal["waiting", "running", "paused", "done", "stopped", "failed", "lost"]
 STATION_OF_KIND: dict[JobKind, StationName] = {
+    "synthesize": "questions",
     "generate": "examples",
     "train": "run",
     "evaluate": "evaluation",

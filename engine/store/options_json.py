@@ -1,10 +1,18 @@
 """What a job was asked to do, as the JSON text of its row, and back. Knows nothing of jobs' processes."""
 
 from engine.records.job import JobKind
-from engine.records.options import DemoOptions, EvaluateOptions, GenerateOptions, JobOptions, TrainOptions
+from engine.records.options import (
+    DemoOptions,
+    EvaluateOptions,
+    GenerateOptions,
+    JobOptions,
+    SynthesizeOptions,
+    TrainOptions,
+)
 from engine.store.words_json import decode, encode
 
 _OPTIONS: dict[JobKind, type[JobOptions]] = {
+    "synthesize": SynthesizeOptions,
     "generate": GenerateOptions,
     "train": TrainOptions,
     "evaluate": EvaluateOptions,

@@ -109,9 +109,9 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         temperature: float,
         max_tokens: int,
         on_delta: Callable[[str], None] | None = None,
-        on_retry: Callable[[str], None] | None = None,
+        on_retry: Callable[[EndpointFault], None] | None = None,
     ) -> EndpointAnswer:
-        """Ask until a whole answer comes. `on_delta` gets text as it streams; `on_retry` says that it starts anew.
+        """Ask until a whole answer comes. `on_delta` gets text as it streams; `on_retry` says why it starts anew.
 
         Raises `EndpointFault`: its `scope` is `question` where only this question is hit, `job` where all are.
         """
@@ -276,13 +276,13 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         asked = error.retry_after_s if isinstance(error, EndpointFault) and error.retry_after_s is not None else 0.0
         return min(max(backoff, asked), self.limits.longest_wait_s)
 
-    def _before_sleep(self, state: tenacity.RetryCallState, on_retry: Callable[[str], None] | None) -> None:
+    def _before_sleep(self, state: tenacity.RetryCallState, on_retry: Callable[[EndpointFault], None] | None) -> None:
         error = state.outcome.exception() if state.outcome is not None else None
         wait = state.next_action.sleep if state.next_action is not None else 0.0
-        words = f"{error.title} {error.message}".strip() if isinstance(error, EndpointFault) else ""
-        if on_retry is not None:
-            on_retry(words)
-        self._on_note(f"{words} Asked again in {wait:.0f} s.")
+        if isinstance(error, EndpointFault):  # nothing else is retried
+            if on_retry is not None:
+                on_retry(error)
+            self._on_note(f"{error.title} {error.message}".strip() + f" Asked again in {wait:.0f} s.")
 
 
 class _GuardedStream(httpx2.AsyncByteStream):

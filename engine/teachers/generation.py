@@ -125,8 +125,8 @@ class EndpointGeneration:
             self._flights[asyncio.create_task(self._answer(teacher, flight))] = flight
 
     async def _answer(self, teacher: EndpointTeacher, flight: _Flight) -> EndpointAnswer:
-        def start_anew(note: str) -> None:
-            self._recorder.broken_off(flight.stream, note)
+        def start_anew(fault: EndpointFault) -> None:
+            self._recorder.asked_again(flight.stream, fault.kind, f"{fault.title} {fault.message}".strip())
             flight.tries += 1
             flight.stream = f"{flight.ask.question.id}.{flight.ask.attempt}.{flight.tries}"
             self._recorder.started(flight.stream, flight.ask)

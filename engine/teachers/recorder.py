@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Event, Note, Progress
+from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Event, Note, Progress, Spent
 from engine.project import Project
 from engine.records.example import Example
 from engine.records.rule import CheckResult, Rule
@@ -25,7 +25,16 @@ _FAILURES_NAMED = 10
 class Recorder:
     """Of one generation. `emit` takes its events."""
 
-    def __init__(self, project: Project, plan: Plan, rules: Sequence[Rule], emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        project: Project,
+        plan: Plan,
+        rules: Sequence[Rule],
+        emit: Callable[[Event], None],
+        limit_usd: float | None = None,
+        spent_usd: float = 0.0,
+    ) -> None:
+        """`spent_usd`: what this job paid before it was taken up again."""
         self._project = project
         self._plan = plan
         self._rules = rules
@@ -36,6 +45,8 @@ class Recorder:
         self._began: float | None = None  # loading a model is no part of the pace
         self._done_before = plan.done
         self._progress_at = 0.0
+        self._spent = Spent(spent_usd, limit_usd, 0, 0)
+        self._spent_told: Spent | None = None
         self.stored = 0
         self.failures: Counter[str] = Counter()
 
@@ -65,19 +76,27 @@ class Recorder:
         if not self._group:
             self._group_since = time.monotonic()
         self._group.append((example, stream, passed))
+        usage, before = example.usage, self._spent
+        self._spent = Spent(
+            before.usd + usage.cost_usd,
+            before.limit_usd,
+            before.prompt_tokens + usage.prompt_tokens,
+            before.completion_tokens + usage.completion_tokens,
+        )
         self._deltas.pop(stream, None)
         self.flush_if_due()
 
-    def broken_off(self, stream: str, note: str) -> None:
+    def asked_again(self, stream: str, kind: str, note: str) -> None:
         """A stream ended without an answer; the ask goes on as another stream."""
         self._deltas.pop(stream, None)
-        self._emit(AnswerEnded(stream, "", passed=False, note=note))
+        self._emit(AnswerEnded(stream, "", passed=False, note=note, fault=kind, again=True))
 
     def failed(self, stream: str, ask: Ask, kind: str, note: str) -> None:
         """This question cannot be answered now."""
         self._plan.report_failure(ask)
         self.failures[kind] += 1
-        self.broken_off(stream, note)
+        self._deltas.pop(stream, None)
+        self._emit(AnswerEnded(stream, "", passed=False, note=note, fault=kind))
         if self.failures.total() <= _FAILURES_NAMED:
             self._emit(Note(f"Question {ask.question.id} was not answered. {note}"))
 
@@ -107,6 +126,9 @@ class Recorder:
         begun = self._began is not None and fresh > 0
         left = (now - (self._began or now)) / fresh * (self._plan.total - self._plan.done) if begun else None
         self._emit(Progress(self._plan.done, self._plan.total, note or self._words(), left))
+        if self._spent != self._spent_told:
+            self._spent_told = self._spent
+            self._emit(self._spent)
 
     def _words(self) -> str:
         failed = self.failures.total()

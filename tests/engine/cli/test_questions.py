@@ -41,12 +41,14 @@ def questions(*words: str) -> list[dict[str, Any]]:
 def test_every_format_gives_the_same_questions(name: str, text: str, topics: bool, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text)
     words = ("questions", "import", name if name == "-" else tmp_path / name)
-    assert get(*words, input=text) == {"added": 6, "duplicates": 0, "refused": [], "notes": []}
+    first = get(*words, input=text)
+    assert first.pop("at") > "2020"
+    assert first == {"added": 6, "duplicates": 0, "refused": [], "notes": []}
     rows = questions()
     assert [row["text"] for row in rows] == TEXTS
     assert [row["topic"] for row in rows] == ([row["category"] for row in ROWS] if topics else [""] * 6)
     assert {row["split"] for row in rows} == {None}
-    assert get(*words, input=text) == {"added": 0, "duplicates": 6, "refused": [], "notes": []}
+    assert get(*words, input=text) == {"added": 0, "duplicates": 6, "refused": [], "notes": [], "at": ""}
     assert "Added 0 questions; 6 were there already" in succeed(*words, input=text).out
 
 
@@ -90,6 +92,31 @@ def test_a_broken_file_is_refused_whole_and_the_questions_stay(name: str, data: 
     error_told = fail("questions", "import", tmp_path / name)
     assert name in f"{error_told['title']} {error_told['message']}"
     assert questions() == before
+
+
+def test_a_dry_run_tells_what_an_import_would_store_and_stores_nothing(tmp_path: Path) -> None:
+    succeed("questions", "import", "-", input="Is it open?")
+    (tmp_path / "q.txt").write_text("is it OPEN?\nWhere is it?\nWhere is it?\n" + "".join(f"{n}?\n" for n in range(30)))
+    words = ("questions", "import", tmp_path / "q.txt", "--dry-run")
+    told = get(*words)
+    assert (told["added"], told["duplicates"], len(told["first"])) == (31, 2, 20)
+    assert told["first"][0] == {"text": "Where is it?", "topic": "", "label": None, "turns": 1}
+    assert "Would add 31 questions; 2 were there already" in succeed(*words).out
+    assert len(questions()) == 1
+
+
+def test_a_dry_run_tells_where_topics_would_go_and_splits_nothing() -> None:
+    rows = [{"text": f"{topic} number {n}, how is it?", "topic": topic} for topic in "abcdefghij" for n in range(4)]
+    succeed("questions", "import", "-", input="\n".join(map(json.dumps, rows)))
+    told = get("questions", "split", "--dry-run")
+    assert {row["split"] for row in questions()} == {None}
+    assert told["drawn"] == 40
+    assert [row["topic"] for row in told["topics"]] == list("abcdefghij")
+    assert all(sorted(row[name] for name in SPLITS) == [0, 0, 4] for row in told["topics"])
+    assert "Would draw: train 32" in succeed("questions", "split", "--dry-run").out
+    done = get("questions", "split")
+    assert done == told
+    assert get("questions", "split")["drawn"] == 0
 
 
 def test_near_twins_are_listed_first_and_removed_after() -> None:
@@ -166,8 +193,9 @@ def test_the_teacher_writes_topics_and_questions() -> None:
         assert "prompt set" in fail("questions", "synthesize")["next"]
         succeed("prompt", "set", "-", input="Be brief.")
         done = succeed("questions", "synthesize", "--topics", "2", "--per-topic", "2", "--json")
-    assert done.data == {"added": 3, "duplicates": 0}
-    assert done.err.splitlines() == ["opening hours: 2", "loans: 1"]
+    assert done.data["added"] == 3
+    assert (done.data["job"]["kind"], done.data["job"]["state"]) == ("synthesize", "done")
+    assert [line for line in done.err.splitlines() if ": " in line] == ["opening hours: 2", "loans: 1"]
     rows = questions()
     assert [(row["topic"], row["text"]) for row in rows] == [
         ("opening hours", "Is it open?"), ("opening hours", "When?"), ("loans", "Can I lend?"),

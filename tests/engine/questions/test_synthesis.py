@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import TeacherError
-from engine.questions.synthesis import MAX_ITEM_CHARACTERS, SEED_KINDS, parse_list, synthesize
+from engine.questions.synthesis import (
+    MAX_ITEM_CHARACTERS,
+    SEED_KINDS,
+    name_topics,
+    parse_list,
+    reply_tokens,
+    write_questions,
+)
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 
@@ -79,20 +86,23 @@ def teacher(*replies: str) -> tuple[Callable[[Sequence[Message]], str], list[str
     return ask, requests
 
 
+def synthesized(ask: Callable[[Sequence[Message]], str], topics: int, per_topic: int, seed: int = 0) -> list[Question]:
+    named = name_topics(ask, PROMPT, topics)
+    return [q for _, written in write_questions(ask, PROMPT, named, per_topic, seed) for q in written]
+
+
 def test_topics_then_questions() -> None:
     ask, requests = teacher(
         "1. Cards\n2. Loans",
         "1. Where is my card?\n2. Is it lost?\n3. is it LOST\n4. Blocked?\n5. Too many?",
         "- Is it lost?\n- A loan?",
     )
-    kept: list[tuple[Question, ...]] = []
-    questions = synthesize(ask, PROMPT, 2, 2, seed=0, on_questions=kept.append)
+    questions = synthesized(ask, 2, 2)
     assert [(q.text, q.topic, q.source) for q in questions] == [
         ("Is it lost?", "Cards", "synthesis"),
         ("Blocked?", "Cards", "synthesis"),
         ("A loan?", "Loans", "synthesis"),
     ]
-    assert [q for batch in kept for q in batch] == list(questions)
     assert all("You are {kind} to bank clients." in request for request in requests)
     assert all(kind in requests[1] for kind in SEED_KINDS)
     assert "topic: Cards" in requests[1]
@@ -100,7 +110,7 @@ def test_topics_then_questions() -> None:
 
 def test_too_few_topics_are_asked_for_again() -> None:
     ask, requests = teacher("1. Cards", "1. cards\n2. Loans.", "1. A?", "1. B?")
-    questions = synthesize(ask, PROMPT, 2, 5, seed=0)
+    questions = synthesized(ask, 2, 5)
     assert [q.topic for q in questions] == ["Cards", "Loans"]
     assert "Leave out these: Cards" in requests[1]
 
@@ -108,14 +118,27 @@ def test_too_few_topics_are_asked_for_again() -> None:
 def test_no_topics_is_an_error() -> None:
     ask, _ = teacher("", "::", "\n")
     with pytest.raises(TeacherError, match="named no topics"):
-        synthesize(ask, PROMPT, 2, 5, seed=0)
+        synthesized(ask, 2, 5)
 
 
 def test_the_seed_orders_the_kinds() -> None:
     def order(seed: int) -> list[int]:
         ask, requests = teacher("1. Cards", "1. A?")
-        synthesize(ask, PROMPT, 1, 1, seed)
+        synthesized(ask, 1, 1, seed)
         return [requests[1].index(kind) for kind in SEED_KINDS]
 
     assert order(1) == order(1)
     assert len({tuple(order(seed)) for seed in range(5)}) > 1
+
+
+def test_a_topic_is_asked_for_when_its_turn_comes() -> None:
+    ask, requests = teacher("1. A?", "nothing", "1. C?")
+    writing = write_questions(ask, PROMPT, ("a", "b", "c"), 2, seed=0)
+    assert [(topic, len(found)) for topic, found in (next(writing), next(writing))] == [("a", 1), ("b", 1)]
+    assert len(requests) == 2
+
+
+def test_a_long_list_has_room_in_one_reply() -> None:
+    assert reply_tokens(1, 1) == 512
+    assert reply_tokens(200, 1) >= 12 * 200
+    assert reply_tokens(1, 50) >= 40 * 50

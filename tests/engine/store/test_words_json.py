@@ -9,13 +9,22 @@ from hypothesis import strategies as st
 from engine.errors import StoreError
 from engine.records.example import Usage
 from engine.records.job import JobKind
-from engine.records.options import DemoOptions, EvaluateOptions, GenerateOptions, JobOptions, TeacherSpec, TrainOptions
+from engine.records.options import (
+    DemoOptions,
+    EvaluateOptions,
+    GenerateOptions,
+    JobOptions,
+    SynthesizeOptions,
+    TeacherSpec,
+    TrainOptions,
+)
 from engine.records.rule import Check, CheckResult, Rule
 from engine.records.run import CurvePoint, TrainingConfig
 from engine.store.options_json import kind_of, options_from_json, options_to_json
 from engine.store.words_json import decode, decode_all, encode, encode_all
 
 _OPTIONS: tuple[tuple[JobKind, type[JobOptions]], ...] = (
+    ("synthesize", SynthesizeOptions),
     ("generate", GenerateOptions),
     ("train", TrainOptions),
     ("evaluate", EvaluateOptions),

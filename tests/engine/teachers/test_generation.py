@@ -19,7 +19,7 @@ from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.control import resume
 from engine.jobs.follow import Follower
 from engine.jobs.liveness import is_alive, reap
-from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Event, Note, Progress, StateChanged
+from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Event, Note, Progress, Spent, StateChanged
 from engine.jobs.wishes import write_wish
 from engine.project import Project
 from engine.records.options import GenerateOptions, TeacherSpec
@@ -248,6 +248,15 @@ def test_a_retried_answer_begins_a_new_stream(project: Project) -> None:
     streams = [e.stream for e in events if isinstance(e, AnswerStarted)]
     ended = {e.stream: (e.answer, e.passed) for e in events if isinstance(e, AnswerEnded)}
     assert ended == {streams[0]: ("", False), streams[1]: ("Whole. Bye.", True)}
+    faults = [(e.fault, e.again) for e in events if isinstance(e, AnswerEnded)]
+    assert faults == [("cut", True), ("", False)]
+
+
+def test_a_question_that_is_not_answered_tells_the_kind_of_its_fault(project: Project) -> None:
+    long = status("400 Bad Request", error("maximum context length is 10 tokens", "context_length_exceeded"))
+    with served(good("Hi. Bye."), long, good("Hi. Bye.")) as server:
+        events = generate(project, options(server, limit=3, concurrency=1))
+    assert [(e.fault, e.again) for e in events if isinstance(e, AnswerEnded) and e.fault] == [("context", False)]
 
 
 def test_a_budget_without_a_price_is_refused_before_anything_is_asked(
@@ -411,3 +420,8 @@ def test_the_budget_stops_before_it_is_passed_and_counts_over_a_resume(
     assert project.examples.spent_usd() == pytest.approx(0.15)
     notes = [e.text for e in events_of(project, job.folder) if isinstance(e, Note)]
     assert sum("The budget is spent" in text for text in notes) == 2
+    spent = [e for e in events_of(project, job.folder) if isinstance(e, Spent)]
+    assert [e.usd for e in spent] == sorted(e.usd for e in spent)
+    assert spent[-1].usd == pytest.approx(0.15)
+    assert {e.limit_usd for e in spent} == {0.16}
+    assert max(e.completion_tokens for e in spent) >= 12

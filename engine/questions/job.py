@@ -1,0 +1,98 @@
+"""The synthesize stage as a job: a teacher names topics over the prompt, then writes questions for each.
+
+Each topic's questions are stored as they come: they are paid for already should a later request fail. Taken up again,
+it goes on with the topics that it had named and not come to.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import cast
+
+from engine.errors import UsageError
+from engine.jobs.context import JobContext
+from engine.jobs.protocol import AnswerEnded, AnswerStarted, Note, Progress
+from engine.project import Project
+from engine.questions.synthesis import SOURCE, name_topics, reply_tokens, write_questions
+from engine.records.options import SynthesizeOptions
+from engine.records.prompt import Message, Prompt
+from engine.teachers.ask import ask
+
+_TOPICS_FILE = "topics.json"
+
+
+def run(context: JobContext, options: SynthesizeOptions) -> None:
+    """Write questions. Raises `UsageError` without a prompt, `TeacherError` and `ModelError` as the teacher does,
+    `JobStopped` between two requests.
+    """
+    began = time.monotonic()
+    prompt = _prompt_of(context.project)
+    context.emit(Progress(0, options.topics, "preparing"))
+    if options.teacher.kind == "local":
+        from engine.model.load import device_name
+
+        holding = context.hold_device(device_name("auto"))
+    else:
+        holding = nullcontext()
+    with holding:
+        _write(context, options, prompt)
+    context.project.settings.add_timing("questions", time.monotonic() - began)
+
+
+def _write(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> None:
+    teacher = ask(
+        options.teacher,
+        context.project.home,
+        max_tokens=reply_tokens(options.topics, options.per_topic),
+        seed=options.seed,
+    )
+
+    def asked(messages: Sequence[Message]) -> str:
+        context.checkpoint()
+        return teacher(messages)
+
+    file = context.folder / _TOPICS_FILE
+    topics = _named_before(file)
+    written = {q.topic for q in context.project.questions.all() if q.source == SOURCE} if topics else set[str]()
+    if not topics:
+        context.emit(Progress(0, options.topics, "naming topics"))
+        topics = name_topics(asked, prompt, options.topics)
+        file.write_text(json.dumps(topics))
+        context.emit(Note(f"{len(topics)} topics"))
+    left = [topic for topic in topics if topic not in written]
+    began, done = time.monotonic(), len(topics) - len(left)
+    stored = 0
+    context.emit(Progress(done, len(topics), "writing questions"))
+    _tell_begun(context, left, 0)
+    for number, (topic, questions) in enumerate(
+        write_questions(asked, prompt, left, options.per_topic, options.seed), start=1
+    ):
+        added = context.project.questions.add(questions).added
+        stored += added
+        context.emit(AnswerEnded(topic, "\n".join(question.text for question in questions), passed=added > 0))
+        context.emit(Note(f"{topic}: {len(questions)}"))
+        seconds_left = (time.monotonic() - began) / number * (len(left) - number)
+        context.emit(Progress(done + number, len(topics), f"{stored} questions stored", seconds_left))
+        _tell_begun(context, left, number)
+
+
+def _tell_begun(context: JobContext, topics: Sequence[str], number: int) -> None:
+    if number < len(topics):
+        context.emit(AnswerStarted(topics[number], "teacher", topics[number]))
+
+
+def _named_before(file: Path) -> tuple[str, ...]:
+    """The topics of a job that is taken up again; none where it had named none, or was killed while it wrote them."""
+    try:
+        return tuple(map(str, cast("list[object]", json.loads(file.read_text()))))
+    except (OSError, ValueError):
+        return ()
+
+
+def _prompt_of(project: Project) -> Prompt:
+    version = project.prompts.current()
+    if version is None:
+        raise UsageError("There is no prompt.", f"Project {project.name}.", "Set one: distill-tui prompt set FILE")
+    return version.prompt

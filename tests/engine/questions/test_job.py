@@ -1,0 +1,99 @@
+"""Synthesis as a job: what it stores as it goes, what it tells, and how it goes on after it was stopped."""
+
+import pytest
+
+from engine.errors import JobStopped, TeacherError, UsageError
+from engine.jobs.context import JobContext, StopFlag
+from engine.jobs.follow import Follower
+from engine.jobs.protocol import AnswerEnded, AnswerStarted, Event, Note, Progress
+from engine.paths import Home
+from engine.project import Project
+from engine.questions.job import run
+from engine.records.job import Job
+from engine.records.options import SynthesizeOptions, TeacherSpec
+from engine.records.prompt import Message, Prompt
+from tests.engine.teachers.hostile_server import HostileServer, error, good, served, status
+
+TOPICS, FIRST, SECOND = "1. hours\n2. loans", "1. Is it open?\n2. When?", "1. Can I lend?\n2. When?"
+
+
+@pytest.fixture
+def project() -> Project:
+    made = Project.create(Home.locate().projects / "kind")
+    made.prompts.set(Prompt((Message("system", "Be kind."),)))
+    return made
+
+
+def begin(project: Project, server: HostileServer) -> tuple[Job, SynthesizeOptions]:
+    wanted = SynthesizeOptions(TeacherSpec("endpoint", "peer", server.url), topics=2, per_topic=2)
+    return project.jobs.add("synthesize", wanted), wanted
+
+
+def carry_out(project: Project, job: Job, wanted: SynthesizeOptions, stop: StopFlag | None = None) -> None:
+    context = JobContext(project, job, stop)
+    try:
+        run(context, wanted)
+    finally:
+        context.close()
+
+
+def told(project: Project, job: Job) -> list[Event]:
+    return [stamped.event for stamped in Follower(project.folder / job.folder).read_new()]
+
+
+def texts(project: Project) -> list[tuple[str, str]]:
+    return [(question.topic, question.text) for question in project.questions.all()]
+
+
+def test_topics_are_named_and_their_questions_stored_as_they_come(project: Project) -> None:
+    with served(*map(good, (TOPICS, FIRST, SECOND))) as server:
+        job, wanted = begin(project, server)
+        carry_out(project, job, wanted)
+    assert texts(project) == [("hours", "Is it open?"), ("hours", "When?"), ("loans", "Can I lend?")]
+    events = told(project, job)
+    assert [event.stream for event in events if isinstance(event, AnswerStarted)] == ["hours", "loans"]
+    assert [event.answer for event in events if isinstance(event, AnswerEnded)] == [
+        "Is it open?\nWhen?", "Can I lend?",
+    ]  # fmt: skip
+    assert [event for event in events if isinstance(event, Progress)][-1] == Progress(2, 2, "3 questions stored", 0.0)
+    assert project.settings.timings()["questions"] >= 0
+    assert [request.body["max_tokens"] for request in server.requests] == [512] * 3
+
+
+def test_taken_up_again_it_goes_on_with_the_topics_it_had_named(project: Project) -> None:
+    refusal = status("401 Unauthorized", error("No such key"))
+    with served(good(TOPICS), good(FIRST), refusal, good(SECOND)) as server:
+        job, wanted = begin(project, server)
+        with pytest.raises(TeacherError):
+            carry_out(project, job, wanted)
+        assert len(texts(project)) == 2
+        carry_out(project, job, wanted)
+    assert len(server.requests) == 4
+    assert "about this topic: loans" in server.requests[-1].question
+    assert texts(project)[-1] == ("loans", "Can I lend?")
+
+
+def test_it_stops_between_two_requests(project: Project) -> None:
+    stop = StopFlag()
+    stop.up = True
+    with served(good(TOPICS)) as server:
+        job, wanted = begin(project, server)
+        with pytest.raises(JobStopped):
+            carry_out(project, job, wanted, stop)
+    assert not server.requests
+
+
+def test_a_topic_without_a_list_is_told_and_the_next_one_comes(project: Project) -> None:
+    with served(*map(good, (TOPICS, "::", SECOND))) as server:
+        job, wanted = begin(project, server)
+        carry_out(project, job, wanted)
+    assert "hours: 0" in [event.text for event in told(project, job) if isinstance(event, Note)]
+    assert [topic for topic, _ in texts(project)] == ["loans", "loans"]
+
+
+def test_without_a_prompt_nobody_is_asked() -> None:
+    with Project.create(Home.locate().projects / "bare") as bare, served(good(TOPICS)) as server:
+        job, wanted = begin(bare, server)
+        with pytest.raises(UsageError, match="There is no prompt"):
+            carry_out(bare, job, wanted)
+        assert not server.requests
