@@ -124,6 +124,11 @@ class Project:
         """Everything read inside is of one moment. Nothing may be written inside."""
         return self._connection.snapshot()
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """Another value whenever anybody has written to the project since it was asked before."""
+        return self._connection.version
+
     def check(self) -> tuple[str, ...]:
         """What is wrong with the database, in SQLite's words; empty when all is well."""
         return self._connection.check()

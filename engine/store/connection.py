@@ -144,6 +144,11 @@ class Connection:
         value = self.value(sql, values)
         return value if isinstance(value, int) else 0
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """Another value whenever anybody, this connection too, has written since it was asked before."""
+        return self.number("PRAGMA data_version"), self._driver.total_changes
+
     def write(self, sql: str, values: Values = ()) -> int:
         """Run one writing statement, in its own transaction where none is open. Returns the rows it changed."""
         return self._write(sql, values).rowcount

@@ -37,6 +37,11 @@ class PromptTokens:
         counted = self._answer.result() if self._answer is not None and self._answer.done() else None
         return counted or estimate_prompt_tokens(prompt)
 
+    @property
+    def counted(self) -> bool:
+        """Whether the count that was asked for last has come."""
+        return self._answer is not None and self._answer.done()
+
     def close(self) -> None:
         """Wait for nothing: a count under way is let go."""
         self._thread.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,96 @@
+"""The store's service: facts come when something changed, and a wish never waits for them."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from textual.message import Message
+
+from engine.paths import Home
+from engine.project import Project
+from engine.records.prompt import Message as Turn
+from engine.records.prompt import Prompt
+from tests.tui.seeds import make_stage
+from tui.services.store import FactsRead, StoreService
+
+
+class Inbox:
+    """What a widget would be told."""
+
+    def __init__(self) -> None:
+        self.told: list[Message] = []
+        self.came = threading.Condition()
+
+    def post_message(self, message: Message) -> bool:
+        with self.came:
+            self.told.append(message)
+            self.came.notify_all()
+        return True
+
+    def wait(self, count: int) -> list[Message]:
+        with self.came:
+            assert self.came.wait_for(lambda: len(self.told) >= count, timeout=30)
+            return list(self.told)
+
+
+class Echo(Message):
+    pass
+
+
+@pytest.fixture
+def folder(home: Home) -> Path:
+    return make_stage(home, "done")
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox()
+
+
+@pytest.fixture
+def service(folder: Path, home: Home, inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreService]:
+    monkeypatch.setattr("tui.services.tokens.PromptTokens._count", lambda self: None)
+    service = StoreService(folder, home, inbox)  # type: ignore[arg-type]
+    yield service
+    service.close()
+    service._reader._thread.shutdown(wait=True)
+    service._worker._thread.shutdown(wait=True)
+
+
+def read_and_settle(service: StoreService) -> None:
+    """A read that has come to its end, whether or not it told anything."""
+    service.read()
+    done = threading.Event()
+    service._reader.submit(done.set)
+    assert done.wait(30)
+
+
+def test_facts_come_again_only_when_something_was_written(
+    service: StoreService, inbox: Inbox, folder: Path, home: Home
+) -> None:
+    for _ in range(3):
+        read_and_settle(service)
+    first = inbox.wait(1)
+    # Once for the project, and once more where the count of tokens came between two reads.
+    assert 1 <= len(first) <= 2
+    before = len(inbox.told)
+    read_and_settle(service)
+    assert len(inbox.told) == before
+    with Project.open(folder, home) as project:
+        project.prompts.set(Prompt((Turn("system", "Another prompt."),)))
+    read_and_settle(service)
+    newest = inbox.wait(before + 1)[-1]
+    assert isinstance(newest, FactsRead)
+    assert newest.facts.prompt_version == 2
+
+
+def test_what_a_person_asks_for_does_not_wait_for_the_facts(service: StoreService, inbox: Inbox) -> None:
+    blocked = threading.Event()
+    service._reader.submit(lambda: blocked.wait(30) and None)
+    service.read()
+    service.ask(lambda project: Echo(), inbox)  # type: ignore[arg-type]
+    try:
+        assert isinstance(inbox.wait(1)[0], Echo)
+    finally:
+        blocked.set()
