@@ -44,6 +44,15 @@ class TopicCounts:
         return sum(self.splits.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Some questions, how long they are together, and how many of the asked answers are stored."""
+
+    questions: int
+    characters: int
+    answers: int
+
+
 _ALL = QuestionFilter()
 _COLUMNS = "normal_sha256, messages, text, topic, source, label, split, created_at"
 # Any number of ids is one value of a statement: their JSON.
@@ -185,6 +194,26 @@ class QuestionTable:
             (json.dumps(list(ids)), *values),
         )
         return {row[0]: row[1] for row in rows}
+
+    def coverage(
+        self, splits: Sequence[Split], limit: int | None, prompt_sha256: str, teacher: str, samples: int
+    ) -> Coverage:
+        """How far a teacher has answered the first `limit` questions of these splits, split by split."""
+        chosen = """WITH chosen AS (
+            SELECT q.id, q.messages FROM questions q JOIN json_each(?) s ON s.value = q.split
+            ORDER BY s.key, q.id LIMIT ?)"""
+        values = (json.dumps(splits), -1 if limit is None else limit)
+        row = self._connection.row(
+            f"""{chosen} SELECT count(*), total((
+                SELECT total(length(json_extract(m.value, '$.content'))) FROM json_each(messages) m)) FROM chosen""",
+            values,
+        )
+        answers = self._connection.number(
+            f"""{chosen} SELECT count(*) FROM chosen JOIN examples e ON e.question_id = chosen.id
+            WHERE e.prompt_sha256 = ? AND e.teacher = ? AND e.attempt < ?""",
+            (*values, prompt_sha256, teacher, samples),
+        )
+        return Coverage(row[0], int(row[1]), answers) if row is not None else Coverage(0, 0, 0)
 
     def topics(self) -> tuple[tuple[str, int], ...]:
         """Each topic with its number of questions, by name; questions without a topic count under an empty name."""

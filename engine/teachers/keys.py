@@ -120,6 +120,20 @@ def key_for(base_url: str, home: Home) -> str:
     )
 
 
+def key_place(base_url: str, home: Home) -> str | None:
+    """Where this host's key is found, in words; None where there is none. A loopback server needs none.
+
+    Raises `EndpointError` as `find_key` does.
+    """
+    if (name := _variable_set(base_url)) is not None:
+        return name
+    if not is_loopback(base_url) and _from_keyring(base_url) is not None:
+        return "the keyring"
+    if _from_file(file := _key_file(base_url, home)) is not None:
+        return str(file)
+    return "none is needed on this machine" if is_loopback(base_url) else None
+
+
 def save_key(base_url: str, key: str, home: Home) -> Path:
     """Keep this host's key in a file that only its owner can read, and return the file. An older one is replaced."""
     register_secret(key)
@@ -137,11 +151,17 @@ def _key_file(base_url: str, home: Home) -> Path:
 
 
 def _from_environment(base_url: str) -> str | None:
+    name = _variable_set(base_url)
+    return None if name is None else os.environ[name].strip()
+
+
+def _variable_set(base_url: str) -> str | None:
+    """The variable that holds this host's key, where one does."""
     names = [variable_of(base_url)]
     configured = os.environ.get("OPENAI_BASE_URL", "")
     if host_of(base_url) == _OPENAI_HOST or (configured and host_of(configured) == host_of(base_url)):
         names.append("OPENAI_API_KEY")
-    return next((value for name in names if (value := os.environ.get(name, "").strip())), None)
+    return next((name for name in names if os.environ.get(name, "").strip()), None)
 
 
 def _from_keyring(base_url: str) -> str | None:

@@ -1,0 +1,161 @@
+"""What a generation will take, before anything is paid for: answers, tokens, money, time, each with where it is from.
+
+Tokens of prompt and questions are estimated by their length. Money is at list prices, time at the pace of the last job
+that asked this teacher; where neither is known they stay open.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from engine.economics.figures import ASSUMED
+from engine.economics.prices import Prices, cost_usd, find_prices
+from engine.economics.tokens import estimate_prompt_tokens
+from engine.errors import UsageError
+from engine.records.cost import Figure
+from engine.records.example import Usage
+from engine.records.options import GenerateOptions, SynthesizeOptions, TeacherSpec
+from engine.records.prompt import Prompt
+from engine.teachers.keys import is_loopback, key_place, variable_of
+
+if TYPE_CHECKING:
+    from engine.project import Project
+
+_CHARACTERS_A_TOKEN = 4
+_TOKENS_A_REQUEST = 180  # what the requests for topics and questions say around the prompt, in tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """What requests cost without the provider's cache: as expected, and where every answer is as long as allowed.
+
+    Both are None where no price is known; on this machine nothing is paid.
+    """
+
+    usd: float | None
+    most_usd: float | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """Where an endpoint's key comes from; `place` is None where there is none. `variable` would hold one."""
+
+    place: str | None
+    variable: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationOutlook:
+    """What one generation will ask for."""
+
+    questions: int
+    answers: int  # asked for in all
+    stored: int  # of them, so that nobody asks for them again
+    prompt_tokens: int  # sent, in all; estimated
+    answer_tokens: Figure  # of one answer
+    money: Money
+    seconds: float | None
+    pace: str  # where the time is from
+    key: KeyState | None  # None: no endpoint
+    unsplit: int  # questions that are in no split yet
+
+    @property
+    def left(self) -> int:
+        """How many answers are still to be asked for."""
+        return self.answers - self.stored
+
+
+@dataclass(frozen=True, slots=True)
+class SynthesisOutlook:
+    """What writing questions will ask for, where every reply is a whole list."""
+
+    requests: int
+    questions: int
+    prompt_tokens: int
+    answer_tokens: int
+    money: Money
+    key: KeyState | None
+
+
+def look_ahead(project: "Project", options: GenerateOptions) -> GenerationOutlook:
+    """Reckon one generation. Raises `UsageError` without a prompt, `EndpointError` for a key file others can read."""
+    prompt, teacher = _prompt_of(project), options.teacher
+    covered = project.questions.coverage(options.splits, options.limit, prompt.sha256, teacher.name, options.samples)
+    answers = covered.questions * options.samples
+    left = answers - covered.answers
+    question_tokens = covered.characters / _CHARACTERS_A_TOKEN / max(covered.questions, 1)
+    sent = math.ceil(left * (estimate_prompt_tokens(prompt).tokens + question_tokens))
+    each = _answer_tokens(project, options)
+    seconds, pace = _pace(project, teacher)
+    return GenerationOutlook(
+        questions=covered.questions,
+        answers=answers,
+        stored=covered.answers,
+        prompt_tokens=sent,
+        answer_tokens=each,
+        money=_money(teacher, left, sent, each.value * left, options.max_answer_tokens * left),
+        seconds=None if seconds is None else seconds * left,
+        pace=pace,
+        key=_key(project, teacher),
+        unsplit=project.questions.split_counts().get(None, 0),
+    )
+
+
+def look_at_synthesis(project: "Project", options: SynthesizeOptions) -> SynthesisOutlook:
+    """Reckon a synthesis; errors as of `look_ahead`."""
+    prompt, teacher = _prompt_of(project), options.teacher
+    requests, questions = options.topics + 1, options.topics * options.per_topic
+    sent = requests * (estimate_prompt_tokens(prompt).tokens + _TOKENS_A_REQUEST)
+    written = math.ceil(questions * ASSUMED["question_tokens"][0])
+    return SynthesisOutlook(
+        requests, questions, sent, written, _money(teacher, requests, sent, written, written), _key(project, teacher)
+    )
+
+
+def _prompt_of(project: "Project") -> Prompt:
+    version = project.prompts.current()
+    if version is None:
+        raise UsageError("There is no prompt.", "A teacher answers with one.", "Set one: distill-tui prompt set FILE")
+    return version.prompt
+
+
+def _answer_tokens(project: "Project", options: GenerateOptions) -> Figure:
+    measured = project.examples.answer_tokens_of(options.teacher.name)
+    if measured is not None:
+        return Figure(min(measured, float(options.max_answer_tokens)), "measured", "this teacher's answers so far")
+    assumed, why = ASSUMED["answer_tokens"]
+    return Figure(min(assumed, float(options.max_answer_tokens)), "assumed", why)
+
+
+def _money(teacher: TeacherSpec, requests: int, sent: float, answered: float, most: float) -> Money:
+    if teacher.kind == "local":
+        return Money(0.0, 0.0, "nothing leaves this machine")
+    prices = find_prices(teacher.model, teacher.base_url, math.ceil(sent / max(requests, 1)))
+    if prices is None:
+        known = is_loopback(teacher.base_url)
+        return Money(0.0, 0.0, "a server on this machine") if known else Money(None, None, "no price is listed")
+    return Money(_cost(prices, sent, answered), _cost(prices, sent, most), prices.source)
+
+
+def _cost(prices: Prices, sent: float, answered: float) -> float:
+    return cost_usd(prices, Usage(prompt_tokens=math.ceil(sent), completion_tokens=math.ceil(answered)))
+
+
+def _pace(project: "Project", teacher: TeacherSpec) -> tuple[float | None, str]:
+    """Seconds an answer, and the job that they were measured in."""
+    for job in reversed(project.jobs.all()):
+        if job.kind != "generate" or not (job.started_at and job.ended_at):
+            continue
+        stored = project.examples.stored_between(teacher.name, job.started_at, job.ended_at)
+        took = (datetime.fromisoformat(job.ended_at) - datetime.fromisoformat(job.started_at)).total_seconds()
+        if stored:
+            return took / stored, f"job {job.id}"
+    return None, ""
+
+
+def _key(project: "Project", teacher: TeacherSpec) -> KeyState | None:
+    if teacher.kind == "local":
+        return None
+    return KeyState(key_place(teacher.base_url, project.home), variable_of(teacher.base_url))
