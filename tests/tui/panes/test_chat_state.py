@@ -1,0 +1,113 @@
+"""The chat's state and lines, without a terminal."""
+
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.records.prompt import Message
+from engine.records.rule import CheckResult
+from tui.panes.chat.drawing import Score, draw
+from tui.panes.chat.markdown import markdown_lines
+from tui.panes.chat.state import PLACES, ChatState, Turn
+
+ARMS = ("prompted", "run-3")
+
+
+def answered(state: ChatState, question: str = "why?") -> Turn:
+    """A turn that has come to its end."""
+    turn = state.ask(question)
+    for place in PLACES:
+        reply = turn.replies[place]
+        reply.text, reply.done = f"said by {reply.arm}", True
+        reply.prompt_tokens, reply.completion_tokens = 430, 12
+        reply.checks = (CheckResult(1, place == "left", ""),)
+    return turn
+
+
+def text(state: ChatState, width: int = 100, score: Score = Score()) -> str:  # noqa: B008 - a frozen default
+    return "\n".join(line.plain for line in draw(state, score, (), width))
+
+
+def test_a_blind_turn_gives_nothing_away_until_it_is_voted_on_or_revealed() -> None:
+    state = ChatState(ARMS, blind=True, random=Random(1))
+    answered(state).replies["left"].text = "an answer"
+    state.turns[-1].replies["right"].text = "another answer"
+    talk = text(state, score=Score(9, 1, 0, 0, 0.9, 0.6, 1.0)).split("\n", 1)[1]
+    assert not any(word in talk for word in ("prompted", "run-3", "tokens", "430"))
+    assert "9 : 1" not in text(state, score=Score(9, 1, 0, 0, 0.9, 0.6, 1.0))
+    state.revealed = True
+    assert "run-3" in text(state).split("\n", 1)[1]
+    state.revealed = False
+    assert state.vote("left") is not None
+    assert "430" in text(state)
+
+
+def test_sides_are_shuffled_and_each_arm_keeps_its_own_talk() -> None:
+    state = ChatState(ARMS, blind=True, random=Random(7))
+    for number in range(20):
+        answered(state, f"question {number}")
+        state.vote("tie")
+    assert {turn.swapped for turn in state.turns} == {True, False}
+    for arm, name in enumerate(ARMS):
+        said = [message.content for message in state.history(arm) if message.role == "assistant"]
+        assert said == [f"said by {name}"] * 19
+        assert state.history(arm)[-1] == Message("user", "question 19")
+
+
+def test_only_a_whole_turn_without_errors_is_voted_on_and_once() -> None:
+    state = ChatState(ARMS)
+    assert state.vote("tie") is None
+    turn = state.ask("why?")
+    assert state.vote("left") is None
+    for place in PLACES:
+        turn.replies[place].done = True
+    turn.replies["right"].error = "The server is gone."
+    assert state.vote("left") is None
+    turn.replies["right"].error = ""
+    assert state.vote("left") is turn
+    assert state.vote("right") is None
+
+
+def test_the_dial_names_only_adapters_and_stays_within_its_ends() -> None:
+    state = ChatState(ARMS)
+    assert state.turn_dial(-3) == 70
+    assert [state.named(arm) for arm in ARMS] == ["prompted", "run-3@70"]
+    assert state.turn_dial(-30) == 0
+    assert state.turn_dial(30) == 100
+    assert state.named("run-3") == "run-3"
+
+
+def test_again_asks_the_same_and_taking_back_gives_the_question() -> None:
+    state = ChatState(ARMS, blind=True, random=Random(3))
+    first = answered(state, "one?")
+    again = state.again()
+    assert again is state.turn
+    assert again is not None
+    assert (again.question, again.swapped) == ("one?", first.swapped)
+    assert again.replies["left"].text == ""
+    assert state.take_back() == "one?"
+    assert state.take_back() == ""
+
+
+@given(st.text(max_size=300), st.integers(10, 120))
+def test_no_answer_widens_its_column_or_carries_a_code(answer: str, width: int) -> None:
+    for line in markdown_lines(answer, width):
+        assert line.cell_length <= width
+        assert not any(ord(char) < 32 or 127 <= ord(char) < 160 for char in line.plain)
+
+
+def test_a_link_shows_where_it_leads_and_is_none() -> None:
+    lines = markdown_lines("see [here](https://evil.example) and **this**", 60)
+    assert "https://evil.example" in lines[0].plain
+    assert "@click" not in str(lines[0].spans)
+    assert any(span.style == "bold" for span in lines[0].spans)
+
+
+@given(st.text(max_size=200), st.text(max_size=200), st.integers(20, 140))
+def test_the_talk_fits_any_width(question: str, answer: str, width: int) -> None:
+    state = ChatState(ARMS)
+    turn = state.ask(question)
+    turn.replies["left"].text, turn.replies["left"].done = answer, True
+    for line in draw(state, Score(), (), width):
+        assert line.cell_length <= width

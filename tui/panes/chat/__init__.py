@@ -1,0 +1,1 @@
+"""The chat pane: two arms side by side, blind if wanted, and votes."""

@@ -1,0 +1,151 @@
+"""The chat as lines: the talk so far in two columns, the newest turn with its figures and rules."""
+
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from engine.records.rule import CheckResult, Rule
+from tui.panes.chat.markdown import markdown_lines
+from tui.panes.chat.state import PLACES, ChatState, Choice, Place, Reply, Turn
+from tui.panes.parts import title
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, percent, shorten, wrap
+
+NARROWEST_SIDE_BY_SIDE = 56
+_GAP = " │ "
+_LETTERS: dict[Place, str] = {"left": "A", "right": "B"}
+_SAID: dict[Choice, str] = {
+    "left": "A was better",
+    "right": "B was better",
+    "tie": "a tie",
+    "both_bad": "both were bad",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How the votes on these two arms stand: wins of each, ties, and the first one's win rate with its interval."""
+
+    first: int = 0
+    second: int = 0
+    ties: int = 0
+    both_bad: int = 0
+    win_rate: float | None = None
+    low: float = 0.0
+    high: float = 1.0
+
+    @property
+    def votes(self) -> int:
+        return self.first + self.second + self.ties + self.both_bad
+
+
+def draw(state: ChatState, score: Score, rules: tuple[Rule, ...], width: int) -> list[Content]:
+    """All lines of the talk."""
+    lines = title("Chat", _compared(state), _standing(state, score), width)
+    if state.note:
+        lines[1:] = [Content.styled(line, WARN) for line in wrap(state.note, width)] + [Content("")]
+    if not state.turns:
+        return [*lines, *_nothing(state)]
+    for turn in state.turns:
+        lines += _turn(turn, state, rules, width, newest=turn is state.turn)
+    return lines
+
+
+def _compared(state: ChatState) -> str:
+    if not state.arms[0]:
+        return "no arm yet"
+    dial = f"   adapter at {state.strength} %" if any(arm.startswith("run-") for arm in state.arms) else ""
+    first, second = (" ".join(fit(arm, 24).split()) for arm in state.arms)
+    return f"{first} against {second}{dial}{'   blind' if state.blind else ''}"
+
+
+def _standing(state: ChatState, score: Score) -> str:
+    if not score.votes:
+        return "no votes yet"
+    if state.hidden:
+        return f"{score.votes} votes"  # which arm leads would give them away
+    counts = f"{score.first} : {score.second}, {score.ties} ties, {score.both_bad} both bad"
+    if score.win_rate is None:
+        return counts
+    return f"{counts}   wins {percent(score.win_rate)} ({percent(score.low)} – {percent(score.high)})"
+
+
+def _nothing(state: ChatState) -> list[Content]:
+    if not state.arms[0]:
+        return [Content("There is nothing to talk to before a prompt is set.")]
+    return [
+        Content("Ask both at once, and feel whether the prompt is still needed."),
+        Content(""),
+        Content.assemble(("enter", ACCENT), ("  types a question", DIM)),
+        Content.assemble(("b", ACCENT), ("      hides which is which, and shuffles the sides", DIM)),
+        Content.assemble(("a", ACCENT), ("      compares other arms", DIM)),
+    ]
+
+
+def _turn(turn: Turn, state: ChatState, rules: tuple[Rule, ...], width: int, *, newest: bool) -> list[Content]:
+    hidden = newest and state.hidden
+    lines = [Content.assemble(("> ", ACCENT), (line, STRONG)) for line in wrap(turn.question, width - 2)]
+    lines.append(Content(""))
+    side_by_side = width >= NARROWEST_SIDE_BY_SIDE
+    side = (width - len(_GAP)) // 2 if side_by_side else width
+    blocks = {place: _reply(place, turn.replies[place], rules, side, hidden=hidden) for place in PLACES}
+    lines += _columns(blocks["left"], blocks["right"], side) if side_by_side else [
+        *blocks["left"], Content(""), *blocks["right"],
+    ]  # fmt: skip
+    if turn.voted is not None:
+        lines.append(Content.styled(f"You said: {_SAID[turn.voted]}.", DIM))
+    elif newest and turn.comparable:
+        lines.append(Content.styled("Which is better?   ← A   → B   = tie   0 both bad", ACCENT))
+    return [*lines, Content("")]
+
+
+def _reply(place: Place, reply: Reply, rules: tuple[Rule, ...], width: int, *, hidden: bool) -> list[Content]:
+    name = "hidden" if hidden else shorten(reply.arm, width - 4)
+    head = Content.assemble((f"{_LETTERS[place]}  ", STRONG), (name, DIM))
+    if reply.error:
+        return [head, *(Content.styled(line, BAD) for line in wrap(reply.error, width))]
+    body = markdown_lines(reply.text, width) if reply.done else [Content(line) for line in wrap(reply.text, width)]
+    lines = [head, *(body or [Content.styled("…", DIM)])]
+    # Token counts and times tell the arms apart: they come with the names.
+    if reply.done and not hidden:
+        lines += [Content(""), *(Content.styled(line, DIM) for line in wrap(_figures(reply), width))]
+    if reply.checks:
+        lines += _rules(reply.checks, rules, width)
+    return lines
+
+
+def _figures(reply: Reply) -> str:
+    parts = [f"{reply.prompt_tokens:,} → {reply.completion_tokens:,} tokens"]
+    if reply.first_token_s is not None:
+        parts.append(f"{reply.first_token_s:.2f} s first")
+    if reply.tokens_per_second is not None:
+        parts.append(f"{reply.tokens_per_second:.0f} tokens/s")
+    if reply.cost_usd is not None:
+        parts.append(f"${reply.cost_usd:.5f}")
+    return "   ".join(parts)
+
+
+def _rules(checks: tuple[CheckResult, ...], rules: tuple[Rule, ...], width: int) -> list[Content]:
+    """All rules on one line; under it, in words, those that are broken."""
+    texts = {rule.id: rule.text for rule in rules}
+    marks = [
+        Content.assemble(
+            (f"{check.rule_id} ", DIM), ("✓" if check.passed else "✗", GOOD if check.passed else BAD), "  "
+        )
+        for check in checks
+    ]
+    broken = [
+        Content.styled(shorten(f"✗ {check.rule_id} {texts.get(check.rule_id, '')}  {check.note}", width), BAD)
+        for check in checks
+        if not check.passed
+    ]
+    return [*Content.assemble(*marks).wrap(width), *broken]
+
+
+def _columns(left: list[Content], right: list[Content], side: int) -> list[Content]:
+    """Two blocks beside each other, with a thin rule between them."""
+    rows = max(len(left), len(right))
+    padded = (block + [Content("")] * (rows - len(block)) for block in (left, right))
+    return [
+        Content.assemble(one, " " * max(side - one.cell_length, 0), (_GAP, DIM), two)
+        for one, two in zip(*padded, strict=True)
+    ]

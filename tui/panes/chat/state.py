@@ -1,0 +1,144 @@
+"""What the chat knows: two arms, the turns so far, what streams in, and which side a vote means.
+
+Pure Python, free of Textual and of I/O. Text in here is raw, as models wrote it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Literal
+
+from engine.records.prompt import Message
+from engine.records.rule import CheckResult
+
+Place = Literal["left", "right"]
+Choice = Literal["left", "right", "tie", "both_bad"]
+PLACES: tuple[Place, Place] = ("left", "right")
+FULL_STRENGTH = 100
+STRENGTH_STEP = 10
+
+
+@dataclass(slots=True)
+class Reply:
+    """One arm's answer to one question, while it streams and after."""
+
+    arm: str  # the model's name as the server knows it
+    text: str = ""
+    done: bool = False
+    error: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    first_token_s: float | None = None
+    tokens_per_second: float | None = None
+    cost_usd: float | None = None  # None: nobody charges for it
+    checks: tuple[CheckResult, ...] = ()
+
+
+@dataclass(slots=True)
+class Turn:
+    """One question and the two replies to it; `voted` is what a person thought of them."""
+
+    question: str
+    replies: dict[Place, Reply]
+    blind: bool
+    swapped: bool = False  # the second arm is on the left
+    voted: Choice | None = None
+
+    def side_of(self, arm: int) -> Place:
+        """Where the first (0) or the second (1) of the compared arms stands."""
+        return "right" if (arm == 1) != self.swapped else "left"
+
+    @property
+    def whole(self) -> bool:
+        """Both arms have come to an end."""
+        return all(reply.done for reply in self.replies.values())
+
+    @property
+    def comparable(self) -> bool:
+        """Both arms have answered whole."""
+        return self.whole and not any(reply.error for reply in self.replies.values())
+
+
+@dataclass(slots=True)
+class ChatState:
+    """The pane's whole state. `arms` are in the order that the person chose; a blind turn may show them swapped."""
+
+    arms: tuple[str, str] = ("", "")
+    turns: list[Turn] = field(default_factory=list)
+    blind: bool = False
+    revealed: bool = False
+    strength: int = FULL_STRENGTH
+    note: str = ""  # what the server is doing, or why it cannot
+    random: Random = field(default_factory=Random)
+
+    @property
+    def turn(self) -> Turn | None:
+        """The newest turn."""
+        return self.turns[-1] if self.turns else None
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the arms' names and whatever would give them away are kept back now."""
+        return self.turn is not None and self.turn.blind and not self.revealed and self.turn.voted is None
+
+    @property
+    def streaming(self) -> bool:
+        """Whether an answer is still coming."""
+        return self.turn is not None and not self.turn.whole
+
+    def named(self, arm: str) -> str:
+        """The name under which the server knows this arm at the dial's strength; only adapters have a strength."""
+        return f"{arm}@{self.strength}" if arm.startswith("run-") and self.strength != FULL_STRENGTH else arm
+
+    def ask(self, question: str) -> Turn:
+        """Begin a turn; in blind mode its sides are shuffled."""
+        turn = Turn(question, {}, self.blind, swapped=self.blind and self.random.random() < 0.5)
+        turn.replies = {turn.side_of(arm): Reply(self.named(name)) for arm, name in enumerate(self.arms)}
+        self.turns.append(turn)
+        self.revealed = False
+        return turn
+
+    def again(self) -> Turn | None:
+        """Begin the newest turn anew, with the same question and sides; None where there is none."""
+        if self.turn is None:
+            return None
+        old = self.turns.pop()
+        replies = {place: Reply(old.replies[place].arm) for place in PLACES}
+        self.turns.append(Turn(old.question, replies, old.blind, old.swapped))
+        return self.turns[-1]
+
+    def take_back(self) -> str:
+        """Forget the newest turn and return its question, to be edited and sent again."""
+        return self.turns.pop().question if self.turns else ""
+
+    def begin(self) -> None:
+        """Forget the talk; the next question is the first."""
+        self.turns.clear()
+        self.revealed = False
+
+    def history(self, arm: int) -> tuple[Message, ...]:
+        """What the first (0) or second (1) arm was asked and has answered, the newest question last."""
+        messages: list[Message] = []
+        for turn in self.turns:
+            messages.append(Message("user", turn.question))
+            if turn is not self.turn:
+                messages.append(Message("assistant", turn.replies[turn.side_of(arm)].text))
+        return tuple(messages)
+
+    def turn_dial(self, steps: int) -> int:
+        """Change the adapter's strength, from 0 to 100 %."""
+        self.strength = max(0, min(self.strength + steps * STRENGTH_STEP, FULL_STRENGTH))
+        return self.strength
+
+    def vote(self, choice: Choice) -> Turn | None:
+        """Note what the person thought of the newest turn; None where it cannot be judged yet or was judged."""
+        turn = self.turn
+        if turn is None or not turn.comparable or turn.voted is not None:
+            return None
+        turn.voted = choice
+        return turn
+
+    def choose(self, arms: Sequence[str]) -> None:
+        """Compare these two from now on; the talk begins anew, for its answers were others'."""
+        self.arms = (arms[0], arms[1])
+        self.begin()
