@@ -4,15 +4,26 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from engine.jobs.identity import own_identity
 from engine.jobs.log import EventLog
-from engine.jobs.protocol import Event, Metrics, SampleAnswer, StateChanged
+from engine.jobs.protocol import (
+    AnswerDelta,
+    AnswerEnded,
+    AnswerStarted,
+    Event,
+    Metrics,
+    Progress,
+    SampleAnswer,
+    StageStarted,
+    StateChanged,
+)
 from engine.paths import Home, make_private_folder
 from engine.project import Project
-from engine.records.evaluation import ArmAnswer, ArmName, Evaluation, Interval
-from engine.records.options import TrainOptions
+from engine.records.evaluation import ArmAnswer, ArmName, ArmScore, Divergence, Evaluation, FinalVerdict, Interval
+from engine.records.options import EvaluateOptions, TrainOptions
 from engine.records.rule import CheckResult, Span
 from engine.records.run import TrainingConfig
-from tests.tui.seeds import CURVE, add_dataset, add_evaluation, add_examples, hostile, make_project
+from tests.tui.seeds import AT, CURVE, PROMPT, add_dataset, add_examples, arm, hostile, make_project, rate
 
 QUESTIONS = ("Is my card blocked after three wrong PINs?", "What does a transfer abroad cost?")
 ANSWERS = (
@@ -69,32 +80,55 @@ def make_compared(home: Home) -> Path:
         first = add_measured_run(project, sha256, TrainingConfig(base="starter", learning_rate=1e-4), 2.4)
         second = add_measured_run(project, sha256, TrainingConfig(base="starter", lora_rank=32, lora_alpha=64), 1.4)
         add_measured_run(project, sha256, TrainingConfig(base="starter"))
-        add_measured_evaluation(project, first, "fail", Interval(0.71, 0.62, 0.79))
-        add_measured_evaluation(project, second, "undecided", Interval(0.96, 0.88, 1.02))
+        add_measured_evaluation(project, first, "fail", Interval(0.71, 0.62, 0.79), kept=235)
+        add_measured_evaluation(project, second, "pass", Interval(0.98, 0.94, 1.02))
         return project.folder
 
 
 def add_measured_evaluation(
-    project: Project, run_id: int, verdict: str, recovered: Interval, *, foreign: bool = False
+    project: Project, run_id: int, verdict: FinalVerdict, recovered: Interval, kept: int = 340, *, foreign: bool = False
 ) -> Evaluation:
-    """An evaluation with the answers of its arms to the test questions; `foreign`: they are attacks."""
-    made = add_evaluation(project, run_id)
-    key = f"key of evaluation {made.id}"
-    for question in project.questions.all(split="test"):
+    """An evaluation with the answers of its arms to the test questions; `foreign`: they are attacks.
+
+    `kept`: how many of the student's 360 answers keep every rule.
+    """
+    questions = project.questions.all(split="test")
+    key = f"answers of run {run_id}"
+    for question in questions:
         for sample in range(3):
-            project.evaluations.add_answers(
-                run_id,
-                key,
-                [
-                    arm_answer(project, "unprompted", question.id, sample, (1, 2, 3), foreign=foreign),
-                    arm_answer(project, "prompted", question.id, sample, (), foreign=foreign),
-                    arm_answer(project, "distilled", question.id, sample, lapses(question.id, sample), foreign=foreign),
-                ],
+            broken: tuple[tuple[ArmName, tuple[int, ...]], ...] = (
+                ("unprompted", (1, 2, 3)),
+                ("prompted", ()),
+                ("distilled", lapses(question.id, sample)),
             )
-    changed = dataclasses.replace(
-        made, verdict=verdict, recovered=recovered, answers_key=key, questions=8, id=0, created_at="2026-01-02T03:04:05"
-    )  # type: ignore[arg-type]
-    return project.evaluations.add(changed)
+            answers = [arm_answer(project, name, question.id, sample, rules, foreign=foreign) for name, rules in broken]
+            project.evaluations.add_answers(run_id, key, answers)
+    arms: tuple[tuple[ArmName, ArmScore], ...] = (
+        ("unprompted", arm((0, 120, 90, 300), 0, Divergence(2.31, 2.2, 2.42, 1.9), 18.0)),
+        ("prompted", arm((352, 340, 348, 360), 331, None, 430.0)),
+        ("distilled", arm((358, kept, 350, 360), kept, Divergence(0.11, 0.1, 0.12, 0.14), 18.0)),
+    )
+    return project.evaluations.add(
+        Evaluation(
+            id=0,
+            run_id=run_id,
+            dataset_sha256=project.runs.get(run_id).dataset_sha256,
+            prompt_sha256=PROMPT.sha256,
+            temperature=0.7,
+            samples=3,
+            reference="prompted",
+            arms=arms,
+            recovered=recovered,
+            recovered_note="",
+            ceiling=rate(331),
+            verdict=verdict,
+            questions=120 if verdict != "undecided" else len(questions),
+            evaluate_s=181.0,
+            peak_rss_mb=2100.0,
+            created_at=AT,
+            answers_key=key,
+        )
+    )
 
 
 def lapses(question_id: int, sample: int) -> tuple[int, ...]:
@@ -103,7 +137,7 @@ def lapses(question_id: int, sample: int) -> tuple[int, ...]:
 
 
 def arm_answer(
-    project: Project, arm: ArmName, question_id: int, sample: int, broken: tuple[int, ...], *, foreign: bool = False
+    project: Project, name: ArmName, question_id: int, sample: int, broken: tuple[int, ...], *, foreign: bool = False
 ) -> ArmAnswer:
     text = {
         "unprompted": "I'm sorry to hear that. Please contact the bank directly, they will be able to help you.",
@@ -112,15 +146,48 @@ def arm_answer(
         if broken
         else f"RISK SCORE: {sample + 2}. Please call the desk. A person will look at it.",
         "teacher": "",
-    }[arm]
+    }[name]
+    beyond = text.find("A person answers.")
+    spans = (Span(beyond, len(text)),) if beyond >= 0 else ()
+    notes = {1: "no match", 2: "5 of at most 3 sentences", 3: "2 of 32 words too many"}
     checks = tuple(
-        CheckResult(
-            rule.id,
-            rule.id not in broken,
-            "5 sentences" if rule.id in broken else "",
-            failing=(Span(16, 30),) if rule.id in broken else (),
-        )
+        CheckResult(rule.id, False, notes[rule.id], failing=spans if rule.id == 2 else ())
+        if rule.id in broken
+        else CheckResult(rule.id, True)
         for rule in project.rules.all()
     )
     answer = hostile(text) if foreign else text
-    return ArmAnswer(arm, question_id, sample, answer, "stop", checks, 430 if arm == "prompted" else 18, 26)
+    return ArmAnswer(name, question_id, sample, answer, "stop", checks, 430 if name == "prompted" else 18, 26)
+
+
+def evaluating_events() -> list[Event]:
+    """An evaluation in its middle: two arms are through, the student answers."""
+    events: list[Event] = [
+        StateChanged("running"),
+        StageStarted("evaluation"),
+        Progress(26, 44, "distilled answers", 38.0),
+    ]
+    for name, count in (("unprompted", 8), ("prompted", 8), ("distilled", 6)):
+        for number in range(1, count + 1):
+            stream = f"{name}/{number}/0"
+            answer = f"RISK SCORE: {number}. Please call the desk at once. A person will look at it today."
+            events.append(AnswerStarted(stream, name, f"Question {number} about fraud, what should I do now?"))
+            if name == "distilled" and number > 4:
+                events.append(AnswerDelta(stream, answer[: 20 + 9 * number]))
+            else:
+                passed = name == "distilled" or (name == "prompted" and number != 5)
+                said = answer if name != "unprompted" else "I'm sorry to hear that. Please contact the bank."
+                events.append(AnswerEnded(stream, said, passed))
+    return events
+
+
+def make_evaluating(home: Home) -> Path:
+    """A project whose first evaluation is under way; its folder."""
+    with make_project(home) as project:
+        add_examples(project)
+        run_id = add_measured_run(project, add_dataset(project), TrainingConfig(base="starter"))
+        job = project.jobs.add("evaluate", EvaluateOptions(run_id))
+        write_log(project, job.folder, evaluating_events())
+        me = own_identity()
+        project.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
+        return project.folder

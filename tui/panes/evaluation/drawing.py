@@ -1,108 +1,231 @@
-"""The evaluation pane: the arms side by side, rule by rule, and the verdict in words."""
+"""The evaluation pane: the arms side by side, rule by rule, the verdict in words, and the worst answers. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 
 from textual.content import Content
 
-from engine.records.evaluation import ArmName, ArmScore, Divergence, Evaluation, Rate
-from tui.panes.parts import answer_wall, empty, heading, pace, title, working
+from engine.evaluation.lapses import Lapse
+from engine.evaluation.verdict import reason
+from engine.records.evaluation import ArmName, ArmScore, Divergence, Evaluation, FinalVerdict, Rate
+from tui.panes.evaluation.bars import interval_bar
+from tui.panes.evaluation.reading import reading
+from tui.panes.evaluation.state import EvaluationState
+from tui.panes.job import JobView
+from tui.panes.parts import answer_wall, heading, pace, title, working
 from tui.panes.view import View
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, percent, right
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, moment, percent, right, shorten, wrap
 
+VERDICTS: dict[FinalVerdict, tuple[str, str]] = {
+    "pass": ("✓ pass", GOOD),
+    "fail": ("✗ fail", BAD),
+    "undecided": ("◐ undecided", WARN),
+}
 _ALL_TOKENS: Callable[[Divergence], float] = attrgetter("mean")
 _FREE_TOKENS: Callable[[Divergence], float] = attrgetter("mean_free_tokens")
-
-_VERDICTS = {
-    "pass": ("pass", GOOD, "Every rule is kept as well without the prompt as with it, within the margin."),
-    "fail": ("fail", BAD, "The student keeps the rules worse than the prompted model does."),
-    "undecided": ("undecided", WARN, "The intervals are too wide to tell; more questions or samples would decide."),
-}
+_LEAST_LISTED = 5
 
 
-def draw(view: View) -> list[Content]:
+@dataclass(frozen=True, slots=True)
+class PageDrawn:
+    """The lines, and which of them the cursor stands in."""
+
+    lines: list[Content]
+    cursor: int | None = None
+
+
+def draw(view: View, state: EvaluationState) -> PageDrawn:
     """The lines of this pane."""
-    facts, width, height = view.facts, view.width, view.height
-    job = working(view, "evaluation")
-    evaluation = facts.evaluation
-    if job is not None and job.live:
-        lines = title("Evaluation", "measuring", pace(job), width)
-        lines[1:] = [
-            heading("the same held-out questions to every arm; the student never sees the prompt"),
-            Content(""),
-        ]
-        return lines + answer_wall(list(job.streams.values()), width, height - len(lines), arms=True)
+    evaluation = state.shown(view.facts)
+    if state.face == "history":
+        return _history(view, state, evaluation)
+    if (job := measuring(view, state)) is not None:
+        return PageDrawn(_measuring(view, job))
     if evaluation is None:
-        return [
-            *title("Evaluation", "none yet", "", width),
-            *empty("Every rule is measured on held-out questions, arm by arm.", ["distill-tui evaluate"]),
-        ]
-    return table(evaluation, width)
+        return PageDrawn(_empty(view))
+    if state.face == "answers" and state.lapse is not None:
+        return PageDrawn(reading(view, state, evaluation))
+    lines = _table(evaluation, state, view.width)
+    return _with_questions(lines, state, evaluation, view)
 
 
-def table(evaluation: Evaluation, width: int) -> list[Content]:
-    """The final table of the arms."""
-    word, style, sentence = _VERDICTS[evaluation.verdict]
-    asked = f"{evaluation.questions} questions × {evaluation.samples} at T = {evaluation.temperature:g}"
+def measuring(view: View, state: EvaluationState) -> JobView | None:
+    """The evaluation that is under way, unless a person looks at an older one."""
+    job = working(view, "evaluation")
+    return job if job is not None and job.live and state.chosen is None else None
+
+
+def _empty(view: View) -> list[Content]:
+    """What an evaluation is, and the key that brings one."""
+    lines = [
+        *title("Evaluation", "none yet", "", view.width),
+        Content("Every rule is measured on held-out questions, arm by arm."),
+        Content(""),
+    ]
+    made = any(station.name == "evaluation" and station.state != "empty" for station in view.facts.stations)
+    if made:
+        step = Content.assemble("  ", ("e", ACCENT), "  evaluate the newest run")
+    else:
+        step = Content.assemble("  ", ("5", ACCENT), "  the run comes first: train one")
+    return [*lines, step, Content.styled("     distill-tui evaluate", DIM)]
+
+
+def _measuring(view: View, job: JobView) -> list[Content]:
+    """The answers as they come, and how many of each arm keep every rule so far."""
+    lines = title("Evaluation", "measuring", pace(job), view.width)
+    counts = [
+        Content.assemble((f"{arm} ", DIM), f"{job.kept_by_arm.get(arm, 0):,}", (f" of {ended:,}", DIM))
+        for arm, ended in job.ended_by_arm.items()
+    ]
+    lines[1:] = [
+        heading(shorten("the same held-out questions to every arm; the student never sees the prompt", view.width)),
+        Content.assemble(("every rule kept:  ", DIM), *_between(counts)) if counts else Content(""),
+        Content(""),
+    ]
+    return lines + answer_wall(list(job.streams.values()), view.width, view.height - len(lines), arms=True)
+
+
+def _between(parts: Sequence[Content]) -> list[Content | str]:
+    joined: list[Content | str] = []
+    for part in parts:
+        joined += ["    ", part] if joined else [part]
+    return joined
+
+
+def _table(evaluation: Evaluation, state: EvaluationState, width: int) -> list[Content]:
+    """The verdict with its reason, then the arms as columns."""
+    word, style = VERDICTS[evaluation.verdict]
+    asked = (
+        f"{evaluation.questions:,} {evaluation.split} questions × {evaluation.samples}, T = {evaluation.temperature:g}"
+    )
     lines = title("Evaluation", word, f"run {evaluation.run_id}   {asked}", width)
-    lines[0] = lines[0].stylize(style, len("Evaluation   "), len("Evaluation   ") + len(word))
-    recovered = evaluation.recovered
-    if recovered is not None:
-        lines.append(
-            Content.assemble(
-                "recovered ",
-                (f"{recovered.value:.2f}", STRONG),
-                (f"  {recovered.low:.2f} – {recovered.high:.2f}", DIM),
-                f"   {sentence}" if width >= 110 else "",
-            )
-        )
-    if width < 110 or recovered is None:
-        lines.append(Content.styled(sentence if recovered else evaluation.recovered_note, DIM))
+    start = len("Evaluation   ")
+    lines[0] = lines[0].stylize(style, start, start + len(word))
+    lines[1:] = [Content(line) for line in wrap(reason(evaluation), width)[:3]]
     lines.append(Content(""))
-
-    arms = [(name, score) for name, score in evaluation.arms]
-    cell = 19 if width >= 88 else 15
+    arms = evaluation.arms
+    cell = max(13, min((width - max(24, width // 3)) // max(len(arms), 1), 26))
     label = width - cell * len(arms)
     lines.append(heading(fit("rule", label) + "".join(right(name, cell) for name, _ in arms)))
-    if arms:
-        for index, rule in enumerate(arms[0][1].rules):
-            rates = [_rate(score.rules[index].rate, cell, name) for name, score in arms]
-            lines.append(Content.assemble(f"{rule.id:>2} {fit(rule.text, label - 3)}", *rates))
-    lines.append(
-        Content.assemble(
-            (fit("   all rules together", label), STRONG), *(_rate(score.all_rules, cell, name) for name, score in arms)
-        )
+    together = [_rate(score.all_rules, cell, name, state) for name, score in arms]
+    lines.append(Content.assemble((fit("   all rules together", label), STRONG), *together))
+    for index, rule in enumerate(arms[0][1].rules if arms else ()):
+        rates = [_rate(score.rules[index].rate, cell, name, state) for name, score in arms]
+        lines.append(Content.assemble(f"{rule.id:>2} {fit(rule.text, label - 3)}", *rates))
+    return [*lines, Content(""), *_measures(arms, label, cell)]
+
+
+def _rate(rate: Rate, width: int, arm: ArmName, state: EvaluationState) -> Content:
+    """A rate with its interval, as a bar or in figures."""
+    style = ACCENT if arm == "distilled" else ""
+    room = width - 8
+    if state.figures or room < 5:
+        bounds = f"{100 * rate.low:.0f}–{100 * rate.high:.0f}"
+        return Content.assemble((right(percent(rate.rate), width - 8), style), (right(bounds, 8), DIM))
+    bar = interval_bar(rate, room)
+    dot = bar.index("●")
+    return Content.assemble(
+        (right(percent(rate.rate), 7), style), " ", (bar[:dot], DIM), (bar[dot], style), (bar[dot + 1 :], DIM)
     )
-    lines += [Content(""), *_measures(arms, label, cell)]
-    return lines
 
 
-def _rate(rate: Rate, width: int, arm: ArmName) -> Content:
-    interval = f"{100 * rate.low:.0f}–{100 * rate.high:.0f}"
-    text = right(percent(rate.rate), width - 8)
-    return Content.assemble((text, ACCENT if arm == "distilled" else ""), (right(interval, 8), DIM))
-
-
-def _measures(arms: list[tuple[ArmName, ArmScore]], label: int, cell: int) -> list[Content]:
+def _measures(arms: Sequence[tuple[ArmName, ArmScore]], label: int, cell: int) -> list[Content]:
     base = next((score.kl_to_prompted for name, score in arms if name == "unprompted"), None)
     rows: list[tuple[str, list[str]]] = [
-        ("KL to the prompted model", [_divergence(name, score, base, _ALL_TOKENS) for name, score in arms]),
-        ("  on free tokens alone", [_divergence(name, score, base, _FREE_TOKENS) for name, score in arms]),
+        ("KL to prompted", [_divergence(name, score, base, _ALL_TOKENS, cell) for name, score in arms]),
+        ("  on free tokens", [_divergence(name, score, base, _FREE_TOKENS, cell) for name, score in arms]),
         ("prompt tokens", [f"{score.prompt_tokens_mean:.0f}" for _, score in arms]),
         ("answer tokens", [f"{score.completion_tokens_mean:.0f}" for _, score in arms]),
-        ("time to first token", [f"{score.ttft_ms_p50:.0f} ms" for _, score in arms]),
-        ("tokens a second", [f"{score.tokens_per_second_p50:.0f}" for _, score in arms]),
+        ("first token after", [f"{score.ttft_ms_p50:.0f} ms" if score.ttft_ms_p50 else "–" for _, score in arms]),
+        ("tokens a second", [_known(score.tokens_per_second_p50) for _, score in arms]),
     ]
     return [
         Content(f"   {fit(name, label - 3)}" + "".join(right(text, cell) for text in values)) for name, values in rows
     ]
 
 
-def _divergence(arm: ArmName, score: ArmScore, base: Divergence | None, part: Callable[[Divergence], float]) -> str:
-    """An arm's KL; for the student also how much of the unprompted model's is gone."""
+def _known(value: float) -> str:
+    return f"{value:.0f}" if value else "–"
+
+
+def _divergence(
+    arm: ArmName, score: ArmScore, base: Divergence | None, part: Callable[[Divergence], float], cell: int
+) -> str:
+    """An arm's KL; for the student also how much of the unprompted model's is gone, where there is room."""
     if score.kl_to_prompted is None:
         return "–"
     value = part(score.kl_to_prompted)
-    if arm != "distilled" or base is None or part(base) <= 0:
+    if arm != "distilled" or base is None or part(base) <= 0 or cell < 15:
         return f"{value:.3f}"
     return f"−{100 * (1 - value / part(base)):.0f} %  {value:.3f}"
+
+
+def _with_questions(lines: list[Content], state: EvaluationState, evaluation: Evaluation, view: View) -> PageDrawn:
+    """The page with the questions under it, the worst first: a window around the cursor."""
+    lapses = state.answers.lapses if state.answers.evaluation_id == evaluation.id else ()
+    if not lapses:
+        return PageDrawn(lines)
+    behind = sum(lapse.broken > 0 for lapse in lapses)
+    who = "the teacher" if evaluation.reference == "teacher" else "the prompted model"
+    text = f"{behind:,} of {len(lapses):,} questions where the student breaks a rule that {who} keeps"
+    lines += [Content(""), heading(fit(text, view.width))]
+    listed = max(view.height - len(lines), _LEAST_LISTED)
+    first = max(0, min(state.row - listed // 2, len(lapses) - listed))
+    cursor = len(lines) + state.row - first
+    for index, lapse in enumerate(lapses[first : first + listed], start=first):
+        question = state.answers.questions[lapse.question_id]
+        lines.append(_question_line(lapse, question.text, view.width, here=index == state.row))
+    return PageDrawn(lines, cursor)
+
+
+def _question_line(lapse: Lapse, question: str, width: int, *, here: bool) -> Content:
+    found = f"✗ {lapse.broken}" if lapse.broken else "✓"
+    rules = f"rule{'s' if len(lapse.rules) > 1 else ''} {' '.join(map(str, lapse.rules))}" if lapse.rules else ""
+    return Content.assemble(
+        ("▌" if here else " ", ACCENT),
+        (fit(found, 6), BAD if lapse.broken else GOOD),
+        (fit(rules, 15), DIM),
+        (shorten(question, width - 22), STRONG if here else ""),
+    )
+
+
+def _history(view: View, state: EvaluationState, shown: Evaluation | None) -> PageDrawn:
+    """All evaluations, the newest first; as many as there is room for, around the cursor."""
+    lines = title("Evaluations", f"{len(state.evaluations)} in all", "", view.width)
+    wide = view.width >= 84
+    columns = (("verdict", 13), ("recovered", 17), ("all rules", 11), ("KL", 8), ("asked", 11))
+    lines.append(
+        heading(fit("     run", 9) + "".join(right(name, cells) for name, cells in columns) + right("when", 18) * wide)
+    )
+    rows = state.listed
+    listed = max(view.height - len(lines) - 2, _LEAST_LISTED)
+    row = max(0, min(state.history_row, len(rows) - 1))
+    first = max(0, min(row - listed // 2, len(rows) - listed))
+    cursor = len(lines) + row - first
+    for index, each in enumerate(rows[first : first + listed], start=first):
+        here, mine = index == row, shown is not None and each.id == shown.id
+        lines.append(_past(each, [cells for _, cells in columns], here=here, mine=mine, wide=wide))
+    keys = Content.assemble(("enter", ACCENT), (" show   ", DIM), ("=", ACCENT), (" back", DIM))
+    return PageDrawn([*lines, Content(""), keys], cursor)
+
+
+def _past(each: Evaluation, cells: Sequence[int], *, here: bool, mine: bool, wide: bool) -> Content:
+    word, style = VERDICTS[each.verdict]
+    student, recovered = each.arm("distilled"), each.recovered
+    kept = f"{percent(recovered.value)} {100 * recovered.low:.0f}–{100 * recovered.high:.0f}" if recovered else "–"
+    divergence = student.kl_to_prompted if student is not None else None
+    figures = (
+        kept,
+        percent(student.all_rules.rate) if student is not None else "–",
+        f"{divergence.mean:.3f}" if divergence is not None else "–",
+        f"{each.questions:,} × {each.samples}",
+    )
+    return Content.assemble(
+        ("▌" if here else " ", ACCENT),
+        ("─ " if mine else "  ", ACCENT),
+        (f"{each.run_id:>5} ", STRONG if here else ""),
+        (right(word, cells[0]), style),
+        *(right(text, width) for text, width in zip(figures, cells[1:], strict=True)),
+        (right(moment(each.created_at), 18) if wide else "", DIM),
+    )

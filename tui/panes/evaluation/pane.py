@@ -1,14 +1,33 @@
-"""The evaluation pane as a widget: shows what `drawing` draws."""
+"""The evaluation pane as a widget: passes keys into the state, asks the store, and shows what `drawing` draws."""
 
+from functools import partial
 from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
 
 from tui.actions import PaneName, bindings
-from tui.panes.evaluation.drawing import draw
+from tui.panes.checks import number, whole
+from tui.panes.evaluation.drawing import draw, measuring
+from tui.panes.evaluation.settings import RUNS_OFFERED, SPLITS, nothing_to_ask, options_of, outlook
+from tui.panes.evaluation.state import EvaluationState
+from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.view import View
+from tui.screens.form.screen import Field, FormScreen
+from tui.services.evaluation import (
+    AnswersRead,
+    EvaluationBasis,
+    EvaluationBasisRead,
+    EvaluationsRead,
+    answers_reader,
+    basis_of_evaluation,
+    read_evaluations,
+)
+from tui.services.facts import Facts
+from tui.services.store import StoreService
+
+_PAGE_ROWS = 10
 
 
 class EvaluationPane(Pane):
@@ -17,6 +36,179 @@ class EvaluationPane(Pane):
     place: ClassVar[PaneName] = "evaluation"
     BINDINGS: ClassVar[list[BindingType]] = bindings("evaluation")
 
+    def __init__(self, store: StoreService) -> None:
+        super().__init__(store)
+        self.state = EvaluationState()
+        self._cursor: int | None = None  # the line that has to be seen
+
+    def on_mount(self) -> None:
+        """Read what only this pane shows."""
+        self._read()
+
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""
-        return draw(view)
+        drawn = draw(view, self.state)
+        self._cursor = drawn.cursor
+        return drawn.lines
+
+    def show(self, facts: Facts, job: JobView | None) -> None:
+        """Take in what is known now; what only this pane shows is read when it has changed."""
+        super().show(facts, job)
+        if self.is_mounted:
+            self._read()
+
+    def on_evaluations_read(self, message: EvaluationsRead) -> None:
+        """Take in the history."""
+        self.state.evaluations = message.evaluations
+        self.redraw()
+
+    def on_answers_read(self, message: AnswersRead) -> None:
+        """Take in the answers of the shown evaluation."""
+        self.state.take(message.answers)
+        self.redraw()
+
+    def on_evaluation_basis_read(self, message: EvaluationBasisRead) -> None:
+        """Ask what is to be measured."""
+        basis = message.basis
+        if not basis.runs:
+            self.app.notify("There is no trained run yet. 5 trains one.", markup=False)
+            return
+        runs = tuple(str(run.id) for run in basis.runs[:RUNS_OFFERED])
+        fields = (
+            Field("run", "run", runs[0], choices=runs),
+            Field("split", "questions", SPLITS[0], choices=SPLITS),
+            Field("samples", "samples a question", "3", check=whole(1, 64)),
+            Field("temperature", "temperature", f"{basis.settings.serving_temperature:g}", check=number(0.0, 2.0)),
+            Field(
+                "limit", "at most", "", hint="all questions", check=lambda text: whole(1, 10**6)(text) if text else ""
+            ),
+        )
+        self.app.push_screen(
+            FormScreen(
+                "Evaluate",
+                fields,
+                go="evaluate",
+                aside=lambda values: outlook(values, basis),
+                whole=lambda values: nothing_to_ask(values, basis),
+            ),
+            partial(self._evaluate, basis),
+        )
+
+    def action_evaluate(self) -> None:
+        """Read what an evaluation rests on; the form opens when it is there."""
+        self.store.ask(basis_of_evaluation, self)
+
+    def action_open(self) -> None:
+        """Read the answers under the cursor, or show the evaluation under it."""
+        if self.state.face == "history":
+            self.state.choose()
+            self._read()
+        elif self.state.face == "table":
+            view = self.view
+            if view is None or measuring(view, self.state) is not None or self.state.shown(view.facts) is None:
+                return
+            if not self.state.open():
+                self.app.notify("The answers of this evaluation were not kept.", markup=False)
+                return
+        self._turned()
+
+    def action_history(self) -> None:
+        """List all evaluations, or go back."""
+        if not self.state.evaluations:
+            self.app.notify("Nothing was evaluated yet.", markup=False)
+            return
+        self.state.turn_history()
+        self._turned()
+
+    def action_figures(self) -> None:
+        """Intervals as figures, or as bars."""
+        self.state.figures = not self.state.figures
+        self.redraw()
+
+    def action_next_answer(self) -> None:
+        """The next sample, or question."""
+        self._turn_answer(1)
+
+    def action_previous_answer(self) -> None:
+        """The sample before, or question."""
+        self._turn_answer(-1)
+
+    def action_back(self) -> None:
+        """One step out."""
+        self.state.back()
+        self._read()
+        self._turned()
+
+    def action_line_down(self) -> None:
+        """The next question; where there is no list, a line."""
+        self._move(1)
+
+    def action_line_up(self) -> None:
+        """The question before; where there is no list, a line."""
+        self._move(-1)
+
+    def action_page_down(self) -> None:
+        """Ten questions on; where there is no list, a page."""
+        self._move(_PAGE_ROWS)
+
+    def action_page_up(self) -> None:
+        """Ten questions back; where there is no list, a page."""
+        self._move(-_PAGE_ROWS)
+
+    def action_first(self) -> None:
+        """The worst question, and the top of the page."""
+        self.state.move(-self._rows)
+        self.redraw()
+        super().action_first()
+
+    def action_last(self) -> None:
+        """The last question, and the end of the page."""
+        self.state.move(self._rows)
+        self.redraw()
+        super().action_last()
+
+    @property
+    def _rows(self) -> int:
+        return max(len(self.state.answers.lapses), len(self.state.evaluations))
+
+    def _evaluate(self, basis: EvaluationBasis, values: dict[str, str] | None) -> None:
+        if values is not None:
+            self.state.chosen, self.state.face = None, "table"
+            self.store.start(options_of(values, basis))
+
+    def _read(self) -> None:
+        if (view := self.view) is None:
+            return
+        if self.state.stale(view.facts):
+            self.store.ask(read_evaluations, self)
+        if (wanted := self.state.answers_wanted(view.facts)) is not None:
+            self.store.ask(answers_reader(wanted), self)
+
+    def _turned(self) -> None:
+        """Another face begins at its top."""
+        self.redraw()
+        self.scroll_home(animate=False)
+        self._keep_cursor_seen()
+
+    def _turn_answer(self, by: int) -> None:
+        if self.state.face == "answers":
+            self.state.turn_answer(by)
+            self._turned()
+
+    def _move(self, by: int) -> None:
+        if self._cursor is None:
+            self.scroll_relative(y=by, animate=False)
+            return
+        self.state.move(by)
+        self.redraw()
+        self._keep_cursor_seen()
+
+    def _keep_cursor_seen(self) -> None:
+        """Scroll as little as is needed to see the cursor's line."""
+        height = self.size.height - self.styles.padding.height
+        if self._cursor is None or height <= 0:
+            return
+        if self._cursor < self.scroll_offset.y:
+            self.scroll_to(y=self._cursor, animate=False)
+        elif self._cursor >= self.scroll_offset.y + height:
+            self.scroll_to(y=self._cursor - height + 1, animate=False)

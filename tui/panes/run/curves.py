@@ -68,7 +68,7 @@ def charts(runs: Sequence[Drawn], look: Look, steps: int, width: int, rows: int)
 def values(runs: Sequence[Drawn], look: Look, width: int) -> list[Content]:
     """The values at the cursor, or at the end, a line a run: the charts' key and their figures in one."""
     where = "at the end" if look.cursor is None else f"at step {look.cursor}"
-    cell = 16
+    cell = 14
     label = width - cell * len(_QUANTITIES)
     lines = [Content.styled(fit(where, label) + "".join(right(quantity.label, cell) for quantity in _QUANTITIES), DIM)]
     for index, run in enumerate(runs):

@@ -16,6 +16,7 @@ from tui.panes.view import View
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, duration, fit, percent, right, shorten, wrap
 
 _FULL_ANSWER_LINES = 4
+_WIDE = 88
 
 
 def draw(view: View, state: RunState) -> list[Content]:
@@ -28,14 +29,14 @@ def draw(view: View, state: RunState) -> list[Content]:
         return _comparing(view, state, run)
     trace = state.trace(run, view.job) if run is not None else job
     live = trace if trace is not None and trace is job else None
-    drawn = [Drawn(_short(run) if run else "this run", state.curves(run, trace))]
+    width, height = view.width, view.height
+    drawn = [Drawn(_short(run, width) if run else "this run", state.curves(run, trace))]
     for number in state.overlays:
         row = state.found(number)
         if row is not None and (run is None or number != run.id):
             curves = state.curves(row.run, state.traces.get(number))
-            drawn.append(Drawn(_short(row.run), curves, state.letter(number)))
-    width, height = view.width, view.height
-    lines = [title(f"Run {run.id}" if run else "Run", *_figure(run, live), width)[0]]
+            drawn.append(Drawn(_short(row.run, width), curves, state.letter(number)))
+    lines = [title(f"Run {run.id}" if run else "Run", *_figure(run, live, width), width)[0]]
     if run is not None:
         lines.append(Content.styled(shorten(_configuration(run), width), DIM))
     lines += [*_stands(run, live, width), Content("")]
@@ -79,7 +80,7 @@ def _comparing(view: View, state: RunState, run: Run | None) -> list[Content]:
     ]
 
 
-def _figure(run: Run | None, live: JobView | None) -> tuple[str, str]:
+def _figure(run: Run | None, live: JobView | None, width: int) -> tuple[str, str]:
     """The one number, and the detail beside it."""
     if live is not None:
         steps = run.steps if run else 0
@@ -101,7 +102,10 @@ def _figure(run: Run | None, live: JobView | None) -> tuple[str, str]:
         duration(run.train_s) if run.train_s else "",
         f"{run.peak_rss_mb / 1000:.1f} GB" if run.peak_rss_mb else "",
     ]
-    return figure, "   ".join(part for part in parts if part)
+    told = [part for part in parts if part]
+    while len("   ".join(told)) + len(figure) > width - 20 and len(told) > 1:
+        told.pop()  # the least of them comes last
+    return figure, "   ".join(told)
 
 
 def _stands(run: Run | None, live: JobView | None, width: int) -> list[Content]:
@@ -126,9 +130,10 @@ def _stands(run: Run | None, live: JobView | None, width: int) -> list[Content]:
     return [Content.styled(shorten(run.reason, width), DIM)] if run.reason else []
 
 
-def _short(run: Run) -> str:
+def _short(run: Run, width: int) -> str:
     config = run.config
-    return f"run {run.id}   rank {config.lora_rank}, rate {config.learning_rate:g}, {config.epochs:g} epochs"
+    more = f", {config.epochs:g} epochs" if width >= _WIDE else ""
+    return f"run {run.id}   rank {config.lora_rank}, rate {config.learning_rate:g}{more}"
 
 
 def _configuration(run: Run) -> str:

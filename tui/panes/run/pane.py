@@ -10,10 +10,11 @@ from engine.records.options import TrainOptions
 from engine.records.run import TrainingConfig
 from engine.training.outlook import Basis
 from tui.actions import PaneName, bindings
+from tui.panes.checks import number, whole
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.run.drawing import draw
-from tui.panes.run.settings import DTYPES, OBJECTIVES, config_of, device, first_values, number, outlook, whole
+from tui.panes.run.settings import DTYPES, OBJECTIVES, config_of, device, first_values, outlook
 from tui.panes.run.state import RunState
 from tui.panes.view import View
 from tui.screens.form.screen import Field, FormScreen

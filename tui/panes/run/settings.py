@@ -1,7 +1,7 @@
 """What a person says of a new training, and what it will take, in words. Pure; knows no widget."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -41,29 +41,6 @@ def config_of(values: Mapping[str, str], config: TrainingConfig) -> TrainingConf
     )
 
 
-def whole(least: int, most: int) -> Callable[[str], str]:
-    """A check: a whole number from `least` to `most`."""
-
-    def check(value: str) -> str:
-        right = value.isascii() and value.isdigit() and least <= int(value) <= most
-        return "" if right else f"A whole number from {least} to {most:,}."
-
-    return check
-
-
-def number(least: float, most: float) -> Callable[[str], str]:
-    """A check: a number from `least` to `most`."""
-
-    def check(value: str) -> str:
-        try:
-            right = least <= float(value) <= most
-        except ValueError:
-            right = False
-        return "" if right else f"A number from {least:g} to {most:g}."
-
-    return check
-
-
 def device(value: str) -> str:
     """A check: a device as torch calls it."""
     return "" if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value) else "auto, cpu, cuda, cuda:1 …"
@@ -78,7 +55,7 @@ def outlook(values: Mapping[str, str], basis: Basis, config: TrainingConfig) -> 
         return ""
     rows = basis.dataset.train
     lines = [
-        f"{estimate.steps:,} steps: {rows:,} rows, {asked.batch_rows} a step, {asked.epochs:g} times",
+        f"{estimate.steps:,} steps: {rows:,} rows, {asked.batch_rows} a step, {asked.epochs:g} epochs",
         _time(estimate, asked),
         _memory(estimate, basis),
         "disk    not known before the base is on this machine"

@@ -1,0 +1,13 @@
+"""What a person can do with evaluations: measure, read the answers, look back."""
+
+from tui.actions.words import Action
+
+ACTIONS = (
+    Action("evaluate", "e", "e", "evaluate", "Measure a run; a form shows what it will take.", footer=True),
+    Action("open", "enter", "enter", "answers", "Read the answers of the question under the cursor.", footer=True),
+    Action("history", "equals_sign", "=", "history", "List all evaluations, or go back; enter shows one.", footer=True),
+    Action("figures", "v", "v", "figures", "Show the intervals as figures, or as bars."),
+    Action("next_answer", "right_square_bracket", "]", "next", "The next sample; after the last, the next question."),
+    Action("previous_answer", "left_square_bracket", "[", "before", "The sample before, or the question before."),
+    Action("back", "escape", "esc", "back", "Leave the answers or the history; then show the newest evaluation."),
+)

@@ -1,0 +1,52 @@
+"""What a person says of a new evaluation, and what it will take, in words. Pure; knows no widget."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from engine.evaluation.outlook import estimate_evaluation
+from engine.evaluation.verdict import MIN_QUESTIONS
+from engine.records.options import EvaluateOptions
+from engine.records.question import Split
+from tui.services.evaluation import EvaluationBasis
+from tui.widgets.lines import duration
+
+SPLITS: tuple[Split, ...] = ("test", "validation")
+RUNS_OFFERED = 8
+
+
+def options_of(values: Mapping[str, str], basis: EvaluationBasis) -> EvaluateOptions:
+    """The evaluation that these values name. Raises `ValueError` where a value is no number."""
+    return EvaluateOptions(
+        run_id=int(values["run"]),
+        split=cast(Split, values["split"]),
+        temperature=float(values["temperature"]),
+        samples=int(values["samples"]),
+        limit=int(values["limit"]) if values["limit"] else None,
+        teacher=basis.settings.other_teacher,
+    )
+
+
+def outlook(values: Mapping[str, str], basis: EvaluationBasis) -> str:
+    """What an evaluation with these values will take, a line a quantity; empty while a value is no number."""
+    try:
+        options = options_of(values, basis)
+    except ValueError:
+        return ""
+    estimate = estimate_evaluation(options, basis.questions.get(options.split, 0), basis.evaluations)
+    asked = f"{estimate.questions:,} {options.split} questions × {options.samples}"
+    lines = [f"{estimate.answers:,} answers: {estimate.arms} arms × {asked}"]
+    if estimate.seconds is None or estimate.like is None:
+        lines.append("time  not known: nothing was evaluated yet")
+    else:
+        lines.append(f"time  ≈ {duration(estimate.seconds)}: as fast an answer as for run {estimate.like.run_id}")
+    if options.teacher is not None:
+        lines.append("the teacher is another model than the base: an arm of its own")
+    if 0 < estimate.questions < MIN_QUESTIONS:
+        lines.append(f"fewer than {MIN_QUESTIONS} questions decide nothing")
+    return "\n".join(lines)
+
+
+def nothing_to_ask(values: Mapping[str, str], basis: EvaluationBasis) -> str:
+    """What is wrong with the values together."""
+    split = cast(Split, values["split"])
+    return "" if basis.questions.get(split) else f"There is no {split} question. 2 shows how to add some."

@@ -1,0 +1,135 @@
+"""What the evaluation pane knows: the evaluations as read, the answers behind the shown one, and where a person looks.
+
+Pure Python, free of Textual and of I/O. Text in here is raw.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from engine.evaluation.lapses import Lapse
+from engine.records.evaluation import ArmAnswer, Evaluation
+from tui.services.evaluation import EvaluationAnswers
+from tui.services.facts import Facts
+
+Face = Literal["table", "answers", "history"]
+
+
+@dataclass(slots=True)
+class EvaluationState:
+    """The pane's whole state."""
+
+    evaluations: tuple[Evaluation, ...] = ()  # the oldest first
+    answers: EvaluationAnswers = field(default_factory=EvaluationAnswers)
+    face: Face = "table"
+    chosen: int | None = None  # an evaluation's number; None: the newest
+    row: int = 0  # of the questions, the worst first
+    sample: int = 0
+    history_row: int = 0  # of the evaluations, the newest first
+    figures: bool = False
+    read_for: int | None = None  # the newest evaluation when all were read
+    asked_for: int | None = None  # whose answers were asked for
+
+    def stale(self, facts: Facts) -> bool:
+        """Whether the evaluations have to be read anew; to be called once for each view."""
+        newest = facts.evaluation.id if facts.evaluation else 0
+        stale, self.read_for = newest != self.read_for, newest
+        return stale
+
+    def shown(self, facts: Facts) -> Evaluation | None:
+        """The evaluation that a person chose, else the newest."""
+        chosen = next((each for each in self.evaluations if each.id == self.chosen), None)
+        return chosen or facts.evaluation
+
+    def answers_wanted(self, facts: Facts) -> Evaluation | None:
+        """The evaluation whose answers have to be read; to be called once for each view."""
+        shown = self.shown(facts)
+        if shown is None or shown.id == self.asked_for:
+            return None
+        self.asked_for = shown.id
+        return shown
+
+    def take(self, answers: EvaluationAnswers) -> None:
+        """Take in the answers of the shown evaluation; those of another one come too late."""
+        if answers.evaluation_id == self.asked_for:
+            self.answers, self.row, self.sample = answers, 0, 0
+            if self.face == "answers" and not answers.lapses:
+                self.face = "table"
+
+    @property
+    def lapse(self) -> Lapse | None:
+        """The question under the cursor."""
+        return self.answers.lapses[self.row] if self.answers.lapses else None
+
+    @property
+    def listed(self) -> tuple[Evaluation, ...]:
+        """The evaluations as the history lists them: the newest first."""
+        return self.evaluations[::-1]
+
+    def move(self, by: int) -> None:
+        """Move the cursor of the list that is on."""
+        if self.face == "history":
+            self.history_row = _within(self.history_row + by, self.evaluations)
+        else:
+            self.row = _within(self.row + by, self.answers.lapses)
+
+    def open(self) -> bool:
+        """Read the answers to the question under the cursor, its worst sample first; False where there is none."""
+        if self.lapse is None:
+            return False
+        self.face, self.sample = "answers", self.lapse.worst_sample
+        return True
+
+    def choose(self) -> None:
+        """Show the evaluation under the history's cursor."""
+        if self.evaluations:
+            self.chosen = self.listed[_within(self.history_row, self.evaluations)].id
+        self.face = "table"
+
+    def turn_history(self) -> None:
+        """List the evaluations, or go back."""
+        if self.face == "history":
+            self.face = "table"
+            return
+        self.face = "history"
+        places = [index for index, each in enumerate(self.listed) if each.id == self.answers.evaluation_id]
+        self.history_row = places[0] if places else 0
+
+    def back(self) -> None:
+        """One step out: of a face, else of an older evaluation."""
+        if self.face != "table":
+            self.face = "table"
+        else:
+            self.chosen = None
+
+    def samples(self) -> tuple[int, ...]:
+        """The samples of the question under the cursor."""
+        lapse = self.lapse
+        if lapse is None:
+            return ()
+        return tuple(sorted(sample for question, sample in self.answers.answers if question == lapse.question_id))
+
+    def turn_answer(self, by: int) -> None:
+        """The next sample, or the one before; past the ends those of the neighbouring question."""
+        samples = self.samples()
+        if not samples:
+            return
+        place = samples.index(self.sample) + by if self.sample in samples else 0
+        if 0 <= place < len(samples):
+            self.sample = samples[place]
+        elif 0 <= self.row + by < len(self.answers.lapses):
+            self.row += by
+            samples = self.samples()
+            self.sample = samples[0] if by > 0 else samples[-1]
+
+    def side_by_side(self, arms: Sequence[str]) -> tuple[ArmAnswer, ...]:
+        """The answers to the sample that is read, in the order of the arms."""
+        lapse = self.lapse
+        found = self.answers.answers.get((lapse.question_id, self.sample), ()) if lapse is not None else ()
+        return tuple(
+            sorted(found, key=lambda answer: list(arms).index(answer.arm) if answer.arm in arms else len(arms))
+        )
+
+
+def _within(place: int, rows: Sequence[object]) -> int:
+    return max(0, min(place, len(rows) - 1))

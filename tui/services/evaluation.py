@@ -1,0 +1,89 @@
+"""The evaluations of a project, the answers behind one of them, and what a new one rests on.
+
+Every function is a piece of work for `StoreService.ask`, done on the store's thread.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from textual.message import Message
+
+from engine.evaluation.answers import answers_of
+from engine.evaluation.lapses import Lapse, find_lapses
+from engine.project import Project
+from engine.records.evaluation import ArmAnswer, Evaluation
+from engine.records.options import ProjectSettings
+from engine.records.question import SPLITS, Question, Split
+from engine.records.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationAnswers:
+    """What the arms answered in one evaluation, and where the student falls behind, the worst question first."""
+
+    evaluation_id: int = 0
+    lapses: tuple[Lapse, ...] = ()
+    questions: Mapping[int, Question] = field(default_factory=dict)
+    answers: Mapping[tuple[int, int], tuple[ArmAnswer, ...]] = field(default_factory=dict)  # by question and sample
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationBasis:
+    """What is known before an evaluation. `runs` have an adapter, the newest first."""
+
+    runs: tuple[Run, ...]
+    questions: Mapping[Split, int]
+    evaluations: tuple[Evaluation, ...]
+    settings: ProjectSettings
+
+
+class EvaluationsRead(Message):
+    """All evaluations were read, the oldest first."""
+
+    def __init__(self, evaluations: tuple[Evaluation, ...]) -> None:
+        super().__init__()
+        self.evaluations = evaluations
+
+
+class AnswersRead(Message):
+    """The answers of one evaluation were read."""
+
+    def __init__(self, answers: EvaluationAnswers) -> None:
+        super().__init__()
+        self.answers = answers
+
+
+class EvaluationBasisRead(Message):
+    """What is known before an evaluation was read."""
+
+    def __init__(self, basis: EvaluationBasis) -> None:
+        super().__init__()
+        self.basis = basis
+
+
+def read_evaluations(project: Project) -> EvaluationsRead:
+    """All evaluations."""
+    return EvaluationsRead(project.evaluations.all())
+
+
+def answers_reader(evaluation: Evaluation) -> Callable[[Project], AnswersRead]:
+    """Work that reads the answers of one evaluation."""
+
+    def read(project: Project) -> AnswersRead:
+        found = answers_of(project, evaluation)
+        answers: dict[tuple[int, int], tuple[ArmAnswer, ...]] = {}
+        for answer in found.answers:
+            place = answer.question_id, answer.sample
+            answers[place] = (*answers.get(place, ()), answer)
+        lapses = find_lapses(found.answers, evaluation.reference)
+        return AnswersRead(EvaluationAnswers(evaluation.id, lapses, found.questions, answers))
+
+    return read
+
+
+def basis_of_evaluation(project: Project) -> EvaluationBasisRead:
+    """What is known before an evaluation."""
+    with project.snapshot():
+        runs = tuple(run for run in reversed(project.runs.all()) if run.state == "done" or run.best_step > 0)
+        questions = {split: project.questions.count(split) for split in SPLITS}
+        return EvaluationBasisRead(EvaluationBasis(runs, questions, project.evaluations.all(), project.settings.read()))
