@@ -90,8 +90,13 @@ class JobContext:
         """Whether a training should end well now, with the best that it has; no checkpoint raises for it."""
         return self._current_wish() == "keep"
 
+    @property
+    def note(self) -> str:
+        """Why the job waits or is paused; empty while it runs. May be read from any thread."""
+        return self._note
+
     @contextmanager
-    def hold_device(self, device: str) -> Iterator[None]:
+    def hold_device(self, device: str) -> Iterator[Ticket]:
         """Wait until `device` (`cpu`, `cuda:0`) is this job's, and hold it for the `with` block.
 
         While it waits the job is `waiting`, with a note that names the holder; it can be stopped, and paused, which
@@ -99,7 +104,7 @@ class JobContext:
         """
         ticket = self._wait_for_device(device)
         try:
-            yield
+            yield ticket
         finally:
             ticket.give_back()
 

@@ -68,6 +68,12 @@ class Ticket:
             before = [holder for path in _tickets(self._folder) if path < self._path and (holder := _sweep(path))]
         return Ahead(before[0], len(before) - 1) if before else None
 
+    def behind(self) -> Holder | None:
+        """Who waits for the device next after this ticket, or `None`."""
+        with _Queue(self._folder):
+            after = (holder for path in _tickets(self._folder) if path > self._path and (holder := _sweep(path)))
+            return next(after, None)
+
     def give_back(self) -> None:
         """Leave the queue, or free the device for the next; a second time changes nothing."""
         if self._lock is None:

@@ -1,7 +1,7 @@
 """Decodes answers in batches that stay full: rows leave when they finish and waiting rows take their places.
 
-All rows share one prompt's keys and values. Each row draws from its own seeded numbers, so an answer does not depend
-on its neighbours. Knows nothing of text, rules or the store.
+All rows of a batch share one prompt's keys and values. Each row draws from its own seeded numbers, so an answer does
+not depend on its neighbours. Knows nothing of text, rules or the store.
 """
 
 import time
@@ -33,15 +33,31 @@ class Decoded:
 OnFinished = Callable[[int, Decoded], None]  # (row, answer)
 
 
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """How a row's tokens are drawn. Temperature 0 takes the likeliest; `top_p` keeps the likeliest of that mass."""
+
+    temperature: float
+    top_p: float = 1.0
+
+
 @dataclass(slots=True, eq=False)
-class _Row:
+class Row:
+    """One answer under way. `index` is what the listeners are told."""
+
     index: int
     own: list[int]  # ids after the prompt
     limit: int
+    draw: Draw
     uniform: Tensor  # one number in [0, 1) a token
     admitted_at: float = 0.0
     first_token_s: float = 0.0
     produced: list[int] = field(default_factory=list)
+
+    @classmethod
+    def make(cls, index: int, own: list[int], limit: int, draw: Draw, seed: int) -> "Row":
+        """A row that draws from the numbers of its seed, a whole number from 0 to 2⁶⁴ − 1."""
+        return cls(index, own, limit, draw, torch.rand(limit, generator=torch.Generator().manual_seed(seed)))
 
     @property
     def slot(self) -> int:
@@ -76,48 +92,57 @@ def decode(
     if max_new_tokens < 1 or batch_rows < 1 or temperature < 0:
         raise UsageError("Decoding needs at least one token, at least one row, and no negative temperature.")
     cached = prefix if prefix is not None else PromptCache.build(local, ())
-    waiting: deque[_Row] = deque()
+    draw = Draw(temperature)
+    waiting: deque[Row] = deque()
     for index, (row, seed) in enumerate(zip(rows, seeds, strict=True)):
         local.format.check_length([*row, *([0] * max_new_tokens)], f"Row {index + 1} with its answer")
-        generator = torch.Generator().manual_seed(seed)
-        waiting.append(
-            _Row(index, cached.own_part(row), max_new_tokens, torch.rand(max_new_tokens, generator=generator))
-        )
-    batch = _Batch(local, cached, temperature, min(batch_rows, len(rows)), on_tokens, on_finished)
+        waiting.append(Row.make(index, cached.own_part(row), max_new_tokens, draw, seed))
+    results: dict[int, Decoded] = {}
+
+    def keep(index: int, decoded: Decoded) -> None:
+        results[index] = decoded
+        if on_finished is not None:
+            on_finished(index, decoded)
+
+    batch = Batch(local, cached, min(batch_rows, len(rows)), on_tokens, keep)
     # Like rows are admitted together, so that a prefill pads little and reads no question twice.
     waiting = deque(sorted(waiting, key=lambda row: (len(row.own), row.own)))
-    stopped = False
     while waiting or batch.rows:
         if should_stop is not None and should_stop():
-            stopped = True
+            results.update((row.index, cancelled(row)) for row in (*batch.rows, *waiting))
             break
         batch.admit(waiting)
         batch.step()
-    if stopped:
-        batch.cancel(waiting)
-    return [batch.results[index] for index in range(len(rows))]
+    return [results[index] for index in range(len(rows))]
 
 
-class _Batch:
-    """The rows that are decoded together, packed at the front of the cache."""
+def cancelled(row: Row) -> Decoded:
+    """What a row has produced so far."""
+    seconds = time.perf_counter() - row.admitted_at if row.admitted_at else 0.0
+    return Decoded(tuple(row.produced), "cancelled", row.first_token_s, seconds)
+
+
+class Batch:
+    """The rows that are decoded together, packed at the front of the cache.
+
+    Call `admit` and `step` with gradients off and the adapter switched as for every row before.
+    """
 
     def __init__(
         self,
         local: LocalModel,
         prefix: PromptCache,
-        temperature: float,
         capacity: int,
         on_tokens: OnTokens | None,
-        on_finished: OnFinished | None,
+        on_finished: OnFinished,
     ) -> None:
-        self.local, self.prefix, self.temperature = local, prefix, temperature
+        self.local, self.prefix = local, prefix
         self.capacity = capacity
         self.on_tokens, self.on_finished = on_tokens, on_finished
-        self.rows: list[_Row] = []
-        self.results: dict[int, Decoded] = {}
+        self.rows: list[Row] = []
         self.cache = OwnCache(local.base.config.get_text_config().num_hidden_layers, max(1, capacity), 64)
 
-    def admit(self, waiting: deque[_Row]) -> None:
+    def admit(self, waiting: deque[Row]) -> None:
         """Prefill waiting rows into the free places, in one pass padded on the right."""
         free = self.capacity - len(self.rows)
         # A pass for a single row costs nearly a whole step: places are refilled a few at a time.
@@ -158,18 +183,25 @@ class _Batch:
         hidden = forward_shared(self.local, self.prefix, ids, positions, cache)
         self._take(list(self.rows), hidden[:, 0])
 
-    def cancel(self, waiting: Sequence[_Row]) -> None:
-        """Give back what has been produced so far."""
-        now = time.perf_counter()
-        for row in (*self.rows, *waiting):
-            seconds = now - row.admitted_at if row.admitted_at else 0.0
-            self.results[row.index] = Decoded(tuple(row.produced), "cancelled", row.first_token_s, seconds)
+    def drop(self, row: Row) -> None:
+        """Let a row go that nobody waits for any more."""
+        place, last = self.rows.index(row), len(self.rows) - 1
+        if place != last:
+            moved = self.rows[last]
+            self.cache.move(last, place, moved.slot + 1)
+            self.rows[place] = moved
+        self.rows.pop()
 
-    def _take(self, rows: list[_Row], hidden: Tensor) -> None:
+    def _take(self, rows: list[Row], hidden: Tensor) -> None:
         """Draw the next token of each of `rows` from its last hidden state (n, H); rows that end leave."""
         logits = self.local.logits(hidden)
-        uniform = torch.stack([row.uniform[len(row.produced)] for row in rows])
-        tokens = sample(logits, self.temperature, uniform.to(logits.device)).tolist()
+        uniform = torch.stack([row.uniform[len(row.produced)] for row in rows]).to(logits.device)
+        tokens = [0] * len(rows)
+        for draw in dict.fromkeys(row.draw for row in rows):
+            alike = [place for place, row in enumerate(rows) if row.draw == draw]
+            drawn = sample(logits[alike], draw.temperature, uniform[alike], draw.top_p).tolist()
+            for place, token in zip(alike, drawn, strict=True):
+                tokens[place] = token
         now = time.perf_counter()
         stop_ids = self.local.format.stop_ids
         for row, token in zip(rows, tokens, strict=True):
@@ -181,27 +213,27 @@ class _Batch:
             if token in stop_ids or len(row.produced) == row.limit:
                 self._leave(row, "stop" if token in stop_ids else "length", now - row.admitted_at)
 
-    def _leave(self, row: _Row, reason: Literal["stop", "length"], seconds: float) -> None:
-        place, last = self.rows.index(row), len(self.rows) - 1
-        if place != last:
-            moved = self.rows[last]
-            self.cache.move(last, place, moved.slot + 1)
-            self.rows[place] = moved
-        self.rows.pop()
-        self.results[row.index] = decoded = Decoded(tuple(row.produced), reason, row.first_token_s, seconds)
-        if self.on_finished is not None:
-            self.on_finished(row.index, decoded)
+    def _leave(self, row: Row, reason: Literal["stop", "length"], seconds: float) -> None:
+        self.drop(row)
+        self.on_finished(row.index, Decoded(tuple(row.produced), reason, row.first_token_s, seconds))
 
 
-def sample(logits: Tensor, temperature: float, uniform: Tensor) -> Tensor:
+def sample(logits: Tensor, temperature: float, uniform: Tensor, top_p: float = 1.0) -> Tensor:
     """Draw one id a row (n,) from logits (n, V) by inverting the cumulative distribution at `uniform` (n,) in [0, 1).
 
-    At temperature 0 the likeliest id. One number a row makes a draw independent of the other rows.
+    At temperature 0 the likeliest id. Below `top_p` 1 only the likeliest ids are drawn: the fewest whose mass reaches
+    it (nucleus sampling, arXiv 1904.09751). One number a row makes a draw independent of the other rows.
     """
     if temperature == 0:
         return logits.argmax(dim=-1)
     probabilities = torch.softmax(logits / temperature, dim=-1)
+    if top_p < 1:
+        ordered, ids = probabilities.sort(dim=-1, descending=True, stable=True)
+        beyond = ordered.cumsum(dim=-1) - ordered >= top_p
+        probabilities = probabilities.scatter(-1, ids, ordered.masked_fill(beyond, 0.0))
     cumulative = probabilities.cumsum(dim=-1)
-    # Rounding may leave the total a little off 1: the number is scaled to it, so that no draw falls off the end.
-    target = uniform.to(cumulative.dtype)[:, None] * cumulative[:, -1:]
-    return torch.searchsorted(cumulative, target, right=True)[:, 0].clamp_max_(logits.shape[1] - 1)
+    total = cumulative[:, -1:]
+    # Rounding may leave the total a little off 1: the number is scaled to it and kept below it, so that no draw falls
+    # off the end, or on an id without any mass.
+    target = (uniform.to(cumulative.dtype)[:, None] * total).minimum(total.nextafter(torch.zeros_like(total)))
+    return torch.searchsorted(cumulative, target, right=True)[:, 0]

@@ -3,6 +3,7 @@
 Knows nothing of prompts or data sets.
 """
 
+import gc
 import logging
 import os
 import warnings
@@ -116,17 +117,31 @@ def with_adapter(local: LocalModel, adapter_folder: Path) -> LocalModel:
     """
     if isinstance(local.model, PeftModel):
         raise ModelError("The model has an adapter already.", str(local.folder), "Load the base model again first.")
-    shapes = {name: tuple(parameter.shape) for name, parameter in local.base.named_parameters()}
-    check_adapter(adapter_folder, shapes)
+    check_adapter(adapter_folder, parameter_shapes(local))
+    return replace(local, model=attach(local.base, adapter_folder, "default"))
+
+
+def parameter_shapes(local: LocalModel) -> dict[str, tuple[int, ...]]:
+    """What `check_adapter` holds an adapter against; asked for before the first one is attached."""
+    return {name: tuple(parameter.shape) for name, parameter in local.base.named_parameters()}
+
+
+def attach(model: PreTrainedModel | PeftModel, adapter_folder: Path, name: str) -> PeftModel:
+    """peft's wrapper with one more adapter, frozen, from a folder that was checked. Raises `ModelError`."""
     try:
         with quiet_libraries():
-            model = PeftModel.from_pretrained(local.base, adapter_folder, is_trainable=False, local_files_only=True)
+            if isinstance(model, PeftModel):
+                model.load_adapter(str(adapter_folder), name, is_trainable=False, local_files_only=True)
+            else:
+                model = PeftModel.from_pretrained(
+                    model, adapter_folder, name, is_trainable=False, local_files_only=True
+                )
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
         raise ModelError(
             "The adapter cannot be loaded.", f"{adapter_folder}: {error}", "Export the adapter again from its run."
         ) from error
     model.eval()
-    return replace(local, model=model)
+    return model
 
 
 def adapter_off(local: LocalModel) -> AbstractContextManager[None]:
@@ -156,6 +171,13 @@ def quiet_libraries() -> Iterator[None]:
         transformers_logging.set_verbosity(level)
         if bars:
             transformers_logging.enable_progress_bar()
+
+
+def release_memory() -> None:
+    """Give back what models that nobody holds any more have taken, so that another process may have it."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def device_name(name: str) -> str:

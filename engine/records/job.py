@@ -5,13 +5,14 @@ from typing import Literal
 
 from engine.records.station import StationName
 
-JobKind = Literal["synthesize", "generate", "train", "evaluate", "demo"]
+JobKind = Literal["synthesize", "generate", "train", "evaluate", "serve", "demo"]
 JobState = Literal["waiting", "running", "paused", "done", "stopped", "failed", "lost"]
 STATION_OF_KIND: dict[JobKind, StationName] = {
     "synthesize": "questions",
     "generate": "examples",
     "train": "run",
     "evaluate": "evaluation",
+    "serve": "release",  # it makes nothing there
     "demo": "examples",  # where it begins
 }
 LIVE_STATES: tuple[JobState, ...] = ("waiting", "running", "paused")

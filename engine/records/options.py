@@ -78,7 +78,16 @@ class SynthesizeOptions:
     seed: int = 0
 
 
-JobOptions = SynthesizeOptions | GenerateOptions | TrainOptions | EvaluateOptions | DemoOptions
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """A local server of the project's arms over one base: that of run `run_id`, else of the newest run."""
+
+    run_id: int | None = None
+    port: int = 0  # 0: one of the system's choice
+    idle_minutes: float = 30.0  # without a request, then it ends
+
+
+JobOptions = SynthesizeOptions | GenerateOptions | TrainOptions | EvaluateOptions | ServeOptions | DemoOptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,8 +47,10 @@ class JobTable:
         return tuple(Job(*row) for row in rows)
 
     def latest(self, stage: StationName) -> Job | None:
-        """The newest job that is or was last at work at a station, or None."""
-        row = self._connection.row(f"SELECT {_JOB} FROM jobs WHERE stage = ? ORDER BY id DESC LIMIT 1", (stage,))
+        """The newest job that is or was last at work at a station, or None. A server works for none of them."""
+        row = self._connection.row(
+            f"SELECT {_JOB} FROM jobs WHERE stage = ? AND kind != 'serve' ORDER BY id DESC LIMIT 1", (stage,)
+        )
         return None if row is None else Job(*row)
 
     def update(

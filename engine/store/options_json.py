@@ -6,6 +6,7 @@ from engine.records.options import (
     EvaluateOptions,
     GenerateOptions,
     JobOptions,
+    ServeOptions,
     SynthesizeOptions,
     TrainOptions,
 )
@@ -16,6 +17,7 @@ _OPTIONS: dict[JobKind, type[JobOptions]] = {
     "generate": GenerateOptions,
     "train": TrainOptions,
     "evaluate": EvaluateOptions,
+    "serve": ServeOptions,
     "demo": DemoOptions,
 }
 

@@ -1,0 +1,86 @@
+"""Several adapters over one base in memory: one of them, or none, answers at a time, each at any strength.
+
+Every switch sets all that decides the answer, the adapter and its scale in each layer, so that nothing of one request
+is left for the next. Knows nothing of runs or prompts.
+"""
+
+import hashlib
+from pathlib import Path
+
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
+
+from engine.errors import ModelError
+from engine.model.adapter_files import check_adapter
+from engine.model.load import LocalModel, attach, parameter_shapes
+
+KEPT = 8  # adapters in memory; the one that was used longest ago makes room
+_TRIES = 3
+
+
+class Adapters:
+    """The adapters of one loaded base, by the SHA-256 of their weights."""
+
+    def __init__(self, local: LocalModel) -> None:
+        """Take over `local`: a bare base, whose layers are changed in place by the first adapter."""
+        self._local = local
+        self._shapes = parameter_shapes(local)
+        self._peft: PeftModel | None = None
+        self._layers: list[LoraLayer] = []
+        self._used: dict[str, None] = {}  # hashes, the one used longest ago first
+        self._switched: tuple[str, float] | None = None  # None: loading or deleting may have changed it
+
+    def load(self, folder: Path, in_use: frozenset[str] = frozenset()) -> str:
+        """Have the adapter of a peft folder in memory; returns the hash of exactly the weights that were loaded.
+
+        A folder that was loaded before is not read again unless its weights are others now. None of `in_use` makes
+        room. Raises `ModelError` where it cannot be loaded, or changes all the while.
+        """
+        for _ in range(_TRIES):
+            sha256 = weights_sha256(folder)
+            if sha256 in self._used:
+                self._used[sha256] = self._used.pop(sha256)
+                return sha256
+            check_adapter(folder, self._shapes)
+            self._switched = None
+            self._peft = attach(self._peft or self._local.base, folder, sha256)
+            self._layers = [layer for layer in self._peft.modules() if isinstance(layer, LoraLayer)]
+            if weights_sha256(folder) == sha256:
+                self._used[sha256] = None
+                self._make_room(in_use | {sha256})
+                return sha256
+            self._peft.delete_adapter(sha256)  # replaced while it was read: nobody knows what was loaded
+        raise ModelError("The adapter changes while it is read.", str(folder), "Ask again when its training has ended.")
+
+    def switch(self, sha256: str, strength: float) -> None:
+        """From now on answers are those of the base plus `strength` (0 to 1) times this adapter, which is loaded.
+
+        An empty hash, or strength 0, is the base alone.
+        """
+        wanted = (sha256, strength) if sha256 and strength else ("", 0.0)
+        if wanted == self._switched:
+            return
+        self._switched = None  # until every layer is
+        active = [sha256] if wanted[0] else []
+        for layer in self._layers:
+            layer.set_adapter(active, inference_mode=True)
+            if active:
+                layer.set_scale(sha256, strength)
+        self._switched = wanted
+
+    def _make_room(self, kept: frozenset[str]) -> None:
+        for sha256 in [old for old in self._used if old not in kept][: max(0, len(self._used) - KEPT)]:
+            if self._peft is not None:
+                self._peft.delete_adapter(sha256)
+            del self._used[sha256]
+
+
+def weights_sha256(folder: Path) -> str:
+    """The hash of an adapter's weights. Raises `ModelError` where there are none."""
+    try:
+        with (folder / "adapter_model.safetensors").open("rb") as weights:
+            return hashlib.file_digest(weights, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(
+            "The adapter cannot be read.", f"{folder}: {error.strerror or error}.", "Train the run again."
+        ) from error

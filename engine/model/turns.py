@@ -1,0 +1,143 @@
+"""Answers of several arms at once over one model: each arm's rows form a batch, and the batches step in turn.
+
+So one arm's answer never waits for another's end, and every row gets its next token once a round. Rows that come while
+others decode are admitted between two steps. Knows nothing of text, runs or who asks.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from engine.errors import ModelError
+from engine.model.adapters import Adapters
+from engine.model.decode import Batch, Decoded, Draw, Row
+from engine.model.load import LocalModel
+from engine.model.prompt_cache import PromptCache
+
+PROMPTS_KEPT = 4  # caches of keys and values; the one used longest ago makes room
+_BATCH_ROWS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How the model is switched for an answer, and what it has read before. Rows of one voice share a batch."""
+
+    adapter: str = ""  # a hash that `Adapters` knows; empty: the base alone
+    strength: float = 0.0  # 0 to 1
+    prefix_ids: tuple[int, ...] = ()  # the prompt that all its rows begin with
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Turn:
+    """One answer to give, and who listens. Listeners are called in the middle of a step: they call nothing here."""
+
+    voice: Voice
+    ids: Sequence[int]  # whole, the prefix included
+    max_new_tokens: int
+    draw: Draw
+    seed: int
+    on_token: Callable[[int], None]
+    on_finished: Callable[[Decoded], None]
+
+
+@dataclass(slots=True, eq=False)
+class _Lane:
+    """The rows of one voice."""
+
+    batch: Batch
+    waiting: deque[Row] = field(default_factory=deque)
+
+
+class Turns:
+    """Give it turns with `add`, and call `step` as long as it is `busy`."""
+
+    def __init__(self, local: LocalModel, adapters: Adapters, batch_rows: int = _BATCH_ROWS) -> None:
+        self._local, self._adapters, self._batch_rows = local, adapters, batch_rows
+        self._lanes: dict[Voice, _Lane] = {}
+        self._prompts: dict[Voice, PromptCache] = {}
+        self._turns: dict[int, tuple[Turn, Row]] = {}
+        self._next_index = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether any row is to be decoded."""
+        return bool(self._turns)
+
+    @property
+    def adapters_in_use(self) -> frozenset[str]:
+        """The hashes that must stay loaded."""
+        return frozenset(voice.adapter for voice in self._lanes)
+
+    @torch.inference_mode()
+    def add(self, turn: Turn) -> None:
+        """Let an answer begin with the next step. Raises `ContextError` where it does not fit with its answer."""
+        self._local.format.check_length([*turn.ids, *([0] * turn.max_new_tokens)], "The conversation with its answer")
+        prefix = self._prompt(turn.voice)
+        index = self._next_index
+        self._next_index += 1
+        row = Row.make(index, prefix.own_part(turn.ids), turn.max_new_tokens, turn.draw, turn.seed)
+        lane = self._lanes.get(turn.voice)
+        if lane is None:
+            batch = Batch(self._local, prefix, self._batch_rows, self._on_tokens, self._on_finished)
+            lane = self._lanes[turn.voice] = _Lane(batch)
+        lane.waiting.append(row)
+        self._turns[index] = (turn, row)
+
+    def drop(self, turn: Turn) -> None:
+        """Nobody listens to this answer any more; one that has ended already is fine."""
+        for index, (each, row) in self._turns.items():
+            if each is turn:
+                lane = self._lanes[turn.voice]
+                if row in lane.waiting:
+                    lane.waiting.remove(row)
+                else:
+                    lane.batch.drop(row)
+                del self._turns[index]
+                self._sweep()
+                return
+
+    @torch.inference_mode()
+    def step(self) -> None:
+        """One token for every row of every voice, one voice after the other; waiting rows are read first.
+
+        Raises `ModelError` where memory does not suffice; then all rows are lost, and this object with them.
+        """
+        try:
+            for voice, lane in list(self._lanes.items()):
+                self._adapters.switch(voice.adapter, voice.strength)
+                lane.batch.admit(lane.waiting)
+                lane.batch.step()
+        except torch.OutOfMemoryError as error:
+            raise ModelError(
+                "The answers do not fit the device's memory.", f"{error}", "Ask for fewer or shorter ones at once."
+            ) from error
+        self._sweep()
+
+    def _prompt(self, voice: Voice) -> PromptCache:
+        if not voice.prefix_ids:
+            return PromptCache.build(self._local, ())
+        found = self._prompts.pop(voice, None)
+        if found is None:
+            self._adapters.switch(voice.adapter, voice.strength)
+            found = PromptCache.build(self._local, voice.prefix_ids)
+        self._prompts[voice] = found
+        while len(self._prompts) > PROMPTS_KEPT:
+            del self._prompts[next(iter(self._prompts))]
+        return found
+
+    def _sweep(self) -> None:
+        """A voice without rows gives its memory back; its prompt is kept."""
+        for voice, lane in list(self._lanes.items()):
+            if not lane.batch.rows and not lane.waiting:
+                del self._lanes[voice]
+
+    def _on_tokens(self, index: int, ids: list[int]) -> None:
+        turn, _ = self._turns[index]
+        for token in ids:
+            turn.on_token(token)
+
+    def _on_finished(self, index: int, decoded: Decoded) -> None:
+        turn, _ = self._turns.pop(index)
+        turn.on_finished(decoded)

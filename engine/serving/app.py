@@ -1,0 +1,213 @@
+"""The web application: `/v1/models`, `/v1/chat/completions` and `/health`, as the OpenAI protocol has them.
+
+Runs in the web's thread; everything that needs the model goes over the desk. A client that hangs up ends its row.
+"""
+
+import asyncio
+import hmac
+import json
+import secrets
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from typing import TypeVar
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from engine.errors import DistillError
+from engine.serving.catalog import Catalog
+from engine.serving.conversation import Conversation
+from engine.serving.desk import Ask, Begun, Desk, Ended, Text
+from engine.serving.replies import (
+    Counts,
+    Reply,
+    error_object,
+    model_list,
+    model_object,
+    provenance_of,
+)
+from engine.serving.requests import ChatRequest, Refusal, parse_request
+from engine.serving.speaking import refusal_of
+
+LARGEST_BODY_BYTES = 8_000_000
+Result = TypeVar("Result")
+_Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Web:
+    """The routes of one server. `model_key` tells its loaded base from another."""
+
+    def __init__(self, desk: Desk, catalog: Catalog, conversation: Conversation, token: str, model_key: str) -> None:
+        self._desk, self._catalog, self._conversation = desk, catalog, conversation
+        self._token, self._model_key = token, model_key
+        self._created = int(time.time())
+
+    def application(self) -> Starlette:
+        """The application, to be run by any ASGI server on one thread."""
+        return Starlette(
+            routes=[
+                Route("/health", self._health),
+                Route("/v1/models", self._guarded(self._models)),
+                Route("/v1/models/{name:path}", self._guarded(self._model)),
+                Route("/v1/chat/completions", self._guarded(self._complete), methods=["POST"]),
+            ],
+            exception_handlers={HTTPException: _on_http_error},
+        )
+
+    def _guarded(self, handler: _Handler) -> _Handler:
+        async def guarded(request: Request) -> Response:
+            try:
+                if not self._knows(request):
+                    raise Refusal(
+                        "The token is wrong or missing; it lies in the server's server.json.",
+                        status=401,
+                        code="invalid_api_key",
+                    )
+                return await handler(request)
+            except ClientDisconnect:
+                return Response(status_code=499)  # nobody reads it
+            except Refusal as refusal:
+                return _refused(refusal)
+            except DistillError as error:
+                return _refused(refusal_of(error))
+
+        return guarded
+
+    def _knows(self, request: Request) -> bool:
+        given = request.headers.get("authorization", "")
+        return hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode())
+
+    async def _health(self, request: Request) -> Response:
+        """Anyone on this machine may ask whether it lives; why it does not answer is for those with the token."""
+        status: dict[str, object] = {"status": self._desk.status}
+        if self._knows(request):
+            status["detail"] = self._desk.words
+        return JSONResponse(status, 200 if self._desk.status == "ready" else 503)
+
+    async def _models(self, _: Request) -> Response:
+        return JSONResponse(model_list(self._catalog.names(), self._created))
+
+    async def _model(self, request: Request) -> Response:
+        arm = self._catalog.find(str(request.path_params["name"]))
+        return JSONResponse(model_object(arm.choice.name, self._created))
+
+    async def _complete(self, request: Request) -> Response:
+        asked = parse_request(await _body(request))
+        ask = self._ask(asked)
+        self._desk.put(ask)
+        try:
+            begun = await _unless_gone(request, ask.piece())
+            if not isinstance(begun, Begun):
+                raise TypeError(f"an answer began with {begun!r}")
+            reply = self._reply(ask, begun, asked)
+            if asked.stream:
+                events = _events(ask, reply, include_usage=asked.include_usage)
+                return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-cache"})
+            return JSONResponse(await _unless_gone(request, _whole(ask, reply)))
+        except BaseException:
+            ask.gone = True
+            raise
+
+    def _ask(self, asked: ChatRequest) -> Ask:
+        arm = self._catalog.find(asked.model)
+        ids, prefix_ids = self._conversation.ids(arm, asked.messages)
+        temperature = asked.temperature
+        return Ask(
+            arm=arm,
+            ids=ids,
+            prefix_ids=prefix_ids,
+            max_new_tokens=self._conversation.room(ids, asked.max_tokens),
+            temperature=self._catalog.serving_temperature() if temperature is None else temperature,
+            top_p=asked.top_p,
+            seed=secrets.randbits(63) if asked.seed is None else abs(asked.seed),
+            stop=asked.stop,
+            put_at=time.monotonic(),
+        )
+
+    def _reply(self, ask: Ask, begun: Begun, asked: ChatRequest) -> Reply:
+        client_system = asked.messages[0].role == "system"
+        provenance = provenance_of(ask.arm, begun.adapter_sha256, client_system=client_system)
+        return Reply(f"chatcmpl-{secrets.token_hex(12)}", int(time.time()), provenance, self._model_key)
+
+
+async def _events(ask: Ask, reply: Reply, *, include_usage: bool) -> AsyncGenerator[str, None]:
+    """The stream of one answer. However it is left, its row ends."""
+    try:
+        yield _event(reply.first())
+        while True:
+            piece = await ask.piece()
+            if isinstance(piece, Text):
+                yield _event(reply.more(piece.text))
+            elif isinstance(piece, Ended):
+                yield _event(reply.last(piece.finish_reason))
+                if include_usage:
+                    yield _event(reply.usage(_counts(ask, piece)))
+                yield "data: [DONE]\n\n"
+                return
+    except Refusal as refusal:
+        yield _event(error_object(refusal))
+    finally:
+        ask.gone = True
+
+
+async def _whole(ask: Ask, reply: Reply) -> dict[str, object]:
+    """The answer in one piece."""
+    pieces: list[str] = []
+    while True:
+        piece = await ask.piece()
+        if isinstance(piece, Text):
+            pieces.append(piece.text)
+        elif isinstance(piece, Ended):
+            return reply.whole("".join(pieces), piece.finish_reason, _counts(ask, piece))
+
+
+async def _unless_gone(request: Request, work: Coroutine[None, None, Result]) -> Result:
+    """The result of `work`. Raises `ClientDisconnect` when the client hangs up before it is there."""
+    working, leaving = asyncio.create_task(work), asyncio.create_task(_hung_up(request))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _hung_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _counts(ask: Ask, ended: Ended) -> Counts:
+    return Counts(len(ask.ids), len(ask.prefix_ids), ended.completion_tokens)
+
+
+def _event(data: dict[str, object]) -> str:
+    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+def _refused(refusal: Refusal) -> Response:
+    headers = {} if refusal.retry_after_s is None else {"retry-after": str(refusal.retry_after_s)}
+    if refusal.status == 401:
+        headers["www-authenticate"] = "Bearer"
+    return JSONResponse(error_object(refusal), refusal.status, headers)
+
+
+async def _on_http_error(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    words = {404: "There is no such address; the API begins with /v1.", 405: "This address takes another method."}
+    return _refused(Refusal(words.get(status, "The request cannot be carried out."), status=status))
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY_BYTES:
+            raise Refusal(f"The body is larger than {LARGEST_BODY_BYTES:,} bytes.", status=413)
+    return bytes(body)

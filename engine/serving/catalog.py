@@ -1,0 +1,90 @@
+"""Which arms a server has, read from the project whenever it is asked: a run trained a minute ago is there.
+
+Knows nothing of requests in flight or of loaded models.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import NotFoundError
+from engine.paths import Home
+from engine.project import Project
+from engine.records.prompt import Prompt
+from engine.releases.adapter import require_adapter
+from engine.serving.names import PROMPTED, UNPROMPTED, ArmChoice, parse_arm
+from engine.serving.requests import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class ServedArm:
+    """An arm with what it needs: the adapter's folder and the prompt, where it has them."""
+
+    choice: ArmChoice
+    adapter: Path | None
+    prompt: Prompt | None
+
+
+class Catalog:
+    """The arms of one project over one base. It opens the project for each question: any one thread may ask."""
+
+    def __init__(self, folder: Path, home: Home, base: str) -> None:
+        self._folder, self._home, self._base = folder, home, base
+
+    def serving_temperature(self) -> float:
+        """What a request without a temperature gets."""
+        with self._open() as project:
+            return project.settings.read().serving_temperature
+
+    def names(self) -> tuple[str, ...]:
+        """Every arm at full strength: the base's, then the runs', the oldest first."""
+        with self._open() as project:
+            prompt = project.prompts.current() is not None
+            runs = [
+                run.id
+                for run in project.runs.all()
+                if run.config.base == self._base and _adapter(project, run.folder, run.id) is not None
+            ]
+        behind = [ArmChoice(run, prompt=True) for run in runs] if prompt else []
+        choices = [UNPROMPTED, *([PROMPTED] if prompt else []), *(ArmChoice(run) for run in runs), *behind]
+        return tuple(choice.name for choice in choices)
+
+    def find(self, name: str) -> ServedArm:
+        """The arm of this name. Raises `Refusal` (404), which names those there are."""
+        choice = parse_arm(name)
+        if choice is None:
+            raise self._unknown(f"There is no arm {name!r}.")
+        with self._open() as project:
+            current = project.prompts.current() if choice.prompt else None
+            if choice.prompt and current is None:
+                raise self._unknown(f"{name!r} needs a prompt, and the project has none.")
+            prompt = current.prompt if current is not None else None
+            if not choice.run_id:
+                return ServedArm(choice, None, prompt)
+            try:
+                run = project.runs.get(choice.run_id)
+            except NotFoundError as error:
+                raise self._unknown(f"There is no run {choice.run_id}.") from error
+            if run.config.base != self._base:
+                raise self._unknown(f"Run {run.id} adapts {run.config.base}; this server holds {self._base}.")
+            adapter = _adapter(project, run.folder, run.id)
+            if adapter is None:
+                raise self._unknown(f"Run {run.id} has no adapter yet.")
+            return ServedArm(choice, adapter, prompt)
+
+    def _open(self) -> Project:
+        return Project.open(self._folder, self._home)
+
+    def _unknown(self, why: str) -> Refusal:
+        return Refusal(
+            f"{why} There are: {', '.join(self.names())}; a run's strength is asked for as run-1@60.",
+            status=404,
+            code="model_not_found",
+            param="model",
+        )
+
+
+def _adapter(project: Project, folder: str, run_id: int) -> Path | None:
+    try:
+        return require_adapter(project.folder / folder / "adapter", run_id)
+    except NotFoundError:
+        return None

@@ -1,0 +1,66 @@
+"""From a request's messages to the ids that an arm reads: the one way of training and evaluation (`chat_format`).
+
+A client's own system message is taken by the arms without the prompt, where it stands before the question as the
+model's template has it: so a served student can still be steered, and the reply says that it was. The arms behind the
+project's prompt refuse it, since two system messages would make an arm that nobody measured. Knows nothing of HTTP.
+"""
+
+from collections.abc import Sequence
+
+from engine.errors import ContextError, ModelError
+from engine.model.chat_format import ChatFormat
+from engine.records.prompt import Message, Prompt
+from engine.serving.catalog import ServedArm
+from engine.serving.requests import Refusal
+
+LONGEST_UNASKED = 1024  # answer tokens where the client names no limit and the context has the room
+
+
+class Conversation:
+    """Reads conversations with one model's format."""
+
+    def __init__(self, chat_format: ChatFormat) -> None:
+        self._format = chat_format
+        self._prefixes: dict[str, tuple[int, ...]] = {}
+
+    def ids(self, arm: ServedArm, messages: Sequence[Message]) -> tuple[list[int], tuple[int, ...]]:
+        """All ids before the answer, and the part of them that every question behind this prompt shares.
+
+        Raises `Refusal` for a conversation that the arm or the template does not take.
+        """
+        has_system = messages[0].role == "system"
+        try:
+            if arm.prompt is not None:
+                if has_system:
+                    raise Refusal(
+                        f"{arm.choice.name!r} stands behind the project's own prompt and takes no other system "
+                        "message. Ask an arm without the prompt, such as 'unprompted'.",
+                        code="system_message_not_supported",
+                        param="messages[0]",
+                    )
+                return self._format.prompted_ids(arm.prompt, messages), self._prefix(arm.prompt)
+            if has_system:
+                return self._format.prompted_ids(Prompt(tuple(messages[:1])), messages[1:]), ()
+            return self._format.question_ids(messages), ()
+        except ModelError as error:
+            raise Refusal(str(error), param="messages") from error
+
+    def room(self, ids: Sequence[int], asked: int | None) -> int:
+        """How many tokens the answer may have. Raises `ContextError` where what is asked for does not fit."""
+        left = self._format.context_length - len(ids)
+        if asked is None:
+            asked = max(1, min(LONGEST_UNASKED, left))
+        if asked > left:
+            raise ContextError(
+                "The conversation with its answer does not fit the model's context.",
+                f"It takes {len(ids)} tokens, the answer {asked}; the limit is {self._format.context_length}.",
+                "Shorten the conversation, or ask for a shorter answer.",
+            )
+        return asked
+
+    def _prefix(self, prompt: Prompt) -> tuple[int, ...]:
+        found = self._prefixes.get(prompt.sha256)
+        if found is None:
+            found = tuple(self._format.prompt_prefix_ids(prompt))
+            self._prefixes = {prompt.sha256: found}
+        return found

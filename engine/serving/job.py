@@ -1,0 +1,181 @@
+"""The server, as a job: holds the base and its arms in memory and answers until it is stopped or nobody asks.
+
+The web's thread listens from the first moment to the last; the model comes and goes. Where another job waits for the
+device, the model leaves memory as soon as nobody is being answered, and comes back when that job has ended: two
+processes that compute on the same cores slow each other many times over.
+"""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from engine.jobs.context import JobContext
+from engine.jobs.devices import Ticket
+from engine.jobs.protocol import Note, Progress, StateChanged
+from engine.project import Project
+from engine.records.options import ServeOptions
+from engine.records.run import TrainingConfig
+from engine.redact import register_secret
+from engine.serving.address import Address, remove_address, write_address
+from engine.serving.app import Web
+from engine.serving.catalog import Catalog
+from engine.serving.conversation import Conversation
+from engine.serving.desk import Desk
+from engine.serving.server import Server
+from engine.serving.speaking import Speaker
+
+GIVE_WAY_AFTER_S = 2.0  # without a request, while another job waits
+PATIENCE_S = 60.0  # of the job that waits; then nothing new is begun before it has had its turn
+_LOOK_EVERY_S = 0.5
+_NAP_S = 0.1
+
+Reason = Literal["idle", "wanted"]
+
+
+def run(context: JobContext, options: ServeOptions) -> None:
+    """Serve the arms over the base that `options` names, until idle. Raises `ModelError`, `JobError`, `JobStopped`."""
+    from engine.model.chat_format import ChatFormat
+    from engine.model.locate import locate_base
+
+    project = context.project
+    config = base_of(project, options)
+    folder = locate_base(
+        config.base,
+        project.home,
+        lambda done, total, words: context.emit(Progress(done, total, words)),
+    )
+    token = secrets.token_urlsafe(32)
+    register_secret(token)
+    desk = Desk(lambda: context.note)
+    catalog = Catalog(project.folder, project.home, config.base)
+    web = Web(desk, catalog, Conversation(ChatFormat.load(folder)), token, _key_of(config, folder))
+    with Server(options.port) as server:
+        server.start(web.application())
+        with _told(context, Address(server.base_url, token)):
+            try:
+                _Service(context, desk, options, config, folder, server.base_url).run()
+            finally:
+                desk.become("closed")
+
+
+def base_of(project: Project, options: ServeOptions) -> TrainingConfig:
+    """Which base, on which device and in which precision: the named run's, else the newest's, else the project's."""
+    run = project.runs.latest() if options.run_id is None else project.runs.get(options.run_id)
+    return run.config if run is not None else TrainingConfig(base=project.settings.read().student_base)
+
+
+@contextmanager
+def _told(context: JobContext, address: Address) -> Iterator[None]:
+    """While inside, clients find the server."""
+    write_address(context.folder, address)
+    try:
+        yield
+    finally:
+        remove_address(context.folder)
+
+
+def _key_of(config: TrainingConfig, folder: Path) -> str:
+    """Tells this base from another, by its name, its precision and its files, of which none is read."""
+    files = sorted((path.name, path.stat().st_size) for path in folder.glob("*.safetensors"))
+    return hashlib.sha256(repr((config.base, config.dtype, config.device, files)).encode()).hexdigest()
+
+
+@dataclass(slots=True, eq=False)
+class _Service:
+    """The model's thread: one stay in memory after another."""
+
+    context: JobContext
+    desk: Desk
+    options: ServeOptions
+    config: TrainingConfig
+    folder: Path
+    base_url: str
+
+    def run(self) -> None:
+        """Returns when nobody asked for long enough."""
+        from engine.model.load import device_name, release_memory
+
+        device = device_name(self.config.device)
+        while True:
+            self.desk.become("waiting")
+            with self.context.hold_device(device) as ticket:
+                reason = self._stay(ticket)
+                self.desk.become("waiting" if reason == "wanted" else "closed")
+                release_memory()
+            if reason == "idle":
+                self.context.emit(Note(f"Nothing was asked for {self.options.idle_minutes:g} minutes."))
+                return
+            self.context.emit(Note("Another job has the device now; the address stays."))
+
+    def _stay(self, ticket: Ticket) -> Reason:
+        """Load the model and answer, until another job wants the device or nobody asks."""
+        from engine.model.load import load_base
+
+        self.desk.become("loading")
+        self.context.emit(StateChanged("running", f"loading {self.config.base}"))
+        speaker = Speaker(load_base(self.folder, device=self.config.device, dtype=self.config.dtype))
+        self.context.emit(StateChanged("running", f"serving {self.config.base} at {self.base_url}"))
+        self.desk.become("ready")
+        try:
+            return self._answer(speaker, _Queue(ticket))
+        except BaseException:
+            self.desk.become("closed")
+            speaker.fail(self.desk.refusal())
+            raise
+
+    def _answer(self, speaker: Speaker, queue: "_Queue") -> Reason:
+        last_at = time.monotonic()
+        while True:
+            self._obey()
+            asks = self.desk.take()
+            for ask in asks:
+                speaker.begin(ask)
+            now = time.monotonic()
+            waits_for_s = queue.waits_for_s(now)
+            if self.desk.status in ("ready", "wanted"):
+                self.desk.become("wanted" if waits_for_s > PATIENCE_S else "ready")
+            if speaker.busy:
+                speaker.step()
+                last_at = time.monotonic()
+            elif asks:
+                last_at = now
+            elif waits_for_s and (self.desk.status == "wanted" or now - last_at >= GIVE_WAY_AFTER_S):
+                return "wanted"
+            elif now - last_at >= 60.0 * self.options.idle_minutes:
+                return "idle"
+            else:
+                self.desk.wait(_NAP_S)
+
+    def _obey(self) -> None:
+        """Blocks while the job is paused, with the answers under way; raises `JobStopped`."""
+        if self.context.pause_requested:
+            status = self.desk.status
+            self.desk.become("paused")
+            self.context.checkpoint()
+            self.desk.become(status)
+        else:
+            self.context.checkpoint()
+
+
+class _Queue:
+    """Who waits behind this job for its device; looked at now and then."""
+
+    def __init__(self, ticket: Ticket) -> None:
+        self._ticket = ticket
+        self._looked_at = 0.0
+        self._since = 0.0
+
+    def waits_for_s(self, now: float) -> float:
+        """How long somebody has been seen waiting; 0 while nobody is."""
+        if now - self._looked_at >= _LOOK_EVERY_S:
+            self._looked_at = now
+            if self._ticket.behind() is None:
+                self._since = 0.0
+            else:
+                self._since = self._since or now - _LOOK_EVERY_S
+        return now - self._since if self._since else 0.0

@@ -1,0 +1,224 @@
+"""What a client may ask of the server: the body of a chat completion, checked field by field. No I/O.
+
+Whatever would change an answer and is not carried out here is refused by its name; fields that change nothing, and
+the values that mean «as usual», are taken in silence.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from engine.records.prompt import Message, Role
+
+MOST_STOPS = 4
+_LARGEST_SEED = 2**63 - 1
+_SMALLEST_TEMPERATURE = 1e-3  # below it the arithmetic overflows; it means the likeliest token
+_ROLES: dict[object, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+_KNOWN = frozenset(
+    {
+        "model", "messages", "stream", "stream_options", "temperature", "top_p", "max_tokens", "max_completion_tokens",
+        "seed", "stop",
+        "user", "metadata", "store", "safety_identifier", "prompt_cache_key", "service_tier",  # change no answer
+    }
+)  # fmt: skip
+# Fields that other servers carry out, with the values under which they do nothing.
+_AS_USUAL: dict[str, tuple[object, ...]] = {
+    "n": (1,),
+    "frequency_penalty": (0,),
+    "presence_penalty": (0,),
+    "logprobs": (False,),
+    "top_logprobs": (0,),
+    "logit_bias": ({},),
+    "response_format": ({"type": "text"},),
+    "tools": ([],),
+    "functions": ([],),
+    "modalities": (["text"],),
+}
+
+
+class Refusal(Exception):
+    """A request that is not carried out, in the words and the shape of the OpenAI protocol."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        kind: str = "invalid_request_error",
+        code: str | None = None,
+        param: str | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message, self.status, self.kind, self.code, self.param = message, status, kind, code, param
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A chat completion that can be carried out. None: as the server has it."""
+
+    model: str
+    messages: tuple[Message, ...]
+    stream: bool = False
+    include_usage: bool = False
+    temperature: float | None = None
+    top_p: float = 1.0
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+def parse_request(body: bytes) -> ChatRequest:
+    """The request in a body. Raises `Refusal`, naming the field."""
+    try:
+        value: object = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(f"The body is not JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise Refusal("The body is not a JSON object.")
+    fields = {name: field for name, field in cast("dict[str, object]", value).items() if field is not None}
+    _refuse_unknown(fields)
+    stream = _truth(fields, "stream")
+    return ChatRequest(
+        model=_model(fields),
+        messages=_messages(fields.get("messages")),
+        stream=stream,
+        include_usage=_include_usage(fields, stream),
+        temperature=_temperature(fields),
+        top_p=_number(fields, "top_p", 0.0, 1.0, above_low=True) or 1.0,
+        max_tokens=_max_tokens(fields),
+        seed=_whole(fields, "seed", -_LARGEST_SEED, _LARGEST_SEED),
+        stop=_stop(fields.get("stop")),
+    )
+
+
+def _refuse_unknown(fields: Mapping[str, object]) -> None:
+    for name, value in fields.items():
+        if name in _KNOWN:
+            continue
+        usual = _AS_USUAL.get(name)
+        if usual is None:
+            raise Refusal(f"The parameter {name!r} is not supported here.", code="unsupported_parameter", param=name)
+        if isinstance(value, bool) != isinstance(usual[0], bool) or value not in usual:
+            raise Refusal(
+                f"The parameter {name!r} is supported with the value {json.dumps(usual[0])} only.",
+                code="unsupported_value",
+                param=name,
+            )
+
+
+def _model(fields: Mapping[str, object]) -> str:
+    model = fields.get("model")
+    if not isinstance(model, str) or not model:
+        raise Refusal("The field 'model' names no arm.", param="model")
+    return model
+
+
+def _messages(value: object) -> tuple[Message, ...]:
+    if not isinstance(value, list) or not value:
+        raise Refusal("The field 'messages' is no list with at least one message.", param="messages")
+    messages = tuple(_message(item, f"messages[{place}]") for place, item in enumerate(value))
+    for place, message in enumerate(messages):
+        if message.role == "system" and place:
+            raise Refusal("Only the first message may be a system message.", param=f"messages[{place}].role")
+    if messages[-1].role != "user":
+        raise Refusal("The last message must be the user's.", param="messages")
+    return messages
+
+
+def _message(value: object, where: str) -> Message:
+    if not isinstance(value, dict):
+        raise Refusal(f"{where} is no object.", param=where)
+    role = value.get("role")
+    if not isinstance(role, str) or role not in _ROLES:
+        raise Refusal(f"{where} has the role {role!r}; known are {', '.join(map(str, _ROLES))}.", param=f"{where}.role")
+    for name, field in value.items():
+        if name not in ("role", "content") and field not in (None, [], ""):
+            raise Refusal(
+                f"{where}.{name} is not supported here.", code="unsupported_parameter", param=f"{where}.{name}"
+            )
+    return Message(_ROLES[role], _content(value.get("content"), f"{where}.content"))
+
+
+def _content(value: object, where: str) -> str:
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, list):
+        parts = []
+        for part in value:
+            if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
+                raise Refusal(f"{where} holds a part that is no text.", code="unsupported_value", param=where)
+            parts.append(str(part["text"]))
+        text = "".join(parts)
+    else:
+        raise Refusal(f"{where} is no text.", param=where)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Refusal(f"{where} holds half a character.", param=where) from error
+    return text
+
+
+def _include_usage(fields: Mapping[str, object], stream: bool) -> bool:
+    options = fields.get("stream_options")
+    if options is None:
+        return False
+    if not stream:
+        raise Refusal("'stream_options' is for streams only.", param="stream_options")
+    if not isinstance(options, dict):
+        raise Refusal("'stream_options' is no object.", param="stream_options")
+    for name in options:
+        if name not in ("include_usage", "include_obfuscation"):  # the second only pads events
+            where = f"stream_options.{name}"
+            raise Refusal(f"{where} is not supported here.", code="unsupported_parameter", param=where)
+    return _truth(options, "include_usage")
+
+
+def _temperature(fields: Mapping[str, object]) -> float | None:
+    temperature = _number(fields, "temperature", 0.0, 2.0)
+    return 0.0 if temperature is not None and temperature < _SMALLEST_TEMPERATURE else temperature
+
+
+def _max_tokens(fields: Mapping[str, object]) -> int | None:
+    old, new = (_whole(fields, name, 1, 2**31) for name in ("max_tokens", "max_completion_tokens"))
+    if old is not None and new is not None and old != new:
+        raise Refusal("'max_tokens' and 'max_completion_tokens' differ.", param="max_completion_tokens")
+    return new if new is not None else old
+
+
+def _stop(value: object) -> tuple[str, ...]:
+    stops = [value] if isinstance(value, str) else [] if value is None else value
+    if not isinstance(stops, list) or len(stops) > MOST_STOPS or not all(isinstance(s, str) and s for s in stops):
+        raise Refusal(f"'stop' is no text, and no list of at most {MOST_STOPS} texts.", param="stop")
+    return tuple(cast("list[str]", stops))
+
+
+def _truth(fields: Mapping[str, object], name: str) -> bool:
+    value = fields.get(name, False)
+    if not isinstance(value, bool):
+        raise Refusal(f"{name!r} is neither true nor false.", param=name)
+    return value
+
+
+def _whole(fields: Mapping[str, object], name: str, low: int, high: int) -> int | None:
+    value = fields.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise Refusal(f"{name!r} is no whole number from {low} to {high}.", param=name)
+    return value
+
+
+def _number(
+    fields: Mapping[str, object], name: str, low: float, high: float, *, above_low: bool = False
+) -> float | None:
+    value = fields.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+        raise Refusal(f"{name!r} is no number from {low:g} to {high:g}.", param=name)
+    if above_low and value == low:
+        raise Refusal(f"{name!r} must be above {low:g}.", param=name)
+    return float(value)

@@ -1,0 +1,143 @@
+"""The model's side of the desk: gives every request its turn, and turns ids into text as they come.
+
+Lives in the model's thread. Knows nothing of HTTP or of jobs.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from engine.errors import ContextError, DistillError, ModelError
+from engine.serving.desk import Ask, Begun, Ended, Text
+from engine.serving.requests import Refusal
+from engine.serving.stops import StopText
+
+if TYPE_CHECKING:
+    from engine.model.decode import Decoded
+    from engine.model.load import LocalModel
+    from engine.model.turns import Turn
+
+
+class Speaker:
+    """Answers over one loaded base. Call `step` as long as it is `busy`."""
+
+    def __init__(self, local: "LocalModel") -> None:
+        """Take over a bare base; adapters change it in place."""
+        from engine.model.adapters import Adapters
+        from engine.model.turns import Turns
+
+        self._local = local
+        self._format = local.format
+        self._adapters = Adapters(local)
+        self._turns = Turns(local, self._adapters)
+        self._answers: list[_Answer] = []
+
+    @property
+    def busy(self) -> bool:
+        """Whether any answer is under way."""
+        return bool(self._answers)
+
+    def begin(self, ask: Ask) -> None:
+        """Let an answer begin with the next step; where it cannot, the request is told why."""
+        from engine.model.decode import Draw
+        from engine.model.turns import Turn, Voice
+
+        if ask.gone:
+            return
+        try:
+            sha256 = self._adapters.load(ask.arm.adapter, self._turns.adapters_in_use) if ask.arm.adapter else ""
+            strength = ask.arm.choice.strength_percent / 100 if sha256 else 0.0
+            # At strength 0 the base answers, and shares its batch.
+            voice = Voice(sha256 if strength else "", strength, ask.prefix_ids)
+            answer = _Answer(ask, self._format.text_stream(), StopText(ask.stop))
+            answer.turn = Turn(
+                voice,
+                ask.ids,
+                ask.max_new_tokens,
+                Draw(ask.temperature, ask.top_p),
+                ask.seed,
+                answer.on_token,
+                lambda decoded: answer.on_finished(decoded, self._format.decode(decoded.ids)),
+            )
+            self._turns.add(answer.turn)
+        except DistillError as error:
+            ask.send(refusal_of(error))
+            return
+        ask.send(Begun(sha256))
+        self._answers.append(answer)
+
+    def step(self) -> None:
+        """One token for every answer; those that nobody waits for, or that met a stop text, end."""
+        for answer in self._answers:
+            if answer.ask.gone and answer.turn is not None:
+                self._turns.drop(answer.turn)
+                answer.over = True
+        if self._turns.busy:
+            self._take_turns()
+        for answer in self._answers:
+            if not answer.over and answer.stops.found and answer.turn is not None:
+                self._turns.drop(answer.turn)
+                answer.end("stop")
+        self._answers = [answer for answer in self._answers if not answer.over]
+
+    def _take_turns(self) -> None:
+        from engine.model.turns import Turns
+
+        try:
+            self._turns.step()
+        except ModelError as error:  # memory, most likely: these answers are lost, the next may fit again
+            self.fail(refusal_of(error))
+            self._turns = Turns(self._local, self._adapters)
+
+    def fail(self, refusal: Refusal) -> None:
+        """Tell everyone who still waits, and let all answers go."""
+        for answer in self._answers:
+            answer.ask.send(refusal)
+        self._answers = []
+
+
+class _Answer:
+    """One answer under way, as text."""
+
+    def __init__(self, ask: Ask, stream: Callable[[Sequence[int]], str], stops: StopText) -> None:
+        self.ask, self.stops = ask, stops
+        self.turn: Turn | None = None
+        self.over = False
+        self._stream = stream
+        self._streamed = ""
+        self._tokens = 0
+        self._first_token_s = 0.0
+
+    def on_token(self, token: int) -> None:
+        self._tokens += 1
+        if self._tokens == 1:
+            self._first_token_s = time.monotonic() - self.ask.put_at
+        piece = self._stream([token])
+        self._streamed += piece
+        self._show(self.stops.feed(piece))
+
+    def on_finished(self, decoded: "Decoded", whole: str) -> None:
+        if not self.stops.found:
+            # An answer may end within a character: then the stream still owes what stands for its broken half.
+            rest = whole[len(self._streamed) :] if whole.startswith(self._streamed) else ""
+            self._show(self.stops.feed(rest))
+        stopped = self.stops.found or decoded.finish_reason == "stop"
+        self.end("stop" if stopped else "length")
+
+    def end(self, reason: Literal["stop", "length"]) -> None:
+        """Say that the answer is whole."""
+        if not self.stops.found:
+            self._show(self.stops.end())
+        self.ask.send(Ended(reason, self._tokens, self._first_token_s, time.monotonic() - self.ask.put_at))
+        self.over = True
+
+    def _show(self, text: str) -> None:
+        if text:
+            self.ask.send(Text(text))
+
+
+def refusal_of(error: DistillError) -> Refusal:
+    """An error of our tree in the protocol's shape: what does not fit the context is the client's, the rest ours."""
+    if isinstance(error, ContextError):
+        return Refusal(str(error), code="context_length_exceeded", param="messages")
+    return Refusal(str(error), status=500, kind="server_error")
