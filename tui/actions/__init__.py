@@ -4,9 +4,11 @@ Pure data, one module a place. What an action does is the method `action_<id>` o
 the place. A person's own keys name an action `place.id`.
 """
 
+from dataclasses import replace
+
 from textual.binding import Binding, BindingType
 
-from tui.actions import cost, curate, everywhere, run, start, workspace
+from tui.actions import cost, curate, dataset, evaluation, everywhere, examples, prompt, run, start, workspace
 from tui.actions.lists import MOVES
 from tui.actions.words import Action as Action
 from tui.actions.words import PaneName as PaneName
@@ -15,12 +17,17 @@ from tui.actions.words import Place as Place
 ACTIONS: dict[Place, tuple[Action, ...]] = {
     "everywhere": everywhere.ACTIONS,
     "workspace": workspace.ACTIONS,
-    "prompt": MOVES,
+    "prompt": (*prompt.ACTIONS, *MOVES),
+    "rules": (*prompt.RULES, *MOVES),
+    "versions": prompt.VERSIONS,
+    "trial": (*prompt.TRIAL, *MOVES),
+    "editing": prompt.EDITING,
+    "testing": prompt.TESTING,
     "questions": MOVES,
-    "examples": MOVES,
-    "dataset": MOVES,
+    "examples": examples.ACTIONS,
+    "dataset": (*dataset.ACTIONS, *MOVES),
     "run": (*run.ACTIONS, *MOVES),
-    "evaluation": MOVES,
+    "evaluation": (*evaluation.ACTIONS, *MOVES),
     "release": MOVES,
     "cost": (*cost.ACTIONS, *MOVES),
     "curate": curate.ACTIONS,
@@ -38,6 +45,7 @@ PANE_KEYS: dict[PaneName, str] = {
 }
 PANES: tuple[PaneName, ...] = tuple(PANE_KEYS)
 FOOTER_KEYS = 6
+TYPED: tuple[Place, ...] = ("editing", "testing")
 _SHORT = {
     "question_mark": "?",
     "slash": "/",
@@ -67,10 +75,17 @@ def bindings(place: Place) -> list[BindingType]:
 
 
 def footer_actions(*places: Place) -> tuple[Action, ...]:
-    """What the footer shows: the actions of these places, the nearest first, then those that hold everywhere."""
+    """What the footer shows: the actions of these places, the nearest first, then those that hold everywhere.
+
+    Where text is typed, a letter is a letter: there only the field's own keys hold, and of what holds everywhere those
+    that are no letters.
+    """
+    shown = [action for action in ACTIONS["everywhere"] if action.footer]
+    if places and places[0] in TYPED:
+        places = places[:1]
+        shown = [replace(action, shown=as_read(action.keys.rpartition(",")[2])) for action in shown]
     own = [action for place in places for action in ACTIONS[place] if action.footer]
-    everywhere_shown = [action for action in ACTIONS["everywhere"] if action.footer]
-    return (*own[: FOOTER_KEYS - len(everywhere_shown)], *everywhere_shown)
+    return (*own[: FOOTER_KEYS - len(shown)], *shown)
 
 
 def as_read(keys: str) -> str:

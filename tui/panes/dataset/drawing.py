@@ -1,38 +1,199 @@
-"""The dataset pane: what was frozen, from what, and its name."""
+"""The dataset as lines: what was frozen, what would be now, what is refused and why, the datasets before. Pure."""
+
+from collections import Counter
 
 from textual.content import Content
 
-from tui.panes.parts import empty, heading, title
+from engine.errors import DistillError
+from engine.records.dataset import DatasetSummary, FreezePreview, RefusalKind
+from engine.records.station import Station
+from tui.panes.dataset.state import DatasetState
+from tui.panes.parts import heading, title
 from tui.panes.view import View
-from tui.widgets.lines import DIM, moment, right, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, moment, right, shorten, wrap
+
+_KINDS: dict[RefusalKind, str] = {
+    "message": "a message of the prompt",
+    "overlap": "words of the prompt",
+    "too_long": "too long",
+    "cut": "cut answer",
+    "no_split": "no split",
+    "system_message": "a system message",
+}
+_TOPICS_SHOWN = 10
 
 
-def draw(view: View) -> list[Content]:
-    """The lines of this pane."""
+def draw(view: View, state: DatasetState, now: float) -> list[Content]:
+    """The lines of this pane. `now`: the clock that `freezing_since` was read from, in seconds."""
     facts, width = view.facts, view.width
-    dataset = facts.dataset
+    station = next(each for each in facts.stations if each.name == "dataset")
+    lines = _title(facts.dataset, station, width)
+    if state.freezing_since is not None:
+        lines += _busy(state, now - state.freezing_since, width)
+    elif station.state == "running":
+        lines += [Content.assemble(("● ", ACCENT), shorten(station.note, width - 2)), Content("")]
+    elif state.failure is not None:
+        lines += _failed(state.failure, width)
+    if facts.dataset is not None:
+        lines += _frozen(facts.dataset, state, width)
+    if not facts.examples.accepted:
+        lines += _nothing(view)
+    elif state.preview is None:
+        lines += [Content.styled(f"Looking through {facts.examples.accepted:,} accepted answers …", DIM)]
+    else:
+        lines += _would_be(state.preview, state, width, done=station.state == "done")
+        lines += _refused(state, width)
+    lines += _history(state, width)
+    return lines
+
+
+def line_of_cursor(lines: list[Content]) -> int | None:
+    """Which of these lines the cursor stands on, where there is one."""
+    return next((index for index, line in enumerate(lines) if line.plain.startswith("▌")), None)
+
+
+def _title(dataset: DatasetSummary | None, station: Station, width: int) -> list[Content]:
     if dataset is None:
-        return [
-            *title("Dataset", "not frozen", "", width),
-            *empty(
-                f"{facts.examples.accepted:,} accepted answers would be frozen; the prompt stays out.",
-                ["distill-tui curate list", "distill-tui curate freeze"],
-            ),
-        ]
-    lines = title(
-        "Dataset", f"{dataset.train + dataset.validation:,} rows", f"frozen {moment(dataset.created_at)}", width
-    )
-    for name, count in (("train", dataset.train), ("validation", dataset.validation)):
-        lines.append(Content.assemble(f"  {name:<14}{right(f'{count:,}', 7)}"))
-    lines.append(Content(""))
-    for name, value in (
+        return title("Dataset", "not frozen", "", width)
+    rows = f"{dataset.train + dataset.validation:,} rows"
+    lines = title("Dataset", rows, f"frozen {moment(dataset.created_at)}", width)
+    if station.state == "stale":
+        words = f"◐ stale: {station.note}; "
+        lines[1:] = [Content.assemble((words, WARN), ("z", ACCENT), (" freezes anew", WARN)), Content("")]
+    return lines
+
+
+def _busy(state: DatasetState, seconds: float, width: int) -> list[Content]:
+    words = state.said or "reading the tokenizer and every accepted answer"
+    return [
+        Content.assemble(("● ", ACCENT), ("freezing", STRONG), f"   {duration(seconds)}   ",
+                         (shorten(words, max(width - 24, 8)), DIM)),
+        Content(""),
+    ]  # fmt: skip
+
+
+def _failed(error: DistillError, width: int) -> list[Content]:
+    first, *rest = (line for part in (error.title, error.message, error.next) if part for line in wrap(part, width - 2))
+    return [
+        Content.assemble(("✗ ", BAD), (first, f"{STRONG} {BAD}")),
+        *(Content(f"  {line}") for line in rest[:8]),
+        Content(""),
+    ]
+
+
+def _frozen(dataset: DatasetSummary, state: DatasetState, width: int) -> list[Content]:
+    newest = state.history[0] if state.history and state.history[0].summary.sha256 == dataset.sha256 else None
+    version = f"version {newest.prompt_version}  " if newest is not None and newest.prompt_version else ""
+    trained = ", ".join(f"run {run}" for run in newest.runs) if newest is not None else ""
+    rows = (
         ("sha256", dataset.sha256),
-        ("prompt", dataset.prompt_sha256),
+        ("prompt", f"{version}{dataset.prompt_sha256[:12]}"),
         ("tokenizer", dataset.base),
-    ):
-        lines.append(Content.assemble("  ", (f"{name:<14}", DIM), value[: max(width - 18, 8)]))
-    promise = (
-        "Tokenised once. No message of the prompt stands in any row, and no thirteen words of its system text "
-        "that the rules do not demand: the student learns to obey without ever reading it."
+        ("trained on by", trained or "no run yet"),
     )
-    return [*lines, Content(""), heading("\n".join(wrap(promise, min(width, 76))))]
+    lines = [Content.assemble((f"{name:<15}", DIM), shorten(value, width - 15)) for name, value in rows]
+    if newest is not None and not newest.runs:
+        lines[-1] = Content.assemble(
+            (f"{'trained on by':<15}", DIM), "no run yet   ", ("5", ACCENT), (" trains one", DIM)
+        )
+    return [*lines, Content("")]
+
+
+def _nothing(view: View) -> list[Content]:
+    examples = view.facts.examples
+    if not examples.total:
+        return [
+            Content("There is no answer yet that could be frozen."),
+            Content.assemble(("3", ACCENT), " lets the teacher answer   ", ("distill-tui generate", DIM)),
+        ]
+    return [
+        Content(f"None of the {examples.total:,} answers is accepted."),
+        Content.assemble(("c", ACCENT), " reviews them, one key each   ", ("distill-tui curate check", DIM)),
+        Content.assemble(("z", ACCENT), " freezes what is accepted then   ", ("distill-tui curate freeze", DIM)),
+    ]
+
+
+def _would_be(preview: FreezePreview, state: DatasetState, width: int, *, done: bool) -> list[Content]:
+    train, validation = preview.rows("train"), preview.rows("validation")
+    head = "by topic and split" if done else "what would be frozen now"
+    name_width = max(min(width - 30, 36), 12)
+    lines = [heading(fit(head, name_width) + "".join(right(name, 12) for name in ("train", "validation")))]
+    by_topic: dict[str, Counter[str]] = {}
+    for each in preview.topics:
+        by_topic.setdefault(each.topic, Counter())[each.split] += each.rows
+    topics = sorted(by_topic.items(), key=lambda item: -item[1].total())
+    lines += [_row(topic or "no topic", counts, name_width) for topic, counts in topics[:_TOPICS_SHOWN]]
+    if rest := topics[_TOPICS_SHOWN:]:
+        together = sum((counts for _, counts in rest), Counter[str]())
+        lines.append(_row(f"{len(rest)} more topic{'s' if len(rest) > 1 else ''}", together, name_width))
+    lines.append(
+        Content.assemble((fit("together", name_width), STRONG), (right(f"{train:,}", 12), ACCENT),
+                         (right(f"{validation:,}", 12), ACCENT))
+    )  # fmt: skip
+    out = (
+        (preview.undecided, "undecided"),
+        (preview.rejected, "rejected"),
+        (preview.test, "of the test split"),
+        (preview.repeated, "repeated word for word"),
+    )
+    left_out = "   ".join(f"{count:,} {why}" for count, why in out if count) or "nothing"
+    said = [f"left out: {left_out}"]
+    if not preview.lengths_checked:
+        said.append("Lengths are checked once the student's tokenizer is here.")
+    lines += [Content(""), *(Content.styled(line, DIM) for each in said for line in wrap(each, width))]
+    if state.looking:
+        lines += [Content.styled("looking again …", DIM)]
+    return [*lines, Content("")]
+
+
+def _row(topic: str, counts: Counter[str], name_width: int) -> Content:
+    figures = (f"{counts[split]:,}" if counts[split] else "–" for split in ("train", "validation"))
+    return Content.assemble(fit(topic, name_width), "".join(right(figure, 12) for figure in figures))
+
+
+def _refused(state: DatasetState, width: int) -> list[Content]:
+    if not state.refused:
+        return [Content.assemble(("✓ ", GOOD), "nothing is refused: no row repeats the prompt"), Content("")]
+    count = len(state.refused)
+    lines = [
+        Content.assemble((f"✗ {count:,} refused", f"{STRONG} {BAD}"), "   ", ("d", ACCENT), (" rejects one   ", DIM),
+                         ("z", ACCENT), (" asks about all", DIM))
+    ]  # fmt: skip
+    first = max(0, min(state.cursor - 3, count - 8))
+    for index in range(first, min(first + 8, count)):
+        refusal = state.refused[index]
+        here = index == state.cursor
+        question = state.questions.get(refusal.question_id, f"question {refusal.question_id}")
+        lines.append(
+            Content.assemble(
+                ("▌ " if here else "  ", ACCENT), (right(f"{refusal.example_id}", 6), DIM), "  ",
+                (fit(_KINDS[refusal.kind], 24), BAD), (fit(question, max(width - 36, 8)), STRONG if here else ""),
+            )
+        )  # fmt: skip
+        if here:
+            words = refusal.words if refusal.kind not in ("message", "overlap") else f"«{refusal.words}»"
+            said = wrap(words, width - 10)
+            lines += [Content.styled(f"{' ' * 10}{line}", "") for line in said[:4]]
+            lines += [Content.styled(f"{' ' * 10}… {len(said) - 4} more lines", DIM)] if len(said) > 4 else []
+    if count > first + 8:
+        lines.append(Content.styled(f"  and {count - first - 8:,} more", DIM))
+    return [*lines, Content("")]
+
+
+def _history(state: DatasetState, width: int) -> list[Content]:
+    if len(state.history) < 2:
+        return []
+    lines = [heading("frozen before")]
+    for frozen in state.history[1:]:
+        summary = frozen.summary
+        runs = ", ".join(f"run {run}" for run in frozen.runs) or "no run"
+        version = f"prompt v{frozen.prompt_version}" if frozen.prompt_version else "prompt gone"
+        counts = f"{summary.train:,} + {summary.validation:,}"
+        line = Content.assemble(
+            summary.sha256[:12],
+            (f"  {moment(summary.created_at)}", DIM),
+            right(counts, 16),
+            (f"   {version}   {runs}", DIM),
+        )
+        lines.append(line.truncate(width, ellipsis=True))
+    return lines

@@ -1,22 +1,171 @@
-"""The dataset pane as a widget: shows what `drawing` draws."""
+"""The dataset pane as a widget: looks when what is accepted has changed, asks, and freezes."""
 
+from time import monotonic
 from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
 
 from tui.actions import PaneName, bindings
-from tui.panes.dataset.drawing import draw
+from tui.panes.dataset.drawing import draw, line_of_cursor
+from tui.panes.dataset.state import ALLOW, DatasetState
+from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.view import View
+from tui.screens.form.screen import Field, FormScreen, Values
+from tui.services.dataset import FREEZE, LOOK, DatasetRead, DatasetService, RefusedRejected
+from tui.services.facts import Facts
+from tui.services.program import CommandEnded, CommandTold
+from tui.services.store import StoreService
 
 
 class DatasetPane(Pane):
-    """What is frozen for training."""
+    """What is frozen for training, and what would be."""
 
     place: ClassVar[PaneName] = "dataset"
     BINDINGS: ClassVar[list[BindingType]] = bindings("dataset")
 
+    def __init__(self, store: StoreService) -> None:
+        super().__init__(store)
+        self.state = DatasetState()
+        self._service = DatasetService(store, self)
+        self._seen: tuple[object, ...] = ()
+        self._then_freeze: bool | None = None  # whether overlaps are allowed, once the refused ones are rejected
+
+    def show(self, facts: Facts, job: JobView | None) -> None:
+        """Look anew where what is accepted has changed."""
+        newest = facts.dataset.sha256 if facts.dataset is not None else ""
+        seen = (facts.prompt_version, facts.examples, facts.questions, facts.settings.student_base, newest, facts.rules)
+        if seen != self._seen:
+            self._seen = seen
+            self._look() if facts.examples.accepted else self._service.read()
+        super().show(facts, job)
+
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""
-        return draw(view)
+        return draw(view, self.state, monotonic())
+
+    def on_command_told(self, message: CommandTold) -> None:
+        """Show what the process says."""
+        if message.name == FREEZE:
+            self.state.said = message.words
+            self.redraw()
+
+    def on_command_ended(self, message: CommandEnded) -> None:
+        """Take in what would be frozen, or what was; or why not."""
+        if message.name == LOOK:
+            again = self.state.end_look()
+            self._service.read(message.answer)
+            if message.error is not None:
+                self.state.failure = message.error
+            if again:
+                self._look()
+        else:
+            self.state.freezing_since = None
+            self.state.failure = message.error
+            if message.answer is not None:
+                self.notify(
+                    f"Frozen: {message.answer['train']} rows to train on, {message.answer['validation']} to validate.",
+                    markup=False, timeout=5,
+                )  # fmt: skip
+                self.store.read()
+            self._look()
+        self.redraw()
+
+    def on_dataset_read(self, message: DatasetRead) -> None:
+        """Take in the datasets so far and the preview."""
+        self.state.take(message.history, message.preview, message.questions)
+        self.redraw()
+
+    def on_refused_rejected(self, message: RefusedRejected) -> None:
+        """Say so; go on to freeze where that was the wish."""
+        self.notify(f"Rejected {message.count}. The review takes it back with u.", markup=False, timeout=4)
+        self.store.read()
+        if self._then_freeze is not None:
+            self._freeze(allow_overlaps=self._then_freeze)
+        else:
+            self._look()
+
+    def action_freeze(self) -> None:
+        """Freeze; where something is refused, ask what to do about it."""
+        facts = self.view.facts if self.view is not None else None
+        if facts is None or self.state.freezing_since is not None:
+            return
+        if not facts.examples.accepted:
+            self.notify("No answer is accepted yet: c reviews them.", markup=False)
+        elif self.state.refused:
+            self._ask()
+        else:
+            self._freeze(allow_overlaps=False)
+
+    def action_reject(self) -> None:
+        """Reject the refused answer under the cursor."""
+        refusal = self.state.under_cursor
+        if refusal is None:
+            self.notify("Nothing is refused.", markup=False)
+            return
+        self._then_freeze = None
+        self._service.reject((refusal.example_id,))
+
+    def action_look(self) -> None:
+        """Look again."""
+        self.state.failure = None
+        self._look()
+        self.redraw()
+
+    def action_line_down(self) -> None:
+        """The next refused answer, or a line down."""
+        self._move(1)
+
+    def action_line_up(self) -> None:
+        """The refused answer before, or a line up."""
+        self._move(-1)
+
+    def _move(self, steps: int) -> None:
+        before = self.state.cursor
+        self.state.move(steps)
+        if self.state.cursor == before:
+            super().action_line_down() if steps > 0 else super().action_line_up()
+            return
+        self.redraw()
+        if (view := self.view) is not None and (line := line_of_cursor(self.draw(view))) is not None:
+            self.scroll_to(y=max(line - view.height // 2, 0), animate=False)
+
+    def _ask(self) -> None:
+        state = self.state
+        count = len(state.refused)
+
+        def meaning(values: Values) -> str:
+            rejected = len(set(state.to_reject(values["way"])))
+            repeats = "The student will learn to say these words of the prompt. " if values["way"] == ALLOW else ""
+            what = f"{rejected:,} answer{' is' if rejected == 1 else 's are'} rejected first" if rejected else ""
+            return f"{repeats}{what}{'; the review takes that back with u.' if what else ''}"
+
+        def go(values: dict[str, str] | None) -> None:
+            if values is None:
+                return
+            allow = values["way"] == ALLOW
+            if ids := state.to_reject(values["way"]):
+                self._then_freeze = allow
+                self._service.reject(ids)
+            else:
+                self._freeze(allow_overlaps=allow)
+
+        self.app.push_screen(
+            FormScreen(
+                f"{count:,} accepted answers cannot be frozen as they stand",
+                [Field("way", "what about them", choices=state.ways_out())],
+                go="freeze", aside=meaning,
+            ),
+            go,
+        )  # fmt: skip
+
+    def _freeze(self, *, allow_overlaps: bool) -> None:
+        self._then_freeze = None
+        self.state.freezing_since, self.state.said, self.state.failure = monotonic(), "", None
+        self._service.freeze(allow_overlaps=allow_overlaps)
+        self.redraw()
+
+    def _look(self) -> None:
+        if self.state.begin_look():
+            self._service.look()

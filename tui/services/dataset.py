@@ -1,0 +1,100 @@
+"""What would be frozen, what was, and freezing: looked at and done by the program's own `curate freeze`.
+
+Freezing reads a tokenizer and every accepted answer: both would stop a drawing process.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from engine.curation.decisions import reject
+from engine.project import Project
+from engine.records.dataset import DatasetSummary, FreezePreview
+from engine.records.selection import Selection
+from engine.store.words_json import decode
+from tui.services.program import Answer, Program
+from tui.services.store import StoreService
+
+LOOK, FREEZE = "look", "freeze"
+_TEXTS_READ = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """One dataset of the past: of which version of the prompt, and which runs were trained on it."""
+
+    summary: DatasetSummary
+    prompt_version: int  # 0: of a version that is gone
+    runs: tuple[int, ...]
+
+
+class DatasetRead(Message):
+    """The datasets so far, the newest first; with the preview that was made, and its questions' texts by number."""
+
+    def __init__(
+        self, history: tuple[Frozen, ...], preview: FreezePreview | None, questions: Mapping[int, str]
+    ) -> None:
+        super().__init__()
+        self.history = history
+        self.preview = preview
+        self.questions = questions
+
+
+class RefusedRejected(Message):
+    """Examples that could not be frozen were rejected."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+
+
+class DatasetService:
+    """The datasets of one project. Every method returns at once; answers come as messages to `target`."""
+
+    def __init__(self, store: StoreService, target: MessagePump) -> None:
+        self._store = store
+        self._target = target
+        self._program = Program(store.folder, store.home, target)
+
+    def look(self) -> None:
+        """Find out what would be frozen; ends in `CommandEnded` by the name of `LOOK`."""
+        self._program.start(LOOK, ["curate", "freeze", "--dry-run"])
+
+    def freeze(self, *, allow_overlaps: bool) -> None:
+        """Freeze; ends in `CommandEnded` by the name of `FREEZE`."""
+        self._program.start(FREEZE, ["curate", "freeze", *(["--allow-leaks"] if allow_overlaps else [])])
+
+    def read(self, looked: Answer | None = None) -> None:
+        """Read the datasets so far; with the answer to `look`, its questions too."""
+
+        def work(project: Project) -> Message:
+            preview = decode(FreezePreview, json.dumps(looked)) if looked is not None else None
+            numbers = {refusal.question_id for refusal in preview.refused[:_TEXTS_READ]} if preview else set()
+            return DatasetRead(
+                _history(project), preview, {number: project.questions.get(number).text for number in numbers}
+            )
+
+        self._store.ask(work, self._target)
+
+    def reject(self, ids: Sequence[int]) -> None:
+        """Reject examples that cannot be frozen, as one step that can be undone."""
+        meant = Selection(ids=tuple(dict.fromkeys(ids)))
+        self._store.ask(
+            lambda project: RefusedRejected(reject(project, meant, "cannot be frozen as it stands")), self._target
+        )
+
+
+def _history(project: Project) -> tuple[Frozen, ...]:
+    versions = {version.prompt.sha256: version.version for version in project.prompts.versions()}
+    runs = project.runs.all()
+    return tuple(
+        Frozen(
+            summary,
+            versions.get(summary.prompt_sha256, 0),
+            tuple(run.id for run in runs if run.dataset_sha256 == summary.sha256),
+        )
+        for summary in reversed(project.datasets.all())
+    )
