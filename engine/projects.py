@@ -4,7 +4,7 @@ Speaks no SQL, and knows nothing of what a station does.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,19 +61,26 @@ def list_projects(home: Home) -> tuple[ProjectSummary, ...]:
     return in_order(look(folder, home) for folder in project_folders(home))
 
 
-def in_order(summaries: Iterator[ProjectSummary]) -> tuple[ProjectSummary, ...]:
-    """The order of the list."""
+def in_order(summaries: Iterable[ProjectSummary]) -> tuple[ProjectSummary, ...]:
+    """The order of the list: what runs, by name; then all else, the last changed first."""
+    # Jobs write all the time: by their time, two running projects would change places while they are looked at.
     by_name = sorted(summaries, key=lambda project: project.name)
-    return tuple(sorted(by_name, key=lambda project: (bool(project.jobs), project.changed_at), reverse=True))
+    by_time = sorted(by_name, key=lambda project: "" if project.jobs else project.changed_at, reverse=True)
+    return tuple(sorted(by_time, key=lambda project: not project.jobs))
 
 
 def project_folders(home: Home) -> Iterator[Path]:
-    """The folder of every project of this home, by name."""
-    if home.projects.is_dir():
+    """The folder of every project of this home, by name. Raises `StoreError` where they cannot be listed."""
+    try:
+        paths = sorted(home.projects.iterdir()) if home.projects.is_dir() else []
         # A name that begins with a dot is a copy that is being made, or was when its maker was killed.
-        yield from (
-            path for path in sorted(home.projects.iterdir()) if path.name[0] != "." and (path / DATABASE).is_file()
-        )
+        yield from (path for path in paths if path.name[0] != "." and (path / DATABASE).is_file())
+    except OSError as error:
+        raise StoreError(
+            "The projects cannot be listed.",
+            f"{error.filename}: {error.strerror or error}.",
+            "Check the permissions, or choose another place with --home.",
+        ) from error
 
 
 def look(folder: Path, home: Home) -> ProjectSummary:
@@ -113,7 +120,7 @@ def find_project(name_or_path: str | None, home: Home) -> Project:
     What was found is remembered as the last used. Raises `NotFoundError` for an unknown one, `UsageError` where nothing
     is named and several could be meant.
     """
-    folder = locate_project(name_or_path, home) if name_or_path is not None else _unnamed(home)
+    folder = locate_project(name_or_path, home) if name_or_path is not None else unnamed_project(home)
     project = Project.open(folder, home)
     remember(folder, home)
     return project
@@ -150,6 +157,25 @@ def last_used(home: Home) -> Path | None:
         return None
     folder = Path(text.rstrip("\n"))
     return folder if (folder / DATABASE).is_file() and not (folder / ARCHIVED).exists() else None
+
+
+def unnamed_project(home: Home) -> Path:
+    """The folder of the project that is meant when none is named. Raises `UsageError` where several could be."""
+    last = last_used(home)
+    if last is not None:
+        return last
+    every = tuple(project_folders(home))
+    folders = [folder for folder in every if not (folder / ARCHIVED).exists()]
+    if len(folders) == 1:
+        return folders[0]
+    if every and not folders:
+        raise UsageError(
+            "Which project?", f"All {len(every)} are archived.", "Name one with --project, or restore one."
+        )
+    if not folders:
+        raise UsageError("There is no project yet.", f"{home.projects} holds none.", "Make one with `distill-tui new`.")
+    names = ", ".join(folder.name for folder in folders)
+    raise UsageError("Which project?", f"There are several: {names}.", "Name one with --project.")
 
 
 def archive(folder: Path, home: Home) -> None:
@@ -214,24 +240,6 @@ def duplicate(source: Project, name: str, kept: Kept = "questions") -> Path:
     finally:
         lock.release()
     return folder
-
-
-def _unnamed(home: Home) -> Path:
-    last = last_used(home)
-    if last is not None:
-        return last
-    every = tuple(project_folders(home))
-    folders = [folder for folder in every if not (folder / ARCHIVED).exists()]
-    if len(folders) == 1:
-        return folders[0]
-    if every and not folders:
-        raise UsageError(
-            "Which project?", f"All {len(every)} are archived.", "Name one with --project, or restore one."
-        )
-    if not folders:
-        raise UsageError("There is no project yet.", f"{home.projects} holds none.", "Make one with `distill-tui new`.")
-    names = ", ".join(folder.name for folder in folders)
-    raise UsageError("Which project?", f"There are several: {names}.", "Name one with --project.")
 
 
 def _standing(project: Project) -> tuple[StationName | None, str]:

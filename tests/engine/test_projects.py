@@ -34,6 +34,7 @@ from engine.projects import (
 )
 from engine.records.options import GenerateOptions, ProjectSettings, TrainOptions
 from engine.records.run import TrainingConfig
+from engine.records.selection import Selection
 from engine.store import migrations
 from tests.tui.seeds import add_dataset, add_evaluation, add_examples, add_run, make_project
 
@@ -132,12 +133,14 @@ class TestTheList:
         ]
 
     def test_running_ones_come_first_then_the_last_changed(self, home: Home) -> None:
-        for age, name in enumerate(("new", "older", "oldest")):
+        for age, name in enumerate(("newest", "new", "older", "oldest")):
             os.utime(_make(home, name) / "project.db", (2e9 - age * 60, 2e9 - age * 60))
         with Project.open(home.projects / "oldest", home) as project:
             _set_to_work(project)
+        with Project.open(home.projects / "older", home) as project:
+            _set_to_work(project)
         os.utime(home.projects / "oldest" / "project.db", (1e9, 1e9))
-        assert [summary.name for summary in list_projects(home)] == ["oldest", "new", "older"]
+        assert [summary.name for summary in list_projects(home)] == ["older", "oldest", "newest", "new"]
 
     def test_a_job_is_told_with_its_progress_and_the_time_left(self, home: Home) -> None:
         with Project.create(home.projects / "busy", home=home) as project:
@@ -250,7 +253,7 @@ class TestADuplicate:
             assert twin.settings.read() == full.settings.read()
             assert twin.examples.counts().total == examples
             assert twin.examples.all() == (full.examples.all() if examples else ())
-            assert len(twin.examples.window(0, 100, search="desk")) == examples
+            assert len(twin.examples.window(0, 100, Selection(search="desk"))) == examples
             assert [run.id for run in twin.runs.all()] == runs
             assert twin.evaluations.count() == len(twin.datasets.all()) == len(runs)
             assert (twin.folder / "runs" / "1" / "adapter.safetensors").exists() is bool(runs)
@@ -261,7 +264,7 @@ class TestADuplicate:
             assert twin.check() == ()
             # It can be worked on: what was left out has left its indexes too.
             add_examples(twin)
-            assert len(twin.examples.window(0, 100, search="desk")) == 40
+            assert len(twin.examples.window(0, 100, Selection(search="desk"))) == 40
         assert [path.name for path in home.projects.iterdir() if path.name != full.name] == ["twin"]
 
     def test_it_leaves_the_bytes_of_what_it_left_out_behind(self, home: Home, full: Project) -> None:

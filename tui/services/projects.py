@@ -1,26 +1,295 @@
-"""Lists projects and starts the demo, off the drawing thread where it takes time."""
+"""What the list of projects asks of the disk, on threads of its own: reading it, and wishes about whole projects.
 
+Every wish ends in one message to the screen.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from engine.paths import Home
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from engine.economics.tokens import estimate_prompt_tokens
+from engine.errors import DistillError, ModelError, NotFoundError, UsageError
+from engine.paths import Home, expand
+from engine.project import ARCHIVED, Project, check_name
+from engine.projects import Kept as Kept
 from engine.projects import ProjectSummary as ProjectSummary
-from engine.projects import last_used, list_projects
+from engine.projects import (
+    archive,
+    changed_at_s,
+    duplicate,
+    in_order,
+    look,
+    project_folders,
+    remember,
+    restore,
+    unnamed_project,
+)
+from engine.prompts.documents import MAX_DOCUMENT_BYTES, parse_prompt
+from engine.records.options import ProjectSettings, TeacherSpec
+from engine.records.prompt import Prompt
+
+_Seen = tuple[tuple[float, bool], ProjectSummary]  # a project by its time and whether it is archived, and how it looked
+
+
+@dataclass(frozen=True, slots=True)
+class NewProject:
+    """What a person said of a project that is to be made."""
+
+    name: str
+    student: str
+    teacher: TeacherSpec
+    prompt_path: str = ""  # empty: the prompt comes later
+
+
+class ProjectsRead(Message):
+    """The list was read, and has changed."""
+
+    def __init__(self, projects: tuple[ProjectSummary, ...]) -> None:
+        super().__init__()
+        self.projects = projects
+
+
+class ProjectsChanged(Message):
+    """Something was done: `said` tells what. `listed` is new in the list, `moved` was archived or came back."""
+
+    def __init__(self, said: str, *, listed: Path | None = None, moved: Path | None = None) -> None:
+        super().__init__()
+        self.said = said
+        self.listed = listed
+        self.moved = moved
+
+
+class ProjectReady(Message):
+    """A project is there to be shown; `said` tells what was done before, if anything."""
+
+    def __init__(self, folder: Path, said: str = "") -> None:
+        super().__init__()
+        self.folder = folder
+        self.said = said
+
+
+class ProjectsFailed(Message):
+    """A wish could not be carried out; `field` names what has to be said otherwise, where that is one thing."""
+
+    def __init__(self, error: DistillError, field: str = "") -> None:
+        super().__init__()
+        self.error = error
+        self.field = field
+
+
+class PromptLookedAt(Message):
+    """A prompt's file was read: its size in words, or why it cannot be."""
+
+    def __init__(self, path: str, words: str, *, readable: bool) -> None:
+        super().__init__()
+        self.path = path
+        self.words = words
+        self.readable = readable
+
+
+class ProjectsService:
+    """The projects of one home. Every method returns at once; answers come as messages to `target`."""
+
+    def __init__(self, home: Home, target: MessagePump) -> None:
+        self._home = home
+        self._target = target
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="projects")
+        self._doer = ThreadPoolExecutor(max_workers=2, thread_name_prefix="wishes")  # one may take long
+        self._asked: Future[None] | None = None
+        self._seen: dict[Path, _Seen] = {}
+        self._told: tuple[ProjectSummary, ...] | None = None
+
+    def close(self) -> None:
+        """Wait for nothing; what is under way ends by itself."""
+        self._reader.shutdown(wait=False, cancel_futures=True)
+        self._doer.shutdown(wait=False, cancel_futures=True)
+
+    def read(self) -> None:
+        """Read the list; a request while another still waits for its turn is dropped."""
+        if self._asked is None or self._asked.running() or self._asked.done():
+            self._asked = self._reader.submit(self._read)
+
+    def look_at_prompt(self, path: str) -> None:
+        """Read a prompt's file and say how large it is; ends in `PromptLookedAt`."""
+        self._reader.submit(self._look_at_prompt, path)
+
+    def open(self, folder: Path, *, sound: bool) -> None:
+        """Let a project be the last used one, if it is `sound`; ends in `ProjectReady`."""
+
+        def work() -> Message:
+            if sound:
+                remember(folder, self._home)
+            return ProjectReady(folder)
+
+        self._carry_out(work)
+
+    def make(self, wanted: NewProject) -> None:
+        """Make a project; ends in `ProjectReady`, or in `ProjectsFailed` with the field that is to blame."""
+        self._doer.submit(self._make, wanted)
+
+    def open_demo(self) -> None:
+        """Make the demo's project if need be, and see that its job runs; ends in `ProjectReady`."""
+
+        def work() -> Message:
+            from engine.demo import ensure_demo_job, open_demo  # the list itself does without it
+
+            with open_demo(self._home, quick=False, fresh=False) as project:
+                restore(project.folder)
+                ensure_demo_job(project, quick=False)
+                return ProjectReady(project.folder)
+
+        self._carry_out(work)
+
+    def duplicate(self, folder: Path, name: str, kept: Kept) -> None:
+        """Make a copy called `name`; ends in `ProjectsChanged`."""
+
+        def work() -> Message:
+            with Project.open(folder, self._home) as source:
+                made = duplicate(source, name, kept)
+            return ProjectsChanged(f"Made {name}.", listed=made)
+
+        self._carry_out(work, field="name")
+
+    def archive(self, folder: Path) -> None:
+        """Keep the project out of the list; ends in `ProjectsChanged`."""
+
+        def work() -> Message:
+            archive(folder, self._home)
+            return ProjectsChanged(f"Archived {folder.name}. u brings it back.", moved=folder)
+
+        self._carry_out(work)
+
+    def restore(self, folder: Path) -> None:
+        """Bring an archived project back; ends in `ProjectsChanged`."""
+
+        def work() -> Message:
+            restore(folder)
+            return ProjectsChanged(f"{folder.name} is back in the list.", listed=folder, moved=folder)
+
+        self._carry_out(work)
+
+    def delete(self, folder: Path) -> None:
+        """Delete the project for good; ends in `ProjectsChanged`."""
+
+        def work() -> Message:
+            Project.open(folder, self._home).delete()
+            return ProjectsChanged(f"Deleted {folder.name}.")
+
+        self._carry_out(work)
+
+    def _carry_out(self, work: Callable[[], Message], field: str = "") -> None:
+        def whole() -> None:
+            try:
+                self._target.post_message(work())
+            except DistillError as error:
+                self._target.post_message(ProjectsFailed(error, field))
+
+        self._doer.submit(whole)
+
+    def _read(self) -> None:
+        try:
+            self._seen = {folder: self._look(folder) for folder in project_folders(self._home)}
+        except DistillError as error:
+            self._told = None
+            self._target.post_message(ProjectsFailed(error, "list"))
+            return
+        projects = in_order(summary for _, summary in self._seen.values())
+        if projects != self._told:
+            self._told = projects
+            self._target.post_message(ProjectsRead(projects))
+
+    def _look(self, folder: Path) -> _Seen:
+        """Of hundreds of projects few change: the others are not opened again."""
+        stamp = (changed_at_s(folder), (folder / ARCHIVED).exists())
+        before = self._seen.get(folder)
+        if before is None or before[0] != stamp or before[1].jobs or before[1].trouble:
+            return stamp, look(folder, self._home)
+        return before
+
+    def _look_at_prompt(self, path: str) -> None:
+        try:
+            prompt = _read_prompt(path)
+        except DistillError as error:
+            self._target.post_message(PromptLookedAt(path, f"{error.title} {error.message}", readable=False))
+            return
+        examples = len(prompt.example_turns)
+        more = f" and {examples} example messages" if examples else ""
+        words = f"The prompt has ≈ {estimate_prompt_tokens(prompt).tokens:,} tokens{more}."
+        self._target.post_message(PromptLookedAt(path, words, readable=True))
+
+    def _make(self, wanted: NewProject) -> None:
+        field = "prompt"
+        try:
+            prompt = _read_prompt(wanted.prompt_path) if wanted.prompt_path else None
+            field = "student"
+            _check_student(wanted.student)
+            field = "name"
+            settings = ProjectSettings(student_base=wanted.student, teacher=wanted.teacher)
+            with Project.create(self._home.projects / wanted.name, settings, self._home) as project:
+                if prompt is not None:
+                    _set_prompt(project, prompt, wanted.prompt_path)
+                remember(project.folder, self._home)
+        except DistillError as error:
+            self._target.post_message(ProjectsFailed(error, field))
+            return
+        following = "1 Prompt is next." if prompt is None else "2 Questions is next."
+        self._target.post_message(ProjectReady(project.folder, f"Made {wanted.name}. {following}"))
 
 
 def last_project(home: Home) -> Path | None:
-    """The folder of the project that was used last, or None."""
-    return last_used(home)
+    """The folder of the project that a person left, or the only one; None where there is no such."""
+    try:
+        return unnamed_project(home)
+    except UsageError:
+        return None
 
 
-def all_projects(home: Home) -> tuple[ProjectSummary, ...]:
-    """Every project of this home, newest first."""
-    return list_projects(home)
+def name_trouble(name: str) -> str:
+    """Why no project can have this name; empty where one can."""
+    try:
+        check_name(name)
+    except UsageError as error:
+        return error.message
+    return ""
 
 
-def start_demo(home: Home) -> Path:
-    """Make the demo's project if need be, see that its job runs, and return its folder. Raises DistillError."""
-    from engine.demo import ensure_demo_job, open_demo  # the first sight of a project does without it
+def _set_prompt(project: Project, prompt: Prompt, path: str) -> None:
+    try:
+        project.prompts.set(prompt, f"from {Path(path).name}")
+    except DistillError:
+        with suppress(DistillError):
+            project.delete()  # nothing half stays
+        raise
 
-    with open_demo(home, quick=False, fresh=False) as project:
-        ensure_demo_job(project, quick=False)
-        return project.folder
+
+def _read_prompt(path: str) -> Prompt:
+    file = expand(path)
+    try:
+        if not file.is_file():
+            raise NotFoundError("The file is not there.", f"{path} is no file.", "Check the path.")
+        if file.stat().st_size > MAX_DOCUMENT_BYTES:
+            raise UsageError("The file is too large.", f"{path} has more than {MAX_DOCUMENT_BYTES:,} bytes.", "")
+        return parse_prompt(file.read_bytes().decode("utf-8-sig"), file.name)
+    except OSError as error:
+        raise UsageError("The file cannot be read.", f"{path}: {error.strerror or error}.", "Check the path.") from None
+    except UnicodeDecodeError:
+        raise UsageError("The file is not UTF-8 text.", f"{path} has other bytes.", "Save it as UTF-8.") from None
+
+
+def _check_student(name: str) -> None:
+    """Only what can be seen at once: a hub's model is looked for when a job first needs it."""
+    if name == "starter":
+        return
+    folder = expand(name)
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise ModelError("This folder holds no model.", f"There is no config.json in {name}.", "")
+    elif name.startswith(("/", ".", "~")) or name.count("/") != 1:
+        raise ModelError(
+            "There is no such model.", f"{name} is neither a folder nor a hub's owner/name.", "Or take the starter."
+        )

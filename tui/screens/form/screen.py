@@ -30,6 +30,7 @@ class Field:
     hint: str = ""
     choices: tuple[str, ...] = ()
     secret: bool = False
+    live: bool = False  # what is wrong is told while it is typed, not only when a person wants to go on
     check: Callable[[str], str] = field(default=lambda _value: "")  # what is wrong with it, or nothing
 
 
@@ -52,9 +53,16 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
         go: str = "go on",
         aside: Callable[[Values], str] = lambda _values: "",
         whole: Callable[[Values], str] = lambda _values: "",
+        errors: Values | None = None,
     ) -> None:
-        """`aside` says what the values mean, anew at each change; `whole` says what is wrong with them together."""
+        """`aside` says what the values mean, anew at each change; `whole` says what is wrong with them together.
+
+        `errors`, by field, is what was found wrong when these values were tried before; it stands until they change.
+        """
         super().__init__()
+        self._refused = {
+            item.id: (item.value, errors[item.id]) for item in fields if errors is not None and item.id in errors
+        }
         self._title, self._fields, self._go = title, tuple(fields), go
         self._aside, self._whole = aside, whole
 
@@ -83,16 +91,19 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
             )  # fmt: skip
 
     def on_mount(self) -> None:
-        """Say what the first values mean."""
-        self._changed()
+        """Say what the first values mean, and what was wrong with them before."""
+        self.tell()
+        for item, (_, error) in self._refused.items():
+            self._say(item, error)
+            self.query_one(f"#field-{item}").focus()
 
     def on_input_changed(self) -> None:
         """Words follow what is typed."""
-        self._changed()
+        self.tell()
 
     def on_choice_changed(self) -> None:
         """Words follow what is chosen."""
-        self._changed()
+        self.tell()
 
     def on_input_submitted(self) -> None:
         """Enter in any field goes on."""
@@ -130,13 +141,17 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
         """Leave; nothing is done."""
         self.dismiss(None)
 
-    def _changed(self) -> None:
+    def tell(self) -> None:
+        """Say anew what the values mean; also to be called where what is known of them has changed."""
         values = self.values
         for item in self._fields:
-            shown = self.query_one(f"#error-{item.id}", Static)
-            # An error goes away as soon as it is mended; it comes only when a person wants to go on.
-            if shown.display and not item.check(values[item.id]):
+            shown, value = self.query_one(f"#error-{item.id}", Static), values[item.id]
+            error = item.check(value)
+            # An error goes away as soon as it is mended; most come only when a person wants to go on.
+            if shown.display and not error and value != self._refused.get(item.id, ("\n", ""))[0]:
                 self._say(item.id, "")
+            elif item.live and value and error:
+                self._say(item.id, error)
         self.query_one("#aside", Static).update(Content(self._aside(values)))
 
     def _say(self, field_id: str, error: str) -> None:

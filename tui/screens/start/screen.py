@@ -1,112 +1,293 @@
-"""The start screen: choose a project, or run the demo. Empty, it says what the program is for."""
+"""The list of projects: choose one, make one, put one away. Passes keys to the state, and wishes to the service."""
 
-from pathlib import Path
+import dataclasses
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import ClassVar
 
-from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
-from textual.content import Content
-from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
+from textual.events import Click
+from textual.widgets import Input
 
 from engine.clean import clean_text
-from engine.errors import DistillError
 from engine.paths import Home
 from tui.actions import Place, bindings, footer_actions
+from tui.screens.form.screen import FormScreen, Values
 from tui.screens.placed import PlacedScreen, ShowProject
-from tui.services.projects import ProjectSummary, all_projects, start_demo
-from tui.widgets.footer import Footer
-from tui.widgets.lines import ACCENT, DIM, STRONG, fit, moment
-
-WELCOME = (
-    "A long system prompt is paid for on every request. Distil it into a local model once:\n"
-    "the teacher answers with the prompt, the student learns without it, and every rule is proved.\n\n"
+from tui.screens.start.drawing import about, body, first_listed, header
+from tui.screens.start.forms import KEPT, delete_form, duplicate_form, new_form, wanted
+from tui.screens.start.state import StartState
+from tui.services.projects import (
+    ProjectReady,
+    ProjectsChanged,
+    ProjectsFailed,
+    ProjectsRead,
+    ProjectsService,
+    ProjectSummary,
+    PromptLookedAt,
 )
+from tui.widgets.footer import Footer
+from tui.widgets.page import Page
+
+READ_EVERY_S = 2.0
+_WITHOUT_PROJECTS = ("new", "demo", "help", "quit")
 
 
 class StartScreen(PlacedScreen[None]):
     """The projects of this home."""
 
-    DEFAULT_CSS = """
-    StartScreen { background: $background; }
-    StartScreen Vertical { padding: 1 2; }
-    StartScreen Static { height: auto; }
-    StartScreen OptionList { height: auto; max-height: 1fr; border: none; background: $background; padding: 0; }
-    """
     place: ClassVar[Place] = "start"
+    CSS_PATH = "start.tcss"
+    AUTO_FOCUS = ""  # keys are actions until a person asks for the search
     BINDINGS: ClassVar[list[BindingType]] = bindings("start")
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - declared by Screen
 
     def __init__(self, home: Home) -> None:
         super().__init__()
-        self._home = home
-        self._folders: list[Path] = []
+        self.state = StartState()
+        self._service = ProjectsService(home, self)
+        self._prompts: dict[str, str] = {}  # what is known of the prompt files that were named in the form
+        self._form: FormScreen | None = None
+        self._ask_again: Callable[[Values], None] | None = None
 
     def compose(self) -> ComposeResult:
-        """A word of welcome, the projects, the footer."""
-        with Vertical():
-            yield Static(id="welcome")
-            yield OptionList(id="projects", markup=False)
-        yield Footer(footer_actions("start"))
+        """How many there are, the search, the list, what is under the cursor, the keys."""
+        yield Page(id="header")
+        yield Input(id="search", placeholder="a part of the name", compact=True)
+        yield Page(id="listed")
+        yield Page(id="about")
+        yield Footer(())
 
-    def on_screen_resume(self) -> None:
-        """Read the list again whenever this screen comes back."""
-        self._read()
+    def on_mount(self) -> None:
+        """Begin to read."""
+        self.query_one("#search").display = False
+        self._service.read()
+        self.set_interval(READ_EVERY_S, self._read_again)
+        self._draw()
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Open the project under the cursor."""
-        self.post_message(ShowProject(self._folders[event.option_index]))
+    def on_unmount(self) -> None:
+        """Read no more."""
+        self._service.close()
+
+    def on_resize(self) -> None:
+        """Everything is drawn for its size."""
+        self._draw()
+
+    def on_click(self, event: Click) -> None:
+        """A click goes to a project, and opens the one where the cursor stands already."""
+        listed = self.query_one("#listed", Page)
+        if event.widget is not listed or self.state.projects is None:
+            return
+        line = first_listed(self.state, self._height) + event.get_content_offset_capture(listed).y
+        if line == self.state.at:
+            self.action_open()
+        elif 0 <= line < len(self.state.rows):
+            self.state.at = line
+            self._draw()
+
+    def on_projects_read(self, message: ProjectsRead) -> None:
+        """Take in the list."""
+        self.state.take(message.projects)
+        self._draw()
+
+    def on_projects_changed(self, message: ProjectsChanged) -> None:
+        """Say what was done."""
+        self.state.busy = ""
+        self.notify(clean_text(message.said), markup=False, timeout=4)
+        self.state.awaited = message.listed
+        self.state.moved = message.moved or self.state.moved
+        self._service.read()
+        self._draw()
+
+    def on_project_ready(self, message: ProjectReady) -> None:
+        """Show the project."""
+        if message.said:
+            self.notify(clean_text(message.said), markup=False, timeout=6)
+        self.post_message(ShowProject(message.folder))
+
+    def on_projects_failed(self, message: ProjectsFailed) -> None:
+        """Say why: in place of the list, in the form that it came from, or beside."""
+        error, self.state.busy = message.error, ""
+        if message.field == "list":
+            self.state.trouble = str(error)
+        elif message.field and self._ask_again is not None:
+            self._ask_again({message.field: clean_text(str(error))})
+        else:
+            words = clean_text(f"{error.message}\n{error.next}".strip())
+            self.notify(words, title=clean_text(error.title), severity="error", markup=False)
+        self._draw()
+
+    def on_prompt_looked_at(self, message: PromptLookedAt) -> None:
+        """Say how large the prompt is, where the form still asks for it."""
+        self._prompts[message.path] = message.words + (" 2 Questions is next." if message.readable else "")
+        if self._form is not None and self._form.is_mounted:
+            self._form.tell()
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        """The list follows what is typed."""
+        self.state.look_for(message.value)
+        self._draw()
+
+    def on_input_submitted(self) -> None:
+        """Back to the list, as it was narrowed."""
+        self.set_focus(None)
 
     def action_open(self) -> None:
         """Open the project under the cursor."""
-        self.query_one(OptionList).action_select()
+        if (project := self.state.chosen) is not None:
+            self._service.open(project.folder, sound=not project.trouble)
+
+    def action_new(self) -> None:
+        """Ask for a new project, and make it."""
+        if not self._is_busy():
+            self._ask_new(None, None)
 
     def action_demo(self) -> None:
         """Run the demo and show it."""
-        self._start_demo()
+        if not self._is_busy():
+            self._begin("Preparing the demo …")
+            self._service.open_demo()
 
-    @work(thread=True, exclusive=True, group="projects")
-    def _read(self) -> None:
-        projects = all_projects(self._home)
-        self.app.call_from_thread(self._show, projects)
+    def action_duplicate(self) -> None:
+        """Ask for the name of a copy, and make it."""
+        if (project := self.state.chosen) is not None and not self._is_busy():
+            self._ask_duplicate(project, None, None)
 
-    @work(thread=True, exclusive=True, group="demo")
-    def _start_demo(self) -> None:
-        try:
-            folder = start_demo(self._home)
-        except DistillError as error:
-            self.app.call_from_thread(
-                self.notify,
-                clean_text(f"{error.message}\n{error.next}"),
-                title=error.title,
-                severity="error",
+    def action_archive(self) -> None:
+        """Archive the project under the cursor, or bring it back."""
+        if (project := self.state.chosen) is not None:
+            (self._service.restore if project.archived else self._service.archive)(project.folder)
+
+    def action_undo(self) -> None:
+        """Take back the last archiving, or the last bringing back."""
+        moved = self.state.to_undo
+        if moved is None:
+            self.notify("Nothing was archived or brought back here.", markup=False, timeout=4)
+            return
+        (self._service.restore if moved.archived else self._service.archive)(moved.folder)
+
+    def action_archived(self) -> None:
+        """List archived projects too, or hide them again."""
+        self.state.turn_archived()
+        self._draw()
+
+    def action_delete(self) -> None:
+        """Ask for the project's name, and delete it."""
+        project = self.state.chosen
+        if project is None or self._is_busy():
+            return
+        if project.jobs:
+            self.notify(
+                f"Job {project.jobs[0].id} ({project.jobs[0].kind}) is at work. Attach to it and stop it with x first.",
+                title="A running project is not deleted.",
+                severity="warning",
                 markup=False,
             )
             return
-        self.post_message(ShowProject(folder))
 
-    def _show(self, projects: tuple[ProjectSummary, ...]) -> None:
-        self._folders = [project.folder for project in projects]
-        self.query_one("#welcome", Static).update(
-            Content.assemble(
-                ("distill-tui\n\n", STRONG),
-                WELCOME,
-                ("projects\n", DIM) if projects else "No project yet. Press ",
-                "" if projects else ("d", ACCENT),
-                "" if projects else " for the demo, or make one with  ",
-                "" if projects else ("distill-tui new NAME", ACCENT),
-            )
-        )
-        options = self.query_one(OptionList)
-        options.clear_options()
-        options.add_options([Option(_project_line(project)) for project in projects])
-        options.display = bool(projects)
-        if projects:
-            options.highlighted = 0
-            options.focus()
+        def answered(values: dict[str, str] | None) -> None:
+            if values is not None:
+                self._begin(f"Deleting {project.name} …")
+                self._service.delete(project.folder)
 
+        self.app.push_screen(delete_form(project), answered)
 
-def _project_line(project: ProjectSummary) -> Content:
-    running = f"   ● {len(project.jobs)} running" if project.jobs else ""
-    return Content.assemble(fit(project.name, 30), (moment(project.changed_at), DIM), (running, ACCENT))
+    def action_search(self) -> None:
+        """Look for a name."""
+        search = self.query_one("#search", Input)
+        search.display = True
+        search.focus()
+
+    def action_back(self) -> None:
+        """Leave the search."""
+        search = self.query_one("#search", Input)
+        search.value = ""
+        search.display = False
+        self.set_focus(None)
+
+    def action_line_down(self) -> None:
+        """The next project."""
+        self._move(1)
+
+    def action_line_up(self) -> None:
+        """The project before."""
+        self._move(-1)
+
+    def action_page_down(self) -> None:
+        """A page of projects on."""
+        self._move(self._height)
+
+    def action_page_up(self) -> None:
+        """A page of projects back."""
+        self._move(-self._height)
+
+    def action_first(self) -> None:
+        """The first project."""
+        self._move(-len(self.state.rows))
+
+    def action_last(self) -> None:
+        """The last project."""
+        self._move(len(self.state.rows))
+
+    def _ask_new(self, values: Values | None, errors: Values | None) -> None:
+        def answered(given: dict[str, str] | None) -> None:
+            self._form = None
+            self._prompts.clear()
+            if given is not None:
+                self._ask_again = lambda wrong: self._ask_new(given, wrong)
+                self._begin(f"Making {given['name']} …")
+                self._service.make(wanted(given))
+
+        self._form = new_form(self.state, self._prompt_words, values, errors)
+        self.app.push_screen(self._form, answered)
+
+    def _ask_duplicate(self, project: ProjectSummary, values: Values | None, errors: Values | None) -> None:
+        def answered(given: dict[str, str] | None) -> None:
+            if given is not None:
+                self._ask_again = lambda wrong: self._ask_duplicate(project, given, wrong)
+                self._begin(f"Duplicating {project.name} …")
+                self._service.duplicate(project.folder, given["name"], KEPT[given["kept"]])
+
+        self.app.push_screen(duplicate_form(self.state, project, values, errors), answered)
+
+    def _prompt_words(self, path: str) -> str:
+        if path not in self._prompts:
+            self._prompts[path] = "Reading the prompt …"
+            self._service.look_at_prompt(path)
+        return self._prompts[path]
+
+    def _is_busy(self) -> bool:
+        """One long wish at a time; a person is told which."""
+        if self.state.busy:
+            self.notify(clean_text(self.state.busy), markup=False, timeout=3)
+        return bool(self.state.busy)
+
+    def _begin(self, busy: str) -> None:
+        self.state.busy = busy
+        self._draw()
+
+    def _move(self, steps: int) -> None:
+        self.state.move(steps)
+        self._draw()
+
+    def _read_again(self) -> None:
+        self._service.read()
+        self._draw()  # times pass
+
+    @property
+    def _height(self) -> int:
+        return max(self.query_one("#listed").content_size.height, 1)
+
+    def _draw(self) -> None:
+        state, room = self.state, self.query_one("#listed")
+        width = max(room.content_size.width, 40)
+        self.query_one("#header", Page).show([header(state, width)])
+        self.query_one("#listed", Page).show(body(state, width, self._height, datetime.now(UTC)))
+        self.query_one("#about", Page).show(about(state, width - 4, 2))
+        keys = footer_actions("start")
+        if not state.projects:
+            keys = tuple(action for action in keys if action.id in _WITHOUT_PROJECTS)
+        elif state.chosen is not None and state.chosen.jobs:
+            keys = tuple(dataclasses.replace(a, label="attach") if a.id == "open" else a for a in keys)
+        self.query_one(Footer).show(keys)

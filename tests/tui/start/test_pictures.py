@@ -1,0 +1,73 @@
+"""What the eye meets: the list and its forms in every state."""
+
+from collections.abc import Callable
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from engine.paths import Home
+from tests.tui.start.conftest import read, until
+from tui.app import DistillApp
+from tui.screens.form.screen import FormScreen
+
+WIDE, NARROW = (120, 40), (80, 24)
+STATES = [
+    ("several", "", WIDE),
+    ("several", "", NARROW),
+    ("archived-shown", "full_stop", WIDE),
+    ("trouble", "full_stop j j j j j j", WIDE),
+    ("search", "slash t r i", WIDE),
+    ("search-nothing", "slash q q", WIDE),
+    ("new", "n", WIDE),
+    ("new", "n", NARROW),
+    ("new-error", "n t r i a g e tab tab right enter", WIDE),
+    ("new-error", "n t r i a g e tab tab right enter", NARROW),
+    ("delete", "j j x t h e", WIDE),
+    ("duplicate", "j j D", WIDE),
+]
+
+
+@pytest.mark.parametrize(
+    ("keys", "size"),
+    [pytest.param(keys, size, id=f"{name}-{size[0]}") for name, keys, size in STATES],
+)
+def test_the_list_looks_as_it_did(
+    snap_compare: Callable[..., bool], shelf: Home, app: DistillApp, keys: str, size: tuple[int, int]
+) -> None:
+    async def press(pilot: Pilot[int]) -> None:
+        await read(pilot)
+        await pilot.press(*keys.split())
+        await pilot.pause()
+        for field in pilot.app.screen.query(Input):
+            field.cursor_blink = False
+
+    assert snap_compare(app, terminal_size=size, run_before=press)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["120", "80"])
+def test_an_empty_shelf_says_what_the_program_is_for(
+    snap_compare: Callable[..., bool], app: DistillApp, size: tuple[int, int]
+) -> None:
+    async def settle(pilot: Pilot[int]) -> None:
+        await read(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=settle)
+
+
+def test_the_form_counts_the_prompt_in_a_file(
+    snap_compare: Callable[..., bool], shelf: Home, app: DistillApp, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prompt.md").write_text("Answer in one word.\n\n## User\n\na?\n\n## Assistant\n\nb\n")
+
+    async def fill_in(pilot: Pilot[int]) -> None:
+        await read(pilot)
+        await pilot.press("n", *"bank", *(["down"] * 5), *"prompt.md")
+        form = pilot.app.screen
+        assert isinstance(form, FormScreen)
+        await until(pilot, lambda: "≈" in str(form.query_one("#aside").visual))
+        form.query_one("#field-prompt", Input).cursor_blink = False
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=(120, 40), run_before=fill_in)

@@ -1,0 +1,164 @@
+"""The list's state and its lines, without a terminal."""
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.projects import JobAtWork, ProjectSummary
+from tui.screens.start.drawing import about, ago, body, first_listed, header, running
+from tui.screens.start.state import StartState
+
+NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
+TRAINING = JobAtWork(3, "train", "running", 41, 100, 180.0)
+
+
+def project(name: str, **facts: object) -> ProjectSummary:
+    plain = ProjectSummary(name, Path("/shelf") / name, NOW.isoformat())
+    return dataclasses.replace(plain, **facts)  # type: ignore[arg-type]
+
+
+def shelf(*projects: ProjectSummary) -> StartState:
+    state = StartState()
+    state.take(projects)
+    return state
+
+
+def names(state: StartState) -> list[str]:
+    return [row.name for row in state.rows]
+
+
+ALL = (
+    project("busy", jobs=(TRAINING,), archived=True),
+    project("desk"),
+    project("old", archived=True),
+    project("tone"),
+)
+
+
+def test_archived_ones_are_hidden_unless_asked_for_looked_for_or_at_work() -> None:
+    state = shelf(*ALL)
+    assert names(state) == ["busy", "desk", "tone"]
+    state.turn_archived()
+    assert names(state) == ["busy", "desk", "old", "tone"]
+    state.turn_archived()
+    state.look_for("OL")
+    assert names(state) == ["old"]
+
+
+def test_every_word_of_a_search_is_in_the_name() -> None:
+    state = shelf(project("bank-desk"), project("desk-of-bank"), project("bank"))
+    state.look_for(" desk  bank ")
+    assert names(state) == ["bank-desk", "desk-of-bank"]
+
+
+def test_the_cursor_stays_on_its_project_while_the_list_changes() -> None:
+    state = shelf(*ALL)
+    state.move(2)
+    assert state.chosen is not None
+    assert state.chosen.name == "tone"
+    state.take((project("new"), *ALL))
+    assert state.chosen.name == "tone"
+    state.look_for("t")
+    state.look_for("")
+    assert state.chosen.name == "tone"
+    state.take(ALL[:3])
+    assert state.chosen.name == "desk"
+
+
+def test_what_was_made_gets_the_cursor_once_it_is_listed() -> None:
+    state = shelf(*ALL)
+    state.awaited = Path("/shelf/made")
+    state.take(ALL)
+    assert state.at == 0
+    state.take((*ALL, project("made")))
+    assert state.chosen is not None
+    assert state.chosen.name == "made"
+    state.move(-1)
+    state.take((*ALL, project("made")))
+    assert state.chosen.name == "tone"
+
+
+def test_a_copy_is_given_the_first_name_that_is_free() -> None:
+    state = shelf(project("desk"), project("desk-2"), project("desk-3", archived=True))
+    assert state.free_name("desk") == "desk-4"
+    assert state.free_name("..a desk\x1b[2J") == "-a-desk-2J-2"
+
+
+@given(st.lists(st.sampled_from("abcdef"), unique=True), st.lists(st.integers(-9, 9)), st.integers(1, 5))
+def test_the_cursor_is_always_on_a_line_that_is_drawn(listed: list[str], steps: list[int], height: int) -> None:
+    state = shelf(*map(project, listed))
+    for step in steps:
+        state.move(step)
+    lines = body(state, 80, height, NOW)
+    assert (state.chosen is not None) is bool(listed)
+    if listed:
+        assert len(lines) == min(height, len(listed))
+        assert lines[state.at - first_listed(state, height)].plain.startswith("▌")
+        assert sum(line.plain.startswith("▌") for line in lines) == 1
+
+
+@given(
+    st.text(max_size=60), st.text(max_size=60), st.integers(40, 160), st.booleans(),
+    st.lists(st.sampled_from([TRAINING, dataclasses.replace(TRAINING, state="waiting", total=0)]), max_size=3),
+)  # fmt: skip
+def test_a_line_has_its_width_whatever_stands_in_it(
+    note: str, trouble: str, width: int, archived: bool, jobs: list[JobAtWork]
+) -> None:
+    row = project("x", station="run", note=note, trouble=trouble, archived=archived, jobs=tuple(jobs))
+    state = shelf(row)
+    state.archived_shown = True
+    (line,) = body(state, width, 5, NOW)
+    assert line.cell_length == width
+    assert not any(ord(char) < 32 or 127 <= ord(char) < 160 for char in line.plain)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-5, "just now"), (59, "just now"), (60, "1 min ago"), (3_599, "59 min ago"), (3_600, "1 h ago"),
+     (86_399, "23 h ago"), (86_400, "1 day ago"), (30 * 86_400, "30 days ago"), (31 * 86_400, "2025-12-02")],
+)  # fmt: skip
+def test_a_time_is_told_in_one_unit(seconds: int, words: str) -> None:
+    assert ago((NOW - timedelta(seconds=seconds)).isoformat(), NOW) == words
+
+
+def test_what_runs_is_told_as_far_as_there_is_room() -> None:
+    two = project("x", jobs=(TRAINING, TRAINING))
+    assert running(two, 40).plain.rstrip() == "● train 41 %   3 min 00 s left   +1 more"
+    assert running(two, 34).plain.rstrip() == "● train 41 %   3 min 00 s left"
+    assert running(two, 24).plain.rstrip() == "● train 41 %   +1 more"
+    paused = project("x", jobs=(dataclasses.replace(TRAINING, state="paused"),))
+    assert running(paused, 40).plain.rstrip() == "‖ train paused"
+
+
+def test_the_header_counts_what_is_there() -> None:
+    text = header(shelf(*ALL), 80).plain
+    assert "2 projects" in text
+    assert "● 1 running" in text
+    assert "2 archived" in text
+
+
+def test_nothing_listed_is_told_by_its_reason() -> None:
+    def told(state: StartState) -> str:
+        return "\n".join(line.plain for line in body(state, 80, 10, NOW))
+
+    assert "Reading" in told(StartState())
+    assert "No project yet." in told(shelf())
+    assert "Every project is archived." in told(shelf(project("old", archived=True)))
+    nothing = shelf(project("desk"))
+    nothing.look_for("x\x1b[2J")
+    assert "No name holds «x" in told(nothing)
+    assert "\x1b" not in told(nothing)
+    assert "cannot be listed" in told(StartState(trouble="The projects cannot be listed."))
+
+
+def test_trouble_is_told_in_full_under_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/shelf")
+    state = shelf(project("broken", trouble="This is not a project. /shelf/broken/project.db is no database."))
+    assert " ".join(line.plain for line in about(state, 40, 2)) == (
+        "This is not a project. ~/broken/project.db is no database."
+    )
+    assert [line.plain for line in about(shelf(project("desk")), 40, 2)] == ["~/desk"]

@@ -1,0 +1,155 @@
+"""The list of projects as lines: a window around the cursor, what is under it in full, and the words of welcome."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from textual.content import Content
+
+from engine.clean import clean_line
+from tui.screens.start.state import StartState
+from tui.services.projects import ProjectSummary
+from tui.widgets.lines import ACCENT, DIM, STRONG, WARN, duration, fit, percent, right, shorten, spread, wrap
+
+_WIDE = 100  # from here on what stands and what runs have a column each
+_AGE = 12
+_MARKS = {"waiting": ("○", WARN), "running": ("●", ACCENT), "paused": ("‖", WARN)}
+
+WELCOME = (
+    "A long system prompt is paid for on every request. Distil it into a local model once:",
+    "the teacher answers with the prompt, the student learns without it, and every rule is proved.",
+)
+
+
+def header(state: StartState, width: int) -> Content:
+    """What this is, and how many there are."""
+    listed = len(state.projects or ())
+    figures = [Content(_counted(listed - state.archived, "project"))] if listed else []
+    if state.running:
+        figures.append(Content.styled(f"● {state.running} running", ACCENT))
+    if state.archived:
+        figures.append(Content.styled(f"{state.archived} archived", DIM))
+        if width >= _WIDE:
+            figures[-1] += Content.assemble("  ", (".", ACCENT), (" hides" if state.archived_shown else " lists", DIM))
+    return spread(
+        Content.assemble(("distill-tui", DIM), "   ", ("projects", STRONG)), Content("   ").join(figures), width
+    )
+
+
+def body(state: StartState, width: int, height: int, now: datetime) -> list[Content]:
+    """The list in `height` rows, or the words that stand in its place."""
+    if state.trouble:
+        return [Content.styled(line, WARN) for line in wrap(state.trouble, width)]
+    if state.projects is None:
+        return [Content.styled("Reading the projects …", DIM)]
+    if not state.projects:
+        return welcome(width)
+    rows = state.rows
+    if not rows:
+        return [_nothing_listed(state)]
+    first = first_listed(state, height)
+    return [
+        _row(project, line == state.at, width, now) for line, project in enumerate(rows[first : first + height], first)
+    ]
+
+
+def first_listed(state: StartState, height: int) -> int:
+    """Which of the projects stands in the first of `height` rows."""
+    return max(0, min(state.at - height // 2, len(state.rows) - height))
+
+
+def welcome(width: int) -> list[Content]:
+    """What the program is for, and the two ways to begin."""
+    lines = [Content(line) for sentence in WELCOME for line in wrap(sentence, width)]
+    return [
+        *lines,
+        Content(""),
+        Content.styled("No project yet.", STRONG),
+        Content(""),
+        Content.assemble(("n", ACCENT), "   make one: a name, a student, a teacher, a prompt"),
+        Content.assemble(("d", ACCENT), "   see the demo: a bundled prompt goes all the way, while you watch"),
+    ]
+
+
+def about(state: StartState, width: int, height: int) -> list[Content]:
+    """What is being done, or what is under the cursor: its trouble in full, else its folder."""
+    if state.busy:
+        return [Content.styled(shorten(state.busy, width), ACCENT)]
+    project = state.chosen
+    if project is None:
+        return []
+    if project.trouble:
+        return [Content.styled(line, WARN) for line in wrap(tilde(project.trouble), width)[:height]]
+    return [Content.styled(shorten(tilde(str(project.folder)), width), DIM)]
+
+
+def tilde(text: str) -> str:
+    """Paths as people write them: their own folder as ~."""
+    return text.replace(f"{Path.home()}/", "~/")
+
+
+def ago(changed_at: str, now: datetime) -> str:
+    """How long ago that was, in one unit; a date where it is long."""
+    then = datetime.fromisoformat(changed_at).astimezone(UTC)
+    minutes = int((now - then).total_seconds() // 60)
+    if minutes < 1:
+        return "just now"
+    if minutes < 60:
+        return f"{minutes} min ago"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h ago"
+    days = minutes // (24 * 60)
+    return f"{_counted(days, 'day')} ago" if days <= 30 else f"{then:%Y-%m-%d}"
+
+
+def running(project: ProjectSummary, width: int) -> Content:
+    """What is at work, in at most `width` cells; the newest job, and how many more."""
+    job = project.jobs[-1]
+    share = percent(job.done / job.total) if job.total else ""
+    mark, style = _MARKS.get(job.state, ("●", ACCENT))
+    words = f"{mark} {job.kind} {share if job.state == 'running' else job.state}".rstrip()
+    more = [f"{duration(job.seconds_left)} left"] if job.state == "running" and job.seconds_left is not None else []
+    more += [f"+{len(project.jobs) - 1} more"] if len(project.jobs) > 1 else []
+    for word in more:
+        words += f"   {word}" if len(words) + 3 + len(word) <= width else ""
+    return Content.styled(fit(words, width), style)
+
+
+def _row(project: ProjectSummary, here: bool, width: int, now: datetime) -> Content:
+    name = max(width // 4, 20)
+    rest = width - 2 - name - 2 - 2 - _AGE
+    age = right(ago(project.changed_at, now), _AGE)
+    return Content.assemble(
+        ("▌ " if here else "  ", ACCENT),
+        (fit(project.name, name), STRONG if here else DIM if project.archived else ""),
+        "  ",
+        _middle(project, rest, wide=width >= _WIDE),
+        (f"  {age}", DIM),
+    )
+
+
+def _middle(project: ProjectSummary, width: int, *, wide: bool) -> Content:
+    if project.trouble:
+        first_sentence = f"{project.trouble.split('. ')[0].removesuffix('.')}."
+        return Content.styled(fit(f"! {first_sentence}", width), WARN)
+    stands = f"{project.station}: {project.note}" if project.station else "nothing in it yet"
+    quiet = DIM if project.archived or not project.station else ""
+    if project.jobs and not wide:
+        return running(project, width)
+    beside = (width - 2) // 2 if wide else len("archived") if project.archived else 0
+    if project.jobs:
+        last = running(project, beside)
+    else:
+        last = Content.styled(fit("archived" if project.archived else "", beside), DIM)
+    return Content.assemble((fit(stands, width - beside - 2), quiet), "  ", last)
+
+
+def _nothing_listed(state: StartState) -> Content:
+    if state.search:
+        return Content.assemble(
+            "No name holds ", (f"«{clean_line(state.search)}»", STRONG), ".  ", ("esc", ACCENT), (" lists all", DIM)
+        )
+    return Content.assemble("Every project is archived.  ", (".", ACCENT), (" lists them", DIM))
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
