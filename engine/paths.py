@@ -40,6 +40,16 @@ class Home:
             state=_xdg("XDG_STATE_HOME", ".local/state"),
         )
 
+    @property
+    def settings(self) -> Path:
+        """The user's settings: a file that only the user writes."""
+        return self.config / "settings.toml"
+
+    @property
+    def themes(self) -> Path:
+        """The user's own themes, a file each."""
+        return self.config / "themes"
+
 
 def expand(path: Path | str) -> Path:
     """`path` with a leading `~` or `~user` made whole. Raises `UsageError` where this machine knows no such user."""

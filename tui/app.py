@@ -1,51 +1,100 @@
-"""The app: themes, global keys, and which screen is on. Knows nothing of what the screens show."""
+"""The app: settings, themes, the terminal, global keys, and which screen is on. Knows nothing of what screens show."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.dom import DOMNode
+from textual.events import DescendantFocus
+from textual.filter import DimFilter, LineFilter, NoColor
 from textual.screen import Screen
+from textual.theme import BUILTIN_THEMES
 from textual.widget import Widget
 
 from engine.clean import clean_text
+from engine.errors import DistillError, UsageError
 from engine.paths import Home
 from tui.actions import Place, bindings
+from tui.keymap import own_keys
 from tui.screens.placed import PlacedScreen, ShowProject
 from tui.services.projects import last_project
-from tui.themes import DEFAULT_THEME, load_themes
+from tui.services.settings import Memory, save_copy
+from tui.services.store import FactsRead
+from tui.services.themes import ThemeService, ThemesRead, read_theme
+from tui.settings import Settings
+from tui.terminal.abilities import Abilities
+from tui.terminal.clipboard import copy
+from tui.terminal.notice import BELL, BRING_TITLE_BACK, KEEP_TITLE, Endings, rings, title, words
+from tui.widgets.glyphs import AsciiFilter
+
+# Dim text is as much of its colour as this; a terminal's own colours it dims itself.
+_DIM = DimFilter(0.58)
+_COLOURLESS = NoColor()
+_ASCII = AsciiFilter()
 
 
 class DistillApp(App[int]):
     """`distill-tui` in a terminal."""
 
     TITLE = "distill-tui"
+    # Where the terminal's own colours are used nothing is seen through anything; without colours, a cursor is reversed.
+    CSS = """
+    ModalScreen:ansi { background: transparent; }
+    Input:focus:ansi { background: $background; }
+    App:nocolor {
+        .option-list--option-highlighted, .input--cursor, .text-area--cursor { text-style: reverse; }
+        .input--selection, .text-area--selection, .screen--selection { text-style: reverse; }
+    }
+    """
     BINDINGS: ClassVar[list[BindingType]] = bindings("everywhere")
     # Nothing here animates: the line may be slow, and stillness is the look.
     ENABLE_COMMAND_PALETTE = True
 
-    def __init__(self, home: Home, folder: Path | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        home: Home,
+        folder: Path | None = None,
+        settings: Settings | None = None,
+        abilities: Abilities | None = None,
+        errors: Sequence[UsageError] = (),
+    ) -> None:
+        """`errors`: what was wrong with the settings."""
+        self.settings = settings or Settings()
+        self.abilities = abilities or Abilities()
+        # Textual's own way without colours is shades of grey, and those are colours to a terminal.
+        super().__init__(ansi_color=True if self.abilities.colours == "none" else None)
         self.animation_level = "none"
+        self.no_color = self.abilities.colours == "none"
         self._home = home
         self._folder = folder
+        self._errors = errors
+        self._memory = Memory(home, self._tell_from_thread)
+        self._themes: ThemeService | None = None
+        self._endings = Endings()
+        self._titled = False  # the terminal's window has a title of ours
 
     def on_mount(self) -> None:
-        """Register the themes and open where the person left."""
-        themes, errors = load_themes()
-        for theme in themes:
-            self.register_theme(theme)
-        if any(theme.name == DEFAULT_THEME for theme in themes):
-            self.theme = DEFAULT_THEME
-        for error in errors:
-            self.notify(clean_text(error.message), title=error.title, severity="warning", markup=False)
+        """Put on the theme, and open where the person left."""
+        keys, errors = own_keys(self.settings.keys)
+        self.set_keymap(keys)
+        for error in (*self._errors, *errors):
+            self._tell(error)
+        self._dress()
+        self._themes = ThemeService(self._home, self)
         folder = self._folder or last_project(self._home)
         if folder is None:
             self.show_projects()
         else:
             self.show_project(folder)
+
+    def on_unmount(self) -> None:
+        """Leave the terminal as it was."""
+        self._bring_title_back()
+        if self._themes is not None:
+            self._themes.close()
+        self._memory.close()
 
     def show_project(self, folder: Path) -> None:
         """Show the workspace of a project, in place of what is on."""
@@ -65,6 +114,54 @@ class DistillApp(App[int]):
             self.switch_screen(screen)
         else:
             self.push_screen(screen)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What each line goes through after it was drawn."""
+        dim = () if self.native_ansi_color else (_DIM,)
+        wanted = self.settings.ascii
+        ascii_only = not self.abilities.unicode if wanted is None else wanted
+        colourless = (_COLOURLESS,) if self.no_color else ()
+        return [*dim, *super().get_line_filters(), *colourless, *((_ASCII,) if ascii_only else ())]
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy text, wherever the person sits, and say how."""
+        self.notify(copy(self, text), markup=False)
+
+    def send(self, sequence: str) -> None:
+        """Send something to the terminal that draws nothing."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(sequence)
+
+    def save_copy(self, text: str) -> Path:
+        """Keep what no clipboard takes."""
+        return save_copy(self._home, text)
+
+    def on_themes_read(self, message: ThemesRead) -> None:
+        """Offer new themes, and put on the one that is worn when its file has changed."""
+        for theme in message.themes:
+            changed = self.available_themes.get(theme.name) != theme
+            self.register_theme(theme)
+            if changed and theme.name == self.theme:
+                self.mutate_reactive(App.theme)
+        for error in message.errors:
+            self._tell(error)
+
+    def on_facts_read(self, message: FactsRead) -> None:
+        """Tell a person who looks elsewhere that work has ended."""
+        for job in self._endings.read(message.facts.jobs):
+            if rings(self.settings.bell, looked_at=self.app_focus):
+                self.send(BELL)
+                self.send(("" if self._titled else KEEP_TITLE) + title(words(message.facts.project, job)))
+                self._titled = True
+
+    def on_app_focus(self) -> None:
+        """The person is back."""
+        self._bring_title_back()
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """On a slow line no cursor blinks."""
+        if self.settings.slow and hasattr(event.widget, "cursor_blink"):
+            event.widget.cursor_blink = False
 
     def on_show_project(self, message: ShowProject) -> None:
         """Open a project."""
@@ -103,3 +200,36 @@ class DistillApp(App[int]):
         carriers: list[tuple[Place, DOMNode]] = screen.carriers if isinstance(screen, PlacedScreen) else []
         yield from commands(self, [*carriers, ("everywhere", self)])
         yield SystemCommand("Theme", "Choose other colours.", self.action_change_theme)
+
+    def _dress(self) -> None:
+        """Put on the chosen theme, or the one that suits the terminal. Themes that are no files are not offered."""
+        suits = self.abilities.theme
+        chosen = self._memory.remembered.theme_over(self.settings) or suits
+        for name in dict.fromkeys((chosen, suits)):
+            try:
+                theme = read_theme(self._home, name)
+            except UsageError as error:
+                self._tell(error)
+                continue
+            self.register_theme(theme)
+            self.theme = theme.name
+            for other in BUILTIN_THEMES:
+                if other != theme.name:
+                    self.unregister_theme(other)
+            self.watch(self, "theme", self._remember_theme, init=False)
+            return
+
+    def _remember_theme(self, name: str) -> None:
+        self._memory.choose_theme(name, self.settings)
+
+    def _bring_title_back(self) -> None:
+        if self._titled:
+            self._titled = False
+            self.send(BRING_TITLE_BACK)
+
+    def _tell(self, error: DistillError) -> None:
+        said = clean_text(f"{error.message}\n{error.next}".strip())
+        self.notify(said, title=error.title, severity="warning", markup=False)
+
+    def _tell_from_thread(self, error: DistillError) -> None:
+        self.call_later(self._tell, error)

@@ -3,10 +3,15 @@
 Imports neither Textual nor any command before it knows which of the two is wanted.
 """
 
+import os
 import sys
 from pathlib import Path
 
 from engine.paths import Home
+
+# Textual draws at most so often; it reads the variable when it is imported, and never again.
+_FLUSHES_VARIABLE = "TEXTUAL_FPS"
+_SLOW_FLUSHES_A_SECOND = "2"
 
 
 def main() -> None:
@@ -24,8 +29,14 @@ def open_app(folder: Path | None, home: Home) -> int:
     if not sys.stdout.isatty():
         sys.stderr.write("The app needs a terminal. Without one: distill-tui --help lists the commands.\n")
         return 2
+    from tui.services.settings import read_settings
+    from tui.terminal.abilities import abilities_in
+
+    settings, errors = read_settings(home)
+    if settings.slow:
+        os.environ[_FLUSHES_VARIABLE] = _SLOW_FLUSHES_A_SECOND
     from tui.app import DistillApp
 
-    app = DistillApp(home, folder)
-    app.run(mouse=True)
+    app = DistillApp(home, folder, settings, abilities_in(os.environ), errors)
+    app.run(mouse=settings.mouse)
     return app.return_code or 0

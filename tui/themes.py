@@ -1,70 +1,119 @@
-"""Themes as files: reads `themes/*.yaml` and turns each into Textual's own theme. Every theme is such a file.
+"""Themes as files: turns the text of a `themes/*.yaml` into Textual's own theme. Every theme is such a file.
 
-A file that cannot be read is an error with its name and line; the others are still offered.
+Pure. A theme is named by its file. With `ansi: true` its colours are the terminal's own sixteen, by Textual's names.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
+from functools import cache
+from typing import cast
 
 import yaml
+from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
 from engine.errors import UsageError
+from tui.settings import did_you_mean
 
 _COLOURS = (
     "primary", "secondary", "accent", "foreground", "background", "surface", "panel", "success", "warning", "error",
 )  # fmt: skip
-_NEEDED = ("name", "primary", "foreground", "background")
-DEFAULT_THEME = "dusk"
-
-
-def themes_folder() -> Path:
-    """Where the themes lie: beside this module in a wheel, beside `tui` in a checkout."""
-    installed = Path(__file__).parent / "themes"
-    return installed if installed.is_dir() else Path(__file__).parent.parent / "themes"
-
-
-def load_themes() -> tuple[list[Theme], list[UsageError]]:
-    """Every theme that can be read, by file name, and an error for each that cannot."""
-    themes: list[Theme] = []
-    errors: list[UsageError] = []
-    for path in _files():
-        try:
-            themes.append(parse_theme(path.read_text(encoding="utf-8"), path.name))
-        except UsageError as error:
-            errors.append(error)
-    return themes, errors
+_NEEDED = ("primary", "foreground", "background")
+_FLAGS = ("dark", "ansi")
+# Textual's style sheets name these, and its generator leaves them out of themes of the terminal's own colours.
+_ANSI_VARIABLES = {"ansi-background": "ansi_default", "ansi-foreground": "ansi_default"}
+_STYLES = {"none", "not", "bold", "b", "dim", "italic", "i", "underline", "u", "reverse", "r", "strike", "s"}
+_NO_COLOURS = ("transparent", "initial")
+_UNREAD = "A theme cannot be read."
 
 
 def parse_theme(text: str, source: str) -> Theme:
-    """A theme from YAML. Raises UsageError with the file, and the line where YAML knows it."""
-    try:
-        document: object = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UsageError(
-            "A theme cannot be read.", f"{source}, line {line}: {error.problem}.", "Mend the file."
-        ) from None
-    if not isinstance(document, dict):
-        raise UsageError("A theme cannot be read.", f"{source} holds no fields.", "Write one field a line.")
-    fields = {str(key): value for key, value in document.items()}
-    unknown = sorted(set(fields) - {*_COLOURS, "name", "dark", "variables"})
-    missing = [name for name in _NEEDED if not isinstance(fields.get(name), str)]
-    if unknown or missing:
-        what = f"unknown: {', '.join(unknown)}" if unknown else f"missing: {', '.join(missing)}"
-        raise UsageError("A theme cannot be read.", f"{source}, {what}.", f"Fields: name, dark, {', '.join(_COLOURS)}.")
-    variables = fields.get("variables")
-    colours = {name: str(fields[name]) for name in _COLOURS if name in fields}
+    """A theme from YAML. Raises UsageError with the file, and the line where there is one."""
+    node = _node(text, source)
+    if not isinstance(node, yaml.MappingNode):
+        raise UsageError(_UNREAD, f"{source} holds no fields.", "Write one field a line.")
+    fields: dict[str, str] = {}
+    variables: dict[str, str] = {}
+    for key, value in _pairs(node):
+        line = key.start_mark.line + 1
+        if key.value == "variables" and isinstance(value, yaml.MappingNode):
+            for variable, found in _pairs(value):
+                where = f"{source}, line {variable.start_mark.line + 1}"
+                variables[variable.value] = _checked_variable(variable.value, str(found.value), where)
+        elif key.value not in (*_COLOURS, *_FLAGS) or not isinstance(value, yaml.ScalarNode):
+            raise UsageError(
+                _UNREAD,
+                f"{source}, line {line}: unknown: {key.value}.",
+                f"Fields: {', '.join((*_FLAGS, *_COLOURS))}, variables.",
+            )
+        else:
+            fields[key.value] = _checked(key.value, value, f"{source}, line {line}")
+    if missing := [name for name in _NEEDED if name not in fields]:
+        raise UsageError(_UNREAD, f"{source}, missing: {', '.join(missing)}.", "Every theme has these.")
+    ansi = fields.get("ansi") == "true"
     theme = Theme(
-        name=str(fields["name"]),
-        primary=str(fields["primary"]),
-        dark=bool(fields.get("dark", True)),
-        variables={str(k): str(v) for k, v in variables.items()} if isinstance(variables, dict) else {},
+        name=source.removesuffix(".yaml"),
+        primary=fields["primary"],
+        dark=fields.get("dark") != "false",
+        ansi=ansi,
+        variables={**(_ANSI_VARIABLES if ansi else {}), **variables},
     )
-    for name, colour in colours.items():
-        setattr(theme, name, colour)
+    for name in _COLOURS:
+        if name in fields:
+            setattr(theme, name, fields[name])
     return theme
 
 
-def _files() -> Iterator[Path]:
-    return iter(sorted(themes_folder().glob("*.yaml")))
+def _node(text: str, source: str) -> yaml.Node | None:
+    """The document as YAML's own nodes, which know their lines."""
+    try:
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UsageError(_UNREAD, f"{source}, line {line}: {error.problem}.", "Mend the file.") from None
+    except yaml.YAMLError as error:
+        raise UsageError(_UNREAD, f"{source}: {error}.", "Mend the file.") from None
+
+
+def _pairs(node: yaml.MappingNode) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
+    pairs = cast("list[tuple[yaml.Node, yaml.Node]]", node.value)
+    return [(key, value) for key, value in pairs if isinstance(key, yaml.ScalarNode)]
+
+
+def _checked_variable(name: str, said: str, where: str) -> str:
+    """A variable of Textual's style sheets: one that is not known would do nothing, a wrong one would end the app."""
+    known = _generated()
+    if name not in known:
+        raise UsageError(_UNREAD, f"{where}: unknown variable: {name}.", did_you_mean(name, known, "Leave it out."))
+    if name.endswith("-style") or "-style-" in name:
+        fits = set(said.split()) <= _STYLES
+    else:
+        fits = said in _NO_COLOURS or said.startswith("auto ") or _is_colour(said)
+    if not fits:
+        raise UsageError(_UNREAD, f"{where}: {said} does not fit {name}.", f"Textual's own is {known[name]}.")
+    return said
+
+
+@cache
+def _generated() -> dict[str, str]:
+    """The variables that a theme may set, each with a value that fits."""
+    plain, ansi = (Theme("any", "ansi_blue", ansi=ansi).to_color_system().generate() for ansi in (False, True))
+    return {**ansi, **plain}
+
+
+def _is_colour(said: str) -> bool:
+    try:
+        Color.parse(said)
+    except ColorParseError:
+        return False
+    return True
+
+
+def _checked(name: str, value: yaml.ScalarNode, where: str) -> str:
+    """The field's value, where it is one."""
+    said = str(value.value)
+    if name in _FLAGS:
+        if said not in ("true", "false"):
+            raise UsageError(_UNREAD, f"{where}: {name} is true or false.", "Mend the file.")
+        return said
+    if not _is_colour(said):
+        raise UsageError(_UNREAD, f"{where}: {said} is no colour.", 'Write one as "#aabbcc".')
+    return said

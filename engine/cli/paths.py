@@ -15,6 +15,8 @@ def command(invocation: Invocation) -> None:
         "projects": home.projects,
         "cache": home.cache,
         "config": home.config,
+        "settings": home.settings,
+        "themes": home.themes,
         "state": home.state,
     }
     invocation.finish(

@@ -1,21 +1,58 @@
-"""What a screen with keys of its own tells the app: where a key is looked for, and who carries the actions there."""
+"""What a screen with keys of its own tells the app: where a key is looked for, and who carries the actions there.
+
+A window that is too small for any page says so in its place.
+"""
 
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
+from textual.content import Content
 from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import Screen
+from textual.widgets import Static
 
 from tui.actions import Place
 
 Result = TypeVar("Result")
 
 
+LEAST_COLUMNS, LEAST_ROWS = 60, 20
+
+
+class TooSmall(Static):
+    """Covers the whole screen with a word on its size."""
+
+    DEFAULT_CSS = """
+    TooSmall {
+        display: none; layer: above; width: 100%; height: 100%; background: $background; content-align: center middle;
+        text-align: center;
+    }
+    """
+
+
 class PlacedScreen(Screen[Result]):
     """A screen that is a place of the action table."""
 
+    DEFAULT_CSS = "PlacedScreen { layers: default above; }"
     place: ClassVar[Place]
+
+    # Textual calls these handlers beside those that a screen has of its own.
+    def on_mount(self) -> None:
+        """Lay the word over whatever the screen is made of."""
+        self.mount(TooSmall())
+        self._say_size()
+
+    def on_resize(self) -> None:
+        """Show the word as long as the window is too small."""
+        self._say_size()
+
+    def _say_size(self) -> None:
+        columns, rows = self.app.size
+        for word in self.query(TooSmall):
+            word.display = columns < LEAST_COLUMNS or rows < LEAST_ROWS
+            said = f"This window is {columns}x{rows}.\n{LEAST_COLUMNS}x{LEAST_ROWS} is the least."
+            word.update(Content(said))
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:

@@ -13,5 +13,7 @@ def edit_text(text: str) -> str | None:
     try:
         saved = click.edit(text, extension=".md", require_save=True)
     except click.ClickException as error:
-        raise UsageError("The editor failed.", f"{error.format_message()}", "The old answer stands.") from error
+        raise UsageError("The editor failed.", f"{error.format_message()}", "The old text stands.") from error
+    except UnicodeError as error:
+        raise UsageError("The editor failed.", "The text is no UTF-8.", "The old text stands.") from error
     return None if saved is None or saved.strip() == text.strip() else saved.removesuffix("\n")

@@ -11,7 +11,7 @@ from textual.content import Content
 from engine.clean import clean_line, clean_text
 from engine.records.station import StationState
 
-DIM = "$foreground 58%"
+DIM = "dim"  # an attribute and no colour: it holds where the terminal lends its own colours, or has none
 ACCENT = "$text-accent"
 GOOD = "$text-success"
 BAD = "$text-error"

@@ -1,0 +1,75 @@
+"""A person's own keys against the table of actions."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.actions import ACTIONS, PANE_KEYS
+from tui.keymap import normalised, own_keys
+
+IDS = [f"{place}.{action.id}" for place, actions in ACTIONS.items() for action in actions]
+
+
+def test_keys_are_kept_under_textuals_names() -> None:
+    kept, errors = own_keys({"everywhere.help": "?,f8", "workspace.pause": " f9 ", "workspace.cost": "$"})
+    assert not errors
+    assert kept == {
+        "everywhere.help": "question_mark,f8",
+        "workspace.pause": "f9",
+        "workspace.cost": "dollar_sign",
+    }
+
+
+def test_two_actions_can_change_their_keys() -> None:
+    swapped = {"curate.accept": "x", "curate.reject": "a"}
+    assert own_keys(swapped) == (swapped, ())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"workspace.pauze": "P"}, "keys: workspace.pauze. Did you mean workspace.pause?"),
+        ({"nonsense": "P"}, "keys: nonsense. A name is its place, a dot and its action:"),
+        ({"workspace.pause": "crtl+x"}, "keys: workspace.pause = crtl+x."),
+        ({"workspace.pause": "ctrl+nokey"}, "keys: workspace.pause = ctrl+nokey."),
+        ({"workspace.pause": " , "}, "keys: workspace.pause = nothing."),
+        ({"everywhere.jump": "q"}, "keys: q would be both everywhere.jump and everywhere.quit."),
+        ({"workspace.pause": "5"}, "keys: 5 would be both workspace.pause and workspace.run."),
+        ({"run.first": "o"}, "keys: o would be both run.first and workspace.projects."),
+        ({"curate.accept": "q"}, "keys: q would be both curate.accept and everywhere.quit."),
+    ],
+)
+def test_an_entry_that_cannot_hold_is_named_and_left_out(wanted: dict[str, str], said: str) -> None:
+    kept, errors = own_keys(wanted)
+    assert kept == {}
+    assert next(f"{error.message} {error.next}" for error in errors).startswith(said)
+
+
+def test_of_two_entries_that_clash_the_first_holds() -> None:
+    kept, errors = own_keys({"workspace.pause": "f9", "workspace.stop": "f9"})
+    assert kept == {"workspace.pause": "f9"}
+    assert len(errors) == 1
+
+
+def test_places_that_never_meet_may_share_a_key() -> None:
+    shared = {"curate.accept": "f9", "workspace.pause": "f9"}
+    assert own_keys(shared) == (shared, ())
+
+
+@given(st.dictionaries(st.sampled_from(IDS), st.sampled_from(["f9", "x", "p", "f8", "?", "1", "a"]), max_size=6))
+def test_whatever_is_wanted_no_action_is_without_a_key_of_its_own(wanted: dict[str, str]) -> None:
+    kept, errors = own_keys(wanted)
+    assert len(kept) + len(errors) == len(wanted)
+    for place, actions in ACTIONS.items():
+        table = {f"{place}.{action.id}": action.keys for action in actions}
+        if place == "workspace":
+            table |= {f"workspace.{pane}": key for pane, key in PANE_KEYS.items()}
+        mine = {name: keys for name, keys in kept.items() if name in table}
+        for name in mine:
+            others = {key for other, keys in {**table, **mine}.items() if other != name for key in keys.split(",")}
+            assert not others & set(mine[name].split(","))
+
+
+@given(st.sampled_from(["?", "/", "<", "a", "G", "é", "$"]))
+def test_a_key_that_is_normalised_stays_as_it_is(key: str) -> None:
+    assert normalised(normalised(key)) == normalised(key)

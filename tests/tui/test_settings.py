@@ -1,0 +1,166 @@
+"""A person's settings: what is read, what is named as wrong, and what the program remembers beside them."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from engine.errors import DistillError
+from engine.paths import Home
+from tests.tui.seeds import make_stage
+from tests.tui.test_app import shown, until
+from tui.app import DistillApp
+from tui.services.settings import Memory, read_settings, save_copy
+from tui.settings import Remembered, Settings, parse_remembered, parse_settings, remembered_text
+
+WHOLE = """
+theme = "paper"
+mouse = false
+bell = "always"
+slow = true
+ascii = true
+[keys]
+workspace.pause = "P"
+"curate.accept" = "y,f5"
+"""
+
+
+def test_every_setting_is_read() -> None:
+    settings, errors = parse_settings(WHOLE, "settings.toml")
+    assert not errors
+    keys = {"workspace.pause": "P", "curate.accept": "y,f5"}
+    assert settings == Settings("paper", mouse=False, bell="always", slow=True, ascii=True, keys=keys)
+
+
+def test_nothing_set_is_every_default() -> None:
+    assert parse_settings("", "settings.toml") == (Settings(), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "next"),
+    [
+        ('thme = "paper"', "s.toml: thme.", "Did you mean theme?"),
+        ("quite_else = 1", "s.toml: quite_else.", "There are: theme, mouse, bell, slow, ascii, keys."),
+        ('mouse = "no"', "s.toml: mouse is true or false.", "Its default holds."),
+        ("theme = 3", "s.toml: theme is a name in quotes.", "Its default holds."),
+        ('bell = "loud"', "s.toml: bell is one of off, blur, always.", "Its default holds."),
+        ("keys = 3", "s.toml: keys is a table.", 'Write [keys], then place.action = "key".'),
+        ("[keys]\nstart.open = 3", "s.toml: start.open is keys in quotes.", 'As in "p" or "p,f5".'),
+        ("keys = 3\nslow", "s.toml: Expected '=' after a key in a key/value pair (at end of document).", ""),
+        ("mouse = true\nbell = off\n", "s.toml: Invalid value (at line 2, column 8).", ""),
+    ],
+)
+def test_what_is_wrong_is_named_and_the_default_stands(text: str, message: str, next: str) -> None:
+    settings, errors = parse_settings(text, "s.toml")
+    assert settings == Settings()
+    assert [error.message for error in errors] == [message]
+    assert errors[0].next.startswith(next)
+
+
+@given(st.text(max_size=200))
+def test_no_text_stops_the_program(text: str) -> None:
+    settings, errors = parse_settings(text, "s.toml")
+    assert errors or isinstance(settings, Settings)
+
+
+def test_the_environment_makes_it_slow(home: Home) -> None:
+    assert not read_settings(home, {})[0].slow
+    assert not read_settings(home, {"DISTILL_TUI_SLOW": "0"})[0].slow
+    assert read_settings(home, {"DISTILL_TUI_SLOW": "1"})[0].slow
+
+
+def test_a_file_that_cannot_be_read_is_named_and_left_as_it_is(home: Home) -> None:
+    home.config.mkdir(parents=True)
+    home.settings.write_bytes(b"theme = '\xff'")
+    settings, errors = read_settings(home, {})
+    assert settings == Settings()
+    assert "it is no UTF-8 text" in errors[0].message
+    assert home.settings.read_bytes() == b"theme = '\xff'"
+    home.settings.unlink()
+    home.settings.mkdir()
+    assert "Is a directory" in read_settings(home, {})[1][0].message
+
+
+def test_a_theme_chosen_in_the_program_holds_until_the_settings_change(home: Home) -> None:
+    memory = Memory(home, pytest.fail)
+    memory.choose_theme("mist", Settings(theme="paper"))
+    memory.close()
+    remembered = Memory(home, pytest.fail).remembered
+    assert remembered.theme_over(Settings(theme="paper")) == "mist"
+    assert remembered.theme_over(Settings(theme="ember")) == "ember"
+    assert remembered.theme_over(Settings()) == ""
+
+
+def test_two_terminals_do_not_forget_for_each_other(home: Home) -> None:
+    one, other = Memory(home, pytest.fail), Memory(home, pytest.fail)
+    one.arrange(Path("/a"), "run", 30)
+    one.close()
+    other.arrange(Path("/b"), "cost", 30)
+    other.close()
+    assert Memory(home, pytest.fail).remembered.panes == {"/a": "run", "/b": "cost"}
+
+
+def test_what_cannot_be_remembered_is_told_once(home: Home) -> None:
+    home.state.parent.mkdir(parents=True)
+    home.state.write_text("a file where a folder should be")
+    told: list[DistillError] = []
+    memory = Memory(home, told.append)
+    memory.arrange(Path("/a"), "run", 30)
+    memory.arrange(Path("/a"), "cost", 30)
+    memory.close()
+    assert len(told) == 1
+    assert memory.remembered.panes == {"/a": "cost"}
+
+
+@given(
+    st.builds(
+        Remembered,
+        theme=st.text(),
+        instead_of=st.text(),
+        rail_width=st.integers(0, 99),
+        panes=st.dictionaries(st.text(), st.text()),
+    )
+)
+def test_what_is_remembered_is_read_again(remembered: Remembered) -> None:
+    assert parse_remembered(remembered_text(remembered)) == remembered
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"theme": 3, "rail_width": "wide", "panes": []}'])
+def test_a_broken_memory_is_an_empty_one(text: str) -> None:
+    assert parse_remembered(text) == Remembered()
+
+
+def test_a_saved_copy_is_private(home: Home) -> None:
+    path = save_copy(home, "the prompt")
+    assert path.read_text() == "the prompt"
+    assert path.stat().st_mode & 0o077 == 0
+
+
+async def told(pilot: Pilot[int], words: str) -> None:
+    await until(pilot, lambda: any(words in f"{note.title} {note.message}" for note in pilot.app._notifications))
+
+
+async def test_a_persons_own_keys_hold_and_a_slip_is_told(home: Home) -> None:
+    settings, errors = parse_settings('[keys]\nworkspace.pane_down = "f9"\nworkspace.stpo = "y"\nthme = 1', "s.toml")
+    app = DistillApp(home, make_stage(home, "done"), settings, errors=errors)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "evaluation")
+        await told(pilot, "Did you mean workspace.stop?")
+        await told(pilot, "s.toml: thme is keys in quotes.")
+        await pilot.press("1", "f9")
+        await until(pilot, lambda: shown(app) == "questions")
+        await pilot.press("J")
+        assert shown(app) == "questions"
+
+
+async def test_on_a_slow_line_no_cursor_blinks(home: Home) -> None:
+    app = DistillApp(home, make_stage(home, "done"), Settings(slow=True))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "evaluation")
+        field = Input()
+        await app.screen.mount(field)
+        field.focus()
+        await until(pilot, lambda: field.has_focus and not field.cursor_blink)

@@ -1,0 +1,91 @@
+"""Reads a person's settings, and keeps what was chosen in the program, off the drawing thread.
+
+The settings file is the person's: it is read once and never written. Imports no Textual, so that the settings are known
+before Textual is loaded.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from engine.errors import DistillError, StoreError, UsageError
+from engine.paths import Home, make_private_folder, write_atomically
+from tui.settings import Remembered, Settings, parse_remembered, parse_settings, remembered_text
+
+SLOW_VARIABLE = "DISTILL_TUI_SLOW"
+_REMEMBERED = "tui.json"
+_COPIED = "copied.txt"
+
+
+def read_settings(home: Home, environment: Mapping[str, str] = os.environ) -> tuple[Settings, tuple[UsageError, ...]]:
+    """The settings of this home and this environment, and what is wrong with them."""
+    try:
+        text = home.settings.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        text = ""
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        wrong = UsageError("The settings cannot be read.", f"{home.settings}: {why}.", "The defaults hold.")
+        return _in(environment, Settings()), (wrong,)
+    settings, errors = parse_settings(text, str(home.settings))
+    return _in(environment, settings), errors
+
+
+def save_copy(home: Home, text: str) -> Path:
+    """Keep a text that no clipboard took, in place of the one before. Raises `StoreError`."""
+    path = make_private_folder(home.state) / _COPIED
+    write_atomically(path, text.encode())
+    return path
+
+
+class Memory:
+    """What was chosen in the program: read at the start, written at each change, after the changes of other terminals.
+
+    What cannot be written is told once, to `tell`, from another thread; the program goes on without it.
+    """
+
+    def __init__(self, home: Home, tell: Callable[[DistillError], None]) -> None:
+        self._path = home.state / _REMEMBERED
+        self._tell = tell
+        self._told = False
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="memory")
+        self.remembered = self._read()
+
+    def choose_theme(self, name: str, settings: Settings) -> None:
+        """Remember the theme, until the settings name another than they do now."""
+        self._change(lambda before: replace(before, theme=name, instead_of=settings.theme))
+
+    def arrange(self, folder: Path, pane: str, rail_width: int) -> None:
+        """Remember how the workspace is arranged: the pane that is looked at in this project, the rail in all."""
+        self._change(lambda before: replace(before, rail_width=rail_width, panes={**before.panes, str(folder): pane}))
+
+    def close(self) -> None:
+        """Wait until everything is written."""
+        self._thread.shutdown()
+
+    def _change(self, change: Callable[[Remembered], Remembered]) -> None:
+        if (after := change(self.remembered)) != self.remembered:
+            self.remembered = after
+            self._thread.submit(self._write, change)
+
+    def _read(self) -> Remembered:
+        try:
+            return parse_remembered(self._path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError):
+            return Remembered()
+
+    def _write(self, change: Callable[[Remembered], Remembered]) -> None:
+        try:
+            make_private_folder(self._path.parent)
+            write_atomically(self._path, remembered_text(change(self._read())).encode())
+        except StoreError as error:
+            if not self._told:
+                self._told = True
+                self._tell(error)
+
+
+def _in(environment: Mapping[str, str], settings: Settings) -> Settings:
+    slow = environment.get(SLOW_VARIABLE, "") not in ("", "0")
+    return replace(settings, slow=True) if slow else settings

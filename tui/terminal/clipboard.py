@@ -1,0 +1,70 @@
+"""Copies text to the clipboard of the machine where the person sits, through the terminal, over SSH and multiplexers.
+
+No terminal tells whether it took the text; so what is said is the way that was used, and where there is none, or the
+text is too long for it, the text is saved to a file instead.
+"""
+
+from base64 import b64encode
+from pathlib import Path
+from typing import Protocol
+
+from engine.clean import clean_text
+from engine.errors import StoreError
+from tui.terminal.abilities import Abilities, Multiplexer
+
+# xterm takes no longer sequence, and others took its limit over.
+LONGEST_BYTES = 74_994
+# GNU screen takes no longer string; the rest is for the sequence around it.
+_SCREEN_CHUNK = 700
+
+
+class Terminal(Protocol):
+    """What is needed of the app."""
+
+    @property
+    def abilities(self) -> Abilities:
+        """What the terminal can do."""
+        ...
+
+    def send(self, sequence: str) -> None:
+        """Send it to the terminal as it is."""
+        ...
+
+    def save_copy(self, text: str) -> Path:
+        """Keep the text in a file. Raises `StoreError`."""
+        ...
+
+
+def copy(terminal: Terminal, text: str) -> str:
+    """Copy foreign text, cleaned, and return a sentence that says which way was used."""
+    clean = clean_text(text)
+    size = len(clean.encode())
+    able = terminal.abilities
+    if able.clipboard and size <= LONGEST_BYTES:
+        for sequence in sequences(clean, able.multiplexer):
+            terminal.send(sequence)
+        through = f" and {able.multiplexer}" if able.multiplexer else ""
+        where = "the clipboard of your own machine" if able.ssh else "the clipboard"
+        return f"{_count(clean)} sent to {where}, through the terminal (OSC 52){through}."
+    why = "Too long for the terminal's clipboard" if able.clipboard else "This terminal has no clipboard"
+    try:
+        return f"{why}: {_count(clean)} saved to {terminal.save_copy(clean)}."
+    except StoreError as error:
+        return f"{why}, and the text cannot be saved: {error.message}"
+
+
+def sequences(text: str, multiplexer: Multiplexer) -> list[str]:
+    """What has to be sent, in this order."""
+    plain = f"\x1b]52;c;{b64encode(text.encode()).decode()}\x07"
+    if multiplexer == "tmux":
+        # Told plainly, tmux sets its own buffer and the terminal's clipboard where `set-clipboard` is on; passed
+        # through, it reaches the terminal where `allow-passthrough` is. Either may be off.
+        return [plain, f"\x1bPtmux;{plain.replace(chr(27), chr(27) * 2)}\x1b\\"]
+    if multiplexer == "screen":
+        chunks = [plain[start : start + _SCREEN_CHUNK] for start in range(0, len(plain), _SCREEN_CHUNK)]
+        return [f"\x1bP{chunk}\x1b\\" for chunk in chunks]
+    return [plain]
+
+
+def _count(text: str) -> str:
+    return f"{len(text):,} character{'' if len(text) == 1 else 's'}"

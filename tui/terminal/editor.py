@@ -1,0 +1,23 @@
+"""Lends the terminal to a person's own editor, and takes it back, whatever the editor did."""
+
+from textual.app import App, SuspendNotSupported
+
+from engine.clean import clean_text
+from engine.errors import UsageError
+from tui.services.editor import edit_text
+
+
+def edit(app: App[int], text: str, instead: str) -> str | None:
+    """The text as it was saved; None where the old one stands: a toast says why, where the person did not choose it.
+
+    `instead`: what can be done where the terminal cannot be lent.
+    """
+    try:
+        with app.suspend():
+            return edit_text(text)
+    except SuspendNotSupported:
+        app.notify(f"This terminal cannot be lent to an editor; {instead}.", severity="warning", markup=False)
+    except UsageError as error:
+        said = clean_text(f"{error.message}\n{error.next}")
+        app.notify(said, title=error.title, severity="error", markup=False)
+    return None

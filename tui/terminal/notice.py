@@ -1,0 +1,51 @@
+"""Tells a person who looks elsewhere that long work has ended: which work that was, and what the terminal is sent.
+
+Pure. A terminal that never tells whether it is looked at counts as looked at.
+"""
+
+from collections.abc import Iterable
+
+from engine.clean import clean_line
+from engine.records.job import LIVE_STATES, Job
+from tui.settings import Bell
+
+BELL = "\x07"
+# The title that stood there is kept by the terminal, and comes back when the person does.
+KEEP_TITLE = "\x1b[22;2t"
+BRING_TITLE_BACK = "\x1b[23;2t"
+_ENDS = {
+    "done": "is done",
+    "stopped": "stopped",
+    "failed": "failed",
+    "lost": "was killed",
+}
+_TITLE_CELLS = 80
+
+
+class Endings:
+    """Notices which jobs end from one reading to the next; those that had ended before are old news."""
+
+    def __init__(self) -> None:
+        self._live: set[int] = set()
+
+    def read(self, jobs: Iterable[Job]) -> list[Job]:
+        """The jobs that ended since the last reading."""
+        now = list(jobs)
+        ended = [job for job in now if job.id in self._live and job.state not in LIVE_STATES]
+        self._live = {job.id for job in now if job.state in LIVE_STATES}
+        return ended
+
+
+def words(project: str, job: Job) -> str:
+    """What is said of a job that ended."""
+    return f"{project}: {job.kind} {_ENDS[job.state]}"
+
+
+def rings(bell: Bell, *, looked_at: bool) -> bool:
+    """Whether this setting rings now."""
+    return bell == "always" or (bell == "blur" and not looked_at)
+
+
+def title(text: str) -> str:
+    """What sets the title of the terminal's window; the text is foreign."""
+    return f"\x1b]2;{clean_line(text, _TITLE_CELLS)}\x07"

@@ -1,0 +1,77 @@
+"""Every glyph beyond ASCII that the app draws itself, and what stands for it where a terminal has no more than ASCII.
+
+The filter sees each line after it was drawn, so that no widget needs to know. Foreign text goes through it as well:
+of that, only these same glyphs change. A replacement has as many cells as its glyph.
+"""
+
+import unicodedata
+
+from rich.segment import Segment
+from textual.color import Color
+from textual.filter import LineFilter
+
+_MARKS = {
+    "●": "*", "○": "o", "✓": "+", "✗": "x", "◐": "!", "‖": "=", "■": "#", "▪": "#", "◦": "o", "⚑": "P",
+    "▲": "^", "▼": "v", "▶": ">", "◀": "<", "◆": "*", "◇": "o", "★": "*", "☆": "o",
+    "←": "<", "→": ">", "↑": "^", "↓": "v", "↵": "<",
+    "–": "-", "—": "-", "−": "-", "…": "~", "·": ".", "•": "*", "‣": ">", "×": "x", "±": "~",
+    "≈": "~", "≤": "<", "≥": ">", "≠": "!", "∞": "8", "Δ": "d", "µ": "u", "°": "o",
+    "«": '"', "»": '"', "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "‹": "<", "›": ">",
+    "\u00a0": " ", "\u2009": " ", "\u202f": " ", "\ufffd": "?",
+    "🔎": "/ ", "🖼": "#",  # the palette's and Markdown's, drawn by Textual
+}  # fmt: skip
+
+# Lines of several kinds stay of several kinds.
+_LINES = {"┄": ".", "┈": ".", "╌": "-", "╍": "=", "━": "=", "═": "=", "┤": "|", "├": "|"}
+
+_BRAILLE = 0x2800
+_UPPER_DOTS, _MIDDLE_DOTS, _LOWER_DOTS = 0x1B, 0x36, 0xE4  # the dots of rows 1 and 2, 2 and 3, 3 and 4
+
+
+def _drawn(code: int) -> str:
+    """A character that stands for one of the box drawings or block elements."""
+    name = unicodedata.name(chr(code))
+    if "DIAGONAL" in name:
+        return "X" if "CROSS" in name else "/" if "UPPER RIGHT" in name else "\\"
+    words = set(name.split())
+    if words & {"VERTICAL", "UP", "DOWN"} and not words & {"HORIZONTAL", "LEFT", "RIGHT"}:
+        return "|"
+    if words & {"HORIZONTAL", "LEFT", "RIGHT"} and not words & {"VERTICAL", "UP", "DOWN", "QUADRANT", "BLOCK"}:
+        return "-"
+    if "SHADE" in words or name == "FULL BLOCK":
+        return "#"
+    if "BLOCK" in words:
+        side = {"LEFT": "|", "RIGHT": "|", "UPPER": "-", "LOWER": "_"}
+        return next(sign for word, sign in side.items() if word in words)
+    return "+"
+
+
+def _dots(dots: int) -> str:
+    """A sign about as high and as heavy as the dots of a braille cell."""
+    if not dots:
+        return " "
+    rows = ((_UPPER_DOTS, "'"), (_LOWER_DOTS, "."), (_MIDDLE_DOTS, "-"))
+    return next((sign for row, sign in rows if not dots & ~row), ":")
+
+
+ASCII: dict[str, str] = {
+    **{chr(code): _drawn(code) for code in range(0x2500, 0x25A0)},
+    **{chr(_BRAILLE + dots): _dots(dots) for dots in range(256)},
+    **{chr(code): "?" for code in range(0x2400, 0x2422)},  # what `engine.clean` shows for control codes
+    **_MARKS,
+    **_LINES,
+}
+_TABLE = str.maketrans(ASCII)
+
+
+def as_ascii(text: str) -> str:
+    """`text` with every glyph of the table replaced."""
+    return text if text.isascii() else text.translate(_TABLE)
+
+
+class AsciiFilter(LineFilter):
+    """Draws the replacements."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The same line in as many cells."""
+        return [Segment(as_ascii(text), style, control) for text, style, control in segments]
