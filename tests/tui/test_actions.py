@@ -5,6 +5,10 @@ import pytest
 from tui.actions import ACTIONS, PANE_KEYS, PANES, Action, Place, footer_actions
 from tui.app import DistillApp
 from tui.panes import pane_class
+from tui.panes.prompt.editor import Editor
+from tui.panes.prompt.faces import TrialFace, VersionsFace
+from tui.panes.prompt.own_answer import OwnAnswerFace
+from tui.panes.prompt.rules_face import RulesFace
 from tui.screens.curate.screen import CurateScreen
 from tui.screens.help.screen import help_text
 from tui.screens.start.screen import StartScreen
@@ -15,11 +19,23 @@ CARRIERS: dict[Place, type] = {
     "workspace": WorkspaceScreen,
     "curate": CurateScreen,
     "start": StartScreen,
+    "rules": RulesFace,
+    "versions": VersionsFace,
+    "trial": TrialFace,
+    "editing": Editor,
+    "testing": OwnAnswerFace,
     **{pane: pane_class(pane) for pane in PANES},
 }
 EATEN_BY_TMUX = {"ctrl+b", "ctrl+a", "ctrl+s", "ctrl+j", "ctrl+h", "ctrl+z"}
 # Where a person can be: the places whose keys hold there, the nearest first.
-WHEREABOUTS: list[tuple[Place, ...]] = [*((pane, "workspace") for pane in PANES), ("curate",), ("start",)]
+WHEREABOUTS: list[tuple[Place, ...]] = [
+    *((pane, "workspace") for pane in PANES),
+    *((part, "prompt", "workspace") for part in ("rules", "versions", "trial")),
+    ("editing", "workspace"),
+    ("testing", "workspace"),
+    ("curate",),
+    ("start",),
+]
 ROWS = [
     pytest.param(place, action, id=f"{place}.{action.id}") for place, actions in ACTIONS.items() for action in actions
 ]
@@ -53,6 +69,6 @@ def test_no_key_means_two_things_in_one_place(place: Place) -> None:
 
 
 def test_no_pane_takes_the_keys_that_choose_panes() -> None:
-    for pane in PANES:
+    for pane in (*PANES, "rules", "versions", "trial"):
         keys = {key for action in ACTIONS[pane] for key in action.keys.split(",")}
         assert not keys & {*PANE_KEYS.values(), "question_mark", "q", "w", "J", "K", "f", "o"}, pane

@@ -6,7 +6,9 @@ from typing import Literal
 from engine.records.station import StationName
 
 PaneName = StationName | Literal["cost", "chat"]
-Place = PaneName | Literal["everywhere", "workspace", "curate", "start"]
+# Parts of a pane that have keys of their own.
+PartName = Literal["rules", "versions", "trial", "editing", "testing"]
+Place = PaneName | PartName | Literal["everywhere", "workspace", "curate", "start"]
 
 
 @dataclass(frozen=True, slots=True)

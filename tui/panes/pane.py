@@ -7,18 +7,18 @@ nothing of the workspace around it: what it wants of it, it posts as a message.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.dom import DOMNode
 from textual.message import Message
 
-from tui.actions import PaneName
+from tui.actions import PaneName, Place
 from tui.panes.job import JobView
 from tui.panes.view import View
 from tui.services.facts import Facts
 from tui.services.store import StoreService
 from tui.widgets.page import Page
+from tui.widgets.scroller import Scroller
 
 
 class ShowPane(Message):
@@ -35,12 +35,12 @@ class _Shown:
     job: JobView | None
 
 
-class Pane(VerticalScroll, can_focus=True):
+class Pane(Scroller):
     """One face of the workspace. Subclasses say their `place`, draw their lines and carry its actions."""
 
     place: ClassVar[PaneName]
     DEFAULT_CSS = """
-    Pane { width: 1fr; height: 1fr; padding: 1 1 0 2; scrollbar-size-vertical: 1; }
+    Pane { width: 1fr; height: 1fr; padding: 1 1 0 2; }
     Screen.-narrow Pane { padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = []
@@ -50,13 +50,14 @@ class Pane(VerticalScroll, can_focus=True):
         self.store = store
         self._shown: _Shown | None = None
 
-    def compose(self) -> ComposeResult:
-        """The page. A pane with fields of its own composes them around it."""
-        yield Page(classes="lines")
-
     def draw(self, view: View) -> list[Content]:
         """The lines of the page for this view."""
         raise NotImplementedError
+
+    @property
+    def carriers(self) -> list[tuple[Place, DOMNode]]:
+        """Where a key that is pressed now is looked for within the pane, the nearest place first."""
+        return [(self.place, self)]
 
     @property
     def view(self) -> View | None:
@@ -79,27 +80,3 @@ class Pane(VerticalScroll, can_focus=True):
     def on_resize(self) -> None:
         """A page is drawn for its size."""
         self.redraw()
-
-    def action_line_down(self) -> None:
-        """Scroll a line down."""
-        self.scroll_down(animate=False)
-
-    def action_line_up(self) -> None:
-        """Scroll a line up."""
-        self.scroll_up(animate=False)
-
-    def action_page_down(self) -> None:
-        """Scroll a page down."""
-        self.scroll_page_down(animate=False)
-
-    def action_page_up(self) -> None:
-        """Scroll a page up."""
-        self.scroll_page_up(animate=False)
-
-    def action_first(self) -> None:
-        """Scroll to the beginning."""
-        self.scroll_home(animate=False)
-
-    def action_last(self) -> None:
-        """Scroll to the end."""
-        self.scroll_end(animate=False)

@@ -41,7 +41,10 @@ class Choice(Widget, can_focus=True):
         return self._words[self.index]
 
     def render(self) -> RenderResult:
-        """The words; the chosen one is told by its mark too."""
+        """The words; the chosen one is told by its mark too. Where not all fit, it stands alone with its number."""
+        if sum(len(word) + 5 for word in self._words) > self.size.width:
+            of_all = f"   {self.index + 1} of {len(self._words)}"
+            return Content.assemble(("‹ ", ACCENT), (self.value, STRONG), (" ›", ACCENT), (of_all, DIM))
         parts: list[Content | tuple[str, str]] = []
         for place, word in enumerate(self._words):
             mark, mark_style, style = ("● ", ACCENT, STRONG) if place == self.index else ("○ ", DIM, DIM)

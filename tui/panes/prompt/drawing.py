@@ -1,51 +1,206 @@
-"""The prompt pane: the system message, the example turns, and the rules."""
+"""The prompt as lines: the system message and the example turns, and beside them the rules that they make."""
+
+from collections.abc import Sequence
+from itertools import pairwise
 
 from textual.content import Content
 
-from engine.records.rule import Check
-from tui.panes.parts import empty, heading, title
-from tui.panes.view import View
-from tui.widgets.lines import DIM, shorten, wrap
+from engine.clean import clean_text
+from engine.economics.tokens import estimate_prompt_tokens
+from engine.records.prompt import Message, Prompt
+from engine.records.rule import Check, Rule, Span
+from tui.panes.parts import heading, title
+from tui.panes.prompt.marking import MarkKind, code_lines, marks_of
+from tui.services.facts import Facts
+from tui.services.prompt import Passage
+from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, shorten, spread, wrap
+
+MARK_STYLES: dict[MarkKind, str] = {
+    "turn": f"{STRONG} {ACCENT}",
+    "heading": STRONG,
+    "list": ACCENT,
+    "quote": DIM,
+    "code": ACCENT,
+    "strong": STRONG,
+}
+_CHECK_LINES = 3
+_PASSAGE = f"{ACCENT} underline"
+_NO_PROMPT = "No prompt yet. It is what will be distilled: a system message, and example turns if it has any."
 
 
-def draw(view: View) -> list[Content]:
-    """The lines of this pane."""
-    facts, width = view.facts, view.width
-    if facts.prompt is None:
-        return [
-            *title("Prompt", "none yet", "", width),
-            *empty("The prompt is what will be distilled.", ["distill-tui prompt set FILE"]),
-        ]
-    lines = title("Prompt", f"{facts.prompt_tokens} tokens", f"version {facts.prompt_version}", width)
-    if facts.prompt.system:
+def draw_title(facts: Facts, *, draft: bool, width: int) -> list[Content]:
+    """The pane's first lines; a draft is told where it cannot be overlooked."""
+    if facts.prompt is None and not draft:
+        return title("Prompt", "none yet", "", width)
+    turns = len(facts.prompt.example_turns) // 2 if facts.prompt is not None else 0
+    figure = f"{facts.prompt_tokens} tokens" if facts.prompt is not None else "none yet"
+    if draft:
+        left = Content.assemble(("Prompt", STRONG), "   ", (figure, ACCENT))
+        note = Content.assemble(("◐ a draft is not saved", WARN), ("   i goes on   D drops it", DIM))
+        return [spread(left, note, width), Content("")]
+    rest = f"{_counted(turns, 'example turn')}   version {facts.prompt_version}" if turns else ""
+    return title("Prompt", figure, rest or f"version {facts.prompt_version}", width)
+
+
+def draw_empty(width: int) -> list[Content]:
+    """What is missing, and the keys that bring it."""
+    keys = (("i", "writes one here"), ("e", "opens your editor"), ("m", "brings a file"))
+    return [
+        *(Content(line) for line in wrap(_NO_PROMPT, width)),
+        Content(""),
+        *(Content.assemble("  ", (key, ACCENT), "  ", what) for key, what in keys),
+        Content(""),
+        Content.styled("  distill-tui prompt set FILE", DIM),
+    ]
+
+
+def draw_text(prompt: Prompt, passages: Sequence[Passage], width: int) -> tuple[list[Content], int | None]:
+    """The prompt's lines, and the number of the first one that holds a passage."""
+    lines: list[Content] = []
+    first: int | None = None
+    turns = prompt.example_turns
+    for index, message in enumerate(prompt.messages):
+        if message.role == "system":
+            lines.append(heading(f"system   ≈ {_tokens(message):,} tokens"))
+        elif message is turns[0]:
+            tokens = sum(map(_tokens, turns))
+            lines.append(heading(f"{_counted(len(turns) // 2, 'example turn')}   ≈ {tokens:,} tokens"))
+        spans = [passage.span for passage in passages if passage.message == index]
+        mark = "›" if message.role == "user" else " "
+        shown, marked = _message(message, spans, width - 2)
+        if marked is not None and first is None:
+            first = len(lines) + marked
         lines += [
-            heading("system"),
-            *(Content(f"  {line}") for line in wrap(facts.prompt.system, width - 2)),
-            Content(""),
+            Content.assemble(
+                (f"{mark if row == 0 else ' '} ", ACCENT), line.stylize_before(DIM) if mark == "›" else line
+            )
+            for row, line in enumerate(shown)
         ]
-    lines.append(heading(f"rules  {len(facts.rules)}"))
-    for rule in facts.rules:
-        text = f"{rule.id:>2} {shorten(rule.text, width - 4)}"
-        detail = shorten(f" {check_words(rule.check)}", max(width - len(text) - 3, 0))
-        lines.append(Content.assemble(f" {text} ", (detail, DIM)))
-    if facts.prompt.example_turns:
-        lines += [Content(""), heading(f"example turns  {len(facts.prompt.example_turns) // 2}")]
-        for message in facts.prompt.example_turns:
-            mark, style = ("›", DIM) if message.role == "user" else (" ", "")
-            for index, line in enumerate(wrap(message.content, width - 4)):
-                lines.append(Content.assemble((f" {mark if index == 0 else ' '} ", DIM), (line, style)))
-    return lines
+        if message.role != "user":
+            lines.append(Content(""))
+    return lines, first
+
+
+def draw_rules(
+    rules: Sequence[Rule], cursor: int, passages: Sequence[Passage] | None, width: int, *, focused: bool
+) -> tuple[list[Content], tuple[int, int]]:
+    """The rules with their checks in words, and the first and the last line of the one under the cursor."""
+    lines = [Content.styled(_counted(len(rules), "rule"), STRONG if focused else DIM)]
+    if not rules:
+        lines += [
+            Content(""),
+            Content.assemble(("n", ACCENT), "  writes one"),
+            Content.assemble(("m", ACCENT), "  brings a file"),
+            Content(""),
+            Content.styled(shorten("distill-tui rules add", width), DIM),
+        ]
+        return lines, (0, 0)
+    here = (0, 0)
+    for place, rule in enumerate(rules):
+        chosen = place == cursor
+        start = len(lines)
+        mark = ("▌", ACCENT if focused else DIM) if chosen else (" ", "")
+        for row, line in enumerate(wrap(rule.text, max(width - 5, 8))):
+            number = f"{rule.id:>3} " if row == 0 else "    "
+            lines.append(Content.assemble(mark, (number, DIM), (line, STRONG if chosen else "")))
+        words = wrap(check_words(rule.check), max(width - 5, 8))
+        if len(words) > _CHECK_LINES:
+            words = [*words[: _CHECK_LINES - 1], shorten(" ".join(words[_CHECK_LINES - 1 :]), max(width - 5, 8))]
+        lines += [Content.assemble(mark, "    ", (line, DIM)) for line in words]
+        if chosen:
+            here = (start, len(lines))
+            if passages is not None:
+                said = "marked in the text" if passages else "not found in the text"
+                lines.append(Content.assemble(mark, "    ", (said, ACCENT if passages else DIM)))
+    return lines, here
 
 
 def check_words(check: Check) -> str:
-    """A rule's check in a few words."""
+    """A rule's check in words."""
     match check.kind:
         case "length":
-            low = f"{check.min} to " if check.min is not None else "at most "
-            return f"{low}{check.max} {check.unit}" if check.max is not None else f"at least {check.min} {check.unit}"
+            unit = check.unit if (check.max or check.min) != 1 else check.unit.removesuffix("s")
+            if check.min is None or check.max is None:
+                return f"at most {check.max} {unit}" if check.min is None else f"at least {check.min} {unit}"
+            return f"{check.min} to {check.max} {unit}" if check.min != check.max else f"{check.min} {unit}"
         case "label":
-            return "label, checked against the question" if check.gold else "one of the labels"
+            of = f"one of {_listed(check.labels)}" if check.labels else "a label"
+            return f"{of}, equal to the question's own" if check.gold else of
         case "forbidden":
-            return "forbidden text"
+            return f"without {_listed(check.texts)}"
+        case "pattern":
+            return f"matches «{check.pattern}»"
+        case "json":
+            return "JSON by a schema" if check.schema else "JSON"
+        case "language":
+            return f"in the language {check.code}"
         case _:
-            return check.kind.replace("_", " ")
+            # A blank at an end counts, and is seen.
+            blanks = len(check.text) - len(check.text.lstrip(" ")), len(check.text) - len(check.text.rstrip(" "))
+            shown = f"{'␣' * blanks[0]}{check.text.strip(' ')}{'␣' * blanks[1]}"
+            return f"{check.kind.replace('_', ' ')} «{shown}»"
+
+
+def _listed(texts: Sequence[str]) -> str:
+    shown = ", ".join(f"«{text}»" for text in texts[:4])
+    return f"{shown} and {len(texts) - 4} more" if len(texts) > 4 else shown
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _tokens(message: Message) -> int:
+    return estimate_prompt_tokens(Prompt((message,))).tokens
+
+
+def _message(message: Message, spans: Sequence[Span], width: int) -> tuple[list[Content], int | None]:
+    """One message's lines; its form is marked in a system message alone, where people write Markdown."""
+    raw = message.content.split("\n")
+    code = code_lines(raw) if message.role == "system" else [False] * len(raw)
+    lines: list[Content] = []
+    first: int | None = None
+    start = 0
+    for line, in_code in zip(raw, code, strict=True):
+        shown = clean_text(line).replace("\t", "    ")
+        content = Content(shown)
+        if message.role == "system":
+            for mark in marks_of(shown, code=in_code, turns=False):
+                content = content.stylize(MARK_STYLES[mark.kind], mark.start, mark.end)
+        touched = [
+            (max(span.start - start, 0), min(span.end - start, len(line)))
+            for span in spans
+            if span.start < start + len(line) and span.end > start
+        ]
+        if touched and shown == line:  # cleaning moved none of its characters
+            for begin, end in touched:
+                content = content.stylize(_PASSAGE, begin, end)
+        rows = content.wrap(width) if content.cell_length > width else [content]
+        if touched and first is None:
+            first = len(lines) + _row_of(rows, touched[0][0])
+        lines += rows
+        start += len(line) + 1
+    return lines, first
+
+
+def _row_of(rows: Sequence[Content], character: int) -> int:
+    """The row of a broken line that holds a character, as near as the lost blanks at its breaks allow."""
+    starts = [0]
+    for row in rows:
+        starts.append(starts[-1] + len(row.plain) + 1)
+    return next((index for index, (_, after) in enumerate(pairwise(starts)) if character < after), len(rows) - 1)
+
+
+def draw_editing(tokens: int, turns: int, width: int, *, changed: bool) -> list[Content]:
+    """What stands above the field: its figures, and whether it is saved."""
+    left = Content.assemble(("Edit the prompt", STRONG), "   ", (f"≈ {tokens:,} tokens", ACCENT))
+    if turns:
+        left = Content.assemble(left, ("   " + _counted(turns, "example turn"), DIM))
+    state = Content.styled("◐ not saved", WARN) if changed else Content.styled("as it is stored", DIM)
+    return [spread(left, state, width), Content("")]
+
+
+def draw_words(said: str, error: str, width: int) -> list[Content]:
+    """What stands under the field: why it cannot be saved, or what was found in a file; often nothing."""
+    words, style = (f"✗ {error}", BAD) if error else (said, DIM)
+    return [Content(""), *(Content.styled(line, style) for line in wrap(words, width)[:3])] if words else []

@@ -151,8 +151,7 @@ class WorkspaceScreen(PlacedScreen[None]):
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:
         """Where a key that is pressed now is looked for, the nearest place first, and who carries the actions there."""
-        shown: list[tuple[Place, DOMNode]] = [(self._pane.place, self._pane)] if self._pane is not None else []
-        return [*shown, (self.place, self)]
+        return [*(self._pane.carriers if self._pane is not None else []), (self.place, self)]
 
     def action_pane(self, pane: PaneName) -> None:
         """Show a pane."""

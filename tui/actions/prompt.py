@@ -1,0 +1,44 @@
+"""What a person can do with the prompt: in its pane, with its rules, its versions, answers to try, and while typing."""
+
+from tui.actions.words import Action
+
+ACTIONS = (
+    Action("edit", "i,enter", "i", "edit", "Change the prompt here, as one document.", footer=True),
+    Action("versions", "v", "v", "versions", "List the versions, with what changed.", footer=True),
+    Action("rules", "R", "R", "rules", "Go to the rules.", footer=True),
+    Action("trial", "T", "T", "try", "Let the teacher answer a few questions; nothing is kept.", footer=True),
+    Action("editor", "e", "e", "editor", "Change the prompt in your own editor."),
+    Action("bring", "m", "m", "bring a file", "Read a prompt from a file; nothing is stored before you save it."),
+    Action("drop", "D", "D", "drop draft", "Let go of what is typed and not saved, or take it back."),
+)
+RULES = (
+    Action("change", "enter", "enter", "change", "Change the rule.", footer=True),
+    Action("add", "n", "n", "new", "Write a new rule.", footer=True),
+    Action("test", "t", "t", "test", "Test the rules on an answer of your own.", footer=True),
+    Action("remove", "d,delete", "d", "remove", "Remove the rule; u takes it back.", footer=True),
+    Action("undo", "u", "u", "undo", "Take back the last change of the rules."),
+    Action("bring", "m", "m", "bring a file", "Read rules from a YAML file."),
+    Action("back", "escape", "esc", "text", "Go back to the text."),
+)
+VERSIONS = (
+    Action("make_current", "b", "b", "back to it", "Make this version the current one; no other is lost.", footer=True),
+    Action("whole", "enter", "enter", "whole text", "Show the whole text, or what changed alone.", footer=True),
+    Action("back", "escape", "esc", "text", "Go back to the prompt.", footer=True),
+    Action("line_down", "j,down", "j", "down", "The next version."),
+    Action("line_up", "k,up", "k", "up", "The version before."),
+    Action("page_down", "pagedown,ctrl+d", "PgDn", "page down", "Down a page of what changed."),
+    Action("page_up", "pageup,ctrl+u", "PgUp", "page up", "Up a page of what changed."),
+    Action("first", "g,home", "g", "first", "The newest version."),
+    Action("last", "G,end", "G", "last", "The oldest version."),
+)
+TRIAL = (
+    Action("back", "escape", "esc", "text", "Go back to the prompt; answers still come.", footer=True),
+    Action("end", "x", "x", "stop asking", "Ask no further question; the answers stay.", footer=True),
+)
+EDITING = (
+    Action("save", "ctrl+g,f10", "^g", "save", "Save what stands here.", footer=True),
+    Action("leave", "escape", "esc", "leave", "Leave; what is not saved is kept as a draft.", footer=True),
+    Action("undo", "ctrl+underscore,ctrl+z", "^_", "undo", "Take back the last change of the text.", footer=True),
+    Action("redo", "ctrl+y", "^y", "redo", "Do again what was taken back.", footer=True),
+)
+TESTING = (Action("back", "escape", "esc", "rules", "Go back to the rules.", footer=True),)

@@ -1,0 +1,56 @@
+"""The forms of the prompt pane that are not about a rule: questions to try, and files to read."""
+
+from tui.screens.form.screen import Field, FormScreen, Values
+from tui.services.facts import Facts
+
+MOST = 20
+REPLACE = "replace"
+
+
+def trial_form(facts: Facts) -> FormScreen:
+    """A form that ends in `question`, which may be empty, and `count`, a number; no `count` where none is stored."""
+    stored = sum(count for _, count in facts.questions)
+
+    def whole(values: Values) -> str:
+        return "" if values["question"] or stored else "The project has no question yet: type one."
+
+    def aside(values: Values) -> str:
+        who = facts.settings.teacher.name
+        cost = "it costs nothing but time" if facts.settings.teacher.kind == "local" else "its provider bills it"
+        what = f"{who} answers {_asked(values, stored)}, with the prompt of {facts.prompt_tokens} tokens"
+        return f"{what}: {cost}. Nothing is kept."
+
+    fields = (
+        Field("question", "question", hint="empty: some of the stored ones" if stored else "what a user would ask"),
+        Field("count", "of the stored ones", str(min(3, max(stored, 1))), check=_count),
+    )
+    return FormScreen("Try the prompt", fields if stored else fields[:1], go="ask", aside=aside, whole=whole)
+
+
+def prompt_file_form() -> FormScreen:
+    """A form that ends in the `path` of a prompt."""
+    words = "Markdown, YAML or OpenAI chat JSON. You see what is in it before anything is stored."
+    return FormScreen("Bring a prompt from a file", [_path("prompt.md")], go="read", aside=lambda _: words)
+
+
+def rules_file_form() -> FormScreen:
+    """A form that ends in the `path` of rules, and `how` they meet those that are there."""
+    fields = (_path("rules.yaml"), Field("how", "rules that are there", choices=("keep", REPLACE)))
+    words = "YAML, as `distill-tui rules import` reads it. u takes it back."
+    return FormScreen("Bring rules from a file", fields, go="read", aside=lambda _: words)
+
+
+def _path(hint: str) -> Field:
+    return Field("path", "file", hint=hint, check=lambda path: "" if path else "A path is needed.")
+
+
+def _asked(values: Values, stored: int) -> str:
+    if values["question"] or not stored:
+        return "this question"
+    asked = 0 if _count(values["count"]) else min(int(values["count"]), stored)
+    return "1 question" if asked == 1 else f"{asked} questions"
+
+
+def _count(value: str) -> str:
+    good = value.isdecimal() and 1 <= int(value) <= MOST
+    return "" if good else f"A number from 1 to {MOST}."

@@ -1,0 +1,185 @@
+"""The prompt as one Markdown document under a person's keys: marks of its form, undo, words under it.
+
+What is foreign in it is shown veiled, one character for each, and stays as it is. Knows what a prompt is, and nothing
+of the store: what is to be saved, it posts.
+"""
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import TextArea
+from textual.widgets.text_area import Edit, EditResult
+
+from engine.clean import veil_text
+from engine.economics.tokens import estimate_prompt_tokens
+from engine.errors import UsageError
+from engine.prompts.documents import parse_prompt
+from engine.records.prompt import Message as ChatMessage
+from engine.records.prompt import Prompt
+from tui.actions import Place, bindings
+from tui.panes.prompt.drawing import draw_editing, draw_words
+from tui.panes.prompt.marking import code_lines, marks_of
+from tui.widgets.page import Page
+
+FIGURES_AFTER_S = 0.25
+PLACEHOLDER = (
+    "Type or paste the system message here.\n\nExample turns follow it, each under a line of its own:\n"
+    "## User\na question\n## Assistant\nthe answer as it should be"
+)
+
+
+class DocumentArea(TextArea):
+    """A text field that shows the form of Markdown."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "document-area--turn", "document-area--heading", "document-area--list", "document-area--quote",
+        "document-area--code", "document-area--strong",
+    }  # fmt: skip
+    DEFAULT_CSS = """
+    DocumentArea { background: $background; padding: 0; border: none; scrollbar-size-vertical: 1; }
+    DocumentArea:focus { border: none; }
+    DocumentArea .text-area--cursor-line { background: $surface; }
+    DocumentArea .document-area--turn { color: $text-accent; text-style: bold; }
+    DocumentArea .document-area--heading { text-style: bold; }
+    DocumentArea .document-area--list { color: $text-accent; }
+    DocumentArea .document-area--quote { color: $foreground 58%; }
+    DocumentArea .document-area--code { color: $text-accent; }
+    DocumentArea .document-area--strong { text-style: bold; }
+    """
+
+    def __init__(self, text: str = "", *, placeholder: str = "") -> None:
+        super().__init__(text, compact=True, placeholder=Content(placeholder))
+        self._code: list[bool] | None = None
+
+    def get_line(self, line_index: int) -> Text:
+        """One line with its marks."""
+        if self._code is None:
+            self._code = code_lines(self.document.lines)
+        raw = self.document.get_line(line_index)
+        line = Text(veil_text(raw), end="", no_wrap=True)
+        for mark in marks_of(raw, code=self._code[line_index]):
+            style = self.get_component_rich_style(f"document-area--{mark.kind}", partial=True)
+            line.stylize(style, mark.start, mark.end)
+        return line
+
+    def edit(self, edit: Edit) -> EditResult:
+        """A change may open or close a block of code anywhere."""
+        self._code = None
+        return super().edit(edit)
+
+    def undo(self) -> None:
+        """As `edit`."""
+        self._code = None
+        super().undo()
+
+    def redo(self) -> None:
+        """As `edit`."""
+        self._code = None
+        super().redo()
+
+
+class Editor(Vertical):
+    """The field between what it holds in figures and why it cannot be saved."""
+
+    place: ClassVar[Place] = "editing"
+    SCOPED_CSS = False  # the rule for a narrow screen begins at the screen
+    DEFAULT_CSS = """
+    Editor { width: 1fr; height: 1fr; padding: 1 1 0 2; }
+    Editor DocumentArea { height: 1fr; }
+    Screen.-narrow Editor { padding: 0 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = bindings("editing")
+
+    class Save(Message):
+        """A person wants to save what stands in the field: it is this prompt."""
+
+        def __init__(self, prompt: Prompt) -> None:
+            super().__init__()
+            self.prompt = prompt
+
+    class Leave(Message):
+        """A person wants to leave the field."""
+
+    def __init__(self, text: str, stored: str, said: str = "") -> None:
+        super().__init__(id="prompt-editor")
+        self._begun_with, self._stored, self._said = text, stored, said
+        self._refused: tuple[str, str] | None = None  # a text that cannot be saved, and why
+        self._waiting: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """The field between its figures and its words."""
+        yield Page(classes="title")
+        yield DocumentArea(self._begun_with, placeholder=PLACEHOLDER)
+        yield Page(classes="words")
+
+    @property
+    def area(self) -> DocumentArea:
+        """The field."""
+        return self.query_one(DocumentArea)
+
+    def begin(self, text: str, stored: str, said: str = "") -> None:
+        """Hold another text. It is one more change: undo gives back what stood there before."""
+        self._stored, self._said = stored, said
+        if self.area.text != text:
+            self.area.replace(text, (0, 0), self.area.document.end)
+            self.area.move_cursor((0, 0))
+        self._tell()
+
+    def on_text_area_changed(self) -> None:
+        """Figures follow when a person stops for a moment: each key would be too often in a long text."""
+        if self._waiting is not None:
+            self._waiting.stop()
+        self._waiting = self.set_timer(FIGURES_AFTER_S, self._tell)
+
+    def on_resize(self) -> None:
+        """The words are drawn for their room."""
+        self._tell()
+
+    def action_save(self) -> None:
+        """Save what stands here, where it is a prompt; else say why it is none."""
+        text = self.area.text
+        try:
+            prompt = parse_prompt(text)
+        except UsageError as error:
+            self._refused = (text, f"{error.message} {error.next}")
+            self._tell()
+        else:
+            self.post_message(self.Save(prompt))
+
+    def action_leave(self) -> None:
+        """Leave the field."""
+        self.post_message(self.Leave())
+
+    def action_undo(self) -> None:
+        """Take back the last change."""
+        self.area.undo()
+
+    def action_redo(self) -> None:
+        """Do again what was taken back."""
+        self.area.redo()
+
+    def _tell(self) -> None:
+        self._waiting = None
+        text = self.area.text
+        try:
+            prompt = parse_prompt(text)
+        except UsageError:
+            prompt = Prompt((ChatMessage("system", text),))  # half a turn has its tokens too
+        width = max(self.content_size.width - 1, 20)
+        refused = self._refused[1] if self._refused is not None and text == self._refused[0] else ""
+        changed = text.strip() != self._stored.strip()
+        self.query_one(".title", Page).show(
+            draw_editing(estimate_prompt_tokens(prompt).tokens, len(prompt.example_turns) // 2, width, changed=changed)
+        )
+        self.query_one(".words", Page).show(draw_words(self._said, refused, width))
+
+
+def can_hold(text: str) -> bool:
+    """Whether the field gives a text back as it is: it takes some rare separators for line ends."""
+    return "\n".join(text.splitlines()) == text.removesuffix("\n")

@@ -1,0 +1,135 @@
+"""What the forms of the prompt pane ask, and the rule that is made of what was typed. Pure; shows no form."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from engine.clean import clean_line
+from engine.errors import UsageError
+from engine.records.rule import Check, CheckKind, Rule
+from tui.screens.form.screen import Field, Values
+
+KINDS: dict[CheckKind, str] = {
+    "starts_with": "The answer begins with a text.",
+    "ends_with": "The answer ends with a text.",
+    "contains": "A text stands somewhere in the answer.",
+    "forbidden": "Texts that must not stand in the answer, whatever their case.",
+    "length": "The answer has so many words, sentences or lines.",
+    "pattern": "A regular expression is found in the answer.",
+    "json": "The answer is JSON, of a schema if you give one.",
+    "language": "The answer is in one language.",
+    "label": "The answer names one of some labels.",
+}
+_WORDS = {kind: kind.replace("_", " ") for kind in KINDS}
+_BETWEEN = " | "
+_UNITS = ("words", "sentences", "lines")
+
+
+def rule_fields(rule: Rule | None) -> tuple[Field, ...]:
+    """The first form: what the rule demands, and the kind of its check."""
+    return (
+        Field("text", "what it demands", clean_line(rule.text) if rule else "", "in a sentence", check=_needed),
+        Field("kind", "how it is checked", _WORDS[rule.check.kind] if rule else "", choices=tuple(_WORDS.values())),
+    )
+
+
+def kind_of(values: Values) -> CheckKind:
+    """The kind that was chosen."""
+    return next(kind for kind, word in _WORDS.items() if word == values["kind"])
+
+
+def kind_words(values: Values) -> str:
+    """What the chosen kind checks."""
+    return KINDS[kind_of(values)]
+
+
+def check_fields(kind: CheckKind, check: Check | None) -> tuple[Field, ...]:
+    """The second form: the fields of this kind of check. `check`: what they begin with, where it is of that kind."""
+    old = check if check is not None and check.kind == kind else Check(kind)
+    match kind:
+        case "pattern":
+            return (Field("pattern", "pattern", clean_line(old.pattern), r"^SCORE: [1-9]\.", check=_needed),)
+        case "forbidden":
+            return (Field("texts", "texts", _joined(old.texts), f"one{_BETWEEN}another", check=_needed),)
+        case "length":
+            return (
+                Field("unit", "of what", old.unit, choices=_UNITS),
+                Field("min", "at least", _number(old.min), "any number", check=_whole),
+                Field("max", "at most", _number(old.max), "any number", check=_whole),
+            )
+        case "json":
+            return (Field("schema", "JSON Schema", clean_line(old.schema), "empty: any JSON"),)
+        case "language":
+            return (Field("code", "language", old.code, "two letters, such as en", check=_needed),)
+        case "label":
+            return (
+                Field("labels", "labels", _joined(old.labels), f"card{_BETWEEN}loan{_BETWEEN}savings"),
+                Field("pattern", "found by pattern", clean_line(old.pattern), r"^CATEGORY: (\w+)  empty: the answer"),
+                Field("gold", "equals the question's", "yes" if old.gold else "no", choices=("no", "yes")),
+            )
+        case _:
+            return (Field("text", "text", _guarded(old.text), "«…» keeps blanks at its ends", check=_needed),)
+
+
+def rule_from(rule: Rule | None, first: Values, second: Values) -> Rule:
+    """The rule of what was typed in both forms. Raises UsageError where its check cannot be run.
+
+    What was not changed stays as it is stored, with characters that a form cannot show.
+    """
+    from engine.rules.documents import check_from_fields
+
+    kind = kind_of(first)
+    before = {field.id: field.value.strip() for field in check_fields(kind, rule.check if rule else None)}
+    same_kind = rule is not None and rule.check.kind == kind
+    fields: dict[str, object] = {"kind": kind}
+    for name, value in second.items():
+        if same_kind and rule is not None and value == before[name]:
+            fields[name] = cast("object", getattr(rule.check, name))
+        else:
+            fields |= _read(name, value)
+    text = first["text"]
+    if rule is not None and text == clean_line(rule.text).strip():
+        text = rule.text
+    return Rule(rule.id if rule else 0, text, check_from_fields(fields, "The rule"))
+
+
+def problem_of(rule: Rule | None, first: Values, second: Values) -> str:
+    """What is wrong with the check as it is typed; nothing where it can be run."""
+    try:
+        rule_from(rule, first, second)
+    except UsageError as error:
+        return error.message
+    return ""
+
+
+def _read(name: str, value: str) -> Mapping[str, object]:
+    """A field as a rules document would hold it; an empty one that may be left out is left out."""
+    if name in ("texts", "labels"):
+        return {name: tuple(text.strip() for text in value.split(_BETWEEN.strip()) if text.strip())}
+    if name in ("min", "max"):
+        return {name: int(value)} if value else {}
+    if name == "gold":
+        return {name: value == "yes"}
+    if name == "text" and len(value) > 2 and value[0] == "«" and value[-1] == "»":
+        return {name: value[1:-1]}
+    return {name: value} if value else {}
+
+
+def _joined(texts: tuple[str, ...]) -> str:
+    return _BETWEEN.join(map(clean_line, texts))
+
+
+def _guarded(text: str) -> str:
+    shown = clean_line(text)
+    return f"«{shown}»" if shown != shown.strip() else shown
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _needed(value: str) -> str:
+    return "" if value else "This is needed."
+
+
+def _whole(value: str) -> str:
+    return "" if not value or value.isdecimal() else "A whole number, or nothing."

@@ -1,0 +1,179 @@
+"""The other faces of the prompt pane as lines: versions and what changed, answers to try, an answer under the rules."""
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from engine.clean import clean_text
+from engine.prompts.compare import ComparedLine, LineKind
+from engine.records.rule import CheckResult, Rule
+from tui.panes.parts import title
+from tui.panes.prompt.state import OwnAnswerState, TrialState, VersionsState
+from tui.services.prompt import VersionRow
+from tui.services.trial import TriedAnswer
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, fit, moment, shorten, spread, wrap
+
+_SIGNS: dict[LineKind, tuple[str, str, str]] = {  # sign, style of the line, style of its changed words
+    "same": ("  ", DIM, DIM),
+    "removed": ("- ", BAD, f"{BAD} strike"),
+    "added": ("+ ", GOOD, f"{GOOD} underline"),
+    "gap": ("  ", DIM, DIM),
+}
+_CHECKS_WIDTH = 30
+_BESIDE_FROM = 76
+
+
+def draw_versions(state: VersionsState, width: int, height: int) -> list[Content]:
+    """The list of versions around the cursor, and a line under it that says what the difference is of."""
+    rows = state.rows
+    if rows is None:
+        return [Content.styled("Reading the versions …", DIM)]
+    lines = title("Versions", str(len(rows)), "", width)
+    if not rows:
+        return [*lines, Content.assemble("No prompt yet. ", ("esc i", ACCENT), " writes one.")]
+    count = max(3, min(len(rows), height // 3))
+    first = max(0, min(state.cursor - count // 2, len(rows) - count))
+    for place, row in enumerate(rows[first : first + count], start=first):
+        lines.append(_version(row, width, here=place == state.cursor))
+    chosen = rows[state.cursor]
+    current = next((row.version for row in rows if row.current), 0)
+    said = (
+        "this is the current version"
+        if chosen.current
+        else f"from version {chosen.version} to {current}, the current one{', whole' if state.whole else ''}"
+    )
+    return [*lines, Content(""), Content.styled(shorten(said, width), DIM)]
+
+
+def _version(row: VersionRow, width: int, *, here: bool) -> Content:
+    mark = ("✓", GOOD) if row.current else (" ", "")
+    rules = f"rules {row.rules_found} of {row.rules} found" if row.rules else ""
+    figures = f"{moment(row.created_at)}   {f'≈ {row.tokens:,} tokens':>15}   {fit(rules, 20)}"
+    return spread(
+        Content.assemble(
+            ("▌ " if here else "  ", ACCENT),
+            mark,
+            (f"{row.version:>4}", STRONG if here else ""),
+            "   ",
+            (figures, "" if here else DIM),
+            "  ",
+            (shorten(row.note, max(width - 70, 0)), DIM),
+        ),
+        Content(""),
+        width,
+    )
+
+
+def draw_difference(lines: Sequence[ComparedLine] | None, width: int) -> list[Content]:
+    """What changed, line by line: signs at the edge, the changed words struck or underlined."""
+    if lines is None:
+        return [Content.styled("Comparing …", DIM)]
+    if not lines:
+        return [Content.styled("Nothing differs.", DIM)]
+    drawn: list[Content] = []
+    for line in lines:
+        sign, style, changed_style = _SIGNS[line.kind]
+        if line.kind == "gap":
+            same = "1 line is" if line.left_out == 1 else f"{line.left_out} lines are"
+            drawn.append(Content.styled(f"  … {same} the same", DIM))
+            continue
+        content = Content.assemble(
+            *((_clean(piece.text), changed_style if piece.changed else style) for piece in line.pieces)
+        )
+        rows = content.wrap(width - 2) if content.cell_length > width - 2 else [content]
+        drawn += [Content.assemble((sign, style), row) for row in rows]
+    return drawn
+
+
+def draw_trial(state: TrialState, rules: Sequence[Rule], width: int) -> list[Content]:
+    """The answers that came, each with what the rules find in it, and how it goes on."""
+    texts = {rule.id: rule.text for rule in rules}
+    lines = title("Try", f"{len(state.answers)} of {state.asked} answered", state.teacher, width)
+    for answer in state.answers:
+        lines += [Content.assemble(("› ", ACCENT), (line, STRONG)) for line in wrap(answer.question, width - 2)]
+        lines += _beside(answer, texts, width) if width >= _BESIDE_FROM else _below(answer, texts, width)
+        lines.append(Content(""))
+    if state.running:
+        now = f"● the teacher answers question {len(state.answers) + 1}"
+        lines.append(Content.assemble((now, ACCENT), ("   x stops   nothing is kept", DIM)))
+    elif state.error is not None:
+        lines.append(Content.styled(f"✗ {_clean(state.error.title)}", f"{STRONG} {BAD}"))
+        for sentence in (state.error.message, state.error.next):
+            lines += [Content(f"  {line}") for line in wrap(sentence, width - 2) if sentence]
+        lines.append(Content.assemble("  ", ("T", ACCENT), (" tries again", DIM)))
+    elif state.stopped:
+        lines.append(Content.assemble("Stopped.   ", ("T", ACCENT), (" tries again", DIM)))
+    else:
+        kept = sum(all(rule.passed for rule in answer.rules) for answer in state.answers)
+        said = f"{kept} of {len(state.answers)} keep every rule" if rules else "no rules to check yet"
+        lines.append(Content.assemble((f"{said}   ", ""), ("T", ACCENT), (" tries others   nothing was kept", DIM)))
+    return lines
+
+
+def _beside(answer: TriedAnswer, texts: dict[int, str], width: int) -> list[Content]:
+    room = width - _CHECKS_WIDTH - 4
+    left = [f"  {fit(line, room)}  " for line in wrap(answer.answer, room)]
+    right = _checks(answer, texts, _CHECKS_WIDTH)
+    blank = " " * (room + 4)
+    return [
+        Content.assemble(left[row] if row < len(left) else blank, right[row] if row < len(right) else "")
+        for row in range(max(len(left), len(right)))
+    ]
+
+
+def _below(answer: TriedAnswer, texts: dict[int, str], width: int) -> list[Content]:
+    return [
+        *(Content(f"  {line}") for line in wrap(answer.answer, width - 2)),
+        *(Content.assemble("  ", line) for line in _checks(answer, texts, width - 2)),
+    ]
+
+
+def _checks(answer: TriedAnswer, texts: dict[int, str], width: int) -> list[Content]:
+    return [
+        finding(rule.id, texts.get(rule.id, ""), rule.note, width, passed=rule.passed)
+        for rule in sorted(answer.rules, key=lambda rule: (rule.passed, rule.id))
+    ]
+
+
+def finding(number: int, text: str, note: str, width: int, *, passed: bool) -> Content:
+    """One rule under an answer: kept or not, and why not."""
+    said = note if note and not passed else text
+    return Content.assemble(
+        ("✓" if passed else "✗", GOOD if passed else BAD),
+        (f" {number} ", ""),
+        (shorten(said, width - len(f" {number} ") - 1), DIM if passed else ""),
+    )
+
+
+def draw_own_title(state: OwnAnswerState, width: int) -> list[Content]:
+    """How many rules the typed answer keeps."""
+    if state.results is None or not state.text.strip():
+        return title("Test the rules", "", "", width)
+    kept = sum(result.passed for result in state.results)
+    return title("Test the rules", f"{kept} of {len(state.results)} kept", "", width)
+
+
+def draw_own_answer(state: OwnAnswerState, width: int) -> list[Content]:
+    """What each rule finds in the answer that was typed."""
+    if not state.text.strip():
+        return [Content.styled("Type or paste an answer above; the rules are checked while you do.", DIM)]
+    if state.results is None:
+        return [Content.styled("Checking …", DIM)]
+    if not state.results:
+        return [Content.assemble("No rules yet.  ", ("esc n", ACCENT), " writes one.")]
+    texts = {rule.id: rule.text for rule in state.rules}
+    lines: list[Content] = []
+    for result in state.results:
+        lines += _result(result, texts.get(result.rule_id, ""), width)
+    return lines
+
+
+def _result(result: CheckResult, text: str, width: int) -> list[Content]:
+    lines = [finding(result.rule_id, text, "", width, passed=result.passed)]
+    if result.note:
+        lines += [Content.assemble("    ", (line, DIM)) for line in wrap(result.note, width - 4)]
+    return lines
+
+
+def _clean(text: str) -> str:
+    return clean_text(text).replace("\t", "    ")

@@ -1,0 +1,77 @@
+"""An answer of a person's own under the rules: they are checked while it is typed. Knows nothing of the other faces."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.timer import Timer
+
+from tui.actions import Place, bindings
+from tui.panes.prompt.editor import FIGURES_AFTER_S, DocumentArea
+from tui.panes.prompt.faces import ShowFace
+from tui.panes.prompt.other_drawing import draw_own_answer, draw_own_title
+from tui.panes.prompt.state import OwnAnswerState
+from tui.services.prompt import OwnAnswerChecked, check_own_answer
+from tui.services.store import StoreService
+from tui.widgets.page import Page
+from tui.widgets.scroller import Scroller
+
+
+class OwnAnswerFace(Vertical):
+    """A field for an answer, and what each rule finds in it while it is typed."""
+
+    place: ClassVar[Place] = "testing"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("testing")
+
+    def __init__(self, store: StoreService, state: OwnAnswerState) -> None:
+        super().__init__(id="prompt-testing")
+        self._store = store
+        self._state = state
+        self._waiting: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """The title, the field, and the findings."""
+        yield Page(classes="title")
+        yield DocumentArea(placeholder="An answer as the model might give it.")
+        with Scroller(can_focus=False):
+            yield Page(classes="lines")
+
+    def begin(self) -> None:
+        """Check again, for the rules may be others, and take the keys."""
+        self.query_one(DocumentArea).focus()
+        self._check()
+
+    def redraw(self) -> None:
+        """Draw for the room that there is."""
+        width = max(self.content_size.width - 1, 20)
+        self.query_one(".title", Page).show(draw_own_title(self._state, width))
+        self.query_one(".lines", Page).show(draw_own_answer(self._state, width))
+
+    def on_resize(self) -> None:
+        """Drawn for its size."""
+        self.redraw()
+
+    def on_text_area_changed(self) -> None:
+        """Check when the person stops for a moment."""
+        if self._waiting is not None:
+            self._waiting.stop()
+        self._waiting = self.set_timer(FIGURES_AFTER_S, self._check)
+
+    def on_own_answer_checked(self, message: OwnAnswerChecked) -> None:
+        """Take in what the rules found, where it is still of this text."""
+        message.stop()
+        if message.text == self._state.text:
+            self._state.rules, self._state.results = message.rules, message.results
+            self.redraw()
+
+    def action_back(self) -> None:
+        """Go back to the rules."""
+        self.post_message(ShowFace("reading", "rules"))
+
+    def _check(self) -> None:
+        text = self._state.text = self.query_one(DocumentArea).text
+        self._state.results = None
+        if text.strip():
+            self._store.ask(lambda project: check_own_answer(project, text), self)
+        self.redraw()

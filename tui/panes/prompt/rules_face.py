@@ -1,0 +1,199 @@
+"""The rules beside the text: a cursor over them, forms that change them, and what takes a change back."""
+
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from engine.clean import clean_line, clean_text
+from engine.records.prompt import Prompt
+from engine.records.rule import Rule
+from tui.actions import Place, bindings
+from tui.panes.prompt.asking import REPLACE, rules_file_form
+from tui.panes.prompt.drawing import check_words, draw_rules
+from tui.panes.prompt.faces import ShowFace
+from tui.panes.prompt.forms import check_fields, kind_of, kind_words, problem_of, rule_fields, rule_from
+from tui.panes.prompt.state import RulesState
+from tui.screens.form.screen import FormScreen, Values
+from tui.services.prompt import (
+    PassagesRead,
+    RulesPut,
+    RulesTakenBack,
+    import_rules,
+    put_rule,
+    read_passages,
+    remove_rule,
+    take_back,
+)
+from tui.services.store import StoreService
+from tui.widgets.page import Page
+from tui.widgets.scroller import Scroller
+
+
+class RulesFace(Scroller):
+    """The rules of the prompt; the one under the cursor is looked for in the text."""
+
+    place: ClassVar[Place] = "rules"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("rules")
+
+    def __init__(self, store: StoreService, state: RulesState) -> None:
+        super().__init__(id="prompt-rules")
+        self._store = store
+        self._state = state
+        self._rules: tuple[Rule, ...] = ()
+        self._prompt: Prompt | None = None
+
+    def show(self, rules: tuple[Rule, ...], prompt: Prompt | None) -> None:
+        """Draw the rules as they are now."""
+        self._rules, self._prompt = rules, prompt
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw for the room that there is, and look for the rule under the cursor in the text."""
+        if (wanted := self._state.wants(self._rules, self._prompt)) is not None:
+            rule, prompt = wanted
+            self._store.ask(lambda project: read_passages(project, rule, prompt), self)
+        width = max(self.scrollable_content_region.width - (0 if self.show_vertical_scrollbar else 1), 16)
+        lines, (first, last) = draw_rules(
+            self._rules, self._state.cursor, self._state.passages, width, focused=self.has_focus
+        )
+        self.query_one(Page).show(lines)
+        if self.has_focus:
+            self.call_after_refresh(self._bring_into_sight, first, last)
+
+    def on_resize(self) -> None:
+        """Drawn for its size."""
+        self.redraw()
+
+    def on_focus(self) -> None:
+        """The cursor is bright where the keys are."""
+        self.redraw()
+
+    def on_blur(self) -> None:
+        """The cursor is dim where they are not."""
+        self.redraw()
+
+    def on_passages_read(self, message: PassagesRead) -> None:
+        """Take in where the rule comes from; the pane marks it."""
+        if self._state.take(message.rule, message.prompt, message.passages):
+            self.redraw()
+        else:
+            message.stop()
+
+    def on_rules_put(self, message: RulesPut) -> None:
+        """Say what was done, and keep what takes it back."""
+        message.stop()
+        self._state.changes.append((message.before, message.after))
+        new = {rule.id for rule in message.after} - {rule.id for rule in message.before}
+        if new:
+            self._state.cursor = next(place for place, rule in enumerate(message.after) if rule.id in new)
+        self._said(message.said)
+
+    def on_rules_taken_back(self, message: RulesTakenBack) -> None:
+        """Say what was done."""
+        message.stop()
+        self._state.changes.pop()
+        self._said(message.said)
+
+    def action_line_down(self) -> None:
+        """The next rule."""
+        self._move(1)
+
+    def action_line_up(self) -> None:
+        """The rule before."""
+        self._move(-1)
+
+    def action_first(self) -> None:
+        """The first rule."""
+        self._move(-len(self._rules))
+
+    def action_last(self) -> None:
+        """The last rule."""
+        self._move(len(self._rules))
+
+    def action_change(self) -> None:
+        """Change the rule under the cursor; without any, write the first one."""
+        self._ask_for(self._state.rule(self._rules))
+
+    def action_add(self) -> None:
+        """Write a new rule."""
+        self._ask_for(None)
+
+    def action_remove(self) -> None:
+        """Remove the rule under the cursor."""
+        if (rule := self._state.rule(self._rules)) is not None:
+            number = rule.id
+            self._store.ask(lambda project: remove_rule(project, number), self)
+
+    def action_undo(self) -> None:
+        """Take back the last change that was made here."""
+        if not self._state.changes:
+            self.app.notify("There is no change of the rules to take back.", markup=False)
+            return
+        before, after = self._state.changes[-1]
+        self._store.ask(lambda project: take_back(project, before, after), self)
+
+    def action_test(self) -> None:
+        """Test the rules on an answer."""
+        self.post_message(ShowFace("testing"))
+
+    def action_bring(self) -> None:
+        """Read rules from a file."""
+
+        def read(values: Values | None) -> None:
+            if values is not None:
+                path, replace = values["path"], values["how"] == REPLACE
+                self._store.ask(lambda project: import_rules(project, path, replace=replace), self)
+
+        self.app.push_screen(rules_file_form(), read)
+
+    def action_back(self) -> None:
+        """Go back to the text."""
+        self.post_message(ShowFace("reading"))
+
+    def _ask_for(self, rule: Rule | None) -> None:
+        """Two short forms: what it demands and the kind of its check, then the check's own fields."""
+        name = f"Rule {rule.id}" if rule is not None else "New rule"
+
+        def go_on(first: Values | None) -> None:
+            if first is None:
+                return
+            fields = check_fields(kind_of(first), rule.check if rule is not None else None)
+
+            def aside(second: Values) -> str:
+                if problem_of(rule, first, second):
+                    return kind_words(first)
+                return clean_line(f"An answer keeps it when it {_kept_when(rule_from(rule, first, second))}.")
+
+            def put(second: Values | None) -> None:
+                if second is not None:
+                    made = rule_from(rule, first, second)
+                    self._store.ask(lambda project: put_rule(project, made), self)
+
+            title = clean_line(f"{name}, 2 of 2: {first['kind']}")
+            self.app.push_screen(
+                FormScreen(title, fields, go="save", aside=aside, whole=lambda second: problem_of(rule, first, second)),
+                put,
+            )
+
+        self.app.push_screen(FormScreen(f"{name}, 1 of 2", rule_fields(rule), go="go on", aside=kind_words), go_on)
+
+    def _move(self, steps: int) -> None:
+        self._state.cursor = max(0, min(self._state.cursor + steps, len(self._rules) - 1))
+        self.redraw()
+
+    def _said(self, words: str) -> None:
+        self.app.notify(clean_text(words), markup=False, timeout=4)
+        self._store.read()
+
+    def _bring_into_sight(self, first: int, last: int) -> None:
+        top, height = self.scroll_offset.y, self.size.height
+        if first < top:
+            self.scroll_to(y=0 if first <= 1 else first, animate=False)
+        elif last >= top + height:
+            self.scroll_to(y=last - height + 1, animate=False)
+
+
+def _kept_when(rule: Rule) -> str:
+    words = check_words(rule.check)
+    verbs = {"length": "has ", "label": "names ", "forbidden": "is ", "json": "is ", "language": "is "}
+    return f"{verbs.get(rule.check.kind, '')}{words}"

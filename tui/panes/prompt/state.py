@@ -1,0 +1,162 @@
+"""What the prompt pane knows beside the facts: where the person is, the draft, versions, and answers to try.
+
+Pure Python, free of Textual and of I/O. Text in here is raw.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from engine.errors import DistillError
+from engine.prompts.compare import ComparedLine
+from engine.records.prompt import Prompt
+from engine.records.rule import CheckResult, Rule
+from tui.services.prompt import Passage, VersionRow
+from tui.services.trial import TriedAnswer
+
+Face = Literal["reading", "editing", "versions", "trial", "testing"]
+
+
+@dataclass(slots=True)
+class RulesState:
+    """The cursor over the rules, and what changed them while the pane was open."""
+
+    cursor: int = 0
+    changes: list[tuple[tuple[Rule, ...], tuple[Rule, ...]]] = field(default_factory=list)  # before, after
+    _wanted: tuple[Rule, Prompt] | None = None  # whose passages were asked for last
+    _found: tuple[Passage, ...] | None = None
+
+    def rule(self, rules: Sequence[Rule]) -> Rule | None:
+        """The rule under the cursor; the last one where the list became shorter."""
+        if not rules:
+            return None
+        self.cursor = max(0, min(self.cursor, len(rules) - 1))
+        return rules[self.cursor]
+
+    def wants(self, rules: Sequence[Rule], prompt: Prompt | None) -> tuple[Rule, Prompt] | None:
+        """The rule and the prompt whose passages are to be looked for; None where they are known or on their way."""
+        rule = self.rule(rules)
+        if rule is None or prompt is None or self._wanted == (rule, prompt):
+            return None
+        self._wanted, self._found = (rule, prompt), None
+        return self._wanted
+
+    def take(self, rule: Rule, prompt: Prompt, passages: tuple[Passage, ...]) -> bool:
+        """Take in passages, where they are those that are wanted now."""
+        if self._wanted != (rule, prompt):
+            return False
+        self._found = passages
+        return True
+
+    @property
+    def passages(self) -> tuple[Passage, ...] | None:
+        """Where the rule under the cursor comes from; None while it is being looked for."""
+        return self._found
+
+
+@dataclass(slots=True)
+class DraftState:
+    """What is typed and not saved. `dropped` is what was let go last, so that it can be taken back."""
+
+    text: str | None = None
+    dropped: str | None = None
+
+    def keep(self, text: str, stored: str) -> None:
+        """Keep what was typed, where it is not what is stored."""
+        self.text = None if text.strip() == stored.strip() else text
+
+    def drop(self) -> bool | None:
+        """Let go of the draft (True), or take back what was let go (False); None where there is neither."""
+        if self.text is not None:
+            self.text, self.dropped = None, self.text
+            return True
+        if self.dropped is not None:
+            self.text, self.dropped = self.dropped, None
+            return False
+        return None
+
+
+@dataclass(slots=True)
+class VersionsState:
+    """The list of versions, and the difference of the one under the cursor."""
+
+    rows: tuple[VersionRow, ...] | None = None  # None: not read yet
+    cursor: int = 0
+    whole: bool = False
+    lines: tuple[ComparedLine, ...] | None = None
+
+    @property
+    def row(self) -> VersionRow | None:
+        """The version under the cursor."""
+        return self.rows[self.cursor] if self.rows else None
+
+    def take(self, rows: tuple[VersionRow, ...]) -> None:
+        """Take in the list. The cursor begins at the newest version that is not current: there a change is seen."""
+        first = self.rows is None
+        self.rows, self.lines = rows, None
+        other = next((place for place, row in enumerate(rows) if not row.current), 0)
+        self.cursor = other if first else max(0, min(self.cursor, len(rows) - 1))
+
+    def move(self, steps: int) -> bool:
+        """Move the cursor, at most to the ends; True where it went."""
+        before = self.cursor
+        self.cursor = max(0, min(self.cursor + steps, len(self.rows or ()) - 1))
+        if self.cursor != before:
+            self.lines = None
+        return self.cursor != before
+
+    def take_difference(self, version: int, whole: bool, lines: tuple[ComparedLine, ...]) -> bool:
+        """Take in a difference, where it is the one that is wanted now."""
+        wanted = self.row is not None and (self.row.version, self.whole) == (version, whole)
+        if wanted:
+            self.lines = lines
+        return wanted
+
+
+@dataclass(slots=True)
+class TrialState:
+    """Questions that are being tried, and what came of them."""
+
+    number: int = 0
+    asked: int = 0
+    teacher: str = ""
+    answers: list[TriedAnswer] = field(default_factory=list)
+    running: bool = False
+    stopped: bool = False
+    error: DistillError | None = None
+
+    def begin(self, number: int, asked: int, teacher: str) -> None:
+        """A trial began."""
+        self.number, self.asked, self.teacher = number, asked, teacher
+        self.answers, self.running, self.stopped, self.error = [], True, False, None
+
+    def answer(self, number: int, answer: TriedAnswer) -> None:
+        """An answer came; one of an earlier trial is not wanted any more."""
+        if number == self.number:
+            self.answers.append(answer)
+
+    def end(self, number: int, error: DistillError | None) -> None:
+        """No further answer comes."""
+        if number == self.number:
+            self.running, self.error = False, error
+
+
+@dataclass(slots=True)
+class OwnAnswerState:
+    """An answer of the person's own under the rules."""
+
+    text: str = ""
+    rules: tuple[Rule, ...] = ()
+    results: tuple[CheckResult, ...] | None = None
+
+
+@dataclass(slots=True)
+class PromptState:
+    """The pane's whole state."""
+
+    face: Face = "reading"
+    rules: RulesState = field(default_factory=RulesState)
+    draft: DraftState = field(default_factory=DraftState)
+    versions: VersionsState = field(default_factory=VersionsState)
+    trial: TrialState = field(default_factory=TrialState)
+    own_answer: OwnAnswerState = field(default_factory=OwnAnswerState)

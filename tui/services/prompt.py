@@ -1,0 +1,247 @@
+"""What the prompt pane asks of the store and of files: work for the store's thread, each of which ends in a message.
+
+What reads documents and runs checks is imported there, when it is first wanted: the first sight of a project waits for
+none of it.
+"""
+
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from engine.economics.tokens import estimate_prompt_tokens
+from engine.errors import NotFoundError, UsageError
+from engine.paths import expand
+from engine.project import Project
+from engine.prompts.compare import ComparedLine, compare_texts
+from engine.records.prompt import Message as ChatMessage
+from engine.records.prompt import Prompt
+from engine.records.question import Question
+from engine.records.rule import CheckResult, Rule, Span
+
+_CONTEXT_LINES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Characters of one message of the prompt that a rule comes from."""
+
+    message: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """One version in the list."""
+
+    version: int
+    created_at: str
+    note: str
+    tokens: int  # estimated
+    rules_found: int
+    rules: int
+    current: bool
+
+
+class PromptSaved(Message):
+    """A prompt is current now; `said` tells what that makes of the rest."""
+
+    def __init__(self, version: int, said: str) -> None:
+        super().__init__()
+        self.version = version
+        self.said = said
+
+
+class VersionsRead(Message):
+    """The versions, the newest first."""
+
+    def __init__(self, rows: tuple[VersionRow, ...]) -> None:
+        super().__init__()
+        self.rows = rows
+
+
+class DifferenceRead(Message):
+    """What changed between a version and the current one."""
+
+    def __init__(self, version: int, whole: bool, lines: tuple[ComparedLine, ...]) -> None:
+        super().__init__()
+        self.version = version
+        self.whole = whole
+        self.lines = lines
+
+
+class PassagesRead(Message):
+    """Where in the prompt a rule comes from; nowhere, as far as can be told, where there is no passage."""
+
+    def __init__(self, rule: Rule, prompt: Prompt, passages: tuple[Passage, ...]) -> None:
+        super().__init__()
+        self.rule = rule
+        self.prompt = prompt
+        self.passages = passages
+
+
+class RulesPut(Message):
+    """The rules are others now."""
+
+    def __init__(self, said: str, before: tuple[Rule, ...], after: tuple[Rule, ...]) -> None:
+        super().__init__()
+        self.said = said
+        self.before = before
+        self.after = after
+
+
+class RulesTakenBack(Message):
+    """The rules are as they were before the last change."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__()
+        self.said = said
+
+
+class OwnAnswerChecked(Message):
+    """What the rules find in a text that a person typed."""
+
+    def __init__(self, text: str, rules: tuple[Rule, ...], results: tuple[CheckResult, ...]) -> None:
+        super().__init__()
+        self.text = text
+        self.rules = rules
+        self.results = results
+
+
+class DocumentRead(Message):
+    """A prompt was read from a file; nothing is stored."""
+
+    def __init__(self, source: str, document: str, said: str) -> None:
+        super().__init__()
+        self.source = source
+        self.document = document
+        self.said = said
+
+
+def save_prompt(project: Project, prompt: Prompt, note: str = "") -> PromptSaved:
+    """Make `prompt` the current version."""
+    version = project.prompts.set(prompt, note).version
+    stale = [station.name for station in project.stations() if station.state == "stale"]
+    said = f"Version {version} is current."
+    if stale:
+        verb = "is" if len(stale) == 1 else "are"
+        said += f" Of an older version {verb} now: {', '.join(stale)}."
+    return PromptSaved(version, said)
+
+
+def back_to(project: Project, version: int) -> PromptSaved:
+    """Make an older version the current one again."""
+    return save_prompt(project, project.prompts.by_version(version).prompt)
+
+
+def read_passages(_project: Project, rule: Rule, prompt: Prompt) -> PassagesRead:
+    """Find the words of the prompt that ask for the rule; a pattern may take its whole second."""
+    from engine.rules.locate import locate_rule
+
+    found = locate_rule(rule, prompt.messages)
+    return PassagesRead(rule, prompt, tuple(Passage(place.message, place.span) for place in found))
+
+
+def read_versions(project: Project) -> VersionsRead:
+    """All versions, the newest first."""
+    from engine.rules.locate import locate_rule
+
+    rules = project.rules.all()
+    return VersionsRead(
+        tuple(
+            VersionRow(
+                found.version,
+                found.created_at,
+                found.note,
+                estimate_prompt_tokens(found.prompt).tokens,
+                sum(bool(locate_rule(rule, found.prompt.messages)) for rule in rules),
+                len(rules),
+                found.current,
+            )
+            for found in reversed(project.prompts.versions())
+        )
+    )
+
+
+def read_difference(project: Project, version: int, *, whole: bool) -> DifferenceRead:
+    """From this version to the current one."""
+    from engine.prompts.documents import prompt_to_markdown
+
+    current = project.prompts.current()
+    if current is None:
+        return DifferenceRead(version, whole, ())
+    before = prompt_to_markdown(project.prompts.by_version(version).prompt)
+    context = None if whole else _CONTEXT_LINES
+    return DifferenceRead(version, whole, compare_texts(before, prompt_to_markdown(current.prompt), context))
+
+
+def put_rule(project: Project, rule: Rule) -> RulesPut:
+    """Change the rule of this number, or add it where its number is 0."""
+    before = project.rules.all()
+    if rule.id == 0:
+        (added,) = project.rules.add([rule])
+        return RulesPut(f"Rule {added.id} is new.", before, project.rules.all())
+    after = project.rules.put([rule if old.id == rule.id else old for old in before])
+    return RulesPut(f"Rule {rule.id} is changed.", before, after)
+
+
+def remove_rule(project: Project, number: int) -> RulesPut:
+    """Remove one rule; the others keep their numbers."""
+    before = project.rules.all()
+    project.rules.remove(number)
+    return RulesPut(f"Rule {number} is removed; u takes it back.", before, project.rules.all())
+
+
+def import_rules(project: Project, path: str, *, replace: bool) -> RulesPut:
+    """Rules from a YAML file, beside those that are there or in their place."""
+    from engine.rules.documents import parse_rules
+
+    rules = parse_rules(_text_of(path), path)
+    before = project.rules.all()
+    if replace:
+        project.rules.replace_all(rules)
+    else:
+        project.rules.add(rules)
+    what = "rule was" if len(rules) == 1 else "rules were"
+    return RulesPut(f"{len(rules)} {what} read; u takes them back.", before, project.rules.all())
+
+
+def take_back(project: Project, before: tuple[Rule, ...], after: tuple[Rule, ...]) -> RulesTakenBack:
+    """Undo a change of the rules. Raises UsageError where someone changed them since."""
+    if project.rules.all() != after:
+        raise UsageError("The rules are not as you left them.", "Somebody changed them since.", "Change them by hand.")
+    project.rules.put(before)
+    return RulesTakenBack("Took back the last change of the rules.")
+
+
+def check_own_answer(project: Project, text: str) -> OwnAnswerChecked:
+    """Check a text against every rule; without a question, a label is checked against the allowed ones alone."""
+    from engine.rules.checks import check_answer
+
+    rules = project.rules.all()
+    return OwnAnswerChecked(text, rules, check_answer(rules, text, Question((ChatMessage("user", ""),))))
+
+
+def read_document(path: str) -> DocumentRead:
+    """A prompt from a file, as the Markdown document that is edited."""
+    from engine.prompts.documents import parse_prompt, prompt_to_markdown
+
+    prompt = parse_prompt(_text_of(path), path)
+    turns = len(prompt.example_turns) // 2
+    found = [
+        f"a system message of ≈ {estimate_prompt_tokens(Prompt(prompt.messages[:1])).tokens:,} tokens"
+        if prompt.system
+        else "no system message",
+        f"{turns} example turn{'' if turns == 1 else 's'}",
+    ]
+    return DocumentRead(path, prompt_to_markdown(prompt), f"Found in {path}: {' and '.join(found)}.")
+
+
+def _text_of(path: str) -> str:
+    from engine.cli.invocation import read_text_argument
+
+    # A device or a pipe may never end.
+    if path != "-" and expand(path).exists() and not expand(path).is_file():
+        raise UsageError("This is no file.", f"{path} is something else.", "Check the path.")
+    if path == "-":
+        raise NotFoundError("The file is not there.", "«-» means nothing here.", "Give a path.")
+    return read_text_argument(path)

@@ -1,0 +1,135 @@
+"""Lets the teacher answer a few questions in a process of its own; answers come as they are made. Nothing is kept.
+
+The process is the program itself, `prompt try --json --stream`: a drawing process imports no model. It ends with the
+terminal, for nobody would see its answers.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from engine.errors import DistillError, JobError
+from engine.paths import Home
+
+_PROGRAM = "import sys; from engine.cli.main import run; sys.exit(run(sys.argv[1:]))"
+
+
+@dataclass(frozen=True, slots=True)
+class TriedRule:
+    """What one rule's check found in an answer."""
+
+    id: int
+    passed: bool
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class TriedAnswer:
+    """One answer of the teacher, with the prompt."""
+
+    question: str
+    answer: str
+    rules: tuple[TriedRule, ...]
+
+
+class TrialAnswered(Message):
+    """The teacher answered a question."""
+
+    def __init__(self, trial: int, answer: TriedAnswer) -> None:
+        super().__init__()
+        self.trial = trial
+        self.answer = answer
+
+
+class TrialEnded(Message):
+    """No further answer comes; `error` says why where it failed."""
+
+    def __init__(self, trial: int, error: DistillError | None) -> None:
+        super().__init__()
+        self.trial = trial
+        self.error = error
+
+
+class TrialService:
+    """Asks for one project, one trial at a time. Messages go to `target`, with the number of their trial."""
+
+    def __init__(self, folder: Path, home: Home, target: MessagePump) -> None:
+        self._folder = folder
+        self._home = home
+        self._target = target
+        self._process: subprocess.Popen[str] | None = None
+        self._stopped: subprocess.Popen[str] | None = None  # by a person: its end is no failure
+        self._number = 0
+
+    def start(self, questions: Sequence[str], count: int) -> int:
+        """Ask these questions, or `count` stored ones where there are none; the number of the trial."""
+        self.stop()
+        self._number += 1
+        command = [sys.executable, "-P", "-c", _PROGRAM, "prompt", "try", "--json", "--stream"]
+        command += ["--count", str(count), "--project", str(self._folder)]
+        if self._home.root is not None:
+            command += ["--home", str(self._home.root)]
+        try:
+            # After the two dashes a question may begin with one.
+            self._process = subprocess.Popen(
+                [*command, "--", *questions],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                encoding="utf-8",
+                errors="replace",
+            )
+        except OSError as found:
+            error = JobError("The program could not be started.", f"{found.strerror or found}.", "Try again.")
+            self._target.post_message(TrialEnded(self._number, error))
+            return self._number
+        threading.Thread(
+            target=self._listen, args=(self._number, self._process), name=f"trial-{self._number}", daemon=True
+        ).start()
+        return self._number
+
+    def stop(self) -> None:
+        """Ask nothing more."""
+        if self._process is not None and self._process.poll() is None:
+            self._stopped = self._process
+            self._process.terminate()
+
+    def _listen(self, number: int, process: "subprocess.Popen[str]") -> None:
+        error: DistillError | None = None
+        for line in process.stdout or ():
+            found = _read(line)
+            if isinstance(found, TriedAnswer):
+                self._target.post_message(TrialAnswered(number, found))
+            else:
+                error = found
+        status = process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+        if status != 0 and error is None and process is not self._stopped:
+            how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+            error = JobError("The trial broke off.", f"Its process {how}.", "In a shell: distill-tui prompt try")
+        self._target.post_message(TrialEnded(number, error))
+
+
+def _read(line: str) -> TriedAnswer | DistillError:
+    try:
+        row = cast("dict[str, object]", json.loads(line))
+        if "error" in row:
+            three = cast("dict[str, object]", row["error"])
+            return DistillError(*(str(three.get(part, "")) for part in ("title", "message", "next")))
+        rules = cast("list[dict[str, object]]", row["rules"])
+        return TriedAnswer(
+            str(row["question"]),
+            str(row["answer"]),
+            tuple(TriedRule(int(cast("int", r["id"])), bool(r["passed"]), str(r["note"])) for r in rules),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return JobError("An answer could not be read.", f"{type(error).__name__}: {error}.", "Try again.")

@@ -1,0 +1,40 @@
+"""Lines that scroll by the same keys everywhere. Knows nothing of what they say."""
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+
+from tui.widgets.page import Page
+
+
+class Scroller(VerticalScroll, can_focus=True):
+    """One scrolling page. Carries the actions of `MOVES`."""
+
+    DEFAULT_CSS = "Scroller { scrollbar-size-vertical: 1; }"
+
+    def compose(self) -> ComposeResult:
+        """The page."""
+        yield Page(classes="lines")
+
+    def action_line_down(self) -> None:
+        """Scroll a line down."""
+        self.scroll_down(animate=False)
+
+    def action_line_up(self) -> None:
+        """Scroll a line up."""
+        self.scroll_up(animate=False)
+
+    def action_page_down(self) -> None:
+        """Scroll a page down."""
+        self.scroll_page_down(animate=False)
+
+    def action_page_up(self) -> None:
+        """Scroll a page up."""
+        self.scroll_page_up(animate=False)
+
+    def action_first(self) -> None:
+        """Scroll to the beginning."""
+        self.scroll_home(animate=False)
+
+    def action_last(self) -> None:
+        """Scroll to the end."""
+        self.scroll_end(animate=False)
