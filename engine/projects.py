@@ -73,20 +73,20 @@ def project_folders(home: Home) -> Iterator[Path]:
     """The folder of every project of this home, by name. Raises `StoreError` where they cannot be listed."""
     try:
         paths = sorted(home.projects.iterdir()) if home.projects.is_dir() else []
-        # A name that begins with a dot is a copy that is being made, or was when its maker was killed.
-        yield from (path for path in paths if path.name[0] != "." and (path / DATABASE).is_file())
     except OSError as error:
         raise StoreError(
             "The projects cannot be listed.",
             f"{error.filename}: {error.strerror or error}.",
             "Check the permissions, or choose another place with --home.",
         ) from error
+    # A name that begins with a dot is a copy that is being made, or was when its maker was killed.
+    yield from (path for path in paths if path.name[0] != "." and _may_be_project(path))
 
 
 def look(folder: Path, home: Home) -> ProjectSummary:
     """Where one project stands, by a glance that changes nothing."""
     changed_at = datetime.fromtimestamp(changed_at_s(folder), UTC).isoformat(timespec="seconds")
-    archived = (folder / ARCHIVED).exists()
+    archived = is_archived(folder)
     try:
         with closing(Connection(folder / DATABASE, timeout_s=1.0)) as connection:
             older = check_schema(connection) < len(STEPS)
@@ -105,11 +105,18 @@ def look(folder: Path, home: Home) -> ProjectSummary:
         return ProjectSummary(folder.name, folder, changed_at, archived, trouble=str(error))
 
 
+def is_archived(folder: Path) -> bool:
+    """Whether the project is kept out of the list."""
+    with suppress(OSError):
+        return (folder / ARCHIVED).exists()
+    return False
+
+
 def changed_at_s(folder: Path) -> float:
     """When the database or its log was written last; the log goes away whenever the last connection closes."""
     newest = 0.0
     for name in (DATABASE, f"{DATABASE}-wal"):
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             newest = max(newest, (folder / name).stat().st_mtime)
     return newest
 
@@ -156,7 +163,7 @@ def last_used(home: Home) -> Path | None:
     except OSError:
         return None
     folder = Path(text.rstrip("\n"))
-    return folder if (folder / DATABASE).is_file() and not (folder / ARCHIVED).exists() else None
+    return folder if (folder / DATABASE).is_file() and not is_archived(folder) else None
 
 
 def unnamed_project(home: Home) -> Path:
@@ -165,7 +172,7 @@ def unnamed_project(home: Home) -> Path:
     if last is not None:
         return last
     every = tuple(project_folders(home))
-    folders = [folder for folder in every if not (folder / ARCHIVED).exists()]
+    folders = [folder for folder in every if not is_archived(folder)]
     if len(folders) == 1:
         return folders[0]
     if every and not folders:
@@ -240,6 +247,13 @@ def duplicate(source: Project, name: str, kept: Kept = "questions") -> Path:
     finally:
         lock.release()
     return folder
+
+
+def _may_be_project(folder: Path) -> bool:
+    try:
+        return (folder / DATABASE).is_file()
+    except OSError:
+        return True  # nobody may look into it: listed with that trouble
 
 
 def _standing(project: Project) -> tuple[StationName | None, str]:

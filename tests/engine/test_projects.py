@@ -171,6 +171,23 @@ class TestTheList:
         with pytest.raises(SchemaError):
             find_project("newer", home)
 
+    def test_a_folder_that_nobody_may_look_into_hides_no_other(
+        self, home: Home, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        secret = _make(home, "secret")
+        _make(home, "open")
+        stat = Path.stat
+
+        def refused(self: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+            if secret in self.parents:
+                raise PermissionError(13, "Permission denied", str(self))
+            return stat(self, follow_symlinks=follow_symlinks)
+
+        monkeypatch.setattr(Path, "stat", refused)
+        listed = {summary.name: summary.trouble for summary in list_projects(home)}
+        assert "Permission denied" in listed["secret"]
+        assert listed["open"] == ""
+
     def test_one_that_was_never_filled_is_no_trouble(self, home: Home) -> None:
         """Its maker was killed before the schema; opening it makes it whole."""
         (home.projects / "begun").mkdir(parents=True)

@@ -15,7 +15,7 @@ from textual.message_pump import MessagePump
 from engine.economics.tokens import estimate_prompt_tokens
 from engine.errors import DistillError, ModelError, NotFoundError, UsageError
 from engine.paths import Home, expand
-from engine.project import ARCHIVED, Project, check_name
+from engine.project import Project, check_name
 from engine.projects import Kept as Kept
 from engine.projects import ProjectSummary as ProjectSummary
 from engine.projects import (
@@ -23,6 +23,7 @@ from engine.projects import (
     changed_at_s,
     duplicate,
     in_order,
+    is_archived,
     look,
     project_folders,
     remember,
@@ -205,7 +206,7 @@ class ProjectsService:
 
     def _look(self, folder: Path) -> _Seen:
         """Of hundreds of projects few change: the others are not opened again."""
-        stamp = (changed_at_s(folder), (folder / ARCHIVED).exists())
+        stamp = (changed_at_s(folder), is_archived(folder))
         before = self._seen.get(folder)
         if before is None or before[0] != stamp or before[1].jobs or before[1].trouble:
             return stamp, look(folder, self._home)
