@@ -30,6 +30,8 @@ COMMANDS: dict[str, str] = {
     "train": "Train an adapter on the frozen dataset, without the prompt.",
     "evaluate": "Measure every rule on held-out questions, with and without the prompt.",
     "report": "Show what the last evaluation proved.",
+    "serve": "Answer as every arm, over an OpenAI-compatible API on this machine.",
+    "chat": "Ask the arms, side by side.",
     "export": "Release the adapter, or the merged model, with its card and checksums.",
     "estimate": "Say before anything is spent whether distilling pays.",
     "status": "Show where every station of the project stands.",

@@ -1,0 +1,209 @@
+"""`distill-tui chat`: asks the arms, as text. The server is started where none runs, and left running."""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.cli.invocation import Invocation, Number, command_options
+
+if TYPE_CHECKING:
+    from engine.records.prompt import Message
+    from engine.serving.client import Answer, ArmClient
+    from engine.serving.remote import RemoteClient, StartedAnew
+
+TEACHER = "teacher"
+
+
+@click.command("chat")
+@click.argument("question", required=False)
+@click.option(
+    "--arm", "arms", multiple=True, metavar="NAME", help="unprompted, prompted, run-1, run-1@60, run-1+prompt, teacher."
+)
+@click.option("--temperature", type=Number(0.0, 2.0), default=None, help="Else the serving temperature.")
+@click.option("--max-answer-tokens", type=click.IntRange(1), default=None)
+@click.option("--seed", type=int, default=None, help="The same seed, the same answer; a teacher knows none.")
+@command_options
+def command(
+    invocation: Invocation,
+    question: str | None,
+    arms: tuple[str, ...],
+    temperature: float | None,
+    max_answer_tokens: int | None,
+    seed: int | None,
+) -> None:
+    """Ask the arms QUESTION, or one question after another, and see which rules each answer keeps.
+
+    Without --arm the base behind the prompt and the newest run without it answer.
+    """
+    from engine.errors import UsageError
+
+    if question is None and (invocation.json_output or not sys.stdin.isatty()):
+        raise UsageError("There is no question.", "Lines are asked for on a terminal only.", "Give one: chat «…»")
+    settings = invocation.project.settings.read()
+    asking = _Asking(
+        invocation,
+        arms or _usual_arms(invocation),
+        settings.serving_temperature if temperature is None else temperature,
+        max_answer_tokens,
+        seed,
+    )
+    # Lines are read between two runs of the loop: inside one, Ctrl-C would not reach whoever types.
+    with asyncio.Runner() as runner:
+        try:
+            runner.run(asking.reach())
+            if question is not None:
+                answers = runner.run(asking.ask(question))
+                invocation.finish("", {"question": question, "answers": answers})
+            else:
+                while (line := _read_line()) is not None:
+                    if line.strip():
+                        runner.run(asking.ask(line))
+        except KeyboardInterrupt:
+            raise click.Abort from None
+        finally:
+            runner.run(asking.close())
+
+
+def _usual_arms(invocation: Invocation) -> tuple[str, ...]:
+    from engine.serving.names import PROMPTED, UNPROMPTED, ArmChoice
+
+    project = invocation.project
+    trained = [run.id for run in project.runs.all() if run.state == "done" or run.best_step]
+    first = PROMPTED if project.prompts.current() is not None else UNPROMPTED
+    return (first.name, ArmChoice(trained[-1]).name) if trained else (first.name,)
+
+
+class _Asking:
+    """One call of the command: its arms, and the conversation with each of them."""
+
+    def __init__(
+        self,
+        invocation: Invocation,
+        arms: Sequence[str],
+        temperature: float,
+        max_tokens: int | None,
+        seed: int | None,
+    ) -> None:
+        self._invocation, self._arms = invocation, tuple(dict.fromkeys(arms))
+        self._temperature, self._max_tokens, self._seed = temperature, max_tokens, seed
+        self._histories: dict[str, list[Message]] = {arm: [] for arm in self._arms}
+        self._clients = AsyncExitStack()
+        self._local: ArmClient | None = None
+        self._remote: RemoteClient | None = None
+
+    async def ask(self, question: str) -> list[dict[str, object]]:
+        """Let every arm answer, one after the other; returns the answers as the JSON has them."""
+        return [await self._ask(arm, question) for arm in self._arms]
+
+    async def close(self) -> None:
+        """Let the clients go."""
+        await self._clients.aclose()
+
+    async def reach(self) -> None:
+        """Have a client for every arm; the server is started for local ones only."""
+        from engine.serving.client import ArmClient, ensure_server, wait_until_ready
+
+        project = self._invocation.project
+        if TEACHER in self._arms:
+            self._remote = await self._clients.enter_async_context(self._teacher())
+        if any(arm != TEACHER for arm in self._arms):
+            started = ensure_server(project)
+            address = await wait_until_ready(
+                project.folder,
+                started.job,
+                lambda _, words: self._invocation.say(words) if words else None,
+            )
+            if started.new:
+                self._invocation.say(
+                    f"The server is job {started.job.id} and goes on: distill-tui jobs stop {started.job.id} ends it."
+                )
+            self._local = await self._clients.enter_async_context(ArmClient(address))
+
+    def _teacher(self) -> "RemoteClient":
+        from engine.errors import UsageError
+        from engine.serving.remote import RemoteClient
+
+        project = self._invocation.project
+        teacher, current = project.settings.read().teacher, project.prompts.current()
+        if teacher.kind != "endpoint":
+            raise UsageError(
+                "The project's teacher is no endpoint.",
+                f"It is the local model {teacher.model}.",
+                "Ask --arm prompted.",
+            )
+        return RemoteClient(teacher, current.prompt if current is not None else None, self._invocation.home)
+
+    async def _ask(self, arm: str, question: str) -> dict[str, object]:
+        """Stream one answer; returns it as the JSON has it."""
+        from engine.clean import StreamCleaner
+        from engine.records.prompt import Message
+        from engine.records.question import Question
+        from engine.rules.checks import check_answer
+        from engine.serving.client import Answer
+
+        text_mode = not self._invocation.json_output
+        messages = [*self._histories[arm], Message("user", question)]
+        cleaner = StreamCleaner()
+        answer: Answer | None = None
+        if text_mode:
+            click.echo(f"── {arm}")
+        async with aclosing(self._stream(arm, messages)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Answer):
+                    answer = piece
+                elif isinstance(piece, str):
+                    if text_mode:
+                        click.echo(cleaner.feed(piece), nl=False)
+                elif text_mode:
+                    cleaner = StreamCleaner()
+                    click.echo()
+                    self._invocation.say(f"{piece.why} Asked again.")
+        if answer is None:
+            raise AssertionError("a stream ends with an answer or an error")
+        self._histories[arm] = [*messages, Message("assistant", answer.text)]
+        rules = self._invocation.project.rules.all()
+        results = check_answer(rules, answer.text, Question(tuple(messages)))
+        if text_mode:
+            click.echo()
+            marks = "  ".join(f"{r.rule_id} {'✓' if r.passed else '✗ ' + r.note}" for r in results)
+            self._invocation.finish("\n".join(part for part in (marks, _figures(answer)) if part) + "\n", {})
+        return {
+            "arm": arm,
+            **asdict(answer),
+            "tokens_per_second": answer.tokens_per_second,
+            "rules": [{"id": r.rule_id, "passed": r.passed, "note": r.note} for r in results],
+        }
+
+    def _stream(self, arm: str, messages: "Sequence[Message]") -> "AsyncGenerator[str | StartedAnew | Answer, None]":
+        if arm == TEACHER and self._remote is not None:
+            return self._remote.stream(messages, temperature=self._temperature, max_tokens=self._max_tokens)
+        if self._local is None:
+            raise AssertionError("a local arm has a server")
+        return self._local.stream(
+            arm, messages, temperature=self._temperature, max_tokens=self._max_tokens, seed=self._seed
+        )
+
+
+def _figures(answer: "Answer") -> str:
+    rate = answer.tokens_per_second
+    parts = [
+        f"{answer.prompt_tokens} + {answer.completion_tokens} tokens",
+        f"first after {answer.first_token_s:.2f} s",
+        *([f"{rate:.1f} tokens/s"] if rate is not None else []),
+        *([f"{answer.cost_usd:.5f} USD"] if answer.cost_usd is not None else []),
+        *([f"ended by {answer.finish_reason}"] if answer.finish_reason != "stop" else []),
+    ]
+    return "   ".join(parts)
+
+
+def _read_line() -> str | None:
+    """The next question; None at the end of the input."""
+    try:
+        return input("> ")
+    except EOFError:
+        return None

@@ -1,0 +1,281 @@
+"""The one way to talk to the arms: find or start the project's server, then stream answers from it.
+
+No model library is imported, so a process that draws may use it. Three steps:
+
+    started = ensure_server(project)                                  # on the thread that has the project
+    address = await wait_until_ready(project.folder, started.job, on_phase)   # any event loop
+    async with ArmClient(address) as client:
+        async for piece in client.stream("prompted", messages):       # str, … , then one Answer
+
+Leaving the loop, or cancelling its task, ends the answer in the server too. A teacher behind an address of its own is
+asked the same way with `RemoteClient` (remote.py).
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, cast, get_args
+
+from engine.errors import ContextError, DistillError, JobError, NotFoundError, TeacherError, UsageError
+from engine.jobs.control import resume
+from engine.jobs.follow import Follower
+from engine.jobs.liveness import is_at_work, reap
+from engine.jobs.protocol import StateChanged
+from engine.records.job import Job
+from engine.records.options import ServeOptions
+from engine.records.prompt import Message
+from engine.serving.address import Address, read_address
+from engine.serving.replies import Provenance
+from engine.store.words_json import decode
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from engine.project import Project
+
+# In this order: the process starts; another job has the device; the model is loaded; questions are answered.
+Phase = Literal["starting", "waiting", "loading", "ready", "paused"]
+OnPhase = Callable[[Phase, str], None]  # (phase, a sentence; none once it is ready)
+_STARTING: tuple[Phase, str] = ("starting", "The server is starting.")
+_POLL_S = 0.2
+_CONNECT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The project's server. `new`: it was not there before."""
+
+    job: Job
+    new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How an answer ended. `provenance` is None where the model is not served here."""
+
+    text: str
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+    first_token_s: float  # from the request to the first text
+    seconds: float
+    provenance: Provenance | None
+    cost_usd: float | None = None  # None: nothing is paid, or no price is known
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """The rate after the first token; None where one token or no time tells none."""
+        later, later_s = self.completion_tokens - 1, self.seconds - self.first_token_s
+        return later / later_s if later > 0 and later_s > 0 else None
+
+
+def find_server(project: "Project") -> Job | None:
+    """The newest server job that lives, or None."""
+    reap(project)
+    return next((job for job in reversed(project.jobs.live()) if job.kind == "serve"), None)
+
+
+def ensure_server(project: "Project", options: ServeOptions | None = None) -> Started:
+    """The project's server, started with `options` where none lives, and woken where it is paused.
+
+    Raises `JobError` where it cannot be started.
+    """
+    job = find_server(project)
+    if job is None:
+        return Started(project.start_job(options or ServeOptions()), new=True)
+    if job.state == "paused":
+        resume(project, job)
+    return Started(job, new=False)
+
+
+async def wait_until_ready(project_folder: Path, job: Job, on_phase: OnPhase | None = None) -> Address:
+    """The address of the server, once it answers questions. `on_phase` is told each phase as it begins.
+
+    Raises `JobError` with the job's own words where it ends instead. Waits as long as another job has the device.
+    """
+    folder = project_folder / job.folder
+    told: tuple[Phase, str] | None = None
+    async with _http() as client:
+        while True:
+            address = read_address(folder)
+            now: tuple[Phase, str] = _STARTING if address is None else await _phase(client, address)
+            if now != told:
+                told = now
+                if on_phase is not None:
+                    on_phase(*now)
+            if address is not None and now[0] == "ready":
+                return address
+            if not is_at_work(job):
+                raise JobError("The server has ended.", _last_words(folder), "Start it again: distill-tui serve")
+            await asyncio.sleep(_POLL_S)
+
+
+class ArmClient(AbstractAsyncContextManager["ArmClient"]):
+    """Asks the arms of one server. Use it as an async context manager; streams may run side by side."""
+
+    def __init__(self, address: Address) -> None:
+        import openai  # takes a second
+
+        self._client = openai.AsyncOpenAI(
+            api_key=address.token,
+            base_url=address.base_url,
+            max_retries=0,
+            timeout=openai.Timeout(None, connect=_CONNECT_S),
+            # Whatever proxy the environment names, loopback is not behind it.
+            http_client=openai.DefaultAioHttpClient(trust_env=False),
+        )
+        # The library reads both from the environment.
+        self._client.organization = self._client.project = None
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.close()
+
+    async def arms(self) -> tuple[str, ...]:
+        """The names of all arms at full strength; a run's strength is asked for as `run-1@60`."""
+        import openai
+
+        try:
+            return tuple([model.id async for model in self._client.models.list()])
+        except openai.OpenAIError as error:
+            raise _explained(error) from error
+
+    async def stream(
+        self,
+        arm: str,
+        messages: Sequence[Message],
+        *,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        max_tokens: int | None = None,
+        seed: int | None = None,
+        stop: Sequence[str] = (),
+    ) -> AsyncGenerator[str | Answer, None]:
+        """Text as it comes, then one `Answer`. None: as the server has it, which is the project's temperature.
+
+        Raises `NotFoundError` for an unknown arm, `ContextError` and `UsageError` for a conversation that cannot be
+        answered, `TeacherError` where the server does not answer now.
+        """
+        import aiohttp
+        import httpx2
+        import openai
+
+        asked_at = time.monotonic()
+        first_token_s: float | None = None
+        pieces: list[str] = []
+        body = {
+            "model": arm,
+            "messages": [{"role": message.role, "content": message.content} for message in messages],
+            "temperature": temperature,
+            "top_p": top_p,
+            "max_tokens": max_tokens,
+            "seed": seed,
+            "stop": list(stop) or None,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        try:
+            events = await self._client.post(
+                "/chat/completions",
+                cast_to=object,
+                body={name: value for name, value in body.items() if value is not None},
+                stream=True,
+                stream_cls=openai.AsyncStream[object],
+            )
+            async with events:
+                finish_reason = ""
+                async for event in events:
+                    chunk = cast("dict[str, object]", event)
+                    text, reason = _delta(chunk)
+                    if text:
+                        if first_token_s is None:
+                            first_token_s = time.monotonic() - asked_at
+                        pieces.append(text)
+                        yield text
+                    finish_reason = reason or finish_reason
+                    usage = chunk.get("usage")
+                    if finish_reason and isinstance(usage, dict):
+                        seconds = time.monotonic() - asked_at
+                        yield Answer(
+                            "".join(pieces),
+                            finish_reason,
+                            int(usage["prompt_tokens"]),
+                            int(usage["completion_tokens"]),
+                            seconds if first_token_s is None else first_token_s,
+                            seconds,
+                            decode(Provenance, json.dumps(chunk.get("distill_tui"))),
+                        )
+                        return
+        except (openai.OpenAIError, aiohttp.ClientError, httpx2.HTTPError, OSError) as error:
+            raise _explained(error) from error
+        raise TeacherError("The answer was cut off.", f"The server of {arm} ended in its middle.", "Ask again.")
+
+
+def _http() -> "httpx2.AsyncClient":
+    import httpx2
+
+    return httpx2.AsyncClient(trust_env=False, timeout=_CONNECT_S)
+
+
+async def _phase(client: "httpx2.AsyncClient", address: Address) -> tuple[Phase, str]:
+    """What the server says of itself; one that does not answer is starting, or about to end."""
+    import httpx2
+
+    try:
+        reply = await client.get(
+            f"{address.base_url.removesuffix('/v1')}/health", headers={"authorization": f"Bearer {address.token}"}
+        )
+        health: object = reply.json()
+    except (httpx2.HTTPError, ValueError):
+        return _STARTING
+    status = health.get("status") if isinstance(health, dict) else None
+    if status == "wanted":
+        return "waiting", str(health["detail"]) if isinstance(health, dict) else ""
+    if status in get_args(Phase) and isinstance(health, dict):
+        return cast("Phase", status), str(health.get("detail", ""))
+    return _STARTING
+
+
+def _delta(chunk: dict[str, object]) -> tuple[str, str]:
+    """(text, finish reason) of one event; both may be empty."""
+    choices = cast("list[dict[str, object]]", chunk.get("choices") or [])
+    if not choices:
+        return "", ""
+    delta = cast("dict[str, object]", choices[0].get("delta") or {})
+    return str(delta.get("content") or ""), str(choices[0].get("finish_reason") or "")
+
+
+def _explained(error: Exception) -> DistillError:
+    """The server's refusal, or the broken line, as an error of our tree."""
+    import openai
+
+    if isinstance(error, openai.APIError) and not isinstance(error, openai.APIConnectionError):
+        words = error.message
+        if isinstance(error.body, dict):
+            words = str(error.body.get("message") or words)
+        if error.code == "context_length_exceeded":
+            return ContextError("The conversation is too long for this model.", words)
+        if isinstance(error, openai.NotFoundError):
+            return NotFoundError("The server has no such arm.", words)
+        if isinstance(error, openai.BadRequestError):
+            return UsageError("The server refuses the question.", words)
+        return TeacherError("The server does not answer now.", words, "Ask again.")
+    return TeacherError(
+        "The server cannot be reached.", str(error) or type(error).__name__, "See `distill-tui jobs list`."
+    )
+
+
+def _last_words(folder: Path) -> str:
+    """Why the job ended, as its log tells."""
+    follower, words = Follower(folder), ""
+    while events := follower.read_new():
+        words = next(
+            (e.event.note or e.event.state for e in reversed(events) if isinstance(e.event, StateChanged)), words
+        )
+    return words

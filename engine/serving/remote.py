@@ -1,0 +1,82 @@
+"""A teacher behind an address of its own, asked like an arm of the server: the prompt first, then the conversation.
+
+Retries, limits and the judgement of answers are those of `teachers.endpoint`; money is counted at list prices.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
+from types import TracebackType
+
+from engine.economics.prices import cost_usd, find_prices
+from engine.paths import Home
+from engine.records.options import TeacherSpec
+from engine.records.prompt import Message, Prompt
+from engine.serving.client import Answer
+from engine.teachers.endpoint import EndpointTeacher
+from engine.teachers.faults import EndpointFault
+from engine.teachers.keys import check_address, key_for
+
+_LONGEST = 1024  # answer tokens where no limit is named, as the local server has it
+
+
+@dataclass(frozen=True, slots=True)
+class StartedAnew:
+    """The answer broke off and is asked for again: what came before does not count."""
+
+    why: str
+
+
+class RemoteClient(AbstractAsyncContextManager["RemoteClient"]):
+    """Asks one teacher. Use it as an async context manager."""
+
+    def __init__(self, spec: TeacherSpec, prompt: Prompt | None, home: Home) -> None:
+        """Raises `UsageError` for a bad address, `EndpointError` where the key is missing."""
+        self._spec, self._prompt = spec, prompt
+        self._teacher = EndpointTeacher(spec, key_for(check_address(spec.base_url), home), concurrency=4)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._teacher.__aexit__(kind, error, trace)
+
+    async def stream(
+        self, messages: Sequence[Message], *, temperature: float, max_tokens: int | None = None
+    ) -> AsyncGenerator[str | StartedAnew | Answer, None]:
+        """Text as it comes, then one `Answer`. Raises `EndpointFault` when no try gave a whole one."""
+        pieces: asyncio.Queue[str | StartedAnew | None] = asyncio.Queue()
+
+        def on_retry(fault: EndpointFault) -> None:
+            pieces.put_nowait(StartedAnew(f"{fault.title} {fault.message}".strip()))
+
+        before = self._prompt.messages if self._prompt is not None else ()
+        asking = asyncio.create_task(
+            self._teacher.answer(
+                (*before, *messages),
+                temperature=temperature,
+                max_tokens=max_tokens or _LONGEST,
+                on_delta=pieces.put_nowait,
+                on_retry=on_retry,
+            )
+        )
+        asking.add_done_callback(lambda _: pieces.put_nowait(None))
+        try:
+            while (piece := await pieces.get()) is not None:
+                yield piece
+            answer = await asking
+        finally:
+            asking.cancel()
+            with suppress(asyncio.CancelledError, EndpointFault):
+                await asking
+        prices = find_prices(self._spec.model, self._spec.base_url)
+        yield Answer(
+            answer.text,
+            answer.finish_reason,
+            answer.usage.prompt_tokens,
+            answer.usage.completion_tokens,
+            answer.ttft_s,
+            answer.seconds,
+            None,
+            None if prices is None else cost_usd(prices, answer.usage),
+        )
