@@ -43,12 +43,13 @@ class _Quantity:
     label: str
     name: str
     share: bool = False  # from 0 to 1: its axis is always the whole of it
+    short: str = ""  # where there is little room
 
 
 _QUANTITIES = (
     _Quantity("validation KL", "validation_kl"),
     _Quantity("rules kept", "all_rules", share=True),
-    _Quantity("training loss", "loss"),
+    _Quantity("training loss", "loss", short="loss"),
 )
 
 
@@ -70,10 +71,14 @@ def values(runs: Sequence[Drawn], look: Look, width: int) -> list[Content]:
     where = "at the end" if look.cursor is None else f"at step {look.cursor}"
     cell = 14
     label = width - cell * len(_QUANTITIES)
-    lines = [Content.styled(fit(where, label) + "".join(right(quantity.label, cell) for quantity in _QUANTITIES), DIM)]
+    lines = [
+        Content.styled(
+            fit(where, label) + "".join(right(quantity.short or quantity.label, cell) for quantity in _QUANTITIES), DIM
+        )
+    ]
     for index, run in enumerate(runs):
         style = _style(index)
-        mark = f"{_KEYS[index - 1]} {run.letter} " if index else "── "
+        mark = f"{_KEYS[index - 1]} {run.letter}  " if index else "──    "
         figures = [_figure(quantity, run.curves[quantity.name], look.cursor, cell) for quantity in _QUANTITIES]
         lines.append(
             Content.assemble((mark, style), shorten(run.name, label - len(mark)).ljust(label - len(mark)), *figures)

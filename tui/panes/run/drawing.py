@@ -103,7 +103,7 @@ def _figure(run: Run | None, live: JobView | None, width: int) -> tuple[str, str
         f"{run.peak_rss_mb / 1000:.1f} GB" if run.peak_rss_mb else "",
     ]
     told = [part for part in parts if part]
-    while len("   ".join(told)) + len(figure) > width - 20 and len(told) > 1:
+    while len("   ".join(told)) + len(figure) > width - 12 and len(told) > 1:
         told.pop()  # the least of them comes last
     return figure, "   ".join(told)
 

@@ -126,14 +126,20 @@ class RunState:
         return Watched(index + 1, len(questions), questions[index], trace.samples[questions[index]])
 
     def move_cursor(self, by: int, run: Run, trace: JobView | None) -> None:
-        """Move the cursor by so many strides over what was measured; it begins at the end that it comes from."""
-        curves = self.curves(run, trace).values()
-        newest = int(max((curve.steps[-1] for curve in curves if curve.steps), default=0))
-        stride = max(1, round(max(run.steps, newest) / _STRIDES))
+        """Move the cursor by so many strides over what was measured; it begins at the end that it comes from.
+
+        It stops at every evaluation on its way: only there everything was measured.
+        """
+        curves = self.curves(run, trace)
+        newest = int(max((curve.steps[-1] for curve in curves.values() if curve.steps), default=0))
         if self.cursor is None:
             self.cursor = 0 if by > 0 else newest
-        else:
-            self.cursor = max(0, min(self.cursor + by * stride, newest))
+            return
+        stride = max(1, round(max(run.steps, newest) / _STRIDES))
+        goal = max(0, min(self.cursor + by * stride, newest))
+        low, high = sorted((self.cursor, goal))
+        between = [int(step) for step in curves["validation_kl"].steps if low <= step <= high and step != self.cursor]
+        self.cursor = min(between, key=lambda step: abs(step - (self.cursor or 0)), default=goal)
 
     def turn_smoothing(self) -> None:
         """Smooth more; after the most, not at all."""

@@ -1,0 +1,303 @@
+"""The evaluation pane: measured by keys, bars, the worst answers side by side, the history, and how it looks."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from engine.evaluation.lapses import Lapse
+from engine.evaluation.statistics import wilson
+from engine.paths import Home
+from engine.project import Project
+from engine.records.evaluation import Evaluation, Interval
+from engine.records.options import EvaluateOptions, ProjectSettings, TeacherSpec
+from engine.records.run import Run, TrainingConfig
+from engine.store.options_json import options_from_json
+from tests.engine.evaluation.made import arm_answer, evaluation
+from tests.tui.panes.measured import add_measured_evaluation, add_measured_run, make_compared, make_evaluating
+from tests.tui.seeds import add_dataset, add_examples, make_project, make_stage
+from tests.tui.test_app import until
+from tui.app import DistillApp
+from tui.panes.evaluation.bars import interval_bar
+from tui.panes.evaluation.pane import EvaluationPane
+from tui.panes.evaluation.settings import nothing_to_ask, options_of, outlook
+from tui.panes.evaluation.state import EvaluationState
+from tui.screens.form.screen import FormScreen
+from tui.services.evaluation import EvaluationAnswers, EvaluationBasis
+from tui.widgets.page import Page
+
+SIZES = [pytest.param((80, 24), id="80"), pytest.param((120, 40), id="120")]
+VALUES = {"run": "2", "split": "test", "samples": "2", "temperature": "0.5", "limit": ""}
+
+
+def pane(app: DistillApp) -> EvaluationPane:
+    return app.screen_stack[1].query_one(EvaluationPane)
+
+
+def text(app: DistillApp) -> str:
+    return pane(app).query_one(Page).plain
+
+
+async def opened(pilot: Pilot[int], app: DistillApp, words: str) -> None:
+    """The pane is on, and has read what it shows."""
+    await until(pilot, lambda: bool(app.screen.query("Pane")))
+    await pilot.press("6")
+    await until(pilot, lambda: bool(app.screen.query(EvaluationPane)) and words in text(app))
+
+
+@given(st.integers(1, 400).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total))), st.integers(5, 40))
+def test_a_bar_is_as_wide_as_its_room_and_its_point_lies_within(counts: tuple[int, int], width: int) -> None:
+    bar = interval_bar(wilson(*counts), width)
+    assert len(bar) == width
+    assert bar.count("●") == 1
+    assert set(bar) <= set("·├─●┤")
+    inside = bar.strip("·")
+    assert inside[0] in "├●"
+    assert inside[-1] in "┤●"
+
+
+def test_bars_stand_where_their_rates_are() -> None:
+    assert interval_bar(Interval(0.5, 0.25, 0.75), 9) == "··├─●─┤··"
+    assert interval_bar(Interval(1.03, 0.9, 1.2), 11) == "·········├●"
+    assert interval_bar(Interval(0.0, 0.0, 0.0), 5) == "●····"
+
+
+def read(*lapses: Lapse, samples: int = 2) -> EvaluationState:
+    state = EvaluationState(asked_for=1)
+    answers = {
+        (lapse.question_id, sample): (arm_answer("distilled", lapse.question_id, sample, True, True),)
+        for lapse in lapses
+        for sample in range(samples)
+    }
+    state.take(EvaluationAnswers(1, lapses, {}, answers))
+    return state
+
+
+def test_answers_are_turned_sample_by_sample_and_on_into_the_next_question() -> None:
+    state = read(Lapse(7, 2, (1,), 2, 1), Lapse(3, 0, (), 2, 0))
+    assert state.open()
+    seen = [(state.row, state.sample)]
+    for by in (1, 1, 1, -1, -1, -1, -1):
+        state.turn_answer(by)
+        seen.append((state.row, state.sample))
+    assert seen == [(0, 1), (1, 0), (1, 1), (1, 1), (1, 0), (0, 1), (0, 0), (0, 0)]
+
+
+def test_answers_of_another_evaluation_come_too_late() -> None:
+    state = read(Lapse(7, 2, (1,), 2, 1))
+    state.open()
+    state.take(EvaluationAnswers(9, ()))
+    assert state.lapse is not None
+    state.take(EvaluationAnswers(1, ()))
+    assert (state.lapse, state.face) == (None, "table")
+    assert not state.open()
+
+
+def test_the_way_out_is_the_way_in() -> None:
+    state = read(Lapse(7, 2, (1,), 2, 1))
+    state.evaluations = tuple(dataclasses.replace(evaluation(), id=number) for number in (1, 2, 3))
+    state.turn_history()
+    assert (state.face, state.history_row) == ("history", 2), "it begins at the one that is shown"
+    state.move(-1)
+    state.choose()
+    assert (state.face, state.chosen) == ("table", 2)
+    state.back()
+    assert state.chosen is None
+
+
+BASIS = EvaluationBasis(
+    (Run(2, "d", TrainingConfig("starter"), "done", ""),),
+    {"test": 40, "validation": 0},
+    (dataclasses.replace(evaluation(), id=1),),
+    ProjectSettings(),
+)
+
+
+def test_an_outlook_says_how_many_answers_and_how_long() -> None:
+    words = outlook(VALUES, BASIS)
+    assert "240 answers: 3 arms × 40 test questions × 2" in words
+    assert "time  ≈ 2 min 00 s: as fast an answer as for run 1" in words
+    assert "decide nothing" not in words
+    assert "fewer than 35 questions decide nothing" in outlook({**VALUES, "limit": "10"}, BASIS)
+    assert "not known" in outlook(VALUES, dataclasses.replace(BASIS, evaluations=()))
+    assert outlook({**VALUES, "limit": "x"}, BASIS) == ""
+
+
+def test_a_teacher_that_is_another_model_is_an_arm_and_an_empty_split_is_refused() -> None:
+    teacher = TeacherSpec("endpoint", "gpt", "https://llm.example.com/v1")
+    basis = dataclasses.replace(BASIS, settings=ProjectSettings(teacher=teacher))
+    assert options_of(VALUES, basis) == EvaluateOptions(2, temperature=0.5, samples=2, teacher=teacher)
+    assert "4 arms" in outlook(VALUES, basis)
+    assert nothing_to_ask(VALUES, BASIS) == ""
+    assert nothing_to_ask({**VALUES, "split": "validation"}, BASIS).startswith("There is no validation question.")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_an_evaluation_is_started_by_keys(
+    home: Home, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr("engine.jobs.launch.launch", lambda folder, job, home: job)
+    folder = make_compared(home)
+    app = DistillApp(home, folder)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, app, "all rules together")
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        assert "3 arms × 8 test questions × 3" in str(app.screen.query_one("#aside", Static).visual)
+        await pilot.press("right", "down", "down", "backspace", "1", "enter")
+        await until(pilot, lambda: last_job(folder, home)[0] == "evaluate")
+        asked = options_from_json("evaluate", last_job(folder, home)[1])
+        assert asked == EvaluateOptions(run_id=2, samples=1)
+
+
+def last_job(folder: Path, home: Home) -> tuple[str, str]:
+    with Project.open(folder, home) as project:
+        job = project.jobs.all()[-1]
+        return job.kind, job.options
+
+
+async def test_without_a_run_the_keys_say_what_comes_first(home: Home) -> None:
+    app = DistillApp(home, make_stage(home, "new"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app, "the run comes first")
+        await pilot.press("e", "equals_sign", "enter")
+        await until(pilot, lambda: len(app._notifications) == 2)
+        assert {note.message for note in app._notifications} == {
+            "There is no trained run yet. 5 trains one.",
+            "Nothing was evaluated yet.",
+        }
+
+
+async def test_while_it_measures_the_arms_are_counted(home: Home) -> None:
+    app = DistillApp(home, make_evaluating(home))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await opened(pilot, app, "distilled 4 of 4")
+        assert "unprompted 0 of 8    prompted 7 of 8" in text(app)
+        await pilot.press("enter")
+        assert "measuring" in text(app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_worst_answers_are_read_side_by_side(home: Home, size: tuple[int, int]) -> None:
+    app = DistillApp(home, make_compared(home))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, app, "2 of 8 questions where the student breaks a rule")
+        assert "98 % of what the prompt gains is kept" in " ".join(text(app).split())
+        await pilot.press("j")
+        assert "▌✗ 3   rule 2" in text(app)
+        await pilot.press("k", "enter")
+        page = text(app)
+        assert "question 1 of 8" in page
+        assert "sample 2 of 3" in page
+        assert "Question 8 about fraud" in page
+        assert page.count("26 tok") == 3
+        assert page.count("✗ 2 Two short sentences") == 2
+        assert "✓ keeps every rule" in page
+        side_by_side = any("unprompted" in line and "distilled" in line for line in page.splitlines())
+        assert side_by_side == (size[0] >= 100)
+        await pilot.press("right_square_bracket", "right_square_bracket")
+        assert "question 2 of 8" in text(app)
+        assert "sample 1 of 3" in text(app)
+        await pilot.press("escape")
+        assert "all rules together" in text(app)
+
+
+async def test_the_cursor_is_always_seen(home: Home) -> None:
+    app = DistillApp(home, make_compared(home))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app, "2 of 8 questions")
+        for key in ("j", "j", "G", "k", "pagedown", "g", "pagedown", "pageup"):
+            await pilot.press(key)
+            await pilot.pause()
+            top, height = pane(app).scroll_offset.y, pane(app).size.height
+            line = next(index for index, line in enumerate(text(app).splitlines()) if line.startswith("▌"))
+            assert top <= line < top + height or key == "g", key
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_history_shows_an_older_evaluation_and_comes_back(home: Home, size: tuple[int, int]) -> None:
+    app = DistillApp(home, make_compared(home))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, app, "✓ pass")
+        await until(pilot, lambda: len(pane(app).state.evaluations) == 2)
+        await pilot.press("equals_sign")
+        assert "71 % 62–79" in text(app)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: "✗ fail" in text(app) and "2 of 8 questions" in text(app))
+        assert "all of it is below 95" in " ".join(text(app).split())
+        await pilot.press("v")
+        assert "├" not in text(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: "✓ pass" in text(app))
+
+
+async def test_answers_that_were_not_kept_are_said_to_be_so(home: Home) -> None:
+    app = DistillApp(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app, "all rules together")
+        await pilot.press("enter")
+        await until(pilot, lambda: len(app._notifications) == 1)
+        assert "all rules together" in text(app)
+
+
+async def test_hostile_answers_stay_words(home: Home) -> None:
+    with make_project(home) as project:
+        add_examples(project)
+        run_id = add_measured_run(project, add_dataset(project), TrainingConfig("starter"))
+        add_measured_evaluation(project, run_id, "fail", Interval(0.5, 0.4, 0.6), foreign=True)
+        folder = project.folder
+    app = DistillApp(home, folder)
+    for size in ((80, 24), (120, 40)):
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await opened(pilot, app, "2 of 8 questions")
+            await pilot.press("enter")
+            await pilot.pause()
+            assert "[@click=app.quit]" in text(app)
+            assert not any(character in text(app) for character in "\x1b\x07\x9b\u202e")
+        app = DistillApp(home, folder)
+
+
+def test_an_evaluation_with_a_teacher_has_four_arms_that_fit() -> None:
+    from tui.panes.evaluation.drawing import _table
+
+    made: Evaluation = evaluation(teacher=True)
+    for width in (77, 89, 117):
+        assert all(line.cell_length <= width for line in _table(made, EvaluationState(), width))
+
+
+LOOKS = [
+    ("compared", "j", "done"),
+    ("compared", "enter", "answers"),
+    ("compared", "equals_sign j", "history"),
+    ("compared", "v", "figures"),
+    ("compared", "e", "form"),
+    ("evaluating", "", "busy"),
+]
+MAKERS: dict[str, Callable[[Home], Path]] = {"compared": make_compared, "evaluating": make_evaluating}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("name", "keys", "look"), [pytest.param(*look, id=look[2]) for look in LOOKS])
+@pytest.mark.usefixtures("still_meter")
+def test_the_pane_looks_as_it_did(
+    snap_compare: Callable[..., bool], home: Home, size: tuple[int, int], name: str, keys: str, look: str
+) -> None:
+    app = DistillApp(home, MAKERS[name](home))
+
+    async def settle(pilot: Pilot[int]) -> None:
+        await opened(pilot, app, "2 of 8 questions" if name == "compared" else "distilled 4 of 4")
+        if name == "evaluating":
+            await until(pilot, lambda: app.screen.state.load is not None)
+        else:
+            await until(pilot, lambda: len(pane(app).state.evaluations) == 2)
+        await pilot.press(*keys.split())
+        if look == "form":
+            await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await pilot.pause(0.3)
+
+    assert snap_compare(app, terminal_size=size, run_before=settle)

@@ -1,0 +1,363 @@
+"""The run pane: training by keys, curves laid over each other, the cursor, the comparison, and how it looks."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from engine.jobs.protocol import SampleAnswer
+from engine.jobs.wishes import read_wish
+from engine.paths import Home
+from engine.project import Project
+from engine.records.dataset import DatasetSummary
+from engine.records.run import CurvePoint, Run, TrainingConfig
+from engine.training.outlook import Basis
+from tests.tui.panes.measured import QUESTIONS, add_measured_run, make_compared, write_log
+from tests.tui.seeds import add_dataset, add_examples, hostile, make_project, make_stage
+from tests.tui.test_app import until
+from tui.app import DistillApp
+from tui.panes.job import Curve
+from tui.panes.run.curves import Drawn, Look, charts, values
+from tui.panes.run.pane import RunPane
+from tui.panes.run.settings import config_of, device, first_values, outlook
+from tui.panes.run.state import RunState, sample_at, value_at
+from tui.screens.form.screen import FormScreen
+from tui.services.runs import RunRow
+from tui.widgets.page import Page
+
+SIZES = [pytest.param((80, 24), id="80"), pytest.param((120, 40), id="120")]
+VALUES = {
+    "objective": "forward KL",
+    "lora_rank": "32",
+    "learning_rate": "1e-3",
+    "epochs": "2",
+    "batch_rows": "4",
+    "evaluations": "3",
+    "device": "",
+    "dtype": "bfloat16",
+}
+DATASET = DatasetSummary("d" * 64, "p" * 64, "starter", 26, 6, "")
+
+
+def pane(app: DistillApp) -> RunPane:
+    return app.screen_stack[1].query_one(RunPane)
+
+
+def text(app: DistillApp) -> str:
+    return pane(app).query_one(Page).plain
+
+
+async def opened(pilot: Pilot[int], app: DistillApp, words: str) -> None:
+    """The pane is on, and has read what it shows."""
+    await until(pilot, lambda: bool(app.screen.query("Pane")))
+    await pilot.press("5")
+    await until(pilot, lambda: bool(app.screen.query(RunPane)) and words in text(app))
+
+
+def runs(*configs: TrainingConfig) -> RunState:
+    state = RunState()
+    state.take(
+        tuple(RunRow(Run(number, "d", config, "done", "", step=40, steps=40), jobs=(number,)) for number, config in
+              enumerate(configs, start=1))
+    )  # fmt: skip
+    return state
+
+
+CONFIG = TrainingConfig(base="starter")
+
+
+def test_overlays_go_through_the_earlier_runs_and_end_with_none() -> None:
+    state = runs(CONFIG, CONFIG, CONFIG)
+    seen = []
+    for _ in range(4):
+        state.turn_overlay(3)
+        seen.append(state.overlays)
+    assert seen == [(2,), (1,), (), (2,)]
+
+
+def test_three_runs_can_be_laid_over_one_and_no_more() -> None:
+    state = runs(*[CONFIG] * 5)
+    state.row = 0
+    assert not state.choose(5), "the shown run itself"
+    for row in (1, 2, 3):
+        state.row = row
+        assert state.choose(5)
+    assert [state.letter(number) for number in (4, 3, 2, 1)] == ["a", "b", "c", ""]
+    state.row = 4
+    assert not state.choose(5)
+    state.row = 2
+    assert state.choose(5)
+    assert state.overlays == (4, 2)
+    state.take(state.rows[2:])
+    assert state.overlays == (4,), "a run that is gone lies over nothing"
+
+
+def test_the_cursor_begins_at_the_end_that_it_comes_from_and_stays_where_something_was_measured() -> None:
+    run = Run(1, "d", CONFIG, "running", "", step=10, steps=400, curve=curve_of(0, 10))
+    state = RunState()
+    state.move_cursor(-1, run, None)
+    assert state.cursor == 10
+    state.move_cursor(-1, run, None)
+    assert state.cursor == 0
+    state.move_cursor(1, run, None)
+    assert state.cursor == 10
+    state.move_cursor(1, run, None)
+    assert state.cursor == 10
+
+
+def test_the_cursor_stops_at_every_evaluation_on_its_way() -> None:
+    run = Run(1, "d", CONFIG, "done", "", step=200, steps=200, curve=curve_of(0, 12, 200))
+    state = RunState(cursor=0)
+    seen = []
+    for by in (1, 1, 1, 1, -1, -1, -1):
+        state.move_cursor(by, run, None)
+        seen.append(state.cursor)
+    assert seen == [5, 10, 12, 17, 12, 7, 2]
+
+
+def curve_of(*steps: int) -> tuple[CurvePoint, ...]:
+    return tuple(CurvePoint(step, step / 10, 1.0, 2.0, (), 0.5, 1e-3, 100.0, best=False) for step in steps)
+
+
+def test_values_and_samples_are_those_at_or_before_a_step() -> None:
+    curve = Curve([0.0, 36.0, 72.0], [3.0, 2.0, 1.0])
+    assert value_at(curve, 40) == (36.0, 2.0)
+    assert value_at(curve, None) == (72.0, 1.0)
+    assert value_at(Curve([5.0], [1.0]), 4) is None
+    samples = [SampleAnswer(step, "q", "a", True) for step in (0, 36, 72)]
+    assert [sample_at(samples, step) for step in (0, 35, 36, 99, None)] == [0, 0, 1, 2, 2]
+
+
+def test_smoothing_turns_through_its_strengths() -> None:
+    state = RunState()
+    seen = []
+    for _ in range(3):
+        state.turn_smoothing()
+        seen.append(state.smoothing)
+    assert seen == [0.6, 0.9, 0.0]
+
+
+@pytest.mark.parametrize("width", [40, 77, 89, 117])
+def test_every_line_of_the_charts_and_their_values_fits(width: int) -> None:
+    curve = Curve([0.0, 36.0, 216.0], [1.9, 0.6, 0.0001])
+    curves = {"validation_kl": curve, "all_rules": Curve([0.0, 216.0], [0.0, 1.0]), "loss": curve}
+    drawn = [Drawn("run 3", curves), *(Drawn(f"run {n}", curves, letter) for n, letter in ((2, "a"), (1, "b")))]
+    for look in (Look(), Look(log=True, smoothing=0.9, cursor=216), Look(cursor=0)):
+        lines = [*charts(drawn, look, 216, width, 6), *(values(drawn, look, width) if width > 60 else [])]
+        assert max(line.cell_length for line in lines) <= width
+
+
+def test_a_chart_names_both_ends_of_both_axes() -> None:
+    curves = {name: Curve([0.0, 100.0], [2.0, 0.5]) for name in ("validation_kl", "all_rules", "loss")}
+    lines = [line.plain for line in charts([Drawn("run 1", curves)], Look(log=True, cursor=50), 200, 89, 6)]
+    assert lines[1].count("2 ┤") == 2, "KL and loss begin at their greatest value"
+    assert lines[1].count("100 % ┤") == 1
+    assert lines[6].count("0.5 ┤") == 2
+    assert lines[6].count("0 % ┤") == 1
+    assert lines[7].split() == ["0", "50", "200"] * 3
+
+
+def test_a_configuration_is_what_was_typed_and_keeps_the_rest() -> None:
+    basis = Basis(DATASET, (Run(1, "d", dataclasses.replace(CONFIG, base="old", seed=7), "done", ""),), None, None)
+    config = config_of(VALUES, first_values(basis))
+    assert config == dataclasses.replace(
+        CONFIG, objective="forward_kl", lora_rank=32, lora_alpha=64, learning_rate=1e-3, epochs=2.0, batch_rows=4,
+        micro_batch_rows=4, evaluations=3, dtype="bfloat16", seed=7,
+    )  # fmt: skip
+
+
+def test_an_outlook_says_where_its_figures_are_from_and_what_is_not_known() -> None:
+    unknown = outlook(VALUES, Basis(DATASET, (), None, None), CONFIG)
+    assert "14 steps: 26 rows, 4 a step, 2 epochs" in unknown
+    assert unknown.count("not known") == 3
+    like = Run(2, "d", dataclasses.replace(CONFIG, dtype="bfloat16"), "done", "", step=10, train_s=40.0,
+               peak_rss_mb=2100.0, device="cpu", dtype="bfloat16")  # fmt: skip
+    known = outlook(VALUES, Basis(DATASET, (like,), None, None), CONFIG)
+    assert "≈ 28 s: as fast a row as run 2 on cpu bfloat16" in known
+    assert "≈ 2.1 GB: what run 2 took at most" in known
+    assert outlook({**VALUES, "epochs": "x"}, Basis(DATASET, (), None, None), CONFIG) == ""
+    assert outlook({**VALUES, "batch_rows": "0"}, Basis(DATASET, (), None, None), CONFIG) == ""
+
+
+def test_a_device_is_named_as_torch_names_it() -> None:
+    assert not any(device(name) for name in ("auto", "cpu", "cuda", "cuda:1", "mps"))
+    assert device("gpu")
+    assert device("")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_training_is_started_by_keys(
+    home: Home, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr("engine.jobs.launch.launch", lambda folder, job, home: job)
+    with make_project(home) as project:
+        add_examples(project)
+        add_dataset(project)
+        folder = project.folder
+    app = DistillApp(home, folder)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, app, "train on the 26 rows")
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        assert "16 steps" in str(app.screen.query_one("#aside", Static).visual)
+        await pilot.press("down", "backspace", "backspace", "8", "enter")
+        await until(pilot, lambda: jobs_of(folder, home) == 1)
+        with Project.open(folder, home) as project:
+            run = project.runs.latest()
+            assert run is not None
+            assert (run.config.lora_rank, run.config.lora_alpha) == (8, 16)
+            assert run.config.base == "starter"
+            assert '"run_id": 1' in project.jobs.all()[0].options
+
+
+def jobs_of(folder: Path, home: Home) -> int:
+    with Project.open(folder, home) as project:
+        return len(project.jobs.all())
+
+
+async def test_without_a_dataset_the_keys_say_what_comes_first(home: Home) -> None:
+    app = DistillApp(home, make_stage(home, "new"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app, "the dataset comes first")
+        await pilot.press("t", "b", "v")
+        await pilot.pause()
+        assert not isinstance(app.screen, FormScreen)
+        said = [notification.message for notification in app._notifications]
+        assert said[0].startswith("There is no dataset to train on.")
+        assert said[1] == "Nothing trains now."
+
+
+async def test_a_training_is_paused_and_ended_with_its_best(home: Home) -> None:
+    folder = make_stage(home, "training")
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app, "step 88 of 216")
+        with Project.open(folder, home) as project:
+            job = project.jobs.all()[0]
+            project.jobs.update(job.id, stage="run")
+        await pilot.press("p")
+        await until(pilot, lambda: read_wish(folder / job.folder) == "pause")
+        await pilot.press("b")
+        await until(pilot, lambda: read_wish(folder / job.folder) == "keep")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_curves_are_looked_at_by_keys(home: Home, size: tuple[int, int]) -> None:
+    app = DistillApp(home, make_compared(home))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, app, "watching 1 of 2")
+        assert QUESTIONS[0] in text(app)
+        await pilot.press("right_square_bracket")
+        assert QUESTIONS[1] in text(app)
+        await pilot.press("left_square_bracket", "left")
+        assert "at step 216" in text(app)
+        await pilot.press("left")
+        assert "at step 211" in text(app)
+        assert "(180) 0.130" in text(app)
+        await pilot.press(*["left"] * 7)
+        assert "at step 180" in text(app), "an evaluation is not passed over"
+        await pilot.press("escape")
+        assert "at step" not in text(app)
+        await pilot.press("l", "s")
+        assert "validation KL, log" in text(app)
+        assert "loss, smooth 0.6" in text(app)
+        await pilot.press("v")
+        await until(pilot, lambda: "╌╌ a  run 2" in text(app))
+        await until(pilot, lambda: 2 in pane(app).state.traces)
+        await pilot.press("v")
+        await until(pilot, lambda: "╌╌ a  run 1" in text(app))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_runs_are_compared_and_laid_over_each_other(home: Home, size: tuple[int, int]) -> None:
+    app = DistillApp(home, make_compared(home))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, app, "watching")
+        await pilot.press("equals_sign")
+        shown = text(app)
+        assert all(word in shown for word in ("rank", "rate", "best KL", "✓ pass", "✗ fail", "3 in all"))
+        assert "epochs" not in shown, "only what differs has a column"
+        await pilot.press("j")
+        assert "Run 2 differs: rank 32 (run 3: 16)." in text(app)
+        await pilot.press("enter", "G", "enter")
+        assert "a run 2, b run 1" in text(app)
+        await pilot.press("g", "enter")
+        await pilot.press("escape")
+        assert "╌╌ a  run 2" in text(app)
+        assert "┄┄ b  run 1" in text(app)
+
+
+async def test_a_run_that_ended_badly_says_why_and_what_can_be_done(home: Home) -> None:
+    with make_project(home) as project:
+        add_examples(project)
+        run_id = add_measured_run(project, add_dataset(project), CONFIG)
+        project.runs.update(run_id, state="failed", reason="The machine ran out of memory.")
+        folder = project.folder
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app, "✗ The machine ran out of memory.")
+        assert "r takes it up again" in text(app)
+        with Project.open(folder, home) as project:
+            project.runs.update(run_id, state="stopped", step=100, best_step=72)
+        await until(pilot, lambda: "■ stopped at step 100; r goes on; 6 evaluates its best checkpoint" in text(app))
+
+
+async def test_hostile_words_stay_words(home: Home) -> None:
+    with make_project(home) as project:
+        add_examples(project)
+        run_id = add_measured_run(project, add_dataset(project), dataclasses.replace(CONFIG, base=hostile("base")))
+        project.runs.update(run_id, state="failed", reason=hostile("reason"))
+        write_log(project, project.jobs.all()[0].folder, [SampleAnswer(1, hostile("why?"), hostile("so"), False)])
+        folder = project.folder
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await opened(pilot, app, "‹U+202E›evil")
+        await until(pilot, lambda: "watching 1 of 3" in text(app))
+        await pilot.press("left_square_bracket")
+        assert "why?" in text(app)
+        await pilot.press("equals_sign")
+        await pilot.pause()
+        assert "[@click=app.quit]" in text(app)
+        assert not any(character in text(app) for character in "\x1b\x07\x9b\u202e")
+
+
+def stage(home: Home, name: str) -> Path:
+    return make_compared(home) if name == "compared" else make_stage(home, name)
+
+
+LOOKS = [
+    ("compared", "t", "form"),
+    ("compared", "v s l right right right right right right right right", "overlay"),
+    ("compared", "v equals_sign j", "compare"),
+]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("name", "keys", "look"), [pytest.param(*look, id=look[2]) for look in LOOKS])
+@pytest.mark.usefixtures("still_meter")
+def test_the_pane_looks_as_it_did(
+    snap_compare: Callable[..., bool],
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+    name: str,
+    keys: str,
+    look: str,
+) -> None:
+    monkeypatch.setattr("engine.store.runs.now_text", lambda: "2026-01-02T03:04:05+00:00")
+    folder = stage(home, name)
+    app = DistillApp(home, folder)
+
+    async def settle(pilot: Pilot[int]) -> None:
+        await opened(pilot, app, "watching 1 of 2")
+        for key in keys.split():
+            await pilot.press(key)
+            await until(pilot, lambda: set(pane(app).state.overlays) <= pane(app).state.traces.keys())
+        if look == "form":
+            await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await pilot.pause(0.3)
+
+    assert snap_compare(app, terminal_size=size, run_before=settle)
