@@ -1,12 +1,14 @@
 """`distill-tui curate`: reviews answers by hand, and freezes the accepted ones into a dataset."""
 
+import dataclasses
 from collections.abc import Callable
-from typing import ParamSpec, get_args
+from typing import ParamSpec, TypedDict, Unpack, get_args
 
 import click
 
 from engine.cli.invocation import Invocation, command_options, read_text_argument
 from engine.records.example import CuratedExample, ExampleState
+from engine.records.selection import Selection
 
 
 @click.group("curate")
@@ -28,18 +30,34 @@ def check(invocation: Invocation) -> None:
 
 
 @command.command("list")
-@click.option("--state", type=click.Choice(get_args(ExampleState)), default=None)
+@click.option("--state", type=click.Choice(get_args(ExampleState)), default=None, help="Those in this state.")
+@click.option("--flagged", is_flag=True, help="Those with a flag.")
+@click.option("--topic", default=None, help="Those whose question has this topic.")
+@click.option(
+    "--failing-rule", type=int, default=None, help="Those whose answer, as it was generated, breaks this rule."
+)
 @click.option("--search", default="", help="Words in question or answer.")
 @click.option("--offset", type=click.IntRange(0), default=0)
 @click.option("--limit", type=click.IntRange(1), default=50)
 @command_options
-def list_(invocation: Invocation, state: ExampleState | None, search: str, offset: int, limit: int) -> None:
-    """List answers with what was decided and which rules they break."""
+def list_(
+    invocation: Invocation,
+    state: ExampleState | None,
+    flagged: bool,
+    topic: str | None,
+    failing_rule: int | None,
+    search: str,
+    offset: int,
+    limit: int,
+) -> None:
+    """List answers with what was decided, the flags, and which rules they break."""
     project = invocation.project
-    rows = project.examples.window(offset, limit, state=state, search=search)
+    selection = Selection(state=state, flagged=flagged or None, topic=topic, failing_rule=failing_rule, search=search)
+    rows = project.examples.window(offset, limit, selection)
     counts = project.examples.counts()
     invocation.say(
-        f"{counts.total} examples: {counts.accepted} accepted, {counts.rejected} rejected, {counts.undecided} undecided"
+        f"{counts.total} examples: {counts.accepted} accepted, {counts.rejected} rejected, "
+        f"{counts.undecided} undecided" + (f"; {counts.flagged} flagged" if counts.flagged else "")
     )
     question_of = {row.example.key.question_id: project.questions.get(row.example.key.question_id) for row in rows}
     invocation.finish(
@@ -49,13 +67,21 @@ def list_(invocation: Invocation, state: ExampleState | None, search: str, offse
             "accepted": counts.accepted,
             "rejected": counts.rejected,
             "undecided": counts.undecided,
+            "flagged": counts.flagged,
+            "matching": project.examples.count(selection),
             "examples": [
                 {
                     "id": row.example.id,
+                    "question_id": row.example.key.question_id,
+                    "attempt": row.example.key.attempt,
                     "question": question_of[row.example.key.question_id].text,
+                    "topic": question_of[row.example.key.question_id].topic,
                     "answer": row.answer,
+                    "generated": row.example.answer,
                     "state": row.state,
                     "decided_by": row.decision.source if row.decision else None,
+                    "reason": row.decision.reason if row.decision else "",
+                    "flag": row.flag.reason if row.flag else None,
                     "broken_rules": [r.rule_id for r in row.example.checks if not r.passed],
                 }
                 for row in rows
@@ -71,7 +97,10 @@ def selection_options(function: Callable[P, None]) -> Callable[P, None]:
     """Give a command the words that say which examples are meant."""
     for option in (
         click.option("--contains", default="", help="Those whose answer contains this text."),
+        click.option("--search", default="", help="Those with these words in question or answer."),
         click.option("--failing-rule", type=int, default=None, help="Those that break this rule."),
+        click.option("--topic", default=None, help="Those whose question has this topic."),
+        click.option("--flagged", is_flag=True, help="Those with a flag."),
         click.option("--state", type=click.Choice(get_args(ExampleState)), default=None, help="Those in this state."),
         click.argument("ids", type=int, nargs=-1),
     ):
@@ -79,42 +108,63 @@ def selection_options(function: Callable[P, None]) -> Callable[P, None]:
     return function
 
 
+class Words(TypedDict):
+    """What `selection_options` hand to a command."""
+
+    ids: tuple[int, ...]
+    state: ExampleState | None
+    flagged: bool
+    topic: str | None
+    failing_rule: int | None
+    search: str
+    contains: str
+
+
 @command.command("accept")
 @click.option("--reason", default="", help="Kept in the journal.")
 @selection_options
 @command_options
-def accept_(
-    invocation: Invocation,
-    ids: tuple[int, ...],
-    state: ExampleState | None,
-    failing_rule: int | None,
-    contains: str,
-    reason: str,
-) -> None:
-    """Accept the examples IDS, or all that the options describe, as one step."""
+def accept_(invocation: Invocation, reason: str, **words: Unpack[Words]) -> None:
+    """Accept the examples IDS, or all that the options describe, as one step; edited ones as they were edited.
+
+    Answers that were cut are left out; one that is named by its id refuses the whole step.
+    """
     from engine.curation.decisions import accept
 
-    count = accept(invocation.project, _chosen(invocation, ids, state, failing_rule, contains), reason)
-    invocation.finish(f"Accepted {count}.", {"decided": count, "verdict": "accept"})
+    done = accept(invocation.project, _selection(**words), reason)
+    invocation.finish(
+        f"Accepted {done.decided}." + (f" {done.left_out} were cut and stay as they are." if done.left_out else ""),
+        {"decided": done.decided, "left_out": done.left_out, "verdict": "accept"},
+    )
 
 
 @command.command("reject")
 @click.option("--reason", default="", help="Kept in the journal.")
 @selection_options
 @command_options
-def reject_(
-    invocation: Invocation,
-    ids: tuple[int, ...],
-    state: ExampleState | None,
-    failing_rule: int | None,
-    contains: str,
-    reason: str,
-) -> None:
+def reject_(invocation: Invocation, reason: str, **words: Unpack[Words]) -> None:
     """Reject the examples IDS, or all that the options describe, as one step."""
     from engine.curation.decisions import reject
 
-    count = reject(invocation.project, _chosen(invocation, ids, state, failing_rule, contains), reason)
+    count = reject(invocation.project, _selection(**words), reason)
     invocation.finish(f"Rejected {count}.", {"decided": count, "verdict": "reject"})
+
+
+@command.command("flag")
+@click.option("--note", default="", help="What you want to remember about them.")
+@click.option("--remove", is_flag=True, help="Take the flags down instead.")
+@selection_options
+@command_options
+def flag_(invocation: Invocation, note: str, remove: bool, **words: Unpack[Words]) -> None:
+    """Put a flag on the examples IDS, or on all that the options describe, as one step; decisions stay as they are."""
+    from engine.curation.decisions import flag, unflag
+
+    selection = _selection(**words)
+    count = unflag(invocation.project, selection) if remove else flag(invocation.project, selection, note)
+    invocation.finish(
+        f"{'Took down' if remove else 'Put up'} {count} flag{'' if count == 1 else 's'}.",
+        {"decided": count, "verdict": "unflag" if remove else "flag"},
+    )
 
 
 @command.command("edit")
@@ -142,31 +192,37 @@ def edit_(invocation: Invocation, example_id: int, source: str | None) -> None:
 @command.command("undo")
 @command_options
 def undo(invocation: Invocation) -> None:
-    """Take back the last step of decisions."""
-    count = invocation.project.decisions.undo()
-    invocation.finish("Nothing to undo." if count is None else f"Took back {count} decisions.", {"undone": count or 0})
+    """Take back the last step of decisions or flags."""
+    step = invocation.project.decisions.undo()
+    count = step.decisions if step is not None else 0
+    invocation.finish(f"Took back {count} decisions." if count else "Nothing to undo.", {"undone": count})
 
 
 @command.command("redo")
 @command_options
 def redo(invocation: Invocation) -> None:
     """Decide again what the last undo took back."""
-    count = invocation.project.decisions.redo()
-    invocation.finish("Nothing to redo." if count is None else f"Decided {count} again.", {"redone": count or 0})
+    step = invocation.project.decisions.redo()
+    count = step.decisions if step is not None else 0
+    invocation.finish(f"Decided {count} again." if count else "Nothing to redo.", {"redone": count})
 
 
 @command.command("freeze")
 @click.option(
     "--allow-leaks", is_flag=True, help="Freeze although answers repeat words of the prompt that you have read."
 )
+@click.option("--dry-run", is_flag=True, help="Say what would be frozen and what would be refused; freeze nothing.")
 @command_options
-def freeze_(invocation: Invocation, allow_leaks: bool) -> None:
+def freeze_(invocation: Invocation, allow_leaks: bool, dry_run: bool) -> None:
     """Tokenise the accepted answers once, search them for the prompt, and freeze them as the dataset."""
     from engine.curation.freeze import freeze
     from engine.model.chat_format import ChatFormat
     from engine.model.locate import locate_base
 
     project = invocation.project
+    if dry_run:
+        _preview(invocation)
+        return
     folder = locate_base(project.settings.read().student_base, invocation.home, invocation.say_progress)
     dataset = freeze(project, ChatFormat.load(folder), allow_leaks=allow_leaks)
     train, validation = len(dataset.split("train")), len(dataset.split("validation"))
@@ -177,23 +233,45 @@ def freeze_(invocation: Invocation, allow_leaks: bool) -> None:
     )
 
 
-def _chosen(
-    invocation: Invocation,
-    ids: tuple[int, ...],
-    state: ExampleState | None,
-    failing_rule: int | None,
-    contains: str,
-) -> tuple[CuratedExample, ...]:
-    from engine.curation.decisions import Selection, select
+def _preview(invocation: Invocation) -> None:
+    from engine.curation.freeze import preview
+    from engine.economics.tokens import find_tokenizer
+    from engine.model.chat_format import ChatFormat
+
+    project = invocation.project
+    tokenizer = find_tokenizer(project.settings.read().student_base, invocation.home)
+    found = preview(project, ChatFormat.load(tokenizer.parent) if tokenizer is not None else None)
+    refused = [f"Example {refusal.example_id} ({refusal.kind}): {refusal.words}" for refusal in found.refused]
+    lengths = "" if found.lengths_checked else "\nLengths are checked once the student's tokenizer is here."
+    invocation.finish(
+        f"{found.rows('train')} rows to train on, {found.rows('validation')} to validate. Left out: "
+        f"{found.undecided} undecided, {found.rejected} rejected, {found.test} of the test split, "
+        f"{found.repeated} repeated.{lengths}\n" + "\n".join([f"Refused: {len(refused)}.", *refused]),
+        dataclasses.asdict(found),
+    )
+
+
+def _selection(**words: Unpack[Words]) -> Selection:
     from engine.errors import UsageError
 
-    selection = Selection(ids=ids, state=state, failing_rule=failing_rule, contains=contains)
+    selection = Selection(
+        ids=words["ids"],
+        state=words["state"],
+        flagged=words["flagged"] or None,
+        topic=words["topic"],
+        failing_rule=words["failing_rule"],
+        search=words["search"],
+        contains=words["contains"],
+    )
     if selection.empty:
-        raise UsageError("Which examples?", "None is named.", "Give their ids, or --state, --failing-rule, --contains.")
-    return select(invocation.project, selection)
+        raise UsageError("Which examples?", "None is named.", "Give their ids, or an option such as --state.")
+    return selection
 
 
 def _example_text(row: CuratedExample, question: str) -> str:
     mark = {"accepted": "✓", "rejected": "✗", "undecided": "○"}[row.state]
     broken = "; ".join(f"rule {r.rule_id}: {r.note}" for r in row.example.checks if not r.passed)
-    return f"{row.example.id:>5} {mark} {question}\n        {row.answer}" + (f"\n        {broken}" if broken else "")
+    flag = "" if row.flag is None else f"⚑ {row.flag.reason}: " if row.flag.reason else "⚑ "
+    return f"{row.example.id:>5} {mark} {flag}{question}\n        {row.answer}" + (
+        f"\n        {broken}" if broken else ""
+    )

@@ -21,6 +21,14 @@ from engine.status import job_json
 @click.option("--batch-rows", type=click.IntRange(1, 1024), default=32, help="Rows decoded together locally.")
 @click.option("--max-cost", "max_cost_usd", type=Number(0.0), default=None, help="Stop before this many USD.")
 @click.option("--until-accepted", is_flag=True, help="Ask a question again only while no answer passed every rule.")
+@click.option(
+    "--question",
+    "question_ids",
+    type=int,
+    multiple=True,
+    metavar="ID",
+    help="Ask this question again, for --samples more answers; can be given many times. No other is asked.",
+)
 @click.option("--key-env", default=None, metavar="NAME", help="The variable that holds this endpoint's key.")
 @click.option("--seed", type=int, default=0)
 @click.option("--detach", is_flag=True, help="Print the job's id and return.")
@@ -38,12 +46,13 @@ def command(
     batch_rows: int,
     max_cost_usd: float | None,
     until_accepted: bool,
+    question_ids: tuple[int, ...],
     key_env: str | None,
     seed: int,
     detach: bool,
 ) -> None:
     """Let the teacher answer the questions, with the prompt; stored answers are never asked again."""
-    teacher = _teacher(invocation, base_url, model)
+    teacher = chosen_teacher(invocation, base_url, model)
     if key_env is not None:
         from engine.teachers.keys import bind_variable
 
@@ -60,6 +69,7 @@ def command(
         batch_rows=batch_rows,
         max_cost_usd=max_cost_usd,
         stop_when_accepted=until_accepted,
+        asks=_asks(invocation, teacher, question_ids, samples),
     )
     job = start_and_follow(invocation, options, detach=detach)
     if job is None:
@@ -83,10 +93,20 @@ def command(
     )
 
 
-def _teacher(invocation: Invocation, base_url: str | None, model: str | None) -> TeacherSpec:
+def chosen_teacher(invocation: Invocation, base_url: str | None, model: str | None) -> TeacherSpec:
+    """The teacher that the two options name; without them the project's."""
     settings = invocation.project.settings.read()
     if base_url is None and model is None:
         return settings.teacher
     from engine.cli.new import teacher_spec
 
     return teacher_spec(settings.student_base, model, base_url or settings.teacher.base_url or None, "--model")
+
+
+def _asks(
+    invocation: Invocation, teacher: TeacherSpec, question_ids: tuple[int, ...], samples: int
+) -> tuple[tuple[int, int], ...]:
+    from engine.teachers.again import next_asks
+
+    known = [invocation.project.questions.get(question_id).id for question_id in question_ids]
+    return next_asks(invocation.project, teacher, known, samples)

@@ -1,90 +1,112 @@
-"""A person's decisions: which examples are meant, and accepting, rejecting or editing them as one undoable step.
+"""A person's decisions: accepting, rejecting, flagging or editing what a selection means, as one undoable step.
 
 Knows nothing of how decisions are stored or shown.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from engine.errors import NotFoundError, UsageError
+from engine.errors import UsageError
 from engine.project import Project
-from engine.records.example import CuratedExample, Decision, ExampleState
+from engine.records.example import Decision, Verdict
 from engine.records.rule import CheckResult
+from engine.records.selection import Selection
 from engine.rules.checks import check_answer
+
+_READ_TOGETHER = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """Which examples are meant: all that fit every filter that is set. `ids` names some directly."""
+class Accepted:
+    """How many answers were accepted, and how many were left as they stood because they were cut."""
 
-    ids: tuple[int, ...] = ()
-    state: ExampleState | None = None
-    failing_rule: int | None = None
-    contains: str = ""  # case-insensitive, in the answer
-
-    @property
-    def empty(self) -> bool:
-        """No filter at all: what a slip of the hand would mean by "everything"."""
-        return self == Selection()
+    decided: int
+    left_out: int = 0
 
 
-def select(project: Project, selection: Selection) -> tuple[CuratedExample, ...]:
-    """The examples of the current prompt that fit. Raises `NotFoundError` for an id that is not there."""
-    if selection.ids and selection == Selection(ids=selection.ids):
-        return tuple(project.examples.get(example_id) for example_id in dict.fromkeys(selection.ids))
-    prompt = project.prompts.current()
-    examples = project.examples.all(prompt.prompt.sha256) if prompt is not None else ()
-    wanted = set(selection.ids)
-    missing = wanted - {curated.example.id for curated in examples}
-    if missing:
-        raise NotFoundError("There is no such example.", f"Number {min(missing)}.", "See: distill-tui curate list")
-    return tuple(
-        curated
-        for curated in examples
-        if (not wanted or curated.example.id in wanted)
-        and (selection.state is None or curated.state == selection.state)
-        and (selection.failing_rule is None or _fails(curated, selection.failing_rule))
-        and selection.contains.casefold() in curated.answer.casefold()
-    )
+def accept(project: Project, selection: Selection, reason: str = "") -> Accepted:
+    """Accept what is selected as it stands, edited or not; ids mean examples of any prompt, filters the current one's.
 
-
-def _fails(curated: CuratedExample, rule_id: int) -> bool:
-    return any(check.rule_id == rule_id and not check.passed for check in curated.example.checks)
-
-
-def accept(project: Project, examples: Sequence[CuratedExample], reason: str = "") -> int:
-    """Accept all of them in one step and return how many.
-
-    Raises `UsageError` for an answer that did not end by itself: training on it would teach to stop in mid-sentence.
+    An answer that did not end by itself is left out: training on it would teach to stop in mid-sentence. Raises
+    `UsageError` where such an answer is named by nothing but its id, or where only such are selected; then nothing is
+    decided.
     """
-    for curated in examples:
-        if curated.example.finish_reason != "stop":
-            raise UsageError(
-                "A cut answer cannot be accepted as it is.",
-                f"Example {curated.example.id} ended by {curated.example.finish_reason.replace('_', ' ')}.",
-                f"Edit it (distill-tui curate edit {curated.example.id}) or leave it out.",
-            )
-    return _decide(project, [Decision(c.example.id, "accept", "person", reason=reason) for c in examples])
+    meant = _meant(project, selection)
+    if meant is None:
+        return Accepted(0)
+    cut = project.examples.cut(meant)
+    decided = (
+        0
+        if cut and selection == Selection(ids=selection.ids)
+        else project.decisions.decide_all("accept", meant, reason)
+    )
+    if cut and not decided:
+        raise UsageError(
+            "A cut answer cannot be accepted as it is.",
+            f"Example {cut[0]} ended by {project.examples.get(cut[0]).example.finish_reason.replace('_', ' ')}.",
+            f"Edit it (distill-tui curate edit {cut[0]}) or leave it out.",
+        )
+    return Accepted(decided, len(cut))
 
 
-def reject(project: Project, examples: Sequence[CuratedExample], reason: str = "") -> int:
-    """Reject all of them in one step and return how many."""
-    return _decide(project, [Decision(c.example.id, "reject", "person", reason=reason) for c in examples])
+def reject(project: Project, selection: Selection, reason: str = "") -> int:
+    """Reject what is selected and return how many that were."""
+    return _decide(project, "reject", selection, reason)
+
+
+def flag(project: Project, selection: Selection, note: str = "") -> int:
+    """Put up a flag, with a note to oneself; the decisions stay as they are. Returns how many were flagged."""
+    return _decide(project, "flag", selection, note)
+
+
+def unflag(project: Project, selection: Selection) -> int:
+    """Take the flags down where there are any, and return how many there were."""
+    return _decide(project, "unflag", selection, "")
 
 
 def edit(project: Project, example_id: int, answer: str, reason: str = "") -> tuple[CheckResult, ...]:
     """Accept one example with `answer` in place of the teacher's; returns what the rules find in it.
 
-    Raises `NotFoundError`, and `UsageError` for an empty answer.
+    The teacher's own words, put back, are no edit any more. Raises `NotFoundError`, and `UsageError` for an empty
+    answer.
     """
     if not answer.strip():
         raise UsageError("The edited answer is empty.", f"Example {example_id}.", "Reject it instead.")
-    curated = project.examples.get(example_id)
-    question = project.questions.get(curated.example.key.question_id)
-    _decide(project, [Decision(example_id, "edit", "person", edited_answer=answer, reason=reason)])
+    example = project.examples.get(example_id).example
+    question = project.questions.get(example.key.question_id)
+    own = answer == example.answer and example.finish_reason == "stop"
+    project.decisions.decide(
+        [
+            Decision(example_id, "accept", "person", reason=reason)
+            if own
+            else Decision(example_id, "edit", "person", edited_answer=answer, reason=reason)
+        ]
+    )
     return check_answer(project.rules.all(), answer, question)
 
 
-def _decide(project: Project, decisions: Sequence[Decision]) -> int:
-    project.decisions.decide(decisions)
-    return len(decisions)
+def _decide(project: Project, verdict: Verdict, selection: Selection, reason: str) -> int:
+    meant = _meant(project, selection)
+    return project.decisions.decide_all(verdict, meant, reason) if meant is not None else 0
+
+
+def _meant(project: Project, selection: Selection) -> Selection | None:
+    """The selection in words that the store knows; None where it can mean nothing."""
+    if selection.prompt_sha256 is None and selection != Selection(ids=selection.ids):
+        prompt = project.prompts.current()
+        if prompt is None:
+            return None
+        selection = replace(selection, prompt_sha256=prompt.prompt.sha256)
+    if not selection.contains:
+        return selection
+    ids = tuple(_containing(project, selection))
+    return Selection(ids=ids) if ids else None
+
+
+def _containing(project: Project, selection: Selection) -> Sequence[int]:
+    sought, found = selection.contains.casefold(), list[int]()
+    for offset in range(0, project.examples.count(selection), _READ_TOGETHER):
+        for curated in project.examples.window(offset, _READ_TOGETHER, selection):
+            if sought in curated.answer.casefold():
+                found.append(curated.example.id)
+    return found

@@ -7,7 +7,7 @@ from engine.records.rule import CheckResult
 
 FinishReason = Literal["stop", "length", "content_filter", "error"]
 TeacherKind = Literal["local", "endpoint"]
-Verdict = Literal["accept", "reject", "edit"]
+Verdict = Literal["accept", "reject", "edit", "flag", "unflag"]
 DecisionSource = Literal["person", "rules"]
 ExampleState = Literal["undecided", "accepted", "rejected"]
 
@@ -66,10 +66,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class CuratedExample:
-    """An example with the decision that stands now (`None`: undecided)."""
+    """An example with the decision that stands now (`None`: undecided), and the flag where a person put one up."""
 
     example: Example
     decision: Decision | None
+    flag: Decision | None = None  # beside the decision, which it changes nothing about; its reason is the note
 
     @property
     def accepted(self) -> bool:

@@ -14,7 +14,7 @@ KEPT: tuple[Kept, ...] = ("questions", "examples", "runs")
 NEVER_COPIED = ("in_flight", "releases", "jobs")
 COPIED_WITH: dict[Kept, tuple[str, ...]] = {
     "runs": ("arm_answers", "evaluations", "curve_points", "runs", "dataset_rows", "datasets"),
-    "examples": ("decisions", "decision_steps", "examples", "spending"),
+    "examples": ("decisions", "decision_steps", "broken_rules", "examples", "spending"),
     "questions": ("settings", "timings", "rules", "questions", "prompts"),
 }
 _TIMED: dict[Kept, tuple[str, ...]] = {

@@ -3,15 +3,35 @@
 import json
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from engine.errors import NotFoundError
-from engine.records.example import Decision
+from engine.records.example import Decision, Verdict
+from engine.records.selection import Selection
 from engine.store.clock import now_text
 from engine.store.connection import Connection
 from engine.store.search import example_index
+from engine.store.selecting import conditions
 
 # A step is `applied`, `undone` (redo brings it back), or `superseded`: undone, and then something else was decided.
-# Decisions are never taken out of the journal; examples mirror their last applied one.
+# Decisions are never taken out of the journal; examples mirror their last applied one, and their last applied flag.
+_FLAGS = "('flag', 'unflag')"
+# What a verdict is for, of all that is meant. An answer that was cut is trained on only where a person ended it.
+_DECIDES: dict[Verdict, str] = {
+    "accept": "(e.finish_reason = 'stop' OR e.edited_answer IS NOT NULL)",
+    "reject": "1",
+    "flag": "1",
+    "unflag": "e.flag_id IS NOT NULL",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MovedStep:
+    """A step that was taken back or brought back: how many decisions, which verdict where all are alike."""
+
+    decisions: int
+    verdict: Verdict | None
+    first_id: int  # the first example that it is about
 
 
 class DecisionTable:
@@ -30,11 +50,8 @@ class DecisionTable:
             return 0
         now = now_text()
         with self._connection.transaction():
-            self._connection.write("UPDATE decision_steps SET state = 'superseded' WHERE state = 'undone'")
-            step = self._connection.insert(
-                "INSERT INTO decision_steps SELECT coalesce(max(step), 0) + 1, 'applied' FROM decision_steps"
-            )
-            self._refuse_unknown(decisions)
+            self._refuse_unknown([decision.example_id for decision in decisions])
+            step = self._begin_step()
             self._connection.write_many(
                 """INSERT INTO decisions (step, example_id, verdict, source, edited_answer, reason, created_at)
                 VALUES (?, ?, ?, ?, ?, ?, ?)""",
@@ -54,12 +71,42 @@ class DecisionTable:
             self._settle(step)
         return step
 
-    def undo(self) -> int | None:
-        """Take back the last step that stands. Returns how many decisions that were, or None where there is none."""
+    def decide_all(self, verdict: Verdict, selection: Selection, reason: str = "") -> int:
+        """Let a person decide the same about all that are selected, as one step; returns how many that were.
+
+        An answer is accepted or rejected with the words that it has now, edited or not. Accepting leaves out answers
+        that were cut; an edit is no verdict for many. Raises `NotFoundError` for an id that is not there; then nothing
+        is changed.
+        """
+        where, values = conditions(selection)
+        chosen = f"FROM examples e{where or ' WHERE 1'} AND {_DECIDES[verdict]}"
+        with self._connection.transaction():
+            self._refuse_unknown(selection.ids)
+            if self._connection.row(f"SELECT 1 {chosen} LIMIT 1", values) is None:
+                return 0
+            step = self._begin_step()
+            words = "NULL" if verdict in ("flag", "unflag") else "e.edited_answer"
+            count = self._connection.write(
+                f"""INSERT INTO decisions (step, example_id, verdict, source, edited_answer, reason, created_at)
+                SELECT ?, e.id, CASE WHEN ? = 'accept' AND e.edited_answer IS NOT NULL THEN 'edit' ELSE ? END,
+                'person', {words}, ?, ? {chosen}""",
+                (step, verdict, verdict, reason, now_text(), *values),
+            )
+            self._settle(step)
+        return count
+
+    def _begin_step(self) -> int:
+        self._connection.write("UPDATE decision_steps SET state = 'superseded' WHERE state = 'undone'")
+        return self._connection.insert(
+            "INSERT INTO decision_steps SELECT coalesce(max(step), 0) + 1, 'applied' FROM decision_steps"
+        )
+
+    def undo(self) -> MovedStep | None:
+        """Take back the last step that stands. Returns what that was, or None where there is none."""
         return self._move("SELECT max(step) FROM decision_steps s WHERE state = 'applied'", "undone")
 
-    def redo(self) -> int | None:
-        """Bring back the step that was undone last. Returns how many decisions that were, or None."""
+    def redo(self) -> MovedStep | None:
+        """Bring back the step that was undone last. Returns what that was, or None where there is none."""
         return self._move("SELECT min(step) FROM decision_steps s WHERE state = 'undone'", "applied")
 
     def journal(self, limit: int) -> tuple[Decision, ...]:
@@ -71,10 +118,10 @@ class DecisionTable:
         )
         return tuple(map(_decision, rows))
 
-    def _refuse_unknown(self, decisions: Sequence[Decision]) -> None:
-        ids = json.dumps([decision.example_id for decision in decisions])
+    def _refuse_unknown(self, ids: Sequence[int]) -> None:
         unknown = self._connection.value(
-            "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT id FROM examples) LIMIT 1", (ids,)
+            "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT id FROM examples) LIMIT 1",
+            (json.dumps(list(ids)),),
         )
         if unknown is not None:
             raise NotFoundError(
@@ -83,7 +130,7 @@ class DecisionTable:
                 "See `distill-tui curate list`.",
             )
 
-    def _move(self, choice: str, state: str) -> int | None:
+    def _move(self, choice: str, state: str) -> MovedStep | None:
         with self._connection.transaction():
             # A step whose questions were removed since then holds nothing any more.
             step = self._connection.number(f"{choice} AND EXISTS (SELECT 1 FROM decisions d WHERE d.step = s.step)")
@@ -91,18 +138,26 @@ class DecisionTable:
                 return None
             self._connection.write("UPDATE decision_steps SET state = ? WHERE step = ?", (state, step))
             self._settle(step)
-            return self._connection.number("SELECT count(*) FROM decisions WHERE step = ?", (step,))
+            row = self._connection.row(
+                """SELECT count(*), CASE WHEN min(verdict) = max(verdict) THEN min(verdict) END, min(example_id)
+                FROM decisions WHERE step = ?""",
+                (step,),
+            )
+            return None if row is None else MovedStep(*row)
 
     def _settle(self, step: int) -> None:
-        """Let the examples of `step` mirror their last applied decision."""
+        """Let the examples of `step` mirror their last applied decision and flag."""
         examples = "SELECT example_id FROM decisions WHERE step = ?"
         edited = f"id IN ({examples}) AND id IN (SELECT example_id FROM decisions WHERE edited_answer IS NOT NULL)"
         words = example_index(self._connection)
         words.forget(edited, (step,))
+        applied = """FROM decisions d JOIN decision_steps s ON s.step = d.step
+            WHERE d.example_id = examples.id AND s.state = 'applied'"""
         self._connection.write(
-            f"""UPDATE examples SET decision_id =
-                (SELECT d.id FROM decisions d JOIN decision_steps s ON s.step = d.step
-                WHERE d.example_id = examples.id AND s.state = 'applied' ORDER BY d.id DESC LIMIT 1)
+            f"""UPDATE examples SET
+            decision_id = (SELECT d.id {applied} AND d.verdict NOT IN {_FLAGS} ORDER BY d.id DESC LIMIT 1),
+            flag_id = (SELECT CASE d.verdict WHEN 'flag' THEN d.id END
+                {applied} AND d.verdict IN {_FLAGS} ORDER BY d.id DESC LIMIT 1)
             WHERE id IN ({examples})""",
             (step,),
         )

@@ -1,17 +1,20 @@
 """Examples: one stored completion a key, what they cost, and the decision that stands about each."""
 
+import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 from engine.errors import NotFoundError
-from engine.records.example import CuratedExample, Decision, Example, ExampleKey, ExampleState, Usage
+from engine.records.example import CuratedExample, Decision, Example, ExampleKey, Usage
 from engine.records.rule import CheckResult
+from engine.records.selection import Selection
 from engine.store.clock import now_text
-from engine.store.connection import Connection, Value
+from engine.store.connection import Connection, Value, Values
 from engine.store.packing import pack_ids, unpack_ids
-from engine.store.search import example_index, match_query
+from engine.store.search import example_index
+from engine.store.selecting import conditions
 from engine.store.words_json import decode_all, encode_all
 
 _KEY = "prompt_sha256, question_id, teacher, attempt"
@@ -19,8 +22,10 @@ _COLUMNS = (
     *_KEY.split(", "), "answer", "finish_reason", "teacher_kind", "token_ids", "prompt_tokens", "completion_tokens",
     "cached_tokens", "written_tokens", "cost_usd", "counted_here", "temperature", "seconds", "checks", "created_at",
 )  # fmt: skip
-_CURATED = """SELECT e.*, d.step, d.verdict, d.source, d.reason, d.created_at AS decided_at
-    FROM examples e LEFT JOIN decisions d ON d.id = e.decision_id"""
+_CURATED = """SELECT e.*, d.step, d.verdict, d.source, d.reason, d.created_at AS decided_at,
+    f.step AS flag_step, f.reason AS flag_reason, f.created_at AS flagged_at
+    FROM examples e LEFT JOIN decisions d ON d.id = e.decision_id LEFT JOIN decisions f ON f.id = e.flag_id"""
+_EVERYTHING = Selection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,7 @@ class ExampleCounts:
     accepted: int
     rejected: int
     undecided: int
+    flagged: int = 0
 
 
 class ExampleTable:
@@ -63,6 +69,7 @@ class ExampleTable:
                 (last,),
             )
             example_index(self._connection).learn("id > ?", (last,))
+            self._learn_broken_rules("e.id > ?", (last,))
             self.clear_in_flight([example.key for example in examples])
         return stored
 
@@ -87,19 +94,9 @@ class ExampleTable:
             )
         return _curated(row)
 
-    def window(
-        self,
-        offset: int,
-        limit: int,
-        state: ExampleState | None = None,
-        search: str = "",
-        prompt_sha256: str | None = None,
-    ) -> tuple[CuratedExample, ...]:
-        """`limit` examples by id from the `offset`-th on: of one state, of one prompt, holding the searched words.
-
-        The words are looked for in the question, the answer and its edited form.
-        """
-        sql, values = window_query(state, search, prompt_sha256)
+    def window(self, offset: int, limit: int, selection: Selection = _EVERYTHING) -> tuple[CuratedExample, ...]:
+        """`limit` of the selected examples by id, from the `offset`-th on; a negative limit means all."""
+        sql, values = window_query(selection)
         return tuple(map(_curated, self._connection.rows(sql, (*values, limit, offset))))
 
     def counts(self, prompt_sha256: str | None = None) -> ExampleCounts:
@@ -112,27 +109,89 @@ class ExampleTable:
             accepted=by_state.get("accepted", 0),
             rejected=by_state.get("rejected", 0),
             undecided=by_state.get("undecided", 0),
+            flagged=self.count(Selection(prompt_sha256, flagged=True)),
         )
 
-    def count(self, state: ExampleState | None = None, search: str = "", prompt_sha256: str | None = None) -> int:
-        """How many examples `window` would show in all."""
-        where, values = _conditions(state, search, prompt_sha256)
+    def count(self, selection: Selection = _EVERYTHING) -> int:
+        """How many examples are selected."""
+        where, values = conditions(selection)
         return self._connection.number(f"SELECT count(*) FROM examples e{where}", values)
 
-    def position(
-        self, id: int, state: ExampleState | None = None, search: str = "", prompt_sha256: str | None = None
-    ) -> int:
-        """The offset at which `window` shows this example, or would: how many stand before it."""
-        where, values = _conditions(state, search, prompt_sha256)
+    def position(self, id: int, selection: Selection = _EVERYTHING) -> int:
+        """The offset at which `window` shows this example, or would: how many of the selected stand before it."""
+        where, values = conditions(selection)
         where = f"{where} AND e.id < ?" if where else " WHERE e.id < ?"
         return self._connection.number(f"SELECT count(*) FROM examples e{where}", (*values, id))
 
-    def next_undecided(self, after_id: int, prompt_sha256: str) -> int | None:
-        """The number of the first undecided example after this one, of the first of all where none follows."""
-        sql = "SELECT min(id) FROM examples WHERE state = 'undecided' AND prompt_sha256 = ?"
-        found = self._connection.value(f"{sql} AND id > ?", (prompt_sha256, after_id))
-        found = self._connection.value(sql, (prompt_sha256,)) if found is None else found
+    def next_after(self, id: int, selection: Selection, *, backwards: bool = False) -> int | None:
+        """The number of the first selected example after this one, or before it; from the other end where none is."""
+        where, values = conditions(selection)
+        sql = f"SELECT {'max' if backwards else 'min'}(e.id) FROM examples e{where}"
+        beyond = f"{' AND' if where else ' WHERE'} e.id {'<' if backwards else '>'} ?"
+        found = self._connection.value(f"{sql}{beyond}", (*values, id))
+        found = self._connection.value(sql, values) if found is None else found
         return found if isinstance(found, int) else None
+
+    def last_id(self, selection: Selection) -> int:
+        """The number of the last selected example; 0 where none is."""
+        where, values = conditions(selection)
+        return self._connection.number(f"SELECT max(e.id) FROM examples e{where}", values)
+
+    def cut(self, selection: Selection) -> tuple[int, ...]:
+        """The numbers of the selected examples that did not end by themselves and that no person ended."""
+        where, values = conditions(selection)
+        rows = self._connection.rows(
+            f"""SELECT e.id FROM examples e{where or " WHERE 1"}
+            AND e.finish_reason <> 'stop' AND e.edited_answer IS NULL ORDER BY e.id""",
+            values,
+        )
+        return tuple(row[0] for row in rows)
+
+    def attempts(self, question_ids: Sequence[int], prompt_sha256: str) -> dict[int, tuple[int, ...]]:
+        """For each of these questions the numbers of its examples, in the order in which they came."""
+        rows = self._connection.rows(
+            """SELECT question_id, id FROM examples WHERE prompt_sha256 = ?
+            AND question_id IN (SELECT value FROM json_each(?)) ORDER BY id""",
+            (prompt_sha256, json.dumps(list(question_ids))),
+        )
+        found: dict[int, tuple[int, ...]] = {}
+        for question_id, example_id in rows:
+            found[question_id] = (*found.get(question_id, ()), example_id)
+        return found
+
+    def next_attempts(self, question_ids: Sequence[int], prompt_sha256: str, teacher: str) -> dict[int, int]:
+        """For each of these questions the attempt that this teacher has not made yet, from 0."""
+        rows = self._connection.rows(
+            """SELECT q.value, coalesce(max(e.attempt) + 1, 0) FROM json_each(?) q LEFT JOIN examples e
+            ON e.question_id = q.value AND e.prompt_sha256 = ? AND e.teacher = ? GROUP BY q.value""",
+            (json.dumps(list(question_ids)), prompt_sha256, teacher),
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def missing(self, asks: Sequence[tuple[int, int]], prompt_sha256: str, teacher: str) -> list[tuple[int, int]]:
+        """Those of these (question id, attempt) that this teacher has not answered."""
+        rows = self._connection.rows(
+            """SELECT json_extract(a.value, '$[0]') AS question, json_extract(a.value, '$[1]') AS number
+            FROM json_each(?) a WHERE NOT EXISTS (SELECT 1 FROM examples e WHERE e.prompt_sha256 = ?
+            AND e.question_id = question AND e.teacher = ? AND e.attempt = number)""",
+            (json.dumps(asks), prompt_sha256, teacher),
+        )
+        return [(row[0], row[1]) for row in rows]
+
+    def questions_of(self, selection: Selection) -> tuple[int, ...]:
+        """The numbers of the questions that the selected examples answer."""
+        where, values = conditions(selection)
+        rows = self._connection.rows(f"SELECT DISTINCT e.question_id FROM examples e{where} ORDER BY 1", values)
+        return tuple(row[0] for row in rows)
+
+    def broken_rules(self, prompt_sha256: str) -> dict[int, int]:
+        """How many answers to this prompt break each rule; rules that none breaks are left out."""
+        rows = self._connection.rows(
+            """SELECT b.rule_id, count(*) FROM broken_rules b JOIN examples e ON e.id = b.example_id
+            WHERE e.prompt_sha256 = ? GROUP BY b.rule_id""",
+            (prompt_sha256,),
+        )
+        return {row[0]: row[1] for row in rows}
 
     def accepted_sha256(self, prompt_sha256: str) -> str:
         """The hash of what is accepted of this prompt: which examples, and which words a person changed."""
@@ -155,6 +214,19 @@ class ExampleTable:
         value = self._connection.value("SELECT total(cost_usd) FROM spending")
         return value if isinstance(value, float) else 0.0
 
+    def stored_between(self, teacher: str, start: str, end: str) -> int:
+        """How many answers of a teacher were stored from one time to another."""
+        return self._connection.number(
+            "SELECT count(*) FROM examples WHERE teacher = ? AND created_at BETWEEN ? AND ?", (teacher, start, end)
+        )
+
+    def answer_tokens_of(self, teacher: str) -> float | None:
+        """The mean tokens of a teacher's answers, or None before the first."""
+        value = self._connection.value(
+            "SELECT total(completion_tokens) / nullif(sum(answers), 0) FROM spending WHERE teacher = ?", (teacher,)
+        )
+        return float(value) if isinstance(value, int | float) else None
+
     def mean_answer_tokens(self) -> float | None:
         """The mean length of all answers that were ever stored; None before there was one."""
         value = self._connection.value("SELECT total(completion_tokens) / nullif(sum(answers), 0) FROM spending")
@@ -171,6 +243,16 @@ class ExampleTable:
                 values = (encode_all(results), example_id)
                 if not self._connection.write("UPDATE examples SET checks = ? WHERE id = ?", values):
                     self.get(example_id)
+                self._connection.write("DELETE FROM broken_rules WHERE example_id = ?", (example_id,))
+                self._learn_broken_rules("e.id = ?", (example_id,))
+
+    def _learn_broken_rules(self, where: str, values: Values) -> None:
+        """Note which rules are broken by the examples that meet `where`, of which none is noted."""
+        self._connection.write(
+            f"""INSERT INTO broken_rules SELECT DISTINCT json_extract(c.value, '$.rule_id'), e.id
+            FROM examples e, json_each(e.checks) c WHERE {where} AND NOT json_extract(c.value, '$.passed')""",
+            values,
+        )
 
     def record_in_flight(self, keys: Sequence[ExampleKey]) -> None:
         """Remember what is being asked for: after a kill, these at most are paid for twice."""
@@ -187,31 +269,12 @@ class ExampleTable:
         return self._connection.number("SELECT count(*) FROM in_flight")
 
 
-def window_query(state: ExampleState | None, search: str, prompt_sha256: str | None) -> tuple[str, tuple[str, ...]]:
+def window_query(selection: Selection) -> tuple[str, tuple[Value, ...]]:
     """The statement behind `window`, with all its values but limit and offset."""
-    where, values = _conditions(state, search, prompt_sha256)
+    where, values = conditions(selection)
     # Rows that are only passed over cost an entry of an index each, not the row with its decision.
     shown = f"SELECT e.id FROM examples e{where} ORDER BY e.id LIMIT ? OFFSET ?"
     return f"{_CURATED} WHERE e.id IN ({shown}) ORDER BY e.id", values
-
-
-def _conditions(state: ExampleState | None, search: str, prompt_sha256: str | None) -> tuple[str, tuple[str, ...]]:
-    """The WHERE clause, led by a space, that says which examples are meant, with its values."""
-    conditions: list[str] = []
-    values: list[str] = []
-    if prompt_sha256 is not None:
-        conditions.append("e.prompt_sha256 = ?")
-        values.append(prompt_sha256)
-    if state is not None:
-        conditions.append("e.state = ?")
-        values.append(state)
-    if query := match_query(search):
-        conditions.append(
-            """(e.id IN (SELECT rowid FROM examples_fts WHERE examples_fts MATCH ?)
-            OR e.question_id IN (SELECT rowid FROM questions_fts WHERE questions_fts MATCH ?))"""
-        )
-        values += [query, query]
-    return (" WHERE " + " AND ".join(conditions) if conditions else ""), tuple(values)
 
 
 def _values(key: ExampleKey) -> tuple[Value, ...]:
@@ -260,15 +323,24 @@ def _curated(row: sqlite3.Row) -> CuratedExample:
         created_at=row["created_at"],
         id=row["id"],
     )
-    if row["decision_id"] is None:
-        return CuratedExample(example, None)
-    decision = Decision(
-        example_id=row["id"],
-        verdict=row["verdict"],
-        source=row["source"],
-        edited_answer=row["edited_answer"],
-        reason=row["reason"],
-        step=row["step"],
-        created_at=row["decided_at"],
-    )
-    return CuratedExample(example, decision)
+    decision = flag = None
+    if row["decision_id"] is not None:
+        decision = Decision(
+            example_id=row["id"],
+            verdict=row["verdict"],
+            source=row["source"],
+            edited_answer=row["edited_answer"],
+            reason=row["reason"],
+            step=row["step"],
+            created_at=row["decided_at"],
+        )
+    if row["flag_id"] is not None:
+        flag = Decision(
+            example_id=row["id"],
+            verdict="flag",
+            source="person",
+            reason=row["flag_reason"],
+            step=row["flag_step"],
+            created_at=row["flagged_at"],
+        )
+    return CuratedExample(example, decision, flag)

@@ -152,7 +152,30 @@ def jobs_settings_and_releases(database: "Database") -> None:
     """)
 
 
-STEPS = (prompts_and_rules, questions, examples, decisions, datasets, runs_and_evaluations, jobs_settings_and_releases)
+def flags_and_broken_rules(database: "Database") -> None:
+    """The flag that stands on an example, and which rules its answer breaks, so that a list of them reads an index."""
+    database.executescript("""
+        ALTER TABLE examples ADD COLUMN flag_id INTEGER;
+        CREATE INDEX examples_flagged ON examples (prompt_sha256, id) WHERE flag_id IS NOT NULL;
+        CREATE TABLE broken_rules (
+            rule_id INTEGER NOT NULL, example_id INTEGER NOT NULL, PRIMARY KEY (rule_id, example_id),
+            FOREIGN KEY (example_id) REFERENCES examples (id) ON DELETE CASCADE) STRICT, WITHOUT ROWID;
+        CREATE INDEX broken_rules_example ON broken_rules (example_id);
+        INSERT INTO broken_rules SELECT DISTINCT json_extract(c.value, '$.rule_id'), e.id
+            FROM examples e, json_each(e.checks) c WHERE NOT json_extract(c.value, '$.passed');
+    """)
+
+
+STEPS = (
+    prompts_and_rules,
+    questions,
+    examples,
+    decisions,
+    datasets,
+    runs_and_evaluations,
+    jobs_settings_and_releases,
+    flags_and_broken_rules,
+)
 
 
 def migrate(connection: Connection) -> None:

@@ -19,12 +19,12 @@ from engine.records.rule import Rule
 from engine.rules.checks import check_answer, passes_all
 from engine.teachers.budget import Budget
 from engine.teachers.keys import key_for
-from engine.teachers.plan import Plan
+from engine.teachers.plan import Ask, Plan
 from engine.teachers.recorder import Recorder
 
 
 def run(context: JobContext, options: GenerateOptions) -> None:
-    """Answer the questions of the chosen splits.
+    """Answer the questions of the chosen splits, or those that are asked for by name.
 
     Raises `UsageError` without a prompt or questions, `EndpointError` where the endpoint answers none, `ModelError`
     for the local model, `BudgetError` where a budget cannot be kept, `JobStopped`.
@@ -34,11 +34,14 @@ def run(context: JobContext, options: GenerateOptions) -> None:
     prompt, questions = _prompt_of(project), _questions_of(project, options)
     rules = project.rules.all()
     stored = _stored(project, prompt, options, rules, questions)
-    plan = Plan(questions, options.samples, stored, stop_when_accepted=options.stop_when_accepted)
-    recorder = Recorder(project, plan, rules, context.emit)
+    by_id = {question.id: question for question in questions}
+    asks = [Ask(by_id[question_id], attempt) for question_id, attempt in options.asks if question_id in by_id]
+    plan = Plan(questions, options.samples, stored, stop_when_accepted=options.stop_when_accepted, asks=asks)
+    spent_usd = _spent_usd(context, prompt, options)
+    recorder = Recorder(project, plan, rules, context.emit, options.max_cost_usd, spent_usd)
     recorder.progress("preparing")
     if options.teacher.kind == "endpoint":
-        _ask_endpoint(context, options, prompt, plan, recorder)
+        _ask_endpoint(context, options, prompt, plan, recorder, spent_usd)
     elif not plan.exhausted:
         _ask_local(context, options, prompt, plan, recorder)
     recorder.progress()
@@ -53,12 +56,12 @@ def run(context: JobContext, options: GenerateOptions) -> None:
 
 
 def _ask_endpoint(
-    context: JobContext, options: GenerateOptions, prompt: Prompt, plan: Plan, recorder: Recorder
+    context: JobContext, options: GenerateOptions, prompt: Prompt, plan: Plan, recorder: Recorder, spent_usd: float
 ) -> None:
     from engine.teachers.generation import EndpointGeneration  # the client library takes a second to import
 
     key = key_for(options.teacher.base_url, context.project.home)
-    budget = Budget.of(options.teacher, options.max_cost_usd, _spent_usd(context, prompt, options))
+    budget = Budget.of(options.teacher, options.max_cost_usd, spent_usd)
     left_over = context.project.examples.in_flight()
     if left_over:
         context.emit(
@@ -90,6 +93,12 @@ def _prompt_of(project: Project) -> Prompt:
 
 
 def _questions_of(project: Project, options: GenerateOptions) -> tuple[Question, ...]:
+    if options.asks:
+        wanted = {question_id for question_id, _ in options.asks}
+        named = tuple(question for question in project.questions.all() if question.id in wanted)
+        if not named:
+            raise UsageError("The questions are gone.", "All that were asked again were removed.", "Ask others.")
+        return named
     questions = [question for split in options.splits for question in project.questions.all(split)]
     if not questions:
         unsplit = project.questions.count()

@@ -25,6 +25,7 @@ class Plan:
     Without `stop_when_accepted` every question gets `samples` attempts, the first of all questions before the second
     of any, so that a generation that ends early has covered the most. With it, a question's next attempt is handed out
     only when the one before broke a rule. A question that could not be answered is not asked again by this plan.
+    `asks` names the attempts one by one instead.
     """
 
     def __init__(
@@ -34,20 +35,18 @@ class Plan:
         stored: Mapping[tuple[int, int], bool],
         *,
         stop_when_accepted: bool = False,
+        asks: Sequence[Ask] = (),
     ) -> None:
         """`stored`: (question id, attempt) → the answer keeps every rule."""
         self._samples = samples
         self._stop_when_accepted = stop_when_accepted
         self._stored = dict(stored)
         self._failed: set[int] = set()
-        self._waiting = deque(self._first_asks(questions))
+        named = [ask for ask in asks if (ask.question.id, ask.attempt) not in self._stored]
+        self._waiting = deque(named if asks else self._first_asks(questions))
         self._handed_out = 0
-        if stop_when_accepted:
-            self.total = len(questions)
-            self.done = self.total - len(self._waiting)
-        else:
-            self.total = len(questions) * samples
-            self.done = self.total - len(self._waiting)
+        self.total = len(asks) or (len(questions) if stop_when_accepted else len(questions) * samples)
+        self.done = self.total - len(self._waiting)
 
     def take(self, count: int | None = None) -> list[Ask]:
         """At most `count` asks that may be sent now (None: all); they count as open until reported."""

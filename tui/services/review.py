@@ -4,21 +4,32 @@ Each wish ends in one `ReviewRead`: the window as it stands after it, and the wo
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from engine.curation.again import Asked, ask_again, asked
 from engine.curation.automatic import check_examples
-from engine.curation.decisions import Selection, accept, edit, reject, select
+from engine.curation.decisions import accept, edit, flag, reject, unflag
 from engine.project import Project
 from engine.records.example import CuratedExample, ExampleState
 from engine.records.rule import CheckResult, Rule
+from engine.records.selection import Selection
 from engine.rules.checks import check_answer
-from tui.services.facts import ExampleCounts
+from engine.store.decisions import MovedStep
+from engine.store.examples import ExampleCounts
 from tui.services.store import StoreService
 
 WINDOW = 200
+_DONE = {
+    "accept": "accepted",
+    "reject": "rejected",
+    "edit": "edited",
+    "flag": "flagged",
+    "unflag": "flags taken down",
+    None: "decisions",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,24 @@ class Where:
     state: ExampleState | None = None
     search: str = ""
     cursor: int = 0  # from 0, in the list
+    flagged: bool = False
+    topic: str | None = None
+    rule: int | None = None
+
+    @property
+    def selection(self) -> Selection:
+        """The list in the store's words, for the current prompt where none is named."""
+        return Selection(
+            state=self.state,
+            flagged=self.flagged or None,
+            topic=self.topic,
+            failing_rule=self.rule,
+            search=self.search,
+        )
+
+    def same_list(self, other: "Where") -> bool:
+        """Whether both list the same."""
+        return replace(self, cursor=0) == replace(other, cursor=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +72,9 @@ class ReviewRow:
     by_person: bool
     reason: str
     checks: tuple[CheckResult, ...]
+    question_id: int = 0
+    attempts: tuple[int, ...] = ()  # the numbers of all examples of this question, this one among them
+    note: str | None = None  # of the flag; None: there is no flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +85,12 @@ class ReviewPage:
     rows: tuple[ReviewRow, ...] = ()
     offset: int = 0
     total: int = 0
-    counts: ExampleCounts = field(default_factory=ExampleCounts)
+    counts: ExampleCounts = field(default_factory=lambda: ExampleCounts(0, 0, 0, 0))
     rules: tuple[Rule, ...] = ()
+    prompt_sha256: str = ""
+    last_id: int = 0  # of the list
+    asked: Asked | None = None
+    sent: bool = False  # the cursor was sent where it stands, by what was done
 
 
 class ReviewRead(Message):
@@ -65,6 +101,23 @@ class ReviewRead(Message):
         self.page = page
         self.said = said
         self.decided = decided
+
+
+class AttemptRead(Message):
+    """Another attempt at a question was read."""
+
+    def __init__(self, row: ReviewRow) -> None:
+        super().__init__()
+        self.row = row
+
+
+class FiltersRead(Message):
+    """What a list can be narrowed to: topics with their questions, rules with the answers that break them."""
+
+    def __init__(self, topics: tuple[tuple[str, int], ...], rules: tuple[tuple[Rule, int], ...]) -> None:
+        super().__init__()
+        self.topics = topics
+        self.rules = rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +134,47 @@ class ReviewService:
         self._store = store
         self._target = target
 
-    def read(self, where: Where) -> None:
-        """Read the window around the cursor."""
-        self._carry_out(where, lambda _project: _Done())
+    def read(self, where: Where, go_to: int | None = None) -> None:
+        """Read the window around the cursor, or around one example."""
+        self._carry_out(where, lambda _project: _Done(go_to=go_to))
 
-    def accept(self, where: Where, example_id: int) -> None:
-        """Accept one example."""
-        self._carry_out(
-            where, lambda project: _Done(decided=accept(project, select(project, Selection(ids=(example_id,)))))
-        )
+    def accept(self, where: Where, meant: Selection) -> None:
+        """Accept what is meant; of many it is said how many that were."""
 
-    def reject(self, where: Where, example_id: int) -> None:
-        """Reject one example."""
-        self._carry_out(
-            where, lambda project: _Done(decided=reject(project, select(project, Selection(ids=(example_id,)))))
-        )
+        def work(project: Project) -> _Done:
+            done = accept(project, meant)
+            said = f"Accepted {done.decided:,}." if _many(meant) else ""
+            return _Done(said + (f" {done.left_out:,} were cut and stay as they are." if done.left_out else ""), 1)
+
+        self._carry_out(where, work)
+
+    def reject(self, where: Where, meant: Selection) -> None:
+        """Reject what is meant."""
+
+        def work(project: Project) -> _Done:
+            count = reject(project, meant)
+            return _Done(f"Rejected {count:,}." if _many(meant) else "", 1)
+
+        self._carry_out(where, work)
+
+    def flag(self, where: Where, meant: Selection, *, up: bool) -> None:
+        """Put flags up, or take them down."""
+
+        def work(project: Project) -> _Done:
+            count = flag(project, meant) if up else unflag(project, meant)
+            said = f"Flagged {count:,}." if up else f"Took down {count:,} flag{'s' if count != 1 else ''}."
+            return _Done(said if _many(meant) else "")
+
+        self._carry_out(where, work)
+
+    def again(self, where: Where, meant: Selection) -> None:
+        """Ask the teacher again about what is meant."""
+
+        def work(project: Project) -> _Done:
+            job = ask_again(project, meant)
+            return _Done(f"Asked again by job {job.id}. The old answer is rejected; the new one comes beside it.")
+
+        self._carry_out(where, work)
 
     def edit(self, where: Where, example_id: int, answer: str) -> None:
         """Accept one example with other words."""
@@ -108,20 +187,25 @@ class ReviewService:
         self._carry_out(where, work)
 
     def undo(self, where: Where) -> None:
-        """Take back the last step of decisions."""
-        self._carry_out(where, lambda project: _moved(project.decisions.undo(), "Took back", "Nothing to undo."))
+        """Take back the last step, and go to what it was about."""
+        self._carry_out(where, lambda project: _moved(project.decisions.undo(), "Undone", "Nothing to undo."))
 
     def redo(self, where: Where) -> None:
         """Decide again what was taken back."""
-        self._carry_out(where, lambda project: _moved(project.decisions.redo(), "Decided again:", "Nothing to redo."))
+        self._carry_out(where, lambda project: _moved(project.decisions.redo(), "Done again", "Nothing to redo."))
 
-    def next_undecided(self, where: Where, after_id: int) -> None:
-        """Go to the next example that nobody decided."""
+    def next_undecided(self, where: Where, after_id: int, *, backwards: bool = False) -> None:
+        """Go to the next example of this list that nobody decided, or to the last one before."""
 
         def work(project: Project) -> _Done:
             prompt = project.prompts.current()
-            found = project.examples.next_undecided(after_id, prompt.prompt.sha256) if prompt else None
-            return _Done("Everything is decided.") if found is None else _Done(go_to=found)
+            if prompt is None or where.state in ("accepted", "rejected"):
+                return _Done("Nothing in this list is undecided.")
+            wanted = replace(where.selection, prompt_sha256=prompt.prompt.sha256, state="undecided")
+            found = project.examples.next_after(after_id, wanted, backwards=backwards)
+            if found is None:
+                return _Done("Everything is decided." if where.same_list(Where()) else "Nothing here is undecided.")
+            return _Done(go_to=found)
 
         self._carry_out(where, work)
 
@@ -130,9 +214,31 @@ class ReviewService:
 
         def work(project: Project) -> _Done:
             counts = check_examples(project)
-            return _Done(f"The rules accepted {counts.accepted} and rejected {counts.rejected}.")
+            return _Done(f"The rules accepted {counts.accepted:,} and rejected {counts.rejected:,}.")
 
         self._carry_out(where, work)
+
+    def attempt(self, example_id: int) -> None:
+        """Read another attempt at a question; ends in `AttemptRead`."""
+
+        def work(project: Project) -> Message:
+            curated = project.examples.get(example_id)
+            key = curated.example.key
+            attempts = project.examples.attempts([key.question_id], key.prompt_sha256)
+            return AttemptRead(_row(project, curated, project.rules.all(), attempts))
+
+        self._store.ask(work, self._target)
+
+    def filters(self) -> None:
+        """Read what a list can be narrowed to; ends in `FiltersRead`."""
+
+        def work(project: Project) -> Message:
+            prompt = project.prompts.current()
+            broken = project.examples.broken_rules(prompt.prompt.sha256) if prompt is not None else {}
+            rules = tuple((rule, broken.get(rule.id, 0)) for rule in project.rules.all())
+            return FiltersRead(project.questions.topics(), rules)
+
+        self._store.ask(work, self._target)
 
     def _carry_out(self, where: Where, work: Callable[[Project], _Done]) -> None:
         def whole(project: Project) -> Message:
@@ -142,8 +248,15 @@ class ReviewService:
         self._store.ask(whole, self._target)
 
 
-def _moved(count: int | None, did: str, nothing: str) -> _Done:
-    return _Done(nothing if count is None else f"{did} {count} decision{'s' if count != 1 else ''}.")
+def _many(meant: Selection) -> bool:
+    """Whether more than one example may be meant: what is marked is said back, one key on one answer is not."""
+    return meant != Selection(ids=meant.ids)
+
+
+def _moved(step: MovedStep | None, did: str, nothing: str) -> _Done:
+    if step is None:
+        return _Done(nothing)
+    return _Done(f"{did}: {step.decisions:,} {_DONE[step.verdict]}.", go_to=step.first_id)
 
 
 def _page(project: Project, where: Where, go_to: int | None) -> ReviewPage:
@@ -151,26 +264,31 @@ def _page(project: Project, where: Where, go_to: int | None) -> ReviewPage:
     if prompt is None:
         return ReviewPage(where)
     sha256, table = prompt.prompt.sha256, project.examples
-    total = table.count(where.state, where.search, sha256)
-    cursor = where.cursor
-    if go_to is not None:
-        cursor = table.position(go_to, where.state, where.search, sha256)
+    listed = replace(where.selection, prompt_sha256=sha256)
+    total = table.count(listed)
+    cursor = where.cursor if go_to is None else table.position(go_to, listed)
     cursor = max(0, min(cursor, total - 1))
     offset = max(0, cursor - WINDOW // 2)
     rules = project.rules.all()
-    rows = table.window(offset, WINDOW, where.state, where.search, sha256)
-    counts = table.counts(sha256)
+    rows = table.window(offset, WINDOW, listed)
+    attempts = table.attempts([row.example.key.question_id for row in rows], sha256)
     return ReviewPage(
-        Where(where.state, where.search, cursor),
-        tuple(_row(project, curated, rules) for curated in rows),
+        replace(where, cursor=cursor),
+        tuple(_row(project, curated, rules, attempts) for curated in rows),
         offset,
         total,
-        ExampleCounts(counts.total, counts.accepted, counts.rejected, counts.undecided),
+        table.counts(sha256),
         rules,
+        sha256,
+        table.last_id(listed),
+        asked(project, sha256),
+        sent=go_to is not None,
     )
 
 
-def _row(project: Project, curated: CuratedExample, rules: tuple[Rule, ...]) -> ReviewRow:
+def _row(
+    project: Project, curated: CuratedExample, rules: tuple[Rule, ...], attempts: dict[int, tuple[int, ...]]
+) -> ReviewRow:
     question, example = project.questions.get(curated.example.key.question_id), curated.example
     edited = curated.answer != example.answer
     return ReviewRow(
@@ -183,4 +301,7 @@ def _row(project: Project, curated: CuratedExample, rules: tuple[Rule, ...]) -> 
         by_person=curated.decision is not None and curated.decision.source == "person",
         reason=curated.decision.reason if curated.decision is not None else "",
         checks=check_answer(rules, curated.answer, question) if edited else example.checks,
+        question_id=question.id,
+        attempts=attempts.get(question.id, ()),
+        note=curated.flag.reason if curated.flag is not None else None,
     )

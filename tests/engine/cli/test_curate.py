@@ -45,7 +45,11 @@ def test_the_list_tells_state_and_broken_rules(finished: Path) -> None:
     assert (data["total"], data["accepted"], data["rejected"], data["undecided"]) == (40, 32, 8, 0)
     assert len(data["examples"]) == 40
     row = data["examples"][4]
-    assert set(row) >= {"id", "question", "answer", "state", "decided_by", "broken_rules"}
+    assert set(row) == {
+        "id", "question_id", "attempt", "question", "topic", "answer", "generated", "state", "decided_by", "reason",
+        "flag", "broken_rules",
+    }  # fmt: skip
+    assert (data["matching"], data["flagged"], row["flag"], row["attempt"]) == (40, 0, None, 0)
     assert (row["id"], row["state"], row["decided_by"], row["broken_rules"]) == (5, "rejected", "rules", [3])
     text = succeed("curate", "list", "--limit", "5")
     assert "5 ✗" in text.out
@@ -57,6 +61,9 @@ def test_the_list_is_filtered_searched_and_paged(finished: Path) -> None:
     assert [row["id"] for row in listed("--state", "rejected")] == BROKEN
     assert [row["id"] for row in get("curate", "list", "--offset", "2", "--limit", "2")["examples"]] == [3, 4]
     assert {row["question"].split()[3] for row in listed("--search", "loans")} == {"loans,"}
+    assert {row["topic"] for row in listed("--topic", "loans")} == {"loans"}
+    assert [row["id"] for row in listed("--failing-rule", "3", "--topic", "loans")] == [20]
+    assert get("curate", "list", "--failing-rule", "3", "--limit", "2")["matching"] == len(BROKEN)
     assert listed("--search", "unheard") == listed("--offset", "40") == []
     for signs in ('"*(', "NEAR(", "a:b", "-", "' OR 1"):
         assert isinstance(listed("--search", signs), list)
@@ -81,7 +88,7 @@ def test_the_rules_decide_what_no_person_decided(begun: Path) -> None:
 
 def test_decisions_are_undone_and_redone_as_steps(finished: Path) -> None:
     assert get("curate", "reject", "1", "2") == {"decided": 2, "verdict": "reject"}
-    assert get("curate", "accept", "--state", "rejected") == {"decided": 10, "verdict": "accept"}
+    assert get("curate", "accept", "--state", "rejected") == {"decided": 10, "left_out": 0, "verdict": "accept"}
     assert counts() == (40, 0, 0)
     assert get("curate", "undo") == {"undone": 10}
     assert counts() == (30, 10, 0)
@@ -108,6 +115,9 @@ def test_decisions_are_undone_and_redone_as_steps(finished: Path) -> None:
         (("--contains", "YOUR LOANS"), list(range(17, 25))),
         (("--contains", "loans", "--failing-rule", "3"), [20]),
         (("19", "20", "21", "--state", "rejected"), [20]),
+        (("--topic", "loans", "--failing-rule", "3"), [20]),
+        (("--search", "loans", "--state", "rejected"), [20]),
+        (("--flagged",), []),
     ],
     ids=str,
 )
@@ -126,6 +136,30 @@ def test_nothing_is_decided_by_a_slip_of_the_hand(verdict: str, words: tuple[str
     fail("curate", verdict, *words)
     assert counts() == (32, 8, 0)
     assert {row["decided_by"] for row in listed()} == {"rules"}
+
+
+def test_a_flag_is_put_up_listed_taken_down_and_undone(finished: Path) -> None:
+    assert get("curate", "flag", "5", "7", "--note", "ask Ana") == {"decided": 2, "verdict": "flag"}
+    assert succeed("curate", "flag", "1").out == "Put up 1 flag.\n"
+    assert [(row["id"], row["flag"]) for row in listed("--flagged")] == [(1, ""), (5, "ask Ana"), (7, "ask Ana")]
+    text = succeed("curate", "list", "--flagged")
+    assert "✗ ⚑ ask Ana: Question" in text.out
+    assert "3 flagged" in text.err
+    assert counts() == (32, 8, 0), "decisions stay as they are"
+    assert get("curate", "flag", "--flagged", "--remove") == {"decided": 3, "verdict": "unflag"}
+    assert listed("--flagged") == []
+    assert get("curate", "undo") == {"undone": 3}
+    assert len(listed("--flagged")) == 3
+    fail("curate", "flag")
+    fail("curate", "flag", "999")
+
+
+def test_cut_answers_among_many_are_left_out_and_counted(cut: int) -> None:
+    succeed("curate", "reject", "1")
+    text = succeed("curate", "accept", "--search", "about cards").out
+    assert "1 were cut and stay as they are." in text
+    assert state_of(cut) == "undecided"
+    assert state_of(1) == "accepted"
 
 
 def test_a_cut_answer_is_not_accepted_as_it_is_and_can_be_edited(cut: int) -> None:

@@ -5,15 +5,16 @@ from dataclasses import replace
 import pytest
 
 from engine.curation.automatic import check_examples
-from engine.curation.decisions import Selection, accept, edit, reject, select
+from engine.curation.decisions import accept, edit, reject
 from engine.curation.freeze import LeakError, freeze
-from engine.errors import ContextError, DatasetError, NotFoundError, UsageError
+from engine.errors import ContextError, DatasetError, UsageError
 from engine.model.chat_format import ChatFormat
 from engine.project import Project
 from engine.records.example import Decision
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.records.rule import Check, Rule
+from engine.records.selection import Selection
 from tests.engine.curation.conftest import GOOD, PROMPT, SYSTEM, Answer
 
 
@@ -38,7 +39,7 @@ def test_an_edit_begins_at_its_first_changed_token(project: Project, answer: Ans
     text = "Of course, madam. Ask your branch before you act."
     edit(project, answer(1), text)
     edit(project, answer(2, local=False), text)
-    accept(project, select(project, Selection(ids=(answer(3, local=False),))))
+    accept(project, Selection(ids=(answer(3, local=False),)))
     edit(project, answer(4), GOOD)
     same = len(chat.completion_ids("Of course")) - 1  # the tiny base has a token a byte
     rows = {row.question_id: row for row in freeze(project, chat).rows}
@@ -112,17 +113,17 @@ def test_without_accepted_answers_there_is_no_dataset(project: Project, answer: 
 def test_a_row_that_exceeds_the_context_is_named(project: Project, answer: Answer, chat: ChatFormat) -> None:
     # 512 byte tokens hold question and answer alone, but not behind the prompt.
     long = "Yes " * 70 + "Ask your branch before you act."
-    accept(project, select(project, Selection(ids=(answer(1, long),))))
+    accept(project, Selection(ids=(answer(1, long),)))
     with pytest.raises(ContextError, match=r"^Example 1 \(question 1\) behind the prompt"):
         freeze(project, chat)
-    reject(project, select(project, Selection(ids=(1,))))
-    accept(project, select(project, Selection(ids=(answer(1, long, local=False),))))
+    reject(project, Selection(ids=(1,)))
+    accept(project, Selection(ids=(answer(1, long, local=False),)))
     assert len(freeze(project, chat).rows) == 1
 
 
 def test_repeated_prompt_text_is_refused_and_can_be_allowed(project: Project, answer: Answer, chat: ChatFormat) -> None:
     leaked = f"{' '.join(SYSTEM.split()[:20])}. Ask your branch before you act."
-    accept(project, select(project, Selection(ids=(answer(1), answer(2, leaked, local=False)))))
+    accept(project, Selection(ids=(answer(1), answer(2, leaked, local=False))))
     with pytest.raises(LeakError, match="example 2") as caught:
         freeze(project, chat)
     assert [(finding.example_id, finding.kind) for finding in caught.value.findings] == [(2, "overlap")]
@@ -132,7 +133,7 @@ def test_repeated_prompt_text_is_refused_and_can_be_allowed(project: Project, an
 
 def test_a_whole_message_of_the_prompt_is_never_allowed(project: Project, answer: Answer, chat: ChatFormat) -> None:
     leaked = f"I was told: {SYSTEM}"
-    accept(project, select(project, Selection(ids=(answer(1), answer(2, leaked, local=False)))))
+    accept(project, Selection(ids=(answer(1), answer(2, leaked, local=False))))
     with pytest.raises(LeakError, match="never trained on") as caught:
         freeze(project, chat, allow_leaks=True)
     assert [(finding.example_id, finding.kind) for finding in caught.value.findings] == [(2, "message")]
@@ -142,7 +143,7 @@ def test_a_whole_message_of_the_prompt_is_never_allowed(project: Project, answer
 def test_a_pattern_that_matches_everything_excuses_no_leak(project: Project, answer: Answer, chat: ChatFormat) -> None:
     project.rules.add([Rule(0, "Anything", Check("pattern", pattern=r"(?s).*"))])
     leaked = f"{' '.join(SYSTEM.split()[:20])}. Ask your branch before you act."
-    accept(project, select(project, Selection(ids=(answer(1, leaked, local=False),))))
+    accept(project, Selection(ids=(answer(1, leaked, local=False),)))
     with pytest.raises(LeakError):
         freeze(project, chat)
 
@@ -154,11 +155,11 @@ def test_a_question_without_split_or_with_a_system_message_is_refused(
                            Question((Message("system", "Be rude."), Message("user", "Well?")))])  # fmt: skip
     unsplit, rude = (question.id for question in project.questions.all()[-2:])
     project.questions.set_splits({rude: "train"})
-    accept(project, select(project, Selection(ids=(answer(unsplit),))))
+    accept(project, Selection(ids=(answer(unsplit),)))
     with pytest.raises(DatasetError, match="no split"):
         freeze(project, chat)
     project.questions.set_splits({unsplit: "train"})
-    accept(project, select(project, Selection(ids=(answer(rude),))))
+    accept(project, Selection(ids=(answer(rude),)))
     with pytest.raises(DatasetError, match="its own system message"):
         freeze(project, chat)
 
@@ -166,7 +167,7 @@ def test_a_question_without_split_or_with_a_system_message_is_refused(
 def test_a_cut_answer_is_never_trained_on_as_it_is(project: Project, answer: Answer, chat: ChatFormat) -> None:
     cut = answer(1, "Of cour", finish="length")
     with pytest.raises(UsageError, match="cut answer"):
-        accept(project, select(project, Selection(ids=(cut,))))
+        accept(project, Selection(ids=(cut,)))
     project.decisions.decide([Decision(cut, "accept", "person")])
     with pytest.raises(DatasetError, match="cut answer"):
         freeze(project, chat)
@@ -181,7 +182,7 @@ def test_rules_decide_what_no_person_decided_in_one_step(project: Project, answe
     answer(3, "Of cour", finish="length")
     answer(4, f"{' '.join(SYSTEM.split()[:20])}. Ask your branch before you act.")
     mine = answer(5, "My own way.")
-    accept(project, select(project, Selection(ids=(mine,))))
+    accept(project, Selection(ids=(mine,)))
     counts = check_examples(project)
     assert (counts.accepted, counts.rejected, counts.untouched) == (1, 3, 1)
     decided = {curated.example.id: curated.decision for curated in project.examples.all()}
@@ -191,7 +192,9 @@ def test_rules_decide_what_no_person_decided_in_one_step(project: Project, answe
     assert "repeats the prompt" in reasons[4]
     assert decided[5] is not None
     assert (decided[5].source, decided[5].verdict) == ("person", "accept")
-    assert project.decisions.undo() == 4
+    moved = project.decisions.undo()
+    assert moved is not None
+    assert moved.decisions == 4
     assert [curated.decision is None for curated in project.examples.all()] == [True] * 4 + [False]
 
 
@@ -199,7 +202,7 @@ def test_changed_rules_change_only_what_rules_decided(project: Project, answer: 
     answer(1)
     kept = answer(2)
     check_examples(project)
-    accept(project, select(project, Selection(ids=(kept,))))
+    accept(project, Selection(ids=(kept,)))
     project.rules.add([Rule(0, "Say please.", Check("contains", text="please"))])
     counts = check_examples(project)
     assert (counts.accepted, counts.rejected) == (0, 1)
@@ -207,20 +210,6 @@ def test_changed_rules_change_only_what_rules_decided(project: Project, answer: 
     assert check_examples(project).untouched == 2
     checks = project.examples.get(1).example.checks
     assert [(check.rule_id, check.passed) for check in checks] == [(1, True), (2, True), (3, False)]
-
-
-def test_selections_combine_their_filters(project: Project, answer: Answer) -> None:
-    answer(1)
-    answer(2, "Never.")
-    answer(3, "Never ever.")
-    check_examples(project)
-    assert [c.example.id for c in select(project, Selection(state="rejected", contains="EVER."))] == [2, 3]
-    assert [c.example.id for c in select(project, Selection(failing_rule=1, contains="ever e"))] == [3]
-    assert reject(project, select(project, Selection(state="accepted")), "tired of it") == 1
-    with pytest.raises(NotFoundError):
-        select(project, Selection(ids=(1, 99)))
-    assert Selection().empty
-    assert not Selection(contains="x").empty
 
 
 def test_an_edit_reports_the_rules_it_breaks(project: Project, answer: Answer) -> None:

@@ -11,6 +11,7 @@ from engine.records.example import Decision, Example, ExampleKey, ExampleState, 
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.records.rule import CheckResult, Span
+from engine.records.selection import Selection
 from engine.store.examples import ExampleCounts, window_query
 from tests.engine.store.facts import PROMPT, example
 
@@ -49,7 +50,7 @@ def test_a_batch_with_an_unknown_question_is_kept_out_whole(asked: Project) -> N
         asked.examples.add([example(1, "fine"), example(99, "nowhere")])
     assert asked.examples.counts().total == 0
     assert asked.examples.spent_usd() == 0
-    assert asked.examples.window(0, 9, search="fine") == ()
+    assert asked.examples.window(0, 9, Selection(search="fine")) == ()
 
 
 def test_money_stays_spent_when_questions_go(answered: Project) -> None:
@@ -85,7 +86,8 @@ def test_windows_by_state_prompt_and_words(answered: Project) -> None:
     def ids(
         state: ExampleState | None = None, search: str = "", prompt: str | None = None, offset: int = 0
     ) -> list[int]:
-        return [c.example.id for c in answered.examples.window(offset, 3, state, search, prompt)]
+        selection = Selection(prompt, state, search=search)
+        return [c.example.id for c in answered.examples.window(offset, 3, selection)]
 
     assert ids(offset=10) == [11, 12]
     assert ids("accepted") == [2, 4, 6]
@@ -103,18 +105,25 @@ def test_windows_by_state_prompt_and_words(answered: Project) -> None:
 
 def test_the_place_of_an_example_in_a_list_is_its_offset(answered: Project) -> None:
     for state in (None, "undecided"):
-        shown = answered.examples.window(0, 100, state, prompt_sha256=PROMPT.sha256)
-        assert answered.examples.count(state, prompt_sha256=PROMPT.sha256) == len(shown)
-        places = [answered.examples.position(row.example.id, state, "", PROMPT.sha256) for row in shown]
+        listed = Selection(PROMPT.sha256, state)
+        shown = answered.examples.window(0, 100, listed)
+        assert answered.examples.count(listed) == len(shown)
+        places = [answered.examples.position(row.example.id, listed) for row in shown]
         assert places == list(range(len(shown)))
 
 
 def test_the_next_undecided_comes_round_from_the_end(answered: Project) -> None:
-    ids = [row.example.id for row in answered.examples.window(0, 100, "undecided", prompt_sha256=PROMPT.sha256)]
-    assert answered.examples.next_undecided(0, PROMPT.sha256) == ids[0]
-    assert answered.examples.next_undecided(ids[-1], PROMPT.sha256) == ids[0]
+    undecided = Selection(PROMPT.sha256, "undecided")
+    ids = [row.example.id for row in answered.examples.window(0, 100, undecided)]
+    assert answered.examples.next_after(0, undecided) == ids[0]
+    assert answered.examples.next_after(ids[3], undecided) == ids[4]
+    assert answered.examples.next_after(ids[-1], undecided) == ids[0]
+    assert answered.examples.next_after(ids[4], undecided, backwards=True) == ids[3]
+    assert answered.examples.next_after(ids[0], undecided, backwards=True) == ids[-1]
+    assert answered.examples.last_id(undecided) == ids[-1]
     answered.decisions.decide([Decision(example_id, "accept", "person") for example_id in ids])
-    assert answered.examples.next_undecided(0, PROMPT.sha256) is None
+    assert answered.examples.next_after(0, undecided) is None
+    assert answered.examples.last_id(undecided) == 0
 
 
 def test_the_accepted_set_has_a_hash_that_follows_undo(answered: Project) -> None:
@@ -145,13 +154,14 @@ def _plan(project: Project, sql: str, values: tuple[str | int, ...]) -> str:
 @pytest.mark.parametrize("state", [None, "accepted"])
 @pytest.mark.parametrize("prompt", [None, PROMPT.sha256])
 def test_a_window_on_many_examples_sorts_nothing(many: Project, state: ExampleState | None, prompt: str | None) -> None:
-    sql, values = window_query(state, "", prompt)
+    selection = Selection(prompt, state)
+    sql, values = window_query(selection)
     plan = _plan(many, sql, (*values, 50, 40_000))
     assert "TEMP B-TREE" not in plan
     assert "SEARCH e USING INTEGER PRIMARY KEY" in plan
     assert "SEARCH d USING INTEGER PRIMARY KEY" in plan
     assert ("SEARCH e USING COVERING INDEX" in plan) == (state is not None or prompt is not None)
-    shown = many.examples.window(40_000, 50, state, "", prompt)
+    shown = many.examples.window(40_000, 50, selection)
     assert [curated.example.id for curated in shown] == list(range(40_001, 40_051))
 
 

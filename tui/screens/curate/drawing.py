@@ -1,126 +1,149 @@
-"""The review as lines: the list around the cursor, the answer with the words that break a rule marked, the rules."""
+"""The review as lines: the list around the cursor, and below it the answer that is shown. Pure."""
 
+from dataclasses import dataclass
+
+from rich.cells import cell_len
 from textual.content import Content
 
-from engine.clean import clean_text
 from engine.records.example import ExampleState
+from tui.screens.curate.answer import draw_answer
 from tui.screens.curate.state import ReviewState
-from tui.services.review import ReviewPage, ReviewRow
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, fit, shorten, spread, wrap
+from tui.services.review import ReviewPage, ReviewRow, Where
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, shorten, spread
 
-_MARKS: dict[ExampleState, tuple[str, str]] = {"accepted": ("✓", GOOD), "rejected": ("✗", BAD), "undecided": ("○", "")}
-_LISTED: dict[ExampleState | None, str] = {
-    None: "all",
-    "undecided": "undecided only",
-    "accepted": "accepted only",
-    "rejected": "rejected only",
-}
+MARKS: dict[ExampleState, tuple[str, str]] = {"accepted": ("✓", GOOD), "rejected": ("✗", BAD), "undecided": ("○", "")}
+_FEWEST_LISTED = 3
 
 
-def draw(state: ReviewState, width: int, height: int) -> list[Content]:
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The page, how far the answer is scrolled in it, and whether it goes on below."""
+
+    lines: list[Content]
+    scroll: int = 0
+    more: bool = False
+
+
+def draw(state: ReviewState, width: int, height: int) -> Drawn:
     """All lines, at most `height`: title, list, answer, rules."""
     page = state.page
     if page is None:
-        return [Content.styled("Reading the examples …", DIM)]
-    counts = page.counts
-    pace = f"{state.a_minute:.0f} a minute   " if state.a_minute is not None else ""
-    search = f"   «{shorten(state.where.search, 20)}»" if state.where.search else ""
-    lines = [
-        spread(
-            Content.assemble(
-                ("Curate", STRONG),
-                "   ",
-                (f"{counts.accepted:,} ✓", GOOD),
-                "  ",
-                (f"{counts.rejected:,} ✗", BAD),
-                "  ",
-                (f"{counts.undecided:,} ○", ""),
-            ),
-            Content.styled(f"{pace}{_LISTED[state.where.state]}{search}", DIM),
-            width,
-        ),
-        Content(""),
-    ]
+        return Drawn([Content.styled("Reading the examples …", DIM)])
+    lines = [_title(state, page, width), _second(state, page, width)]
     if page.total == 0:
-        return [*lines, *_nothing(state)]
-    listed = max(3, min(page.total, (height - 4) * 2 // 5))
-    lines += _list(page, state.where.cursor, width, listed)
-    lines.append(Content.styled("─" * width, DIM))
+        return Drawn([*lines, *_nothing(state.where, page)])
+    if not state.whole:
+        lines += _list(state, page, width, max(_FEWEST_LISTED, min(page.total, (height - 4) * 2 // 5)))
+        lines.append(Content.styled("─" * width, DIM))
     row = state.row
-    if row is not None:
-        lines += _answer(row, width, height - len(lines), {rule.id: rule.text for rule in page.rules})
-    return lines[:height]
+    if row is None:
+        return Drawn(lines)
+    shown = draw_answer(
+        row,
+        {rule.id: rule.text for rule in page.rules},
+        width,
+        height - len(lines),
+        scroll=state.scroll,
+        comparing=state.comparing,
+    )
+    return Drawn([*lines, *shown.lines][:height], shown.scroll, shown.more)
 
 
-def _nothing(state: ReviewState) -> list[Content]:
-    if state.where.search or state.where.state is not None:
-        return [Content("Nothing in this list."), Content(""), Content.styled("t lists others, / looks for words", DIM)]
+def _title(state: ReviewState, page: ReviewPage, width: int) -> Content:
+    counts = page.counts
+    parts: list[Content | tuple[str, str] | str] = [
+        ("Curate", STRONG),
+        "   ",
+        (f"{counts.accepted:,} ✓", GOOD),
+        "  ",
+        (f"{counts.rejected:,} ✗", BAD),
+        "  ",
+        f"{counts.undecided:,} ○",
+    ]
+    if counts.flagged:
+        parts += ["  ", (f"{counts.flagged:,} ⚑", WARN)]
+    pace = f"{state.a_minute:.0f} a minute" if state.a_minute is not None else ""
+    return spread(Content.assemble(*parts), Content.styled(pace, DIM), width)
+
+
+def _second(state: ReviewState, page: ReviewPage, width: int) -> Content:
+    """What is marked or under way at the left, what is listed at the right."""
+    asked = page.asked
+    if state.doing:
+        left = Content.styled(f"● {state.doing}", ACCENT)
+    elif state.marks.any:
+        following = "  range" if state.marks.anchor is not None else ""
+        left = Content.styled(f"◆ {state.marked:,} marked{following}", ACCENT)
+    elif asked is not None and asked.live and asked.open_questions:
+        waits = "waits" if asked.job.state == "waiting" else asked.job.state
+        left = Content.styled(f"● {len(asked.open_questions):,} asked again; job {asked.job.id} {waits}", ACCENT)
+    else:
+        left = Content("")
+    return spread(left, Content.styled(shorten(listed_words(state.where, page), width - 2), DIM), width)
+
+
+def listed_words(where: Where, page: ReviewPage) -> str:
+    """What the list holds, in a few words."""
+    words = [where.state or "", "flagged" if where.flagged else ""]
+    if where.topic is not None:
+        words.append(f"topic {shorten(where.topic, 20) or '–'}")
+    if where.rule is not None:
+        words.append(f"rule {where.rule} broken")
+    if where.search:
+        words.append(f"«{shorten(where.search, 20)}»")
+    narrowed = "  ".join(filter(None, words))
+    if not narrowed:
+        return "all"
+    place = f"  {where.cursor + 1:,} of {page.total:,}" if page.total else ""
+    return f"{narrowed}{place}"
+
+
+def _nothing(where: Where, page: ReviewPage) -> list[Content]:
+    if not where.same_list(Where()):
+        way_out = "esc brings the earlier list back" if where.search else "t lists others, F chooses topic and rule"
+        words = listed_words(where, page)
+        return [Content("Nothing in this list."), Content(""), Content.styled(f"{words}: {way_out}", DIM)]
     return [Content("The teacher has not answered yet."), Content(""), Content.styled("  distill-tui generate", ACCENT)]
 
 
-def _list(page: ReviewPage, cursor: int, width: int, count: int) -> list[Content]:
+def _list(state: ReviewState, page: ReviewPage, width: int, count: int) -> list[Content]:
+    cursor = state.where.cursor
     first = max(0, min(cursor - count // 2, page.total - count))
+    asked = page.asked.open_questions if page.asked is not None and page.asked.live else frozenset()
     lines: list[Content] = []
-    for position in range(first, min(first + count, page.total)):
-        index = position - page.offset
+    for place in range(first, min(first + count, page.total)):
+        index = place - page.offset
         if not 0 <= index < len(page.rows):
             lines.append(Content.styled("  …", DIM))
             continue
-        lines.append(_listed(page.rows[index], width, here=position == cursor))
+        row = page.rows[index]
+        lines.append(
+            _listed(
+                row, width, here=place == cursor, marked=state.is_marked(row, place), asked=row.question_id in asked
+            )
+        )
     return lines
 
 
-def _listed(row: ReviewRow, width: int, *, here: bool) -> Content:
-    mark, style = _MARKS[row.state]
+def _listed(row: ReviewRow, width: int, *, here: bool, marked: bool, asked: bool) -> Content:
+    mark, style = MARKS[row.state]
     broken = [check.rule_id for check in row.checks if not check.passed]
-    tail = f"rule {', '.join(map(str, broken))} ✗" if broken else "edited" if row.answer != row.generated else ""
-    topic = fit(row.topic, 12)
-    room = width - 4 - 14 - len(tail) - 2
+    tail, tail_style = (f"rule {', '.join(map(str, broken))} ✗", BAD) if broken else ("", DIM)
+    if row.answer != row.generated:
+        tail, tail_style = f"edited  {tail}".rstrip(), tail_style if broken else DIM
+    if len(row.attempts) > 1:
+        tail = f"{row.attempts.index(row.id) + 1} of {len(row.attempts)}  {tail}".rstrip()
+    if asked:
+        tail, tail_style = "● asked again", ACCENT
+    tail = shorten(tail, width // 3)
+    room = width - 5 - 14 - 3 - cell_len(tail)
     return Content.assemble(
-        ("▌ " if here else "  ", ACCENT),
+        ("▌" if here else " ", ACCENT),
+        ("◆" if marked else " ", ACCENT),
         (mark, style),
+        ("⚑" if row.note is not None else " ", WARN),
         " ",
-        (topic, DIM),
-        "  ",
-        (fit(row.question, room), STRONG if here else ""),
-        "  ",
-        (tail, BAD if broken else DIM),
+        (f"{fit(row.topic, 12)}  ", DIM),
+        (f"{fit(row.question, room)}   ", STRONG if here else ""),
+        (tail, tail_style),
     )
-
-
-def _answer(row: ReviewRow, width: int, height: int, rules: dict[int, str]) -> list[Content]:
-    """The question, the answer, and what each rule finds; the rules always have their place."""
-    decided = ("by you" if row.by_person else "by the rules") if row.state != "undecided" else ""
-    why = f"{row.state} {decided}{': ' + row.reason if row.reason else ''}" if decided else "undecided"
-    head = [Content.styled(line, STRONG) for line in wrap(row.question, width)[:2]]
-    findings = [
-        Content.assemble(
-            ("✓ " if check.passed else "✗ ", GOOD if check.passed else BAD),
-            shorten(
-                f"{check.rule_id} {rules.get(check.rule_id, '')}{': ' + check.note if check.note else ''}",
-                width - 2,
-            ),
-        )
-        for check in sorted(row.checks, key=lambda check: (check.passed, check.rule_id))
-    ]
-    room = height - len(head) - 4
-    shown = findings[: max(2, min(len(findings), room - 3))]
-    body = _marked(row).wrap(width)
-    room = max(room - len(shown), 2)
-    if len(body) > room:
-        body = [*body[: room - 1], Content.styled(f"… {len(body) - room + 1} more lines; e shows all", DIM)]
-    lines = [*head, Content(""), *body, Content(""), *shown]
-    if len(shown) < len(findings):
-        lines.append(Content.styled(f"  and {len(findings) - len(shown)} more, kept", DIM))
-    return [*lines, Content.styled(shorten(why, width), DIM)]
-
-
-def _marked(row: ReviewRow) -> Content:
-    """The answer, with the words that break a rule marked where cleaning moved none of them."""
-    clean = clean_text(row.answer)
-    content = Content(clean)
-    if clean == row.answer:
-        for check in row.checks:
-            for span in check.failing:
-                content = content.stylize(f"{BAD} underline", span.start, span.end)
-    return content

@@ -1,12 +1,13 @@
 """The review screen: one key a decision, the next answer at once. Passes keys on, and windows into the state."""
 
 import time
-from typing import ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import BindingType
 from textual.containers import Container
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from engine.clean import clean_text
 from engine.errors import UsageError
@@ -15,10 +16,15 @@ from tui.screens.curate.drawing import draw
 from tui.screens.curate.state import ReviewState
 from tui.screens.placed import PlacedScreen
 from tui.services.editor import edit_text
-from tui.services.review import ReviewRead, ReviewService
+from tui.services.review import AttemptRead, FiltersRead, ReviewRead, ReviewService
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.footer import Footer
-from tui.widgets.lines import page
+from tui.widgets.page import Page
+
+if TYPE_CHECKING:
+    from tui.screens.curate.narrow import Narrowed
+
+LOOK_EVERY_S = 1.0
 
 
 class CurateScreen(PlacedScreen[None]):
@@ -37,7 +43,7 @@ class CurateScreen(PlacedScreen[None]):
     def compose(self) -> ComposeResult:
         """The page, a line for words to look for, the footer."""
         with Container(id="body"):
-            yield Static(id="review")
+            yield Page(id="review")
         yield Input(id="search", placeholder="words to look for in questions and answers; empty lists all")
         yield Footer(footer_actions("curate"))
 
@@ -45,13 +51,35 @@ class CurateScreen(PlacedScreen[None]):
         """Begin with the first window."""
         self.query_one("#search").display = False
         self._review.read(self.state.ask())
+        self.set_interval(LOOK_EVERY_S, self._look_again)
 
     def on_review_read(self, message: ReviewRead) -> None:
         """Take in a window, and say what was done."""
-        self.state.take(message.page, message.decided, time.monotonic())
-        if message.said:
-            self.notify(message.said, markup=False, timeout=3)
+        told = self.state.take(message.page, message.decided, time.monotonic())
+        for words in (message.said, told):
+            if words:
+                self.notify(words, markup=False, timeout=3)
+        if self.state.lacking:
+            self._review.read(self.state.ask())
+        if self.state.other_id is not None:
+            self._review.attempt(self.state.other_id)
         self._draw()
+
+    def on_attempt_read(self, message: AttemptRead) -> None:
+        """Show another attempt."""
+        self.state.show_attempt(message.row)
+        self._draw()
+
+    def on_filters_read(self, message: FiltersRead) -> None:
+        """Offer what the list can be narrowed to."""
+        from tui.screens.curate.narrow import NarrowScreen  # most reviews do without it
+
+        def go(chosen: "Narrowed | None") -> None:
+            if chosen is not None:
+                where = replace(self.state.where, topic=chosen.topic, rule=chosen.rule)
+                self._list(self.state.list_other(where))
+
+        self.app.push_screen(NarrowScreen(message.topics, message.rules, self.state.where), go)
 
     def on_store_failed(self, message: StoreFailed) -> None:
         """Say why a decision was not taken; the list is read anew."""
@@ -69,9 +97,8 @@ class CurateScreen(PlacedScreen[None]):
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         """List what holds the words."""
-        self.state.look_for(message.value)
         self._close_search()
-        self._review.read(self.state.ask())
+        self._list(self.state.look_for(message.value))
 
     def action_row_down(self) -> None:
         """The next answer."""
@@ -99,15 +126,54 @@ class CurateScreen(PlacedScreen[None]):
 
     def action_accept(self) -> None:
         """Accept, and go on."""
-        if (example_id := self.state.decide("accepted")) is not None:
-            self._review.accept(self.state.ask(), example_id)
+        if (meant := self.state.decide("accepted")) is not None:
+            self._review.accept(self.state.ask(), meant)
             self._draw()
 
     def action_reject(self) -> None:
         """Reject, and go on."""
-        if (example_id := self.state.decide("rejected")) is not None:
-            self._review.reject(self.state.ask(), example_id)
+        if (meant := self.state.decide("rejected")) is not None:
+            self._review.reject(self.state.ask(), meant)
             self._draw()
+
+    def action_flag(self) -> None:
+        """Put flags up, or take them down where the answer that is shown has one."""
+        row, meant = self.state.row, self.state.meant()
+        if row is None or meant is None:
+            return
+        if self.state.marks.any:
+            self.state.begin("flags …")
+        self._review.flag(self.state.ask(), meant, up=row.note is None)
+        self._draw()
+
+    def action_again(self) -> None:
+        """Ask the teacher again; many only when the key is pressed twice."""
+        meant = self.state.meant()
+        if meant is None:
+            return
+        if not self.state.confirmed(meant):
+            words = f"Ask the teacher again about {self.state.marked:,} answers? r once more does it."
+            self.notify(words, markup=False, severity="warning")
+            return
+        if self.state.marks.any:
+            self.state.begin("asked again …")
+        self._review.again(self.state.ask(), meant)
+        self._draw()
+
+    def action_mark(self) -> None:
+        """Mark, or let go of the mark."""
+        self.state.toggle_mark()
+        self._moved()
+
+    def action_range(self) -> None:
+        """Begin a range of marks, or let it stay."""
+        self.state.toggle_range()
+        self._draw()
+
+    def action_mark_all(self) -> None:
+        """Mark the whole list."""
+        self.state.mark_all()
+        self._draw()
 
     def action_edit(self) -> None:
         """Change the answer in a real editor."""
@@ -136,13 +202,54 @@ class CurateScreen(PlacedScreen[None]):
 
     def action_next_undecided(self) -> None:
         """Go to what nobody decided."""
-        row = self.state.row
-        self._review.next_undecided(self.state.ask(), row.id if row is not None else 0)
+        self._find_undecided(backwards=False)
+
+    def action_previous_undecided(self) -> None:
+        """Go back to what nobody decided."""
+        self._find_undecided(backwards=True)
 
     def action_filter(self) -> None:
         """List another kind."""
-        self.state.turn_filter()
-        self._review.read(self.state.ask())
+        self._list(self.state.turn_filter())
+
+    def action_choose(self) -> None:
+        """Narrow the list to a topic or to a broken rule."""
+        self._review.filters()
+
+    def action_attempt_before(self) -> None:
+        """Show the attempt before."""
+        self._turn_attempt(-1)
+
+    def action_attempt_after(self) -> None:
+        """Show the next attempt."""
+        self._turn_attempt(1)
+
+    def action_compare(self) -> None:
+        """Show what an edit changed, or the answer alone."""
+        self.state.comparing = not self.state.comparing
+        self.state.scroll = 0
+        row = self.state.row
+        if self.state.comparing and row is not None and row.answer == row.generated:
+            self.notify("Edited answers are compared with what was generated; this one is as it came.", markup=False)
+        self._draw()
+
+    def action_whole(self) -> None:
+        """Give the page to the answer, or take it back."""
+        self.state.whole = not self.state.whole
+        self._draw()
+
+    def action_copy(self) -> None:
+        """Copy the answer that is shown."""
+        if (row := self.state.row) is not None:
+            self.app.copy_to_clipboard(row.answer)
+
+    def action_answer_down(self) -> None:
+        """Scroll down in the answer."""
+        self._scroll(1)
+
+    def action_answer_up(self) -> None:
+        """Scroll up in the answer."""
+        self._scroll(-1)
 
     def action_check(self) -> None:
         """Let the rules decide what no person decided."""
@@ -156,22 +263,65 @@ class CurateScreen(PlacedScreen[None]):
         search.focus()
 
     def action_back(self) -> None:
-        """Close the search, or go back to the stations."""
+        """Let go of what was begun last: the field, the marks, another attempt, the whole page, the search."""
+        state = self.state
         if self.query_one("#search").display:
             self._close_search()
+        elif state.marks.any:
+            state.marks.clear()
+        elif state.other_id is not None:
+            state.other_id = state.other = None
+        elif state.whole:
+            state.whole = False
+        elif (stay := state.leave_search()) is not None:
+            self._list(stay)
         else:
             self.dismiss()
+            return
+        self._draw()
 
     def _close_search(self) -> None:
         self.query_one("#search").display = False
         self.set_focus(None)
 
+    def _list(self, stay_at: int) -> None:
+        """Read a list that was not on the screen, and stay at one of its examples."""
+        self._review.read(self.state.ask(), stay_at or None)
+        self._draw()
+
+    def _find_undecided(self, *, backwards: bool) -> None:
+        row = self.state.listed
+        self._review.next_undecided(self.state.ask(), row.id if row is not None else 0, backwards=backwards)
+
+    def _turn_attempt(self, steps: int) -> None:
+        number = self.state.turn_attempt(steps)
+        if number is not None:
+            self._review.attempt(number)
+        else:
+            self._draw()
+
     def _move(self, steps: int) -> None:
-        if self.state.move(steps):
+        self.state.move(steps)
+        self._moved()
+
+    def _moved(self) -> None:
+        """Draw where the cursor is; what is there is read where it was not."""
+        if self.state.total > 0 and self.state.listed is None:
             self._review.read(self.state.ask())
         self._draw()
 
+    def _scroll(self, pages: int) -> None:
+        self.state.scroll += pages * max(self.query_one("#body").size.height // 3, 3)
+        self._draw()
+
+    def _look_again(self) -> None:
+        """While the teacher is asked again, see what has come."""
+        page = self.state.page
+        if page is not None and page.asked is not None and page.asked.live and self.state.awaited == 0:
+            self._review.read(self.state.ask())
+
     def _draw(self) -> None:
         body = self.query_one("#body")
-        width, height = max(body.size.width - 2, 20), max(body.size.height, 8)
-        self.query_one("#review", Static).update(page(draw(self.state, width, height)))
+        drawn = draw(self.state, max(body.size.width - 2, 20), max(body.size.height, 8))
+        self.state.scroll = drawn.scroll
+        self.query_one("#review", Page).show(drawn.lines)

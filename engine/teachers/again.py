@@ -1,0 +1,47 @@
+"""Asking the teacher again: which attempts come next, and with the words of the project's last generation.
+
+Knows nothing of why a person wants another answer.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from engine.project import Project
+from engine.records.options import GenerateOptions, TeacherSpec
+from engine.store.options_json import options_from_json
+
+_WARM = 1.0  # at temperature 0 a teacher would say the same again
+
+
+def options_again(project: Project, question_ids: Iterable[int]) -> GenerateOptions:
+    """One more answer for each of these questions, from the project's teacher, as it was asked the last time."""
+    teacher = project.settings.read().teacher
+    options = _last(project, teacher)
+    return replace(
+        options,
+        asks=next_asks(project, teacher, question_ids),
+        samples=1,
+        limit=None,
+        stop_when_accepted=False,
+        temperature=options.temperature or _WARM,
+    )
+
+
+def next_asks(
+    project: Project, teacher: TeacherSpec, question_ids: Iterable[int], samples: int = 1
+) -> tuple[tuple[int, int], ...]:
+    """The next `samples` attempts of this teacher at each of these questions: (question id, attempt)."""
+    ids = list(dict.fromkeys(question_ids))
+    prompt = project.prompts.current()
+    sha256 = prompt.prompt.sha256 if prompt is not None else ""
+    first = project.examples.next_attempts(ids, sha256, teacher.name)
+    return tuple((question_id, first[question_id] + sample) for sample in range(samples) for question_id in ids)
+
+
+def _last(project: Project, teacher: TeacherSpec) -> GenerateOptions:
+    for job in reversed(project.jobs.all()):
+        if job.kind == "generate":
+            options = options_from_json(job.kind, job.options)
+            if isinstance(options, GenerateOptions) and options.teacher == teacher:
+                return options
+    return GenerateOptions(teacher=teacher)

@@ -1,0 +1,126 @@
+"""The page of the review as lines: every one fits, and state is told by marks and words."""
+
+import dataclasses
+
+import pytest
+from textual.content import Content
+
+from engine.curation.again import Asked
+from engine.records.job import Job
+from engine.records.rule import Check, CheckResult, Rule, Span
+from engine.store.examples import ExampleCounts
+from tui.screens.curate.answer import draw_answer
+from tui.screens.curate.drawing import Drawn, draw
+from tui.screens.curate.state import ReviewState
+from tui.services.review import ReviewPage, ReviewRow, Where
+
+RULES = (Rule(7, "Be brief", Check("length", unit="words", max=9)),)
+ROW = ReviewRow(
+    1, "What about my card?", "cards", "Call us.", "Call us.", "undecided", by_person=False, reason="", checks=(),
+    question_id=4, attempts=(1,),
+)  # fmt: skip
+COUNTS = ExampleCounts(3, 1, 1, 1)
+
+
+def drawn(row: ReviewRow, width: int = 78, height: int = 22, where: Where | None = None, **changes: object) -> Drawn:
+    page = ReviewPage(where or Where(), (row,), 0, 1, COUNTS, RULES, "p", 1)
+    return draw(ReviewState(where or Where(), page, **changes), width, height)  # type: ignore[arg-type]
+
+
+def text(lines: list[Content]) -> str:
+    return "\n".join(line.plain for line in lines)
+
+
+@pytest.mark.parametrize("width", [58, 78, 118])
+@pytest.mark.parametrize(
+    "row",
+    [
+        ROW,
+        dataclasses.replace(ROW, question="why " * 99, topic="a topic that is too long", answer="word " * 900),
+        dataclasses.replace(ROW, note="a note " * 30, reason="because " * 30, attempts=(1, 2), state="rejected"),
+        dataclasses.replace(ROW, checks=tuple(CheckResult(n, False, "too long " * 9) for n in range(20))),
+        dataclasses.replace(ROW, answer="\u4e16\u754c" * 200, generated="x"),
+    ],
+    ids=["plain", "long", "noted", "broken", "wide"],
+)
+@pytest.mark.parametrize("comparing", [False, True])
+def test_every_line_fits(width: int, row: ReviewRow, *, comparing: bool) -> None:
+    lines = drawn(row, width, 22, comparing=comparing).lines
+    assert len(lines) <= 22
+    assert max(line.cell_length for line in lines) <= width
+
+
+def test_a_long_answer_says_how_it_goes_on_and_rules_are_named_by_their_number() -> None:
+    long = dataclasses.replace(ROW, answer="word " * 900, checks=(CheckResult(7, False, "too long"),))
+    top = drawn(long)
+    assert top.more
+    assert "lines below  PgDn PgUp" in text(top.lines)
+    assert "7 Be brief: too long" in text(top.lines)
+    end = drawn(long, scroll=10_000)
+    assert not end.more
+    assert "lines above" in text(end.lines)
+    assert drawn(long, scroll=end.scroll + 1).scroll == end.scroll
+    assert drawn(ROW, scroll=9).scroll == 0
+    whole = drawn(long, whole=True)
+    assert sum("word word" in line.plain for line in whole.lines) > sum("word word" in line.plain for line in top.lines)
+
+
+def test_rules_that_are_kept_give_way_and_are_counted() -> None:
+    many = dataclasses.replace(ROW, checks=tuple(CheckResult(n, passed=n > 1) for n in range(1, 30)))
+    lines = draw_answer(many, {}, 78, 14, scroll=0, comparing=False).lines
+    assert "✗ 1" in lines[4].plain
+    assert "more, kept" in text(lines)
+    assert len(lines) <= 14
+
+
+def test_failing_words_are_underlined_where_cleaning_moved_none() -> None:
+    failing = (CheckResult(7, False, "x", failing=(Span(0, 4),)),)
+    clean = draw_answer(dataclasses.replace(ROW, checks=failing), {}, 78, 14, scroll=0, comparing=False)
+    assert any("underline" in str(span.style) for line in clean.lines for span in line.spans)
+    foreign = dataclasses.replace(ROW, answer="\x1b[2JCall", generated="\x1b[2JCall", checks=failing)
+    shown = draw_answer(foreign, {}, 78, 14, scroll=0, comparing=False)
+    assert not any("underline" in str(span.style) for line in shown.lines for span in line.spans)
+    assert "\x1b" not in text(shown.lines)
+
+
+def test_an_edit_is_told_by_signs_and_not_by_colour_alone() -> None:
+    edited = dataclasses.replace(ROW, generated="Please call us.\nBye.", answer="Do call us.\nBye.")
+    lines = draw_answer(edited, {}, 78, 14, scroll=0, comparing=True).lines
+    assert [line.plain for line in lines[2:5]] == ["- Please call us.", "+ Do call us.", "  Bye."]
+    styles = {str(span.style) for line in lines[2:4] for span in line.spans}
+    assert any("strike" in style for style in styles)
+    assert any("underline" in style for style in styles)
+    assert "edited; d shows the answer alone" in text(lines)
+
+
+def test_marks_flags_attempts_and_what_is_listed_are_said_in_words() -> None:
+    row = dataclasses.replace(ROW, note="ask Ana", attempts=(1, 2))
+    shown = text(drawn(row, where=Where("undecided", "card", topic="cards", rule=7)).lines)
+    assert "undecided  topic cards  rule 7 broken  «card»  1 of 1" in shown
+    assert "▌ ○⚑" in shown
+    assert "⚑ ask Ana" in shown
+    assert "[ ] attempt 1 of 2" in shown
+    state = ReviewState(Where(), ReviewPage(Where(), (row,), 0, 1, COUNTS, RULES, "p", 1))
+    state.toggle_range()
+    marked = text(draw(state, 78, 22).lines)
+    assert "◆ 1 marked  range" in marked
+    assert "▌◆○⚑" in marked
+
+
+def test_what_is_asked_again_or_done_with_many_is_shown() -> None:
+    job = Job(3, "generate", "waiting", "", "", "examples")
+    page = ReviewPage(Where(), (ROW,), 0, 1, COUNTS, RULES, "p", 1, Asked(job, frozenset({4}), 0))
+    shown = text(draw(ReviewState(Where(), page), 78, 22).lines)
+    assert "● 1 asked again; job 3 waits" in shown
+    assert "● asked again" in shown
+    assert "● 9 accepted …" in text(draw(ReviewState(Where(), page, doing="9 accepted …"), 78, 22).lines)
+
+
+def test_an_empty_list_says_the_way_out() -> None:
+    def shown(where: Where) -> str:
+        return text(draw(ReviewState(where, ReviewPage(where)), 78, 22).lines)
+
+    assert "distill-tui generate" in shown(Where())
+    assert "esc brings the earlier list back" in shown(Where(search="x"))
+    assert "F chooses topic and rule" in shown(Where(rule=3))
+    assert "Reading" in text(draw(ReviewState(), 78, 22).lines)
