@@ -49,7 +49,7 @@ class Adapters:
                 self._used[sha256] = None
                 self._make_room(in_use | {sha256})
                 return sha256
-            self._peft.delete_adapter(sha256)  # replaced while it was read: nobody knows what was loaded
+            self._delete(sha256)  # replaced while it was read: nobody knows what was loaded
         raise ModelError("The adapter changes while it is read.", str(folder), "Ask again when its training has ended.")
 
     def switch(self, sha256: str, strength: float) -> None:
@@ -70,9 +70,15 @@ class Adapters:
 
     def _make_room(self, kept: frozenset[str]) -> None:
         for sha256 in [old for old in self._used if old not in kept][: max(0, len(self._used) - KEPT)]:
-            if self._peft is not None:
-                self._peft.delete_adapter(sha256)
+            self._delete(sha256)
             del self._used[sha256]
+
+    def _delete(self, sha256: str) -> None:
+        if self._peft is not None:
+            self._switched = None
+            self.switch("", 0.0)  # peft would let another take the place of one that answers
+            self._peft.delete_adapter(sha256)
+            self._switched = None
 
 
 def weights_sha256(folder: Path) -> str:

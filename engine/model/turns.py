@@ -85,6 +85,7 @@ class Turns:
         lane.waiting.append(row)
         self._turns[index] = (turn, row)
 
+    @torch.inference_mode()
     def drop(self, turn: Turn) -> None:
         """Nobody listens to this answer any more; one that has ended already is fine."""
         for index, (each, row) in self._turns.items():

@@ -136,14 +136,28 @@ def test_samples_follow_the_distribution() -> None:
     torch.testing.assert_close(counts, torch.softmax(logits / 0.5, 0), rtol=0, atol=0.01)
 
 
+def test_only_the_likeliest_ids_of_a_mass_are_drawn_and_in_their_proportion() -> None:
+    logits = torch.tensor([0.1, 0.4, 0.2, 0.3]).log()
+    uniform = torch.rand(20000, generator=torch.Generator().manual_seed(0))
+    for top_p, kept in ((0.3, [1]), (0.5, [1, 3]), (0.69, [1, 3]), (0.8, [1, 2, 3]), (1.0, [0, 1, 2, 3])):
+        counts = torch.bincount(sample(logits.expand(20000, -1), 1.0, uniform, top_p), minlength=4) / 20000
+        expected = torch.zeros(4)
+        expected[kept] = logits.exp()[kept] / logits.exp()[kept].sum()
+        torch.testing.assert_close(counts, expected, rtol=0, atol=0.012)
+
+
 @settings(max_examples=50, deadline=None)
 @given(
     logits=st.lists(st.floats(-30, 30, width=32), min_size=2, max_size=9),
     uniform=st.floats(0, 1, exclude_max=True, width=32),
     temperature=st.sampled_from([0.0, 0.1, 1.0, 3.0]),
+    top_p=st.sampled_from([1e-6, 0.5, 0.999, 1.0]),
 )
-def test_a_draw_is_always_an_id_with_some_probability(logits: list[float], uniform: float, temperature: float) -> None:
+def test_a_draw_is_always_an_id_with_some_probability(
+    logits: list[float], uniform: float, temperature: float, top_p: float
+) -> None:
     row = torch.tensor([logits])
-    token = int(sample(row, temperature, torch.tensor([uniform])))
+    token = int(sample(row, temperature, torch.tensor([uniform]), top_p))
     probabilities = torch.softmax(row[0] / temperature, 0) if temperature else (row[0] == row.max()).float()
     assert probabilities[token] > 0
+    assert probabilities[probabilities > probabilities[token]].sum() < top_p

@@ -1,0 +1,133 @@
+"""Several adapters over one base: each switch is whole, loading is checked, and what is loaded is what is said."""
+
+import hashlib
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.errors import ModelError
+from engine.model import adapters as adapters_module
+from engine.model.adapters import Adapters, weights_sha256
+from engine.model.load import LocalModel, load_base, with_adapter
+from tests.trained import make_tiny_adapter
+
+IDS = torch.tensor([[5, 40, 61, 33]])
+
+
+def logits(local: LocalModel) -> torch.Tensor:
+    with torch.inference_mode():
+        return local.logits(local.backbone(input_ids=IDS, use_cache=False).last_hidden_state)
+
+
+@pytest.fixture(scope="module")
+def folders(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    root = tmp_path_factory.mktemp("adapters")
+    return [make_tiny_adapter(tiny_folder, root / str(seed), seed=seed) for seed in (1, 2, 3)]
+
+
+@pytest.fixture(scope="module")
+def alone(tiny_folder: Path, folders: list[Path]) -> list[torch.Tensor]:
+    """The logits of each adapter in a model of its own, and of the base last."""
+    found = [logits(with_adapter(load_base(tiny_folder, device="cpu"), folder)) for folder in folders]
+    return [*found, logits(load_base(tiny_folder, device="cpu"))]
+
+
+@pytest.fixture(scope="module")
+def shared(tiny_folder: Path, folders: list[Path]) -> tuple[LocalModel, Adapters, list[str]]:
+    local = load_base(tiny_folder, device="cpu")
+    adapters = Adapters(local)
+    return local, adapters, [adapters.load(folder) for folder in folders]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0.0, 0.3, 1.0])), min_size=1, max_size=6))
+def test_no_switch_leaves_anything_for_the_next(
+    shared: tuple[LocalModel, Adapters, list[str]], alone: list[torch.Tensor], switches: list[tuple[int, float]]
+) -> None:
+    local, adapters, hashes = shared
+    names = [*hashes, ""]
+    for which, strength in switches:
+        adapters.switch(names[which], strength)
+        found = logits(local)
+        if strength == 1:
+            assert torch.equal(found, alone[which])
+        elif strength == 0 or which == 3:
+            assert torch.equal(found, alone[3])
+        else:
+            assert not torch.allclose(found, alone[which])
+            assert not torch.allclose(found, alone[3])
+
+
+def test_a_folder_is_read_once_unless_its_weights_are_others_now(
+    tiny_folder: Path, folders: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = load_base(tiny_folder, device="cpu")
+    adapters = Adapters(local)
+    folder = Path(shutil.copytree(folders[0], tmp_path / "adapter"))
+    first = adapters.load(folder)
+    assert first == hashlib.sha256((folder / "adapter_model.safetensors").read_bytes()).hexdigest()
+    with monkeypatch.context() as once:
+        once.setattr(adapters_module, "attach", lambda *_: pytest.fail("it was read again"))
+        assert adapters.load(folder) == first
+    shutil.copytree(folders[1], folder, dirs_exist_ok=True)
+    second = adapters.load(folder)
+    assert second != first
+    adapters.switch(second, 1.0)
+    changed = logits(local)
+    adapters.switch(first, 1.0)
+    assert not torch.equal(logits(local), changed)
+
+
+def test_an_adapter_that_changes_while_it_is_read_is_never_named_wrongly(
+    tiny_folder: Path, folders: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapters = Adapters(load_base(tiny_folder, device="cpu"))
+    folder = Path(shutil.copytree(folders[0], tmp_path / "adapter"))
+    attach, others = adapters_module.attach, iter([folders[1]])
+
+    def attach_late(*arguments: object) -> object:
+        if (other := next(others, None)) is not None:
+            shutil.copytree(other, folder, dirs_exist_ok=True)
+        return attach(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(adapters_module, "attach", attach_late)
+    assert adapters.load(folder) == weights_sha256(folders[1])
+
+
+def test_the_one_used_longest_ago_makes_room_but_none_in_use(
+    tiny_folder: Path, folders: list[Path], alone: list[torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapters_module, "KEPT", 2)
+    local = load_base(tiny_folder, device="cpu")
+    adapters = Adapters(local)
+    first, second = (adapters.load(folder) for folder in folders[:2])
+    third = adapters.load(folders[2], frozenset({first}))
+    assert set(adapters._used) == {first, third}
+    for sha256, expected in ((third, alone[2]), (first, alone[0])):
+        adapters.switch(sha256, 1.0)
+        assert torch.equal(logits(local), expected)
+    assert adapters.load(folders[1]) == second
+    adapters.switch(second, 1.0)
+    assert torch.equal(logits(local), alone[1])
+
+
+def test_a_strange_adapter_is_refused_also_after_a_good_one(
+    tiny_folder: Path, folders: list[Path], tmp_path: Path
+) -> None:
+    local = load_base(tiny_folder, device="cpu")
+    adapters = Adapters(local)
+    adapters.load(folders[0])
+    bad = Path(shutil.copytree(folders[1], tmp_path / "bad"))
+    config = bad / "adapter_config.json"
+    config.write_text(config.read_text().replace('"r": 4', '"r": 5'))
+    with pytest.raises(ModelError, match="has the shape"):
+        adapters.load(bad)
+    with pytest.raises(ModelError, match="cannot be read"):
+        adapters.load(tmp_path / "nothing")
+    adapters.switch("", 0.0)
+    torch.testing.assert_close(logits(local), logits(replace(local)))

@@ -1,0 +1,159 @@
+"""Several voices at once: each gets its token every round, and answers as it would alone."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.errors import ContextError, ModelError
+from engine.model.adapters import Adapters
+from engine.model.decode import Decoded, Draw, decode
+from engine.model.load import LocalModel, load_base, with_adapter
+from engine.model.prompt_cache import PromptCache
+from engine.model.turns import PROMPTS_KEPT, Turn, Turns, Voice
+from tests.trained import make_tiny_adapter
+
+PROMPT = (5, 40, 61, 33, 90, 12)
+QUESTION = [44, 60]
+GREEDY = Draw(0.0)
+
+
+@dataclass
+class Heard:
+    """A turn and what its listeners were told."""
+
+    voice: Voice
+    question: list[int]
+    limit: int = 20
+    draw: Draw = GREEDY
+    seed: int = 0
+    tokens: list[int] = field(default_factory=list)
+    ended: list[Decoded] = field(default_factory=list)
+
+    def turn(self) -> Turn:
+        ids = [*self.voice.prefix_ids, *self.question]
+        return Turn(self.voice, ids, self.limit, self.draw, self.seed, self.tokens.append, self.ended.append)
+
+
+@pytest.fixture(scope="module")
+def adapter(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_adapter(tiny_folder, tmp_path_factory.mktemp("adapter"))
+
+
+@pytest.fixture
+def made(tiny_folder: Path, adapter: Path) -> tuple[Turns, str, LocalModel]:
+    local = load_base(tiny_folder, device="cpu")
+    adapters = Adapters(local)
+    sha256 = adapters.load(adapter)
+    return Turns(local, adapters, batch_rows=2), sha256, local
+
+
+def alone(tiny_folder: Path, adapter: Path, heard: Heard) -> tuple[int, ...]:
+    local = load_base(tiny_folder, device="cpu")
+    if heard.voice.adapter:
+        local = with_adapter(local, adapter)
+    prefix = PromptCache.build(local, heard.voice.prefix_ids)
+    (decoded,) = decode(
+        local,
+        [[*heard.voice.prefix_ids, *heard.question]],
+        prefix=prefix,
+        temperature=heard.draw.temperature,
+        max_new_tokens=heard.limit,
+        seeds=[heard.seed],
+    )
+    return decoded.ids
+
+
+def test_each_voice_gets_one_token_a_round(made: tuple[Turns, str, LocalModel]) -> None:
+    turns, sha256, _ = made
+    voices = [Voice(), Voice(sha256, 1.0), Voice("", 0.0, PROMPT), Voice(sha256, 0.5, PROMPT)]
+    heard = [Heard(voice, QUESTION, limit=6) for voice in voices]
+    for each in heard:
+        turns.add(each.turn())
+    turns.step()
+    before = [len(each.tokens) for each in heard]
+    assert before == [2, 2, 2, 2]  # a row's first step reads its question, which tells the first token
+    turns.step()
+    assert all(len(each.tokens) == 3 or each.ended for each in heard)
+
+
+def test_answers_are_those_of_a_model_of_their_own_whenever_they_come(
+    made: tuple[Turns, str, LocalModel], tiny_folder: Path, adapter: Path
+) -> None:
+    turns, sha256, _ = made
+    voices = [Voice(), Voice(sha256, 1.0), Voice("", 0.0, PROMPT), Voice(sha256, 1.0, PROMPT)]
+    heard = [Heard(voice, [44, 50 + n], draw=Draw(0.0 if n % 2 else 1.0), seed=n) for n in range(3) for voice in voices]
+    for each in heard:  # three rows a voice, and two places
+        turns.add(each.turn())
+        turns.step()
+    while turns.busy:
+        turns.step()
+    for each in heard:
+        assert tuple(each.tokens) == each.ended[0].ids == alone(tiny_folder, adapter, each)
+    assert turns.adapters_in_use == frozenset()
+
+
+def test_a_row_that_is_dropped_is_told_nothing_more_and_changes_no_other(
+    made: tuple[Turns, str, LocalModel], tiny_folder: Path, adapter: Path
+) -> None:
+    turns, sha256, _ = made
+    voice = Voice(sha256, 1.0)
+    heard = [Heard(voice, [44, 50 + n]) for n in range(4)]
+    taken = [each.turn() for each in heard]
+    for turn in taken:
+        turns.add(turn)
+    turns.step()
+    turns.drop(taken[0])  # decoding
+    turns.drop(taken[3])  # waiting
+    told = len(heard[0].tokens)
+    assert turns.adapters_in_use == {sha256}
+    while turns.busy:
+        turns.step()
+    turns.drop(taken[1])  # ended
+    assert (len(heard[0].tokens), heard[0].ended) == (told, [])
+    assert (heard[3].tokens, heard[3].ended) == ([], [])
+    for each in heard[1:3]:
+        assert each.ended[0].ids == alone(tiny_folder, adapter, each)
+
+
+def test_a_prompt_is_read_once_and_only_a_few_are_kept(
+    made: tuple[Turns, str, LocalModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns, sha256, _ = made
+    built: list[int] = []
+    build = PromptCache.build
+    monkeypatch.setattr(
+        PromptCache, "build", lambda local, ids: (built.append(len(ids)) if ids else None, build(local, ids))[1]
+    )
+
+    def ask(voice: Voice) -> None:
+        turns.add(Heard(voice, QUESTION, limit=1).turn())
+        while turns.busy:
+            turns.step()
+
+    for _ in range(3):
+        ask(Voice("", 0.0, PROMPT))
+        ask(Voice(sha256, 0.5))
+    assert built == [len(PROMPT)]
+    for strength in range(PROMPTS_KEPT):
+        ask(Voice(sha256, 0.1 + strength / 10, PROMPT))
+    ask(Voice("", 0.0, PROMPT))
+    assert len(built) == PROMPTS_KEPT + 2
+
+
+def test_what_does_not_fit_is_refused_and_out_of_memory_is_explained(
+    made: tuple[Turns, str, LocalModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns, _, _ = made
+    with pytest.raises(ContextError):
+        turns.add(Heard(Voice(), QUESTION, limit=200).turn())
+    assert not turns.busy
+    turns.add(Heard(Voice(), QUESTION).turn())
+
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("no room")
+
+    monkeypatch.setattr("engine.model.decode.Batch.admit", full)
+    with pytest.raises(ModelError, match="memory"):
+        turns.step()
