@@ -251,11 +251,11 @@ def last_project(home: Home) -> Path | None:
 
 
 def name_trouble(name: str) -> str:
-    """Why no project can have this name; empty where one can."""
+    """Why no project can have this name, in words that fit under a field; empty where one can."""
     try:
         check_name(name)
-    except UsageError as error:
-        return error.message
+    except UsageError:
+        return "1 to 100 letters, digits, dots, dashes, underscores; no dot first."
     return ""
 
 

@@ -249,7 +249,7 @@ async def test_a_name_is_checked_while_it_is_typed(shelf: Home, app: DistillApp)
         await pilot.press("2")
         assert under(pilot, "name") == ""
         await pilot.press("space", "x")
-        assert "not made of" in under(pilot, "name")
+        assert "no dot first" in under(pilot, "name")
         await pilot.press(*["backspace"] * 9, "enter")
         assert under(pilot, "name") == "A project needs a name."
 

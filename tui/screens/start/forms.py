@@ -98,7 +98,7 @@ def _name_check(state: StartState) -> Callable[[str], str]:
     def trouble(value: str) -> str:
         if not value:
             return "A project needs a name."
-        return "There is a project of this name." if value in state.names else clean_line(name_trouble(value))
+        return "There is a project of this name." if value in state.names else name_trouble(value)
 
     return trouble
 

@@ -1,0 +1,66 @@
+"""The list of projects in a real pseudo-terminal: from an empty shelf to a full one and back, by keys alone."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.paths import Home
+from engine.projects import list_projects
+from tests.e2e.test_app_in_terminal import Terminal
+from tests.tui.seeds import hostile, make_project
+
+DOWN = "\x1b[B"
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)])
+def test_projects_are_made_copied_put_away_and_deleted_by_keys(
+    home: Home, tmp_path: Path, columns: int, rows: int
+) -> None:
+    (tmp_path / "p.md").write_text("Answer in one word.")
+    terminal = Terminal(home, columns, rows)
+    terminal.until("No project yet.")
+    terminal.press("n")
+    terminal.until("New project")
+    terminal.press("desk")
+    terminal.until("desk")
+    for _ in range(5):
+        terminal.press(DOWN)
+        terminal.until("New project")
+    terminal.press(str(tmp_path / "p.md"))
+    terminal.until("2 Questions is next.")
+    terminal.press("\r")
+    terminal.until("Answer in one word.", gone="New project")
+    terminal.press("o")
+    terminal.until("prompt: version 1")
+    terminal.press("D")
+    terminal.until("Duplicate desk")
+    terminal.press("\r")
+    terminal.until("▌ desk-2", gone="Duplicate desk")
+    terminal.press("a")
+    terminal.until("1 archived", gone="desk-2  ")
+    terminal.press("u")
+    terminal.until("2 projects", gone="1 archived")
+    terminal.press("x")
+    terminal.until("Delete desk")
+    doomed = "desk-2" if "Delete desk-2?" in "\n".join(terminal.screen.display) else "desk"
+    terminal.press(doomed + "\r")
+    terminal.until("1 project ", gone="type its name")
+    assert terminal.leave() == 0
+    assert [project.name for project in list_projects(home)] == [{"desk": "desk-2", "desk-2": "desk"}[doomed]]
+
+
+def test_no_foreign_code_of_a_name_reaches_the_terminal(home: Home) -> None:
+    for name in ("evil", "other"):
+        make_project(home, name).close()
+    name = hostile("name").replace("/", "|")
+    (home.projects / "evil").rename(home.projects / name)
+    terminal = Terminal(home, 120, 40)
+    terminal.until("[@click=app.quit]")
+    for key in ("G", "g", "/", "q", "\x1b", "D", "\x1b", "x", "\x1b"):
+        terminal.press(key)
+        terminal.until("distill-tui")
+    terminal.until("2 projects")
+    assert terminal.leave() == 0
+    foreign = terminal.sent.replace(b"\x1b]22;default\x07", b"").replace(b"\x1b]22;text\x07", b"")
+    for code in (b"\x1b]52", b"\x1b]8;", b"\x9b31m", b"\x07", "\u202e".encode(), "\x9b".encode()):
+        assert code not in foreign
