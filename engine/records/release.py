@@ -16,3 +16,12 @@ class Release:
     folder: str
     sha256: str  # of the folder's SHA256SUMS
     created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedFile:
+    """One file of a release, as its SHA256SUMS names it; `size_bytes` is None where it is gone."""
+
+    name: str
+    sha256: str
+    size_bytes: int | None

@@ -24,8 +24,6 @@ STATES = [
     ("done", "5", "run-done"),
     ("new", "6", "evaluation-empty"),
     ("done", "6", "evaluation-done"),
-    ("new", "7", "release-empty"),
-    ("done", "7", "release-done"),
     ("done", "question_mark", "help"),
     ("new", "c", "curate-empty"),
     ("done", "c", "curate"),
@@ -37,7 +35,6 @@ AT_80 = {
     "examples-busy",
     "run-busy",
     "evaluation-done",
-    "release-done",
     "help",
 }
 CASES = [pytest.param(*state, (120, 40), id=f"{state[2]}-120") for state in STATES] + [

@@ -8,7 +8,21 @@ from dataclasses import replace
 
 from textual.binding import Binding, BindingType
 
-from tui.actions import cost, curate, dataset, evaluation, everywhere, examples, prompt, run, start, workspace
+from tui.actions import (
+    chat,
+    cost,
+    curate,
+    dataset,
+    evaluation,
+    everywhere,
+    examples,
+    prompt,
+    questions,
+    release,
+    run,
+    start,
+    workspace,
+)
 from tui.actions.lists import MOVES
 from tui.actions.words import Action as Action
 from tui.actions.words import PaneName as PaneName
@@ -23,13 +37,15 @@ ACTIONS: dict[Place, tuple[Action, ...]] = {
     "trial": (*prompt.TRIAL, *MOVES),
     "editing": prompt.EDITING,
     "testing": prompt.TESTING,
-    "questions": MOVES,
+    "questions": (*questions.ACTIONS, *MOVES),
     "examples": examples.ACTIONS,
     "dataset": (*dataset.ACTIONS, *MOVES),
     "run": (*run.ACTIONS, *MOVES),
     "evaluation": (*evaluation.ACTIONS, *MOVES),
-    "release": MOVES,
+    "release": (*release.ACTIONS, *MOVES),
     "cost": (*cost.ACTIONS, *MOVES),
+    "chat": (*chat.ACTIONS, *MOVES),
+    "asking": chat.ASKING,
     "curate": curate.ACTIONS,
     "start": start.ACTIONS,
 }
@@ -42,10 +58,11 @@ PANE_KEYS: dict[PaneName, str] = {
     "evaluation": "6",
     "release": "7",
     "cost": "8",
+    "chat": "9",
 }
 PANES: tuple[PaneName, ...] = tuple(PANE_KEYS)
 FOOTER_KEYS = 6
-TYPED: tuple[Place, ...] = ("editing", "testing")
+TYPED: tuple[Place, ...] = ("editing", "testing", "asking")
 _SHORT = {
     "question_mark": "?",
     "slash": "/",

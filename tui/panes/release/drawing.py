@@ -1,32 +1,157 @@
-"""The release pane: what left the machine, where it lies, and how to check it."""
+"""Releases as lines: what can leave and with which verdict, what left, where it lies and how to check it. Pure."""
 
 from textual.content import Content
 
-from tui.panes.parts import empty, title
+from engine.errors import DistillError
+from engine.records.station import Station
+from tui.panes.parts import heading, title
+from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
-from tui.widgets.lines import ACCENT, DIM, STRONG, moment, shorten
+from tui.services.release import Exportable, Released
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, moment, right, shorten, spread, wrap
+
+_VERDICTS = {"pass": ("✓ pass", GOOD), "fail": ("✗ fail", BAD), "undecided": ("! undecided", WARN)}
+_RUNS_SHOWN = 5
+_RELEASES_SHOWN = 8
 
 
-def draw(view: View) -> list[Content]:
-    """The lines of this pane."""
-    facts, width = view.facts, view.width
-    if not facts.releases:
-        return [
-            *title("Release", "none yet", "", width),
-            *empty(
-                "The adapter, or base and adapter merged, with tokenizer, card and checksums.",
-                ["distill-tui export", "distill-tui export --form merged"],
-            ),
-        ]
-    lines = title("Release", f"{len(facts.releases)}", "", width)
-    for release in reversed(facts.releases):
+def draw(view: View, state: ReleaseState, now: float) -> list[Content]:
+    """The lines of this pane. `now`: the clock that `since` was read from, in seconds."""
+    if state.card is not None:
+        return _card(state, view.width)
+    width = view.width
+    station = next(each for each in view.facts.stations if each.name == "release")
+    lines = _title(state, station, width)
+    if state.exporting:
+        words = state.said or "reading base and adapter"
+        head = Content.assemble(("● ", ACCENT), (state.exporting, STRONG), f"   {duration(now - state.since)}")
         lines += [
-            Content.assemble(
-                (f"{release.kind} of run {release.run_id}", STRONG), "  ", (moment(release.created_at), DIM)
-            ),
-            Content.assemble("  ", (shorten(release.folder, width - 2), ACCENT)),
-            Content.assemble("  ", (f"sha256 {release.sha256}"[: width - 2], DIM)),
-            Content("  verify: sha256sum -c SHA256SUMS"),
+            spread(head, Content.styled(shorten(words, max(width - head.cell_length - 3, 8)), DIM), width),
+            Content(""),
+        ]
+    elif state.failure is not None:
+        lines += _failed(state.failure, width)
+    if state.page is None:
+        return [*lines, Content.styled("Reading the releases …", DIM)]
+    lines += _runs(state, width)
+    lines += _releases(state, width)
+    return lines
+
+
+def size(count: int | None) -> str:
+    """A number of bytes as people read it."""
+    if count is None:
+        return "–"
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= factor:
+            return f"{count / factor:,.1f} {unit}"
+    return f"{count:,} B"
+
+
+def _title(state: ReleaseState, station: Station, width: int) -> list[Content]:
+    count = len(state.releases)
+    lines = title("Release", f"{count}" if count else "none yet" if state.page is not None else "", "", width)
+    if station.state == "stale":
+        lines[1:] = [
+            Content.assemble((f"◐ stale: {station.note}; ", WARN), ("e", ACCENT), (" exports", WARN)),
             Content(""),
         ]
     return lines
+
+
+def _failed(error: DistillError, width: int) -> list[Content]:
+    first, *rest = (line for part in (error.title, error.message, error.next) if part for line in wrap(part, width - 2))
+    return [
+        Content.assemble(("✗ ", BAD), (first, f"{STRONG} {BAD}")),
+        *(Content(f"  {line}") for line in rest[:8]),
+        Content(""),
+    ]
+
+
+def _runs(state: ReleaseState, width: int) -> list[Content]:
+    if not state.runs:
+        return [
+            Content("No run has an adapter yet: that is what leaves, alone or merged into its base."),
+            Content.assemble(("5", ACCENT), " trains one   ", ("distill-tui train", DIM)),
+        ]
+    columns = (("step", 8), ("evaluated", 14), ("recovered", 11), ("adapter", 12), ("merged", 12))
+    lines = [heading(fit("what can leave", 16) + "".join(right(name, cells) for name, cells in columns))]
+    lines[0] = lines[0].truncate(width, ellipsis=True)
+    lines += [_run(run).truncate(width, ellipsis=True) for run in state.runs[:_RUNS_SHOWN]]
+    if len(state.runs) > _RUNS_SHOWN:
+        lines.append(Content.styled(f"{len(state.runs) - _RUNS_SHOWN} older runs; e offers all", DIM))
+    if not state.releases and not state.exporting:
+        lines += [
+            Content(""),
+            Content.assemble(("e", ACCENT), " exports one, with tokenizer, model card and checksums   ",
+                             ("distill-tui export", DIM)),
+        ]  # fmt: skip
+    return [*lines, Content("")]
+
+
+def _run(run: Exportable) -> Content:
+    verdict, style = _VERDICTS[run.verdict] if run.verdict is not None else ("not evaluated", DIM)
+    recovered = f"{run.recovered:.2f}" if run.recovered is not None else "–"
+    name = f"run {run.run_id}{'' if run.newest_dataset else ' ◐'}"
+    return Content.assemble(
+        fit(name, 16),
+        (right(f"{run.best_step:,}", 8), DIM),
+        (right(verdict, 14), style),
+        right(recovered, 11),
+        *((right(f"≈ {size(count)}" if count is not None else "–", 12), DIM) for count in run.bytes.values()),
+    )
+
+
+def _releases(state: ReleaseState, width: int) -> list[Content]:
+    if not state.releases:
+        return []
+    lines = [heading("what left, the newest first")]
+    first = max(0, min(state.cursor - 3, len(state.releases) - _RELEASES_SHOWN))
+    shown = state.releases[first : first + _RELEASES_SHOWN]
+    for index, released in enumerate(shown, start=first):
+        here = index == state.cursor
+        release = released.release
+        name = fit(f"{release.kind} of run {release.run_id}", 22)
+        lines.append(
+            Content.assemble(
+                ("▌ " if here else "  ", ACCENT), (name, STRONG if here else ""),
+                (moment(release.created_at), DIM), right(_total(released), 12),
+                ("" if released.files else "   ✗ its folder is gone", BAD),
+            ).truncate(width, ellipsis=True)
+        )  # fmt: skip
+        if here:
+            lines += _released(released, width)
+    if len(state.releases) > first + _RELEASES_SHOWN:
+        lines.append(Content.styled(f"  and {len(state.releases) - first - _RELEASES_SHOWN} more", DIM))
+    return lines
+
+
+def _released(released: Released, width: int) -> list[Content]:
+    folder = wrap(released.folder, width - 2)
+    lines = [Content.assemble("  ", (line, ACCENT)) for line in folder[:3]]
+    lines[-1] = spread(lines[-1], Content.assemble(("y", ACCENT), (" copies it", DIM)), width)
+    name_width = max(min(30, width - 40), 14)
+    digest = max(width - 2 - name_width - 12, 8)
+    lines += [
+        Content.assemble("  ", fit(file.name, name_width), right(size(file.size_bytes), 10), "  ",
+                         (shorten(file.sha256, digest), DIM))
+        for file in released.files
+    ]  # fmt: skip
+    if released.files:
+        lines.append(Content.styled(shorten("  check: cd there, then sha256sum -c SHA256SUMS", width), DIM))
+    return [*lines, Content("")]
+
+
+def _total(released: Released) -> str:
+    return size(sum(file.size_bytes or 0 for file in released.files)) if released.files else ""
+
+
+def _card(state: ReleaseState, width: int) -> list[Content]:
+    release = state.under_cursor
+    of = f"{release.release.kind} of run {release.release.run_id}" if release is not None else ""
+    keys = Content.assemble(("esc", ACCENT), (" back", DIM))
+    lines = [spread(Content.assemble(("Model card", STRONG), "   ", (of, ACCENT)), keys, width), Content("")]
+    return [
+        *lines,
+        *(Content.styled(line, STRONG if line.startswith("#") else "") for line in wrap(state.card or "", width)),
+    ]

@@ -1,22 +1,159 @@
-"""The release pane as a widget: shows what `drawing` draws."""
+"""The release pane as a widget: asks for an export, carries it out, shows what lies where."""
 
+from time import monotonic
 from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
 
+from engine.clean import clean_line
 from tui.actions import PaneName, bindings
+from tui.panes.job import JobView
 from tui.panes.pane import Pane
-from tui.panes.release.drawing import draw
+from tui.panes.release.drawing import draw, size
+from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
+from tui.screens.form.screen import Field, FormScreen, Values
+from tui.services.facts import Facts
+from tui.services.program import CommandEnded, CommandTold
+from tui.services.release import KINDS, CardRead, ReleaseRead, ReleaseService
+from tui.services.store import StoreService
+
+_KEEP, _REPLACE = "leave it alone", "replace an older release"
 
 
 class ReleasePane(Pane):
-    """What leaves the machine."""
+    """What leaves the machine, and what left it."""
 
     place: ClassVar[PaneName] = "release"
     BINDINGS: ClassVar[list[BindingType]] = bindings("release")
 
+    def __init__(self, store: StoreService) -> None:
+        super().__init__(store)
+        self.state = ReleaseState()
+        self._service = ReleaseService(store, self)
+        self._seen: tuple[object, ...] = ()
+
+    def show(self, facts: Facts, job: JobView | None) -> None:
+        """Read anew where a run, an evaluation or a release has changed."""
+        evaluation = facts.evaluation.id if facts.evaluation is not None else 0
+        run = (facts.run.id, facts.run.state, facts.run.best_step) if facts.run is not None else ()
+        seen = (run, evaluation, facts.releases, facts.dataset)
+        if seen != self._seen:
+            self._seen = seen
+            self._service.read()
+        super().show(facts, job)
+
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""
-        return draw(view)
+        return draw(view, self.state, monotonic())
+
+    def on_release_read(self, message: ReleaseRead) -> None:
+        """Take in runs and releases."""
+        self.state.take(message.page)
+        self.redraw()
+
+    def on_card_read(self, message: CardRead) -> None:
+        """Show the model card."""
+        self.state.card = message.text
+        self.scroll_home(animate=False)
+        self.redraw()
+
+    def on_command_told(self, message: CommandTold) -> None:
+        """Show what the process says."""
+        self.state.said = message.words
+        self.redraw()
+
+    def on_command_ended(self, message: CommandEnded) -> None:
+        """Say where it lies now, or why it does not."""
+        self.state.exporting = ""
+        self.state.failure = message.error
+        if message.answer is not None:
+            self.notify("Exported. y copies its path, enter shows its model card.", markup=False, timeout=5)
+        self.store.read()
+        self._service.read()
+        self.redraw()
+
+    def action_export(self) -> None:
+        """Ask what is to leave, and where to."""
+        state = self.state
+        if state.exporting:
+            self.notify("An export is under way.", markup=False)
+        elif not state.runs:
+            self.notify("No run has an adapter yet: 5 trains one.", markup=False)
+        else:
+            self.app.push_screen(
+                FormScreen(
+                    "Export a run",
+                    [
+                        Field("form", "form", choices=KINDS),
+                        Field("run", "run", choices=tuple(str(run.run_id) for run in state.runs)),
+                        Field("to", "to", hint="the project's own releases"),
+                        Field("taken", "if it is taken", choices=(_KEEP, _REPLACE)),
+                    ],
+                    go="export",
+                    aside=self._meaning,
+                ),
+                self._export,
+            )
+
+    def action_card(self) -> None:
+        """Read the model card of the release under the cursor; once more closes it."""
+        if self.state.card is not None:
+            self.action_back()
+        elif (released := self.state.under_cursor) is not None:
+            self._service.read_card(released.release.id)
+        else:
+            self.notify("Nothing has left yet.", markup=False)
+
+    def action_copy(self) -> None:
+        """Copy the path of the release under the cursor."""
+        if (released := self.state.under_cursor) is not None:
+            self.app.copy_to_clipboard(released.folder)
+        else:
+            self.notify("Nothing has left yet.", markup=False)
+
+    def action_back(self) -> None:
+        """Close the model card."""
+        if self.state.card is not None:
+            self.state.card = None
+            self.scroll_home(animate=False)
+            self.redraw()
+
+    def action_line_down(self) -> None:
+        """The next release, or a line down."""
+        if self.state.card is None and self.state.move(1):
+            self.redraw()
+        else:
+            super().action_line_down()
+
+    def action_line_up(self) -> None:
+        """The release before, or a line up."""
+        if self.state.card is None and self.state.move(-1):
+            self.redraw()
+        else:
+            super().action_line_up()
+
+    def _meaning(self, values: Values) -> str:
+        run = self.state.run(values["run"])
+        kind = next(kind for kind in KINDS if kind == values["form"])
+        if run is None:
+            return ""
+        verdicts = {"pass": "passed", "fail": "failed", "undecided": "ended undecided"}
+        verdict = (
+            f"Its evaluation {verdicts[run.verdict]}." if run.verdict is not None else "Not evaluated: 6 measures it."
+        )
+        count = run.bytes[kind]
+        weight = f"About {size(count)}" if count is not None else "The base is fetched first"
+        stale = "" if run.newest_dataset else " Trained on an older dataset."
+        where = clean_line(values["to"] or run.folders[kind])
+        return f"Run {run.run_id}, step {run.best_step:,}. {verdict}{stale}\n{weight}, to {where}"
+
+    def _export(self, values: dict[str, str] | None) -> None:
+        if values is None:
+            return
+        state = self.state
+        state.exporting, state.since = f"exporting the {values['form']} of run {values['run']}", monotonic()
+        state.said, state.failure, state.card = "", None, None
+        self._service.export(values["form"], int(values["run"]), values["to"], replace=values["taken"] == _REPLACE)
+        self.redraw()

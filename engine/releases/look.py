@@ -1,0 +1,71 @@
+"""What lies in a release's folder, and how large an export will be: read from names and sizes, nothing is hashed."""
+
+from pathlib import Path
+
+from engine.economics.tokens import find_tokenizer
+from engine.errors import NotFoundError
+from engine.project import Project
+from engine.records.release import Release, ReleasedFile, ReleaseKind
+from engine.records.run import Run
+from engine.releases.adapter import ADAPTER_FILES
+from engine.releases.export import CHECKSUMS
+from engine.releases.tokenizer import TOKENIZER_FILES
+
+CARD = "README.md"
+_LONGEST_CARD = 1_000_000  # characters
+
+
+def folder_of(project: Project, release: Release) -> Path:
+    """Where the release was written, in full."""
+    return project.folder / release.folder
+
+
+def released_files(folder: Path) -> tuple[ReleasedFile, ...]:
+    """The files that the release's checksums name, in their order; none where the folder is gone."""
+    try:
+        lines = (folder / CHECKSUMS).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return ()
+    found = []
+    for line in lines:
+        digest, _, name = line.partition("  ")
+        if name and ".." not in Path(name).parts and not Path(name).is_absolute():
+            found.append(ReleasedFile(name, digest, _size(folder / name)))
+    return tuple(found)
+
+
+def card_text(folder: Path) -> str:
+    """The model card as it lies there. Raises `NotFoundError`."""
+    try:
+        return (folder / CARD).read_text(encoding="utf-8", errors="replace")[:_LONGEST_CARD]
+    except OSError as error:
+        raise NotFoundError(
+            "The model card cannot be read.", f"{folder / CARD}: {error.strerror or error}.", "Export the run again."
+        ) from error
+
+
+def has_adapter(project: Project, run: Run) -> bool:
+    """Whether the run can be exported."""
+    return all((project.folder / run.folder / "adapter" / name).is_file() for name in ADAPTER_FILES)
+
+
+def export_bytes(project: Project, run: Run, kind: ReleaseKind) -> int | None:
+    """About how large an export will be: the files that it copies or merges; None where the base is not here yet."""
+    tokenizer = find_tokenizer(run.config.base, project.home)
+    if tokenizer is None:
+        return None
+    base = tokenizer.parent
+    copied = [base / name for name in TOKENIZER_FILES]
+    weights = (
+        [project.folder / run.folder / "adapter" / name for name in ADAPTER_FILES]
+        if kind == "adapter"
+        else list(base.glob("*.safetensors"))
+    )
+    return sum(_size(path) or 0 for path in (*copied, *weights))
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None

@@ -1,0 +1,315 @@
+"""The release pane: what can leave and with which verdict, exporting, what lies where, the card, the path."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from engine.errors import StoreError
+from engine.paths import Home
+from engine.project import Project
+from engine.records.options import ProjectSettings
+from engine.records.release import Release, ReleasedFile
+from engine.records.station import STATIONS, Station
+from engine.releases.look import card_text, released_files
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
+from tests.tui.panes.test_dataset import in_time
+from tests.tui.seeds import add_dataset, add_evaluation, add_examples, add_run, hostile, make_project
+from tests.tui.test_app import until
+from tui.app import DistillApp
+from tui.panes.release.drawing import draw, size
+from tui.panes.release.pane import ReleasePane
+from tui.panes.release.state import ReleaseState
+from tui.panes.view import View
+from tui.screens.form.screen import FormScreen
+from tui.services import program
+from tui.services.facts import Facts
+from tui.services.release import Exportable, Released, ReleasePage
+from tui.widgets.page import Page
+
+SIZES = [(80, 24), (120, 40)]
+AT = "2026-01-02T03:04:05+00:00"
+CARD = "---\nlibrary_name: peft\n---\n# A model with its prompt inside\n\nA prompt was distilled into these weights."
+
+
+def pane(app: DistillApp) -> ReleasePane:
+    return app.screen.query_one(ReleasePane)
+
+
+def text(app: DistillApp) -> str:
+    found = app.screen.query(ReleasePane)
+    return found.first().query_one(".lines", Page).plain if found else ""
+
+
+async def opened(pilot: Pilot[int], app: DistillApp) -> None:
+    await until(pilot, lambda: bool(app.screen.query("Pane")))
+    await pilot.press("7")
+    await until(pilot, lambda: bool(app.screen.query(ReleasePane)) and pane(app).state.page is not None)
+
+
+def write_release(folder: Path, weights: bytes = b"w" * 5_000_000) -> None:
+    """The files of a release, as an export leaves them."""
+    folder.mkdir(parents=True)
+    files = {"README.md": CARD.encode(), "adapter_config.json": b"{}" * 300, "adapter_model.safetensors": weights}
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()))
+    (folder / "SHA256SUMS").write_text(sums)
+
+
+def make_runs(home: Home, *, releases: int = 0, evaluated: bool = True) -> Path:
+    """A run with an adapter, and exports of it; the second one's folder is gone."""
+    with make_project(home) as project:
+        add_examples(project)
+        run_id = add_run(project, add_dataset(project), done=True)
+        adapter = project.folder / project.runs.get(run_id).folder / "adapter"
+        adapter.mkdir(parents=True)
+        for name in ("adapter_config.json", "adapter_model.safetensors"):
+            (adapter / name).write_bytes(b"a" * 1_000)
+        if evaluated:
+            add_evaluation(project, run_id)
+        for number in range(1, releases + 1):
+            folder = project.folder / "releases" / f"adapter-{number}"
+            if number != 2:
+                write_release(folder)
+            project.releases.add("adapter", run_id, f"releases/adapter-{number}", "ab" * 32)
+        return project.folder
+
+
+@pytest.fixture
+def at_hand(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The export without its process: writes a release and books it. What was asked for is kept."""
+    asked: list[list[str]] = []
+
+    def carry_out(words: list[str], folder: Path, home: Home, tell: Callable[[str], None]) -> program.Answer:
+        asked.append(words)
+        tell("merging")
+        with Project.open(folder, home) as project:
+            number = len(project.releases.all()) + 1
+            write_release(project.folder / "releases" / f"adapter-{number}")
+            made = project.releases.add("adapter", int(words[4]), f"releases/adapter-{number}", "cd" * 32)
+        return {"kind": made.kind, "run": made.run_id, "folder": made.folder, "sha256": made.sha256}
+
+    monkeypatch.setattr(program, "carry_out", carry_out)
+    return asked
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_run_is_exported_by_a_form_and_its_files_are_shown(
+    home: Home, size: tuple[int, int], at_hand: list[list[str]]
+) -> None:
+    folder = make_runs(home)
+    app = DistillApp(home, folder)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "✓ pass" in text(app) and "e exports one" in text(app))
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        aside = str(app.screen.query_one("#aside", Static).visual)
+        assert "Its evaluation passed." in aside
+        assert "run-1-adapter" in "".join(aside.split())
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: "adapter_model.safetensors" in text(app))
+        assert "5.0 MB" in text(app)
+        assert str(folder / "releases" / "adapter-1") in "".join(text(app).split())
+    assert at_hand == [["export", "--form", "merged", "--run", "1"]]
+
+
+async def test_where_to_and_whether_to_replace_are_passed_on(home: Home, at_hand: list[list[str]]) -> None:
+    app = DistillApp(home, make_runs(home))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "✓ pass" in text(app))
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await pilot.press("down", "down", *"/tmp/x", "down", "right", "enter")
+        await until(pilot, lambda: bool(at_hand))
+    assert at_hand == [["export", "--form", "adapter", "--run", "1", "--to", "/tmp/x", "--force"]]
+
+
+async def test_the_card_is_read_and_the_path_is_copied(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied: list[str] = []
+    monkeypatch.setattr(DistillApp, "copy_to_clipboard", lambda self, words: copied.append(words))
+    folder = make_runs(home, releases=3)
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "what left" in text(app))
+        await pilot.press("y", "enter")
+        await until(pilot, lambda: "distilled into these weights" in text(app))
+        await pilot.press("escape", "j")
+        assert copied == [str(folder / "releases" / "adapter-3")]
+        assert "its folder is gone" in text(app).split("▌")[1].split("\n")[0]
+        await pilot.press("enter")
+        await until(pilot, lambda: any("model card" in note.title for note in app._notifications))
+
+
+async def test_an_export_that_fails_says_why(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> program.Answer:
+        raise StoreError("The release cannot be written.", hostile("No space left"), "Check the free space.")
+
+    monkeypatch.setattr(program, "carry_out", fails)
+    app = DistillApp(home, make_runs(home))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "✓ pass" in text(app))
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: "✗ The release cannot be written." in text(app))
+        assert "\x1b" not in text(app)
+
+
+async def test_without_an_adapter_the_key_that_makes_one_is_named(home: Home) -> None:
+    with make_project(home) as project:
+        folder = project.folder
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "5 trains one" in text(app))
+        await pilot.press("e", "enter", "y", "escape")
+        await until(pilot, lambda: len(app._notifications) == 3)
+
+
+async def test_the_real_program_exports_in_a_process_of_its_own(home: Home, tmp_path: Path) -> None:
+    base = make_tiny_base(tmp_path / "tiny")
+    adapter = make_tiny_adapter(base, tmp_path / "adapter")
+    with make_trained_project(home, base, adapter) as project:
+        folder = project.folder
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "not evaluated" in text(app))
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: "exporting the adapter of run 1" in text(app))
+        await in_time(pilot, lambda: "exporting" not in text(app))
+        await until(pilot, lambda: "adapter_model.safetensors" in text(app))
+
+
+def test_files_are_those_that_the_checksums_name_and_none_outside(tmp_path: Path) -> None:
+    folder = tmp_path / "release"
+    write_release(folder, b"weights")
+    (folder / "SHA256SUMS").write_text(
+        f"{'ab' * 32}  README.md\n{'cd' * 32}  ../secret\n{'ef' * 32}  gone.json\nbroken"
+    )
+    assert released_files(folder) == (
+        ReleasedFile("README.md", "ab" * 32, len(CARD)),
+        ReleasedFile("gone.json", "ef" * 32, None),
+    )
+    assert released_files(tmp_path / "nowhere") == ()
+    assert card_text(folder) == CARD
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (None, "–"),
+        (0, "0 B"),
+        (999, "999 B"),
+        (1_500, "1.5 kB"),
+        (270_000_000, "270.0 MB"),
+        (14_200_000_000, "14.2 GB"),
+    ],
+)
+def test_sizes_are_read_at_a_glance(count: int | None, words: str) -> None:
+    assert size(count) == words
+
+
+def released(number: int, folder: str = "/r") -> Released:
+    files = (ReleasedFile("adapter_model.safetensors", "ab" * 32, 5_000_000),)
+    return Released(Release(number, "adapter", 1, folder, "ab" * 32, AT), folder, files)
+
+
+def test_a_new_release_is_pointed_at() -> None:
+    state = ReleaseState()
+    state.take(ReleasePage((), (released(2), released(1))))
+    assert state.move(1)
+    assert not state.move(1)
+    state.take(ReleasePage((), (released(2), released(1))))
+    assert state.cursor == 1
+    state.take(ReleasePage((), (released(3), released(2), released(1))))
+    assert state.under_cursor == released(3)
+    state.take(ReleasePage())
+    assert state.under_cursor is None
+
+
+@pytest.mark.parametrize("width", [50, 76, 88])
+@pytest.mark.parametrize("card", [None, hostile("card " * 99)], ids=["list", "card"])
+def test_no_line_is_wider_than_the_page_and_none_is_obeyed(width: int, card: str | None) -> None:
+    stations = tuple(Station(name, "stale", 1, "of an older run") for name in STATIONS)
+    view = View(Facts("p", "/p", ProjectSettings(), stations), None, width, 24)
+    runs = tuple(
+        Exportable(n, "done", 216, None, 1.0, n == 9, {"adapter": 9, "merged": None}, {"adapter": "", "merged": ""})
+        for n in range(9, 0, -1)
+    )
+    state = ReleaseState(card=card)
+    state.take(ReleasePage(runs, tuple(released(n, hostile("/x" * 99)) for n in range(12, 0, -1))))
+    state.failure = StoreError(hostile("title"), hostile("message " * 80), hostile("next"))
+    for line in draw(view, state, 0.0):
+        assert line.cell_length <= width, line.plain
+        assert not set(line.plain) & {"\x1b", "\x07", "\u202e", "\n"}
+    state.exporting, state.said = "exporting the merged of run 9", hostile("said " * 40)
+    assert all(line.cell_length <= width for line in draw(view, state, 99.0))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80", "120"])
+@pytest.mark.parametrize("name", ["empty", "ready", "asks", "busy", "failed", "done", "card", "stale"])
+@pytest.mark.usefixtures("still_meter")
+def test_the_pane_looks_as_it_did(
+    snap_compare: Callable[..., bool],
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    size: tuple[int, int],
+) -> None:
+    monkeypatch.setattr("engine.store.releases.now_text", lambda: AT)
+    if name == "empty":
+        with make_project(home) as project:
+            folder = project.folder
+    else:
+        folder = make_runs(home, releases=3 if name in ("done", "card", "stale") else 0, evaluated=name != "failed")
+    if name == "stale":
+        with Project.open(folder, home) as project:
+            add_run(project, project.runs.get(1).dataset_sha256, done=True)
+    app = DistillApp(home, folder)
+
+    async def settle(pilot: Pilot[int]) -> None:
+        await opened(pilot, app)
+        state = pane(app).state
+        if state.page is not None:  # temporary folders have other names at each run
+            releases = tuple(
+                Released(each.release, f"/home/you/meridian-desk/{each.release.folder}", each.files)
+                for each in state.releases
+            )
+            places = {"adapter": "/home/you/releases/run-1-adapter", "merged": "/home/you/releases/run-1-merged"}
+            runs = tuple(
+                Exportable(r.run_id, r.state, r.best_step, r.verdict, r.recovered, r.newest_dataset,
+                           {"adapter": 9_400_000, "merged": 271_000_000}, places)
+                for r in state.runs
+            )  # fmt: skip
+            state.page = ReleasePage(runs, releases)
+        monkeypatch.setattr("tui.panes.release.pane.monotonic", lambda: 60.0)
+        if name == "asks":
+            await pilot.press("e")
+        if name == "busy":
+            monkeypatch.setattr(pane(app)._service, "export", lambda *_, **__: None)
+            await pilot.press("e", "enter")
+            state.since = 48.0
+        if name == "failed":
+            state.failure = StoreError(
+                "The release cannot be written.", "/media/stick: No space left on device.", "Check the free space."
+            )
+        if name == "card":
+            await pilot.press("enter")
+            await until(pilot, lambda: state.card is not None)
+        pane_found = app.screen.query(ReleasePane)
+        if pane_found:
+            pane_found.first().redraw()
+        await pilot.pause(0.5)
+
+    assert snap_compare(app, terminal_size=size, run_before=settle)

@@ -1,0 +1,51 @@
+"""What the release pane knows: what can leave, what did, which of these is pointed at, the card that is read.
+
+Pure Python, free of Textual and of I/O.
+"""
+
+from dataclasses import dataclass, field
+
+from engine.errors import DistillError
+from tui.services.release import Exportable, Released, ReleasePage
+
+
+@dataclass(slots=True)
+class ReleaseState:
+    """An export is one process at a time."""
+
+    page: ReleasePage | None = None
+    cursor: int = 0  # in the releases, the newest first
+    card: str | None = None
+    exporting: str = ""  # what leaves just now, in words; empty: nothing does
+    since: float = 0.0  # when it began
+    said: str = ""  # by the process
+    failure: DistillError | None = field(default=None)
+
+    @property
+    def releases(self) -> tuple[Released, ...]:
+        return self.page.releases if self.page is not None else ()
+
+    @property
+    def runs(self) -> tuple[Exportable, ...]:
+        return self.page.runs if self.page is not None else ()
+
+    @property
+    def under_cursor(self) -> Released | None:
+        """The release that is pointed at."""
+        return self.releases[self.cursor] if self.cursor < len(self.releases) else None
+
+    def take(self, page: ReleasePage) -> None:
+        """Take in what was read. A release that is new is pointed at."""
+        newer = len(page.releases) > len(self.releases)
+        self.page = page
+        self.cursor = 0 if newer else max(0, min(self.cursor, len(page.releases) - 1))
+
+    def move(self, steps: int) -> bool:
+        """Move through the releases. Returns whether the cursor moved."""
+        before = self.cursor
+        self.cursor = max(0, min(self.cursor + steps, len(self.releases) - 1))
+        return self.cursor != before
+
+    def run(self, run_id: str) -> Exportable | None:
+        """The run of this number, as a form writes it."""
+        return next((run for run in self.runs if str(run.run_id) == run_id), None)

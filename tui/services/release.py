@@ -1,0 +1,122 @@
+"""What can leave the machine and what did: read on the store's thread; the export is the program's own command."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from engine.project import Project
+from engine.records.evaluation import FinalVerdict
+from engine.records.release import Release, ReleasedFile, ReleaseKind
+from engine.records.run import Run
+from engine.releases.look import card_text, export_bytes, folder_of, has_adapter, released_files
+from tui.services.program import Program
+from tui.services.store import StoreService
+
+KINDS: tuple[ReleaseKind, ...] = ("adapter", "merged")
+
+
+@dataclass(frozen=True, slots=True)
+class Exportable:
+    """A run that has an adapter. `bytes`: about how large each form will be; None where the base is not here yet."""
+
+    run_id: int
+    state: str
+    best_step: int
+    verdict: FinalVerdict | None  # None: not evaluated
+    recovered: float | None
+    newest_dataset: bool
+    bytes: Mapping[ReleaseKind, int | None]
+    folders: Mapping[ReleaseKind, str]  # where an export goes unless a person says otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """An export of the past, with what lies in its folder now."""
+
+    release: Release
+    folder: str  # in full
+    files: tuple[ReleasedFile, ...]  # none: the folder is gone
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePage:
+    """Both, the newest first."""
+
+    runs: tuple[Exportable, ...] = ()
+    releases: tuple[Released, ...] = ()
+
+
+class ReleaseRead(Message):
+    """The runs and the releases were read."""
+
+    def __init__(self, page: ReleasePage) -> None:
+        super().__init__()
+        self.page = page
+
+
+class CardRead(Message):
+    """The model card of a release was read."""
+
+    def __init__(self, release_id: int, text: str) -> None:
+        super().__init__()
+        self.release_id = release_id
+        self.text = text
+
+
+class ReleaseService:
+    """The releases of one project. Every method returns at once; answers come as messages to `target`."""
+
+    def __init__(self, store: StoreService, target: MessagePump) -> None:
+        self._store = store
+        self._target = target
+        self._program = Program(store.folder, store.home, target)
+
+    def read(self) -> None:
+        """Read runs and releases."""
+        self._store.ask(lambda project: ReleaseRead(_page(project)), self._target)
+
+    def read_card(self, release_id: int) -> None:
+        """Read a release's model card."""
+
+        def work(project: Project) -> Message:
+            release = next(each for each in project.releases.all() if each.id == release_id)
+            return CardRead(release_id, card_text(folder_of(project, release)))
+
+        self._store.ask(work, self._target)
+
+    def export(self, kind: str, run_id: int, destination: str, *, replace: bool) -> None:
+        """Export a run; ends in `CommandEnded`. An empty `destination` is the project's own place."""
+        where = ["--to", destination] if destination else []
+        self._program.start(
+            "export", ["export", "--form", kind, "--run", str(run_id), *where, *(["--force"] if replace else [])]
+        )
+
+
+def _page(project: Project) -> ReleasePage:
+    latest = project.datasets.latest()
+    runs = [run for run in reversed(project.runs.all()) if has_adapter(project, run)]
+    releases = reversed(project.releases.all())
+    return ReleasePage(
+        tuple(_exportable(project, run, newest=latest is None or run.dataset_sha256 == latest.sha256) for run in runs),
+        tuple(
+            Released(release, str(folder := folder_of(project, release)), released_files(folder))
+            for release in releases
+        ),
+    )
+
+
+def _exportable(project: Project, run: Run, *, newest: bool) -> Exportable:
+    evaluation = project.evaluations.latest(run.id)
+    recovered = evaluation.recovered if evaluation is not None else None
+    return Exportable(
+        run.id,
+        run.state,
+        run.best_step,
+        evaluation.verdict if evaluation is not None else None,
+        recovered.value if recovered is not None else None,
+        newest,
+        {kind: export_bytes(project, run, kind) for kind in KINDS},
+        {kind: str(project.folder / "releases" / f"run-{run.id}-{kind}") for kind in KINDS},
+    )
