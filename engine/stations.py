@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _WORKED_BY_JOBS: tuple[StationName, ...] = ("questions", "examples", "dataset", "run", "evaluation", "release")
 _NO_EXAMPLES = ExampleCounts(0, 0, 0, 0)
 _TROUBLE = ("failed", "lost")
+_LEARNT_FROM: tuple[Split, ...] = ("train", "validation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,10 @@ def _questions(facts: StationFacts) -> Station:
     if unsplit := facts.splits.get(None, 0):
         parts.append(f"{unsplit} not split yet")
     note = f"{_counted(facts.topics, 'topic')}: {', '.join(parts)}"
-    return _station(facts, "questions", sum(facts.splits.values()), note, possible=facts.prompt_versions > 0)
+    station = _station(facts, "questions", sum(facts.splits.values()), note, possible=facts.prompt_versions > 0)
+    if station.state == "done" and not any(facts.splits.get(name) for name in SPLITS):
+        return replace(station, state="ready")
+    return station
 
 
 def _examples(facts: StationFacts) -> Station:
@@ -137,7 +141,7 @@ def _examples(facts: StationFacts) -> Station:
         "examples",
         counts.total or facts.examples_of_older_prompts,
         f"{counts.accepted} accepted, {counts.rejected} rejected, {counts.undecided} undecided",
-        possible=facts.prompt_versions > 0 and any(facts.splits.values()),
+        possible=facts.prompt_versions > 0 and any(facts.splits.get(name) for name in _LEARNT_FROM),
         stale=stale,
     )
 

@@ -7,7 +7,7 @@ it goes on with the topics that it had named and not come to.
 import json
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import cast
 
@@ -30,12 +30,11 @@ def run(context: JobContext, options: SynthesizeOptions) -> None:
     began = time.monotonic()
     prompt = _prompt_of(context.project)
     context.emit(Progress(0, options.topics, "preparing"))
+    holding: AbstractContextManager[object] = nullcontext()
     if options.teacher.kind == "local":
         from engine.model.load import device_name
 
         holding = context.hold_device(device_name("auto"))
-    else:
-        holding = nullcontext()
     with holding:
         _write(context, options, prompt)
     context.project.settings.add_timing("questions", time.monotonic() - began)

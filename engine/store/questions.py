@@ -132,12 +132,11 @@ class QuestionTable:
         and freed pages are overwritten, so that the words do not linger in the file.
         """
         example_words, question_words = example_index(self._connection), question_index(self._connection)
-        removed = 0
+        among = (json.dumps(list(ids)),)
         with self._connection.transaction():
-            for question_id in ids:
-                example_words.forget("question_id = ?", (question_id,))
-                question_words.forget("id = ?", (question_id,))
-                removed += self._connection.write("DELETE FROM questions WHERE id = ?", (question_id,))
+            example_words.forget(f"question_id {_AMONG}", among)
+            question_words.forget(f"id {_AMONG}", among)
+            removed = self._connection.write(f"DELETE FROM questions WHERE id {_AMONG}", among)
             example_words.compact()
             question_words.compact()
         return removed

@@ -53,7 +53,8 @@ def _states(facts: StationFacts) -> str:
 _NONE = ExampleCounts(0, 0, 0, 0)
 _NOTHING = StationFacts()
 _PROMPT = replace(_NOTHING, prompt_sha256="p", prompt_version=1, prompt_versions=1)
-_ASKED = replace(_PROMPT, splits={None: 3}, topics=1)
+_UNSPLIT = replace(_PROMPT, splits={None: 3}, topics=1)
+_ASKED = replace(_UNSPLIT, splits={"train": 2, None: 1})
 _ANSWERED = replace(_ASKED, examples=ExampleCounts(3, 0, 1, 2))
 _ACCEPTED = replace(_ASKED, examples=ExampleCounts(3, 1, 0, 2))
 
@@ -64,6 +65,8 @@ _ACCEPTED = replace(_ASKED, examples=ExampleCounts(3, 1, 0, 2))
         (_NOTHING, "eeeeeee"),
         (_PROMPT, "dReeeee"),
         (replace(_NOTHING, splits={"train": 1}, topics=1), "edeeeee"),
+        (_UNSPLIT, "dReeeee"),
+        (replace(_UNSPLIT, splits={"test": 3}), "ddeeeee"),
         (_ASKED, "ddReeee"),
         (_ANSWERED, "dddeeee"),
         (_ACCEPTED, "dddReee"),
@@ -109,7 +112,7 @@ def test_the_words_of_the_stations() -> None:
         "evaluation": (1, "pass, run 1"),
         "release": (1, "adapter of run 1"),
     }
-    assert judge(_ASKED)[1].note == "1 topic: 3 not split yet"
+    assert judge(_UNSPLIT)[1].note == "1 topic: 3 not split yet"
     assert judge(replace(_WHOLE, trouble={"run": "NaN in step 3"}))[4].note == "NaN in step 3"
 
 

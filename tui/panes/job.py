@@ -4,7 +4,7 @@ Pure Python, free of Textual and of I/O: a service hands in events, panes read. 
 wrote it; it is cleaned when it is drawn.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 
 from engine.jobs.protocol import (
@@ -15,6 +15,7 @@ from engine.jobs.protocol import (
     Note,
     Progress,
     SampleAnswer,
+    Spent,
     StageStarted,
     StampedEvent,
     StateChanged,
@@ -25,6 +26,7 @@ from tui.services.facts import Stream
 
 STREAMS_KEPT = 400
 NOTES_KEPT = 5
+_PACE_OVER_S = 30.0
 
 
 @dataclass(slots=True)
@@ -65,6 +67,10 @@ class JobView:
         self.rules_broken = 0
         self.kept_by_arm: dict[str, int] = {}
         self.ended_by_arm: dict[str, int] = {}
+        self.asked_again: Counter[str] = Counter()  # failures that were tried anew, by kind
+        self.unanswered: dict[tuple[int, int], str] = {}  # (question id, attempt) that nobody answered → kind
+        self.spent: Spent | None = None
+        self._written: list[tuple[float, int]] = []  # (when, tokens of answers by then)
         self.answers_ended: list[float] = []  # when, in seconds since the epoch: the throughput's memory
 
     def apply(self, stamped: StampedEvent) -> None:
@@ -80,6 +86,10 @@ class JobView:
                 self.ended_by_arm.clear()
                 self.streams.clear()
                 self.answers_ended.clear()
+                self.asked_again.clear()
+                self.unanswered.clear()
+                self.spent = None
+                self._written.clear()
             case Progress():
                 self.progress = stamped.event
             case AnswerStarted(name, arm, question):
@@ -88,7 +98,10 @@ class JobView:
             case AnswerDelta(name, text):
                 if name in self.streams:
                     self.streams[name].text += text
-            case AnswerEnded(name, answer, passed, note):
+            case AnswerEnded(name, _, _, _, fault, True):
+                self.asked_again[fault] += 1
+                self.streams.pop(name, None)
+            case AnswerEnded(name, answer, passed, note, fault):
                 stream = self.streams.setdefault(name, Stream(name, "", ""))
                 stream.text, stream.note = answer, note
                 stream.state = "passed" if passed else "failed"
@@ -96,7 +109,18 @@ class JobView:
                 self.kept_by_arm[stream.arm] = self.kept_by_arm.get(stream.arm, 0) + passed
                 self.rules_kept += passed
                 self.rules_broken += bool(answer) and not passed  # one that broke off has no words to judge
-                self.answers_ended = [*self.answers_ended[-63:], stamped.at]
+                if fault:
+                    self.unanswered[_ask_of(name)] = fault
+                elif self.unanswered:
+                    self.unanswered.pop(_ask_of(name), None)
+                if answer:
+                    self.answers_ended = [*self.answers_ended[-63:], stamped.at]
+            case Spent(completion_tokens=tokens):
+                self.spent = stamped.event
+                if self._written and tokens < self._written[-1][1]:
+                    self._written.clear()  # the job was taken up again by another process
+                recent = [point for point in self._written if stamped.at - point[0] <= _PACE_OVER_S]
+                self._written = [*recent, (stamped.at, tokens)]
             case Metrics(step, epoch, values):
                 self.epoch = epoch
                 for name, value in values.items():
@@ -120,6 +144,14 @@ class JobView:
         return 60.0 * (len(times) - 1) / (times[-1] - times[0])
 
     @property
+    def tokens_per_second(self) -> float | None:
+        """How many tokens whole answers had lately; None before two were counted."""
+        if len(self._written) < 2 or self._written[-1][0] <= self._written[0][0]:
+            return None
+        (begun, before), (ended, after) = self._written[0], self._written[-1]
+        return (after - before) / (ended - begun)
+
+    @property
     def step(self) -> int:
         """The newest training step that a metric told of."""
         loss = self.curves.get("loss")
@@ -128,3 +160,9 @@ class JobView:
     def _drop_oldest(self) -> None:
         while len(self.streams) > STREAMS_KEPT:
             self.streams.popitem(last=False)
+
+
+def _ask_of(stream: str) -> tuple[int, int]:
+    """The question and the attempt that a stream of a generation is named by; none for other names."""
+    parts = stream.split(".")
+    return (int(parts[0]), int(parts[1])) if len(parts) >= 2 and parts[0].isdigit() and parts[1].isdigit() else (0, 0)

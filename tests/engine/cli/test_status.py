@@ -35,6 +35,8 @@ def test_an_empty_project_begins_with_its_prompt(home: Home) -> None:
     succeed("prompt", "set", "-", input="Be brief.")
     assert states() | {"prompt": "done", "questions": "ready"} == states()
     succeed("questions", "import", "-", input="Is it open?\nWhere is it?\n")
+    assert states() | {"prompt": "done", "questions": "ready", "examples": "empty"} == states()
+    succeed("questions", "split")
     assert states() | {"prompt": "done", "questions": "done", "examples": "ready"} == states()
 
 

@@ -1,42 +1,229 @@
-"""The examples pane: the teacher's answers as they are written, and what the rules made of them."""
+"""The teacher's answers as lines: how far they are, what they cost, one in full, the others a line each. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping
 
 from textual.content import Content
 
+from tui.panes.examples.state import WallState
 from tui.panes.job import JobView
-from tui.panes.parts import answer_wall, empty, pace, title, working
+from tui.panes.parts import title, working
+from tui.panes.teacher import dollars
 from tui.panes.view import View
-from tui.services.facts import ExampleCounts
-from tui.widgets.lines import BAD, DIM, GOOD
+from tui.services.facts import ExampleCounts, Facts, Stream
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, percent, shorten, spread, wrap
+
+_MARKS = {"writing": ("●", ACCENT), "passed": ("✓", GOOD), "failed": ("✗", BAD)}
+_TALL_FROM = 24
+# Of an answer without line breaks so much is wrapped at most, from a place that seldom moves.
+_WRAPPED_CHARACTERS = 8_000
 
 
-def draw(view: View) -> list[Content]:
+def draw(view: View, state: WallState) -> list[Content]:
     """The lines of this pane."""
     facts, width, height = view.facts, view.width, view.height
-    counts = facts.examples
     job = working(view, "examples")
-    if job is None and counts.total == 0:
-        return [
-            *title("Examples", "none yet", "", width),
-            *empty("The teacher, who sees the prompt, has not answered yet.", ["distill-tui generate"]),
-        ]
-    lines = title("Examples", f"{counts.total:,}", pace(job) if job else facts.settings.teacher.name, width)
-    lines[1:] = [_findings(job) if job and job.live else _decisions(counts), Content("")]
-    streams = list(job.streams.values()) if job and job.streams else list(facts.latest_answers)
-    return lines + answer_wall(streams, width, height - len(lines))
+    if job is None and facts.examples.total == 0:
+        return _empty(facts, width)
+    lines = _busy(job, width) if job is not None and job.live else _still(job, facts, width)
+    streams = state.order(shown_streams(job, facts))
+    if not streams:
+        return lines
+    at = state.place(streams)
+    lines += [Content(""), *_in_full(streams[at], width, 8 if height >= _TALL_FROM else 5), Content("")]
+    room = max(height - len(lines), 3)
+    first = max(0, min(at - room // 2, len(streams) - room))
+    return lines + [
+        _short(stream, width, here=index == at)
+        for index, stream in enumerate(streams[first : first + room], start=first)
+    ]
 
 
-def _findings(job: JobView) -> Content:
-    """While answers come in: what the rules find in them. Nothing is decided yet."""
-    return Content.assemble(
+def shown_streams(job: JobView | None, facts: Facts) -> list[Stream]:
+    """The answers of a job that is at work or has just ended, without those that broke off; else the last stored."""
+    if job is None or not job.streams:
+        return list(facts.latest_answers)
+    return [stream for stream in job.streams.values() if job.live or stream.state != "writing"]
+
+
+def last_lines(text: str, width: int, room: int) -> list[str]:
+    """The last `room` lines of a text as `wrap` breaks it; what stands before them is not looked at."""
+    lines: list[str] = []
+    rest = text.replace("\r\n", "\n")
+    while len(lines) < room:
+        rest, newline, paragraph = rest.rpartition("\n")
+        beyond = max(len(paragraph) - _WRAPPED_CHARACTERS, 0)
+        step = _WRAPPED_CHARACTERS // 2
+        lines = wrap(paragraph[-(-beyond // step) * step :], width) + lines
+        if not newline:
+            break
+    return lines[-room:]
+
+
+def _empty(facts: Facts, width: int) -> list[Content]:
+    """What is missing before a teacher can answer, and the key that brings it."""
+    waiting = sum(count for split, count in facts.questions if split != "test")
+    lines = [
+        *title("Examples", "none yet", "", width),
+        Content("The teacher, who sees the prompt, has not answered yet."),
+        Content(""),
+    ]
+    if facts.prompt is None:
+        step = ("1", "the prompt is first: it is what the teacher sees")
+    elif not facts.topics:
+        step = ("2", "questions are first: they are what the teacher answers")
+    elif not waiting:
+        step = ("2", "then S there: questions are split before anything is answered")
+    else:
+        step = ("g", f"let the teacher answer {waiting:,} questions; a form shows what it will take")
+    return [
+        *lines,
+        Content.assemble("  ", (step[0], ACCENT), f"   {step[1]}"),
+        Content(""),
+        Content.styled("  distill-tui generate", DIM),
+    ]
+
+
+def _busy(job: JobView, width: int) -> list[Content]:
+    """While answers come in: how far, how fast, what the rules find, what fails, what it costs."""
+    progress = job.progress
+    done, total = (progress.done, progress.total) if progress is not None else (0, 0)
+    figure = f"{done:,} of {total:,}" if total else "preparing"
+    pace: list[str] = []
+    if job.state == "running":
+        if job.answers_per_minute is not None:
+            pace.append(f"{job.answers_per_minute:,.0f} a minute")
+        if job.tokens_per_second is not None:
+            pace.append(f"{job.tokens_per_second:,.0f} tokens/s")
+        if progress is not None and progress.seconds_left is not None:
+            pace.append(f"{duration(progress.seconds_left)} left")
+    lines = [title("Examples", figure, "   ".join(pace), width)[0], _bar(done / total if total else 0.0, width)]
+    if job.state in ("paused", "waiting"):
+        words = "‖ paused   r goes on, x ends it" if job.state == "paused" else f"○ waits   {job.state_note}"
+        lines.append(Content.styled(shorten(words, width), WARN))
+    elif not job.streams and progress is not None and progress.note:
+        lines.append(Content.styled(shorten(progress.note, width), DIM))
+    found = Content.assemble(
         (f"✓ {job.rules_kept:,} keep every rule", GOOD), "   ", (f"✗ {job.rules_broken:,} break one", BAD)
     )
+    money = _money(job, done, total)
+    if found.cell_length + money.cell_length + 3 <= width or not money.cell_length:
+        lines.append(spread(found, money, width))
+    else:
+        lines += [found, money]
+    return lines + _faults(job, width)
 
 
-def _decisions(counts: ExampleCounts) -> Content:
-    return Content.assemble(
-        (f"✓ {counts.accepted:,} accepted", GOOD),
-        "   ",
-        (f"✗ {counts.rejected:,} rejected", BAD),
-        "   ",
-        (f"○ {counts.undecided:,} undecided", DIM),
+def _faults(job: JobView, width: int) -> list[Content]:
+    """What failed, by kind: what is being asked again, and what stays without an answer."""
+    parts: list[Content] = []
+    if job.asked_again:
+        parts.append(Content.styled(shorten(f"! {_by_kind(job.asked_again)}: asked again", width), WARN))
+    if job.unanswered:
+        kinds = _by_kind(Counter(job.unanswered.values()))
+        parts.append(Content.styled(shorten(f"✗ {kinds}: without an answer", width), BAD))
+    line = Content("   ").join(parts)
+    return [line] if parts and line.cell_length <= width else parts
+
+
+def _by_kind(counted: Mapping[str, int]) -> str:
+    ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{kind.replace('_', ' ')} {count:,}" for kind, count in ordered)
+
+
+def _money(job: JobView, done: int, total: int) -> Content:
+    """What is spent of the budget, and what the whole will cost at this rate."""
+    spent = job.spent
+    if spent is None or (spent.usd == 0 and spent.limit_usd is None):
+        return Content("")
+    parts = [f"{dollars(spent.usd)} spent"]
+    if spent.limit_usd is not None:
+        parts[0] = f"{dollars(spent.usd)} of {dollars(spent.limit_usd)} spent"
+    if 0 < done < total and spent.usd > 0:
+        parts.append(f"≈ {dollars(spent.usd / done * total)} for all")
+    near = spent.limit_usd is not None and spent.usd > 0.9 * spent.limit_usd
+    return Content.styled(("! " if near else "") + "   ".join(parts), WARN if near else "")
+
+
+def _bar(share: float, width: int) -> Content:
+    """How far the whole is, as a rule across the page."""
+    words = f" {percent(share)}"
+    room = width - len(words)
+    full = round(room * min(share, 1.0))
+    return Content.assemble(("━" * full, ACCENT), ("─" * (room - full), DIM), (words, DIM))
+
+
+def _still(job: JobView | None, facts: Facts, width: int) -> list[Content]:
+    """When nobody answers: what was decided, and what comes next."""
+    counts = facts.examples
+    lines = [
+        title("Examples", f"{counts.total:,}", facts.settings.teacher.name, width)[0],
+        Content.assemble(
+            (f"✓ {counts.accepted:,} accepted", GOOD),
+            "   ",
+            (f"✗ {counts.rejected:,} rejected", BAD),
+            "   ",
+            (f"○ {counts.undecided:,} undecided", ""),
+        ),
+    ]
+    if job is not None:
+        lines += _faults(job, width)
+        if job.spent is not None and job.spent.usd > 0:
+            lines.append(Content.styled(f"{dollars(job.spent.usd)} spent", DIM))
+    return [*lines, _next(job, counts)]
+
+
+def _next(job: JobView | None, counts: ExampleCounts) -> Content:
+    if job is not None and job.unanswered:
+        step = ("R", f"asks again what has no answer ({len(job.unanswered):,}), and nothing else")
+    elif counts.undecided:
+        step = ("c", "reviews them, one key a decision; v there lets the rules decide")
+    elif counts.accepted:
+        step = ("4", "the dataset is next: what is accepted is frozen")
+    else:
+        step = ("g", "asks again; nothing was accepted")
+    return Content.assemble((step[0], ACCENT), (f" {step[1]}", DIM))
+
+
+def _in_full(stream: Stream, width: int, height: int) -> list[Content]:
+    """One answer as text under its question, always `height` lines; its end while it is being written."""
+    mark, style = _MARKS[stream.state]
+    note = shorten(stream.note, width // 2)
+    room = width - 2 - (len(note) + 3 if note else 0)
+    head = spread(
+        Content.assemble((mark, style), " ", (shorten(stream.question, room), STRONG)),
+        Content.styled(note, BAD if stream.state == "failed" else DIM),
+        width,
     )
+    if stream.state == "writing":
+        body = last_lines(stream.text, width - 2, height - 1)
+    else:
+        body = wrap(stream.text[: width * height * 2], width - 2)
+        if len(body) > height - 1:
+            body = [*body[: height - 2], "… c shows all of it"]
+    lines = [Content(f"  {line}") for line in body]
+    return [head, *lines, *([Content("")] * (height - 1 - len(lines)))]
+
+
+def _short(stream: Stream, width: int, *, here: bool) -> Content:
+    """One answer as a line: its mark, its question, and the end of what is written so far or the beginning of all."""
+    mark, style = _MARKS[stream.state]
+    question_width = max(min(38, width // 3), 12)
+    room = width - question_width - 6
+    return Content.assemble(
+        ("▌ " if here else "  ", ACCENT),
+        (mark, style),
+        " ",
+        (fit(stream.question[:400], question_width), STRONG if here else DIM),
+        "  ",
+        _short_answer(stream, room),
+    )
+
+
+def _short_answer(stream: Stream, room: int) -> Content:
+    if not stream.text:
+        return Content.styled(shorten(stream.note or "…", room), DIM)
+    if stream.state != "writing":
+        return Content.styled(shorten(" ".join(stream.text[: room * 4].split()), room), DIM)
+    words = " ".join(stream.text[-room * 4 :].split())
+    return Content(shorten(words, room) if len(words) < room else f"…{shorten(words[-(room - 1) :], room - 1)}")

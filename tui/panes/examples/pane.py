@@ -1,14 +1,25 @@
-"""The examples pane as a widget: shows what `drawing` draws."""
+"""The examples pane as a widget: the answers while they come, and the form that asks for them."""
 
 from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
 
+from engine.clean import clean_text
+from engine.records.options import GenerateOptions
 from tui.actions import PaneName, bindings
-from tui.panes.examples.drawing import draw
+from tui.panes.examples.drawing import draw, shown_streams
+from tui.panes.examples.forms import generate_form, wanted
+from tui.panes.examples.state import WallState
 from tui.panes.pane import Pane
+from tui.panes.parts import working
 from tui.panes.view import View
+from tui.screens.form.screen import FormScreen
+from tui.services.facts import Stream
+from tui.services.generation import GenerationOutlook, GenerationService, OptionsRead, OutlookRead, Ready
+from tui.services.store import StoreService
+
+_PAGE = 10
 
 
 class ExamplesPane(Pane):
@@ -17,6 +28,113 @@ class ExamplesPane(Pane):
     place: ClassVar[PaneName] = "examples"
     BINDINGS: ClassVar[list[BindingType]] = bindings("examples")
 
+    def __init__(self, store: StoreService) -> None:
+        super().__init__(store)
+        self.state = WallState()
+        self._service = GenerationService(store, self)
+        self._form: FormScreen | None = None
+        self._told: dict[GenerateOptions, GenerationOutlook | str] = {}  # while the form is open
+
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""
-        return draw(view)
+        return draw(view, self.state)
+
+    def on_options_read(self, message: OptionsRead) -> None:
+        """Ask how the teacher shall answer."""
+        before = message.options
+        self._told.clear()
+        self._form = form = generate_form(before, self._outlook)
+
+        def answered(values: dict[str, str] | None) -> None:
+            self._form = None
+            options = wanted(values, before) if values is not None else None
+            if values is not None and options is not None:
+                self._service.prepare(options, values["key"])
+
+        self.app.push_screen(form, answered)
+
+    def on_outlook_read(self, message: OutlookRead) -> None:
+        """Tell what it will take, where the form still asks."""
+        if isinstance(message.options, GenerateOptions) and isinstance(message.outlook, GenerationOutlook):
+            self._told[message.options] = message.outlook
+        elif isinstance(message.options, GenerateOptions) and message.error is not None:
+            self._told[message.options] = clean_text(f"! {message.error}")
+        if self._form is not None and self._form.is_mounted:
+            self._form.tell()
+
+    def on_ready(self, message: Ready) -> None:
+        """Start."""
+        self.store.start(message.options)
+
+    def action_generate(self) -> None:
+        """Let the teacher answer."""
+        facts = self._shown.facts if self._shown is not None else None
+        if facts is None or self._form is not None:
+            return
+        if facts.prompt is None:
+            self.notify("The teacher needs a prompt first: 1 shows where it is written.", markup=False)
+        elif not facts.topics:
+            self.notify("The teacher needs questions first: 2 shows where they come from.", markup=False)
+        else:
+            self._service.read_options()
+
+    def action_retry(self) -> None:
+        """Ask again what nobody answered, and nothing else."""
+        job = self._shown.job if self._shown is not None else None
+        if job is None or job.station != "examples" or not job.unanswered:
+            self.notify("Every question of this job has its answer.", markup=False)
+        elif job.live:
+            self.notify("The job is still at work; R asks again when it has ended.", markup=False)
+        else:
+            self._service.ask_again(job.job_id, tuple(sorted(job.unanswered)))
+
+    def action_next(self) -> None:
+        """Read the next answer that is being written."""
+        self.state.turn(self._streams)
+        self.redraw()
+
+    def action_back(self) -> None:
+        """Read whatever is being written."""
+        self.state.follow()
+        self.redraw()
+
+    def action_line_down(self) -> None:
+        """The next answer."""
+        self._move(1)
+
+    def action_line_up(self) -> None:
+        """The answer before."""
+        self._move(-1)
+
+    def action_page_down(self) -> None:
+        """Ten answers on."""
+        self._move(_PAGE)
+
+    def action_page_up(self) -> None:
+        """Ten answers back."""
+        self._move(-_PAGE)
+
+    def action_first(self) -> None:
+        """The first answer."""
+        self._move(-len(self._streams))
+
+    def action_last(self) -> None:
+        """The last answer."""
+        self._move(len(self._streams))
+
+    def _outlook(self, options: GenerateOptions) -> GenerationOutlook | str:
+        if options not in self._told:
+            self._told[options] = "Reckoning what it will take …"
+            self._service.look_ahead(options)
+        return self._told[options]
+
+    def _move(self, steps: int) -> None:
+        self.state.move(self._streams, steps)
+        self.redraw()
+
+    @property
+    def _streams(self) -> list[Stream]:
+        """The answers in the order in which they are drawn."""
+        if (view := self.view) is None:
+            return []
+        return self.state.order(shown_streams(working(view, "examples"), view.facts))

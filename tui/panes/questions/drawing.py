@@ -1,38 +1,193 @@
-"""The questions pane: how many there are, in which splits and topics."""
+"""The questions as lines: the list around the cursor, the whole question under it, or what brings the first. Pure."""
+
+from collections.abc import Sequence
 
 from textual.content import Content
 
-from tui.panes.parts import empty, heading, title
+from engine.records.question import Question, QuestionFilter, Split
+from tui.panes.job import JobView
+from tui.panes.parts import title, working
+from tui.panes.questions.faces import draw_import, draw_split, draw_topics, draw_twins
+from tui.panes.questions.state import QuestionsState
 from tui.panes.view import View
-from tui.widgets.lines import ACCENT, DIM, fit, right
+from tui.services.questions import QuestionRow, counted
+from tui.widgets.lines import ACCENT, DIM, GOOD, STRONG, WARN, duration, fit, percent, shorten, spread, wrap
+
+_NARROW_BELOW, _TALL_FROM = 70, 26
+_SPLIT_WORDS: dict[Split | None, str] = {"train": "train", "validation": "validation", "test": "test", None: "–"}
 
 
-def draw(view: View) -> list[Content]:
+def draw(view: View, state: QuestionsState) -> list[Content]:
     """The lines of this pane."""
-    facts, width = view.facts, view.width
-    total = sum(count for _, count in facts.questions)
-    topic_total = sum(count for _, count in facts.topics)
-    if not topic_total and not total:
-        return [
-            *title("Questions", "none yet", "", width),
-            *empty(
-                "Questions are what users will send: real traffic is best.",
-                ["distill-tui questions import FILE", "distill-tui questions synthesize"],
-            ),
-        ]
-    lines = title("Questions", f"{topic_total or total:,}", f"{len(facts.topics)} topics", width)
-    lines.append(heading("splits, drawn by topic before anything was answered"))
-    for split, count in facts.questions:
-        bar = "━" * round(min(width - 28, 40) * count / max(total, 1))
-        lines.append(Content.assemble(f"  {split:<12}{right(f'{count:,}', 6)}  ", (bar, ACCENT)))
-    lines += [Content(""), heading("topics")]
-    columns = max(width // 32, 1)
-    cell = width // columns
-    topics = sorted(facts.topics, key=lambda row: (-row[1], row[0]))
-    rows = -(-len(topics) // columns)
-    for row in range(rows):
-        parts: list[Content | str | tuple[str, str]] = []
-        for name, count in topics[row::rows]:
-            parts += [f"  {fit(name or 'no topic', cell - 9)}", (right(f"{count:,}", 5), DIM), "  "]
-        lines.append(Content.assemble(*parts))
+    width, height = view.width, view.height
+    job = working(view, "questions")
+    above = _writing(job, width) if job is not None and job.live else []
+    if state.busy:
+        above = [*above, Content.styled(f"● {shorten(state.busy, width - 2)}", ACCENT)]
+    if state.face == "import" and state.preview is not None:
+        return draw_import(state.preview, width, height, busy=state.busy)
+    if state.face == "split" and state.drawn is not None:
+        return draw_split(state.drawn, width, height, busy=state.busy)
+    if state.face == "twins":
+        return draw_twins(state, width, height)
+    if state.face == "topics":
+        return draw_topics(state, width, height)
+    page = state.page
+    if page is None:
+        return [*title("Questions", "", "", width), Content.styled("Reading the questions …", DIM)]
+    if not state.all:
+        return _empty(above, width, has_prompt=view.facts.prompt is not None)
+    spread_words = "   ".join(
+        f"{name} {page.splits[name]:,}" for name in _SPLIT_WORDS if name and page.splits.get(name)
+    )
+    lines = [title("Questions", f"{state.all:,}", spread_words, width)[0], *above]
+    lines += [_narrowed(state, width) or _next(state, view, width), Content("")]
+    if not page.total:
+        return [*lines, Content("Nothing in this list."), Content.assemble(("esc", ACCENT), (" lists all again", DIM))]
+    row = state.row
+    about = _about(row, width, 8 if height >= _TALL_FROM else 5) if row is not None else []
+    room = max(height - len(lines) - len(about), 3)
+    return [*lines, *_list(state, width, min(room, page.total)), *about]
+
+
+def _writing(job: JobView, width: int) -> list[Content]:
+    """A teacher writes questions: how far it is, and the last of what it said."""
+    progress = job.progress
+    share = progress.done / progress.total if progress is not None and progress.total else 0.0
+    topic = next((stream.question for stream in reversed(job.streams.values()) if stream.state == "writing"), "")
+    words = (
+        f"writes about {topic}" if topic else progress.note if progress is not None and progress.note else "prepares"
+    )
+    if job.state == "paused":
+        words = "‖ paused   r goes on, x ends it"
+    elif job.state == "waiting":
+        words = f"○ waits   {job.state_note}"
+    left = progress.seconds_left if progress is not None and job.state == "running" else None
+    figures = f"{percent(share)}{f'   {duration(left)} left' if left else ''}"
+    room = max(width // 3, 10)
+    full = round(room * share)
+    return [
+        spread(
+            Content.assemble(("━" * full, ACCENT), ("─" * (room - full), DIM), f" {shorten(words, width // 2)}"),
+            Content.styled(figures, DIM),
+            width,
+        )
+    ]
+
+
+def _empty(above: Sequence[Content], width: int, *, has_prompt: bool) -> list[Content]:
+    """The ways to the first questions."""
+    write = "let the teacher write some" if has_prompt else "let the teacher write some, once there is a prompt (1)"
+    ways = (
+        ("i", "bring them: text, JSONL, CSV, Parquet, stored chats", "distill-tui questions import FILE"),
+        ("s", write, "distill-tui questions synthesize"),
+        ("a", "type one", ""),
+    )
+    lines = [
+        *title("Questions", "none yet", "", width),
+        *above,
+        Content("Questions are what users will send: real traffic is best."),
+        Content(""),
+    ]
+    for key, words, command in ways:
+        lines.append(Content.assemble("  ", (key, ACCENT), f"   {words}"))
+        if command:
+            lines.append(Content.styled(f"      {command}", DIM))
+    return lines
+
+
+def _narrowed(state: QuestionsState, width: int) -> Content | None:
+    """What the list is narrowed to, and what is marked; None where it is neither."""
+    listed = state.where.listed
+    parts: list[str] = []
+    if listed != QuestionFilter():
+        parts.append(f"{counted(state.total, 'question')} listed")
+    if listed.split is not None:
+        parts.append("not split yet" if listed.split == "unsplit" else listed.split)
+    if listed.topic is not None:
+        parts.append(shorten(listed.topic, 24) or "no topic")
+    if listed.search:
+        parts.append(f"«{shorten(listed.search, 24)}»")
+    marked = f"{len(state.marks):,} marked   D deletes them" if state.marks else ""
+    if state.range_from is not None:
+        marked = "a range begins here   v ends it"
+    if not parts and not marked:
+        return None
+    return spread(
+        Content.styled(shorten("   ".join(parts), width), ACCENT), Content.styled(marked or "esc lists all", DIM), width
+    )
+
+
+def _next(state: QuestionsState, view: View, width: int) -> Content:
+    """What comes next with these questions."""
+    splits = state.page.splits if state.page is not None else {}
+    if unsplit := splits.get(None, 0):
+        words = f"draws train, validation and test for {counted(unsplit, 'question')} without a split"
+        return Content.assemble(("S", ACCENT), (f" {shorten(words, width - 2)}", DIM))
+    if not view.facts.examples.total:
+        return Content.assemble(("3", ACCENT), (" the examples are next: the teacher answers", DIM))
+    topics = counted(len(state.topics), "topic")
+    return Content.styled(shorten(f"{topics}   T shows them", width), DIM)
+
+
+def _list(state: QuestionsState, width: int, count: int) -> list[Content]:
+    page, cursor = state.page, state.where.cursor
+    if page is None:
+        return []
+    first = max(0, min(cursor - count // 2, page.total - count))
+    ranged = state.range
+    lines: list[Content] = []
+    for position in range(first, min(first + count, page.total)):
+        index = position - page.offset
+        if not 0 <= index < len(page.rows):
+            lines.append(Content.styled("  …", DIM))
+            continue
+        row = page.rows[index]
+        marked = row.question.id in state.marks or (ranged is not None and position in ranged)
+        lines.append(_listed(row, width, here=position == cursor, marked=marked))
+    return lines
+
+
+def _listed(row: QuestionRow, width: int, *, here: bool, marked: bool) -> Content:
+    question = row.question
+    narrow = width < _NARROW_BELOW
+    split_width, topic_width = (6, 10) if narrow else (11, 14)
+    split = _SPLIT_WORDS[question.split][:5] if narrow else _SPLIT_WORDS[question.split]
+    turns = f"↳{len(question.messages)} " if len(question.messages) > 1 else ""
+    room = max(width - 6 - split_width - topic_width - 2 - len(turns), 8)
+    return Content.assemble(
+        ("▌" if here else " ", ACCENT),
+        ("◆ " if marked else "  ", ACCENT),
+        ("✓ " if row.answers else "○ ", GOOD if row.answers else DIM),
+        (f"{split:<{split_width}}", WARN if question.split is None else DIM),
+        (fit(question.topic[:200], topic_width), DIM),
+        "  ",
+        (turns, DIM),
+        (fit(question.text[: width * 4], room), STRONG if here else ""),
+    )
+
+
+def _about(row: QuestionRow, width: int, height: int) -> list[Content]:
+    """The whole question under the list, as many of its lines as there is room for; chats turn by turn."""
+    question = row.question
+    answers = counted(row.answers, "answer") if row.answers else "not answered yet"
+    facts = [f"number {question.id}", shorten(question.source, 30), answers]
+    if question.label:
+        facts.insert(2, f"label {shorten(question.label, 20)}")
+    body = _turns(question, width)
+    room = height - 2
+    if len(body) > room:
+        body = [*body[: room - 1], Content.styled(f"… {len(body) - room + 1} more lines", DIM)]
+    head = Content.styled(shorten("   ".join(fact for fact in facts if fact), width), DIM)
+    return [Content.styled("─" * width, DIM), head, *body, *([Content("")] * (room - len(body)))]
+
+
+def _turns(question: Question, width: int) -> list[Content]:
+    if len(question.messages) == 1:
+        return [Content(line) for line in wrap(question.text[:20_000], width)]
+    lines: list[Content] = []
+    for message in question.messages:
+        for number, line in enumerate(wrap(message.content[:20_000], width - 11)):
+            role = message.role if number == 0 else ""
+            lines.append(Content.assemble((f"{role:<11}", DIM), (line, "" if message.role == "user" else DIM)))
     return lines

@@ -1,22 +1,249 @@
-"""The questions pane as a widget: shows what `drawing` draws."""
+"""The questions pane as a widget: what is brought, written, split, deleted, taken back; each is shown first."""
 
 from typing import ClassVar
 
 from textual.binding import BindingType
-from textual.content import Content
 
+from engine.clean import clean_text
+from engine.records.options import SynthesizeOptions
 from tui.actions import PaneName, bindings
-from tui.panes.pane import Pane
-from tui.panes.questions.drawing import draw
-from tui.panes.view import View
+from tui.panes.questions import forms
+from tui.panes.questions.list_pane import QuestionList
+from tui.screens.form.screen import FormScreen, Values
+from tui.services.generation import GenerationService, OutlookRead, Ready, SynthesisOutlook
+from tui.services.program import CommandEnded
+from tui.services.questions import (
+    DRAW,
+    IMPORT,
+    LOOK,
+    SPLIT,
+    TWINS,
+    AnswersStand,
+    IdsRead,
+    NewestFound,
+    PairsRead,
+    QuestionsRead,
+    Step,
+    counted,
+    read_preview,
+    read_splits,
+    whole,
+)
+from tui.services.store import StoreFailed, StoreService
+
+_TOPICS_OFFERED = 40
 
 
-class QuestionsPane(Pane):
+class QuestionsPane(QuestionList):
     """What users would send."""
 
     place: ClassVar[PaneName] = "questions"
     BINDINGS: ClassVar[list[BindingType]] = bindings("questions")
 
-    def draw(self, view: View) -> list[Content]:
-        """The lines of this pane."""
-        return draw(view)
+    def __init__(self, store: StoreService) -> None:
+        super().__init__(store)
+        self._teacher = GenerationService(store, self)
+        self._form: FormScreen | None = None
+        self._told: dict[SynthesizeOptions, SynthesisOutlook | str] = {}  # while the form is open
+        self._asked_for: Values = {}  # the form whose preview is shown
+        self._unsplit: tuple[int, ...] = ()  # what a split that is shown would change
+
+    def on_questions_read(self, message: QuestionsRead) -> None:
+        """Take in a window, and say what was done."""
+        if message.step is not None:
+            self.state.did(message.step)
+            self.state.forget_pairs([removed.question.id for removed in message.step.removed])
+        if message.said:
+            self.notify(clean_text(message.said), markup=False, timeout=4)
+            self.store.read()
+        self.state.take(message.page, message.asked)
+        self.redraw()
+
+    def on_ids_read(self, message: IdsRead) -> None:
+        """Remember what the split that is shown would change; or mark a part of the list."""
+        if message.unsplit:
+            self._unsplit = message.ids
+        super().on_ids_read(message)
+
+    def on_pairs_read(self, message: PairsRead) -> None:
+        """Show near twins."""
+        self.state.busy = ""
+        self.state.show_twins(message.pairs, message.total)
+        self.redraw()
+
+    def on_answers_stand(self, message: AnswersStand) -> None:
+        """Ask before answers go; what was to be taken back is kept until then."""
+        if message.step is not None:
+            self.state.steps.append(message.step)
+        self._read()
+        words = (
+            f"{counted(len(message.ids), 'question')} with {counted(message.answers, 'answer')}: the answers go with "
+            "them, and nothing brings answers back."
+        )
+        self._ask_sure("Delete what is answered?", words, message.ids)
+
+    def on_newest_found(self, message: NewestFound) -> None:
+        """Ask before an import of another day is taken back."""
+        if not message.ids:
+            self.notify("There is nothing to take back.", markup=False)
+            return
+        came = f" from {clean_text(message.source)}" if message.source else ""
+        answers = f", with {counted(message.answers, 'answer')}" if message.answers else ""
+        words = f"The newest {counted(len(message.ids), 'question')}{came} would be deleted{answers}."
+        self._ask_sure("Take back the last import?", words, message.ids)
+
+    def on_command_ended(self, message: CommandEnded) -> None:
+        """Show what a command found, or say what it did."""
+        self.state.busy = ""
+        answer, error = message.answer, message.error
+        if error is not None or answer is None:
+            words = clean_text(str(error))
+            if message.name == LOOK:
+                self._ask_import(self._asked_for, {"path": words})
+            elif message.name == DRAW:
+                self._ask_split(self._asked_for, {"seed": words})
+            else:
+                self.notify(words, severity="error", markup=False)
+        elif message.name == LOOK:
+            self.state.preview, self.state.face = read_preview(self._asked_for["path"], answer), "import"
+        elif message.name == DRAW:
+            self.state.drawn, self.state.face = read_splits(answer), "split"
+            self._service.read_unsplit()
+        elif message.name == TWINS:
+            self.state.busy = "Reading the pairs …"
+            self._service.read_pairs(answer)
+        elif message.name == IMPORT:
+            added = whole(answer, "added")
+            self._done(Step("the import", added_at=str(answer["at"])) if added else None,
+                       f"{counted(added, 'question')} stored. u takes them back.")  # fmt: skip
+        elif message.name == SPLIT:
+            self._done(Step("the split", split_ids=self._unsplit), "The splits are drawn. u takes them back.")
+        self.redraw()
+
+    def on_outlook_read(self, message: OutlookRead) -> None:
+        """Tell what writing will take, where the form still asks."""
+        if isinstance(message.options, SynthesizeOptions):
+            error = clean_text(f"! {message.error}") if message.error is not None else ""
+            told = message.outlook if isinstance(message.outlook, SynthesisOutlook) else error
+            self._told[message.options] = told
+        if self._form is not None and self._form.is_mounted:
+            self._form.tell()
+
+    def on_ready(self, message: Ready) -> None:
+        """Start."""
+        self.store.start(message.options)
+
+    def on_store_failed(self, message: StoreFailed) -> None:
+        """Nothing is being done any more; the workspace says why."""
+        self.state.busy = ""
+        self.redraw()
+
+    def action_bring(self) -> None:
+        """Ask what to import, and show it first."""
+        self._ask_import(None, None)
+
+    def action_synthesize(self) -> None:
+        """Ask how many questions the teacher shall write."""
+        if self._shown is None or self._form is not None:
+            return
+        if self._shown.facts.prompt is None:
+            self.notify("The teacher writes for a prompt: 1 shows where it is written.", markup=False)
+            return
+        self._told.clear()
+        self._form = forms.synthesize_form(self._shown.facts.settings.teacher, self._outlook)
+
+        def answered(values: dict[str, str] | None) -> None:
+            self._form = None
+            options = forms.synthesis(values) if values is not None else None
+            if values is not None and options is not None:
+                self._teacher.prepare(options, values["key"])
+
+        self.app.push_screen(self._form, answered)
+
+    def action_split(self) -> None:
+        """Ask for the shares, and show the result first."""
+        if self.state.all:
+            self._ask_split(None, None)
+
+    def action_add(self) -> None:
+        """Ask for one question."""
+
+        def answered(values: dict[str, str] | None) -> None:
+            if values is not None:
+                self._service.add(self.state.where, self.state.ask(), forms.added_question(values))
+
+        topics = [topic.topic for topic in self.state.topics[:_TOPICS_OFFERED]]
+        self.app.push_screen(forms.add_form(topics), answered)
+
+    def action_twins(self) -> None:
+        """Find near twins."""
+        if self.state.all and not self.state.busy:
+            self._begin("Looking for questions that repeat others …")
+            self._service.find_twins()
+
+    def action_remove(self) -> None:
+        """Delete what is chosen."""
+        if (chosen := self.state.chosen) and self.state.face in ("list", "twins"):
+            self._service.remove(self.state.where, self.state.ask(), chosen)
+
+    def action_undo(self) -> None:
+        """Take back the last step; without one, ask whether the last import shall go."""
+        if self.state.steps:
+            self._service.take_back(self.state.where, self.state.ask(), self.state.steps.pop())
+        else:
+            self._service.find_newest()
+
+    def action_take(self) -> None:
+        """Store what is shown, or list a topic."""
+        state = self.state
+        if state.busy:
+            return
+        if state.face == "topics":
+            state.list_topic()
+            self._read()
+        elif state.face == "import" and state.preview is not None and state.preview.added:
+            self._begin(f"Storing {counted(state.preview.added, 'question')} …")
+            self._service.import_file(forms.import_words(self._asked_for))
+        elif state.face == "split" and state.drawn is not None and state.drawn.drawn:
+            self._begin("Drawing the splits …")
+            self._service.split(forms.split_words(self._asked_for))
+
+    def _outlook(self, options: SynthesizeOptions) -> SynthesisOutlook | str:
+        if options not in self._told:
+            self._told[options] = "Reckoning what it will take …"
+            self._teacher.look_ahead(options)
+        return self._told[options]
+
+    def _ask_import(self, values: Values | None, errors: Values | None) -> None:
+        def answered(given: dict[str, str] | None) -> None:
+            if given is not None:
+                self._asked_for = given
+                self._begin(f"Reading {clean_text(given['path'])} …")
+                self._service.look_at_file(forms.import_words(given))
+
+        self.app.push_screen(forms.import_form(values, errors), answered)
+
+    def _ask_split(self, values: Values | None, errors: Values | None) -> None:
+        def answered(given: dict[str, str] | None) -> None:
+            if given is not None:
+                self._asked_for = given
+                self._begin("Drawing by whole topics …")
+                self._service.draw_splits(forms.split_words(given))
+
+        self.app.push_screen(forms.split_form(values, errors), answered)
+
+    def _ask_sure(self, title: str, words: str, ids: tuple[int, ...]) -> None:
+        def answered(given: dict[str, str] | None) -> None:
+            if given is not None and given["sure"] == forms.YES:
+                self._service.remove(self.state.where, self.state.ask(), ids, with_answers=True)
+
+        self.app.push_screen(forms.sure_form(title, words, "delete them"), answered)
+
+    def _begin(self, busy: str) -> None:
+        self.state.busy = busy
+        self.redraw()
+
+    def _done(self, step: Step | None, said: str) -> None:
+        """A command stored something: back to the list, which has it now."""
+        self.state.face, self.state.preview, self.state.drawn = "list", None, None
+        self._service.read(self.state.where, self.state.ask(), said, step)

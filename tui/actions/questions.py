@@ -1,0 +1,29 @@
+"""What a person can do with questions: bring, write, split, search, tell twins, mark, delete, take back."""
+
+from tui.actions.words import Action
+
+ACTIONS = (
+    Action(
+        "bring", "i", "i", "import", "Bring questions from a file; what would be stored is shown first.", footer=True
+    ),
+    Action(
+        "synthesize", "s", "s", "write", "Let the teacher write questions; a form shows what it takes.", footer=True
+    ),
+    Action(
+        "split", "S", "S", "split", "Draw train, validation and test by topic; the result is shown first.", footer=True
+    ),
+    Action("add", "a", "a", "add", "Type one question."),
+    Action("search", "slash", "/", "search", "List only what holds the words; esc restores the place."),
+    Action("filter", "t", "t", "split list", "List one split after the other, those without one, or all."),
+    Action("topics", "T", "T", "topics", "Show the topics with their splits; enter lists one."),
+    Action("twins", "d", "d", "near twins", "Find questions that repeat others, side by side."),
+    Action("mark", "space", "space", "mark", "Mark the question, and go on; keys then act on all marks."),
+    Action("range", "v", "v", "range", "Begin a range of marks; once more ends it."),
+    Action("mark_all", "asterisk", "*", "mark all", "Mark all that is listed, or unmark it."),
+    Action(
+        "remove", "D,delete", "D", "delete", "Delete the marked questions, or the one here; asks for answered ones."
+    ),
+    Action("undo", "u", "u", "undo", "Take back what was done last here; after a restart, the last import."),
+    Action("take", "enter", "enter", "take", "Store what is shown before it is stored; list the topic."),
+    Action("back", "escape", "esc", "back", "Clear the marks, leave what is shown, or list all again."),
+)

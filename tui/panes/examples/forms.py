@@ -1,0 +1,138 @@
+"""The question that the examples pane asks: how a teacher shall answer. Checks what is typed; reckons nothing."""
+
+import re
+from collections.abc import Callable, Mapping
+
+from engine.clean import clean_line
+from engine.records.options import GenerateOptions
+from engine.records.question import Split
+from tui.panes.teacher import ENDPOINT, key_trouble, key_words, money_words, teacher_fields, teacher_of
+from tui.screens.form.screen import Field, FormScreen, Values
+from tui.services.generation import GenerationOutlook
+from tui.widgets.lines import duration
+
+SPLITS_OF: Mapping[str, tuple[Split, ...]] = {
+    "train + validation": ("train", "validation"),
+    "train": ("train",),
+    "validation": ("validation",),
+}
+_WHOLE, _NUMBER = re.compile(r"\d{1,7}"), re.compile(r"\d{1,9}(\.\d{1,6})?|\.\d{1,6}")
+# The same bounds as on the command line.
+_MOST_SAMPLES, _MOST_AT_ONCE, _HOTTEST = 64, 1024, 2.0
+
+
+def generate_form(before: GenerateOptions, outlook: Callable[[GenerateOptions], GenerationOutlook | str]) -> FormScreen:
+    """Asks how a teacher shall answer. `outlook` tells what options would take, or why that is not told (yet)."""
+
+    def aside(values: Values) -> str:
+        options = wanted(values, before)
+        if options is None:
+            return "What it will take is told when all fields are right."
+        told = outlook(options)
+        return told if isinstance(told, str) else outlook_words(told, values)
+
+    def whole(values: Values) -> str:
+        options = wanted(values, before)
+        told = outlook(options) if options is not None else ""
+        return "" if isinstance(told, str) else outlook_trouble(told, values)
+
+    splits = next((name for name, names in SPLITS_OF.items() if names == before.splits), "")
+    at_once = before.concurrency if before.teacher.kind == "endpoint" else before.batch_rows
+    form = FormScreen(
+        "Let the teacher answer",
+        [
+            *teacher_fields(before.teacher, lambda: form.values),
+            Field("splits", "questions of", splits, choices=tuple(SPLITS_OF)),
+            Field("samples", "answers a question", str(before.samples), check=_whole(_MOST_SAMPLES)),
+            Field("temperature", "temperature", f"{before.temperature:g}", check=_temperature),
+            Field("tokens", "most tokens an answer", str(before.max_answer_tokens), check=_whole(None)),
+            Field("limit", "most questions", _or_empty(before.limit), "empty: all of them",
+                  check=lambda value: _whole(None)(value) if value else ""),
+            Field("at_once", "at once", str(at_once), "requests in flight, or rows decoded together",
+                  check=_whole(_MOST_AT_ONCE)),
+            Field("budget", "most US dollars", _or_empty(before.max_cost_usd), "empty: no limit; for an endpoint",
+                  check=lambda value: "" if not value or _NUMBER.fullmatch(value) else "An amount, such as 2.50."),
+        ],
+        go="start", aside=aside, whole=whole,
+    )  # fmt: skip
+    return form
+
+
+def wanted(values: Values, before: GenerateOptions) -> GenerateOptions | None:
+    """What the form says; None while a field is wrong."""
+    teacher = teacher_of(values)
+    right = (
+        not _whole(_MOST_SAMPLES)(values["samples"])
+        and not _whole(None)(values["tokens"])
+        and not _whole(_MOST_AT_ONCE)(values["at_once"])
+        and not _temperature(values["temperature"])
+        and (not values["limit"] or not _whole(None)(values["limit"]))
+        and (not values["budget"] or _NUMBER.fullmatch(values["budget"]) is not None)
+    )
+    if teacher is None or not right:
+        return None
+    at_once = int(values["at_once"])
+    local = teacher.kind == "local"
+    return GenerateOptions(
+        teacher=teacher,
+        splits=SPLITS_OF[values["splits"]],
+        samples=int(values["samples"]),
+        temperature=float(values["temperature"]),
+        max_answer_tokens=int(values["tokens"]),
+        limit=int(values["limit"]) if values["limit"] else None,
+        seed=before.seed,
+        concurrency=before.concurrency if local else at_once,
+        batch_rows=at_once if local else before.batch_rows,
+        max_cost_usd=float(values["budget"]) if values["budget"] and not local else None,
+        stop_when_accepted=before.stop_when_accepted,
+    )
+
+
+def outlook_words(told: GenerationOutlook, values: Values) -> str:
+    """What it will take, in sentences."""
+    if not told.questions:
+        unsplit = f" {told.unsplit:,} questions are in no split yet: 2 Questions, then S." if told.unsplit else ""
+        return f"No question to answer here.{unsplit}"
+    if not told.left:
+        return f"All {told.answers:,} answers are stored already: more answers a question ask for more."
+    stored = f", {told.stored:,} stored already: {told.left:,} to ask" if told.stored else ""
+    time = (
+        f"≈ {duration(told.seconds)} at the pace of {told.pace}"
+        if told.seconds is not None
+        else "time not measured yet"
+    )
+    each = told.answer_tokens
+    answered = f"≈ {each.value * told.left:,.0f} answered ({each.value:,.0f} each, {each.origin})"
+    lines = [
+        f"{told.questions:,} questions, {told.answers:,} answers{stored}; {time}.",
+        f"Tokens: ≈ {told.prompt_tokens:,} sent, {answered}.",
+        money_words(told.money),
+        key_words(told.key, values),
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def outlook_trouble(told: GenerationOutlook, values: Values) -> str:
+    """Why it cannot be started like this, or nothing."""
+    if not told.left:
+        return "There is nothing to ask."
+    if values["teacher"] == ENDPOINT and values["budget"] and told.money.usd is None:
+        return f"No price is known for {clean_line(values['model'])}, so no budget can be kept: leave it empty."
+    return key_trouble(told.key, values)
+
+
+def _whole(most: int | None) -> Callable[[str], str]:
+    def trouble(value: str) -> str:
+        if _WHOLE.fullmatch(value) and int(value) >= 1 and (most is None or int(value) <= most):
+            return ""
+        return f"A whole number from 1 to {most:,}." if most is not None else "A whole number from 1."
+
+    return trouble
+
+
+def _temperature(value: str) -> str:
+    return "" if _NUMBER.fullmatch(value) and float(value) <= _HOTTEST else f"A number from 0 to {_HOTTEST:g}."
+
+
+def _or_empty(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"

@@ -1,0 +1,192 @@
+"""The questions that the questions pane asks: what to import, write, draw, add, and whether to delete."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import PurePath
+
+from engine.clean import clean_line
+from engine.records.options import SynthesizeOptions, TeacherSpec
+from engine.records.prompt import Message
+from engine.records.question import SPLITS, Question, Split
+from tui.panes.teacher import key_trouble, key_words, money_words, teacher_fields, teacher_of
+from tui.screens.form.screen import Field, FormScreen, Values
+from tui.services.generation import SynthesisOutlook
+
+NO, YES = "no", "yes"
+LATER = "drawn later"
+BY_HAND = "typed"
+_WHOLE = re.compile(r"\d{1,7}")
+_MOST_TOPICS, _MOST_PER_TOPIC = 200, 50  # as on the command line
+_FORMATS = {
+    ".txt": "Text: a question a line.",
+    ".text": "Text: a question a line.",
+    ".jsonl": "JSONL: an object a line, with a question or the messages of a chat.",
+    ".ndjson": "JSONL: an object a line, with a question or the messages of a chat.",
+    ".csv": "CSV: the first row names the columns.",
+    ".tsv": "TSV: the first row names the columns.",
+    ".parquet": "Parquet.",
+    "": "A folder or a hub's owner/name of `datasets`, or a file of text or JSON lines.",
+}
+
+
+def import_form(values: Values | None = None, errors: Values | None = None) -> FormScreen:
+    """Asks what to import."""
+    before = values or {}
+    return FormScreen(
+        "Bring questions",
+        [
+            Field("path", "file, folder or hub name", before.get("path", ""), "~/traffic.jsonl",
+                  check=lambda value: "" if value and not value.startswith("-") else "A path, or a hub's owner/name."),
+            Field("text", "column of the question", before.get("text", ""), "empty: question, text, messages, …"),
+            Field("topic", "column of the topic", before.get("topic", ""), "empty: topic, category or intent"),
+            Field("label", "column of the label", before.get("label", ""), "empty: label or gold"),
+            Field("limit", "most questions", before.get("limit", ""), "empty: all",
+                  check=lambda value: _whole(None)(value) if value else ""),
+        ],
+        go="look at it", errors=errors,
+        aside=lambda now: f"{format_words(now['path'])}\nNothing is stored before you have seen what would be.",
+    )  # fmt: skip
+
+
+def import_words(values: Values) -> list[str]:
+    """The words of the command for what the form says."""
+    words: list[str] = []
+    for name, option in (
+        ("text", "--text-column"), ("topic", "--topic-column"), ("label", "--label-column"), ("limit", "--limit"),
+    ):  # fmt: skip
+        if values[name]:
+            words += [option, values[name]]
+    return [values["path"], *words]
+
+
+def format_words(path: str) -> str:
+    """How a file will be read, by its name."""
+    if not path:
+        return "Text, JSONL, CSV, TSV, Parquet, stored chats, a `datasets` folder or hub name."
+    suffix = PurePath(path).suffix.lower()
+    return _FORMATS.get(suffix, f"{clean_line(suffix)} is no format for questions.")
+
+
+def synthesize_form(teacher: TeacherSpec, outlook: Callable[[SynthesizeOptions], SynthesisOutlook | str]) -> FormScreen:
+    """Asks how many questions a teacher shall write. `outlook` tells what options take, or why that is not told."""
+
+    def told(values: Values) -> SynthesisOutlook | str:
+        options = synthesis(values)
+        return outlook(options) if options is not None else "What it will take is told when all fields are right."
+
+    def aside(values: Values) -> str:
+        found = told(values)
+        if isinstance(found, str):
+            return found
+        lines = [
+            f"{found.requests:,} requests for up to {found.questions:,} questions.",
+            f"Tokens: ≈ {found.prompt_tokens:,} sent, ≈ {found.answer_tokens:,} answered.",
+            money_words(found.money),
+            key_words(found.key, values),
+        ]
+        return "\n".join(line for line in lines if line)
+
+    def whole(values: Values) -> str:
+        found = told(values)
+        return "" if isinstance(found, str) else key_trouble(found.key, values)
+
+    form = FormScreen(
+        "Let the teacher write questions",
+        [
+            Field("topics", "topics", "20", check=_whole(_MOST_TOPICS)),
+            Field("per_topic", "questions a topic", "10", check=_whole(_MOST_PER_TOPIC)),
+            *teacher_fields(teacher, lambda: form.values),
+        ],
+        go="start", aside=aside, whole=whole,
+    )  # fmt: skip
+    return form
+
+
+def synthesis(values: Values) -> SynthesizeOptions | None:
+    """What the form says; None while a field is wrong."""
+    teacher = teacher_of(values)
+    wrong = _whole(_MOST_TOPICS)(values["topics"]) or _whole(_MOST_PER_TOPIC)(values["per_topic"])
+    if teacher is None or wrong:
+        return None
+    return SynthesizeOptions(teacher, int(values["topics"]), int(values["per_topic"]))
+
+
+def split_form(values: Values | None = None, errors: Values | None = None) -> FormScreen:
+    """Asks for the shares."""
+    before = values or {}
+
+    def whole(now: Values) -> str:
+        return "Nothing would be left to train on." if int(now["validation"]) + int(now["test"]) >= 100 else ""
+
+    def aside(now: Values) -> str:
+        if _share(now["validation"]) or _share(now["test"]):
+            return ""
+        left = 100 - int(now["validation"]) - int(now["test"])
+        return (
+            f"train {left} %, validation {now['validation']} %, test {now['test']} %: by whole topics, so that no near "
+            "twin crosses. Questions that have a split keep it. You see the result before it is stored."
+        )
+
+    return FormScreen(
+        "Draw the splits",
+        [
+            Field("validation", "validation, per cent", before.get("validation", "10"), check=_share),
+            Field("test", "test, per cent", before.get("test", "10"), check=_share),
+            Field("seed", "seed", before.get("seed", "0"), "another one draws otherwise",
+                  check=lambda value: "" if _WHOLE.fullmatch(value) else "A whole number."),
+        ],
+        go="look at it", aside=aside, whole=whole, errors=errors,
+    )  # fmt: skip
+
+
+def split_words(values: Values) -> list[str]:
+    """The words of the command for what the form says."""
+    shares = [str(int(values[name]) / 100) for name in ("validation", "test")]
+    return ["--validation", shares[0], "--test", shares[1], "--seed", values["seed"]]
+
+
+def add_form(topics: Sequence[str]) -> FormScreen:
+    """Asks for one question."""
+
+    def aside(now: Values) -> str:
+        known = [topic for topic in topics if topic and now["topic"] and topic.startswith(now["topic"])]
+        return (
+            f"Topics so far: {clean_line(', '.join((known or list(filter(None, topics)))[:8]), 200)}" if topics else ""
+        )
+
+    return FormScreen(
+        "Add a question",
+        [
+            Field("text", "question", hint="as a user would write it",
+                  check=lambda value: "" if value else "A question has words."),
+            Field("topic", "topic", hint="may be left empty"),
+            Field("split", "split", choices=(LATER, *SPLITS)),
+        ],
+        go="add it", aside=aside,
+    )  # fmt: skip
+
+
+def added_question(values: Values) -> Question:
+    """The question that the form holds."""
+    splits: dict[str, Split] = {name: name for name in SPLITS}
+    return Question(
+        (Message("user", values["text"]),), topic=values["topic"], source=BY_HAND, split=splits.get(values["split"])
+    )
+
+
+def sure_form(title: str, words: str, go: str) -> FormScreen:
+    """Asks whether to do what nothing takes back."""
+    return FormScreen(title, [Field("sure", go, NO, choices=(NO, YES))], aside=lambda _values: words)
+
+
+def _whole(most: int | None) -> Callable[[str], str]:
+    def trouble(value: str) -> str:
+        if _WHOLE.fullmatch(value) and int(value) >= 1 and (most is None or int(value) <= most):
+            return ""
+        return f"A whole number from 1 to {most:,}." if most is not None else "A whole number from 1."
+
+    return trouble
+
+
+def _share(value: str) -> str:
+    return "" if _WHOLE.fullmatch(value) and 1 <= int(value) <= 90 else "A whole number from 1 to 90."

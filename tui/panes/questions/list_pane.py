@@ -1,0 +1,176 @@
+"""The list of questions under the keys: its cursor, its marks, its filters and its search.
+
+Passes keys and messages into the state; what is done to questions is the pane's that carries it.
+"""
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Input
+
+from tui.panes.job import JobView
+from tui.panes.pane import Pane
+from tui.panes.questions.drawing import draw
+from tui.panes.questions.state import QuestionsState
+from tui.panes.view import View
+from tui.services.facts import Facts
+from tui.services.questions import IdsRead, QuestionsService
+from tui.services.store import StoreService
+
+
+class QuestionList(Pane):
+    """The list, whatever is done to it."""
+
+    DEFAULT_CSS = """
+    QuestionList #question-search { dock: bottom; height: 1; border: none; padding: 0 1; background: $surface; }
+    """
+
+    def __init__(self, store: StoreService) -> None:
+        super().__init__(store)
+        self.state = QuestionsState()
+        self._service = QuestionsService(store, self)
+        self._seen: tuple[object, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """The page, and a line for words to look for."""
+        yield from super().compose()
+        yield Input(id="question-search", placeholder="words of the question; empty lists all", compact=True)
+
+    def on_mount(self) -> None:
+        """The search comes when it is asked for."""
+        self._search.display = False
+
+    def show(self, facts: Facts, job: JobView | None) -> None:
+        """Read anew where questions or answers have changed."""
+        seen = (facts.questions, facts.topics, facts.examples.total, facts.prompt_version)
+        if seen != self._seen:
+            self._seen = seen
+            self._read()
+        super().show(facts, job)
+
+    @property
+    def view(self) -> View | None:
+        """As every pane's; the search takes its line."""
+        view = super().view
+        if view is None or not self.is_mounted or not self._search.display:
+            return view
+        return View(view.facts, view.job, view.width, view.height - 1)
+
+    def draw(self, view: View) -> list[Content]:
+        """The lines of this pane."""
+        return draw(view, self.state)
+
+    def on_ids_read(self, message: IdsRead) -> None:
+        """Mark a part of the list."""
+        if not message.unsplit:
+            self.state.mark_all(message.ids)
+            self.redraw()
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        """The list follows what is typed."""
+        self.state.look_for(message.value)
+        self._read()
+
+    def on_input_submitted(self) -> None:
+        """Back to the list, as it was narrowed."""
+        self._close_search()
+
+    def action_search(self) -> None:
+        """Ask for words to look for."""
+        self.state.face = "list"
+        self.state.begin_search()
+        with self.prevent(Input.Changed):
+            self._search.value = self.state.where.listed.search
+        self._search.display = True
+        self._search.focus()
+        self.redraw()
+
+    def action_filter(self) -> None:
+        """List another split."""
+        self.state.face = "list"
+        self.state.turn_filter()
+        self._read()
+
+    def action_topics(self) -> None:
+        """Show the topics."""
+        if self.state.all:
+            self.state.face = "topics"
+            self.redraw()
+
+    def action_mark(self) -> None:
+        """Mark, and go on."""
+        self.state.mark()
+        self._move(0)
+
+    def action_range(self) -> None:
+        """Begin a range, or mark what lies in it."""
+        ranged = self.state.range
+        if ranged is not None:
+            self._service.read_ids(self.state.where.listed, ranged.start, len(ranged))
+        elif self.state.face == "list" and self.state.total:
+            self.state.range_from = self.state.where.cursor
+        self.redraw()
+
+    def action_mark_all(self) -> None:
+        """Mark all that is listed."""
+        if self.state.face == "twins":
+            self.state.mark_all([pair.dropped.id for pair in self.state.pairs])
+        elif self.state.face == "list":
+            self._service.read_ids(self.state.where.listed, 0, None)
+        self.redraw()
+
+    def action_back(self) -> None:
+        """One step back."""
+        if self._search.display:
+            if self.state.end_search():
+                self._read()
+            self._close_search()
+        elif self.state.back():
+            self._read()
+        self.redraw()
+
+    def action_line_down(self) -> None:
+        """The next question."""
+        self._move(1)
+
+    def action_line_up(self) -> None:
+        """The question before."""
+        self._move(-1)
+
+    def action_page_down(self) -> None:
+        """A page of questions on."""
+        self._move(self._page)
+
+    def action_page_up(self) -> None:
+        """A page of questions back."""
+        self._move(-self._page)
+
+    def action_first(self) -> None:
+        """The first question."""
+        self._move(-self.state.total - len(self.state.pairs))
+
+    def action_last(self) -> None:
+        """The last question."""
+        self._move(self.state.total + len(self.state.pairs))
+
+    def _read(self) -> None:
+        self._service.read(self.state.where, self.state.ask())
+
+    def _move(self, steps: int) -> None:
+        if self.state.move(steps):
+            self._read()
+        if self.state.face in ("import", "split"):  # these are pages, without a cursor
+            self.scroll_relative(y=steps, animate=False)
+        self.redraw()
+
+    def _close_search(self) -> None:
+        self._search.display = False
+        self.focus()
+        self.redraw()
+
+    @property
+    def _search(self) -> Input:
+        return self.query_one("#question-search", Input)
+
+    @property
+    def _page(self) -> int:
+        return max(self.size.height // 2, 5)

@@ -1,0 +1,193 @@
+"""What the questions pane knows: the window that was read last, the cursor, the marks, and which face it shows.
+
+Pure Python, free of Textual and of I/O. Text in here is raw.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from engine.records.question import QuestionFilter, Split
+from tui.services.questions import (
+    ImportPreview,
+    Pair,
+    QuestionRow,
+    QuestionsPage,
+    SplitPreview,
+    Step,
+    TopicCounts,
+    Where,
+)
+
+Face = Literal["list", "topics", "import", "twins", "split"]
+FILTERS: tuple[Split | Literal["unsplit"] | None, ...] = (None, "train", "validation", "test", "unsplit")
+
+
+@dataclass(slots=True)
+class QuestionsState:
+    """The pane's whole state. `where` is where the person is; `page` is what was read last.
+
+    Keys may come faster than the store answers: the cursor moves at once, and of several windows that were asked for
+    only the last is taken.
+    """
+
+    face: Face = "list"
+    where: Where = field(default_factory=Where)
+    page: QuestionsPage | None = None
+    marks: set[int] = field(default_factory=set)
+    range_from: int | None = None  # where a range of marks began, in the list
+    steps: list[Step] = field(default_factory=list)  # what can be taken back, the newest last
+    busy: str = ""  # what is being done, in words
+    topic_at: int = 0
+    preview: ImportPreview | None = None
+    pairs: tuple[Pair, ...] = ()
+    pairs_total: int = 0
+    pair_at: int = 0
+    drawn: SplitPreview | None = None
+    before_search: Where | None = None  # where the person was before words were looked for
+    _asked: int = 0
+
+    @property
+    def row(self) -> QuestionRow | None:
+        """The question under the cursor, where its window was read."""
+        if self.page is None or self.page.where.listed != self.where.listed:
+            return None
+        index = self.where.cursor - self.page.offset
+        return self.page.rows[index] if 0 <= index < len(self.page.rows) else None
+
+    @property
+    def total(self) -> int:
+        """How many questions the list has."""
+        return self.page.total if self.page is not None else 0
+
+    @property
+    def all(self) -> int:
+        """How many questions there are."""
+        return sum(self.page.splits.values()) if self.page is not None else 0
+
+    @property
+    def topics(self) -> tuple[TopicCounts, ...]:
+        """The topics, the largest first."""
+        topics = self.page.topics if self.page is not None else ()
+        return tuple(sorted(topics, key=lambda topic: (-topic.total, topic.topic)))
+
+    def ask(self) -> int:
+        """The number of the window that is asked for now; only its answer is taken."""
+        self._asked += 1
+        return self._asked
+
+    def take(self, page: QuestionsPage, asked: int) -> bool:
+        """Take in a window. Returns whether it was the one that is awaited."""
+        if asked != self._asked:
+            return False
+        self.page, self.where = page, page.where
+        self.topic_at = max(0, min(self.topic_at, len(page.topics) - 1))
+        return True
+
+    def did(self, step: Step) -> None:
+        """Remember what can be taken back; what was deleted is marked no more."""
+        self.steps.append(step)
+        self.marks -= {removed.question.id for removed in step.removed}
+
+    def move(self, steps: int) -> bool:
+        """Move the cursor of the face, at most to the ends; True where the window does not hold its new place."""
+        if self.face == "topics":
+            self.topic_at = max(0, min(self.topic_at + steps, len(self.topics) - 1))
+        elif self.face == "twins":
+            self.pair_at = max(0, min(self.pair_at + steps, len(self.pairs) - 1))
+        elif self.face == "list":
+            self.where = replace(self.where, cursor=max(0, min(self.where.cursor + steps, self.total - 1)))
+            return self.total > 0 and self.row is None
+        return False
+
+    def turn_filter(self) -> None:
+        """List the next split, from its beginning."""
+        index = (FILTERS.index(self.where.listed.split) + 1) % len(FILTERS)
+        self._narrow(replace(self.where.listed, split=FILTERS[index]))
+
+    def look_for(self, words: str) -> None:
+        """List what holds these words; nothing lists everything."""
+        self._narrow(replace(self.where.listed, search=words.strip()))
+
+    def begin_search(self) -> None:
+        """Remember the place, so that leaving the search restores it."""
+        self.before_search = self.before_search or self.where
+
+    def end_search(self) -> bool:
+        """Back to the place before the search. Returns whether there was one."""
+        if self.before_search is None:
+            return False
+        self.where, self.before_search = self.before_search, None
+        return True
+
+    def list_topic(self) -> None:
+        """List the topic under the cursor alone."""
+        if self.topics:
+            self._narrow(replace(self.where.listed, topic=self.topics[self.topic_at].topic))
+        self.face = "list"
+
+    def mark(self) -> None:
+        """Mark what is under the cursor, or unmark it, and go on."""
+        marked = self._under_cursor
+        if marked is not None:
+            self.marks ^= {marked}
+            self.move(1)
+
+    def mark_all(self, ids: Sequence[int]) -> None:
+        """Mark these; where all of them are marked already, unmark them."""
+        self.marks = self.marks - set(ids) if self.marks >= set(ids) else self.marks | set(ids)
+        self.range_from = None
+
+    @property
+    def chosen(self) -> tuple[int, ...]:
+        """What an action is for: the marks, else what is under the cursor."""
+        if self.marks:
+            return tuple(sorted(self.marks))
+        under = self._under_cursor
+        return () if under is None else (under,)
+
+    @property
+    def range(self) -> range | None:
+        """The places of a range that is being marked."""
+        if self.range_from is None:
+            return None
+        low, high = sorted((self.range_from, self.where.cursor))
+        return range(low, high + 1)
+
+    def show_twins(self, pairs: tuple[Pair, ...], total: int) -> None:
+        """Show near twins side by side."""
+        self.face, self.pairs, self.pairs_total, self.pair_at = "twins", pairs, total, 0
+        self.marks.clear()
+
+    def forget_pairs(self, removed: Sequence[int]) -> None:
+        """Take pairs away of which one is gone."""
+        gone = set(removed)
+        left = tuple(pair for pair in self.pairs if pair.dropped.id not in gone and pair.kept.id not in gone)
+        self.pairs_total -= len(self.pairs) - len(left)
+        self.pairs = left
+        self.move(0)
+
+    def back(self) -> bool:
+        """One step back: a range, marks, another face, a narrowed list. Returns whether the list must be read."""
+        if self.range_from is not None:
+            self.range_from = None
+        elif self.marks:
+            self.marks.clear()
+        elif self.face != "list":
+            self.face, self.preview, self.drawn, self.pairs = "list", None, None, ()
+        elif self.where.listed != QuestionFilter():
+            before, self.before_search = self.before_search, None
+            self.where = before if before is not None and before != self.where else Where()
+            return True
+        return False
+
+    def _narrow(self, listed: QuestionFilter) -> None:
+        self.where = Where(listed)
+        self.range_from = None
+
+    @property
+    def _under_cursor(self) -> int | None:
+        if self.face == "twins":
+            return self.pairs[self.pair_at].dropped.id if self.pairs else None
+        row = self.row
+        return row.question.id if row is not None and self.face == "list" else None

@@ -1,0 +1,107 @@
+"""Before and after a generation: what it would take, the key that it needs, and asking the unanswered again.
+
+Every wish is carried out on the store's thread and ends in one message to the pane.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from engine.errors import DistillError
+from engine.project import Project
+from engine.records.options import GenerateOptions, SynthesizeOptions
+from engine.store.options_json import options_from_json
+from engine.teachers.keys import save_key
+from engine.teachers.outlook import GenerationOutlook as GenerationOutlook
+from engine.teachers.outlook import SynthesisOutlook as SynthesisOutlook
+from engine.teachers.outlook import look_ahead, look_at_synthesis
+from tui.services.store import StoreService
+
+
+class OptionsRead(Message):
+    """How the last generation was asked for, or how a first one would be."""
+
+    def __init__(self, options: GenerateOptions) -> None:
+        super().__init__()
+        self.options = options
+
+
+class OutlookRead(Message):
+    """What these options would take, or why that cannot be told."""
+
+    def __init__(
+        self,
+        options: GenerateOptions | SynthesizeOptions,
+        outlook: GenerationOutlook | SynthesisOutlook | None,
+        error: DistillError | None,
+    ) -> None:
+        super().__init__()
+        self.options = options
+        self.outlook = outlook
+        self.error = error
+
+
+class Ready(Message):
+    """All that a job needs is there: it can be started."""
+
+    def __init__(self, options: GenerateOptions | SynthesizeOptions) -> None:
+        super().__init__()
+        self.options = options
+
+
+class GenerationService:
+    """The teacher's work of one project. Every method returns at once; answers come as messages to `target`."""
+
+    def __init__(self, store: StoreService, target: MessagePump) -> None:
+        self._store = store
+        self._target = target
+
+    def read_options(self) -> None:
+        """Look up how it was asked for last; ends in `OptionsRead`."""
+
+        def work(project: Project) -> Message:
+            for job in reversed(project.jobs.all()):
+                if job.kind == "generate":
+                    before = options_from_json(job.kind, job.options)
+                    if isinstance(before, GenerateOptions) and not before.asks:
+                        return OptionsRead(before)
+            return OptionsRead(GenerateOptions(project.settings.read().teacher))
+
+        self._store.ask(work, self._target)
+
+    def look_ahead(self, options: GenerateOptions | SynthesizeOptions) -> None:
+        """Reckon what a job would take; ends in `OutlookRead`."""
+
+        def work(project: Project) -> Message:
+            try:
+                if isinstance(options, GenerateOptions):
+                    return OutlookRead(options, look_ahead(project, options), None)
+                return OutlookRead(options, look_at_synthesis(project, options), None)
+            except DistillError as error:
+                return OutlookRead(options, None, error)
+
+        self._store.ask(work, self._target)
+
+    def prepare(self, options: GenerateOptions | SynthesizeOptions, key: str) -> None:
+        """Keep the endpoint's key outside of the project, if one was typed; ends in `Ready`."""
+
+        def work(project: Project) -> Message:
+            if key and options.teacher.kind == "endpoint":
+                save_key(options.teacher.base_url, key, project.home)
+            return Ready(options)
+
+        self._store.ask(work, self._target)
+
+    def ask_again(self, job_id: int, asks: Sequence[tuple[int, int]]) -> None:
+        """Make a job's options ask for what it did not get, and nothing else; ends in `Ready`."""
+
+        def work(project: Project) -> Message:
+            job = project.jobs.get(job_id)
+            before = options_from_json(job.kind, job.options)
+            if not isinstance(before, GenerateOptions):
+                before = GenerateOptions(project.settings.read().teacher)
+            return Ready(replace(before, asks=tuple(asks)))
+
+        self._store.ask(work, self._target)
