@@ -3,6 +3,7 @@
 Every wish ends in one message to the screen.
 """
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -34,6 +35,7 @@ from engine.prompts.documents import MAX_DOCUMENT_BYTES, parse_prompt
 from engine.records.options import ProjectSettings, TeacherSpec
 from engine.records.prompt import Prompt
 
+FIRST_SIGHT_S = 0.2
 _Seen = tuple[tuple[float, bool], ProjectSummary]  # a project by its time and whether it is archived, and how it looked
 
 
@@ -194,11 +196,20 @@ class ProjectsService:
 
     def _read(self) -> None:
         try:
-            self._seen = {folder: self._look(folder) for folder in project_folders(self._home)}
+            folders = sorted(project_folders(self._home), key=changed_at_s, reverse=True)
         except DistillError as error:
             self._told = None
             self._target.post_message(ProjectsFailed(error, "list"))
             return
+        seen: dict[Path, _Seen] = {}
+        told_at = time.monotonic()
+        for folder in folders:
+            seen[folder] = self._look(folder)
+            # Hundreds take a second at first: the last used ones are shown meanwhile.
+            if self._told is None and time.monotonic() - told_at > FIRST_SIGHT_S:
+                self._target.post_message(ProjectsRead(in_order(summary for _, summary in seen.values())))
+                told_at = time.monotonic()
+        self._seen = seen
         projects = in_order(summary for _, summary in self._seen.values())
         if projects != self._told:
             self._told = projects
