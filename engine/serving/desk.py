@@ -130,10 +130,10 @@ class Desk:
         self._arrived.wait(seconds)
 
     def become(self, status: Status) -> None:
-        """From now on this holds; what was put before and is not begun is refused, unless it still can be."""
+        """From now on this holds; what was put before and is not taken yet is refused, unless it will still be."""
         with self._lock:
             self._status = status
-            left = [] if status in ("ready", "paused", "wanted") else self._asks
+            left = [] if status in ("ready", "wanted") else self._asks
             if left:
                 self._asks = []
                 refusal = self.refusal()
@@ -145,5 +145,5 @@ class Desk:
         return Refusal(self.words, status=503, kind="server_error", code=f"server_{self._status}", retry_after_s=2)
 
     def _reason(self) -> str:
-        why = self._why() if self._status in ("waiting", "paused") else ""
+        why = self._why() if self._status == "waiting" else ""
         return f"{why.rstrip('.')}." if why else ""

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from engine.jobs.context import JobContext
-from engine.jobs.devices import Ticket
+from engine.jobs.devices import Holder, Ticket
 from engine.jobs.protocol import Note, Progress, StateChanged
 from engine.project import Project
 from engine.records.options import ServeOptions
@@ -33,8 +32,6 @@ GIVE_WAY_AFTER_S = 2.0  # without a request, while another job waits
 PATIENCE_S = 60.0  # of the job that waits; then nothing new is begun before it has had its turn
 _LOOK_EVERY_S = 0.5
 _NAP_S = 0.1
-
-Reason = Literal["idle", "wanted"]
 
 
 def run(context: JobContext, options: ServeOptions) -> None:
@@ -104,16 +101,17 @@ class _Service:
         while True:
             self.desk.become("waiting")
             with self.context.hold_device(device) as ticket:
-                reason = self._stay(ticket)
-                self.desk.become("waiting" if reason == "wanted" else "closed")
+                wanted_by = self._stay(ticket)
+                if wanted_by is None:
+                    self.context.emit(Note(f"Nothing was asked for {self.options.idle_minutes:g} minutes."))
+                    return
+                # Said before it is so: whoever is refused from here on is told the reason.
+                self.context.emit(StateChanged("waiting", f"{wanted_by} holds {device}"))
+                self.desk.become("waiting")
                 release_memory()
-            if reason == "idle":
-                self.context.emit(Note(f"Nothing was asked for {self.options.idle_minutes:g} minutes."))
-                return
-            self.context.emit(Note("Another job has the device now; the address stays."))
 
-    def _stay(self, ticket: Ticket) -> Reason:
-        """Load the model and answer, until another job wants the device or nobody asks."""
+    def _stay(self, ticket: Ticket) -> Holder | None:
+        """Load the model and answer, until another job wants the device (which is returned) or nobody asks."""
         from engine.model.load import load_base
 
         self.desk.become("loading")
@@ -128,15 +126,16 @@ class _Service:
             speaker.fail(self.desk.refusal())
             raise
 
-    def _answer(self, speaker: Speaker, queue: "_Queue") -> Reason:
+    def _answer(self, speaker: Speaker, queue: "_Queue") -> Holder | None:
         last_at = time.monotonic()
         while True:
-            self._obey()
+            self._obey(busy=speaker.busy)
             asks = self.desk.take()
             for ask in asks:
                 speaker.begin(ask)
             now = time.monotonic()
             waits_for_s = queue.waits_for_s(now)
+            idle_s = now - last_at
             if self.desk.status in ("ready", "wanted"):
                 self.desk.become("wanted" if waits_for_s > PATIENCE_S else "ready")
             if speaker.busy:
@@ -144,21 +143,22 @@ class _Service:
                 last_at = time.monotonic()
             elif asks:
                 last_at = now
-            elif waits_for_s and (self.desk.status == "wanted" or now - last_at >= GIVE_WAY_AFTER_S):
-                return "wanted"
-            elif now - last_at >= 60.0 * self.options.idle_minutes:
-                return "idle"
+            elif queue.first is not None and (self.desk.status == "wanted" or idle_s >= GIVE_WAY_AFTER_S):
+                return queue.first
+            elif idle_s >= 60.0 * self.options.idle_minutes:
+                return None
             else:
                 self.desk.wait(_NAP_S)
 
-    def _obey(self) -> None:
-        """Blocks while the job is paused, with the answers under way; raises `JobStopped`."""
-        if self.context.pause_requested:
-            status = self.desk.status
-            self.desk.become("paused")
+    def _obey(self, *, busy: bool) -> None:
+        """Raises `JobStopped`. A wish to pause refuses new requests at once, and blocks when none is under way."""
+        if not self.context.pause_requested:
+            if self.desk.status == "paused":
+                self.desk.become("ready")
             self.context.checkpoint()
-            self.desk.become(status)
-        else:
+            return
+        self.desk.become("paused")
+        if not busy or self.context.stop_requested:
             self.context.checkpoint()
 
 
@@ -169,13 +169,13 @@ class _Queue:
         self._ticket = ticket
         self._looked_at = 0.0
         self._since = 0.0
+        self.first: Holder | None = None
 
     def waits_for_s(self, now: float) -> float:
-        """How long somebody has been seen waiting; 0 while nobody is."""
+        """How long `first` has been seen waiting; 0 while nobody is."""
         if now - self._looked_at >= _LOOK_EVERY_S:
             self._looked_at = now
-            if self._ticket.behind() is None:
-                self._since = 0.0
-            else:
-                self._since = self._since or now - _LOOK_EVERY_S
-        return now - self._since if self._since else 0.0
+            before, self.first = self.first, self._ticket.behind()
+            if before is None:
+                self._since = now
+        return now - self._since if self.first is not None else 0.0

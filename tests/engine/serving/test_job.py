@@ -1,0 +1,172 @@
+"""The server as a job: it gives way and comes back, pauses, stops, ends when idle, and tells its token to nobody."""
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from engine.errors import JobError, JobStopped
+from engine.jobs.devices import Holder, Ticket
+from engine.jobs.follow import Follower
+from engine.jobs.protocol import Note
+from engine.jobs.wishes import write_wish
+from engine.paths import Home
+from engine.project import Project
+from engine.records.options import ServeOptions
+from engine.serving import job as serving_job
+from engine.serving.job import base_of
+from tests.engine.jobs.support import wait_until
+from tests.engine.serving.conftest import Served, serving
+
+HELLO: Any = [{"role": "user", "content": "Hello?"}]
+
+
+def client_of(served: Served) -> openai.OpenAI:
+    return openai.OpenAI(api_key=served.address.token, base_url=served.address.base_url, max_retries=0)
+
+
+def answer(client: openai.OpenAI, **more: Any) -> str | None:
+    reply = client.chat.completions.create(model="run-1", messages=HELLO, max_tokens=12, temperature=0, **more)
+    return reply.choices[0].message.content
+
+
+def refused(client: openai.OpenAI) -> str:
+    """The code of the server's refusal; empty where it answers."""
+    try:
+        answer(client)
+    except openai.InternalServerError as error:
+        return str(error.code)
+    return ""
+
+
+def test_it_gives_way_to_another_job_and_comes_back_at_the_same_address(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving_job, "GIVE_WAY_AFTER_S", 0.0)
+    home = Home.locate()
+    with serving(home, own_folder, ServeOptions()) as served, client_of(served) as client:
+        wait_until(lambda: refused(client) == "")
+        before, address = answer(client), served.address
+        ticket = Ticket.draw(home.state, "cpu", Holder(7, "train", "elsewhere"))
+        wait_until(lambda: ticket.ahead() is None)
+        wait_until(lambda: refused(client) == "server_waiting")
+        with pytest.raises(openai.InternalServerError, match=r"job 7 \(train\) of elsewhere holds cpu"):
+            answer(client)
+        assert [model.id for model in client.models.list()][:1] == ["unprompted"]
+        with Project.open(own_folder, home) as project:
+            assert project.jobs.get(served.job_id).state == "waiting"
+        ticket.give_back()
+        wait_until(lambda: refused(client) == "")
+        assert answer(client) == before
+        assert served.address == address
+        assert len(served.speakers) == 2
+
+
+def test_a_job_that_waited_long_enough_stops_new_requests(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving_job, "PATIENCE_S", 0.0)
+    home = Home.locate()
+    with serving(home, own_folder, ServeOptions()) as served, client_of(served) as client:
+        wait_until(lambda: refused(client) == "")
+        stream = client.chat.completions.create(
+            model="run-1", messages=HELLO, max_tokens=1800, temperature=2, seed=1, stream=True
+        )
+        next(iter(stream))
+        ticket = Ticket.draw(home.state, "cpu", Holder(7, "train", "elsewhere"))
+        wait_until(lambda: refused(client) in ("server_wanted", "server_waiting"))
+        # What was begun is answered to its end.
+        assert [chunk.choices[0].finish_reason for chunk in stream][-1] in ("stop", "length")
+        wait_until(lambda: ticket.ahead() is None)
+        ticket.give_back()
+
+
+def test_a_pause_is_told_and_ends(own_folder: Path) -> None:
+    home = Home.locate()
+    with serving(home, own_folder, ServeOptions()) as served, client_of(served) as client:
+        wait_until(lambda: refused(client) == "")
+        write_wish(served.folder, "pause")
+        wait_until(lambda: refused(client) == "server_paused")
+        write_wish(served.folder, "run")
+        wait_until(lambda: refused(client) == "")
+
+
+def test_a_stop_ends_it_at_once_and_tells_who_waits(own_folder: Path) -> None:
+    home = Home.locate()
+    with serving(home, own_folder, ServeOptions()) as served, client_of(served) as client:
+        wait_until(lambda: refused(client) == "")
+        stream = client.chat.completions.create(
+            model="run-1", messages=HELLO, max_tokens=1900, temperature=2, seed=3, stream=True
+        )
+        next(iter(stream))
+        served.flag.up = True
+        with pytest.raises(openai.APIError, match="stopping"):
+            list(stream)
+        served.thread.join(30)
+        assert not served.thread.is_alive()
+        assert isinstance(served.errors[0], JobStopped)
+        assert not (served.folder / "server.json").exists()
+        with pytest.raises(openai.APIConnectionError):
+            answer(client)
+
+
+def test_it_ends_when_nobody_asks(own_folder: Path) -> None:
+    with serving(Home.locate(), own_folder, ServeOptions(idle_minutes=0.001)) as served:
+        served.thread.join(30)
+        assert not served.thread.is_alive()
+    assert served.errors == []
+    assert not (served.folder / "server.json").exists()
+    notes = [e.event.text for e in Follower(served.folder).read_new() if isinstance(e.event, Note)]
+    assert notes == ["Nothing was asked for 0.001 minutes."]
+
+
+def test_the_token_is_in_one_private_file_and_nowhere_else(own_folder: Path) -> None:
+    home = Home.locate()
+    with serving(home, own_folder, ServeOptions()) as served, client_of(served) as client:
+        wait_until(lambda: refused(client) == "")
+        token = served.address.token
+        with pytest.raises(openai.NotFoundError):
+            client.chat.completions.create(model=token, messages=HELLO)
+        file = served.folder / "server.json"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+        assert token not in repr(served.address)
+        holders = [
+            path
+            for root in (own_folder, home.state)
+            for path in root.rglob("*")
+            if path.is_file() and token.encode() in path.read_bytes()
+        ]
+        assert holders == [file]
+
+
+def test_a_port_is_taken_as_asked_and_a_taken_one_is_explained(
+    own_folder: Path, tmp_path: Path, make_served_project: Callable[[Home], Path]
+) -> None:
+    home = Home.locate()
+    with serving(home, own_folder, ServeOptions()) as first:
+        port = int(first.address.base_url.rpartition(":")[2].removesuffix("/v1"))
+        other_home = Home.locate(tmp_path / "other")
+        other = make_served_project(other_home)
+        with serving(other_home, other, ServeOptions(port=port), wait=False) as second:
+            second.thread.join(30)
+        assert isinstance(second.errors[0], JobError)
+        assert f"127.0.0.1:{port}" in second.errors[0].message
+    with serving(other_home, other, ServeOptions(port=port)) as again:
+        assert again.address.base_url == f"http://127.0.0.1:{port}/v1"
+
+
+def test_the_base_is_the_named_runs_else_the_newest_else_the_projects(own_folder: Path, base: Path) -> None:
+    home = Home.locate()
+    with Project.open(own_folder, home) as project:
+        assert base_of(project, ServeOptions()) == project.runs.get(2).config
+        assert base_of(project, ServeOptions(run_id=1)) == project.runs.get(1).config
+    with Project.create(home.projects / "bare", home=home) as bare:
+        assert base_of(bare, ServeOptions()).base == "starter"
+
+
+def test_a_server_is_no_work_of_any_station(own_folder: Path) -> None:
+    with serving(Home.locate(), own_folder, ServeOptions()), Project.open(own_folder) as project:
+        states = {station.name: station.state for station in project.stations()}
+        assert states["release"] == "ready"
