@@ -132,10 +132,9 @@ class ExampleTable:
         found = self._connection.value(sql, values) if found is None else found
         return found if isinstance(found, int) else None
 
-    def last_id(self, selection: Selection) -> int:
-        """The number of the last selected example; 0 where none is."""
-        where, values = conditions(selection)
-        return self._connection.number(f"SELECT max(e.id) FROM examples e{where}", values)
+    def newest_id(self) -> int:
+        """The number of the example that came last; 0 where there is none."""
+        return self._connection.number("SELECT max(id) FROM examples")
 
     def cut(self, selection: Selection) -> tuple[int, ...]:
         """The numbers of the selected examples that did not end by themselves and that no person ended."""
@@ -150,7 +149,8 @@ class ExampleTable:
     def attempts(self, question_ids: Sequence[int], prompt_sha256: str) -> dict[int, tuple[int, ...]]:
         """For each of these questions the numbers of its examples, in the order in which they came."""
         rows = self._connection.rows(
-            """SELECT question_id, id FROM examples WHERE prompt_sha256 = ?
+            # The plus keeps SQLite from looking through all rows of the prompt for these few.
+            """SELECT question_id, id FROM examples WHERE +prompt_sha256 = ?
             AND question_id IN (SELECT value FROM json_each(?)) ORDER BY id""",
             (prompt_sha256, json.dumps(list(question_ids))),
         )

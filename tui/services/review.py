@@ -21,7 +21,7 @@ from engine.store.decisions import MovedStep
 from engine.store.examples import ExampleCounts
 from tui.services.store import StoreService
 
-WINDOW = 200
+WINDOW = 100
 _DONE = {
     "accept": "accepted",
     "reject": "rejected",
@@ -88,7 +88,7 @@ class ReviewPage:
     counts: ExampleCounts = field(default_factory=lambda: ExampleCounts(0, 0, 0, 0))
     rules: tuple[Rule, ...] = ()
     prompt_sha256: str = ""
-    last_id: int = 0  # of the list
+    newest_id: int = 0  # of all examples: what comes later was not seen
     asked: Asked | None = None
     sent: bool = False  # the cursor was sent where it stands, by what was done
 
@@ -265,7 +265,8 @@ def _page(project: Project, where: Where, go_to: int | None) -> ReviewPage:
         return ReviewPage(where)
     sha256, table = prompt.prompt.sha256, project.examples
     listed = replace(where.selection, prompt_sha256=sha256)
-    total = table.count(listed)
+    counts = table.counts(sha256)
+    total = counts.total if where.same_list(Where()) else table.count(listed)
     cursor = where.cursor if go_to is None else table.position(go_to, listed)
     cursor = max(0, min(cursor, total - 1))
     offset = max(0, cursor - WINDOW // 2)
@@ -277,10 +278,10 @@ def _page(project: Project, where: Where, go_to: int | None) -> ReviewPage:
         tuple(_row(project, curated, rules, attempts) for curated in rows),
         offset,
         total,
-        table.counts(sha256),
+        counts,
         rules,
         sha256,
-        table.last_id(listed),
+        table.newest_id(),
         asked(project, sha256),
         sent=go_to is not None,
     )

@@ -72,6 +72,7 @@ CHANGES = (
     ("curate", "accept", "1"),
     ("curate", "reject", "1"),
     ("curate", "edit", "1", "PROMPT"),
+    ("curate", "flag", "1"),
     ("curate", "undo"),
     ("curate", "redo"),
     ("keys", "save", "https://llm.example.com/v1"),

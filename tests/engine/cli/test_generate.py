@@ -67,6 +67,22 @@ def test_options_say_what_is_asked(server: HostileServer) -> None:
     assert any(17 in body.values() for body in bodies)
 
 
+def test_named_questions_are_asked_again_and_no_others(server: HostileServer) -> None:
+    succeed("generate")
+    before = len(server.requests)
+    assert get("generate", "--question", "1", "--question", "8", "--samples", "2")["examples"]["total"] == 10
+    assert sorted(request.question for request in server.requests[before:]) == [
+        "Question 0?", "Question 0?", "Question 7?", "Question 7?",
+    ]  # fmt: skip
+    found = get("curate", "list")["examples"]
+    assert [row["attempt"] for row in found if row["question_id"] == 1] == [0, 1, 2]
+    assert [row["attempt"] for row in found if row["question_id"] == 8] == [0, 1], (
+        "of the test split, never asked before"
+    )
+    fail("generate", "--question", "99")
+    assert len(jobs()) == 2
+
+
 def test_a_detached_generation_returns_at_once_and_is_followed_later(server: HostileServer) -> None:
     opened: list[Callable[[], object]] = []
 

@@ -15,7 +15,7 @@ from engine.records.question import Question
 from engine.teachers.answer_reader import AnswerReader
 from engine.teachers.budget import Budget
 from engine.teachers.faults import EndpointFault, retry_after_s
-from engine.teachers.plan import Plan, seed_of
+from engine.teachers.plan import Ask, Plan, seed_of
 
 QUESTIONS = tuple(Question((Message("user", f"{n}?"),), id=n) for n in range(1, 6))
 KEYS = st.tuples(st.integers(1, 5), st.integers(0, 3))
@@ -58,6 +58,18 @@ def test_a_plan_asks_each_missing_answer_once_and_ends(
 def test_the_first_attempt_of_all_comes_before_the_second_of_any() -> None:
     asks = Plan(QUESTIONS, 2, {(2, 0): True}).take()
     assert [(ask.question.id, ask.attempt) for ask in asks][:5] == [(1, 0), (3, 0), (4, 0), (5, 0), (1, 1)]
+
+
+def test_named_asks_are_the_only_ones_and_are_not_asked_twice() -> None:
+    named = [Ask(QUESTIONS[2], 1), Ask(QUESTIONS[0], 4), Ask(QUESTIONS[0], 5)]
+    plan = Plan(QUESTIONS, 1, {(1, 4): False, (2, 0): True}, asks=named)
+    assert (plan.done, plan.total) == (1, 3)
+    assert plan.take() == [named[0], named[2]]
+    for ask in (named[0], named[2]):
+        plan.report(ask, passed=False)
+    assert plan.exhausted
+    assert plan.done == plan.total
+    assert Plan(QUESTIONS, 1, {(3, 1): True, (1, 4): True, (1, 5): True}, asks=named).exhausted
 
 
 def test_what_was_put_back_comes_first_again() -> None:

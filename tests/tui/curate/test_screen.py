@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.widgets import OptionList
 
 from engine.paths import Home
@@ -220,6 +221,17 @@ async def test_a_search_filters_and_escape_restores_the_place(home: Home, folder
         await until(pilot, lambda: "«x»" in page(app))
         await pilot.press("escape")
         await until(pilot, lambda: reviewing(app).total == 20 and reviewing(app).where.cursor == 3)
+
+
+async def test_letters_that_come_at_once_are_typed_and_decide_nothing(home: Home, folder: Path) -> None:
+    app = DistillApp(home, folder)
+    before = states(folder, home)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app)
+        for key in ("slash", *"transfers", "slash", *"x", "enter"):
+            app.post_message(Key(key, None if len(key) > 1 else key) if key != "slash" else Key("slash", "/"))
+        await until(pilot, lambda: "«transfers/x»" in page(app))
+    assert states(folder, home) == before
 
 
 async def test_a_list_is_narrowed_to_a_rule_and_to_a_topic(home: Home, folder: Path) -> None:

@@ -19,7 +19,7 @@ def state_over(count: int, where: Where = Where(), total: int = 0) -> ReviewStat
     state = ReviewState(where)
     state.ask()
     rows = tuple(map(row, range(count)))
-    state.take(ReviewPage(where, rows, 0, total or count, last_id=count - 1, prompt_sha256="p"), 0, 0.0)
+    state.take(ReviewPage(where, rows, 0, total or count, newest_id=count - 1, prompt_sha256="p"), 0, 0.0)
     return state
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult, SuspendNotSupported
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widgets import Input
 
@@ -33,7 +33,11 @@ class CurateScreen(PlacedScreen[None]):
     place: ClassVar[Place] = "curate"
     CSS_PATH = "curate.tcss"
     AUTO_FOCUS = ""  # keys are decisions until a person asks for the search
-    BINDINGS: ClassVar[list[BindingType]] = bindings("curate")
+    # The field must have the focus before the next key of a fast typist arrives: here letters are decisions.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        replace(binding, priority=True) if isinstance(binding, Binding) and binding.action == "search" else binding
+        for binding in bindings("curate")
+    ]
 
     def __init__(self, store: StoreService) -> None:
         super().__init__()
@@ -260,7 +264,11 @@ class CurateScreen(PlacedScreen[None]):
         search = self.query_one("#search", Input)
         search.value = self.state.where.search
         search.display = True
-        search.focus()
+        self.set_focus(search)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A stroke is a letter while words are typed."""
+        return action != "search" or not self.query_one("#search").display
 
     def action_back(self) -> None:
         """Let go of what was begun last: the field, the marks, another attempt, the whole page, the search."""

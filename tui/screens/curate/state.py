@@ -165,7 +165,7 @@ class ReviewState:
     def mark_all(self) -> None:
         """Mark the whole list."""
         if self.page is not None and self.total:
-            self.marks.mark_all(Spot(self.page.last_id, self.total - 1))
+            self.marks.mark_all(Spot(self.page.newest_id, self.total - 1))
 
     def is_marked(self, row: ReviewRow, place: int) -> bool:
         """Whether this row of the list is marked."""
