@@ -14,13 +14,13 @@ from engine.evaluation.lapses import Lapse
 from engine.evaluation.statistics import wilson
 from engine.paths import Home
 from engine.project import Project
-from engine.records.evaluation import Evaluation, Interval
+from engine.records.evaluation import Divergence, Evaluation, Interval
 from engine.records.options import EvaluateOptions, ProjectSettings, TeacherSpec
 from engine.records.run import Run, TrainingConfig
 from engine.store.options_json import options_from_json
 from tests.engine.evaluation.made import arm_answer, evaluation
 from tests.tui.panes.measured import add_measured_evaluation, add_measured_run, make_compared, make_evaluating
-from tests.tui.seeds import add_dataset, add_examples, make_project, make_stage
+from tests.tui.seeds import add_dataset, add_examples, arm, make_project, make_stage
 from tests.tui.test_app import until
 from tui.app import DistillApp
 from tui.panes.evaluation.bars import interval_bar
@@ -268,6 +268,15 @@ def test_an_evaluation_with_a_teacher_has_four_arms_that_fit() -> None:
     made: Evaluation = evaluation(teacher=True)
     for width in (77, 89, 117):
         assert all(line.cell_length <= width for line in _table(made, EvaluationState(), width))
+
+
+@pytest.mark.parametrize(("kl", "words"), [(0.1, "−90 %  0.100"), (1.0, "0 %  1.000"), (1.2, "+20 %  1.200")])
+def test_a_divergence_says_how_much_of_it_is_gone_or_came(kl: float, words: str) -> None:
+    from tui.panes.evaluation.drawing import _divergence
+
+    base = Divergence(1.0, 0.9, 1.1, 1.0)
+    score = arm((360, 360, 360, 360), 360, Divergence(kl, kl, kl, kl), 18.0)
+    assert _divergence("distilled", score, base, lambda each: each.mean, 20) == words
 
 
 LOOKS = [

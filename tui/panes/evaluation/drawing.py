@@ -158,7 +158,9 @@ def _divergence(
     value = part(score.kl_to_prompted)
     if arm != "distilled" or base is None or part(base) <= 0 or cell < 15:
         return f"{value:.3f}"
-    return f"−{100 * (1 - value / part(base)):.0f} %  {value:.3f}"
+    change = round(100 * (value / part(base) - 1))
+    sign = "−" if change < 0 else "+" if change > 0 else ""
+    return f"{sign}{abs(change)} %  {value:.3f}"
 
 
 def _with_questions(lines: list[Content], state: EvaluationState, evaluation: Evaluation, view: View) -> PageDrawn:
