@@ -15,8 +15,9 @@ _AGE = 12
 _MARKS = {"waiting": ("○", WARN), "running": ("●", ACCENT), "paused": ("‖", WARN)}
 
 WELCOME = (
-    "A long system prompt is paid for on every request. Distil it into a local model once:",
-    "the teacher answers with the prompt, the student learns without it, and every rule is proved.",
+    "A long system prompt is paid for on every request.",
+    "Distil it into a local model once: the teacher answers with the prompt,",
+    "the student learns without it, and every rule is proved.",
 )
 
 

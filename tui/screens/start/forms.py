@@ -119,7 +119,7 @@ def _address_trouble(value: str) -> str:
 
 def _teacher_words(values: Values) -> str:
     if values["teacher"] == STUDENT_ITSELF:
-        return "The student's base answers with the prompt: nothing leaves this machine."
+        return "The student's base answers with the prompt, which stays on this machine."
     try:
         host = urlsplit(values["address"]).hostname
     except ValueError:
