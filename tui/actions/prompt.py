@@ -6,7 +6,7 @@ ACTIONS = (
     Action("edit", "i,enter", "i", "edit", "Change the prompt here, as one document.", footer=True),
     Action("versions", "v", "v", "versions", "List the versions, with what changed.", footer=True),
     Action("rules", "R", "R", "rules", "Go to the rules.", footer=True),
-    Action("trial", "T", "T", "try", "Let the teacher answer a few questions; nothing is kept.", footer=True),
+    Action("trial", "T", "T", "try", "Let the teacher answer a few questions, or see what it answered.", footer=True),
     Action("editor", "e", "e", "editor", "Change the prompt in your own editor."),
     Action("bring", "m", "m", "bring a file", "Read a prompt from a file; nothing is stored before you save it."),
     Action("drop", "D", "D", "drop draft", "Let go of what is typed and not saved, or take it back."),

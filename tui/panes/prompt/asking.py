@@ -27,21 +27,21 @@ def trial_form(facts: Facts) -> FormScreen:
     return FormScreen("Try the prompt", fields if stored else fields[:1], go="ask", aside=aside, whole=whole)
 
 
-def prompt_file_form() -> FormScreen:
-    """A form that ends in the `path` of a prompt."""
+def prompt_file_form(path: str) -> FormScreen:
+    """A form that ends in the `path` of a prompt, and begins with `path`."""
     words = "Markdown, YAML or OpenAI chat JSON. You see what is in it before anything is stored."
-    return FormScreen("Bring a prompt from a file", [_path("prompt.md")], go="read", aside=lambda _: words)
+    return FormScreen("Bring a prompt from a file", [_path(path, "prompt.md")], go="read", aside=lambda _: words)
 
 
-def rules_file_form() -> FormScreen:
-    """A form that ends in the `path` of rules, and `how` they meet those that are there."""
-    fields = (_path("rules.yaml"), Field("how", "rules that are there", choices=("keep", REPLACE)))
+def rules_file_form(path: str) -> FormScreen:
+    """A form that ends in the `path` of rules, and `how` they meet those that are there; it begins with `path`."""
+    fields = (_path(path, "rules.yaml"), Field("how", "rules that are there", choices=("keep", REPLACE)))
     words = "YAML, as `distill-tui rules import` reads it. u takes it back."
     return FormScreen("Bring rules from a file", fields, go="read", aside=lambda _: words)
 
 
-def _path(hint: str) -> Field:
-    return Field("path", "file", hint=hint, check=lambda path: "" if path else "A path is needed.")
+def _path(path: str, hint: str) -> Field:
+    return Field("path", "file", path, hint, check=lambda path: "" if path else "A path is needed.")
 
 
 def _asked(values: Values, stored: int) -> str:

@@ -1,13 +1,14 @@
 """The prompt as lines: the system message and the example turns, and beside them the rules that they make."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from textual.content import Content
 
 from engine.clean import clean_text
 from engine.economics.tokens import estimate_prompt_tokens
-from engine.records.prompt import Message, Prompt
+from engine.records.prompt import Message, Prompt, Role
 from engine.records.rule import Check, Rule, Span
 from tui.panes.parts import heading, title
 from tui.panes.prompt.marking import MarkKind, code_lines, marks_of
@@ -66,16 +67,10 @@ def draw_text(prompt: Prompt, passages: Sequence[Passage], width: int) -> tuple[
             tokens = sum(map(_tokens, turns))
             lines.append(heading(f"{_counted(len(turns) // 2, 'example turn')}   ≈ {tokens:,} tokens"))
         spans = [passage.span for passage in passages if passage.message == index]
-        mark = "›" if message.role == "user" else " "
         shown, marked = _message(message, spans, width - 2)
         if marked is not None and first is None:
             first = len(lines) + marked
-        lines += [
-            Content.assemble(
-                (f"{mark if row == 0 else ' '} ", ACCENT), line.stylize_before(DIM) if mark == "›" else line
-            )
-            for row, line in enumerate(shown)
-        ]
+        lines += shown
         if message.role != "user":
             lines.append(Content(""))
     return lines, first
@@ -155,27 +150,19 @@ def _tokens(message: Message) -> int:
 
 
 def _message(message: Message, spans: Sequence[Span], width: int) -> tuple[list[Content], int | None]:
-    """One message's lines; its form is marked in a system message alone, where people write Markdown."""
+    """One message's lines, and the number of the first one that holds one of `spans`."""
     raw = message.content.split("\n")
     code = code_lines(raw) if message.role == "system" else [False] * len(raw)
     lines: list[Content] = []
     first: int | None = None
     start = 0
     for line, in_code in zip(raw, code, strict=True):
-        shown = clean_text(line).replace("\t", "    ")
-        content = Content(shown)
-        if message.role == "system":
-            for mark in marks_of(shown, code=in_code, turns=False):
-                content = content.stylize(MARK_STYLES[mark.kind], mark.start, mark.end)
-        touched = [
+        touched = tuple(
             (max(span.start - start, 0), min(span.end - start, len(line)))
             for span in spans
             if span.start < start + len(line) and span.end > start
-        ]
-        if touched and shown == line:  # cleaning moved none of its characters
-            for begin, end in touched:
-                content = content.stylize(_PASSAGE, begin, end)
-        rows = content.wrap(width) if content.cell_length > width else [content]
+        )
+        rows = _rows(line, message.role, touched, width, code=in_code, first=not lines)
         if touched and first is None:
             first = len(lines) + _row_of(rows, touched[0][0])
         lines += rows
@@ -183,11 +170,30 @@ def _message(message: Message, spans: Sequence[Span], width: int) -> tuple[list[
     return lines, first
 
 
+# As many lines as fifty kilobytes have, twice: a cursor that moves over the rules draws only what it marks anew.
+@lru_cache(maxsize=2_048)
+def _rows(
+    line: str, role: Role, touched: tuple[tuple[int, int], ...], width: int, *, code: bool, first: bool
+) -> tuple[Content, ...]:
+    """The rows of one line. Its form is marked in a system message alone, where people write Markdown."""
+    shown = clean_text(line).replace("\t", "    ")
+    content = Content.styled(shown, DIM) if role == "user" else Content(shown)
+    if role == "system":
+        for mark in marks_of(shown, code=code, turns=False):
+            content = content.stylize(MARK_STYLES[mark.kind], mark.start, mark.end)
+    if shown == line:  # cleaning moved none of its characters
+        for begin, end in touched:
+            content = content.stylize(_PASSAGE, begin, end)
+    sign = Content.styled("› " if role == "user" and first else "  ", ACCENT)
+    rows = content.wrap(width) if content.cell_length > width else [content]
+    return tuple(Content.assemble(sign if row == 0 else "  ", part) for row, part in enumerate(rows))
+
+
 def _row_of(rows: Sequence[Content], character: int) -> int:
     """The row of a broken line that holds a character, as near as the lost blanks at its breaks allow."""
     starts = [0]
     for row in rows:
-        starts.append(starts[-1] + len(row.plain) + 1)
+        starts.append(starts[-1] + len(row.plain) - 1)  # two of indentation, and a blank that was lost
     return next((index for index, (_, after) in enumerate(pairwise(starts)) if character < after), len(rows) - 1)
 
 

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import TextArea
-from textual.widgets.text_area import Edit, EditResult
+from textual.widgets.text_area import Edit, EditResult, Selection
 
 from engine.clean import veil_text
 from engine.economics.tokens import estimate_prompt_tokens
@@ -74,14 +74,21 @@ class DocumentArea(TextArea):
         return super().edit(edit)
 
     def undo(self) -> None:
-        """As `edit`."""
-        self._code = None
-        super().undo()
+        """As `edit`. Where nothing is left to take back, the cursor stays."""
+        if self.history.undo_stack:
+            self._let_go()
+            super().undo()
 
     def redo(self) -> None:
-        """As `edit`."""
+        """As `undo`."""
+        if self.history.redo_stack:
+            self._let_go()
+            super().redo()
+
+    def _let_go(self) -> None:
+        # Textual looks for the cursor while the text is shorter already, and before it puts the cursor where it was.
+        self.set_reactive(TextArea.selection, Selection())
         self._code = None
-        super().redo()
 
 
 class Editor(Vertical):

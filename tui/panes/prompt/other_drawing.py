@@ -88,7 +88,7 @@ def draw_difference(lines: Sequence[ComparedLine] | None, width: int) -> list[Co
 def draw_trial(state: TrialState, rules: Sequence[Rule], width: int) -> list[Content]:
     """The answers that came, each with what the rules find in it, and how it goes on."""
     texts = {rule.id: rule.text for rule in rules}
-    lines = title("Try", f"{len(state.answers)} of {state.asked} answered", state.teacher, width)
+    lines = title("Try", f"{len(state.answers)} of {state.asked} answered", shorten(state.teacher, width // 2), width)
     for answer in state.answers:
         lines += [Content.assemble(("› ", ACCENT), (line, STRONG)) for line in wrap(answer.question, width - 2)]
         lines += _beside(answer, texts, width) if width >= _BESIDE_FROM else _below(answer, texts, width)

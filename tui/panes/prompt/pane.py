@@ -15,7 +15,7 @@ from engine.clean import clean_text
 from engine.errors import UsageError
 from engine.records.prompt import Prompt
 from tui.actions import PaneName, Place, bindings
-from tui.panes.pane import Pane
+from tui.panes.pane import Pane, ShowPane
 from tui.panes.prompt.drawing import draw_title
 from tui.panes.prompt.faces import ShowFace, TextFace, TrialFace, VersionsFace
 from tui.panes.prompt.rules_face import RulesFace
@@ -202,6 +202,10 @@ class PromptPane(Pane, can_focus=False):
         if self._shown is None or self._shown.facts.prompt is None:
             self.app.notify("There is no prompt to try yet: i writes one.", markup=False)
             return
+        if self.state.trial.number and self.state.face != "trial":
+            self._turn_to("trial")
+            self.focus()
+            return
         facts = self._shown.facts
 
         def begin(values: "Values | None") -> None:
@@ -223,20 +227,19 @@ class PromptPane(Pane, can_focus=False):
 
         def read(values: "Values | None") -> None:
             if values is not None:
-                path = values["path"]
+                path = self.state.path = values["path"]
                 self.store.ask(lambda _project: read_document(path), self)
 
-        self.app.push_screen(prompt_file_form(), read)
+        self.app.push_screen(prompt_file_form(self.state.path), read)
 
     def action_drop(self) -> None:
         """Let go of the draft, or take it back."""
-        match self.state.draft.drop():
-            case True:
-                self.app.notify("The draft is dropped; D takes it back.", markup=False)
-            case False:
-                self.app.notify("The draft is back; i goes on with it.", markup=False)
-            case None:
-                self.app.notify("There is no draft.", markup=False)
+        said = {
+            True: "The draft is dropped; D takes it back.",
+            False: "The draft is back; i goes on with it.",
+            None: "There is no draft.",
+        }
+        self.app.notify(said[self.state.draft.drop()], markup=False)
         self.redraw()
 
     def action_line_down(self) -> None:
@@ -292,6 +295,8 @@ class PromptPane(Pane, can_focus=False):
 
     def _turn_to(self, face: Face) -> None:
         self.state.face = face
+        if face != "reading":
+            self.post_message(ShowPane(self.place))  # stay: a job that begins would take the keys elsewhere
         parts: dict[str, Face] = {
             "#prompt-title": "reading",
             "#prompt-reading": "reading",

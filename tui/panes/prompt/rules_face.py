@@ -142,9 +142,10 @@ class RulesFace(Scroller):
         def read(values: Values | None) -> None:
             if values is not None:
                 path, replace = values["path"], values["how"] == REPLACE
+                self._state.path = path
                 self._store.ask(lambda project: import_rules(project, path, replace=replace), self)
 
-        self.app.push_screen(rules_file_form(), read)
+        self.app.push_screen(rules_file_form(self._state.path), read)
 
     def action_back(self) -> None:
         """Go back to the text."""

@@ -22,6 +22,7 @@ class RulesState:
     """The cursor over the rules, and what changed them while the pane was open."""
 
     cursor: int = 0
+    path: str = ""  # of the file that was tried last
     changes: list[tuple[tuple[Rule, ...], tuple[Rule, ...]]] = field(default_factory=list)  # before, after
     _wanted: tuple[Rule, Prompt] | None = None  # whose passages were asked for last
     _found: tuple[Passage, ...] | None = None
@@ -155,6 +156,7 @@ class PromptState:
     """The pane's whole state."""
 
     face: Face = "reading"
+    path: str = ""  # of the file that was tried last
     rules: RulesState = field(default_factory=RulesState)
     draft: DraftState = field(default_factory=DraftState)
     versions: VersionsState = field(default_factory=VersionsState)

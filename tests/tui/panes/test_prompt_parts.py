@@ -1,0 +1,266 @@
+"""The prompt pane without a terminal: its state, its lines, and the rules that its forms make."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.clean import clean_line, clean_text
+from engine.errors import JobError, UsageError
+from engine.prompts.compare import compare_texts
+from engine.records.prompt import Message, Prompt
+from engine.records.rule import Check, CheckResult, Rule, Span
+from engine.rules.documents import check_from_fields, check_to_fields
+from tests.tui.seeds import PROMPT, RULES, hostile
+from tui.panes.prompt.drawing import check_words, draw_rules, draw_text
+from tui.panes.prompt.editor import can_hold
+from tui.panes.prompt.forms import check_fields, kind_of, problem_of, rule_fields, rule_from
+from tui.panes.prompt.marking import code_lines, marks_of
+from tui.panes.prompt.other_drawing import draw_difference, draw_own_answer, draw_trial, draw_versions
+from tui.panes.prompt.state import DraftState, OwnAnswerState, RulesState, TrialState, VersionsState
+from tui.services.prompt import Passage, VersionRow
+from tui.services.trial import TriedAnswer, TriedRule
+
+NUMBERED = tuple(dataclasses.replace(rule, id=number) for number, rule in enumerate(RULES, 1))
+
+
+def row(version: int, *, current: bool = False) -> VersionRow:
+    return VersionRow(version, "2026-01-02T03:04:05+00:00", "", 412, 3, 4, current)
+
+
+class TestState:
+    def test_a_draft_is_what_differs_and_what_was_dropped_comes_back(self) -> None:
+        draft = DraftState()
+        assert draft.drop() is None
+        draft.keep("Be kind.\n", "Be kind.")
+        assert draft.text is None
+        draft.keep("Be kinder.", "Be kind.")
+        assert (draft.drop(), draft.text) == (True, None)
+        assert (draft.drop(), draft.text) == (False, "Be kinder.")
+
+    def test_the_cursor_begins_where_a_change_is_seen_and_stays_in_the_list(self) -> None:
+        state = VersionsState()
+        assert state.row is None
+        state.take((row(3, current=True), row(2), row(1)))
+        assert state.row == row(2)
+        assert state.move(5)
+        assert state.row == row(1)
+        assert not state.move(1)
+        state.take((row(4, current=True),))
+        assert state.row == row(4, current=True)
+
+    def test_only_the_wanted_difference_is_taken(self) -> None:
+        state = VersionsState()
+        state.take((row(2, current=True), row(1)))
+        assert not state.take_difference(2, False, ())
+        assert not state.take_difference(1, True, ())
+        assert state.lines is None
+        assert state.take_difference(1, False, ())
+        assert state.lines == ()
+        state.move(-1)
+        assert state.lines is None
+
+    def test_passages_are_asked_for_once_and_late_ones_are_left(self) -> None:
+        state = RulesState()
+        assert state.wants((), PROMPT) is None
+        assert state.wants(NUMBERED, None) is None
+        assert state.wants(NUMBERED, PROMPT) == (NUMBERED[0], PROMPT)
+        assert state.wants(NUMBERED, PROMPT) is None
+        state.cursor = 9
+        assert state.wants(NUMBERED, PROMPT) == (NUMBERED[3], PROMPT)
+        assert not state.take(NUMBERED[0], PROMPT, ())
+        assert state.passages is None
+        assert state.take(NUMBERED[3], PROMPT, ())
+        assert state.passages == ()
+
+    def test_answers_of_an_earlier_trial_are_left(self) -> None:
+        state, answer = TrialState(), TriedAnswer("q", "a", ())
+        state.begin(2, 1, "starter")
+        state.answer(1, answer)
+        state.end(1, None)
+        assert (state.answers, state.running) == ([], True)
+        state.answer(2, answer)
+        state.end(2, None)
+        assert (state.answers, state.running) == ([answer], False)
+
+
+class TestMarking:
+    def test_form_is_marked_and_prose_is_not(self) -> None:
+        def marked(line: str) -> list[tuple[str, str]]:
+            return [(mark.kind, line[mark.start : mark.end]) for mark in marks_of(line)]
+
+        assert marked("## Tone") == [("heading", "## Tone")]
+        assert marked("## Assistant ") == [("turn", "## Assistant ")]
+        assert marked("  - Be `brief`, **never** late") == [
+            ("list", "  -"),
+            ("code", "`brief`"),
+            ("strong", "**never**"),
+        ]
+        assert marked("2. Be brief") == [("list", "2.")]
+        assert marked("> quoted") == [("quote", "> quoted")]
+        assert marked("3.5 is no item, nor is 2*3*4") == []
+        assert marked("#hashtag") == []
+
+    def test_a_fence_makes_code_until_the_next_one(self) -> None:
+        assert code_lines(["a", "```", "- b", "```", "c"]) == [False, True, True, True, False]
+        assert [mark.kind for mark in marks_of("- b", code=True)] == ["code"]
+
+    @given(st.text(st.sampled_from("#*`->1. \t\x1bab"), max_size=40), st.booleans())
+    def test_marks_lie_inside_their_line(self, line: str, code: bool) -> None:
+        for mark in marks_of(line, code=code):
+            assert 0 <= mark.start < mark.end <= len(line)
+
+
+class TestDrawing:
+    @pytest.mark.parametrize("width", [34, 52, 88])
+    def test_a_passage_is_marked_and_its_line_is_known(self, width: int) -> None:
+        system = PROMPT.system
+        start = system.index("Begin")
+        lines, first = draw_text(PROMPT, [Passage(0, Span(start, len(system)))], width)
+        assert all(line.cell_length <= width for line in lines)
+        assert first is not None
+        marked = "".join(
+            line.plain[span.start : span.end] for line in lines for span in line.spans if "underline" in str(span.style)
+        )
+        assert marked.replace(" ", "") == system[start:].replace(" ", "")
+        assert any("underline" in str(span.style) for span in lines[first].spans)
+        assert draw_text(PROMPT, [], width)[1] is None
+
+    def test_the_rule_under_the_cursor_says_whether_it_was_found(self) -> None:
+        assert "marked in the text" in "\n".join(
+            line.plain for line in draw_rules(NUMBERED, 0, [Passage(0, Span(0, 3))], 30, focused=True)[0]
+        )
+        lines, (first, last) = draw_rules(NUMBERED, 2, (), 30, focused=False)
+        here = [line.plain for line in lines[first : last + 1]]
+        assert here[0].startswith("▌  3 At most 30 words")
+        assert "not found in the text" in here[-1]
+        assert "n  writes one" in "\n".join(line.plain for line in draw_rules((), 0, None, 30, focused=True)[0])
+
+    @pytest.mark.parametrize(
+        ("check", "words"),
+        [
+            (Check("length", unit="words", max=30), "at most 30 words"),
+            (Check("length", unit="sentences", min=2), "at least 2 sentences"),
+            (Check("length", unit="lines", min=1, max=1), "1 line"),
+            (Check("length", unit="words", min=8, max=26), "8 to 26 words"),
+            (Check("starts_with", text="Regarding your "), "starts with «Regarding your␣»"),
+            (Check("forbidden", texts=tuple("abcdef")), "without «a», «b», «c», «d» and 2 more"),
+            (Check("label", labels=("card",), gold=True), "one of «card», equal to the question's own"),
+            (Check("label", gold=True), "a label, equal to the question's own"),
+            (Check("json", schema="{}"), "JSON by a schema"),
+            (Check("language", code="de"), "in the language de"),
+            (Check("pattern", pattern="^a"), "matches «^a»"),
+        ],
+    )
+    def test_a_check_is_told_in_words(self, check: Check, words: str) -> None:
+        assert check_words(check) == words
+
+    def test_a_difference_has_signs_and_marks_the_changed_words(self) -> None:
+        lines = draw_difference(compare_texts("Be very kind.\nAnd brief.", "Be quite kind.\nAnd brief."), 40)
+        assert [line.plain for line in lines] == ["- Be very kind.", "+ Be quite kind.", "  And brief."]
+        styles = {line.plain[span.start : span.end]: str(span.style) for line in lines for span in line.spans}
+        assert "strike" in styles["very"]
+        assert "underline" in styles["quite"]
+        assert draw_difference((), 40)[0].plain == "Nothing differs."
+
+    @pytest.mark.parametrize("width", [40, 100])
+    def test_a_trial_shows_answers_with_what_the_rules_find(self, width: int) -> None:
+        state = TrialState()
+        state.begin(1, 3, "starter")
+        state.answer(1, TriedAnswer("Open?", "Yes. " * 30, (TriedRule(1, True, ""), TriedRule(2, False, "too long"))))
+        text = "\n".join(line.plain for line in draw_trial(state, NUMBERED, width))
+        assert "1 of 3 answered" in text
+        assert "✗ 2 too long" in text
+        assert "✓ 1 Starts with" in text
+        assert "answers question 2" in text
+        state.end(1, JobError("It broke off.", "Why.", "Do this."))
+        text = "\n".join(line.plain for line in draw_trial(state, NUMBERED, width))
+        assert "✗ It broke off." in text
+        assert "Do this." in text
+
+    def test_hostile_text_is_shown_clean_in_every_line(self) -> None:
+        evil = hostile("x")
+        prompt = Prompt((Message("system", evil), Message("user", evil), Message("assistant", evil)))
+        rules = tuple(dataclasses.replace(rule, text=evil, check=Check("contains", text=evil)) for rule in NUMBERED)
+        versions = VersionsState()
+        versions.take((dataclasses.replace(row(2), note=evil), row(1, current=True)))
+        trial = TrialState()
+        trial.begin(1, 1, evil)
+        trial.answer(1, TriedAnswer(evil, evil, (TriedRule(1, False, evil),)))
+        trial.end(1, JobError(evil, evil, evil))
+        own = OwnAnswerState(evil, rules, (CheckResult(1, False, evil),))
+        for width in (30, 100):
+            lines = [
+                *draw_text(prompt, [Passage(0, Span(0, 4))], width)[0],
+                *draw_rules(rules, 0, (), width, focused=True)[0],
+                *draw_versions(versions, width, 20),
+                *draw_difference(compare_texts(evil, evil + evil), width),
+                *draw_trial(trial, rules, width),
+                *draw_own_answer(own, width),
+            ]
+            for line in lines:
+                assert line.plain == clean_text(line.plain)
+                assert "\n" not in line.plain
+
+
+words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Zs"]), min_size=1, max_size=12).filter(
+    lambda text: "|" not in text and clean_line(text) == text and not text.startswith("«")
+)
+checks = st.one_of(
+    st.builds(Check, st.sampled_from(["starts_with", "ends_with", "contains"]), text=words),
+    st.builds(Check, st.just("starts_with"), text=words.map(lambda text: text + " ")),
+    st.builds(Check, st.just("forbidden"), texts=st.lists(words, min_size=1, max_size=3).map(tuple)),
+    st.builds(Check, st.just("length"), unit=st.sampled_from(["words", "lines"]), min=st.integers(0, 3),
+              max=st.none() | st.integers(3, 9)),
+    st.builds(Check, st.just("label"), labels=st.lists(words, min_size=1, max_size=3).map(tuple), gold=st.booleans()),
+    st.builds(Check, st.just("language"), code=st.sampled_from(["en", "de"])),
+    st.sampled_from([Check("json"), Check("json", schema='{"type": "object"}'), Check("pattern", pattern="^a[b-z]")]),
+)  # fmt: skip
+
+
+def typed(rule: Rule) -> tuple[dict[str, str], dict[str, str]]:
+    """What stands in both forms when they open over a rule."""
+    first = {field.id: field.value.strip() for field in rule_fields(rule)}
+    return first, {field.id: field.value.strip() for field in check_fields(kind_of(first), rule.check)}
+
+
+class TestForms:
+    @settings(deadline=None)  # the first call imports what reads a check
+    @given(words, checks)
+    def test_forms_that_are_left_as_they_open_change_nothing(self, text: str, check: Check) -> None:
+        rule = Rule(3, text, check)
+        assert rule_from(rule, *typed(rule)) == rule
+
+    @settings(deadline=None)  # the first call imports what reads a check
+    @given(words, checks)
+    def test_a_rule_typed_anew_is_the_same_rule(self, text: str, check: Check) -> None:
+        rule = Rule(0, text, check_from_fields(check_to_fields(check)))
+        assert rule_from(None, *typed(rule)) == rule
+
+    def test_what_a_form_cannot_show_stays_as_it_is_stored(self) -> None:
+        rule = Rule(1, hostile("demand"), Check("contains", text=hostile("text")))
+        first, second = typed(rule)
+        assert first["text"] == clean_line(first["text"])
+        assert rule_from(rule, first, second) == rule
+        assert rule_from(rule, first, {"text": "other"}).check == Check("contains", text="other")
+
+    def test_another_kind_begins_with_empty_fields(self) -> None:
+        rule = Rule(1, "Brief", Check("length", unit="words", max=9))
+        first = {"text": "Brief", "kind": "starts with"}
+        assert [field.value for field in check_fields(kind_of(first), rule.check)] == [""]
+        assert rule_from(rule, first, {"text": "So "}) == Rule(1, "Brief", Check("starts_with", text="So "))
+
+    def test_a_check_that_cannot_be_run_is_told(self) -> None:
+        first = {"text": "Brief", "kind": "length"}
+        assert "neither min nor max" in problem_of(None, first, {"unit": "words", "min": "", "max": ""})
+        assert problem_of(None, first, {"unit": "words", "min": "", "max": "9"}) == ""
+        with pytest.raises(UsageError):
+            rule_from(None, {"text": "x", "kind": "pattern"}, {"pattern": "("})
+
+
+def test_a_text_that_the_field_would_change_is_not_held() -> None:
+    assert can_hold("")
+    assert can_hold("one\n\ntwo \u200d \x1b\n")
+    assert not can_hold("one\u2028two")
+    assert not can_hold("one\x0ctwo")
