@@ -5,6 +5,8 @@ import pytest
 from tui.actions import ACTIONS, PANE_KEYS, PANES, Action, Place, footer_actions
 from tui.app import DistillApp
 from tui.panes import pane_class
+from tui.panes.chat.question import QuestionField
+from tui.panes.cost.pane import Figures
 from tui.panes.prompt.editor import Editor
 from tui.panes.prompt.faces import TrialFace, VersionsFace
 from tui.panes.prompt.own_answer import OwnAnswerFace
@@ -24,6 +26,8 @@ CARRIERS: dict[Place, type] = {
     "trial": TrialFace,
     "editing": Editor,
     "testing": OwnAnswerFace,
+    "asking": QuestionField,
+    "figures": Figures,
     **{pane: pane_class(pane) for pane in PANES},
 }
 EATEN_BY_TMUX = {"ctrl+b", "ctrl+a", "ctrl+s", "ctrl+j", "ctrl+h", "ctrl+z"}
@@ -33,6 +37,8 @@ WHEREABOUTS: list[tuple[Place, ...]] = [
     *((part, "prompt", "workspace") for part in ("rules", "versions", "trial")),
     ("editing", "workspace"),
     ("testing", "workspace"),
+    ("asking", "workspace"),
+    ("figures", "workspace"),
     ("curate",),
     ("start",),
 ]

@@ -44,6 +44,7 @@ ACTIONS: dict[Place, tuple[Action, ...]] = {
     "evaluation": (*evaluation.ACTIONS, *MOVES),
     "release": (*release.ACTIONS, *MOVES),
     "cost": (*cost.ACTIONS, *MOVES),
+    "figures": cost.FIGURES,
     "chat": (*chat.ACTIONS, *MOVES),
     "asking": chat.ASKING,
     "curate": curate.ACTIONS,
@@ -62,7 +63,7 @@ PANE_KEYS: dict[PaneName, str] = {
 }
 PANES: tuple[PaneName, ...] = tuple(PANE_KEYS)
 FOOTER_KEYS = 6
-TYPED: tuple[Place, ...] = ("editing", "testing", "asking")
+TYPED: tuple[Place, ...] = ("editing", "testing", "asking", "figures")
 _SHORT = {
     "question_mark": "?",
     "slash": "/",

@@ -301,6 +301,8 @@ def test_the_pane_looks_as_it_did(
     async def settle(pilot: Pilot[int]) -> None:
         await opened(pilot, app)
         await until(pilot, lambda: not inputs.model or "1,200" in text(app))
+        for field in pane(app).query(Input):
+            field.cursor_blink = False
         await pilot.press(*keys.split())
         await until(pilot, lambda: name != "models" or bool(pane(app).state.models))
         await pilot.pause(0.5)

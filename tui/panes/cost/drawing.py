@@ -31,14 +31,11 @@ _AXIS, _LABEL = 12, 16  # cells left and right of the chart
 
 def title(state: CostState, width: int, *, typing: bool) -> list[Content]:
     """The first lines, above the fields: what this is and its one number."""
-    keys = (
-        Content.assemble(("enter", ACCENT), (" next   ", DIM), ("esc", ACCENT), (" done", DIM))
-        if typing
-        else Content.assemble(("e", ACCENT), (" changes the figures", DIM))
-    )
+    keys = Content.assemble(("e", ACCENT), (" changes the figures", DIM)) if not typing else Content("")
     costs = state.page.costs if state.page is not None else None
     figure = f"{money(costs.result.yearly_savings_usd.cached)} in the first year" if costs is not None else ""
-    return [spread(Content.assemble(("Cost", STRONG), "   ", (figure, ACCENT)), keys, width), Content("")]
+    left = Content.assemble(("Cost", STRONG), "   ", (figure, ACCENT))
+    return [spread(left, keys, width), Content("")]
 
 
 def models(state: CostState, width: int) -> list[Content]:

@@ -129,6 +129,12 @@ class CostState:
         self.chosen = max(0, min(self.chosen + steps, len(self.models) - 1))
 
     @property
+    def listed(self) -> str:
+        """Which list the model's prices come from, where one has them."""
+        figure = self.page.figures.get("output_usd_per_mtok") if self.page is not None and not self.choosing else None
+        return figure.source if figure is not None and figure.origin == "listed" else ""
+
+    @property
     def model(self) -> ListedModel | None:
         """The model under the cursor, while a name is being typed that is not its whole name yet."""
         if not self.choosing or self.chosen >= len(self.models):
