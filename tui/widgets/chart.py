@@ -61,11 +61,11 @@ def plot(
         ]
         for number, (x, y) in enumerate(_joined(dots)):
             if number % (line.on + line.off) < line.on:
-                cell, column = y // 4, x // 2
+                row, column = y // 4, x // 2
                 # Where two lines share a cell, only the upper one is there: its shape stays readable.
-                kept = bits[cell][column] if owners[cell][column] == index else 0
-                bits[cell][column] = kept | _BITS[x % 2][y % 4]
-                owners[cell][column] = index
+                kept = bits[row][column] if owners[row][column] == index else 0
+                bits[row][column] = kept | _BITS[x % 2][y % 4]
+                owners[row][column] = index
         if line.letter and dots:
             letters[dots[-1][1] // 4, dots[-1][0] // 2] = Cell(line.letter, index)
     marked = _scale(marker, *x_range, 2 * columns - 1) // 2 if marker is not None else -1
