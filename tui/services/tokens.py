@@ -3,28 +3,23 @@
 The process is the program itself, `prompt show --json`. Until it has answered, the count is an estimate.
 """
 
-import json
-import subprocess
-import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
 from engine.economics.tokens import TokenCount, estimate_prompt_tokens
+from engine.errors import DistillError
 from engine.paths import Home
 from engine.records.prompt import Prompt
-
-_PROGRAM = "import sys; from engine.cli.main import run; sys.exit(run(sys.argv[1:]))"
-_ANSWERS_WITHIN_S = 60.0
+from tui.services.program import carry_out
 
 
 class PromptTokens:
     """Counts the current prompt of one project for its student."""
 
     def __init__(self, folder: Path, home: Home) -> None:
-        self._command = [sys.executable, "-P", "-c", _PROGRAM, "prompt", "show", "--json", "--project", str(folder)]
-        if home.root is not None:
-            self._command += ["--home", str(home.root)]
+        self._folder = folder
+        self._home = home
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tokens")
         self._asked: tuple[object, ...] = ()
         self._answer: Future[TokenCount | None] | None = None
@@ -48,10 +43,7 @@ class PromptTokens:
 
     def _count(self) -> TokenCount | None:
         try:
-            done = subprocess.run(
-                self._command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ANSWERS_WITHIN_S, check=True
-            )
-            first = cast("dict[str, list[dict[str, object]]]", json.loads(done.stdout))["tokens"][0]
-            return TokenCount(int(cast("int", first["tokens"])), str(first["tokenizer"]), bool(first["exact"]))
-        except (OSError, subprocess.SubprocessError, ValueError, KeyError, IndexError):
+            counts = cast("list[dict[str, object]]", carry_out(["prompt", "show"], self._folder, self._home)["tokens"])
+            return TokenCount(int(str(counts[0]["tokens"])), str(counts[0]["tokenizer"]), counts[0]["exact"] is True)
+        except (DistillError, ValueError, KeyError, IndexError):
             return None  # the estimate stands, and is marked as one

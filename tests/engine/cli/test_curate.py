@@ -264,6 +264,18 @@ class TestFreeze:
         assert second["train"] == 9
         assert second["sha256"] != first["sha256"]
 
+    def test_a_dry_run_says_what_would_be_frozen_and_refused_and_freezes_nothing(self, tiny: Project) -> None:
+        assert get("curate", "freeze", "--dry-run")["undecided"] == 16
+        succeed("curate", "check")
+        leak = "Say in one word and never in two what the bank would say to this"
+        succeed("curate", "edit", "3", "-", input=f"I was told: {leak}")
+        data = get("curate", "freeze", "--dry-run")
+        assert {topic["split"]: topic["rows"] for topic in data["topics"]} == {"train": 9, "validation": 4}
+        assert (data["test"], data["lengths_checked"]) == (2, True)
+        assert [(refusal["example_id"], refusal["kind"]) for refusal in data["refused"]] == [(3, "message")]
+        assert leak in succeed("curate", "freeze", "--dry-run").out
+        assert next(each for each in get("status")["stations"] if each["name"] == "dataset")["count"] == 0
+
     def test_an_answer_that_repeats_the_prompt_is_refused_by_its_id(self, tiny: Project) -> None:
         succeed("curate", "check")
         leak = "Say in one word and never in two what the bank would say to this"

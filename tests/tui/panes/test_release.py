@@ -14,7 +14,6 @@ from engine.project import Project
 from engine.records.options import ProjectSettings
 from engine.records.release import Release, ReleasedFile
 from engine.records.station import STATIONS, Station
-from engine.releases.look import card_text, released_files
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 from tests.tui.panes.test_dataset import in_time
 from tests.tui.seeds import add_dataset, add_evaluation, add_examples, add_run, hostile, make_project
@@ -189,20 +188,6 @@ async def test_the_real_program_exports_in_a_process_of_its_own(home: Home, tmp_
         await until(pilot, lambda: "exporting the adapter of run 1" in text(app))
         await in_time(pilot, lambda: "exporting" not in text(app))
         await until(pilot, lambda: "adapter_model.safetensors" in text(app))
-
-
-def test_files_are_those_that_the_checksums_name_and_none_outside(tmp_path: Path) -> None:
-    folder = tmp_path / "release"
-    write_release(folder, b"weights")
-    (folder / "SHA256SUMS").write_text(
-        f"{'ab' * 32}  README.md\n{'cd' * 32}  ../secret\n{'ef' * 32}  gone.json\nbroken"
-    )
-    assert released_files(folder) == (
-        ReleasedFile("README.md", "ab" * 32, len(CARD)),
-        ReleasedFile("gone.json", "ef" * 32, None),
-    )
-    assert released_files(tmp_path / "nowhere") == ()
-    assert card_text(folder) == CARD
 
 
 @pytest.mark.parametrize(

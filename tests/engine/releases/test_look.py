@@ -1,0 +1,65 @@
+"""What lies in a release: as its checksums name it, and nothing outside of it; how large the next will be."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.errors import NotFoundError
+from engine.paths import Home
+from engine.project import Project
+from engine.records.release import ReleasedFile, ReleaseKind
+from engine.releases.export import export
+from engine.releases.look import card_text, export_bytes, folder_of, has_adapter, released_files
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
+
+
+@pytest.fixture
+def project(private_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    one_thread(monkeypatch)
+    base = make_tiny_base(tmp_path / "tiny-base")
+    with make_trained_project(Home.locate(), base, make_tiny_adapter(base, tmp_path / "adapter")) as project:
+        yield project
+
+
+@pytest.mark.parametrize("kind", ["adapter", "merged"])
+def test_an_export_is_about_as_large_as_was_said_and_all_its_files_are_found(
+    project: Project, kind: ReleaseKind
+) -> None:
+    run = project.runs.get(1)
+    assert has_adapter(project, run)
+    said = export_bytes(project, run, kind)
+    folder = folder_of(project, export(project, run, kind, home=project.home))
+    files = released_files(folder)
+    assert {file.name for file in files} == {path.name for path in folder.iterdir()} - {"SHA256SUMS"}
+    assert all(file.size_bytes == (folder / file.name).stat().st_size for file in files)
+    written = sum(file.size_bytes or 0 for file in files)
+    assert said is not None
+    assert 0.7 * written < said < 1.3 * written
+    assert "# A model with its prompt inside" in card_text(folder)
+
+
+def test_no_size_is_said_where_the_base_is_not_here(project: Project) -> None:
+    run = project.runs.get(1)
+    (Path(run.config.base) / "tokenizer.json").unlink()
+    assert export_bytes(project, run, "adapter") is None
+    (project.folder / run.folder / "adapter" / "adapter_model.safetensors").unlink()
+    assert not has_adapter(project, run)
+
+
+def test_files_are_those_that_the_checksums_name_and_none_outside(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("card")
+    names = ("README.md", "../secret", "/etc/passwd", "gone.json")
+    (tmp_path / "SHA256SUMS").write_text("".join(f"{'ab' * 32}  {name}\n" for name in names) + "broken")
+    assert released_files(tmp_path) == (
+        ReleasedFile("README.md", "ab" * 32, 4),
+        ReleasedFile("gone.json", "ab" * 32, None),
+    )
+    assert released_files(tmp_path / "nowhere") == ()
+    (tmp_path / "SHA256SUMS").write_bytes(b"\xff\xfe")
+    assert released_files(tmp_path) == ()
+
+
+def test_a_card_that_is_gone_is_said(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"README\.md"):
+        card_text(tmp_path)
