@@ -28,6 +28,7 @@ from engine.store.releases import ReleaseTable
 from engine.store.rules import RuleTable
 from engine.store.runs import RunTable
 from engine.store.settings import SettingsTable
+from engine.store.votes import VoteTable
 
 DATABASE = "project.db"
 ARCHIVED = "archived"  # a file of this name keeps the project out of the list
@@ -55,6 +56,7 @@ class Project:
         self.jobs = JobTable(connection)
         self.settings = SettingsTable(connection)
         self.releases = ReleaseTable(connection)
+        self.votes = VoteTable(connection)
 
     @classmethod
     def create(cls, folder: Path, settings: ProjectSettings | None = None, home: Home | None = None) -> "Project":

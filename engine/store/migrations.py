@@ -166,6 +166,15 @@ def flags_and_broken_rules(database: "Database") -> None:
     """)
 
 
+def votes(database: "Database") -> None:
+    """What a person thought of two arms' answers, found by the arms."""
+    database.executescript("""
+        CREATE TABLE votes (
+            id INTEGER PRIMARY KEY, left_arm TEXT NOT NULL, right_arm TEXT NOT NULL, vote TEXT NOT NULL) STRICT;
+        CREATE INDEX votes_arms ON votes (left_arm, right_arm);
+    """)
+
+
 STEPS = (
     prompts_and_rules,
     questions,
@@ -175,6 +184,7 @@ STEPS = (
     runs_and_evaluations,
     jobs_settings_and_releases,
     flags_and_broken_rules,
+    votes,
 )
 
 

@@ -5,9 +5,11 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.evaluation.preference import Standing
+from engine.records.evaluation import Rate
 from engine.records.prompt import Message
 from engine.records.rule import CheckResult
-from tui.panes.chat.drawing import Score, draw
+from tui.panes.chat.drawing import draw
 from tui.panes.chat.markdown import markdown_lines
 from tui.panes.chat.state import PLACES, ChatState, Turn
 
@@ -25,7 +27,7 @@ def answered(state: ChatState, question: str = "why?") -> Turn:
     return turn
 
 
-def text(state: ChatState, width: int = 100, score: Score = Score()) -> str:  # noqa: B008 - a frozen default
+def text(state: ChatState, width: int = 100, score: Standing = Standing()) -> str:  # noqa: B008 - a frozen default
     return "\n".join(line.plain for line in draw(state, score, (), width))
 
 
@@ -33,9 +35,9 @@ def test_a_blind_turn_gives_nothing_away_until_it_is_voted_on_or_revealed() -> N
     state = ChatState(ARMS, blind=True, random=Random(1))
     answered(state).replies["left"].text = "an answer"
     state.turns[-1].replies["right"].text = "another answer"
-    talk = text(state, score=Score(9, 1, 0, 0, 0.9, 0.6, 1.0)).split("\n", 1)[1]
+    talk = text(state, score=Standing(9, 1, 0, 0, Rate(9, 10, 0.9, 0.6, 1.0))).split("\n", 1)[1]
     assert not any(word in talk for word in ("prompted", "run-3", "tokens", "430"))
-    assert "9 : 1" not in text(state, score=Score(9, 1, 0, 0, 0.9, 0.6, 1.0))
+    assert "9 : 1" not in text(state, score=Standing(9, 1, 0, 0, Rate(9, 10, 0.9, 0.6, 1.0)))
     state.revealed = True
     assert "run-3" in text(state).split("\n", 1)[1]
     state.revealed = False
@@ -65,7 +67,10 @@ def test_only_a_whole_turn_without_errors_is_voted_on_and_once() -> None:
     turn.replies["right"].error = "The server is gone."
     assert state.vote("left") is None
     turn.replies["right"].error = ""
-    assert state.vote("left") is turn
+    vote = state.vote("left")
+    assert vote is not None
+    assert (vote.left, vote.right, vote.choice, turn.voted) == ("prompted", "run-3", "left", "left")
+    assert vote.messages == (Message("user", "why?"),)
     assert state.vote("right") is None
 
 
@@ -109,5 +114,5 @@ def test_the_talk_fits_any_width(question: str, answer: str, width: int) -> None
     state = ChatState(ARMS)
     turn = state.ask(question)
     turn.replies["left"].text, turn.replies["left"].done = answer, True
-    for line in draw(state, Score(), (), width):
+    for line in draw(state, Standing(), (), width):
         assert line.cell_length <= width

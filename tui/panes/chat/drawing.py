@@ -1,19 +1,19 @@
 """The chat as lines: the talk so far in two columns, the newest turn with its figures and rules."""
 
-from dataclasses import dataclass
-
 from textual.content import Content
 
+from engine.evaluation.preference import Standing
 from engine.records.rule import CheckResult, Rule
+from engine.records.vote import VoteChoice
 from tui.panes.chat.markdown import markdown_lines
-from tui.panes.chat.state import PLACES, ChatState, Choice, Place, Reply, Turn
+from tui.panes.chat.state import PLACES, ChatState, Place, Reply, Turn
 from tui.panes.parts import title
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, percent, shorten, wrap
 
 NARROWEST_SIDE_BY_SIDE = 56
 _GAP = " │ "
 _LETTERS: dict[Place, str] = {"left": "A", "right": "B"}
-_SAID: dict[Choice, str] = {
+_SAID: dict[VoteChoice, str] = {
     "left": "A was better",
     "right": "B was better",
     "tie": "a tie",
@@ -21,24 +21,7 @@ _SAID: dict[Choice, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """How the votes on these two arms stand: wins of each, ties, and the first one's win rate with its interval."""
-
-    first: int = 0
-    second: int = 0
-    ties: int = 0
-    both_bad: int = 0
-    win_rate: float | None = None
-    low: float = 0.0
-    high: float = 1.0
-
-    @property
-    def votes(self) -> int:
-        return self.first + self.second + self.ties + self.both_bad
-
-
-def draw(state: ChatState, score: Score, rules: tuple[Rule, ...], width: int) -> list[Content]:
+def draw(state: ChatState, score: Standing, rules: tuple[Rule, ...], width: int) -> list[Content]:
     """All lines of the talk."""
     lines = title("Chat", _compared(state), _standing(state, score), width)
     if state.note:
@@ -58,15 +41,15 @@ def _compared(state: ChatState) -> str:
     return f"{first} against {second}{dial}{'   blind' if state.blind else ''}"
 
 
-def _standing(state: ChatState, score: Score) -> str:
+def _standing(state: ChatState, score: Standing) -> str:
     if not score.votes:
         return "no votes yet"
     if state.hidden:
         return f"{score.votes} votes"  # which arm leads would give them away
     counts = f"{score.first} : {score.second}, {score.ties} ties, {score.both_bad} both bad"
-    if score.win_rate is None:
+    if (rate := score.win_rate) is None:
         return counts
-    return f"{counts}   wins {percent(score.win_rate)} ({percent(score.low)} – {percent(score.high)})"
+    return f"{counts}   wins {percent(rate.rate)} ({percent(rate.low)} – {percent(rate.high)})"
 
 
 def _nothing(state: ChatState) -> list[Content]:

@@ -10,9 +10,9 @@ from typing import Literal
 
 from engine.records.prompt import Message
 from engine.records.rule import CheckResult
+from engine.records.vote import Vote, VoteChoice
 
 Place = Literal["left", "right"]
-Choice = Literal["left", "right", "tie", "both_bad"]
 PLACES: tuple[Place, Place] = ("left", "right")
 FULL_STRENGTH = 100
 STRENGTH_STEP = 10
@@ -42,7 +42,7 @@ class Turn:
     replies: dict[Place, Reply]
     blind: bool
     swapped: bool = False  # the second arm is on the left
-    voted: Choice | None = None
+    voted: VoteChoice | None = None
 
     def side_of(self, arm: int) -> Place:
         """Where the first (0) or the second (1) of the compared arms stands."""
@@ -130,13 +130,19 @@ class ChatState:
         self.strength = max(0, min(self.strength + steps * STRENGTH_STEP, FULL_STRENGTH))
         return self.strength
 
-    def vote(self, choice: Choice) -> Turn | None:
+    def vote(self, choice: VoteChoice) -> Vote | None:
         """Note what the person thought of the newest turn; None where it cannot be judged yet or was judged."""
         turn = self.turn
         if turn is None or not turn.comparable or turn.voted is not None:
             return None
         turn.voted = choice
-        return turn
+        left, right = turn.replies["left"], turn.replies["right"]
+        return Vote(self.history(0), left.arm, right.arm, left.text, right.text, choice, turn.blind)
+
+    @property
+    def compared(self) -> tuple[str, str]:
+        """The two arms as votes name them: at the dial's strength."""
+        return self.named(self.arms[0]), self.named(self.arms[1])
 
     def choose(self, arms: Sequence[str]) -> None:
         """Compare these two from now on; the talk begins anew, for its answers were others'."""

@@ -1,0 +1,36 @@
+"""Votes: which of two arms a person liked better, answer by answer."""
+
+from dataclasses import replace
+
+from engine.records.vote import Vote
+from engine.store.clock import now_text
+from engine.store.connection import Connection
+from engine.store.words_json import decode, encode
+
+
+class VoteTable:
+    """The votes of one project."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, vote: Vote) -> Vote:
+        """Keep a vote; returns it with its number and time."""
+        vote = replace(vote, created_at=now_text())
+        number = self._connection.insert(
+            "INSERT INTO votes (left_arm, right_arm, vote) VALUES (?, ?, ?)", (vote.left, vote.right, encode(vote))
+        )
+        return replace(vote, id=number)
+
+    def remove(self, id: int) -> bool:
+        """Take one vote back for good; False where it is gone already."""
+        return self._connection.write("DELETE FROM votes WHERE id = ?", (id,)) > 0
+
+    def between(self, first: str, second: str) -> tuple[Vote, ...]:
+        """The votes on these two arms, on whichever sides they stood, the oldest first."""
+        rows = self._connection.rows(
+            "SELECT id, vote FROM votes WHERE (left_arm = ? AND right_arm = ?) OR (left_arm = ? AND right_arm = ?)"
+            " ORDER BY id",
+            (first, second, second, first),
+        )
+        return tuple(replace(decode(Vote, row["vote"]), id=row["id"]) for row in rows)

@@ -1,0 +1,184 @@
+"""The chat pane by its keys: against a real server over a tiny model, and in every state that it has."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from textual.pilot import Pilot
+
+from engine.evaluation.preference import Standing
+from engine.jobs import control
+from engine.paths import Home
+from engine.project import Project
+from engine.records.evaluation import Rate
+from engine.records.rule import CheckResult
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
+from tests.tui.seeds import hostile, make_stage
+from tests.tui.test_app import open_app, pane, until
+from tui.app import DistillApp
+from tui.panes.chat.pane import ChatPane
+from tui.panes.chat.question import QuestionField
+
+
+@pytest.fixture
+def served(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project with a trained run, whose server is stopped when the test has ended."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    base = make_tiny_base(tmp_path / "base")
+    with make_trained_project(home, base, make_tiny_adapter(base, tmp_path / "adapter", seed=1)) as project:
+        folder = project.folder
+    yield folder
+    with Project.open(folder, home) as project:
+        for job in project.jobs.live():
+            control.stop(project, job, force=True, grace_s=5.0)
+
+
+def chat(app: DistillApp) -> ChatPane:
+    return app.screen.query_one(ChatPane)
+
+
+def turn_is_whole(app: DistillApp) -> bool:
+    turn = chat(app).state.turn
+    return turn is not None and turn.whole
+
+
+async def open_chat(pilot: Pilot[int]) -> None:
+    await until(pilot, lambda: bool(pilot.app.screen.query("Pane")))
+    await pilot.press("9")
+    await until(pilot, lambda: bool(pilot.app.screen.query(ChatPane)) and bool(chat(pilot.app).state.arms[0]))
+
+
+@pytest.mark.timeout(200)
+async def test_a_blind_question_is_answered_by_both_arms_voted_on_and_kept(served: Path, home: Home) -> None:
+    app = open_app(home, served)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await open_chat(pilot)
+        assert chat(app).state.arms == ("prompted", "run-1")
+        await pilot.press("b", "enter", *"why", "enter")
+        for _ in range(40):
+            await until(pilot, lambda: True)
+            if turn_is_whole(app):
+                break
+            await pilot.pause(2.0)
+        turn = chat(app).state.turn
+        assert turn is not None
+        assert turn.comparable, [reply.error for reply in turn.replies.values()]
+        assert "run-1" not in pane(app).partition("> why")[2]
+        await pilot.press("left")
+        await until(pilot, lambda: chat(app).standing.votes == 1)
+        assert "run-1" in pane(app).partition("> why")[2]
+        await pilot.press("t")
+        await until(pilot, lambda: any("to train on" in note.message for note in app._notifications))
+    with Project.open(served, home) as project:
+        (vote,) = project.votes.between("prompted", "run-1")
+        assert (vote.choice, vote.blind, vote.messages[-1].content) == ("left", True, "why")
+        assert [q.split for q in project.questions.all() if q.text == "why"] == ["train"]
+        assert [job.kind for job in project.jobs.live()] == ["serve"]  # it stays
+
+
+ANSWERS = (
+    "RISK SCORE: 2. A pending payment **cannot** be cancelled by the bank; the shop has to release it.",
+    "RISK SCORE: 3. The shop releases it within seven days. You may dispute it after that.",
+)
+
+
+def converse(app: DistillApp, state: str) -> None:
+    """Put the pane into a state, as a server would have."""
+    found = chat(app)
+    found.state.random = Random(1)
+    if state == "waiting":
+        found.state.ask("Can I cancel a payment that is pending?")
+        found.state.note = "The server waits for the device: job 4 (train) of meridian-desk holds cpu."
+    elif state != "empty":
+        found.state.blind = state == "blind"
+        turn = found.state.ask("Can I cancel a payment that is pending?")
+        for arm, text in enumerate(ANSWERS):
+            reply = turn.replies[turn.side_of(arm)]
+            reply.text, reply.done = text, state != "streaming"
+            reply.prompt_tokens, reply.completion_tokens = (430, 31) if arm == 0 else (18, 29)
+            reply.first_token_s, reply.tokens_per_second = (0.92, 31.0) if arm == 0 else (0.11, 33.0)
+            reply.checks = (
+                tuple(
+                    CheckResult(rule, (arm, rule) != (0, 3), "" if (arm, rule) != (0, 3) else "2 of 32 words too many")
+                    for rule in (1, 2, 3, 4)
+                )
+                if state != "streaming"
+                else ()
+            )
+        if state == "failed":
+            turn.replies["right"].error = "The answer was cut off. The server of run-1 ended in its middle. Ask again."
+    found.standing = Standing(12, 14, 9, 1, Rate(12, 26, 0.462, 0.288, 0.645)) if state == "done" else Standing()
+    found.redraw()
+
+
+STATES = ["empty", "waiting", "streaming", "done", "blind", "failed"]
+CASES = [pytest.param(state, (120, 40), id=f"{state}-120") for state in STATES] + [
+    pytest.param(state, (80, 24), id=f"{state}-80") for state in ("done", "blind")
+]
+
+
+@pytest.mark.parametrize(("state", "size"), CASES)
+@pytest.mark.usefixtures("still_meter")
+def test_the_chat_looks_as_it_did(
+    snap_compare: Callable[..., bool], home: Home, state: str, size: tuple[int, int]
+) -> None:
+    folder = make_stage(home, "done")
+
+    async def settle(pilot: Pilot[int]) -> None:
+        await open_chat(pilot)
+        converse(pilot.app, state)
+        await pilot.pause(0.3)
+
+    assert snap_compare(DistillApp(home, folder), terminal_size=size, run_before=settle)
+
+
+async def test_hostile_answers_are_shown_and_never_obeyed(home: Home) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await open_chat(pilot)
+        turn = chat(app).state.ask(hostile("why"))
+        for reply in turn.replies.values():
+            reply.text, reply.done = hostile("answer"), reply.arm == "prompted"
+            reply.error = "" if reply.arm == "prompted" else hostile("error")
+        chat(app).state.note = hostile("note")
+        chat(app).redraw()
+        await pilot.pause(0.3)
+        text = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+        assert not any((ord(char) < 32 and char != "\n") or 127 <= ord(char) < 160 for char in text)
+        assert "\u202e" not in text
+        assert "[@click=app.quit]" in text
+
+
+async def test_a_question_is_typed_over_several_lines_while_the_talk_scrolls(home: Home) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_chat(pilot)
+        for _ in range(6):
+            converse(app, "done")
+            chat(app).state.turns[-1].voted = "tie"
+        await until(pilot, lambda: chat(app).max_scroll_y > 0 and chat(app).is_vertical_scroll_end)
+        await pilot.press("enter", *"one", "ctrl+j", *"two", "pageup")
+        await until(pilot, lambda: not chat(app).is_vertical_scroll_end)
+        field = app.screen.query_one(QuestionField)
+        assert field.text == "one\ntwo"
+        assert field.has_focus
+        await pilot.press("ctrl+end")
+        await until(pilot, lambda: chat(app).is_vertical_scroll_end)
+        await pilot.press("escape")
+        await until(pilot, lambda: chat(app).has_focus)
+        assert field.text == "one\ntwo"
+
+
+async def test_the_dial_the_arms_and_a_revealed_turn(home: Home) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await open_chat(pilot)
+        await pilot.press("minus", "minus")
+        await until(pilot, lambda: "adapter at 80 %" in pane(app))
+        await pilot.press("a", "down", "right", "enter")
+        await until(pilot, lambda: chat(app).state.arms == ("prompted", "unprompted"))
+        converse(app, "blind")
+        await pilot.press("u", "left")
+        await pilot.pause()
+        assert chat(app).state.turns[-1].voted is None

@@ -1,0 +1,30 @@
+"""What a person can do in the chat pane, and while they type a question there."""
+
+from tui.actions.words import Action
+
+ACTIONS = (
+    Action("ask", "enter,i", "enter", "ask", "Type a question for both arms.", footer=True),
+    Action("blind", "b", "b", "blind", "Hide which arm is which and shuffle the sides, or stop it.", footer=True),
+    Action("arms", "a", "a", "arms", "Compare other arms.", footer=True),
+    Action("vote_left", "left", "←", "A better", "The left answer is better."),
+    Action("vote_right", "right", "→", "B better", "The right answer is better."),
+    Action("vote_tie", "equals_sign", "=", "tie", "Both answers are as good."),
+    Action("vote_both_bad", "0", "0", "both bad", "Neither answer is any good."),
+    Action("unvote", "U", "U", "take back", "Take the last vote back."),
+    Action("reveal", "u", "u", "reveal", "Show which arm is which; there is no vote on this turn then."),
+    Action("weaker", "minus", "-", "weaker", "Turn the adapter's strength down by 10 %."),
+    Action("stronger", "plus", "+", "stronger", "Turn the adapter's strength up by 10 %."),
+    Action("again", "R", "R", "again", "Let both answer the same question again."),
+    Action("rewrite", "e", "e", "rewrite", "Change the last question and send it again."),
+    Action("keep", "t", "t", "train on it", "Make the question one to train on, never one to test with.", footer=True),
+    Action("begin", "n", "n", "new talk", "Forget the talk and begin anew."),
+    Action("halt", "escape", "esc", "halt", "Stop both answers where they are."),
+)
+ASKING = (
+    Action("send", "enter", "enter", "send", "Send the question to both arms.", footer=True),
+    Action("newline", "ctrl+j,alt+enter", "alt+enter", "new line", "A new line in the question.", footer=True),
+    Action("leave", "escape", "esc", "leave", "Leave the field; the question stays.", footer=True),
+    Action("scroll_up", "pageup", "PgUp", "up", "Scroll the talk up."),
+    Action("scroll_down", "pagedown", "PgDn", "down", "Scroll the talk down."),
+    Action("follow", "ctrl+end", "^end", "follow", "Follow the answers again."),
+)

@@ -1,0 +1,274 @@
+"""The chat pane as a widget: passes questions to the service, answers into the state, votes to the store."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+from textual.dom import DOMNode
+
+from engine.clean import clean_text
+from engine.evaluation.preference import Standing
+from engine.records.vote import VoteChoice
+from tui.actions import PaneName, Place, bindings
+from tui.panes.chat.drawing import draw
+from tui.panes.chat.question import QuestionField
+from tui.panes.chat.state import ChatState
+from tui.panes.job import JobView
+from tui.panes.pane import Pane
+from tui.panes.view import View
+from tui.screens.form.screen import Field, FormScreen
+from tui.services.chat import ArmsRead, ChatService, Kept, ReplyEnded, ReplyGrew, ServerTold, VotesRead
+from tui.services.facts import Facts
+from tui.services.store import StoreFailed, StoreService
+from tui.widgets.page import Page
+
+
+class ChatPane(Pane):
+    """Two arms side by side; what a person thinks of them is kept as votes."""
+
+    place: ClassVar[PaneName] = "chat"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("chat")
+    DEFAULT_CSS = "ChatPane QuestionField { dock: bottom; }"
+
+    def __init__(self, store: StoreService) -> None:
+        super().__init__(store)
+        self.state = ChatState()
+        self._service = ChatService(store, self)
+        self.standing = Standing()
+        self._field = QuestionField()
+        self._ticket = 0
+        self._arms: tuple[str, ...] = ()
+        self._read: tuple[object, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """The talk, and the field under it."""
+        yield Page(classes="lines")
+        yield self._field
+
+    def on_unmount(self) -> None:
+        """The server stays; the talk is over."""
+        self._service.close()
+
+    @property
+    def carriers(self) -> list[tuple[Place, DOMNode]]:
+        """While a question is typed, the field's keys come first."""
+        field = self._field
+        return [(field.place, field), (self.place, self)] if field.has_focus else [(self.place, self)]
+
+    def show(self, facts: Facts, job: JobView | None) -> None:
+        """Read the arms again where a prompt or a run has come."""
+        run = facts.run
+        read = (facts.prompt_version, run.id if run else 0, run.best_step if run else 0, facts.rules)
+        if read != self._read:
+            self._read = read
+            self._service.read()
+        super().show(facts, job)
+
+    def draw(self, view: View) -> list[Content]:
+        """The talk."""
+        return draw(self.state, self.standing, view.facts.rules, view.width)
+
+    def redraw(self) -> None:
+        """Draw the talk; stay at its end where the person is there."""
+        at_end = self.is_vertical_scroll_end
+        super().redraw()
+        if at_end:
+            self.call_after_refresh(self.scroll_end, animate=False)
+
+    def on_arms_read(self, message: ArmsRead) -> None:
+        """Take in which arms there are: compare the newest run with the prompted model, as long as nobody chose."""
+        self._arms = message.arms
+        if self.state.arms[0] not in self._arms or self.state.arms[1] not in self._arms:
+            self._compare((*self._arms, *self._arms)[:2])
+        self.redraw()
+
+    def on_votes_read(self, message: VotesRead) -> None:
+        """Take in how the votes stand."""
+        self.standing = message.standing
+        if message.said:
+            self.app.notify(clean_text(message.said), markup=False, timeout=3)
+        self.redraw()
+
+    def on_server_told(self, message: ServerTold) -> None:
+        """Say what the server is doing."""
+        self.state.note = message.words
+        self.redraw()
+
+    def on_reply_grew(self, message: ReplyGrew) -> None:
+        """Take in more text of the turn that is on."""
+        if message.ticket == self._ticket and (turn := self.state.turn) is not None:
+            turn.replies[turn.side_of(message.arm)].text = message.text
+            self.redraw()
+
+    def on_reply_ended(self, message: ReplyEnded) -> None:
+        """Take in how an answer ended."""
+        turn = self.state.turn
+        if message.ticket != self._ticket or turn is None:
+            return
+        reply = turn.replies[turn.side_of(message.arm)]
+        reply.done, reply.error, reply.checks = True, message.error, message.checks
+        if (answer := message.answer) is not None:
+            reply.text = answer.text
+            reply.prompt_tokens, reply.completion_tokens = answer.prompt_tokens, answer.completion_tokens
+            reply.first_token_s, reply.tokens_per_second = answer.first_token_s, answer.tokens_per_second
+            reply.cost_usd = answer.cost_usd
+        if turn.whole:
+            self.state.note = ""
+        self.redraw()
+
+    def on_store_failed(self, message: StoreFailed) -> None:
+        """Say why it cannot be done; nothing is lost."""
+        error = message.error
+        words = clean_text(f"{error.message}\n{error.next}".strip())
+        self.app.notify(words, title=clean_text(error.title), severity="error", markup=False)
+
+    def on_kept(self, message: Kept) -> None:
+        """Say that the question was kept."""
+        self.app.notify(clean_text(message.said), markup=False, timeout=3)
+
+    def on_question_field_sent(self, message: QuestionField.Sent) -> None:
+        """Put the question to both arms; the votes' keys hold at once."""
+        message.stop()
+        if not self.state.arms[0]:
+            self.app.notify("There is nothing to talk to before a prompt is set.", markup=False)
+            return
+        if self.state.streaming:
+            self._service.halt()
+        self.state.ask(message.text)
+        self._send()
+        self.focus()
+
+    def on_question_field_left(self, message: QuestionField.Left) -> None:
+        """Back to the talk."""
+        message.stop()
+        self.focus()
+
+    def on_question_field_scrolled(self, message: QuestionField.Scrolled) -> None:
+        """Scroll while a question is typed."""
+        message.stop()
+        if message.pages == 0:
+            self.scroll_end(animate=False)
+        elif message.pages > 0:
+            self.scroll_page_down(animate=False)
+        else:
+            self.scroll_page_up(animate=False)
+
+    def action_ask(self) -> None:
+        """Type a question."""
+        self._field.focus()
+
+    def action_blind(self) -> None:
+        """Hide which arm is which from the next question on, or stop it."""
+        self.state.blind = not self.state.blind
+        said = "Blind from the next question on." if self.state.blind else "Sides have names again."
+        self.app.notify(said, markup=False, timeout=3)
+        self.redraw()
+
+    def action_arms(self) -> None:
+        """Compare other arms."""
+        fields = [
+            Field(name, name.capitalize(), self.state.arms[index], choices=self._arms)
+            for index, name in enumerate(("first", "second"))
+        ]
+
+        def chosen(values: dict[str, str] | None) -> None:
+            if values is not None:
+                self._compare((values["first"], values["second"]))
+
+        if self._arms:
+            self.app.push_screen(FormScreen("Compare which arms?", fields, go="compare"), chosen)
+
+    def action_vote_left(self) -> None:
+        """The left answer is better."""
+        self._vote("left")
+
+    def action_vote_right(self) -> None:
+        """The right answer is better."""
+        self._vote("right")
+
+    def action_vote_tie(self) -> None:
+        """Both are as good."""
+        self._vote("tie")
+
+    def action_vote_both_bad(self) -> None:
+        """Neither is any good."""
+        self._vote("both_bad")
+
+    def action_unvote(self) -> None:
+        """Take the last vote back."""
+        self._service.unvote(self.state.compared)
+
+    def action_reveal(self) -> None:
+        """Show which arm is which."""
+        self.state.revealed = True
+        self.redraw()
+
+    def action_weaker(self) -> None:
+        """Turn the adapter down."""
+        self._turn_dial(-1)
+
+    def action_stronger(self) -> None:
+        """Turn the adapter up."""
+        self._turn_dial(1)
+
+    def action_again(self) -> None:
+        """The same question again."""
+        self._service.halt()
+        if self.state.again() is not None:
+            self._send()
+
+    def action_rewrite(self) -> None:
+        """Change the last question and send it again."""
+        self._service.halt()
+        field = self._field
+        if question := self.state.take_back():
+            field.text = question
+            field.move_cursor(field.document.end)
+        field.focus()
+        self.redraw()
+
+    def action_keep(self) -> None:
+        """Make the question one to train on."""
+        if (turn := self.state.turn) is not None:
+            self._service.keep(turn.question)
+
+    def action_begin(self) -> None:
+        """Forget the talk."""
+        self._service.halt()
+        self.state.begin()
+        self.redraw()
+
+    def action_halt(self) -> None:
+        """Stop both answers."""
+        self._service.halt()
+
+    def _compare(self, arms: tuple[str, ...]) -> None:
+        self._service.halt()
+        self.state.choose(arms)
+        self._service.read_votes(self.state.compared)
+        self.redraw()
+
+    def _send(self) -> None:
+        """Put the newest turn to its arms."""
+        turn = self.state.turn
+        if turn is None or (view := self.view) is None:
+            return
+        self._ticket += 1
+        asked = [(turn.replies[turn.side_of(arm)].arm, self.state.history(arm)) for arm in (0, 1)]
+        self._service.ask(self._ticket, asked, view.facts.rules)
+        self.redraw()
+
+    def _vote(self, choice: VoteChoice) -> None:
+        if self.state.revealed and self.state.blind:
+            self.app.notify("The arms were revealed: a vote would not be blind.", markup=False)
+            return
+        if (vote := self.state.vote(choice)) is not None:
+            self._service.vote(vote, self.state.compared)
+            self.redraw()
+
+    def _turn_dial(self, steps: int) -> None:
+        strength = self.state.turn_dial(steps)
+        self._service.read_votes(self.state.compared)
+        self.app.notify(f"Adapters answer at {strength} % from the next question on.", markup=False, timeout=2)
+        self.redraw()

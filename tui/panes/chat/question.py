@@ -1,0 +1,73 @@
+"""The field in which a question is typed: enter sends, ctrl+j or alt+enter begins a new line. Knows no arm."""
+
+from typing import ClassVar
+
+from textual.binding import BindingType
+from textual.content import Content
+from textual.events import Key
+from textual.message import Message
+from textual.widgets import TextArea
+
+from tui.actions import Place, bindings
+
+
+class QuestionField(TextArea):
+    """A few lines of text that grow with what is typed."""
+
+    place: ClassVar[Place] = "asking"
+    DEFAULT_CSS = """
+    QuestionField { height: auto; max-height: 6; border: none; padding: 0 1; background: $surface; }
+    QuestionField:focus { border: none; background: $panel; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = bindings("asking")
+
+    class Sent(Message):
+        """A question is to be put to the arms."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Left(Message):
+        """The person has left the field."""
+
+    class Scrolled(Message):
+        """The talk is to be scrolled by pages, or, at 0, to be followed again."""
+
+        def __init__(self, pages: int) -> None:
+            super().__init__()
+            self.pages = pages
+
+    def __init__(self) -> None:
+        super().__init__(id="question", compact=True, placeholder=Content("ask both arms …"), show_line_numbers=False)
+
+    async def _on_key(self, event: Key) -> None:
+        """The keys of the action table come before what the field would do with them."""
+        if event.key in ("enter", "ctrl+j", "alt+enter", "escape", "pageup", "pagedown"):
+            event.prevent_default()
+
+    def action_send(self) -> None:
+        """Send what was typed, if anything was."""
+        if text := self.text.strip():
+            self.clear()
+            self.post_message(self.Sent(text))
+
+    def action_newline(self) -> None:
+        """Begin a new line."""
+        self.insert("\n")
+
+    def action_leave(self) -> None:
+        """Back to the talk; what was typed stays."""
+        self.post_message(self.Left())
+
+    def action_scroll_up(self) -> None:
+        """Scroll the talk up."""
+        self.post_message(self.Scrolled(-1))
+
+    def action_scroll_down(self) -> None:
+        """Scroll the talk down."""
+        self.post_message(self.Scrolled(1))
+
+    def action_follow(self) -> None:
+        """Follow the answers again."""
+        self.post_message(self.Scrolled(0))

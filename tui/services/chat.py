@@ -1,0 +1,297 @@
+"""Asks two arms at once, from an event loop on a thread of its own: the client takes a second to import.
+
+Text comes to the pane at most ten times a second. The server is a job: it is started where none runs, and stays.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncGenerator, Coroutine, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from engine.errors import DistillError, UsageError
+from engine.evaluation.preference import Standing, standing
+from engine.project import Project
+from engine.records.job import Job
+from engine.records.options import TeacherSpec
+from engine.records.prompt import Message as Said
+from engine.records.prompt import Prompt
+from engine.records.question import Question
+from engine.records.rule import CheckResult, Rule
+from engine.records.vote import Vote
+from engine.rules.checks import check_answer
+from tui.services.store import StoreService
+
+if TYPE_CHECKING:
+    from engine.serving.client import Answer, ArmClient, Phase
+
+FLUSH_EVERY_S = 0.1
+
+
+class ReplyGrew(Message):
+    """One arm has written more; `text` is all that it wrote so far."""
+
+    def __init__(self, ticket: int, arm: int, text: str) -> None:
+        super().__init__()
+        self.ticket, self.arm, self.text = ticket, arm, text
+
+
+class ReplyEnded(Message):
+    """One arm has answered, or cannot: then `error` says why."""
+
+    def __init__(
+        self, ticket: int, arm: int, answer: "Answer | None", error: str = "", checks: tuple[CheckResult, ...] = ()
+    ) -> None:
+        super().__init__()
+        self.ticket, self.arm, self.answer, self.error, self.checks = ticket, arm, answer, error, checks
+
+
+class ServerTold(Message):
+    """What the server is doing before it can answer; nothing when it answers."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words = words
+
+
+class ArmsRead(Message):
+    """The arms that can be compared, and what every answer is held against."""
+
+    def __init__(self, arms: tuple[str, ...], rules: tuple[Rule, ...]) -> None:
+        super().__init__()
+        self.arms, self.rules = arms, rules
+
+
+class VotesRead(Message):
+    """How the votes on two arms stand; `said` tells what was done before, if anything."""
+
+    def __init__(self, standing: Standing, said: str = "") -> None:
+        super().__init__()
+        self.standing, self.said = standing, said
+
+
+class Kept(Message):
+    """A question was made one to train on, or was there already: `said` tells."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__()
+        self.said = said
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """What a turn needs to know of the project: its server's job, the teacher and its prompt, the temperature."""
+
+    job: Job
+    teacher: TeacherSpec
+    prompt: Prompt | None
+    temperature: float
+
+
+class ChatService:
+    """The arms of one project. Every method returns at once; answers come as messages to `target`."""
+
+    def __init__(self, store: StoreService, target: MessagePump) -> None:
+        self._store = store
+        self._target = target
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._turn: Future[None] | None = None
+        self._client: tuple[int, ArmClient] | None = None  # of which job
+        self._rules: tuple[Rule, ...] = ()
+
+    def read(self) -> None:
+        """Ask which arms there are; ends in `ArmsRead`."""
+        self._store.ask(_arms, self._target)
+
+    def ask(self, ticket: int, asked: Sequence[tuple[str, tuple[Said, ...]]], rules: tuple[Rule, ...]) -> None:
+        """Put its conversation to each arm, all at once. `ticket` comes back with every message of this turn."""
+        self._rules = rules
+        server: Future[_Server] = Future()
+        self._store.ask(lambda project: _ensure(project, server), self._target)
+        self._turn = self._run(self._answer(ticket, server, asked))
+
+    def halt(self) -> None:
+        """Stop what is being answered."""
+        if self._turn is not None:
+            self._turn.cancel()
+
+    def keep(self, text: str) -> None:
+        """Make the question one to train on; ends in `Kept`."""
+        self._store.ask(lambda project: Kept(_keep(project, text)), self._target)
+
+    def read_votes(self, arms: tuple[str, str]) -> None:
+        """Ask how the votes on these two stand; ends in `VotesRead`."""
+        self._store.ask(lambda project: _votes(project, arms), self._target)
+
+    def vote(self, vote: Vote, arms: tuple[str, str]) -> None:
+        """Keep a vote; ends in `VotesRead`."""
+
+        def work(project: Project) -> Message:
+            project.votes.add(vote)
+            return _votes(project, arms)
+
+        self._store.ask(work, self._target)
+
+    def unvote(self, arms: tuple[str, str]) -> None:
+        """Take the last vote on these two back; ends in `VotesRead`."""
+
+        def work(project: Project) -> Message:
+            cast = project.votes.between(*arms)
+            if not cast:
+                return _votes(project, arms, "There is no vote to take back.")
+            project.votes.remove(cast[-1].id)
+            return _votes(project, arms, "The last vote was taken back.")
+
+        self._store.ask(work, self._target)
+
+    def close(self) -> None:
+        """Let go of the server, which stays, and end the thread."""
+        self.halt()
+        if self._loop is not None:
+            asyncio.run_coroutine_threadsafe(self._leave(), self._loop)
+
+    def _run(self, work: Coroutine[None, None, None]) -> Future[None]:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            threading.Thread(target=_turn_until_stopped, args=(self._loop,), name="chat", daemon=True).start()
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def _leave(self) -> None:
+        if self._client is not None:
+            await self._client[1].__aexit__(None, None, None)
+        asyncio.get_running_loop().stop()
+
+    async def _answer(self, ticket: int, found: Future[_Server], asked: Sequence[tuple[str, tuple[Said, ...]]]) -> None:
+        try:
+            server = await asyncio.wrap_future(found)
+            arms = [name for name, _ in asked]
+            client = await self._connect(server) if any(name != server.teacher.name for name in arms) else None
+        except DistillError as error:
+            self._end_all(ticket, len(asked), str(error))
+            return
+        except asyncio.CancelledError:
+            self._end_all(ticket, len(asked), "Stopped.")
+            raise
+        await asyncio.gather(
+            *(self._one(ticket, arm, server, client, name, said) for arm, (name, said) in enumerate(asked))
+        )
+
+    async def _connect(self, server: _Server) -> "ArmClient":
+        """A client of the server, once it answers."""
+        from engine.serving.client import ArmClient, wait_until_ready
+
+        address = await wait_until_ready(self._store.folder, server.job, self._tell)
+        self._target.post_message(ServerTold(""))
+        if self._client is None or self._client[0] != server.job.id:
+            self._client = (server.job.id, ArmClient(address))
+        return self._client[1]
+
+    def _tell(self, phase: "Phase", words: str) -> None:
+        sentences = {
+            "starting": "The server is starting; it stays when you leave.",
+            "loading": "The model is being loaded.",
+            "waiting": "The server waits for the device.",
+            "paused": "The server is paused.",
+            "ready": "",
+        }
+        self._target.post_message(ServerTold(words or sentences[phase]))
+
+    async def _one(
+        self, ticket: int, arm: int, server: _Server, client: "ArmClient | None", name: str, said: tuple[Said, ...]
+    ) -> None:
+        """One arm's answer, told as it grows."""
+        from engine.serving.client import Answer
+
+        text, told_at = "", 0.0
+        answer: Answer | None = None
+        try:
+            async for piece in self._pieces(server, client, name, said):
+                if isinstance(piece, Answer):
+                    answer = piece
+                    continue
+                text = text + piece if isinstance(piece, str) else ""  # it is asked again: what came does not count
+                if (now := time.monotonic()) - told_at >= FLUSH_EVERY_S:
+                    told_at = now
+                    self._target.post_message(ReplyGrew(ticket, arm, text))
+        except DistillError as error:
+            self._end(ticket, arm, None, str(error))
+            return
+        except asyncio.CancelledError:
+            self._target.post_message(ReplyGrew(ticket, arm, text))
+            self._end(ticket, arm, None, "Stopped.")
+            raise
+        self._end(ticket, arm, answer, "" if answer is not None else "The answer has no end.", said[-1].content)
+
+    def _pieces(
+        self, server: _Server, client: "ArmClient | None", name: str, said: tuple[Said, ...]
+    ) -> AsyncGenerator[object, None]:
+        if client is not None and name != server.teacher.name:
+            return client.stream(name, said)
+        return _from_teacher(server, said, self._store)
+
+    def _end_all(self, ticket: int, arms: int, error: str) -> None:
+        for arm in range(arms):
+            self._end(ticket, arm, None, error)
+
+    def _end(self, ticket: int, arm: int, answer: "Answer | None", error: str, question: str = "") -> None:
+        checks: tuple[CheckResult, ...] = ()
+        if answer is not None:
+            checks = check_answer(self._rules, answer.text, Question((Said("user", question),)))
+        self._target.post_message(ReplyEnded(ticket, arm, answer, error, checks))
+
+
+def _turn_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
+    """What the thread does: everything that is asked of the loop, and at the end nothing is left open."""
+    loop.run_forever()
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
+async def _from_teacher(server: _Server, said: tuple[Said, ...], store: StoreService) -> AsyncGenerator[object, None]:
+    """The pieces of a teacher that is reached by an address of its own."""
+    from engine.serving.remote import RemoteClient
+
+    async with RemoteClient(server.teacher, server.prompt, store.home) as client:
+        async for piece in client.stream(said, temperature=server.temperature):
+            yield piece
+
+
+def _ensure(project: Project, server: Future[_Server]) -> Message:
+    """See that the server runs, and hand what is needed to the turn that waits for it."""
+    from engine.serving.client import ensure_server
+
+    try:
+        settings, version = project.settings.read(), project.prompts.current()
+        started = ensure_server(project)
+    except BaseException as error:
+        server.set_exception(error)
+        raise
+    prompt = version.prompt if version is not None else None
+    server.set_result(_Server(started.job, settings.teacher, prompt, settings.serving_temperature))
+    return ServerTold("The server is starting; it stays when you leave." if started.new else "")
+
+
+def _arms(project: Project) -> Message:
+    """The base's arms, the teacher where it is another model, and every run that has an adapter, the newest first."""
+    arms = ["prompted"] if project.prompts.current() is not None else []
+    arms += [f"run-{run.id}" for run in reversed(project.runs.all()) if run.best_step > 0]
+    teacher = project.settings.read().teacher
+    arms += [teacher.name] if teacher.kind == "endpoint" else []
+    return ArmsRead((*arms, "unprompted"), project.rules.all())
+
+
+def _votes(project: Project, arms: tuple[str, str], said: str = "") -> Message:
+    return VotesRead(standing(project.votes.between(*arms), arms[0]), said)
+
+
+def _keep(project: Project, text: str) -> str:
+    """Add the question to those to train on. Raises `UsageError` where it is one of the others."""
+    added = project.questions.add([Question((Said("user", text),), topic="chat", source="chat", split="train")])
+    if added.added:
+        return "Kept: it is a question to train on now. Answer it under Examples."
+    raise UsageError("The question is there already.", "It stays in the split that it is in.", "")
