@@ -1,0 +1,132 @@
+"""The installed app in terminals of little ability: what it sends is no more than they understand."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from engine.paths import Home
+from tests.e2e.conftest import environment
+from tests.e2e.test_app_in_terminal import Terminal
+from tests.tui.seeds import make_stage
+
+_OURS = ("NO_COLOR", "COLORTERM", "TMUX", "STY", "SSH_CONNECTION", "SSH_TTY", "DISTILL_TUI_SLOW", "TEXTUAL_FPS")
+
+
+@pytest.fixture(autouse=True)
+def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _OURS:
+        monkeypatch.delenv(name, raising=False)
+
+
+def colour_codes(sent: bytes) -> Iterator[str]:
+    """The kind of each colour that was set: `16`, `256` or `true`. The terminal's default is no colour."""
+    for found in re.findall(rb"\x1b\[([\d;:]*)m", sent):
+        codes = re.split("[;:]", found.decode())
+        while codes:
+            code = int(codes.pop(0) or 0)
+            if code in (38, 48):
+                kind = codes.pop(0)
+                del codes[: 1 if kind == "5" else 3]
+                yield "256" if kind == "5" else "true"
+            elif 30 <= code <= 37 or 40 <= code <= 47 or 90 <= code <= 107:
+                yield "16"
+
+
+def visited(home: Home, **variables: str) -> Terminal:
+    """A terminal in which every pane, the help and the palette were looked at."""
+    make_stage(home, "done")
+    terminal = Terminal(home, 100, 30, **variables)
+    terminal.until("meridian-desk")
+    for key in "12345678":
+        terminal.press(key)
+        terminal.until("meridian-desk")
+    terminal.press("7")
+    terminal.until("Release")
+    terminal.press("?")
+    terminal.until("Show that pane.")
+    terminal.press("q")
+    terminal.until("meridian-desk", gone="Show that pane.")
+    terminal.press("\x10")
+    terminal.until("Search for commands")
+    terminal.press("\x1b")
+    terminal.until("meridian-desk", gone="Search for commands")
+    return terminal
+
+
+@pytest.mark.parametrize(
+    ("variables", "kinds"),
+    [
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, {"true"}),
+        ({"TERM": "xterm-256color"}, {"256"}),
+        ({"TERM": "xterm"}, {"16"}),
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor", "NO_COLOR": "1"}, set()),
+    ],
+    ids=["truecolour", "256", "16", "none"],
+)
+def test_only_colours_that_the_terminal_has_are_sent(home: Home, variables: dict[str, str], kinds: set[str]) -> None:
+    terminal = visited(home, **variables)
+    assert terminal.leave() == 0
+    assert set(colour_codes(terminal.sent)) == kinds
+
+
+def test_without_colours_everything_is_still_said(home: Home) -> None:
+    """Where the person is, what is done and what failed: by mark; the row under the cursor is reversed."""
+    make_stage(home, "failed")
+    terminal = Terminal(home, 120, 40, NO_COLOR="1")
+    text = terminal.until("takes it up again")
+    assert "✗ generate failed" in text
+    assert "▌" in text
+    terminal.press("\x10")
+    terminal.until("Search for commands")
+    terminal.press("\x1b[B")
+    terminal.until_row("Show the", lambda cell: cell.reverse and cell.data.isalpha())
+    terminal.press("\x1b")
+    terminal.until("takes it up again", gone="Search for commands")
+    assert terminal.leave() == 0
+
+
+def test_the_console_of_a_machine_gets_ascii_and_sixteen_colours(home: Home) -> None:
+    terminal = visited(home, TERM="linux")
+    assert terminal.leave() == 0
+    assert terminal.sent.isascii()
+    assert set(colour_codes(terminal.sent)) == {"16"}
+
+
+def test_settings_hold_in_the_installed_program(home: Home) -> None:
+    home.config.mkdir(parents=True)
+    home.settings.write_text('mouse = false\nascii = true\nthme = "paper"\n[keys]\neverywhere.quit = "f9"\n')
+    make_stage(home, "done")
+    terminal = Terminal(home, 100, 30)
+    terminal.until("Did you mean theme?")
+    terminal.press("q")
+    terminal.press("\x1b[20~")
+    assert terminal.ended() == 0
+    assert terminal.sent.isascii()
+    assert b"\x1b[?1000h" not in terminal.sent
+
+
+def test_a_slow_line_is_drawn_on_twice_a_second(home: Home) -> None:
+    """Textual reads the number once, when it is imported: so it has to be known before."""
+    opened = """
+import io, sys, types
+from engine.paths import Home
+from tui.main import open_app
+
+class Terminal(io.StringIO):
+    isatty = lambda self: True
+
+app = types.SimpleNamespace(run=lambda mouse: None, return_code=0)
+sys.modules["tui.app"] = types.SimpleNamespace(DistillApp=lambda *words: app)
+told, sys.stdout = sys.stdout, Terminal()
+open_app(None, Home.locate())
+assert "textual" not in sys.modules
+from textual.constants import MAX_FPS
+print(MAX_FPS, file=told)
+"""
+    for slow, expected in (("", "60"), ("1", "2")):
+        env = {**environment(home), "DISTILL_TUI_SLOW": slow}
+        done = subprocess.run([sys.executable, "-c", opened], env=env, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == expected

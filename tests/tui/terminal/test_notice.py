@@ -1,0 +1,92 @@
+"""Long work that ends is told to a person who looks elsewhere."""
+
+import pytest
+from textual import events
+
+from engine.paths import Home
+from engine.project import Project
+from engine.records.job import Job, JobState
+from tests.tui.seeds import make_stage
+from tests.tui.test_app import shown, until
+from tui.app import DistillApp
+from tui.settings import Bell, Settings
+from tui.terminal.notice import BELL, BRING_TITLE_BACK, KEEP_TITLE, Endings, rings, title, words
+
+
+def job(id: int, state: JobState) -> Job:
+    return Job(id, "train", state, "{}", f"jobs/{id}", "run")
+
+
+def test_only_what_was_seen_alive_ends() -> None:
+    endings = Endings()
+    assert endings.read([job(1, "done"), job(2, "running"), job(3, "waiting")]) == []
+    assert endings.read([job(1, "done"), job(2, "failed"), job(3, "running")]) == [job(2, "failed")]
+    assert endings.read([job(1, "done"), job(2, "failed"), job(3, "paused")]) == []
+    assert endings.read([job(3, "done")]) == [job(3, "done")]
+
+
+@pytest.mark.parametrize(
+    ("bell", "looked_at", "expected"),
+    [
+        ("off", False, False),
+        ("off", True, False),
+        ("blur", False, True),
+        ("blur", True, False),
+        ("always", False, True),
+        ("always", True, True),
+    ],
+)
+def test_the_bell_rings_as_it_is_set(bell: Bell, looked_at: bool, expected: bool) -> None:
+    assert rings(bell, looked_at=looked_at) is expected
+
+
+def test_a_title_is_one_clean_line() -> None:
+    said = title(words("desk\x1b]0;evil\x07\n", job(1, "failed")))
+    assert said == "\x1b]2;desk␛]0;evil␇ : train failed\x07"
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    found: list[str] = []
+    monkeypatch.setattr(DistillApp, "send", lambda self, sequence: found.append(sequence))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("bell", "looks_away", "told"), [("blur", True, True), ("blur", False, False), ("off", True, False)]
+)
+async def test_a_job_that_ends_is_told_and_the_title_comes_back(
+    home: Home, sent: list[str], bell: Bell, looks_away: bool, told: bool
+) -> None:
+    folder = make_stage(home, "generating")
+    app = DistillApp(home, folder, Settings(bell=bell))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "examples")
+        if looks_away:
+            app.post_message(events.AppBlur())
+            await until(pilot, lambda: not app.app_focus)
+        with Project.open(folder, home) as project:
+            project.jobs.update(project.jobs.all()[0].id, state="done")
+        await until(pilot, lambda: app.screen.state.facts.newest_job.state == "done")
+        await pilot.pause()
+        if not told:
+            assert not sent
+            return
+        await until(pilot, lambda: len(sent) == 2)
+        assert sent[0] == BELL
+        assert sent[1].startswith(f"{KEEP_TITLE}\x1b]2;meridian-desk: ")
+        assert sent[1].endswith("is done\x07")
+        app.post_message(events.AppFocus())
+        await until(pilot, lambda: sent[-1] == BRING_TITLE_BACK)
+    assert sent.count(BRING_TITLE_BACK) == 1
+
+
+async def test_leaving_brings_the_title_back(home: Home, sent: list[str]) -> None:
+    folder = make_stage(home, "generating")
+    app = DistillApp(home, folder, Settings(bell="always"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "examples")
+        with Project.open(folder, home) as project:
+            project.jobs.update(project.jobs.all()[0].id, state="failed")
+        await until(pilot, lambda: BELL in sent)
+    assert sent[-1] == BRING_TITLE_BACK

@@ -1,0 +1,36 @@
+"""A window that is too small for a page says so, and the page is there again when it grows."""
+
+import pytest
+
+from engine.paths import Home
+from tests.tui.seeds import make_stage
+from tests.tui.test_app import until
+from tests.tui.test_glyphs import screen_text
+from tui.app import DistillApp
+from tui.screens.placed import LEAST_COLUMNS, LEAST_ROWS
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows"), [(LEAST_COLUMNS - 1, LEAST_ROWS), (LEAST_COLUMNS, LEAST_ROWS - 1), (12, 3)]
+)
+@pytest.mark.parametrize("keys", ["", "c", "o"])
+async def test_a_small_window_says_its_size(home: Home, columns: int, rows: int, keys: str) -> None:
+    app = DistillApp(home, make_stage(home, "done"))
+    async with app.run_test(size=(LEAST_COLUMNS, LEAST_ROWS), notifications=True) as pilot:
+        await until(pilot, lambda: "meridian-desk" in screen_text(app))
+        await pilot.press(*keys)
+        assert "is the least" not in screen_text(app)
+        await pilot.resize_terminal(columns, rows)
+        await until(pilot, lambda: f"{columns}x{rows}" in "".join(screen_text(app).split()))
+        assert "meridian-desk" not in screen_text(app)
+        await pilot.resize_terminal(120, 40)
+        await until(pilot, lambda: "quit" in screen_text(app))
+        assert "is the least" not in screen_text(app)
+
+
+async def test_a_small_window_can_be_left(home: Home) -> None:
+    app = DistillApp(home, make_stage(home, "done"))
+    async with app.run_test(size=(50, 18), notifications=True) as pilot:
+        await until(pilot, lambda: "This window is 50x18." in screen_text(app))
+        await pilot.press("q")
+    assert app.return_code == 0
