@@ -150,10 +150,12 @@ class _Asking:
         messages = [*self._histories[arm], Message("user", question)]
         cleaner = StreamCleaner()
         answer: Answer | None = None
-        if text_mode:
-            click.echo(f"── {arm}")
+        heading = f"── {arm}"
         async with aclosing(self._stream(arm, messages)) as pieces:
             async for piece in pieces:
+                if text_mode and heading:
+                    click.echo(heading)  # an arm that is refused has none
+                    heading = ""
                 if isinstance(piece, Answer):
                     answer = piece
                 elif isinstance(piece, str):

@@ -1,0 +1,121 @@
+"""The local server asked by `llm`: a client that this project did not write, in an environment of its own.
+
+    uv venv /tmp/llm && uv pip install --python /tmp/llm/bin/python llm
+    DISTILL_TUI_LLM=/tmp/llm/bin/llm uv run pytest -m slow tests/e2e/test_llm_client.py
+
+It cannot be a group of this project's dependencies: an override drops `llm`, which the starter's weights would bring.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from engine.errors import JobError
+from engine.jobs import control
+from engine.jobs.liveness import is_alive
+from engine.paths import Home
+from engine.records.prompt import Message
+from engine.serving.address import Address
+from engine.serving.client import Answer, ArmClient, ensure_server, wait_until_ready
+from tests.e2e.conftest import until
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
+
+LLM = os.environ.get("DISTILL_TUI_LLM") or shutil.which("llm")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(LLM is None, reason="`llm` is not installed: see the head of this file"),
+]
+QUESTION = "Is it open?"
+ARMS = ("unprompted", "prompted", "run-1", "run-1@50")
+Ask = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+@pytest.fixture
+def address(home: Home, tmp_path: Path) -> Iterator[Address]:
+    base = make_tiny_base(tmp_path / "tiny")
+    with make_trained_project(home, base, make_tiny_adapter(base, tmp_path / "adapter")) as project:
+        job = ensure_server(project).job
+        try:
+            yield asyncio.run(wait_until_ready(project.folder, job))
+        finally:
+            with suppress(JobError):
+                control.stop(project, job, force=True, grace_s=10)
+            until(lambda: not is_alive(job))
+
+
+@pytest.fixture
+def llm(address: Address, tmp_path: Path) -> Ask:
+    """Runs `llm`, which knows the arms as models."""
+    folder = tmp_path / "llm"
+    folder.mkdir()
+    # JSON is YAML.
+    models = [
+        {"model_id": f"mine-{arm}", "model_name": arm, "api_base": address.base_url, "api_key_name": "mine"}
+        for arm in (*ARMS, "run-9")
+    ]
+    (folder / "extra-openai-models.yaml").write_text(json.dumps(models))
+    (folder / "keys.json").write_text(json.dumps({"mine": address.token}))
+
+    def ask(*words: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [str(LLM), *words],
+            env={**os.environ, "LLM_USER_PATH": str(folder), "PYTHONIOENCODING": "utf-8"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+
+    return ask
+
+
+def ours(address: Address, arm: str) -> str:
+    async def whole() -> str:
+        async with ArmClient(address) as client:
+            pieces = client.stream(arm, (Message("user", QUESTION),), temperature=0.0, max_tokens=16)
+            (answer,) = [piece async for piece in pieces if isinstance(piece, Answer)]
+            return answer.text
+
+    return asyncio.run(whole())
+
+
+def test_every_arm_answers_another_client_as_it_answers_ours(address: Address, llm: Ask) -> None:
+    greedy = ("-o", "temperature", "0", "-o", "max_tokens", "16", "-o", "seed", "5")
+    answers = set()
+    for arm in ARMS:
+        expected = ours(address, arm)
+        for how in ((), ("--no-stream",)):
+            found = llm("-m", f"mine-{arm}", *greedy, *how, "-u", QUESTION)
+            assert found.returncode == 0, found.stderr.decode()
+            assert found.stdout == f"{expected}\n".encode()
+            assert b"Token usage:" in found.stderr
+        answers.add(expected)
+    assert len(answers) == len(ARMS)
+
+
+def test_a_conversation_goes_on_and_a_system_message_is_taken_or_refused(llm: Ask) -> None:
+    assert llm("-m", "mine-run-1", "-o", "max_tokens", "8", QUESTION).returncode == 0
+    assert llm("-c", "-o", "max_tokens", "8", "And tomorrow?").returncode == 0
+    assert llm("-m", "mine-unprompted", "-o", "max_tokens", "8", "-s", "Be brief.", QUESTION).returncode == 0
+    refused = llm("-m", "mine-prompted", "-s", "Be brief.", QUESTION)
+    assert refused.returncode != 0
+    assert b"takes no other system message" in refused.stderr
+
+
+def test_refusals_reach_the_person(llm: Ask) -> None:
+    unknown = llm("-m", "mine-run-9", QUESTION)
+    assert unknown.returncode != 0
+    assert b"There is no run 9" in unknown.stderr
+    penalty = llm("-m", "mine-run-1", "-o", "frequency_penalty", "0.5", QUESTION)
+    assert penalty.returncode != 0
+    assert b"frequency_penalty" in penalty.stderr
+    stranger = llm("-m", "mine-run-1", "--key", "wrong", QUESTION)
+    assert stranger.returncode != 0
+    assert b"token is wrong" in stranger.stderr
