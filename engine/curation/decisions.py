@@ -11,7 +11,6 @@ from engine.project import Project
 from engine.records.example import Decision, Verdict
 from engine.records.rule import CheckResult
 from engine.records.selection import Selection
-from engine.rules.checks import check_answer
 
 _READ_TOGETHER = 1000
 
@@ -70,6 +69,8 @@ def edit(project: Project, example_id: int, answer: str, reason: str = "") -> tu
     The teacher's own words, put back, are no edit any more. Raises `NotFoundError`, and `UsageError` for an empty
     answer.
     """
+    from engine.rules.checks import check_answer  # most decisions do without its library of patterns
+
     if not answer.strip():
         raise UsageError("The edited answer is empty.", f"Example {example_id}.", "Reject it instead.")
     example = project.examples.get(example_id).example

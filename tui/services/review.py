@@ -10,13 +10,11 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from engine.curation.again import Asked, ask_again, asked
-from engine.curation.automatic import check_examples
 from engine.curation.decisions import accept, edit, flag, reject, unflag
 from engine.project import Project
 from engine.records.example import CuratedExample, ExampleState
 from engine.records.rule import CheckResult, Rule
 from engine.records.selection import Selection
-from engine.rules.checks import check_answer
 from engine.store.decisions import MovedStep
 from engine.store.examples import ExampleCounts
 from tui.services.store import StoreService
@@ -157,11 +155,11 @@ class ReviewService:
 
         self._carry_out(where, work)
 
-    def flag(self, where: Where, meant: Selection, *, up: bool) -> None:
-        """Put flags up, or take them down."""
+    def flag(self, where: Where, meant: Selection, *, up: bool, note: str = "") -> None:
+        """Put flags up with a note, or take them down."""
 
         def work(project: Project) -> _Done:
-            count = flag(project, meant) if up else unflag(project, meant)
+            count = flag(project, meant, note) if up else unflag(project, meant)
             said = f"Flagged {count:,}." if up else f"Took down {count:,} flag{'s' if count != 1 else ''}."
             return _Done(said if _many(meant) else "")
 
@@ -213,6 +211,8 @@ class ReviewService:
         """Let the rules decide what no person decided."""
 
         def work(project: Project) -> _Done:
+            from engine.curation.automatic import check_examples  # seldom, and it takes a moment to import
+
             counts = check_examples(project)
             return _Done(f"The rules accepted {counts.accepted:,} and rejected {counts.rejected:,}.")
 
@@ -290,8 +290,11 @@ def _page(project: Project, where: Where, go_to: int | None) -> ReviewPage:
 def _row(
     project: Project, curated: CuratedExample, rules: tuple[Rule, ...], attempts: dict[int, tuple[int, ...]]
 ) -> ReviewRow:
-    question, example = project.questions.get(curated.example.key.question_id), curated.example
-    edited = curated.answer != example.answer
+    question, example, checks = project.questions.get(curated.example.key.question_id), curated.example, None
+    if curated.answer != example.answer:
+        from engine.rules.checks import check_answer  # only edits are checked here; its library takes a moment
+
+        checks = check_answer(rules, curated.answer, question)
     return ReviewRow(
         id=example.id,
         question=question.text,
@@ -301,7 +304,7 @@ def _row(
         state=curated.state,
         by_person=curated.decision is not None and curated.decision.source == "person",
         reason=curated.decision.reason if curated.decision is not None else "",
-        checks=check_answer(rules, curated.answer, question) if edited else example.checks,
+        checks=example.checks if checks is None else checks,
         question_id=question.id,
         attempts=attempts.get(question.id, ()),
         note=curated.flag.reason if curated.flag is not None else None,

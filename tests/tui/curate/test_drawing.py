@@ -54,7 +54,7 @@ def test_a_long_answer_says_how_it_goes_on_and_rules_are_named_by_their_number()
     long = dataclasses.replace(ROW, answer="word " * 900, checks=(CheckResult(7, False, "too long"),))
     top = drawn(long)
     assert top.more
-    assert "lines below  PgDn PgUp" in text(top.lines)
+    assert "lines below  PgDn PgUp enter" in text(top.lines)
     assert "7 Be brief: too long" in text(top.lines)
     end = drawn(long, scroll=10_000)
     assert not end.more

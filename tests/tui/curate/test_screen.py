@@ -107,7 +107,7 @@ async def test_a_cut_answer_is_not_accepted_and_the_reason_is_told(home: Home, f
 
 
 async def test_an_edit_in_a_persons_editor_is_stored(home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.screens.curate.screen.edit_text", lambda text: text.replace("Please", "Do"))
+    monkeypatch.setattr("tui.services.editor.edit_text", lambda text: text.replace("Please", "Do"))
     monkeypatch.setattr(DistillApp, "suspend", lambda self: __import__("contextlib").nullcontext())
     app = DistillApp(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
@@ -209,6 +209,21 @@ async def test_a_flag_is_put_up_listed_and_taken_down(home: Home, folder: Path) 
         await pilot.press("u")
         await until(pilot, lambda: "flagged  1 of 1" in page(app))
         assert stored(folder, home)[1].flag is not None
+
+
+async def test_a_note_is_typed_at_once_and_kept_with_the_flag(home: Home, folder: Path) -> None:
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app)
+        for key in ("m", *"am/xu", "enter"):
+            app.post_message(Key("slash", "/") if key == "/" else Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: "⚑ am/xu" in page(app))
+        await pilot.press("m", "backspace", "enter")
+        await until(pilot, lambda: "⚑ am/x " in page(app))
+        await pilot.press("m", *"never", "escape", "u")
+        await until(pilot, lambda: "⚑ am/xu" in page(app))
+        await pilot.press("u")
+        await until(pilot, lambda: "⚑" not in page(app))
 
 
 async def test_a_search_filters_and_escape_restores_the_place(home: Home, folder: Path) -> None:

@@ -51,7 +51,7 @@ def draw_answer(
         below = len(body) - room - scroll
         more = below > 0
         words = "  ".join(
-            [f"{scroll} lines above"] * (scroll > 0) + [f"{below} lines below"] * more + ["PgDn PgUp", "enter whole"]
+            [f"{scroll} lines above"] * (scroll > 0) + [f"{below} lines below"] * more + ["PgDn PgUp enter"]
         )
         between = Content.styled(f"… {words}", DIM)
         body = body[scroll : scroll + room]

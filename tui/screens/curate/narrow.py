@@ -40,7 +40,7 @@ class NarrowScreen(ModalScreen[Narrowed | None]):
         border: round $panel-lighten-1;
     }
     NarrowScreen OptionList, NarrowScreen OptionList:focus {
-        height: auto; max-height: 20; border: none; padding: 0; background: $surface; scrollbar-size-vertical: 1;
+        height: auto; max-height: 20; border: none; padding: 0; background: transparent; scrollbar-size-vertical: 1;
     }
     NarrowScreen OptionList > .option-list--option { padding: 0; }
     NarrowScreen OptionList > .option-list--option-highlighted,

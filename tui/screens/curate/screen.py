@@ -14,8 +14,8 @@ from engine.errors import UsageError
 from tui.actions import Place, bindings, footer_actions
 from tui.screens.curate.drawing import draw
 from tui.screens.curate.state import ReviewState
+from tui.screens.curate.words import WordsLine
 from tui.screens.placed import PlacedScreen
-from tui.services.editor import edit_text
 from tui.services.review import AttemptRead, FiltersRead, ReviewRead, ReviewService
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.footer import Footer
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tui.screens.curate.narrow import Narrowed
 
 LOOK_EVERY_S = 1.0
+_TYPED = ("search", "note")  # they open the line for words
 
 
 class CurateScreen(PlacedScreen[None]):
@@ -35,7 +36,7 @@ class CurateScreen(PlacedScreen[None]):
     AUTO_FOCUS = ""  # keys are decisions until a person asks for the search
     # The field must have the focus before the next key of a fast typist arrives: here letters are decisions.
     BINDINGS: ClassVar[list[BindingType]] = [
-        replace(binding, priority=True) if isinstance(binding, Binding) and binding.action == "search" else binding
+        replace(binding, priority=True) if isinstance(binding, Binding) and binding.action in _TYPED else binding
         for binding in bindings("curate")
     ]
 
@@ -48,12 +49,11 @@ class CurateScreen(PlacedScreen[None]):
         """The page, a line for words to look for, the footer."""
         with Container(id="body"):
             yield Page(id="review")
-        yield Input(id="search", placeholder="words to look for in questions and answers; empty lists all")
+        yield WordsLine()
         yield Footer(footer_actions("curate"))
 
     def on_mount(self) -> None:
         """Begin with the first window."""
-        self.query_one("#search").display = False
         self._review.read(self.state.ask())
         self.set_interval(LOOK_EVERY_S, self._look_again)
 
@@ -100,9 +100,13 @@ class CurateScreen(PlacedScreen[None]):
         self._draw()
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
-        """List what holds the words."""
-        self._close_search()
-        self._list(self.state.look_for(message.value))
+        """List what holds the words, or keep them as a note."""
+        line = self.query_one(WordsLine)
+        line.close()
+        if line.purpose == "search":
+            self._list(self.state.look_for(message.value))
+        else:
+            self._flag(up=True, note=message.value.strip())
 
     def action_row_down(self) -> None:
         """The next answer."""
@@ -142,13 +146,13 @@ class CurateScreen(PlacedScreen[None]):
 
     def action_flag(self) -> None:
         """Put flags up, or take them down where the answer that is shown has one."""
-        row, meant = self.state.row, self.state.meant()
-        if row is None or meant is None:
-            return
-        if self.state.marks.any:
-            self.state.begin("flags …")
-        self._review.flag(self.state.ask(), meant, up=row.note is None)
-        self._draw()
+        if (row := self.state.row) is not None:
+            self._flag(up=row.note is None)
+
+    def action_note(self) -> None:
+        """Ask for the words of a flag."""
+        if (row := self.state.row) is not None:
+            self.query_one(WordsLine).open("note", row.note or "")
 
     def action_again(self) -> None:
         """Ask the teacher again; many only when the key is pressed twice."""
@@ -181,6 +185,8 @@ class CurateScreen(PlacedScreen[None]):
 
     def action_edit(self) -> None:
         """Change the answer in a real editor."""
+        from tui.services.editor import edit_text  # most answers are not edited
+
         row = self.state.row
         if row is None:
             return
@@ -261,20 +267,17 @@ class CurateScreen(PlacedScreen[None]):
 
     def action_search(self) -> None:
         """Ask for words to look for."""
-        search = self.query_one("#search", Input)
-        search.value = self.state.where.search
-        search.display = True
-        self.set_focus(search)
+        self.query_one(WordsLine).open("search", self.state.where.search)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A stroke is a letter while words are typed."""
-        return action != "search" or not self.query_one("#search").display
+        """The keys that open the line are letters while words are typed in it."""
+        return action not in _TYPED or not self.query_one(WordsLine).is_open
 
     def action_back(self) -> None:
         """Let go of what was begun last: the field, the marks, another attempt, the whole page, the search."""
-        state = self.state
-        if self.query_one("#search").display:
-            self._close_search()
+        state, line = self.state, self.query_one(WordsLine)
+        if line.is_open:
+            line.close()
         elif state.marks.any:
             state.marks.clear()
         elif state.other_id is not None:
@@ -288,9 +291,13 @@ class CurateScreen(PlacedScreen[None]):
             return
         self._draw()
 
-    def _close_search(self) -> None:
-        self.query_one("#search").display = False
-        self.set_focus(None)
+    def _flag(self, *, up: bool, note: str = "") -> None:
+        if (meant := self.state.meant()) is None:
+            return
+        if self.state.marks.any:
+            self.state.begin("flags …")
+        self._review.flag(self.state.ask(), meant, up=up, note=note)
+        self._draw()
 
     def _list(self, stay_at: int) -> None:
         """Read a list that was not on the screen, and stay at one of its examples."""
