@@ -73,6 +73,11 @@ def test_every_station_on_real_questions(desk: Desk) -> None:
     assert results["estimate --model"]["tokens"]["tokenizer"] == "o200k_base"
     assert results["curate check"]["accepted"] > QUESTIONS / 5
 
+    assert {"prompted", "run-1"} <= {row["arm"] for row in results["chat My card was swallowed, what now?"]["answers"]}
+    for job in desk("jobs", "list")["jobs"]:
+        if job["kind"] == "serve":
+            desk("jobs", "stop", str(job["id"]))
+
     # What a person does between the README's lines.
     listed = desk("curate", "list", "--state", "rejected", "--limit", "2")["examples"]
     first, second = (str(row["id"]) for row in listed)

@@ -23,9 +23,10 @@ _SAID: dict[VoteChoice, str] = {
 
 def draw(state: ChatState, score: Standing, rules: tuple[Rule, ...], width: int) -> list[Content]:
     """All lines of the talk."""
-    lines = title("Chat", _compared(state), _standing(state, score), width)
+    lines = title("Chat", _compared(state), "", width)
+    lines[1:] = [Content.styled(shorten(_standing(state, score), width), DIM), Content("")]
     if state.note:
-        lines[1:] = [Content.styled(line, WARN) for line in wrap(state.note, width)] + [Content("")]
+        lines += [*(Content.styled(line, WARN) for line in wrap(state.note, width)), Content("")]
     if not state.turns:
         return [*lines, *_nothing(state)]
     for turn in state.turns:
@@ -74,6 +75,7 @@ def _turn(turn: Turn, state: ChatState, rules: tuple[Rule, ...], width: int, *, 
     lines += _columns(blocks["left"], blocks["right"], side) if side_by_side else [
         *blocks["left"], Content(""), *blocks["right"],
     ]  # fmt: skip
+    lines.append(Content(""))
     if turn.voted is not None:
         lines.append(Content.styled(f"You said: {_SAID[turn.voted]}.", DIM))
     elif newest and turn.comparable:
@@ -92,16 +94,16 @@ def _reply(place: Place, reply: Reply, rules: tuple[Rule, ...], width: int, *, h
     if reply.done and not hidden:
         lines += [Content(""), *(Content.styled(line, DIM) for line in wrap(_figures(reply), width))]
     if reply.checks:
-        lines += _rules(reply.checks, rules, width)
+        lines += [*([Content("")] if hidden else []), *_rules(reply.checks, rules, width)]
     return lines
 
 
 def _figures(reply: Reply) -> str:
-    parts = [f"{reply.prompt_tokens:,} → {reply.completion_tokens:,} tokens"]
+    parts = [f"{reply.prompt_tokens:,} → {reply.completion_tokens:,} tok"]
     if reply.first_token_s is not None:
         parts.append(f"{reply.first_token_s:.2f} s first")
     if reply.tokens_per_second is not None:
-        parts.append(f"{reply.tokens_per_second:.0f} tokens/s")
+        parts.append(f"{reply.tokens_per_second:.0f} tok/s")
     if reply.cost_usd is not None:
         parts.append(f"${reply.cost_usd:.5f}")
     return "   ".join(parts)

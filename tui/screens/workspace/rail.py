@@ -44,6 +44,8 @@ class Spine(Page):
             mark, style = MARKS[station.state]
             name_style = f"{STRONG} {ACCENT}" if station.name == shown else DIM
             parts.append(Content.assemble((mark, style), (station.name, name_style), "  "))
+        if shown not in {station.name for station in stations}:
+            parts.append(Content.styled(shown, f"{STRONG} {ACCENT}"))
         self.show([Content.assemble(*parts)])
 
 
