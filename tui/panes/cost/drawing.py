@@ -1,7 +1,7 @@
 """The estimate as lines: the verdict, the three ways, when it is repaid, the curves, the reasons, the sources. Pure."""
 
 from collections.abc import Callable, Sequence
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 
 from textual.content import Content
 
@@ -11,7 +11,7 @@ from engine.economics.outlook import Way, cumulated, horizon_days, sentence, spa
 from engine.records.cost import Figure, WorthVerdict
 from tui.panes.cost.state import COLUMNS, MODEL, CostState
 from tui.panes.parts import heading
-from tui.widgets.chart import chart
+from tui.widgets.chart import Line, plot
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, percent, right, shorten, spread, wrap
 
 _MARKS: dict[WorthVerdict, tuple[str, str]] = {
@@ -182,40 +182,28 @@ def _curves(costs: Costs, width: int, rows: int) -> list[Content]:
         return [heading("no request a day: nothing adds up over time")]
     days = horizon_days(costs.result)
     columns = max(width - _AXIS - _LABEL, 10)
-    found = cumulated(costs.given, costs.result, [days * step / (2 * columns) for step in range(2 * columns + 1)])
-    layers = (("prompted", found.prompted, ""), ("prompted_cached", found.prompted_cached, DIM),
-              ("distilled", found.distilled, ACCENT))  # fmt: skip
+    # Without retrainings every line is straight.
+    steps = 2 * columns if costs.given.retrainings_per_year else 1
+    found = cumulated(costs.given, costs.result, [days * step / steps for step in range(steps + 1)])
+    layers = (("distilled", found.distilled, ACCENT), ("prompted_cached", found.prompted_cached, DIM),
+              ("prompted", found.prompted, ""))  # fmt: skip
     top = max(max(values) for _, values, _ in layers) or 1.0
-    drawn = [
-        (chart(found.days, values, columns=columns, rows=rows, x_range=(0.0, days), y_range=(0.0, top)), style)
-        for _, values, style in layers
-    ]
+    drawn = plot(
+        [Line(found.days, values, *((2, 2) if name == "prompted_cached" else (1, 0))) for name, values, _ in layers],
+        columns=columns, rows=rows, x_range=(0.0, days), y_range=(0.0, top),
+    )  # fmt: skip
     labels = _labels([(_WAYS[name], values[-1] / top, style) for name, values, style in layers], rows)
     lines = [heading("what it has cost by then, with the training")]
-    for row in range(rows):
+    for row, cells in enumerate(drawn):
         axis = dollars(top) if row == 0 else "$0" if row == rows - 1 else ""
+        runs = (
+            ("".join(cell.text for cell in run), layers[owner][2] if owner >= 0 else "")
+            for owner, run in groupby(cells, lambda cell: cell.owner)
+        )
         label, style = labels[row]
-        lines.append(
-            Content.assemble(
-                (f"{right(axis, _AXIS - 2)} ┤", DIM), _overlaid([(text[row], each) for text, each in drawn]),
-                (f" {label}", style),
-            )
-        )  # fmt: skip
+        lines.append(Content.assemble((f"{right(axis, _AXIS - 2)} ┤", DIM), *runs, (f" {label}", style)))
     below = spread(Content.styled("today", DIM), Content.styled(span(days) or "", DIM), columns)
     return [*lines, Content.assemble(" " * _AXIS, below), *_crossings(costs.result, days, columns)]
-
-
-def _overlaid(layers: Sequence[tuple[str, str]]) -> Content:
-    """Rows of braille cells over each other: all dots, in the style of the uppermost that has one there."""
-    parts: list[tuple[str, str]] = []
-    for cells in zip(*(text for text, _ in layers), strict=True):
-        bits, style = 0, ""
-        for cell, (_, each) in zip(cells, layers, strict=True):
-            if cell != " ":
-                bits |= ord(cell) - 0x2800
-                style = each
-        parts.append((chr(0x2800 + bits) if bits else " ", style))
-    return Content.assemble(*parts)
 
 
 def _labels(ends: Sequence[tuple[str, float, str]], rows: int) -> list[tuple[str, str]]:
