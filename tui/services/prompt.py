@@ -45,9 +45,10 @@ class VersionRow:
 class PromptSaved(Message):
     """A prompt is current now; `said` tells what that makes of the rest."""
 
-    def __init__(self, version: int, said: str) -> None:
+    def __init__(self, version: int, prompt: Prompt, said: str) -> None:
         super().__init__()
         self.version = version
+        self.prompt = prompt
         self.said = said
 
 
@@ -125,7 +126,7 @@ def save_prompt(project: Project, prompt: Prompt, note: str = "") -> PromptSaved
     if stale:
         verb = "is" if len(stale) == 1 else "are"
         said += f" Of an older version {verb} now: {', '.join(stale)}."
-    return PromptSaved(version, said)
+    return PromptSaved(version, prompt, said)
 
 
 def back_to(project: Project, version: int) -> PromptSaved:

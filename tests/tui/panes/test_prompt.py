@@ -579,8 +579,8 @@ def test_the_pane_looks_as_it_did(
             await pilot.pause(0.2)
         if name == "testing":
             app.post_message(Paste("RISK SCORE: 2. I am sorry.\nThe shop has to release it."))
-        for area in app.screen.query(DocumentArea):
-            area.cursor_blink = False
+        for typed in (*app.screen.query(DocumentArea), *app.screen.query(Input)):
+            typed.cursor_blink = False
         await pilot.pause(0.6)
 
     assert snap_compare(DistillApp(home, folder), terminal_size=size, run_before=settle)

@@ -72,6 +72,12 @@ class VersionsFace(Vertical, can_focus=True):
 
     place: ClassVar[Place] = "versions"
     BINDINGS: ClassVar[list[BindingType]] = bindings("versions")
+    SCOPED_CSS = False  # the rule for a narrow screen begins at the screen
+    DEFAULT_CSS = """
+    VersionsFace { padding: 1 1 0 2; }
+    VersionsFace #version-list { margin-bottom: 1; }
+    Screen.-narrow VersionsFace { padding: 0 1; }
+    """
 
     def __init__(self, store: StoreService, state: VersionsState) -> None:
         super().__init__(id="prompt-versions")
@@ -176,6 +182,11 @@ class TrialFace(Scroller):
 
     place: ClassVar[Place] = "trial"
     BINDINGS: ClassVar[list[BindingType]] = bindings("trial")
+    SCOPED_CSS = False
+    DEFAULT_CSS = """
+    TrialFace { padding: 1 1 0 2; }
+    Screen.-narrow TrialFace { padding: 0 1; }
+    """
 
     def __init__(self, store: StoreService, state: TrialState) -> None:
         super().__init__(id="prompt-trial")

@@ -23,6 +23,13 @@ class OwnAnswerFace(Vertical):
 
     place: ClassVar[Place] = "testing"
     BINDINGS: ClassVar[list[BindingType]] = bindings("testing")
+    SCOPED_CSS = False  # the rule for a narrow screen begins at the screen
+    DEFAULT_CSS = """
+    OwnAnswerFace { padding: 1 1 0 2; }
+    OwnAnswerFace DocumentArea { height: 2fr; margin-bottom: 1; }
+    OwnAnswerFace Scroller { height: 3fr; }
+    Screen.-narrow OwnAnswerFace { padding: 0 1; }
+    """
 
     def __init__(self, store: StoreService, state: OwnAnswerState) -> None:
         super().__init__(id="prompt-testing")

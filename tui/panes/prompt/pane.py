@@ -43,23 +43,18 @@ class PromptPane(Pane, can_focus=False):
     #prompt-reading { height: 1fr; layout: horizontal; }
     #prompt-text { width: 3fr; padding: 0 1 0 2; }
     #prompt-rules { width: 2fr; padding: 0 1 0 1; border-left: solid $panel-lighten-1; }
-    #prompt-versions, #prompt-trial { padding: 1 1 0 2; }
-    #version-list { margin-bottom: 1; }
-    #prompt-testing { padding: 1 1 0 2; }
-    #prompt-testing DocumentArea { height: 2fr; margin-bottom: 1; }
-    #prompt-testing Scroller { height: 3fr; }
     Screen.-narrow #prompt-title { padding: 0 1; }
     Screen.-narrow #prompt-reading { layout: vertical; }
     Screen.-narrow #prompt-text { width: 1fr; height: 3fr; padding: 0 1; }
     Screen.-narrow #prompt-rules {
         width: 1fr; height: 2fr; padding: 0 1; border-left: none; border-top: solid $panel-lighten-1;
     }
-    Screen.-narrow #prompt-versions, Screen.-narrow #prompt-trial, Screen.-narrow #prompt-testing { padding: 0 1; }
     """
 
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
         self.state = PromptState()
+        self._saved: tuple[int, Prompt] | None = None  # what is stored though facts still tell of that older version
 
     def compose(self) -> ComposeResult:
         """The reading face; the others come when they are wanted."""
@@ -101,6 +96,8 @@ class PromptPane(Pane, can_focus=False):
         if self._shown is None or not self.is_mounted:
             return
         facts = self._shown.facts
+        if self._saved is not None and self._saved[0] != facts.prompt_version:
+            self._saved = None
         if self.state.face == "reading":
             width = max(self.size.width - 3, 20)
             self.query_one("#prompt-title", Page).show(
@@ -131,6 +128,8 @@ class PromptPane(Pane, can_focus=False):
     def on_prompt_saved(self, message: PromptSaved) -> None:
         """Say what became of it; the draft is stored now."""
         message.stop()
+        if self._shown is not None and self._shown.facts.prompt_version != message.version:
+            self._saved = (self._shown.facts.prompt_version, message.prompt)
         self.app.notify(clean_text(message.said), markup=False, timeout=6)
         self.store.read()
         if self.state.face == "versions":
@@ -269,12 +268,11 @@ class PromptPane(Pane, can_focus=False):
     @property
     def _stored(self) -> str:
         """The current prompt as the document that is edited."""
-        prompt = self._shown.facts.prompt if self._shown is not None else None
-        if prompt is None:
-            return ""
         from engine.prompts.documents import prompt_to_markdown
 
-        return prompt_to_markdown(prompt)
+        shown = self._shown.facts.prompt if self._shown is not None else None
+        prompt = self._saved[1] if self._saved is not None else shown
+        return "" if prompt is None else prompt_to_markdown(prompt)
 
     @property
     def _document(self) -> str:
