@@ -41,6 +41,12 @@ def set_to_work(folder: Path, home: Home, state: JobState = "running") -> None:
             log.append(Progress(41, 100, seconds_left=180.0))
 
 
+@pytest.fixture(autouse=True)
+def whole_list_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is, the first list is the whole one."""
+    monkeypatch.setattr("tui.services.projects.FIRST_SIGHT_S", float("inf"))
+
+
 @pytest.fixture
 def shelf(home: Home, private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """Eight projects: two at work, one archived, one that cannot be read, the others as far as they came."""

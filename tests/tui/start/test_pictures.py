@@ -28,6 +28,12 @@ STATES = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def still_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture that takes its time would be taken between two blinks."""
+    monkeypatch.setattr(Input.cursor_blink, "_default", False)
+
+
 @pytest.mark.parametrize(
     ("keys", "size"),
     [pytest.param(keys, size, id=f"{name}-{size[0]}") for name, keys, size in STATES],
@@ -39,8 +45,6 @@ def test_the_list_looks_as_it_did(
         await read(pilot)
         await pilot.press(*keys.split())
         await pilot.pause()
-        for field in pilot.app.screen.query(Input):
-            field.cursor_blink = False
 
     assert snap_compare(app, terminal_size=size, run_before=press)
 
@@ -67,7 +71,6 @@ def test_the_form_counts_the_prompt_in_a_file(
         form = pilot.app.screen
         assert isinstance(form, FormScreen)
         await until(pilot, lambda: "≈" in str(form.query_one("#aside").visual))
-        form.query_one("#field-prompt", Input).cursor_blink = False
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=(120, 40), run_before=fill_in)
