@@ -8,13 +8,13 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.dom import DOMNode
 from textual.events import DescendantFocus
-from textual.filter import DimFilter, LineFilter, NoColor
+from textual.filter import DimFilter, LineFilter
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
 from textual.widget import Widget
 
 from engine.clean import clean_text
-from engine.errors import DistillError, UsageError
+from engine.errors import DistillError, StoreError, UsageError
 from engine.paths import Home
 from tui.actions import Place, bindings
 from tui.keymap import own_keys
@@ -27,11 +27,12 @@ from tui.settings import Settings
 from tui.terminal.abilities import Abilities
 from tui.terminal.clipboard import copy
 from tui.terminal.notice import BELL, BRING_TITLE_BACK, KEEP_TITLE, Endings, rings, title, words
+from tui.widgets.colourless import ColourlessFilter
 from tui.widgets.glyphs import AsciiFilter
 
 # Dim text is as much of its colour as this; a terminal's own colours it dims itself.
 _DIM = DimFilter(0.58)
-_COLOURLESS = NoColor()
+_COLOURLESS = ColourlessFilter()
 _ASCII = AsciiFilter()
 
 
@@ -39,14 +40,10 @@ class DistillApp(App[int]):
     """`distill-tui` in a terminal."""
 
     TITLE = "distill-tui"
-    # Where the terminal's own colours are used nothing is seen through anything; without colours, a cursor is reversed.
+    # Where the terminal's own colours are used nothing is seen through anything.
     CSS = """
     ModalScreen:ansi { background: transparent; }
     Input:focus:ansi { background: $background; }
-    App:nocolor {
-        .option-list--option-highlighted, .input--cursor, .text-area--cursor { text-style: reverse; }
-        .input--selection, .text-area--selection, .screen--selection { text-style: reverse; }
-    }
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("everywhere")
     # Nothing here animates: the line may be slow, and stillness is the look.
@@ -120,11 +117,13 @@ class DistillApp(App[int]):
         dim = () if self.native_ansi_color else (_DIM,)
         wanted = self.settings.ascii
         ascii_only = not self.abilities.unicode if wanted is None else wanted
+        # Before Textual's own, which leaves nothing to be told by.
         colourless = (_COLOURLESS,) if self.no_color else ()
-        return [*dim, *super().get_line_filters(), *colourless, *((_ASCII,) if ascii_only else ())]
+        return [*dim, *colourless, *super().get_line_filters(), *((_ASCII,) if ascii_only else ())]
 
     def copy_to_clipboard(self, text: str) -> None:
-        """Copy text, wherever the person sits, and say how."""
+        """Copy text, wherever the person sits, and say how. The fields of the app can paste it in any case."""
+        self._clipboard = text
         self.notify(copy(self, text), markup=False)
 
     def send(self, sequence: str) -> None:
@@ -133,8 +132,15 @@ class DistillApp(App[int]):
             self._driver.write(sequence)
 
     def save_copy(self, text: str) -> Path:
-        """Keep what no clipboard takes."""
+        """Keep what no clipboard takes. Raises `StoreError`."""
         return save_copy(self._home, text)
+
+    def action_save_copied(self) -> None:
+        """Keep what was copied last in a file: no terminal tells whether its clipboard took it."""
+        try:
+            self.notify(f"Saved to {self.save_copy(clean_text(self.clipboard))}.", markup=False)
+        except StoreError as error:
+            self._tell(error)
 
     def on_themes_read(self, message: ThemesRead) -> None:
         """Offer new themes, and put on the one that is worn when its file has changed."""
@@ -199,12 +205,15 @@ class DistillApp(App[int]):
 
         carriers: list[tuple[Place, DOMNode]] = screen.carriers if isinstance(screen, PlacedScreen) else []
         yield from commands(self, [*carriers, ("everywhere", self)])
-        yield SystemCommand("Theme", "Choose other colours.", self.action_change_theme)
+        if self.clipboard:
+            yield SystemCommand("Save copied text", "Write what was copied last to a file.", self.action_save_copied)
+        if not self.no_color:
+            yield SystemCommand("Theme", "Choose other colours.", self.action_change_theme)
 
     def _dress(self) -> None:
         """Put on the chosen theme, or the one that suits the terminal. Themes that are no files are not offered."""
         suits = self.abilities.theme
-        chosen = self._memory.remembered.theme_over(self.settings) or suits
+        chosen = suits if self.no_color else self._memory.remembered.theme_over(self.settings) or suits
         for name in dict.fromkeys((chosen, suits)):
             try:
                 theme = read_theme(self._home, name)

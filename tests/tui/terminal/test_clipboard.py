@@ -15,6 +15,7 @@ from engine.paths import Home
 from tests.tui.test_app import until
 from tests.tui.test_settings import told
 from tui.app import DistillApp
+from tui.screens.start.screen import StartScreen
 from tui.terminal.abilities import Abilities, Multiplexer
 from tui.terminal.clipboard import LONGEST_BYTES, copy, sequences
 
@@ -114,3 +115,21 @@ async def test_the_app_tells_which_way_was_used(home: Home) -> None:
         app.copy_to_clipboard("[/b] an answer")
         await told(pilot, "copied.txt")
         await until(pilot, lambda: (home.state / "copied.txt").read_text() == "[/b] an answer")
+
+
+async def test_what_was_copied_can_be_pasted_and_saved(home: Home) -> None:
+    app = DistillApp(home, None)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, StartScreen))
+        offered = {command.title for command in app.get_system_commands(app.screen)}
+        assert "Save copied text" not in offered
+        app.copy_to_clipboard("an answer\x1b")
+        assert app.clipboard == "an answer\x1b"
+        (save,) = (each for each in app.get_system_commands(app.screen) if each.title == "Save copied text")
+        save.callback()
+        await told(pilot, "copied.txt")
+        assert (home.state / "copied.txt").read_text() == "an answer␛"
+        home.state.joinpath("copied.txt").unlink()
+        home.state.joinpath("copied.txt").mkdir()
+        save.callback()
+        await told(pilot, "A file cannot be written.")
