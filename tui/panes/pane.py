@@ -62,7 +62,7 @@ class Pane(Scroller):
     @property
     def view(self) -> View | None:
         """What is known, and the room that there is; None before anything was shown."""
-        if self._shown is None:
+        if self._shown is None or not self.size.width:  # one without room is drawn as soon as it has some
             return None
         width = max(self.scrollable_content_region.width - (0 if self.show_vertical_scrollbar else 1), 20)
         return View(self._shown.facts, self._shown.job, width, max(self.size.height - 1, 8))

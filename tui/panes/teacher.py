@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from engine.clean import clean_line
 from engine.errors import UsageError
 from engine.records.options import TeacherSpec
-from engine.teachers.keys import check_address, host_of
+from engine.teachers.keys import check_address
 from engine.teachers.outlook import KeyState, Money
 from tui.screens.form.screen import Field, Values
 
@@ -56,7 +56,7 @@ def key_words(key: KeyState | None, values: Values) -> str:
         return "Key: the one that is typed; it is kept for this host in a file that only you can read."
     if key.place is not None:
         return f"Key: {clean_line(key.place)}."
-    return f"! No key for {clean_line(host_of(values['address']))}: type it, or set {key.variable} and start anew."
+    return f"! Type the key, or set {key.variable} and start anew."
 
 
 def key_trouble(key: KeyState | None, values: Values) -> str:

@@ -124,10 +124,17 @@ class NewestFound(Message):
 class IdsRead(Message):
     """The numbers of a part of the list."""
 
-    def __init__(self, ids: tuple[int, ...], *, unsplit: bool = False) -> None:
+    def __init__(self, ids: tuple[int, ...]) -> None:
         super().__init__()
         self.ids = ids
-        self.unsplit = unsplit
+
+
+class UnsplitRead(Message):
+    """The numbers of the questions that have no split."""
+
+    def __init__(self, ids: tuple[int, ...]) -> None:
+        super().__init__()
+        self.ids = ids
 
 
 class PairsRead(Message):
@@ -159,9 +166,9 @@ class QuestionsService:
         self._store.ask(lambda project: IdsRead(project.questions.ids(listed, offset, limit)), self._target)
 
     def read_unsplit(self) -> None:
-        """Read which questions have no split; ends in `IdsRead`."""
+        """Read which questions have no split; ends in `UnsplitRead`."""
         unsplit = QuestionFilter("unsplit")
-        self._store.ask(lambda project: IdsRead(project.questions.ids(unsplit), unsplit=True), self._target)
+        self._store.ask(lambda project: UnsplitRead(project.questions.ids(unsplit)), self._target)
 
     def add(self, where: Where, asked: int, question: Question) -> None:
         """Store one question."""

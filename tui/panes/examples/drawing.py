@@ -14,7 +14,7 @@ from tui.services.facts import ExampleCounts, Facts, Stream
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, percent, shorten, spread, wrap
 
 _MARKS = {"writing": ("●", ACCENT), "passed": ("✓", GOOD), "failed": ("✗", BAD)}
-_TALL_FROM = 24
+_TALL_FROM, _SHORT_BELOW = 24, 17
 # Of an answer without line breaks so much is wrapped at most, from a place that seldom moves.
 _WRAPPED_CHARACTERS = 8_000
 
@@ -30,7 +30,11 @@ def draw(view: View, state: WallState) -> list[Content]:
     if not streams:
         return lines
     at = state.place(streams)
-    lines += [Content(""), *_in_full(streams[at], width, 8 if height >= _TALL_FROM else 5), Content("")]
+    lines += [
+        Content(""),
+        *_in_full(streams[at], width, 8 if height >= _TALL_FROM else 5 if height >= _SHORT_BELOW else 3),
+        Content(""),
+    ]
     room = max(height - len(lines), 3)
     first = max(0, min(at - room // 2, len(streams) - room))
     return lines + [
@@ -156,21 +160,20 @@ def _bar(share: float, width: int) -> Content:
 def _still(job: JobView | None, facts: Facts, width: int) -> list[Content]:
     """When nobody answers: what was decided, and what comes next."""
     counts = facts.examples
-    lines = [
+    spent = f"{dollars(job.spent.usd)} spent" if job is not None and job.spent is not None and job.spent.usd > 0 else ""
+    decided = Content.assemble(
+        (f"✓ {counts.accepted:,} accepted", GOOD),
+        "   ",
+        (f"✗ {counts.rejected:,} rejected", BAD),
+        "   ",
+        (f"○ {counts.undecided:,} undecided", ""),
+    )
+    return [
         title("Examples", f"{counts.total:,}", facts.settings.teacher.name, width)[0],
-        Content.assemble(
-            (f"✓ {counts.accepted:,} accepted", GOOD),
-            "   ",
-            (f"✗ {counts.rejected:,} rejected", BAD),
-            "   ",
-            (f"○ {counts.undecided:,} undecided", ""),
-        ),
+        spread(decided, Content.styled(spent, DIM), width),
+        *(_faults(job, width) if job is not None else ()),
+        _next(job, counts),
     ]
-    if job is not None:
-        lines += _faults(job, width)
-        if job.spent is not None and job.spent.usd > 0:
-            lines.append(Content.styled(f"{dollars(job.spent.usd)} spent", DIM))
-    return [*lines, _next(job, counts)]
 
 
 def _next(job: JobView | None, counts: ExampleCounts) -> Content:
@@ -188,7 +191,7 @@ def _next(job: JobView | None, counts: ExampleCounts) -> Content:
 def _in_full(stream: Stream, width: int, height: int) -> list[Content]:
     """One answer as text under its question, always `height` lines; its end while it is being written."""
     mark, style = _MARKS[stream.state]
-    note = shorten(stream.note, width // 2)
+    note = shorten(stream.note, width // 2) if stream.text else ""
     room = width - 2 - (len(note) + 3 if note else 0)
     head = spread(
         Content.assemble((mark, style), " ", (shorten(stream.question, room), STRONG)),
@@ -202,6 +205,8 @@ def _in_full(stream: Stream, width: int, height: int) -> list[Content]:
         if len(body) > height - 1:
             body = [*body[: height - 2], "… c shows all of it"]
     lines = [Content(f"  {line}") for line in body]
+    if not stream.text:
+        lines = [Content.styled(f"  {line}", BAD) for line in wrap(stream.note, width - 2)[: height - 1]]
     return [head, *lines, *([Content("")] * (height - 1 - len(lines)))]
 
 

@@ -64,11 +64,12 @@ def _writing(job: JobView, width: int) -> list[Content]:
         words = f"○ waits   {job.state_note}"
     left = progress.seconds_left if progress is not None and job.state == "running" else None
     figures = f"{percent(share)}{f'   {duration(left)} left' if left else ''}"
-    room = max(width // 3, 10)
-    full = round(room * share)
+    bar = max(width // 4, 8)
+    full = round(bar * share)
+    words = shorten(words, width - bar - len(figures) - 3)
     return [
         spread(
-            Content.assemble(("━" * full, ACCENT), ("─" * (room - full), DIM), f" {shorten(words, width // 2)}"),
+            Content.assemble(("━" * full, ACCENT), ("─" * (bar - full), DIM), f" {words}"),
             Content.styled(figures, DIM),
             width,
         )
@@ -175,9 +176,11 @@ def _about(row: QuestionRow, width: int, height: int) -> list[Content]:
     if question.label:
         facts.insert(2, f"label {shorten(question.label, 20)}")
     body = _turns(question, width)
-    room = height - 2
+    room, chat = height - 2, len(question.messages) > 1
     if len(body) > room:
-        body = [*body[: room - 1], Content.styled(f"… {len(body) - room + 1} more lines", DIM)]
+        # Of a chat the end is what is asked.
+        told = Content.styled(f"… {len(body) - room + 1} {'earlier' if chat else 'more'} lines", DIM)
+        body = [told, *body[-(room - 1) :]] if chat else [*body[: room - 1], told]
     head = Content.styled(shorten("   ".join(fact for fact in facts if fact), width), DIM)
     return [Content.styled("─" * width, DIM), head, *body, *([Content("")] * (room - len(body)))]
 

@@ -115,12 +115,14 @@ def draw_topics(state: QuestionsState, width: int, height: int) -> list[Content]
 
 def _table(topics: Sequence[TopicCounts], width: int, height: int, at: int | None) -> list[Content]:
     """Topics against splits, in at most `height` lines; with a cursor the window moves, else the rest is told."""
-    columns: list[tuple[str, Split | None]] = [(name, name) for name in _SPLITS]
+    columns: list[tuple[str, Split | None]] = [("train", "train"), ("validation", "validation"), ("test", "test")]
     if any(topic.splits.get(None) for topic in topics):
         columns.append(("none yet", None))
     cell = min(_COLUMN, max((width - 22) // (len(columns) + 1), 7))
+    if cell < _COLUMN:
+        columns[1] = ("valid.", "validation")
     name_width = max(width - cell * (len(columns) + 1) - 2, 8)
-    head = f"  {fit('topic', name_width)}" + "".join(right(name[: cell - 1], cell) for name, _ in columns)
+    head = f"  {fit('topic', name_width)}" + "".join(right(name[:cell], cell) for name, _ in columns)
     lines = [heading(head + right("all", cell))]
     room = height - 1
     first = 0 if at is None else max(0, min(at - room // 2, len(topics) - room))

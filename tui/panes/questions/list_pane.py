@@ -61,9 +61,8 @@ class QuestionList(Pane):
 
     def on_ids_read(self, message: IdsRead) -> None:
         """Mark a part of the list."""
-        if not message.unsplit:
-            self.state.mark_all(message.ids)
-            self.redraw()
+        self.state.mark_all(message.ids)
+        self.redraw()
 
     def on_input_changed(self, message: Input.Changed) -> None:
         """The list follows what is typed."""

@@ -19,11 +19,11 @@ from tui.services.questions import (
     SPLIT,
     TWINS,
     AnswersStand,
-    IdsRead,
     NewestFound,
     PairsRead,
     QuestionsRead,
     Step,
+    UnsplitRead,
     counted,
     read_preview,
     read_splits,
@@ -59,11 +59,9 @@ class QuestionsPane(QuestionList):
         self.state.take(message.page, message.asked)
         self.redraw()
 
-    def on_ids_read(self, message: IdsRead) -> None:
-        """Remember what the split that is shown would change; or mark a part of the list."""
-        if message.unsplit:
-            self._unsplit = message.ids
-        super().on_ids_read(message)
+    def on_unsplit_read(self, message: UnsplitRead) -> None:
+        """Remember what the split that is shown would change."""
+        self._unsplit = message.ids
 
     def on_pairs_read(self, message: PairsRead) -> None:
         """Show near twins."""

@@ -80,7 +80,9 @@ class QuestionsState:
         """Take in a window. Returns whether it was the one that is awaited."""
         if asked != self._asked:
             return False
-        self.page, self.where = page, page.where
+        # The cursor may have moved since the window was asked for.
+        self.page = page
+        self.where = replace(self.where, cursor=max(0, min(self.where.cursor, page.total - 1)))
         self.topic_at = max(0, min(self.topic_at, len(page.topics) - 1))
         return True
 
