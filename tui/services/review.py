@@ -17,6 +17,7 @@ from engine.records.rule import CheckResult, Rule
 from engine.records.selection import Selection
 from engine.store.decisions import MovedStep
 from engine.store.examples import ExampleCounts
+from tui.services.program import Program
 from tui.services.store import StoreService
 
 WINDOW = 100
@@ -207,16 +208,12 @@ class ReviewService:
 
         self._carry_out(where, work)
 
-    def check(self, where: Where) -> None:
-        """Let the rules decide what no person decided."""
+    def check(self) -> None:
+        """Let the rules decide what no person decided; ends in `CommandEnded`.
 
-        def work(project: Project) -> _Done:
-            from engine.curation.automatic import check_examples  # seldom, and it takes a moment to import
-
-            counts = check_examples(project)
-            return _Done(f"The rules accepted {counts.accepted:,} and rejected {counts.rejected:,}.")
-
-        self._carry_out(where, work)
+        In a process of its own: it reads every answer, and decisions of a person do not wait for it.
+        """
+        Program(self._store.folder, self._store.home, self._target).start("check", ["curate", "check"])
 
     def attempt(self, example_id: int) -> None:
         """Read another attempt at a question; ends in `AttemptRead`."""

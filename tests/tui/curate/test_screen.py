@@ -81,6 +81,20 @@ async def test_the_next_undecided_is_found_and_rules_decide_the_rest(home: Home,
         await until(pilot, lambda: stored(folder, home)[-1].state != "undecided")
 
 
+async def test_why_the_rules_could_not_decide_is_told(home: Home, folder: Path) -> None:
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app)
+        with Project.open(folder, home) as project:
+            project.rules._connection.write("UPDATE rules SET check_json = 'x'")
+        await pilot.press("c", "c")
+        assert "● the rules decide …" in page(app)
+        await until(pilot, lambda: not reviewing(app).checking)
+        # The list cannot be read either; it is not asked for without an end.
+        await until(pilot, lambda: reviewing(app).awaited == 0 and reviewing(app).failed)
+        assert any(note.title == "A stored fact cannot be read." for note in app._notifications)
+
+
 async def test_words_are_looked_for_and_let_go(home: Home, folder: Path) -> None:
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
@@ -107,7 +121,7 @@ async def test_a_cut_answer_is_not_accepted_and_the_reason_is_told(home: Home, f
 
 
 async def test_an_edit_in_a_persons_editor_is_stored(home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.services.editor.edit_text", lambda text: text.replace("Please", "Do"))
+    monkeypatch.setattr("tui.terminal.editor.edit_text", lambda text: text.replace("Please", "Do"))
     monkeypatch.setattr(DistillApp, "suspend", lambda self: __import__("contextlib").nullcontext())
     app = DistillApp(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:

@@ -71,6 +71,8 @@ def _second(state: ReviewState, page: ReviewPage, width: int) -> Content:
     asked = page.asked
     if state.doing:
         left = Content.styled(f"● {state.doing}", ACCENT)
+    elif state.checking:
+        left = Content.styled("● the rules decide …", ACCENT)
     elif state.marks.any:
         following = "  range" if state.marks.anchor is not None else ""
         left = Content.styled(f"◆ {state.marked:,} marked{following}", ACCENT)

@@ -4,18 +4,19 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import ComposeResult, SuspendNotSupported
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widgets import Input
 
 from engine.clean import clean_text
-from engine.errors import UsageError
+from engine.errors import DistillError
 from tui.actions import Place, bindings, footer_actions
 from tui.screens.curate.drawing import draw
 from tui.screens.curate.state import ReviewState
 from tui.screens.curate.words import WordsLine
 from tui.screens.placed import PlacedScreen
+from tui.services.program import CommandEnded
 from tui.services.review import AttemptRead, FiltersRead, ReviewRead, ReviewService
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.footer import Footer
@@ -59,6 +60,7 @@ class CurateScreen(PlacedScreen[None]):
 
     def on_review_read(self, message: ReviewRead) -> None:
         """Take in a window, and say what was done."""
+        self.state.failed = False
         told = self.state.take(message.page, message.decided, time.monotonic())
         for words in (message.said, told):
             if words:
@@ -85,15 +87,23 @@ class CurateScreen(PlacedScreen[None]):
 
         self.app.push_screen(NarrowScreen(message.topics, message.rules, self.state.where), go)
 
-    def on_store_failed(self, message: StoreFailed) -> None:
-        """Say why a decision was not taken; the list is read anew."""
-        error = message.error
-        self.state.take(None, 0, time.monotonic())
-        self.notify(
-            clean_text(f"{error.message}\n{error.next}".strip()), title=clean_text(error.title), severity="error",
-            markup=False,
-        )  # fmt: skip
+    def on_command_ended(self, message: CommandEnded) -> None:
+        """The rules have decided, or could not."""
+        self.state.checking = False
+        if message.answer is not None:
+            said = "The rules accepted {accepted:,} and rejected {rejected:,}.".format_map(message.answer)
+            self.notify(said, markup=False, timeout=3)
+        elif message.error is not None:
+            self._say(message.error)
         self._review.read(self.state.ask())
+
+    def on_store_failed(self, message: StoreFailed) -> None:
+        """Say why a decision was not taken; the list is read anew, once."""
+        self.state.take(None, 0, time.monotonic())
+        self._say(message.error)
+        if not self.state.failed:  # a list that cannot be read would be asked for without an end
+            self.state.failed = True
+            self._review.read(self.state.ask())
 
     def on_resize(self) -> None:
         """The page is drawn for its size."""
@@ -185,21 +195,11 @@ class CurateScreen(PlacedScreen[None]):
 
     def action_edit(self) -> None:
         """Change the answer in a real editor."""
-        from tui.services.editor import edit_text  # most answers are not edited
+        from tui.terminal.editor import edit  # most answers are not edited
 
         row = self.state.row
-        if row is None:
-            return
-        try:
-            with self.app.suspend():
-                text = edit_text(row.answer)
-        except SuspendNotSupported:
-            self.notify("This terminal cannot be lent to an editor: distill-tui curate edit does it.", markup=False)
-            return
-        except UsageError as error:
-            self.notify(clean_text(error.message), title=error.title, severity="error", markup=False)
-            return
-        if text is not None:
+        text = edit(self.app, row.answer, "distill-tui curate edit does it") if row is not None else None
+        if row is not None and text is not None:
             self._review.edit(self.state.ask(), row.id, text)
 
     def action_undo(self) -> None:
@@ -263,7 +263,10 @@ class CurateScreen(PlacedScreen[None]):
 
     def action_check(self) -> None:
         """Let the rules decide what no person decided."""
-        self._review.check(self.state.ask())
+        if not self.state.checking:
+            self.state.checking = True
+            self._review.check()
+            self._draw()
 
     def action_search(self) -> None:
         """Ask for words to look for."""
@@ -290,6 +293,10 @@ class CurateScreen(PlacedScreen[None]):
             self.dismiss()
             return
         self._draw()
+
+    def _say(self, error: DistillError) -> None:
+        said = clean_text(f"{error.message}\n{error.next}".strip())
+        self.notify(said, title=clean_text(error.title), severity="error", markup=False)
 
     def _flag(self, *, up: bool, note: str = "") -> None:
         if (meant := self.state.meant()) is None:

@@ -29,6 +29,8 @@ class ReviewState:
     awaited: int = 0  # windows that were asked for and have not come
     decided_from: Where = field(default_factory=Where)  # where the last decision was taken
     doing: str = ""  # what many examples wait for
+    checking: bool = False  # the rules decide
+    failed: bool = False  # the last answer of the store was an error
     other_id: int | None = None  # the attempt that is shown in place of the listed one
     other: ReviewRow | None = None
     earlier: tuple[Where, int] | None = None  # the list before a search, and the example that the cursor was on
