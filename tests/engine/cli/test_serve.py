@@ -2,10 +2,12 @@
 
 import json
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from engine.errors import JobError
@@ -83,7 +85,31 @@ def test_chat_starts_the_server_and_leaves_it_running(trained: Path, home: Home)
     assert jobs_of(trained, home) == [("serve", "running")]
     again: Call = succeed("chat", "Is it open?", "--arm", "run-1", "--max-answer-tokens", "5")
     assert "The server is job" not in again.err
+    talk_line_by_line(home)
     assert jobs_of(trained, home) == [("serve", "running")]
+
+
+def talk_line_by_line(home: Home) -> None:
+    """Two questions typed on a terminal; the second is read with the first. Then Ctrl-C."""
+    program = Path(sys.executable).with_name("distill-tui")
+    words = ["chat", "--arm", "run-1", "--arm", "unprompted", "--max-answer-tokens", "6", "--home", str(home.root)]
+    line = pexpect.spawn(str(program), words, encoding="utf-8", codec_errors="replace", timeout=120)
+    counts = []
+    for question in ("Hello?", "And again?"):
+        line.expect("> ")
+        line.sendline(question)
+        for arm in ("run-1", "unprompted"):
+            line.expect(f"── {arm}")
+            line.expect(r"(\d+) \+ \d+ tokens")
+            counts.append(int(line.match[1]))
+    assert counts[2] > counts[0]
+    assert counts[3] > counts[1]
+    line.expect("> ")
+    line.sendintr()
+    line.expect("Interrupted")
+    line.expect(pexpect.EOF)
+    line.close()
+    assert line.exitstatus == 130
 
 
 def test_following_ends_with_the_server(trained: Path, home: Home) -> None:

@@ -50,6 +50,17 @@ def test_tickets_are_served_in_order_and_name_the_holder(tmp_path: Path) -> None
     fourth.give_back()
 
 
+def test_a_holder_is_told_who_waits_next_behind_it(tmp_path: Path) -> None:
+    first = Ticket.draw(tmp_path, "cpu", _A)
+    assert first.behind() is None
+    second, third = (Ticket.draw(tmp_path, "cpu", holder) for holder in (_B, _C))
+    assert (first.behind(), second.behind(), third.behind()) == (_B, _C, None)
+    second.give_back()
+    assert first.behind() == _C
+    third.give_back()
+    assert first.behind() is None
+
+
 def test_devices_do_not_wait_for_each_other(tmp_path: Path) -> None:
     tickets = [Ticket.draw(tmp_path, device, _A) for device in ("cpu", "cuda:0", "cuda:1", "../../escape")]
     assert [ticket.ahead() for ticket in tickets] == [None] * 4
