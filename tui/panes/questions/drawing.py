@@ -64,7 +64,7 @@ def _writing(job: JobView, width: int) -> list[Content]:
         words = f"○ waits   {job.state_note}"
     left = progress.seconds_left if progress is not None and job.state == "running" else None
     figures = f"{percent(share)}{f'   {duration(left)} left' if left else ''}"
-    bar = max(width // 4, 8)
+    bar = max(width // 6, 8)
     full = round(bar * share)
     words = shorten(words, width - bar - len(figures) - 3)
     return [

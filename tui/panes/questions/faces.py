@@ -62,10 +62,10 @@ def draw_twins(state: QuestionsState, width: int, height: int) -> list[Content]:
             _keys(state.busy, ("esc", "goes back"), width=width),
         ]
     more = f"the first {len(pairs):,} of {state.pairs_total:,}" if state.pairs_total > len(pairs) else ""
-    marked = (f"D deletes the {len(state.marks):,} marked",) if state.marks else ("D deletes the later one",)
+    deletes = f"deletes the {len(state.marks):,} marked" if state.marks else "deletes the later"
     lines = [
         title("Near twins", counted(state.pairs_total, "pair"), more, width)[0],
-        _keys(state.busy, ("D", marked[0][2:]), ("space", "marks"), ("*", "all"), ("esc", "goes back"), width=width),
+        _keys(state.busy, ("D", deletes), ("space", "marks"), ("*", "all"), ("esc", "goes back"), width=width),
         Content(""),
     ]
     compared = _compared(state, width, max(height // 2 - 1, 6))
@@ -90,7 +90,7 @@ def draw_split(drawn: SplitPreview, width: int, height: int, *, busy: str) -> li
     total = max(sum(counts.values()), 1)
     lines = [
         *title("Split", counted(drawn.drawn, "question") + " to draw", "", width),
-        Content("   ").join(Content(f"{name} {count:,} ({percent(count / total)})") for name, count in counts.items()),
+        Content(shorten("   ".join(f"{name} {n:,} ({percent(n / total)})" for name, n in counts.items()), width)),
         Content(""),
         _keys(busy, *((("enter", "draws them so"),) if drawn.drawn else ()), ("esc", "draws nothing"), width=width),
     ]
@@ -193,4 +193,4 @@ def _keys(busy: str, *keys: tuple[str, str], width: int) -> Content:
     if busy:
         return Content.styled(f"● {shorten(busy, width - 2)}", ACCENT)
     parts: list[Content] = [Content.assemble((key, ACCENT), (f" {words}", DIM)) for key, words in keys]
-    return Content("   ").join(parts)
+    return Content("   ").join(parts).truncate(width, ellipsis=True)
