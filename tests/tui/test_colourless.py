@@ -14,6 +14,7 @@ from tui.widgets.colourless import ColourlessFilter
         ("green on default", "default on default"),
         ("bold dim underline red", "bold dim underline default on default"),
         ("black on cyan", "reverse default on default"),
+        ("bright_black on default", "dim default on default"),
         ("reverse #8c8c8c", "reverse default on default"),
         ("#ffffff on #202020", "reverse default on default"),
     ],

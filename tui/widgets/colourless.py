@@ -9,6 +9,8 @@ from textual.filter import LineFilter
 
 _NO_COLOURS = Style.parse("default on default")
 _REVERSED = Style(reverse=True)
+_DIM = Style(dim=True)
+_RULE = 8  # bright black, in which the themes of the terminal's own colours draw thin rules
 
 
 class ColourlessFilter(LineFilter):
@@ -23,5 +25,7 @@ class ColourlessFilter(LineFilter):
 
 @lru_cache(1024)
 def _colourless(style: Style) -> Style:
-    marked = style.bgcolor is not None and not style.bgcolor.is_default
-    return style + _NO_COLOURS + _REVERSED if marked else style + _NO_COLOURS
+    plain = style + _NO_COLOURS
+    if style.bgcolor is not None and not style.bgcolor.is_default:
+        return plain + _REVERSED
+    return plain + _DIM if style.color is not None and style.color.number == _RULE else plain
