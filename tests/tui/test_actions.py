@@ -8,9 +8,10 @@ from tui.panes import pane_class
 from tui.panes.chat.question import QuestionField
 from tui.panes.cost.pane import Figures
 from tui.panes.prompt.editor import Editor
-from tui.panes.prompt.faces import TrialFace, VersionsFace
 from tui.panes.prompt.own_answer import OwnAnswerFace
 from tui.panes.prompt.rules_face import RulesFace
+from tui.panes.prompt.trial_face import TrialFace
+from tui.panes.prompt.versions_face import VersionsFace
 from tui.screens.curate.screen import CurateScreen
 from tui.screens.help.screen import help_text
 from tui.screens.start.screen import StartScreen

@@ -5,6 +5,7 @@ none of it.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
@@ -12,11 +13,13 @@ from engine.economics.tokens import estimate_prompt_tokens
 from engine.errors import NotFoundError, UsageError
 from engine.paths import expand
 from engine.project import Project
-from engine.prompts.compare import ComparedLine, compare_texts
 from engine.records.prompt import Message as ChatMessage
 from engine.records.prompt import Prompt
 from engine.records.question import Question
 from engine.records.rule import CheckResult, Rule, Span
+
+if TYPE_CHECKING:
+    from engine.prompts.compare import ComparedLine
 
 _CONTEXT_LINES = 2
 
@@ -63,7 +66,7 @@ class VersionsRead(Message):
 class DifferenceRead(Message):
     """What changed between a version and the current one."""
 
-    def __init__(self, version: int, whole: bool, lines: tuple[ComparedLine, ...]) -> None:
+    def __init__(self, version: int, whole: bool, lines: "tuple[ComparedLine, ...]") -> None:
         super().__init__()
         self.version = version
         self.whole = whole
@@ -165,6 +168,7 @@ def read_versions(project: Project) -> VersionsRead:
 
 def read_difference(project: Project, version: int, *, whole: bool) -> DifferenceRead:
     """From this version to the current one."""
+    from engine.prompts.compare import compare_texts
     from engine.prompts.documents import prompt_to_markdown
 
     current = project.prompts.current()

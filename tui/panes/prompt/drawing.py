@@ -84,8 +84,9 @@ def draw_rules(
     if not rules:
         lines += [
             Content(""),
-            Content.assemble(("n", ACCENT), "  writes one"),
-            Content.assemble(("m", ACCENT), "  brings a file"),
+            # The same letters mean the prompt's own file in the text beside: R comes first there.
+            Content.assemble(("n" if focused else "R n", ACCENT), "  writes one"),
+            Content.assemble(("m" if focused else "R m", ACCENT), "  brings a file"),
             Content(""),
             Content.styled(shorten("distill-tui rules add", width), DIM),
         ]

@@ -9,9 +9,9 @@ from textual.timer import Timer
 
 from tui.actions import Place, bindings
 from tui.panes.prompt.editor import FIGURES_AFTER_S, DocumentArea
-from tui.panes.prompt.faces import ShowFace
 from tui.panes.prompt.other_drawing import draw_own_answer, draw_own_title
 from tui.panes.prompt.state import OwnAnswerState
+from tui.panes.prompt.text_face import ShowFace
 from tui.services.prompt import OwnAnswerChecked, check_own_answer
 from tui.services.store import StoreService
 from tui.widgets.page import Page

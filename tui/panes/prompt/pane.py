@@ -14,12 +14,12 @@ from textual.widget import Widget
 from engine.clean import clean_text
 from engine.errors import UsageError
 from engine.records.prompt import Prompt
-from tui.actions import PaneName, Place, bindings
+from tui.actions import TYPED, PaneName, Place, bindings
 from tui.panes.pane import Pane, ShowPane
 from tui.panes.prompt.drawing import draw_title
-from tui.panes.prompt.faces import ShowFace, TextFace, TrialFace, VersionsFace
 from tui.panes.prompt.rules_face import RulesFace
 from tui.panes.prompt.state import Face, PromptState
+from tui.panes.prompt.text_face import ShowFace, TextFace
 from tui.services.facts import Facts
 from tui.services.prompt import DocumentRead, PassagesRead, PromptSaved, read_document, save_prompt
 from tui.services.store import StoreService
@@ -28,6 +28,14 @@ from tui.widgets.page import Page
 if TYPE_CHECKING:
     from tui.panes.prompt.editor import Editor
     from tui.screens.form.screen import Values
+
+# The faces beside the reading one: the place whose keys they carry, and their widget.
+_OTHERS: dict[Face, tuple[Place, str]] = {
+    "versions": ("versions", "#prompt-versions"),
+    "trial": ("trial", "#prompt-trial"),
+    "editing": ("editing", "#prompt-editor"),
+    "testing": ("testing", "#prompt-testing"),
+}
 
 
 class PromptPane(Pane, can_focus=False):
@@ -78,18 +86,10 @@ class PromptPane(Pane, can_focus=False):
     def carriers(self) -> list[tuple[Place, DOMNode]]:
         """The face's own keys before the pane's; while something is typed, no other keys hold."""
         own: list[tuple[Place, DOMNode]] = [(self.place, self)]
-        match self.state.face:
-            case "reading":
-                rules = self.query(RulesFace)
-                return [("rules", rules.first()), *own] if rules and rules.first().has_focus else own
-            case "versions":
-                return [("versions", self.query_one(VersionsFace)), *own]
-            case "trial":
-                return [("trial", self.query_one(TrialFace)), *own]
-            case "editing":
-                return [("editing", self._editor)]
-            case "testing":
-                return [("testing", self.query_one("#prompt-testing"))]
+        if self.state.face == "reading":
+            return [("rules", rules) for rules in self.query(RulesFace) if rules.has_focus] + own
+        place, selector = _OTHERS[self.state.face]
+        return [(place, self.query_one(selector)), *([] if place in TYPED else own)]
 
     def redraw(self) -> None:
         """Draw the title and the face that is shown."""
@@ -108,6 +108,8 @@ class PromptPane(Pane, can_focus=False):
             rules.show(facts.rules, facts.prompt)
             self._show_text(facts)
         elif self.state.face == "trial":
+            from tui.panes.prompt.trial_face import TrialFace
+
             self.query_one(TrialFace).show(facts.rules)
 
     def on_show_face(self, message: ShowFace) -> None:
@@ -133,7 +135,7 @@ class PromptPane(Pane, can_focus=False):
         self.app.notify(clean_text(message.said), markup=False, timeout=6)
         self.store.read()
         if self.state.face == "versions":
-            self.query_one(VersionsFace).read()
+            self.action_versions()
         else:
             self._leave_editor()
 
@@ -182,6 +184,8 @@ class PromptPane(Pane, can_focus=False):
 
     def action_versions(self) -> None:
         """List the versions."""
+        from tui.panes.prompt.versions_face import VersionsFace
+
         if not self.query(VersionsFace):
             self.mount(VersionsFace(self.store, self.state.versions))
         face = self.query_one(VersionsFace)
@@ -197,6 +201,7 @@ class PromptPane(Pane, can_focus=False):
     def action_trial(self) -> None:
         """Ask for questions, and let the teacher answer them."""
         from tui.panes.prompt.asking import trial_form
+        from tui.panes.prompt.trial_face import TrialFace
 
         if self._shown is None or self._shown.facts.prompt is None:
             self.app.notify("There is no prompt to try yet: i writes one.", markup=False)
@@ -282,28 +287,16 @@ class PromptPane(Pane, can_focus=False):
     @property
     def _holder(self) -> Widget | None:
         """What has the keys when the pane is shown."""
-        holders: dict[Face, str] = {
-            "reading": "#prompt-text",
-            "versions": "#prompt-versions",
-            "trial": "#prompt-trial",
-            "editing": "#prompt-editor DocumentArea",
-            "testing": "#prompt-testing DocumentArea",
-        }
-        return next(iter(self.query(holders[self.state.face])), None)
+        place, selector = _OTHERS.get(self.state.face, (self.place, "#prompt-text"))
+        return next(iter(self.query(f"{selector} DocumentArea" if place in TYPED else selector)), None)
 
     def _turn_to(self, face: Face) -> None:
         self.state.face = face
         if face != "reading":
             self.post_message(ShowPane(self.place))  # stay: a job that begins would take the keys elsewhere
-        parts: dict[str, Face] = {
-            "#prompt-title": "reading",
-            "#prompt-reading": "reading",
-            "#prompt-versions": "versions",
-            "#prompt-trial": "trial",
-            "#prompt-editor": "editing",
-            "#prompt-testing": "testing",
-        }
-        for selector, of in parts.items():
+        for part in self.query("#prompt-title, #prompt-reading"):
+            part.display = face == "reading"
+        for of, (_, selector) in _OTHERS.items():
             for part in self.query(selector):
                 part.display = of == face
         self.redraw()

@@ -1,6 +1,6 @@
 """The rules beside the text: a cursor over them, forms that change them, and what takes a change back."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 
@@ -8,12 +8,9 @@ from engine.clean import clean_line, clean_text
 from engine.records.prompt import Prompt
 from engine.records.rule import Rule
 from tui.actions import Place, bindings
-from tui.panes.prompt.asking import REPLACE, rules_file_form
 from tui.panes.prompt.drawing import check_words, draw_rules
-from tui.panes.prompt.faces import ShowFace
-from tui.panes.prompt.forms import check_fields, kind_of, kind_words, problem_of, rule_fields, rule_from
 from tui.panes.prompt.state import RulesState
-from tui.screens.form.screen import FormScreen, Values
+from tui.panes.prompt.text_face import ShowFace
 from tui.services.prompt import (
     PassagesRead,
     RulesPut,
@@ -27,6 +24,9 @@ from tui.services.prompt import (
 from tui.services.store import StoreService
 from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
+
+if TYPE_CHECKING:
+    from tui.screens.form.screen import Values
 
 
 class RulesFace(Scroller):
@@ -138,8 +138,9 @@ class RulesFace(Scroller):
 
     def action_bring(self) -> None:
         """Read rules from a file."""
+        from tui.panes.prompt.asking import REPLACE, rules_file_form
 
-        def read(values: Values | None) -> None:
+        def read(values: "Values | None") -> None:
             if values is not None:
                 path, replace = values["path"], values["how"] == REPLACE
                 self._state.path = path
@@ -153,19 +154,22 @@ class RulesFace(Scroller):
 
     def _ask_for(self, rule: Rule | None) -> None:
         """Two short forms: what it demands and the kind of its check, then the check's own fields."""
+        from tui.panes.prompt.forms import check_fields, kind_of, kind_words, problem_of, rule_fields, rule_from
+        from tui.screens.form.screen import FormScreen
+
         name = f"Rule {rule.id}" if rule is not None else "New rule"
 
-        def go_on(first: Values | None) -> None:
+        def go_on(first: "Values | None") -> None:
             if first is None:
                 return
             fields = check_fields(kind_of(first), rule.check if rule is not None else None)
 
-            def aside(second: Values) -> str:
+            def aside(second: "Values") -> str:
                 if problem_of(rule, first, second):
                     return kind_words(first)
                 return clean_line(f"An answer keeps it when it {_kept_when(rule_from(rule, first, second))}.")
 
-            def put(second: Values | None) -> None:
+            def put(second: "Values | None") -> None:
                 if second is not None:
                     made = rule_from(rule, first, second)
                     self._store.ask(lambda project: put_rule(project, made), self)

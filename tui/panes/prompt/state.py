@@ -5,14 +5,16 @@ Pure Python, free of Textual and of I/O. Text in here is raw.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from engine.errors import DistillError
-from engine.prompts.compare import ComparedLine
 from engine.records.prompt import Prompt
 from engine.records.rule import CheckResult, Rule
 from tui.services.prompt import Passage, VersionRow
-from tui.services.trial import TriedAnswer
+
+if TYPE_CHECKING:  # the first sight of a project compares and tries nothing
+    from engine.prompts.compare import ComparedLine
+    from tui.services.trial import TriedAnswer
 
 Face = Literal["reading", "editing", "versions", "trial", "testing"]
 
@@ -84,7 +86,7 @@ class VersionsState:
     rows: tuple[VersionRow, ...] | None = None  # None: not read yet
     cursor: int = 0
     whole: bool = False
-    lines: tuple[ComparedLine, ...] | None = None
+    lines: "tuple[ComparedLine, ...] | None" = None
 
     @property
     def row(self) -> VersionRow | None:
@@ -106,7 +108,7 @@ class VersionsState:
             self.lines = None
         return self.cursor != before
 
-    def take_difference(self, version: int, whole: bool, lines: tuple[ComparedLine, ...]) -> bool:
+    def take_difference(self, version: int, whole: bool, lines: "tuple[ComparedLine, ...]") -> bool:
         """Take in a difference, where it is the one that is wanted now."""
         wanted = self.row is not None and (self.row.version, self.whole) == (version, whole)
         if wanted:
@@ -121,7 +123,7 @@ class TrialState:
     number: int = 0
     asked: int = 0
     teacher: str = ""
-    answers: list[TriedAnswer] = field(default_factory=list)
+    answers: "list[TriedAnswer]" = field(default_factory=list)
     running: bool = False
     stopped: bool = False
     error: DistillError | None = None
@@ -131,7 +133,7 @@ class TrialState:
         self.number, self.asked, self.teacher = number, asked, teacher
         self.answers, self.running, self.stopped, self.error = [], True, False, None
 
-    def answer(self, number: int, answer: TriedAnswer) -> None:
+    def answer(self, number: int, answer: "TriedAnswer") -> None:
         """An answer came; one of an earlier trial is not wanted any more."""
         if number == self.number:
             self.answers.append(answer)

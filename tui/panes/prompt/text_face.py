@@ -1,0 +1,46 @@
+"""The prompt as people read it, and how a face of the pane asks for another one. Knows no store."""
+
+from collections.abc import Sequence
+
+from textual.message import Message
+
+from engine.records.prompt import Prompt
+from tui.panes.prompt.drawing import draw_empty, draw_text
+from tui.panes.prompt.state import Face
+from tui.services.prompt import Passage
+from tui.widgets.page import Page
+from tui.widgets.scroller import Scroller
+
+
+class ShowFace(Message):
+    """A person wants another face of the pane."""
+
+    def __init__(self, face: Face, part: str = "") -> None:
+        super().__init__()
+        self.face = face
+        self.part = part  # of the reading face: "rules", else the text
+
+
+class TextFace(Scroller):
+    """The prompt as people read it. The words that a rule comes from are marked, and come into sight."""
+
+    def __init__(self) -> None:
+        super().__init__(id="prompt-text")
+        self._drawn: tuple[object, ...] = ()
+
+    def show(self, prompt: Prompt | None, passages: Sequence[Passage]) -> None:
+        """Draw it, where anything changed: fifty kilobytes are not broken into lines each second for nothing."""
+        width = max(self.scrollable_content_region.width - (0 if self.show_vertical_scrollbar else 1), 20)
+        wanted = (prompt, tuple(passages), width)
+        if wanted == self._drawn:
+            return
+        looked_for = self._drawn[1:2] != wanted[1:2]
+        self._drawn = wanted
+        lines, first = (draw_empty(width), None) if prompt is None else draw_text(prompt, passages, width)
+        self.query_one(Page).show(lines)
+        if first is not None and looked_for:
+            self.call_after_refresh(self._bring_into_sight, first)
+
+    def _bring_into_sight(self, line: int) -> None:
+        if not self.scroll_offset.y <= line < self.scroll_offset.y + self.size.height - 1:
+            self.scroll_to(y=max(line - 2, 0), animate=False)

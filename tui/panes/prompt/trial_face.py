@@ -1,0 +1,84 @@
+"""Answers of the teacher to a few questions, as they come. Knows how to ask for them, and nothing of the store."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.actions import SkipAction
+from textual.binding import BindingType
+
+from engine.records.rule import Rule
+from tui.actions import Place, bindings
+from tui.panes.prompt.other_drawing import draw_trial
+from tui.panes.prompt.state import TrialState
+from tui.panes.prompt.text_face import ShowFace
+from tui.services.store import StoreService
+from tui.services.trial import TrialAnswered, TrialEnded, TrialService
+from tui.widgets.page import Page
+from tui.widgets.scroller import Scroller
+
+
+class TrialFace(Scroller):
+    """Answers of the teacher to a few questions, with what the rules find in them."""
+
+    place: ClassVar[Place] = "trial"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("trial")
+    SCOPED_CSS = False  # the rule for a narrow screen begins at the screen
+    DEFAULT_CSS = """
+    TrialFace { padding: 1 1 0 2; }
+    Screen.-narrow TrialFace { padding: 0 1; }
+    """
+
+    def __init__(self, store: StoreService, state: TrialState) -> None:
+        super().__init__(id="prompt-trial")
+        self._service = TrialService(store.folder, store.home, self)
+        self._state = state
+        self._rules: tuple[Rule, ...] = ()
+
+    def begin(self, questions: Sequence[str], count: int, teacher: str) -> None:
+        """Ask these questions, or `count` stored ones."""
+        number = self._service.start(questions, count)
+        self._state.begin(number, len(questions) or count, teacher)
+        self.redraw()
+
+    def show(self, rules: tuple[Rule, ...]) -> None:
+        """Draw with the rules as they are now."""
+        self._rules = rules
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw for the room that there is, once there is any."""
+        if not self.query(Page):
+            return
+        width = max(self.scrollable_content_region.width - (0 if self.show_vertical_scrollbar else 1), 20)
+        self.query_one(Page).show(draw_trial(self._state, self._rules, width))
+
+    def on_resize(self) -> None:
+        """Drawn for its size."""
+        self.redraw()
+
+    def on_unmount(self) -> None:
+        """Nobody would see an answer any more."""
+        self._service.stop()
+
+    def on_trial_answered(self, message: TrialAnswered) -> None:
+        """Take in an answer."""
+        message.stop()
+        self._state.answer(message.trial, message.answer)
+        self.redraw()
+
+    def on_trial_ended(self, message: TrialEnded) -> None:
+        """Say how it ended."""
+        message.stop()
+        self._state.end(message.trial, message.error)
+        self.redraw()
+
+    def action_end(self) -> None:
+        """Ask nothing more; where nothing is being asked, the key stops the job as everywhere."""
+        if not self._state.running:
+            raise SkipAction
+        self._state.stopped = True
+        self._service.stop()
+
+    def action_back(self) -> None:
+        """Go back to the text."""
+        self.post_message(ShowFace("reading"))

@@ -1,0 +1,126 @@
+"""The versions of the prompt and what changed between them: compared, and brought back."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+
+from tui.actions import Place, bindings
+from tui.panes.prompt.other_drawing import draw_difference, draw_versions
+from tui.panes.prompt.state import VersionsState
+from tui.panes.prompt.text_face import ShowFace
+from tui.services.prompt import DifferenceRead, VersionsRead, back_to, read_difference, read_versions
+from tui.services.store import StoreService
+from tui.widgets.page import Page
+from tui.widgets.scroller import Scroller
+
+
+class VersionsFace(Vertical, can_focus=True):
+    """The versions, and under them what changed from the chosen one to the current one."""
+
+    place: ClassVar[Place] = "versions"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("versions")
+    SCOPED_CSS = False  # the rule for a narrow screen begins at the screen
+    DEFAULT_CSS = """
+    VersionsFace { padding: 1 1 0 2; }
+    VersionsFace #version-list { margin-bottom: 1; }
+    Screen.-narrow VersionsFace { padding: 0 1; }
+    """
+
+    def __init__(self, store: StoreService, state: VersionsState) -> None:
+        super().__init__(id="prompt-versions")
+        self._store = store
+        self._state = state
+
+    def compose(self) -> ComposeResult:
+        """The list stands; the difference scrolls."""
+        yield Page(id="version-list")
+        with Scroller(id="difference", can_focus=False):
+            yield Page(classes="lines")
+
+    def read(self) -> None:
+        """Ask for the versions anew."""
+        self._store.ask(read_versions, self)
+
+    def redraw(self) -> None:
+        """Draw both parts for their room, once there are any."""
+        if not self.query(Page):
+            return
+        width = max(self.content_size.width - 1, 20)
+        self.query_one("#version-list", Page).show(draw_versions(self._state, width, self.size.height))
+        row = self._state.row
+        lines = draw_difference(self._state.lines, width) if row is not None and not row.current else []
+        self._difference.query_one(Page).show(lines)
+
+    def on_resize(self) -> None:
+        """Drawn for its size."""
+        self.redraw()
+
+    def on_versions_read(self, message: VersionsRead) -> None:
+        """Take in the list, and ask for the difference."""
+        message.stop()
+        self._state.take(message.rows)
+        self._compare()
+
+    def on_difference_read(self, message: DifferenceRead) -> None:
+        """Take in a difference, where it is still wanted."""
+        message.stop()
+        if self._state.take_difference(message.version, message.whole, message.lines):
+            self._difference.scroll_home(animate=False)
+            self.redraw()
+
+    def action_line_down(self) -> None:
+        """The next version."""
+        self._move(1)
+
+    def action_line_up(self) -> None:
+        """The version before."""
+        self._move(-1)
+
+    def action_first(self) -> None:
+        """The newest version."""
+        self._move(-len(self._state.rows or ()))
+
+    def action_last(self) -> None:
+        """The oldest version."""
+        self._move(len(self._state.rows or ()))
+
+    def action_page_down(self) -> None:
+        """Down a page of the difference."""
+        self._difference.action_page_down()
+
+    def action_page_up(self) -> None:
+        """Up a page of the difference."""
+        self._difference.action_page_up()
+
+    def action_whole(self) -> None:
+        """Show all lines, or those that changed."""
+        self._state.whole = not self._state.whole
+        self._compare()
+
+    def action_make_current(self) -> None:
+        """Make this version the current one; the pane hears of it."""
+        row = self._state.row
+        if row is not None and not row.current:
+            version = row.version
+            self._store.ask(lambda project: back_to(project, version), self)
+
+    def action_back(self) -> None:
+        """Go back to the text."""
+        self.post_message(ShowFace("reading"))
+
+    @property
+    def _difference(self) -> Scroller:
+        return self.query_one("#difference", Scroller)
+
+    def _move(self, steps: int) -> None:
+        if self._state.move(steps):
+            self._compare()
+
+    def _compare(self) -> None:
+        self._state.lines = None
+        if (row := self._state.row) is not None and not row.current:
+            version, whole = row.version, self._state.whole
+            self._store.ask(lambda project: read_difference(project, version, whole=whole), self)
+        self.redraw()
