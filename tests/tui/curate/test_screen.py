@@ -1,5 +1,6 @@
 """The review by its keys: what a key decides is in the store, and what was decided can be taken back."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.example import Decision
 from engine.records.job import Job
-from engine.records.options import GenerateOptions, JobOptions
+from engine.records.options import GenerateOptions, JobOptions, TeacherSpec
+from tests.engine.teachers.hostile_server import good, served
 from tests.tui.curate.reviewing import (
     LONG,
     SIZES,
@@ -341,6 +343,23 @@ async def test_asking_again_keeps_the_old_answer_beside_the_new_one(
         assert stored(folder, home)[0].state == "rejected"
         await pilot.press("u", "u")
         await until(pilot, lambda: stored(folder, home)[0].state == "accepted")
+
+
+async def test_a_real_job_asks_the_projects_teacher_again(home: Home, folder: Path) -> None:
+    with served(good("RISK SCORE: 2. ", "Another answer. Call us.")) as server:
+        with Project.open(folder, home) as project:
+            teacher = TeacherSpec("endpoint", "peer", server.url)
+            project.settings.write(dataclasses.replace(project.settings.read(), teacher=teacher))
+        app = DistillApp(home, folder)
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await opened(pilot, app)
+            await pilot.press("j", "r")
+            await until(pilot, lambda: len(stored(folder, home)) == 21)
+            await until(pilot, lambda: any("1 new answer came" in note.message for note in app._notifications))
+            await until(pilot, lambda: "[ ] attempt 1 of 2" in page(app))
+            await pilot.press("left_square_bracket")
+            await until(pilot, lambda: "Another answer." in page(app))
+        assert [request.question for request in server.requests] == ["Question 2 about cards, what should I do now?"]
 
 
 async def test_many_are_asked_again_only_when_the_key_is_pressed_twice(
