@@ -23,6 +23,7 @@ from tui.services.projects import last_project
 from tui.services.settings import Memory, save_copy
 from tui.services.store import FactsRead
 from tui.services.themes import ThemeService, ThemesRead, read_theme
+from tui.services.tmux import load_buffer
 from tui.settings import Settings
 from tui.terminal.abilities import Abilities
 from tui.terminal.clipboard import copy
@@ -130,6 +131,10 @@ class DistillApp(App[int]):
         """Send something to the terminal that draws nothing."""
         if self._driver is not None and not self.is_headless:
             self._driver.write(sequence)
+
+    def tell_tmux(self, text: str) -> bool:
+        """Put text into the buffer of the tmux that the program runs in."""
+        return load_buffer(text)
 
     def save_copy(self, text: str) -> Path:
         """Keep what no clipboard takes. Raises `StoreError`."""

@@ -30,6 +30,10 @@ class Terminal(Protocol):
         """Send it to the terminal as it is."""
         ...
 
+    def tell_tmux(self, text: str) -> bool:
+        """Put the text into the buffer of the tmux around; whether it took it."""
+        ...
+
     def save_copy(self, text: str) -> Path:
         """Keep the text in a file. Raises `StoreError`."""
         ...
@@ -44,6 +48,8 @@ def copy(terminal: Terminal, text: str) -> str:
         for sequence in sequences(clean, able.multiplexer):
             terminal.send(sequence)
         through = f" and {able.multiplexer}" if able.multiplexer else ""
+        if able.multiplexer == "tmux" and terminal.tell_tmux(clean):
+            through += ", and kept in its buffer"
         where = "the clipboard of your own machine" if able.ssh else "the clipboard"
         return f"{_count(clean)} sent to {where}, through the terminal (OSC 52){through}."
     why = "Too long for the terminal's clipboard" if able.clipboard else "This terminal has no clipboard"

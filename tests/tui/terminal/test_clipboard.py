@@ -26,9 +26,15 @@ class FakeTerminal:
     sent: list[str] = field(default_factory=list)
     saved: str = ""
     full: bool = False
+    tmux_takes: bool = False
+    buffer: str = ""
 
     def send(self, sequence: str) -> None:
         self.sent.append(sequence)
+
+    def tell_tmux(self, text: str) -> bool:
+        self.buffer = text if self.tmux_takes else ""
+        return self.tmux_takes
 
     def save_copy(self, text: str) -> Path:
         if self.full:
@@ -83,6 +89,14 @@ def test_it_arrives_clean_through_whatever_lies_between(text: str) -> None:
 )
 def test_the_way_is_said(abilities: Abilities, said: str) -> None:
     assert copy(FakeTerminal(abilities), "hello") == said
+
+
+def test_tmux_is_asked_itself_too() -> None:
+    terminal = FakeTerminal(Abilities(multiplexer="tmux"), tmux_takes=True)
+    said = "1 character sent to the clipboard, through the terminal (OSC 52) and tmux, and kept in its buffer."
+    assert copy(terminal, "x") == said
+    assert terminal.buffer == "x"
+    assert len(terminal.sent) == 2
 
 
 def test_only_clean_text_is_copied() -> None:
