@@ -244,7 +244,7 @@ class TestEditor:
 
         def lend(saved: str) -> None:
             monkeypatch.setattr(DistillApp, "suspend", lambda self: contextlib.nullcontext())
-            monkeypatch.setattr("tui.services.editor.edit_text", lambda old: None if saved == old else saved)
+            monkeypatch.setattr("tui.terminal.editor.edit_text", lambda old: None if saved == old else saved)
 
         return lend
 

@@ -5,7 +5,7 @@ A face is made when it is first wanted, for most are never wanted in a session.
 
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from textual.app import ComposeResult, SuspendNotSupported
+from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.dom import DOMNode
@@ -163,18 +163,9 @@ class PromptPane(Pane, can_focus=False):
     def action_editor(self) -> None:
         """Change the prompt in a real editor; what it gives back is saved, or opened here where it is no prompt."""
         from engine.prompts.documents import parse_prompt
-        from tui.services.editor import edit_text
+        from tui.terminal.editor import edit
 
-        try:
-            with self.app.suspend():
-                text = edit_text(self._document)
-        except SuspendNotSupported:
-            self.app.notify("This terminal cannot be lent to an editor; i changes the prompt here.", markup=False)
-            return
-        except UsageError as error:
-            self.app.notify(clean_text(error.message), title=error.title, severity="error", markup=False)
-            return
-        if text is None:
+        if (text := edit(self.app, self._document, "i changes the prompt here")) is None:
             return
         try:
             self._save(parse_prompt(text))
