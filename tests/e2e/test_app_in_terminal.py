@@ -72,9 +72,9 @@ def test_the_table_of_the_arms_is_read_and_left(home: Home, columns: int, rows: 
     assert "unprompted" in text
     assert "distilled" in text
     terminal.press("?")
-    assert "Show the next pane." in terminal.until("Show every key.")
+    terminal.until("Measure a run")
     terminal.press("q")
-    terminal.until("all rules together", gone="Show the next pane.")
+    terminal.until("all rules together", gone="Measure a run")
     terminal.press("1")
     terminal.until("You answer for Meridian")
     assert terminal.leave() == 0

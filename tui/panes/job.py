@@ -26,6 +26,7 @@ from tui.services.facts import Stream
 
 STREAMS_KEPT = 400
 NOTES_KEPT = 5
+PACE_NEEDS_S = 3.0  # rows of one batch end together: over less, a pace means nothing
 _PACE_OVER_S = 30.0
 
 
@@ -137,9 +138,9 @@ class JobView:
 
     @property
     def answers_per_minute(self) -> float | None:
-        """How fast answers have been ending lately; None before two have."""
+        """How fast answers have been ending lately; None before a few seconds tell it."""
         times = self.answers_ended
-        if len(times) < 2 or times[-1] <= times[0]:
+        if len(times) < 2 or times[-1] - times[0] < PACE_NEEDS_S:
             return None
         return 60.0 * (len(times) - 1) / (times[-1] - times[0])
 
