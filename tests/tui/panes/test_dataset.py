@@ -353,6 +353,7 @@ def test_the_pane_looks_as_it_did(
             monkeypatch.setattr("tui.panes.dataset.pane.monotonic", lambda: 60.0)
             await pilot.press("z")
             pane(app).state.freezing_since = 56.0
+            pane(app).redraw()
         if name == "failed":
             pane(app).state.failure = ModelError(
                 "The model cannot be downloaded.",

@@ -101,15 +101,17 @@ def _frozen(dataset: DatasetSummary, state: DatasetState, width: int) -> list[Co
 
 def _nothing(view: View) -> list[Content]:
     examples = view.facts.examples
+    then = Content.assemble(("z", ACCENT), " freezes what is accepted then   ", ("distill-tui curate freeze", DIM))
     if not examples.total:
         return [
             Content("There is no answer yet that could be frozen."),
             Content.assemble(("3", ACCENT), " lets the teacher answer   ", ("distill-tui generate", DIM)),
+            then,
         ]
     return [
         Content(f"None of the {examples.total:,} answers is accepted."),
         Content.assemble(("c", ACCENT), " reviews them, one key each   ", ("distill-tui curate check", DIM)),
-        Content.assemble(("z", ACCENT), " freezes what is accepted then   ", ("distill-tui curate freeze", DIM)),
+        then,
     ]
 
 

@@ -71,8 +71,9 @@ def _failed(error: DistillError, width: int) -> list[Content]:
 def _runs(state: ReleaseState, width: int) -> list[Content]:
     if not state.runs:
         return [
-            Content("No run has an adapter yet: that is what leaves, alone or merged into its base."),
+            Content("No run has an adapter yet: that is what leaves, alone or merged."),
             Content.assemble(("5", ACCENT), " trains one   ", ("distill-tui train", DIM)),
+            Content.assemble(("e", ACCENT), " exports it then   ", ("distill-tui export", DIM)),
         ]
     columns = (("step", 8), ("evaluated", 14), ("recovered", 11), ("adapter", 12), ("merged", 12))
     lines = [heading(fit("what can leave", 16) + "".join(right(name, cells) for name, cells in columns))]
