@@ -160,4 +160,5 @@ def test_a_draw_is_always_an_id_with_some_probability(
     token = int(sample(row, temperature, torch.tensor([uniform]), top_p))
     probabilities = torch.softmax(row[0] / temperature, 0) if temperature else (row[0] == row.max()).float()
     assert probabilities[token] > 0
-    assert probabilities[probabilities > probabilities[token]].sum() < top_p
+    likelier = float(probabilities[probabilities > probabilities[token]].sum())
+    assert top_p == 1 or likelier < top_p + 1e-6  # sums of float32 differ in their last digits
