@@ -68,6 +68,7 @@ class DistillApp(App[int]):
         self._home = home
         self._folder = folder
         self._errors = errors
+        self._own: dict[str, str] = {}  # a person's own keys, by place and action
         self._memory = Memory(home, self._tell_from_thread)
         self._themes: ThemeService | None = None
         self._endings = Endings()
@@ -75,8 +76,8 @@ class DistillApp(App[int]):
 
     def on_mount(self) -> None:
         """Put on the theme, and open where the person left."""
-        keys, errors = own_keys(self.settings.keys)
-        self.set_keymap(keys)
+        self._own, errors = own_keys(self.settings.keys)
+        self.set_keymap(self._own)
         for error in (*self._errors, *errors):
             self._tell(error)
         self._dress()
@@ -191,7 +192,7 @@ class DistillApp(App[int]):
         from tui.screens.help.screen import HelpScreen
 
         if isinstance(self.screen, PlacedScreen):
-            self.push_screen(HelpScreen(*(place for place, _ in self.screen.carriers)))
+            self.push_screen(HelpScreen(*(place for place, _ in self.screen.carriers), own=self._own))
 
     def action_jump(self) -> None:
         """Go to what a letter names."""
@@ -209,7 +210,7 @@ class DistillApp(App[int]):
         from tui.palette import commands
 
         carriers: list[tuple[Place, DOMNode]] = screen.carriers if isinstance(screen, PlacedScreen) else []
-        yield from commands(self, [*carriers, ("everywhere", self)])
+        yield from commands(self, [*carriers, ("everywhere", self)], self._own)
         if self.clipboard:
             yield SystemCommand("Save copied text", "Write what was copied last to a file.", self.action_save_copied)
         if not self.no_color:

@@ -6,15 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from engine.errors import DistillError
 from engine.paths import Home
 from tests.tui.seeds import make_stage
 from tests.tui.test_app import shown, until
 from tui.app import DistillApp
+from tui.screens.help.screen import HelpScreen
 from tui.services.settings import Memory, read_settings, save_copy
 from tui.settings import Remembered, Settings, parse_remembered, parse_settings, remembered_text
+from tui.widgets.footer import Footer
 
 WHOLE = """
 theme = "paper"
@@ -154,6 +156,22 @@ async def test_a_persons_own_keys_hold_and_a_slip_is_told(home: Home) -> None:
         await until(pilot, lambda: shown(app) == "questions")
         await pilot.press("J")
         assert shown(app) == "questions"
+
+
+async def test_own_keys_are_told_wherever_keys_are_told(home: Home) -> None:
+    settings = Settings(keys={"everywhere.quit": "f9", "workspace.pane_down": "f8", "workspace.cost": "f7"})
+    app = DistillApp(home, make_stage(home, "done"), settings)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "evaluation")
+        await until(pilot, lambda: "f9 quit" in app.screen.query_one(Footer).render().plain)
+        offered = {command.title for command in app.get_system_commands(app.screen)}
+        assert {"Quit   f9", "Next   f8", "Cost   f7", "Run   5"} <= offered
+        await pilot.press("q", "question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        rows = [line.split() for line in str(app.screen.query_one(Static).visual).split("\n")]
+        assert ["f8", "Show", "the", "next", "pane."] in rows
+        await pilot.press("escape", "f9")
+    assert app.return_code == 0
 
 
 async def test_on_a_slow_line_no_cursor_blinks(home: Home) -> None:
