@@ -161,3 +161,14 @@ async def test_hostile_text_is_shown_and_never_obeyed(home: Home, key: str) -> N
         assert app.is_running
         if key in "13":
             assert "[@click=app.quit]" in text
+
+
+async def test_a_job_that_was_taken_up_again_is_running_before_its_log_says_so(home: Home) -> None:
+    folder = make_stage(home, "failed")
+    app = open_app(home, folder)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until(pilot, lambda: "r takes it up again" in pane(app))
+        with Project.open(folder, home) as project:
+            project.jobs.update(project.jobs.all()[0].id, state="running")
+        await until(pilot, lambda: "r takes it up again" not in pane(app))
+        assert app.screen.state.job.live

@@ -180,7 +180,7 @@ def _next(job: JobView | None, counts: ExampleCounts) -> Content:
     if job is not None and job.unanswered:
         step = ("R", f"asks again what has no answer ({len(job.unanswered):,}), and nothing else")
     elif counts.undecided:
-        step = ("c", "reviews them, one key a decision; v there lets the rules decide")
+        step = ("c", "reviews them, one key a decision; c there lets the rules decide")
     elif counts.accepted:
         step = ("4", "the dataset is next: what is accepted is frozen")
     else:

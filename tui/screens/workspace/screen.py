@@ -213,9 +213,9 @@ class WorkspaceScreen(PlacedScreen[None]):
         self._wish_for(("running", "waiting", "paused"), "stop")
 
     def _believe_the_store(self) -> None:
-        """A process that was killed told its log nothing; the store knows that it ended."""
+        """A process that was killed told its log nothing, and one that was just taken up again has not yet."""
         job = self.state.facts.newest_job if self.state.facts else None
-        if job is not None and self.state.job is not None and job.state not in LIVE_STATES:
+        if job is not None and self.state.job is not None and (job.state in LIVE_STATES) != self.state.job.live:
             self.state.job.state = job.state
 
     def _job_state(self) -> str:
