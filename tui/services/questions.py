@@ -41,14 +41,13 @@ class QuestionRow:
 
 @dataclass(frozen=True, slots=True)
 class QuestionsPage:
-    """A window of the list: `rows` from `offset` on, of `total`; and how all questions are spread."""
+    """A window of the list: `rows` from `offset` on, of `total`; and how many questions each split has."""
 
     where: Where = Where()
     rows: tuple[QuestionRow, ...] = ()
     offset: int = 0
     total: int = 0
     splits: Mapping[Split | None, int] = field(default_factory=dict)
-    topics: tuple[TopicCounts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +98,14 @@ class QuestionsRead(Message):
         self.asked = asked
         self.said = said
         self.step = step
+
+
+class TopicsRead(Message):
+    """The topics were read, with their questions by split."""
+
+    def __init__(self, topics: tuple[TopicCounts, ...]) -> None:
+        super().__init__()
+        self.topics = topics
 
 
 class AnswersStand(Message):
@@ -160,6 +167,10 @@ class QuestionsService:
     def read(self, where: Where, asked: int, said: str = "", step: Step | None = None) -> None:
         """Read the window around the cursor."""
         self._store.ask(lambda project: QuestionsRead(_page(project, where), asked, said, step), self._target)
+
+    def read_topics(self) -> None:
+        """Read the topics; ends in `TopicsRead`."""
+        self._store.ask(lambda project: TopicsRead(project.questions.topic_splits()), self._target)
 
     def read_ids(self, listed: QuestionFilter, offset: int, limit: int | None) -> None:
         """Read the numbers of a part of the list; ends in `IdsRead`."""
@@ -313,5 +324,4 @@ def _page(project: Project, where: Where) -> QuestionsPage:
             offset=offset,
             total=total,
             splits=table.split_counts(),
-            topics=table.topic_splits(),
         )

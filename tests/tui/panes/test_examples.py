@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from textual.pilot import Pilot
+from textual.widgets import Input, Static
 
 from engine.jobs.protocol import (
     AnswerDelta,
@@ -469,6 +470,11 @@ def test_the_pane_looks_as_it_did(
         meters = app.screen.state.load if isinstance(app.screen, WorkspaceScreen) else True  # type: ignore[union-attr]
         if words == "57 of 480" and meters is None:
             await until(pilot, lambda: app.screen.state.load is not None)  # type: ignore[attr-defined]
+        for field in app.screen.query(Input):
+            field.cursor_blink = False
+        for words_beside in app.screen.query("#aside").results(Static):  # they have the room that they need
+            rows = str(words_beside.visual).count("\n") + 1
+            await until(pilot, lambda: words_beside.size.height >= rows)  # noqa: B023
         await pilot.pause(0.3)
 
     assert snap_compare(app, terminal_size=size, run_before=settle)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input, Static
 
 from engine.jobs.protocol import AnswerStarted, Progress, StateChanged
 from engine.paths import Home
@@ -227,7 +228,7 @@ async def test_the_list_is_narrowed_by_split_and_topic(home: Home) -> None:
         await pilot.press("t")
         await until(pilot, lambda: "32 questions listed   train" in text(app))
         await pilot.press("T")
-        assert "Topics   6" in text(app)
+        await until(pilot, lambda: "Topics   6" in text(app))
         await pilot.press("j", "enter")
         await until(pilot, lambda: "8 questions listed   train   cards" in text(app))
         await pilot.press("t", "t", "t")
@@ -346,8 +347,7 @@ def question(number: int, words: str = "q", split: Split | None = "train") -> Qu
 
 def page(total: int, offset: int = 0, rows: int = WINDOW, where: Where | None = None) -> QuestionsPage:
     shown = tuple(QuestionRow(question(n)) for n in range(offset, min(offset + rows, total)))
-    counts = (TopicCounts("t", {"train": total}),)
-    return QuestionsPage(where or Where(), shown, offset, total, {"train": total}, counts)
+    return QuestionsPage(where or Where(), shown, offset, total, {"train": total})
 
 
 def over(total: int) -> QuestionsState:
@@ -529,12 +529,17 @@ def test_the_pane_looks_as_it_did(
                 form.query_one("#field-path").value = "traffic.jsonl"  # type: ignore[attr-defined]
             else:
                 await pilot.press(key)
-                await pilot.pause()
+                await until(pilot, lambda: pane(app).state.face != "topics" or pane(app).state.topics is not None)
         if words == "form":
             form = await asked(pilot, app)
             await until(pilot, lambda: "requests" in str(form.query_one("#aside").visual))  # type: ignore[attr-defined]
         else:
             await until(pilot, lambda: words in text(app))
+        for field in app.screen.query(Input):
+            field.cursor_blink = False
+        for words_beside in app.screen.query("#aside").results(Static):  # they have the room that they need
+            rows = str(words_beside.visual).count("\n") + 1
+            await until(pilot, lambda: words_beside.size.height >= rows)  # noqa: B023
         await pilot.pause(0.3)
 
     assert snap_compare(app, terminal_size=size, run_before=settle)

@@ -127,7 +127,7 @@ def _next(state: QuestionsState, view: View, width: int) -> Content:
         return Content.assemble(("S", ACCENT), (f" {shorten(words, width - 2)}", DIM))
     if not view.facts.examples.total:
         return Content.assemble(("3", ACCENT), (" the examples are next: the teacher answers", DIM))
-    topics = counted(len(state.topics), "topic")
+    topics = counted(len(view.facts.topics), "topic")
     return Content.styled(shorten(f"{topics}   T shows them", width), DIM)
 
 

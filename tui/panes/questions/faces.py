@@ -105,6 +105,8 @@ def draw_split(drawn: SplitPreview, width: int, height: int, *, busy: str) -> li
 def draw_topics(state: QuestionsState, width: int, height: int) -> list[Content]:
     """Topics by split, with a cursor."""
     topics = state.topics
+    if topics is None:
+        return [*title("Topics", "", "", width), Content.styled("Counting the topics …", DIM)]
     lines = [
         title("Topics", f"{len(topics):,}", f"{state.all:,} questions", width)[0],
         _keys("", ("enter", "lists the topic"), ("esc", "goes back"), width=width),

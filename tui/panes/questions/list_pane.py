@@ -13,7 +13,7 @@ from tui.panes.questions.drawing import draw
 from tui.panes.questions.state import QuestionsState
 from tui.panes.view import View
 from tui.services.facts import Facts
-from tui.services.questions import IdsRead, QuestionsService
+from tui.services.questions import IdsRead, QuestionsService, TopicsRead
 from tui.services.store import StoreService
 
 
@@ -45,6 +45,8 @@ class QuestionList(Pane):
         if seen != self._seen:
             self._seen = seen
             self._read()
+            if self.state.face == "topics":
+                self._service.read_topics()
         super().show(facts, job)
 
     @property
@@ -58,6 +60,11 @@ class QuestionList(Pane):
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""
         return draw(view, self.state)
+
+    def on_topics_read(self, message: TopicsRead) -> None:
+        """Take in the topics."""
+        self.state.take_topics(message.topics)
+        self.redraw()
 
     def on_ids_read(self, message: IdsRead) -> None:
         """Mark a part of the list."""
@@ -93,6 +100,7 @@ class QuestionList(Pane):
         """Show the topics."""
         if self.state.all:
             self.state.face = "topics"
+            self._service.read_topics()
             self.redraw()
 
     def action_mark(self) -> None:

@@ -170,7 +170,8 @@ class QuestionsPane(QuestionList):
             if values is not None:
                 self._service.add(self.state.where, self.state.ask(), forms.added_question(values))
 
-        topics = [topic.topic for topic in self.state.topics[:_TOPICS_OFFERED]]
+        known = self._shown.facts.topics if self._shown is not None else ()
+        topics = [topic for topic, _ in known[:_TOPICS_OFFERED]]
         self.app.push_screen(forms.add_form(topics), answered)
 
     def action_twins(self) -> None:

@@ -38,6 +38,7 @@ class QuestionsState:
     range_from: int | None = None  # where a range of marks began, in the list
     steps: list[Step] = field(default_factory=list)  # what can be taken back, the newest last
     busy: str = ""  # what is being done, in words
+    topics: tuple[TopicCounts, ...] | None = None  # the largest first; None: not read yet
     topic_at: int = 0
     preview: ImportPreview | None = None
     pairs: tuple[Pair, ...] = ()
@@ -65,12 +66,6 @@ class QuestionsState:
         """How many questions there are."""
         return sum(self.page.splits.values()) if self.page is not None else 0
 
-    @property
-    def topics(self) -> tuple[TopicCounts, ...]:
-        """The topics, the largest first."""
-        topics = self.page.topics if self.page is not None else ()
-        return tuple(sorted(topics, key=lambda topic: (-topic.total, topic.topic)))
-
     def ask(self) -> int:
         """The number of the window that is asked for now; only its answer is taken."""
         self._asked += 1
@@ -83,8 +78,12 @@ class QuestionsState:
         # The cursor may have moved since the window was asked for.
         self.page = page
         self.where = replace(self.where, cursor=max(0, min(self.where.cursor, page.total - 1)))
-        self.topic_at = max(0, min(self.topic_at, len(page.topics) - 1))
         return True
+
+    def take_topics(self, topics: Sequence[TopicCounts]) -> None:
+        """Take in the topics."""
+        self.topics = tuple(sorted(topics, key=lambda topic: (-topic.total, topic.topic)))
+        self.move(0)
 
     def did(self, step: Step) -> None:
         """Remember what can be taken back; what was deleted is marked no more."""
@@ -94,7 +93,7 @@ class QuestionsState:
     def move(self, steps: int) -> bool:
         """Move the cursor of the face, at most to the ends; True where the window does not hold its new place."""
         if self.face == "topics":
-            self.topic_at = max(0, min(self.topic_at + steps, len(self.topics) - 1))
+            self.topic_at = max(0, min(self.topic_at + steps, len(self.topics or ()) - 1))
         elif self.face == "twins":
             self.pair_at = max(0, min(self.pair_at + steps, len(self.pairs) - 1))
         elif self.face == "list":
