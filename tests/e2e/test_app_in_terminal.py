@@ -1,5 +1,6 @@
 """The installed app in a real pseudo-terminal: what leaves it, byte by byte, and what a person reads."""
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,11 @@ class Terminal:
     def leave(self) -> int:
         self.press("q")
         return self.ended()
+
+    def kill(self) -> None:
+        """Kill the program at once, as a line that drops may."""
+        self._program.kill(signal.SIGKILL)
+        self._program.close()
 
     def ended(self) -> int:
         """Read to the end; the exit status."""

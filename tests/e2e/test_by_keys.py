@@ -1,0 +1,134 @@
+"""The whole way by keys alone: an empty home, a prompt and questions from files, a distilled model, a blind vote.
+
+The starter model does the work, so this takes minutes: a slow proof. Once the terminal is killed, and the work goes on.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.bundled import bundled_text
+from engine.jobs import control
+from engine.model.starter import starter_weights
+from engine.paths import Home
+from engine.project import Project
+from engine.prompts.documents import parse_prompt, prompt_to_markdown
+from tests.e2e.test_app_in_terminal import Terminal
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(starter_weights() is None, reason="the starter model's weights are not installed"),
+]
+EVERY_NTH = 8  # of the bundled questions: enough to learn the rules, few enough to wait for
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What a person brings: a prompt, its rules, questions."""
+    prompt = parse_prompt(bundled_text("demo/prompt.yaml"), "the bundled prompt")
+    (tmp_path / "prompt.md").write_text(prompt_to_markdown(prompt), encoding="utf-8")
+    (tmp_path / "rules.yaml").write_text(bundled_text("demo/rules.yaml"), encoding="utf-8")
+    questions = bundled_text("demo/questions.jsonl").splitlines()[::EVERY_NTH]
+    kept = ("text", "topic", "label")  # the splits are drawn by the person
+    rows = [{name: json.loads(line)[name] for name in kept} for line in questions]
+    (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def quiet_end(home: Home) -> Iterator[None]:
+    """No job outlives the test."""
+    yield
+    with Project.open(home.projects / "desk", home) as project:
+        for job in project.jobs.live():
+            control.stop(project, job, force=True, grace_s=5.0)
+
+
+def wait(terminal: Terminal, words: str, gone: str = "", minutes: float = 10) -> str:
+    """As `until`, for work that takes minutes."""
+    deadline = time.monotonic() + 60 * minutes
+    while True:
+        try:
+            return terminal.until(words, gone)
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+
+
+@pytest.mark.usefixtures("files", "quiet_end")
+def test_from_an_empty_home_to_a_blind_vote(home: Home) -> None:
+    terminal = Terminal(home, 120, 40)
+
+    def press(keys: str, words: str, gone: str = "") -> str:
+        terminal.press(keys)
+        return wait(terminal, words, gone, minutes=1)
+
+    terminal.until("No project yet")
+    press("n", "New project")
+    press("desk", "desk")
+    press("\r", "No prompt yet")
+    # 1 Prompt, and its rules
+    press("m", "Bring a prompt from a file")
+    terminal.press("prompt.md")
+    press("\r", "not saved")
+    press("\x07", "version 1")
+    press("R", "0 rules")
+    press("m", "Bring rules from a file")
+    terminal.press("rules.yaml")
+    press("\r", "7 rules")
+    # 2 Questions
+    press("2", "Questions are what users will send")
+    press("i", "Import")
+    terminal.press("questions.jsonl")
+    press("\r", "enter stores them")
+    press("\r", "S draws")
+    press("S", "Draw the splits")
+    press("\r", "enter draws them so")
+    press("\r", "Questions   67", gone="S draws")
+    # 3 Examples: answered while the terminal is killed and opened again
+    press("3", "let the teacher answer 60 questions")
+    press("g", "Nothing is paid")
+    press("\r", "● generate")
+    terminal.kill()
+    terminal = Terminal(home, 120, 40)
+    wait(terminal, "60 undecided")
+    press("c", "Curate")
+    press("c", "The rules accepted")
+    press("\x1b", "accepted", gone="Curate")
+    # 4 Dataset
+    press("4", "z")
+    press("z", "enter freeze")
+    press("\r", "frozen")
+    # 5 Run
+    press("5", "Run   none yet")
+    press("t", "enter train")
+    press("\r", "● train")
+    wait(terminal, "idle")
+    # 6 Evaluation
+    press("6", "Evaluation   none yet")
+    press("e", "enter evaluate")
+    press("\r", "● evaluate")
+    wait(terminal, "all rules together")
+    wait(terminal, "idle")
+    # 7 Release
+    press("7", "Release   none yet")
+    press("e", "enter export")
+    press("\r", "adapter")
+    # 9 Chat: both at once, blind, and a vote
+    press("9", "prompted against run-1")
+    press("b", "blind")
+    press("\r", "ask both arms")
+    terminal.press("My card was swallowed, what now?")
+    terminal.press("\r")
+    wait(terminal, "Which is better?")
+    press("\x1b[D", "You said: A was better.")
+    assert terminal.leave() == 0
+    with Project.open(home.projects / "desk", home) as project:
+        assert len(project.votes.between("prompted", "run-1")) == 1
+        assert project.evaluations.latest() is not None
+        assert project.releases.all()
