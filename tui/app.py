@@ -18,7 +18,7 @@ from engine.errors import DistillError, StoreError, UsageError
 from engine.paths import Home
 from tui.actions import Place, bindings
 from tui.keymap import own_keys
-from tui.screens.placed import PlacedScreen, ShowProject
+from tui.screens.placed import Arranged, PlacedScreen, ShowProject
 from tui.services.projects import last_project
 from tui.services.settings import Memory, save_copy
 from tui.services.store import FactsRead
@@ -99,7 +99,8 @@ class DistillApp(App[int]):
         """Show the workspace of a project, in place of what is on."""
         from tui.screens.workspace.screen import WorkspaceScreen
 
-        self._show(WorkspaceScreen(folder, self._home))
+        left = self._memory.remembered
+        self._show(WorkspaceScreen(folder, self._home, left.panes.get(str(folder), ""), left.rail_width))
 
     def show_projects(self) -> None:
         """Show the list of projects, in place of what is on."""
@@ -174,6 +175,10 @@ class DistillApp(App[int]):
         """On a slow line no cursor blinks."""
         if self.settings.slow and hasattr(event.widget, "cursor_blink"):
             event.widget.cursor_blink = False
+
+    def on_arranged(self, message: Arranged) -> None:
+        """Remember how the workspace is arranged."""
+        self._memory.arrange(message.folder, message.pane, message.rail_width)
 
     def on_show_project(self, message: ShowProject) -> None:
         """Open a project."""

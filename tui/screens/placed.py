@@ -70,3 +70,13 @@ class ShowProject(Message):
 
 class ShowProjects(Message):
     """A person wants to see the list of projects."""
+
+
+class Arranged(Message):
+    """A person chose a pane, none in particular, or the width of the rail; it is to be so the next time."""
+
+    def __init__(self, folder: Path, pane: str, rail_width: int) -> None:
+        super().__init__()
+        self.folder = folder
+        self.pane = pane
+        self.rail_width = rail_width

@@ -19,7 +19,7 @@ from tui.actions import PaneName, Place, bindings, footer_actions
 from tui.panes import pane_class
 from tui.panes.job import JobView
 from tui.panes.pane import Pane, ShowPane
-from tui.screens.placed import PlacedScreen, ShowProjects
+from tui.screens.placed import Arranged, PlacedScreen, ShowProjects
 from tui.screens.workspace.header import Header
 from tui.screens.workspace.rail import Rail, Spine
 from tui.screens.workspace.state import WorkspaceState
@@ -43,9 +43,11 @@ class WorkspaceScreen(PlacedScreen[None]):
     AUTO_FOCUS = ""  # the pane that is shown has the focus
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - declared by Screen
 
-    def __init__(self, folder: Path, home: Home) -> None:
+    def __init__(self, folder: Path, home: Home, pane: str = "", rail_width: int = 0) -> None:
+        """`pane` and `rail_width`: how the person left it."""
         super().__init__()
         self.state = WorkspaceState()
+        self.state.restore(pane, rail_width)
         self._folder = folder
         self._home = home
         self._store = StoreService(folder, home, self)
@@ -67,6 +69,7 @@ class WorkspaceScreen(PlacedScreen[None]):
 
     def on_mount(self) -> None:
         """Begin to read and to draw."""
+        self.query_one(Rail).styles.width = self.state.rail_width
         self._store.read()
         self._meters = MeterService(self)
         self.set_interval(READ_EVERY_S, self._read_again)
@@ -244,11 +247,16 @@ class WorkspaceScreen(PlacedScreen[None]):
     def _widen(self, cells: int) -> None:
         self.state.widen(cells)
         self.query_one(Rail).styles.width = self.state.rail_width
+        self._arranged()
         self._changed()
 
     def _turn(self) -> None:
+        self._arranged()
         self._changed()
         self._draw()
+
+    def _arranged(self) -> None:
+        self.post_message(Arranged(self._folder, self.state.chosen or "", self.state.rail_width))
 
     def _changed(self) -> None:
         self._stale = True

@@ -37,6 +37,12 @@ class WorkspaceState:
             return self.job.station
         return self._furthest()
 
+    def restore(self, pane: str, rail_width: int) -> None:
+        """Begin as the person left: the pane that was chosen, where there is one of that name, and the rail's width."""
+        self.chosen = next((known for known in PANES if known == pane), None)
+        if rail_width:
+            self.rail_width = max(NARROWEST_RAIL, min(rail_width, WIDEST_RAIL))
+
     def move(self, steps: int) -> None:
         """Choose the pane `steps` below the shown one; the rail does not wrap."""
         index = PANES.index(self.shown) + steps
