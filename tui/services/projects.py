@@ -31,7 +31,6 @@ from engine.projects import (
     restore,
     unnamed_project,
 )
-from engine.prompts.documents import MAX_DOCUMENT_BYTES, parse_prompt
 from engine.records.options import ProjectSettings, TeacherSpec
 from engine.records.prompt import Prompt
 
@@ -280,6 +279,8 @@ def _set_prompt(project: Project, prompt: Prompt, path: str) -> None:
 
 
 def _read_prompt(path: str) -> Prompt:
+    from engine.prompts.documents import MAX_DOCUMENT_BYTES, parse_prompt  # the first sight does without it
+
     file = expand(path)
     try:
         if not file.is_file():

@@ -14,7 +14,6 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.widget import Widget
 
-from engine.economics.outlook import in_short
 from engine.errors import DistillError
 from engine.jobs import control
 from engine.jobs.liveness import reap
@@ -213,4 +212,6 @@ def _cost(project: Project, prompt_sha256: str) -> str:
     outcome = project.settings.cost_outcome()
     if outcome is None:
         return ""
+    from engine.economics.outlook import in_short  # reads no prices, but imports what can
+
     return f"{'' if outcome.prompt_sha256 == prompt_sha256 else '◐ '}{in_short(outcome)}"
