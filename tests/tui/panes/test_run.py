@@ -55,6 +55,8 @@ async def opened(pilot: Pilot[int], app: DistillApp, words: str) -> None:
     await until(pilot, lambda: bool(app.screen.query("Pane")))
     await pilot.press("5")
     await until(pilot, lambda: bool(app.screen.query(RunPane)) and words in text(app))
+    facts = app.screen.state.facts
+    await until(pilot, lambda: facts.run is None or bool(pane(app).state.rows))
 
 
 def runs(*configs: TrainingConfig) -> RunState:

@@ -267,7 +267,7 @@ class WorkspaceScreen(PlacedScreen[None]):
 
     def _draw(self) -> None:
         """Draw what changed since the last time; nothing at all where nothing did."""
-        if not self._stale or not self.is_mounted:
+        if not self._stale or not self.query_one("#panes").is_attached:  # before it is mounted, and when it is left
             return
         self._stale = False
         facts, state = self.state.facts, self.state
