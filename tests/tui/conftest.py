@@ -6,6 +6,7 @@ import pytest
 
 from engine.paths import Home
 from tui.services.meters import GpuMeter, Meter, Reading
+from tui.services.tokens import PromptTokens
 
 
 @pytest.fixture
@@ -18,3 +19,9 @@ def still_meter(monkeypatch: pytest.MonkeyPatch) -> None:
     """The load of this machine would differ from run to run."""
     monkeypatch.setattr(Meter, "read", lambda self, pid: Reading(187.0, 3100.0))
     monkeypatch.setattr(GpuMeter, "read", lambda self: None)
+
+
+@pytest.fixture(autouse=True)
+def estimated_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No starter is there to count with: the estimate stands, and no process is started at each screen to find that."""
+    monkeypatch.setattr(PromptTokens, "_count", lambda self: None)

@@ -27,9 +27,16 @@ class TextFace(Scroller):
     def __init__(self) -> None:
         super().__init__(id="prompt-text")
         self._drawn: tuple[object, ...] = ()
+        self._given: tuple[Prompt | None, Sequence[Passage]] | None = None
+
+    def on_resize(self) -> None:
+        """The rules beside it come and go: it is drawn for the room that it has now."""
+        if self._given is not None:
+            self.show(*self._given)
 
     def show(self, prompt: Prompt | None, passages: Sequence[Passage]) -> None:
         """Draw it, where anything changed: fifty kilobytes are not broken into lines each second for nothing."""
+        self._given = (prompt, passages)
         width = max(self.scrollable_content_region.width - (0 if self.show_vertical_scrollbar else 1), 20)
         wanted = (prompt, tuple(passages), width)
         if wanted == self._drawn:
