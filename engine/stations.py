@@ -13,6 +13,7 @@ from engine.records.job import LIVE_STATES
 from engine.records.question import SPLITS, Split
 from engine.records.station import Station, StationName
 from engine.store.examples import ExampleCounts
+from engine.wording import counted
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -114,7 +115,7 @@ def judge(facts: StationFacts) -> tuple[Station, ...]:
 
 
 def _prompt(facts: StationFacts) -> Station:
-    rules = _counted(facts.rules, "rule") if facts.rules else "no rules yet"
+    rules = counted(facts.rules, "rule") if facts.rules else "no rules yet"
     return _station(facts, "prompt", facts.prompt_versions, f"version {facts.prompt_version}, {rules}")
 
 
@@ -122,7 +123,7 @@ def _questions(facts: StationFacts) -> Station:
     parts = [f"{name} {facts.splits[name]}" for name in SPLITS if facts.splits.get(name)]
     if unsplit := facts.splits.get(None, 0):
         parts.append(f"{unsplit} not split yet")
-    note = f"{_counted(facts.topics, 'topic')}: {', '.join(parts)}"
+    note = f"{counted(facts.topics, 'topic')}: {', '.join(parts)}"
     station = _station(facts, "questions", sum(facts.splits.values()), note, possible=facts.prompt_versions > 0)
     if station.state == "done" and not any(facts.splits.get(name) for name in SPLITS):
         return replace(station, state="ready")
@@ -135,7 +136,7 @@ def _examples(facts: StationFacts) -> Station:
     if not counts.total:
         stale = "made from an older prompt"
     elif newer:
-        stale = f"{_counted(newer, 'newer question')} without an answer"
+        stale = f"{counted(newer, 'newer question')} without an answer"
     return _station(
         facts,
         "examples",
@@ -206,7 +207,3 @@ def _station(
     if count:
         return Station(name, "stale" if stale else "done", count, stale or note)
     return Station(name, "ready" if possible else "empty", 0, "can be made now" if possible else "none yet")
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}" + ("" if number == 1 else "s")

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec
 import click
 
 from engine.clean import clean_line, clean_text
-from engine.paths import Home, expand
+from engine.paths import Home
+from engine.texts import decode_text, read_text
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -118,18 +119,5 @@ def command_options(function: Callable[Concatenate[Invocation, P], None]) -> Cal
 
 
 def read_text_argument(source: str) -> str:
-    """The text of a file, or of standard input for `-`. Raises UsageError."""
-    from engine.errors import NotFoundError, UsageError
-
-    try:
-        data = sys.stdin.buffer.read() if source == "-" else expand(source).read_bytes()
-    except FileNotFoundError:
-        raise NotFoundError("The file is not there.", f"{source} does not exist.", "Check the path.") from None
-    except OSError as error:
-        raise UsageError("The file cannot be read.", f"{source}: {error.strerror}.", "Check the path.") from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            "The file is not UTF-8 text.", f"{source}: byte {error.start} does not fit.", "Save it as UTF-8."
-        ) from None
+    """The text of a file, or of standard input for `-`. Raises `NotFoundError`, `UsageError`."""
+    return decode_text(sys.stdin.buffer.read(), source) if source == "-" else read_text(source)

@@ -18,6 +18,7 @@ from engine.jobs.protocol import (
     StampedEvent,
     StateChanged,
 )
+from engine.records.job import Job
 from engine.records.options import ProjectSettings
 from engine.records.station import STATIONS, Station
 from tests.tui.seeds import answering_events, training_events
@@ -147,3 +148,30 @@ def test_the_newest_job_is_a_live_one_where_there_is_one() -> None:
 
 def test_progress_is_the_newest_told() -> None:
     assert view([Progress(1, 9), Progress(4, 9, "x", 3.0)]).progress == Progress(4, 9, "x", 3.0)
+
+
+def job(number: int, kind: str, state: str) -> Job:
+    return Job(number, kind, state, "{}", f"jobs/{number}", "run")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("jobs", "watched"),
+    [
+        ([(1, "train", "running"), (2, "serve", "running")], 1),
+        ([(1, "train", "failed"), (2, "serve", "running")], 2),
+        ([(1, "train", "failed"), (2, "serve", "done")], 1),
+        ([(1, "train", "waiting"), (2, "generate", "running"), (3, "serve", "waiting")], 2),
+        ([(1, "serve", "stopped")], None),
+    ],
+)
+def test_a_server_hides_no_work(jobs: list[tuple[int, str, str]], watched: int | None) -> None:
+    found = replace(facts(), jobs=tuple(job(*each) for each in jobs)).newest_job
+    assert (found.id if found is not None else None) == watched
+
+
+def test_a_server_takes_nobody_to_another_pane() -> None:
+    state = WorkspaceState(facts=facts(3))
+    before = state.shown
+    state.job = JobView(1, "serve")
+    state.job.apply(StampedEvent(0.0, StateChanged("running")))
+    assert state.shown == before

@@ -55,6 +55,7 @@ class JobView:
 
     def __init__(self, job_id: int, kind: JobKind) -> None:
         self.job_id = job_id
+        self.kind = kind
         self.station: StationName = STATION_OF_KIND[kind]
         self.state: JobState = "waiting"
         self.state_note = ""

@@ -23,11 +23,6 @@ def heading(text: str) -> Content:
     return Content.styled(text, DIM)
 
 
-def empty(what: str, commands: Sequence[str]) -> list[Content]:
-    """The empty state: what is missing, and the command that brings it."""
-    return [Content(what), Content(""), *(Content.assemble("  ", (command, ACCENT)) for command in commands)]
-
-
 def working(view: View, station: str) -> JobView | None:
     """The job, when it is this station's work that it does."""
     job = view.job

@@ -64,10 +64,13 @@ class Facts:
 
     @property
     def newest_job(self) -> Job | None:
-        """The job that is watched: a live one before an ended one, the newest first."""
-        return max(self.jobs, key=lambda job: (job.state in LIVE_STATES, job.id), default=None)
+        """The job that is watched: a live one before an ended one, one that makes something before one that serves,
+        the newest first. A server that has ended is nothing to be told of.
+        """
+        watched = [job for job in self.jobs if job.kind != "serve" or job.state in LIVE_STATES]
+        return max(watched, key=lambda job: (job.state in LIVE_STATES, job.kind != "serve", job.id), default=None)
 
     @property
     def other_live_jobs(self) -> int:
-        """How many jobs are alive beside the newest one: they wait for the device, or serve."""
+        """How many jobs are alive beside the watched one: they wait for the device, or serve."""
         return max(sum(job.state in LIVE_STATES for job in self.jobs) - 1, 0)

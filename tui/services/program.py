@@ -68,6 +68,20 @@ class Program:
         self._target.post_message(CommandTold(name, line))
 
 
+def command_line(words: Sequence[str], folder: Path, home: Home) -> list[str]:
+    """How a command about one project is started, so that it prints one object."""
+    where = ["--project", str(folder), *(["--home", str(home.root)] if home.root is not None else [])]
+    return [sys.executable, "-P", "-c", _PROGRAM, *words, "--json", *where]
+
+
+def error_of(answer: Answer) -> DistillError | None:
+    """The three sentences of a command that failed; None for any other object."""
+    if not isinstance(found := answer.get("error"), dict):
+        return None
+    three = cast("Answer", found)
+    return DistillError(*(str(three.get(part, "")) for part in ("title", "message", "next")))
+
+
 def carry_out(
     words: Sequence[str], folder: Path, home: Home, tell: Callable[[str], None] = lambda _line: None
 ) -> Answer:
@@ -75,9 +89,7 @@ def carry_out(
 
     Raises `DistillError` with the three sentences of the command, `JobError` where it said nothing that can be read.
     """
-    command = [sys.executable, "-P", "-c", _PROGRAM, *words, "--json", "--project", str(folder)]
-    if home.root is not None:
-        command += ["--home", str(home.root)]
+    command = command_line(words, folder, home)
     last = ""
     try:
         # A file: an answer that is longer than a pipe holds would wait for a reader who still listens to the way.
@@ -101,7 +113,6 @@ def carry_out(
         raise JobError("The program could not be started.", f"{error.strerror or error}.", "Try again.") from error
     except ValueError as error:
         raise JobError("A command ended without an answer.", last, f"Try it: distill-tui {' '.join(words)}") from error
-    if isinstance(found := answer.get("error"), dict):
-        three = cast("dict[str, object]", found)
-        raise DistillError(*(str(three.get(part, "")) for part in ("title", "message", "next")))
+    if (failed := error_of(answer)) is not None:
+        raise failed
     return answer

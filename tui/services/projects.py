@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from engine.economics.tokens import estimate_prompt_tokens
-from engine.errors import DistillError, ModelError, NotFoundError, UsageError
+from engine.errors import DistillError, ModelError, UsageError
 from engine.paths import Home, expand
 from engine.project import Project, check_name
 from engine.projects import Kept as Kept
@@ -33,6 +33,7 @@ from engine.projects import (
 )
 from engine.records.options import ProjectSettings, TeacherSpec
 from engine.records.prompt import Prompt
+from engine.texts import read_text
 
 FIRST_SIGHT_S = 0.2
 _Seen = tuple[tuple[float, bool], ProjectSummary]  # a project by its time and whether it is archived, and how it looked
@@ -279,19 +280,9 @@ def _set_prompt(project: Project, prompt: Prompt, path: str) -> None:
 
 
 def _read_prompt(path: str) -> Prompt:
-    from engine.prompts.documents import MAX_DOCUMENT_BYTES, parse_prompt  # the first sight does without it
+    from engine.prompts.documents import parse_prompt  # the first sight does without it
 
-    file = expand(path)
-    try:
-        if not file.is_file():
-            raise NotFoundError("The file is not there.", f"{path} is no file.", "Check the path.")
-        if file.stat().st_size > MAX_DOCUMENT_BYTES:
-            raise UsageError("The file is too large.", f"{path} has more than {MAX_DOCUMENT_BYTES:,} bytes.", "")
-        return parse_prompt(file.read_bytes().decode("utf-8-sig"), file.name)
-    except OSError as error:
-        raise UsageError("The file cannot be read.", f"{path}: {error.strerror or error}.", "Check the path.") from None
-    except UnicodeDecodeError:
-        raise UsageError("The file is not UTF-8 text.", f"{path} has other bytes.", "Save it as UTF-8.") from None
+    return parse_prompt(read_text(path, regular=True), Path(path).name)
 
 
 def _check_student(name: str) -> None:

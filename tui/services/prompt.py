@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from engine.economics.tokens import estimate_prompt_tokens
-from engine.errors import NotFoundError, UsageError
-from engine.paths import expand
+from engine.errors import UsageError
 from engine.project import Project
 from engine.records.prompt import Message as ChatMessage
 from engine.records.prompt import Prompt
 from engine.records.question import Question
 from engine.records.rule import CheckResult, Rule, Span
+from engine.texts import read_text
 
 if TYPE_CHECKING:
     from engine.prompts.compare import ComparedLine
@@ -200,7 +200,7 @@ def import_rules(project: Project, path: str, *, replace: bool) -> RulesPut:
     """Rules from a YAML file, beside those that are there or in their place."""
     from engine.rules.documents import parse_rules
 
-    rules = parse_rules(_text_of(path), path)
+    rules = parse_rules(read_text(path, regular=True), path)
     before = project.rules.all()
     if replace:
         project.rules.replace_all(rules)
@@ -230,7 +230,7 @@ def read_document(path: str) -> DocumentRead:
     """A prompt from a file, as the Markdown document that is edited."""
     from engine.prompts.documents import parse_prompt, prompt_to_markdown
 
-    prompt = parse_prompt(_text_of(path), path)
+    prompt = parse_prompt(read_text(path, regular=True), path)
     turns = len(prompt.example_turns) // 2
     found = [
         f"a system message of ≈ {estimate_prompt_tokens(Prompt(prompt.messages[:1])).tokens:,} tokens"
@@ -239,14 +239,3 @@ def read_document(path: str) -> DocumentRead:
         f"{turns} example turn{'' if turns == 1 else 's'}",
     ]
     return DocumentRead(path, prompt_to_markdown(prompt), f"Found in {path}: {' and '.join(found)}.")
-
-
-def _text_of(path: str) -> str:
-    from engine.cli.invocation import read_text_argument
-
-    # A device or a pipe may never end.
-    if path != "-" and expand(path).exists() and not expand(path).is_file():
-        raise UsageError("This is no file.", f"{path} is something else.", "Check the path.")
-    if path == "-":
-        raise NotFoundError("The file is not there.", "«-» means nothing here.", "Give a path.")
-    return read_text_argument(path)

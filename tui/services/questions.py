@@ -15,6 +15,7 @@ from engine.project import Project
 from engine.records.question import Question, QuestionFilter, Split
 from engine.store.questions import RemovedQuestion as RemovedQuestion
 from engine.store.questions import TopicCounts as TopicCounts
+from engine.wording import counted
 from tui.services.program import Answer, Program
 from tui.services.store import StoreService
 
@@ -298,11 +299,6 @@ def read_splits(answer: Answer) -> SplitPreview:
 def whole(row: Mapping[str, object], name: str) -> int:
     """A whole number of a printed object."""
     return int(str(row[name]))
-
-
-def counted(number: int, thing: str) -> str:
-    """A number with its noun."""
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")
 
 
 def _objects(answer: Answer, name: str) -> list[dict[str, object]]:

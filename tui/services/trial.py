@@ -6,7 +6,6 @@ terminal, for nobody would see its answers.
 
 import json
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +17,7 @@ from textual.message_pump import MessagePump
 
 from engine.errors import DistillError, JobError
 from engine.paths import Home
-
-_PROGRAM = "import sys; from engine.cli.main import run; sys.exit(run(sys.argv[1:]))"
+from tui.services.program import command_line, error_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +71,7 @@ class TrialService:
         """Ask these questions, or `count` stored ones where there are none; the number of the trial."""
         self.stop()
         self._number += 1
-        command = [sys.executable, "-P", "-c", _PROGRAM, "prompt", "try", "--json", "--stream"]
-        command += ["--count", str(count), "--project", str(self._folder)]
-        if self._home.root is not None:
-            command += ["--home", str(self._home.root)]
+        command = command_line(["prompt", "try", "--stream", "--count", str(count)], self._folder, self._home)
         try:
             # After the two dashes a question may begin with one.
             self._process = subprocess.Popen(
@@ -122,9 +117,8 @@ class TrialService:
 def _read(line: str) -> TriedAnswer | DistillError:
     try:
         row = cast("dict[str, object]", json.loads(line))
-        if "error" in row:
-            three = cast("dict[str, object]", row["error"])
-            return DistillError(*(str(three.get(part, "")) for part in ("title", "message", "next")))
+        if (failed := error_of(row)) is not None:
+            return failed
         rules = cast("list[dict[str, object]]", row["rules"])
         return TriedAnswer(
             str(row["question"]),

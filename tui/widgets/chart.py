@@ -82,20 +82,6 @@ def plot(
     return drawn
 
 
-def chart(
-    xs: Sequence[float],
-    ys: Sequence[float],
-    *,
-    columns: int,
-    rows: int,
-    x_range: tuple[float, float],
-    y_range: tuple[float, float],
-) -> list[str]:
-    """One line as `rows` strings of `columns` cells."""
-    drawn = plot([Line(xs, ys)], columns=columns, rows=rows, x_range=x_range, y_range=y_range)
-    return ["".join(cell.text for cell in row) for row in drawn]
-
-
 def smooth(values: Sequence[float], weight: float) -> list[float]:
     """The exponential mean of what came so far, each older value counting `weight` times the next one's.
 

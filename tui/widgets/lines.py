@@ -3,8 +3,6 @@
 The one place where foreign text becomes `Content`: it is cleaned, never parsed as markup. Knows no widget.
 """
 
-from collections.abc import Iterable
-
 from rich.cells import cell_len, chop_cells, set_cell_size
 from textual.content import Content
 
@@ -71,11 +69,6 @@ def spread(left: Content, rest: Content, width: int) -> Content:
     if gap < 2:
         return left.truncate(width, ellipsis=True)
     return Content.assemble(left, " " * gap, rest)
-
-
-def page(lines: Iterable[Content | str]) -> Content:
-    """Lines as one content."""
-    return Content("\n").join(Content(line) if isinstance(line, str) else line for line in lines)
 
 
 def percent(rate: float) -> str:

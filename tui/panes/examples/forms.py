@@ -1,11 +1,11 @@
 """The question that the examples pane asks: how a teacher shall answer. Checks what is typed; reckons nothing."""
 
-import re
 from collections.abc import Callable, Mapping
 
 from engine.clean import clean_line
 from engine.records.options import GenerateOptions
 from engine.records.question import Split
+from tui.panes.checks import number, or_empty, whole
 from tui.panes.teacher import ENDPOINT, key_trouble, key_words, money_words, teacher_fields, teacher_of
 from tui.screens.form.screen import Field, FormScreen, Values
 from tui.services.generation import GenerationOutlook
@@ -16,9 +16,9 @@ SPLITS_OF: Mapping[str, tuple[Split, ...]] = {
     "train": ("train",),
     "validation": ("validation",),
 }
-_WHOLE, _NUMBER = re.compile(r"\d{1,7}"), re.compile(r"\d{1,9}(\.\d{1,6})?|\.\d{1,6}")
 # The same bounds as on the command line.
-_MOST_SAMPLES, _MOST_AT_ONCE, _HOTTEST = 64, 1024, 2.0
+_SAMPLES, _AT_ONCE, _COUNT, _TEMPERATURE = whole(1, 64), whole(1, 1024), whole(1), number(0.0, 2.0)
+_BUDGET = or_empty(number(0.0, 1e9))
 
 
 def generate_form(before: GenerateOptions, outlook: Callable[[GenerateOptions], GenerationOutlook | str]) -> FormScreen:
@@ -43,15 +43,15 @@ def generate_form(before: GenerateOptions, outlook: Callable[[GenerateOptions], 
         [
             *teacher_fields(before.teacher, lambda: form.values),
             Field("splits", "questions of", splits, choices=tuple(SPLITS_OF)),
-            Field("samples", "answers a question", str(before.samples), check=_whole(_MOST_SAMPLES)),
-            Field("temperature", "temperature", f"{before.temperature:g}", check=_temperature),
-            Field("tokens", "most tokens an answer", str(before.max_answer_tokens), check=_whole(None)),
+            Field("samples", "answers a question", str(before.samples), check=_SAMPLES),
+            Field("temperature", "temperature", f"{before.temperature:g}", check=_TEMPERATURE),
+            Field("tokens", "most tokens an answer", str(before.max_answer_tokens), check=_COUNT),
             Field("limit", "most questions", _or_empty(before.limit), "empty: all of them",
-                  check=lambda value: _whole(None)(value) if value else ""),
+                  check=or_empty(_COUNT)),
             Field("at_once", "at once", str(at_once), "requests in flight, or rows decoded together",
-                  check=_whole(_MOST_AT_ONCE)),
+                  check=_AT_ONCE),
             Field("budget", "most US dollars", _or_empty(before.max_cost_usd), "empty: no limit; for an endpoint",
-                  check=lambda value: "" if not value or _NUMBER.fullmatch(value) else "An amount, such as 2.50."),
+                  check=_BUDGET),
         ],
         go="start", aside=aside, whole=whole,
     )  # fmt: skip
@@ -62,12 +62,12 @@ def wanted(values: Values, before: GenerateOptions) -> GenerateOptions | None:
     """What the form says; None while a field is wrong."""
     teacher = teacher_of(values)
     right = (
-        not _whole(_MOST_SAMPLES)(values["samples"])
-        and not _whole(None)(values["tokens"])
-        and not _whole(_MOST_AT_ONCE)(values["at_once"])
-        and not _temperature(values["temperature"])
-        and (not values["limit"] or not _whole(None)(values["limit"]))
-        and (not values["budget"] or _NUMBER.fullmatch(values["budget"]) is not None)
+        not _SAMPLES(values["samples"])
+        and not _COUNT(values["tokens"])
+        and not _AT_ONCE(values["at_once"])
+        and not _TEMPERATURE(values["temperature"])
+        and not or_empty(_COUNT)(values["limit"])
+        and not _BUDGET(values["budget"])
     )
     if teacher is None or not right:
         return None
@@ -119,19 +119,6 @@ def outlook_trouble(told: GenerationOutlook, values: Values) -> str:
     if values["teacher"] == ENDPOINT and values["budget"] and told.money.usd is None:
         return f"No price is known for {clean_line(values['model'])}, so no budget can be kept: leave it empty."
     return key_trouble(told.key, values)
-
-
-def _whole(most: int | None) -> Callable[[str], str]:
-    def trouble(value: str) -> str:
-        if _WHOLE.fullmatch(value) and int(value) >= 1 and (most is None or int(value) <= most):
-            return ""
-        return f"A whole number from 1 to {most:,}." if most is not None else "A whole number from 1."
-
-    return trouble
-
-
-def _temperature(value: str) -> str:
-    return "" if _NUMBER.fullmatch(value) and float(value) <= _HOTTEST else f"A number from 0 to {_HOTTEST:g}."
 
 
 def _or_empty(value: float | None) -> str:

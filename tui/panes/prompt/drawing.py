@@ -10,6 +10,7 @@ from engine.clean import clean_text
 from engine.economics.tokens import estimate_prompt_tokens
 from engine.records.prompt import Message, Prompt, Role
 from engine.records.rule import Check, Rule, Span
+from engine.wording import counted
 from tui.panes.parts import heading, title
 from tui.panes.prompt.marking import MarkKind, code_lines, marks_of
 from tui.services.facts import Facts
@@ -39,7 +40,7 @@ def draw_title(facts: Facts, *, draft: bool, width: int) -> list[Content]:
         left = Content.assemble(("Prompt", STRONG), "   ", (figure, ACCENT))
         note = Content.assemble(("◐ a draft is not saved", WARN), ("   i goes on   D drops it", DIM))
         return [spread(left, note, width), Content("")]
-    rest = f"{_counted(turns, 'example turn')}   version {facts.prompt_version}" if turns else ""
+    rest = f"{counted(turns, 'example turn')}   version {facts.prompt_version}" if turns else ""
     return title("Prompt", figure, rest or f"version {facts.prompt_version}", width)
 
 
@@ -65,7 +66,7 @@ def draw_text(prompt: Prompt, passages: Sequence[Passage], width: int) -> tuple[
             lines.append(heading(f"system   ≈ {_tokens(message):,} tokens"))
         elif message is turns[0]:
             tokens = sum(map(_tokens, turns))
-            lines.append(heading(f"{_counted(len(turns) // 2, 'example turn')}   ≈ {tokens:,} tokens"))
+            lines.append(heading(f"{counted(len(turns) // 2, 'example turn')}   ≈ {tokens:,} tokens"))
         spans = [passage.span for passage in passages if passage.message == index]
         shown, marked = _message(message, spans, width - 2)
         if marked is not None and first is None:
@@ -80,7 +81,7 @@ def draw_rules(
     rules: Sequence[Rule], cursor: int, passages: Sequence[Passage] | None, width: int, *, focused: bool
 ) -> tuple[list[Content], tuple[int, int]]:
     """The rules with their checks in words, and the first and the last line of the one under the cursor."""
-    lines = [Content.styled(_counted(len(rules), "rule"), STRONG if focused else DIM)]
+    lines = [Content.styled(counted(len(rules), "rule"), STRONG if focused else DIM)]
     if not rules:
         lines += [
             Content(""),
@@ -142,10 +143,6 @@ def _listed(texts: Sequence[str]) -> str:
     return f"{shown} and {len(texts) - 4} more" if len(texts) > 4 else shown
 
 
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
 def _tokens(message: Message) -> int:
     return estimate_prompt_tokens(Prompt((message,))).tokens
 
@@ -202,7 +199,7 @@ def draw_editing(tokens: int, turns: int, width: int, *, changed: bool) -> list[
     """What stands above the field: its figures, and whether it is saved."""
     left = Content.assemble(("Edit the prompt", STRONG), "   ", (f"≈ {tokens:,} tokens", ACCENT))
     if turns:
-        left = Content.assemble(left, ("   " + _counted(turns, "example turn"), DIM))
+        left = Content.assemble(left, ("   " + counted(turns, "example turn"), DIM))
     state = Content.styled("◐ not saved", WARN) if changed else Content.styled("as it is stored", DIM)
     return [spread(left, state, width), Content("")]
 

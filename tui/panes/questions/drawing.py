@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from engine.records.question import Question, QuestionFilter, Split
+from engine.wording import counted
 from tui.panes.job import JobView
 from tui.panes.parts import title, working
 from tui.panes.questions.faces import draw_import, draw_split, draw_topics, draw_twins
 from tui.panes.questions.state import QuestionsState
 from tui.panes.view import View
-from tui.services.questions import QuestionRow, counted
+from tui.services.questions import QuestionRow
 from tui.widgets.lines import ACCENT, DIM, GOOD, STRONG, WARN, duration, fit, percent, shorten, spread, wrap
 
 _NARROW_BELOW, _TALL_FROM = 70, 26

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from textual.content import Content
 
 from engine.records.question import Question, Split
+from engine.wording import counted
 from tui.panes.parts import heading, title
 from tui.panes.questions.state import QuestionsState
-from tui.services.questions import ImportPreview, SplitPreview, TopicCounts, counted
+from tui.services.questions import ImportPreview, SplitPreview, TopicCounts
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, percent, right, shorten, wrap
 
 _SIDE_BY_SIDE_FROM = 70

@@ -1,6 +1,5 @@
 """The questions that the questions pane asks: what to import, write, draw, add, and whether to delete."""
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 
@@ -8,6 +7,7 @@ from engine.clean import clean_line
 from engine.records.options import SynthesizeOptions, TeacherSpec
 from engine.records.prompt import Message
 from engine.records.question import SPLITS, Question, Split
+from tui.panes.checks import or_empty, whole
 from tui.panes.teacher import key_trouble, key_words, money_words, teacher_fields, teacher_of
 from tui.screens.form.screen import Field, FormScreen, Values
 from tui.services.generation import SynthesisOutlook
@@ -15,8 +15,8 @@ from tui.services.generation import SynthesisOutlook
 NO, YES = "no", "yes"
 LATER = "drawn later"
 BY_HAND = "typed"
-_WHOLE = re.compile(r"\d{1,7}")
-_MOST_TOPICS, _MOST_PER_TOPIC = 200, 50  # as on the command line
+# The same bounds as on the command line.
+_TOPICS, _PER_TOPIC, _COUNT, _SEED, _SHARE = whole(1, 200), whole(1, 50), whole(1), whole(0), whole(1, 90)
 _FORMATS = {
     ".txt": "Text: a question a line.",
     ".text": "Text: a question a line.",
@@ -41,7 +41,7 @@ def import_form(values: Values | None = None, errors: Values | None = None) -> F
             Field("topic", "column of the topic", before.get("topic", ""), "empty: topic, category or intent"),
             Field("label", "column of the label", before.get("label", ""), "empty: label or gold"),
             Field("limit", "most questions", before.get("limit", ""), "empty: all",
-                  check=lambda value: _whole(None)(value) if value else ""),
+                  check=or_empty(_COUNT)),
         ],
         go="look at it", errors=errors,
         aside=lambda now: f"{format_words(now['path'])}\nNothing is stored before you have seen what would be.",
@@ -93,8 +93,8 @@ def synthesize_form(teacher: TeacherSpec, outlook: Callable[[SynthesizeOptions],
     form = FormScreen(
         "Let the teacher write questions",
         [
-            Field("topics", "topics", "20", check=_whole(_MOST_TOPICS)),
-            Field("per_topic", "questions a topic", "10", check=_whole(_MOST_PER_TOPIC)),
+            Field("topics", "topics", "20", check=_TOPICS),
+            Field("per_topic", "questions a topic", "10", check=_PER_TOPIC),
             *teacher_fields(teacher, lambda: form.values),
         ],
         go="start", aside=aside, whole=whole,
@@ -105,7 +105,7 @@ def synthesize_form(teacher: TeacherSpec, outlook: Callable[[SynthesizeOptions],
 def synthesis(values: Values) -> SynthesizeOptions | None:
     """What the form says; None while a field is wrong."""
     teacher = teacher_of(values)
-    wrong = _whole(_MOST_TOPICS)(values["topics"]) or _whole(_MOST_PER_TOPIC)(values["per_topic"])
+    wrong = _TOPICS(values["topics"]) or _PER_TOPIC(values["per_topic"])
     if teacher is None or wrong:
         return None
     return SynthesizeOptions(teacher, int(values["topics"]), int(values["per_topic"]))
@@ -119,7 +119,7 @@ def split_form(values: Values | None = None, errors: Values | None = None) -> Fo
         return "Nothing would be left to train on." if int(now["validation"]) + int(now["test"]) >= 100 else ""
 
     def aside(now: Values) -> str:
-        if _share(now["validation"]) or _share(now["test"]):
+        if _SHARE(now["validation"]) or _SHARE(now["test"]):
             return ""
         left = 100 - int(now["validation"]) - int(now["test"])
         return (
@@ -130,10 +130,10 @@ def split_form(values: Values | None = None, errors: Values | None = None) -> Fo
     return FormScreen(
         "Draw the splits",
         [
-            Field("validation", "validation, per cent", before.get("validation", "10"), check=_share),
-            Field("test", "test, per cent", before.get("test", "10"), check=_share),
+            Field("validation", "validation, per cent", before.get("validation", "10"), check=_SHARE),
+            Field("test", "test, per cent", before.get("test", "10"), check=_SHARE),
             Field("seed", "seed", before.get("seed", "0"), "another one draws otherwise",
-                  check=lambda value: "" if _WHOLE.fullmatch(value) else "A whole number."),
+                  check=_SEED),
         ],
         go="look at it", aside=aside, whole=whole, errors=errors,
     )  # fmt: skip
@@ -177,16 +177,3 @@ def added_question(values: Values) -> Question:
 def sure_form(title: str, words: str, go: str) -> FormScreen:
     """Asks whether to do what nothing takes back."""
     return FormScreen(title, [Field("sure", go, NO, choices=(NO, YES))], aside=lambda _values: words)
-
-
-def _whole(most: int | None) -> Callable[[str], str]:
-    def trouble(value: str) -> str:
-        if _WHOLE.fullmatch(value) and int(value) >= 1 and (most is None or int(value) <= most):
-            return ""
-        return f"A whole number from 1 to {most:,}." if most is not None else "A whole number from 1."
-
-    return trouble
-
-
-def _share(value: str) -> str:
-    return "" if _WHOLE.fullmatch(value) and 1 <= int(value) <= 90 else "A whole number from 1 to 90."

@@ -6,6 +6,7 @@ from textual.binding import BindingType
 
 from engine.clean import clean_text
 from engine.records.options import SynthesizeOptions
+from engine.wording import counted
 from tui.actions import PaneName, bindings
 from tui.panes.questions import forms
 from tui.panes.questions.list_pane import QuestionList
@@ -24,7 +25,6 @@ from tui.services.questions import (
     QuestionsRead,
     Step,
     UnsplitRead,
-    counted,
     read_preview,
     read_splits,
     whole,

@@ -6,6 +6,7 @@ from pathlib import Path
 from textual.content import Content
 
 from engine.clean import clean_line
+from engine.wording import counted
 from tui.screens.start.state import StartState
 from tui.services.projects import ProjectSummary
 from tui.widgets.lines import ACCENT, DIM, STRONG, WARN, duration, fit, percent, right, shorten, spread, wrap
@@ -24,7 +25,7 @@ WELCOME = (
 def header(state: StartState, width: int) -> Content:
     """What this is, and how many there are."""
     listed = len(state.projects or ())
-    figures = [Content(_counted(listed - state.archived, "project"))] if listed else []
+    figures = [Content(counted(listed - state.archived, "project"))] if listed else []
     if state.running:
         figures.append(Content.styled(f"● {state.running} running", ACCENT))
     if state.archived:
@@ -99,7 +100,7 @@ def ago(changed_at: str, now: datetime) -> str:
     if minutes < 24 * 60:
         return f"{minutes // 60} h ago"
     days = minutes // (24 * 60)
-    return f"{_counted(days, 'day')} ago" if days <= 30 else f"{then:%Y-%m-%d}"
+    return f"{counted(days, 'day')} ago" if days <= 30 else f"{then:%Y-%m-%d}"
 
 
 def running(project: ProjectSummary, width: int) -> Content:
@@ -150,7 +151,3 @@ def _nothing_listed(state: StartState) -> Content:
             "No name holds ", (f"«{clean_line(state.search)}»", STRONG), ".  ", ("esc", ACCENT), (" lists all", DIM)
         )
     return Content.assemble("Every project is archived.  ", (".", ACCENT), (" lists them", DIM))
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")

@@ -72,7 +72,7 @@ class WorkspaceScreen(PlacedScreen[None]):
         self.query_one(Rail).styles.width = self.state.rail_width
         self._store.read()
         self._meters = MeterService(self)
-        self.set_interval(READ_EVERY_S, self._read_again)
+        self.set_interval(READ_EVERY_S, self._store.read)
         self.set_interval(DRAW_EVERY_S, self._draw)
 
     def on_unmount(self) -> None:
@@ -109,9 +109,9 @@ class WorkspaceScreen(PlacedScreen[None]):
             self._changed()
 
     def on_meter_read(self, message: MeterRead) -> None:
-        """Take in the load of the machine."""
+        """Take in the load of the machine; only the header tells it."""
         self.state.load, self.state.gpu = message.reading, message.gpu
-        self._changed()
+        self._show_header()
 
     def on_store_failed(self, message: StoreFailed) -> None:
         """Say what happened where the pane would be, or beside it when there is something to show."""
@@ -261,17 +261,13 @@ class WorkspaceScreen(PlacedScreen[None]):
     def _changed(self) -> None:
         self._stale = True
 
-    def _read_again(self) -> None:
-        self._store.read()
-        self._changed()
-
     def _draw(self) -> None:
         """Draw what changed since the last time; nothing at all where nothing did."""
         if not self._stale or not self.query_one("#panes").is_attached:  # before it is mounted, and when it is left
             return
         self._stale = False
         facts, state = self.state.facts, self.state
-        self.query_one(Header).show_state(state, self.size.width - 2)
+        self._show_header()
         self._say_trouble()
         if facts is None:
             return
@@ -280,6 +276,9 @@ class WorkspaceScreen(PlacedScreen[None]):
         )
         self.query_one(Spine).show_panes(facts.stations, state.shown)
         self._shown_pane().show(facts, state.job)
+
+    def _show_header(self) -> None:
+        self.query_one(Header).show_state(self.state, self.size.width - 2)
 
     def _shown_pane(self) -> Pane:
         """The pane that is shown, made and focused when it was not on the screen before."""

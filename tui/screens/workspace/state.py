@@ -33,7 +33,7 @@ class WorkspaceState:
         """The pane on the screen: the chosen one, else where the work is, else where it last was."""
         if self.chosen is not None:
             return self.chosen
-        if self.job is not None and self.job.live:
+        if self.job is not None and self.job.live and self.job.kind != "serve":  # which makes nothing to be seen
             return self.job.station
         return self._furthest()
 
