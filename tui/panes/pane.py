@@ -39,10 +39,7 @@ class Pane(Scroller):
     """One face of the workspace. Subclasses say their `place`, draw their lines and carry its actions."""
 
     place: ClassVar[PaneName]
-    DEFAULT_CSS = """
-    Pane { width: 1fr; height: 1fr; padding: 1 1 0 2; }
-    Screen.-narrow Pane { padding: 0 1; }
-    """
+    DEFAULT_CSS = "Pane { width: 1fr; height: 1fr; padding: 1 1 0 2; }"
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(self, store: StoreService) -> None:

@@ -4,11 +4,17 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
+from engine.records.evaluation import FinalVerdict
 from tui.panes.job import JobView
 from tui.panes.view import View
 from tui.services.facts import Stream
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, duration, fit, shorten, spread, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, shorten, spread, wrap
 
+VERDICTS: dict[FinalVerdict, tuple[str, str]] = {
+    "pass": ("✓ pass", GOOD),
+    "fail": ("✗ fail", BAD),
+    "undecided": ("◐ undecided", WARN),
+}
 _STREAM_MARKS = {"writing": ("●", ACCENT), "passed": ("✓", GOOD), "failed": ("✗", BAD)}
 
 

@@ -8,20 +8,15 @@ from textual.content import Content
 
 from engine.evaluation.lapses import Lapse
 from engine.evaluation.verdict import reason
-from engine.records.evaluation import ArmName, ArmScore, Divergence, Evaluation, FinalVerdict, Rate
+from engine.records.evaluation import ArmName, ArmScore, Divergence, Evaluation, Rate
 from tui.panes.evaluation.bars import interval_bar
 from tui.panes.evaluation.reading import reading
 from tui.panes.evaluation.state import EvaluationState
 from tui.panes.job import JobView
-from tui.panes.parts import answer_wall, heading, pace, title, working
+from tui.panes.parts import VERDICTS, answer_wall, heading, pace, title, working
 from tui.panes.view import View
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, moment, percent, right, shorten, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, fit, moment, percent, right, shorten, wrap
 
-VERDICTS: dict[FinalVerdict, tuple[str, str]] = {
-    "pass": ("✓ pass", GOOD),
-    "fail": ("✗ fail", BAD),
-    "undecided": ("◐ undecided", WARN),
-}
 _ALL_TOKENS: Callable[[Divergence], float] = attrgetter("mean")
 _FREE_TOKENS: Callable[[Divergence], float] = attrgetter("mean_free_tokens")
 _LEAST_LISTED = 5

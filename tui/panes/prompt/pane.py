@@ -46,7 +46,6 @@ class PromptPane(Pane, can_focus=False):
     SCOPED_CSS = False  # the rules for a narrow screen begin at the screen
     DEFAULT_CSS = """
     PromptPane { padding: 0; overflow: hidden hidden; layout: vertical; }
-    Screen.-narrow PromptPane { padding: 0; }
     #prompt-title { height: auto; padding: 1 1 0 2; }
     #prompt-reading { height: 1fr; layout: horizontal; }
     #prompt-text { width: 3fr; padding: 0 1 0 2; }

@@ -4,13 +4,12 @@ from textual.content import Content
 
 from engine.errors import DistillError
 from engine.records.station import Station
-from tui.panes.parts import heading, title
+from tui.panes.parts import VERDICTS, heading, title
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
 from tui.services.release import Exportable, Released
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, moment, right, shorten, spread, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, duration, fit, moment, right, shorten, spread, wrap
 
-_VERDICTS = {"pass": ("✓ pass", GOOD), "fail": ("✗ fail", BAD), "undecided": ("! undecided", WARN)}
 _RUNS_SHOWN = 5
 _RELEASES_SHOWN = 8
 
@@ -91,7 +90,7 @@ def _runs(state: ReleaseState, width: int) -> list[Content]:
 
 
 def _run(run: Exportable) -> Content:
-    verdict, style = _VERDICTS[run.verdict] if run.verdict is not None else ("not evaluated", DIM)
+    verdict, style = VERDICTS[run.verdict] if run.verdict is not None else ("not evaluated", DIM)
     recovered = f"{run.recovered:.2f}" if run.recovered is not None else "–"
     name = f"run {run.run_id}{'' if run.newest_dataset else ' ◐'}"
     return Content.assemble(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from engine.records.run import CurvePoint, Run
+from tui.panes.parts import VERDICTS
 from tui.panes.run.settings import OBJECTIVES
 from tui.panes.run.state import RunState
 from tui.services.runs import RunRow
@@ -19,7 +20,6 @@ STATES = {
     "done": ("✓", GOOD),
     "failed": ("✗", BAD),
 }
-_VERDICTS = {"pass": ("✓ pass", GOOD), "fail": ("✗ fail", BAD), "undecided": ("◐ undecided", WARN)}
 _MOMENT = 18  # cells of a time with its distance
 _RESULTS = (("best KL", 10), ("rules", 8), ("time", 13), ("verdict", 13))
 
@@ -80,7 +80,7 @@ def _line(row: RunRow, columns: Sequence[_Setting], state: RunState, shown: int,
     run, point = row.run, best(row.run)
     mark, style = STATES[run.state]
     letter = "─" if run.id == shown else state.letter(run.id) or " "
-    verdict, verdict_style = _VERDICTS[row.evaluation.verdict] if row.evaluation else ("–", DIM)
+    verdict, verdict_style = VERDICTS[row.evaluation.verdict] if row.evaluation else ("–", DIM)
     results = [
         right(f"{point.validation_kl:.3f}" if point else "–", _RESULTS[0][1]),
         right(percent(point.all_rules_rate) if point else "–", _RESULTS[1][1]),

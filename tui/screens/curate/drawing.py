@@ -105,7 +105,12 @@ def _nothing(where: Where, page: ReviewPage) -> list[Content]:
         way_out = "esc brings the earlier list back" if where.search else "t lists others, F chooses topic and rule"
         words = listed_words(where, page)
         return [Content("Nothing in this list."), Content(""), Content.styled(f"{words}: {way_out}", DIM)]
-    return [Content("The teacher has not answered yet."), Content(""), Content.styled("  distill-tui generate", ACCENT)]
+    return [
+        Content("The teacher has not answered yet."),
+        Content(""),
+        Content.assemble("  ", ("esc 3 g", ACCENT), "  lets it answer"),
+        Content.styled("  distill-tui generate", DIM),
+    ]
 
 
 def _list(state: ReviewState, page: ReviewPage, width: int, count: int) -> list[Content]:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from engine.clean import clean_line
-from engine.errors import UsageError
 from engine.records.options import TeacherSpec
 from engine.teachers.keys import check_address
+from tui.panes.teacher import address_trouble
 from tui.screens.form.screen import Field, FormScreen, Values
 from tui.screens.start.drawing import tilde
 from tui.screens.start.state import StartState
@@ -30,8 +30,8 @@ def new_form(
     def of_an_endpoint(missing: str) -> Callable[[str], str]:
         return lambda value: missing if form.values["teacher"] == ENDPOINT and not value else ""
 
-    def address_trouble(value: str) -> str:
-        return _address_trouble(value) if form.values["teacher"] == ENDPOINT else ""
+    def address_wrong(value: str) -> str:
+        return address_trouble(value) if form.values["teacher"] == ENDPOINT else ""
 
     def aside(now: Values) -> str:
         words = prompt_words(now["prompt"]) if now["prompt"] else "Without a file, the prompt is written next."
@@ -47,7 +47,7 @@ def new_form(
             Field("model", "  its model", before.get("model", ""), "for an endpoint: the model's name there",
                   check=of_an_endpoint("An endpoint serves several models: name one.")),
             Field("address", "  its address", before.get("address", ""), "for an endpoint: https://host/v1",
-                  check=address_trouble),
+                  check=address_wrong),
             Field("prompt", "prompt file", before.get("prompt", ""), "may be left empty"),
         ],
         go="make it", aside=aside, errors=errors,
@@ -105,16 +105,6 @@ def _name_check(state: StartState) -> Callable[[str], str]:
 
 def _same(value: str, name: str) -> str:
     return "" if value == name else f"It is called {clean_line(name)}."
-
-
-def _address_trouble(value: str) -> str:
-    if not value:
-        return "Where is it reached? Such as https://host/v1."
-    try:
-        check_address(value)
-    except UsageError as error:
-        return clean_line(f"{error.title} {error.next}")
-    return ""
 
 
 def _teacher_words(values: Values) -> str:
