@@ -65,14 +65,12 @@ class LeakError(DatasetError):
 def freeze(project: Project, tokenizer: CompletionTokenizer, *, allow_leaks: bool = False) -> Dataset:
     """Build, store and return the dataset of the current prompt's accepted train and validation examples.
 
-    The same accepted answers give the same dataset, whenever it is frozen. Raises `DatasetError` without accepted
-    rows or for a question without split or with a system message, `LeakError` for a repeated message of the prompt,
-    or for words of its system message unless `allow_leaks`, and `ContextError` for a row that exceeds the context.
+    The same accepted answers give the same dataset, whenever it is frozen. Raises `UsageError` without a prompt,
+    `DatasetError` without accepted rows or for a question without split or with a system message, `LeakError` for a
+    repeated message of the prompt, or for words of its system message unless `allow_leaks`, and `ContextError` for a
+    row that exceeds the context.
     """
-    version = project.prompts.current()
-    if version is None:
-        raise _no_prompt(project)
-    prompt = version.prompt
+    prompt = project.prompts.require()
     with project.snapshot():
         accepted_sha256 = project.examples.accepted_sha256(prompt.sha256)
         examples = project.examples.all(prompt.sha256)
@@ -108,12 +106,9 @@ def freeze(project: Project, tokenizer: CompletionTokenizer, *, allow_leaks: boo
 def preview(project: Project, tokenizer: CompletionTokenizer | None) -> FreezePreview:
     """What `freeze` would do now, and everything that it would refuse; stores nothing.
 
-    Without a tokenizer, lengths are not checked. Raises `DatasetError` without a prompt.
+    Without a tokenizer, lengths are not checked. Raises `UsageError` without a prompt.
     """
-    version = project.prompts.current()
-    if version is None:
-        raise _no_prompt(project)
-    prompt, rules = version.prompt, project.rules.all()
+    prompt, rules = project.prompts.require(), project.rules.all()
     with project.snapshot():
         examples = project.examples.all(prompt.sha256)
         questions = {question.id: question for question in project.questions.all()}
@@ -145,10 +140,6 @@ def _too_long(builder: "_Builder", chosen: Sequence[Candidate]) -> Iterator[Refu
             builder.ids(curated, question)
         except ContextError as error:
             yield Refusal(curated.example.id, question.id, "too_long", f"{error.title} {error.message}")
-
-
-def _no_prompt(project: Project) -> DatasetError:
-    return DatasetError("There is no prompt.", f"Project {project.name}.", "Set one: distill-tui prompt set FILE")
 
 
 def _refused(refusal: Refusal) -> DatasetError:

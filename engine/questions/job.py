@@ -11,10 +11,9 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import cast
 
-from engine.errors import UsageError
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import AnswerEnded, AnswerStarted, Note, Progress
-from engine.project import Project
+from engine.paths import write_atomically
 from engine.questions.synthesis import SOURCE, name_topics, reply_tokens, write_questions
 from engine.records.options import SynthesizeOptions
 from engine.records.prompt import Message, Prompt
@@ -28,7 +27,7 @@ def run(context: JobContext, options: SynthesizeOptions) -> None:
     `JobStopped` between two requests.
     """
     began = time.monotonic()
-    prompt = _prompt_of(context.project)
+    prompt = context.project.prompts.require()
     context.emit(Progress(0, options.topics, "preparing"))
     holding: AbstractContextManager[object] = nullcontext()
     if options.teacher.kind == "local":
@@ -58,7 +57,7 @@ def _write(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> N
     if not topics:
         context.emit(Progress(0, options.topics, "naming topics"))
         topics = name_topics(asked, prompt, options.topics)
-        file.write_text(json.dumps(topics))
+        write_atomically(file, json.dumps(topics).encode())
         context.emit(Note(f"{len(topics)} topics"))
     left = [topic for topic in topics if topic not in written]
     began, done = time.monotonic(), len(topics) - len(left)
@@ -83,15 +82,8 @@ def _tell_begun(context: JobContext, topics: Sequence[str], number: int) -> None
 
 
 def _named_before(file: Path) -> tuple[str, ...]:
-    """The topics of a job that is taken up again; none where it had named none, or was killed while it wrote them."""
+    """The topics of a job that is taken up again; none where it had named none."""
     try:
         return tuple(map(str, cast("list[object]", json.loads(file.read_text()))))
     except (OSError, ValueError):
         return ()
-
-
-def _prompt_of(project: Project) -> Prompt:
-    version = project.prompts.current()
-    if version is None:
-        raise UsageError("There is no prompt.", f"Project {project.name}.", "Set one: distill-tui prompt set FILE")
-    return version.prompt

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from engine.errors import NotFoundError
+from engine.errors import NotFoundError, UsageError
 from engine.records.prompt import Prompt, PromptVersion, messages_from_json, messages_to_json
 from engine.store.clock import now_text
 from engine.store.connection import Connection
@@ -32,6 +32,13 @@ class PromptTable:
         """The version in force, or None before the first."""
         row = self._connection.row("SELECT * FROM prompts WHERE current")
         return None if row is None else _version(row)
+
+    def require(self) -> Prompt:
+        """The prompt in force. Raises `UsageError` before the first."""
+        version = self.current()
+        if version is None:
+            raise UsageError("There is no prompt.", "Teachers answer with one.", "Set one: distill-tui prompt set FILE")
+        return version.prompt
 
     def versions(self) -> tuple[PromptVersion, ...]:
         """All versions, the oldest first."""

@@ -31,7 +31,7 @@ def run(context: JobContext, options: GenerateOptions) -> None:
     """
     began = time.monotonic()
     project = context.project
-    prompt, questions = _prompt_of(project), _questions_of(project, options)
+    prompt, questions = project.prompts.require(), _questions_of(project, options)
     rules = project.rules.all()
     stored = _stored(project, prompt, options, rules, questions)
     by_id = {question.id: question for question in questions}
@@ -83,13 +83,6 @@ def _ask_local(context: JobContext, options: GenerateOptions, prompt: Prompt, pl
     with context.hold_device(device_name("auto")):
         recorder.progress("loading the model")
         LocalGeneration(context, options, prompt, plan, recorder, load_base(folder)).run()
-
-
-def _prompt_of(project: Project) -> Prompt:
-    version = project.prompts.current()
-    if version is None:
-        raise UsageError("There is no prompt.", f"Project {project.name}.", "Set one: distill-tui prompt set FILE")
-    return version.prompt
 
 
 def _questions_of(project: Project, options: GenerateOptions) -> tuple[Question, ...]:

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING
 from engine.economics.figures import ASSUMED
 from engine.economics.prices import Prices, cost_usd, find_prices
 from engine.economics.tokens import estimate_prompt_tokens
-from engine.errors import UsageError
 from engine.records.cost import Figure
 from engine.records.example import Usage
 from engine.records.options import GenerateOptions, SynthesizeOptions, TeacherSpec
-from engine.records.prompt import Prompt
 from engine.teachers.keys import is_loopback, key_place, variable_of
 
 if TYPE_CHECKING:
@@ -81,7 +79,7 @@ class SynthesisOutlook:
 
 def look_ahead(project: "Project", options: GenerateOptions) -> GenerationOutlook:
     """Reckon one generation. Raises `UsageError` without a prompt, `EndpointError` for a key file others can read."""
-    prompt, teacher = _prompt_of(project), options.teacher
+    prompt, teacher = project.prompts.require(), options.teacher
     covered = project.questions.coverage(options.splits, options.limit, prompt.sha256, teacher.name, options.samples)
     answers = covered.questions * options.samples
     left = answers - covered.answers
@@ -105,20 +103,13 @@ def look_ahead(project: "Project", options: GenerateOptions) -> GenerationOutloo
 
 def look_at_synthesis(project: "Project", options: SynthesizeOptions) -> SynthesisOutlook:
     """Reckon a synthesis; errors as of `look_ahead`."""
-    prompt, teacher = _prompt_of(project), options.teacher
+    prompt, teacher = project.prompts.require(), options.teacher
     requests, questions = options.topics + 1, options.topics * options.per_topic
     sent = requests * (estimate_prompt_tokens(prompt).tokens + _TOKENS_A_REQUEST)
     written = math.ceil(questions * ASSUMED["question_tokens"][0])
     return SynthesisOutlook(
         requests, questions, sent, written, _money(teacher, requests, sent, written, written), _key(project, teacher)
     )
-
-
-def _prompt_of(project: "Project") -> Prompt:
-    version = project.prompts.current()
-    if version is None:
-        raise UsageError("There is no prompt.", "A teacher answers with one.", "Set one: distill-tui prompt set FILE")
-    return version.prompt
 
 
 def _answer_tokens(project: "Project", options: GenerateOptions) -> Figure:
