@@ -29,6 +29,6 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
             host = str(address[0]) if isinstance(address, tuple) else str(address)
             if not (host.startswith("127.") or host in ("localhost", "::1")):
                 raise AssertionError(f"a test reached for the network: {host}")
-        connect(self, address)  # type: ignore[arg-type]
+        connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)

@@ -98,7 +98,7 @@ def test_killed_jobs_lose_nothing_and_ask_nothing_twice(project: Project, kills:
     for kill in range(kills):
         stored = project.examples.counts().total
         wanted = stored + moment.randrange(1, max(2, ANSWERS // (kills + 2)))
-        until(lambda wanted=wanted: project.examples.counts().total >= wanted or ended(project))  # type: ignore[misc]
+        until(lambda wanted=wanted: project.examples.counts().total >= wanted or ended(project))
         assert not ended(project), f"the job ended before kill {kill}"
         kill_and_resume(project, job)
         assert project.examples.counts().total >= wanted
@@ -124,7 +124,7 @@ def test_killed_jobs_lose_nothing_and_ask_nothing_twice(project: Project, kills:
     job = project.start_job(TrainOptions(run.id))
     for kill in range(kills):
         wanted = (kill + 1) * 60 // (kills + 1)
-        until(lambda wanted=wanted: last_step(project, job) >= wanted or ended(project))  # type: ignore[misc]
+        until(lambda wanted=wanted: last_step(project, job) >= wanted or ended(project))
         assert not ended(project), f"the training ended before kill {kill}"
         kill_and_resume(project, job)
     until(lambda: ended(project))

@@ -19,7 +19,7 @@ from tui.widgets.page import Page
 SIZES = [(80, 24), (120, 40)]
 
 
-async def until(pilot: Pilot[int], condition) -> None:  # type: ignore[no-untyped-def]
+async def until(pilot: Pilot[int], condition) -> None:
     """Wait for a condition of the screen, a hundred short waits at most."""
     for _ in range(200):
         if condition():

@@ -16,7 +16,7 @@ def rows(app: Showing) -> list[str]:
     return [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
 
 
-async def test_only_changed_lines_are_asked_to_be_drawn(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+async def test_only_changed_lines_are_asked_to_be_drawn(monkeypatch) -> None:
     app = Showing()
     async with app.run_test(size=(20, 6)) as pilot:
         page = app.query_one(Page)

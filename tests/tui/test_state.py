@@ -151,7 +151,7 @@ def test_progress_is_the_newest_told() -> None:
 
 
 def job(number: int, kind: str, state: str) -> Job:
-    return Job(number, kind, state, "{}", f"jobs/{number}", "run")  # type: ignore[arg-type]
+    return Job(number, kind, state, "{}", f"jobs/{number}", "run")
 
 
 @pytest.mark.parametrize(

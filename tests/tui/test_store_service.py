@@ -51,7 +51,7 @@ def inbox() -> Inbox:
 @pytest.fixture
 def service(folder: Path, home: Home, inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreService]:
     monkeypatch.setattr("tui.services.tokens.PromptTokens._count", lambda self: None)
-    service = StoreService(folder, home, inbox)  # type: ignore[arg-type]
+    service = StoreService(folder, home, inbox)
     yield service
     service.close()
     service._reader._thread.shutdown(wait=True)
@@ -89,7 +89,7 @@ def test_what_a_person_asks_for_does_not_wait_for_the_facts(service: StoreServic
     blocked = threading.Event()
     service._reader.submit(lambda: blocked.wait(30) and None)
     service.read()
-    service.ask(lambda project: Echo(), inbox)  # type: ignore[arg-type]
+    service.ask(lambda project: Echo(), inbox)
     try:
         assert isinstance(inbox.wait(1)[0], Echo)
     finally:

@@ -29,7 +29,7 @@ def test_the_list_says_where_a_project_stands(finished: Path) -> None:
     assert "release: adapter of run 1" in succeed("projects", "list").out
 
 
-def test_a_running_job_is_told_and_keeps_an_archived_project_in_sight(staged, home: Home) -> None:  # type: ignore[no-untyped-def]
+def test_a_running_job_is_told_and_keeps_an_archived_project_in_sight(staged, home: Home) -> None:
     folder = staged("training")
     (project,) = get("projects", "list")["projects"]
     assert project["live_jobs"] == 1

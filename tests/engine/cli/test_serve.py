@@ -31,7 +31,7 @@ def trained(home: Home, tiny_base: Path, tmp_path: Path) -> Iterator[Path]:
         for job in project.jobs.live():
             with suppress(JobError):  # it ended meanwhile
                 control.stop(project, job, force=True, grace_s=10)
-            wait_until(lambda job=job: not is_alive(job))  # type: ignore[misc]
+            wait_until(lambda job=job: not is_alive(job))
 
 
 def jobs_of(folder: Path, home: Home) -> list[tuple[str, str]]:

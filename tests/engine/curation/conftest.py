@@ -62,7 +62,7 @@ def answer(project: Project, base: Path, chat: ChatFormat) -> Answer:
         key = ExampleKey(PROMPT.sha256, question, str(base) if local else "peer @ https://peer/v1", attempt)
         kept = ids if finish == "stop" else ids[:-1]
         project.examples.add(
-            [Example(key, text, finish, "local" if local else "endpoint", token_ids=kept if local else None)]  # type: ignore[arg-type]
+            [Example(key, text, finish, "local" if local else "endpoint", token_ids=kept if local else None)]
         )
         return max(curated.example.id for curated in project.examples.all())
 

@@ -136,7 +136,7 @@ def test_prices_are_looked_up_by_model() -> None:
 )
 def test_numbers_that_mean_nothing_are_refused(change: dict[str, float]) -> None:
     with pytest.raises(UsageError):
-        estimate(dataclasses.replace(CASE, **change))  # type: ignore[arg-type]
+        estimate(dataclasses.replace(CASE, **change))
 
 
 price = st.decimals(0, 100, places=3).map(float)

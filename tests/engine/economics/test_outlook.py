@@ -13,7 +13,7 @@ from tests.engine.economics.test_estimate import CASE
 
 
 def changed(**fields: float) -> tuple[EstimateInput, Estimate]:
-    case = dataclasses.replace(CASE, **fields)  # type: ignore[arg-type]
+    case = dataclasses.replace(CASE, **fields)
     return case, estimate(case)
 
 

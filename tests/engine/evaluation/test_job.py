@@ -35,7 +35,7 @@ class Watched(JobContext):
     """A job's context that keeps its events, and asks for a stop after so many answers."""
 
     def __init__(self, project: Project, options: EvaluateOptions, stop_after: int | None = None) -> None:
-        self.flag, self.events, self.stop_after = StopFlag(), [], stop_after  # type: ignore[var-annotated]
+        self.flag, self.events, self.stop_after = StopFlag(), [], stop_after
         super().__init__(project, project.jobs.add("evaluate", options), self.flag)
 
     def emit(self, event: Event) -> None:

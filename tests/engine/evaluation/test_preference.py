@@ -17,7 +17,7 @@ def test_sides_do_not_matter_and_the_interval_is_wilsons(cast: list[tuple[str, b
     votes, wins, losses = [], 0, 0
     for choice, swapped in cast:
         left, right = ARMS[::-1] if swapped else ARMS
-        votes.append(Vote((), left, right, "", "", choice, blind=True))  # type: ignore[arg-type]
+        votes.append(Vote((), left, right, "", "", choice, blind=True))
         if choice in ("left", "right"):
             first = (choice == "left") != swapped
             wins, losses = wins + first, losses + (not first)

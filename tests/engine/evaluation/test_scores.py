@@ -43,11 +43,11 @@ def test_the_ceiling_is_how_often_the_second_sample_passes_where_the_first_did()
 def test_recovered_is_matched_by_question_whatever_the_order_of_the_answers() -> None:
     questions = [Question((Message("user", str(index)),), topic="one", id=index) for index in range(1, 41)]
 
-    def answers(arm: ArmName, share: int) -> list:  # type: ignore[type-arg]
+    def answers(arm: ArmName, share: int) -> list:
         rows = [arm_answer(arm, q.id, sample, q.id % 4 < share, True) for q in questions for sample in range(2)]
         return rows[::-1] if arm == "distilled" else rows
 
-    arms: dict = {"unprompted": answers("unprompted", 0), "prompted": answers("prompted", 4)}  # type: ignore[type-arg]
+    arms: dict = {"unprompted": answers("unprompted", 0), "prompted": answers("prompted", 4)}
     found = recovered_of_answers(questions, arms | {"distilled": answers("distilled", 3)}, "prompted", seed=0)
     assert found.interval is not None
     assert found.interval.value == pytest.approx(0.75)

@@ -117,12 +117,12 @@ def test_same_seed_same_figures_and_a_student_like_its_reference_recovers_all(
     rows: list[tuple[str, float, float, float]], seed: int
 ) -> None:
     topics, base, top, student = ([row[column] for row in rows] for column in range(4))
-    first: Recovered = recovered_fraction(topics, base, top, student, seed=seed, resamples=QUICK)  # type: ignore[arg-type]
-    assert first == recovered_fraction(topics, base, top, student, seed=seed, resamples=QUICK)  # type: ignore[arg-type]
+    first: Recovered = recovered_fraction(topics, base, top, student, seed=seed, resamples=QUICK)
+    assert first == recovered_fraction(topics, base, top, student, seed=seed, resamples=QUICK)
     if first.interval is not None:
-        same = recovered_fraction(topics, base, top, top, seed=seed, resamples=QUICK).interval  # type: ignore[arg-type]
-        none = recovered_fraction(topics, base, top, base, seed=seed, resamples=QUICK).interval  # type: ignore[arg-type]
-        assert same == Interval(pytest.approx(1.0), pytest.approx(1.0), pytest.approx(1.0))  # type: ignore[arg-type]
+        same = recovered_fraction(topics, base, top, top, seed=seed, resamples=QUICK).interval
+        none = recovered_fraction(topics, base, top, base, seed=seed, resamples=QUICK).interval
+        assert same == Interval(pytest.approx(1.0), pytest.approx(1.0), pytest.approx(1.0))
         assert none == Interval(0.0, 0.0, 0.0)
 
 

@@ -93,7 +93,7 @@ def test_an_adapter_that_changes_while_it_is_read_is_never_named_wrongly(
     def attach_late(*arguments: object) -> object:
         if (other := next(others, None)) is not None:
             shutil.copytree(other, folder, dirs_exist_ok=True)
-        return attach(*arguments)  # type: ignore[arg-type]
+        return attach(*arguments)
 
     monkeypatch.setattr(adapters_module, "attach", attach_late)
     assert adapters.load(folder) == weights_sha256(folders[1])

@@ -96,7 +96,7 @@ def serving(home: Home, folder: Path, options: ServeOptions, *, wait: bool = Tru
 
     class Seen(Speaker):
         def __init__(self, local: object) -> None:
-            super().__init__(local)  # type: ignore[arg-type]
+            super().__init__(local)
             speakers.append(self)
 
     def work() -> None:

@@ -32,7 +32,7 @@ QUESTION = (Message("user", "Hello, wörld?"),)
 
 async def whole(client: ArmClient, arm: str, messages: Sequence[Message] = QUESTION, **more: object) -> Answer:
     """The answer of an arm, after its pieces were seen to make it up."""
-    pieces = [piece async for piece in client.stream(arm, messages, **more)]  # type: ignore[arg-type]
+    pieces = [piece async for piece in client.stream(arm, messages, **more)]
     answer = pieces.pop()
     assert isinstance(answer, Answer)
     assert "".join(str(piece) for piece in pieces) == answer.text

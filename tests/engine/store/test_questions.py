@@ -76,7 +76,7 @@ def test_a_list_is_narrowed_by_split_topic_and_words(asked: Project) -> None:
     asked.questions.set_splits({1: "train", 2: "train", 3: "test"})
 
     def listed(**asked_for: str) -> list[int]:
-        narrowed = QuestionFilter(**asked_for)  # type: ignore[arg-type]
+        narrowed = QuestionFilter(**asked_for)
         ids = [question.id for question in asked.questions.window(0, 20, narrowed)]
         assert asked.questions.ids(narrowed) == tuple(ids)
         assert asked.questions.matching(narrowed) == len(ids)

@@ -45,5 +45,5 @@ def test_attempts_are_counted_by_question_and_teacher(answered: Project) -> None
 
 @pytest.mark.parametrize("verdict", ["accept", "reject", "flag", "unflag"])
 def test_deciding_about_nothing_leaves_no_step(answered: Project, verdict: str) -> None:
-    assert answered.decisions.decide_all(verdict, Selection(topic="none")) == 0  # type: ignore[arg-type]
+    assert answered.decisions.decide_all(verdict, Selection(topic="none")) == 0
     assert answered.decisions.undo() is None

@@ -7,7 +7,7 @@ from engine.records.vote import Vote
 
 def make(left: str, right: str, choice: str = "left") -> Vote:
     said = (Message("user", "first"), Message("assistant", "so"), Message("user", "why?"))
-    return Vote(said, left, right, f"by {left}", f"by {right}", choice, blind=True)  # type: ignore[arg-type]
+    return Vote(said, left, right, f"by {left}", f"by {right}", choice, blind=True)
 
 
 def test_votes_on_two_arms_are_found_on_either_side_and_others_are_not(project: Project) -> None:

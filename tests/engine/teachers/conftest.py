@@ -19,5 +19,5 @@ def project(tmp_path: Path) -> Iterator[Project]:
         made.rules.add([Rule(0, "End with Bye.", Check("ends_with", text="Bye."))])
         made.questions.add([Question((Message("user", f"Question {n}?"),), topic=f"t{n % 4}") for n in range(12)])
         splits = {q.id: "test" if q.id > 10 else "validation" if q.id > 8 else "train" for q in made.questions.all()}
-        made.questions.set_splits(splits)  # type: ignore[arg-type]
+        made.questions.set_splits(splits)
         yield made

@@ -47,7 +47,7 @@ KILLS = 5
 
 
 def options(server: HostileServer, **changes: object) -> GenerateOptions:
-    return GenerateOptions(TeacherSpec("endpoint", "peer", server.url), **changes)  # type: ignore[arg-type]
+    return GenerateOptions(TeacherSpec("endpoint", "peer", server.url), **changes)
 
 
 def generate(project: Project, wanted: GenerateOptions, stop: StopFlag | None = None) -> list[Event]:

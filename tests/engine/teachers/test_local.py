@@ -37,7 +37,7 @@ def generate(project: Project, wanted: GenerateOptions, stop: StopFlag | None = 
 
 def options(base: Path, **changes: object) -> GenerateOptions:
     known: dict[str, object] = {"max_answer_tokens": 24, "batch_rows": 4}
-    return GenerateOptions(TeacherSpec("local", str(base)), **(known | changes))  # type: ignore[arg-type]
+    return GenerateOptions(TeacherSpec("local", str(base)), **(known | changes))
 
 
 def stored(project: Project) -> dict[tuple[int, int], Example]:
@@ -91,11 +91,11 @@ def test_a_stop_keeps_what_is_finished_and_goes_on_there(project: Project, base:
         stop.up = True
         return add(examples)
 
-    project.examples.add = add_and_stop  # type: ignore[method-assign, assignment]
+    project.examples.add = add_and_stop
     with pytest.raises(JobStopped):
         run(context, wanted)
     context.close()
-    project.examples.add = add  # type: ignore[method-assign]
+    project.examples.add = add
     before = stored(project)
     assert 0 < len(before) < 10
     generate(project, wanted)

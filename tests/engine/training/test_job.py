@@ -103,7 +103,7 @@ def test_a_stop_keeps_a_checkpoint_and_the_next_job_goes_on(
     emit = JobContext.emit
 
     def stopping(self: JobContext, event: object) -> None:
-        emit(self, event)  # type: ignore[arg-type]
+        emit(self, event)
         if isinstance(event, Metrics) and event.step == 4 and "loss" in event.values:
             stop.up = True
 

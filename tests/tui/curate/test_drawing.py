@@ -24,7 +24,7 @@ COUNTS = ExampleCounts(3, 1, 1, 1)
 
 def drawn(row: ReviewRow, width: int = 78, height: int = 22, where: Where | None = None, **changes: object) -> Drawn:
     page = ReviewPage(where or Where(), (row,), 0, 1, COUNTS, RULES, "p", 1)
-    return draw(ReviewState(where or Where(), page, **changes), width, height)  # type: ignore[arg-type]
+    return draw(ReviewState(where or Where(), page, **changes), width, height)
 
 
 def text(lines: list[Content]) -> str:

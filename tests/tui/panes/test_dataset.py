@@ -188,7 +188,7 @@ async def test_a_freeze_that_fails_says_why_and_can_be_tried_again(
     def fails(words: list[str], *rest: object) -> program.Answer:
         if "--dry-run" not in words:
             raise ModelError("The model cannot be downloaded.", hostile("owner/name"), "Check the network.")
-        return works(words, *rest)  # type: ignore[arg-type]
+        return works(words, *rest)
 
     monkeypatch.setattr(program, "carry_out", fails)
     with make_project(home) as project:

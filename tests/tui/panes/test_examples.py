@@ -74,12 +74,12 @@ async def asked(pilot: Pilot[int], app: DistillApp, words: str) -> FormScreen:
 
 
 def aside(app: DistillApp) -> str:
-    return str(app.screen.query_one("#aside").visual) if isinstance(app.screen, FormScreen) else ""  # type: ignore[attr-defined]
+    return str(app.screen.query_one("#aside").visual) if isinstance(app.screen, FormScreen) else ""
 
 
 def fill(form: FormScreen, **values: str) -> None:
     for name, value in values.items():
-        form.query_one(f"#field-{name}").value = value  # type: ignore[attr-defined]
+        form.query_one(f"#field-{name}").value = value
 
 
 def jobs(folder: Path, home: Home) -> list[GenerateOptions]:
@@ -131,7 +131,7 @@ async def test_what_is_wrong_is_told_under_its_field_and_nothing_starts(home: Ho
         await asked(pilot, app, "when all fields are right")
         await pilot.press("enter")
         for name, words in (("samples", "1 to 64"), ("temperature", "0 to 2"), ("budget", "such as 2.50")):
-            assert words in str(form.query_one(f"#error-{name}").visual)  # type: ignore[attr-defined]
+            assert words in str(form.query_one(f"#error-{name}").visual)
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
     assert not jobs(folder, home)
@@ -154,7 +154,7 @@ async def test_a_missing_key_is_told_and_a_typed_one_is_kept_outside_of_the_proj
         await asked(pilot, app, "! Type the key, or set DISTILL_TUI_API_KEY_API_OPENAI_COM and start anew.")
         assert "at list prices" in aside(app)
         await pilot.press("enter")
-        assert "This endpoint needs a key." in str(form.query_one("#error-budget").visual)  # type: ignore[attr-defined]
+        assert "This endpoint needs a key." in str(form.query_one("#error-budget").visual)
         fill(form, key=CANARY)
         await asked(pilot, app, "in a file that only you can read")
         shown = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
@@ -177,7 +177,7 @@ async def test_a_budget_without_a_price_is_refused_in_the_form(home: Home) -> No
         fill(form, model="peer", address="https://peer.example/v1", budget="2", key="sk-something-long-enough")
         await asked(pilot, app, "no price is listed")
         await pilot.press("enter")
-        await until(pilot, lambda: "No price is known for peer" in str(form.query_one("#error-budget").visual))  # type: ignore[attr-defined]
+        await until(pilot, lambda: "No price is known for peer" in str(form.query_one("#error-budget").visual))
 
 
 async def test_only_what_nobody_answered_is_asked_again(home: Home) -> None:
@@ -236,7 +236,7 @@ async def test_the_answer_that_is_read_is_chosen_and_stays(home: Home) -> None:
 )
 async def test_an_empty_pane_names_the_key_that_comes_next(home: Home, split: str | None, key: str) -> None:
     with make_project(home) as project:
-        project.questions.set_splits({question.id: split for question in project.questions.all()})  # type: ignore[misc]
+        project.questions.set_splits({question.id: split for question in project.questions.all()})
         folder = project.folder
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
@@ -467,9 +467,9 @@ def test_the_pane_looks_as_it_did(
             await asked(pilot, app, "40 questions")
         else:
             await until(pilot, lambda: words in text(app))
-        meters = app.screen.state.load if isinstance(app.screen, WorkspaceScreen) else True  # type: ignore[union-attr]
+        meters = app.screen.state.load if isinstance(app.screen, WorkspaceScreen) else True
         if words == "57 of 480" and meters is None:
-            await until(pilot, lambda: app.screen.state.load is not None)  # type: ignore[attr-defined]
+            await until(pilot, lambda: app.screen.state.load is not None)
         for field in app.screen.query(Input):
             field.cursor_blink = False
         for words_beside in app.screen.query("#aside").results(Static):  # they have the room that they need

@@ -74,7 +74,7 @@ async def type_in(pilot: Pilot[int], app: DistillApp, **values: str) -> None:
     """Fill a form's fields and go on."""
     form = await asked(pilot, app)
     for name, value in values.items():
-        form.query_one(f"#field-{name}").value = value  # type: ignore[attr-defined]
+        form.query_one(f"#field-{name}").value = value
     await pilot.press("enter")
 
 
@@ -125,8 +125,8 @@ async def test_a_file_that_cannot_be_read_is_told_under_its_field_and_what_was_t
         await pilot.press("i")
         await type_in(pilot, app, path="/nowhere/q.jsonl", limit="2")
         await until(pilot, lambda: isinstance(app.screen, FormScreen))
-        await until(pilot, lambda: "neither a file" in str(app.screen.query_one("#error-path").visual))  # type: ignore[attr-defined]
-        assert app.screen.query_one("#field-limit").value == "2"  # type: ignore[attr-defined]
+        await until(pilot, lambda: "neither a file" in str(app.screen.query_one("#error-path").visual))
+        assert app.screen.query_one("#field-limit").value == "2"
         await type_in(pilot, app, path=str(traffic))
         await until(pilot, lambda: "✓ 2 new" in text(app))
         await pilot.press("escape")
@@ -193,7 +193,7 @@ async def test_answered_questions_are_deleted_only_when_a_person_says_so(home: H
         await until(pilot, lambda: "3 marked" in text(app))
         await pilot.press("D")
         form = await asked(pilot, app)
-        await until(pilot, lambda: "3 questions with 2 answers" in str(form.query_one("#aside").visual))  # type: ignore[attr-defined]
+        await until(pilot, lambda: "3 questions with 2 answers" in str(form.query_one("#aside").visual))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
         assert len(stored(folder, home)) == 48
@@ -258,7 +258,7 @@ async def test_one_question_is_typed_and_not_twice(home: Home) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, app, "48")
         await pilot.press("a", "enter")
-        await until(pilot, lambda: "has words" in str(app.screen.query_one("#error-text").visual))  # type: ignore[attr-defined]
+        await until(pilot, lambda: "has words" in str(app.screen.query_one("#error-text").visual))
         await type_in(pilot, app, text="Is it open on Sundays?", topic="hours")
         await until(pilot, lambda: len(stored(folder, home)) == 49)
         assert (stored(folder, home)[-1].topic, stored(folder, home)[-1].split) == ("hours", None)
@@ -279,7 +279,7 @@ async def test_the_last_import_of_another_day_goes_only_when_a_person_says_so(ho
         await pilot.press("u")
         form = await asked(pilot, app)
         words = "The newest 3 questions from late.txt"
-        await until(pilot, lambda: words in str(form.query_one("#aside").visual))  # type: ignore[attr-defined]
+        await until(pilot, lambda: words in str(form.query_one("#aside").visual))
         await pilot.press("right", "enter")
         await until(pilot, lambda: len(stored(folder, home)) == 48)
 
@@ -296,7 +296,7 @@ async def test_the_teacher_writes_questions_in_a_job_and_they_arrive(home: Home)
             await opened(pilot, app, "none yet")
             await pilot.press("s")
             form = await asked(pilot, app)
-            await until(pilot, lambda: "21 requests for up to 200" in str(form.query_one("#aside").visual))  # type: ignore[attr-defined]
+            await until(pilot, lambda: "21 requests for up to 200" in str(form.query_one("#aside").visual))
             await type_in(pilot, app, topics="2", per_topic="2")
             await until(pilot, lambda: "Can I lend?" in text(app))
             await until(pilot, lambda: "loans" in text(app))
@@ -526,13 +526,13 @@ def test_the_pane_looks_as_it_did(
         for key in keys.split():
             if key == "path":
                 form = await asked(pilot, app)
-                form.query_one("#field-path").value = "traffic.jsonl"  # type: ignore[attr-defined]
+                form.query_one("#field-path").value = "traffic.jsonl"
             else:
                 await pilot.press(key)
                 await until(pilot, lambda: pane(app).state.face != "topics" or pane(app).state.topics is not None)
         if words == "form":
             form = await asked(pilot, app)
-            await until(pilot, lambda: "requests" in str(form.query_one("#aside").visual))  # type: ignore[attr-defined]
+            await until(pilot, lambda: "requests" in str(form.query_one("#aside").visual))
         else:
             await until(pilot, lambda: words in text(app))
         for field in app.screen.query(Input):
@@ -549,4 +549,4 @@ def test_a_filter_of_nothing_lists_everything() -> None:
     state = over(4)
     for split in ("train", "validation", "test", "unsplit", None):
         state.turn_filter()
-        assert state.where.listed == QuestionFilter(split=split)  # type: ignore[arg-type]
+        assert state.where.listed == QuestionFilter(split=split)

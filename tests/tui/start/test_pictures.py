@@ -61,7 +61,7 @@ def test_an_empty_shelf_says_what_the_program_is_for(
 
 def test_the_form_counts_the_prompt_in_a_file(
     snap_compare: Callable[..., bool], shelf: Home, app: DistillApp, tmp_path, monkeypatch: pytest.MonkeyPatch
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "prompt.md").write_text("Answer in one word.\n\n## User\n\na?\n\n## Assistant\n\nb\n")
 

@@ -76,7 +76,7 @@ async def test_running_projects_come_first_and_are_attached_to(
         assert "enter open" in footer(screen)
         await pilot.press("k", "k", "enter")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen) and app.screen.state.facts is not None)
-        assert app.screen.state.facts.project == "insurance-claims"  # type: ignore[attr-defined]
+        assert app.screen.state.facts.project == "insurance-claims"
         assert last_used(shelf) == shelf.projects / "insurance-claims"
 
 

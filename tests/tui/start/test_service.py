@@ -39,7 +39,7 @@ def told() -> Told:
 
 @pytest.fixture
 def service(home: Home, told: Told) -> Iterator[ProjectsService]:
-    made = ProjectsService(home, told)  # type: ignore[arg-type]
+    made = ProjectsService(home, told)
     yield made
     made.close()
 

@@ -18,7 +18,7 @@ TRAINING = JobAtWork(3, "train", "running", 41, 100, 180.0)
 
 def project(name: str, **facts: object) -> ProjectSummary:
     plain = ProjectSummary(name, Path("/shelf") / name, NOW.isoformat())
-    return dataclasses.replace(plain, **facts)  # type: ignore[arg-type]
+    return dataclasses.replace(plain, **facts)
 
 
 def shelf(*projects: ProjectSummary) -> StartState:

@@ -34,4 +34,4 @@ def test_the_environment_tells(environment: dict[str, str], expected: Abilities)
 
 @pytest.mark.parametrize(("colours", "theme"), [("true", "dusk"), ("256", "dusk"), ("16", "terminal-dark")])
 def test_a_terminal_of_few_colours_gets_its_own(colours: str, theme: str) -> None:
-    assert Abilities(colours=colours).theme == theme  # type: ignore[arg-type]
+    assert Abilities(colours=colours).theme == theme
