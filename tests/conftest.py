@@ -1,11 +1,20 @@
 """What every test stands on: a home of its own, no network but loopback, no key from the user's environment."""
 
+import os
 import socket
 from pathlib import Path
 
 import pytest
 
 _KEYS = ("OPENAI_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each of the processes that share the tests one core: threads of models would wait for each other."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
 
 
 @pytest.fixture(autouse=True)

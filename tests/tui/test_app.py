@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
 from engine.jobs.wishes import read_wish
 from engine.paths import Home
 from engine.project import Project
 from engine.records.station import STATIONS
+from tests.tui.piloting import SIZES, open_app, pane_text, shown, until
 from tests.tui.seeds import make_project, make_stage
 from tui.app import DistillApp
 from tui.screens.help.screen import HelpScreen
@@ -16,35 +16,9 @@ from tui.screens.start.screen import StartScreen
 from tui.screens.workspace.screen import WorkspaceScreen
 from tui.widgets.page import Page
 
-SIZES = [(80, 24), (120, 40)]
-
-
-async def until(pilot: Pilot[int], condition) -> None:
-    """Wait for a condition of the screen, a hundred short waits at most."""
-    for _ in range(200):
-        if condition():
-            return
-        await pilot.pause(0.05)
-    raise AssertionError("the screen never came to show it")
-
-
-def pane(app: DistillApp) -> str:
-    """What stands in the pane that is shown, and the trouble above it."""
-    pages = app.screen.query("#trouble, .lines").results(Page)
-    return "\n".join(page.plain for page in pages if page.display and page.parent and page.parent.display)
-
-
-def shown(app: DistillApp) -> str:
-    screen = app.screen
-    return screen.state.shown if isinstance(screen, WorkspaceScreen) and screen.state.facts else ""
-
 
 def listed(app: DistillApp) -> int:
     return len(app.screen.state.rows) if isinstance(app.screen, StartScreen) else 0
-
-
-def open_app(home: Home, folder: Path | None) -> DistillApp:
-    return DistillApp(home, folder)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -53,7 +27,7 @@ async def test_a_running_generation_is_followed_and_stations_are_reached_by_numb
 ) -> None:
     app = open_app(home, make_stage(home, "generating"))
     async with app.run_test(size=size, notifications=True) as pilot:
-        await until(pilot, lambda: "RISK SCORE: 3. Please" in pane(app))
+        await until(pilot, lambda: "RISK SCORE: 3. Please" in pane_text(app))
         assert shown(app) == "examples"
         for number, name in enumerate(STATIONS, 1):
             await pilot.press(str(number))
@@ -73,7 +47,7 @@ async def test_every_empty_pane_names_the_command_that_comes_next(home: Home) ->
         commands = {3: "generate", 4: "curate freeze", 5: "train", 6: "evaluate", 7: "export"}
         for number, command in commands.items():
             await pilot.press(str(number))
-            await until(pilot, lambda command=command: f"distill-tui {command}" in pane(app))
+            await until(pilot, lambda command=command: f"distill-tui {command}" in pane_text(app))
 
 
 async def test_pause_stop_and_resume_are_wishes_to_the_job(home: Home) -> None:
@@ -92,8 +66,8 @@ async def test_pause_stop_and_resume_are_wishes_to_the_job(home: Home) -> None:
 async def test_a_failed_job_says_why_and_what_to_do(home: Home) -> None:
     app = open_app(home, make_stage(home, "failed"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await until(pilot, lambda: "The endpoint refused the key." in pane(app))
-        assert "r takes it up again" in pane(app)
+        await until(pilot, lambda: "The endpoint refused the key." in pane_text(app))
+        assert "r takes it up again" in pane_text(app)
 
 
 async def test_a_job_that_was_killed_is_shown_as_such(home: Home) -> None:
@@ -103,7 +77,7 @@ async def test_a_job_that_was_killed_is_shown_as_such(home: Home) -> None:
         project.jobs.update(job.id, pid=2**22 + 1, started_at="2020-01-01T00:00:00+00:00")
     app = open_app(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await until(pilot, lambda: "was killed" in pane(app))
+        await until(pilot, lambda: "was killed" in pane_text(app))
 
 
 async def test_the_start_screen_lists_projects_and_comes_back(home: Home) -> None:
@@ -136,7 +110,7 @@ async def test_help_opens_over_the_screen_and_closes(home: Home) -> None:
 async def test_a_folder_without_a_project_is_told_in_words(home: Home, tmp_path: Path) -> None:
     app = open_app(home, tmp_path / "nothing")
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await until(pilot, lambda: "There is no" in pane(app) or "not" in pane(app))
+        await until(pilot, lambda: "There is no" in pane_text(app) or "not" in pane_text(app))
         assert app.is_running
 
 
@@ -167,8 +141,8 @@ async def test_a_job_that_was_taken_up_again_is_running_before_its_log_says_so(h
     folder = make_stage(home, "failed")
     app = open_app(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await until(pilot, lambda: "r takes it up again" in pane(app))
+        await until(pilot, lambda: "r takes it up again" in pane_text(app))
         with Project.open(folder, home) as project:
             project.jobs.update(project.jobs.all()[0].id, state="running")
-        await until(pilot, lambda: "r takes it up again" not in pane(app))
+        await until(pilot, lambda: "r takes it up again" not in pane_text(app))
         assert app.screen.state.job.live

@@ -3,8 +3,8 @@
 import pytest
 
 from engine.paths import Home
+from tests.tui.piloting import shown, until
 from tests.tui.seeds import make_stage
-from tests.tui.test_app import shown, until
 from tui.app import DistillApp
 from tui.screens.workspace.rail import Rail
 from tui.screens.workspace.state import NARROWEST_RAIL, RAIL_WIDTH, WIDEST_RAIL, WorkspaceState

@@ -11,8 +11,8 @@ from textual.geometry import Size
 from textual.pilot import Pilot
 
 from engine.paths import Home
+from tests.tui.piloting import shown, until
 from tests.tui.seeds import make_stage
-from tests.tui.test_app import shown, until
 from tui.actions import PANE_KEYS
 from tui.app import DistillApp
 from tui.settings import Settings

@@ -8,8 +8,8 @@ from textual.widgets import Input
 from engine.jobs.wishes import read_wish
 from engine.paths import Home
 from engine.project import Project
+from tests.tui.piloting import open_app, shown, until
 from tests.tui.seeds import make_stage
-from tests.tui.test_app import open_app, shown, until
 from tui.actions import ACTIONS, PANES
 from tui.screens.form.screen import Field, FormScreen
 from tui.screens.jump.screen import JumpScreen

@@ -10,8 +10,8 @@ from textual.widgets import Input, Static
 
 from engine.errors import DistillError
 from engine.paths import Home
+from tests.tui.piloting import shown, until
 from tests.tui.seeds import make_stage
-from tests.tui.test_app import shown, until
 from tui.app import DistillApp
 from tui.screens.help.screen import HelpScreen
 from tui.services.settings import Memory, read_settings, save_copy

@@ -3,8 +3,8 @@
 import pytest
 
 from engine.paths import Home
+from tests.tui.piloting import until
 from tests.tui.seeds import make_stage
-from tests.tui.test_app import until
 from tests.tui.test_glyphs import screen_text
 from tui.app import DistillApp
 from tui.screens.placed import LEAST_COLUMNS, LEAST_ROWS

@@ -6,8 +6,8 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.paths import Home
+from tests.tui.piloting import until
 from tests.tui.seeds import make_stage
-from tests.tui.test_app import until
 from tui.app import DistillApp
 from tui.screens.workspace.screen import WorkspaceScreen
 from tui.services.themes import shipped_folder

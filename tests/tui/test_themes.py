@@ -13,7 +13,7 @@ from textual.theme import BUILTIN_THEMES, Theme
 from engine.errors import NotFoundError, UsageError
 from engine.paths import Home
 from tests.tui.colours import apart, contrast, seen_by
-from tests.tui.test_app import until
+from tests.tui.piloting import until
 from tests.tui.test_settings import told
 from tui.app import DistillApp
 from tui.services.themes import read_theme, shipped_folder

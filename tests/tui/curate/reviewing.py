@@ -8,8 +8,8 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.example import CuratedExample, Example, ExampleKey
 from engine.records.rule import CheckResult
+from tests.tui.piloting import until
 from tests.tui.seeds import PROMPT, add_examples, make_project
-from tests.tui.test_app import until
 from tui.app import DistillApp
 from tui.screens.curate.screen import CurateScreen
 from tui.screens.curate.state import ReviewState

@@ -25,8 +25,8 @@ from tests.tui.curate.reviewing import (
     states,
     stored,
 )
+from tests.tui.piloting import until
 from tests.tui.seeds import PROMPT, add_examples, make_stage
-from tests.tui.test_app import until
 from tui.app import DistillApp
 from tui.screens.curate.narrow import NarrowScreen
 from tui.screens.curate.screen import CurateScreen

@@ -14,8 +14,8 @@ from engine.project import Project
 from engine.records.evaluation import Rate
 from engine.records.rule import CheckResult
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
+from tests.tui.piloting import open_app, pane_text, reach, until
 from tests.tui.seeds import hostile, make_stage
-from tests.tui.test_app import open_app, pane, until
 from tui.app import DistillApp
 from tui.panes.chat.pane import ChatPane
 from tui.panes.chat.question import QuestionField
@@ -44,9 +44,7 @@ def turn_is_whole(app: DistillApp) -> bool:
 
 
 async def open_chat(pilot: Pilot[int]) -> None:
-    await until(pilot, lambda: bool(pilot.app.screen.query("Pane")))
-    await pilot.press("9")
-    await until(pilot, lambda: bool(pilot.app.screen.query(ChatPane)) and bool(chat(pilot.app).state.arms[0]))
+    await reach(pilot, 9, ChatPane, lambda: bool(chat(pilot.app).state.arms[0]))
 
 
 @pytest.mark.timeout(200)
@@ -56,18 +54,14 @@ async def test_a_blind_question_is_answered_by_both_arms_voted_on_and_kept(serve
         await open_chat(pilot)
         assert chat(app).state.arms == ("prompted", "run-1")
         await pilot.press("b", "enter", *"why", "enter")
-        for _ in range(40):
-            await until(pilot, lambda: True)
-            if turn_is_whole(app):
-                break
-            await pilot.pause(2.0)
+        await until(pilot, lambda: turn_is_whole(app), seconds=120)
         turn = chat(app).state.turn
         assert turn is not None
         assert turn.comparable, [reply.error for reply in turn.replies.values()]
-        assert "run-1" not in pane(app).partition("> why")[2]
+        assert "run-1" not in pane_text(app).partition("> why")[2]
         await pilot.press("left")
         await until(pilot, lambda: chat(app).standing.votes == 1)
-        assert "run-1" in pane(app).partition("> why")[2]
+        assert "run-1" in pane_text(app).partition("> why")[2]
         await pilot.press("t")
         await until(pilot, lambda: any("to train on" in note.message for note in app._notifications))
     with Project.open(served, home) as project:
@@ -175,7 +169,7 @@ async def test_the_dial_the_arms_and_a_revealed_turn(home: Home) -> None:
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await open_chat(pilot)
         await pilot.press("minus", "minus")
-        await until(pilot, lambda: "adapter at 80 %" in pane(app))
+        await until(pilot, lambda: "adapter at 80 %" in pane_text(app))
         await pilot.press("a", "down", "right", "enter")
         await until(pilot, lambda: chat(app).state.arms == ("prompted", "unprompted"))
         converse(app, "blind")

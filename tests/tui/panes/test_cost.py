@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,8 @@ from engine.errors import UsageError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.cost import CostInputs
+from tests.tui.piloting import pane_of, reach, text_of, until
 from tests.tui.seeds import make_stage
-from tests.tui.test_app import until
 from tui.app import DistillApp
 from tui.panes.cost.drawing import dollars, draw, models, title
 from tui.panes.cost.pane import CostPane
@@ -33,18 +34,12 @@ TOKENS = TokenCount(1_200, "o200k_base", exact=True)
 HOSTILE = "[@click=app.quit]x[/] \x1b]52;c;aGk=\x07\x9b31m\u202eevil"
 
 
-def pane(app: DistillApp) -> CostPane:
-    return app.screen.query_one(CostPane)
-
-
-def text(app: DistillApp) -> str:
-    return "\n".join(page.plain for page in app.screen.query(CostPane).first().query(Page))
+pane = partial(pane_of, kind=CostPane)
+text = partial(text_of, kind=CostPane)
 
 
 async def opened(pilot: Pilot[int], app: DistillApp) -> None:
-    await until(pilot, lambda: bool(app.screen.query("Pane")))
-    await pilot.press("8")
-    await until(pilot, lambda: bool(app.screen.query(CostPane)) and pane(app).state.page is not None)
+    await reach(pilot, 8, CostPane, lambda: pane(app).state.page is not None)
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ from engine.records.example import Decision
 from engine.records.options import ProjectSettings
 from engine.records.prompt import Message, Prompt
 from tests.tiny import make_tiny_base
+from tests.tui.piloting import pane_of, reach, text_of, until
 from tests.tui.seeds import PROMPT, add_dataset, add_examples, add_run, hostile, make_project, make_stage
-from tests.tui.test_app import until
 from tui.app import DistillApp
 from tui.panes.dataset.drawing import draw
 from tui.panes.dataset.pane import DatasetPane
@@ -28,7 +29,6 @@ from tui.screens.form.screen import FormScreen
 from tui.services import program
 from tui.services.dataset import Frozen
 from tui.services.facts import ExampleCounts, Facts
-from tui.widgets.page import Page
 
 SIZES = [(80, 24), (120, 40)]
 OVERLAP = "You answer for Meridian, a bank. Begin with a risk score, then two"  # 13 words of the system message
@@ -76,19 +76,12 @@ def at_hand(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return asked
 
 
-def pane(app: DistillApp) -> DatasetPane:
-    return app.screen.query_one(DatasetPane)
-
-
-def text(app: DistillApp) -> str:
-    found = app.screen.query(DatasetPane)
-    return found.first().query_one(".lines", Page).plain if found else ""
+pane = partial(pane_of, kind=DatasetPane)
+text = partial(text_of, kind=DatasetPane)
 
 
 async def opened(pilot: Pilot[int], app: DistillApp) -> None:
-    await until(pilot, lambda: bool(app.screen.query("Pane")))
-    await pilot.press("4")
-    await until(pilot, lambda: bool(app.screen.query(DatasetPane)) and text(app) != "")
+    await reach(pilot, 4, DatasetPane, lambda: text(app) != "")
 
 
 def make_leaky(home: Home) -> Path:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,8 @@ from engine.records.run import Run, TrainingConfig
 from engine.store.options_json import options_from_json
 from tests.engine.evaluation.made import arm_answer, evaluation
 from tests.tui.panes.measured import add_measured_evaluation, add_measured_run, make_compared, make_evaluating
+from tests.tui.piloting import pane_of, reach, text_of, until
 from tests.tui.seeds import add_dataset, add_examples, arm, make_project, make_stage
-from tests.tui.test_app import until
 from tui.app import DistillApp
 from tui.panes.evaluation.bars import interval_bar
 from tui.panes.evaluation.pane import EvaluationPane
@@ -29,25 +30,17 @@ from tui.panes.evaluation.settings import nothing_to_ask, options_of, outlook
 from tui.panes.evaluation.state import EvaluationState
 from tui.screens.form.screen import FormScreen
 from tui.services.evaluation import EvaluationAnswers, EvaluationBasis
-from tui.widgets.page import Page
 
 SIZES = [pytest.param((80, 24), id="80"), pytest.param((120, 40), id="120")]
 VALUES = {"run": "2", "split": "test", "samples": "2", "temperature": "0.5", "limit": ""}
 
 
-def pane(app: DistillApp) -> EvaluationPane:
-    return app.screen_stack[1].query_one(EvaluationPane)
-
-
-def text(app: DistillApp) -> str:
-    return pane(app).query_one(Page).plain
+pane = partial(pane_of, kind=EvaluationPane)
+text = partial(text_of, kind=EvaluationPane)
 
 
 async def opened(pilot: Pilot[int], app: DistillApp, words: str) -> None:
-    """The pane is on, and has read what it shows."""
-    await until(pilot, lambda: bool(app.screen.query("Pane")))
-    await pilot.press("6")
-    await until(pilot, lambda: bool(app.screen.query(EvaluationPane)) and words in text(app))
+    await reach(pilot, 6, EvaluationPane, lambda: words in text(app))
 
 
 @given(st.integers(1, 400).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total))), st.integers(5, 40))

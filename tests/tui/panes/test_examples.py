@@ -3,6 +3,7 @@
 import asyncio
 import stat
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,8 @@ from engine.store.options_json import options_from_json
 from engine.teachers import keys
 from engine.teachers.outlook import GenerationOutlook, KeyState, Money
 from tests.engine.teachers.hostile_server import Request, error, good, served, status
+from tests.tui.piloting import pane_of, reach, text_of, until
 from tests.tui.seeds import PROMPT, TOPICS, add_examples, add_job, hostile, make_project, make_stage
-from tests.tui.test_app import until
 from tui.app import DistillApp
 from tui.panes.examples.drawing import draw, last_lines
 from tui.panes.examples.forms import outlook_trouble, outlook_words, wanted
@@ -44,25 +45,17 @@ from tui.screens.form.screen import FormScreen
 from tui.screens.workspace.screen import WorkspaceScreen
 from tui.services.facts import ExampleCounts, Facts, Stream
 from tui.widgets.lines import wrap
-from tui.widgets.page import Page
 
 SIZES = [(80, 24), (120, 40)]
 CANARY = "sk-canary-9876543210zyxwvutsrq"
 
 
-def pane(app: DistillApp) -> ExamplesPane:
-    workspace = next(screen for screen in app.screen_stack if isinstance(screen, WorkspaceScreen))
-    return workspace.query_one(ExamplesPane)
-
-
-def text(app: DistillApp) -> str:
-    return pane(app).query_one(".lines", Page).plain
+pane = partial(pane_of, kind=ExamplesPane)
+text = partial(text_of, kind=ExamplesPane)
 
 
 async def opened(pilot: Pilot[int], app: DistillApp, words: str = "Examples") -> None:
-    await until(pilot, lambda: getattr(getattr(app.screen, "state", None), "facts", None) is not None)
-    await pilot.press("3")
-    await until(pilot, lambda: bool(app.screen.query(ExamplesPane)) and words in text(app))
+    await reach(pilot, 3, ExamplesPane, lambda: words in text(app))
 
 
 async def asked(pilot: Pilot[int], app: DistillApp, words: str) -> FormScreen:

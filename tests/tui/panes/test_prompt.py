@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,13 @@ from engine.records.options import TeacherSpec
 from engine.records.prompt import Message, Prompt
 from engine.records.rule import Check, Rule
 from tests.engine.teachers.hostile_server import HostileServer, error, good, served, stalls, status
+from tests.tui.piloting import pane_of, reach, until
 from tests.tui.seeds import PROMPT, hostile, make_project, make_stage
-from tests.tui.test_app import until
 from tui.app import DistillApp
 from tui.panes.prompt.editor import DocumentArea
 from tui.panes.prompt.pane import PromptPane
 from tui.panes.prompt.state import Face
 from tui.screens.form.screen import FormScreen
-from tui.screens.workspace.screen import WorkspaceScreen
 from tui.widgets.footer import Footer
 from tui.widgets.page import Page
 
@@ -37,9 +37,7 @@ LATER = Prompt(
 )
 
 
-def pane(app: DistillApp) -> PromptPane:
-    workspace = next(screen for screen in app.screen_stack if isinstance(screen, WorkspaceScreen))
-    return workspace.query_one(PromptPane)
+pane = partial(pane_of, kind=PromptPane)
 
 
 def face(app: DistillApp) -> Face:
@@ -71,9 +69,7 @@ def footer(app: DistillApp) -> list[str]:
 
 
 async def opened(pilot: Pilot[int], app: DistillApp) -> None:
-    await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen) and app.screen.state.facts is not None)
-    await pilot.press("1")
-    await until(pilot, lambda: bool(app.screen.query(PromptPane)) and app.focused is not None)
+    await reach(pilot, 1, PromptPane, lambda: app.focused is not None)
 
 
 async def typing(pilot: Pilot[int], app: DistillApp) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ from engine.records.options import ProjectSettings, SynthesizeOptions, TeacherSp
 from engine.records.prompt import Message
 from engine.records.question import Question, QuestionFilter, Split
 from tests.engine.teachers.hostile_server import good, served
+from tests.tui.piloting import pane_of, reach, text_of, until
 from tests.tui.seeds import PROMPT, TOPICS, add_examples, add_job, hostile, make_project, make_stage
-from tests.tui.test_app import until
 from tui.app import DistillApp
 from tui.panes.questions.drawing import draw
 from tui.panes.questions.faces import draw_import, draw_split
@@ -39,18 +40,12 @@ from tui.services.questions import (
     TopicCounts,
     Where,
 )
-from tui.widgets.page import Page
 
 SIZES = [(80, 24), (120, 40)]
 
 
-def pane(app: DistillApp) -> QuestionsPane:
-    workspace = next(screen for screen in app.screen_stack if isinstance(screen, WorkspaceScreen))
-    return workspace.query_one(QuestionsPane)
-
-
-def text(app: DistillApp) -> str:
-    return pane(app).query_one(".lines", Page).plain
+pane = partial(pane_of, kind=QuestionsPane)
+text = partial(text_of, kind=QuestionsPane)
 
 
 def stored(folder: Path, home: Home) -> tuple[Question, ...]:
@@ -59,9 +54,7 @@ def stored(folder: Path, home: Home) -> tuple[Question, ...]:
 
 
 async def opened(pilot: Pilot[int], app: DistillApp, words: str = "Questions") -> None:
-    await until(pilot, lambda: getattr(getattr(app.screen, "state", None), "facts", None) is not None)
-    await pilot.press("2")
-    await until(pilot, lambda: bool(app.screen.query(QuestionsPane)) and words in text(app))
+    await reach(pilot, 2, QuestionsPane, lambda: words in text(app))
 
 
 async def asked(pilot: Pilot[int], app: DistillApp) -> FormScreen:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,8 @@ from engine.records.release import Release, ReleasedFile
 from engine.records.station import STATIONS, Station
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 from tests.tui.panes.test_dataset import in_time
+from tests.tui.piloting import pane_of, reach, text_of, until
 from tests.tui.seeds import add_dataset, add_evaluation, add_examples, add_run, hostile, make_project
-from tests.tui.test_app import until
 from tui.app import DistillApp
 from tui.panes.release.drawing import draw, size
 from tui.panes.release.pane import ReleasePane
@@ -27,26 +28,18 @@ from tui.screens.form.screen import FormScreen
 from tui.services import program
 from tui.services.facts import Facts
 from tui.services.release import Exportable, Released, ReleasePage
-from tui.widgets.page import Page
 
 SIZES = [(80, 24), (120, 40)]
 AT = "2026-01-02T03:04:05+00:00"
 CARD = "---\nlibrary_name: peft\n---\n# A model with its prompt inside\n\nA prompt was distilled into these weights."
 
 
-def pane(app: DistillApp) -> ReleasePane:
-    return app.screen.query_one(ReleasePane)
-
-
-def text(app: DistillApp) -> str:
-    found = app.screen.query(ReleasePane)
-    return found.first().query_one(".lines", Page).plain if found else ""
+pane = partial(pane_of, kind=ReleasePane)
+text = partial(text_of, kind=ReleasePane)
 
 
 async def opened(pilot: Pilot[int], app: DistillApp) -> None:
-    await until(pilot, lambda: bool(app.screen.query("Pane")))
-    await pilot.press("7")
-    await until(pilot, lambda: bool(app.screen.query(ReleasePane)) and pane(app).state.page is not None)
+    await reach(pilot, 7, ReleasePane, lambda: pane(app).state.page is not None)
 
 
 def write_release(folder: Path, weights: bytes = b"w" * 5_000_000) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,8 @@ from engine.records.dataset import DatasetSummary
 from engine.records.run import CurvePoint, Run, TrainingConfig
 from engine.training.outlook import Basis
 from tests.tui.panes.measured import QUESTIONS, add_measured_run, make_compared, write_log
+from tests.tui.piloting import pane_of, reach, text_of, until, workspace
 from tests.tui.seeds import add_dataset, add_examples, hostile, make_project, make_stage
-from tests.tui.test_app import until
 from tui.app import DistillApp
 from tui.panes.job import Curve
 from tui.panes.run.curves import Drawn, Look, charts, values
@@ -26,7 +27,6 @@ from tui.panes.run.settings import config_of, device, first_values, outlook
 from tui.panes.run.state import RunState, sample_at, value_at
 from tui.screens.form.screen import FormScreen
 from tui.services.runs import RunRow
-from tui.widgets.page import Page
 
 SIZES = [pytest.param((80, 24), id="80"), pytest.param((120, 40), id="120")]
 VALUES = {
@@ -42,21 +42,14 @@ VALUES = {
 DATASET = DatasetSummary("d" * 64, "p" * 64, "starter", 26, 6, "")
 
 
-def pane(app: DistillApp) -> RunPane:
-    return app.screen_stack[1].query_one(RunPane)
-
-
-def text(app: DistillApp) -> str:
-    return pane(app).query_one(Page).plain
+pane = partial(pane_of, kind=RunPane)
+text = partial(text_of, kind=RunPane)
 
 
 async def opened(pilot: Pilot[int], app: DistillApp, words: str) -> None:
-    """The pane is on, and has read what it shows."""
-    await until(pilot, lambda: bool(app.screen.query("Pane")))
-    await pilot.press("5")
-    await until(pilot, lambda: bool(app.screen.query(RunPane)) and words in text(app))
-    facts = app.screen.state.facts
-    await until(pilot, lambda: facts.run is None or bool(pane(app).state.rows))
+    await reach(pilot, 5, RunPane, lambda: words in text(app))
+    rows_wanted = workspace(app).state.facts.run is not None
+    await until(pilot, lambda: not rows_wanted or bool(pane(app).state.rows))
 
 
 def runs(*configs: TrainingConfig) -> RunState:

@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from engine.project import DATABASE, Project
 from engine.projects import archive
 from engine.records.job import JobState
 from engine.records.options import GenerateOptions, TrainOptions
+from tests.tui.piloting import until
 from tests.tui.seeds import add_dataset, add_evaluation, add_examples, add_run, make_project
 from tui.app import DistillApp
 from tui.screens.start.screen import StartScreen
@@ -85,15 +85,6 @@ def app(home: Home) -> DistillApp:
 
 def screen_of(pilot: Pilot[int]) -> StartScreen:
     return next(screen for screen in pilot.app.screen_stack if isinstance(screen, StartScreen))
-
-
-async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
-    """Wait for a condition of the screen."""
-    for _ in range(200):
-        if condition():
-            return
-        await pilot.pause(0.05)
-    raise AssertionError("the screen never came to show it")
 
 
 async def read(pilot: Pilot[int]) -> StartScreen:

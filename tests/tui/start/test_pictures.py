@@ -7,7 +7,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.paths import Home
-from tests.tui.start.conftest import read, until
+from tests.tui.piloting import until
+from tests.tui.start.conftest import read
 from tui.app import DistillApp
 from tui.screens.form.screen import FormScreen
 

@@ -11,7 +11,8 @@ from engine.project import Project
 from engine.projects import archive, last_used, look
 from engine.records.job import LIVE_STATES
 from engine.records.options import TeacherSpec
-from tests.tui.start.conftest import age, read, set_to_work, until
+from tests.tui.piloting import until
+from tests.tui.start.conftest import age, read, set_to_work
 from tui.app import DistillApp
 from tui.screens.form.screen import FormScreen
 from tui.screens.start.screen import StartScreen

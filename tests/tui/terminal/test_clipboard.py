@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.clean import clean_text
 from engine.errors import StoreError
 from engine.paths import Home
-from tests.tui.test_app import until
+from tests.tui.piloting import until
 from tests.tui.test_settings import told
 from tui.app import DistillApp
 from tui.screens.start.screen import StartScreen

@@ -6,8 +6,8 @@ from textual import events
 from engine.paths import Home
 from engine.project import Project
 from engine.records.job import Job, JobState
+from tests.tui.piloting import shown, until
 from tests.tui.seeds import make_stage
-from tests.tui.test_app import shown, until
 from tui.app import DistillApp
 from tui.settings import Bell, Settings
 from tui.terminal.notice import BELL, BRING_TITLE_BACK, KEEP_TITLE, Endings, rings, title, words

@@ -106,7 +106,8 @@ def _figures(reply: Reply) -> str:
         parts.append(f"{reply.tokens_per_second:.0f} tok/s")
     if reply.cost_usd is not None:
         parts.append(f"${reply.cost_usd:.5f}")
-    return "   ".join(parts)
+    # A line breaks between figures, never between a figure and its unit.
+    return "   ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
 
 
 def _rules(checks: tuple[CheckResult, ...], rules: tuple[Rule, ...], width: int) -> list[Content]:

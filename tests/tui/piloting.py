@@ -1,0 +1,70 @@
+"""What tests of the app share: waiting for the screen, and reading what it shows."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from textual.pilot import Pilot
+
+from engine.paths import Home
+from tui.app import DistillApp
+from tui.panes.pane import Pane
+from tui.screens.workspace.screen import WorkspaceScreen
+from tui.widgets.page import Page
+
+P = TypeVar("P", bound=Pane)
+
+SIZES = [(80, 24), (120, 40)]
+
+
+async def until(pilot: Pilot[int], condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait for a condition of the screen: at least so long, for what a busy machine adds to each wait is not counted."""
+    for _ in range(round(seconds / 0.05)):
+        if condition():
+            return
+        await pilot.pause(0.05)
+    raise AssertionError("the screen never came to show it")
+
+
+def open_app(home: Home, folder: Path | None) -> DistillApp:
+    return DistillApp(home, folder)
+
+
+def workspace(app: DistillApp) -> WorkspaceScreen:
+    """The project's screen, whatever stands above it."""
+    return next(screen for screen in app.screen_stack if isinstance(screen, WorkspaceScreen))
+
+
+def pane_of(app: DistillApp, kind: type[P]) -> P:
+    return workspace(app).query_one(kind)
+
+
+def text_of(app: DistillApp, kind: type[Pane]) -> str:
+    """What stands in that pane; nothing while it is not on the screen."""
+    return "\n".join(
+        page.plain
+        for screen in app.screen_stack
+        for pane in screen.query(kind)
+        for page in pane.query(Page)
+        if page.display
+    )
+
+
+def pane_text(app: DistillApp) -> str:
+    """What stands in the pane that is shown, and the trouble above it."""
+    pages = app.screen.query("#trouble, .lines").results(Page)
+    return "\n".join(page.plain for page in pages if page.display and page.parent and page.parent.display)
+
+
+def shown(app: DistillApp) -> str:
+    """The name of the pane that is shown; nothing before the project was read."""
+    screen = app.screen
+    return screen.state.shown if isinstance(screen, WorkspaceScreen) and screen.state.facts else ""
+
+
+async def reach(pilot: Pilot[int], number: int, kind: type[Pane], ready: Callable[[], bool]) -> None:
+    """Press a station's number once the project was read, and wait until its pane is ready."""
+    app = pilot.app
+    await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen) and app.screen.state.facts is not None)
+    await pilot.press(str(number))
+    await until(pilot, lambda: bool(app.screen.query(kind)) and ready())
