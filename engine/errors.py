@@ -27,7 +27,8 @@ class DistillError(Exception):
 
     def __init__(self, title: str, message: str = "", next: str = "") -> None:
         super().__init__(title, message, next)
-        self.title = title
+        # Titles that end with a name or a path are sentences too: another one may follow on the same line.
+        self.title = title if not title or title[-1] in ".!?…" else f"{title}."
         self.message = message
         self.next = next
 

@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 from engine.paths import Home
 from tui.app import DistillApp
 from tui.panes.pane import Pane
+from tui.screens.form.screen import FormScreen
 from tui.screens.workspace.screen import WorkspaceScreen
 from tui.widgets.page import Page
 
@@ -18,7 +19,7 @@ SIZES = [(80, 24), (120, 40)]
 
 
 async def until(pilot: Pilot[int], condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait for a condition of the screen: at least so long, for what a busy machine adds to each wait is not counted."""
+    """Wait for a condition of the screen, so long at least: what a busy machine adds to each wait is not counted."""
     for _ in range(round(seconds / 0.05)):
         if condition():
             return
@@ -68,3 +69,11 @@ async def reach(pilot: Pilot[int], number: int, kind: type[Pane], ready: Callabl
     await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen) and app.screen.state.facts is not None)
     await pilot.press(str(number))
     await until(pilot, lambda: bool(app.screen.query(kind)) and ready())
+
+
+async def form_of(pilot: Pilot[int]) -> FormScreen:
+    """The form that is asked on the screen, once one of its fields has the keys."""
+    app = pilot.app
+    await until(pilot, lambda: isinstance(app.screen, FormScreen) and app.screen.focused is not None)
+    assert isinstance(app.screen, FormScreen)
+    return app.screen

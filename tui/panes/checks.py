@@ -1,5 +1,6 @@
 """Checks of what is typed into a form: each says what is wrong with a value, or nothing. Pure."""
 
+import math
 from collections.abc import Callable
 
 
@@ -21,14 +22,16 @@ def or_empty(check: Callable[[str], str]) -> Callable[[str], str]:
     return lambda value: check(value) if value else ""
 
 
-def number(least: float, most: float) -> Callable[[str], str]:
-    """A check: a number from `least` to `most`."""
+def number(least: float, most: float | None = None) -> Callable[[str], str]:
+    """A check: a number from `least` on, to `most` where there is one."""
 
     def check(value: str) -> str:
         try:
-            right = least <= float(value) <= most
+            given = float(value)
         except ValueError:
-            right = False
-        return "" if right else f"A number from {least:g} to {most:g}."
+            given = math.nan
+        if math.isfinite(given) and given >= least and (most is None or given <= most):
+            return ""
+        return f"A number from {least:g} to {most:g}." if most is not None else f"A number from {least:g}."
 
     return check

@@ -131,7 +131,7 @@ def test_round_trip(system: str | None, turns: list[tuple[str, str]]) -> None:
 def test_refusals_say_what_and_where(text: str, words: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_prompt(text, "prompt.md")
-    assert caught.value.title == "The prompt cannot be read from prompt.md"
+    assert caught.value.title == "The prompt cannot be read from prompt.md."
     assert words in caught.value.message
 
 

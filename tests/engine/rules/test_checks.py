@@ -187,7 +187,7 @@ def test_label_without_a_pattern_is_the_whole_answer() -> None:
 def test_a_check_that_cannot_be_run_is_named(check: Check, words: str) -> None:
     with pytest.raises(UsageError) as caught:
         validate_check(check, "Rule 3")
-    assert caught.value.title == "Rule 3 cannot be used"
+    assert caught.value.title == "Rule 3 cannot be used."
     assert words in caught.value.message
 
 

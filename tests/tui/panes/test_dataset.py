@@ -18,14 +18,13 @@ from engine.records.example import Decision
 from engine.records.options import ProjectSettings
 from engine.records.prompt import Message, Prompt
 from tests.tiny import make_tiny_base
-from tests.tui.piloting import pane_of, reach, text_of, until
+from tests.tui.piloting import form_of, pane_of, reach, text_of, until
 from tests.tui.seeds import PROMPT, add_dataset, add_examples, add_run, hostile, make_project, make_stage
 from tui.app import DistillApp
 from tui.panes.dataset.drawing import draw
 from tui.panes.dataset.pane import DatasetPane
 from tui.panes.dataset.state import ALLOW, REJECT, DatasetState
 from tui.panes.view import View
-from tui.screens.form.screen import FormScreen
 from tui.services import program
 from tui.services.dataset import Frozen
 from tui.services.facts import ExampleCounts, Facts
@@ -149,7 +148,7 @@ async def test_freezing_asks_whether_the_student_may_repeat_overlaps(
         await opened(pilot, app)
         await until(pilot, lambda: "✗ 3 refused" in text(app))
         await pilot.press("z")
-        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await form_of(pilot)
         await pilot.press(*keys)
         aside = str(app.screen.query_one("#aside", Static).visual)
         assert ("will learn to say these words" in aside) == bool(keys)
@@ -167,7 +166,7 @@ async def test_leaving_the_question_changes_nothing(home: Home, at_hand: list[li
         await opened(pilot, app)
         await until(pilot, lambda: "✗ 3 refused" in text(app))
         await pilot.press("z")
-        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await form_of(pilot)
         await pilot.press("escape")
         await until(pilot, lambda: "✗ 3 refused" in text(app))
     assert all("--dry-run" in words for words in at_hand)

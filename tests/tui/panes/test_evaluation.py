@@ -21,14 +21,13 @@ from engine.records.run import Run, TrainingConfig
 from engine.store.options_json import options_from_json
 from tests.engine.evaluation.made import arm_answer, evaluation
 from tests.tui.panes.measured import add_measured_evaluation, add_measured_run, make_compared, make_evaluating
-from tests.tui.piloting import pane_of, reach, text_of, until
+from tests.tui.piloting import form_of, pane_of, reach, text_of, until
 from tests.tui.seeds import add_dataset, add_examples, arm, make_project, make_stage
 from tui.app import DistillApp
 from tui.panes.evaluation.bars import interval_bar
 from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.evaluation.settings import nothing_to_ask, options_of, outlook
 from tui.panes.evaluation.state import EvaluationState
-from tui.screens.form.screen import FormScreen
 from tui.services.evaluation import EvaluationAnswers, EvaluationBasis
 
 SIZES = [pytest.param((80, 24), id="80"), pytest.param((120, 40), id="120")]
@@ -140,12 +139,12 @@ async def test_an_evaluation_is_started_by_keys(
     async with app.run_test(size=size, notifications=True) as pilot:
         await opened(pilot, app, "all rules together")
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await form_of(pilot)
         assert "3 arms × 8 test questions × 3" in str(app.screen.query_one("#aside", Static).visual)
         await pilot.press("right", "down", "down", "backspace", "1", "enter")
         await until(pilot, lambda: last_job(folder, home)[0] == "evaluate")
-        asked = options_from_json("evaluate", last_job(folder, home)[1])
-        assert asked == EvaluateOptions(run_id=2, samples=1)
+        options = options_from_json("evaluate", last_job(folder, home)[1])
+        assert options == EvaluateOptions(run_id=2, samples=1)
 
 
 def last_job(folder: Path, home: Home) -> tuple[str, str]:
@@ -299,7 +298,7 @@ def test_the_pane_looks_as_it_did(
             await until(pilot, lambda: len(pane(app).state.evaluations) == 2)
         await pilot.press(*keys.split())
         if look == "form":
-            await until(pilot, lambda: isinstance(app.screen, FormScreen))
+            await form_of(pilot)
         await pilot.pause(0.3)
 
     assert snap_compare(app, terminal_size=size, run_before=settle)

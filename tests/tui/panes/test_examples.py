@@ -31,7 +31,7 @@ from engine.store.options_json import options_from_json
 from engine.teachers import keys
 from engine.teachers.outlook import GenerationOutlook, KeyState, Money
 from tests.engine.teachers.hostile_server import Request, error, good, served, status
-from tests.tui.piloting import pane_of, reach, text_of, until
+from tests.tui.piloting import form_of, pane_of, reach, text_of, until
 from tests.tui.seeds import PROMPT, TOPICS, add_examples, add_job, hostile, make_project, make_stage
 from tui.app import DistillApp
 from tui.panes.examples.drawing import draw, last_lines
@@ -58,12 +58,11 @@ async def opened(pilot: Pilot[int], app: DistillApp, words: str = "Examples") ->
     await reach(pilot, 3, ExamplesPane, lambda: words in text(app))
 
 
-async def asked(pilot: Pilot[int], app: DistillApp, words: str) -> FormScreen:
+async def outlined(pilot: Pilot[int], app: DistillApp, words: str) -> FormScreen:
     """The form, once it tells these words."""
-    await until(pilot, lambda: isinstance(app.screen, FormScreen))
+    form = await form_of(pilot)
     await until(pilot, lambda: words in aside(app))
-    assert isinstance(app.screen, FormScreen)
-    return app.screen
+    return form
 
 
 def aside(app: DistillApp) -> str:
@@ -97,10 +96,10 @@ async def test_a_generation_is_asked_for_by_a_form_and_its_answers_arrive(home: 
         async with app.run_test(size=size, notifications=True) as pilot:
             await opened(pilot, app, "let the teacher answer 40 questions")
             await pilot.press("g")
-            form = await asked(pilot, app, "40 questions, 40 answers")
+            form = await outlined(pilot, app, "40 questions, 40 answers")
             await pilot.press("right")
             fill(form, model="peer", address=server.url, limit="3", samples="2", at_once="4")
-            await asked(pilot, app, "3 questions, 6 answers")
+            await outlined(pilot, app, "3 questions, 6 answers")
             assert "Nothing is paid: a server on this machine." in aside(app)
             assert "none is needed on this machine" in aside(app)
             await pilot.press("enter")
@@ -119,11 +118,11 @@ async def test_what_is_wrong_is_told_under_its_field_and_nothing_starts(home: Ho
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await opened(pilot, app)
         await pilot.press("g")
-        form = await asked(pilot, app, "40 questions")
+        form = await outlined(pilot, app, "40 questions")
         fill(form, samples="99", temperature="hot", budget="much")
-        await asked(pilot, app, "when all fields are right")
+        await outlined(pilot, app, "when all fields are right")
         await pilot.press("enter")
-        for name, words in (("samples", "1 to 64"), ("temperature", "0 to 2"), ("budget", "such as 2.50")):
+        for name, words in (("samples", "1 to 64"), ("temperature", "0 to 2"), ("budget", "A number from 0.")):
             assert words in str(form.query_one(f"#error-{name}").visual)
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
@@ -141,15 +140,15 @@ async def test_a_missing_key_is_told_and_a_typed_one_is_kept_outside_of_the_proj
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, app)
         await pilot.press("g")
-        form = await asked(pilot, app, "40 questions")
+        form = await outlined(pilot, app, "40 questions")
         await pilot.press("right")
         fill(form, model="gpt-4o-mini", address="https://api.openai.com/v1", budget="2")
-        await asked(pilot, app, "! Type the key, or set DISTILL_TUI_API_KEY_API_OPENAI_COM and start anew.")
+        await outlined(pilot, app, "! Type the key, or set DISTILL_TUI_API_KEY_API_OPENAI_COM and start anew.")
         assert "at list prices" in aside(app)
         await pilot.press("enter")
         assert "This endpoint needs a key." in str(form.query_one("#error-budget").visual)
         fill(form, key=CANARY)
-        await asked(pilot, app, "in a file that only you can read")
+        await outlined(pilot, app, "in a file that only you can read")
         shown = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
         assert CANARY not in shown
         await pilot.press("enter")
@@ -165,10 +164,10 @@ async def test_a_budget_without_a_price_is_refused_in_the_form(home: Home) -> No
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await opened(pilot, app)
         await pilot.press("g")
-        form = await asked(pilot, app, "40 questions")
+        form = await outlined(pilot, app, "40 questions")
         await pilot.press("right")
         fill(form, model="peer", address="https://peer.example/v1", budget="2", key="sk-something-long-enough")
-        await asked(pilot, app, "no price is listed")
+        await outlined(pilot, app, "no price is listed")
         await pilot.press("enter")
         await until(pilot, lambda: "No price is known for peer" in str(form.query_one("#error-budget").visual))
 
@@ -191,9 +190,9 @@ async def test_only_what_nobody_answered_is_asked_again(home: Home) -> None:
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await opened(pilot, app)
             await pilot.press("g")
-            form = await asked(pilot, app, "40 questions")
+            form = await outlined(pilot, app, "40 questions")
             fill(form, limit="4")
-            await asked(pilot, app, "4 questions")
+            await outlined(pilot, app, "4 questions")
             await pilot.press("enter")
             await until(pilot, lambda: "✗ content filter 1: without an answer" in text(app))
             await until(pilot, lambda: "R asks again what has no answer (1)" in text(app))
@@ -450,14 +449,14 @@ def test_the_pane_looks_as_it_did(
         await opened(pilot, app)
         for key in pressed.split():
             if key == "endpoint":
-                form = await asked(pilot, app, "40 questions")
+                form = await outlined(pilot, app, "40 questions")
                 await pilot.press("right")
                 fill(form, model="gpt-4o-mini", address="https://api.openai.com/v1", budget="2.50")
-                await asked(pilot, app, "Type the key")
+                await outlined(pilot, app, "Type the key")
             else:
                 await pilot.press(key)
         if words == "form":
-            await asked(pilot, app, "40 questions")
+            await outlined(pilot, app, "40 questions")
         else:
             await until(pilot, lambda: words in text(app))
         meters = app.screen.state.load if isinstance(app.screen, WorkspaceScreen) else True

@@ -16,7 +16,7 @@ from engine.records.options import ProjectSettings, SynthesizeOptions, TeacherSp
 from engine.records.prompt import Message
 from engine.records.question import Question, QuestionFilter, Split
 from tests.engine.teachers.hostile_server import good, served
-from tests.tui.piloting import pane_of, reach, text_of, until
+from tests.tui.piloting import form_of, pane_of, reach, text_of, until
 from tests.tui.seeds import PROMPT, TOPICS, add_examples, add_job, hostile, make_project, make_stage
 from tui.app import DistillApp
 from tui.panes.questions.drawing import draw
@@ -25,7 +25,6 @@ from tui.panes.questions.forms import format_words, import_words, split_words
 from tui.panes.questions.pane import QuestionsPane
 from tui.panes.questions.state import QuestionsState
 from tui.panes.view import View
-from tui.screens.form.screen import FormScreen
 from tui.screens.workspace.screen import WorkspaceScreen
 from tui.services.facts import Facts
 from tui.services.questions import (
@@ -57,15 +56,9 @@ async def opened(pilot: Pilot[int], app: DistillApp, words: str = "Questions") -
     await reach(pilot, 2, QuestionsPane, lambda: words in text(app))
 
 
-async def asked(pilot: Pilot[int], app: DistillApp) -> FormScreen:
-    await until(pilot, lambda: isinstance(app.screen, FormScreen))
-    assert isinstance(app.screen, FormScreen)
-    return app.screen
-
-
 async def type_in(pilot: Pilot[int], app: DistillApp, **values: str) -> None:
     """Fill a form's fields and go on."""
-    form = await asked(pilot, app)
+    form = await form_of(pilot)
     for name, value in values.items():
         form.query_one(f"#field-{name}").value = value
     await pilot.press("enter")
@@ -117,8 +110,7 @@ async def test_a_file_that_cannot_be_read_is_told_under_its_field_and_what_was_t
         await opened(pilot, app, "48")
         await pilot.press("i")
         await type_in(pilot, app, path="/nowhere/q.jsonl", limit="2")
-        await until(pilot, lambda: isinstance(app.screen, FormScreen))
-        await until(pilot, lambda: "neither a file" in str(app.screen.query_one("#error-path").visual))
+        await until(pilot, lambda: any("neither a file" in str(it.visual) for it in app.screen.query("#error-path")))
         assert app.screen.query_one("#field-limit").value == "2"
         await type_in(pilot, app, path=str(traffic))
         await until(pilot, lambda: "✓ 2 new" in text(app))
@@ -185,13 +177,13 @@ async def test_answered_questions_are_deleted_only_when_a_person_says_so(home: H
         await pilot.press("space", "space", "space")
         await until(pilot, lambda: "3 marked" in text(app))
         await pilot.press("D")
-        form = await asked(pilot, app)
+        form = await form_of(pilot)
         await until(pilot, lambda: "3 questions with 2 answers" in str(form.query_one("#aside").visual))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
         assert len(stored(folder, home)) == 48
         await pilot.press("D")
-        await asked(pilot, app)
+        await form_of(pilot)
         await pilot.press("right", "enter")
         await until(pilot, lambda: len(stored(folder, home)) == 45)
         await until(pilot, lambda: notified(app, "without 2 answers"))
@@ -270,7 +262,7 @@ async def test_the_last_import_of_another_day_goes_only_when_a_person_says_so(ho
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, app, "51")
         await pilot.press("u")
-        form = await asked(pilot, app)
+        form = await form_of(pilot)
         words = "The newest 3 questions from late.txt"
         await until(pilot, lambda: words in str(form.query_one("#aside").visual))
         await pilot.press("right", "enter")
@@ -288,7 +280,7 @@ async def test_the_teacher_writes_questions_in_a_job_and_they_arrive(home: Home)
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await opened(pilot, app, "none yet")
             await pilot.press("s")
-            form = await asked(pilot, app)
+            form = await form_of(pilot)
             await until(pilot, lambda: "21 requests for up to 200" in str(form.query_one("#aside").visual))
             await type_in(pilot, app, topics="2", per_topic="2")
             await until(pilot, lambda: "Can I lend?" in text(app))
@@ -518,13 +510,13 @@ def test_the_pane_looks_as_it_did(
         await until(pilot, lambda: pane(app).state.page is not None)
         for key in keys.split():
             if key == "path":
-                form = await asked(pilot, app)
+                form = await form_of(pilot)
                 form.query_one("#field-path").value = "traffic.jsonl"
             else:
                 await pilot.press(key)
                 await until(pilot, lambda: pane(app).state.face != "topics" or pane(app).state.topics is not None)
         if words == "form":
-            form = await asked(pilot, app)
+            form = await form_of(pilot)
             await until(pilot, lambda: "requests" in str(form.query_one("#aside").visual))
         else:
             await until(pilot, lambda: words in text(app))

@@ -17,14 +17,13 @@ from engine.records.release import Release, ReleasedFile
 from engine.records.station import STATIONS, Station
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 from tests.tui.panes.test_dataset import in_time
-from tests.tui.piloting import pane_of, reach, text_of, until
+from tests.tui.piloting import form_of, pane_of, reach, text_of, until
 from tests.tui.seeds import add_dataset, add_evaluation, add_examples, add_run, hostile, make_project
 from tui.app import DistillApp
 from tui.panes.release.drawing import draw, size
 from tui.panes.release.pane import ReleasePane
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
-from tui.screens.form.screen import FormScreen
 from tui.services import program
 from tui.services.facts import Facts
 from tui.services.release import Exportable, Released, ReleasePage
@@ -99,7 +98,7 @@ async def test_a_run_is_exported_by_a_form_and_its_files_are_shown(
         await opened(pilot, app)
         await until(pilot, lambda: "✓ pass" in text(app) and "e exports one" in text(app))
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await form_of(pilot)
         aside = str(app.screen.query_one("#aside", Static).visual)
         assert "Its evaluation passed." in aside
         assert "run-1-adapter" in "".join(aside.split())
@@ -116,7 +115,7 @@ async def test_where_to_and_whether_to_replace_are_passed_on(home: Home, at_hand
         await opened(pilot, app)
         await until(pilot, lambda: "✓ pass" in text(app))
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await form_of(pilot)
         await pilot.press("down", "down", *"/tmp/x", "down", "right", "enter")
         await until(pilot, lambda: bool(at_hand))
     assert at_hand == [["export", "--form", "adapter", "--run", "1", "--to", "/tmp/x", "--force"]]
@@ -149,7 +148,7 @@ async def test_an_export_that_fails_says_why(home: Home, monkeypatch: pytest.Mon
         await opened(pilot, app)
         await until(pilot, lambda: "✓ pass" in text(app))
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await form_of(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: "✗ The release cannot be written." in text(app))
         assert "\x1b" not in text(app)
@@ -176,7 +175,7 @@ async def test_the_real_program_exports_in_a_process_of_its_own(home: Home, tmp_
         await opened(pilot, app)
         await until(pilot, lambda: "not evaluated" in text(app))
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await form_of(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: "exporting the adapter of run 1" in text(app))
         await in_time(pilot, lambda: "exporting" not in text(app))

@@ -17,7 +17,7 @@ from engine.records.dataset import DatasetSummary
 from engine.records.run import CurvePoint, Run, TrainingConfig
 from engine.training.outlook import Basis
 from tests.tui.panes.measured import QUESTIONS, add_measured_run, make_compared, write_log
-from tests.tui.piloting import pane_of, reach, text_of, until, workspace
+from tests.tui.piloting import form_of, pane_of, reach, text_of, until, workspace
 from tests.tui.seeds import add_dataset, add_examples, hostile, make_project, make_stage
 from tui.app import DistillApp
 from tui.panes.job import Curve
@@ -196,7 +196,7 @@ async def test_a_training_is_started_by_keys(
     async with app.run_test(size=size, notifications=True) as pilot:
         await opened(pilot, app, "train on the 26 rows")
         await pilot.press("t")
-        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await form_of(pilot)
         assert "16 steps" in str(app.screen.query_one("#aside", Static).visual)
         await pilot.press("down", "backspace", "backspace", "8", "enter")
         await until(pilot, lambda: jobs_of(folder, home) == 1)
@@ -352,7 +352,7 @@ def test_the_pane_looks_as_it_did(
             await pilot.press(key)
             await until(pilot, lambda: set(pane(app).state.overlays) <= pane(app).state.traces.keys())
         if look == "form":
-            await until(pilot, lambda: isinstance(app.screen, FormScreen))
+            await form_of(pilot)
         await pilot.pause(0.3)
 
     assert snap_compare(app, terminal_size=size, run_before=settle)

@@ -11,7 +11,7 @@ from engine.project import Project
 from engine.projects import archive, last_used, look
 from engine.records.job import LIVE_STATES
 from engine.records.options import TeacherSpec
-from tests.tui.piloting import until
+from tests.tui.piloting import form_of, until
 from tests.tui.start.conftest import age, read, set_to_work
 from tui.app import DistillApp
 from tui.screens.form.screen import FormScreen
@@ -55,13 +55,6 @@ async def go_to(pilot: Pilot[int], name: str) -> StartScreen:
         await pilot.press("j")
         assert screen.state.at != before, f"{name} is not listed"
     return screen
-
-
-async def form(pilot: Pilot[int]) -> FormScreen:
-    await until(pilot, lambda: isinstance(pilot.app.screen, FormScreen))
-    await pilot.pause()
-    assert isinstance(pilot.app.screen, FormScreen)
-    return pilot.app.screen
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -160,7 +153,7 @@ async def test_a_project_is_deleted_only_after_its_name_was_typed(shelf: Home, a
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await go_to(pilot, "triage")
         await pilot.press("x", "enter")
-        await form(pilot)
+        await form_of(pilot)
         assert "It is called triage." in under(pilot, "name")
         await pilot.press(*"triag", "enter")
         assert isinstance(app.screen, FormScreen)
@@ -177,7 +170,7 @@ async def test_a_copy_gets_a_free_name_and_the_cursor(shelf: Home, app: DistillA
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await go_to(pilot, "meridian-desk")
         await pilot.press("D")
-        asked = await form(pilot)
+        asked = await form_of(pilot)
         assert asked.values["name"] == "meridian-desk-2"
         await pilot.press("down", "right", "enter")
         await until(pilot, lambda: chosen(screen) == "meridian-desk-2")
@@ -189,14 +182,14 @@ async def test_a_name_taken_meanwhile_is_asked_for_again_with_nothing_lost(shelf
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await go_to(pilot, "meridian-desk")
         await pilot.press("D", "down", "right", "right")
-        first = await form(pilot)
+        first = await form_of(pilot)
         (shelf.projects / "meridian-desk-2").mkdir()
         (shelf.projects / "meridian-desk-2" / "thesis.txt").write_text("mine")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, FormScreen) and app.screen is not first)
         await pilot.pause()
         assert "taken" in under(pilot, "name")
-        assert (await form(pilot)).values == {"name": "meridian-desk-2", "kept": "and runs"}
+        assert (await form_of(pilot)).values == {"name": "meridian-desk-2", "kept": "and runs"}
         await pilot.press("end", "2")
         assert under(pilot, "name") == ""
         await pilot.press("enter")
@@ -212,7 +205,7 @@ async def test_a_new_project_is_made_by_keys_alone_and_says_what_is_next(
         assert "No project yet." in page(screen, "listed")
         assert "search" not in footer(screen)
         await pilot.press("n", *"bank", "down", "down", "right", "down", *"large", "down")
-        asked = await form(pilot)
+        asked = await form_of(pilot)
         asked.query_one("#field-address", Input).value = "https://llm.example.com/v1"
         asked.query_one("#field-prompt", Input).value = str(tmp_path / "prompt.md")
         await until(pilot, lambda: "≈ 7 tokens and 2 example messages. 2 Questions is next." in str(
@@ -245,7 +238,7 @@ async def test_a_name_is_checked_while_it_is_typed(shelf: Home, app: DistillApp)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await read(pilot)
         await pilot.press("n", *"triage")
-        await form(pilot)
+        await form_of(pilot)
         assert under(pilot, "name") == "There is a project of this name."
         await pilot.press("2")
         assert under(pilot, "name") == ""
@@ -259,7 +252,7 @@ async def test_an_endpoint_needs_a_model_and_an_address_each_told_under_its_fiel
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await read(pilot)
         await pilot.press("n", *"bank", "down", "down", "right", "enter")
-        asked = await form(pilot)
+        asked = await form_of(pilot)
         assert "name one" in under(pilot, "model")
         assert "https://host/v1" in under(pilot, "address")
         asked.query_one("#field-address", Input).value = "http://llm.example.com/v1"
@@ -272,8 +265,8 @@ async def test_an_endpoint_needs_a_model_and_an_address_each_told_under_its_fiel
 
 @pytest.mark.parametrize(
     ("field", "value", "words"),
-    [("prompt", "nothing.md", "is no file"), ("prompt", "tools.json", "tool"), ("prompt", "bytes.md", "UTF-8"),
-     ("prompt", "large.md", "too large"), ("prompt", ".", "is no file"), ("student", "./none", "neither a folder"),
+    [("prompt", "nothing.md", "does not exist"), ("prompt", "tools.json", "tool"), ("prompt", "bytes.md", "UTF-8"),
+     ("prompt", "large.md", "larger than"), ("prompt", ".", "no file"), ("student", "./none", "neither a folder"),
      ("student", "models", "no config.json"), ("student", "gpt-5", "neither a folder")],
 )  # fmt: skip
 async def test_what_the_disk_says_against_it_comes_back_under_its_field_with_nothing_lost(
@@ -287,14 +280,14 @@ async def test_what_the_disk_says_against_it_comes_back_under_its_field_with_not
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await read(pilot)
         await pilot.press("n", *"bank")
-        first = await form(pilot)
+        first = await form_of(pilot)
         first.query_one(f"#field-{field}", Input).value = value
         given = first.values
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, FormScreen) and app.screen is not first)
         await pilot.pause()
         assert words in under(pilot, field)
-        again = await form(pilot)
+        again = await form_of(pilot)
         assert again.values == given
         assert app.focused is again.query_one(f"#field-{field}")
         assert not (home.projects / "bank").exists()
@@ -307,7 +300,7 @@ async def test_a_folder_with_a_model_is_a_student(home: Home, app: DistillApp, t
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await read(pilot)
         await pilot.press("n", *"bank")
-        (await form(pilot)).query_one("#field-student", Input).value = str(tmp_path)
+        (await form_of(pilot)).query_one("#field-student", Input).value = str(tmp_path)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
 
@@ -380,7 +373,7 @@ async def test_names_of_folders_are_shown_and_never_obeyed(home: Home, app: Dist
         await go_to(pilot, name)
         for keys in ("D", "x"):
             await pilot.press(keys)
-            await form(pilot)
+            await form_of(pilot)
             await pilot.press("enter")
             await pilot.pause()
             for screen in app.screen_stack:

@@ -18,7 +18,7 @@ SPLITS_OF: Mapping[str, tuple[Split, ...]] = {
 }
 # The same bounds as on the command line.
 _SAMPLES, _AT_ONCE, _COUNT, _TEMPERATURE = whole(1, 64), whole(1, 1024), whole(1), number(0.0, 2.0)
-_BUDGET = or_empty(number(0.0, 1e9))
+_BUDGET = or_empty(number(0.0))
 
 
 def generate_form(before: GenerateOptions, outlook: Callable[[GenerateOptions], GenerationOutlook | str]) -> FormScreen:
