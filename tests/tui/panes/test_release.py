@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from engine.errors import StoreError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.options import ProjectSettings
-from engine.records.release import Release, ReleasedFile
+from engine.records.release import Release, ReleasedFile, ReleaseKind
 from engine.records.station import STATIONS, Station
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 from tests.tui.panes.test_dataset import in_time
@@ -234,6 +235,16 @@ def test_no_line_is_wider_than_the_page_and_none_is_obeyed(width: int, card: str
     assert all(line.cell_length <= width for line in draw(view, state, 99.0))
 
 
+def at_home(page: ReleasePage) -> ReleasePage:
+    """The page with folders that are the same at each run, and adapters of a usual size."""
+    places = {"adapter": "/home/you/releases/run-1-adapter", "merged": "/home/you/releases/run-1-merged"}
+    weights: dict[ReleaseKind, int | None] = {"adapter": 9_400_000, "merged": 271_000_000}
+    return ReleasePage(
+        tuple(replace(run, bytes=weights, folders=places) for run in page.runs),
+        tuple(replace(each, folder=f"/home/you/meridian-desk/{each.release.folder}") for each in page.releases),
+    )
+
+
 @pytest.mark.parametrize("size", SIZES, ids=["80", "120"])
 @pytest.mark.parametrize("name", ["empty", "ready", "asks", "busy", "failed", "done", "card", "stale"])
 @pytest.mark.usefixtures("still_meter")
@@ -254,22 +265,12 @@ def test_the_pane_looks_as_it_did(
         with Project.open(folder, home) as project:
             add_run(project, project.runs.get(1).dataset_sha256, done=True)
     app = DistillApp(home, folder)
+    take = ReleaseState.take
+    monkeypatch.setattr(ReleaseState, "take", lambda state, page: take(state, at_home(page)))
 
     async def settle(pilot: Pilot[int]) -> None:
         await opened(pilot, app)
         state = pane(app).state
-        if state.page is not None:  # temporary folders have other names at each run
-            releases = tuple(
-                Released(each.release, f"/home/you/meridian-desk/{each.release.folder}", each.files)
-                for each in state.releases
-            )
-            places = {"adapter": "/home/you/releases/run-1-adapter", "merged": "/home/you/releases/run-1-merged"}
-            runs = tuple(
-                Exportable(r.run_id, r.state, r.best_step, r.verdict, r.recovered, r.newest_dataset,
-                           {"adapter": 9_400_000, "merged": 271_000_000}, places)
-                for r in state.runs
-            )  # fmt: skip
-            state.page = ReleasePage(runs, releases)
         monkeypatch.setattr("tui.panes.release.pane.monotonic", lambda: 60.0)
         if name == "asks":
             await pilot.press("e")
