@@ -1,11 +1,12 @@
 """The whole way by keys alone: an empty home, a prompt and questions from files, a distilled model, a blind vote.
 
 The starter model does the work, so this takes minutes: a slow proof. Once the terminal is killed, and the work goes on.
+What was seen lies in the test's folder, `screens/`.
 """
 
 import json
-import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from engine.model.starter import starter_weights
 from engine.paths import Home
 from engine.project import Project
 from engine.prompts.documents import parse_prompt, prompt_to_markdown
-from tests.e2e.test_app_in_terminal import Terminal
+from tests.e2e.terminal import Terminal
 
 pytestmark = [
     pytest.mark.slow,
@@ -49,24 +50,20 @@ def quiet_end(home: Home) -> Iterator[None]:
             control.stop(project, job, force=True, grace_s=5.0)
 
 
-def wait(terminal: Terminal, words: str, gone: str = "", minutes: float = 10) -> str:
-    """As `until`, for work that takes minutes."""
-    deadline = time.monotonic() + 60 * minutes
-    while True:
-        try:
-            return terminal.until(words, gone)
-        except AssertionError:
-            if time.monotonic() > deadline:
-                raise
-
-
 @pytest.mark.usefixtures("files", "quiet_end")
-def test_from_an_empty_home_to_a_blind_vote(home: Home) -> None:
+def test_from_an_empty_home_to_a_blind_vote(home: Home, tmp_path: Path) -> None:
     terminal = Terminal(home, 120, 40)
+    screens, numbers = tmp_path / "screens", count(1)
+    screens.mkdir()
 
-    def press(keys: str, words: str, gone: str = "") -> str:
+    def press(keys: str, words: str, gone: str = "") -> None:
         terminal.press(keys)
-        return wait(terminal, words, gone, minutes=1)
+        wait(words, gone, minutes=1)
+
+    def wait(words: str, gone: str = "", minutes: float = 10) -> None:
+        """Read until these words stand there; the screen is kept as a file, in its order."""
+        text = terminal.until(words, gone, seconds=60 * minutes)
+        (screens / f"{next(numbers):02d}.txt").write_text(text, encoding="utf-8")
 
     terminal.until("No project yet")
     press("n", "New project")
@@ -96,7 +93,7 @@ def test_from_an_empty_home_to_a_blind_vote(home: Home) -> None:
     press("\r", "● generate")
     terminal.kill()
     terminal = Terminal(home, 120, 40)
-    wait(terminal, "60 undecided")
+    wait("60 undecided")
     press("c", "Curate")
     press("c", "The rules accepted")
     press("\x1b", "accepted", gone="Curate")
@@ -108,13 +105,13 @@ def test_from_an_empty_home_to_a_blind_vote(home: Home) -> None:
     press("5", "Run   none yet")
     press("t", "enter train")
     press("\r", "● train")
-    wait(terminal, "idle")
+    wait("idle")
     # 6 Evaluation
     press("6", "Evaluation   none yet")
     press("e", "enter evaluate")
     press("\r", "● evaluate")
-    wait(terminal, "all rules together")
-    wait(terminal, "idle")
+    wait("all rules together")
+    wait("idle")
     # 7 Release
     press("7", "Release   none yet")
     press("e", "enter export")
@@ -125,7 +122,7 @@ def test_from_an_empty_home_to_a_blind_vote(home: Home) -> None:
     press("\r", "ask both arms")
     terminal.press("My card was swallowed, what now?")
     terminal.press("\r")
-    wait(terminal, "Which is better?")
+    wait("Which is better?")
     press("\x1b[D", "You said: A was better.")
     assert terminal.leave() == 0
     with Project.open(home.projects / "desk", home) as project:

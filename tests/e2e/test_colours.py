@@ -9,7 +9,7 @@ import pytest
 
 from engine.paths import Home
 from tests.e2e.conftest import environment
-from tests.e2e.test_app_in_terminal import Terminal
+from tests.e2e.terminal import Terminal
 from tests.tui.seeds import make_stage
 
 _OURS = ("NO_COLOR", "COLORTERM", "TMUX", "STY", "SSH_CONNECTION", "SSH_TTY", "DISTILL_TUI_SLOW", "TEXTUAL_FPS")
@@ -76,9 +76,9 @@ def test_without_colours_everything_is_still_said(home: Home) -> None:
     """Where the person is, what is done and what failed: by mark; the row under the cursor is reversed."""
     make_stage(home, "failed")
     terminal = Terminal(home, 120, 40, NO_COLOR="1")
-    text = terminal.until("takes it up again")
-    assert "✗ generate failed" in text
-    assert "▌" in text
+    terminal.until("takes it up again")
+    terminal.until("✗ generate failed")
+    terminal.until("▌")
     terminal.press("\x10")
     terminal.until("Search for commands")
     terminal.press("\x1b[B")

@@ -6,7 +6,7 @@ import pytest
 
 from engine.paths import Home
 from engine.projects import list_projects
-from tests.e2e.test_app_in_terminal import Terminal
+from tests.e2e.terminal import Terminal
 from tests.tui.seeds import hostile, make_project
 
 DOWN = "\x1b[B"

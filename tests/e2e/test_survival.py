@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import sys
 from pathlib import Path
 
 import pexpect
@@ -23,8 +22,8 @@ from engine.records.job import Job
 from engine.records.options import GenerateOptions, TrainOptions
 from engine.records.run import TrainingConfig
 from tests.e2e.conftest import environment, until
+from tests.e2e.terminal import PROGRAM
 
-PROGRAM = str(Path(sys.executable).with_name("distill-tui"))
 ANSWERS = 104  # 52 questions of the train and validation splits, two samples each
 
 

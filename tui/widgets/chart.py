@@ -8,6 +8,7 @@ from itertools import pairwise
 _BASE = 0x2800
 # The bit of each dot in a cell, by column and by row from the top.
 _BITS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
+_NOTHING = 1e-300  # a tenth of anything above is above 0 too
 NOBODY, MARKER = -1, -2  # whose a cell is, where no line's
 
 
@@ -98,7 +99,7 @@ def smooth(values: Sequence[float], weight: float) -> list[float]:
 
 def span(values: Sequence[float], *, log: bool) -> tuple[float, float]:
     """The range of a y axis: from 0, or for a logarithmic one from the least value above 0, to the greatest."""
-    above = [value for value in values if value > 0]
+    above = [value for value in values if value > _NOTHING]
     high = max(above, default=1.0)
     if not log:
         return 0.0, high

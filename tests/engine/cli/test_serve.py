@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pexpect
+import psutil
 import pytest
 
 from engine.errors import JobError
@@ -105,6 +106,7 @@ def talk_line_by_line(home: Home) -> None:
     assert counts[2] > counts[0]
     assert counts[3] > counts[1]
     line.expect("> ")
+    wait_until(lambda: psutil.Process(line.pid).status() == psutil.STATUS_SLEEPING)  # it reads
     line.sendintr()
     line.expect("Interrupted")
     line.expect(pexpect.EOF)

@@ -44,7 +44,7 @@ def shared(tiny_folder: Path, folders: list[Path]) -> tuple[LocalModel, Adapters
     return local, adapters, [adapters.load(folder) for folder in folders]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0.0, 0.3, 1.0])), min_size=1, max_size=6))
 def test_no_switch_leaves_anything_for_the_next(
     shared: tuple[LocalModel, Adapters, list[str]], alone: list[torch.Tensor], switches: list[tuple[int, float]]

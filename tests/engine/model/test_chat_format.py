@@ -168,7 +168,7 @@ def test_a_template_that_drops_the_system_message_is_not_used_silently(tmp_path:
         chat.prompted_ids(Prompt((Message("system", "S"),)), HI)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(answer=st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
 def test_any_answer_survives_and_its_spans_cover_it(tiny_folder: Path, answer: str) -> None:
     chat = ChatFormat.load(tiny_folder)

@@ -146,7 +146,7 @@ def test_only_the_likeliest_ids_of_a_mass_are_drawn_and_in_their_proportion() ->
         torch.testing.assert_close(counts, expected, rtol=0, atol=0.012)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     logits=st.lists(st.floats(-30, 30, width=32), min_size=2, max_size=9),
     uniform=st.floats(0, 1, exclude_max=True, width=32),

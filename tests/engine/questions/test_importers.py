@@ -147,7 +147,7 @@ def test_csv(tmp_path: Path) -> None:
     ("content", "words"),
     [
         ("", "It is empty"),
-        ("a,b\n1,2\n", "No column looks like the question Columns: 'a', 'b'"),
+        ("a,b\n1,2\n", "No column looks like the question. Columns: 'a', 'b'"),
         ("text,text\n1,2\n", "Two columns have one name"),
         ('text\n"open', "Line 2: unexpected end of data"),
         ('text\n"a"b\n', "Line 2"),
@@ -164,7 +164,7 @@ def test_a_broken_csv_is_an_error_that_says_where(tmp_path: Path, content: str |
 
 
 def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="There is no column 'nope' Columns: 'text'"):
+    with pytest.raises(UsageError, match=r"There is no column 'nope'\. Columns: 'text'"):
         import_questions(write(tmp_path, "a.csv", "text\na\n"), topic_column="nope")
 
 

@@ -111,7 +111,7 @@ def test_json_schema_pattern_runs_under_the_time_limit() -> None:
 
 @pytest.mark.parametrize("reference", ["https://example.com/schema.json", "#/$defs/absent"])
 def test_json_schema_fetches_nothing(reference: str) -> None:
-    with pytest.raises(UsageError, match=r"Rule 7 cannot be used json: it refers to"):
+    with pytest.raises(UsageError, match=r"Rule 7 cannot be used. json: it refers to"):
         found(Check("json", schema=json.dumps({"$ref": reference})), "{}")
 
 

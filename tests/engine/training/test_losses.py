@@ -61,7 +61,7 @@ def cases(draw: st.DrawFn) -> tuple[Tensor, Tensor, TeacherTopK, Tensor]:
 
 
 @given(cases())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_kl_and_its_gradient_equal_the_reference(case: tuple[Tensor, Tensor, TeacherTopK, Tensor]) -> None:
     student, _targets, teacher, _weights = case
     logits = student.clone().requires_grad_()
@@ -77,7 +77,7 @@ def test_kl_and_its_gradient_equal_the_reference(case: tuple[Tensor, Tensor, Tea
 
 
 @given(cases())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_batch_equals_its_tokens_alone_and_the_weighted_reference(
     case: tuple[Tensor, Tensor, TeacherTopK, Tensor],
 ) -> None:
@@ -110,7 +110,7 @@ def test_a_batch_equals_its_tokens_alone_and_the_weighted_reference(
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_with_the_whole_vocabulary_it_is_the_full_divergence(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     student, teacher = (torch.randn(3, 9, generator=generator).double() for _ in range(2))

@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.clean import clean_line, clean_text
@@ -226,13 +226,11 @@ def typed(rule: Rule) -> tuple[dict[str, str], dict[str, str]]:
 
 
 class TestForms:
-    @settings(deadline=None)  # the first call imports what reads a check
     @given(words, checks)
     def test_forms_that_are_left_as_they_open_change_nothing(self, text: str, check: Check) -> None:
         rule = Rule(3, text, check)
         assert rule_from(rule, *typed(rule)) == rule
 
-    @settings(deadline=None)  # the first call imports what reads a check
     @given(words, checks)
     def test_a_rule_typed_anew_is_the_same_rule(self, text: str, check: Check) -> None:
         rule = Rule(0, text, check_from_fields(check_to_fields(check)))
