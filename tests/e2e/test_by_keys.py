@@ -80,7 +80,7 @@ def test_from_an_empty_home_to_a_blind_vote(home: Home, tmp_path: Path) -> None:
     press("\r", "7 rules")
     # 2 Questions
     press("2", "Questions are what users will send")
-    press("i", "Import")
+    press("i", "Bring questions")
     terminal.press("questions.jsonl")
     press("\r", "enter stores them")
     press("\r", "S draws")
@@ -98,20 +98,19 @@ def test_from_an_empty_home_to_a_blind_vote(home: Home, tmp_path: Path) -> None:
     press("c", "The rules accepted")
     press("\x1b", "accepted", gone="Curate")
     # 4 Dataset
-    press("4", "z")
-    press("z", "enter freeze")
-    press("\r", "frozen")
+    press("4", "what would be frozen")
+    press("z", "sha256")
     # 5 Run
     press("5", "Run   none yet")
     press("t", "enter train")
     press("\r", "● train")
-    wait("idle")
+    wait("✓ train", minutes=15)
     # 6 Evaluation
     press("6", "Evaluation   none yet")
     press("e", "enter evaluate")
     press("\r", "● evaluate")
+    wait("✓ evaluate")
     wait("all rules together")
-    wait("idle")
     # 7 Release
     press("7", "Release   none yet")
     press("e", "enter export")
@@ -129,3 +128,27 @@ def test_from_an_empty_home_to_a_blind_vote(home: Home, tmp_path: Path) -> None:
         assert len(project.votes.between("prompted", "run-1")) == 1
         assert project.evaluations.latest() is not None
         assert project.releases.all()
+
+
+def test_the_quick_demo_by_keys(home: Home) -> None:
+    """Begun by a key; the terminal is killed in the middle, a smaller one shows how it ends."""
+    terminal = Terminal(home, 120, 40)
+    terminal.until("No project yet")
+    terminal.press("d")
+    terminal.until("Run the demo")
+    terminal.press("\x1b[C")
+    terminal.until("125 questions")
+    terminal.press("\r")
+    terminal.until("● run", seconds=600)
+    terminal.kill()
+    terminal = Terminal(home, 80, 24)
+    terminal.until("✓ demo", seconds=900)
+    terminal.press("6")
+    text = terminal.until("all rules together")
+    assert "distilled" in text
+    for key, words in (("3", "Examples"), ("5", "Run 1"), ("7", "Release"), ("6", "Evaluation")):
+        terminal.press(key)
+        terminal.until(words)
+    assert terminal.leave() == 0
+    with Project.open(home.projects / "demo-quick", home) as project:
+        assert project.evaluations.latest() is not None

@@ -135,15 +135,15 @@ class ProjectsService:
         """Make a project; ends in `ProjectReady`, or in `ProjectsFailed` with the field that is to blame."""
         self._doer.submit(self._make, wanted)
 
-    def open_demo(self) -> None:
+    def open_demo(self, *, quick: bool) -> None:
         """Make the demo's project if need be, and see that its job runs; ends in `ProjectReady`."""
 
         def work() -> Message:
             from engine.demo import ensure_demo_job, open_demo  # the list itself does without it
 
-            with open_demo(self._home, quick=False, fresh=False) as project:
+            with open_demo(self._home, quick=quick, fresh=False) as project:
                 restore(project.folder)
-                ensure_demo_job(project, quick=False)
+                ensure_demo_job(project, quick=quick)
                 return ProjectReady(project.folder)
 
         self._carry_out(work)

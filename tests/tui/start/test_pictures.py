@@ -24,6 +24,8 @@ STATES = [
     ("new", "n", NARROW),
     ("new-error", "n t r i a g e tab tab right enter", WIDE),
     ("new-error", "n t r i a g e tab tab right enter", NARROW),
+    ("demo", "d right", WIDE),
+    ("demo", "d right", NARROW),
     ("delete", "j j x t h e", WIDE),
     ("duplicate", "j j D", WIDE),
 ]

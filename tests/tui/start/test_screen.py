@@ -6,6 +6,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
+from engine import demo
+from engine.demo import demo_questions
 from engine.paths import Home
 from engine.project import Project
 from engine.projects import archive, last_used, look
@@ -15,6 +17,7 @@ from tests.tui.piloting import form_of, until
 from tests.tui.start.conftest import age, read, set_to_work
 from tui.app import DistillApp
 from tui.screens.form.screen import FormScreen
+from tui.screens.start.forms import DEMO_SENTENCES, QUICK, WHOLE
 from tui.screens.start.screen import StartScreen
 from tui.screens.workspace.screen import WorkspaceScreen
 from tui.widgets.page import Page
@@ -325,8 +328,10 @@ async def test_the_demo_is_started_and_shown(home: Home, app: DistillApp, monkey
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await read(pilot)
         await pilot.press("d")
+        await form_of(pilot)
+        await pilot.press("right", "enter")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
-        with Project.open(home.projects / "demo", home) as project:
+        with Project.open(home.projects / "demo-quick", home) as project:
             (job,) = project.jobs.all()
             assert job.state in LIVE_STATES
             from engine.jobs.control import stop
@@ -416,6 +421,12 @@ async def test_one_long_wish_at_a_time(shelf: Home, app: DistillApp) -> None:
             assert app.screen is screen
 
 
+def test_the_form_of_the_demo_counts_its_questions() -> None:
+    assert DEMO_SENTENCES[WHOLE].startswith(f"{len(list(demo_questions()))} questions")
+    smaller = (demo.QUICK.train_questions, demo.QUICK.validation_questions, demo.QUICK.test_questions)
+    assert DEMO_SENTENCES[QUICK].startswith(f"{sum(count or 0 for count in smaller)} questions")
+
+
 async def test_an_archived_demo_comes_back_when_it_is_asked_for(
     home: Home, app: DistillApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -426,5 +437,7 @@ async def test_an_archived_demo_comes_back_when_it_is_asked_for(
         screen = await read(pilot)
         assert "Every project is archived." in page(screen, "listed")
         await pilot.press("d")
+        await form_of(pilot)
+        await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
     assert not look(home.projects / "demo", home).archived

@@ -19,6 +19,11 @@ _KEPT_SENTENCES: Mapping[Kept, str] = {
     "examples": "Prompt, rules, questions and settings come along, and the examples with their decisions.",
     "runs": "Everything comes along but jobs, releases and runs that have not ended.",
 }
+WHOLE, QUICK = "the whole one", "a quick one"
+DEMO_SENTENCES: Mapping[str, str] = {
+    WHOLE: "532 questions, and the proof that every rule survived: about 13 minutes on two cores.",
+    QUICK: "125 questions and a weaker proof: about 3 minutes on two cores.",
+}
 
 
 def new_form(
@@ -78,6 +83,18 @@ def duplicate_form(
         ],
         go="duplicate", aside=lambda now: _KEPT_SENTENCES[KEPT[now["kept"]]], errors=errors,
     )  # fmt: skip
+
+
+def demo_form() -> FormScreen:
+    """Asks how much of the demo is to be done."""
+    return FormScreen(
+        "Run the demo",
+        [Field("size", "how much", choices=(WHOLE, QUICK))],
+        go="run it",
+        aside=lambda now: (
+            f"{DEMO_SENTENCES[now['size']]}\nA bundled prompt goes into the starter model, on this machine alone."
+        ),
+    )
 
 
 def delete_form(project: ProjectSummary) -> FormScreen:

@@ -16,7 +16,7 @@ from tui.actions import Place, bindings, footer_actions
 from tui.screens.form.screen import FormScreen, Values
 from tui.screens.placed import PlacedScreen, ShowProject
 from tui.screens.start.drawing import about, body, first_listed, header
-from tui.screens.start.forms import KEPT, delete_form, duplicate_form, new_form, wanted
+from tui.screens.start.forms import KEPT, QUICK, delete_form, demo_form, duplicate_form, new_form, wanted
 from tui.screens.start.state import StartState
 from tui.services.projects import (
     ProjectReady,
@@ -144,10 +144,9 @@ class StartScreen(PlacedScreen[None]):
             self._ask_new(None, None)
 
     def action_demo(self) -> None:
-        """Run the demo and show it."""
+        """Ask how much of the demo is wanted, run it and show it."""
         if not self._is_busy():
-            self._begin("Preparing the demo …")
-            self._service.open_demo()
+            self.app.push_screen(demo_form(), self._run_demo)
 
     def action_duplicate(self) -> None:
         """Ask for the name of a copy, and make it."""
@@ -229,6 +228,11 @@ class StartScreen(PlacedScreen[None]):
     def action_last(self) -> None:
         """The last project."""
         self._move(len(self.state.rows))
+
+    def _run_demo(self, values: Values | None) -> None:
+        if values is not None:
+            self._begin("Preparing the demo …")
+            self._service.open_demo(quick=values["size"] == QUICK)
 
     def _ask_new(self, values: Values | None, errors: Values | None) -> None:
         def answered(given: dict[str, str] | None) -> None:
