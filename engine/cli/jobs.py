@@ -27,7 +27,7 @@ def list_(invocation: Invocation, everything: bool) -> None:
             f"{job.id:>4}  {job.kind:<9} {job.state:<8} {job.done:>6} of {job.total:<6} {job.note}".rstrip()
             for job in jobs
         )
-        or "No jobs.",
+        or ("No jobs." if everything else "No job lives or was killed. --all lists those that have ended."),
         {"jobs": [job_json(invocation.project, job) for job in jobs]},
     )
 

@@ -114,7 +114,7 @@ def test_from_an_empty_home_to_a_blind_vote(home: Home, tmp_path: Path) -> None:
     # 7 Release
     press("7", "Release   none yet")
     press("e", "enter export")
-    press("\r", "adapter")
+    press("\r", "adapter of run 1")
     # 9 Chat: both at once, blind, and a vote
     press("9", "prompted against run-1")
     press("b", "blind")
@@ -139,7 +139,7 @@ def test_the_quick_demo_by_keys(home: Home) -> None:
     terminal.press("\x1b[C")
     terminal.until("125 questions")
     terminal.press("\r")
-    terminal.until("● run", seconds=600)
+    terminal.until("KL + cross-entropy", seconds=600)
     terminal.kill()
     terminal = Terminal(home, 80, 24)
     terminal.until("✓ demo", seconds=900)
