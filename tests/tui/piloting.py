@@ -10,7 +10,8 @@ from engine.paths import Home
 from tui.app import DistillApp
 from tui.panes.pane import Pane
 from tui.screens.form.screen import FormScreen
-from tui.screens.workspace.screen import WorkspaceScreen
+from tui.screens.workspace.screen import READ_EVERY_S, WorkspaceScreen
+from tui.services.facts import Facts
 from tui.widgets.page import Page
 
 P = TypeVar("P", bound=Pane)
@@ -27,6 +28,15 @@ async def until(pilot: Pilot[int], condition: Callable[[], bool], seconds: float
     raise AssertionError("the screen never came to show it")
 
 
+async def settled(pilot: Pilot[int]) -> None:
+    """Wait until the screen stays as it is for longer than the store goes unread."""
+    drawn: list[str] = []
+    alike = round(1.5 * READ_EVERY_S / 0.2)
+    while len(drawn) < alike or len(set(drawn[-alike:])) > 1:
+        await pilot.pause(0.2)
+        drawn.append(pilot.app.export_screenshot())
+
+
 def open_app(home: Home, folder: Path | None) -> DistillApp:
     return DistillApp(home, folder)
 
@@ -34,6 +44,13 @@ def open_app(home: Home, folder: Path | None) -> DistillApp:
 def workspace(app: DistillApp) -> WorkspaceScreen:
     """The project's screen, whatever stands above it."""
     return next(screen for screen in app.screen_stack if isinstance(screen, WorkspaceScreen))
+
+
+def facts_of(app: DistillApp) -> Facts:
+    """What the project's screen knows of the store."""
+    facts = workspace(app).state.facts
+    assert facts is not None
+    return facts
 
 
 def pane_of(app: DistillApp, kind: type[P]) -> P:

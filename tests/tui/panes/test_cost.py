@@ -19,7 +19,7 @@ from engine.errors import UsageError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.cost import CostInputs
-from tests.tui.piloting import pane_of, reach, text_of, until
+from tests.tui.piloting import facts_of, pane_of, reach, settled, text_of, until
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
 from tui.panes.cost.drawing import dollars, draw, models, title
@@ -308,6 +308,8 @@ def test_the_pane_looks_as_it_did(
         await pilot.press(*keys.split())
         # List and estimate follow the typing letter by letter: those of the last one are waited for.
         await until(pilot, lambda: name != "models" or follows(pane(app).state, "gpt-5"))
-        await pilot.pause()
+        # The rail tells the verdict when it was stored and read.
+        await until(pilot, lambda: name != "models" or bool(facts_of(app).cost))
+        await settled(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=settle)

@@ -18,7 +18,7 @@ from engine.records.release import Release, ReleasedFile, ReleaseKind
 from engine.records.station import STATIONS, Station
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 from tests.tui.panes.test_dataset import in_time
-from tests.tui.piloting import form_of, pane_of, reach, text_of, until
+from tests.tui.piloting import form_of, pane_of, reach, settled, text_of, until
 from tests.tui.seeds import add_dataset, add_evaluation, add_examples, add_run, hostile, make_project
 from tui.app import DistillApp
 from tui.panes.release.drawing import draw, size
@@ -288,6 +288,6 @@ def test_the_pane_looks_as_it_did(
         pane_found = app.screen.query(ReleasePane)
         if pane_found:
             pane_found.first().redraw()
-        await pilot.pause(0.5)
+        await settled(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=settle)

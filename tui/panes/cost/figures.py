@@ -45,7 +45,7 @@ class Figures(Vertical):
     """
 
     class Typed(Message):
-        """A field holds another text; the state knows it already."""
+        """A field holds another text (the state knows it already), or without a name: the figures look otherwise."""
 
         def __init__(self, name: str) -> None:
             super().__init__()
@@ -100,6 +100,10 @@ class Figures(Vertical):
             field.set_class(bool(self._state.error(item.name)), "-wrong")
         self.query_one("#models", Page).show(models(self._state, width))
         self.query_one("#listed", Page).show([Content.styled(self._state.listed, DIM)])
+
+    def on_resize(self) -> None:
+        """What stands below has another height now."""
+        self.post_message(self.Typed(""))
 
     def on_input_changed(self, message: Input.Changed) -> None:
         """The estimate follows each key."""
