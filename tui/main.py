@@ -6,8 +6,13 @@ Imports neither Textual nor any command before it knows which of the two is want
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.paths import Home
+
+if TYPE_CHECKING:
+    from engine.errors import UsageError
+    from tui.settings import Settings
 
 # Textual draws at most so often; it reads the variable when it is imported, and never again.
 _FLUSHES_VARIABLE = "TEXTUAL_FPS"
@@ -29,14 +34,20 @@ def open_app(folder: Path | None, home: Home) -> int:
     if not sys.stdout.isatty():
         sys.stderr.write("The app needs a terminal. Without one: distill-tui --help lists the commands.\n")
         return 2
-    from tui.services.settings import read_settings
-    from tui.terminal.abilities import abilities_in
-
-    settings, errors = read_settings(home)
-    if settings.slow:
-        os.environ[_FLUSHES_VARIABLE] = _SLOW_FLUSHES_A_SECOND
+    settings, errors = prepare(home)
     from tui.app import DistillApp
+    from tui.terminal.abilities import abilities_in
 
     app = DistillApp(home, folder, settings, abilities_in(os.environ), errors)
     app.run(mouse=settings.mouse)
     return app.return_code or 0
+
+
+def prepare(home: Home) -> "tuple[Settings, tuple[UsageError, ...]]":
+    """A person's settings and what is wrong with them. To be called before Textual is imported."""
+    from tui.services.settings import read_settings
+
+    settings, errors = read_settings(home)
+    if settings.slow:
+        os.environ[_FLUSHES_VARIABLE] = _SLOW_FLUSHES_A_SECOND
+    return settings, errors

@@ -13,7 +13,12 @@ from pathlib import Path
 import psutil
 
 from engine.paths import Home
-from tui.app import DistillApp
+from tui.main import prepare
+
+HOME = Home.locate(Path(sys.argv[1]))
+SETTINGS, ERRORS = prepare(HOME)
+
+from tui.app import DistillApp  # noqa: E402 - Textual reads how often it draws when it is imported
 
 TICK_S = 0.01
 
@@ -21,8 +26,8 @@ TICK_S = 0.01
 class WatchedApp(DistillApp):
     """Writes the longest stall since the file was last removed, and the memory."""
 
-    def __init__(self, home: Home, folder: Path, file: Path) -> None:
-        super().__init__(home, folder)
+    def __init__(self, folder: Path, file: Path) -> None:
+        super().__init__(HOME, folder, SETTINGS, errors=ERRORS)
         self._file = file
 
     def on_ready(self) -> None:
@@ -46,4 +51,4 @@ class WatchedApp(DistillApp):
 
 
 if __name__ == "__main__":
-    WatchedApp(Home.locate(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3])).run()
+    WatchedApp(Path(sys.argv[2]), Path(sys.argv[3])).run()
