@@ -3,6 +3,7 @@
 Imports neither Textual nor any command before it knows which of the two is wanted.
 """
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -12,11 +13,13 @@ from engine.paths import Home
 
 if TYPE_CHECKING:
     from engine.errors import UsageError
+    from tui.app import DistillApp
     from tui.settings import Settings
 
 # Textual draws at most so often; it reads the variable when it is imported, and never again.
 _FLUSHES_VARIABLE = "TEXTUAL_FPS"
 _SLOW_FLUSHES_A_SECOND = "2"
+_ALLOCATIONS_A_COLLECTION = 10_000  # a pane that is drawn makes thousands of objects, and no cycles
 
 
 def main() -> None:
@@ -24,9 +27,9 @@ def main() -> None:
     words = sys.argv[1:]
     if not words:
         sys.exit(open_app(None, Home.locate()))
-    from engine.cli.main import run
+    from engine.cli.main import run as run_command
 
-    sys.exit(run(words, face=open_app))
+    sys.exit(run_command(words, face=open_app))
 
 
 def open_app(folder: Path | None, home: Home) -> int:
@@ -38,16 +41,27 @@ def open_app(folder: Path | None, home: Home) -> int:
     from tui.app import DistillApp
     from tui.terminal.abilities import abilities_in
 
-    app = DistillApp(home, folder, settings, abilities_in(os.environ), errors)
-    app.run(mouse=settings.mouse)
-    return app.return_code or 0
+    return run(DistillApp(home, folder, settings, abilities_in(os.environ), errors))
 
 
 def prepare(home: Home) -> "tuple[Settings, tuple[UsageError, ...]]":
     """A person's settings and what is wrong with them. To be called before Textual is imported."""
     from tui.services.settings import read_settings
 
+    gc.disable()  # of all that is imported nothing is garbage
     settings, errors = read_settings(home)
     if settings.slow:
         os.environ[_FLUSHES_VARIABLE] = _SLOW_FLUSHES_A_SECOND
     return settings, errors
+
+
+def run(app: "DistillApp") -> int:
+    """Run the app; its exit status. What was imported stays, and garbage is never looked for in it again.
+
+    Looking through all modules takes longer than a frame, and a person at the keys feels it.
+    """
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS_A_COLLECTION, *gc.get_threshold()[1:])
+    gc.enable()
+    app.run(mouse=app.settings.mouse)
+    return app.return_code or 0
