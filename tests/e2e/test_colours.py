@@ -118,7 +118,8 @@ from tui.main import open_app
 class Terminal(io.StringIO):
     isatty = lambda self: True
 
-app = types.SimpleNamespace(run=lambda mouse: None, return_code=0)
+settings = types.SimpleNamespace(mouse=True)
+app = types.SimpleNamespace(settings=settings, run=lambda mouse: None, return_code=0)
 sys.modules["tui.app"] = types.SimpleNamespace(DistillApp=lambda *words: app)
 told, sys.stdout = sys.stdout, Terminal()
 open_app(None, Home.locate())

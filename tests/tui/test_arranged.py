@@ -15,7 +15,7 @@ async def test_a_project_opens_at_the_pane_and_width_where_it_was_left(home: Hom
     app = DistillApp(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await until(pilot, lambda: shown(app) == "evaluation")
-        await pilot.press("2", "greater_than_sign", "greater_than_sign")
+        await pilot.press("2", "greater_than_sign", "greater_than_sign", "greater_than_sign", "less_than_sign")
         await until(pilot, lambda: shown(app) == "questions")
     app = DistillApp(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:

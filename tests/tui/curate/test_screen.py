@@ -57,6 +57,16 @@ async def test_one_key_decides_and_the_next_answer_comes_up(home: Home, folder: 
         await until(pilot, lambda: stored(folder, home)[1].decision.source == "person")
 
 
+async def test_ten_answers_are_passed_at_a_time(home: Home, folder: Path) -> None:
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await opened(pilot, app)
+        await pilot.press("ctrl+d")
+        await until(pilot, lambda: reviewing(app).where.cursor == 10)
+        await pilot.press("j", "ctrl+u")
+        await until(pilot, lambda: reviewing(app).where.cursor == 1)
+
+
 async def test_keys_pressed_at_once_decide_one_answer_each(home: Home, folder: Path) -> None:
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:

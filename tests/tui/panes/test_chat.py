@@ -157,7 +157,9 @@ async def test_a_question_is_typed_over_several_lines_while_the_talk_scrolls(hom
         field = app.screen.query_one(QuestionField)
         assert field.text == "one\ntwo"
         assert field.has_focus
-        await pilot.press("ctrl+end")
+        await pilot.press("pagedown", "pagedown", "pagedown")
+        await until(pilot, lambda: chat(app).is_vertical_scroll_end)
+        await pilot.press("pageup", "ctrl+end")
         await until(pilot, lambda: chat(app).is_vertical_scroll_end)
         await pilot.press("escape")
         await until(pilot, lambda: chat(app).has_focus)
@@ -176,3 +178,48 @@ async def test_the_dial_the_arms_and_a_revealed_turn(home: Home) -> None:
         await pilot.press("u", "left")
         await pilot.pause()
         assert chat(app).state.turns[-1].voted is None
+
+
+async def test_every_vote_is_kept_and_the_last_is_taken_back(home: Home) -> None:
+    folder = make_stage(home, "done")
+    app = open_app(home, folder)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await open_chat(pilot)
+        for count, key in enumerate(("right", "equals_sign", "0"), start=1):
+            converse(app, "voting")
+            await pilot.press(key)
+            await until(pilot, lambda count=count: chat(app).standing.votes == count)
+        await pilot.press("U")
+        await until(pilot, lambda: chat(app).standing.votes == 2)
+    with Project.open(folder, home) as project:
+        assert [vote.choice for vote in project.votes.between("prompted", "run-1")] == ["right", "tie"]
+
+
+async def test_a_question_is_rewritten_and_a_talk_begun_anew(home: Home) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await open_chat(pilot)
+        converse(app, "done")
+        converse(app, "done")
+        await pilot.press("e")
+        field = app.screen.query_one(QuestionField)
+        await until(pilot, lambda: field.has_focus)
+        assert field.text == "Can I cancel a payment that is pending?"
+        assert len(chat(app).state.turns) == 1
+        await pilot.press("escape")
+        await until(pilot, lambda: chat(app).has_focus)
+        await pilot.press("n")
+        await until(pilot, lambda: not chat(app).state.turns)
+        await pilot.press("minus", "plus")
+        await until(pilot, lambda: "adapter at 100 %" in pane_text(app))
+
+
+@pytest.mark.timeout(200)
+async def test_answers_stop_where_they_are(served: Path, home: Home) -> None:
+    app = open_app(home, served)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await open_chat(pilot)
+        await pilot.press("enter", *"why", "enter")
+        await until(pilot, lambda: bool(chat(app).state.turns), seconds=60)
+        await pilot.press("escape")
+        await until(pilot, lambda: turn_is_whole(app))

@@ -195,6 +195,9 @@ async def test_the_worst_answers_are_read_side_by_side(home: Home, size: tuple[i
         await pilot.press("right_square_bracket", "right_square_bracket")
         assert "question 2 of 8" in text(app)
         assert "sample 1 of 3" in text(app)
+        await pilot.press("left_square_bracket")
+        assert "question 1 of 8" in text(app)
+        assert "sample 3 of 3" in text(app)
         await pilot.press("escape")
         assert "all rules together" in text(app)
 
