@@ -63,11 +63,15 @@ async def test_pause_stop_and_resume_are_wishes_to_the_job(home: Home) -> None:
         await until(pilot, lambda: read_wish(job_folder) == "stop")
 
 
-async def test_a_failed_job_says_why_and_what_to_do(home: Home) -> None:
+async def test_a_failed_job_says_why_and_what_to_do(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken_up: list[int] = []
+    monkeypatch.setattr("engine.jobs.control.resume", lambda _project, job: taken_up.append(job.id))
     app = open_app(home, make_stage(home, "failed"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: "The endpoint refused the key." in pane_text(app))
         assert "r takes it up again" in pane_text(app)
+        await pilot.press("r")
+        await until(pilot, lambda: taken_up == [1])
 
 
 async def test_a_job_that_was_killed_is_shown_as_such(home: Home) -> None:
