@@ -27,9 +27,9 @@ def main() -> None:
     words = sys.argv[1:]
     if not words:
         sys.exit(open_app(None, Home.locate()))
-    from engine.cli.main import run as run_command
+    from engine.cli.main import run
 
-    sys.exit(run_command(words, face=open_app))
+    sys.exit(run(words, face=open_app))
 
 
 def open_app(folder: Path | None, home: Home) -> int:
@@ -41,7 +41,7 @@ def open_app(folder: Path | None, home: Home) -> int:
     from tui.app import DistillApp
     from tui.terminal.abilities import abilities_in
 
-    return run(DistillApp(home, folder, settings, abilities_in(os.environ), errors))
+    return run_app(DistillApp(home, folder, settings, abilities_in(os.environ), errors))
 
 
 def prepare(home: Home) -> "tuple[Settings, tuple[UsageError, ...]]":
@@ -55,7 +55,7 @@ def prepare(home: Home) -> "tuple[Settings, tuple[UsageError, ...]]":
     return settings, errors
 
 
-def run(app: "DistillApp") -> int:
+def run_app(app: "DistillApp") -> int:
     """Run the app; its exit status. What was imported stays, and garbage is never looked for in it again.
 
     Looking through all modules takes longer than a frame, and a person at the keys feels it.

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from engine.paths import Home
-from tui.main import prepare, run
+from tui.main import prepare, run_app
 
 HOME = Home.locate(Path(sys.argv[1]))
 SETTINGS, ERRORS = prepare(HOME)
@@ -51,4 +51,4 @@ class WatchedApp(DistillApp):
 
 
 if __name__ == "__main__":
-    run(WatchedApp(Path(sys.argv[2]), Path(sys.argv[3])))
+    run_app(WatchedApp(Path(sys.argv[2]), Path(sys.argv[3])))
