@@ -223,3 +223,4 @@ async def test_answers_stop_where_they_are(served: Path, home: Home) -> None:
         await until(pilot, lambda: bool(chat(app).state.turns), seconds=60)
         await pilot.press("escape")
         await until(pilot, lambda: turn_is_whole(app))
+        assert [reply.error for reply in chat(app).state.turns[-1].replies.values()] == ["Stopped.", "Stopped."]
