@@ -2,10 +2,13 @@
 
 import threading
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import psutil
 from textual.message import Message
 from textual.message_pump import MessagePump
+
+if TYPE_CHECKING:
+    import psutil
 
 READ_EVERY_S = 1.0
 
@@ -43,6 +46,8 @@ class Meter:
 
     def read(self, pid: int) -> Reading | None:
         """The process's load since the last reading, or None where there is no such process."""
+        import psutil  # only where a job runs
+
         try:
             if self._process is None or self._process.pid != pid:
                 self._process = psutil.Process(pid)
@@ -61,7 +66,7 @@ class GpuMeter:
 
     def read(self) -> GpuReading | None:
         """The load now, or None where there is no GPU that can be asked."""
-        import pynvml  # takes 25 ms, which the first sight of a project does without
+        import pynvml
 
         try:
             if self._devices is None:
@@ -81,7 +86,10 @@ class GpuMeter:
 
 
 class MeterService:
-    """Posts a `MeterRead` to `target` every second until it is closed."""
+    """Posts a `MeterRead` to `target` every second until it is closed.
+
+    What it imports takes a tenth of a second of the interpreter, thread or not: to be made after the first sight.
+    """
 
     def __init__(self, target: MessagePump) -> None:
         self._target = target

@@ -71,7 +71,6 @@ class WorkspaceScreen(PlacedScreen[None]):
         """Begin to read and to draw."""
         self.query_one(Rail).styles.width = self.state.rail_width
         self._store.read()
-        self._meters = MeterService(self)
         self.set_interval(READ_EVERY_S, self._store.read)
         self.set_interval(DRAW_EVERY_S, self._draw)
 
@@ -93,12 +92,13 @@ class WorkspaceScreen(PlacedScreen[None]):
                 self._follower.close()
             self.state.job = JobView(job.id, job.kind)
             self._follower = FollowerService(job.id, Path(message.facts.folder) / job.folder, self)
-        if self._meters is not None:
-            self._meters.watch(job.pid if job is not None and job.state == "running" else 0)
         self._believe_the_store()
         self._changed()
         if first:
             self._draw()  # the first sight of a project waits for no clock
+            self.call_after_refresh(self._read_meters)
+        else:
+            self._read_meters()
 
     def on_job_told(self, message: JobTold) -> None:
         """Take in the job's events."""
@@ -214,6 +214,13 @@ class WorkspaceScreen(PlacedScreen[None]):
     def action_stop(self) -> None:
         """End the job at its next safe point."""
         self._wish_for(("running", "waiting", "paused"), "stop")
+
+    def _read_meters(self) -> None:
+        """Read the load of the running job, and of the GPUs."""
+        job = self.state.facts.newest_job if self.state.facts else None
+        if self._meters is None:
+            self._meters = MeterService(self)
+        self._meters.watch(job.pid if job is not None and job.state == "running" else 0)
 
     def _believe_the_store(self) -> None:
         """A process that was killed told its log nothing, and one that was just taken up again has not yet."""
