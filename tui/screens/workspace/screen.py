@@ -282,7 +282,14 @@ class WorkspaceScreen(PlacedScreen[None]):
             facts.stations, state.shown, self._working(), state.rail_width, {"cost": facts.cost}
         )
         self.query_one(Spine).show_panes(facts.stations, state.shown)
-        self._shown_pane().show(facts, state.job)
+        if self._pane is None:  # the first sight is the stations; what the pane imports comes after it
+            self.call_after_refresh(self._draw_pane)
+        else:
+            self._draw_pane()
+
+    def _draw_pane(self) -> None:
+        if self.state.facts is not None:
+            self._shown_pane().show(self.state.facts, self.state.job)
 
     def _show_header(self) -> None:
         self.query_one(Header).show_state(self.state, self.size.width - 2)
