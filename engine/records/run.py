@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 Objective = Literal["mix", "forward_kl", "cross_entropy"]
+AdapterKind = Literal["lora", "rslora", "dora"]
 RunState = Literal["waiting", "running", "paused", "stopped", "done", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """Everything that decides a run's result; recipe.md of the method gives the ranges."""
+    """Everything that decides a run's result. Defaults of fields that came later leave stored runs as they were."""
 
     base: str  # model name or folder
     objective: Objective = "mix"
@@ -29,6 +30,20 @@ class TrainingConfig:
     checkpoint_every_s: float = 60.0
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"
+    adapter: AdapterKind = "lora"
+    initial_run_id: int | None = None  # whose adapter this run starts from
+    # The second stage: the student's own answers, scored by the prompted base (reverse KL).
+    on_policy_steps: int = 0
+    on_policy_batch_rows: int = 64  # questions a step, one answer each
+    on_policy_learning_rate: float = 5e-5
+    on_policy_answer_tokens: int = 512  # at most; never much more than the longest training answer has
+    on_policy_top_k: int = 256  # the student's likeliest tokens, beside one tail bucket; capped by the vocabulary
+    on_policy_skipped_tokens: int = 1  # first tokens of an answer without loss
+    on_policy_ratio_clip: float = 5.0  # nats: no token's log-ratio of student to teacher counts for more
+    # Against forgetting: rows with general questions among a step's rows, and the unprompted base as their teacher.
+    general_fraction: float = 0.0
+    # Against the prompt coming back: weight of the student's divergence from the prompted base, both behind the prompt.
+    prompt_back_weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

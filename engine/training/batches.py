@@ -28,6 +28,8 @@ class Batch:
     target_ids: Tensor  # (N,) int64
     follows_teacher: Tensor  # (N,) bool: before any edit, so that a local teacher's distribution holds
     real_tokens: int  # without padding
+    position_ids: Tensor | None = None  # (B, L) where they are not 0, 1, 2 …
+    visible: Tensor | None = None  # (B, 1, L, L) bool: which keys each query sees, where that is not all before it
 
 
 def make_batch(rows: Sequence[DatasetRow], pad_id: int = 0) -> Batch:
@@ -46,6 +48,37 @@ def make_batch(rows: Sequence[DatasetRow], pad_id: int = 0) -> Batch:
         target_ids=torch.tensor([token for row in rows for token in row.completion_ids], dtype=torch.int64),
         follows_teacher=torch.cat([torch.arange(len(row.completion_ids)) < row.edited_from for row in rows]),
         real_tokens=sum(len(sequence) for sequence in sequences),
+    )
+
+
+def behind_one_copy(rows: Sequence[DatasetRow], shared: int) -> Batch:
+    """One sequence of all `rows`, whose questions begin with the same `shared` tokens, read once for all of them.
+
+    Each row's own tokens stand where they would without the others, and see the shared tokens and their own alone.
+    """
+    prefix = rows[0].question_ids[:shared]
+    ids, places = list(prefix), list(range(shared))
+    segment = [0] * shared
+    positions: list[Tensor] = []
+    for number, row in enumerate(rows, start=1):
+        if row.question_ids[:shared] != prefix or len(row.question_ids) == shared:
+            raise ValueError(f"row {row.example_id} does not go on from the shared tokens")
+        own = (*row.question_ids[shared:], *row.completion_ids[:-1])
+        start = len(ids) + len(row.question_ids) - shared - 1
+        positions.append(torch.arange(start, start + len(row.completion_ids)))
+        ids += own
+        places += range(shared, shared + len(own))
+        segment += [number] * len(own)
+    parts = torch.tensor(segment)
+    sees = (parts[None, :] == 0) | (parts[:, None] == parts[None, :])
+    return Batch(
+        input_ids=torch.tensor([ids]),
+        positions=torch.cat(positions),
+        target_ids=torch.tensor([token for row in rows for token in row.completion_ids]),
+        follows_teacher=torch.cat([torch.arange(len(row.completion_ids)) < row.edited_from for row in rows]),
+        real_tokens=len(ids),
+        position_ids=torch.tensor([places]),
+        visible=sees.tril()[None, None],
     )
 
 

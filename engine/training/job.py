@@ -22,9 +22,12 @@ from engine.records.question import Question
 from engine.records.run import CurvePoint, Run
 from engine.store.words_json import encode
 from engine.training.batches import check_prompt_absent, check_rows
+from engine.training.beside import Beside
 from engine.training.checkpoints import fault_of
 from engine.training.memory import peak_rss_mb
+from engine.training.off_policy import OffPolicy
 from engine.training.schedule import schedule_of
+from engine.training.stages import Course
 from engine.training.state import ADAPTER
 from engine.training.student import with_new_adapter
 from engine.training.teacher_cache import TeacherCache
@@ -98,17 +101,10 @@ def _train(context: JobContext, run: Run) -> None:
     )
     if not validator.has_teacher:
         context.emit(Note("No validation answer has a local teacher: the curve shows their cross-entropy, not the KL."))
-    trainer = Trainer(
-        with_new_adapter(local, config),
-        config,
-        rows,
-        dataset.sha256,
-        teacher if config.objective != "cross_entropy" else None,
-        validator,
-        folder,
-        hooks,
-        held_out=bool(validation),
-    )
+    student = with_new_adapter(local, config)
+    taught = teacher if config.objective != "cross_entropy" else None
+    course = Course((OffPolicy(student, config, rows, taught, Beside(student, config.seed)),), config)
+    trainer = Trainer(student, course, dataset.sha256, validator, folder, hooks, held_out=bool(validation))
     try:
         trained = trainer.run()
     except Exception:
@@ -206,6 +202,7 @@ class _JobHooks:
             "gradient_norm": metrics.gradient_norm,
             "tokens_per_second": metrics.tokens_per_second,
             "rss_mb": metrics.rss_mb,
+            **metrics.figures,
         }
         self._context.emit(Metrics(metrics.step, metrics.epoch, values))
         self._context.emit(Progress(metrics.step, metrics.steps, "training", metrics.seconds_left))

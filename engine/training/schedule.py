@@ -1,4 +1,4 @@
-"""When a run does what: the rows and the learning rate of every step, and the steps after which it is evaluated.
+"""When a stage does what: the rows and the learning rate of every step, and the steps after which it is evaluated.
 
 Everything follows from the configuration and the step, so that a run resumed at any step goes on exactly as it would
 have. Knows nothing of tensors.
@@ -19,7 +19,7 @@ _WINDOW_BATCHES = 8
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The rows of every optimizer step of a run, as indices into the training rows."""
+    """The rows of every optimizer step of the first stage, as indices into the training rows."""
 
     lengths: tuple[int, ...]  # tokens of each training row
     batch_rows: int
@@ -32,8 +32,8 @@ class Schedule:
 
     @property
     def steps(self) -> int:
-        """All optimizer steps of the run; a fraction of an epoch is rounded to whole steps."""
-        return max(1, round(self.epochs * self.steps_per_epoch))
+        """All optimizer steps over the rows; a fraction of an epoch is rounded to whole steps. None for no epochs."""
+        return max(1, round(self.epochs * self.steps_per_epoch)) if self.epochs else 0
 
     @property
     def tokens(self) -> int:
@@ -69,20 +69,34 @@ def _epoch_batches(schedule: Schedule, epoch: int) -> tuple[tuple[int, ...], ...
     return tuple(batches)
 
 
-def learning_rate_at(step: int, steps: int, config: TrainingConfig) -> float:
+def drawn_at(step: int, per_step: float, population: int, seed: str) -> tuple[int, ...]:
+    """Which of `population` things step `step` takes, `per_step` of them in the mean: each once before any twice."""
+    drawn: list[int] = []
+    for number in range(math.floor(step * per_step), math.floor((step + 1) * per_step)):
+        cycle, place = divmod(number, population)
+        drawn.append(_shuffled(f"{seed} {cycle}", population)[place])
+    return tuple(drawn)
+
+
+@lru_cache(maxsize=16)
+def _shuffled(seed: str, count: int) -> tuple[int, ...]:
+    return tuple(Random(seed).sample(range(count), count))  # noqa: S311 - nothing secret is drawn
+
+
+def learning_rate_at(step: int, steps: int, highest: float, warmup_fraction: float) -> float:
     """The rate of step `step` of `steps`, from 0: linear warm-up, then linear decay that would reach 0 at `steps`."""
-    warmup = min(steps, max(1, round(config.warmup_fraction * steps)))
+    warmup = min(steps, max(1, round(warmup_fraction * steps)))
     if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
-    return config.learning_rate * (steps - step) / (steps - warmup + 1)
+        return highest * (step + 1) / warmup
+    return highest * (steps - step) / (steps - warmup + 1)
 
 
 def evaluation_steps(steps: int, evaluations: int) -> frozenset[int]:
-    """The steps after which the run is evaluated: spread evenly, the last one always included."""
+    """The steps after which a stage is evaluated: spread evenly, the last one always included."""
     return frozenset(max(1, round(steps * index / evaluations)) for index in range(1, evaluations + 1))
 
 
 def schedule_of(rows: Sequence[DatasetRow], config: TrainingConfig) -> Schedule:
-    """Which rows every step of a run sees."""
+    """Which rows every step of the first stage sees."""
     lengths = tuple(len(row.question_ids) + len(row.completion_ids) for row in rows)
     return Schedule(lengths, config.batch_rows, config.epochs, config.seed)

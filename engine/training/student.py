@@ -52,16 +52,18 @@ def trained_parameters(student: LocalModel) -> list[torch.nn.Parameter]:
 
 def completion_hidden(student: LocalModel, batch: Batch) -> Tensor:
     """Hidden states (N, H) from which the batch's completion tokens are predicted."""
-    hidden: Tensor = student.backbone(input_ids=batch.input_ids.to(student.device), use_cache=False).last_hidden_state
+    given = {"input_ids": batch.input_ids, "position_ids": batch.position_ids, "attention_mask": batch.visible}
+    tensors = {name: tensor.to(student.device) for name, tensor in given.items() if tensor is not None}
+    hidden: Tensor = student.backbone(**tensors, use_cache=False).last_hidden_state
     return hidden.flatten(0, 1)[batch.positions.to(student.device)]
 
 
 def add_gradients(
-    student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, tokens_of_step: int
+    student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, divisor: float
 ) -> float:
     """Add the batch's share of the step's gradients to the adapter; returns its summed loss in nats.
 
-    The share is the sum over the batch's completion tokens over `tokens_of_step`, all completion tokens of the
+    The share is the sum over the batch's completion tokens over `divisor`, as a rule all completion tokens of the
     optimizer step: so that any split into micro-batches gives the same gradients.
     """
     with accelerator.autocast():
@@ -70,7 +72,7 @@ def add_gradients(
         total = 0.0
         for part in _chunks(student, len(leaf)):
             chunk = loss(student.logits(leaf[part]), part).sum()
-            (chunk / tokens_of_step).backward()
+            (chunk / divisor).backward()
             total += float(chunk.detach())
     accelerator.backward(hidden, gradient=leaf.grad)
     return total

@@ -1,12 +1,12 @@
 """The training loop: optimizer steps, evaluations, checkpoints, and what happens when one of them goes wrong.
 
-Testable without jobs: what it reports and where it may be interrupted are the hooks of its caller.
-Knows nothing of the store, of processes or of how rows were made.
+Testable without jobs: what it reports and where it may be interrupted are the hooks of its caller. What a step is made
+of is its stage's business. Knows nothing of the store, of processes or of how rows were made.
 """
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, cast
@@ -19,14 +19,11 @@ from engine.errors import TrainingError
 from engine.model.load import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.records.run import CurvePoint, TrainingConfig
-from engine.training.batches import Batch, make_batch
 from engine.training.checkpoints import fault_of, newest_checkpoint, prune_checkpoints, save_checkpoint
-from engine.training.losses import mixed_loss, token_weights
 from engine.training.memory import is_out_of_memory, kernel_oom_kills, peak_rss_mb, rss_mb
-from engine.training.schedule import evaluation_steps, learning_rate_at, schedule_of
+from engine.training.stages import Course, StepWork, Term
 from engine.training.state import TrainingState, read_state, restore, write_state
-from engine.training.student import ChunkLoss, add_gradients, token_losses, trained_parameters
-from engine.training.teacher_cache import TeacherCache
+from engine.training.student import add_gradients, token_losses, trained_parameters
 from engine.training.validation import Measurement, Validator, best_point
 
 CHECKPOINTS = "checkpoints"
@@ -47,6 +44,7 @@ class StepMetrics:
     rss_mb: float
     steps: int
     seconds_left: float
+    figures: Mapping[str, float]  # what else the step's stage tells
 
 
 class Hooks(Protocol):
@@ -83,10 +81,8 @@ class Trainer:
     def __init__(
         self,
         student: LocalModel,
-        config: TrainingConfig,
-        rows: Sequence[DatasetRow],
+        course: Course,
         dataset_sha256: str,
-        teacher: TeacherCache | None,
         validator: Validator,
         folder: Path,
         hooks: Hooks,
@@ -96,25 +92,23 @@ class Trainer:
         """`held_out` False: the validator measures training rows, so the last step is kept rather than the best."""
         self.student = student
         self.model = cast("PeftModel", student.model)
-        self.config = config
-        self.rows = rows
-        self.teacher = teacher
+        self.course = course
+        self.config: TrainingConfig = course.config
         self.validator = validator
         self.checkpoints = folder / CHECKPOINTS
         self.hooks = hooks
         self.held_out = held_out
-        self.schedule = schedule_of(rows, config)
-        self.steps = self.schedule.steps
+        self.steps = course.steps
         self.parameters = trained_parameters(student)
         self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+            self.parameters, lr=course.learning_rate_at(0), weight_decay=self.config.weight_decay, fused=True
         )
         mixed = student.device.type == "cuda" and student.dtype == torch.bfloat16
         self.accelerator = Accelerator(
             mixed_precision="bf16" if mixed else "no", cpu=student.device.type == "cpu", device_placement=False
         )
         self.state = TrainingState(
-            config, dataset_sha256, micro_batch_rows=min(config.micro_batch_rows, config.batch_rows)
+            self.config, dataset_sha256, micro_batch_rows=min(self.config.micro_batch_rows, self.config.batch_rows)
         )
         self.saved_step = -1
         self.saved_at = time.monotonic()
@@ -128,7 +122,7 @@ class Trainer:
         """
         self._resume()
         self.model.train()
-        measured_at = evaluation_steps(self.steps, self.config.evaluations) | {0}
+        measured_at = self.course.evaluation_steps() | {0}
         while True:
             ends = self.state.step >= self.steps or (self.state.step > 0 and self.hooks.end_early())
             due = ends or self.state.step in measured_at
@@ -177,13 +171,14 @@ class Trainer:
         """One optimizer step: gradients of all micro-batches, clipped and applied, or skipped where not finite."""
         started = time.monotonic()
         step = self.state.step
-        rows = [self.rows[index] for index in self.schedule.rows_at(step)]
-        completion_tokens = sum(len(row.completion_ids) for row in rows)
-        tokens = sum(len(row.question_ids) + len(row.completion_ids) - 1 for row in rows)
-        loss = self._gradients(rows, completion_tokens) / completion_tokens
-        rate = learning_rate_at(step, self.steps, self.config)
+        if self.course.begins_at(step):
+            self.optimizer.state.clear()  # another loss has gradients of another size
+        work, sums = self._gradients(step)
+        means = {term.name: sums[term.name] / max(1, term.tokens) for term in work.terms}
+        loss, loss_tokens, tokens = means.pop(work.main.name), work.main.tokens, work.real_tokens
+        rate = self.course.learning_rate_at(step)
         norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_gradient_norm))
-        good = math.isfinite(loss) and math.isfinite(norm)
+        good = all(map(math.isfinite, (loss, norm, *means.values())))
         if good:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
@@ -194,12 +189,12 @@ class Trainer:
         self.state = replace(
             state,
             step=step + 1,
-            epoch=self.schedule.epoch_at(step + 1),
+            epoch=self.course.epoch_at(step + 1),
             skipped=state.skipped + (not good),
             skipped_in_row=0 if good else state.skipped_in_row + 1,
             tokens=state.tokens + tokens,
-            loss_sum=state.loss_sum + (loss * completion_tokens if good else 0.0),
-            loss_tokens=state.loss_tokens + (completion_tokens if good else 0),
+            loss_sum=state.loss_sum + (sums[work.main.name] if good else 0.0),
+            loss_tokens=state.loss_tokens + (loss_tokens if good else 0),
             train_s=state.train_s + seconds,
         )
         if not good:
@@ -216,18 +211,29 @@ class Trainer:
                 rss_mb=rss_mb(),
                 steps=self.steps,
                 seconds_left=self.state.train_s / self.state.step * (self.steps - self.state.step),
+                figures={**means, **work.figures},
             )
         )
 
-    def _gradients(self, rows: Sequence[DatasetRow], completion_tokens: int) -> float:
-        """Sum of the losses of `rows`, gradients added; in smaller micro-batches where the memory does not suffice."""
+    def _gradients(self, step: int) -> tuple[StepWork, dict[str, float]]:
+        """The step's work and the summed losses of its terms, gradients added.
+
+        In smaller micro-batches where the memory does not suffice: then the whole step is made anew.
+        """
+        stage, own = self.course.at(step)
         while True:
             size = self.state.micro_batch_rows
+            tried = f"step {step + 1}"
+            sums: dict[str, float] = {}
             try:
-                return sum(
-                    self._micro_batch(rows[start : start + size], completion_tokens)
-                    for start in range(0, len(rows), size)
-                )
+                work = stage.work(own, size)
+                for term in work.terms:
+                    sums[term.name] = 0.0
+                    for start in range(0, len(term.rows), size):
+                        part = term.rows[start : start + size]
+                        tried = f"Example {part[0].example_id}"
+                        sums[term.name] += self._micro_batch(term, part)
+                return work, sums
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -239,25 +245,14 @@ class Trainer:
             if size == 1:
                 raise TrainingError(
                     "A single row does not fit the memory.",
-                    f"Example {rows[0].example_id}: {reason}",
+                    f"{tried}: {reason}",
                     "Close other programs, choose a smaller base model, or shorten the longest answers.",
                 )
             self._halve("The memory did not suffice")
 
-    def _micro_batch(self, rows: Sequence[DatasetRow], completion_tokens: int) -> float:
-        batch = make_batch(rows)
-        return add_gradients(self.student, self.accelerator, batch, self._loss(rows, batch), completion_tokens)
-
-    def _loss(self, rows: Sequence[DatasetRow], batch: Batch) -> ChunkLoss:
-        """The objective at the completion tokens of one batch."""
-        device = self.student.device
-        targets = batch.target_ids.to(device)
-        teacher = self.teacher.gather(rows).to(device) if self.teacher is not None else None
-        follows = batch.follows_teacher if teacher is not None else torch.zeros_like(batch.follows_teacher)
-        weights = token_weights(self.config.objective, self.config.cross_entropy_weight, follows.to(device))
-        return lambda logits, here: mixed_loss(
-            logits, targets[here], None if teacher is None else teacher[here], weights[here]
-        )
+    def _micro_batch(self, term: Term, rows: Sequence[DatasetRow]) -> float:
+        batch = term.batch(rows)
+        return add_gradients(self.student, self.accelerator, batch, term.loss(rows, batch), term.divisor)
 
     def _halve(self, why: str) -> None:
         smaller = max(1, self.state.micro_batch_rows // 2)
@@ -295,7 +290,7 @@ class Trainer:
             validation_kl=measured.validation_kl,
             rule_rates=measured.rule_rates,
             all_rules_rate=measured.all_rules_rate,
-            learning_rate=learning_rate_at(max(0, state.step - 1), self.steps, self.config),
+            learning_rate=self.course.learning_rate_at(max(0, state.step - 1)),
             tokens_per_second=state.tokens / stepped_s if stepped_s else 0.0,
             best=False,
         )
@@ -319,10 +314,11 @@ class Trainer:
 
     def _loss_of_next_rows(self) -> float:
         """Where the training loss stands when no step has been made since the last point: on some rows of the next."""
-        step = min(self.state.step, self.steps - 1)
-        rows = [self.rows[index] for index in self.schedule.rows_at(step)[: self.state.micro_batch_rows]]
-        batch = make_batch(rows)
-        return float(token_losses(self.student, batch, self._loss(rows, batch)).mean())
+        stage, own = self.course.at(min(self.state.step, self.steps - 1))
+        main = stage.work(own, self.state.micro_batch_rows).main
+        rows = main.rows[: self.state.micro_batch_rows]
+        batch = main.batch(rows)
+        return float(token_losses(self.student, batch, main.loss(rows, batch)).mean())
 
     def _save(self) -> None:
         if self.saved_step == self.state.step:

@@ -10,7 +10,10 @@ from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.records.rule import Check, Rule
 from engine.records.run import CurvePoint, TrainingConfig
+from engine.training.beside import Beside
+from engine.training.off_policy import OffPolicy
 from engine.training.schedule import schedule_of
+from engine.training.stages import Course
 from engine.training.student import with_new_adapter
 from engine.training.teacher_cache import TeacherCache
 from engine.training.trainer import StepMetrics, Trainer
@@ -91,7 +94,6 @@ def make_trainer(
     validator = Validator(
         validation or train, teacher, questions, RULES, 0.7, config, schedule_of(train, config).tokens
     )
-    return Trainer(
-        with_new_adapter(local, config), config, train, "d" * 64, teacher, validator, folder, hooks,
-        held_out=bool(validation),
-    )  # fmt: skip
+    student = with_new_adapter(local, config)
+    course = Course((OffPolicy(student, config, train, teacher, Beside(student, config.seed)),), config)
+    return Trainer(student, course, "d" * 64, validator, folder, hooks, held_out=bool(validation))

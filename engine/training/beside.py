@@ -1,0 +1,137 @@
+"""Terms beside a stage's own: against forgetting, and against the prompt coming back. Knows nothing of stages.
+
+Both are forward KL to cached distributions of the frozen base: at the base's own answers to general questions, read
+without the prompt; and at the training answers, student and base both behind the prompt. Students distilled on-policy
+get worse when the prompt is put back; this second term repairs it.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from engine.model.load import LocalModel
+from engine.records.dataset import DatasetRow
+from engine.training.batches import Batch, behind_one_copy, make_batch
+from engine.training.losses import forward_kl_top_k
+from engine.training.schedule import drawn_at
+from engine.training.stages import RowsLoss, StepWork, Term
+from engine.training.student import ChunkLoss
+from engine.training.teacher_cache import TeacherCache
+
+_ROWS_BEHIND_A_PROMPT = 4
+_SHARE_OF_TOKENS = 0.25  # that the prompt's own tokens may add to what the student reads
+
+
+@dataclass(frozen=True, slots=True)
+class General:
+    """General questions with the unprompted base's own answers, `fraction` of all rows of a step."""
+
+    rows: Sequence[DatasetRow]
+    base: TeacherCache
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class PromptBack:
+    """Training rows behind the prompt, with the prompted base's distributions up to any edit.
+
+    The student reads the prompt with gradients, so its keys and values cannot be kept: `_ROWS_BEHIND_A_PROMPT` rows
+    share one copy in one sequence, and only every `every`-th step carries the term.
+    """
+
+    rows: Sequence[DatasetRow]  # with prompt and question as their question
+    prompt_tokens: int  # that all rows begin with
+    base: TeacherCache
+    weight: float
+    every: int
+
+    @classmethod
+    def make(
+        cls,
+        rows: Sequence[DatasetRow],
+        prompted: Mapping[int, Sequence[int]],
+        prompt_tokens: int,
+        base: TeacherCache,
+        weight: float,
+        batch_rows: int,
+    ) -> "PromptBack":
+        """Of training `rows`, with `prompted` holding prompt and question by question id.
+
+        The prompt's tokens add a quarter to what a step of `batch_rows` rows reads, or as much less as it comes to.
+        """
+        held = [
+            replace(
+                row, question_ids=tuple(prompted[row.question_id]), completion_ids=row.completion_ids[: row.edited_from]
+            )
+            for row in rows
+            if row.edited_from > 0
+        ]
+        mean = sum(len(row.question_ids) + len(row.completion_ids) for row in rows) / len(rows)
+        every = max(1, math.ceil(prompt_tokens / (_SHARE_OF_TOKENS * mean * batch_rows)))
+        return cls(held, prompt_tokens, base, weight, every)
+
+
+class Beside:
+    """What every step of a run carries beside its stage's own term; nothing by default."""
+
+    def __init__(
+        self, student: LocalModel, seed: int, general: General | None = None, prompt_back: PromptBack | None = None
+    ) -> None:
+        self._student = student
+        self._seed = seed
+        self._general = general
+        self._prompt_back = prompt_back
+        window = getattr(student.base.config.get_text_config(), "sliding_window", None)
+        self._window: int | None = window if isinstance(window, int) else None
+
+    def step(
+        self,
+        stage: str,
+        step: int,
+        rows: Sequence[DatasetRow],
+        tokens: int,
+        loss: RowsLoss,
+        figures: Mapping[str, float] | None = None,
+    ) -> StepWork:
+        """The work of one step whose own `rows` have `tokens` tokens that carry `loss`.
+
+        Own and general tokens weigh alike: their losses are divided by the number of both.
+        """
+        general = self._general_rows(stage, step, len(rows))
+        general_tokens = sum(len(row.completion_ids) for row in general)
+        divisor = max(1, tokens + general_tokens)
+        main = Term("loss", rows, tokens, divisor, loss)
+        beside = []
+        if general and self._general is not None:
+            beside.append(Term("general_kl", general, general_tokens, divisor, self._kl_to(self._general.base)))
+        back = self._prompt_back
+        if back is not None and step % back.every == 0:
+            chosen = drawn_at(step // back.every, _ROWS_BEHIND_A_PROMPT, len(back.rows), f"{self._seed} {stage} back")
+            part = [back.rows[index] for index in dict.fromkeys(chosen)]
+            count = sum(len(row.completion_ids) for row in part)
+            loss_back = self._kl_to(back.base)
+            beside.append(Term("prompt_back_kl", part, count, count / back.weight, loss_back, self._behind_the_prompt))
+        return StepWork(main, tuple(beside), figures or {})
+
+    def _general_rows(self, stage: str, step: int, rows: int) -> list[DatasetRow]:
+        if self._general is None:
+            return []
+        fraction = self._general.fraction
+        per_step = rows * fraction / (1 - fraction)
+        chosen = drawn_at(step, per_step, len(self._general.rows), f"{self._seed} {stage} general")
+        return [self._general.rows[index] for index in dict.fromkeys(chosen)]
+
+    def _kl_to(self, base: TeacherCache) -> RowsLoss:
+        def loss(rows: Sequence[DatasetRow], _batch: Batch) -> ChunkLoss:
+            known = base.gather(rows).to(self._student.device)
+            return lambda logits, here: forward_kl_top_k(
+                logits, known.ids[here], known.logprobs[here], known.tail[here]
+            )
+
+        return loss
+
+    def _behind_the_prompt(self, rows: Sequence[DatasetRow]) -> Batch:
+        longest = max(len(row.question_ids) + len(row.completion_ids) for row in rows)
+        if self._prompt_back is None or (self._window is not None and longest > self._window):
+            return make_batch(rows)  # a mask of our own would hide the layers' windows
+        return behind_one_copy(rows, self._prompt_back.prompt_tokens)

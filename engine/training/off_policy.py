@@ -1,0 +1,62 @@
+"""The first stage: the dataset's answers, with the teacher's cached distributions. Knows nothing of optimizers.
+
+Forward KL, cross-entropy or their mix at every completion token (`losses.mixed_loss`).
+"""
+
+from collections.abc import Sequence
+
+import torch
+
+from engine.model.load import LocalModel
+from engine.records.dataset import DatasetRow
+from engine.records.run import TrainingConfig
+from engine.training.batches import Batch
+from engine.training.beside import Beside
+from engine.training.losses import mixed_loss, token_weights
+from engine.training.schedule import schedule_of
+from engine.training.stages import StepWork
+from engine.training.student import ChunkLoss
+from engine.training.teacher_cache import TeacherCache
+
+
+class OffPolicy:
+    """Steps over the training rows, epoch after epoch."""
+
+    name = "off-policy"
+
+    def __init__(
+        self,
+        student: LocalModel,
+        config: TrainingConfig,
+        rows: Sequence[DatasetRow],
+        teacher: TeacherCache | None,
+        beside: Beside,
+    ) -> None:
+        """Without a `teacher` every token carries cross-entropy."""
+        self.learning_rate = config.learning_rate
+        self.schedule = schedule_of(rows, config)
+        self.steps = self.schedule.steps
+        self._student = student
+        self._config = config
+        self._rows = rows
+        self._teacher = teacher
+        self._beside = beside
+
+    def epoch_at(self, step: int) -> float:
+        return self.schedule.epoch_at(step)
+
+    def work(self, step: int, micro_batch_rows: int) -> StepWork:
+        rows = [self._rows[index] for index in self.schedule.rows_at(step)]
+        tokens = sum(len(row.completion_ids) for row in rows)
+        return self._beside.step(self.name, step, rows, tokens, self._loss)
+
+    def _loss(self, rows: Sequence[DatasetRow], batch: Batch) -> ChunkLoss:
+        """The objective at the completion tokens of one batch."""
+        device = self._student.device
+        targets = batch.target_ids.to(device)
+        teacher = self._teacher.gather(rows).to(device) if self._teacher is not None else None
+        follows = batch.follows_teacher if teacher is not None else torch.zeros_like(batch.follows_teacher)
+        weights = token_weights(self._config.objective, self._config.cross_entropy_weight, follows.to(device))
+        return lambda logits, here: mixed_loss(
+            logits, targets[here], None if teacher is None else teacher[here], weights[here]
+        )
