@@ -1,12 +1,15 @@
-"""A tiny random chat model on disk, made in a second: a Llama over a byte tokenizer, with a ChatML template.
+"""A tiny random chat model on disk, made in a second: a Llama over bytes with a ChatML template, or one of a family.
 
 It goes through the same files, template and loading code as a real model; only its answers mean nothing.
 """
 
 import json
+import string
 from pathlib import Path
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+from tests.families import Family
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")  # ids 0, 1, 2; the 256 bytes follow
 
@@ -37,51 +40,100 @@ def make_tiny_base(
     `default_system` the template slips that text in where no system message is given.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _write_tokenizer(folder, default_system, context_length)
-    _write_model(folder, seed, hidden_size, layers, context_length, dtype)
+    template = _MESSAGES.replace("DEFAULT", json.dumps(default_system))
+    family = Family(
+        "LlamaConfig", SPECIAL, template, "", SPECIAL[2], SPECIAL[2:], options={"tie_word_embeddings": True}
+    )
+    size = _write_tokenizer(folder, family, context_length)
+    _write_model(folder, family, size, seed, hidden_size, layers, context_length, dtype)
     return folder
 
 
-def _write_tokenizer(folder: Path, default_system: str, context_length: int) -> None:
-    symbols = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {token: index for index, token in enumerate((*SPECIAL, *symbols))}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL])
+def make_tiny_family(
+    folder: Path, family: Family, *, seed: int = 0, hidden_size: int = 32, layers: int = 2, context_length: int = 2_048
+) -> Path:
+    """The same for a family: its architecture, its tokens, and a template that speaks as its models do."""
+    folder.mkdir(parents=True, exist_ok=True)
+    size = _write_tokenizer(folder, family, context_length)
+    _write_model(folder, family, size, seed, hidden_size, layers, context_length, "float32")
+    return folder
+
+
+def _write_tokenizer(folder: Path, family: Family, context_length: int) -> int:
+    special = [
+        AddedToken(token, special=True, normalized=False, rstrip=family.strips_right) for token in family.special
+    ]
+    thinking = [AddedToken(token, special=False, normalized=False) for token in ("<think>", "</think>")]
+    tokenizer = _byte_tokenizer(family) if family.pieces == "bytes" else _marked_tokenizer(family)
+    tokenizer.add_special_tokens(special)
+    if family.thinks:
+        tokenizer.add_tokens(thinking)
     tokenizer.save(str(folder / "tokenizer.json"))
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "bos_token": None,
-        "eos_token": "<|im_end|>",
-        "pad_token": "<|endoftext|>",
+        "bos_token": family.bos,
+        "eos_token": family.eos or family.stop,
+        "pad_token": family.special[0],
         "model_max_length": context_length,
         "clean_up_tokenization_spaces": False,
-        "chat_template": _MESSAGES.replace("DEFAULT", json.dumps(default_system)),
+        "chat_template": family.template,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    return tokenizer.get_vocab_size()
 
 
-def _write_model(folder: Path, seed: int, hidden_size: int, layers: int, context_length: int, dtype: str) -> None:
+def _byte_tokenizer(family: Family) -> Tokenizer:
+    symbols = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {token: index for index, token in enumerate((*family.special, *symbols))}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def _marked_tokenizer(family: Family) -> Tokenizer:
+    """As sentencepiece's: a mark for each space, and bytes for letters that it does not know."""
+    pieces = [f"<0x{byte:02X}>" for byte in range(256)] + ["▁", *string.ascii_letters, "▁H"]
+    vocabulary = {token: index for index, token in enumerate((*family.special, *pieces))}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[("▁", "H")], byte_fallback=True))
+    marks: list[normalizers.Normalizer] = [normalizers.Replace(" ", "▁")]
+    spaces: list[decoders.Decoder] = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+    if family.pieces == "prepend":
+        marks.insert(0, normalizers.Prepend("▁"))
+        spaces.append(decoders.Strip(" ", 1, 0))
+    tokenizer.normalizer = normalizers.Sequence(marks)
+    tokenizer.decoder = decoders.Sequence(spaces)
+    return tokenizer
+
+
+def _write_model(
+    folder: Path, family: Family, size: int, seed: int, hidden_size: int, layers: int, context_length: int, dtype: str
+) -> None:
     import torch
-    from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
+    import transformers
 
-    config = LlamaConfig(
-        vocab_size=len(SPECIAL) + 256,
+    ids = {token: index for index, token in enumerate(family.special)}
+    ends = [ids[token] for token in family.ends]
+    heads = 4
+    config = getattr(transformers, family.config)(
+        vocab_size=size,
         hidden_size=hidden_size,
         intermediate_size=2 * hidden_size,
         num_hidden_layers=layers,
-        num_attention_heads=4,
+        num_attention_heads=heads,
         num_key_value_heads=2,
+        head_dim=hidden_size // heads,
         max_position_embeddings=context_length,
-        tie_word_embeddings=True,
         initializer_range=0.3,  # wide enough that the random model prefers some tokens to others
-        bos_token_id=None,
-        eos_token_id=2,
+        bos_token_id=ids[family.bos] if family.bos else None,
+        eos_token_id=ids[family.stop],
         pad_token_id=0,
+        **family.options,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = LlamaForCausalLM(config).to(getattr(torch, dtype))
-    model.generation_config = GenerationConfig(eos_token_id=2, pad_token_id=0)
+        model = transformers.AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype))
+    model.generation_config = transformers.GenerationConfig(
+        eos_token_id=ends if len(ends) > 1 else ends[0], pad_token_id=0
+    )
     model.save_pretrained(folder)

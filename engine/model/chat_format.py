@@ -33,6 +33,7 @@ class ChatFormat:
     folder: Path
     template: str  # the Jinja template in use, without any default system block: what a release must carry
     default_system: str | None  # the text that the folder's own template would slip in
+    without_thinking: bool  # that template would let the model think before it answers; here it never does
     stop_ids: frozenset[int]
     context_length: int
     pad_id: int
@@ -40,6 +41,7 @@ class ChatFormat:
     _chat: ChatTemplate
     _tokenizer: Tokenizer
     _verbatim: Tokenizer  # reads control tokens in a text as plain text
+    _special_ids: frozenset[int]
     _stop_id: int  # ends an assistant turn
 
     @classmethod
@@ -53,13 +55,15 @@ class ChatFormat:
             each.no_truncation()
             each.no_padding()
         verbatim.encode_special_tokens = True
-        stop_id = _stop_id(chat, tokenizer, files)
+        special_ids = frozenset(i for i, token in tokenizer.get_added_tokens_decoder().items() if token.special)
+        stop_id = _stop_id(chat, tokenizer, files, special_ids)
         stop_ids = files.stop_ids | {stop_id}
         pad_id = tokenizer.token_to_id(files.special_tokens.get("pad_token", ""))
         return cls(
             folder=folder,
             template=chat.source,
             default_system=chat.default_system,
+            without_thinking=chat.without_thinking,
             stop_ids=stop_ids,
             context_length=files.context_length,
             pad_id=stop_id if pad_id is None else pad_id,
@@ -67,8 +71,19 @@ class ChatFormat:
             _chat=chat,
             _tokenizer=tokenizer,
             _verbatim=verbatim,
+            _special_ids=special_ids,
             _stop_id=stop_id,
         )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What differs between the folder's own template and the text used here, a sentence each."""
+        notes = []
+        if self.default_system is not None:
+            notes.append(f"The model's template would slip in «{self.default_system}»; it is left out.")
+        if self.without_thinking:
+            notes.append("The model could think before it answers; its thinking block stays empty, and is not trained.")
+        return tuple(notes)
 
     def question_text(self, messages: Sequence[Message]) -> str:
         """The prompt-free text, generation prompt included. Raises `ModelError` for a system message."""
@@ -88,11 +103,17 @@ class ChatFormat:
         """The ids of the prompt followed by the question, up to where the answer begins: what the teacher reads."""
         return self._encode(self._chat.render((*prompt.messages, *messages)))
 
-    def prompt_prefix_ids(self, prompt: Prompt) -> list[int]:
-        """The longest prefix that `prompted_ids` of every question share: what is computed once for all of them."""
-        first, *others = (self.prompted_ids(prompt, probe) for probe in _PROBES)
-        length = min(_common_length(first, other) for other in others)
-        return first[:length]
+    def prompt_prefix_ids(self, prompt: Prompt, *, single_turn: bool = False) -> list[int]:
+        """The longest prefix that `prompted_ids` of every question share: what is computed once for all of them.
+
+        `single_turn`: of every question of one message. Templates that write the system message into the last user's
+        turn (Mistral's) share hardly anything between questions of one message and of several.
+        """
+        probes = [probe for probe in _PROBES if len(probe) == 1 or not single_turn]
+        first, *others = (self.prompted_ids(prompt, probe) for probe in probes)
+        shared = first[: min(_common_length(first, other) for other in others)]
+        # A last piece that is no special token may yet become one with a question's first letters.
+        return shared if not shared or shared[-1] in self._special_ids else shared[:-1]
 
     def prompt_tokens(self, prompt: Prompt) -> int:
         """What the prompt adds to every request: its messages and all that the template writes around them."""
@@ -101,7 +122,7 @@ class ChatFormat:
 
     def completion_ids(self, answer: str) -> list[int]:
         """The ids of an answer with its stop token. Control tokens spelt out in the answer stay plain text."""
-        return [*self._verbatim.encode(answer, add_special_tokens=False).ids, self._stop_id]
+        return [*self._answer_ids(answer), self._stop_id]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of completion ids, without the stop tokens that end it."""
@@ -144,6 +165,15 @@ class ChatFormat:
                 "Shorten the prompt, the question or the answer, or choose a model with a longer context.",
             )
 
+    def _answer_ids(self, answer: str) -> list[int]:
+        """The ids that `answer` has where it stands: a text of its own may begin with a space that nobody wrote."""
+        lead = self._encode(self._chat.assistant_lead)
+        whole = self._encode(self._chat.assistant_lead + answer)
+        ids = whole[len(lead) :]
+        if whole[: len(lead)] == lead and self._special_ids.isdisjoint(ids):
+            return ids
+        return list(self._verbatim.encode(answer, add_special_tokens=False).ids)
+
     def _encode(self, text: str) -> list[int]:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
@@ -154,10 +184,9 @@ class ChatFormat:
         return list(ids[:end])
 
 
-def _stop_id(chat: ChatTemplate, tokenizer: Tokenizer, files: ModelFolder) -> int:
+def _stop_id(chat: ChatTemplate, tokenizer: Tokenizer, files: ModelFolder, special: frozenset[int]) -> int:
     """The token with which the template ends an assistant turn, else the model's own end-of-sequence token."""
     tail = tokenizer.encode(chat.assistant_tail, add_special_tokens=False).ids
-    special = {token for token, added in tokenizer.get_added_tokens_decoder().items() if added.special}
     for token in tail:
         if token in files.stop_ids or token in special:
             return token

@@ -1,13 +1,16 @@
 """A model's Jinja chat template: rendered in a sandbox, and freed of a default system prompt that it slips in.
 
-The environment is the one in which transformers renders templates, so that every server that reads the exported
-template writes the same bytes. Knows nothing of tokens.
+No arm thinks before it answers: a template's own switch is turned off, and a thinking block that it opens is written
+empty and closed (arXiv 2504.09858), so thinking tokens stand in no completion and in no loss. The environment is the
+one in which transformers renders templates, so that every server that reads the exported template writes the same
+bytes; only its clock stands still. Knows nothing of tokens.
 """
 
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import NoReturn
 
 import jinja2
@@ -21,6 +24,13 @@ from engine.records.prompt import Message
 
 # Words that no template contains, and that survive trimming.
 _SYSTEM, _USER, _ASSISTANT, _NEXT = "qxsystemqx", "qxuserqx", "qxassistantqx", "qxnextqx"
+_OPEN, _CLOSE = "<think>", "</think>"
+_NO_THINKING = "{% if enable_thinking is not defined %}{% set enable_thinking = false %}{% endif +%}"
+_MARK = re.compile(r"<[^<>\s]+>|\[/?[A-Z_]+\]")
+# The date that Llama's templates fall back to. With today's date the prompted text, and all that was computed behind
+# it, would be another one after midnight; a student that sees no date could not follow it anyway.
+_CLOCK = datetime(2024, 7, 26, tzinfo=UTC)
+_ANOTHER_DAY = datetime(2031, 11, 3, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +39,8 @@ class ChatTemplate:
 
     source: str
     default_system: str | None
+    without_thinking: bool  # the folder's own template would let the model think before it answers
+    assistant_lead: str  # what stands between a user's text and the answer
     assistant_tail: str  # what follows an assistant's text
     keeps_system: bool  # a system message is accepted, and its text appears
     _compiled: jinja2.Template
@@ -41,30 +53,16 @@ class ChatTemplate:
         Raises `ModelError` where the template cannot be compiled or cannot write a plain conversation.
         """
         # Jinja drops one newline at the end of a template; once wrapped it would no longer be at the end.
-        source = source.removesuffix("\n")
-        original = cls(source, None, "", True, _compile(source), special_tokens)
-        before, _, after = original.render((Message("user", _USER),)).partition(_USER)
-        turns = (Message("user", _USER), Message("assistant", _ASSISTANT))
-        tail = original.render(turns, generation_prompt=False).partition(_ASSISTANT)[2]
-        between = original.render((*turns, Message("user", _NEXT))).partition(_ASSISTANT)[2].partition(_NEXT)[0]
-        keeps_system, system_lead = original._system_lead()
-        begin_token = special_tokens.get("bos_token", "")
-        if between.endswith(before) or (begin_token and between.endswith(before.removeprefix(begin_token))):
-            # The first user's turn opens like every other one, after the begin-of-text token at most.
-            return cls(source, None, tail, keeps_system, original._compiled, special_tokens)
-        if not between.startswith(tail):  # some templates end a finished conversation with one more token
-            tail = tail.removesuffix(special_tokens.get("eos_token", ""))
-        head = between.removeprefix(tail)
-        lead = before.removesuffix(head)
-        begin = _begin(lead, head, begin_token)
-        default = _default_text(lead.removeprefix(begin), system_lead)
-        wrapped = _without_default_block(source, begin, head)
-        found = cls(wrapped, default, tail, keeps_system, _compile(wrapped), special_tokens)
-        if not head or head in lead or found.render((Message("user", _USER),)) != begin + head + _USER + after:
+        given = source.removesuffix("\n")
+        bare = _bare(_without_thinking(given, special_tokens), special_tokens)
+        before, _, lead = bare.render(_QUESTION).partition(_USER)
+        known = replace(bare, without_thinking=bare.source != given, assistant_lead=lead)
+        found = known.without_default(before)
+        if found.render(_QUESTION) != _bare(found.source, special_tokens, _ANOTHER_DAY).render(_QUESTION):
             raise ModelError(
-                "The model's chat template slips in a system prompt that cannot be taken out.",
-                f"It writes: {default}",
-                "Choose another model, or give its template an empty default.",
+                "The model's chat template writes today's date into every question.",
+                "The student would read another text each day than the one that it was trained on.",
+                "Choose another model, or take the date out of its template.",
             )
         return found
 
@@ -90,13 +88,65 @@ class ChatTemplate:
                 "Check that user and assistant messages alternate, or choose another model.",
             ) from error
 
-    def _system_lead(self) -> tuple[bool, str]:
-        """Whether a system message is kept, and the text from the start up to it."""
+    def without_default(self, before: str) -> "ChatTemplate":
+        """The same with tail and place of a system message found out, and without a default system block.
+
+        `before` is what stands before the first user's text. Raises `ModelError` where the block cannot be taken out.
+        """
+        turns = (Message("user", _USER), Message("assistant", _ASSISTANT))
+        tail = self.render(turns, generation_prompt=False).partition(_ASSISTANT)[2]
+        between = self.render((*turns, Message("user", _NEXT))).partition(_ASSISTANT)[2].partition(_NEXT)[0]
+        around = self._around_system()
+        known = replace(self, assistant_tail=tail, keeps_system=around is not None)
+        begin_token = self._special_tokens.get("bos_token", "")
+        if between.endswith(before) or (begin_token and between.endswith(before.removeprefix(begin_token))):
+            # The first user's turn opens like every other one, after the begin-of-text token at most.
+            return known
+        if not between.startswith(tail):  # some templates end a finished conversation with one more token
+            tail = tail.removesuffix(self._special_tokens.get("eos_token", ""))
+        head = between.removeprefix(tail)
+        lead = before.removesuffix(head)
+        begin = _begin(lead, head, begin_token)
+        default = _default_text(lead.removeprefix(begin), *(around or ("", "")), head)
+        wrapped = _without_default_block(self.source, begin, head)
+        found = replace(
+            known, source=wrapped, default_system=default, assistant_tail=tail, _compiled=_compile(wrapped, _CLOCK)
+        )
+        if not head or head in lead or found.render(_QUESTION) != begin + head + _USER + self.assistant_lead:
+            raise ModelError(
+                "The model's chat template slips in a system prompt that cannot be taken out.",
+                f"It writes: {default}",
+                "Choose another model, or give its template an empty default.",
+            )
+        return found
+
+    def _around_system(self) -> tuple[str, str] | None:
+        """The text before a system message and the text from there to the user's; None where none is kept."""
         try:
-            text = self.render((Message("system", _SYSTEM), Message("user", _USER)))
+            text = self.render((Message("system", _SYSTEM), *_QUESTION))
         except ModelError:
-            return False, ""
-        return _SYSTEM in text, text.partition(_SYSTEM)[0]
+            return None
+        before, found, after = text.partition(_SYSTEM)
+        return (before, after.partition(_USER)[0]) if found else None
+
+
+_QUESTION = (Message("user", _USER),)
+
+
+def _bare(source: str, special_tokens: dict[str, str], clock: datetime = _CLOCK) -> ChatTemplate:
+    """A template of which nothing is known yet."""
+    return ChatTemplate(source, None, False, "", "", True, _compile(source, clock), special_tokens)
+
+
+def _without_thinking(source: str, special_tokens: dict[str, str]) -> str:
+    """The template with its switch for thinking off unless it is asked for, and with no thinking block left open."""
+    if "enable_thinking" in source:
+        source = _NO_THINKING + source
+    lead = _bare(source, special_tokens).render(_QUESTION).partition(_USER)[2]
+    if lead.rfind(_OPEN) <= lead.rfind(_CLOSE):
+        return source
+    closing = _literal(f"\n{_CLOSE}\n\n")
+    return source + "{%+ if add_generation_prompt %}{{ " + closing + " }}{% endif %}"
 
 
 def _begin(lead: str, head: str, begin_token: str) -> str:
@@ -117,10 +167,12 @@ def _without_default_block(source: str, begin: str, head: str) -> str:
     )  # fmt: skip
 
 
-def _default_text(block: str, system_lead: str) -> str:
+def _default_text(block: str, system_lead: str, system_tail: str, head: str) -> str:
     """The words of a default block: without the marks that stand around a system message, where they are known."""
     opening = next((system_lead[i:] for i in range(len(system_lead)) if block.startswith(system_lead[i:])), "")
-    return block.removeprefix(opening).partition("<|")[0].strip() or block.strip()
+    words = block.removeprefix(opening).removesuffix(system_tail.removesuffix(head)).strip()
+    # A template that adds a default text to every system message has no such words: the longest piece is its.
+    return words or max(_MARK.split(block), key=len).strip()
 
 
 def _literal(text: str) -> str:
@@ -137,13 +189,13 @@ class _GenerationTag(Extension):
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
-def _compile(source: str) -> jinja2.Template:
+def _compile(source: str, clock: datetime) -> jinja2.Template:
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTag, loopcontrols]
     )
     environment.filters["tojson"] = _to_json
     environment.globals["raise_exception"] = _raise_exception
-    environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
+    environment.globals["strftime_now"] = clock.strftime
     try:
         return environment.from_string(source)
     except jinja2.TemplateError as error:

@@ -214,6 +214,12 @@ def test_an_incomplete_folder_is_explained(tmp_path: Path, missing: str, words: 
         ChatFormat.load(folder)
 
 
+def test_a_template_that_dates_every_question_is_refused(tmp_path: Path) -> None:
+    dated = CHATML.replace("+ message['content'] +", "+ strftime_now('%Y') + message['content'] +")
+    with pytest.raises(ModelError, match="today's date into every question"):
+        ChatFormat.load(write_format(tmp_path, dated, "<s>", "<|im_end|>"))
+
+
 def test_the_sandbox_holds(tmp_path: Path) -> None:
     hostile = "{{ messages.__class__.__mro__ }}" + CHATML
     with pytest.raises(ModelError):

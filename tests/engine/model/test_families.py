@@ -1,0 +1,200 @@
+"""Each family, as a tiny random model through the real files: its template, its stop tokens, its cache, its adapter."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from transformers import AutoTokenizer
+
+from engine.errors import ModelError
+from engine.model.chat_format import ChatFormat
+from engine.model.decode import decode
+from engine.model.load import LocalModel, load_base, with_adapter
+from engine.model.prompt_cache import PromptCache, forward_shared
+from engine.model.score import ScoreRow, score
+from engine.records.prompt import Message, Prompt
+from tests.families import FAMILIES, Family
+from tests.tiny import make_tiny_family
+from tests.trained import make_tiny_adapter
+
+HI = (Message("user", "Hi"),)
+LONGER = (*HI, Message("assistant", "Hello."), Message("user", " two\n\nlines "))
+RULE = "Answer in one short sentence, and end it with a point."
+TURNS = (Message("user", "Is it open?"), Message("assistant", "Yes, it is."))
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def family(name: str) -> Family:
+    return FAMILIES[name]
+
+
+@pytest.fixture(scope="module")
+def folder(name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_family(tmp_path_factory.mktemp("family") / name, FAMILIES[name])
+
+
+@pytest.fixture(scope="module")
+def chat(folder: Path) -> ChatFormat:
+    return ChatFormat.load(folder)
+
+
+@pytest.fixture(scope="module")
+def local(folder: Path) -> LocalModel:
+    return load_base(folder, device="cpu", dtype="float32")
+
+
+@pytest.fixture(scope="module")
+def prompt(family: Family) -> Prompt:
+    return Prompt((Message("system", RULE), *TURNS) if family.takes_system else TURNS)
+
+
+def test_the_student_reads_neither_a_default_system_prompt_nor_a_thought(family: Family, chat: ChatFormat) -> None:
+    assert chat.question_text(HI) == family.free
+    assert chat.default_system == family.default
+    assert chat.without_thinking == family.thinks
+    said = " ".join(chat.notes)
+    assert (f"«{family.default}»" in said) == (family.default is not None)
+    assert ("thinking block stays empty" in said) == family.thinks
+
+
+def test_no_date_of_today_stands_in_what_teacher_or_student_read(chat: ChatFormat, prompt: Prompt) -> None:
+    text = chat.decode(chat.prompted_ids(prompt, LONGER)) + chat.question_text(LONGER)
+    assert str(datetime.now(UTC).year) not in text
+
+
+def test_transformers_writes_the_same_ids_from_the_template_that_a_release_carries(
+    chat: ChatFormat, folder: Path, tmp_path: Path
+) -> None:
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    del settings["chat_template"]
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    (tmp_path / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes())
+    (tmp_path / "chat_template.jinja").write_text(chat.template)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    for messages in (HI, LONGER):
+        plain = [{"role": message.role, "content": message.content} for message in messages]
+        theirs = tokenizer.apply_chat_template(plain, add_generation_prompt=True, return_dict=False)
+        assert list(theirs) == chat.question_ids(messages)
+
+
+def test_thinking_comes_back_only_where_a_client_asks_the_released_template_for_it(
+    family: Family, chat: ChatFormat
+) -> None:
+    if "enable_thinking" not in family.template:
+        return
+    asked = chat._chat._compiled.render(
+        messages=[{"role": "user", "content": "Hi"}], add_generation_prompt=True, enable_thinking=True
+    )
+    assert asked == family.free.removesuffix("<think>\n\n</think>\n\n")
+
+
+def test_a_system_message_is_kept_once_or_refused(family: Family, chat: ChatFormat) -> None:
+    behind = Prompt((Message("system", RULE), *TURNS))
+    if not family.takes_system:
+        with pytest.raises(ModelError, match="no place for a system message"):
+            chat.prompted_ids(behind, HI)
+        return
+    text = chat.decode(chat.prompted_ids(behind, HI))
+    assert text.count(RULE) == 1
+    assert "You are" not in text
+
+
+def test_an_answer_has_the_ids_that_it_has_in_the_whole_conversation(chat: ChatFormat) -> None:
+    answer = "Hello, it is."
+    whole = chat._encode(chat._chat.render((*HI, Message("assistant", answer)), generation_prompt=False))
+    ids = [*chat.question_ids(HI), *chat.completion_ids(answer)]
+    assert whole[: len(ids)] == ids
+    assert chat.decode(chat.completion_ids(answer)) == answer
+    spans = chat.token_spans(chat.completion_ids(answer))
+    assert {place for start, end in spans for place in range(start, end)} == set(range(len(answer)))
+
+
+def test_the_stop_token_ends_every_completion_and_decoding(
+    family: Family, chat: ChatFormat, local: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = family.special.index(family.stop)
+    ids = chat.completion_ids("Hello.")
+    assert [token for token in ids if token in chat.stop_ids] == ids[-1:] == [stop]
+    assert chat.stop_ids == {family.special.index(token) for token in family.ends}
+    for end in chat.stop_ids:  # each of them, whichever the model draws
+        monkeypatch.setattr("engine.model.decode.sample", lambda *_, end=end: torch.tensor([end]))
+        (decoded,) = decode(local, [chat.question_ids(HI)], temperature=0.0, max_new_tokens=5, seeds=[0])
+        assert (decoded.ids, decoded.finish_reason) == ((end,), "stop")
+        assert chat.decode(decoded.ids) == ""
+
+
+def test_the_prompts_prefix_is_what_questions_share_and_no_less(chat: ChatFormat, prompt: Prompt) -> None:
+    always, alone = chat.prompt_prefix_ids(prompt), chat.prompt_prefix_ids(prompt, single_turn=True)
+    assert alone[: len(always)] == always
+    assert chat.prompted_ids(prompt, LONGER)[: len(always)] == always
+    rows = [chat.prompted_ids(prompt, (Message("user", text),)) for text in ("Hi", "\n", "  x", "é")]
+    assert all(row[: len(alone)] == alone for row in rows)
+    shared = chat.decode(alone)
+    assert all(message.content in shared for message in prompt.messages)
+
+
+def whole_logits(local: LocalModel, ids: list[int]) -> Tensor:
+    """The model's own forward pass with transformers' eager attention, which shares no code with ours."""
+    ours = local.base.config._attn_implementation
+    local.base.set_attn_implementation("eager")
+    try:
+        with torch.inference_mode():
+            logits: Tensor = local.base(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
+    finally:
+        local.base.set_attn_implementation(ours)
+    return logits
+
+
+def test_behind_the_shared_prompt_the_logits_are_those_of_a_whole_forward_pass(
+    chat: ChatFormat, local: LocalModel, prompt: Prompt
+) -> None:
+    prefix = PromptCache.build(local, chat.prompt_prefix_ids(prompt, single_turn=True))
+    row = [*chat.prompted_ids(prompt, HI), *chat.completion_ids("Hello, it is.")]
+    own = prefix.own_part(row)
+    assert prefix.length > 12  # longer than the sliding window of those that have one
+    positions = torch.arange(prefix.length, len(row))[None]
+    with torch.inference_mode():
+        found = local.logits(forward_shared(local, prefix, torch.tensor([own]), positions, None))[0]
+    torch.testing.assert_close(found, whole_logits(local, row)[prefix.length :], rtol=1e-3, atol=1e-3)
+
+
+def test_decoding_and_scoring_behind_the_shared_prompt_agree_with_the_whole_forward_pass(
+    chat: ChatFormat, local: LocalModel, prompt: Prompt
+) -> None:
+    prefix = PromptCache.build(local, chat.prompt_prefix_ids(prompt, single_turn=True))
+    row = chat.prompted_ids(prompt, HI)
+    (decoded,) = decode(local, [row], prefix=prefix, temperature=0.0, max_new_tokens=16, seeds=[0])
+    logits = whole_logits(local, [*row, *decoded.ids])[len(row) - 1 : -1]
+    chosen = logits.gather(1, torch.tensor(decoded.ids)[:, None])[:, 0]
+    assert (logits.max(dim=1).values - chosen).max() < 1e-3
+    (top,) = score(local, [ScoreRow(row, decoded.ids)], prefix=prefix, k=4)
+    expected = torch.log_softmax(logits, dim=-1).gather(1, torch.tensor(decoded.ids)[:, None])[:, 0]
+    torch.testing.assert_close(top.completion_logprobs, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_every_linear_layer_is_adapted_but_the_output_head_and_tied_weights_stay_whole(
+    folder: Path, tmp_path: Path
+) -> None:
+    adapter = make_tiny_adapter(folder, tmp_path / "adapter")
+    local = with_adapter(load_base(folder, device="cpu", dtype="float32"), adapter)
+    head = local.base.get_output_embeddings()
+    layers = {
+        part for part, module in local.base.named_modules()
+        if isinstance(module, nn.Linear) and module is not head and "lora" not in part
+    }  # fmt: skip
+    adapted = {part.removesuffix(".base_layer") for part in layers if part.endswith(".base_layer")}
+    assert adapted == {part.removesuffix(".base_layer") for part in layers}
+    assert not any("head" in part or "embed" in part for part in adapted)
+    fused = json.loads((folder / "config.json").read_text())["model_type"] == "phi3"
+    assert any("qkv_proj" in part for part in adapted) == fused
+    assert not hasattr(head, "lora_A")
+    tied = json.loads((folder / "config.json").read_text())["tie_word_embeddings"]
+    assert (head.weight is local.base.get_input_embeddings().weight) == tied
