@@ -26,13 +26,19 @@ SPEED_TOKENS = 8
 
 
 class LocalArm:
-    """A local model as one arm. `prompt` is what it sees; `adapter` says whether its adapter is on."""
+    """A local model as one arm. `prompt` is what it sees; `adapter` says whether its adapter is on.
 
-    def __init__(self, name: ArmName, local: "LocalModel", prompt: Prompt | None, *, adapter: bool) -> None:
+    `single_turn` promises that every question is one message, so that more of the prompt's part can be shared.
+    """
+
+    def __init__(
+        self, name: ArmName, local: "LocalModel", prompt: Prompt | None, *, adapter: bool, single_turn: bool = False
+    ) -> None:
         self.name = name
         self.adapter = adapter
         self._local = local
         self._prompt = prompt
+        self._single_turn = single_turn
         self._prefix: PromptCache | None = None
 
     def context_ids(self, question: Question) -> list[int]:
@@ -52,8 +58,9 @@ class LocalArm:
         from engine.model.prompt_cache import PromptCache
 
         if self._prompt is not None and self._prefix is None:
+            ids = self._local.format.prompt_prefix_ids(self._prompt, single_turn=self._single_turn)
             with self.switched():
-                self._prefix = PromptCache.build(self._local, self._local.format.prompt_prefix_ids(self._prompt))
+                self._prefix = PromptCache.build(self._local, ids)
         return self._prefix
 
     def answer(self, tasks: Sequence[Task], options: EvaluateOptions, recorder: Recorder) -> None:

@@ -107,7 +107,7 @@ class _Evaluation:
         from engine.model.locate import locate_base
 
         local = load_base(locate_base(teacher.model, self._context.project.home), device=self._plan.run.config.device)
-        arm = LocalArm("teacher", local, self._plan.prompt, adapter=False)
+        arm = LocalArm("teacher", local, self._plan.prompt, adapter=False, single_turn=self._plan.single_turn)
         self._answer("teacher", arm.answer)
         return arm.speed(self._plan.questions, self._options)
 
@@ -121,7 +121,7 @@ class _Evaluation:
         base = load_base(locate_base(config.base, self._context.project.home), device=config.device, dtype=config.dtype)
         local = with_adapter(base, plan.adapter)
         unprompted = LocalArm("unprompted", local, None, adapter=False)
-        prompted = LocalArm("prompted", local, plan.prompt, adapter=False)
+        prompted = LocalArm("prompted", local, plan.prompt, adapter=False, single_turn=plan.single_turn)
         distilled = LocalArm("distilled", local, None, adapter=True)
         for arm in (unprompted, prompted, distilled):
             self._answer(arm.name, arm.answer)

@@ -38,6 +38,11 @@ class Plan:
     key: str  # names this very evaluation, so that a killed one goes on where it was
 
     @property
+    def single_turn(self) -> bool:
+        """Whether every question is one message."""
+        return all(len(question.messages) == 1 for question in self.questions)
+
+    @property
     def reference(self) -> ArmName:
         return "teacher" if "teacher" in self.arms else "prompted"
 

@@ -3,6 +3,7 @@
 It quotes neither the prompt nor the rules' texts, which restate it: a card is public, a prompt often is not.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,8 +54,13 @@ def describe_base(base: str, folder: Path) -> BaseModel:
     return BaseModel(Path(base).name if expand(base).is_dir() else base, _license_in(folder / "README.md"))
 
 
-def model_card(kind: ReleaseKind, base: BaseModel, run: Run, evaluation: Evaluation | None) -> str:
-    """The card as Markdown with the hub's metadata in front. `evaluation` is the run's own, where there is one."""
+def model_card(
+    kind: ReleaseKind, base: BaseModel, run: Run, evaluation: Evaluation | None, notes: Sequence[str] = ()
+) -> str:
+    """The card as Markdown with the hub's metadata in front. `evaluation` is the run's own, where there is one.
+
+    `notes` say where the chat template that training used, and that the release carries, differs from the base's own.
+    """
     config = run.config
     front = {
         "base_model": base.name,
@@ -76,6 +82,7 @@ def model_card(kind: ReleaseKind, base: BaseModel, run: Run, evaluation: Evaluat
         "",
         f"- Base: {base.name}; licence: {base.license or 'not stated by the base, ask its authors'}",
         *_starter_note(config.base),
+        *(f"- Chat template: {' '.join(note.split())}" for note in notes),
         f"- Dataset: sha256 {run.dataset_sha256}",
         f"- Objective: {config.objective}; step {run.best_step} of {run.steps} ({config.epochs:g} epochs)",
         f"- LoRA: rank {config.lora_rank}, alpha {config.lora_alpha}, learning rate {config.learning_rate:g}",

@@ -45,7 +45,7 @@ def export(
             merge(base, adapter, folder)
         write_tokenizer(base, chat.template, folder)
         write_generation_config(base, project.settings.read().serving_temperature, chat.stop_ids, folder)
-        card = model_card(kind, described, run, project.evaluations.latest(run.id))
+        card = model_card(kind, described, run, project.evaluations.latest(run.id), chat.notes)
         (folder / "README.md").write_text(card, encoding="utf-8")
         sha256 = _write_checksums(folder)
     inside = target.is_relative_to(project.folder)

@@ -21,7 +21,7 @@ class Conversation:
 
     def __init__(self, chat_format: ChatFormat) -> None:
         self._format = chat_format
-        self._prefixes: dict[str, tuple[int, ...]] = {}
+        self._prefixes: dict[tuple[str, bool], tuple[int, ...]] = {}
 
     def ids(self, arm: ServedArm, messages: Sequence[Message]) -> tuple[list[int], tuple[int, ...]]:
         """All ids before the answer, and the part of them that every question behind this prompt shares.
@@ -38,7 +38,9 @@ class Conversation:
                         code="system_message_not_supported",
                         param="messages[0]",
                     )
-                return self._format.prompted_ids(arm.prompt, messages), self._prefix(arm.prompt)
+                return self._format.prompted_ids(arm.prompt, messages), self._prefix(
+                    arm.prompt, single_turn=len(messages) == 1
+                )
             if has_system:
                 return self._format.prompted_ids(Prompt(tuple(messages[:1])), messages[1:]), ()
             return self._format.question_ids(messages), ()
@@ -58,9 +60,9 @@ class Conversation:
             )
         return asked
 
-    def _prefix(self, prompt: Prompt) -> tuple[int, ...]:
-        found = self._prefixes.get(prompt.sha256)
-        if found is None:
-            found = tuple(self._format.prompt_prefix_ids(prompt))
-            self._prefixes = {prompt.sha256: found}
-        return found
+    def _prefix(self, prompt: Prompt, *, single_turn: bool) -> tuple[int, ...]:
+        key = prompt.sha256, single_turn
+        if key not in self._prefixes:
+            kept = {other: ids for other, ids in self._prefixes.items() if other[0] == prompt.sha256}
+            self._prefixes = {**kept, key: tuple(self._format.prompt_prefix_ids(prompt, single_turn=single_turn))}
+        return self._prefixes[key]

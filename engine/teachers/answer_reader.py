@@ -14,6 +14,7 @@ from engine.teachers.faults import EndpointFault, body_fault
 LONGEST_ANSWER = 1_000_000  # characters; far above any answer token limit, far below what could fill a disk
 
 _PIECES_BACK = 256
+_THINK, _THOUGHT = "<think>", "</think>"
 
 _FINISHES: dict[str, FinishReason] = {"stop": "stop", "length": "length", "content_filter": "content_filter"}
 
@@ -75,7 +76,7 @@ class AnswerReader:
         finish = _FINISHES.get(self._finish)
         if finish is None:
             raise EndpointFault("unknown_finish", f"finish_reason is {self._finish!r}.", scope="question")
-        text = whole_text("".join(self._pieces))
+        text = without_thinking(whole_text("".join(self._pieces)))
         if not text.strip() and finish != "content_filter":
             raise EndpointFault("no_content", f"finish_reason is {self._finish!r}.",
                                 scope="question" if finish == "length" else "retry")  # fmt: skip
@@ -114,6 +115,13 @@ def whole_text(text: str) -> str:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
     except UnicodeDecodeError as error:
         raise EndpointFault("bad_text", "Half of a character is missing.") from error
+
+
+def without_thinking(text: str) -> str:
+    """The answer alone, where a server sends the thinking that precedes it as text; nothing where it only thought."""
+    if not text.lstrip().startswith(_THINK):
+        return text
+    return text.partition(_THOUGHT)[2].lstrip()
 
 
 def _usage(value: object) -> CountedUsage | None:

@@ -91,5 +91,6 @@ class _LocalAnswers:
         from engine.model.prompt_cache import PromptCache
 
         if self._prefix is None or self._prefix[0] != prompt:
-            self._prefix = (prompt, PromptCache.build(local, local.format.prompt_prefix_ids(prompt)))
+            prefix = local.format.prompt_prefix_ids(prompt, single_turn=True)
+            self._prefix = (prompt, PromptCache.build(local, prefix))
         return self._prefix[1]

@@ -82,7 +82,10 @@ def _ask_local(context: JobContext, options: GenerateOptions, prompt: Prompt, pl
     )
     with context.hold_device(device_name("auto")):
         recorder.progress("loading the model")
-        LocalGeneration(context, options, prompt, plan, recorder, load_base(folder)).run()
+        local = load_base(folder)
+        for note in local.format.notes:
+            context.emit(Note(note))
+        LocalGeneration(context, options, prompt, plan, recorder, local).run()
 
 
 def _questions_of(project: Project, options: GenerateOptions) -> tuple[Question, ...]:

@@ -40,7 +40,7 @@ class LocalGeneration:
         self._plan = plan
         self._recorder = recorder
         self._local = local
-        self._prefix = PromptCache.build(local, local.format.prompt_prefix_ids(prompt))
+        self._prefix = PromptCache.build(local, local.format.prompt_prefix_ids(prompt, single_turn=plan.single_turn))
 
     def run(self) -> None:
         """Decode until nothing is left. Raises `JobStopped`; what is finished by then is stored."""

@@ -38,6 +38,7 @@ class Plan:
         asks: Sequence[Ask] = (),
     ) -> None:
         """`stored`: (question id, attempt) → the answer keeps every rule."""
+        self.single_turn = all(len(question.messages) == 1 for question in questions)
         self._samples = samples
         self._stop_when_accepted = stop_when_accepted
         self._stored = dict(stored)

@@ -12,7 +12,7 @@ from engine.economics.prices import Prices
 from engine.records.example import Usage
 from engine.records.prompt import Message
 from engine.records.question import Question
-from engine.teachers.answer_reader import AnswerReader
+from engine.teachers.answer_reader import AnswerReader, without_thinking
 from engine.teachers.budget import Budget
 from engine.teachers.faults import EndpointFault, retry_after_s
 from engine.teachers.plan import Ask, Plan, seed_of
@@ -161,3 +161,17 @@ def test_usage_that_makes_no_sense_counts_as_missing(usage: object) -> None:
     reader = AnswerReader()
     reader.feed({"choices": [{"delta": {"content": "Hi"}, "finish_reason": "stop"}], "usage": usage})
     assert reader.answer().usage is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("<think>\nHm.\n</think>\n\nYes.", "Yes."),
+        ("\n<think>Hm</think>Yes </think>", "Yes </think>"),
+        ("<think>\nHm, it was cut", ""),
+        ("Write <think> like </think> this.", "Write <think> like </think> this."),
+        ("", ""),
+    ],
+)
+def test_thinking_that_a_server_sends_as_text_is_no_part_of_the_answer(sent: str, kept: str) -> None:
+    assert without_thinking(sent) == kept

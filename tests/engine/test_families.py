@@ -1,0 +1,189 @@
+"""Each family from answers to a release: one text in the dataset, training, evaluation and serving; one student."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors import safe_open
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+import engine.evaluation.job
+import engine.training.job
+from engine.curation.automatic import check_examples
+from engine.curation.freeze import freeze
+from engine.evaluation.arms import LocalArm
+from engine.jobs.context import JobContext
+from engine.model.chat_format import ChatFormat
+from engine.model.load import LocalModel, load_base, quiet_libraries, with_adapter
+from engine.paths import Home
+from engine.project import Project
+from engine.records.dataset import Dataset
+from engine.records.example import Example, ExampleKey
+from engine.records.job import JobKind
+from engine.records.options import EvaluateOptions, ProjectSettings, TrainOptions
+from engine.records.prompt import Message, Prompt
+from engine.records.question import Question, Split
+from engine.records.release import ReleaseKind
+from engine.records.rule import Check, Rule
+from engine.records.run import TrainingConfig
+from engine.releases.export import export
+from engine.serving.catalog import Catalog
+from engine.serving.conversation import Conversation
+from engine.training.batches import make_batch
+from tests.families import FAMILIES
+from tests.tiny import make_tiny_family
+from tests.trained import one_thread
+
+TURNS = (Message("user", "Is it open?"), Message("assistant", "Yes. Ask first."))
+SYSTEM = Message("system", "You are a help desk of few words, and you end every answer with: Ask first.")
+SPLITS: tuple[Split, ...] = (*["train"] * 6, "validation", "validation", "test", "test")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def single_thread() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        one_thread(patch)
+        yield
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project whose base is of the family: answered, frozen, trained for a few steps and evaluated."""
+    family = FAMILIES[request.param]
+    root = tmp_path_factory.mktemp("families")
+    base = make_tiny_family(root / request.param, family)
+    home = Home.locate(root / "home")
+    with Project.create(home.projects / "p", ProjectSettings(student_base=str(base)), home) as made:
+        prompt = Prompt((SYSTEM, *TURNS) if family.takes_system else TURNS)
+        made.prompts.set(prompt)
+        made.rules.add([Rule(0, "The closing.", Check("ends_with", text="Ask first."))])
+        made.questions.add(Question((Message("user", f"Hi, may I use number {n}?"),)) for n in range(len(SPLITS)))
+        made.questions.set_splits(dict(enumerate(SPLITS, start=1)))
+        answer_all(made, ChatFormat.load(base), prompt)
+        check_examples(made)
+        dataset = freeze(made, ChatFormat.load(base))
+        config = TrainingConfig(
+            base=str(base), top_k=8, lora_rank=4, lora_alpha=8, learning_rate=1e-2, epochs=2.0, batch_rows=3,
+            micro_batch_rows=3, evaluations=1, device="cpu", dtype="float32",
+        )  # fmt: skip
+        run = made.runs.add(dataset.sha256, config)
+        carry_out(made, TrainOptions(run.id))
+        carry_out(made, EvaluateOptions(run_id=run.id, samples=1, max_answer_tokens=6, batch_rows=4))
+        yield made
+
+
+def answer_all(project: Project, chat: ChatFormat, prompt: Prompt) -> None:
+    for question in project.questions.all():
+        text = f"Number {question.id} is yours. Ask first."
+        key = ExampleKey(prompt.sha256, question.id, str(chat.folder), 0)
+        ids = tuple(chat.completion_ids(text))
+        project.examples.add([Example(key, text, "stop", "local", token_ids=ids)])
+
+
+def carry_out(project: Project, options: TrainOptions | EvaluateOptions) -> None:
+    kind: JobKind = "train" if isinstance(options, TrainOptions) else "evaluate"
+    context = JobContext(project, project.jobs.add(kind, options))
+    try:
+        if isinstance(options, TrainOptions):
+            engine.training.job.run(context, options)
+        else:
+            engine.evaluation.job.run(context, options)
+    finally:
+        context.close()
+
+
+def base_of(project: Project) -> Path:
+    return Path(project.settings.read().student_base)
+
+
+def dataset_of(project: Project) -> Dataset:
+    latest = project.datasets.latest()
+    assert latest is not None
+    return project.datasets.get(latest.sha256)
+
+
+def student(project: Project) -> LocalModel:
+    return with_adapter(load_base(base_of(project), device="cpu", dtype="float32"), project.folder / "runs/1/adapter")
+
+
+def test_training_evaluation_and_serving_read_the_same_ids(project: Project) -> None:
+    local, dataset, questions = student(project), dataset_of(project), {q.id: q for q in project.questions.all()}
+    catalog = Catalog(project.folder, project.home, str(base_of(project)))
+    conversation = Conversation(local.format)
+    for row in dataset.rows:
+        question = questions[row.question_id]
+        batch = make_batch([row])
+        trained = batch.input_ids[0].tolist()[: len(row.question_ids)]
+        evaluated = LocalArm("distilled", local, None, adapter=True).context_ids(question)
+        served = {
+            name: conversation.ids(catalog.find(name), question.messages)[0]
+            for name in ("run-1", "unprompted", "prompted")
+        }
+        assert list(row.question_ids) == trained == evaluated == served["run-1"] == served["unprompted"]
+        prompted = LocalArm("prompted", local, project.prompts.require(), adapter=False).context_ids(question)
+        assert prompted == served["prompted"]
+        assert len(prompted) > len(evaluated)
+        assert batch.target_ids.tolist() == list(row.completion_ids)
+
+
+def test_the_stop_token_is_trained_and_no_thinking_is(project: Project) -> None:
+    chat, dataset = ChatFormat.load(base_of(project)), dataset_of(project)
+    stop = chat.completion_ids("")[-1]
+    targets = make_batch(dataset.rows).target_ids.tolist()
+    assert targets.count(stop) == len(dataset.rows)
+    assert "think" not in chat.decode([token for token in targets if token not in chat.stop_ids])
+
+
+def test_a_few_steps_teach_the_student_the_answers(project: Project) -> None:
+    run = project.runs.get(1)
+    assert run.state == "done"
+    assert run.curve[-1].train_loss < run.curve[0].train_loss - 0.1
+    evaluation = project.evaluations.latest(1)
+    assert evaluation is not None
+    assert {name for name, _ in evaluation.arms} == {"unprompted", "prompted", "distilled"}
+
+
+def logits(model: torch.nn.Module, ids: list[int]) -> torch.Tensor:
+    with torch.inference_mode():
+        found: torch.Tensor = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0].float()
+    return found
+
+
+def test_both_releases_answer_as_the_student_in_plain_transformers(project: Project) -> None:
+    run, dataset = project.runs.get(1), dataset_of(project)
+    ids = [*dataset.rows[0].question_ids, *dataset.rows[0].completion_ids]
+    expected = logits(student(project).base, ids)
+    plain = logits(load_base(base_of(project), device="cpu", dtype="float32").base, ids)
+    assert (expected - plain).abs().max() > 0.01  # else the comparisons below would prove nothing
+    kinds: tuple[ReleaseKind, ...] = ("adapter", "merged")
+    folders = {kind: project.folder / export(project, run, kind, home=project.home).folder for kind in kinds}
+    with quiet_libraries():
+        merged = AutoModelForCausalLM.from_pretrained(folders["merged"], dtype=torch.float32)
+        adapted = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base_of(project)), folders["adapter"])
+    torch.testing.assert_close(logits(merged, ids), expected, rtol=1e-3, atol=2e-3)
+    torch.testing.assert_close(logits(adapted, ids), expected, rtol=1e-3, atol=2e-3)
+    chat = ChatFormat.load(base_of(project))
+    assert sorted(merged.generation_config.eos_token_id) == sorted(chat.stop_ids)
+    question = project.questions.all()[0]
+    for folder in folders.values():
+        theirs = AutoTokenizer.from_pretrained(folder).apply_chat_template(
+            [{"role": "user", "content": question.text}], add_generation_prompt=True, return_dict=False
+        )
+        assert list(theirs) == chat.question_ids(question.messages)
+        card = (folder / "README.md").read_text()
+        assert all(" ".join(note.split()) in card for note in chat.notes)
+
+
+def test_tied_weights_are_neither_adapted_nor_saved_twice(project: Project) -> None:
+    base = load_base(base_of(project), device="cpu", dtype="float32").base
+    tied = base.get_output_embeddings().weight is base.get_input_embeddings().weight
+    with safe_open(project.folder / "runs/1/adapter/adapter_model.safetensors", framework="pt") as adapter:
+        assert not any("head" in name or "embed" in name for name in adapter.keys())  # noqa: SIM118
+    export(project, project.runs.get(1), "merged", project.folder / "once", home=project.home)
+    with safe_open(project.folder / "once/model.safetensors", framework="pt") as merged:
+        names = set(merged.keys())
+        embedding = next(name for name in names if "embed_tokens" in name)
+        assert torch.equal(merged.get_tensor(embedding), base.get_input_embeddings().weight)
+    assert ("lm_head.weight" in names) == (not tied)
