@@ -38,9 +38,8 @@ class Conversation:
                         code="system_message_not_supported",
                         param="messages[0]",
                     )
-                return self._format.prompted_ids(arm.prompt, messages), self._prefix(
-                    arm.prompt, single_turn=len(messages) == 1
-                )
+                prefix = self._prefix(arm.prompt, single_turn=len(messages) == 1)
+                return self._format.prompted_ids(arm.prompt, messages), prefix
             if has_system:
                 return self._format.prompted_ids(Prompt(tuple(messages[:1])), messages[1:]), ()
             return self._format.question_ids(messages), ()
