@@ -101,11 +101,11 @@ def divergence(
     free = [ScoreRow(row.question_ids, row.completion_ids) for row in rows]
     for indices in _batches([_own_length(row, prefix) for row in prompted]):
         with adapter_off(local):
-            teacher = _hidden(local, [prompted[i] for i in indices], prefix)
+            teacher = hidden_states(local, [prompted[i] for i in indices], prefix)
         students: list[Tensor] = []
         for adapter in student_adapters:
             with nullcontext() if adapter else adapter_off(local):
-                students.append(_hidden(local, [free[i] for i in indices], None))
+                students.append(hidden_states(local, [free[i] for i in indices], None))
         pieces: list[list[Tensor]] = [[] for _ in student_adapters]
         for teacher_chunk, *student_chunks in _chunks(local, teacher, *students):
             with adapter_off(local):
@@ -133,11 +133,15 @@ class _Part:
 def _hidden_batches(local: LocalModel, rows: Sequence[ScoreRow], prefix: PromptCache | None) -> Iterator[_Part]:
     for indices in _batches([_own_length(row, prefix) for row in rows]):
         chosen = [rows[i] for i in indices]
-        yield _Part(indices, [len(row.completion_ids) for row in chosen], _hidden(local, chosen, prefix))
+        yield _Part(indices, [len(row.completion_ids) for row in chosen], hidden_states(local, chosen, prefix))
 
 
-def _hidden(local: LocalModel, rows: Sequence[ScoreRow], prefix: PromptCache | None) -> Tensor:
-    """The hidden states from which each completion token is predicted, rows one after another: (N, H)."""
+def hidden_states(local: LocalModel, rows: Sequence[ScoreRow], prefix: PromptCache | None) -> Tensor:
+    """The hidden states from which each completion token is predicted, rows one after another: (N, H).
+
+    In one pass, with the adapter as it is switched now; `prefix` as in `score`, and no gradient flows through it.
+    Raises `ContextError` where context and completion do not fit.
+    """
     cached = prefix if prefix is not None else PromptCache.build(local, ())
     own, keep = [], []
     for row in rows:

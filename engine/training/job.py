@@ -22,17 +22,19 @@ from engine.records.question import Question
 from engine.records.run import CurvePoint, Run
 from engine.store.words_json import encode
 from engine.training.batches import check_prompt_absent, check_rows
-from engine.training.beside import Beside
 from engine.training.checkpoints import fault_of
+from engine.training.hooks import StepMetrics
 from engine.training.memory import peak_rss_mb
-from engine.training.off_policy import OffPolicy
+from engine.training.method import make_course, needs_teacher
+from engine.training.on_policy import CUT_ANSWERS
 from engine.training.schedule import schedule_of
-from engine.training.stages import Course
 from engine.training.state import ADAPTER
 from engine.training.student import with_new_adapter
 from engine.training.teacher_cache import TeacherCache
-from engine.training.trainer import StepMetrics, Trained, Trainer
+from engine.training.trainer import Trained, Trainer
 from engine.training.validation import Measurement, Validator
+
+_MANY_CUT = 0.5  # of the student's own answers in a step
 
 
 def run(context: JobContext, options: TrainOptions) -> None:
@@ -87,9 +89,11 @@ def _train(context: JobContext, run: Run) -> None:
     teacher = _teacher(context, run, local, (*rows, *validation), prompt, questions)
     teacher_s = teacher.seconds if teacher is not None else 0.0
     hooks = _JobHooks(context, run, teacher_s)
-    schedule = schedule_of(rows, config)
-    project.runs.update(run.id, steps=schedule.steps)
-    context.emit(Progress(0, schedule.steps, "measuring the untrained student"))
+    student = with_new_adapter(local, config)
+    messages = {number: question.messages for number, question in questions.items()}
+    course = make_course(student, config, rows, prompt, messages, teacher)
+    project.runs.update(run.id, steps=course.steps)
+    context.emit(Progress(0, course.steps, "measuring the untrained student"))
     validator = Validator(
         validation or rows,
         teacher,
@@ -97,13 +101,10 @@ def _train(context: JobContext, run: Run) -> None:
         project.rules.all(),
         project.settings.read().serving_temperature,
         config,
-        trained_tokens=schedule.tokens,
+        trained_tokens=schedule_of(rows, config).tokens,
     )
     if not validator.has_teacher:
         context.emit(Note("No validation answer has a local teacher: the curve shows their cross-entropy, not the KL."))
-    student = with_new_adapter(local, config)
-    taught = teacher if config.objective != "cross_entropy" else None
-    course = Course((OffPolicy(student, config, rows, taught, Beside(student, config.seed)),), config)
     trainer = Trainer(student, course, dataset.sha256, validator, folder, hooks, held_out=bool(validation))
     try:
         trained = trainer.run()
@@ -165,8 +166,8 @@ def _teacher(
     prompt: Prompt,
     questions: dict[int, Question],
 ) -> TeacherCache | None:
-    """The teacher's distributions of all rows that need them: the validation rows alone for pure cross-entropy."""
-    if run.config.objective == "cross_entropy":
+    """The teacher's distributions of all rows that need them: the validation rows need them in any case."""
+    if not needs_teacher(run.config):
         rows = [row for row in rows if row.split == "validation"]
     if not any(row.edited_from for row in rows):
         return None
@@ -194,8 +195,15 @@ class _JobHooks:
         self._context = context
         self._run = run
         self._teacher_s = teacher_s
+        self._told_of_cuts = False
 
     def on_step(self, metrics: StepMetrics) -> None:
+        if metrics.figures.get(CUT_ANSWERS, 0.0) > _MANY_CUT and not self._told_of_cuts:
+            self._told_of_cuts = True
+            self.on_note(
+                f"{metrics.figures[CUT_ANSWERS]:.0%} of the student's own answers at step {metrics.step} had to be cut: "
+                "it runs on, or answers need to be longer than the longest training answer."
+            )
         values = {
             "loss": metrics.loss,
             "learning_rate": metrics.learning_rate,

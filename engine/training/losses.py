@@ -1,7 +1,8 @@
 """The losses of distillation, per completion token, in nats. Knows nothing of models, batches or files.
 
 Forward KL (teacher ‖ student) is taken over the teacher's k most likely tokens and one bucket that holds all other
-tokens' mass. Without the bucket the estimate is biased: a student could put its mass where nobody looks.
+tokens' mass. Without the bucket the estimate is biased: a student could put its mass where nobody looks. Reverse KL
+(student ‖ teacher) is taken over the student's k likeliest tokens and such a bucket.
 """
 
 from dataclasses import dataclass
@@ -56,6 +57,32 @@ def forward_kl_top_k(
         cross = cross + tail_probability * others.logsumexp(-1)
     kl: Tensor = logits.logsumexp(-1) - cross + negative_entropy
     return kl
+
+
+def reverse_kl_top_k(student_logits: Tensor, teacher_logits: Tensor, k: int, ratio_clip: float) -> Tensor:
+    """KL(student ‖ teacher) over the student's k likeliest tokens and the tail: (N, V), (N, V) → (N,) in nats.
+
+    Σ q (log q − log p), each log-ratio cut to at most `ratio_clip` nats: where the teacher finds a token impossible
+    the loss would otherwise be that token's alone. Its probability q keeps its gradient, so such a token is still
+    unlearned. With k ≥ V and no cut this is the full divergence (MiniLLM, arXiv 2306.08543; k = 256 and the tail:
+    OPCD, arXiv 2602.12275). Which tokens are the k carries no gradient, nor does the teacher.
+    """
+    student, teacher = student_logits.float(), teacher_logits.detach().float()
+    top = student.detach().topk(min(k, student.shape[-1]), dim=-1).indices
+    buckets = [_log_shares(logits, top) for logits in (student, teacher)]
+    log_q, log_p = (torch.cat(parts, dim=-1) for parts in buckets)
+    kl: Tensor = (log_q.exp() * (log_q - log_p).clamp(max=ratio_clip)).sum(-1)
+    return kl
+
+
+def _log_shares(logits: Tensor, top: Tensor) -> list[Tensor]:
+    """Log-probabilities (N, k) of the tokens `top`, and of all others (N, 1) where there are any."""
+    total = logits.logsumexp(-1, keepdim=True)
+    shares = [logits.gather(-1, top) - total]
+    if top.shape[-1] < logits.shape[-1]:
+        others = logits.scatter(-1, top, float("-inf"))
+        shares.append(others.logsumexp(-1, keepdim=True) - total)
+    return shares
 
 
 def cross_entropy(student_logits: Tensor, target_ids: Tensor) -> Tensor:

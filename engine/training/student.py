@@ -5,6 +5,7 @@ the next one's logits exist: with a large vocabulary the logits would otherwise 
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -48,6 +49,17 @@ def with_new_adapter(local: LocalModel, config: TrainingConfig) -> LocalModel:
 def trained_parameters(student: LocalModel) -> list[torch.nn.Parameter]:
     """The adapter's matrices, in a fixed order."""
     return [parameter for parameter in student.model.parameters() if parameter.requires_grad]
+
+
+@contextmanager
+def at_rest(student: LocalModel) -> Iterator[None]:
+    """While inside, the student answers and is asked as when it is served: without dropout."""
+    training = student.model.training
+    student.model.eval()
+    try:
+        yield
+    finally:
+        student.model.train(training)
 
 
 def completion_hidden(student: LocalModel, batch: Batch) -> Tensor:

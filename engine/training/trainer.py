@@ -6,10 +6,10 @@ of is its stage's business. Knows nothing of the store, of processes or of how r
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TypeVar, cast
 
 import torch
 from accelerate import Accelerator
@@ -20,50 +20,17 @@ from engine.model.load import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.records.run import CurvePoint, TrainingConfig
 from engine.training.checkpoints import fault_of, newest_checkpoint, prune_checkpoints, save_checkpoint
+from engine.training.hooks import Hooks, StepMetrics
 from engine.training.memory import is_out_of_memory, kernel_oom_kills, peak_rss_mb, rss_mb
 from engine.training.stages import Course, StepWork, Term
 from engine.training.state import TrainingState, read_state, restore, write_state
 from engine.training.student import add_gradients, token_losses, trained_parameters
-from engine.training.validation import Measurement, Validator, best_point
+from engine.training.validation import Validator, best_point
 
 CHECKPOINTS = "checkpoints"
 _KEPT_CHECKPOINTS = 2
 _SKIPPED_AT_MOST = 3  # steps in a row without a finite loss
-
-
-@dataclass(frozen=True, slots=True)
-class StepMetrics:
-    """Measured at one optimizer step. `step` counts finished steps; `loss` is a mean a completion token, in nats."""
-
-    step: int
-    epoch: float
-    loss: float
-    learning_rate: float
-    gradient_norm: float
-    tokens_per_second: float
-    rss_mb: float
-    steps: int
-    seconds_left: float
-    figures: Mapping[str, float]  # what else the step's stage tells
-
-
-class Hooks(Protocol):
-    """What the loop tells its caller, and where the caller may interrupt it."""
-
-    def on_step(self, metrics: StepMetrics) -> None: ...
-    def on_point(self, point: CurvePoint, measured: Measurement | None) -> None:
-        """A new point of the curve with what was measured; or, without it, an old one that is the best no longer."""
-
-    def on_note(self, text: str) -> None: ...
-
-    def save_first(self) -> bool:
-        """Whether `rest` is about to block or to raise, so that a checkpoint should be written before."""
-
-    def rest(self) -> None:
-        """Called between steps: may block while paused, and may raise to end the run."""
-
-    def end_early(self) -> bool:
-        """Whether the run should end well before its last step; asked after every step."""
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +79,7 @@ class Trainer:
         )
         self.saved_step = -1
         self.saved_at = time.monotonic()
+        self._tried = ""
 
     def run(self) -> Trained:
         """Train to the last step, from the newest whole checkpoint if there is one.
@@ -173,7 +141,7 @@ class Trainer:
         step = self.state.step
         if self.course.begins_at(step):
             self.optimizer.state.clear()  # another loss has gradients of another size
-        work, sums = self._gradients(step)
+        work, sums = self._within_memory(lambda size: self._gradients(step, size))
         means = {term.name: sums[term.name] / max(1, term.tokens) for term in work.terms}
         loss, loss_tokens, tokens = means.pop(work.main.name), work.main.tokens, work.real_tokens
         rate = self.course.learning_rate_at(step)
@@ -215,25 +183,32 @@ class Trainer:
             )
         )
 
-    def _gradients(self, step: int) -> tuple[StepWork, dict[str, float]]:
-        """The step's work and the summed losses of its terms, gradients added.
-
-        In smaller micro-batches where the memory does not suffice: then the whole step is made anew.
-        """
+    def _gradients(self, step: int, micro_batch_rows: int) -> tuple[StepWork, dict[str, float]]:
+        """The step's work and the summed losses of its terms, gradients added."""
+        self.optimizer.zero_grad(set_to_none=True)
         stage, own = self.course.at(step)
+        work = stage.work(own, micro_batch_rows)
+        sums = {
+            term.name: sum(
+                self._micro_batch(term, term.rows[start : start + micro_batch_rows])
+                for start in range(0, len(term.rows), micro_batch_rows)
+            )
+            for term in work.terms
+        }
+        return work, sums
+
+    def _micro_batch(self, term: Term, rows: Sequence[DatasetRow]) -> float:
+        self._tried = f"Example {rows[0].example_id}"
+        batch = term.batch(rows)
+        return add_gradients(self.student, self.accelerator, batch, term.loss(rows, batch), term.divisor)
+
+    def _within_memory(self, attempt: Callable[[int], Found]) -> Found:
+        """What `attempt` makes in passes of so many rows; with half as many while the memory does not suffice."""
         while True:
             size = self.state.micro_batch_rows
-            tried = f"step {step + 1}"
-            sums: dict[str, float] = {}
+            self._tried = "An answer or an evaluation"
             try:
-                work = stage.work(own, size)
-                for term in work.terms:
-                    sums[term.name] = 0.0
-                    for start in range(0, len(term.rows), size):
-                        part = term.rows[start : start + size]
-                        tried = f"Example {part[0].example_id}"
-                        sums[term.name] += self._micro_batch(term, part)
-                return work, sums
+                return attempt(size)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -245,14 +220,10 @@ class Trainer:
             if size == 1:
                 raise TrainingError(
                     "A single row does not fit the memory.",
-                    f"{tried}: {reason}",
+                    f"{self._tried}: {reason}",
                     "Close other programs, choose a smaller base model, or shorten the longest answers.",
                 )
             self._halve("The memory did not suffice")
-
-    def _micro_batch(self, term: Term, rows: Sequence[DatasetRow]) -> float:
-        batch = term.batch(rows)
-        return add_gradients(self.student, self.accelerator, batch, term.loss(rows, batch), term.divisor)
 
     def _halve(self, why: str) -> None:
         smaller = max(1, self.state.micro_batch_rows // 2)
@@ -279,8 +250,11 @@ class Trainer:
     def _evaluate(self) -> None:
         started = time.monotonic()
         state = self.state
-        measured = self.validator.measure(self.student, state.micro_batch_rows, self._rest)
-        train_loss = state.loss_sum / state.loss_tokens if state.loss_tokens else self._loss_of_next_rows()
+        measured = self._within_memory(lambda size: self.validator.measure(self.student, size, self._rest))
+        if state.loss_tokens:
+            train_loss = state.loss_sum / state.loss_tokens
+        else:
+            train_loss = self._within_memory(self._loss_of_next_rows)
         seconds = time.monotonic() - started
         stepped_s = state.train_s - state.validation_s
         point = CurvePoint(
@@ -298,7 +272,7 @@ class Trainer:
         best = best_point(points, len(self.validator.asked)) if self.held_out else point
         points = tuple(replace(each, best=each.step == best.step) for each in points)
         self.state = replace(
-            state,
+            self.state,
             points=points,
             best_step=best.step,
             loss_sum=0.0,
@@ -312,11 +286,11 @@ class Trainer:
         self.hooks.on_point(points[-1], measured)
         self.saved_step = -1
 
-    def _loss_of_next_rows(self) -> float:
+    def _loss_of_next_rows(self, micro_batch_rows: int) -> float:
         """Where the training loss stands when no step has been made since the last point: on some rows of the next."""
         stage, own = self.course.at(min(self.state.step, self.steps - 1))
-        main = stage.work(own, self.state.micro_batch_rows).main
-        rows = main.rows[: self.state.micro_batch_rows]
+        main = stage.work(own, micro_batch_rows).main
+        rows = main.rows[:micro_batch_rows]
         batch = main.batch(rows)
         return float(token_losses(self.student, batch, main.loss(rows, batch)).mean())
 

@@ -27,7 +27,7 @@ _SHARE = 0.08  # of the run's own work that all validation passes together may c
 # Costs in trained tokens, measured on a CPU: of a token's forward pass, and of decoding one token of every question
 # together, which takes as long for a few questions as for all of them.
 _SCORED_COST, _DECODING_STEP_COST = 0.4, 20.0
-_BEYOND_LONGEST = 8  # tokens
+BEYOND_LONGEST = 8  # tokens
 _RATE_TOLERANCE = 0.05
 
 
@@ -71,7 +71,7 @@ class Validator:
         with_teacher = [row for row in shuffled if row.edited_from > 0] if teacher is not None else []
         self.has_teacher = bool(with_teacher)
         # A little longer than any accepted answer: enough to see that an answer does not end.
-        self._most_tokens = max(len(row.completion_ids) for row in rows) + _BEYOND_LONGEST
+        self._most_tokens = max(len(row.completion_ids) for row in rows) + BEYOND_LONGEST
         self.asked = tuple({row.question_id: row for row in reversed(shuffled)}.values())[::-1][:_QUESTIONS]
         budget = _SHARE * trained_tokens / (config.evaluations + 1) - _DECODING_STEP_COST * self._most_tokens
         self.scored = _affordable(with_teacher or shuffled, budget)

@@ -10,13 +10,12 @@ from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.records.rule import Check, Rule
 from engine.records.run import CurvePoint, TrainingConfig
-from engine.training.beside import Beside
-from engine.training.off_policy import OffPolicy
+from engine.training.hooks import StepMetrics
+from engine.training.method import make_course
 from engine.training.schedule import schedule_of
-from engine.training.stages import Course
 from engine.training.student import with_new_adapter
 from engine.training.teacher_cache import TeacherCache
-from engine.training.trainer import StepMetrics, Trainer
+from engine.training.trainer import Trainer
 from engine.training.validation import Measurement, Validator
 
 PROMPT = Prompt((Message("system", "Answer in capital letters."), Message("user", "hi"), Message("assistant", "HI")))
@@ -95,5 +94,5 @@ def make_trainer(
         validation or train, teacher, questions, RULES, 0.7, config, schedule_of(train, config).tokens
     )
     student = with_new_adapter(local, config)
-    course = Course((OffPolicy(student, config, train, teacher, Beside(student, config.seed)),), config)
+    course = make_course(student, config, train, PROMPT, messages, teacher)
     return Trainer(student, course, "d" * 64, validator, folder, hooks, held_out=bool(validation))

@@ -1,6 +1,7 @@
 """The fast losses against a slow reference: full vocabulary, float64, one token at a time, gradients by hand."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from engine.training.losses import (
     forward_kl_top_k,
     mixed_loss,
     normalised,
+    reverse_kl_top_k,
     token_weights,
 )
 
@@ -183,3 +185,82 @@ def test_what_the_teacher_says_after_an_edit_is_never_read() -> None:
 def test_normalised_buckets_have_a_mass_of_one() -> None:
     teacher = normalised(TeacherTopK(torch.tensor([[0, 1]]), torch.tensor([[-0.5, -1.5]]), torch.tensor([-1.0])))
     assert float(teacher.logprobs.exp().sum() + teacher.tail.exp().sum()) == pytest.approx(1.0)
+
+
+def reference_reverse_kl(
+    student: list[float], teacher: list[float], k: int, ratio_clip: float
+) -> tuple[float, list[float]]:
+    """KL (student ‖ teacher) over the student's k likeliest and the tail, and its gradient, from the definition."""
+    q, p = softmax(student), softmax(teacher)
+    top = sorted(range(len(q)), key=lambda i: -q[i])[:k]
+    buckets = [[i] for i in top] + ([[i for i in range(len(q)) if i not in top]] if k < len(q) else [])
+    loss, gradient = 0.0, [0.0] * len(q)
+    for bucket in buckets:
+        mass, expected = math.fsum(q[i] for i in bucket), math.fsum(p[i] for i in bucket)
+        ratio = math.log(mass) - math.log(expected)
+        loss += mass * min(ratio, ratio_clip)
+        # d(mass · ratio) = ratio · d mass + d mass while the ratio is not cut, ratio_clip · d mass where it is.
+        slope = ratio + 1 if ratio < ratio_clip else ratio_clip
+        for j, share in enumerate(q):
+            gradient[j] += slope * ((share if j in bucket else 0.0) - mass * share)
+    return loss, gradient
+
+
+@given(
+    st.integers(2, 12), st.integers(1, 14), st.integers(0, 2**31), st.sampled_from([0.1, 1.0, 4.0]),
+    st.sampled_from([0.5, 3.0, 1000.0]),
+)  # fmt: skip
+@settings(max_examples=150)
+def test_reverse_kl_and_its_gradient_equal_the_reference_in_a_batch_and_alone(
+    vocabulary: int, k: int, seed: int, scale: float, ratio_clip: float
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    student, teacher = (torch.randn(4, vocabulary, generator=generator) * scale for _ in range(2))
+    logits = student.clone().requires_grad_()
+    together = reverse_kl_top_k(logits, teacher, k, ratio_clip)
+    together.sum().backward()
+    assert logits.grad is not None
+    for row in range(len(student)):
+        expected, gradient = reference_reverse_kl(
+            student[row].double().tolist(), teacher[row].double().tolist(), min(k, vocabulary), ratio_clip
+        )
+        assert float(together[row].detach()) == pytest.approx(expected, abs=1e-4, rel=1e-4)
+        assert logits.grad[row].tolist() == pytest.approx(gradient, abs=1e-4)
+        one = slice(row, row + 1)
+        alone = student[one].clone().requires_grad_()
+        loss = reverse_kl_top_k(alone, teacher[one], k, ratio_clip)
+        loss.sum().backward()
+        assert alone.grad is not None
+        assert torch.allclose(loss, together[one], atol=1e-6)
+        assert torch.allclose(alone.grad, logits.grad[one], atol=1e-6)
+
+
+def test_reverse_kl_over_the_whole_vocabulary_is_the_full_divergence_and_fewer_tokens_never_say_more() -> None:
+    generator = torch.Generator().manual_seed(0)
+    student, teacher = (torch.randn(8, 40, generator=generator).double() * 3 for _ in range(2))
+    full = torch.nn.functional.kl_div(
+        torch.log_softmax(teacher, -1), torch.log_softmax(student, -1), reduction="none", log_target=True
+    ).sum(-1)
+    by_k = [reverse_kl_top_k(student, teacher, k, 1e9).double() for k in (1, 5, 20, 40, 256)]
+    assert torch.allclose(by_k[-1], full, atol=1e-5)
+    assert torch.equal(by_k[-1], by_k[-2])
+    assert all((fewer <= more + 1e-5).all() for fewer, more in pairwise(by_k))
+    assert (by_k[0] > -1e-6).all()
+
+
+def test_a_token_that_the_teacher_finds_impossible_is_unlearned_with_a_bounded_loss() -> None:
+    student, teacher = torch.zeros(1, 30), torch.zeros(1, 30)
+    student[0, 3], teacher[0, 3] = 120.0, -120.0
+    student.requires_grad_()
+    loss = reverse_kl_top_k(student, teacher, 4, 5.0)
+    loss.sum().backward()
+    assert float(loss.detach()) == pytest.approx(5.0)
+    assert student.grad is not None
+    assert torch.isfinite(student.grad).all()
+    unsure = torch.zeros(1, 30)
+    unsure[0, 3] = 2.0
+    unsure.requires_grad_()
+    reverse_kl_top_k(unsure, teacher, 4, 5.0).sum().backward()
+    assert unsure.grad is not None
+    assert unsure.grad[0].argmax() == 3
+    assert unsure.grad[0, 3] > 0.5

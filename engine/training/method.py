@@ -1,0 +1,59 @@
+"""Which stages and which terms beside them a configuration means. Knows nothing of how any of them works."""
+
+from collections.abc import Mapping, Sequence
+
+from engine.errors import TrainingError
+from engine.model.load import LocalModel
+from engine.records.dataset import DatasetRow
+from engine.records.prompt import Message, Prompt
+from engine.records.run import TrainingConfig
+from engine.training.beside import Beside, General, PromptBack
+from engine.training.off_policy import OffPolicy
+from engine.training.on_policy import OnPolicy
+from engine.training.stages import Course, Stage
+from engine.training.teacher_cache import TeacherCache
+
+
+def needs_teacher(config: TrainingConfig) -> bool:
+    """Whether the prompted base's distributions at the training answers are used."""
+    return config.objective != "cross_entropy" or config.prompt_back_weight > 0
+
+
+def make_course(
+    student: LocalModel,
+    config: TrainingConfig,
+    rows: Sequence[DatasetRow],
+    prompt: Prompt,
+    messages: Mapping[int, Sequence[Message]],
+    teacher: TeacherCache | None,
+    general: General | None = None,
+) -> Course:
+    """The stages of a run over training `rows`, whose questions `messages` holds by their ids.
+
+    Raises `TrainingError` where the rows lack what a stage or a term needs.
+    """
+    prompt_back = None
+    if config.prompt_back_weight > 0:
+        if teacher is None or not any(row.edited_from for row in rows):
+            raise TrainingError(
+                "Nothing is known of the prompted base.",
+                "The term against the prompt coming back needs training answers of the local teacher.",
+                "Train without --prompt-back-weight, or generate answers with the local teacher.",
+            )
+        prompted = {row.question_id: student.format.prompted_ids(prompt, messages[row.question_id]) for row in rows}
+        prompt_back = PromptBack.make(
+            rows,
+            prompted,
+            len(student.format.prompt_prefix_ids(prompt)),
+            teacher,
+            config.prompt_back_weight,
+            config.batch_rows,
+        )
+    beside = Beside(student, config.seed, general, prompt_back)
+    stages: list[Stage] = []
+    if config.epochs > 0:
+        taught = teacher if config.objective != "cross_entropy" else None
+        stages.append(OffPolicy(student, config, rows, taught, beside))
+    if config.on_policy_steps > 0:
+        stages.append(OnPolicy(student, config, rows, prompt, messages, beside))
+    return Course(tuple(stages), config)

@@ -1,0 +1,125 @@
+"""The second stage: the student's own answers, scored by the prompted base. Knows nothing of optimizers.
+
+Off-policy the student only ever sees the teacher's words, and never what to do after a slip of its own. Here it answers
+a question without the prompt, the frozen base reads the same answer behind the prompt, and the loss is the reverse KL
+at each token (GKD, arXiv 2306.13649; for prompts OPCD, arXiv 2602.12275). No gradient goes through the sampling.
+
+Answers that had to be cut carry loss like the others: each token has a target of its own, and where an answer ran on
+is where it should have ended. What makes cut answers a danger is that long loops outweigh everything else (StableOPD,
+arXiv 2604.08527): so answers are sampled only a little further than the longest training answer. Their share is told.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from random import Random
+
+import torch
+
+from engine.errors import TrainingError
+from engine.model.decode import decode
+from engine.model.load import LocalModel, adapter_off
+from engine.model.prompt_cache import PromptCache
+from engine.model.score import ScoreRow, hidden_states
+from engine.records.dataset import DatasetRow
+from engine.records.prompt import Message, Prompt
+from engine.records.run import TrainingConfig
+from engine.training.batches import Batch
+from engine.training.beside import Beside
+from engine.training.losses import reverse_kl_top_k
+from engine.training.schedule import drawn_at
+from engine.training.stages import StepWork
+from engine.training.student import ChunkLoss, at_rest
+from engine.training.validation import BEYOND_LONGEST
+
+CUT_ANSWERS = "cut_answers"  # the share of a step's answers, among its figures
+_DECODED_A_TRAINED_ROW = 8  # decoding keeps keys and values alone: rows that take the memory of one with gradients
+
+
+class OnPolicy:
+    """Steps over the questions of the training rows, one sampled answer a question.
+
+    Questions whose answer was edited or written by another are left out: the prompted base would undo what they teach.
+    """
+
+    name = "on-policy"
+
+    def __init__(
+        self,
+        student: LocalModel,
+        config: TrainingConfig,
+        rows: Sequence[DatasetRow],
+        prompt: Prompt,
+        messages: Mapping[int, Sequence[Message]],
+        beside: Beside,
+    ) -> None:
+        """`messages` holds every question by its id. Raises `TrainingError` where no answer is the prompted base's."""
+        own = [row for row in rows if row.edited_from == len(row.completion_ids)]
+        if not own:
+            raise TrainingError(
+                "The second stage has nothing to ask.",
+                "It pulls towards the prompted base, and none of the training answers is that model's own.",
+                "Train without --on-policy-steps, or generate answers with the local teacher.",
+            )
+        self.steps = config.on_policy_steps
+        self.learning_rate = config.on_policy_learning_rate
+        self.rows = tuple({row.question_id: row for row in own}.values())
+        self._student = student
+        self._config = config
+        self._beside = beside
+        self._prompted = {
+            row.question_id: student.format.prompted_ids(prompt, messages[row.question_id]) for row in self.rows
+        }
+        room = student.format.context_length - max(map(len, self._prompted.values()))
+        longest = max(len(row.completion_ids) for row in own) + BEYOND_LONGEST
+        self.answer_tokens = max(1, min(config.on_policy_answer_tokens, longest, room))
+        with at_rest(student), adapter_off(student):
+            self._prefix = PromptCache.build(student, student.format.prompt_prefix_ids(prompt))
+
+    @property
+    def rows_a_step(self) -> int:
+        return min(self._config.on_policy_batch_rows, len(self.rows))
+
+    def epoch_at(self, step: int) -> float:
+        return step * self.rows_a_step / len(self.rows)
+
+    def work(self, step: int, micro_batch_rows: int) -> StepWork:
+        seed = f"{self._config.seed} {self.name}"
+        asked = [self.rows[index] for index in drawn_at(step, self.rows_a_step, len(self.rows), seed)]
+        with at_rest(self._student):
+            decoded = decode(
+                self._student,
+                [row.question_ids for row in asked],
+                temperature=1.0,
+                max_new_tokens=self.answer_tokens,
+                seeds=[Random(f"{seed} {step} {place}").getrandbits(63) for place in range(len(asked))],  # noqa: S311
+                batch_rows=_DECODED_A_TRAINED_ROW * micro_batch_rows,
+            )
+        answers = [
+            replace(row, completion_ids=one.ids, edited_from=len(one.ids), fixed=(False,) * len(one.ids))
+            for row, one in zip(asked, decoded, strict=True)
+        ]
+        answers.sort(key=lambda row: -len(row.question_ids) - len(row.completion_ids))  # so that a pass pads little
+        skipped = self._config.on_policy_skipped_tokens
+        figures = {
+            CUT_ANSWERS: sum(one.finish_reason == "length" for one in decoded) / len(decoded),
+            "answer_tokens": sum(len(one.ids) for one in decoded) / len(decoded),
+        }
+        tokens = sum(max(0, len(row.completion_ids) - skipped) for row in answers)
+        return self._beside.step(self.name, step, answers, tokens, self._loss, figures)
+
+    def _loss(self, rows: Sequence[DatasetRow], _batch: Batch) -> ChunkLoss:
+        """Reverse KL at every token of the student's answers but the first few."""
+        student, config = self._student, self._config
+        asked = [ScoreRow(self._prompted[row.question_id], row.completion_ids) for row in rows]
+        with torch.no_grad(), at_rest(student), adapter_off(student):
+            teacher = hidden_states(student, asked, self._prefix)
+        places = torch.cat([torch.arange(len(row.completion_ids)) for row in rows])
+        carries = (places >= config.on_policy_skipped_tokens).to(student.device, torch.float32)
+
+        def loss(logits: torch.Tensor, here: slice) -> torch.Tensor:
+            with torch.no_grad():
+                expected = student.logits(teacher[here])
+            kl = reverse_kl_top_k(logits, expected, config.on_policy_top_k, config.on_policy_ratio_clip)
+            return carries[here] * kl
+
+        return loss
