@@ -201,7 +201,7 @@ class _JobHooks:
         if metrics.figures.get(CUT_ANSWERS, 0.0) > _MANY_CUT and not self._told_of_cuts:
             self._told_of_cuts = True
             self.on_note(
-                f"{metrics.figures[CUT_ANSWERS]:.0%} of the student's own answers at step {metrics.step} had to be cut: "
+                f"{metrics.figures[CUT_ANSWERS]:.0%} of the student's own answers at step {metrics.step} were cut: "
                 "it runs on, or answers need to be longer than the longest training answer."
             )
         values = {
