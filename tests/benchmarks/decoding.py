@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
 from engine.model.decode import decode
@@ -45,15 +46,26 @@ def measure(work: Callable[[], Result]) -> tuple[float, Result]:
     return time.process_time() - begin, result
 
 
-def decode_copied(local: LocalModel, prefix_ids: list[int], rows: list[list[int]], tokens: int) -> list[list[int]]:
-    """transformers' `generate`, greedy, with the prompt's cache copied to every row (questions of equal length)."""
+def copied_cache(local: LocalModel, prefix_ids: list[int], rows: int) -> DynamicCache:
+    """The prompt's keys and values, copied to every row."""
+    cache = DynamicCache(config=local.base.config)
+    with torch.inference_mode():
+        local.backbone(input_ids=torch.tensor([prefix_ids]), past_key_values=cache, use_cache=True)
+        cache.batch_repeat_interleave(rows)
+    return cache
+
+
+def generate_copied(
+    local: LocalModel, cache: DynamicCache, rows: list[list[int]], tokens: int
+) -> tuple[list[list[int]], tuple[Tensor, ...]]:
+    """transformers' `generate`, greedy, over a copied cache, which it uses up (questions of equal length).
+
+    The answers, and the logits (rows, V) of each of their tokens.
+    """
     local.base.set_attn_implementation("sdpa")
     try:
         with torch.inference_mode(), quiet_libraries():
-            cache = DynamicCache(config=local.base.config)
-            local.backbone(input_ids=torch.tensor([prefix_ids]), past_key_values=cache, use_cache=True)
-            cache.batch_repeat_interleave(len(rows))
-            answers: torch.Tensor = local.base.generate(
+            found = local.base.generate(
                 torch.tensor(rows),
                 attention_mask=torch.ones((len(rows), len(rows[0])), dtype=torch.long),
                 past_key_values=cache,
@@ -61,11 +73,12 @@ def decode_copied(local: LocalModel, prefix_ids: list[int], rows: list[list[int]
                 max_new_tokens=tokens,
                 eos_token_id=None,
                 pad_token_id=0,
+                output_logits=True,
+                return_dict_in_generate=True,
             )
     finally:
         local.base.set_attn_implementation(ATTENTION)
-    found: list[list[int]] = answers[:, len(rows[0]) :].tolist()
-    return found
+    return found.sequences[:, len(rows[0]) :].tolist(), found.logits
 
 
 def main() -> None:
@@ -103,8 +116,10 @@ def main() -> None:
             )
             return [list(answer.ids) for answer in answers]
 
-        def copied(rows: list[list[int]] = rows) -> list[list[int]]:
-            return decode_copied(local, prefix_ids, rows, options.tokens)
+        cache = copied_cache(local, prefix_ids, count)
+
+        def copied(cache: DynamicCache = cache, rows: list[list[int]] = rows) -> list[list[int]]:
+            return generate_copied(local, cache, rows, options.tokens)[0]
 
         ours_s, ours = measure(shared)
         theirs_s, theirs = measure(copied)

@@ -1,0 +1,53 @@
+"""The training engine against what it would replace: teacher, student and decoding, with the peak memory of each.
+
+    uv run --group bench python tests/benchmarks/training.py [--json FILE] [--only NAME …] [--repetitions N]
+    uv run python tests/benchmarks/training.py --device cuda --shapes 1b,8b [--json FILE]
+
+The first measures on the starter model in float32, held against the bars: every side in a process of its own, sides
+interleaved, CPU-seconds over all threads (one thread a side unless told otherwise), so that a busy machine distorts
+least. A ratio is the median of the repetitions' own ratios. The peer (TRL) gets an environment of its own under
+--peers, made on first use. The second runs this program alone on random weights in the shapes of larger Llamas.
+"""
+
+import argparse
+import json
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from engine.model.starter import ensure_starter
+from engine.paths import Home
+from tests.benchmarks.contenders.comparisons import COMPARISONS, LENGTHS, Bench
+from tests.benchmarks.contenders.figures import processor, tell
+from tests.benchmarks.contenders.material import write_material
+
+
+def main() -> None:
+    """Measure all, print the table, write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--only", nargs="+", choices=list(COMPARISONS), default=None, help="these comparisons alone")
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1, help="torch threads of each side")
+    parser.add_argument("--peers", type=Path, default=Home.locate().cache / "benchmark-peers")
+    words = parser.parse_args()
+    model = ensure_starter(Home.locate())
+    figures = []
+    with tempfile.TemporaryDirectory(prefix="distill-bench-") as scratch:
+        bench = Bench(model, Path(scratch), words.peers, words.repetitions, words.threads)
+        write_material(model, LENGTHS, bench.material)
+        print(
+            f"{processor()}, {words.threads} thread(s) a side, medians of {words.repetitions} interleaved repetitions"
+        )
+        for name in words.only or [name for name, each in COMPARISONS.items() if each.runs_here()]:
+            print(f"\n{name}: {COMPARISONS[name].title}", flush=True)
+            for figure in COMPARISONS[name].figures(bench):
+                figures.append(figure)
+                tell(figure)
+    if words.json:
+        found = {"processor": processor(), **vars(words), "figures": [asdict(figure) for figure in figures]}
+        words.json.write_text(json.dumps(found, indent=2, default=str))
+
+
+if __name__ == "__main__":
+    main()
