@@ -51,6 +51,14 @@ def make_batch(rows: Sequence[DatasetRow], pad_id: int = 0) -> Batch:
     )
 
 
+def shared_length(rows: Sequence[Sequence[int]]) -> int:
+    """How many tokens all `rows` begin with, leaving each one of its own at least."""
+    ordered = [tuple(row) for row in rows]
+    first, last = min(ordered), max(ordered)  # what the first and the last in this order share, all share
+    longest = min(map(len, rows)) - 1
+    return next((place for place in range(longest) if first[place] != last[place]), longest)
+
+
 def behind_one_copy(rows: Sequence[DatasetRow], shared: int) -> Batch:
     """One sequence of all `rows`, whose questions begin with the same `shared` tokens, read once for all of them.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from engine.model.load import LocalModel
 from engine.records.dataset import DatasetRow
-from engine.training.batches import Batch, behind_one_copy, make_batch
+from engine.training.batches import Batch, behind_one_copy, make_batch, shared_length
 from engine.training.losses import forward_kl_top_k
 from engine.training.schedule import drawn_at
 from engine.training.stages import RowsLoss, StepWork, Term
@@ -29,6 +29,11 @@ class General:
     rows: Sequence[DatasetRow]
     base: TeacherCache
     fraction: float
+
+
+def general_rows_a_step(rows_a_step: float, fraction: float) -> float:
+    """How many general rows stand beside a step's own, so that they are `fraction` of all."""
+    return rows_a_step * fraction / (1 - fraction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,6 @@ class PromptBack:
         cls,
         rows: Sequence[DatasetRow],
         prompted: Mapping[int, Sequence[int]],
-        prompt_tokens: int,
         base: TeacherCache,
         weight: float,
         batch_rows: int,
@@ -66,6 +70,7 @@ class PromptBack:
             for row in rows
             if row.edited_from > 0
         ]
+        prompt_tokens = shared_length([row.question_ids for row in held])
         mean = sum(len(row.question_ids) + len(row.completion_ids) for row in rows) / len(rows)
         every = max(1, math.ceil(prompt_tokens / (_SHARE_OF_TOKENS * mean * batch_rows)))
         return cls(held, prompt_tokens, base, weight, every)
@@ -89,15 +94,16 @@ class Beside:
         stage: str,
         step: int,
         rows: Sequence[DatasetRow],
+        rows_a_step: float,
         tokens: int,
         loss: RowsLoss,
         figures: Mapping[str, float] | None = None,
     ) -> StepWork:
-        """The work of one step whose own `rows` have `tokens` tokens that carry `loss`.
+        """The work of one step whose own `rows`, `rows_a_step` in the mean, have `tokens` tokens that carry `loss`.
 
         Own and general tokens weigh alike: their losses are divided by the number of both.
         """
-        general = self._general_rows(stage, step, len(rows))
+        general = self._general_rows(stage, step, rows_a_step)
         general_tokens = sum(len(row.completion_ids) for row in general)
         divisor = max(1, tokens + general_tokens)
         main = Term("loss", rows, tokens, divisor, loss)
@@ -113,11 +119,10 @@ class Beside:
             beside.append(Term("prompt_back_kl", part, count, count / back.weight, loss_back, self._behind_the_prompt))
         return StepWork(main, tuple(beside), figures or {})
 
-    def _general_rows(self, stage: str, step: int, rows: int) -> list[DatasetRow]:
+    def _general_rows(self, stage: str, step: int, rows_a_step: float) -> list[DatasetRow]:
         if self._general is None:
             return []
-        fraction = self._general.fraction
-        per_step = rows * fraction / (1 - fraction)
+        per_step = general_rows_a_step(rows_a_step, self._general.fraction)
         chosen = drawn_at(step, per_step, len(self._general.rows), f"{self._seed} {stage} general")
         return [self._general.rows[index] for index in dict.fromkeys(chosen)]
 

@@ -19,13 +19,15 @@ from engine.records.dataset import Dataset, DatasetRow
 from engine.records.options import TrainOptions
 from engine.records.prompt import Prompt
 from engine.records.question import Question
-from engine.records.run import CurvePoint, Run
+from engine.records.run import CurvePoint, Run, TrainingConfig
 from engine.store.words_json import encode
 from engine.training.batches import check_prompt_absent, check_rows
+from engine.training.beside import General
 from engine.training.checkpoints import fault_of
+from engine.training.general import make_general
 from engine.training.hooks import StepMetrics
 from engine.training.memory import peak_rss_mb
-from engine.training.method import make_course, needs_teacher
+from engine.training.method import general_rows, make_course, needs_teacher
 from engine.training.on_policy import CUT_ANSWERS
 from engine.training.schedule import schedule_of
 from engine.training.state import ADAPTER
@@ -89,9 +91,10 @@ def _train(context: JobContext, run: Run) -> None:
     teacher = _teacher(context, run, local, (*rows, *validation), prompt, questions)
     teacher_s = teacher.seconds if teacher is not None else 0.0
     hooks = _JobHooks(context, run, teacher_s)
+    general = _general(context, config, local, len(rows))
     student = with_new_adapter(local, config)
     messages = {number: question.messages for number, question in questions.items()}
-    course = make_course(student, config, rows, prompt, messages, teacher)
+    course = make_course(student, config, rows, prompt, messages, teacher, general)
     project.runs.update(run.id, steps=course.steps)
     context.emit(Progress(0, course.steps, "measuring the untrained student"))
     validator = Validator(
@@ -186,6 +189,19 @@ def _teacher(
         context.project.caches,
         on_rows=on_rows,
     )
+
+
+def _general(context: JobContext, config: TrainingConfig, local: LocalModel, rows: int) -> General | None:
+    """The general questions that a run over so many `rows` uses, answered and scored by the bare base."""
+    if not config.general_fraction:
+        return None
+
+    def on_rows(done: int, total: int) -> None:
+        context.emit(Progress(done, total, "general questions, answered by the base"))
+        context.checkpoint()
+
+    count = general_rows(config, rows)
+    return make_general(local, count, config.general_fraction, config.top_k, context.project.caches, on_rows)
 
 
 class _JobHooks:

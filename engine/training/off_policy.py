@@ -42,13 +42,18 @@ class OffPolicy:
         self._teacher = teacher
         self._beside = beside
 
+    @property
+    def rows_a_step(self) -> float:
+        """In the mean."""
+        return len(self._rows) / self.schedule.steps_per_epoch
+
     def epoch_at(self, step: int) -> float:
         return self.schedule.epoch_at(step)
 
     def work(self, step: int, micro_batch_rows: int) -> StepWork:
         rows = [self._rows[index] for index in self.schedule.rows_at(step)]
         tokens = sum(len(row.completion_ids) for row in rows)
-        return self._beside.step(self.name, step, rows, tokens, self._loss)
+        return self._beside.step(self.name, step, rows, self.rows_a_step, tokens, self._loss)
 
     def _loss(self, rows: Sequence[DatasetRow], batch: Batch) -> ChunkLoss:
         """The objective at the completion tokens of one batch."""

@@ -23,7 +23,7 @@ from engine.model.score import ScoreRow, hidden_states
 from engine.records.dataset import DatasetRow
 from engine.records.prompt import Message, Prompt
 from engine.records.run import TrainingConfig
-from engine.training.batches import Batch
+from engine.training.batches import Batch, shared_length
 from engine.training.beside import Beside
 from engine.training.losses import reverse_kl_top_k
 from engine.training.schedule import drawn_at
@@ -73,7 +73,8 @@ class OnPolicy:
         longest = max(len(row.completion_ids) for row in own) + BEYOND_LONGEST
         self.answer_tokens = max(1, min(config.on_policy_answer_tokens, longest, room))
         with at_rest(student), adapter_off(student):
-            self._prefix = PromptCache.build(student, student.format.prompt_prefix_ids(prompt))
+            whole = list(self._prompted.values())
+            self._prefix = PromptCache.build(student, whole[0][: shared_length(whole)])
 
     @property
     def rows_a_step(self) -> int:
@@ -105,7 +106,7 @@ class OnPolicy:
             "answer_tokens": sum(len(one.ids) for one in decoded) / len(decoded),
         }
         tokens = sum(max(0, len(row.completion_ids) - skipped) for row in answers)
-        return self._beside.step(self.name, step, answers, tokens, self._loss, figures)
+        return self._beside.step(self.name, step, answers, self.rows_a_step, tokens, self._loss, figures)
 
     def _loss(self, rows: Sequence[DatasetRow], _batch: Batch) -> ChunkLoss:
         """Reverse KL at every token of the student's answers but the first few."""

@@ -10,8 +10,9 @@ from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.records.rule import Check, Rule
 from engine.records.run import CurvePoint, TrainingConfig
+from engine.training.general import make_general
 from engine.training.hooks import StepMetrics
-from engine.training.method import make_course
+from engine.training.method import general_rows, make_course
 from engine.training.schedule import schedule_of
 from engine.training.student import with_new_adapter
 from engine.training.teacher_cache import TeacherCache
@@ -93,6 +94,10 @@ def make_trainer(
     validator = Validator(
         validation or train, teacher, questions, RULES, 0.7, config, schedule_of(train, config).tokens
     )
+    general = None
+    if config.general_fraction:
+        count = general_rows(config, len(train))
+        general = make_general(local, count, config.general_fraction, config.top_k, folder / "caches")
     student = with_new_adapter(local, config)
-    course = make_course(student, config, train, PROMPT, messages, teacher)
+    course = make_course(student, config, train, PROMPT, messages, teacher, general)
     return Trainer(student, course, "d" * 64, validator, folder, hooks, held_out=bool(validation))

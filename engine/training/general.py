@@ -1,0 +1,101 @@
+"""General questions with the unprompted base's own answers: what the student must not forget while it learns.
+
+The questions are bundled; those of the test split are never trained on. Each is answered once by the bare base at
+temperature 1, and scored once like any teacher's answer; both are kept on disk for every later run over the same base.
+An answer that is cut at its limit serves as well: every token has the base's distribution as its target.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from engine.bundled import bundled_text
+from engine.model.decode import decode
+from engine.model.load import LocalModel, adapter_off
+from engine.paths import make_private_folder, write_atomically
+from engine.records.dataset import DatasetRow
+from engine.records.prompt import Message, Prompt
+from engine.records.question import Split
+from engine.training.beside import General
+from engine.training.teacher_cache import TeacherCache, cache_key
+
+NO_PROMPT = Prompt(())
+_ANSWER_TOKENS = 128  # at most
+
+
+def general_questions(split: Split) -> tuple[str, ...]:
+    """The bundled general questions of one split: "train", or "test" for what is held out."""
+    rows = (cast("dict[str, str]", json.loads(line)) for line in bundled_text("general/questions.jsonl").splitlines())
+    return tuple(row["text"] for row in rows if row["split"] == split)
+
+
+def make_general(
+    local: LocalModel,
+    count: int,
+    fraction: float,
+    top_k: int,
+    folder: Path,
+    on_rows: Callable[[int, int], None] = lambda _done, _total: None,
+) -> General:
+    """The first `count` general questions, answered and scored by the base without its adapter, or read from `folder`.
+
+    `on_rows(done, total)` may raise to give up; answers are kept once all are there.
+    """
+    messages = {
+        number: (Message("user", text),) for number, text in enumerate(general_questions("train")[: max(1, count)])
+    }
+    asked = [
+        DatasetRow(number, number, "train", tuple(local.format.question_ids(question)), (), 0, ())
+        for number, question in messages.items()
+    ]
+    answers = _answers(local, asked, folder, on_rows)
+    rows = [
+        replace(row, completion_ids=ids, edited_from=len(ids), fixed=(False,) * len(ids))
+        for row, ids in zip(asked, answers, strict=True)
+    ]
+    base = TeacherCache.build(local, rows, messages, NO_PROMPT, top_k, folder, on_rows=on_rows)
+    return General(rows, base, fraction)
+
+
+def _answers(
+    local: LocalModel, asked: Sequence[DatasetRow], folder: Path, on_rows: Callable[[int, int], None]
+) -> list[tuple[int, ...]]:
+    key = cache_key(local, asked, NO_PROMPT, _ANSWER_TOKENS)
+    path = folder / f"general-{key[:16]}.json"
+    if (kept := _read(path, key, len(asked))) is not None:
+        return kept
+    done = 0
+
+    def count(*_: object) -> None:
+        nonlocal done
+        done += 1
+        on_rows(done, len(asked))
+
+    room = local.format.context_length - max(len(row.question_ids) for row in asked)
+    with adapter_off(local):
+        decoded = decode(
+            local,
+            [row.question_ids for row in asked],
+            temperature=1.0,
+            max_new_tokens=max(1, min(_ANSWER_TOKENS, room)),
+            seeds=[row.example_id for row in asked],
+            on_finished=count,
+        )
+    answers = [one.ids for one in decoded]
+    make_private_folder(folder)
+    write_atomically(path, json.dumps({"key": key, "answers": answers}).encode())
+    return answers
+
+
+def _read(path: Path, key: str, count: int) -> list[tuple[int, ...]] | None:
+    """The answers of a whole file that was made from the same things, else None: they can be made again."""
+    try:
+        found: object = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(found, dict) or found.get("key") != key:
+        return None
+    answers = cast("list[list[int]]", found["answers"])
+    return [tuple(ids) for ids in answers] if len(answers) == count else None

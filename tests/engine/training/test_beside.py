@@ -1,0 +1,227 @@
+"""Terms beside a stage's own: their losses are those of plain forward passes, their weights those that were asked."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.errors import TrainingError
+from engine.model.load import LocalModel, adapter_off, load_base
+from engine.records.dataset import DatasetRow
+from engine.training import general as general_module
+from engine.training.batches import behind_one_copy, make_batch, shared_length
+from engine.training.beside import _SHARE_OF_TOKENS
+from engine.training.general import general_questions, make_general
+from engine.training.losses import cross_entropy
+from engine.training.stages import StepWork
+from engine.training.student import token_losses
+from engine.training.trainer import Trainer
+from tests.engine.training.runs import CONFIG, PROMPT, Killed, MakeRow, Recorder, make_trainer, questions_of
+
+GENERAL = replace(CONFIG, general_fraction=0.25, epochs=1.0, checkpoint_every_s=1e9, top_k=10**6)
+BACK = replace(CONFIG, prompt_back_weight=0.3, epochs=1.0, checkpoint_every_s=1e9, top_k=10**6)
+
+
+@pytest.fixture(autouse=True)
+def short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(general_module, "_ANSWER_TOKENS", 6)
+
+
+@pytest.fixture
+def rows(make_row: MakeRow) -> list[DatasetRow]:
+    train = [make_row(number, f"question {number}", "A" + "b" * (number % 5)) for number in range(1, 17)]
+    return train + [make_row(number, f"question {number}", "Abb", split="validation") for number in range(17, 21)]
+
+
+def awake(trainer: Trainer) -> Trainer:
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in trainer.parameters:
+            parameter.normal_(std=0.1)
+    return trainer
+
+
+def plain_kl(
+    student: LocalModel, question_ids: Sequence[int], bare_ids: Sequence[int], answer: Sequence[int]
+) -> Tensor:
+    """KL(base behind `bare_ids` ‖ student behind `question_ids`) at every token of the answer, with gradients."""
+    shares = []
+    for ids, bare in ((question_ids, False), (bare_ids, True)):
+        tokens = torch.tensor([[*ids, *answer]])
+        if bare:
+            with torch.no_grad(), adapter_off(student):
+                logits = student.model(input_ids=tokens).logits
+        else:
+            logits = student.model(input_ids=tokens).logits
+        shares.append(torch.log_softmax(logits[0, -len(answer) - 1 : -1].double(), -1))
+    found, expected = shares
+    return (expected.exp() * (expected - found)).sum(-1)
+
+
+def gradients_of(trainer: Trainer) -> list[Tensor]:
+    found = [parameter.grad.clone() for parameter in trainer.parameters if parameter.grad is not None]
+    trainer.optimizer.zero_grad(set_to_none=True)
+    return found
+
+
+def first_step(trainer: Trainer, micro_batch_rows: int) -> tuple[StepWork, dict[str, float], list[Tensor]]:
+    work, sums = trainer._gradients(0, micro_batch_rows)
+    return work, sums, gradients_of(trainer)
+
+
+@pytest.mark.parametrize("micro_batch_rows", [1, 3, 16])
+def test_general_rows_pull_towards_the_unprompted_base_and_weigh_like_others(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], micro_batch_rows: int
+) -> None:
+    trainer = awake(make_trainer(model_folder, tmp_path, rows, Recorder(), replace(GENERAL, objective="cross_entropy")))
+    work, sums, found = first_step(trainer, micro_batch_rows)
+    general = work.terms[1]
+    assert general.name == "general_kl"
+    tokens = sum(len(row.completion_ids) for term in work.terms for row in term.rows)
+    kls = [plain_kl(trainer.student, row.question_ids, row.question_ids, row.completion_ids) for row in general.rows]
+    assert sums["general_kl"] == pytest.approx(float(torch.cat(kls).sum().detach()), rel=1e-2)  # targets are in float16
+    own = [
+        token_losses(trainer.student, make_batch([row]), lambda logits, here, row=row: cross_entropy(
+            logits, torch.tensor(row.completion_ids)[here]))
+        for row in work.main.rows
+    ]  # fmt: skip
+    assert sums["loss"] == pytest.approx(float(sum(loss.sum() for loss in own)), rel=1e-4)
+    total = sum(kl.sum() for kl in kls)
+    for row in work.main.rows:
+        logits = trainer.student.model(input_ids=torch.tensor([[*row.question_ids, *row.completion_ids]])).logits
+        total = total + cross_entropy(
+            logits[0, len(row.question_ids) - 1 : -1], torch.tensor(row.completion_ids)
+        ).double().sum()  # fmt: skip
+    (total / tokens).backward()
+    for one, other in zip(found, gradients_of(trainer), strict=True):
+        assert torch.allclose(one, other, atol=2e-3 * float(other.abs().max()) + 1e-6)
+
+
+def test_a_quarter_of_the_rows_are_general_and_none_of_them_is_held_out(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
+) -> None:
+    both = replace(GENERAL, on_policy_steps=3, on_policy_batch_rows=6, on_policy_answer_tokens=4)
+    course = make_trainer(model_folder, tmp_path, rows, Recorder(), both).course
+    for stage, own_rows in zip(course.stages, (4, 6), strict=True):
+        works = [stage.work(step, 4) for step in range(stage.steps)]
+        general = [row for work in works for row in work.terms[1].rows]
+        assert len(general) == pytest.approx(stage.steps * own_rows / 3, abs=1)
+    held_out = {*general_questions("test")}
+    assert len(held_out) > 40
+    assert len(general_questions("train")) > 150
+    assert not held_out & {*general_questions("train")}
+
+
+def test_the_bases_answers_are_made_and_scored_once(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made() -> list[tuple[int, ...]]:
+        local = load_base(model_folder, device="cpu", dtype="float32")
+        return [row.completion_ids for row in make_general(local, 3, 0.1, 8, tmp_path).rows]
+
+    first = made()
+    assert len(first) == 3
+    with monkeypatch.context() as once:
+        once.setattr(general_module, "decode", lambda *_, **__: pytest.fail("it was decoded again"))
+        assert made() == first
+    (kept,) = tmp_path.glob("general-*.json")
+    for spoiled in ("{", "[]", '{"key": "another", "answers": []}'):
+        kept.write_text(spoiled)
+        assert made() == first
+
+
+@pytest.mark.parametrize("micro_batch_rows", [1, 3, 16])
+def test_behind_the_prompt_the_student_is_held_to_the_prompted_base(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], micro_batch_rows: int, make_row: MakeRow
+) -> None:
+    rows = [*rows, make_row(30, "question 30", "AbZZ", edited_from=2)]
+    trainer = awake(make_trainer(model_folder, tmp_path, rows, Recorder(), BACK))
+    work, sums, _all = first_step(trainer, micro_batch_rows)
+    back = work.terms[1]
+    assert back.name == "prompt_back_kl"
+    assert len(back.rows) == 4
+    without = replace(work, beside=())
+    trainer.course.stages[0].work = lambda *_: without  # type: ignore[method-assign]
+    _work, _sums, own = first_step(trainer, micro_batch_rows)
+    questions = questions_of(rows, trainer.student)
+    total = torch.tensor(0.0, dtype=torch.float64)
+    for row in back.rows:
+        prompted = trainer.student.format.prompted_ids(PROMPT, questions[row.question_id].messages)
+        assert tuple(prompted) == row.question_ids
+        total = total + plain_kl(trainer.student, prompted, prompted, row.completion_ids).sum()
+    assert sums["prompt_back_kl"] == pytest.approx(float(total.detach()), rel=1e-2)
+    (0.3 * total / back.tokens).backward()
+    for one, before, other in zip(_all, own, gradients_of(trainer), strict=True):
+        assert torch.allclose(one - before, other, atol=5e-3 * float(other.abs().max()) + 1e-6)
+
+
+def test_edited_tokens_are_not_pulled_back_by_it(
+    model_folder: Path, tmp_path: Path, make_row: MakeRow, rows: list[DatasetRow]
+) -> None:
+    edited = [make_row(number, f"question {number}", "AbZZ", edited_from=2) for number in range(1, 9)]
+    course = make_trainer(model_folder, tmp_path, edited, Recorder(), BACK).course
+    back = course.stages[0].work(0, 4).terms[1]
+    assert all(len(row.completion_ids) == 2 for row in back.rows)
+    foreign = [replace(row, edited_from=0) for row in rows]
+    with pytest.raises(TrainingError, match="Nothing is known of the prompted base"):
+        make_trainer(model_folder, tmp_path / "2", foreign, Recorder(), BACK, local_teacher=False)
+
+
+def test_a_long_prompt_is_read_so_seldom_that_its_tokens_stay_a_quarter(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
+) -> None:
+    course = make_trainer(model_folder, tmp_path, rows, Recorder(), replace(BACK, epochs=20.0)).course
+    stage = course.stages[0]
+    works = [stage.work(step, 4) for step in range(stage.steps)]
+    carrying = [work for work in works if len(work.terms) > 1]
+    assert 1 < len(carrying) < len(works)
+    prompt = shared_length([row.question_ids for row in carrying[0].terms[1].rows])
+    own = sum(len(row.question_ids) + len(row.completion_ids) for work in works for row in work.main.rows)
+    assert prompt * len(carrying) < 1.1 * _SHARE_OF_TOKENS * own
+    asked = {row.question_id for work in carrying for row in work.terms[1].rows}
+    assert len(asked) == 16  # each comes once before any comes twice
+
+
+def test_rows_behind_one_copy_answer_as_they_do_alone(local: LocalModel, make_row: MakeRow) -> None:
+    rows = [make_row(number, "same beginning, " + "x" * number, "answer" * number) for number in (3, 1, 4)]
+    shared = shared_length([row.question_ids for row in rows])
+    assert rows[0].question_ids[:shared] == rows[1].question_ids[:shared]
+    assert len({row.question_ids[shared] for row in rows}) > 1
+    together = behind_one_copy(rows, shared)
+    apart = make_batch(rows)
+    assert together.real_tokens < apart.real_tokens - 2 * shared + 1
+    assert torch.equal(together.target_ids, apart.target_ids)
+    assert torch.equal(together.follows_teacher, apart.follows_teacher)
+    losses = [
+        token_losses(local, batch, lambda logits, here, batch=batch: cross_entropy(logits, batch.target_ids[here]))
+        for batch in (together, apart)
+    ]
+    assert torch.allclose(*losses, atol=1e-5)
+    assert shared_length([rows[0].question_ids]) == len(rows[0].question_ids) - 1
+    with pytest.raises(ValueError, match="does not go on"):
+        behind_one_copy(rows, len(rows[1].question_ids))
+
+
+def test_a_run_with_every_term_goes_on_bit_for_bit(model_folder: Path, tmp_path: Path, rows: list[DatasetRow]) -> None:
+    config = replace(
+        CONFIG, general_fraction=0.2, prompt_back_weight=0.1, epochs=1.0, on_policy_steps=3, on_policy_batch_rows=5,
+        on_policy_answer_tokens=6, evaluations=1,
+    )  # fmt: skip
+    hooks = Recorder()
+    make_trainer(model_folder, tmp_path / "straight", rows, hooks, config).run()
+    assert any("general_kl" in metrics.figures for metrics in hooks.steps)
+    assert any("prompt_back_kl" in metrics.figures for metrics in hooks.steps)
+    for at in (2, 5):
+
+        def kill(finished: int, at: int = at) -> None:
+            if finished >= at:
+                raise Killed
+
+        with pytest.raises(Killed):
+            make_trainer(model_folder, tmp_path / "killed", rows, Recorder(kill), config).run()
+    make_trainer(model_folder, tmp_path / "killed", rows, Recorder(), config).run()
+    weights = "checkpoints/step-7/adapter/adapter_model.safetensors"
+    assert (tmp_path / "killed" / weights).read_bytes() == (tmp_path / "straight" / weights).read_bytes()
