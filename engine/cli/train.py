@@ -4,17 +4,21 @@ import dataclasses
 from typing import get_args
 
 import click
+from click.core import ParameterSource
 
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, Number, command_options
 from engine.records.options import TrainOptions
 from engine.records.run import Objective, TrainingConfig
 from engine.status import job_json
+from engine.training.presets import Preset
 
 _DEFAULT = TrainingConfig(base="starter")
 
 
 @click.command("train")
+@click.option("--preset", type=click.Choice(get_args(Preset)), help="Choose what is not given by data, model, memory.")
+@click.option("--show", is_flag=True, help="Print what the preset chooses, and why; train nothing.")
 @click.option("--objective", type=click.Choice(get_args(Objective)), default=_DEFAULT.objective, show_default=True)
 @click.option("--cross-entropy-weight", type=Number(0.0, 1.0), default=_DEFAULT.cross_entropy_weight)
 @click.option("--epochs", type=Number(0.01), default=_DEFAULT.epochs, show_default=True)
@@ -30,6 +34,8 @@ _DEFAULT = TrainingConfig(base="starter")
 @command_options
 def command(
     invocation: Invocation,
+    preset: Preset | None,
+    show: bool,
     objective: Objective,
     cross_entropy_weight: float,
     epochs: float,
@@ -45,6 +51,8 @@ def command(
 ) -> None:
     """Train an adapter on the newest dataset: question → answer, without the prompt."""
     from engine.errors import NotFoundError
+    from engine.training.facts import read_facts
+    from engine.training.presets import choice_json, choice_text, choose
 
     project = invocation.project
     dataset = project.datasets.latest()
@@ -67,6 +75,15 @@ def command(
         device=device,
         seed=seed,
     )
+    if preset is not None:
+        choice = choose(preset, read_facts(project, config), config, _said())
+        if show:
+            invocation.finish(choice_text(choice), choice_json(choice))
+            return
+        invocation.say(choice_text(choice))
+        config = choice.require_fit().config
+    elif show:
+        raise click.UsageError("--show needs a --preset.")
     run = project.runs.add(dataset.sha256, config)
     job = start_and_follow(invocation, TrainOptions(run.id), detach=detach)
     if job is None:
@@ -89,3 +106,10 @@ def command(
             },
         },
     )
+
+
+def _said() -> set[str]:
+    """The options that were given, not left to their defaults."""
+    context = click.get_current_context()
+    given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    return {name for name in context.params if context.get_parameter_source(name) in given}

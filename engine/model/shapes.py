@@ -1,6 +1,7 @@
 """The shapes of a base's layers, from the headers of its safetensors files: no weight is read, no library imported."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -18,6 +19,7 @@ class Shapes:
 
     linear: tuple[tuple[int, int], ...]
     vocabulary: int
+    parameters: int  # all numbers of the model; tied ones once
     size_bytes: int  # of all weight files
 
     def lora_parameters(self, rank: int) -> int:
@@ -39,20 +41,21 @@ def find_shapes(base: str, home: Home) -> Shapes | None:
 def read_shapes(folder: Path) -> Shapes:
     """The shapes of the model in `folder`. Raises `OSError`, `ValueError` where its files are not as they should be."""
     linear: list[tuple[int, int]] = []
-    vocabulary = size = 0
+    vocabulary = parameters = size = 0
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise ValueError("there are no weights")
     for path in files:
         size += path.stat().st_size
         for name, shape in _header(path).items():
+            parameters += math.prod(shape)
             if len(shape) != 2 or not name.endswith(".weight"):
                 continue
             if any(part in name for part in _NOT_ADAPTED):
                 vocabulary = max(vocabulary, shape[0])
             else:
                 linear.append((shape[1], shape[0]))
-    return Shapes(tuple(linear), vocabulary, size)
+    return Shapes(tuple(linear), vocabulary, parameters, size)
 
 
 def _header(path: Path) -> dict[str, list[int]]:

@@ -41,6 +41,7 @@ NO_NUMBERS = (
     "train --top-k 0",
     "train --evaluations 0",
     "train --dtype float8",
+    "train --preset quick",
     "train --seed x",
     "evaluate --run last",
     "evaluate --split exam",

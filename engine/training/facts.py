@@ -1,0 +1,55 @@
+"""The facts that presets rest on: the newest dataset's rows, the base's shapes, the memory that is free now.
+
+No model library: what torch alone could tell (whether a processor computes in bfloat16) is taken at its dearest.
+"""
+
+from typing import TYPE_CHECKING
+
+import psutil
+
+from engine.errors import NotFoundError
+from engine.model.shapes import find_shapes
+from engine.records.run import TrainingConfig
+from engine.training.presets import Facts
+
+if TYPE_CHECKING:
+    from engine.project import Project
+
+
+def read_facts(project: "Project", config: TrainingConfig) -> Facts:
+    """The facts for the device and the number type of `config`. Raises `NotFoundError` without a dataset."""
+    latest = project.datasets.latest()
+    if latest is None:
+        raise NotFoundError("There is no dataset to train on.", "", "Freeze one: distill-tui curate freeze")
+    rows = project.datasets.get(latest.sha256).split("train")
+    free_mb, on_gpu = free_memory(config.device)
+    wide = config.dtype == "float32" or (config.dtype == "auto" and not on_gpu)
+    return Facts(
+        rows=len(rows),
+        longest_row_tokens=max((len(row.question_ids) + len(row.completion_ids) for row in rows), default=0),
+        shapes=find_shapes(latest.base, project.home),
+        free_mb=free_mb,
+        number_bytes=4 if wide else 2,
+    )
+
+
+def free_memory(device: str) -> tuple[float | None, bool]:
+    """What is free on `device` in MB (1e6 bytes), None where nothing tells; and whether it is a GPU.
+
+    `auto` is the first NVIDIA GPU, else the processor.
+    """
+    if device in ("auto", "cuda") or device.startswith("cuda:"):
+        free_mb = _free_gpu_mb(int(device.partition(":")[2] or 0))
+        if free_mb is not None or device != "auto":
+            return free_mb, True
+    return psutil.virtual_memory().available / 1e6, False
+
+
+def _free_gpu_mb(index: int) -> float | None:
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        return float(pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(index)).free) / 1e6
+    except pynvml.NVMLError:
+        return None

@@ -1,0 +1,244 @@
+"""Presets: a training's hyper-parameters from the dataset's size, the model's and the memory, one reason a value.
+
+Pure; no model library. Knows nothing of projects, nor of how the facts were found.
+"""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, replace
+from math import log
+from typing import Literal, TypeVar
+
+from engine.errors import TrainingError
+from engine.model.shapes import Shapes
+from engine.records.run import Objective, TrainingConfig
+
+Preset = Literal["fast", "balanced", "best"]
+T = TypeVar("T")
+
+# Between the starter, which the demo's recipe was found on, and the models of the published ones.
+SMALL_PARAMETERS = 500_000_000
+FEW_ROWS, MANY_ROWS = 200, 2_000
+MEMORY_SHARE = 0.9  # of what is free: the rest is the system's and the estimate's error
+
+# Measured on the starter, one process on a CPU: bytes kept for the backward pass, a token and each input or output of
+# an adapted layer, were 7.5 in float32 and 5.4 in bfloat16; libraries and what they hold took 0.9 GB.
+_ACTIVATION_BYTES = {4: 8, 2: 6}
+_LIBRARIES_MB = 1_000.0
+_LOGITS_MB = 100.0  # one chunk of the output head, its softmax and its gradient
+_ADAPTER_BYTES = 16  # float32: the number, its gradient and AdamW's two moments
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the choice rests on. None: not known."""
+
+    rows: int  # that are trained on
+    longest_row_tokens: int  # question and answer
+    shapes: Shapes | None  # of the base
+    free_mb: float | None  # memory of the device
+    number_bytes: int  # of one weight in memory: 4 or 2
+
+    @property
+    def small(self) -> bool:
+        """Whether the base is of the starter's size; one that is not on this machine yet counts as large."""
+        return self.shapes is not None and self.shapes.parameters < SMALL_PARAMETERS
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why one value was chosen, and where that comes from."""
+
+    name: str  # a field of the configuration
+    value: str
+    why: str
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A configuration with its reasons. `memory_mb` is the estimated peak; None where the base's shapes are unknown."""
+
+    preset: Preset
+    config: TrainingConfig
+    reasons: tuple[Reason, ...]
+    memory_mb: float | None
+    free_mb: float | None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the estimate is within what is free; also where one of both is unknown."""
+        return self.memory_mb is None or self.free_mb is None or self.memory_mb <= self.free_mb
+
+    def require_fit(self) -> "Choice":
+        """The same. Raises `TrainingError` where memory does not suffice even for one row at a time."""
+        if not self.fits:
+            raise TrainingError(
+                "The training does not fit the memory that is free.",
+                f"It takes about {_gb(self.memory_mb)}, one row at a time; {_gb(self.free_mb)} are free.",
+                "Choose a smaller base or another device, close other programs, or train without a preset.",
+            )
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class _Aim:
+    """What a preset aims at for one size of models. Epochs from few rows down to many."""
+
+    epochs: tuple[float, float]
+    rank: int
+    learning_rate: float
+    rate_why: str
+
+
+_STARTER = "measured on the starter"
+_DEMO = "tuned on the demo's questions"
+_PUBLISHED = "published recipes for models of 1B to 8B"
+_SMALL: dict[Preset, _Aim] = {
+    "fast": _Aim((2.5, 1.5), 16, 1e-3, "few steps have to do"),
+    "balanced": _Aim((4.0, 2.0), 16, 5e-4, "small steps, and enough of them"),
+    "best": _Aim((6.0, 3.0), 32, 5e-4, "small steps, and enough of them"),
+}
+_LARGE: dict[Preset, _Aim] = {
+    "fast": _Aim((2.0, 2.0), 32, 2e-4, "the highest that is safe: few epochs have to do"),
+    "balanced": _Aim((3.0, 2.0), 32, 1e-4, "ten times the rate of full fine-tuning, as LoRA wants it"),
+    "best": _Aim((4.0, 3.0), 64, 1e-4, "ten times the rate of full fine-tuning, as LoRA wants it"),
+}
+_TOP_K: dict[Preset, tuple[int, str, str]] = {
+    "fast": (20, "as good as the whole vocabulary, and the smallest cache", "published: SDFT"),
+    "balanced": (64, "little is left for the tail bucket", _STARTER),
+    "best": (256, "hardly anything is left for the tail bucket", "published: OPCD, arXiv 2602.12275"),
+}
+_EVALUATIONS: dict[Preset, int] = {"fast": 3, "balanced": 6, "best": 8}
+
+
+def choose(preset: Preset, facts: Facts, asked: TrainingConfig, said: Collection[str] = ()) -> Choice:
+    """The preset's configuration. Fields of `asked` named in `said` win over it; all others it does not choose stay."""
+    picker = _Picker(asked, frozenset(said))
+    aim = (_SMALL if facts.small else _LARGE)[preset]
+    size = _DEMO if facts.small and preset == "fast" else _STARTER if facts.small else _PUBLISHED
+    mix: Objective = "mix"
+    objective = picker.pick(
+        "objective", asked.objective, mix, "KL carries the teacher's doubts, cross-entropy what was edited", _STARTER
+    )
+    weight = picker.pick(
+        "cross_entropy_weight", asked.cross_entropy_weight, 0.3, "the share of the text itself in the mix", _DEMO
+    )
+    k, k_why, k_basis = _TOP_K[preset]
+    if facts.shapes is not None:
+        k = max(1, min(k, facts.shapes.vocabulary))
+    top_k = picker.pick("top_k", asked.top_k, k, k_why, k_basis)
+    rank = picker.pick("lora_rank", asked.lora_rank, aim.rank, f"on all linear layers, {_size(facts)}", size)
+    alpha = picker.pick("lora_alpha", 2 * rank, 2 * rank, "twice the rank", _PUBLISHED)
+    rate = picker.pick("learning_rate", asked.learning_rate, aim.learning_rate, aim.rate_why, size)
+    warmup = picker.pick("warmup_fraction", asked.warmup_fraction, 0.05, "within 3 to 10 % of the steps", _PUBLISHED)
+    epochs = picker.pick("epochs", asked.epochs, *_epochs(facts.rows, *aim.epochs), size)
+    batch = picker.pick("batch_rows", asked.batch_rows, *_batch(facts), size)
+    steps = max(1, round(epochs * -(-facts.rows // batch)))
+    evaluations = picker.pick(
+        "evaluations",
+        asked.evaluations,
+        min(_EVALUATIONS[preset], steps),
+        "passes over validation, to keep the best step",
+        "together under a tenth of a run's time",
+    )
+    config = replace(
+        asked, objective=objective, cross_entropy_weight=weight, top_k=top_k, lora_rank=rank, lora_alpha=alpha,
+        learning_rate=rate, warmup_fraction=warmup, epochs=epochs, batch_rows=batch, evaluations=evaluations,
+    )  # fmt: skip
+    micro, why = _micro_batch(config, facts)
+    chosen = picker.pick("micro_batch_rows", asked.micro_batch_rows, micro, why, "estimate of memory")
+    config = replace(config, micro_batch_rows=min(chosen, batch))
+    return Choice(preset, config, tuple(picker.reasons), memory_mb(config, facts), facts.free_mb)
+
+
+def memory_mb(config: TrainingConfig, facts: Facts) -> float | None:
+    """The peak that one training will need, in MB (1e6 bytes); None where the base's shapes are unknown.
+
+    Libraries, the frozen base, the adapter with its optimizer, and what one forward pass keeps for its gradients.
+    """
+    shapes = facts.shapes
+    if shapes is None:
+        return None
+    kept = sum(inputs + outputs for inputs, outputs in shapes.linear) * _ACTIVATION_BYTES[facts.number_bytes]
+    total = (
+        shapes.parameters * facts.number_bytes
+        + shapes.lora_parameters(config.lora_rank) * _ADAPTER_BYTES
+        + config.micro_batch_rows * facts.longest_row_tokens * kept
+    )
+    return _LIBRARIES_MB + _LOGITS_MB + total / 1e6
+
+
+def choice_text(choice: Choice) -> str:
+    """A line a value: what, why, and where that comes from."""
+    lines = [f"Preset {choice.preset}:"]
+    lines += [f"  {r.name:<21} {r.value:<8} {r.why} ({r.basis})" for r in choice.reasons]
+    if not choice.fits:
+        lines.append(f"It does not fit: about {_gb(choice.memory_mb)} are needed, {_gb(choice.free_mb)} are free.")
+    return "\n".join(lines)
+
+
+def choice_json(choice: Choice) -> dict[str, object]:
+    """The same for programs."""
+    return {
+        "preset": choice.preset,
+        "config": asdict(choice.config),
+        "reasons": [asdict(reason) for reason in choice.reasons],
+        "memory_mb": choice.memory_mb,
+        "free_mb": choice.free_mb,
+        "fits": choice.fits,
+    }
+
+
+class _Picker:
+    """Takes what was said, else what the preset chooses, and remembers why."""
+
+    def __init__(self, asked: TrainingConfig, said: frozenset[str]) -> None:
+        self._said = said
+        self.reasons: list[Reason] = []
+
+    def pick(self, name: str, asked: T, chosen: T, why: str, basis: str) -> T:
+        if name in self._said:
+            chosen, why, basis = asked, "as you said", "command line"
+        words = f"{chosen:g}" if isinstance(chosen, float) else str(chosen)
+        self.reasons.append(Reason(name, words, why, basis))
+        return chosen
+
+
+def _epochs(rows: int, few: float, many: float) -> tuple[float, str]:
+    """From `few` at 200 rows down to `many` at 2,000, in halves, even in the logarithm: never more for more rows."""
+    share = log(max(rows, 1) / FEW_ROWS) / log(MANY_ROWS / FEW_ROWS)
+    epochs = round(2 * (few + (many - few) * min(1.0, max(0.0, share)))) / 2
+    words = f"{rows:,} row{'s' if rows != 1 else ''}"
+    if few == many:
+        return epochs, f"how often each of {words} is seen"
+    return epochs, f"{words}: {few:g} up to {FEW_ROWS} rows, {many:g} from {MANY_ROWS:,} on"
+
+
+def _batch(facts: Facts) -> tuple[int, str]:
+    wanted, why = 8, "many small steps: a small model learns by their number"
+    if not facts.small:
+        wanted = 16 if facts.rows < 500 else 32 if facts.rows < MANY_ROWS else 128
+        why = f"rows a step: 16, 32 from 500 rows, 128 from {MANY_ROWS:,}"
+    return (wanted, why) if facts.rows >= wanted else (max(1, facts.rows), "there are no more rows")
+
+
+def _micro_batch(config: TrainingConfig, facts: Facts) -> tuple[int, str]:
+    """The most rows of a forward pass that memory holds, halved from the whole batch."""
+    rows = config.batch_rows
+    if facts.shapes is None or facts.free_mb is None:
+        return min(rows, 8), "memory or the base's size is not known yet; halved where it does not fit"
+    free = facts.free_mb * MEMORY_SHARE
+    while rows > 1 and (memory_mb(replace(config, micro_batch_rows=rows), facts) or 0.0) > free:
+        rows //= 2
+    need = memory_mb(replace(config, micro_batch_rows=rows), facts)
+    return rows, f"rows a forward pass: ≈ {_gb(need)} of the {_gb(facts.free_mb)} that are free"
+
+
+def _gb(megabytes: float | None) -> str:
+    return "an unknown amount" if megabytes is None else f"{megabytes / 1000:.1f} GB"
+
+
+def _size(facts: Facts) -> str:
+    if facts.shapes is None:
+        return "a base that is not on this machine yet"
+    return f"a base of {facts.shapes.parameters / 1e6:,.0f} million weights"

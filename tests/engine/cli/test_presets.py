@@ -1,0 +1,54 @@
+"""`train --preset`: told before anything starts, and what a person says wins."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.model.shapes import Shapes
+from engine.project import Project
+from tests.engine.cli.calling import fail, get, succeed
+
+
+def test_a_preset_is_shown_with_its_reasons_and_nothing_is_started(finished: Path) -> None:
+    with Project.open(finished) as project:
+        before = (len(project.runs.all()), len(project.jobs.all()))
+    data = get("train", "--preset", "balanced", "--show", "--device", "cpu", "--epochs", "9", "--lora-rank", "5")
+    assert data["preset"] == "balanced"
+    assert (data["config"]["epochs"], data["config"]["lora_rank"], data["config"]["lora_alpha"]) == (9.0, 5, 10)
+    reasons = {reason["name"]: reason for reason in data["reasons"]}
+    assert reasons["epochs"]["why"] == reasons["lora_rank"]["why"] == "as you said"
+    assert reasons["learning_rate"]["why"] != "as you said"
+    assert data["free_mb"] > 0
+    text = succeed("train", "--preset", "balanced", "--show", "--epochs", "9").out
+    assert all(name in text for name in reasons)
+    with Project.open(finished) as project:
+        assert (len(project.runs.all()), len(project.jobs.all())) == before
+
+
+def test_showing_needs_a_preset(finished: Path) -> None:
+    assert "--preset" in fail("train", "--show", status=2)["message"]
+
+
+def test_a_run_started_with_a_preset_has_its_configuration_and_says_why(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.cli.train.start_and_follow", lambda *_, **__: None)
+    # Memory that is free changes from one call to the next.
+    monkeypatch.setattr("engine.training.facts.free_memory", lambda _: (9_000.0, False))
+    shown = get("train", "--preset", "fast", "--show", "--seed", "4")
+    said = succeed("train", "--preset", "fast", "--seed", "4").err
+    assert all(reason["why"] in said for reason in shown["reasons"])
+    with Project.open(finished) as project:
+        run = project.runs.all()[-1]
+    assert {name: getattr(run.config, name) for name in run.config.__slots__} == shown["config"]
+
+
+def test_what_does_not_fit_the_memory_is_shown_and_not_started(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.training.facts.free_memory", lambda _: (1.0, False))
+    monkeypatch.setattr("engine.training.facts.find_shapes", lambda *_: Shapes(((8, 8),), 10, 64, 256))
+    assert get("train", "--preset", "best", "--show")["fits"] is False
+    with Project.open(finished) as project:
+        before = len(project.runs.all())
+    assert "does not fit" in fail("train", "--preset", "best", status=1)["title"]
+    with Project.open(finished) as project:
+        assert len(project.runs.all()) == before

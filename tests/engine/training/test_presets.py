@@ -1,0 +1,149 @@
+"""Presets: within the recipe's ranges, never over the memory, never more epochs for more data, a reason a value."""
+
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.demo import FULL
+from engine.errors import TrainingError
+from engine.model.shapes import Shapes
+from engine.records.run import TrainingConfig
+from engine.training.presets import Facts, Preset, choice_json, choice_text, choose, memory_mb
+
+ASKED = TrainingConfig(base="b", device="cpu", seed=3)
+CHOSEN = {
+    "objective", "cross_entropy_weight", "top_k", "lora_rank", "lora_alpha", "learning_rate", "warmup_fraction",
+    "epochs", "batch_rows", "evaluations", "micro_batch_rows",
+}  # fmt: skip
+
+
+def llama(layers: int, hidden: int, inner: int, vocabulary: int) -> Shapes:
+    """The shapes of a Llama whose output head is its table of tokens."""
+    linear = ((hidden, hidden),) * 4 + ((hidden, inner),) * 2 + ((inner, hidden),)
+    weights = layers * sum(inputs * outputs for inputs, outputs in linear) + vocabulary * hidden
+    return Shapes(linear * layers, vocabulary, weights, 4 * weights)
+
+
+STARTER, LARGE = llama(30, 576, 1_536, 49_152), llama(32, 4_096, 14_336, 128_256)
+FACTS = Facts(rows=600, longest_row_tokens=120, shapes=STARTER, free_mb=8_000.0, number_bytes=4)
+presets = st.sampled_from(get_args(Preset))
+facts = st.builds(
+    Facts,
+    rows=st.integers(1, 200_000),
+    longest_row_tokens=st.integers(2, 32_000),
+    shapes=st.sampled_from([None, STARTER, LARGE]),
+    free_mb=st.none() | st.floats(1.0, 1e6),
+    number_bytes=st.sampled_from([2, 4]),
+)
+
+
+@given(presets, facts)
+def test_every_value_is_within_the_recipes_ranges_and_has_its_reason(preset: Preset, facts: Facts) -> None:
+    choice = choose(preset, facts, ASKED)
+    config = choice.config
+    rank, rate, epochs, batch = (
+        ((16, 32), (5e-4, 1e-3), (1.5, 6.0), (8, 8)) if facts.small else ((32, 64), (1e-4, 2e-4), (2.0, 4.0), (16, 128))
+    )
+    assert rank[0] <= config.lora_rank <= rank[1]
+    assert config.lora_alpha == 2 * config.lora_rank
+    assert rate[0] <= config.learning_rate <= rate[1]
+    assert epochs[0] <= config.epochs <= epochs[1]
+    assert min(batch[0], facts.rows) <= config.batch_rows <= batch[1]
+    assert facts.small or config.batch_rows <= 32 or facts.rows >= 2_000
+    assert 0.03 <= config.warmup_fraction <= 0.1
+    assert 20 <= config.top_k <= 256
+    assert 0 < config.cross_entropy_weight < 1
+    assert 1 <= config.micro_batch_rows <= config.batch_rows <= facts.rows
+    assert 1 <= config.evaluations <= max(1, round(config.epochs * -(-facts.rows // config.batch_rows)))
+    assert {reason.name for reason in choice.reasons} == CHOSEN
+    assert len(choice.reasons) == len(CHOSEN)
+    for reason in choice.reasons:
+        value = getattr(config, reason.name)
+        assert reason.value == (f"{value:g}" if isinstance(value, float) else str(value))
+        assert reason.why
+        assert reason.basis
+        assert reason.why in choice_text(choice)
+    unchosen = {name: getattr(ASKED, name) for name in ASKED.__slots__ if name not in CHOSEN}
+    assert {name: getattr(config, name) for name in unchosen} == unchosen
+
+
+@given(presets, facts, st.integers(1, 200_000))
+def test_more_data_never_means_more_epochs(preset: Preset, facts: Facts, rows: int) -> None:
+    fewer, more = sorted((rows, facts.rows))
+    assert (
+        choose(preset, replace(facts, rows=more), ASKED).config.epochs
+        <= choose(preset, replace(facts, rows=fewer), ASKED).config.epochs
+    )
+
+
+@given(presets, facts)
+def test_memory_is_not_exceeded_or_the_preset_refuses(preset: Preset, facts: Facts) -> None:
+    choice = choose(preset, facts, ASKED)
+    if choice.memory_mb is None or facts.free_mb is None:
+        assert choice.require_fit() is choice
+        return
+    assert choice.memory_mb == memory_mb(choice.config, facts)
+    if choice.config.micro_batch_rows > 1:
+        assert choice.memory_mb <= 0.9 * facts.free_mb
+    if choice.fits:
+        assert choice.memory_mb <= facts.free_mb
+    else:
+        assert choice.config.micro_batch_rows == 1
+        with pytest.raises(TrainingError, match="does not fit"):
+            choice.require_fit()
+        assert "does not fit" in choice_text(choice)
+
+
+@given(presets, facts, st.floats(1.0, 1e6))
+def test_more_memory_never_means_smaller_passes(preset: Preset, facts: Facts, free_mb: float) -> None:
+    less, more = sorted((free_mb, facts.free_mb or free_mb))
+    passes = [choose(preset, replace(facts, free_mb=free), ASKED).config.micro_batch_rows for free in (less, more)]
+    assert passes == sorted(passes)
+
+
+def test_what_is_said_wins_and_the_rest_follows_it() -> None:
+    asked = replace(ASKED, epochs=9.0, lora_rank=5, batch_rows=4, objective="cross_entropy")
+    choice = choose("best", FACTS, asked, {"epochs", "lora_rank", "batch_rows", "objective", "detach"})
+    config = choice.config
+    assert (config.epochs, config.lora_rank, config.lora_alpha, config.batch_rows) == (9.0, 5, 10, 4)
+    assert config.objective == "cross_entropy"
+    assert config.micro_batch_rows <= 4
+    said = {reason.name for reason in choice.reasons if reason.why == "as you said"}
+    assert said == {"epochs", "lora_rank", "batch_rows", "objective"}
+
+
+def test_the_starter_gets_what_the_demo_was_tuned_to() -> None:
+    config = choose("fast", replace(FACTS, rows=2_000), ASKED).config
+    tuned = FULL.training
+    assert (config.epochs, config.learning_rate, config.lora_rank, config.batch_rows, config.cross_entropy_weight) == (
+        tuned.epochs, tuned.learning_rate, tuned.lora_rank, tuned.batch_rows, tuned.cross_entropy_weight,
+    )  # fmt: skip
+
+
+def test_presets_take_more_time_for_more_quality() -> None:
+    for shapes in (STARTER, LARGE):
+        configs = [choose(preset, replace(FACTS, shapes=shapes), ASKED).config for preset in get_args(Preset)]
+        for name in ("epochs", "lora_rank", "top_k", "evaluations"):
+            values = [getattr(config, name) for config in configs]
+            assert values == sorted(values)
+            assert values[0] < values[-1]
+
+
+def test_the_estimate_covers_what_was_measured_on_the_starter() -> None:
+    # Peak of one forward and backward pass of 8 rows of 256 tokens, rank 16, no optimizer: 6.07 and 4.56 GB.
+    passed = replace(ASKED, micro_batch_rows=8)
+    for number_bytes, measured_mb in ((4, 1_432 + 2.2657 * 2_048), (2, 1_157 + 1.6616 * 2_048)):
+        estimate = memory_mb(passed, replace(FACTS, longest_row_tokens=256, number_bytes=number_bytes))
+        assert estimate is not None
+        assert measured_mb <= estimate <= 1.25 * measured_mb
+
+
+def test_programs_read_the_same() -> None:
+    choice = choose("balanced", FACTS, ASKED)
+    data = choice_json(choice)
+    assert data["config"] == {name: getattr(choice.config, name) for name in choice.config.__slots__}
+    assert [reason["name"] for reason in data["reasons"]] == [reason.name for reason in choice.reasons]
+    assert data["fits"] is True
