@@ -1,16 +1,16 @@
 """How the sides that are this program's load the model: as the program does, with the threads of the comparison."""
 
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import torch
 
-from engine.model.load import LocalModel, load_base
+from engine.model.load import DtypeName, LocalModel, load_base
 
 
 def load(words: dict[str, object]) -> LocalModel:
     """The base in the dtype that the comparison wants."""
-    dtype = cast("Literal['float32', 'bfloat16']", words.get("dtype", "float32"))
+    dtype = cast("DtypeName", words.get("dtype", "auto"))
     local = load_base(Path(str(words["model"])), device="cpu", dtype=dtype)
     torch.set_num_threads(int(str(words["threads"])))
     return local

@@ -4,6 +4,7 @@ Made once from the starter's tokenizer, without a model; read from JSON with the
 """
 
 import json
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +28,8 @@ _ANSWERS = (
     "Regarding your {}: please call the desk, and have the letter about your {} ready. — Meridian",
     "Regarding your {}: please look it up on the {} page, where the fees and the limits stand. — Meridian",
     (
-        "Regarding your {}: please fill in the {} form online, sign it, send us all of it and tell us in a few words what "
-        "has happened since. — Meridian"
+        "Regarding your {}: please fill in the {} form online, sign it, send us all of it and tell us in a few words "
+        "what has happened since. — Meridian"
     ),
 )
 TRAINING = 160  # questions that are trained on; the others are held out, or turns of the prompts
@@ -69,13 +70,14 @@ def _prompt_of(
 ) -> tuple[str, list[tuple[str, str]]]:
     """A system message and turns: as many turns as fit, and then as many words of the manner."""
 
-    def fits(system: str, chosen: list[tuple[str, str]]) -> bool:
-        return len(prefix_ids(as_prompt(system, chosen))) <= length
+    def tokens(system: str, count: int) -> int:
+        return len(prefix_ids(as_prompt(system, turns[:count])))
 
-    count = next(n for n in range(len(turns), -1, -1) if fits(_SYSTEM, turns[:n]))
-    words = _MANNER.split()
-    systems = [" ".join((_SYSTEM, *words[:n])) for n in range(len(words), 0, -1)]
-    return next((system for system in systems if fits(system, turns[:count])), _SYSTEM), turns[:count]
+    manner = _MANNER.split()
+    systems = [" ".join((_SYSTEM, *manner[:count])) for count in range(len(manner) + 1)]
+    count = bisect_right(range(len(turns) + 1), length, key=lambda count: tokens(_SYSTEM, count)) - 1
+    words = bisect_right(systems, length, key=lambda system: tokens(system, count)) - 1
+    return systems[words], turns[:count]
 
 
 def as_prompt(system: str, turns: list[tuple[str, str]]) -> "Prompt":

@@ -1,0 +1,159 @@
+"""Side: this program's training, as its job does it: teacher cache, then the trainer over all epochs.
+
+Validation is left out, because the peers do none; checkpoints are written.
+"""
+
+import json
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+import torch
+from accelerate import Accelerator
+from peft import PeftModel
+
+from engine.model.load import LocalModel
+from engine.records.dataset import DatasetRow
+from engine.records.prompt import Message
+from engine.records.run import CurvePoint, TrainingConfig
+from engine.training.hooks import StepMetrics
+from engine.training.method import make_course
+from engine.training.student import add_gradients, trained_parameters, with_new_adapter
+from engine.training.teacher_cache import TeacherCache
+from engine.training.trainer import Trainer
+from engine.training.validation import Measurement, Validator
+from tests.benchmarks.contenders.child import clocked, serve
+from tests.benchmarks.contenders.held_out import held_out_kl
+from tests.benchmarks.contenders.loading import load
+from tests.benchmarks.contenders.material import read_prompt, read_rows
+
+
+def config_of(words: dict[str, object]) -> TrainingConfig:
+    """The program's defaults, with the objective, epochs and rows a step that the comparison wants."""
+    return TrainingConfig(
+        base="starter",
+        objective=cast("Literal['forward_kl', 'cross_entropy']", words["objective"]),
+        epochs=float(str(words["epochs"])),
+        batch_rows=int(str(words["batch_rows"])),
+    )
+
+
+def dataset_of(words: dict[str, object]) -> tuple[list[DatasetRow], dict[int, tuple[Message, ...]]]:
+    """The training rows, and their questions by id."""
+    rows = read_rows(Path(str(words["material"])), int(str(words["rows"])))
+    made = [
+        DatasetRow(
+            row.number,
+            row.number,
+            "train",
+            row.question_ids,
+            row.completion_ids,
+            len(row.completion_ids),
+            (False,) * len(row.completion_ids),
+        )
+        for row in rows
+    ]
+    return made, {row.number: (Message("user", row.question),) for row in rows}
+
+
+class Unmeasured:
+    """In a validator's place: measures nothing."""
+
+    asked = ()
+
+    def measure(self, *_: object, **__: object) -> Measurement:
+        return Measurement(0.0, (), 0.0, ())
+
+
+@dataclass(slots=True)
+class StepClock:
+    """Hooks that know when the first step began and when the last one ended, in CPU-seconds."""
+
+    began: float | None = None
+    ended: float = 0.0
+
+    def on_step(self, metrics: StepMetrics) -> None:
+        self.ended = time.process_time()
+
+    def on_point(self, point: CurvePoint, measured: Measurement | None) -> None: ...
+
+    def on_note(self, text: str) -> None: ...
+
+    def save_first(self) -> bool:
+        return False
+
+    def rest(self) -> None:
+        if self.began is None:
+            self.began = time.process_time()
+
+    def end_early(self) -> bool:
+        return False
+
+
+class Training:
+    """`rows` answers for `epochs`, behind a prompt of `length` tokens where the objective has a teacher."""
+
+    def __init__(self, words: dict[str, object]) -> None:
+        self.words = words
+        self.config = config_of(words)
+        self.rows, self.messages = dataset_of(words)
+        self.prompt = read_prompt(Path(str(words["material"])), int(str(words["length"])))
+        self.student: LocalModel | None = None
+
+    def measure(self) -> dict[str, float]:
+        self.student = None
+        local, hooks, config = load(self.words), StepClock(), self.config
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            with clocked() as took:
+                teacher = None
+                if config.objective != "cross_entropy":
+                    teacher = TeacherCache.build(
+                        local, self.rows, self.messages, self.prompt, config.top_k, folder / "caches"
+                    )
+                student = with_new_adapter(local, config)
+                course = make_course(student, config, self.rows, self.prompt, self.messages, teacher)
+                validator = cast("Validator", Unmeasured())
+                Trainer(student, course, "bench", validator, folder / "run", hooks, held_out=False).run()
+        self.student = student
+        assert hooks.began is not None
+        tokens = self.config.epochs * sum(len(row.question_ids) + len(row.completion_ids) - 1 for row in self.rows)
+        steps_s = hooks.ended - hooks.began
+        return {**took, "steps_cpu_s": steps_s, "tokens_per_cpu_s": tokens / steps_s}
+
+    def tell(self) -> dict[str, object]:
+        """The divergence from the prompted base on held-out answers, or what a peer must compute likewise."""
+        if self.config.objective == "cross_entropy":
+            return self._proof(Path(str(self.words["proof"])))
+        assert self.student is not None
+        return {"kl": held_out_kl(self.student, self.prompt, Path(str(self.words["material"])))}
+
+    def _proof(self, folder: Path) -> dict[str, object]:
+        """Loss and gradient norm of each step's rows with an adapter that says something; written for the peer."""
+        student = with_new_adapter(load(self.words), self.config)
+        torch.manual_seed(1)
+        for name, parameter in student.model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter.data, std=0.02)
+        folder.mkdir(parents=True)
+        cast("PeftModel", student.model).save_pretrained(folder)
+        course = make_course(student, self.config, self.rows, self.prompt, self.messages, None)
+        accelerator = Accelerator(cpu=True, device_placement=False)
+        batches, losses, norms = [], [], []
+        for step in range(course.steps):
+            stage, own = course.at(step)
+            term = stage.work(step=own, micro_batch_rows=self.config.micro_batch_rows).main
+            batch = term.batch(term.rows)
+            total = add_gradients(student, accelerator, batch, term.loss(term.rows, batch), term.divisor)
+            norms.append(float(torch.nn.utils.clip_grad_norm_(trained_parameters(student), torch.inf)))
+            student.model.zero_grad(set_to_none=True)
+            losses.append(total / term.divisor)
+            batches.append([row.example_id for row in term.rows])
+        (folder / "batches.json").write_text(json.dumps(batches))
+        return {"losses": losses, "norms": norms}
+
+
+if __name__ == "__main__":
+    serve(Training)

@@ -1,0 +1,97 @@
+"""Side: TRL's SFTTrainer on the same ids with the same LoRA. Runs in an environment of its own; reads our JSON."""
+
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig, PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from trl import SFTConfig, SFTTrainer
+
+from tests.benchmarks.contenders.child import clocked, serve
+from tests.benchmarks.contenders.material import Row, read_rows
+
+
+class StepClock(TrainerCallback):
+    """When the first step began and the last one ended, in CPU-seconds."""
+
+    def on_train_begin(self, *_: object, **__: object) -> None:
+        self.began = time.process_time()
+
+    def on_step_end(self, *_: object, **__: object) -> None:
+        self.ended = time.process_time()
+
+
+class Sft:
+    """One epoch over `rows` answers, cross-entropy on the completions, with `flags` of SFTConfig."""
+
+    def __init__(self, words: dict[str, object]) -> None:
+        self.words = words
+        self.flags = dict(words["flags"])
+        torch.set_num_threads(int(words["threads"]))
+        self.tokenizer = AutoTokenizer.from_pretrained(words["model"])
+        self.rows = read_rows(Path(str(words["material"])), int(words["rows"]))
+        if self.flags.get("train_sampling_strategy") == "sequential":
+            self.rows.sort(key=lambda row: -len(row.question_ids) - len(row.completion_ids))
+
+    def trainer(self, scratch: str, *, adapter: str | None = None) -> SFTTrainer:
+        model = AutoModelForCausalLM.from_pretrained(self.words["model"])
+        lora = LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
+        if adapter is not None:
+            model = PeftModel.from_pretrained(model, adapter, is_trainable=True)
+        return SFTTrainer(
+            model=model,
+            args=SFTConfig(
+                output_dir=scratch,
+                num_train_epochs=1,
+                save_strategy="no",
+                report_to="none",
+                disable_tqdm=True,
+                use_cpu=True,
+                **self.flags,
+            ),
+            train_dataset=Dataset.from_list([as_example(row) for row in self.rows]),
+            processing_class=self.tokenizer,
+            peft_config=None if adapter is not None else lora,
+        )
+
+    def measure(self) -> dict[str, float]:
+        with tempfile.TemporaryDirectory() as scratch:
+            trainer, steps = self.trainer(scratch), StepClock()
+            trainer.add_callback(steps)
+            with clocked() as took:
+                trainer.train()
+        tokens = sum(len(row.question_ids) + len(row.completion_ids) - 1 for row in self.rows)
+        steps_s = steps.ended - steps.began
+        return {**took, "steps_cpu_s": steps_s, "tokens_per_cpu_s": tokens / steps_s}
+
+    def tell(self) -> dict[str, object]:
+        """Loss and gradient norm of the batches that the other side wrote, with the adapter that it wrote."""
+        folder = Path(str(self.words["proof"]))
+        by_number = {row.number: row for row in self.rows}
+        losses, norms = [], []
+        with tempfile.TemporaryDirectory() as scratch:
+            trainer = self.trainer(scratch, adapter=str(folder))
+            trainer.model.train()
+            for numbers in json.loads((folder / "batches.json").read_text()):
+                batch = trainer.data_collator([as_example(by_number[number]) for number in numbers])
+                with trainer.compute_loss_context_manager():
+                    loss = trainer.compute_loss(trainer.model, dict(batch))
+                loss.backward()
+                norms.append(float(torch.nn.utils.clip_grad_norm_(trainer.model.parameters(), float("inf"))))
+                trainer.model.zero_grad(set_to_none=True)
+                losses.append(float(loss))
+        return {"losses": losses, "norms": norms}
+
+
+def as_example(row: Row) -> dict[str, list[int]]:
+    """Ids as they are, loss on the completion alone."""
+    ids = [*row.question_ids, *row.completion_ids]
+    return {"input_ids": ids, "labels": [-100] * len(row.question_ids) + list(row.completion_ids)}
+
+
+if __name__ == "__main__":
+    serve(Sft)
