@@ -75,9 +75,9 @@ def pane_text(app: DistillApp) -> str:
 
 
 def shown(app: DistillApp) -> str:
-    """The name of the pane that is shown; nothing before the project was read."""
+    """The name of the pane that is shown; nothing before it is on the screen."""
     screen = app.screen
-    return screen.state.shown if isinstance(screen, WorkspaceScreen) and screen.state.facts else ""
+    return screen.state.shown if isinstance(screen, WorkspaceScreen) and screen.query(Pane) else ""
 
 
 async def reach(pilot: Pilot[int], number: int, kind: type[Pane], ready: Callable[[], bool]) -> None:

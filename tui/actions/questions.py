@@ -14,6 +14,8 @@ ACTIONS = (
     ),
     Action("add", "a", "a", "add", "Type one question."),
     Action("search", "slash", "/", "search", "List only what holds the words; esc restores the place."),
+    Action("found_next", "n", "n", "next found", "The next question that the search found."),
+    Action("found_before", "N", "N", "found before", "The question before that the search found."),
     Action("filter", "t", "t", "split list", "List one split after the other, those without one, or all."),
     Action("topics", "T", "T", "topics", "Show the topics with their splits; enter lists one."),
     Action("twins", "d", "d", "near twins", "Find questions that repeat others, side by side."),

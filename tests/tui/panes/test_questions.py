@@ -200,8 +200,10 @@ async def test_words_are_looked_for_while_they_are_typed_and_escape_restores_the
         await until(pilot, lambda: "8 questions listed" in text(app))
         await pilot.press("escape")
         await until(pilot, lambda: pane(app).state.where == Where(cursor=3) and pane(app).state.total == 48)
-        await pilot.press("slash", *"loans", "enter", "j")
-        await until(pilot, lambda: "«loans»" in text(app) and pane(app).state.where.cursor == 1)
+        await pilot.press("n")
+        await until(pilot, lambda: notified(app, "No search is on"))
+        await pilot.press("slash", *"loans", "enter", "j", "n", "n", "N")
+        await until(pilot, lambda: "«loans»" in text(app) and pane(app).state.where.cursor == 2)
         await pilot.press("escape")
         await until(pilot, lambda: pane(app).state.where == Where(cursor=3) and pane(app).state.total == 48)
 

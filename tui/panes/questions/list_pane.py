@@ -90,6 +90,14 @@ class QuestionList(Pane):
         self._search.focus()
         self.redraw()
 
+    def action_found_next(self) -> None:
+        """The next of what was found: a search leaves nothing else in the list."""
+        self._go_to_found(1)
+
+    def action_found_before(self) -> None:
+        """The one before."""
+        self._go_to_found(-1)
+
     def action_filter(self) -> None:
         """List another split."""
         self.state.face = "list"
@@ -168,6 +176,12 @@ class QuestionList(Pane):
         if self.state.face in ("import", "split"):  # these are pages, without a cursor
             self.scroll_relative(y=steps, animate=False)
         self.redraw()
+
+    def _go_to_found(self, steps: int) -> None:
+        if self.state.where.listed.search:
+            self._move(steps)
+        else:
+            self.notify("No search is on; / begins one.", markup=False)
 
     def _close_search(self) -> None:
         self._search.display = False
