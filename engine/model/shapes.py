@@ -10,7 +10,8 @@ from engine.model.starter import starter_folder
 from engine.paths import Home, expand
 
 _LARGEST_HEADER = 100 << 20
-_NOT_ADAPTED = ("embed", "lm_head", "wte", "wpe")  # tables of tokens, and the output head
+_TABLES = ("embed", "lm_head", "wte", "wpe")  # of tokens, and the output head
+_TOWERS = ("vision", "visual", "audio", "multi_modal_projector")  # that text never passes through
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,9 @@ def read_shapes(folder: Path) -> Shapes:
             parameters += math.prod(shape)
             if len(shape) != 2 or not name.endswith(".weight"):
                 continue
-            if any(part in name for part in _NOT_ADAPTED):
+            if any(part in name for part in _TOWERS):
+                continue
+            if any(part in name for part in _TABLES):
                 vocabulary = max(vocabulary, shape[0])
             else:
                 linear.append((shape[1], shape[0]))

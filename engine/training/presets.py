@@ -91,6 +91,7 @@ class _Aim:
 
 
 _STARTER = "measured on the starter"
+_SIX = "3 to 6 epochs of 146 rows were measured on the starter"
 _DEMO = "tuned on the demo's questions"
 _PUBLISHED = "published recipes for models of 1B to 8B"
 _SMALL: dict[Preset, _Aim] = {
@@ -118,7 +119,7 @@ def choose(preset: Preset, facts: Facts, asked: TrainingConfig, said: Collection
     size = _DEMO if facts.small and preset == "fast" else _STARTER if facts.small else _PUBLISHED
     mix: Objective = "mix"
     objective = picker.pick(
-        "objective", asked.objective, mix, "KL carries the teacher's doubts, cross-entropy what was edited", _STARTER
+        "objective", asked.objective, mix, "KL carries the teacher's doubts, cross-entropy what was edited", _DEMO
     )
     weight = picker.pick(
         "cross_entropy_weight", asked.cross_entropy_weight, 0.3, "the share of the text itself in the mix", _DEMO
@@ -127,11 +128,12 @@ def choose(preset: Preset, facts: Facts, asked: TrainingConfig, said: Collection
     if facts.shapes is not None:
         k = max(1, min(k, facts.shapes.vocabulary))
     top_k = picker.pick("top_k", asked.top_k, k, k_why, k_basis)
-    rank = picker.pick("lora_rank", asked.lora_rank, aim.rank, f"on all linear layers, {_size(facts)}", size)
+    rank_basis = size if aim.rank <= 16 else _PUBLISHED
+    rank = picker.pick("lora_rank", asked.lora_rank, aim.rank, f"on all linear layers, {_size(facts)}", rank_basis)
     alpha = picker.pick("lora_alpha", 2 * rank, 2 * rank, "twice the rank", _PUBLISHED)
     rate = picker.pick("learning_rate", asked.learning_rate, aim.learning_rate, aim.rate_why, size)
     warmup = picker.pick("warmup_fraction", asked.warmup_fraction, 0.05, "within 3 to 10 % of the steps", _PUBLISHED)
-    epochs = picker.pick("epochs", asked.epochs, *_epochs(facts.rows, *aim.epochs), size)
+    epochs = picker.pick("epochs", asked.epochs, *_epochs(facts.rows, *aim.epochs), _SIX if size == _STARTER else size)
     batch = picker.pick("batch_rows", asked.batch_rows, *_batch(facts), size)
     steps = max(1, round(epochs * -(-facts.rows // batch)))
     evaluations = picker.pick(

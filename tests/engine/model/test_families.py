@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
-from transformers import AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, Gemma3Config, Gemma3TextConfig
 
 from engine.errors import ModelError
 from engine.model.chat_format import ChatFormat
 from engine.model.decode import decode
-from engine.model.load import LocalModel, load_base, with_adapter
+from engine.model.load import LocalModel, load_base, quiet_libraries, with_adapter
 from engine.model.prompt_cache import PromptCache, forward_shared
 from engine.model.score import ScoreRow, score
+from engine.model.shapes import read_shapes
+from engine.model.targets import lora_targets
 from engine.records.prompt import Message, Prompt
 from tests.families import FAMILIES, Family
 from tests.tiny import make_tiny_family
@@ -178,6 +181,39 @@ def test_decoding_and_scoring_behind_the_shared_prompt_agree_with_the_whole_forw
     (top,) = score(local, [ScoreRow(row, decoded.ids)], prefix=prefix, k=4)
     expected = torch.log_softmax(logits, dim=-1).gather(1, torch.tensor(decoded.ids)[:, None])[:, 0]
     torch.testing.assert_close(top.completion_logprobs, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_the_targets_are_all_linear_layers_of_a_text_model(local: LocalModel) -> None:
+    assert lora_targets(local) == "all-linear"
+
+
+def test_towers_that_see_are_not_adapted(tmp_path: Path) -> None:
+    folder = make_tiny_family(tmp_path / "sees", FAMILIES["gemma3"])
+    config = Gemma3Config(
+        text_config=Gemma3TextConfig.from_pretrained(folder).to_dict(),
+        vision_config={
+            "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4,
+            "image_size": 28, "patch_size": 14,
+        },
+        mm_tokens_per_image=4,
+    )  # fmt: skip
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    local = load_base(folder, device="cpu", dtype="float32")
+    targets = lora_targets(local)
+    assert not isinstance(targets, str)
+    assert {name.rpartition(".")[2] for name in targets} == {
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
+    }  # fmt: skip
+    assert len(targets) == 2 * 7
+    assert all("language_model.layers" in name for name in targets)
+    with quiet_libraries():
+        model = get_peft_model(local.base, LoraConfig(r=2, target_modules=targets, task_type="CAUSAL_LM"))
+    adapted = {name.split(".lora_A")[0].split("base_model.model.")[1]
+               for name, _ in model.named_parameters() if ".lora_A" in name}  # fmt: skip
+    assert adapted == set(targets)
+    assert read_shapes(folder).lora_parameters(2) == sum(
+        weight.numel() for weight in model.parameters() if weight.requires_grad
+    )
 
 
 def test_every_linear_layer_is_adapted_but_the_output_head_and_tied_weights_stay_whole(
