@@ -11,7 +11,7 @@ from engine.records.options import ProjectSettings
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.records.rule import Check, Rule
-from engine.records.run import TrainingConfig
+from engine.records.run import AdapterKind, TrainingConfig
 from engine.store.datasets import dataset_sha256
 from tests.tiny import make_tiny_base
 
@@ -30,20 +30,24 @@ RULES = (
 )
 
 
-def make_tiny_adapter(base: Path, folder: Path, *, seed: int = 1, scale: float = 0.3) -> Path:
-    """A LoRA adapter over `base` with random weights, as a peft folder; `scale` 0 changes nothing of the base."""
+def make_tiny_adapter(
+    base: Path, folder: Path, *, seed: int = 1, scale: float = 0.3, kind: AdapterKind = "lora"
+) -> Path:
+    """An adapter over `base` with random weights, as a peft folder; `scale` 0 changes nothing of the base."""
     import torch
 
     from engine.model.load import load_base
     from engine.training.state import save_adapter
     from engine.training.student import with_new_adapter
 
-    config = TrainingConfig(base="tiny", lora_rank=4, lora_alpha=8, seed=seed)
+    config = TrainingConfig(base="tiny", lora_rank=4, lora_alpha=8, seed=seed, adapter=kind)
     with torch.random.fork_rng(devices=[]):
         student = with_new_adapter(load_base(base, device="cpu", dtype="float32"), config)
         for name, weight in student.model.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(weight, std=scale) if scale else torch.nn.init.zeros_(weight)
+            elif "magnitude" in name:
+                weight.data *= 1 + scale * torch.rand_like(weight)
     save_adapter(student.model, folder)
     return folder
 

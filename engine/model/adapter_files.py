@@ -15,19 +15,20 @@ from engine.model.folder import read_json
 _CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PREFIX = "base_model.model."
 _MAX_RANK = 1024
+_MAGNITUDE = "lora_magnitude_vector"  # DoRA's, one number an output
 # Keys whose value matters and is checked or harmless; every other key must be unset.
 _ALLOWED = frozenset(
     {
         "peft_type", "peft_version", "task_type", "base_model_name_or_path", "revision", "inference_mode", "r",
-        "lora_alpha", "lora_dropout", "target_modules", "bias", "use_rslora", "fan_in_fan_out", "init_lora_weights",
-        "ensure_weight_tying", "megatron_core", "qalora_group_size",
+        "lora_alpha", "lora_dropout", "target_modules", "bias", "use_rslora", "use_dora", "fan_in_fan_out",
+        "init_lora_weights", "ensure_weight_tying", "megatron_core", "qalora_group_size",
     }
 )  # fmt: skip
 _UNSET: tuple[object, ...] = (None, False, [], {}, "")
 
 
 def check_adapter(folder: Path, base_shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Raise `ModelError` unless the folder holds a plain LoRA adapter that fits a base of these parameter shapes."""
+    """Raise `ModelError` unless the folder holds a LoRA or DoRA adapter that fits a base of these parameter shapes."""
     if not (folder / _WEIGHTS).is_file():
         raise _refused(folder, f"There is no {_WEIGHTS}; other formats can carry code, and are never loaded.")
     config = read_json(folder / _CONFIG)
@@ -47,12 +48,14 @@ def check_adapter(folder: Path, base_shapes: Mapping[str, tuple[int, ...]]) -> N
     shapes = _shapes(folder)
     if not shapes:
         raise _refused(folder, "It holds no tensors.")
+    if any(name.endswith(_MAGNITUDE) for name in shapes) != bool(config.get("use_dora")):
+        raise _refused(folder, "Its configuration and its tensors disagree on whether it is a DoRA adapter.")
     for name, shape in shapes.items():
         module, kind = _module_of(folder, name)
         base = base_shapes.get(f"{module}.weight")
         if base is None or len(base) != 2:
             raise _refused(folder, f"It adapts {module}, which the base model does not have.")
-        expected = (rank, base[1]) if kind == "lora_A" else (base[0], rank)
+        expected = {"lora_A": (rank, base[1]), "lora_B": (base[0], rank), _MAGNITUDE: (base[0],)}[kind]
         if shape != expected:
             raise _refused(folder, f"{name} has the shape {shape}; this base model needs {expected}.")
 
@@ -67,7 +70,8 @@ def _shapes(folder: Path) -> dict[str, tuple[int, ...]]:
 
 def _module_of(folder: Path, name: str) -> tuple[str, str]:
     module, _, kind = name.removesuffix(".weight").rpartition(".")
-    if not name.startswith(_PREFIX) or not name.endswith(".weight") or kind not in ("lora_A", "lora_B"):
+    matrix = name.endswith(".weight") and kind in ("lora_A", "lora_B")
+    if not name.startswith(_PREFIX) or not (matrix or name.endswith(f".{_MAGNITUDE}")):
         raise _refused(folder, f"It holds a tensor that is no part of a LoRA adapter: {name}.")
     return module.removeprefix(_PREFIX), kind
 

@@ -55,11 +55,18 @@ class Adapters:
     def switch(self, sha256: str, strength: float) -> None:
         """From now on answers are those of the base plus `strength` (0 to 1) times this adapter, which is loaded.
 
-        An empty hash, or strength 0, is the base alone.
+        An empty hash, or strength 0, is the base alone. Raises `ModelError` for a DoRA adapter at a strength between.
         """
         wanted = (sha256, strength) if sha256 and strength else ("", 0.0)
         if wanted == self._switched:
             return
+        if 0 < strength < 1 and any(sha256 in layer.lora_magnitude_vector for layer in self._layers):
+            # Its magnitudes replace the base's: scaling the rest leads to neither of both.
+            raise ModelError(
+                "A DoRA adapter has no strength between none and full.",
+                f"Asked for {strength:.0%}.",
+                "Ask for 0 or 100 %.",
+            )
         self._switched = None  # until every layer is
         active = [sha256] if wanted[0] else []
         for layer in self._layers:

@@ -13,7 +13,7 @@ from engine.model.starter import STARTER_LICENSE, STARTER_SOURCE
 from engine.paths import expand
 from engine.records.evaluation import Evaluation, Rate
 from engine.records.release import ReleaseKind
-from engine.records.run import Run
+from engine.records.run import AdapterKind, Run
 
 _ADAPTER_USE = """\
     from peft import PeftModel
@@ -22,11 +22,14 @@ _ADAPTER_USE = """\
     tokenizer = AutoTokenizer.from_pretrained(".")
     model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base}"), ".")
 
+"""
+_ADAPTER_VLLM = """\
 or with vLLM:
 
     vllm serve {base} --enable-lora --max-lora-rank {rank} --lora-modules student=. --tokenizer . \\
         --chat-template chat_template.jinja
 """
+_DORA_NOTE = "vLLM and llama.cpp load no DoRA adapters: release this run as merged weights for them."
 _MERGED_USE = """\
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -37,6 +40,7 @@ or with vLLM:
 
     vllm serve .
 """
+_KIND_NAMES: dict[AdapterKind, str] = {"lora": "LoRA", "rslora": "Rank-stabilised LoRA", "dora": "DoRA"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,9 @@ def model_card(
         "pipeline_tag": "text-generation",
         "tags": ["distill-tui", "prompt-distillation", "lora"],
     }
-    use = _ADAPTER_USE if kind == "adapter" else _MERGED_USE
+    use = _MERGED_USE
+    if kind == "adapter":
+        use = _ADAPTER_USE + (_DORA_NOTE if config.adapter == "dora" else _ADAPTER_VLLM)
     lines = [
         "---",
         yaml.safe_dump(front, sort_keys=False).strip(),
@@ -85,7 +91,8 @@ def model_card(
         *(f"- Chat template: {' '.join(note.split())}" for note in notes),
         f"- Dataset: sha256 {run.dataset_sha256}",
         f"- Objective: {config.objective}; step {run.best_step} of {run.steps} ({config.epochs:g} epochs)",
-        f"- LoRA: rank {config.lora_rank}, alpha {config.lora_alpha}, learning rate {config.learning_rate:g}",
+        f"- {_KIND_NAMES[config.adapter]}: rank {config.lora_rank}, alpha {config.lora_alpha}",
+        f"- Learning rate: {config.learning_rate:g}",
         "",
         *_figures(evaluation),
         "## Use",

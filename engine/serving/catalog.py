@@ -66,6 +66,8 @@ class Catalog:
                 raise self._unknown(f"There is no run {choice.run_id}.") from error
             if run.config.base != self._base:
                 raise self._unknown(f"Run {run.id} adapts {run.config.base}; this server holds {self._base}.")
+            if run.config.adapter == "dora" and 0 < choice.strength_percent < 100:
+                raise self._unknown(f"Run {run.id} is a DoRA adapter, which answers at no strength between 0 and 100.")
             adapter = _adapter(project, run.folder, run.id)
             if adapter is None:
                 raise self._unknown(f"Run {run.id} has no adapter yet.")

@@ -20,6 +20,7 @@ from engine.records.options import TrainOptions
 from engine.records.prompt import Prompt
 from engine.records.question import Question
 from engine.records.run import CurvePoint, Run, TrainingConfig
+from engine.releases.adapter import require_adapter
 from engine.store.words_json import encode
 from engine.training.batches import check_prompt_absent, check_rows
 from engine.training.beside import General
@@ -92,7 +93,7 @@ def _train(context: JobContext, run: Run) -> None:
     teacher_s = teacher.seconds if teacher is not None else 0.0
     hooks = _JobHooks(context, run, teacher_s)
     general = _general(context, config, local, len(rows))
-    student = with_new_adapter(local, config)
+    student = with_new_adapter(local, config, _initial_adapter(project, config))
     messages = {number: question.messages for number, question in questions.items()}
     course = make_course(student, config, rows, prompt, messages, teacher, general)
     project.runs.update(run.id, steps=course.steps)
@@ -147,6 +148,20 @@ def _end(context: JobContext, run: Run, trained: Trained) -> None:
             f"the best is step {state.best_step}."
         )
     )
+
+
+def _initial_adapter(project: Project, config: TrainingConfig) -> Path | None:
+    """The adapter that the run starts from. Raises `NotFoundError`, or `TrainingError` where it is another base's."""
+    if config.initial_run_id is None:
+        return None
+    earlier = project.runs.get(config.initial_run_id)
+    if earlier.config.base != config.base:
+        raise TrainingError(
+            "The earlier run adapts another base model.",
+            f"Run {earlier.id} adapts {earlier.config.base}; this run trains {config.base}.",
+            "Start from a run of the same base, or without --initial-run.",
+        )
+    return require_adapter(project.folder / earlier.folder / ADAPTER, earlier.id)
 
 
 def _questions(project: Project, dataset: Dataset) -> dict[int, Question]:

@@ -61,9 +61,9 @@ def load_adapter(model: PeftModel, folder: Path) -> None:
     missing = [name for name in found.missing_keys if "lora_" in name]
     if missing or found.unexpected_keys:
         raise TrainingError(
-            "The checkpoint belongs to another adapter.",
+            "The stored adapter does not fit this run's.",
             f"{folder}: {[*missing, *found.unexpected_keys][:3]} do not match.",
-            "Start a new run.",
+            "Start a new run, from an adapter of the same base or from none.",
         )
 
 

@@ -7,15 +7,20 @@ the next one's logits exist: with a large vocabulary the logits would otherwise 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from peft import LoraConfig, TaskType, get_peft_model
 from torch import Tensor
 
-from engine.model.load import LocalModel, quiet_libraries
+from engine.errors import TrainingError
+from engine.model.adapter_files import check_adapter
+from engine.model.folder import read_json
+from engine.model.load import LocalModel, parameter_shapes, quiet_libraries
 from engine.records.run import TrainingConfig
 from engine.training.batches import Batch
+from engine.training.state import load_adapter
 
 # Logits of one chunk. The C library hands memory blocks beyond 32 MiB back to the system each time, and touching them
 # anew costs as much as the arithmetic.
@@ -24,17 +29,26 @@ _CHUNK_BYTES = 24 << 20
 ChunkLoss = Callable[[Tensor, slice], Tensor]  # logits (n, V) of completion tokens `slice` of the batch → loss (n,)
 
 
-def with_new_adapter(local: LocalModel, config: TrainingConfig) -> LocalModel:
+def with_new_adapter(local: LocalModel, config: TrainingConfig, initial: Path | None = None) -> LocalModel:
     """The same model with a fresh LoRA adapter over all linear layers but the output head, decided by the seed.
 
-    A and B are float32 whatever the base's dtype, the base gets no gradients. `local` is changed in place: use the
-    returned one.
+    As `config.adapter` says: plain LoRA; rank-stabilised, which scales by alpha over the root of the rank (arXiv
+    2312.03732); or DoRA, which also learns each output's magnitude (arXiv 2402.09353). What is trained is float32
+    whatever the base's dtype, the base gets no gradients. `local` is changed in place: use the returned one.
+
+    With `initial`, an adapter folder, it starts from those weights. Raises `ModelError` or `TrainingError` where they
+    are not of this base's shapes, or of another kind, rank or alpha than the configuration says.
     """
+    if initial is not None:
+        check_adapter(initial, parameter_shapes(local))
+        _check_alike(initial, config)
     torch.manual_seed(config.seed)
     lora = LoraConfig(
         r=config.lora_rank,
         lora_alpha=config.lora_alpha,
         lora_dropout=0.0,
+        use_rslora=config.adapter == "rslora",
+        use_dora=config.adapter == "dora",
         bias="none",
         target_modules="all-linear",
         task_type=TaskType.CAUSAL_LM,
@@ -43,7 +57,22 @@ def with_new_adapter(local: LocalModel, config: TrainingConfig) -> LocalModel:
         model = get_peft_model(local.base, lora)
     # The name that the user chose: the folder it was loaded from says something of this machine only.
     model.peft_config["default"].base_model_name_or_path = config.base
+    if initial is not None:
+        load_adapter(model, initial)
     return replace(local, model=model)
+
+
+def _check_alike(initial: Path, config: TrainingConfig) -> None:
+    """Weights mean another model under another scale. Raises `TrainingError`."""
+    found = read_json(initial / "adapter_config.json")
+    kind = "dora" if found.get("use_dora") else "rslora" if found.get("use_rslora") else "lora"
+    if (kind, found.get("r"), found.get("lora_alpha")) != (config.adapter, config.lora_rank, config.lora_alpha):
+        raise TrainingError(
+            "The earlier adapter is of another kind than this run's.",
+            f"It is {kind} of rank {found.get('r')} and alpha {found.get('lora_alpha')}, this run's is "
+            f"{config.adapter} of rank {config.lora_rank} and alpha {config.lora_alpha}.",
+            f"Train with --adapter {kind} --lora-rank {found.get('r')}, or without --initial-run.",
+        )
 
 
 def trained_parameters(student: LocalModel) -> list[torch.nn.Parameter]:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelError
 from engine.model import adapters as adapters_module
@@ -131,3 +132,38 @@ def test_a_strange_adapter_is_refused_also_after_a_good_one(
         adapters.load(tmp_path / "nothing")
     adapters.switch("", 0.0)
     torch.testing.assert_close(logits(local), logits(replace(local)))
+
+
+def test_strength_scales_a_rank_stabilised_adapter_and_a_dora_adapter_has_none_between(
+    tiny_folder: Path, folders: list[Path], tmp_path: Path
+) -> None:
+    local = load_base(tiny_folder, device="cpu")
+    adapters = Adapters(local)
+    bare = logits(load_base(tiny_folder, device="cpu"))
+    plain = adapters.load(folders[0])
+    for kind in ("rslora", "dora"):
+        folder = make_tiny_adapter(tiny_folder, tmp_path / kind, seed=9, kind=kind)
+        alone = logits(with_adapter(load_base(tiny_folder, device="cpu"), folder))
+        assert not torch.allclose(alone, bare)
+        name = adapters.load(folder)
+        for switched, strength, expected in (
+            (name, 1.0, alone),
+            (name, 0.0, bare),
+            (plain, 1.0, None),
+            (name, 1.0, alone),
+        ):
+            adapters.switch(switched, strength)
+            assert expected is None or torch.equal(logits(local), expected)
+        if kind == "dora":
+            with pytest.raises(ModelError, match="no strength between"):
+                adapters.switch(name, 0.5)
+            assert torch.equal(logits(local), alone)
+            continue
+        adapters.switch(name, 0.5)
+        weights = {
+            tensor_name: tensor * (0.5 if "lora_B" in tensor_name else 1)
+            for tensor_name, tensor in load_file(folder / "adapter_model.safetensors").items()
+        }
+        save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+        half = logits(with_adapter(load_base(tiny_folder, device="cpu"), folder))
+        assert torch.allclose(logits(local), half, atol=1e-5)

@@ -121,6 +121,11 @@ def edit_weights(change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Ten
     return rewrite
 
 
+def with_magnitude(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    name, found = next((name, found) for name, found in weights.items() if "lora_B" in name)
+    return {**weights, name.replace("lora_B.weight", "lora_magnitude_vector"): found[:, 0]}
+
+
 def as_pickle(adapter: Path) -> None:
     weights = adapter / "adapter_model.safetensors"
     torch.save(load_file(weights), adapter / "adapter_model.bin")
@@ -134,7 +139,8 @@ def as_pickle(adapter: Path) -> None:
         (edit_config(peft_type="IA3"), "IA3"),
         (edit_config(auto_mapping={"base_model_class": "os", "parent_library": "os"}), "auto_mapping"),
         (edit_config(modules_to_save=["lm_head"]), "modules_to_save"),
-        (edit_config(use_dora=True), "use_dora"),
+        (edit_config(use_dora=True), "whether it is a DoRA adapter"),
+        (edit_weights(with_magnitude), "whether it is a DoRA adapter"),
         (edit_config(something_new=3), "something_new"),
         (edit_config(loftq_config={"loftq_bits": 4}), "loftq_config"),
         (edit_config(init_lora_weights="pissa"), "pissa"),

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,18 @@ def test_a_run_without_an_adapter_cannot_be_released(project: Project) -> None:
     (project.folder / "runs/1/adapter/adapter_config.json").unlink()
     with pytest.raises(NotFoundError, match="distill-tui train"):
         release(project, "adapter")
+
+
+def test_the_card_of_a_dora_adapter_says_where_it_cannot_go(project: Project, base: Path) -> None:
+    run = project.runs.get(1)
+    dora = replace(run, config=replace(run.config, adapter="dora"))
+    described = describe_base(str(base), base)
+    assert "vllm serve" in model_card("adapter", described, run, None)
+    card = model_card("adapter", described, dora, None)
+    assert "vllm serve" not in card
+    assert "- DoRA: rank 4" in card
+    assert "merged" in card
+    assert "vllm serve" in model_card("merged", described, dora, None)
 
 
 @pytest.mark.parametrize("measured", [evaluation(), evaluation(None), evaluation(teacher=True), None])

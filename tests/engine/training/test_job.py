@@ -1,11 +1,12 @@
 """The stage as a job runs it, over a real project: what it keeps in the store, how it stops and goes on."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from engine.errors import DatasetError, JobStopped
+from engine.errors import DatasetError, JobStopped, NotFoundError, TrainingError
 from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.follow import Follower
 from engine.jobs.protocol import Event, Metrics, Note, Progress, SampleAnswer
@@ -168,6 +169,41 @@ def test_answers_without_a_local_teacher_train_by_cross_entropy_alone(project: P
     assert project.runs.get(made.id).state == "done"
     assert not list(project.caches.iterdir())
     assert any("cross-entropy" in event.text for event in events_of(context) if isinstance(event, Note))
+
+
+def test_a_run_of_every_method_starts_from_an_earlier_one(
+    project: Project, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.training.general._ANSWER_TOKENS", 4)
+    made = make_run(project, model_folder)
+    with pytest.raises(NotFoundError, match=f"Run {made.id} has no adapter yet"):
+        carry_out(project, project.runs.add(made.dataset_sha256, replace(made.config, initial_run_id=made.id)).id)
+    carry_out(project, made.id)
+    first = project.runs.get(made.id)
+    config = replace(
+        made.config, initial_run_id=made.id, epochs=1.0, on_policy_steps=2, on_policy_batch_rows=4,
+        on_policy_answer_tokens=5, general_fraction=0.25, prompt_back_weight=0.1,
+    )  # fmt: skip
+    again = project.runs.add(made.dataset_sha256, config)
+    context = carry_out(project, again.id)
+    done = project.runs.get(again.id)
+    assert (done.state, done.steps) == ("done", 5)
+    assert done.curve[0].train_loss < 0.5 * first.curve[0].train_loss
+    steps = [event.values for event in events_of(context) if isinstance(event, Metrics) and "loss" in event.values]
+    assert {"general_kl", "prompt_back_kl"} <= {name for values in steps for name in values}
+    assert {"cut_answers", "answer_tokens"} <= steps[-1].keys()
+    other = project.runs.add(made.dataset_sha256, replace(config, adapter="dora"))
+    with pytest.raises(TrainingError, match="--adapter lora --lora-rank 4"):
+        carry_out(project, other.id)
+    assert "--adapter lora" in project.runs.get(other.id).reason
+
+
+def test_answers_that_run_on_are_told_of_once(project: Project, model_folder: Path) -> None:
+    made = make_run(project, model_folder)
+    config = replace(made.config, epochs=0.0, on_policy_steps=3, on_policy_batch_rows=4, on_policy_answer_tokens=2)
+    context = carry_out(project, project.runs.add(made.dataset_sha256, config).id)
+    told = [event.text for event in events_of(context) if isinstance(event, Note) and "were cut" in event.text]
+    assert len(told) == 1
 
 
 def test_a_dataset_that_repeats_the_prompt_fails_with_the_reason(project: Project, model_folder: Path) -> None:

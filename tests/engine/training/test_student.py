@@ -1,20 +1,25 @@
 """Only completion tokens carry loss, however rows are batched, and only the adapter learns."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from engine.model.load import LocalModel, with_adapter
+from engine.errors import ModelError, TrainingError
+from engine.model.load import LocalModel, adapter_off, load_base, with_adapter
+from engine.model.merge import merge
 from engine.records.dataset import DatasetRow
-from engine.records.run import TrainingConfig
+from engine.records.run import AdapterKind, TrainingConfig
 from engine.training.batches import make_batch
 from engine.training.losses import cross_entropy
 from engine.training.state import save_adapter
 from engine.training.student import add_gradients, token_losses, trained_parameters, with_new_adapter
 from tests.engine.training.runs import MakeRow
+from tests.tiny import make_tiny_base
 
 CONFIG = TrainingConfig(base="tiny", lora_rank=4, lora_alpha=8, seed=3)
 
@@ -107,8 +112,6 @@ def test_the_adapter_spares_the_head_and_the_embeddings_and_the_base_stays_froze
 def test_a_saved_adapter_passes_the_loaders_checks_and_answers_alike(
     local: LocalModel, model_folder: Path, make_row: MakeRow, tmp_path: Path
 ) -> None:
-    from engine.model.load import load_base
-
     student = awake(with_new_adapter(local, CONFIG))
     batch = make_batch([make_row(1, "what", "this")])
     losses = token_losses(student, batch, lambda logits, here: cross_entropy(logits, batch.target_ids[here]))
@@ -120,3 +123,53 @@ def test_a_saved_adapter_passes_the_loaders_checks_and_answers_alike(
     served = with_adapter(load_base(model_folder, device="cpu", dtype="float32"), tmp_path / "adapter")
     again = token_losses(served, batch, lambda logits, here: cross_entropy(logits, batch.target_ids[here]))
     assert torch.allclose(losses, again, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["rslora", "dora"])
+def test_other_kinds_of_adapter_are_saved_loaded_and_merged_alike(
+    local: LocalModel, model_folder: Path, make_row: MakeRow, tmp_path: Path, kind: AdapterKind
+) -> None:
+    bare = local.model(input_ids=torch.tensor([[5, 40, 61]])).logits
+    student = with_new_adapter(local, replace(CONFIG, adapter=kind))
+    parameters = trained_parameters(student)
+    assert len(parameters) == (3 if kind == "dora" else 2) * 2 * 7
+    with torch.no_grad():
+        assert torch.allclose(student.model(input_ids=torch.tensor([[5, 40, 61]])).logits, bare, atol=1e-5)
+        for parameter in parameters:
+            parameter.add_(torch.randn_like(parameter), alpha=0.1)
+    batch = make_batch([make_row(1, "what", "this")])
+
+    def losses(model: LocalModel) -> Tensor:
+        return token_losses(model, batch, lambda logits, here: cross_entropy(logits, batch.target_ids[here]))
+
+    trained = losses(student)
+    save_adapter(student.model, tmp_path / "adapter")
+    with adapter_off(student):
+        assert not torch.allclose(losses(student), trained, atol=1e-2)
+    assert all(parameter.requires_grad for parameter in parameters)
+    fresh = load_base(model_folder, device="cpu", dtype="float32")
+    assert torch.allclose(losses(with_adapter(fresh, tmp_path / "adapter")), trained, atol=1e-6)
+    merge(model_folder, tmp_path / "adapter", tmp_path / "merged")
+    for path in model_folder.glob("tokenizer*"):
+        (tmp_path / "merged" / path.name).write_bytes(path.read_bytes())
+    assert torch.allclose(losses(load_base(tmp_path / "merged", device="cpu", dtype="float32")), trained, atol=1e-4)
+
+
+def test_it_can_start_from_an_earlier_adapter_of_the_same_kind(
+    local: LocalModel, model_folder: Path, tmp_path: Path
+) -> None:
+    earlier = awake(with_new_adapter(local, CONFIG))
+    save_adapter(earlier.model, tmp_path / "earlier")
+
+    def again(config: TrainingConfig, base: Path = model_folder) -> LocalModel:
+        return with_new_adapter(load_base(base, device="cpu", dtype="float32"), config, tmp_path / "earlier")
+
+    started = again(replace(CONFIG, seed=99))
+    for one, other in zip(trained_parameters(earlier), trained_parameters(started), strict=True):
+        assert torch.equal(one, other)
+        assert other.requires_grad
+    for config in (replace(CONFIG, lora_rank=8), replace(CONFIG, lora_alpha=4), replace(CONFIG, adapter="rslora")):
+        with pytest.raises(TrainingError, match=r"another kind.*--adapter lora --lora-rank 4"):
+            again(config)
+    with pytest.raises(ModelError, match="has the shape"):
+        again(CONFIG, make_tiny_base(tmp_path / "other", hidden_size=32))

@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from engine.errors import TrainingError
 from engine.model.load import LocalModel
 from engine.records.dataset import DatasetRow
+from engine.records.run import AdapterKind
 from engine.training import student as student_module
 from engine.training import trainer as trainer_module
 from engine.training.batches import Batch
@@ -87,6 +88,25 @@ def test_killed_and_resumed_it_ends_with_the_same_bytes(
     assert [replace(point, tokens_per_second=0) for point in resumed.state.points] == [
         replace(point, tokens_per_second=0) for point in expected.state.points
     ]
+
+
+@pytest.mark.parametrize("kind", ["rslora", "dora"])
+def test_other_kinds_of_adapter_go_on_bit_for_bit_too(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], kind: AdapterKind
+) -> None:
+    config = replace(CONFIG, adapter=kind, epochs=1.0, on_policy_steps=2, on_policy_batch_rows=4)
+    hooks = Recorder()
+    make_trainer(model_folder, tmp_path / "straight", rows, hooks, config).run()
+    assert hooks.steps[3].loss < hooks.steps[0].loss
+
+    def kill(finished: int) -> None:
+        if finished == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        make_trainer(model_folder, tmp_path / "killed", rows, Recorder(kill), config).run()
+    make_trainer(model_folder, tmp_path / "killed", rows, Recorder(), config).run()
+    assert adapter_bytes(tmp_path / "killed", 6) == adapter_bytes(tmp_path / "straight", 6)
 
 
 def test_a_stop_is_saved_first(model_folder: Path, tmp_path: Path, rows: list[DatasetRow]) -> None:
