@@ -7,46 +7,25 @@ import click
 from click.core import ParameterSource
 
 from engine.cli.following import start_and_follow
-from engine.cli.invocation import Invocation, Number, command_options
+from engine.cli.invocation import Invocation, command_options
+from engine.cli.training_options import training_options
 from engine.records.options import TrainOptions
-from engine.records.run import Objective, TrainingConfig
+from engine.records.run import TrainingConfig
 from engine.status import job_json
 from engine.training.presets import Preset
-
-_DEFAULT = TrainingConfig(base="starter")
 
 
 @click.command("train")
 @click.option("--preset", type=click.Choice(get_args(Preset)), help="Choose what is not given by data, model, memory.")
 @click.option("--show", is_flag=True, help="Print what the preset chooses, and why; train nothing.")
-@click.option("--objective", type=click.Choice(get_args(Objective)), default=_DEFAULT.objective, show_default=True)
-@click.option("--cross-entropy-weight", type=Number(0.0, 1.0), default=_DEFAULT.cross_entropy_weight)
-@click.option("--epochs", type=Number(0.01), default=_DEFAULT.epochs, show_default=True)
-@click.option("--learning-rate", type=Number(0.0, 1.0), default=_DEFAULT.learning_rate, show_default=True)
-@click.option("--batch-rows", type=click.IntRange(1), default=_DEFAULT.batch_rows, help="Rows an optimizer step.")
-@click.option("--lora-rank", type=click.IntRange(1, 1024), default=_DEFAULT.lora_rank, show_default=True)
-@click.option("--top-k", type=click.IntRange(1, 1024), default=_DEFAULT.top_k, help="Teacher tokens kept a position.")
-@click.option("--evaluations", type=click.IntRange(1, 100), default=_DEFAULT.evaluations, help="Validation passes.")
-@click.option("--dtype", type=click.Choice(("auto", "float32", "bfloat16")), default="auto")
-@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
-@click.option("--seed", type=int, default=0)
+@training_options
 @click.option("--detach", is_flag=True, help="Print the job's id and return.")
 @command_options
 def command(
     invocation: Invocation,
     preset: Preset | None,
     show: bool,
-    objective: Objective,
-    cross_entropy_weight: float,
-    epochs: float,
-    learning_rate: float,
-    batch_rows: int,
-    lora_rank: int,
-    top_k: int,
-    evaluations: int,
-    dtype: str,
-    device: str,
-    seed: int,
+    asked: TrainingConfig,
     detach: bool,
 ) -> None:
     """Train an adapter on the newest dataset: question → answer, without the prompt."""
@@ -58,23 +37,7 @@ def command(
     dataset = project.datasets.latest()
     if dataset is None:
         raise NotFoundError("There is no dataset to train on.", "", "Freeze one: distill-tui curate freeze")
-    config = dataclasses.replace(
-        _DEFAULT,
-        base=dataset.base,
-        objective=objective,
-        cross_entropy_weight=cross_entropy_weight,
-        epochs=epochs,
-        learning_rate=learning_rate,
-        batch_rows=batch_rows,
-        micro_batch_rows=min(batch_rows, _DEFAULT.micro_batch_rows),
-        lora_rank=lora_rank,
-        lora_alpha=2 * lora_rank,
-        top_k=top_k,
-        evaluations=evaluations,
-        dtype="float32" if dtype == "float32" else "bfloat16" if dtype == "bfloat16" else "auto",
-        device=device,
-        seed=seed,
-    )
+    config = dataclasses.replace(asked, base=dataset.base)
     if preset is not None:
         choice = choose(preset, read_facts(project, config), config, _said())
         if show:

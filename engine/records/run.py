@@ -46,6 +46,15 @@ class TrainingConfig:
     prompt_back_weight: float = 0.0
 
 
+def alpha_of(adapter: AdapterKind, rank: int) -> int:
+    """The alpha that goes with a rank: twice it, so that the scale, alpha / rank, stays 2 whatever the rank.
+
+    A rank-stabilised adapter's scale, alpha / √rank, is meant to change with the rank: its alpha is what makes that
+    scale 2 at rank 16.
+    """
+    return 8 if adapter == "rslora" else 2 * rank
+
+
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
     """The curve's summary at one evaluation."""

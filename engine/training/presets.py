@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 from engine.errors import TrainingError
 from engine.model.shapes import Shapes
-from engine.records.run import Objective, TrainingConfig
+from engine.records.run import Objective, TrainingConfig, alpha_of
 
 Preset = Literal["fast", "balanced", "best"]
 T = TypeVar("T")
@@ -130,7 +130,8 @@ def choose(preset: Preset, facts: Facts, asked: TrainingConfig, said: Collection
     top_k = picker.pick("top_k", asked.top_k, k, k_why, k_basis)
     rank_basis = size if aim.rank <= 16 else _PUBLISHED
     rank = picker.pick("lora_rank", asked.lora_rank, aim.rank, f"on all linear layers, {_size(facts)}", rank_basis)
-    alpha = picker.pick("lora_alpha", 2 * rank, 2 * rank, "twice the rank", _PUBLISHED)
+    alpha = alpha_of(asked.adapter, rank)
+    picker.pick("lora_alpha", alpha, alpha, "doubles what the adapter adds, at rank 16", _PUBLISHED)
     rate = picker.pick("learning_rate", asked.learning_rate, aim.learning_rate, aim.rate_why, size)
     warmup = picker.pick("warmup_fraction", asked.warmup_fraction, 0.05, "within 3 to 10 % of the steps", _PUBLISHED)
     epochs = picker.pick("epochs", asked.epochs, *_epochs(facts.rows, *aim.epochs), _SIX if size == _STARTER else size)

@@ -18,6 +18,7 @@ from engine.errors import TrainingError
 from engine.model.adapter_files import check_adapter
 from engine.model.folder import read_json
 from engine.model.load import LocalModel, parameter_shapes, quiet_libraries
+from engine.model.targets import lora_targets
 from engine.records.run import TrainingConfig
 from engine.training.batches import Batch
 from engine.training.state import load_adapter
@@ -50,7 +51,7 @@ def with_new_adapter(local: LocalModel, config: TrainingConfig, initial: Path | 
         use_rslora=config.adapter == "rslora",
         use_dora=config.adapter == "dora",
         bias="none",
-        target_modules="all-linear",
+        target_modules=lora_targets(local),
         task_type=TaskType.CAUSAL_LM,
     )
     with quiet_libraries():

@@ -1,0 +1,67 @@
+"""The options of a training, one a field of its configuration: for every command that makes runs."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, cast, get_args
+
+import click
+
+from engine.cli.invocation import Number
+from engine.records.run import AdapterKind, Objective, TrainingConfig, alpha_of
+
+_DEFAULT = TrainingConfig(base="starter")
+_COUNT = click.IntRange(1)
+# Field, what it may be, help.
+_OPTIONS: tuple[tuple[str, "click.ParamType[Any]", str], ...] = (
+    ("objective", click.Choice(get_args(Objective)), "What the first stage learns from."),
+    ("cross_entropy_weight", Number(0.0, 1.0), "Its share of the mix; the rest is forward KL."),
+    ("epochs", Number(0.0), "Of the first stage; 0 with --on-policy-steps leaves it out."),
+    ("learning_rate", Number(0.0, 1.0), "The highest of the first stage."),
+    ("batch_rows", _COUNT, "Rows an optimizer step."),
+    ("adapter", click.Choice(get_args(AdapterKind)), "Plain, rank-stabilised, or with magnitudes (slower)."),
+    ("lora_rank", click.IntRange(1, 1024), "Of the adapter's matrices."),
+    ("initial_run_id", _COUNT, "Start from this run's adapter."),
+    ("top_k", click.IntRange(1, 1024), "Teacher tokens kept a position."),
+    ("on_policy_steps", click.IntRange(0), "Steps of a second stage, on the student's own answers."),
+    ("on_policy_batch_rows", _COUNT, "Questions a step of it, one answer each."),
+    ("on_policy_learning_rate", Number(0.0, 1.0), "The highest of the second stage."),
+    ("on_policy_answer_tokens", _COUNT, "An answer's most tokens in it."),
+    ("on_policy_top_k", _COUNT, "Student tokens compared a position in it."),
+    ("on_policy_skipped_tokens", click.IntRange(0), "First tokens of an answer without loss."),
+    ("on_policy_ratio_clip", Number(0.0, min_open=True), "Nats that one token's log-ratio counts for at most."),
+    ("general_fraction", Number(0.0, 0.5), "Share of general questions in a step, against forgetting."),
+    ("prompt_back_weight", Number(0.0), "Weight of staying like the base when the prompt is put back."),
+    ("evaluations", click.IntRange(1, 100), "Validation passes a stage."),
+    ("dtype", click.Choice(("auto", "float32", "bfloat16")), "Of the base's weights."),
+    ("device", click.STRING, "auto, cpu, cuda, cuda:1 …"),
+    ("seed", click.INT, "Decides the adapter's first weights, the order of rows, and every draw."),
+)
+_FLAGS = {"initial_run_id": "--initial-run"}
+
+
+def training_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options; it gets `asked`, the configuration that they make over the base `starter`."""
+
+    @functools.wraps(function)
+    def wrapper(*arguments: object, **given: object) -> None:
+        fields = {name: given.pop(name) for name, _kind, _help in _OPTIONS}
+        function(*arguments, asked=_config(fields), **given)
+
+    for name, kind, help in reversed(_OPTIONS):
+        flag = _FLAGS.get(name, f"--{name.replace('_', '-')}")
+        add = click.option(flag, name, type=kind, default=getattr(_DEFAULT, name), show_default=True, help=help)
+        wrapper = add(wrapper)
+    return wrapper
+
+
+def _config(fields: Mapping[str, object]) -> TrainingConfig:
+    """Raises click.UsageError where there would be no step."""
+    config = dataclasses.replace(_DEFAULT, **cast("dict[str, Any]", fields))
+    if not config.epochs and not config.on_policy_steps:
+        raise click.UsageError("Without epochs and without --on-policy-steps there is nothing to train.")
+    return dataclasses.replace(
+        config,
+        micro_batch_rows=min(config.batch_rows, config.micro_batch_rows),
+        lora_alpha=alpha_of(config.adapter, config.lora_rank),
+    )

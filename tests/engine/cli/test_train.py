@@ -1,0 +1,55 @@
+"""`train`: every field of the configuration that its options name reaches the run, and nothing else changes."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from engine.cli.training_options import _OPTIONS
+from engine.project import Project
+from engine.records.run import TrainingConfig
+from tests.engine.cli.calling import fail, succeed
+
+
+@pytest.fixture
+def quiet(finished: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("engine.cli.train.start_and_follow", lambda *_, **__: None)
+    return finished
+
+
+def newest(folder: Path) -> TrainingConfig:
+    with Project.open(folder) as project:
+        run = project.runs.latest()
+        assert run is not None
+        return run.config
+
+
+def test_without_options_a_run_is_the_plain_one(quiet: Path) -> None:
+    succeed("train")
+    found = newest(quiet)
+    assert found == TrainingConfig(base=found.base)
+
+
+def test_every_option_reaches_the_run(quiet: Path) -> None:
+    words: dict[str, object] = {
+        "objective": "forward_kl", "cross_entropy_weight": 0.25, "epochs": 0.0, "learning_rate": 0.01, "batch_rows": 3,
+        "adapter": "dora", "lora_rank": 6, "initial_run_id": 1, "top_k": 7, "on_policy_steps": 8,
+        "on_policy_batch_rows": 9, "on_policy_learning_rate": 0.02, "on_policy_answer_tokens": 10,
+        "on_policy_top_k": 11, "on_policy_skipped_tokens": 2, "on_policy_ratio_clip": 3.5, "general_fraction": 0.1,
+        "prompt_back_weight": 0.2, "evaluations": 12, "dtype": "float32", "device": "cpu", "seed": 13,
+    }  # fmt: skip
+    assert words.keys() == {name for name, _kind, _help in _OPTIONS} <= {field.name for field in fields(TrainingConfig)}
+    flags = [f"--{name.replace('_', '-').removesuffix('-id')}={value}" for name, value in words.items()]
+    succeed("train", *flags)
+    found = newest(quiet)
+    assert found == replace(TrainingConfig(base=found.base), **words, micro_batch_rows=3, lora_alpha=12)
+
+
+def test_a_rank_stabilised_adapter_keeps_its_alpha_at_every_rank(quiet: Path) -> None:
+    for rank in (4, 64):
+        succeed("train", "--adapter", "rslora", "--lora-rank", str(rank))
+        assert (newest(quiet).lora_rank, newest(quiet).lora_alpha) == (rank, 8)
+
+
+def test_a_run_without_a_step_is_refused(quiet: Path) -> None:
+    assert "nothing to train" in fail("train", "--epochs", "0", status=2)["message"]
