@@ -18,7 +18,7 @@ from pathlib import Path
 from engine.model.starter import ensure_starter
 from engine.paths import Home
 from tests.benchmarks.contenders.comparisons import COMPARISONS, LENGTHS, Bench
-from tests.benchmarks.contenders.figures import processor, tell
+from tests.benchmarks.contenders.figures import Figure, processor, tell
 from tests.benchmarks.contenders.material import write_material
 
 
@@ -30,7 +30,20 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1, help="torch threads of each side")
     parser.add_argument("--peers", type=Path, default=Home.locate().cache / "benchmark-peers")
+    parser.add_argument("--device", default="cpu", help="with --shapes: cpu, cuda, cuda:1")
+    parser.add_argument("--shapes", help="measure this program alone on random weights: 1b, 8b, tiny, with commas")
+    parser.add_argument("--peak-tflops", type=float, help="the device's stated bfloat16 peak, where it is not known")
     words = parser.parse_args()
+    if words.device != "cpu" and not words.shapes:
+        parser.error("the comparisons are made on the CPU; a GPU is measured with --shapes 1b,8b")
+    name, figures = on_shapes(words) if words.shapes else compared(words)
+    if words.json:
+        found = {"machine": name, "words": vars(words), "figures": [asdict(figure) for figure in figures]}
+        words.json.write_text(json.dumps(found, indent=2, default=str))
+
+
+def compared(words: argparse.Namespace) -> tuple[str, list[Figure]]:
+    """All comparisons, or the wished ones."""
     model = ensure_starter(Home.locate())
     figures = []
     with tempfile.TemporaryDirectory(prefix="distill-bench-") as scratch:
@@ -44,9 +57,21 @@ def main() -> None:
             for figure in COMPARISONS[name].figures(bench):
                 figures.append(figure)
                 tell(figure)
-    if words.json:
-        found = {"processor": processor(), **vars(words), "figures": [asdict(figure) for figure in figures]}
-        words.json.write_text(json.dumps(found, indent=2, default=str))
+    return processor(), figures
+
+
+def on_shapes(words: argparse.Namespace) -> tuple[str, list[Figure]]:
+    """Random weights, in this process."""
+    from tests.benchmarks.contenders.shapes import device_words, shape_figures
+
+    name = device_words(words.device)
+    print(f"{name}, medians of {words.repetitions} repetitions", flush=True)
+    figures = []
+    for shape in words.shapes.split(","):
+        for figure in shape_figures(shape, words.device, words.repetitions, words.peak_tflops):
+            figures.append(figure)
+            tell(figure)
+    return name, figures
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from tests.benchmarks.contenders.material import read_prompt
 from tests.benchmarks.decoding import copied_cache, generate_copied
 
 _QUESTION = "Question {}: how do I get a new card for my sister?"  # of one length: the copied cache knows no other
+_COMPARED = 5  # tokens of each answer whose logits are compared
 
 
 class Heard(LocalModel):
@@ -44,20 +45,20 @@ class Decoding:
     def measure(self) -> dict[str, float]:
         if self.shared:
             with clocked() as took:
-                self._decode(self.local, self.prefix)
+                self._decode(self.local, self.prefix, self.tokens)
         else:
             cache = copied_cache(self.local, self.prefix_ids, len(self.rows))
             with clocked() as took:
                 generate_copied(self.local, cache, self.rows, self.tokens)
         return {**took, "tokens_per_cpu_s": len(self.rows) * self.tokens / took["cpu_s"]}
 
-    def _decode(self, local: LocalModel, prefix: PromptCache | None) -> list[list[int]]:
+    def _decode(self, local: LocalModel, prefix: PromptCache | None, tokens: int) -> list[list[int]]:
         answers = decode(
             local,
             self.rows,
             prefix=prefix,
             temperature=0,
-            max_new_tokens=self.tokens,
+            max_new_tokens=tokens,
             seeds=[0] * len(self.rows),
             batch_rows=len(self.rows),
         )
@@ -68,9 +69,9 @@ class Decoding:
         told: dict[str, object] = {"prompt_tokens": len(self.prefix_ids)}
         if not self.shared:
             heard = Heard(**{field.name: getattr(self.local, field.name) for field in fields(LocalModel)})
-            ours = self._decode(heard, PromptCache.build(self.local, self.prefix_ids))
+            ours = self._decode(heard, PromptCache.build(self.local, self.prefix_ids), _COMPARED)
             cache = copied_cache(self.local, self.prefix_ids, len(self.rows))
-            theirs, logits = generate_copied(self.local, cache, self.rows, self.tokens)
+            theirs, logits = generate_copied(self.local, cache, self.rows, _COMPARED)
             told["same_answers"] = sum(a == b for a, b in zip(ours, theirs, strict=True))
             told["apart"] = max(
                 float((mine[row] - peer[row]).abs().max())
