@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 import torch
@@ -88,6 +89,42 @@ def test_killed_and_resumed_it_ends_with_the_same_bytes(
     assert [replace(point, tokens_per_second=0) for point in resumed.state.points] == [
         replace(point, tokens_per_second=0) for point in expected.state.points
     ]
+
+
+def test_ten_kills_at_random_moments_give_the_bytes_of_one_quiet_run(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both stages and what stands beside them; each kill falls between two passes, so that a half made step is lost."""
+    monkeypatch.setattr("engine.training.general._ANSWER_TOKENS", 4)
+    config = replace(
+        CONFIG, micro_batch_rows=2, epochs=2.0, on_policy_steps=8, on_policy_batch_rows=4, on_policy_answer_tokens=6,
+        general_fraction=0.2, prompt_back_weight=0.1, on_policy_learning_rate=1e-2,
+    )  # fmt: skip
+    make_trainer(model_folder, tmp_path / "quiet", rows, Recorder(), config).run()
+    folder, moment = tmp_path / "killed", Random(7)
+    real = student_module.add_gradients
+    passes_left = 0
+
+    def mortal(student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
+        nonlocal passes_left
+        if passes_left == 0:
+            raise Killed
+        passes_left -= 1
+        return real(student, accelerator, batch, loss, divisor)
+
+    monkeypatch.setattr(trainer_module, "add_gradients", mortal)
+    reached = []
+    for _kill in range(10):
+        passes_left = moment.randrange(2, 12)
+        with pytest.raises(Killed):
+            make_trainer(model_folder, folder, rows, Recorder(), config).run()
+        reached.append(max(steps_in(folder / "checkpoints")))
+    assert reached[0] < 8 < reached[-1] < 16, "kills fell into both stages"
+    passes_left = -1
+    make_trainer(model_folder, folder, rows, Recorder(), config).run()
+    for name in ("adapter/adapter_model.safetensors", "optimizer.safetensors"):
+        file = Path("checkpoints") / "step-16" / name
+        assert (folder / file).read_bytes() == (tmp_path / "quiet" / file).read_bytes()
 
 
 @pytest.mark.parametrize("kind", ["rslora", "dora"])
