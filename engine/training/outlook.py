@@ -66,6 +66,9 @@ def estimate_training(config: TrainingConfig, basis: Basis) -> TrainingEstimate:
     seconds = None
     if like is not None:
         seconds = like.train_s / (like.step * like.config.batch_rows) * steps * config.batch_rows
+    steps += config.on_policy_steps
+    if config.on_policy_steps:
+        seconds = None  # its steps sample, score and train: no pace of others holds for them
     return TrainingEstimate(
         steps=steps,
         seconds=seconds,
@@ -76,11 +79,12 @@ def estimate_training(config: TrainingConfig, basis: Basis) -> TrainingEstimate:
 
 
 def _like(config: TrainingConfig, runs: Sequence[Run]) -> Run | None:
-    """The newest run on the same base, device and number type that made a step; the same objective first."""
+    """The newest run of one stage, on the same base, device and number type, that made a step; its objective first."""
     found = [
         run
         for run in runs
         if (run.config.base, run.config.device, run.config.dtype) == (config.base, config.device, config.dtype)
+        and not run.config.on_policy_steps
         and run.step > 0
         and run.train_s > 0
     ]

@@ -80,6 +80,7 @@ class Trainer:
         self.saved_step = -1
         self.saved_at = time.monotonic()
         self._tried = ""
+        self._paced_from = (-1, 0.0)  # the first step of this stage that this process made, and `train_s` before it
 
     def run(self) -> Trained:
         """Train to the last step, from the newest whole checkpoint if there is one.
@@ -141,6 +142,8 @@ class Trainer:
         step = self.state.step
         if self.course.begins_at(step):
             self.optimizer.state.clear()  # another loss has gradients of another size
+        if self.course.begins_at(step) or self._paced_from[0] < 0:
+            self._paced_from = step, self.state.train_s  # a step of another stage takes another time
         work, sums = self._within_memory(lambda size: self._gradients(step, size))
         means = {term.name: sums[term.name] / max(1, term.tokens) for term in work.terms}
         loss, loss_tokens, tokens = means.pop(work.main.name), work.main.tokens, work.real_tokens
@@ -178,10 +181,16 @@ class Trainer:
                 tokens_per_second=tokens / seconds,
                 rss_mb=rss_mb(),
                 steps=self.steps,
-                seconds_left=self.state.train_s / self.state.step * (self.steps - self.state.step),
+                seconds_left=self._seconds_left(),
                 figures={**means, **work.figures},
             )
         )
+
+    def _seconds_left(self) -> float:
+        """At the pace of this stage so far, evaluations included."""
+        first, before = self._paced_from
+        state = self.state
+        return (state.train_s - before) / (state.step - first) * (self.steps - state.step)
 
     def _gradients(self, step: int, micro_batch_rows: int) -> tuple[StepWork, dict[str, float]]:
         """The step's work and the summed losses of its terms, gradients added."""

@@ -29,6 +29,14 @@ def test_steps_follow_from_rows_batch_and_epochs() -> None:
     assert estimate_training(CONFIG, replace(basis, dataset=replace(DATASET, train=0))).steps == 0
 
 
+def test_a_second_stage_counts_its_steps_and_has_no_known_pace() -> None:
+    both = replace(CONFIG, on_policy_steps=10)
+    estimate = estimate_training(both, Basis(DATASET, (RUN,), None, None))
+    assert (estimate.steps, estimate.seconds, estimate.like) == (3 * 13 + 10, None, RUN)
+    slow = replace(RUN, id=2, train_s=4000.0, config=both)
+    assert estimate_training(CONFIG, Basis(DATASET, (RUN, slow), None, None)).like == RUN
+
+
 def test_time_and_memory_are_those_of_the_newest_run_like_it() -> None:
     newer = replace(RUN, id=2, train_s=80.0, config=replace(CONFIG, objective="forward_kl"))
     others = (
