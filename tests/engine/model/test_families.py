@@ -1,6 +1,7 @@
 """Each family, as a tiny random model through the real files: its template, its stop tokens, its cache, its adapter."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -181,6 +182,22 @@ def test_decoding_and_scoring_behind_the_shared_prompt_agree_with_the_whole_forw
     (top,) = score(local, [ScoreRow(row, decoded.ids)], prefix=prefix, k=4)
     expected = torch.log_softmax(logits, dim=-1).gather(1, torch.tensor(decoded.ids)[:, None])[:, 0]
     torch.testing.assert_close(top.completion_logprobs, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "why"),
+    [
+        ("GptOssConfig", {"num_local_experts": 2, "num_experts_per_tok": 1}, "attention sinks"),
+        ("Lfm2Config", {"layer_types": ["conv", "full_attention"]}, "does not reproduce it"),
+        ("MambaConfig", {}, "does not reproduce it"),
+    ],
+)
+def test_an_architecture_that_cannot_share_a_prompt_is_refused_by_name(
+    tmp_path: Path, name: str, options: dict[str, object], why: str
+) -> None:
+    folder = make_tiny_family(tmp_path / "odd", replace(FAMILIES["qwen2.5"], config=name, options=options))
+    with pytest.raises(ModelError, match=f"architecture cannot be distilled here.*odd.*{why}.*Choose a decoder"):
+        load_base(folder, device="cpu", dtype="float32")
 
 
 def test_the_targets_are_all_linear_layers_of_a_text_model(local: LocalModel) -> None:
