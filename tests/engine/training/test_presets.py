@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import get_args
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from engine.demo import FULL
 from engine.errors import TrainingError
 from engine.model.shapes import Shapes
 from engine.records.run import TrainingConfig
+from engine.training.facts import free_memory
 from engine.training.presets import Facts, Preset, choice_json, choice_text, choose, memory_mb
 
 ASKED = TrainingConfig(base="b", device="cpu", seed=3)
@@ -147,3 +149,27 @@ def test_programs_read_the_same() -> None:
     assert data["config"] == {name: getattr(choice.config, name) for name in choice.config.__slots__}
     assert [reason["name"] for reason in data["reasons"]] == [reason.name for reason in choice.reasons]
     assert data["fits"] is True
+
+
+@pytest.mark.parametrize(
+    ("device", "gpu_mb", "expected"),
+    [
+        ("auto", 40_000.0, (40_000.0, True)),
+        ("cuda:1", 40_000.0, (40_000.0, True)),
+        ("cuda", None, (None, True)),  # its memory is not told; the processor's says nothing of it
+    ],
+)
+def test_memory_is_that_of_the_device(
+    monkeypatch: pytest.MonkeyPatch, device: str, gpu_mb: float | None, expected: tuple[float | None, bool]
+) -> None:
+    monkeypatch.setattr("engine.training.facts._free_gpu_mb", lambda _: gpu_mb)
+    assert free_memory(device) == expected
+
+
+def test_without_a_gpu_memory_is_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.training.facts._free_gpu_mb", lambda _: None)
+    for device in ("auto", "cpu"):
+        free_mb, on_gpu = free_memory(device)
+        assert free_mb is not None
+        assert 0 < free_mb <= psutil.virtual_memory().total / 1e6
+        assert not on_gpu
