@@ -39,7 +39,7 @@ class Pane(Scroller):
     """One face of the workspace. Subclasses say their `place`, draw their lines and carry its actions."""
 
     place: ClassVar[PaneName]
-    DEFAULT_CSS = "Pane { width: 1fr; height: 1fr; padding: 1 1 0 2; }"
+    DEFAULT_CSS = "Pane { width: 1fr; height: 1fr; padding: 1 0 0 2; }"
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(self, store: StoreService) -> None:
@@ -61,7 +61,7 @@ class Pane(Scroller):
         """What is known, and the room that there is; None before anything was shown."""
         if self._shown is None or not self.size.width:  # one without room is drawn as soon as it has some
             return None
-        width = max(self.scrollable_content_region.width - (0 if self.show_vertical_scrollbar else 1), 20)
+        width = self.line_width
         return View(self._shown.facts, self._shown.job, width, max(self.size.height - 1, 8))
 
     def show(self, facts: Facts, job: JobView | None) -> None:

@@ -15,6 +15,11 @@ class Scroller(VerticalScroll, can_focus=True):
         """The page."""
         yield Page(classes="lines")
 
+    @property
+    def line_width(self) -> int:
+        """Cells of a line: as many with a scrollbar as without, and a blank one before it."""
+        return max(self.scrollable_content_region.width - (1 if self.show_vertical_scrollbar else 2), 16)
+
     def action_line_down(self) -> None:
         """Scroll a line down."""
         self.scroll_down(animate=False)

@@ -25,10 +25,10 @@ class OwnAnswerFace(Vertical):
     BINDINGS: ClassVar[list[BindingType]] = bindings("testing")
     SCOPED_CSS = False  # the rule for a narrow screen begins at the screen
     DEFAULT_CSS = """
-    OwnAnswerFace { padding: 1 1 0 2; }
+    OwnAnswerFace { padding: 1 0 0 2; }
     OwnAnswerFace DocumentArea { height: 2fr; margin-bottom: 1; }
     OwnAnswerFace Scroller { height: 3fr; }
-    Screen.-narrow OwnAnswerFace { padding: 0 1; }
+    Screen.-narrow OwnAnswerFace { padding: 0 0 0 1; }
     """
 
     def __init__(self, store: StoreService, state: OwnAnswerState) -> None:

@@ -48,13 +48,13 @@ class PromptPane(Pane, can_focus=False):
     PromptPane { padding: 0; overflow: hidden hidden; layout: vertical; }
     #prompt-title { height: auto; padding: 1 1 0 2; }
     #prompt-reading { height: 1fr; layout: horizontal; }
-    #prompt-text { width: 3fr; padding: 0 1 0 2; }
-    #prompt-rules { width: 2fr; padding: 0 1 0 1; border-left: solid $panel-lighten-1; }
+    #prompt-text { width: 3fr; padding: 0 0 0 2; }
+    #prompt-rules { width: 2fr; padding: 0 0 0 1; border-left: solid $panel-lighten-1; }
     Screen.-narrow #prompt-title { padding: 0 1; }
     Screen.-narrow #prompt-reading { layout: vertical; }
-    Screen.-narrow #prompt-text { width: 1fr; height: 3fr; padding: 0 1; }
+    Screen.-narrow #prompt-text { width: 1fr; height: 3fr; padding: 0 0 0 1; }
     Screen.-narrow #prompt-rules {
-        width: 1fr; height: 2fr; padding: 0 1; border-left: none; border-top: solid $panel-lighten-1;
+        width: 1fr; height: 2fr; padding: 0 0 0 1; border-left: none; border-top: solid $panel-lighten-1;
     }
     """
 

@@ -52,7 +52,7 @@ class RulesFace(Scroller):
         if (wanted := self._state.wants(self._rules, self._prompt)) is not None:
             rule, prompt = wanted
             self._store.ask(lambda project: read_passages(project, rule, prompt), self)
-        width = max(self.scrollable_content_region.width - (0 if self.show_vertical_scrollbar else 1), 16)
+        width = self.line_width
         lines, (first, last) = draw_rules(
             self._rules, self._state.cursor, self._state.passages, width, focused=self.has_focus
         )

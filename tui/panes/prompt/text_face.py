@@ -37,7 +37,7 @@ class TextFace(Scroller):
     def show(self, prompt: Prompt | None, passages: Sequence[Passage]) -> None:
         """Draw it, where anything changed: fifty kilobytes are not broken into lines each second for nothing."""
         self._given = (prompt, passages)
-        width = max(self.scrollable_content_region.width - (0 if self.show_vertical_scrollbar else 1), 20)
+        width = self.line_width
         wanted = (prompt, tuple(passages), width)
         if wanted == self._drawn:
             return

@@ -24,8 +24,8 @@ class TrialFace(Scroller):
     BINDINGS: ClassVar[list[BindingType]] = bindings("trial")
     SCOPED_CSS = False  # the rule for a narrow screen begins at the screen
     DEFAULT_CSS = """
-    TrialFace { padding: 1 1 0 2; }
-    Screen.-narrow TrialFace { padding: 0 1; }
+    TrialFace { padding: 1 0 0 2; }
+    Screen.-narrow TrialFace { padding: 0 0 0 1; }
     """
 
     def __init__(self, store: StoreService, state: TrialState) -> None:
@@ -49,7 +49,7 @@ class TrialFace(Scroller):
         """Draw for the room that there is, once there is any."""
         if not self.query(Page):
             return
-        width = max(self.scrollable_content_region.width - (0 if self.show_vertical_scrollbar else 1), 20)
+        width = self.line_width
         self.query_one(Page).show(draw_trial(self._state, self._rules, width))
 
     def on_resize(self) -> None:

@@ -23,9 +23,9 @@ class VersionsFace(Vertical, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = bindings("versions")
     SCOPED_CSS = False  # the rule for a narrow screen begins at the screen
     DEFAULT_CSS = """
-    VersionsFace { padding: 1 1 0 2; }
+    VersionsFace { padding: 1 0 0 2; }
     VersionsFace #version-list { margin-bottom: 1; }
-    Screen.-narrow VersionsFace { padding: 0 1; }
+    Screen.-narrow VersionsFace { padding: 0 0 0 1; }
     """
 
     def __init__(self, store: StoreService, state: VersionsState) -> None:

@@ -1,0 +1,205 @@
+"""What each loss and each stage adds, on the demo's data: rules kept, divergence held out, what is forgotten, time.
+
+    uv run python -m tests.benchmarks.methods [--home DIR] [--quick] [--only NAME …] [--json FILE]
+
+Every method trains on one frozen dataset with the demo's own configuration but for what its name says, one after
+another, and is asked the same held-out questions with the same seeds. The home is kept: what is trained there already
+is not trained again. `KL` is the divergence from the prompted base along its own answers, `general` that from the
+unprompted base along its answers to general questions that no run has seen; both are exact, in nats a token.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+
+from engine.curation.automatic import check_examples
+from engine.curation.freeze import freeze
+from engine.demo import FULL, QUICK, open_demo
+from engine.evaluation.statistics import wilson
+from engine.model.decode import decode
+from engine.model.load import LocalModel, adapter_off, load_base, with_adapter
+from engine.model.locate import locate_base
+from engine.model.prompt_cache import PromptCache
+from engine.model.score import DivergenceRow, divergence
+from engine.paths import Home
+from engine.project import Project
+from engine.records.job import LIVE_STATES
+from engine.records.options import JobOptions, TrainOptions
+from engine.records.prompt import Message, Prompt
+from engine.records.question import Question
+from engine.records.run import Run, TrainingConfig
+from engine.rules.checks import check_answer, passes_all
+from engine.training.general import general_questions
+
+SAMPLES = 3  # at the serving temperature
+WARM = 0.7
+ANSWER_TOKENS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One method's figures. Rates are shares of answers that keep all rules."""
+
+    method: str
+    rules_greedy: float
+    rules_warm: float
+    rules_warm_low: float
+    rules_warm_high: float
+    kl: float
+    general_kl: float
+    steps: int
+    train_s: float
+
+
+def methods(config: TrainingConfig) -> dict[str, TrainingConfig]:
+    """By name. The second stage is as long as half of the first one takes."""
+    mix_then = replace(config, on_policy_steps=24, on_policy_batch_rows=32)
+    return {
+        "cross-entropy": replace(config, objective="cross_entropy"),
+        "forward KL": replace(config, objective="forward_kl"),
+        "mix": config,
+        "mix, then on-policy": mix_then,
+        "mix, twice as long": replace(config, epochs=2 * config.epochs),
+        "mix, 10 % general": replace(config, general_fraction=0.1),
+    }
+
+
+def carry_out(project: Project, options: JobOptions) -> None:
+    """Start a job and wait for its end."""
+    job = project.start_job(options)
+    while (state := project.jobs.get(job.id).state) in LIVE_STATES:
+        time.sleep(1)
+    assert state == "done", project.jobs.get(job.id).note
+
+
+def prepare(home: Home, *, quick: bool) -> tuple[Project, str]:
+    """The demo's project with answers and one frozen dataset, whose hash is returned."""
+    project = open_demo(home, quick=quick, fresh=False)
+    if (found := project.datasets.latest()) is not None:
+        return project, found.sha256
+    carry_out(project, (QUICK if quick else FULL).generate)
+    check_examples(project)
+    base = locate_base(project.settings.read().student_base, home)
+    from engine.model.chat_format import ChatFormat
+
+    return project, freeze(project, ChatFormat.load(base)).sha256
+
+
+def trained(project: Project, dataset_sha256: str, config: TrainingConfig) -> Run:
+    """The run of this configuration; trained now unless it was before."""
+    for run in project.runs.all():
+        if (run.dataset_sha256, run.config, run.state) == (dataset_sha256, config, "done"):
+            return run
+    run = project.runs.add(dataset_sha256, config)
+    carry_out(project, TrainOptions(run.id))
+    return project.runs.get(run.id)
+
+
+class Examiner:
+    """Asks every student the same: held-out questions of the project, and general ones."""
+
+    def __init__(self, project: Project, config: TrainingConfig) -> None:
+        self._project = project
+        self._config = config
+        self._rules = project.rules.all()
+        version = project.prompts.current()
+        assert version is not None
+        self._questions = [q for q in project.questions.all() if q.split == "test"]
+        general = [Question((Message("user", text),)) for text in general_questions("test")]
+        base = self._base()
+        self._held_out = _rows(base, version.prompt, self._questions)
+        self._general = _rows(base, Prompt(()), general)
+        self._prompt = version.prompt
+
+    def measure(self, method: str, run: Run) -> Row:
+        """One line of the table."""
+        student = with_adapter(self._base(), self._project.folder / run.folder / "adapter")
+        greedy = self._kept(student, 0.0, 1)
+        warm = self._kept(student, WARM, SAMPLES)
+        interval = wilson(sum(warm), len(warm))
+        with adapter_off(student):
+            prefix = PromptCache.build(student, student.format.prompt_prefix_ids(self._prompt, single_turn=True))
+        return Row(
+            method, sum(greedy) / len(greedy), sum(warm) / len(warm), interval.low, interval.high,
+            _mean(divergence(student, self._held_out, prefix)[0]), _mean(divergence(student, self._general)[0]),
+            run.step, run.train_s,
+        )  # fmt: skip
+
+    def _base(self) -> LocalModel:
+        return load_base(locate_base(self._config.base, self._project.home), device=self._config.device)
+
+    def _kept(self, student: LocalModel, temperature: float, samples: int) -> list[bool]:
+        asked = [(question, sample) for question in self._questions for sample in range(samples)]
+        decoded = decode(
+            student,
+            [student.format.question_ids(question.messages) for question, _ in asked],
+            temperature=temperature,
+            max_new_tokens=ANSWER_TOKENS,
+            seeds=[1_000 * question.id + sample for question, sample in asked],
+        )
+        return [
+            one.finish_reason == "stop"
+            and passes_all(check_answer(self._rules, student.format.decode(one.ids), question))
+            for (question, _), one in zip(asked, decoded, strict=True)
+        ]
+
+
+def _rows(base: LocalModel, prompt: Prompt, questions: Sequence[Question]) -> list[DivergenceRow]:
+    """The base's own answers behind `prompt`, which every student is held against."""
+    contexts = [base.format.prompted_ids(prompt, q.messages) for q in questions]
+    prefix = PromptCache.build(base, base.format.prompt_prefix_ids(prompt, single_turn=True))
+    decoded = decode(
+        base,
+        contexts,
+        prefix=prefix,
+        temperature=WARM,
+        max_new_tokens=ANSWER_TOKENS,
+        seeds=list(range(len(contexts))),
+    )
+    return [
+        DivergenceRow(context, base.format.question_ids(question.messages), one.ids)
+        for context, question, one in zip(contexts, questions, decoded, strict=True)
+        if one.ids
+    ]
+
+
+def _mean(rows: Sequence[torch.Tensor]) -> float:
+    return float(torch.cat(list(rows)).double().mean())
+
+
+def main() -> None:
+    """Train what is missing, measure all, print the table, write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", nargs="*")
+    parser.add_argument("--json", type=Path)
+    words = parser.parse_args()
+    home = Home.locate(words.home)
+    project, dataset_sha256 = prepare(home, quick=words.quick)
+    with project:
+        recipe = (QUICK if words.quick else FULL).training
+        chosen = methods(recipe)
+        examiner = Examiner(project, recipe)
+        rows: list[Row] = []
+        print(f"{'method':<22}{'T = 0':>7}{'T = 0.7':>9}{'':>12}{'KL':>8}{'general':>9}{'steps':>7}{'seconds':>9}")
+        for name in words.only or chosen:
+            row = examiner.measure(name, trained(project, dataset_sha256, chosen[name]))
+            rows.append(row)
+            between = f"{row.rules_warm_low:.0%}–{row.rules_warm_high:.0%}"
+            print(
+                f"{row.method:<22}{row.rules_greedy:>7.0%}{row.rules_warm:>9.0%}{between:>12}{row.kl:>8.3f}"
+                f"{row.general_kl:>9.3f}{row.steps:>7}{row.train_s:>9.0f}",
+                flush=True,
+            )
+    if words.json:
+        words.json.write_text(json.dumps([asdict(row) for row in rows], indent=2))
+
+
+if __name__ == "__main__":
+    main()
