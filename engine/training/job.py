@@ -78,6 +78,8 @@ def _train(context: JobContext, run: Run) -> None:
     questions = _questions(project, dataset)
     context.emit(Progress(0, 0, f"loading {config.base}"))
     local = load_base(locate_base(config.base, project.home), device=config.device, dtype=config.dtype)
+    for note in local.format.notes:
+        context.emit(Note(note))
     project.runs.update(run.id, device=str(local.device), dtype=str(local.dtype).removeprefix("torch."))
     rows, validation = dataset.split("train"), dataset.split("validation")
     check_rows(rows, local.format.context_length)

@@ -60,7 +60,8 @@ class TeacherCache:
         `messages` holds every question by its id. Only completion tokens before `edited_from` have a teacher
         distribution. `on_rows(done, total)` is called after each pass and may raise to give up; nothing is kept then.
         """
-        key = cache_key(local, rows, prompt, k)
+        single_turn = all(len(messages[row.question_id]) == 1 for row in rows)
+        key = cache_key(local, rows, prompt, k, single_turn=single_turn)
         path = folder / f"teacher-{key[:16]}.safetensors"
         opened = cls._open(path, key, rows)
         if opened is not None:
@@ -75,7 +76,8 @@ class TeacherCache:
         tail = np.zeros(tokens, dtype=np.float16)
         starts = _starts(held)
         with adapter_off(local):
-            prefix = PromptCache.build(local, local.format.prompt_prefix_ids(prompt)) if held else None
+            shared = local.format.prompt_prefix_ids(prompt, single_turn=single_turn)
+            prefix = PromptCache.build(local, shared) if held else None
             # Rows of like length stand together, so that a pass pads little.
             order = sorted(held, key=lambda row: len(row.question_ids) + row.edited_from)
             for begin in range(0, len(order), _ROWS_A_PASS):
@@ -145,7 +147,9 @@ class TeacherCache:
         return TeacherTopK(torch.from_numpy(ids), torch.from_numpy(logprobs), torch.from_numpy(tail))
 
 
-def cache_key(local: LocalModel, rows: Sequence[DatasetRow], prompt: Prompt, k: int) -> str:
+def cache_key(
+    local: LocalModel, rows: Sequence[DatasetRow], prompt: Prompt, k: int, *, single_turn: bool = False
+) -> str:
     """The hash of everything that the distributions depend on: weights, dtype, prompt, template, rows and k."""
     digest = hashlib.sha256()
     weights = sorted(local.folder.glob("*.safetensors"))
@@ -155,7 +159,7 @@ def cache_key(local: LocalModel, rows: Sequence[DatasetRow], prompt: Prompt, k: 
         "folder": str(local.folder),
         "dtype": str(local.dtype),
         "prompt": prompt.sha256,
-        "prefix": local.format.prompt_prefix_ids(prompt),
+        "prefix": local.format.prompt_prefix_ids(prompt, single_turn=single_turn),
         "k": k,
     }
     digest.update(json.dumps(facts).encode())
