@@ -11,6 +11,7 @@ from engine.records.run import TrainingConfig
 from engine.training.beside import Beside, General, PromptBack, general_rows_a_step
 from engine.training.off_policy import OffPolicy
 from engine.training.on_policy import OnPolicy
+from engine.training.ranks import ALONE, Ranks
 from engine.training.stages import Course, Stage
 from engine.training.teacher_cache import TeacherCache
 
@@ -35,6 +36,7 @@ def make_course(
     messages: Mapping[int, Sequence[Message]],
     teacher: TeacherCache | None,
     general: General | None = None,
+    ranks: Ranks = ALONE,
 ) -> Course:
     """The stages of a run over training `rows`, whose questions `messages` holds by their ids.
 
@@ -62,5 +64,5 @@ def make_course(
         taught = teacher if config.objective != "cross_entropy" else None
         stages.append(OffPolicy(student, config, rows, taught, beside))
     if config.on_policy_steps > 0:
-        stages.append(OnPolicy(student, config, rows, prompt, messages, beside))
+        stages.append(OnPolicy(student, config, rows, prompt, messages, beside, ranks))
     return Course(tuple(stages), config)

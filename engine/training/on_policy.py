@@ -16,7 +16,6 @@ from random import Random
 import torch
 
 from engine.errors import TrainingError
-from engine.model.decode import decode
 from engine.model.load import LocalModel, adapter_off
 from engine.model.prompt_cache import PromptCache
 from engine.model.score import ScoreRow, hidden_states
@@ -25,7 +24,9 @@ from engine.records.prompt import Message, Prompt
 from engine.records.run import TrainingConfig
 from engine.training.batches import Batch, shared_length
 from engine.training.beside import Beside
+from engine.training.decode_shared import decode_shared
 from engine.training.losses import reverse_kl_top_k
+from engine.training.ranks import ALONE, Ranks
 from engine.training.schedule import drawn_at
 from engine.training.stages import StepWork
 from engine.training.student import ChunkLoss, at_rest
@@ -51,8 +52,12 @@ class OnPolicy:
         prompt: Prompt,
         messages: Mapping[int, Sequence[Message]],
         beside: Beside,
+        ranks: Ranks = ALONE,
     ) -> None:
-        """`messages` holds every question by its id. Raises `TrainingError` where no answer is the prompted base's."""
+        """`messages` holds every question by its id; the `ranks` share the sampling.
+
+        Raises `TrainingError` where no answer is the prompted base's.
+        """
         own = [row for row in rows if row.edited_from == len(row.completion_ids)]
         if not own:
             raise TrainingError(
@@ -66,6 +71,7 @@ class OnPolicy:
         self._student = student
         self._config = config
         self._beside = beside
+        self._ranks = ranks
         self._prompted = {
             row.question_id: student.format.prompted_ids(prompt, messages[row.question_id]) for row in self.rows
         }
@@ -87,7 +93,8 @@ class OnPolicy:
         seed = f"{self._config.seed} {self.name}"
         asked = [self.rows[index] for index in drawn_at(step, self.rows_a_step, len(self.rows), seed)]
         with at_rest(self._student):
-            decoded = decode(
+            decoded = decode_shared(
+                self._ranks,
                 self._student,
                 [row.question_ids for row in asked],
                 temperature=1.0,

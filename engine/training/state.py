@@ -4,6 +4,7 @@ Tensors are safetensors, everything else is JSON. The learning rate and the rows
 configuration and the step, so neither a scheduler nor a data position beyond the step has a state of its own.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from engine.errors import StoreError, TrainingError
 from engine.records.run import CurvePoint, TrainingConfig
 from engine.store.words_json import decode, encode
+from engine.training.ranks import Ranks
 
 ADAPTER = "adapter"
 _WEIGHTS = "adapter_model.safetensors"
@@ -108,6 +110,16 @@ def restore(folder: Path, model: PeftModel, optimizer: torch.optim.Optimizer) ->
         index = int(name.removeprefix("cuda_"))
         if index < torch.cuda.device_count():
             torch.cuda.set_rng_state(value, index)
+
+
+def spread_state(ranks: Ranks, parameters: Sequence[torch.nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
+    """Give every rank the first one's adapter and optimizer."""
+    begun = ranks.first_decides(lambda: bool(optimizer.state))
+    for parameter in parameters if begun and not ranks.leads else ():
+        zeros = {key: torch.zeros_like(parameter) for key in _MOMENTS}
+        optimizer.state[parameter] = zeros | {"step": torch.zeros((), device=parameter.device)}
+    moments = [optimizer.state[parameter][key] for parameter in parameters for key in _MOMENTS] if begun else []
+    ranks.spread([*parameters, *moments])
 
 
 def _trained(model: PeftModel) -> list[tuple[str, torch.nn.Parameter]]:

@@ -22,8 +22,9 @@ from engine.records.run import CurvePoint, TrainingConfig
 from engine.training.checkpoints import fault_of, newest_checkpoint, prune_checkpoints, save_checkpoint
 from engine.training.hooks import Hooks, StepMetrics
 from engine.training.memory import is_out_of_memory, kernel_oom_kills, peak_rss_mb, rss_mb
+from engine.training.ranks import ALONE, Ranks
 from engine.training.stages import Course, StepWork, Term
-from engine.training.state import TrainingState, read_state, restore, write_state
+from engine.training.state import TrainingState, read_state, restore, spread_state, write_state
 from engine.training.student import add_gradients, token_losses, trained_parameters
 from engine.training.validation import Validator, best_point
 
@@ -55,8 +56,12 @@ class Trainer:
         hooks: Hooks,
         *,
         held_out: bool = True,
+        ranks: Ranks = ALONE,
     ) -> None:
-        """`held_out` False: the validator measures training rows, so the last step is kept rather than the best."""
+        """`held_out` False: the validator measures training rows, so the last step is kept rather than the best.
+
+        Of several `ranks` only the first reads and writes `folder`.
+        """
         self.student = student
         self.model = cast("PeftModel", student.model)
         self.course = course
@@ -65,6 +70,7 @@ class Trainer:
         self.checkpoints = folder / CHECKPOINTS
         self.hooks = hooks
         self.held_out = held_out
+        self.ranks = ranks
         self.steps = course.steps
         self.parameters = trained_parameters(student)
         self.optimizer = torch.optim.AdamW(
@@ -89,18 +95,21 @@ class Trainer:
         three steps in a row without a finite loss, and where a single row does not fit the memory; whatever the hooks
         raise passes through. The newest checkpoint then holds the last good state.
         """
-        self._resume()
+        self._begin()
         self.model.train()
         measured_at = self.course.evaluation_steps() | {0}
         while True:
-            ends = self.state.step >= self.steps or (self.state.step > 0 and self.hooks.end_early())
+            ends = self.state.step >= self.steps or (
+                self.state.step > 0 and self.ranks.first_decides(self.hooks.end_early)
+            )
             due = ends or self.state.step in measured_at
             if due and self.state.step not in {point.step for point in self.state.points}:
                 self._evaluate()
                 self._save()
             if ends:
                 break
-            self._rest()
+            with self.ranks.together():
+                self._rest()
             self._step()
             if time.monotonic() - self.saved_at >= self.config.checkpoint_every_s:
                 self._save()
@@ -112,6 +121,14 @@ class Trainer:
             )
             best = last
         return Trained(self.state, best, peak_rss_mb())
+
+    def _begin(self) -> None:
+        """All ranks stand where the first one's newest checkpoint does."""
+        with self.ranks.together():
+            if self.ranks.leads:
+                self._resume()
+        self.state = self.ranks.first_says(TrainingState, self.state)
+        spread_state(self.ranks, self.parameters, self.optimizer)
 
     def _resume(self) -> None:
         checkpoint = newest_checkpoint(self.checkpoints, self.hooks.on_note)
@@ -197,14 +214,15 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         stage, own = self.course.at(step)
         work = stage.work(own, micro_batch_rows)
-        sums = {
-            term.name: sum(
-                self._micro_batch(term, term.rows[start : start + micro_batch_rows])
-                for start in range(0, len(term.rows), micro_batch_rows)
-            )
-            for term in work.terms
-        }
-        return work, sums
+        with self.ranks.together():
+            sums = [self._add_gradients(term, self.ranks.share(term.rows), micro_batch_rows) for term in work.terms]
+        self.ranks.sum_gradients(self.parameters)
+        names = [term.name for term in work.terms]
+        return work, dict(zip(names, self.ranks.sum(sums), strict=True))
+
+    def _add_gradients(self, term: Term, rows: Sequence[DatasetRow], micro_batch_rows: int) -> float:
+        starts = range(0, len(rows), micro_batch_rows)
+        return sum(self._micro_batch(term, rows[start : start + micro_batch_rows]) for start in starts)
 
     def _micro_batch(self, term: Term, rows: Sequence[DatasetRow]) -> float:
         self._tried = f"Example {rows[0].example_id}"
@@ -244,7 +262,7 @@ class Trainer:
         self.hooks.on_note(f"Step {step} was skipped: its loss or its gradient is not finite.")
         if in_row < _SKIPPED_AT_MOST:
             return
-        checkpoint = newest_checkpoint(self.checkpoints, self.hooks.on_note)
+        checkpoint = newest_checkpoint(self.checkpoints, self.hooks.on_note) if self.ranks.leads else None
         good = 0
         if checkpoint is not None:
             restore(checkpoint, self.model, self.optimizer)
@@ -259,7 +277,7 @@ class Trainer:
     def _evaluate(self) -> None:
         started = time.monotonic()
         state = self.state
-        measured = self._within_memory(lambda size: self.validator.measure(self.student, size, self._rest))
+        measured = self._within_memory(lambda size: self.validator.measure(self.student, size, self._rest, self.ranks))
         if state.loss_tokens:
             train_loss = state.loss_sum / state.loss_tokens
         else:
@@ -301,10 +319,11 @@ class Trainer:
         main = stage.work(own, micro_batch_rows).main
         rows = main.rows[:micro_batch_rows]
         batch = main.batch(rows)
-        return float(token_losses(self.student, batch, main.loss(rows, batch)).mean())
+        with self.ranks.together():
+            return float(token_losses(self.student, batch, main.loss(rows, batch)).mean())
 
     def _save(self) -> None:
-        if self.saved_step == self.state.step:
+        if self.saved_step == self.state.step or not self.ranks.leads:
             return
         state = replace(self.state, oom_kills=kernel_oom_kills())
         save_checkpoint(

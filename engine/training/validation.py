@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from engine.model.decode import decode
 from engine.model.load import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.records.question import Question
@@ -17,7 +16,9 @@ from engine.records.rule import Rule
 from engine.records.run import CurvePoint, TrainingConfig
 from engine.rules.checks import check_answer, passes_all
 from engine.training.batches import make_batch
+from engine.training.decode_shared import decode_shared
 from engine.training.losses import cross_entropy, forward_kl_top_k
+from engine.training.ranks import ALONE, Ranks
 from engine.training.student import token_losses
 from engine.training.teacher_cache import TeacherCache
 
@@ -81,17 +82,26 @@ class Validator:
         self._temperature = temperature
         self._seed = config.seed
 
-    def measure(self, student: LocalModel, micro_batch_rows: int, rest: Callable[[], None]) -> Measurement:
-        """Run one validation pass; `rest` is called between its batches and may raise."""
+    def measure(
+        self, student: LocalModel, micro_batch_rows: int, rest: Callable[[], None], ranks: Ranks = ALONE
+    ) -> Measurement:
+        """Run one validation pass, shared among the `ranks`; `rest` is called between its batches and may raise."""
         student.model.eval()
         try:
-            validation_kl = self._divergence(student, micro_batch_rows, rest)
-            return self._sampled(student, validation_kl, rest)
+            with ranks.together():
+                sums = self._divergence(student, micro_batch_rows, rest, ranks)
+                rest()
+            total, count = ranks.sum(sums)
+            return self._sampled(student, total / count, ranks)
         finally:
             student.model.train()
 
-    def _divergence(self, student: LocalModel, micro_batch_rows: int, rest: Callable[[], None]) -> float:
-        ordered = sorted(self.scored, key=lambda row: len(row.question_ids) + len(row.completion_ids))
+    def _divergence(
+        self, student: LocalModel, micro_batch_rows: int, rest: Callable[[], None], ranks: Ranks
+    ) -> tuple[float, int]:
+        """Summed over this rank's tokens, and their number."""
+        longest_last = sorted(self.scored, key=lambda row: len(row.question_ids) + len(row.completion_ids))
+        ordered = ranks.share(longest_last)
         total, count = 0.0, 0
         for start in range(0, len(ordered), micro_batch_rows):
             rest()
@@ -115,12 +125,12 @@ class Validator:
                 losses = losses[batch.follows_teacher]
             total += float(losses.double().sum())
             count += len(losses)
-        return total / count
+        return total, count
 
-    def _sampled(self, student: LocalModel, validation_kl: float, rest: Callable[[], None]) -> Measurement:
+    def _sampled(self, student: LocalModel, validation_kl: float, ranks: Ranks) -> Measurement:
         room = student.format.context_length - max(len(row.question_ids) for row in self.asked)
-        rest()
-        decoded = decode(
+        decoded = decode_shared(
+            ranks,
             student,
             [row.question_ids for row in self.asked],
             temperature=self._temperature,

@@ -13,6 +13,7 @@ from engine.records.run import CurvePoint, TrainingConfig
 from engine.training.general import make_general
 from engine.training.hooks import StepMetrics
 from engine.training.method import general_rows, make_course
+from engine.training.ranks import ALONE, Ranks
 from engine.training.schedule import schedule_of
 from engine.training.student import with_new_adapter
 from engine.training.teacher_cache import TeacherCache
@@ -81,6 +82,7 @@ def make_trainer(
     config: TrainingConfig = CONFIG,
     *,
     local_teacher: bool = True,
+    ranks: Ranks = ALONE,
 ) -> Trainer:
     """A fresh process's view of a run in `folder`: model loaded, adapter new, caches opened or built."""
     local = load_base(model_folder, device="cpu", dtype="float32")
@@ -89,6 +91,8 @@ def make_trainer(
     questions = questions_of(rows, local)
     messages = {number: question.messages for number, question in questions.items()}
     teacher = None
+    if not ranks.leads:
+        ranks.sum([0.0])  # the first one's caches are written
     if local_teacher:
         teacher = TeacherCache.build(local, rows, messages, PROMPT, config.top_k, folder / "caches")
     validator = Validator(
@@ -98,6 +102,8 @@ def make_trainer(
     if config.general_fraction:
         count = general_rows(config, len(train))
         general = make_general(local, count, config.general_fraction, config.top_k, folder / "caches")
+    if ranks.leads:
+        ranks.sum([0.0])
     student = with_new_adapter(local, config)
-    course = make_course(student, config, train, PROMPT, messages, teacher, general)
-    return Trainer(student, course, "d" * 64, validator, folder, hooks, held_out=bool(validation))
+    course = make_course(student, config, train, PROMPT, messages, teacher, general, ranks)
+    return Trainer(student, course, "d" * 64, validator, folder, hooks, held_out=bool(validation), ranks=ranks)

@@ -186,7 +186,7 @@ def test_the_loss_is_the_full_divergence_behind_the_prompt_without_the_first_tok
 def test_out_of_memory_halves_the_micro_batch_while_sampling_and_while_learning(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real_decode, real_gradients = on_policy_module.decode, student_module.add_gradients
+    real_decode, real_gradients = on_policy_module.decode_shared, student_module.add_gradients
     failures: list[str] = []
 
     def decode_in_little(*arguments: object, batch_rows: int, **words: object) -> object:
@@ -206,7 +206,7 @@ def test_out_of_memory_halves_the_micro_batch_while_sampling_and_while_learning(
 
     straight = make_trainer(model_folder, tmp_path / "roomy", rows, Recorder(), ALONE)
     straight.run()
-    monkeypatch.setattr(on_policy_module, "decode", decode_in_little)
+    monkeypatch.setattr(on_policy_module, "decode_shared", decode_in_little)
     monkeypatch.setattr(trainer_module, "add_gradients", gradients_in_little)
     cramped = make_trainer(model_folder, tmp_path / "cramped", rows, Recorder(), ALONE)
     assert cramped.run().state.micro_batch_rows == 1

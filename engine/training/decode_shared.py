@@ -1,0 +1,30 @@
+"""Answers of the student, each sampled by one of the processes of a run. Knows nothing of what they are for."""
+
+from collections.abc import Sequence
+
+from engine.model.decode import Decoded, decode
+from engine.model.load import LocalModel
+from engine.training.ranks import Ranks
+
+
+def decode_shared(
+    ranks: Ranks,
+    student: LocalModel,
+    rows: Sequence[Sequence[int]],
+    *,
+    temperature: float,
+    max_new_tokens: int,
+    seeds: Sequence[int],
+    batch_rows: int = 32,
+) -> list[Decoded]:
+    """As `decode`, with all answers on every rank: each draws from its own seed, so any rank would have drawn it."""
+    with ranks.together():
+        own = decode(
+            student,
+            ranks.share(rows),
+            temperature=temperature,
+            max_new_tokens=max_new_tokens,
+            seeds=ranks.share(seeds),
+            batch_rows=batch_rows,
+        )
+    return ranks.gather(Decoded, own)

@@ -1,0 +1,209 @@
+"""What the processes of one run say to each other. The only module that knows torch.distributed.
+
+Each process, a rank, holds base and adapter whole and computes its share of every step's rows. A step's loss is divided
+by the completion tokens of all its rows, wherever they are computed, so the gradients of the ranks need only be summed:
+once a step, as one vector. (torch's DistributedDataParallel averages instead, and wants the whole forward pass to
+itself; ours ends below the output head.) Any rank then makes the same optimizer step.
+
+What a rank does by itself stands in `together`, which all leave in the same way; nothing is exchanged within it. What
+the disk and the person decide is the first rank's business, and told to the others. Knows nothing of how the processes
+were started.
+"""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from engine.errors import TrainingError
+from engine.paths import PRIVATE_FILE_MODE
+from engine.store.words_json import decode_all, encode_all
+from engine.training.memory import is_out_of_memory
+
+# A paused run waits within an exchange. A rank that dies closes its connections, which ends the others' at once.
+_PATIENCE = timedelta(days=30)
+_LOOKS_EVERY_S = 0.05
+_FINE, _NO_MEMORY, _ENDED = range(3)
+
+Item = TypeVar("Item")
+Word = TypeVar("Word")
+
+
+class EndedElsewhere(TrainingError):
+    """Another rank ended the run; the reason is its own, and told there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """This process's place among those of the run, `rank` of `size`; alone, every exchange gives back what it got."""
+
+    rank: int = 0
+    size: int = 1
+
+    @classmethod
+    def meet(
+        cls, rank: int, size: int, folder: Path | None = None, while_waiting: Callable[[], None] = lambda: None
+    ) -> "Ranks":
+        """Connect to the others, who come to the same new `folder`; without one, as torchrun's environment says.
+
+        `while_waiting` may raise to give up before all are there. `part` ends the connections. Raises `TrainingError`
+        where they do not come about.
+        """
+        # Words travel over gloo whatever the device: waiting costs no processor there, and no graphics card.
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
+        try:
+            place = "env://" if folder is None else _wait_for_all(folder, rank, size, while_waiting)
+            dist.init_process_group(backend, place, rank=rank, world_size=size, timeout=_PATIENCE)
+        except (RuntimeError, ValueError) as error:
+            raise TrainingError(
+                "The processes of the run do not find each other.",
+                f"Process {rank + 1} of {size}: {_first_line(error)}",
+                "Check the launch command and the network between the machines, then resume the job.",
+            ) from error
+        return cls(rank, size)
+
+    def part(self) -> None:
+        """Close the connections."""
+        if self.size > 1 and dist.is_initialized():
+            dist.destroy_process_group()
+
+    @property
+    def leads(self) -> bool:
+        """Whether disk, store and the person's wishes are this rank's business."""
+        return self.rank == 0
+
+    def share(self, items: Sequence[Item]) -> Sequence[Item]:
+        """This rank's part of `items`: where these are sorted by length, all parts are about as long."""
+        return items if self.size == 1 else items[self.rank :: self.size]
+
+    def together(self) -> AbstractContextManager[None]:
+        """While inside, each rank works by itself; then all go on, or none does.
+
+        Where memory did not suffice on one, all raise what `is_out_of_memory` knows; where one raised anything else,
+        the others raise `EndedElsewhere`.
+        """
+        return nullcontext() if self.size == 1 else _Together(self)
+
+    def first_decides(self, decide: Callable[[], bool]) -> bool:
+        """What the first rank found; `decide` is asked there alone."""
+        return bool(self.sum([float(self.leads and decide())])[0])
+
+    def sum(self, values: Sequence[float]) -> list[float]:
+        """Each of `values` summed over the ranks, in double precision."""
+        if self.size == 1:
+            return list(values)
+        total = torch.tensor(values, dtype=torch.float64)
+        self._exchange(lambda: dist.all_reduce(total))
+        return [float(value) for value in total]
+
+    def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
+        """Give every rank the sum of all ranks' gradients; a parameter without one counts as zeros."""
+        if self.size == 1:
+            return
+        own = (torch.zeros_like(one) if one.grad is None else one.grad for one in parameters)
+        flat = torch.cat([gradient.reshape(-1) for gradient in own])
+        self._exchange(lambda: dist.all_reduce(flat))
+        for one, part in zip(parameters, flat.split([one.numel() for one in parameters]), strict=True):
+            one.grad = part.view_as(one)
+
+    @torch.no_grad()
+    def spread(self, tensors: Sequence[Tensor]) -> None:
+        """Put the first rank's values into every rank's `tensors`, which are of the same shapes everywhere."""
+        if self.size > 1:
+            for tensor in tensors:
+                self._exchange(lambda here=tensor: dist.broadcast(here, 0))  # type: ignore[misc]
+
+    def first_says(self, kind: type[Word], word: Word | None) -> Word:
+        """The first rank's `word`; those of the others do not count."""
+        if self.size == 1 and word is not None:
+            return word
+        said: list[Word] = self.gather(kind, [word] if self.leads and word is not None else [])
+        return said[0]
+
+    def gather(self, kind: type[Word], words: Sequence[Word]) -> list[Word]:
+        """The words of all ranks, so ordered that those of `share` stand where the whole had stood."""
+        if self.size == 1:
+            return list(words)
+        parts = [decode_all(kind, text) for text in self._gather_texts(encode_all(words))]
+        most = max(map(len, parts))
+        return [part[place] for place in range(most) for part in parts if place < len(part)]
+
+    def _gather_texts(self, text: str) -> list[str]:
+        own = torch.from_numpy(np.array(bytearray(text.encode()), dtype=np.uint8))
+        lengths = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]
+        self._exchange(lambda: dist.all_gather(lengths, torch.tensor([len(own)])))
+        padded = torch.zeros(max(map(int, lengths)), dtype=torch.uint8)
+        padded[: len(own)] = own
+        texts = [torch.zeros_like(padded) for _ in lengths]
+        self._exchange(lambda: dist.all_gather(texts, padded))
+        return [bytes(found[: int(length)].numpy()).decode() for found, length in zip(texts, lengths, strict=True)]
+
+    def vote(self, fault: int, reason: str) -> tuple[int, str]:
+        """The worst fault of all ranks, and where it ended one, the reasons of those that it ended."""
+        worst = torch.tensor([fault])
+        self._exchange(lambda: dist.all_reduce(worst, dist.ReduceOp.MAX))
+        if int(worst) < _ENDED:
+            return int(worst), ""
+        reasons = self._gather_texts(reason if fault == _ENDED else "")
+        told = (f"Process {rank + 1} of {self.size}: {text.rstrip('.')}." for rank, text in enumerate(reasons) if text)
+        return _ENDED, " ".join(told)
+
+    def _exchange(self, exchange: Callable[[], object]) -> None:
+        try:
+            exchange()
+        except RuntimeError as error:
+            raise TrainingError(
+                "A process of the run is gone.",
+                f"Process {self.rank + 1} of {self.size} lost it: {_first_line(error)}",
+                "See the end of the job's log for the reason, then resume the job: it goes on from a checkpoint.",
+            ) from error
+
+
+ALONE = Ranks()
+
+
+class _Together:
+    """The context of `Ranks.together`."""
+
+    def __init__(self, ranks: Ranks) -> None:
+        self._ranks = ranks
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if error is not None and not isinstance(error, Exception):
+            return  # this process ends here and now: its closed connections say so
+        fault = _FINE if error is None else _NO_MEMORY if is_out_of_memory(error) else _ENDED
+        worst, reasons = self._ranks.vote(fault, str(error) or type(error).__name__)
+        if worst == _ENDED and fault != _ENDED:
+            raise EndedElsewhere(
+                "Another process ended the run.", reasons, "Resume the job: it goes on from its last checkpoint."
+            )
+        if worst == _NO_MEMORY and error is None:
+            raise MemoryError("it did not suffice for another process of the run")
+
+
+def _wait_for_all(folder: Path, rank: int, size: int, while_waiting: Callable[[], None]) -> str:
+    """Where to connect, in torch's words, once every rank has come to `folder`."""
+    (folder / f"rank-{rank}").touch(mode=PRIVATE_FILE_MODE)
+    while not all((folder / f"rank-{other}").exists() for other in range(size)):
+        while_waiting()
+        time.sleep(_LOOKS_EVERY_S)
+    return (folder / "connections").absolute().as_uri()
+
+
+def _first_line(error: BaseException) -> str:
+    """What the system said, without the place in torch's sources before it and its advice after it."""
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return re.sub(r"^\[[^]]*\.cc:\d+\] ", "", line).split(" This is typically")[0]

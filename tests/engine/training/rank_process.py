@@ -1,0 +1,153 @@
+"""One of the processes of a run, for tests: `python -m tests.engine.training.rank_process MODEL FOLDER RANK SIZE`.
+
+Trains several runs one after another, each in a folder of its own, with something going wrong on the last rank; says
+in `RANK.json` beside each how it ended there.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+
+from engine.errors import DistillError, JobStopped
+from engine.model.load import LocalModel, load_base
+from engine.records.dataset import DatasetRow
+from engine.records.prompt import Message
+from engine.training import general
+from engine.training import student as student_module
+from engine.training import trainer as trainer_module
+from engine.training.batches import Batch
+from engine.training.ranks import ALONE, Ranks
+from engine.training.student import ChunkLoss
+from tests.engine.training.runs import CONFIG, Recorder, make_trainer
+
+EVERYTHING = replace(
+    CONFIG, epochs=1.0, batch_rows=5, micro_batch_rows=2, evaluations=1, on_policy_steps=2, on_policy_batch_rows=5,
+    on_policy_answer_tokens=6, on_policy_learning_rate=1e-2, general_fraction=0.2, prompt_back_weight=0.1,
+)  # fmt: skip
+PLAIN = replace(CONFIG, epochs=2.0)
+AddGradients = Callable[[LocalModel, Accelerator, Batch, ChunkLoss, float], float]
+REAL: AddGradients = student_module.add_gradients
+
+
+def rows_of(model_folder: Path) -> list[DatasetRow]:
+    """Sixteen training rows and five validation rows, of several lengths."""
+    local = load_base(model_folder, device="cpu", dtype="float32")
+    rows = []
+    for number in range(1, 22):
+        ids = tuple(local.format.completion_ids("A" + "b" * (number % 5)))
+        asked = tuple(local.format.question_ids([Message("user", f"question {number}")]))
+        split = "train" if number <= 16 else "validation"
+        rows.append(DatasetRow(number, number, split, asked, ids, len(ids), (False,) * len(ids)))
+    return rows
+
+
+class Cramped:
+    """No room for more than two rows a pass."""
+
+    def __call__(
+        self, student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, divisor: float
+    ) -> float:
+        total = REAL(student, accelerator, batch, loss, divisor)
+        if len(batch.input_ids) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return total
+
+
+class Spoiled:
+    """The second and the third pass have no finite loss."""
+
+    passes = 0
+
+    def __call__(
+        self, student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, divisor: float
+    ) -> float:
+        self.passes += 1
+        bad = torch.nan if self.passes in (2, 3) else 1.0
+        return REAL(student, accelerator, batch, lambda logits, here: loss(logits, here) * bad, divisor)
+
+
+class Failing:
+    """The fourth pass is the last, by an error of its own or by the kernel."""
+
+    def __init__(self, end: Callable[[], None]) -> None:
+        self.end, self.passes = end, 0
+
+    def __call__(
+        self, student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, divisor: float
+    ) -> float:
+        self.passes += 1
+        if self.passes == 4:
+            self.end()
+        return REAL(student, accelerator, batch, loss, divisor)
+
+
+def fail() -> None:
+    raise ValueError("the last rank has had enough")
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+RUNS = {
+    "everything": (EVERYTHING, None),
+    "cramped": (PLAIN, Cramped),
+    "spoiled": (PLAIN, Spoiled),
+    "stopped": (PLAIN, None),
+    "failing": (PLAIN, lambda: Failing(fail)),
+    "dying": (PLAIN, lambda: Failing(die)),
+}
+
+
+def train(name: str, model_folder: Path, folder: Path, rows: list[DatasetRow], ranks: Ranks = ALONE) -> None:
+    """Train the run `name` in `folder/name`."""
+    config, fault = RUNS[name]
+    general._ANSWER_TOKENS = 4  # of a process of its own, or of one whose tests do as much
+
+    def stop(finished: int) -> None:
+        if name == "stopped" and finished == 3 and ranks.leads and ranks.size > 1:
+            raise JobStopped("The job was stopped.")
+
+    hooks = Recorder(stop)
+    last = ranks.size > 1 and ranks.rank == ranks.size - 1
+    trainer_module.add_gradients = fault() if fault is not None and last else REAL
+    trainer = make_trainer(model_folder, folder / name, rows, hooks, config, ranks=ranks)
+    ended = ""
+    try:
+        trainer.run()
+    except (DistillError, ValueError) as error:
+        ended = f"{type(error).__name__}: {error}"
+    state = trainer.state
+    facts = {
+        "ended": ended,
+        "step": state.step,
+        "skipped": state.skipped,
+        "micro_batch_rows": state.micro_batch_rows,
+        "losses": [metrics.loss for metrics in hooks.steps],
+        "validation_kl": [point.validation_kl for point in state.points],
+        "answers": [point.all_rules_rate for point in state.points],
+        "adapter": torch.cat([parameter.flatten() for parameter in trainer.parameters]).tolist(),
+    }
+    (folder / name / f"{ranks.rank}.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def main() -> None:
+    model_folder, folder, rank, size = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    torch.set_num_threads(1)
+    torch.set_num_threads = lambda _: None
+    rows = rows_of(model_folder)
+    ranks = Ranks.meet(rank, size, folder)
+    for name in RUNS:
+        train(name, model_folder, folder, rows, ranks)
+    ranks.part()
+
+
+if __name__ == "__main__":
+    main()

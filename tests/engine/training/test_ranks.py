@@ -1,0 +1,128 @@
+"""Two real processes over loopback train as one does, and end together whatever happens to one of them."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.training.ranks import ALONE
+from tests.engine.training import rank_process
+from tests.engine.training.rank_process import rows_of, train
+from tests.trained import one_thread
+
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """How a run went on one rank."""
+
+    ended: str
+    step: int
+    skipped: int
+    micro_batch_rows: int
+    losses: list[float]
+    validation_kl: list[float]
+    answers: list[float]
+    adapter: list[float]
+
+
+def facts(folder: Path, name: str, rank: int) -> Facts:
+    return Facts(**json.loads((folder / name / f"{rank}.json").read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="module")
+def pair(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which two processes have trained every run."""
+    folder = tmp_path_factory.mktemp("pair")
+    command = [sys.executable, "-m", rank_process.__name__, str(model_folder), str(folder)]
+    ranks = [subprocess.Popen([*command, str(rank), "2"], cwd=ROOT) for rank in range(2)]
+    assert [process.wait(240) for process in ranks] == [0, -9]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alone(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which this process alone has trained the run of every method and a plain one."""
+    folder = tmp_path_factory.mktemp("alone")
+    with pytest.MonkeyPatch.context() as patch:
+        one_thread(patch)
+        for name in ("everything", "stopped"):
+            train(name, model_folder, folder, rows_of(model_folder))
+    return folder
+
+
+def assert_close(one: Facts, other: Facts) -> None:
+    """Equal within rounding. Where a gradient is next to nothing, its rounding decides which way Adam steps."""
+    ours, theirs = (torch.tensor(found.adapter) for found in (one, other))
+    assert float(((ours - theirs).abs() > 1e-5).double().mean()) < 0.002
+    assert torch.allclose(ours, theirs, atol=1e-3)
+
+
+def assert_alike(one: Facts, other: Facts) -> None:
+    assert (one.step, one.ended) == (other.step, other.ended)
+    assert other.losses == pytest.approx(one.losses, rel=1e-4)
+    assert other.validation_kl == pytest.approx(one.validation_kl, rel=1e-4)
+    assert one.answers == other.answers
+    assert_close(one, other)
+
+
+def test_two_processes_train_the_adapter_of_one(pair: Path, alone: Path) -> None:
+    first, second = facts(pair, "everything", 0), facts(pair, "everything", 1)
+    assert first.adapter == second.adapter
+    assert first.step == 6
+    assert_alike(facts(alone, "everything", 0), first)
+
+
+def test_memory_that_lacks_on_one_rank_halves_the_micro_batch_on_both(pair: Path, alone: Path) -> None:
+    first, second = facts(pair, "cramped", 0), facts(pair, "cramped", 1)
+    assert (first.micro_batch_rows, second.micro_batch_rows) == (1, 1)
+    assert first.adapter == second.adapter
+    assert_close(first, facts(alone, "stopped", 0))
+
+
+def test_a_loss_that_is_not_finite_on_one_rank_is_skipped_on_both(pair: Path) -> None:
+    first, second = facts(pair, "spoiled", 0), facts(pair, "spoiled", 1)
+    assert (first.skipped, second.skipped) == (2, 2)
+    assert first.adapter == second.adapter
+    assert len(first.losses) == 6
+
+
+def test_an_error_on_one_rank_ends_the_other_with_its_reason(pair: Path) -> None:
+    assert facts(pair, "failing", 1).ended == "ValueError: the last rank has had enough"
+    assert "Process 2 of 2: the last rank has had enough" in facts(pair, "failing", 0).ended
+
+
+def test_a_stop_ends_both_and_one_process_goes_on(pair: Path, alone: Path, model_folder: Path) -> None:
+    assert facts(pair, "stopped", 0).ended.startswith("JobStopped")
+    assert facts(pair, "stopped", 1).ended.startswith("EndedElsewhere")
+    assert facts(pair, "stopped", 0).step == 3
+    train("stopped", model_folder, pair, rows_of(model_folder))
+    gone_on = facts(pair, "stopped", 0)
+    assert len(gone_on.losses) == 5
+    quiet = facts(alone, "stopped", 0)
+    assert gone_on.losses == pytest.approx(quiet.losses[3:], rel=1e-4)
+
+
+def test_a_rank_that_is_killed_ends_the_other_and_the_run_goes_on_from_its_checkpoint(
+    pair: Path, alone: Path, model_folder: Path
+) -> None:
+    ended = facts(pair, "dying", 0)
+    assert "A process of the run is gone." in ended.ended
+    assert not (pair / "dying" / "1.json").exists()
+    train("dying", model_folder, pair, rows_of(model_folder))
+    gone_on, quiet = facts(pair, "dying", 0), facts(alone, "stopped", 0)
+    assert (gone_on.step, gone_on.ended) == (8, "")
+    assert_close(gone_on, quiet)
+
+
+def test_alone_every_exchange_gives_back_what_it_got() -> None:
+    with pytest.raises(ValueError, match="mine"), ALONE.together():
+        raise ValueError("mine")
+    assert ALONE.share([1, 2, 3]) == [1, 2, 3]
+    assert ALONE.sum([0.1]) == [0.1]
+    assert ALONE.first_decides(lambda: True)
