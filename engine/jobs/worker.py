@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
@@ -58,13 +59,17 @@ def main() -> int:
     sys.stdout = sys.stderr = _RedactedLog(sys.stderr)
     faulthandler.enable(file=2)
     try:
-        return _carry_out(words.project, words.job, Home.locate(words.home), tells)
+        return carry_out(words.project, words.job, Home.locate(words.home), lambda: _tell(tells))
     except DistillError as error:
         print(redact(str(error)), file=sys.stderr)  # noqa: T201 - standard error is the job's log
         return 1
 
 
-def _carry_out(folder: Path, job_id: int, home: Home, tells: int) -> int:
+def carry_out(folder: Path, job_id: int, home: Home, on_begun: Callable[[], None] = lambda: None) -> int:
+    """Carry out the job in this process, and return its exit status; `on_begun` is called once the store knows of it.
+
+    Raises `DistillError` where it cannot be begun.
+    """
     stop = _obey_signals()
     with Project.open(folder, home) as project:
         job = project.jobs.get(job_id)
@@ -87,8 +92,7 @@ def _carry_out(folder: Path, job_id: int, home: Home, tells: int) -> int:
         heartbeat = Heartbeat(job_folder)
         context = JobContext(project, project.jobs.get(job_id), stop)
         _say(f"process {me.pid} begins job {job_id} ({job.kind})")
-        os.write(tells, b"1")
-        os.close(tells)
+        on_begun()
         try:
             status = _run_stage(context)
         finally:
@@ -96,6 +100,11 @@ def _carry_out(folder: Path, job_id: int, home: Home, tells: int) -> int:
             heartbeat.stop()
             lock.release()
     return status
+
+
+def _tell(tells: int) -> None:
+    os.write(tells, b"1")
+    os.close(tells)
 
 
 def _run_stage(context: JobContext) -> int:

@@ -43,6 +43,7 @@ class TrainOptions:
     """One training on a frozen dataset. `run_id` names the run whose record holds the configuration."""
 
     run_id: int
+    processes: int | None = 1  # on this machine; None: those that a launcher (torchrun) has started
 
 
 @dataclass(frozen=True, slots=True)

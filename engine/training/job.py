@@ -4,38 +4,31 @@ Taken up again it goes on from the newest whole checkpoint. Knows nothing of los
 """
 
 import shutil
-from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from engine.errors import DatasetError, DistillError, JobStopped, TrainingError
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Metrics, Note, Progress, SampleAnswer
-from engine.model.load import LocalModel, device_name, load_base
-from engine.model.locate import locate_base
 from engine.paths import make_private_folder, sync_folder, write_atomically
 from engine.project import Project
-from engine.records.dataset import Dataset, DatasetRow
+from engine.records.dataset import Dataset
 from engine.records.options import TrainOptions
-from engine.records.prompt import Prompt
 from engine.records.question import Question
 from engine.records.run import CurvePoint, Run, TrainingConfig
 from engine.releases.adapter import require_adapter
 from engine.store.words_json import encode
 from engine.training.batches import check_prompt_absent, check_rows
-from engine.training.beside import General
+from engine.training.brief import Brief, ask_base, device_of, load_for, make_trainer
 from engine.training.checkpoints import fault_of
-from engine.training.general import make_general
 from engine.training.hooks import StepMetrics
 from engine.training.memory import peak_rss_mb
-from engine.training.method import general_rows, make_course, needs_teacher
 from engine.training.on_policy import CUT_ANSWERS
-from engine.training.schedule import schedule_of
+from engine.training.processes import planned_ranks, ranks_of
+from engine.training.ranks import Ranks
 from engine.training.state import ADAPTER
-from engine.training.student import with_new_adapter
-from engine.training.teacher_cache import TeacherCache
 from engine.training.trainer import Trained, Trainer
-from engine.training.validation import Measurement, Validator
+from engine.training.validation import Measurement
 
 _MANY_CUT = 0.5  # of the student's own answers in a step
 
@@ -53,9 +46,14 @@ def run(context: JobContext, options: TrainOptions) -> None:
         context.emit(Note(f"Run {run.id} is trained already."))
         return
     try:
-        with context.hold_device(device_name(run.config.device)):
+        with ExitStack() as held:
+            here = planned_ranks(options.processes)
+            devices = {device_of(run.config.device, place, here.neighbours) for place in range(here.neighbours)}
+            for device in sorted(devices):  # in one order everywhere, so that no two jobs wait for each other
+                held.enter_context(context.hold_device(device))
+            ranks = held.enter_context(ranks_of(options.processes, context))
             project.runs.update(run.id, state="running", reason="")
-            _train(context, run)
+            _train(context, run, ranks)
     except JobStopped as stopped:
         project.runs.update(run.id, state="stopped", reason=stopped.title, peak_rss_mb=peak_rss_mb())
         raise
@@ -65,7 +63,7 @@ def run(context: JobContext, options: TrainOptions) -> None:
         raise
 
 
-def _train(context: JobContext, run: Run) -> None:
+def _train(context: JobContext, run: Run, ranks: Ranks) -> None:
     project, config = context.project, run.config
     dataset = project.datasets.get(run.dataset_sha256)
     if dataset.base != config.base:
@@ -76,42 +74,43 @@ def _train(context: JobContext, run: Run) -> None:
         )
     prompt = project.prompts.by_sha256(dataset.prompt_sha256)
     questions = _questions(project, dataset)
+    folder = make_private_folder(project.folder / run.folder)
+    write_atomically(folder / "config.json", encode(config).encode())
     context.emit(Progress(0, 0, f"loading {config.base}"))
-    local = load_base(locate_base(config.base, project.home), device=config.device, dtype=config.dtype)
-    for note in local.format.notes:
-        context.emit(Note(note))
+    brief = ranks.first_says(
+        Brief,
+        Brief(
+            config,
+            dataset,
+            prompt,
+            tuple(questions.values()),
+            tuple(project.rules.all()),
+            project.settings.read().serving_temperature,
+            str(folder),
+            str(project.caches),
+        ),
+    )
+    local = load_for(brief, project.home, ranks)
     project.runs.update(run.id, device=str(local.device), dtype=str(local.dtype).removeprefix("torch."))
     rows, validation = dataset.split("train"), dataset.split("validation")
     check_rows(rows, local.format.context_length)
     if validation:
         check_rows(validation, local.format.context_length)
     check_prompt_absent((*rows, *validation), [local.format.completion_ids(m.content)[:-1] for m in prompt.messages])
-    folder = make_private_folder(project.folder / run.folder)
-    write_atomically(folder / "config.json", encode(config).encode())
     if not validation:
         context.emit(Note("There are no validation rows: the curve is measured on training rows, the last step kept."))
 
-    teacher = _teacher(context, run, local, (*rows, *validation), prompt, questions)
-    teacher_s = teacher.seconds if teacher is not None else 0.0
-    hooks = _JobHooks(context, run, teacher_s)
-    general = _general(context, config, local, len(rows))
-    student = with_new_adapter(local, config, _initial_adapter(project, config))
-    messages = {number: question.messages for number, question in questions.items()}
-    course = make_course(student, config, rows, prompt, messages, teacher, general)
-    project.runs.update(run.id, steps=course.steps)
-    context.emit(Progress(0, course.steps, "measuring the untrained student"))
-    validator = Validator(
-        validation or rows,
-        teacher,
-        questions,
-        project.rules.all(),
-        project.settings.read().serving_temperature,
-        config,
-        trained_tokens=schedule_of(rows, config).tokens,
-    )
-    if not validator.has_teacher:
+    def on_rows(done: int, total: int, what: str) -> None:
+        context.emit(Progress(done, total, what))
+        context.checkpoint()
+
+    known = ask_base(brief, local, ranks, on_rows)
+    hooks = _JobHooks(context, run, known.teacher.seconds if known.teacher is not None else 0.0)
+    trainer = make_trainer(brief, local, known, hooks, ranks, _initial_adapter(project, config))
+    project.runs.update(run.id, steps=trainer.steps)
+    context.emit(Progress(0, trainer.steps, "measuring the untrained student"))
+    if not trainer.validator.has_teacher:
         context.emit(Note("No validation answer has a local teacher: the curve shows their cross-entropy, not the KL."))
-    trainer = Trainer(student, course, dataset.sha256, validator, folder, hooks, held_out=bool(validation))
     try:
         trained = trainer.run()
     except Exception:
@@ -176,49 +175,6 @@ def _questions(project: Project, dataset: Dataset) -> dict[int, Question]:
             "Freeze the dataset again and train on that.",
         )
     return questions
-
-
-def _teacher(
-    context: JobContext,
-    run: Run,
-    local: LocalModel,
-    rows: Sequence[DatasetRow],
-    prompt: Prompt,
-    questions: dict[int, Question],
-) -> TeacherCache | None:
-    """The teacher's distributions of all rows that need them: the validation rows need them in any case."""
-    if not needs_teacher(run.config):
-        rows = [row for row in rows if row.split == "validation"]
-    if not any(row.edited_from for row in rows):
-        return None
-
-    def on_rows(done: int, total: int) -> None:
-        context.emit(Progress(done, total, "teacher's distributions"))
-        context.checkpoint()
-
-    context.checkpoint()
-    return TeacherCache.build(
-        local,
-        rows,
-        {row.question_id: questions[row.question_id].messages for row in rows},
-        prompt,
-        run.config.top_k,
-        context.project.caches,
-        on_rows=on_rows,
-    )
-
-
-def _general(context: JobContext, config: TrainingConfig, local: LocalModel, rows: int) -> General | None:
-    """The general questions that a run over so many `rows` uses, answered and scored by the bare base."""
-    if not config.general_fraction:
-        return None
-
-    def on_rows(done: int, total: int) -> None:
-        context.emit(Progress(done, total, "general questions, answered by the base"))
-        context.checkpoint()
-
-    count = general_rows(config, rows)
-    return make_general(local, count, config.general_fraction, config.top_k, context.project.caches, on_rows)
 
 
 class _JobHooks:

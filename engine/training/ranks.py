@@ -12,8 +12,8 @@ were started.
 
 import re
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -36,7 +36,12 @@ _LOOKS_EVERY_S = 0.05
 _FINE, _NO_MEMORY, _ENDED = range(3)
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 Word = TypeVar("Word")
+
+
+class RankLost(TrainingError):
+    """Another rank is gone without a word."""
 
 
 class EndedElsewhere(TrainingError):
@@ -49,33 +54,8 @@ class Ranks:
 
     rank: int = 0
     size: int = 1
-
-    @classmethod
-    def meet(
-        cls, rank: int, size: int, folder: Path | None = None, while_waiting: Callable[[], None] = lambda: None
-    ) -> "Ranks":
-        """Connect to the others, who come to the same new `folder`; without one, as torchrun's environment says.
-
-        `while_waiting` may raise to give up before all are there. `part` ends the connections. Raises `TrainingError`
-        where they do not come about.
-        """
-        # Words travel over gloo whatever the device: waiting costs no processor there, and no graphics card.
-        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
-        try:
-            place = "env://" if folder is None else _wait_for_all(folder, rank, size, while_waiting)
-            dist.init_process_group(backend, place, rank=rank, world_size=size, timeout=_PATIENCE)
-        except (RuntimeError, ValueError) as error:
-            raise TrainingError(
-                "The processes of the run do not find each other.",
-                f"Process {rank + 1} of {size}: {_first_line(error)}",
-                "Check the launch command and the network between the machines, then resume the job.",
-            ) from error
-        return cls(rank, size)
-
-    def part(self) -> None:
-        """Close the connections."""
-        if self.size > 1 and dist.is_initialized():
-            dist.destroy_process_group()
+    place: int = 0  # among the `neighbours` on this machine, itself included
+    neighbours: int = 1
 
     @property
     def leads(self) -> bool:
@@ -93,6 +73,13 @@ class Ranks:
         the others raise `EndedElsewhere`.
         """
         return nullcontext() if self.size == 1 else _Together(self)
+
+    def after_the_first(self, make: Callable[[], Made]) -> Made:
+        """What `make` makes, here after the first rank: what it leaves on disk there, the others can find."""
+        with self.together():
+            made = make() if self.leads else None
+        with self.together():
+            return made if made is not None else make()
 
     def first_decides(self, decide: Callable[[], bool]) -> bool:
         """What the first rank found; `decide` is asked there alone."""
@@ -162,7 +149,7 @@ class Ranks:
         try:
             exchange()
         except RuntimeError as error:
-            raise TrainingError(
+            raise RankLost(
                 "A process of the run is gone.",
                 f"Process {self.rank + 1} of {self.size} lost it: {_first_line(error)}",
                 "See the end of the job's log for the reason, then resume the job: it goes on from a checkpoint.",
@@ -170,6 +157,31 @@ class Ranks:
 
 
 ALONE = Ranks()
+
+
+@contextmanager
+def connected(
+    ranks: Ranks, folder: Path | None = None, while_waiting: Callable[[], None] = lambda: None
+) -> Iterator[Ranks]:
+    """`ranks`, connected while inside: all come to the same new `folder`; without one, as torchrun's environment says.
+
+    `while_waiting` may raise to give up before all are there. Raises `TrainingError` where they do not come together.
+    """
+    # Words travel over gloo whatever the device: waiting costs no processor there, and no graphics card.
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
+    try:
+        where = "env://" if folder is None else _wait_for_all(folder, ranks, while_waiting)
+        dist.init_process_group(backend, where, rank=ranks.rank, world_size=ranks.size, timeout=_PATIENCE)
+    except (RuntimeError, ValueError) as error:
+        raise TrainingError(
+            "The processes of the run do not find each other.",
+            f"Process {ranks.rank + 1} of {ranks.size}: {_first_line(error)}",
+            "Check the launch command and the network between the machines, then start it again.",
+        ) from error
+    try:
+        yield ranks
+    finally:
+        dist.destroy_process_group()
 
 
 class _Together:
@@ -194,10 +206,10 @@ class _Together:
             raise MemoryError("it did not suffice for another process of the run")
 
 
-def _wait_for_all(folder: Path, rank: int, size: int, while_waiting: Callable[[], None]) -> str:
+def _wait_for_all(folder: Path, ranks: Ranks, while_waiting: Callable[[], None]) -> str:
     """Where to connect, in torch's words, once every rank has come to `folder`."""
-    (folder / f"rank-{rank}").touch(mode=PRIVATE_FILE_MODE)
-    while not all((folder / f"rank-{other}").exists() for other in range(size)):
+    (folder / f"rank-{ranks.rank}").touch(mode=PRIVATE_FILE_MODE)
+    while not all((folder / f"rank-{other}").exists() for other in range(ranks.size)):
         while_waiting()
         time.sleep(_LOOKS_EVERY_S)
     return (folder / "connections").absolute().as_uri()

@@ -23,7 +23,7 @@ from engine.training import general
 from engine.training import student as student_module
 from engine.training import trainer as trainer_module
 from engine.training.batches import Batch
-from engine.training.ranks import ALONE, Ranks
+from engine.training.ranks import ALONE, Ranks, connected
 from engine.training.student import ChunkLoss
 from tests.engine.training.runs import CONFIG, Recorder, make_trainer
 
@@ -143,10 +143,9 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.set_num_threads = lambda _: None
     rows = rows_of(model_folder)
-    ranks = Ranks.meet(rank, size, folder)
-    for name in RUNS:
-        train(name, model_folder, folder, rows, ranks)
-    ranks.part()
+    with connected(Ranks(rank, size, rank, size), folder) as ranks:
+        for name in RUNS:
+            train(name, model_folder, folder, rows, ranks)
 
 
 if __name__ == "__main__":

@@ -91,19 +91,19 @@ def make_trainer(
     questions = questions_of(rows, local)
     messages = {number: question.messages for number, question in questions.items()}
     teacher = None
-    if not ranks.leads:
-        ranks.sum([0.0])  # the first one's caches are written
     if local_teacher:
-        teacher = TeacherCache.build(local, rows, messages, PROMPT, config.top_k, folder / "caches")
+        teacher = ranks.after_the_first(
+            lambda: TeacherCache.build(local, rows, messages, PROMPT, config.top_k, folder / "caches")
+        )
     validator = Validator(
         validation or train, teacher, questions, RULES, 0.7, config, schedule_of(train, config).tokens
     )
     general = None
     if config.general_fraction:
         count = general_rows(config, len(train))
-        general = make_general(local, count, config.general_fraction, config.top_k, folder / "caches")
-    if ranks.leads:
-        ranks.sum([0.0])
+        general = ranks.after_the_first(
+            lambda: make_general(local, count, config.general_fraction, config.top_k, folder / "caches")
+        )
     student = with_new_adapter(local, config)
     course = make_course(student, config, train, PROMPT, messages, teacher, general, ranks)
     return Trainer(student, course, "d" * 64, validator, folder, hooks, held_out=bool(validation), ranks=ranks)

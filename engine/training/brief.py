@@ -1,0 +1,163 @@
+"""What a run is made from, as words that every process of it gets, and the trainer that each makes of them.
+
+Knows nothing of the store or of jobs: the first process reads the facts, the others are told.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from engine.errors import TrainingError
+from engine.model.load import LocalModel, device_name, load_base
+from engine.model.locate import locate_base
+from engine.paths import Home
+from engine.records.dataset import Dataset, DatasetRow
+from engine.records.prompt import Message, Prompt
+from engine.records.question import Question
+from engine.records.rule import Rule
+from engine.records.run import TrainingConfig
+from engine.training.beside import General
+from engine.training.general import make_general
+from engine.training.hooks import Hooks
+from engine.training.method import general_rows, make_course, needs_teacher
+from engine.training.ranks import Ranks
+from engine.training.schedule import schedule_of
+from engine.training.student import with_new_adapter
+from engine.training.teacher_cache import TeacherCache
+from engine.training.trainer import Trainer
+from engine.training.validation import Validator
+
+OnRows = Callable[[int, int, str], None]  # (done, total, of what); may raise to give up
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """All facts of one run. Folders are those of the first process's machine; others may lack them."""
+
+    config: TrainingConfig
+    dataset: Dataset
+    prompt: Prompt
+    questions: tuple[Question, ...]  # those of the dataset at least
+    rules: tuple[Rule, ...]
+    serving_temperature: float
+    folder: str  # of the run
+    caches: str
+
+    @property
+    def train(self) -> tuple[DatasetRow, ...]:
+        return tuple(self.dataset.split("train"))
+
+    @property
+    def validation(self) -> tuple[DatasetRow, ...]:
+        return tuple(self.dataset.split("validation"))
+
+    @property
+    def messages(self) -> dict[int, Sequence[Message]]:
+        return {question.id: question.messages for question in self.questions}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the frozen base says of the rows: its distributions behind the prompt, and of general questions without."""
+
+    teacher: TeacherCache | None
+    general: General | None
+
+
+def device_of(name: str, place: int, processes: int) -> str:
+    """The device of process `place` among so many on this machine; `name` is the configuration's.
+
+    Raises `ModelError` where it is not there, `TrainingError` where each cannot have one of its own.
+    """
+    device = device_name(name)
+    if processes == 1 or device == "cpu":
+        return device
+    if device != "cuda" or processes > torch.cuda.device_count():
+        raise TrainingError(
+            "Each process needs a device of its own.",
+            f"{processes} processes, device {device}; this machine has {torch.cuda.device_count()} of them.",
+            "Train with fewer processes, and without naming one device.",
+        )
+    return f"cuda:{place}"
+
+
+def load_for(brief: Brief, home: Home, ranks: Ranks) -> LocalModel:
+    """The run's base on this process's device, with its share of the machine's cores."""
+    config = brief.config
+    base = ranks.after_the_first(lambda: locate_base(config.base, home))
+    with ranks.together():
+        device = device_of(config.device, ranks.place, ranks.neighbours)
+        local = load_base(base, device=device, dtype=config.dtype)
+        if ranks.neighbours > 1:
+            torch.set_num_threads(max(1, torch.get_num_threads() // ranks.neighbours))
+    return local
+
+
+def ask_base(brief: Brief, local: LocalModel, ranks: Ranks, on_rows: OnRows) -> Known:
+    """Let the base answer and score what the run needs of it, once for all runs; the others find it on disk.
+
+    On a machine that does not see the first one's disk it is computed once more.
+    """
+    return ranks.after_the_first(lambda: Known(_teacher(brief, local, on_rows), _general(brief, local, on_rows)))
+
+
+def make_trainer(
+    brief: Brief, local: LocalModel, known: Known, hooks: Hooks, ranks: Ranks, initial: Path | None = None
+) -> Trainer:
+    """The trainer of one process; `initial` is the adapter that the run starts from, needed on the first alone."""
+    config, rows, validation = brief.config, brief.train, brief.validation
+    student = with_new_adapter(local, config, initial)
+    course = make_course(student, config, rows, brief.prompt, brief.messages, known.teacher, known.general, ranks)
+    validator = Validator(
+        validation or rows,
+        known.teacher,
+        {question.id: question for question in brief.questions},
+        brief.rules,
+        brief.serving_temperature,
+        config,
+        trained_tokens=schedule_of(rows, config).tokens,
+    )
+    return Trainer(
+        student,
+        course,
+        brief.dataset.sha256,
+        validator,
+        Path(brief.folder),
+        hooks,
+        held_out=bool(validation),
+        ranks=ranks,
+    )
+
+
+def _teacher(brief: Brief, local: LocalModel, on_rows: OnRows) -> TeacherCache | None:
+    """The teacher's distributions of all rows that need them: the validation rows need them in any case."""
+    rows = (*(brief.train if needs_teacher(brief.config) else ()), *brief.validation)
+    if not any(row.edited_from for row in rows):
+        return None
+    messages = brief.messages
+    return TeacherCache.build(
+        local,
+        rows,
+        {row.question_id: messages[row.question_id] for row in rows},
+        brief.prompt,
+        brief.config.top_k,
+        Path(brief.caches),
+        on_rows=lambda done, total: on_rows(done, total, "teacher's distributions"),
+    )
+
+
+def _general(brief: Brief, local: LocalModel, on_rows: OnRows) -> General | None:
+    """The general questions that the run uses, answered and scored by the bare base."""
+    config = brief.config
+    if not config.general_fraction:
+        return None
+    return make_general(
+        local,
+        general_rows(config, len(brief.train)),
+        config.general_fraction,
+        config.top_k,
+        Path(brief.caches),
+        lambda done, total: on_rows(done, total, "general questions, answered by the base"),
+    )

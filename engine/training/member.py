@@ -1,0 +1,112 @@
+"""A process that trains along with others: `python -P -m engine.training.member …`, started by a job or a launcher.
+
+With `--folder`, `--rank` and `--size` it is a child of the job's process. With PROJECT and RUN it is one of those that
+torchrun (or accelerate launch) has started: the first of them carries out the run as a job, the others train along.
+They open no project, obey no signal that asks for a stop, and end when the first does.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from engine.errors import DistillError, UsageError
+from engine.paths import Home
+from engine.project import Project
+from engine.records.options import TrainOptions
+from engine.records.run import CurvePoint
+from engine.redact import redact
+from engine.training.brief import Brief, ask_base, load_for, make_trainer
+from engine.training.hooks import StepMetrics
+from engine.training.processes import keep_to_loopback, launched_ranks
+from engine.training.ranks import EndedElsewhere, Ranks, connected
+from engine.training.validation import Measurement
+
+
+def main() -> int:
+    """Train along, or lead. Returns the exit status: 0 where another process ended the run, whose reason it is."""
+    parser = argparse.ArgumentParser(prog="engine.training.member", description="One of the processes of a run.")
+    parser.add_argument("project", type=Path, nargs="?")
+    parser.add_argument("run", type=int, nargs="?")
+    parser.add_argument("--home", type=Path)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--rank", type=int)
+    parser.add_argument("--size", type=int)
+    words = parser.parse_args()
+    home = Home.locate(words.home)
+    try:
+        if words.folder is not None:
+            _end_with_parent()
+            keep_to_loopback()
+            ranks = Ranks(words.rank, words.size, words.rank, words.size)
+        elif words.run is None:
+            raise UsageError("Which run?", "Neither PROJECT and RUN are given nor --folder.")
+        else:
+            ranks = launched_ranks() or Ranks()
+        if ranks.leads:
+            return _lead(words.project, words.run, home)
+        _ignore_signals()
+        with connected(ranks, words.folder):
+            train_along(ranks, home)
+    except EndedElsewhere as ended:
+        print(redact(str(ended)), file=sys.stderr)  # noqa: T201 - standard error is the log
+    except DistillError as error:
+        print(redact(str(error)), file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+def train_along(ranks: Ranks, home: Home) -> None:
+    """Do this rank's share of the run that the first one tells of. Raises what ends the run."""
+    brief = ranks.first_says(Brief, None)
+    local = load_for(brief, home, ranks)
+    known = ask_base(brief, local, ranks, lambda _done, _total, _what: None)
+    make_trainer(brief, local, known, _Silent(), ranks).run()
+
+
+def _lead(project: Path, run_id: int, home: Home) -> int:
+    """Carry out the run as a job in this very process, among those that the launcher started."""
+    from engine.jobs.worker import carry_out
+
+    with Project.open(project, home) as opened:
+        opened.runs.get(run_id)
+        job = opened.jobs.add("train", TrainOptions(run_id, processes=None))
+    print(  # noqa: T201 - whoever reads the launcher's log is to know where to look
+        f"Job {job.id} trains run {run_id}. Follow it: distill-tui jobs follow {job.id} --project {project}", flush=True
+    )
+    return carry_out(project, job.id, home)
+
+
+def _ignore_signals() -> None:
+    for asked in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(asked, signal.SIG_IGN)
+
+
+def _end_with_parent() -> None:
+    """The parent never writes to this process's standard input: it ends with the parent."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
+class _Silent:
+    """The hooks of a rank that tells nothing and decides nothing."""
+
+    def on_step(self, metrics: StepMetrics) -> None: ...
+    def on_point(self, point: CurvePoint, measured: Measurement | None) -> None: ...
+    def on_note(self, text: str) -> None: ...
+    def save_first(self) -> bool:
+        return False
+
+    def rest(self) -> None: ...
+    def end_early(self) -> bool:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""A run of several real processes: as a job starts them, and as torchrun does."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from safetensors.torch import load_file
+
+from engine.errors import TrainingError
+from engine.jobs.context import JobContext
+from engine.jobs.protocol import Metrics
+from engine.paths import Home
+from engine.project import Project
+from engine.records.options import ProjectSettings, TrainOptions
+from engine.records.run import Run
+from engine.training.job import run
+from tests.engine.training.runs import PROMPT, RULES
+from tests.engine.training.test_job import events_of, make_run
+
+
+@pytest.fixture
+def project(private_home: Path, model_folder: Path) -> Iterator[Project]:
+    home = Home.locate()
+    with Project.create(home.projects / "p", ProjectSettings(student_base=str(model_folder)), home) as made:
+        made.prompts.set(PROMPT)
+        made.rules.add(RULES)
+        yield made
+
+
+def carry_out(project: Project, number: int, processes: int) -> JobContext:
+    options = TrainOptions(number, processes)
+    context = JobContext(project, project.jobs.add("train", options))
+    try:
+        run(context, options)
+    finally:
+        context.close()
+    return context
+
+
+def assert_same_adapter(project: Project, one: Run, other: Run) -> None:
+    found = [load_file(project.folder / made.folder / "adapter" / "adapter_model.safetensors") for made in (one, other)]
+    assert found[0].keys() == found[1].keys()
+    for name, tensor in found[0].items():
+        difference = (tensor - found[1][name]).abs()
+        assert float(difference.median()) < 1e-5  # Adam makes much of the rounding of what is next to nothing
+        assert float(difference.max()) < 1e-3
+
+
+def members() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children(recursive=True) if "engine.training.member" in child.cmdline()]
+
+
+def test_a_job_of_two_processes_trains_the_adapter_of_one(project: Project, model_folder: Path) -> None:
+    alone = make_run(project, model_folder)
+    carry_out(project, alone.id, 1)
+    together = project.runs.add(alone.dataset_sha256, alone.config)
+    context = carry_out(project, together.id, 2)
+    assert not members()
+    one, two = project.runs.get(alone.id), project.runs.get(together.id)
+    assert (two.state, two.step, len(two.curve)) == ("done", one.step, len(one.curve))
+    for point, expected in zip(two.curve, one.curve, strict=True):
+        assert point.validation_kl == pytest.approx(expected.validation_kl, rel=1e-3)
+        assert point.rule_rates == expected.rule_rates
+    steps = [event.step for event in events_of(context) if isinstance(event, Metrics) and "loss" in event.values]
+    assert steps == list(range(1, 13))
+    assert_same_adapter(project, one, two)
+
+
+def test_a_killed_process_ends_the_job_with_the_reason_and_one_process_goes_on(
+    project: Project, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_run(project, model_folder)
+    emit = JobContext.emit
+
+    def killing(self: JobContext, event: object) -> None:
+        emit(self, event)
+        if isinstance(event, Metrics) and event.step == 5 and "loss" in event.values:
+            (member,) = members()
+            os.kill(member.pid, signal.SIGKILL)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JobContext, "emit", killing)
+        with pytest.raises(TrainingError, match="A process of the run is gone"):
+            carry_out(project, made.id, 2)
+    failed = project.runs.get(made.id)
+    assert failed.state == "failed"
+    assert "Process 2 of 2 was ended by signal 9." in failed.reason
+    assert "resume" in failed.reason
+    assert not members()
+    carry_out(project, made.id, 1)
+    assert project.runs.get(made.id).state == "done"
