@@ -12,13 +12,22 @@ from engine.cli.training_options import training_options
 from engine.records.options import TrainOptions
 from engine.records.run import TrainingConfig
 from engine.status import job_json
+from engine.training.clusters import Launch, Launcher, launch_text
 from engine.training.presets import Preset
+
+_WITH_A_RUN = {"run_id", "processes", "nodes", "print_launch", "detach", "json_output", "project_name", "home"}
 
 
 @click.command("train")
 @click.option("--preset", type=click.Choice(get_args(Preset)), help="Choose what is not given by data, model, memory.")
 @click.option("--show", is_flag=True, help="Print what the preset chooses, and why; train nothing.")
 @training_options
+@click.option("--run", "run_id", type=click.IntRange(1), help="Go on with this run where it ended; make no new one.")
+@click.option("--processes", type=click.IntRange(1), default=1, help="That share every step, on each machine.")
+@click.option("--nodes", type=click.IntRange(1), default=1, help="Machines, with --print-launch.")
+@click.option(
+    "--print-launch", type=click.Choice(get_args(Launcher)), help="Print what carries out the run there; start nothing."
+)
 @click.option("--detach", is_flag=True, help="Print the job's id and return.")
 @command_options
 def command(
@@ -26,6 +35,10 @@ def command(
     preset: Preset | None,
     show: bool,
     asked: TrainingConfig,
+    run_id: int | None,
+    processes: int,
+    nodes: int,
+    print_launch: Launcher | None,
     detach: bool,
 ) -> None:
     """Train an adapter on the newest dataset: question → answer, without the prompt."""
@@ -33,6 +46,10 @@ def command(
     from engine.training.facts import read_facts
     from engine.training.presets import choice_json, choice_text, choose
 
+    if run_id is not None and (more := _said() - _WITH_A_RUN):
+        raise click.UsageError(f"--run has its configuration: without --{min(more).replace('_', '-')}.")
+    if nodes > 1 and print_launch is None:
+        raise click.UsageError("Several machines need --print-launch.")
     project = invocation.project
     dataset = project.datasets.latest()
     if dataset is None:
@@ -47,8 +64,14 @@ def command(
         config = choice.require_fit().config
     elif show:
         raise click.UsageError("--show needs a --preset.")
-    run = project.runs.add(dataset.sha256, config)
-    job = start_and_follow(invocation, TrainOptions(run.id), detach=detach)
+    run = project.runs.add(dataset.sha256, config) if run_id is None else project.runs.get(run_id)
+    if print_launch is not None:
+        gpu = run.config.device != "cpu"
+        launch = Launch(project.folder, run.id, run.config.base, invocation.home, nodes, processes, gpu)
+        text = launch_text(print_launch, launch)
+        invocation.finish(text, {"run": run.id, "text": text})
+        return
+    job = start_and_follow(invocation, TrainOptions(run.id, processes), detach=detach)
     if job is None:
         return
     run = project.runs.get(run.id)

@@ -1,12 +1,15 @@
 """A run of several real processes: as a job starts them, and as torchrun does."""
 
 import os
+import shlex
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 from safetensors.torch import load_file
 
 from engine.errors import TrainingError
@@ -17,8 +20,11 @@ from engine.project import Project
 from engine.records.options import ProjectSettings, TrainOptions
 from engine.records.run import Run
 from engine.training.job import run
+from tests.engine.cli.calling import call, succeed
 from tests.engine.training.runs import PROMPT, RULES
 from tests.engine.training.test_job import events_of, make_run
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -92,3 +98,57 @@ def test_a_killed_process_ends_the_job_with_the_reason_and_one_process_goes_on(
     assert not members()
     carry_out(project, made.id, 1)
     assert project.runs.get(made.id).state == "done"
+
+
+def printed(project: Project, *words: str) -> str:
+    """What `train --print-launch` prints."""
+    return succeed("train", "--project", project.folder, *words).out
+
+
+def test_the_printed_torchrun_command_trains_the_run_with_two_processes(project: Project, model_folder: Path) -> None:
+    alone = make_run(project, model_folder)
+    carry_out(project, alone.id, 1)
+    made = project.runs.add(alone.dataset_sha256, alone.config)
+    command = printed(project, "--run", str(made.id), "--processes", "2", "--print-launch", "torchrun")
+    assert project.runs.get(made.id).state == "waiting"
+    assert [job.kind for job in project.jobs.all()] == ["train"]
+    log = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert log.returncode == 0, log.stdout + log.stderr
+    job = project.jobs.all()[-1]
+    assert f"Job {job.id} trains run {made.id}." in log.stdout
+    done = project.runs.get(made.id)
+    assert (job.state, done.state, done.step) == ("done", "done", 12)
+    assert_same_adapter(project, project.runs.get(alone.id), done)
+
+
+def test_texts_for_clusters_are_whole_and_name_the_run(project: Project, model_folder: Path) -> None:
+    made = make_run(project, model_folder)
+    words = ("--run", str(made.id), "--processes", "8", "--nodes", "2", "--print-launch")
+    script = printed(project, *words, "slurm")
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    assert "#SBATCH --nodes=2" in script
+    assert "--gpus" not in script  # the run is one for the CPU
+    command = shlex.split(script.splitlines()[-1])[-1]
+    member = f"engine.training.member {project.folder} {made.id}"
+    for part in ("--nnodes 2", "--nproc-per-node 8", '--node-rank "$SLURM_NODEID"', member):
+        assert part in command
+    task = yaml.safe_load(printed(project, *words, "skypilot"))
+    assert (task["num_nodes"], task["name"]) == (2, f"distill-run-{made.id}")
+    assert task["file_mounts"] == {"~/distill": str(project.folder)}
+    subprocess.run(["bash", "-n"], input=task["setup"] + task["run"], text=True, check=True)
+    assert '--node-rank "$SKYPILOT_NODE_RANK"' in task["run"]
+    assert "--master-addr" in printed(project, *words, "torchrun")
+    assert not project.jobs.all()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--nodes", "2"), "Several machines need --print-launch."),
+        (("--run", "1", "--learning-rate", "0.1"), "without --learning-rate"),
+    ],
+)
+def test_words_that_would_be_passed_over_are_refused(project: Project, words: tuple[str, ...], told: str) -> None:
+    ended = call("train", "--project", project.folder, *words)
+    assert ended.status == 2
+    assert told in ended.err

@@ -1,0 +1,132 @@
+"""What has to be typed, or handed to a cluster, so that several processes carry out a run. Starts nothing.
+
+All speak to torchrun, one on each machine, which starts the processes; the first machine's first process is the job.
+Only that one needs the project. The other machines need this program and the base model, and where they see the
+project's caches under the same path the teacher's distributions are not computed again. Started once more, a run goes
+on from its newest checkpoint, with any number of processes.
+"""
+
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import engine
+from engine.paths import Home
+
+Launcher = Literal["torchrun", "slurm", "skypilot"]
+_PORT = 29_500
+_MEMBER = "engine.training.member"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Which run, and on how many machines with how many processes each."""
+
+    project: Path
+    run_id: int
+    base: str
+    home: Home
+    nodes: int
+    processes: int
+    gpu: bool
+
+    @property
+    def member(self) -> str:
+        """The words behind torchrun's own."""
+        words = ["-m", _MEMBER, str(self.project.absolute()), str(self.run_id)]
+        if self.home.root is not None:
+            words += ["--home", str(self.home.root)]
+        return shlex.join(words)
+
+    @property
+    def torchrun(self) -> str:
+        """This environment's torchrun, which need not be on the path."""
+        return shlex.join([sys.executable, "-P", "-m", "torch.distributed.run"])
+
+
+def launch_text(launcher: Launcher, launch: Launch) -> str:
+    """The command, or the text of the file, for this launcher."""
+    match launcher:
+        case "torchrun":
+            return _torchrun(launch)
+        case "slurm":
+            return _slurm(launch)
+        case "skypilot":
+            return _skypilot(launch)
+
+
+def _torchrun(launch: Launch) -> str:
+    if launch.nodes == 1:
+        return f"{launch.torchrun} --standalone --nproc-per-node {launch.processes} {launch.member}"
+    placed = _placed(launch, "$NODE", "$FIRST_NODE")
+    return (
+        f"# On each of the {launch.nodes} machines. NODE counts them from 0; FIRST_NODE is the address of number 0,\n"
+        "# the only one that opens the project. Where they have several networks, GLOO_SOCKET_IFNAME and\n"
+        "# NCCL_SOCKET_IFNAME name the one to use.\n"
+        f"{launch.torchrun} {placed} {launch.member}"
+    )
+
+
+def _slurm(launch: Launch) -> str:
+    command = f"{launch.torchrun} {_placed(launch, '$SLURM_NODEID', '$FIRST_NODE')} {launch.member}"
+    gpus = [f"#SBATCH --gpus-per-node={launch.processes}"] if launch.gpu else []
+    lines = [
+        "#!/bin/bash",
+        f"#SBATCH --job-name=distill-run-{launch.run_id}",
+        f"#SBATCH --nodes={launch.nodes}",
+        "#SBATCH --ntasks-per-node=1",
+        f"#SBATCH --cpus-per-task={4 * launch.processes}",
+        *gpus,
+        "#SBATCH --time=04:00:00",
+        "# Two minutes before its time is up the run ends after its next step, with a checkpoint.",
+        "#SBATCH --signal=TERM@120",
+        "",
+        "# This program, the base model and the project lie under the same paths on every node.",
+        "# Submitted once more, the run goes on from its newest checkpoint, on any number of nodes.",
+        "set -euo pipefail",
+        'FIRST_NODE=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
+        "export FIRST_NODE",
+        f"srun --kill-on-bad-exit=1 bash -c {shlex.quote(f'exec {command}')}",
+    ]
+    return "\n".join(lines)
+
+
+def _skypilot(launch: Launch) -> str:
+    # The project and the home go to the same paths there: what is printed here is what is read there.
+    first = '"$(echo "$SKYPILOT_NODE_IPS" | head -n 1)"'
+    placed = (
+        f"--nnodes {launch.nodes} --nproc-per-node {launch.processes} "
+        f'--node-rank "$SKYPILOT_NODE_RANK" --master-addr {first} --master-port {_PORT}'
+    )
+    there = Path("~") / "distill"
+    lines = [
+        "# sky launch -c distill run.yaml, with the program closed here: the cluster has the project until it is back.",
+        "# Started once more it goes on from its newest checkpoint. Afterwards, before sky down:",
+        f"#   rsync -a distill:{there}/ {shlex.quote(str(launch.project.absolute()))}/",
+        f"name: distill-run-{launch.run_id}",
+        f"num_nodes: {launch.nodes}",
+        "resources:",
+        f"  accelerators: H100:{launch.processes}" if launch.gpu else f"  cpus: {4 * launch.processes}+",
+        "file_mounts:",
+        f"  {there}: {_yaml(str(launch.project.absolute()))}",
+        "setup: |",
+        f"  pip install distill-tui=={engine.__version__}",
+        f"  distill-tui models fetch {shlex.quote(launch.base)}",
+        "run: |",
+        f"  torchrun {placed} -m {_MEMBER} {there} {launch.run_id}",
+    ]
+    return "\n".join(lines)
+
+
+def _placed(launch: Launch, node: str, first: str) -> str:
+    return (
+        f"--nnodes {launch.nodes} --nproc-per-node {launch.processes} "
+        f'--node-rank "{node}" --master-addr "{first}" --master-port {_PORT}'
+    )
+
+
+def _yaml(text: str) -> str:
+    """`text` as a scalar in single quotes, in which nothing but the quote means anything."""
+    return "'" + text.replace("'", "''") + "'"
