@@ -52,8 +52,11 @@ def compared(words: argparse.Namespace) -> tuple[str, list[Figure]]:
         print(
             f"{processor()}, {words.threads} thread(s) a side, medians of {words.repetitions} interleaved repetitions"
         )
-        for name in words.only or [name for name, each in COMPARISONS.items() if each.runs_here()]:
+        for name in words.only or COMPARISONS:
             print(f"\n{name}: {COMPARISONS[name].title}", flush=True)
+            if not words.only and not COMPARISONS[name].runs_here():
+                print(f"  left out: this processor only emulates bfloat16 (--only {name} measures it all the same)")
+                continue
             for figure in COMPARISONS[name].figures(bench):
                 figures.append(figure)
                 tell(figure)
