@@ -22,6 +22,7 @@ from engine.jobs.protocol import (
     Spent,
     StageStarted,
     StateChanged,
+    WorstTokens,
 )
 from engine.records.job import Job
 from engine.records.options import JobOptions
@@ -105,7 +106,7 @@ class ProgressLines:
                 self._line(f"── {station}")
             case Note(text):
                 self._line(clean_line(text))
-            case AnswerStarted() | AnswerDelta() | AnswerEnded() | Spent() | StateChanged():
+            case AnswerStarted() | AnswerDelta() | AnswerEnded() | Spent() | StateChanged() | WorstTokens():
                 pass
 
     def end(self) -> None:

@@ -1,6 +1,7 @@
 """`distill-tui train`: the fifth station. Makes a run of the newest dataset and starts the job that trains it."""
 
 import dataclasses
+from pathlib import Path
 from typing import get_args
 
 import click
@@ -9,6 +10,7 @@ from click.core import ParameterSource
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, command_options
 from engine.cli.training_options import training_options
+from engine.jobs.protocol import WorstTokens
 from engine.records.options import TrainOptions
 from engine.records.run import TrainingConfig
 from engine.status import job_json
@@ -89,9 +91,19 @@ def command(
                 "train_s": run.train_s,
                 "validation_kl": best.validation_kl if best else None,
                 "all_rules_rate": best.all_rules_rate if best else None,
+                "worst_tokens": _worst_tokens(project.folder / job.folder, run.best_step),
             },
         },
     )
+
+
+def _worst_tokens(folder: Path, step: int) -> list[dict[str, object]]:
+    """Where student and teacher differed most at this step, as the job's log tells it."""
+    from engine.jobs.follow import read_all
+
+    events = [stamped.event for stamped in read_all(folder)]
+    told = [event.tokens for event in events if isinstance(event, WorstTokens) and event.step == step]
+    return [dataclasses.asdict(token) for token in told[-1]] if told else []
 
 
 def _said() -> set[str]:

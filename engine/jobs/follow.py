@@ -60,6 +60,14 @@ class Follower:
         return self._offset
 
 
+def read_all(folder: Path) -> Iterator[StampedEvent]:
+    """Every event that the log in `folder` holds now."""
+    follower, read_to = Follower(folder), -1
+    while follower.offset > read_to:  # a piece of the log may hold no whole event
+        read_to = follower.offset
+        yield from follower.read_new()
+
+
 def latest_progress(folder: Path) -> Progress | None:
     """The newest `Progress` in the last piece of the log in `folder`, or None; for a glance that follows nothing."""
     try:

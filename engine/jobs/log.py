@@ -11,15 +11,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import TracebackType
-from typing import cast, get_args, get_type_hints
+from typing import TYPE_CHECKING, TypeVar, cast, get_args, get_type_hints
 
 from engine.jobs.protocol import PROTOCOL_VERSION, Event, Note, StampedEvent
 from engine.paths import PRIVATE_FILE_MODE
 from engine.records.job import JobState
+from engine.records.run import WorstToken
 from engine.records.station import StationName
 from engine.redact import redact
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 EVENTS_FILE = "events.jsonl"
+Word = TypeVar("Word", bound="DataclassInstance")
 
 
 class EventLog:
@@ -58,11 +63,19 @@ class EventLog:
 
 def encode_event(event: Event, at: float) -> bytes:
     """`event` as one line without its newline; ASCII only, so that any text, lone surrogates too, survives."""
-    row: dict[str, object] = {"v": PROTOCOL_VERSION, "at": round(at, 3), "type": type(event).__name__}
-    for field in fields(event):
-        value: object = getattr(event, field.name)
-        row[field.name] = redact(value) if isinstance(value, str) else value
+    row = {"v": PROTOCOL_VERSION, "at": round(at, 3), "type": type(event).__name__, **_plain(event)}
     return json.dumps(row, separators=(",", ":")).encode()
+
+
+def _plain(word: Event | WorstToken) -> dict[str, object]:
+    """The fields of a dataclass as JSON knows them, secrets masked."""
+    row: dict[str, object] = {}
+    for field in fields(word):
+        value: object = getattr(word, field.name)
+        if isinstance(value, tuple):
+            value = [_plain(cast("WorstToken", item)) for item in value]
+        row[field.name] = redact(value) if isinstance(value, str) else value
+    return row
 
 
 def decode_event(line: bytes, previous_at: float = 0.0) -> StampedEvent:
@@ -135,6 +148,12 @@ def _numbers_by_name(value: object) -> dict[str, float]:
     return {_text(name): _number(number) for name, number in cast("dict[object, object]", value).items()}
 
 
+def _worst_tokens(value: object) -> tuple[WorstToken, ...]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is no list")
+    return tuple(_WORST_TOKEN(cast("Mapping[str, object]", item)) for item in value)
+
+
 _READERS: Mapping[object, Callable[[object], object]] = {
     str: _text,
     int: _whole,
@@ -144,24 +163,27 @@ _READERS: Mapping[object, Callable[[object], object]] = {
     JobState: _one_of(JobState),
     StationName: _one_of(StationName),
     dict[str, float]: _numbers_by_name,
+    tuple[WorstToken, ...]: _worst_tokens,
 }
 
 
-def _decoder(kind: type[Event]) -> Callable[[Mapping[str, object]], Event]:
+def _decoder(kind: type[Word]) -> Callable[[Mapping[str, object]], Word]:
     hints = get_type_hints(kind)
     readers = {field.name: (_READERS[hints[field.name]], field.default is MISSING) for field in fields(kind)}
 
-    def decode(row: Mapping[str, object]) -> Event:
+    def decode(row: Mapping[str, object]) -> Word:
         values: dict[str, object] = {}
         for name, (read, required) in readers.items():
             if name in row:
                 values[name] = read(row[name])
             elif required:
                 raise ValueError(f"it has no {name!r}")
-        build = cast("Callable[..., Event]", kind)
-        return build(**values)
+        return kind(**values)
 
     return decode
 
 
-_DECODERS = {kind.__name__: _decoder(kind) for kind in get_args(Event)}
+_WORST_TOKEN = _decoder(WorstToken)
+_DECODERS: dict[str, Callable[[Mapping[str, object]], Event]] = {
+    kind.__name__: _decoder(kind) for kind in get_args(Event)
+}

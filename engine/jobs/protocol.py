@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.records.job import JobState
+from engine.records.run import WorstToken
 from engine.records.station import StationName
 
 PROTOCOL_VERSION = 1
@@ -95,6 +96,14 @@ class SampleAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class WorstTokens:
+    """The validation tokens at which student and teacher differ most at this step, the worst first."""
+
+    step: int
+    tokens: tuple[WorstToken, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StageStarted:
     """A job that conducts several stages begins this one."""
 
@@ -117,6 +126,7 @@ Event = (
     | Spent
     | Metrics
     | SampleAnswer
+    | WorstTokens
     | StageStarted
     | Note
 )

@@ -56,6 +56,21 @@ def alpha_of(adapter: AdapterKind, rank: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class WorstToken:
+    """A validation token at which student and teacher differ much. Text is as the tokenizer gives it: raw.
+
+    Where no validation answer has a local teacher, `kl` is the token's cross-entropy and `teacher` what it wrote.
+    """
+
+    kl: float  # nats
+    example_id: int
+    before: str  # the end of the answer up to the token
+    token: str
+    teacher: str  # its likeliest token there, and
+    student: str  # the student's; empty for the end of the answer
+
+
+@dataclass(frozen=True, slots=True)
 class CurvePoint:
     """The curve's summary at one evaluation."""
 

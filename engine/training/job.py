@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.errors import DatasetError, DistillError, JobStopped, TrainingError
 from engine.jobs.context import JobContext
-from engine.jobs.protocol import Metrics, Note, Progress, SampleAnswer
+from engine.jobs.protocol import Metrics, Note, Progress, SampleAnswer, WorstTokens
 from engine.paths import make_private_folder, sync_folder, write_atomically
 from engine.project import Project
 from engine.records.dataset import Dataset
@@ -214,6 +214,7 @@ class _JobHooks:
         self._context.emit(Metrics(point.step, point.epoch, values))
         for watched in measured.watched:
             self._context.emit(SampleAnswer(point.step, watched.question, watched.answer, watched.passed))
+        self._context.emit(WorstTokens(point.step, measured.worst))
 
     def on_note(self, text: str) -> None:
         self._context.emit(Note(text))

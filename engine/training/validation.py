@@ -1,26 +1,30 @@
 """What the student has learned so far, measured on validation rows while it trains. Knows nothing of steps or files.
 
-Three measures: the divergence to the prompted teacher at the validation answers' tokens, the share of sampled answers
-that keep each rule, and what the student says to a few watched questions. Rows and questions are chosen once a run
-and their seeds stay the same, so the points of a curve are comparable.
+Three measures: the divergence to the prompted teacher at the validation answers' tokens, with those where it is worst,
+the share of sampled answers that keep each rule, and what the student says to a few watched questions. Rows and
+questions are chosen once a run and their seeds stay the same, so the points of a curve are comparable.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
+import torch
+from torch import Tensor
+
 from engine.model.load import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.records.question import Question
 from engine.records.rule import Rule
-from engine.records.run import CurvePoint, TrainingConfig
+from engine.records.run import CurvePoint, TrainingConfig, WorstToken
 from engine.rules.checks import check_answer, passes_all
 from engine.training.batches import make_batch
 from engine.training.decode_shared import decode_shared
-from engine.training.losses import cross_entropy, forward_kl_top_k
+from engine.training.losses import TeacherTopK, cross_entropy, forward_kl_top_k
 from engine.training.ranks import ALONE, Ranks
-from engine.training.student import token_losses
+from engine.training.student import ChunkLoss, token_losses
 from engine.training.teacher_cache import TeacherCache
+from engine.training.worst_tokens import worst, worst_of_batch
 
 WATCHED_QUESTIONS = 2
 _QUESTIONS, _FEWEST_ROWS = 16, 16
@@ -49,6 +53,7 @@ class Measurement:
     rule_rates: tuple[tuple[int, float], ...]
     all_rules_rate: float
     watched: tuple[WatchedAnswer, ...]
+    worst: tuple[WorstToken, ...] = ()
 
 
 class Validator:
@@ -89,45 +94,40 @@ class Validator:
         student.model.eval()
         try:
             with ranks.together():
-                sums = self._divergence(student, micro_batch_rows, rest, ranks)
+                sums, found = self._divergence(student, micro_batch_rows, rest, ranks)
                 rest()
             total, count = ranks.sum(sums)
-            return self._sampled(student, total / count, ranks)
+            return self._sampled(student, total / count, worst(ranks.gather(WorstToken, found)), ranks)
         finally:
             student.model.train()
 
     def _divergence(
         self, student: LocalModel, micro_batch_rows: int, rest: Callable[[], None], ranks: Ranks
-    ) -> tuple[float, int]:
-        """Summed over this rank's tokens, and their number."""
+    ) -> tuple[tuple[float, int], tuple[WorstToken, ...]]:
+        """Summed over this rank's tokens with their number, and the worst of them."""
         longest_last = sorted(self.scored, key=lambda row: len(row.question_ids) + len(row.completion_ids))
         ordered = ranks.share(longest_last)
-        total, count = 0.0, 0
+        total, count, found = 0.0, 0, list[WorstToken]()
         for start in range(0, len(ordered), micro_batch_rows):
             rest()
             part = ordered[start : start + micro_batch_rows]
             batch = make_batch(part)
-            targets = batch.target_ids.to(student.device)
-            if self._teacher is None or not self.has_teacher:
-                losses = token_losses(student, batch, lambda logits, here: cross_entropy(logits, targets[here]))  # noqa: B023
-            else:
-                teacher = self._teacher.gather(part).to(student.device)
-                losses = token_losses(
-                    student,
-                    batch,
-                    lambda logits, here: forward_kl_top_k(
-                        logits,
-                        teacher.ids[here],  # noqa: B023
-                        teacher.logprobs[here],  # noqa: B023
-                        teacher.tail[here],  # noqa: B023
-                    ),
-                )
-                losses = losses[batch.follows_teacher]
+            teacher, counted, teacher_ids = None, torch.ones_like(batch.follows_teacher), batch.target_ids
+            if self._teacher is not None and self.has_teacher:
+                teacher, counted = self._teacher.gather(part), batch.follows_teacher
+                teacher_ids = teacher.ids[:, 0]
+            likeliest: list[Tensor] = []
+            losses = token_losses(student, batch, _loss(student, batch.target_ids, teacher, likeliest))
+            told = losses.masked_fill(~counted, float("-inf"))
+            found += worst_of_batch(part, told, teacher_ids, torch.cat(likeliest), student.format)
+            losses = losses[counted]
             total += float(losses.double().sum())
             count += len(losses)
-        return total, count
+        return (total, count), worst(found)
 
-    def _sampled(self, student: LocalModel, validation_kl: float, ranks: Ranks) -> Measurement:
+    def _sampled(
+        self, student: LocalModel, validation_kl: float, worst_tokens: tuple[WorstToken, ...], ranks: Ranks
+    ) -> Measurement:
         room = student.format.context_length - max(len(row.question_ids) for row in self.asked)
         decoded = decode_shared(
             ranks,
@@ -157,7 +157,22 @@ class Validator:
             tuple((rule_id, count / asked) for rule_id, count in passed_by_rule.items()),
             passed_all / asked,
             tuple(watched),
+            worst_tokens,
         )
+
+
+def _loss(student: LocalModel, target_ids: Tensor, teacher: TeacherTopK | None, likeliest: list[Tensor]) -> ChunkLoss:
+    """The divergence from `teacher`, without one the cross-entropy; the student's likeliest tokens are added."""
+    targets = target_ids.to(student.device)
+    known = None if teacher is None else teacher.to(student.device)
+
+    def loss(logits: Tensor, here: slice) -> Tensor:
+        likeliest.append(logits.argmax(-1).cpu())
+        if known is None:
+            return cross_entropy(logits, targets[here])
+        return forward_kl_top_k(logits, known.ids[here], known.logprobs[here], known.tail[here])
+
+    return loss
 
 
 def best_point(points: Sequence[CurvePoint], asked: int) -> CurvePoint:

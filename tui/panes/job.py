@@ -19,6 +19,7 @@ from engine.jobs.protocol import (
     StageStarted,
     StampedEvent,
     StateChanged,
+    WorstTokens,
 )
 from engine.records.job import LIVE_STATES, STATION_OF_KIND, JobKind, JobState
 from engine.records.station import StationName
@@ -64,6 +65,7 @@ class JobView:
         self.curves: dict[str, Curve] = {}
         self.epoch = 0.0
         self.samples: OrderedDict[str, list[SampleAnswer]] = OrderedDict()
+        self.worst: list[WorstTokens] = []  # by step
         self.notes: list[str] = []
         self.rules_kept = 0  # answers of this stage that keep every rule
         self.rules_broken = 0
@@ -130,6 +132,8 @@ class JobView:
             case SampleAnswer(step, question):
                 earlier = [sample for sample in self.samples.get(question, ()) if sample.step < step]
                 self.samples[question] = [*earlier, stamped.event]
+            case WorstTokens(step):
+                self.worst = [*(told for told in self.worst if told.step < step), stamped.event]
             case Note(text):
                 self.notes = [*self.notes[-(NOTES_KEPT - 1) :], text]
 

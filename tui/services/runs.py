@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from engine.jobs.follow import Follower
-from engine.jobs.protocol import Metrics, SampleAnswer, StampedEvent
+from engine.jobs.follow import read_all
+from engine.jobs.protocol import Metrics, SampleAnswer, StampedEvent, WorstTokens
 from engine.project import Project
 from engine.records.evaluation import Evaluation
 from engine.records.job import Job
@@ -88,10 +88,8 @@ def trace_reader(run_id: int) -> Callable[[Project], TraceRead]:
         run = project.runs.get(run_id)
         events: list[StampedEvent] = []
         for job in _jobs_of_runs(project.runs.all(), project.jobs.all())[run_id]:
-            follower, read_to = Follower(project.folder / job.folder), -1
-            while follower.offset > read_to:  # a piece of the log may hold no whole event
-                read_to = follower.offset
-                events += [told for told in follower.read_new() if isinstance(told.event, Metrics | SampleAnswer)]
+            told = read_all(project.folder / job.folder)
+            events += [each for each in told if isinstance(each.event, Metrics | SampleAnswer | WorstTokens)]
         return TraceRead(run, tuple(events))
 
     return read

@@ -5,13 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs.protocol import AnswerEnded, Event, Metrics, Note, Progress, SampleAnswer, StageStarted, StateChanged
+from engine.jobs.protocol import (
+    AnswerEnded,
+    Event,
+    Metrics,
+    Note,
+    Progress,
+    SampleAnswer,
+    StageStarted,
+    StateChanged,
+    WorstTokens,
+)
 from engine.paths import Home
 from engine.project import Project
 from engine.records.evaluation import ArmScore
 from engine.records.example import Example, ExampleKey
 from engine.records.options import GenerateOptions, ProjectSettings, TeacherSpec
 from engine.records.rule import CheckResult
+from engine.records.run import WorstToken
 from tests.engine.cli.calling import assert_clean, call, fail, get, succeed
 from tests.engine.teachers.hostile_server import error, good, served, status
 from tests.tui import seeds
@@ -140,6 +151,7 @@ def test_a_followed_job_tells_its_attacks_in_signs(begun: Path) -> None:
             Progress(1, 2, HOSTILE, 3.0),
             Note(HOSTILE),
             SampleAnswer(1, HOSTILE, HOSTILE, False),
+            WorstTokens(1, (WorstToken(1.0, 1, HOSTILE, HOSTILE, HOSTILE, HOSTILE),)),
             AnswerEnded("1/0", HOSTILE, False, HOSTILE),
             Metrics(1, 0.5, {"validation_kl": 0.5, "all_rules": 0.25}),
             Progress(2, 2, HOSTILE, 0.0),

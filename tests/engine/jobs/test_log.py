@@ -26,14 +26,17 @@ from engine.jobs.protocol import (
     StageStarted,
     StampedEvent,
     StateChanged,
+    WorstTokens,
 )
 from engine.records.job import JobState
+from engine.records.run import WorstToken
 from engine.records.station import STATIONS
 from engine.redact import MASK
 
 _TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
 _NUMBER = st.floats(allow_nan=False)
 _COUNT = st.integers(0, 2**53)
+_WORST = st.builds(WorstToken, _NUMBER, _COUNT, _TEXT, _TEXT, _TEXT, _TEXT)
 _EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(StateChanged, st.sampled_from(get_args(JobState)), _TEXT),
     st.builds(Progress, _COUNT, _COUNT, _TEXT, st.none() | _NUMBER),
@@ -43,6 +46,7 @@ _EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Spent, _NUMBER, st.none() | _NUMBER, _COUNT, _COUNT),
     st.builds(Metrics, _COUNT, _NUMBER, st.dictionaries(_TEXT, _NUMBER, max_size=3)),
     st.builds(SampleAnswer, _COUNT, _TEXT, _TEXT, st.booleans()),
+    st.builds(WorstTokens, _COUNT, st.lists(_WORST, max_size=3).map(tuple)),
     st.builds(StageStarted, st.sampled_from(STATIONS)),
     st.builds(Note, _TEXT),
 )
@@ -85,6 +89,12 @@ def test_what_this_version_cannot_read_becomes_a_note(change: dict[str, object],
     assert words in stamped.event.text
 
 
+@pytest.mark.parametrize("tokens", [7, "kl", [7], ["kl"], [{"kl": 1.0}], [{"kl": "x"}], None])
+def test_worst_tokens_that_cannot_be_read_become_a_note(tokens: object) -> None:
+    line = json.dumps({"v": 1, "at": 3, "type": "WorstTokens", "step": 1, "tokens": tokens}).encode()
+    assert isinstance(decode_event(line).event, Note)
+
+
 def test_fields_that_are_new_or_absent_do_not_matter() -> None:
     line = b'{"v":1,"at":3,"type":"Progress","done":1,"total":2,"mood":"good"}'
     assert decode_event(line) == StampedEvent(3.0, Progress(1, 2))
@@ -94,6 +104,7 @@ def test_no_secret_reaches_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("DISTILL_TUI_API_KEY_EXAMPLE_ORG", "canary-0123456789")
     with EventLog(tmp_path) as log:
         log.append(Note("refused: canary-0123456789"))
+        log.append(WorstTokens(1, (WorstToken(1.0, 1, "canary-0123456789", "a", "b", "c"),)))
         log.append(AnswerEnded("a", "line\nsk-abcdefghijklmnopqrstuvwxyz", passed=False))
     written = (tmp_path / EVENTS_FILE).read_text()
     assert "canary" not in written

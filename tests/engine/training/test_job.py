@@ -9,7 +9,7 @@ import pytest
 from engine.errors import DatasetError, JobStopped, NotFoundError, TrainingError
 from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.follow import Follower
-from engine.jobs.protocol import Event, Metrics, Note, Progress, SampleAnswer
+from engine.jobs.protocol import Event, Metrics, Note, Progress, SampleAnswer, WorstTokens
 from engine.jobs.wishes import write_wish
 from engine.model.chat_format import ChatFormat
 from engine.model.load import load_base, with_adapter
@@ -90,6 +90,7 @@ def test_a_run_ends_with_an_adapter_a_curve_and_its_figures(project: Project, mo
     assert [event.step for event in losses] == list(range(1, 13))
     assert {"learning_rate", "gradient_norm", "tokens_per_second", "rss_mb"} <= losses[0].values.keys()
     assert {event.step for event in events if isinstance(event, SampleAnswer)} == {0, 6, 12}
+    assert [event.step for event in events if isinstance(event, WorstTokens)] == [0, 6, 12]
     last = [event for event in events if isinstance(event, Progress)][-1]
     assert (last.done, last.total, last.seconds_left) == (12, 12, 0.0)
     with_adapter(load_base(model_folder, device="cpu", dtype="float32"), project.folder / done.folder / "adapter")

@@ -1,13 +1,18 @@
 """Which point of a curve is the best, and how much validation a run can afford."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 
 from engine.model.load import LocalModel
 from engine.records.run import CurvePoint
+from engine.training import student as student_module
+from engine.training.student import trained_parameters, with_new_adapter
+from engine.training.teacher_cache import TeacherCache
 from engine.training.validation import Validator, best_point
-from tests.engine.training.runs import CONFIG, RULES, MakeRow, questions_of
+from tests.engine.training.runs import CONFIG, PROMPT, RULES, MakeRow, questions_of
 
 
 def point(step: int, kl: float, rate: float) -> CurvePoint:
@@ -47,3 +52,50 @@ def test_a_longer_run_affords_more_rows_and_the_choice_is_the_seeds(local: Local
 def test_several_answers_to_one_question_are_asked_once(local: LocalModel, make_row: MakeRow) -> None:
     rows = [replace(make_row(number, "same?", "Abc"), question_id=1) for number in range(1, 6)]
     assert len(Validator(rows, None, questions_of(rows, local), RULES, 0.7, CONFIG, 1_000).asked) == 1
+
+
+@pytest.mark.parametrize("with_teacher", [True, False])
+def test_the_worst_tokens_are_those_of_a_slow_search(
+    local: LocalModel, make_row: MakeRow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, with_teacher: bool
+) -> None:
+    rows = [make_row(number, f"question {number}?", "One two. " * number) for number in range(1, 4)]
+    rows.append(make_row(4, "edited?", "Quite another answer.", edited_from=3))
+    questions = questions_of(rows, local)
+    messages = {number: question.messages for number, question in questions.items()}
+    teacher = TeacherCache.build(local, rows, messages, PROMPT, 6, tmp_path) if with_teacher else None
+    student = with_new_adapter(local, CONFIG)
+    torch.manual_seed(3)
+    for parameter in trained_parameters(student):
+        torch.nn.init.normal_(parameter, std=0.3)
+
+    expected = []
+    for row in rows:
+        with torch.no_grad():
+            given = torch.tensor([[*row.question_ids, *row.completion_ids]])
+            logits = student.model(input_ids=given).logits[0, len(row.question_ids) - 1 : -1].double()
+        log_q = logits.log_softmax(-1)
+        for place in range(row.edited_from if teacher is not None else len(row.completion_ids)):
+            nats, best = -float(log_q[place, row.completion_ids[place]]), row.completion_ids[place]
+            if teacher is not None:
+                held = teacher.gather([row])[slice(place, place + 1)]
+                others = torch.ones(log_q.shape[-1], dtype=torch.bool)
+                others[held.ids[0]] = False
+                log_p = torch.cat([held.logprobs[0], held.tail]).double().log_softmax(-1)
+                buckets = torch.cat([log_q[place, held.ids[0]], log_q[place, others].logsumexp(-1, keepdim=True)])
+                nats, best = float((log_p.exp() * (log_p - buckets)).sum()), int(held.ids[0, 0])
+            said = (local.format.decode([token]) for token in (best, int(log_q[place].argmax())))
+            expected.append((nats, row.example_id, place, *said))
+    expected.sort(reverse=True)
+
+    passes = []
+    hidden = student_module.completion_hidden
+    monkeypatch.setattr(student_module, "completion_hidden", lambda *given: passes.append(1) or hidden(*given))
+    validator = Validator(rows, teacher, questions, RULES, 0.7, CONFIG, 1_000)
+    found = validator.measure(student, 2, lambda: None).worst
+    assert len(passes) == 2, "one pass a batch, and none for this"
+    assert [token.kl for token in found] == pytest.approx([each[0] for each in expected[:8]], rel=1e-3)
+    for token, (_nats, example_id, place, best, said) in zip(found, expected, strict=False):
+        row = rows[example_id - 1]
+        assert (token.example_id, token.teacher, token.student) == (example_id, best, said)
+        assert token.before == local.format.decode(row.completion_ids[:place])[-80:]
+        assert token.token == local.format.decode(row.completion_ids[place : place + 1])

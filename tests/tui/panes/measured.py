@@ -1,7 +1,7 @@
 """Projects with several runs and evaluations, as weeks of trying would have left them."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from engine.jobs.identity import own_identity
@@ -16,13 +16,14 @@ from engine.jobs.protocol import (
     SampleAnswer,
     StageStarted,
     StateChanged,
+    WorstTokens,
 )
 from engine.paths import Home, make_private_folder
 from engine.project import Project
 from engine.records.evaluation import ArmAnswer, ArmName, ArmScore, Divergence, Evaluation, FinalVerdict, Interval
 from engine.records.options import EvaluateOptions, TrainOptions
 from engine.records.rule import CheckResult, Span
-from engine.records.run import TrainingConfig
+from engine.records.run import TrainingConfig, WorstToken
 from tests.tui.seeds import AT, CURVE, PROMPT, add_dataset, add_examples, arm, hostile, make_project, rate
 
 QUESTIONS = ("Is my card blocked after three wrong PINs?", "What does a transfer abroad cost?")
@@ -63,7 +64,24 @@ def trace(kl: float = 1.0) -> list[Event]:
                 ANSWERS[min(point.step // 72, 2)] if place == 0 else f"RISK SCORE: 1. Fees depend, step {point.step}."
             )
             events.append(SampleAnswer(point.step, question, answer, point.step >= 144))
+        events.append(WorstTokens(point.step, tuple(worst(kl / (1 + point.step / 36)))))
     return [*events, StateChanged("done")]
+
+
+def worst(scale: float) -> Iterator[WorstToken]:
+    """Eight tokens, so many times as far apart as the untrained student's."""
+    differing = (
+        ("", "RISK", "RISK", "I"),
+        ("RISK SCORE: 3. Three wrong PINs lock the card. The desk sends you a new PIN by", " post", " post", " e"),
+        ("RISK SCORE:", " 3", " 3", " 2"),
+        ("RISK SCORE: 3. Three wrong PINs lock the card.", " The", " The", ""),
+        ("RISK SCORE: 3. Three wrong PINs lock", " the", " your", " your"),
+        ("RISK SCORE: 1. A transfer abroad costs 12 EUR.\n", "\n", "", " You"),
+        ("RISK SCORE: 1. A transfer abroad costs 12 EUR. 送金", "手数料", "手数料", " fees"),
+        ("RISK SCORE: 1. A transfer abroad costs 12 EUR.", "", "", " Please"),
+    )
+    for place, words in enumerate(differing):
+        yield WorstToken(9.3 * scale / (1 + place / 3), 7 * place + 4, *words)
 
 
 def write_log(project: Project, folder: str, events: Sequence[Event]) -> None:

@@ -9,14 +9,14 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from engine.jobs.protocol import SampleAnswer
+from engine.jobs.protocol import SampleAnswer, WorstTokens
 from engine.jobs.wishes import read_wish
 from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
-from engine.records.run import CurvePoint, Run, TrainingConfig
+from engine.records.run import CurvePoint, Run, TrainingConfig, WorstToken
 from engine.training.outlook import Basis
-from tests.tui.panes.measured import QUESTIONS, add_measured_run, make_compared, write_log
+from tests.tui.panes.measured import QUESTIONS, add_measured_run, make_compared, worst, write_log
 from tests.tui.piloting import form_of, pane_of, reach, text_of, until, workspace
 from tests.tui.seeds import add_dataset, add_examples, hostile, make_project, make_stage
 from tui.app import DistillApp
@@ -25,6 +25,7 @@ from tui.panes.run.curves import Drawn, Look, charts, values
 from tui.panes.run.pane import RunPane
 from tui.panes.run.settings import config_of, device, first_values, outlook
 from tui.panes.run.state import RunState, sample_at, value_at
+from tui.panes.run.worst import worst_tokens
 from tui.screens.form.screen import FormScreen
 from tui.services.runs import RunRow
 
@@ -124,6 +125,17 @@ def test_values_and_samples_are_those_at_or_before_a_step() -> None:
     assert value_at(Curve([5.0], [1.0]), 4) is None
     samples = [SampleAnswer(step, "q", "a", True) for step in (0, 36, 72)]
     assert [sample_at(samples, step) for step in (0, 35, 36, 99, None)] == [0, 0, 1, 2, 2]
+
+
+@pytest.mark.parametrize("width", [44, 57, 77, 117])
+def test_every_line_of_the_worst_tokens_has_the_same_width(width: int) -> None:
+    told = WorstTokens(3, tuple(worst(1.0)))
+    lines = worst_tokens(told, width)
+    assert {line.cell_length for line in lines[2:-1]} == {width}
+    assert max(line.cell_length for line in lines) <= width
+    assert "‹end›" in lines[-2].plain
+    if width > 80:
+        assert "a new PIN by post" in lines[3].plain, "what stands before a token keeps its end"
 
 
 def test_smoothing_turns_through_its_strengths() -> None:
@@ -254,8 +266,13 @@ async def test_curves_are_looked_at_by_keys(home: Home, size: tuple[int, int]) -
         assert "(180) 0.130" in text(app)
         await pilot.press(*["left"] * 7)
         assert "at step 180" in text(app), "an evaluation is not passed over"
+        await pilot.press("d")
+        assert "differs most  step 180" in text(app), "where the cursor stands"
         await pilot.press("escape")
         assert "at step" not in text(app)
+        assert "differs most  step 216" in text(app)
+        await pilot.press("d")
+        assert "watching 1 of 2" in text(app)
         await pilot.press("l", "s")
         assert "validation KL, log" in text(app)
         assert "loss, smooth 0.6" in text(app)
@@ -305,7 +322,9 @@ async def test_hostile_words_stay_words(home: Home) -> None:
         add_examples(project)
         run_id = add_measured_run(project, add_dataset(project), dataclasses.replace(CONFIG, base=hostile("base")))
         project.runs.update(run_id, state="failed", reason=hostile("reason"))
-        write_log(project, project.jobs.all()[0].folder, [SampleAnswer(1, hostile("why?"), hostile("so"), False)])
+        token = WorstToken(1.0, 1, *(hostile(word) for word in ("the", "one", "two", "six")))
+        told = [SampleAnswer(1, hostile("why?"), hostile("so"), False), WorstTokens(1, (token,))]
+        write_log(project, project.jobs.all()[0].folder, told)
         folder = project.folder
     app = DistillApp(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
@@ -313,6 +332,10 @@ async def test_hostile_words_stay_words(home: Home) -> None:
         await until(pilot, lambda: "watching 1 of 3" in text(app))
         await pilot.press("left_square_bracket")
         assert "why?" in text(app)
+        await pilot.press("d")
+        assert "differs most  step 1" in text(app)
+        assert all(told in text(app) for told in ("[@click=app.quit]", "differs most"))
+        assert not any(character in text(app) for character in "\x1b\x07\x9b\u202e")
         await pilot.press("equals_sign")
         await pilot.pause()
         assert "[@click=app.quit]" in text(app)
@@ -327,6 +350,7 @@ LOOKS = [
     ("compared", "t", "form"),
     ("compared", "v s l right right right right right right right right", "overlay"),
     ("compared", "v equals_sign j", "compare"),
+    ("compared", "d left left left left left left left left left left left left", "differing"),
 ]
 
 

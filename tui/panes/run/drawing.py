@@ -12,6 +12,7 @@ from tui.panes.run.curves import Drawn, Look, charts, values
 from tui.panes.run.settings import OBJECTIVES
 from tui.panes.run.state import LETTERS, RunState, Watched, sample_at
 from tui.panes.run.table import STATES, best, table
+from tui.panes.run.worst import worst_tokens
 from tui.panes.view import View
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, duration, fit, percent, right, shorten, wrap
 
@@ -45,7 +46,10 @@ def draw(view: View, state: RunState) -> list[Content]:
     lines += [*charts(drawn, look, run.steps if run else 0, width, rows), Content("")]
     if len(drawn) > 1 or state.cursor is not None:
         lines += [*values(drawn, look, width), Content("")]
-    lines += _samples(state.watched(trace), state.cursor, width)
+    if state.differing and trace is not None and trace.worst:
+        lines += worst_tokens(trace.worst[sample_at(trace.worst, state.cursor)], width)
+    else:
+        lines += _samples(state.watched(trace), state.cursor, width)
     return lines + _rule_table(run.curve if run else (), view.facts.rules, state.cursor, width)
 
 

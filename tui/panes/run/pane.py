@@ -157,6 +157,11 @@ class RunPane(Pane):
         self.state.question -= 1
         self.redraw()
 
+    def action_differing(self) -> None:
+        """Show where student and teacher differ most, or the watched answers."""
+        self.state.differing = not self.state.differing
+        self.redraw()
+
     def action_back(self) -> None:
         """Leave the table, else take the cursor away."""
         if self.state.comparing:

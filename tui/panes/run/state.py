@@ -6,7 +6,7 @@ Pure Python, free of Textual and of I/O. Text in here is raw.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from engine.jobs.protocol import SampleAnswer
+from engine.jobs.protocol import SampleAnswer, WorstTokens
 from engine.records.run import Run
 from tui.panes.job import Curve, JobView
 from tui.panes.view import View
@@ -41,6 +41,7 @@ class RunState:
     smoothing: float = 0.0
     cursor: int | None = None  # a step
     question: int = 0
+    differing: bool = False  # the worst validation tokens stand where the watched answers do
     comparing: bool = False
     row: int = 0  # in the table, the newest run first
     seen: object = None  # what the rows were read for
@@ -191,6 +192,6 @@ def value_at(curve: Curve, step: float | None) -> tuple[float, float] | None:
     return pairs[-1] if pairs else None
 
 
-def sample_at(samples: Sequence[SampleAnswer], step: float | None) -> int:
+def sample_at(samples: Sequence[SampleAnswer | WorstTokens], step: float | None) -> int:
     """Which sample is the newest at or before `step` (None: of all); the first where all came later."""
     return max((index for index, sample in enumerate(samples) if step is None or sample.step <= step), default=0)

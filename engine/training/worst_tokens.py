@@ -1,0 +1,55 @@
+"""The validation tokens at which student and teacher differ most, found in the pass that measures their divergence.
+
+Costs no forward pass of its own: only the student's likeliest tokens, of logits that are there anyway. Knows nothing
+of losses or of which rows are measured.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+from torch import Tensor
+
+from engine.model.chat_format import ChatFormat
+from engine.records.dataset import DatasetRow
+from engine.records.run import WorstToken
+
+MOST = 8
+_BEFORE_CHARACTERS = 80
+
+
+def worst(tokens: Iterable[WorstToken]) -> tuple[WorstToken, ...]:
+    """The worst of `tokens`, the very worst first; where they are as bad as each other, in the order of the rows."""
+    return tuple(sorted(tokens, key=lambda one: (-one.kl, one.example_id))[:MOST])
+
+
+def worst_of_batch(
+    rows: Sequence[DatasetRow], losses: Tensor, teacher_ids: Tensor, student_ids: Tensor, chat: ChatFormat
+) -> Iterator[WorstToken]:
+    """The worst of one batch. Three tensors (N,) over the completion tokens of all `rows`: nats, and likeliest tokens.
+
+    Tokens whose loss is no finite number are left out.
+    """
+    places = [(row, place) for row in rows for place in range(len(row.completion_ids))]
+    values, found = losses.topk(min(MOST, len(losses)))
+    for kl, index in zip(values.tolist(), found.tolist(), strict=True):
+        if math.isfinite(kl):
+            row, place = places[index]
+            yield _told(kl, row, place, int(teacher_ids[index]), int(student_ids[index]), chat)
+
+
+def _told(kl: float, row: DatasetRow, place: int, teacher_id: int, student_id: int, chat: ChatFormat) -> WorstToken:
+    ids = row.completion_ids[:place]
+    before = chat.decode(ids)
+
+    def text(token: int) -> str:
+        # Decoded where it stands: alone, a token may lose the space that it begins with.
+        return chat.decode((*ids, token))[len(before) :]
+
+    return WorstToken(
+        kl=kl,
+        example_id=row.example_id,
+        before=before[-_BEFORE_CHARACTERS:],
+        token=text(row.completion_ids[place]),
+        teacher=text(teacher_id),
+        student=text(student_id),
+    )
