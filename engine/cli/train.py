@@ -46,6 +46,7 @@ def command(
     """Train an adapter on the newest dataset: question → answer, without the prompt."""
     from engine.errors import NotFoundError
     from engine.training.facts import read_facts
+    from engine.training.outlook import outlook_text, read_basis
     from engine.training.presets import choice_json, choice_text, choose
 
     if run_id is not None and (more := _said() - _WITH_A_RUN):
@@ -66,7 +67,11 @@ def command(
         config = choice.require_fit().config
     elif show:
         raise click.UsageError("--show needs a --preset.")
-    run = project.runs.add(dataset.sha256, config) if run_id is None else project.runs.get(run_id)
+    if run_id is None:
+        invocation.say(outlook_text(config, read_basis(project)))
+        run = project.runs.add(dataset.sha256, config)
+    else:
+        run = project.runs.get(run_id)
     if print_launch is not None:
         gpu = run.config.device != "cpu"
         launch = Launch(project.folder, run.id, run.config.base, invocation.home, nodes, processes, gpu)
@@ -89,6 +94,9 @@ def command(
                 "steps": run.steps,
                 "best_step": run.best_step,
                 "train_s": run.train_s,
+                "peak_rss_mb": run.peak_rss_mb,
+                "disk_mb": run.disk_mb,
+                "estimate": dataclasses.asdict(run.estimate) if run.estimate else None,
                 "validation_kl": best.validation_kl if best else None,
                 "all_rules_rate": best.all_rules_rate if best else None,
                 "worst_tokens": _worst_tokens(project.folder / job.folder, run.best_step),

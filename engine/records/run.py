@@ -86,6 +86,15 @@ class CurvePoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimated:
+    """What a training was thought to take before its first step. None: not known."""
+
+    seconds: float | None
+    memory_mb: float | None  # at most; MB are 1e6 bytes
+    disk_mb: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One training. `folder` is relative to the project."""
 
@@ -104,3 +113,5 @@ class Run:
     reason: str = ""  # why it stopped or failed
     created_at: str = ""
     curve: tuple[CurvePoint, ...] = ()
+    estimate: Estimated | None = None
+    disk_mb: float = 0.0  # its folder and its teacher's distributions, measured at its end

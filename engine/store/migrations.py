@@ -175,6 +175,14 @@ def votes(database: "Database") -> None:
     """)
 
 
+def estimates_of_runs(database: "Database") -> None:
+    """What each training was thought to take, and the disk that it took."""
+    database.executescript("""
+        ALTER TABLE runs ADD COLUMN estimate TEXT;
+        ALTER TABLE runs ADD COLUMN disk_mb REAL NOT NULL DEFAULT 0;
+    """)
+
+
 STEPS = (
     prompts_and_rules,
     questions,
@@ -185,6 +193,7 @@ STEPS = (
     jobs_settings_and_releases,
     flags_and_broken_rules,
     votes,
+    estimates_of_runs,
 )
 
 

@@ -3,7 +3,7 @@
 import sqlite3
 
 from engine.errors import NotFoundError
-from engine.records.run import CurvePoint, Run, RunState, TrainingConfig
+from engine.records.run import CurvePoint, Estimated, Run, RunState, TrainingConfig
 from engine.store.clock import now_text
 from engine.store.connection import Connection
 from engine.store.words_json import decode, encode
@@ -41,6 +41,8 @@ class RunTable:
         device: str | None = None,
         dtype: str | None = None,
         reason: str | None = None,
+        estimate: Estimated | None = None,
+        disk_mb: float | None = None,
     ) -> None:
         """Change the named fields; None leaves a field as it is. Raises `NotFoundError`."""
         fields: dict[str, str | int | float | None] = {
@@ -53,6 +55,8 @@ class RunTable:
             "device": device,
             "dtype": dtype,
             "reason": reason,
+            "estimate": None if estimate is None else encode(estimate),
+            "disk_mb": disk_mb,
         }
         if not self._connection.update("runs", run_id, fields):
             raise _not_there(run_id)
@@ -103,6 +107,8 @@ class RunTable:
             dtype=row["dtype"],
             reason=row["reason"],
             created_at=row["created_at"],
+            estimate=None if row["estimate"] is None else decode(Estimated, row["estimate"]),
+            disk_mb=row["disk_mb"],
             curve=tuple(decode(CurvePoint, point[0]) for point in points),
         )
 

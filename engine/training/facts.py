@@ -23,14 +23,18 @@ def read_facts(project: "Project", config: TrainingConfig) -> Facts:
         raise NotFoundError("There is no dataset to train on.", "", "Freeze one: distill-tui curate freeze")
     rows = project.datasets.get(latest.sha256).split("train")
     free_mb, on_gpu = free_memory(config.device)
-    wide = config.dtype == "float32" or (config.dtype == "auto" and not on_gpu)
     return Facts(
         rows=len(rows),
         longest_row_tokens=max((len(row.question_ids) + len(row.completion_ids) for row in rows), default=0),
         shapes=find_shapes(latest.base, project.home),
         free_mb=free_mb,
-        number_bytes=4 if wide else 2,
+        number_bytes=number_bytes(config, on_gpu=on_gpu),
     )
+
+
+def number_bytes(config: TrainingConfig, *, on_gpu: bool) -> int:
+    """Of one weight in memory; at most."""
+    return 4 if config.dtype == "float32" or (config.dtype == "auto" and not on_gpu) else 2
 
 
 def free_memory(device: str) -> tuple[float | None, bool]:

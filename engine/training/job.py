@@ -24,6 +24,7 @@ from engine.training.checkpoints import fault_of
 from engine.training.hooks import StepMetrics
 from engine.training.memory import peak_rss_mb
 from engine.training.on_policy import CUT_ANSWERS
+from engine.training.outlook import error_text, estimate_training, read_basis
 from engine.training.processes import planned_ranks, ranks_of
 from engine.training.ranks import Ranks
 from engine.training.state import ADAPTER
@@ -91,6 +92,8 @@ def _train(context: JobContext, run: Run, ranks: Ranks) -> None:
         ),
     )
     local = load_for(brief, project.home, ranks)
+    for note in local.format.notes:
+        context.emit(Note(note))
     project.runs.update(run.id, device=str(local.device), dtype=str(local.dtype).removeprefix("torch."))
     rows, validation = dataset.split("train"), dataset.split("validation")
     check_rows(rows, local.format.context_length)
@@ -108,6 +111,9 @@ def _train(context: JobContext, run: Run, ranks: Ranks) -> None:
     hooks = _JobHooks(context, run, known.teacher.seconds if known.teacher is not None else 0.0)
     trainer = make_trainer(brief, local, known, hooks, ranks, _initial_adapter(project, config))
     project.runs.update(run.id, steps=trainer.steps)
+    if not run.step:
+        estimate = estimate_training(config, read_basis(project, dataset.sha256)).figures
+        project.runs.update(run.id, estimate=estimate)
     context.emit(Progress(0, trainer.steps, "measuring the untrained student"))
     if not trainer.validator.has_teacher:
         context.emit(Note("No validation answer has a local teacher: the curve shows their cross-entropy, not the KL."))
@@ -122,6 +128,8 @@ def _train(context: JobContext, run: Run, ranks: Ranks) -> None:
     finally:
         hooks.keep_progress(trainer)
     _place_adapter(trained.best_checkpoint, folder)
+    made = [*folder.rglob("*"), *([known.teacher.path] if known.teacher is not None else [])]
+    project.runs.update(run.id, disk_mb=sum(path.stat().st_size for path in made if path.is_file()) / 1e6)
     _end(context, run, trained)
 
 
@@ -149,6 +157,8 @@ def _end(context: JobContext, run: Run, trained: Trained) -> None:
             f"the best is step {state.best_step}."
         )
     )
+    if error := error_text(context.project.runs.get(run.id)):
+        context.emit(Note(error))
 
 
 def _initial_adapter(project: Project, config: TrainingConfig) -> Path | None:

@@ -8,6 +8,7 @@ from textual.content import Content
 
 from engine.clean import clean_line, clean_text
 from engine.records.station import StationState
+from engine.wording import duration as duration
 
 DIM = "dim"  # an attribute and no colour: it holds where the terminal lends its own colours, or has none
 ACCENT = "$text-accent"
@@ -79,17 +80,3 @@ def percent(rate: float) -> str:
 def moment(iso: str) -> str:
     """A stored time to the minute, as people read it; always UTC."""
     return iso[:16].replace("T", " ")
-
-
-def duration(seconds: float) -> str:
-    """A time left or taken, in two units at most."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 10:
-        return f"{minutes} min {rest:02d} s"
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min"

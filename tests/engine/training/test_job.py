@@ -23,6 +23,7 @@ from engine.records.run import Run, TrainingConfig
 from engine.releases.adapter import require_adapter
 from engine.store.datasets import dataset_sha256
 from engine.training.job import run
+from engine.training.outlook import error_text
 from tests.engine.training.runs import PROMPT, RULES
 
 
@@ -91,6 +92,12 @@ def test_a_run_ends_with_an_adapter_a_curve_and_its_figures(project: Project, mo
     assert {"learning_rate", "gradient_norm", "tokens_per_second", "rss_mb"} <= losses[0].values.keys()
     assert {event.step for event in events if isinstance(event, SampleAnswer)} == {0, 6, 12}
     assert [event.step for event in events if isinstance(event, WorstTokens)] == [0, 6, 12]
+    assert done.estimate is not None
+    assert done.estimate.seconds is None, "nothing was measured before"
+    assert done.estimate.memory_mb is not None
+    assert done.estimate.disk_mb is not None
+    assert done.disk_mb > 0.5 * done.estimate.disk_mb
+    assert any(isinstance(event, Note) and event.text == error_text(done) != "" for event in events)
     last = [event for event in events if isinstance(event, Progress)][-1]
     assert (last.done, last.total, last.seconds_left) == (12, 12, 0.0)
     with_adapter(load_base(model_folder, device="cpu", dtype="float32"), project.folder / done.folder / "adapter")

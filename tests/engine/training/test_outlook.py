@@ -11,8 +11,9 @@ from engine.model.shapes import find_shapes, read_shapes
 from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
-from engine.records.run import Run, TrainingConfig
-from engine.training.outlook import Basis, estimate_training, read_basis
+from engine.records.run import Estimated, Run, TrainingConfig
+from engine.training.outlook import Basis, error_text, estimate_training, read_basis
+from engine.training.presets import Facts, memory_mb
 from engine.training.student import trained_parameters, with_new_adapter
 
 CONFIG = TrainingConfig(base="tiny", batch_rows=8, epochs=3.0, device="cpu", dtype="float32")
@@ -50,6 +51,31 @@ def test_time_and_memory_are_those_of_the_newest_run_like_it() -> None:
     assert estimate.seconds == pytest.approx(40.0 / (20 * 8) * (3 * 7) * 16)
     assert estimate.memory_mb == 900.0
     assert estimate_training(replace(CONFIG, objective="forward_kl"), basis).like == newer
+
+
+def test_memory_that_was_never_measured_is_reckoned_from_shapes(model_folder: Path) -> None:
+    shapes = read_shapes(model_folder)
+    basis = Basis(DATASET, (), None, shapes, longest_row_tokens=300)
+    wide = estimate_training(CONFIG, basis).memory_mb
+    assert wide == memory_mb(CONFIG, Facts(100, 300, shapes, None, 4))
+    narrow = estimate_training(replace(CONFIG, dtype="bfloat16"), basis).memory_mb
+    assert narrow is not None
+    assert wide is not None
+    assert narrow < wide
+    on_gpu = estimate_training(replace(CONFIG, device="auto", dtype="auto"), replace(basis, auto_is_gpu=True))
+    assert on_gpu.memory_mb == narrow
+    assert estimate_training(CONFIG, replace(basis, runs=(RUN,))).memory_mb == 900.0
+
+
+def test_an_estimates_error_is_told_of_what_can_be_compared() -> None:
+    done = replace(RUN, device="cpu", disk_mb=90.0, estimate=Estimated(50.0, 1000.0, 60.0))
+    assert error_text(done) == (
+        "Estimated time 50 s, took 40 s (−20%); memory 1.0 GB, took 900 MB (−10%); disk 60 MB, took 90 MB (+50%)."
+    )
+    assert error_text(replace(done, step=10)).startswith("Estimated memory"), "it was meant to take longer"
+    assert error_text(replace(done, device="cuda:0", estimate=Estimated(None, 1000.0, None))) == ""
+    assert error_text(replace(done, state="stopped")) == ""
+    assert error_text(RUN) == ""
 
 
 def test_an_adapter_is_as_large_as_its_shapes_say(model_folder: Path) -> None:

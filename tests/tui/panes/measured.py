@@ -23,7 +23,7 @@ from engine.project import Project
 from engine.records.evaluation import ArmAnswer, ArmName, ArmScore, Divergence, Evaluation, FinalVerdict, Interval
 from engine.records.options import EvaluateOptions, TrainOptions
 from engine.records.rule import CheckResult, Span
-from engine.records.run import TrainingConfig, WorstToken
+from engine.records.run import Estimated, TrainingConfig, WorstToken
 from tests.tui.seeds import AT, CURVE, PROMPT, add_dataset, add_examples, arm, hostile, make_project, rate
 
 QUESTIONS = ("Is my card blocked after three wrong PINs?", "What does a transfer abroad cost?")
@@ -41,7 +41,7 @@ def add_measured_run(project: Project, sha256: str, config: TrainingConfig, kl: 
         project.runs.add_curve_point(run.id, dataclasses.replace(point, validation_kl=point.validation_kl * kl))
     project.runs.update(
         run.id, state="done", step=216, steps=216, best_step=216, train_s=312.0 * kl, peak_rss_mb=2100.0,
-        device="cpu", dtype="float32",
+        device="cpu", dtype="float32", estimate=Estimated(300.0, 1900.0, 64.0), disk_mb=61.0,
     )  # fmt: skip
     job = project.jobs.add("train", TrainOptions(run.id))
     project.jobs.update(job.id, state="done")

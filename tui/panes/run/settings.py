@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import cast
 
 from engine.records.run import Objective, TrainingConfig
-from engine.training.outlook import Basis, TrainingEstimate, estimate_training
-from tui.widgets.lines import duration
+from engine.training.outlook import Basis, outlook_text
 
 OBJECTIVES = {"mix": "KL + cross-entropy", "forward_kl": "forward KL", "cross_entropy": "cross-entropy"}
 DTYPES = ("auto", "float32", "bfloat16")
@@ -49,37 +48,6 @@ def device(value: str) -> str:
 def outlook(values: Mapping[str, str], basis: Basis, config: TrainingConfig) -> str:
     """What a training with these values will take, a line a quantity; empty while a value is none."""
     try:
-        asked = config_of(values, config)
-        estimate = estimate_training(asked, basis)
+        return outlook_text(config_of(values, config), basis)
     except (ValueError, ZeroDivisionError, OverflowError):
         return ""
-    rows = basis.dataset.train
-    lines = [
-        f"{estimate.steps:,} steps: {rows:,} rows, {asked.batch_rows} a step, {asked.epochs:g} epochs",
-        _time(estimate, asked),
-        _memory(estimate, basis),
-        "disk    not known before the base is on this machine"
-        if estimate.disk_mb is None
-        else f"disk    ≈ {_size(estimate.disk_mb)}: adapter, three checkpoints, the teacher's distributions",
-    ]
-    return "\n".join(lines)
-
-
-def _time(estimate: TrainingEstimate, config: TrainingConfig) -> str:
-    like = estimate.like
-    if estimate.seconds is None or like is None:
-        return f"time    not known: no run of this base on {config.device} ({config.dtype}) was measured yet"
-    where = " ".join(part for part in (like.device, like.dtype) if part)
-    return f"time    ≈ {duration(estimate.seconds)}: as fast a row as run {like.id} on {where}"
-
-
-def _memory(estimate: TrainingEstimate, basis: Basis) -> str:
-    if estimate.memory_mb is not None and estimate.like is not None:
-        return f"memory  ≈ {_size(estimate.memory_mb)}: what run {estimate.like.id} took at most"
-    if basis.shapes is not None:
-        return f"memory  more than the base's own {_size(basis.shapes.size_bytes / 1e6)}; the first run measures it"
-    return "memory  not known before a first run"
-
-
-def _size(megabytes: float) -> str:
-    return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from engine.records.run import CurvePoint, Run
+from engine.training.outlook import error_text
 from tui.panes.parts import VERDICTS
 from tui.panes.run.settings import OBJECTIVES
 from tui.panes.run.state import RunState
@@ -67,7 +68,7 @@ def table(state: RunState, shown: int, width: int, height: int) -> list[Content]
     head = fit("   run", 12) + made + "".join(right(setting.label, setting.width) for setting in columns)
     head += "".join(right(label, cells) for label, cells in _RESULTS)
     lines = [Content.styled(head, DIM)]
-    listed = max(height - 6, 3)
+    listed = max(height - 8, 3)
     first = max(0, min(state.row - listed // 2, len(rows) - listed))
     for index, row in enumerate(rows[first : first + listed], start=first):
         lines.append(_line(row, columns, state, shown, spare, here=index == state.row))
@@ -122,4 +123,5 @@ def _detail(
     return [
         *(Content(line) for line in wrap(words, width)[:3]),
         Content.styled(shorten(stands, width), DIM),
+        *(Content.styled(line, DIM) for line in wrap(error_text(run), width)[:2]),
     ]
