@@ -20,7 +20,7 @@ from engine.project import Project
 from engine.records.example import Decision, Example, ExampleKey
 from engine.records.job import Job
 from engine.records.options import GenerateOptions, TrainOptions
-from engine.records.run import TrainingConfig
+from engine.records.run import Run, TrainingConfig
 from tests.e2e.conftest import environment, until
 from tests.e2e.terminal import PROGRAM
 
@@ -88,6 +88,7 @@ def test_a_generation_and_a_training_outlive_their_terminal(project: Project, ho
     assert (project.folder / run.folder / "adapter" / "adapter_model.safetensors").is_file()
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
 def test_killed_jobs_lose_nothing_and_ask_nothing_twice(project: Project, kills: int) -> None:
     moment = random.Random(kills)
@@ -133,6 +134,10 @@ def test_killed_jobs_lose_nothing_and_ask_nothing_twice(project: Project, kills:
     steps = [e.event.step for e in events_of(project, job) if isinstance(e.event, Metrics) and "loss" in e.event.values]
     assert set(steps) == set(range(1, 81))
     assert len(steps) < 80 * (kills + 1), "no kill was followed by a continuation from a checkpoint"
+    quiet = project.runs.add(run.dataset_sha256, run.config)
+    project.start_job(TrainOptions(quiet.id))
+    until(lambda: ended(project))
+    assert last_adapter(project, quiet) == last_adapter(project, run), "a killed run ends bit for bit as a quiet one"
 
 
 def test_a_paused_training_goes_on_where_it_stood(project: Project) -> None:
@@ -160,6 +165,10 @@ def test_a_paused_training_goes_on_where_it_stood(project: Project) -> None:
     assert [e.state for e in events if isinstance(e, StateChanged)] == ["running", "paused", "running", "done"]
     steps = [event.step for event in events if isinstance(event, Metrics) and "loss" in event.values]
     assert steps == list(range(1, 81))
+
+
+def last_adapter(project: Project, run: Run) -> bytes:
+    return (project.folder / run.folder / "checkpoints/step-80/adapter/adapter_model.safetensors").read_bytes()
 
 
 def last_step(project: Project, job: Job) -> int:
