@@ -9,6 +9,7 @@ from click.core import ParameterSource
 
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, command_options
+from engine.cli.train_sweep import sweep
 from engine.cli.training_options import training_options
 from engine.jobs.protocol import WorstTokens
 from engine.records.options import TrainOptions
@@ -20,7 +21,7 @@ from engine.training.presets import Preset
 _WITH_A_RUN = {"run_id", "processes", "nodes", "print_launch", "detach", "json_output", "project_name", "home"}
 
 
-@click.command("train")
+@click.group("train", invoke_without_command=True)
 @click.option("--preset", type=click.Choice(get_args(Preset)), help="Choose what is not given by data, model, memory.")
 @click.option("--show", is_flag=True, help="Print what the preset chooses, and why; train nothing.")
 @training_options
@@ -49,6 +50,10 @@ def command(
     from engine.training.outlook import outlook_text, read_basis
     from engine.training.presets import choice_json, choice_text, choose
 
+    if click.get_current_context().invoked_subcommand is not None:
+        if more := _said():
+            raise click.UsageError(f"Give --{min(more).replace('_', '-')} behind the command that it is for.")
+        return
     if run_id is not None and (more := _said() - _WITH_A_RUN):
         raise click.UsageError(f"--run has its configuration: without --{min(more).replace('_', '-')}.")
     if nodes > 1 and print_launch is None:
@@ -103,6 +108,9 @@ def command(
             },
         },
     )
+
+
+command.add_command(sweep)
 
 
 def _worst_tokens(folder: Path, step: int) -> list[dict[str, object]]:

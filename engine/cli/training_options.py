@@ -49,10 +49,37 @@ def training_options(function: Callable[..., None]) -> Callable[..., None]:
         function(*arguments, asked=_config(fields), **given)
 
     for name, kind, help in reversed(_OPTIONS):
-        flag = _FLAGS.get(name, f"--{name.replace('_', '-')}")
-        add = click.option(flag, name, type=kind, default=getattr(_DEFAULT, name), show_default=True, help=help)
+        add = click.option(
+            flag_of(name), name, type=kind, default=getattr(_DEFAULT, name), show_default=True, help=help
+        )
         wrapper = add(wrapper)
     return wrapper
+
+
+def changed(config: TrainingConfig, values: Mapping[str, object]) -> TrainingConfig:
+    """`config` as if its options had these values. Raises click.UsageError where there would be no step."""
+    fields = {name: getattr(config, name) for name, _kind, _help in _OPTIONS}
+    return dataclasses.replace(_config({**fields, **values}), base=config.base)
+
+
+def parse_values(text: str) -> tuple[str, tuple[object, ...]]:
+    """The field and the values in `learning-rate=1e-4,5e-4`. Raises click.UsageError where they are none."""
+    flag, _, values = text.partition("=")
+    name, kind = next(((name, kind) for name, kind, _help in _OPTIONS if flag_of(name) == f"--{flag}"), ("", None))
+    if kind is None:
+        raise click.UsageError(f"{flag!r} is no option of train that can be tried.")
+    context = click.get_current_context()
+    return name, tuple(kind.convert(value.strip(), None, context) for value in values.split(","))
+
+
+def option_words(values: Mapping[str, object]) -> list[str]:
+    """The words of a command line that give those of `values` which are options of a training."""
+    return [word for name, _kind, _help in _OPTIONS if name in values for word in (flag_of(name), str(values[name]))]
+
+
+def flag_of(name: str) -> str:
+    """The option that gives a field."""
+    return _FLAGS.get(name, f"--{name.replace('_', '-')}")
 
 
 def _config(fields: Mapping[str, object]) -> TrainingConfig:

@@ -11,6 +11,7 @@ STAGES: dict[JobKind, str] = {
     "synthesize": "engine.questions.job:run",
     "generate": "engine.teachers.job:run",
     "train": "engine.training.job:run",
+    "sweep": "engine.training.sweep_job:run",
     "evaluate": "engine.evaluation.job:run",
     "serve": "engine.serving.job:run",
     "demo": "engine.demo:run",

@@ -5,12 +5,13 @@ from typing import Literal
 
 from engine.records.station import StationName
 
-JobKind = Literal["synthesize", "generate", "train", "evaluate", "serve", "demo"]
+JobKind = Literal["synthesize", "generate", "train", "sweep", "evaluate", "serve", "demo"]
 JobState = Literal["waiting", "running", "paused", "done", "stopped", "failed", "lost"]
 STATION_OF_KIND: dict[JobKind, StationName] = {
     "synthesize": "questions",
     "generate": "examples",
     "train": "run",
+    "sweep": "run",
     "evaluate": "evaluation",
     "serve": "release",  # it makes nothing there
     "demo": "examples",  # where it begins

@@ -47,6 +47,22 @@ class TrainOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """One run of a sweep; `words` are the options of `train` that train its configuration in full."""
+
+    run_id: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class SweepOptions:
+    """Short runs, one after another, that are compared on validation."""
+
+    trials: tuple[Trial, ...]
+    minutes: float | None = None  # of training, for each; then it is measured and ends
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluateOptions:
     """One evaluation of one run on the held-out questions."""
 
@@ -88,7 +104,9 @@ class ServeOptions:
     idle_minutes: float = 30.0  # without a request, then it ends
 
 
-JobOptions = SynthesizeOptions | GenerateOptions | TrainOptions | EvaluateOptions | ServeOptions | DemoOptions
+JobOptions = (
+    SynthesizeOptions | GenerateOptions | TrainOptions | SweepOptions | EvaluateOptions | ServeOptions | DemoOptions
+)
 
 
 @dataclass(frozen=True, slots=True)

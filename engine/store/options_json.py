@@ -7,6 +7,7 @@ from engine.records.options import (
     GenerateOptions,
     JobOptions,
     ServeOptions,
+    SweepOptions,
     SynthesizeOptions,
     TrainOptions,
 )
@@ -16,6 +17,7 @@ _OPTIONS: dict[JobKind, type[JobOptions]] = {
     "synthesize": SynthesizeOptions,
     "generate": GenerateOptions,
     "train": TrainOptions,
+    "sweep": SweepOptions,
     "evaluate": EvaluateOptions,
     "serve": ServeOptions,
     "demo": DemoOptions,

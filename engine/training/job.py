@@ -3,7 +3,9 @@
 Taken up again it goes on from the newest whole checkpoint. Knows nothing of losses, steps or tensors.
 """
 
+import math
 import shutil
+import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -34,12 +36,13 @@ from engine.training.validation import Measurement
 _MANY_CUT = 0.5  # of the student's own answers in a step
 
 
-def run(context: JobContext, options: TrainOptions) -> None:
+def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) -> None:
     """Train the run that `options` names, or go on with it; a run that is done is left as it is.
 
     Raises `DatasetError`, `ContextError`, `ModelError` or `TrainingError` where it cannot, and `JobStopped` when it was
     asked to stop, after writing a checkpoint; the run's record then says why. However it ends, the best adapter so far
-    lies where evaluations look for it. Asked to keep what it has, the run is measured once more and ends as done.
+    lies where evaluations look for it. Asked to keep what it has, or after `most_s` of training, the run is measured
+    once more and ends as done.
     """
     project = context.project
     run = project.runs.get(options.run_id)
@@ -54,7 +57,7 @@ def run(context: JobContext, options: TrainOptions) -> None:
                 held.enter_context(context.hold_device(device))
             ranks = held.enter_context(ranks_of(options.processes, context))
             project.runs.update(run.id, state="running", reason="")
-            _train(context, run, ranks)
+            _train(context, run, ranks, most_s)
     except JobStopped as stopped:
         project.runs.update(run.id, state="stopped", reason=stopped.title, peak_rss_mb=peak_rss_mb())
         raise
@@ -64,7 +67,7 @@ def run(context: JobContext, options: TrainOptions) -> None:
         raise
 
 
-def _train(context: JobContext, run: Run, ranks: Ranks) -> None:
+def _train(context: JobContext, run: Run, ranks: Ranks, most_s: float) -> None:
     project, config = context.project, run.config
     dataset = project.datasets.get(run.dataset_sha256)
     if dataset.base != config.base:
@@ -108,7 +111,7 @@ def _train(context: JobContext, run: Run, ranks: Ranks) -> None:
         context.checkpoint()
 
     known = ask_base(brief, local, ranks, on_rows)
-    hooks = _JobHooks(context, run, known.teacher.seconds if known.teacher is not None else 0.0)
+    hooks = _JobHooks(context, run, known.teacher.seconds if known.teacher is not None else 0.0, most_s)
     trainer = make_trainer(brief, local, known, hooks, ranks, _initial_adapter(project, config))
     project.runs.update(run.id, steps=trainer.steps)
     if not run.step:
@@ -190,11 +193,12 @@ def _questions(project: Project, dataset: Dataset) -> dict[int, Question]:
 class _JobHooks:
     """Carries what the loop tells to the job's events and the project's store, and the person's wishes to the loop."""
 
-    def __init__(self, context: JobContext, run: Run, teacher_s: float) -> None:
+    def __init__(self, context: JobContext, run: Run, teacher_s: float, most_s: float) -> None:
         self._context = context
         self._run = run
         self._teacher_s = teacher_s
         self._told_of_cuts = False
+        self._ends_at = time.monotonic() + most_s - run.train_s
 
     def on_step(self, metrics: StepMetrics) -> None:
         if metrics.figures.get(CUT_ANSWERS, 0.0) > _MANY_CUT and not self._told_of_cuts:
@@ -233,7 +237,7 @@ class _JobHooks:
         return self._context.stop_requested or self._context.pause_requested
 
     def end_early(self) -> bool:
-        return self._context.keep_requested
+        return self._context.keep_requested or time.monotonic() > self._ends_at
 
     def rest(self) -> None:
         paused = self._context.pause_requested

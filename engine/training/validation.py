@@ -5,6 +5,7 @@ the share of sampled answers that keep each rule, and what the student says to a
 questions are chosen once a run and their seeds stay the same, so the points of a curve are comparable.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -12,13 +13,15 @@ from random import Random
 import torch
 from torch import Tensor
 
+from engine.errors import TrainingError
 from engine.model.load import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.records.question import Question
 from engine.records.rule import Rule
-from engine.records.run import CurvePoint, TrainingConfig, WorstToken
+from engine.records.run import TrainingConfig, WorstToken
 from engine.rules.checks import check_answer, passes_all
 from engine.training.batches import make_batch
+from engine.training.best import QUESTIONS
 from engine.training.decode_shared import decode_shared
 from engine.training.losses import TeacherTopK, cross_entropy, forward_kl_top_k
 from engine.training.ranks import ALONE, Ranks
@@ -27,13 +30,12 @@ from engine.training.teacher_cache import TeacherCache
 from engine.training.worst_tokens import worst, worst_of_batch
 
 WATCHED_QUESTIONS = 2
-_QUESTIONS, _FEWEST_ROWS = 16, 16
+_FEWEST_ROWS = 16
 _SHARE = 0.08  # of the run's own work that all validation passes together may cost
 # Costs in trained tokens, measured on a CPU: of a token's forward pass, and of decoding one token of every question
 # together, which takes as long for a few questions as for all of them.
 _SCORED_COST, _DECODING_STEP_COST = 0.4, 20.0
 BEYOND_LONGEST = 8  # tokens
-_RATE_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Validator:
         self.has_teacher = bool(with_teacher)
         # A little longer than any accepted answer: enough to see that an answer does not end.
         self._most_tokens = max(len(row.completion_ids) for row in rows) + BEYOND_LONGEST
-        self.asked = tuple({row.question_id: row for row in reversed(shuffled)}.values())[::-1][:_QUESTIONS]
+        self.asked = tuple({row.question_id: row for row in reversed(shuffled)}.values())[::-1][:QUESTIONS]
         budget = _SHARE * trained_tokens / (config.evaluations + 1) - _DECODING_STEP_COST * self._most_tokens
         self.scored = _affordable(with_teacher or shuffled, budget)
         self._teacher = teacher
@@ -90,13 +92,22 @@ class Validator:
     def measure(
         self, student: LocalModel, micro_batch_rows: int, rest: Callable[[], None], ranks: Ranks = ALONE
     ) -> Measurement:
-        """Run one validation pass, shared among the `ranks`; `rest` is called between its batches and may raise."""
+        """Run one validation pass, shared among the `ranks`; `rest` is called between its batches and may raise.
+
+        Raises `TrainingError` where the student has diverged.
+        """
         student.model.eval()
         try:
             with ranks.together():
                 sums, found = self._divergence(student, micro_batch_rows, rest, ranks)
                 rest()
             total, count = ranks.sum(sums)
+            if not math.isfinite(total):  # nothing can be sampled from such a student either
+                raise TrainingError(
+                    "Training stopped: the student's divergence is no finite number.",
+                    "A step has moved its weights too far.",
+                    "Start a new run with a smaller --learning-rate.",
+                )
             return self._sampled(student, total / count, worst(ranks.gather(WorstToken, found)), ranks)
         finally:
             student.model.train()
@@ -173,19 +184,6 @@ def _loss(student: LocalModel, target_ids: Tensor, teacher: TeacherTopK | None, 
         return forward_kl_top_k(logits, known.ids[here], known.logprobs[here], known.tail[here])
 
     return loss
-
-
-def best_point(points: Sequence[CurvePoint], asked: int) -> CurvePoint:
-    """The point with the lowest validation KL among those whose all-rules rate is within 5 points of the best seen.
-
-    With few `asked` questions a single answer is worth more than 5 points; one answer alone never rejects a point.
-    Steps before the first are left out unless there are no others.
-    """
-    trained = [point for point in points if point.step > 0] or list(points)
-    tolerance = max(_RATE_TOLERANCE, 1 / asked) + 1e-9
-    best_rate = max(point.all_rules_rate for point in trained)
-    close = [point for point in trained if point.all_rules_rate >= best_rate - tolerance]
-    return min(close, key=lambda point: (point.validation_kl, point.step))
 
 
 def _affordable(rows: Sequence[DatasetRow], budget: float) -> tuple[DatasetRow, ...]:

@@ -13,7 +13,7 @@ from engine.jobs.protocol import Metrics, SampleAnswer, StampedEvent, WorstToken
 from engine.project import Project
 from engine.records.evaluation import Evaluation
 from engine.records.job import Job
-from engine.records.options import TrainOptions
+from engine.records.options import SweepOptions, TrainOptions
 from engine.records.run import Run, TrainingConfig
 from engine.store.options_json import options_from_json
 from engine.training.outlook import Basis, read_basis
@@ -108,10 +108,18 @@ def run_adder(config: TrainingConfig, dataset_sha256: str) -> Callable[[Project]
 def _jobs_of_runs(runs: tuple[Run, ...], jobs: tuple[Job, ...]) -> dict[int, list[Job]]:
     """Which jobs trained which run. A demo's job names no run: it has those that no other job names."""
     found: dict[int, list[Job]] = {run.id: [] for run in runs}
+    states = {run.id: run.state for run in runs}
+    swept: set[int] = set()
     for job in jobs:
         if job.kind == "train":
             options = options_from_json(job.kind, job.options)
             if isinstance(options, TrainOptions) and options.run_id in found:
                 found[options.run_id].append(job)
+        elif job.kind == "sweep" and isinstance(options := options_from_json(job.kind, job.options), SweepOptions):
+            swept |= {trial.run_id for trial in options.trials}
+            # Its log tells of one run after another: what stands last in it is of the one that trains.
+            training = [trial.run_id for trial in options.trials if states.get(trial.run_id) in ("running", "paused")]
+            for number in training[-1:]:
+                found[number].append(job)
     demos = [job for job in jobs if job.kind == "demo"]
-    return {number: named or demos for number, named in found.items()}
+    return {number: named or ([] if number in swept else demos) for number, named in found.items()}

@@ -83,7 +83,7 @@ ESTIMATE = {
 }
 JOB = {
     "id": int,
-    "kind": {"synthesize", "generate", "train", "evaluate", "serve", "demo"},
+    "kind": {"synthesize", "generate", "train", "sweep", "evaluate", "serve", "demo"},
     "pid": int,
     "state": {"waiting", "running", "paused", "done", "stopped", "failed", "lost"},
     "progress": {"done": int, "total": int},

@@ -7,7 +7,9 @@ import pytest
 
 from engine.cli.training_options import _OPTIONS
 from engine.project import Project
+from engine.records.options import SweepOptions
 from engine.records.run import TrainingConfig
+from engine.training.schedule import Schedule
 from tests.engine.cli.calling import fail, succeed
 
 
@@ -53,3 +55,54 @@ def test_a_rank_stabilised_adapter_keeps_its_alpha_at_every_rank(quiet: Path) ->
 
 def test_a_run_without_a_step_is_refused(quiet: Path) -> None:
     assert "nothing to train" in fail("train", "--epochs", "0", status=2)["message"]
+
+
+def test_a_sweep_makes_a_run_of_every_combination_and_says_how_to_train_it(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[SweepOptions] = []
+    monkeypatch.setattr("engine.cli.train_sweep.start_and_follow", lambda _, options, **__: started.append(options))
+    succeed(
+        "train", "sweep", "--try", "learning-rate=1e-4,5e-4", "--try", "lora-rank=4,8", "--steps", "3", "--seed", "7"
+    )
+    (options,) = started
+    assert [trial.words for trial in options.trials] == [
+        f"--learning-rate {rate} --lora-rank {rank} --seed 7" for rate in ("0.0001", "0.0005") for rank in (4, 8)
+    ]
+    with Project.open(finished) as project:
+        runs = [project.runs.get(trial.run_id) for trial in options.trials]
+        dataset = project.datasets.latest()
+    assert dataset is not None
+    assert [(run.config.lora_rank, run.config.lora_alpha, run.config.seed) for run in runs] == [
+        (4, 8, 7),
+        (8, 16, 7),
+    ] * 2
+    for run in runs:
+        assert Schedule((1,) * dataset.train, run.config.batch_rows, run.config.epochs, 7).steps == 3
+    succeed(
+        "train", "sweep", "--preset", "fast", "--preset", "best", "--minutes", "4", "--epochs", "2", "--device", "cpu"
+    )
+    assert [trial.words for trial in started[1].trials] == [
+        f"--preset {name} --epochs 2.0 --device cpu" for name in ("fast", "best")
+    ]
+    assert started[1].minutes == 2.0
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--try", "seed=1,2"), "budget"),
+        (("--steps", "3"), "nothing to compare"),
+        (("--steps", "3", "--try", "seed=1"), "nothing to compare"),
+        (("--steps", "3", "--try", "speed=1,2"), "'speed' is no option"),
+        (("--steps", "3", "--try", "lora-rank=1,x"), "'x' is not a valid integer"),
+    ],
+)
+def test_a_sweep_that_means_nothing_is_refused(finished: Path, words: tuple[str, ...], told: str) -> None:
+    assert told in fail("train", "sweep", *words, status=2)["message"]
+
+
+def test_options_before_sweep_are_refused(finished: Path) -> None:
+    assert (
+        "--epochs" in fail("train", "--epochs", "2", "sweep", "--steps", "3", "--try", "seed=1,2", status=2)["message"]
+    )

@@ -1,14 +1,18 @@
 """A tiny model folder that the real loaders read, and rows over its bytes."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from engine.model.load import LocalModel, load_base
+from engine.paths import Home
+from engine.project import Project
 from engine.records.dataset import DatasetRow
+from engine.records.options import ProjectSettings
 from engine.records.prompt import Message
 from engine.records.question import Split
-from tests.engine.training.runs import MakeRow
+from tests.engine.training.runs import PROMPT, RULES, MakeRow
 from tests.tiny import make_tiny_base
 from tests.trained import one_thread
 
@@ -47,3 +51,12 @@ def make_row(local: LocalModel) -> MakeRow:
         )
 
     return make
+
+
+@pytest.fixture
+def project(private_home: Path, model_folder: Path) -> Iterator[Project]:
+    home = Home.locate()
+    with Project.create(home.projects / "p", ProjectSettings(student_base=str(model_folder)), home) as made:
+        made.prompts.set(PROMPT)
+        made.rules.add(RULES)
+        yield made

@@ -1,6 +1,6 @@
 """The stage as a job runs it, over a real project: what it keeps in the store, how it stops and goes on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +13,9 @@ from engine.jobs.protocol import Event, Metrics, Note, Progress, SampleAnswer, W
 from engine.jobs.wishes import write_wish
 from engine.model.chat_format import ChatFormat
 from engine.model.load import load_base, with_adapter
-from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import Dataset, DatasetRow
-from engine.records.options import ProjectSettings, TrainOptions
+from engine.records.options import TrainOptions
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.records.run import Run, TrainingConfig
@@ -24,16 +23,7 @@ from engine.releases.adapter import require_adapter
 from engine.store.datasets import dataset_sha256
 from engine.training.job import run
 from engine.training.outlook import error_text
-from tests.engine.training.runs import PROMPT, RULES
-
-
-@pytest.fixture
-def project(private_home: Path, model_folder: Path) -> Iterator[Project]:
-    home = Home.locate()
-    with Project.create(home.projects / "p", ProjectSettings(student_base=str(model_folder)), home) as made:
-        made.prompts.set(PROMPT)
-        made.rules.add(RULES)
-        yield made
+from tests.engine.training.runs import PROMPT
 
 
 def make_run(project: Project, base: Path, *, answer: str = "ABC", teacher: bool = True) -> Run:

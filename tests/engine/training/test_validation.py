@@ -9,9 +9,10 @@ import torch
 from engine.model.load import LocalModel
 from engine.records.run import CurvePoint
 from engine.training import student as student_module
+from engine.training.best import best_point
 from engine.training.student import trained_parameters, with_new_adapter
 from engine.training.teacher_cache import TeacherCache
-from engine.training.validation import Validator, best_point
+from engine.training.validation import Validator
 from tests.engine.training.runs import CONFIG, PROMPT, RULES, MakeRow, questions_of
 
 

@@ -1,0 +1,80 @@
+"""`distill-tui train sweep`: short runs of a few configurations as one job, and which of them to train in full."""
+
+import dataclasses
+import itertools
+import shlex
+from typing import get_args
+
+import click
+from click.core import ParameterSource
+
+from engine.cli.following import start_and_follow
+from engine.cli.invocation import Invocation, Number, command_options
+from engine.cli.training_options import changed, option_words, parse_values, training_options
+from engine.records.options import SweepOptions, Trial
+from engine.records.run import TrainingConfig
+from engine.status import job_json
+from engine.training.presets import Preset
+
+
+@click.command("sweep")
+@click.option(
+    "--preset", "presets", type=click.Choice(get_args(Preset)), multiple=True, help="Try it; may be repeated."
+)
+@click.option(
+    "--try", "tries", multiple=True, metavar="OPTION=A,B", help="Try each value: learning-rate=1e-4,5e-4. Repeatable."
+)
+@click.option("--steps", type=click.IntRange(1), help="Of each run at most.")
+@click.option("--minutes", type=Number(0.0, min_open=True), help="Of training for all runs together.")
+@training_options
+@click.option("--detach", is_flag=True, help="Print the job's id and return.")
+@command_options
+def sweep(
+    invocation: Invocation,
+    presets: tuple[Preset, ...],
+    tries: tuple[str, ...],
+    steps: int | None,
+    minutes: float | None,
+    asked: TrainingConfig,
+    detach: bool,
+) -> None:
+    """Train every combination of what is to be tried for a while, and compare them on validation.
+
+    With --steps each run's learning rate falls to 0 at its last step; with --minutes it ends where it stands.
+    """
+    from engine.errors import NotFoundError
+    from engine.training.facts import read_facts
+    from engine.training.presets import choose
+    from engine.training.sweep import Tried, sweep_json, sweep_text, winner, within
+
+    if steps is None and minutes is None:
+        raise click.UsageError("A sweep needs a budget: --steps or --minutes.")
+    given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    context = click.get_current_context()
+    said = {name: value for name, value in context.params.items() if context.get_parameter_source(name) in given}
+    values = [[(name, value) for value in found] for name, found in map(parse_values, tries)]
+    combinations = list(itertools.product(presets or (None,), itertools.product(*values)))
+    if len(combinations) < 2:
+        raise click.UsageError("There is nothing to compare: give two presets, or --try with two values.")
+    project = invocation.project
+    dataset = project.datasets.latest()
+    if dataset is None:
+        raise NotFoundError("There is no dataset to train on.", "", "Freeze one: distill-tui curate freeze")
+    base = dataclasses.replace(asked, base=dataset.base)
+    planned: list[tuple[TrainingConfig, str]] = []
+    for preset, chosen in combinations:
+        tried = dict(chosen)
+        config = changed(base, tried)
+        if preset is not None:
+            facts = read_facts(project, config)
+            config = choose(preset, facts, config, {*said, *tried}).require_fit().config
+        words = [*(("--preset", preset) if preset else ()), *option_words({**said, **tried})]
+        planned.append((config if steps is None else within(config, dataset.train, steps), shlex.join(words)))
+    trials = tuple(Trial(project.runs.add(dataset.sha256, config).id, words) for config, words in planned)
+    share = None if minutes is None else minutes / len(trials)
+    job = start_and_follow(invocation, SweepOptions(trials, share), detach=detach)
+    if job is None:
+        return
+    runs = [Tried(project.runs.get(trial.run_id), trial.words) for trial in trials]
+    won = winner(runs, dataset.validation)
+    invocation.finish(sweep_text(runs, won), {"job": job_json(project, job), **sweep_json(runs, won)})

@@ -1,0 +1,88 @@
+"""A sweep: short runs of a few configurations, compared on validation. Pure; no model library, starts nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from engine.records.run import CurvePoint, Run, TrainingConfig
+from engine.training.best import QUESTIONS, best_point
+from engine.training.schedule import Schedule
+from engine.wording import duration
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One run of a sweep; `words` are the options of `train` that train its configuration in full."""
+
+    run: Run
+    words: str
+
+    @property
+    def best(self) -> CurvePoint | None:
+        """The point that the run is judged by; None where it did not end well."""
+        return next((point for point in self.run.curve if point.best), None) if self.run.state == "done" else None
+
+    @property
+    def command(self) -> str:
+        """What trains it in full."""
+        return f"distill-tui train {self.words}".rstrip()
+
+
+def within(config: TrainingConfig, rows: int, steps: int) -> TrainingConfig:
+    """The same training of `rows` in `steps` at most, each stage shortened alike: its rate still falls to 0."""
+    first = Schedule((1,) * rows, config.batch_rows, config.epochs, config.seed)
+    whole = first.steps + config.on_policy_steps
+    if whole <= steps:
+        return config
+    on_policy = round(steps * config.on_policy_steps / whole)
+    return replace(
+        config,
+        epochs=(steps - on_policy) / first.steps_per_epoch,
+        on_policy_steps=on_policy,
+        evaluations=min(config.evaluations, steps),
+    )
+
+
+def winner(tried: Sequence[Tried], validation: int) -> Tried | None:
+    """The run whose best point is the best, by the rule that chooses a run's; None where none ended well."""
+    points = [one.best for one in tried]
+    measured = [point for point in points if point is not None]
+    if not measured:
+        return None
+    chosen = best_point(measured, min(QUESTIONS, max(validation, 1)))
+    return next(one for one, point in zip(tried, points, strict=True) if point is chosen)
+
+
+def sweep_text(tried: Sequence[Tried], won: Tried | None) -> str:
+    """A line a run, and how the winner is trained in full."""
+    width = max(len("options"), *(len(one.words) for one in tried))
+    lines = [f"  run  {'options':<{width}}  steps  best KL  rules  time"]
+    for one in tried:
+        mark = "▸" if one is won else " "
+        point = one.best
+        figures = f"{point.validation_kl:>7.3f}  {point.all_rules_rate:>5.0%}" if point else f"{one.run.state:<14}"
+        line = (
+            f"{mark} {one.run.id:>3}  {one.words:<{width}}  {one.run.step:>5}  {figures}  {duration(one.run.train_s)}"
+        )
+        lines.append(line)
+    if won is not None:
+        lines += [f"Run {won.run.id} is the best. Train it in full:", won.command]
+    return "\n".join(lines)
+
+
+def sweep_json(tried: Sequence[Tried], won: Tried | None) -> dict[str, object]:
+    """The same for programs."""
+    return {
+        "runs": [
+            {
+                "id": one.run.id,
+                "options": one.words,
+                "state": one.run.state,
+                "step": one.run.step,
+                "train_s": one.run.train_s,
+                "validation_kl": one.best.validation_kl if one.best else None,
+                "all_rules_rate": one.best.all_rules_rate if one.best else None,
+            }
+            for one in tried
+        ],
+        "best": None if won is None else {"id": won.run.id, "command": won.command},
+    }

@@ -1,0 +1,39 @@
+"""The job of a sweep: trains one run after another, then compares them. A run that is done is not trained again."""
+
+import math
+
+from engine.errors import JobStopped, TrainingError
+from engine.jobs.context import JobContext
+from engine.jobs.protocol import Note
+from engine.jobs.wishes import write_wish
+from engine.records.options import SweepOptions, TrainOptions
+from engine.training import job
+from engine.training.sweep import Tried, sweep_text, winner
+
+
+def run(context: JobContext, options: SweepOptions) -> None:
+    """Train the runs that `options` names. One that cannot be trained is told of, and the others go on.
+
+    Raises `TrainingError` where none could be trained, and `JobStopped` as a training does.
+    """
+    runs = context.project.runs
+    most_s = math.inf if options.minutes is None else 60 * options.minutes
+    for place, trial in enumerate(options.trials, start=1):
+        if runs.get(trial.run_id).state == "done":
+            continue
+        context.emit(Note(f"Run {trial.run_id}, {place} of {len(options.trials)}: {trial.words or 'the defaults'}"))
+        try:
+            job.run(context, TrainOptions(trial.run_id), most_s)
+        except JobStopped:
+            raise
+        except TrainingError as error:
+            context.emit(Note(f"Run {trial.run_id} is left out: {error.title}"))
+        if context.keep_requested:
+            write_wish(context.folder, "run")  # it was meant for this run alone
+    tried = [Tried(runs.get(trial.run_id), trial.words) for trial in options.trials]
+    dataset = context.project.datasets.get(tried[0].run.dataset_sha256)
+    won = winner(tried, len(dataset.split("validation")))
+    if won is None:
+        raise TrainingError("No run of the sweep ended well.", tried[-1].run.reason, "Try smaller learning rates.")
+    for line in sweep_text(tried, won).splitlines():
+        context.emit(Note(line))
