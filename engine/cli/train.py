@@ -18,14 +18,26 @@ from engine.status import job_json
 from engine.training.clusters import Launch, Launcher, launch_text
 from engine.training.presets import Preset
 
-_WITH_A_RUN = {"run_id", "processes", "nodes", "print_launch", "detach", "json_output", "project_name", "home"}
+_WITH_A_RUN = {
+    "run_id",
+    "epochs",
+    "processes",
+    "nodes",
+    "print_launch",
+    "detach",
+    "json_output",
+    "project_name",
+    "home",
+}
 
 
 @click.group("train", invoke_without_command=True)
 @click.option("--preset", type=click.Choice(get_args(Preset)), help="Choose what is not given by data, model, memory.")
 @click.option("--show", is_flag=True, help="Print what the preset chooses, and why; train nothing.")
 @training_options
-@click.option("--run", "run_id", type=click.IntRange(1), help="Go on with this run where it ended; make no new one.")
+@click.option(
+    "--run", "run_id", type=click.IntRange(1), help="Go on with this run where it ended, perhaps for other --epochs."
+)
 @click.option("--processes", type=click.IntRange(1), default=1, help="That share every step, on each machine.")
 @click.option("--nodes", type=click.IntRange(1), default=1, help="Machines, with --print-launch.")
 @click.option(
@@ -49,6 +61,7 @@ def command(
     from engine.training.facts import read_facts
     from engine.training.outlook import outlook_text, read_basis
     from engine.training.presets import choice_json, choice_text, choose
+    from engine.training.replan import replan
 
     if click.get_current_context().invoked_subcommand is not None:
         if more := _said():
@@ -77,6 +90,8 @@ def command(
         run = project.runs.add(dataset.sha256, config)
     else:
         run = project.runs.get(run_id)
+        if "epochs" in _said():
+            run = replan(project, run, asked.epochs)
     if print_launch is not None:
         gpu = run.config.device != "cpu"
         launch = Launch(project.folder, run.id, run.config.base, invocation.home, nodes, processes, gpu)

@@ -44,6 +44,13 @@ class TrainingConfig:
     general_fraction: float = 0.0
     # Against the prompt coming back: weight of the student's divergence from the prompted base, both behind the prompt.
     prompt_back_weight: float = 0.0
+    # What a person changed while it was stopped, in order: from this step on, the first stage was to have these epochs.
+    replanned: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def last_epochs(self) -> float:
+        """The epochs of the first stage as they were planned last."""
+        return self.replanned[-1][1] if self.replanned else self.epochs
 
 
 def alpha_of(adapter: AdapterKind, rank: int) -> int:

@@ -90,7 +90,7 @@ def model_card(
         *_starter_note(config.base),
         *(f"- Chat template: {' '.join(note.split())}" for note in notes),
         f"- Dataset: sha256 {run.dataset_sha256}",
-        f"- Objective: {config.objective}; step {run.best_step} of {run.steps} ({config.epochs:g} epochs)",
+        f"- Objective: {config.objective}; step {run.best_step} of {run.steps} ({config.last_epochs:g} epochs)",
         f"- {_KIND_NAMES[config.adapter]}: rank {config.lora_rank}, alpha {config.lora_alpha}",
         f"- Learning rate: {config.learning_rate:g}",
         "",

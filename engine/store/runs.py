@@ -43,6 +43,7 @@ class RunTable:
         reason: str | None = None,
         estimate: Estimated | None = None,
         disk_mb: float | None = None,
+        config: TrainingConfig | None = None,
     ) -> None:
         """Change the named fields; None leaves a field as it is. Raises `NotFoundError`."""
         fields: dict[str, str | int | float | None] = {
@@ -57,6 +58,7 @@ class RunTable:
             "reason": reason,
             "estimate": None if estimate is None else encode(estimate),
             "disk_mb": disk_mb,
+            "config": None if config is None else encode(config),
         }
         if not self._connection.update("runs", run_id, fields):
             raise _not_there(run_id)

@@ -4,7 +4,7 @@ Knows nothing of the store or of jobs: the first process reads the facts, the ot
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -117,7 +117,8 @@ def make_trainer(
         brief.rules,
         brief.serving_temperature,
         config,
-        trained_tokens=schedule_of(rows, config).tokens,
+        # As first planned: new epochs must not change what the points of a curve are measured on.
+        trained_tokens=schedule_of(rows, replace(config, replanned=())).tokens,
     )
     return Trainer(
         student,

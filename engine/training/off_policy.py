@@ -35,7 +35,7 @@ class OffPolicy:
         """Without a `teacher` every token carries cross-entropy."""
         self.learning_rate = config.learning_rate
         self.schedule = schedule_of(rows, config)
-        self.steps = self.schedule.steps
+        self.plans, self.steps = self.schedule.plans, self.schedule.steps
         self._student = student
         self._config = config
         self._rows = rows

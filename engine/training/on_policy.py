@@ -65,7 +65,7 @@ class OnPolicy:
                 "It pulls towards the prompted base, and none of the training answers is that model's own.",
                 "Train without --on-policy-steps, or generate answers with the local teacher.",
             )
-        self.steps = config.on_policy_steps
+        self.plans, self.steps = ((0, config.on_policy_steps),), config.on_policy_steps
         self.learning_rate = config.on_policy_learning_rate
         self.rows = tuple({row.question_id: row for row in own}.values())
         self._student = student

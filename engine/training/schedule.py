@@ -25,6 +25,7 @@ class Schedule:
     batch_rows: int
     epochs: float
     seed: int
+    replanned: tuple[tuple[int, float], ...] = ()  # from this step on, so many epochs
 
     @property
     def steps_per_epoch(self) -> int:
@@ -33,7 +34,13 @@ class Schedule:
     @property
     def steps(self) -> int:
         """All optimizer steps over the rows; a fraction of an epoch is rounded to whole steps. None for no epochs."""
-        return max(1, round(self.epochs * self.steps_per_epoch)) if self.epochs else 0
+        return self.plans[-1][1]
+
+    @property
+    def plans(self) -> tuple[tuple[int, int], ...]:
+        """From which step on how many steps were planned; the first from step 0."""
+        plans = ((0, self.epochs), *self.replanned)
+        return tuple((since, max(1, round(epochs * self.steps_per_epoch)) if epochs else 0) for since, epochs in plans)
 
     @property
     def tokens(self) -> int:
@@ -83,6 +90,19 @@ def _shuffled(seed: str, count: int) -> tuple[int, ...]:
     return tuple(Random(seed).sample(range(count), count))  # noqa: S311 - nothing secret is drawn
 
 
+def replanned_rate_at(step: int, plans: Sequence[tuple[int, int]], highest: float, warmup_fraction: float) -> float:
+    """The rate of step `step` under `plans`, (from which step on, how many steps): a new plan changes no step behind.
+
+    From its first step on the rate falls from where it stood to what would be 0 at the new last step.
+    """
+    *earlier, (since, steps) = plans
+    if not earlier:
+        return learning_rate_at(step, steps, highest, warmup_fraction)
+    if step < since:
+        return replanned_rate_at(step, earlier, highest, warmup_fraction)
+    return replanned_rate_at(since, earlier, highest, warmup_fraction) * (steps - step) / (steps - since)
+
+
 def learning_rate_at(step: int, steps: int, highest: float, warmup_fraction: float) -> float:
     """The rate of step `step` of `steps`, from 0: linear warm-up, then linear decay that would reach 0 at `steps`."""
     warmup = min(steps, max(1, round(warmup_fraction * steps)))
@@ -99,4 +119,4 @@ def evaluation_steps(steps: int, evaluations: int) -> frozenset[int]:
 def schedule_of(rows: Sequence[DatasetRow], config: TrainingConfig) -> Schedule:
     """Which rows every step of the first stage sees."""
     lengths = tuple(len(row.question_ids) + len(row.completion_ids) for row in rows)
-    return Schedule(lengths, config.batch_rows, config.epochs, config.seed)
+    return Schedule(lengths, config.batch_rows, config.epochs, config.seed, config.replanned)

@@ -12,7 +12,7 @@ from engine.errors import UsageError
 from engine.records.dataset import DatasetRow
 from engine.records.run import TrainingConfig
 from engine.training.batches import Batch, make_batch
-from engine.training.schedule import evaluation_steps, learning_rate_at
+from engine.training.schedule import evaluation_steps, replanned_rate_at
 from engine.training.student import ChunkLoss
 
 RowsLoss = Callable[[Sequence[DatasetRow], Batch], ChunkLoss]  # of some rows and their batch
@@ -60,6 +60,10 @@ class Stage(Protocol):
     @property
     def steps(self) -> int: ...
     @property
+    def plans(self) -> tuple[tuple[int, int], ...]:
+        """From which of its steps on how many were planned; the last plan's are `steps`."""
+
+    @property
     def learning_rate(self) -> float:
         """The highest of the stage."""
 
@@ -101,7 +105,7 @@ class Course:
     def learning_rate_at(self, step: int) -> float:
         """The rate of step `step`; each stage warms up and decays by itself."""
         stage, own = self.at(step)
-        return learning_rate_at(own, stage.steps, stage.learning_rate, self.config.warmup_fraction)
+        return replanned_rate_at(own, stage.plans, stage.learning_rate, self.config.warmup_fraction)
 
     def epoch_at(self, step: int) -> float:
         """How many epochs of all stages are behind after `step` steps."""

@@ -24,6 +24,7 @@ from engine.training.checkpoints import fault_of, newest_checkpoint, prune_check
 from engine.training.hooks import Hooks, StepMetrics
 from engine.training.memory import is_out_of_memory, kernel_oom_kills, peak_rss_mb, rss_mb
 from engine.training.ranks import ALONE, Ranks
+from engine.training.replan import goes_on
 from engine.training.stages import Course, StepWork, Term
 from engine.training.state import TrainingState, read_state, restore, spread_state, write_state
 from engine.training.student import add_gradients, token_losses, trained_parameters
@@ -136,14 +137,14 @@ class Trainer:
         if checkpoint is None:
             return
         found = read_state(checkpoint)
-        if (found.config, found.dataset_sha256) != (self.config, self.state.dataset_sha256):
+        if found.dataset_sha256 != self.state.dataset_sha256 or not goes_on(found.config, self.config, found.step):
             raise TrainingError(
                 "The checkpoints belong to another run.",
                 f"{checkpoint} was written with another configuration or dataset.",
                 "Start a new run.",
             )
         restore(checkpoint, self.model, self.optimizer)
-        self.state, self.saved_step = found, found.step
+        self.state, self.saved_step = replace(found, config=self.config), found.step
         self.hooks.on_note(f"Going on from the checkpoint at step {found.step} of {self.steps}.")
         kills = kernel_oom_kills()
         if 0 <= found.oom_kills < kills and found.micro_batch_rows > 1:

@@ -106,3 +106,13 @@ def test_options_before_sweep_are_refused(finished: Path) -> None:
     assert (
         "--epochs" in fail("train", "--epochs", "2", "sweep", "--steps", "3", "--try", "seed=1,2", status=2)["message"]
     )
+
+
+def test_a_run_goes_on_for_other_epochs(quiet: Path) -> None:
+    succeed("train", "--epochs", "3")
+    with Project.open(quiet) as project:
+        run = project.runs.latest()
+    assert run is not None
+    succeed("train", "--run", str(run.id), "--epochs", "5")
+    assert newest(quiet) == replace(run.config, epochs=5.0)
+    assert "without --seed" in fail("train", "--run", str(run.id), "--seed", "5", status=2)["message"]

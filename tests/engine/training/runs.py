@@ -1,7 +1,7 @@
 """Tiny runs for the tests: fixed texts, a real teacher cache, hooks that remember and that can interrupt."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.model.load import LocalModel, load_base
@@ -96,7 +96,13 @@ def make_trainer(
             lambda: TeacherCache.build(local, rows, messages, PROMPT, config.top_k, folder / "caches")
         )
     validator = Validator(
-        validation or train, teacher, questions, RULES, 0.7, config, schedule_of(train, config).tokens
+        validation or train,
+        teacher,
+        questions,
+        RULES,
+        0.7,
+        config,
+        schedule_of(train, replace(config, replanned=())).tokens,
     )
     general = None
     if config.general_fraction:

@@ -168,7 +168,12 @@ def test_a_chart_names_both_ends_of_both_axes() -> None:
 
 
 def test_a_configuration_is_what_was_typed_and_keeps_the_rest() -> None:
-    basis = Basis(DATASET, (Run(1, "d", dataclasses.replace(CONFIG, base="old", seed=7), "done", ""),), None, None)
+    basis = Basis(
+        DATASET,
+        (Run(1, "d", dataclasses.replace(CONFIG, base="old", seed=7, replanned=((5, 2.0),)), "done", ""),),
+        None,
+        None,
+    )
     config = config_of(VALUES, first_values(basis))
     assert config == dataclasses.replace(
         CONFIG, objective="forward_kl", lora_rank=32, lora_alpha=64, learning_rate=1e-3, epochs=2.0, batch_rows=4,

@@ -136,7 +136,7 @@ def _stands(run: Run | None, live: JobView | None, width: int) -> list[Content]:
 
 def _short(run: Run, width: int) -> str:
     config = run.config
-    more = f", {config.epochs:g} epochs" if width >= _WIDE else ""
+    more = f", {config.last_epochs:g} epochs" if width >= _WIDE else ""
     return f"run {run.id}   rank {config.lora_rank}, rate {config.learning_rate:g}{more}"
 
 
@@ -147,7 +147,7 @@ def _configuration(run: Run) -> str:
         f"rank {config.lora_rank}",
         f"rate {config.learning_rate:g}",
         f"{config.batch_rows} rows a step",
-        f"{config.epochs:g} epochs",
+        f"{config.last_epochs:g} epochs",
         f"{run.device} {run.dtype}".strip(),
     ]
     return " · ".join(part for part in parts if part)

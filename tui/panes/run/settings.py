@@ -16,7 +16,7 @@ _DEFAULT = TrainingConfig(base="")
 def first_values(basis: Basis) -> TrainingConfig:
     """What the form begins with: the newest run's configuration, on the newest dataset's base."""
     config = basis.runs[-1].config if basis.runs else _DEFAULT
-    return replace(config, base=basis.dataset.base)
+    return replace(config, base=basis.dataset.base, epochs=config.last_epochs, replanned=())
 
 
 def config_of(values: Mapping[str, str], config: TrainingConfig) -> TrainingConfig:

@@ -35,7 +35,7 @@ class _Setting:
 _SETTINGS = (
     _Setting("rank", lambda row: str(row.run.config.lora_rank), 6),
     _Setting("rate", lambda row: f"{row.run.config.learning_rate:g}", 8),
-    _Setting("epochs", lambda row: f"{row.run.config.epochs:g}", 8),
+    _Setting("epochs", lambda row: f"{row.run.config.last_epochs:g}", 8),
     _Setting("rows", lambda row: f"{row.rows:,}", 7),
     _Setting("a step", lambda row: str(row.run.config.batch_rows), 8),
     _Setting("objective", lambda row: OBJECTIVES[row.run.config.objective], 20),
