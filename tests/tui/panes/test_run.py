@@ -14,6 +14,7 @@ from engine.jobs.wishes import read_wish
 from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
+from engine.records.options import DemoOptions, SweepOptions, Trial
 from engine.records.run import CurvePoint, Run, TrainingConfig, WorstToken
 from engine.training.outlook import Basis
 from tests.tui.panes.measured import QUESTIONS, add_measured_run, make_compared, worst, write_log
@@ -27,7 +28,7 @@ from tui.panes.run.settings import config_of, device, first_values, outlook
 from tui.panes.run.state import RunState, sample_at, value_at
 from tui.panes.run.worst import worst_tokens
 from tui.screens.form.screen import FormScreen
-from tui.services.runs import RunRow
+from tui.services.runs import RunRow, read_runs
 
 SIZES = [pytest.param((80, 24), id="80"), pytest.param((120, 40), id="120")]
 VALUES = {
@@ -385,3 +386,15 @@ def test_the_pane_looks_as_it_did(
         await pilot.pause(0.3)
 
     assert snap_compare(app, terminal_size=size, run_before=settle)
+
+
+def test_the_log_of_a_sweep_is_that_of_the_run_that_trains(home: Home) -> None:
+    with make_project(home) as project:
+        add_examples(project)
+        sha256 = add_dataset(project)
+        first, second = (project.runs.add(sha256, CONFIG).id for _ in range(2))
+        job = project.jobs.add("sweep", SweepOptions((Trial(first, ""), Trial(second, ""))))
+        project.jobs.add("demo", DemoOptions())
+        project.runs.update(first, state="done")
+        project.runs.update(second, state="running")
+        assert [row.jobs for row in read_runs(project).rows] == [(), (job.id,)]
