@@ -114,7 +114,7 @@ def _student(bench: Bench) -> Iterator[Figure]:
 
 def _decoding(dtype: str, bar: float) -> Callable[[Bench], Iterator[Figure]]:
     def figures(bench: Bench) -> Iterator[Figure]:
-        words = {"dtype": dtype, "rows": 16, "tokens": 16}
+        words = {"dtype": dtype, "rows": 16, "tokens": 32}
         found = bench.measure(
             copied=bench.side("decoding", shared=False, length=2_000, **words),
             shared=bench.side("decoding", shared=True, length=2_000, **words),
@@ -160,8 +160,8 @@ COMPARISONS = {
     "scoring": Comparison("the teacher's log-probabilities of given answers", _scoring),
     "student": Comparison("the student's steps, cross-entropy", _student),
     "every-step": Comparison("3 epochs behind 1,000 tokens, forward KL", _every_step),
-    "decoding": Comparison("16 answers of 16 tokens at once, float32", _decoding("float32", 4.0)),
+    "decoding": Comparison("16 answers of 32 tokens at once, float32", _decoding("float32", 4.0)),
     "decoding-bfloat16": Comparison(
-        "16 answers of 16 tokens at once, bfloat16", _decoding("bfloat16", 6.0), computes_bfloat16
+        "16 answers of 32 tokens at once, bfloat16", _decoding("bfloat16", 6.0), computes_bfloat16
     ),
 }
