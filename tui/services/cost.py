@@ -122,4 +122,5 @@ class CostService:
             self._counts[sha256, model] = TokenCount(
                 int(str(found["prompt"])), str(found["tokenizer"]), found["exact"] is True
             )
-        self._target.post_message(PromptCounted())
+        if self._target.is_attached:  # the person may have left meanwhile
+            self._target.post_message(PromptCounted())

@@ -17,7 +17,7 @@ from engine.records.options import TeacherSpec
 from engine.records.prompt import Message, Prompt
 from engine.records.rule import Check, Rule
 from tests.engine.teachers.hostile_server import HostileServer, error, good, served, stalls, status
-from tests.tui.piloting import pane_of, reach, until
+from tests.tui.piloting import form_of, pane_of, reach, settled, until
 from tests.tui.seeds import PROMPT, hostile, make_project, make_stage
 from tui.app import DistillApp
 from tui.panes.prompt.editor import DocumentArea
@@ -573,11 +573,13 @@ def test_the_pane_looks_as_it_did(
         for key in keys.split():
             await pilot.press(key)
             await pilot.pause(0.2)
+            if key == "enter":
+                await form_of(pilot)
         if name == "testing":
             app.post_message(Paste("RISK SCORE: 2. I am sorry.\nThe shop has to release it."))
         for typed in (*app.screen.query(DocumentArea), *app.screen.query(Input)):
             typed.cursor_blink = False
-        await pilot.pause(0.6)
+        await settled(pilot)
 
     assert snap_compare(DistillApp(home, folder), terminal_size=size, run_before=settle)
 
