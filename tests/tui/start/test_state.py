@@ -102,7 +102,7 @@ def test_the_cursor_is_always_on_a_line_that_is_drawn(listed: list[str], steps: 
 
 
 @given(
-    st.text(max_size=60), st.text(max_size=60), st.integers(40, 160), st.booleans(),
+    st.text(max_size=60), st.text(max_size=60), st.integers(48, 160), st.booleans(),
     st.lists(st.sampled_from([TRAINING, dataclasses.replace(TRAINING, state="waiting", total=0)]), max_size=3),
 )  # fmt: skip
 def test_a_line_has_its_width_whatever_stands_in_it(

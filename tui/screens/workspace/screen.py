@@ -217,6 +217,8 @@ class WorkspaceScreen(PlacedScreen[None]):
 
     def _read_meters(self) -> None:
         """Read the load of the running job, and of the GPUs."""
+        if not self.is_attached:  # the person has left
+            return
         job = self.state.facts.newest_job if self.state.facts else None
         if self._meters is None:
             self._meters = MeterService(self)
@@ -288,7 +290,7 @@ class WorkspaceScreen(PlacedScreen[None]):
             self._draw_pane()
 
     def _draw_pane(self) -> None:
-        if self.state.facts is not None:
+        if self.state.facts is not None and self.query_one("#panes").is_attached:  # not when it is left
             self._shown_pane().show(self.state.facts, self.state.job)
 
     def _show_header(self) -> None:
