@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import get_args
 
 import click
-from click.core import ParameterSource
 
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, command_options
 from engine.cli.train_sweep import sweep
-from engine.cli.training_options import training_options
+from engine.cli.training_options import said, training_options
 from engine.jobs.protocol import WorstTokens
 from engine.records.options import TrainOptions
 from engine.records.run import TrainingConfig
@@ -57,27 +56,24 @@ def command(
     detach: bool,
 ) -> None:
     """Train an adapter on the newest dataset: question → answer, without the prompt."""
-    from engine.errors import NotFoundError
     from engine.training.facts import read_facts
     from engine.training.outlook import outlook_text, read_basis
     from engine.training.presets import choice_json, choice_text, choose
     from engine.training.replan import replan
 
     if click.get_current_context().invoked_subcommand is not None:
-        if more := _said():
-            raise click.UsageError(f"Give --{min(more).replace('_', '-')} behind the command that it is for.")
+        if before := said():
+            raise click.UsageError(f"Give --{min(before).replace('_', '-')} behind the command that it is for.")
         return
-    if run_id is not None and (more := _said() - _WITH_A_RUN):
+    if run_id is not None and (more := said().keys() - _WITH_A_RUN):
         raise click.UsageError(f"--run has its configuration: without --{min(more).replace('_', '-')}.")
     if nodes > 1 and print_launch is None:
         raise click.UsageError("Several machines need --print-launch.")
     project = invocation.project
-    dataset = project.datasets.latest()
-    if dataset is None:
-        raise NotFoundError("There is no dataset to train on.", "", "Freeze one: distill-tui curate freeze")
+    dataset = project.datasets.require_latest()
     config = dataclasses.replace(asked, base=dataset.base)
     if preset is not None:
-        choice = choose(preset, read_facts(project, config), config, _said())
+        choice = choose(preset, read_facts(project, config), config, said())
         if show:
             invocation.finish(choice_text(choice), choice_json(choice))
             return
@@ -90,7 +86,7 @@ def command(
         run = project.runs.add(dataset.sha256, config)
     else:
         run = project.runs.get(run_id)
-        if "epochs" in _said():
+        if "epochs" in said():
             run = replan(project, run, asked.epochs)
     if print_launch is not None:
         gpu = run.config.device != "cpu"
@@ -135,10 +131,3 @@ def _worst_tokens(folder: Path, step: int) -> list[dict[str, object]]:
     events = [stamped.event for stamped in read_all(folder)]
     told = [event.tokens for event in events if isinstance(event, WorstTokens) and event.step == step]
     return [dataclasses.asdict(token) for token in told[-1]] if told else []
-
-
-def _said() -> set[str]:
-    """The options that were given, not left to their defaults."""
-    context = click.get_current_context()
-    given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
-    return {name for name in context.params if context.get_parameter_source(name) in given}

@@ -6,11 +6,10 @@ import shlex
 from typing import get_args
 
 import click
-from click.core import ParameterSource
 
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, Number, command_options
-from engine.cli.training_options import changed, option_words, parse_values, training_options
+from engine.cli.training_options import changed, option_words, parse_values, said, training_options
 from engine.records.options import SweepOptions, Trial
 from engine.records.run import TrainingConfig
 from engine.status import job_json
@@ -42,24 +41,19 @@ def sweep(
 
     With --steps each run's learning rate falls to 0 at its last step; with --minutes it ends where it stands.
     """
-    from engine.errors import NotFoundError
     from engine.training.facts import read_facts
     from engine.training.presets import choose
     from engine.training.sweep import Tried, sweep_json, sweep_text, winner, within
 
     if steps is None and minutes is None:
         raise click.UsageError("A sweep needs a budget: --steps or --minutes.")
-    given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
-    context = click.get_current_context()
-    said = {name: value for name, value in context.params.items() if context.get_parameter_source(name) in given}
+    given = said()
     values = [[(name, value) for value in found] for name, found in map(parse_values, tries)]
     combinations = list(itertools.product(presets or (None,), itertools.product(*values)))
     if len(combinations) < 2:
         raise click.UsageError("There is nothing to compare: give two presets, or --try with two values.")
     project = invocation.project
-    dataset = project.datasets.latest()
-    if dataset is None:
-        raise NotFoundError("There is no dataset to train on.", "", "Freeze one: distill-tui curate freeze")
+    dataset = project.datasets.require_latest()
     base = dataclasses.replace(asked, base=dataset.base)
     planned: list[tuple[TrainingConfig, str]] = []
     for preset, chosen in combinations:
@@ -67,8 +61,8 @@ def sweep(
         config = changed(base, tried)
         if preset is not None:
             facts = read_facts(project, config)
-            config = choose(preset, facts, config, {*said, *tried}).require_fit().config
-        words = [*(("--preset", preset) if preset else ()), *option_words({**said, **tried})]
+            config = choose(preset, facts, config, {*given, *tried}).require_fit().config
+        words = [*(("--preset", preset) if preset else ()), *option_words({**given, **tried})]
         planned.append((config if steps is None else within(config, dataset.train, steps), shlex.join(words)))
     trials = tuple(Trial(project.runs.add(dataset.sha256, config).id, words) for config, words in planned)
     share = None if minutes is None else minutes / len(trials)

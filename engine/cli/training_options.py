@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast, get_args
 
 import click
+from click.core import ParameterSource
 
 from engine.cli.invocation import Number
 from engine.records.run import AdapterKind, Objective, TrainingConfig, alpha_of
@@ -70,6 +71,13 @@ def parse_values(text: str) -> tuple[str, tuple[object, ...]]:
         raise click.UsageError(f"{flag!r} is no option of train that can be tried.")
     context = click.get_current_context()
     return name, tuple(kind.convert(value.strip(), None, context) for value in values.split(","))
+
+
+def said() -> dict[str, object]:
+    """The options that were given, not left to their defaults, with their values."""
+    context = click.get_current_context()
+    given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    return {name: value for name, value in context.params.items() if context.get_parameter_source(name) in given}
 
 
 def option_words(values: Mapping[str, object]) -> list[str]:

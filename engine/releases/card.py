@@ -13,7 +13,7 @@ from engine.model.starter import STARTER_LICENSE, STARTER_SOURCE
 from engine.paths import expand
 from engine.records.evaluation import Evaluation, Rate
 from engine.records.release import ReleaseKind
-from engine.records.run import AdapterKind, Run
+from engine.records.run import AdapterKind, Run, TrainingConfig
 
 _ADAPTER_USE = """\
     from peft import PeftModel
@@ -90,7 +90,8 @@ def model_card(
         *_starter_note(config.base),
         *(f"- Chat template: {' '.join(note.split())}" for note in notes),
         f"- Dataset: sha256 {run.dataset_sha256}",
-        f"- Objective: {config.objective}; step {run.best_step} of {run.steps} ({config.last_epochs:g} epochs)",
+        f"- Objective: {config.objective}, {config.last_epochs:g} epochs{_second_stage(config)}",
+        f"- Best step: {run.best_step} of {run.steps}",
         f"- {_KIND_NAMES[config.adapter]}: rank {config.lora_rank}, alpha {config.lora_alpha}",
         f"- Learning rate: {config.learning_rate:g}",
         "",
@@ -103,6 +104,10 @@ def model_card(
         "",
     ]
     return "\n".join(lines)
+
+
+def _second_stage(config: TrainingConfig) -> str:
+    return f", then {config.on_policy_steps} steps on the student's own answers" if config.on_policy_steps else ""
 
 
 def _starter_note(base: str) -> list[str]:

@@ -107,6 +107,12 @@ class DatasetTable:
         row = self._connection.row(f"SELECT {_SUMMARY} FROM datasets ORDER BY position DESC LIMIT 1")
         return None if row is None else DatasetSummary(*row)
 
+    def require_latest(self) -> DatasetSummary:
+        """The dataset that was frozen last. Raises `NotFoundError` where there is none."""
+        if (found := self.latest()) is None:
+            raise NotFoundError("There is no dataset to train on.", "", "Freeze one: distill-tui curate freeze")
+        return found
+
     def all(self) -> tuple[DatasetSummary, ...]:
         """All datasets, the one frozen last at the end."""
         rows = self._connection.rows(f"SELECT {_SUMMARY} FROM datasets ORDER BY position")

@@ -16,6 +16,7 @@ from pathlib import Path
 from engine.errors import TrainingError
 from engine.paths import make_private_folder, sync_folder
 
+CHECKPOINTS = "checkpoints"  # of one run, within its folder
 MANIFEST = "manifest.json"
 _FORMAT = 1
 _NAME = re.compile(r"step-(\d+)")

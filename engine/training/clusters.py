@@ -111,6 +111,7 @@ def _skypilot(launch: Launch) -> str:
         f"  accelerators: H100:{launch.processes}" if launch.gpu else f"  cpus: {4 * launch.processes}+",
         "file_mounts:",
         f"  {there}: {_yaml(str(launch.project.absolute()))}",
+        "# Where no index holds this version, put a checkout's wheel (uv build) into the project and install that.",
         "setup: |",
         f"  pip install distill-tui=={engine.__version__}",
         f"  distill-tui models fetch {shlex.quote(launch.base)}",

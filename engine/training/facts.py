@@ -5,9 +5,6 @@ No model library: what torch alone could tell (whether a processor computes in b
 
 from typing import TYPE_CHECKING
 
-import psutil
-
-from engine.errors import NotFoundError
 from engine.model.shapes import find_shapes
 from engine.records.run import TrainingConfig
 from engine.training.presets import Facts
@@ -18,18 +15,21 @@ if TYPE_CHECKING:
 
 def read_facts(project: "Project", config: TrainingConfig) -> Facts:
     """The facts for the device and the number type of `config`. Raises `NotFoundError` without a dataset."""
-    latest = project.datasets.latest()
-    if latest is None:
-        raise NotFoundError("There is no dataset to train on.", "", "Freeze one: distill-tui curate freeze")
-    rows = project.datasets.get(latest.sha256).split("train")
+    latest = project.datasets.require_latest()
     free_mb, on_gpu = free_memory(config.device)
     return Facts(
-        rows=len(rows),
-        longest_row_tokens=max((len(row.question_ids) + len(row.completion_ids) for row in rows), default=0),
+        rows=latest.train,
+        longest_row_tokens=longest_row_tokens(project, latest.sha256),
         shapes=find_shapes(latest.base, project.home),
         free_mb=free_mb,
         number_bytes=number_bytes(config, on_gpu=on_gpu),
     )
+
+
+def longest_row_tokens(project: "Project", dataset_sha256: str) -> int:
+    """Question and answer of the longest training row of a dataset."""
+    rows = project.datasets.get(dataset_sha256).split("train")
+    return max((len(row.question_ids) + len(row.completion_ids) for row in rows), default=0)
 
 
 def number_bytes(config: TrainingConfig, *, on_gpu: bool) -> int:
@@ -46,6 +46,8 @@ def free_memory(device: str) -> tuple[float | None, bool]:
         free_mb = _free_gpu_mb(int(device.partition(":")[2] or 0))
         if free_mb is not None or device != "auto":
             return free_mb, True
+    import psutil  # the terminal's panes import this module, and can do without
+
     return psutil.virtual_memory().available / 1e6, False
 
 

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.errors import NotFoundError
 from engine.model.shapes import Shapes, find_shapes
 from engine.records.dataset import DatasetSummary
 from engine.records.run import Estimated, Run, TrainingConfig
-from engine.training.facts import free_memory, number_bytes
+from engine.training.facts import free_memory, longest_row_tokens, number_bytes
 from engine.training.presets import Facts, memory_mb
 from engine.training.schedule import Schedule
 from engine.wording import duration, size
@@ -58,16 +57,13 @@ class TrainingEstimate:
 def read_basis(project: "Project", dataset_sha256: str = "") -> Basis:
     """Read it for one dataset, the newest unless named. Raises `NotFoundError` where there is none."""
     named = (one for one in project.datasets.all() if one.sha256 == dataset_sha256)
-    dataset = next(named, None) if dataset_sha256 else project.datasets.latest()
-    if dataset is None:
-        raise NotFoundError("There is no dataset to train on.", "", "Freeze one: distill-tui curate freeze")
-    rows = project.datasets.get(dataset.sha256).split("train")
+    dataset = next(named, None) or project.datasets.require_latest()
     return Basis(
         dataset=dataset,
         runs=project.runs.all(),
         answer_tokens=project.examples.mean_answer_tokens(),
         shapes=find_shapes(dataset.base, project.home),
-        longest_row_tokens=max((len(row.question_ids) + len(row.completion_ids) for row in rows), default=0),
+        longest_row_tokens=longest_row_tokens(project, dataset.sha256),
         auto_is_gpu=free_memory("auto")[1],
     )
 

@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 from engine.errors import TrainingError
 from engine.model.shapes import Shapes
 from engine.records.run import Objective, TrainingConfig, alpha_of
+from engine.wording import size
 
 Preset = Literal["fast", "balanced", "best"]
 T = TypeVar("T")
@@ -74,7 +75,7 @@ class Choice:
         if not self.fits:
             raise TrainingError(
                 "The training does not fit the memory that is free.",
-                f"It takes about {_gb(self.memory_mb)}, one row at a time; {_gb(self.free_mb)} are free.",
+                f"It takes about {_amount(self.memory_mb)}, one row at a time; {_amount(self.free_mb)} are free.",
                 "Choose a smaller base or another device, close other programs, or train without a preset.",
             )
         return self
@@ -116,7 +117,7 @@ def choose(preset: Preset, facts: Facts, asked: TrainingConfig, said: Collection
     """The preset's configuration. Fields of `asked` named in `said` win over it; all others it does not choose stay."""
     picker = _Picker(asked, frozenset(said))
     aim = (_SMALL if facts.small else _LARGE)[preset]
-    size = _DEMO if facts.small and preset == "fast" else _STARTER if facts.small else _PUBLISHED
+    basis = _DEMO if facts.small and preset == "fast" else _STARTER if facts.small else _PUBLISHED
     mix: Objective = "mix"
     objective = picker.pick(
         "objective", asked.objective, mix, "KL carries the teacher's doubts, cross-entropy what was edited", _DEMO
@@ -128,14 +129,15 @@ def choose(preset: Preset, facts: Facts, asked: TrainingConfig, said: Collection
     if facts.shapes is not None:
         k = max(1, min(k, facts.shapes.vocabulary))
     top_k = picker.pick("top_k", asked.top_k, k, k_why, k_basis)
-    rank_basis = size if aim.rank <= 16 else _PUBLISHED
+    rank_basis = basis if aim.rank <= 16 else _PUBLISHED
     rank = picker.pick("lora_rank", asked.lora_rank, aim.rank, f"on all linear layers, {_size(facts)}", rank_basis)
     alpha = alpha_of(asked.adapter, rank)
     picker.pick("lora_alpha", alpha, alpha, "doubles what the adapter adds, at rank 16", _PUBLISHED)
-    rate = picker.pick("learning_rate", asked.learning_rate, aim.learning_rate, aim.rate_why, size)
+    rate = picker.pick("learning_rate", asked.learning_rate, aim.learning_rate, aim.rate_why, basis)
     warmup = picker.pick("warmup_fraction", asked.warmup_fraction, 0.05, "within 3 to 10 % of the steps", _PUBLISHED)
-    epochs = picker.pick("epochs", asked.epochs, *_epochs(facts.rows, *aim.epochs), _SIX if size == _STARTER else size)
-    batch = picker.pick("batch_rows", asked.batch_rows, *_batch(facts), size)
+    epochs_basis = _SIX if basis == _STARTER else basis
+    epochs = picker.pick("epochs", asked.epochs, *_epochs(facts.rows, *aim.epochs), epochs_basis)
+    batch = picker.pick("batch_rows", asked.batch_rows, *_batch(facts), basis)
     steps = max(1, round(epochs * -(-facts.rows // batch)))
     evaluations = picker.pick(
         "evaluations",
@@ -176,7 +178,8 @@ def choice_text(choice: Choice) -> str:
     lines = [f"Preset {choice.preset}:"]
     lines += [f"  {r.name:<21} {r.value:<8} {r.why} ({r.basis})" for r in choice.reasons]
     if not choice.fits:
-        lines.append(f"It does not fit: about {_gb(choice.memory_mb)} are needed, {_gb(choice.free_mb)} are free.")
+        needed, free = _amount(choice.memory_mb), _amount(choice.free_mb)
+        lines.append(f"It does not fit: about {needed} are needed, {free} are free.")
     return "\n".join(lines)
 
 
@@ -234,11 +237,11 @@ def _micro_batch(config: TrainingConfig, facts: Facts) -> tuple[int, str]:
     while rows > 1 and (memory_mb(replace(config, micro_batch_rows=rows), facts) or 0.0) > free:
         rows //= 2
     need = memory_mb(replace(config, micro_batch_rows=rows), facts)
-    return rows, f"rows a forward pass: ≈ {_gb(need)} of the {_gb(facts.free_mb)} that are free"
+    return rows, f"rows a forward pass: ≈ {_amount(need)} of the {_amount(facts.free_mb)} that are free"
 
 
-def _gb(megabytes: float | None) -> str:
-    return "an unknown amount" if megabytes is None else f"{megabytes / 1000:.1f} GB"
+def _amount(megabytes: float | None) -> str:
+    return "an unknown amount" if megabytes is None else size(megabytes)
 
 
 def _size(facts: Facts) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from engine.errors import TrainingError, UsageError
 from engine.jobs.liveness import reap
 from engine.records.run import Run, TrainingConfig
-from engine.training.checkpoints import newest_checkpoint
+from engine.training.checkpoints import CHECKPOINTS, newest_checkpoint
 from engine.training.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def replan(project: "Project", run: Run, epochs: float) -> Run:
         )
     dataset = next(one for one in project.datasets.all() if one.sha256 == run.dataset_sha256)
     config = run.config
-    checkpoint = newest_checkpoint(project.folder / run.folder / "checkpoints", lambda _note: None)
+    checkpoint = newest_checkpoint(project.folder / run.folder / CHECKPOINTS, lambda _note: None)
     step = int(checkpoint.name.removeprefix("step-")) if checkpoint is not None else 0
     lengths = (1,) * dataset.train
     planned = Schedule(lengths, config.batch_rows, config.epochs, config.seed, config.replanned)

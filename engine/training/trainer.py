@@ -20,7 +20,7 @@ from engine.model.load import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.records.run import CurvePoint, TrainingConfig
 from engine.training.best import best_point
-from engine.training.checkpoints import fault_of, newest_checkpoint, prune_checkpoints, save_checkpoint
+from engine.training.checkpoints import CHECKPOINTS, fault_of, newest_checkpoint, prune_checkpoints, save_checkpoint
 from engine.training.hooks import Hooks, StepMetrics
 from engine.training.memory import is_out_of_memory, kernel_oom_kills, peak_rss_mb, rss_mb
 from engine.training.ranks import ALONE, Ranks
@@ -30,7 +30,6 @@ from engine.training.state import TrainingState, read_state, restore, spread_sta
 from engine.training.student import add_gradients, token_losses, trained_parameters
 from engine.training.validation import Validator
 
-CHECKPOINTS = "checkpoints"
 _KEPT_CHECKPOINTS = 2
 _SKIPPED_AT_MOST = 3  # steps in a row without a finite loss
 Found = TypeVar("Found")

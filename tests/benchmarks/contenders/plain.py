@@ -21,19 +21,11 @@ from engine.training.student import trained_parameters, with_new_adapter
 from tests.benchmarks.contenders.child import clocked, serve
 from tests.benchmarks.contenders.held_out import held_out_kl
 from tests.benchmarks.contenders.loading import load
-from tests.benchmarks.contenders.material import read_prompt
-from tests.benchmarks.contenders.training import config_of, dataset_of
+from tests.benchmarks.contenders.training import Asked
 
 
-class Plain:
-    """`rows` answers for `epochs`, the teacher behind a prompt of `length` tokens."""
-
-    def __init__(self, words: dict[str, object]) -> None:
-        self.words = words
-        self.config = config_of(words)
-        self.rows, self.messages = dataset_of(words)
-        self.prompt = read_prompt(Path(str(words["material"])), int(str(words["length"])))
-        self.student: LocalModel | None = None
+class Plain(Asked):
+    """Trained with the prompted teacher's forward pass in every step."""
 
     def measure(self) -> dict[str, float]:
         self.student = None

@@ -92,8 +92,8 @@ class StepClock:
         return False
 
 
-class Training:
-    """`rows` answers for `epochs`, behind a prompt of `length` tokens where the objective has a teacher."""
+class Asked:
+    """What a side is asked to train: `rows` answers for `epochs`, behind a prompt of `length` tokens."""
 
     def __init__(self, words: dict[str, object]) -> None:
         self.words = words
@@ -101,6 +101,10 @@ class Training:
         self.rows, self.messages = dataset_of(words)
         self.prompt = read_prompt(Path(str(words["material"])), int(str(words["length"])))
         self.student: LocalModel | None = None
+
+
+class Training(Asked):
+    """Trained by this program; the prompt counts where the objective has a teacher."""
 
     def measure(self) -> dict[str, float]:
         self.student = None

@@ -4,7 +4,6 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -15,25 +14,14 @@ from safetensors.torch import load_file
 from engine.errors import TrainingError
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Metrics
-from engine.paths import Home
 from engine.project import Project
-from engine.records.options import ProjectSettings, TrainOptions
+from engine.records.options import TrainOptions
 from engine.records.run import Run
 from engine.training.job import run
 from tests.engine.cli.calling import call, succeed
-from tests.engine.training.runs import PROMPT, RULES
 from tests.engine.training.test_job import events_of, make_run
 
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def project(private_home: Path, model_folder: Path) -> Iterator[Project]:
-    home = Home.locate()
-    with Project.create(home.projects / "p", ProjectSettings(student_base=str(model_folder)), home) as made:
-        made.prompts.set(PROMPT)
-        made.rules.add(RULES)
-        yield made
 
 
 def carry_out(project: Project, number: int, processes: int) -> JobContext:
