@@ -21,6 +21,7 @@ from engine.curation.automatic import check_examples
 from engine.curation.freeze import freeze
 from engine.demo import FULL, QUICK, open_demo
 from engine.evaluation.statistics import wilson
+from engine.model.chat_format import ChatFormat
 from engine.model.decode import decode
 from engine.model.load import LocalModel, adapter_off, load_base, with_adapter
 from engine.model.locate import locate_base
@@ -85,8 +86,6 @@ def prepare(home: Home, *, quick: bool) -> tuple[Project, str]:
     carry_out(project, (QUICK if quick else FULL).generate)
     check_examples(project)
     base = locate_base(project.settings.read().student_base, home)
-    from engine.model.chat_format import ChatFormat
-
     return project, freeze(project, ChatFormat.load(base)).sha256
 
 
