@@ -56,7 +56,8 @@ def command(
     detach: bool,
 ) -> None:
     """Train an adapter on the newest dataset: question → answer, without the prompt."""
-    from engine.training.facts import read_facts
+    from engine.model.four_bits import require_four_bits
+    from engine.training.facts import free_memory, read_facts
     from engine.training.outlook import outlook_text, read_basis
     from engine.training.presets import choice_json, choice_text, choose
     from engine.training.replan import replan
@@ -82,6 +83,8 @@ def command(
     elif show:
         raise click.UsageError("--show needs a --preset.")
     if run_id is None:
+        if config.quantize_base != "none" and print_launch is None:
+            require_four_bits(config.device, on_gpu=free_memory(config.device)[1])
         invocation.say(outlook_text(config, read_basis(project)))
         run = project.runs.add(dataset.sha256, config)
     else:

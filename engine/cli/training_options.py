@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from engine.cli.invocation import Number
-from engine.records.run import AdapterKind, Objective, TrainingConfig, alpha_of
+from engine.records.run import AdapterKind, Objective, QuantizedBase, TrainingConfig, alpha_of
 
 _DEFAULT = TrainingConfig(base="starter")
 _COUNT = click.IntRange(1)
@@ -22,6 +22,7 @@ _OPTIONS: tuple[tuple[str, "click.ParamType[Any]", str], ...] = (
     ("batch_rows", _COUNT, "Rows an optimizer step."),
     ("adapter", click.Choice(get_args(AdapterKind)), "Plain, rank-stabilised, or with magnitudes (slower)."),
     ("lora_rank", click.IntRange(1, 1024), "Of the adapter's matrices."),
+    ("quantize_base", click.Choice(get_args(QuantizedBase)), "Linear layers in four bits (QLoRA), on a GPU."),
     ("initial_run_id", _COUNT, "Start from this run's adapter."),
     ("top_k", click.IntRange(1, 1024), "Teacher tokens kept a position."),
     ("on_policy_steps", click.IntRange(0), "Steps of a second stage, on the student's own answers."),

@@ -118,7 +118,12 @@ class _Evaluation:
         from engine.model.locate import locate_base
 
         plan, config = self._plan, self._plan.run.config
-        base = load_base(locate_base(config.base, self._context.project.home), device=config.device, dtype=config.dtype)
+        base = load_base(
+            locate_base(config.base, self._context.project.home),
+            device=config.device,
+            dtype=config.dtype,
+            quantize=config.quantize_base,
+        )
         local = with_adapter(base, plan.adapter)
         unprompted = LocalArm("unprompted", local, None, adapter=False)
         prompted = LocalArm("prompted", local, plan.prompt, adapter=False, single_turn=plan.single_turn)

@@ -103,7 +103,7 @@ def report_text(project: Project, width: int = 80) -> str:
     prompted, distilled = _arm(evaluation, "prompted"), _arm(evaluation, "distilled")
     where = " ".join(part for part in (run.device, run.dtype) if part)
     lines = [
-        ("student", f"{run.config.base}, LoRA rank {run.config.lora_rank}, {run.config.objective}, {where}"),
+        ("student", f"{run.config.held_base}, LoRA rank {run.config.lora_rank}, {run.config.objective}, {where}"),
         ("teacher", facts.teacher.name),
         ("trained on", f"{facts.dataset.train} answers, {facts.dataset.validation} for validation"),
         ("prompt tokens saved", f"{facts.prompt_tokens} a request"),

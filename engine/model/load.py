@@ -26,7 +26,10 @@ from engine.errors import ModelError
 from engine.model.adapter_files import check_adapter
 from engine.model.chat_format import ChatFormat
 from engine.model.folder import check_safetensors
+from engine.model.four_bits import require_four_bits
+from engine.model.quantize import is_quantized, nf4
 from engine.model.shared_attention import ATTENTION, register_attention
+from engine.records.run import QuantizedBase
 
 DtypeName = Literal["auto", "float32", "bfloat16"]
 
@@ -40,6 +43,11 @@ class LocalModel:
     device: torch.device
     dtype: torch.dtype
     folder: Path
+
+    @property
+    def quantized(self) -> bool:
+        """Whether the base's linear layers are held in four bits."""
+        return is_quantized(self.base)
 
     @property
     def base(self) -> PreTrainedModel:
@@ -65,17 +73,24 @@ class LocalModel:
         return logits
 
 
-def load_base(folder: Path, *, device: str = "auto", dtype: DtypeName = "auto") -> LocalModel:
+def load_base(
+    folder: Path, *, device: str = "auto", dtype: DtypeName = "auto", quantize: QuantizedBase = "none"
+) -> LocalModel:
     """Load the base model of a folder, in evaluation mode, without gradients.
 
     `device` "auto" is the first CUDA device, else the CPU; `dtype` "auto" is bfloat16 where the device computes in
-    it natively, else float32. Raises `ModelError` for weights other than safetensors, custom code, quantised
-    weights, and architectures whose logits or attention the shared prompt cache would not reproduce.
+    it natively, else float32. With `quantize` the linear layers are rounded to four bits while they are loaded.
+    Raises `ModelError` for weights other than safetensors, custom code, weights that are stored quantised,
+    architectures whose logits or attention the shared prompt cache would not reproduce, and four bits without a GPU.
     """
     check_safetensors(folder)
     chat_format = ChatFormat.load(folder)
     place = _device(device)
     kind = _dtype(dtype, place)
+    how: dict[str, object] = {}
+    if quantize == "nf4":
+        require_four_bits(str(place), on_gpu=place.type == "cuda")
+        how = {"quantization_config": nf4(kind), "device_map": {"": place}}
     register_attention()
     if place.type == "cpu":
         _prepare_cpu()
@@ -88,8 +103,9 @@ def load_base(folder: Path, *, device: str = "auto", dtype: DtypeName = "auto") 
                 use_safetensors=True,
                 local_files_only=True,
                 trust_remote_code=False,
+                **how,
             )
-            model = model.to(place)
+            model = model if how else model.to(place)
     except torch.OutOfMemoryError as error:
         raise ModelError(
             "The model does not fit the device's memory.", f"{folder} on {place}: {error}", "Choose a smaller model."
@@ -123,7 +139,12 @@ def with_adapter(local: LocalModel, adapter_folder: Path) -> LocalModel:
 
 def parameter_shapes(local: LocalModel) -> dict[str, tuple[int, ...]]:
     """What `check_adapter` holds an adapter against; asked for before the first one is attached."""
-    return {name: tuple(parameter.shape) for name, parameter in local.base.named_parameters()}
+    shapes = {name: tuple(parameter.shape) for name, parameter in local.base.named_parameters()}
+    if local.quantized:  # whose layers' own numbers are packed
+        for name, module in local.base.named_modules():
+            if isinstance(module, torch.nn.Linear) and f"{name}.weight" in shapes:
+                shapes[f"{name}.weight"] = (module.out_features, module.in_features)
+    return shapes
 
 
 def attach(model: PreTrainedModel | PeftModel, adapter_folder: Path, name: str) -> PeftModel:

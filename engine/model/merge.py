@@ -10,15 +10,21 @@ from transformers import PreTrainedModel
 from engine.errors import ModelError
 from engine.model.folder import read_json
 from engine.model.load import load_base, quiet_libraries, with_adapter
+from engine.model.quantize import round_to_nf4
+from engine.records.run import QuantizedBase
 
 
-def merge(base: Path, adapter: Path, destination: Path) -> None:
+def merge(base: Path, adapter: Path, destination: Path, quantize: QuantizedBase = "none") -> None:
     """Write base + adapter to `destination` as safetensors with its configuration, no tokenizer.
 
     Added in float32 on the CPU and rounded once to the dtype that the base is stored in, so a float32 base answers as
-    base and adapter do, and a bfloat16 one within a rounding of each weight. Raises ModelError.
+    base and adapter do, and a bfloat16 one within a rounding of each weight. An adapter over a base in four bits is
+    added to what those four bits mean. Raises ModelError.
     """
-    local = with_adapter(load_base(base, device="cpu", dtype="float32"), adapter)
+    plain = load_base(base, device="cpu", dtype="float32")
+    if quantize == "nf4":
+        round_to_nf4(plain)
+    local = with_adapter(plain, adapter)
     with quiet_libraries():
         try:
             # Checked: an overflow would otherwise be written as a model that answers nonsense.

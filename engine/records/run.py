@@ -5,6 +5,7 @@ from typing import Literal
 
 Objective = Literal["mix", "forward_kl", "cross_entropy"]
 AdapterKind = Literal["lora", "rslora", "dora"]
+QuantizedBase = Literal["none", "nf4"]
 RunState = Literal["waiting", "running", "paused", "stopped", "done", "failed"]
 
 
@@ -31,6 +32,7 @@ class TrainingConfig:
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"
     adapter: AdapterKind = "lora"
+    quantize_base: QuantizedBase = "none"  # nf4: its linear layers in four bits (QLoRA), on a GPU
     initial_run_id: int | None = None  # whose adapter this run starts from
     # The second stage: the student's own answers, scored by the prompted base (reverse KL).
     on_policy_steps: int = 0
@@ -46,6 +48,11 @@ class TrainingConfig:
     prompt_back_weight: float = 0.0
     # What a person changed while it was stopped, in order: from this step on, the first stage was to have these epochs.
     replanned: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def held_base(self) -> str:
+        """The base as it is held in memory, in words: an adapter is over exactly this."""
+        return self.base if self.quantize_base == "none" else f"{self.base} in {self.quantize_base}"
 
     @property
     def last_epochs(self) -> float:

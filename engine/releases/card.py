@@ -23,6 +23,22 @@ _ADAPTER_USE = """\
     model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base}"), ".")
 
 """
+_NF4_USE = """\
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+
+    four_bits = BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+    tokenizer = AutoTokenizer.from_pretrained(".")
+    base = AutoModelForCausalLM.from_pretrained("{base}", quantization_config=four_bits)
+    model = PeftModel.from_pretrained(base, ".")
+
+Over the base's plain weights the adapter answers differently from what was measured. For vLLM release this run as
+merged weights, which are those of the base in four bits, written out, and the adapter's.
+"""
 _ADAPTER_VLLM = """\
 or with vLLM:
 
@@ -76,6 +92,8 @@ def model_card(
     use = _MERGED_USE
     if kind == "adapter":
         use = _ADAPTER_USE + (_DORA_NOTE if config.adapter == "dora" else _ADAPTER_VLLM)
+        if config.quantize_base == "nf4":
+            use = _NF4_USE
     lines = [
         "---",
         yaml.safe_dump(front, sort_keys=False).strip(),
@@ -88,6 +106,7 @@ def model_card(
         "",
         f"- Base: {base.name}; licence: {base.license or 'not stated by the base, ask its authors'}",
         *_starter_note(config.base),
+        *(["- Trained and measured over the base in four bits (NF4)"] if config.quantize_base == "nf4" else []),
         *(f"- Chat template: {' '.join(note.split())}" for note in notes),
         f"- Dataset: sha256 {run.dataset_sha256}",
         f"- Objective: {config.objective}, {config.last_epochs:g} epochs{_second_stage(config)}",

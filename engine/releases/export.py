@@ -42,7 +42,7 @@ def export(
         if kind == "adapter":
             write_adapter(adapter, described.name, folder)
         else:
-            merge(base, adapter, folder)
+            merge(base, adapter, folder, run.config.quantize_base)
         write_tokenizer(base, chat.template, folder)
         write_generation_config(base, project.settings.read().serving_temperature, chat.stop_ids, folder)
         card = model_card(kind, described, run, project.evaluations.latest(run.id), chat.notes)

@@ -25,7 +25,10 @@ class ServedArm:
 
 
 class Catalog:
-    """The arms of one project over one base. It opens the project for each question: any one thread may ask."""
+    """The arms of one project over one base, a configuration's `held_base`.
+
+    It opens the project for each question: any one thread may ask.
+    """
 
     def __init__(self, folder: Path, home: Home, base: str) -> None:
         self._folder, self._home, self._base = folder, home, base
@@ -42,7 +45,7 @@ class Catalog:
             runs = [
                 run.id
                 for run in project.runs.all()
-                if run.config.base == self._base and _adapter(project, run.folder, run.id) is not None
+                if run.config.held_base == self._base and _adapter(project, run.folder, run.id) is not None
             ]
         behind = [ArmChoice(run, prompt=True) for run in runs] if prompt else []
         choices = [UNPROMPTED, *([PROMPTED] if prompt else []), *(ArmChoice(run) for run in runs), *behind]
@@ -64,8 +67,8 @@ class Catalog:
                 run = project.runs.get(choice.run_id)
             except NotFoundError as error:
                 raise self._unknown(f"There is no run {choice.run_id}.") from error
-            if run.config.base != self._base:
-                raise self._unknown(f"Run {run.id} adapts {run.config.base}; this server holds {self._base}.")
+            if run.config.held_base != self._base:
+                raise self._unknown(f"Run {run.id} adapts {run.config.held_base}; this server holds {self._base}.")
             if run.config.adapter == "dora" and 0 < choice.strength_percent < 100:
                 raise self._unknown(f"Run {run.id} is a DoRA adapter, which answers at no strength between 0 and 100.")
             adapter = _adapter(project, run.folder, run.id)

@@ -49,7 +49,7 @@ def run(context: JobContext, options: ServeOptions) -> None:
     token = secrets.token_urlsafe(32)
     register_secret(token)
     desk = Desk(lambda: context.note)
-    catalog = Catalog(project.folder, project.home, config.base)
+    catalog = Catalog(project.folder, project.home, config.held_base)
     web = Web(desk, catalog, Conversation(ChatFormat.load(folder)), token, _key_of(config, folder))
     with Server(options.port) as server:
         server.start(web.application())
@@ -79,7 +79,8 @@ def _told(context: JobContext, address: Address) -> Iterator[None]:
 def _key_of(config: TrainingConfig, folder: Path) -> str:
     """Tells this base from another, by its name, its precision and its files, of which none is read."""
     files = sorted((path.name, path.stat().st_size) for path in folder.glob("*.safetensors"))
-    return hashlib.sha256(repr((config.base, config.dtype, config.device, files)).encode()).hexdigest()
+    held = (config.held_base, config.dtype, config.device, files)
+    return hashlib.sha256(repr(held).encode()).hexdigest()
 
 
 @dataclass(slots=True, eq=False)
@@ -115,9 +116,11 @@ class _Service:
         from engine.model.load import load_base
 
         self.desk.become("loading")
-        self.context.emit(StateChanged("running", f"loading {self.config.base}"))
-        speaker = Speaker(load_base(self.folder, device=self.config.device, dtype=self.config.dtype))
-        self.context.emit(StateChanged("running", f"serving {self.config.base} at {self.base_url}"))
+        self.context.emit(StateChanged("running", f"loading {self.config.held_base}"))
+        config = self.config
+        local = load_base(self.folder, device=config.device, dtype=config.dtype, quantize=config.quantize_base)
+        speaker = Speaker(local)
+        self.context.emit(StateChanged("running", f"serving {self.config.held_base} at {self.base_url}"))
         self.desk.become("ready")
         try:
             return self._answer(speaker, _Queue(ticket))

@@ -89,7 +89,7 @@ def load_for(brief: Brief, home: Home, ranks: Ranks) -> LocalModel:
     base = ranks.after_the_first(lambda: locate_base(config.base, home))
     with ranks.together():
         device = device_of(config.device, ranks.place, ranks.neighbours)
-        local = load_base(base, device=device, dtype=config.dtype)
+        local = load_base(base, device=device, dtype=config.dtype, quantize=config.quantize_base)
         if ranks.neighbours > 1:
             torch.set_num_threads(max(1, torch.get_num_threads() // ranks.neighbours))
     return local

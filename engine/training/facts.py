@@ -23,6 +23,7 @@ def read_facts(project: "Project", config: TrainingConfig) -> Facts:
         shapes=find_shapes(latest.base, project.home),
         free_mb=free_mb,
         number_bytes=number_bytes(config, on_gpu=on_gpu),
+        on_gpu=on_gpu,
     )
 
 

@@ -80,7 +80,7 @@ def _train(context: JobContext, run: Run, ranks: Ranks, most_s: float) -> None:
     questions = _questions(project, dataset)
     folder = make_private_folder(project.folder / run.folder)
     write_atomically(folder / "config.json", encode(config).encode())
-    context.emit(Progress(0, 0, f"loading {config.base}"))
+    context.emit(Progress(0, 0, f"loading {config.held_base}"))
     brief = ranks.first_says(
         Brief,
         Brief(

@@ -150,7 +150,8 @@ def _like(config: TrainingConfig, runs: Sequence[Run]) -> Run | None:
     found = [
         run
         for run in runs
-        if (run.config.base, run.config.device, run.config.dtype) == (config.base, config.device, config.dtype)
+        if run.config.held_base == config.held_base
+        and (run.config.device, run.config.dtype) == (config.device, config.dtype)
         and not run.config.on_policy_steps
         and run.step > 0
         and run.train_s > 0

@@ -26,6 +26,8 @@ MEMORY_SHARE = 0.9  # of what is free: the rest is the system's and the estimate
 _ACTIVATION_BYTES = {4: 8, 2: 6}
 _LIBRARIES_MB = 1_000.0
 _LOGITS_MB = 100.0  # one chunk of the output head, its softmax and its gradient
+# Four bits a number, and of each block of 64 its scale in 8 bits, with a scale of these in 32 bits every 256 blocks.
+_NF4_BYTES = (4 + 8 / 64 + 32 / (64 * 256)) / 8
 _ADAPTER_BYTES = 16  # float32: the number, its gradient and AdamW's two moments
 
 
@@ -38,6 +40,7 @@ class Facts:
     shapes: Shapes | None  # of the base
     free_mb: float | None  # memory of the device
     number_bytes: int  # of one weight in memory: 4 or 2
+    on_gpu: bool = False
 
     @property
     def small(self) -> bool:
@@ -64,6 +67,7 @@ class Choice:
     reasons: tuple[Reason, ...]
     memory_mb: float | None
     free_mb: float | None
+    quantized_mb: float | None = None  # the peak with the base in four bits, where only that fits this GPU
 
     @property
     def fits(self) -> bool:
@@ -76,7 +80,8 @@ class Choice:
             raise TrainingError(
                 "The training does not fit the memory that is free.",
                 f"It takes about {_amount(self.memory_mb)}, one row at a time; {_amount(self.free_mb)} are free.",
-                "Choose a smaller base or another device, close other programs, or train without a preset.",
+                _in_four_bits(self)
+                or "Choose a smaller base or another device, close other programs, or train without a preset.",
             )
         return self
 
@@ -153,7 +158,10 @@ def choose(preset: Preset, facts: Facts, asked: TrainingConfig, said: Collection
     micro, why = _micro_batch(config, facts)
     chosen = picker.pick("micro_batch_rows", asked.micro_batch_rows, micro, why, "estimate of memory")
     config = replace(config, micro_batch_rows=min(chosen, batch))
-    return Choice(preset, config, tuple(picker.reasons), memory_mb(config, facts), facts.free_mb)
+    choice = Choice(preset, config, tuple(picker.reasons), memory_mb(config, facts), facts.free_mb)
+    in_four_bits = replace(choice, memory_mb=memory_mb(replace(config, quantize_base="nf4"), facts))
+    helps = facts.on_gpu and not choice.fits and in_four_bits.fits
+    return replace(choice, quantized_mb=in_four_bits.memory_mb) if helps else choice
 
 
 def memory_mb(config: TrainingConfig, facts: Facts) -> float | None:
@@ -165,11 +173,15 @@ def memory_mb(config: TrainingConfig, facts: Facts) -> float | None:
     if shapes is None:
         return None
     kept = sum(inputs + outputs for inputs, outputs in shapes.linear) * _ACTIVATION_BYTES[facts.number_bytes]
-    total = (
+    linear = sum(inputs * outputs for inputs, outputs in shapes.linear)
+    total: float = (
         shapes.parameters * facts.number_bytes
         + shapes.lora_parameters(config.lora_rank) * _ADAPTER_BYTES
         + config.micro_batch_rows * facts.longest_row_tokens * kept
     )
+    if config.quantize_base == "nf4":  # but one layer, the widest, is always there in full, while it computes
+        widest = max(inputs * outputs for inputs, outputs in shapes.linear)
+        total -= (linear - widest) * facts.number_bytes - linear * _NF4_BYTES
     return _LIBRARIES_MB + _LOGITS_MB + total / 1e6
 
 
@@ -179,7 +191,7 @@ def choice_text(choice: Choice) -> str:
     lines += [f"  {r.name:<21} {r.value:<8} {r.why} ({r.basis})" for r in choice.reasons]
     if not choice.fits:
         needed, free = _amount(choice.memory_mb), _amount(choice.free_mb)
-        lines.append(f"It does not fit: about {needed} are needed, {free} are free.")
+        lines.append(f"It does not fit: about {needed} are needed, {free} are free. {_in_four_bits(choice)}".rstrip())
     return "\n".join(lines)
 
 
@@ -192,6 +204,7 @@ def choice_json(choice: Choice) -> dict[str, object]:
         "memory_mb": choice.memory_mb,
         "free_mb": choice.free_mb,
         "fits": choice.fits,
+        "quantized_mb": choice.quantized_mb,
     }
 
 
@@ -238,6 +251,13 @@ def _micro_batch(config: TrainingConfig, facts: Facts) -> tuple[int, str]:
         rows //= 2
     need = memory_mb(replace(config, micro_batch_rows=rows), facts)
     return rows, f"rows a forward pass: ≈ {_amount(need)} of the {_amount(facts.free_mb)} that are free"
+
+
+def _in_four_bits(choice: Choice) -> str:
+    """What would fit instead; empty where that does not either, or is not known."""
+    if choice.quantized_mb is None:
+        return ""
+    return f"With --quantize-base nf4 it takes about {_amount(choice.quantized_mb)}; the teacher then is that base."
 
 
 def _amount(megabytes: float | None) -> str:

@@ -161,6 +161,7 @@ def cache_key(
         "prompt": prompt.sha256,
         "prefix": local.format.prompt_prefix_ids(prompt, single_turn=single_turn),
         "k": k,
+        **({"base": "nf4"} if local.quantized else {}),
     }
     digest.update(json.dumps(facts).encode())
     for row in rows:

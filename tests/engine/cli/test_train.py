@@ -35,7 +35,8 @@ def test_without_options_a_run_is_the_plain_one(quiet: Path) -> None:
 def test_every_option_reaches_the_run(quiet: Path) -> None:
     words: dict[str, object] = {
         "objective": "forward_kl", "cross_entropy_weight": 0.25, "epochs": 0.0, "learning_rate": 0.01, "batch_rows": 3,
-        "adapter": "dora", "lora_rank": 6, "initial_run_id": 1, "top_k": 7, "on_policy_steps": 8,
+        "adapter": "dora", "lora_rank": 6, "quantize_base": "none", "initial_run_id": 1, "top_k": 7,
+        "on_policy_steps": 8,
         "on_policy_batch_rows": 9, "on_policy_learning_rate": 0.02, "on_policy_answer_tokens": 10,
         "on_policy_top_k": 11, "on_policy_skipped_tokens": 2, "on_policy_ratio_clip": 3.5, "general_fraction": 0.1,
         "prompt_back_weight": 0.2, "evaluations": 12, "dtype": "float32", "device": "cpu", "seed": 13,
@@ -51,6 +52,16 @@ def test_a_rank_stabilised_adapter_keeps_its_alpha_at_every_rank(quiet: Path) ->
     for rank in (4, 64):
         succeed("train", "--adapter", "rslora", "--lora-rank", str(rank))
         assert (newest(quiet).lora_rank, newest(quiet).lora_alpha) == (rank, 8)
+
+
+def test_four_bits_on_a_processor_are_refused_before_anything_starts(quiet: Path) -> None:
+    with Project.open(quiet) as project:
+        before = project.runs.all()
+    assert "--quantize-base none" in fail("train", "--quantize-base", "nf4", "--device", "cpu", status=1)["next"]
+    with Project.open(quiet) as project:
+        assert project.runs.all() == before
+    succeed("train", "--quantize-base", "nf4", "--print-launch", "torchrun")  # it is for another machine
+    assert newest(quiet).quantize_base == "nf4"
 
 
 def test_a_run_without_a_step_is_refused(quiet: Path) -> None:

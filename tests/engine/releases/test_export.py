@@ -214,6 +214,18 @@ def test_the_card_of_a_dora_adapter_says_where_it_cannot_go(project: Project, ba
     assert "vllm serve" in model_card("merged", described, dora, None)
 
 
+def test_the_card_of_an_adapter_over_four_bits_loads_it_so(project: Project, base: Path) -> None:
+    run = project.runs.get(1)
+    held = replace(run, config=replace(run.config, quantize_base="nf4"))
+    described = describe_base(str(base), base)
+    card = model_card("adapter", described, held, None)
+    assert 'bnb_4bit_quant_type="nf4"' in card
+    assert "vllm serve" not in card
+    assert "over the base in four bits (NF4)" in card
+    assert "four bits" not in model_card("adapter", described, run, None)
+    assert "vllm serve ." in model_card("merged", described, held, None)
+
+
 @pytest.mark.parametrize("measured", [evaluation(), evaluation(None), evaluation(teacher=True), None])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_card_has_valid_metadata_and_the_figures(

@@ -23,3 +23,19 @@ def test_a_dora_adapter_is_served_whole_or_not_at_all(private_home: Path, tmp_pa
             assert catalog.find(name).adapter is not None
         with pytest.raises(Refusal, match="DoRA"):
             catalog.find("run-2@60")
+
+
+def test_a_run_over_four_bits_is_of_another_base(private_home: Path, tmp_path: Path) -> None:
+    base = make_tiny_base(tmp_path / "base")
+    adapter = make_tiny_adapter(base, tmp_path / "adapter")
+    with make_trained_project(Home.locate(), base, adapter) as project:
+        first = project.runs.get(1)
+        held = replace(first.config, quantize_base="nf4")
+        made = project.runs.add(first.dataset_sha256, held)
+        make_tiny_adapter(base, project.folder / made.folder / "adapter")
+        plain, quantized = (Catalog(project.folder, project.home, one.held_base) for one in (first.config, held))
+        assert "run-1" in plain.names()
+        assert "run-2" not in plain.names()
+        assert "run-2" in quantized.names()
+        with pytest.raises(Refusal, match="in nf4; this server holds"):
+            plain.find("run-2")

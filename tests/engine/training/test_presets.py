@@ -39,6 +39,7 @@ facts = st.builds(
     shapes=st.sampled_from([None, STARTER, LARGE]),
     free_mb=st.none() | st.floats(1.0, 1e6),
     number_bytes=st.sampled_from([2, 4]),
+    on_gpu=st.booleans(),
 )
 
 
@@ -141,6 +142,27 @@ def test_the_estimate_covers_what_was_measured_on_the_starter() -> None:
         estimate = memory_mb(passed, replace(FACTS, longest_row_tokens=256, number_bytes=number_bytes))
         assert estimate is not None
         assert measured_mb <= estimate <= 1.25 * measured_mb
+
+
+def test_four_bits_are_suggested_only_where_a_gpu_holds_nothing_else() -> None:
+    # 7.8B weights of layers: 15.6 GB in bfloat16, 4.0 GB in four bits with the widest layer in full beside them.
+    gpu = Facts(rows=600, longest_row_tokens=120, shapes=LARGE, free_mb=12_000.0, number_bytes=2, on_gpu=True)
+    choice = choose("fast", gpu, ASKED)
+    assert choice.config.quantize_base == "none"
+    assert choice.quantized_mb is not None
+    in_four_bits = memory_mb(replace(choice.config, quantize_base="nf4"), gpu)
+    assert in_four_bits == choice.quantized_mb
+    plain = memory_mb(choice.config, gpu)
+    assert plain is not None
+    assert plain - choice.quantized_mb == pytest.approx(15_569 - 4_018 - 2 * 58.7, rel=0.001)
+    assert "--quantize-base nf4" in choice_text(choice)
+    assert choice_json(choice)["quantized_mb"] == choice.quantized_mb
+    with pytest.raises(TrainingError, match="--quantize-base nf4"):
+        choice.require_fit()
+    for other in (replace(gpu, free_mb=40_000.0), replace(gpu, free_mb=3_000.0), replace(gpu, on_gpu=False)):
+        assert choose("fast", other, ASKED).quantized_mb is None
+    chosen = choose("fast", gpu, replace(ASKED, quantize_base="nf4"), {"quantize_base"})
+    assert chosen.require_fit().config.quantize_base == "nf4"
 
 
 def test_programs_read_the_same() -> None:

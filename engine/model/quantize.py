@@ -1,0 +1,49 @@
+"""A base whose linear layers are held in four bits (NF4 with double quantisation, QLoRA, arXiv 2305.14314).
+
+The numbers are rounded to 16 values a block of 64 once, when the base is loaded, and widened again in each layer while
+it computes; the output head and the tables of tokens stay as they are. Knows nothing of adapters.
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from transformers import BitsAndBytesConfig, PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from engine.model.four_bits import require_bitsandbytes
+
+if TYPE_CHECKING:
+    from engine.model.load import LocalModel
+
+
+def nf4(dtype: torch.dtype) -> BitsAndBytesConfig:
+    """What transformers needs to load a base so; layers compute in `dtype`."""
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+    )
+
+
+@torch.no_grad()
+def round_to_nf4(local: "LocalModel") -> None:
+    """Give a plain base the weights that it has in four bits, as plain numbers, so that an adapter can be merged.
+
+    Changed in place, on whatever device it is. Raises `ModelError` without bitsandbytes.
+    """
+    require_bitsandbytes()
+    import bitsandbytes  # an extra
+
+    head = local.base.get_output_embeddings()
+    for module in local.base.modules():
+        if isinstance(module, nn.Linear | Conv1D) and module is not head:
+            # As transformers does, which stores a Conv1D's weights the other way round.
+            turned = isinstance(module, Conv1D)
+            weight = module.weight.T.contiguous() if turned else module.weight.data
+            packed, state = bitsandbytes.functional.quantize_4bit(weight, quant_type="nf4", compress_statistics=True)
+            plain = bitsandbytes.functional.dequantize_4bit(packed, state)
+            module.weight.copy_(plain.T if turned else plain)
+
+
+def is_quantized(model: PreTrainedModel) -> bool:
+    """Whether the model was loaded so."""
+    return bool(getattr(model, "is_loaded_in_4bit", False))
