@@ -12,11 +12,11 @@ from typing import cast
 
 from engine.bundled import bundled_text
 from engine.errors import DatasetError
+from engine.folders import remember
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note, StageStarted
 from engine.paths import Home
 from engine.project import Project
-from engine.projects import remember
 from engine.prompts.documents import parse_prompt
 from engine.records.job import LIVE_STATES, Job
 from engine.records.options import DemoOptions, EvaluateOptions, GenerateOptions, ProjectSettings, TrainOptions

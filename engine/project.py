@@ -1,6 +1,5 @@
 """A project: one folder with a database and large files beside it. The one front door to everything in it."""
 
-import re
 import shutil
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -8,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from engine.errors import JobError, StoreError, UsageError
+from engine.folders import ARCHIVED, DATABASE, NAME
 from engine.paths import Home, expand, make_private_folder
 from engine.records.job import Job
 from engine.records.options import JobOptions, ProjectSettings
@@ -30,11 +30,8 @@ from engine.store.runs import RunTable
 from engine.store.settings import SettingsTable
 from engine.store.votes import VoteTable
 
-DATABASE = "project.db"
-ARCHIVED = "archived"  # a file of this name keeps the project out of the list
 # All that a project puts into its folder beside the database; deleting it touches nothing else.
 _CONTENTS = ("runs", "jobs", "caches", "releases", ARCHIVED)
-NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 
 class Project:

@@ -1,30 +1,37 @@
-"""The projects of a home: which there are, where each stands, which one is meant, and what is done to a whole one.
+"""The projects of a home: where each stands, and what is done to a whole one.
 
 Speaks no SQL, and knows nothing of what a station does.
 """
 
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 
-from engine.errors import DistillError, JobError, NotFoundError, StoreError, UsageError
+from engine.errors import DistillError, JobError, StoreError
+from engine.folders import (
+    ARCHIVED,
+    DATABASE,
+    changed_at_s,
+    is_archived,
+    locate_project,
+    project_folders,
+    remember,
+    unnamed_project,
+)
 from engine.jobs.follow import latest_progress
 from engine.jobs.liveness import is_at_work
 from engine.jobs.locks import FileLock
-from engine.paths import Home, expand, make_private_folder, sync_folder, write_atomically
-from engine.project import ARCHIVED, DATABASE, NAME, Project, check_free, check_name
+from engine.paths import Home, make_private_folder, sync_folder, write_atomically
+from engine.project import Project, check_free, check_name
 from engine.records.job import Job, JobKind, JobState
 from engine.records.station import StationName
 from engine.store.connection import Connection
 from engine.store.copies import KEPT as KEPT
 from engine.store.copies import Kept as Kept
 from engine.store.migrations import STEPS, check_schema
-
-_LAST_PROJECT = "last_project"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +76,6 @@ def in_order(summaries: Iterable[ProjectSummary]) -> tuple[ProjectSummary, ...]:
     return tuple(sorted(by_time, key=lambda project: not project.jobs))
 
 
-def project_folders(home: Home) -> Iterator[Path]:
-    """The folder of every project of this home, by name. Raises `StoreError` where they cannot be listed."""
-    try:
-        paths = sorted(home.projects.iterdir()) if home.projects.is_dir() else []
-    except OSError as error:
-        raise StoreError(
-            "The projects cannot be listed.",
-            f"{error.filename}: {error.strerror or error}.",
-            "Check the permissions, or choose another place with --home.",
-        ) from error
-    # A name that begins with a dot is a copy that is being made, or was when its maker was killed.
-    yield from (path for path in paths if path.name[0] != "." and _may_be_project(path))
-
-
 def look(folder: Path, home: Home) -> ProjectSummary:
     """Where one project stands, by a glance that changes nothing."""
     changed_at = datetime.fromtimestamp(changed_at_s(folder), UTC).isoformat(timespec="seconds")
@@ -105,22 +98,6 @@ def look(folder: Path, home: Home) -> ProjectSummary:
         return ProjectSummary(folder.name, folder, changed_at, archived, trouble=str(error))
 
 
-def is_archived(folder: Path) -> bool:
-    """Whether the project is kept out of the list."""
-    with suppress(OSError):
-        return (folder / ARCHIVED).exists()
-    return False
-
-
-def changed_at_s(folder: Path) -> float:
-    """When the database or its log was written last; the log goes away whenever the last connection closes."""
-    newest = 0.0
-    for name in (DATABASE, f"{DATABASE}-wal"):
-        with suppress(OSError):
-            newest = max(newest, (folder / name).stat().st_mtime)
-    return newest
-
-
 def find_project(name_or_path: str | None, home: Home) -> Project:
     """Open the project of this name, or in this folder; None: the last used, else the only one.
 
@@ -131,58 +108,6 @@ def find_project(name_or_path: str | None, home: Home) -> Project:
     project = Project.open(folder, home)
     remember(folder, home)
     return project
-
-
-def locate_project(name_or_path: str, home: Home) -> Path:
-    """The folder of the project of this name, or at this path. Raises `NotFoundError`, with names that are near."""
-    path = expand(name_or_path)
-    if NAME.fullmatch(name_or_path) and (home.projects / name_or_path / DATABASE).is_file():
-        return home.projects / name_or_path
-    if (path / DATABASE).is_file():
-        return path.resolve()
-    near = get_close_matches(name_or_path, [folder.name for folder in project_folders(home)], n=3)
-    raise NotFoundError(
-        "There is no such project.",
-        f"{name_or_path!r} is neither a project in {home.projects} nor a folder with a {DATABASE}.",
-        f"Did you mean {' or '.join(near)}?" if near else "Make one with `distill-tui new`.",
-    )
-
-
-def remember(folder: Path, home: Home) -> None:
-    """Make the project in `folder` the one that is meant when none is named."""
-    path = make_private_folder(home.state) / _LAST_PROJECT
-    text = f"{folder}\n".encode("utf-8", "surrogateescape")
-    if not path.is_file() or path.read_bytes() != text:
-        write_atomically(path, text)
-
-
-def last_used(home: Home) -> Path | None:
-    """The folder of the project that was used last; None where it is gone or archived."""
-    try:
-        text = (home.state / _LAST_PROJECT).read_bytes().decode("utf-8", "surrogateescape")
-    except OSError:
-        return None
-    folder = Path(text.rstrip("\n"))
-    return folder if (folder / DATABASE).is_file() and not is_archived(folder) else None
-
-
-def unnamed_project(home: Home) -> Path:
-    """The folder of the project that is meant when none is named. Raises `UsageError` where several could be."""
-    last = last_used(home)
-    if last is not None:
-        return last
-    every = tuple(project_folders(home))
-    folders = [folder for folder in every if not is_archived(folder)]
-    if len(folders) == 1:
-        return folders[0]
-    if every and not folders:
-        raise UsageError(
-            "Which project?", f"All {len(every)} are archived.", "Name one with --project, or restore one."
-        )
-    if not folders:
-        raise UsageError("There is no project yet.", f"{home.projects} holds none.", "Make one with `distill-tui new`.")
-    names = ", ".join(folder.name for folder in folders)
-    raise UsageError("Which project?", f"There are several: {names}.", "Name one with --project.")
 
 
 def archive(folder: Path, home: Home) -> None:
@@ -247,13 +172,6 @@ def duplicate(source: Project, name: str, kept: Kept = "questions") -> Path:
     finally:
         lock.release()
     return folder
-
-
-def _may_be_project(folder: Path) -> bool:
-    try:
-        return (folder / DATABASE).is_file()
-    except OSError:
-        return True  # nobody may look into it: listed with that trouble
 
 
 def _standing(project: Project) -> tuple[StationName | None, str]:

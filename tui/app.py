@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
@@ -19,9 +19,7 @@ from engine.paths import Home
 from tui.actions import Place, bindings
 from tui.keymap import own_keys
 from tui.screens.placed import Arranged, PlacedScreen, ShowProject
-from tui.services.projects import last_project
-from tui.services.settings import Memory, save_copy
-from tui.services.store import FactsRead
+from tui.services.settings import Memory, last_project, save_copy
 from tui.services.themes import ThemeService, ThemesRead, read_theme
 from tui.services.tmux import load_buffer
 from tui.settings import Settings
@@ -30,6 +28,9 @@ from tui.terminal.clipboard import copy
 from tui.terminal.notice import BELL, BRING_TITLE_BACK, KEEP_TITLE, Endings, rings, title, words
 from tui.widgets.colourless import ColourlessFilter
 from tui.widgets.glyphs import AsciiFilter
+
+if TYPE_CHECKING:
+    from tui.services.store import FactsRead
 
 # Dim text is as much of its colour as this; a terminal's own colours it dims itself.
 _DIM = DimFilter(0.58)
@@ -159,7 +160,7 @@ class DistillApp(App[int]):
         for error in message.errors:
             self._tell(error)
 
-    def on_facts_read(self, message: FactsRead) -> None:
+    def on_facts_read(self, message: "FactsRead") -> None:
         """Tell a person who looks elsewhere that work has ended."""
         for job in self._endings.read(message.facts.jobs):
             if rings(self.settings.bell, looked_at=self.app_focus):

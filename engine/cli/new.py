@@ -20,8 +20,8 @@ def command(
     invocation: Invocation, name: str, base: str, teacher_model: str | None, base_url: str | None, temperature: float
 ) -> None:
     """Make a project called NAME (or at the path NAME) and make it the current one."""
+    from engine.folders import remember
     from engine.project import Project
-    from engine.projects import remember
 
     settings = ProjectSettings(
         student_base=base, serving_temperature=temperature, teacher=teacher_spec(base, teacher_model, base_url)

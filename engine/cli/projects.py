@@ -45,8 +45,9 @@ def list_(invocation: Invocation, everything: bool) -> None:
 @command_options
 def duplicate(invocation: Invocation, name: str, new_name: str, kept: str | None) -> None:
     """Make the project NEW_NAME with the prompt, rules, questions and settings of NAME. Jobs may run meanwhile."""
+    from engine.folders import locate_project, remember
     from engine.project import Project
-    from engine.projects import duplicate, locate_project, remember
+    from engine.projects import duplicate
 
     source = Project.open(locate_project(name, invocation.home), invocation.home)
     invocation.adopt(source)
@@ -62,7 +63,8 @@ def duplicate(invocation: Invocation, name: str, new_name: str, kept: str | None
 @command_options
 def archive(invocation: Invocation, name: str) -> None:
     """Keep the project NAME out of the list. Nothing is lost; `restore` brings it back."""
-    from engine.projects import archive, locate_project
+    from engine.folders import locate_project
+    from engine.projects import archive
 
     folder = locate_project(name, invocation.home)
     archive(folder, invocation.home)
@@ -76,7 +78,8 @@ def archive(invocation: Invocation, name: str) -> None:
 @command_options
 def restore(invocation: Invocation, name: str) -> None:
     """Bring the archived project NAME back into the list."""
-    from engine.projects import locate_project, restore
+    from engine.folders import locate_project
+    from engine.projects import restore
 
     folder = locate_project(name, invocation.home)
     restore(folder)
@@ -90,8 +93,8 @@ def restore(invocation: Invocation, name: str) -> None:
 @command_options
 def delete(invocation: Invocation, name: str, yes: bool, force: bool) -> None:
     """Delete the project NAME with everything in it. This cannot be undone."""
+    from engine.folders import locate_project
     from engine.project import Project
-    from engine.projects import locate_project
 
     project = Project.open(locate_project(name, invocation.home), invocation.home)
     invocation.adopt(project)

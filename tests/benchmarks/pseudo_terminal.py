@@ -29,7 +29,9 @@ class Session:
         self.started_at = time.perf_counter()
         self.pid, self._file = pty.fork()
         if self.pid == 0:
-            os.execvpe(words[0], list(words), {**environment, "TERM": "xterm-256color", "COLORTERM": "truecolor"})
+            # A person's Python keeps what it compiled.
+            own = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
+            os.execvpe(words[0], list(words), {**own, "TERM": "xterm-256color", "COLORTERM": "truecolor"})
         fcntl.ioctl(self._file, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.received = 0
         self._tail = b""

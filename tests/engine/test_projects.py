@@ -13,25 +13,14 @@ from pathlib import Path
 import pytest
 
 from engine.errors import JobError, NotFoundError, SchemaError, StoreError, UsageError
+from engine.folders import ARCHIVED, last_used, locate_project, remember
 from engine.jobs.identity import own_identity
 from engine.jobs.locks import FileLock
 from engine.jobs.log import EventLog
 from engine.jobs.protocol import AnswerDelta, Note, Progress
 from engine.paths import Home, make_private_folder
-from engine.project import ARCHIVED, Project
-from engine.projects import (
-    JobAtWork,
-    Kept,
-    archive,
-    duplicate,
-    find_project,
-    last_used,
-    list_projects,
-    locate_project,
-    look,
-    remember,
-    restore,
-)
+from engine.project import Project
+from engine.projects import JobAtWork, Kept, archive, duplicate, find_project, list_projects, look, restore
 from engine.records.options import GenerateOptions, ProjectSettings, TrainOptions
 from engine.records.run import TrainingConfig
 from engine.records.selection import Selection

@@ -10,6 +10,7 @@ from engine.paths import Home
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
 from tui.screens.workspace.screen import WorkspaceScreen
+from tui.services.store import StoreService
 
 # stage of the project, keys pressed, name
 STATES = [
@@ -52,5 +53,18 @@ def test_the_screen_looks_as_it_did(
                 break
         await pilot.press(*keys.split())
         await pilot.pause(0.5)
+
+    assert snap_compare(DistillApp(home, folder), terminal_size=size, run_before=settle)
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120", "80"])
+def test_before_the_project_is_read_its_stations_are_seen(
+    snap_compare: Callable[..., bool], home: Home, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_stage(home, "done")
+    monkeypatch.setattr(StoreService, "read", lambda _: None)
+
+    async def settle(pilot: Pilot[int]) -> None:
+        await pilot.pause(0.1)
 
     assert snap_compare(DistillApp(home, folder), terminal_size=size, run_before=settle)

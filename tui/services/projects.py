@@ -15,22 +15,12 @@ from textual.message_pump import MessagePump
 
 from engine.economics.tokens import estimate_prompt_tokens
 from engine.errors import DistillError, ModelError, UsageError
+from engine.folders import changed_at_s, is_archived, project_folders, remember
 from engine.paths import Home, expand
 from engine.project import Project, check_name
 from engine.projects import Kept as Kept
 from engine.projects import ProjectSummary as ProjectSummary
-from engine.projects import (
-    archive,
-    changed_at_s,
-    duplicate,
-    in_order,
-    is_archived,
-    look,
-    project_folders,
-    remember,
-    restore,
-    unnamed_project,
-)
+from engine.projects import archive, duplicate, in_order, look, restore
 from engine.records.options import ProjectSettings, TeacherSpec
 from engine.records.prompt import Prompt
 from engine.texts import read_text
@@ -251,14 +241,6 @@ class ProjectsService:
             return
         following = "1 Prompt is next." if prompt is None else "2 Questions is next."
         self._target.post_message(ProjectReady(project.folder, f"Made {wanted.name}. {following}"))
-
-
-def last_project(home: Home) -> Path | None:
-    """The folder of the project that a person left, or the only one; None where there is no such."""
-    try:
-        return unnamed_project(home)
-    except UsageError:
-        return None
 
 
 def name_trouble(name: str) -> str:

@@ -7,7 +7,7 @@ never waits until the counts of 100,000 examples are read.
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from textual.app import App
 from textual.message import Message
@@ -15,15 +15,15 @@ from textual.message_pump import MessagePump
 from textual.widget import Widget
 
 from engine.errors import DistillError
-from engine.jobs import control
-from engine.jobs.liveness import reap
 from engine.paths import Home
-from engine.project import Project
-from engine.records.job import Job
-from engine.records.options import JobOptions
-from engine.records.question import SPLITS
-from tui.services.facts import ExampleCounts, Facts, Stream
-from tui.services.tokens import PromptTokens
+
+# The threads import what they need: a screen that names a message is drawn before the engine is there.
+if TYPE_CHECKING:
+    from engine.project import Project
+    from engine.records.job import Job
+    from engine.records.options import JobOptions
+    from tui.services.facts import Facts
+    from tui.services.reading import Reader
 
 Wish = Literal["pause", "resume", "stop", "keep"]
 
@@ -31,7 +31,7 @@ Wish = Literal["pause", "resume", "stop", "keep"]
 class FactsRead(Message):
     """The store was read."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: "Facts") -> None:
         super().__init__()
         self.facts = facts
 
@@ -47,7 +47,7 @@ class StoreFailed(Message):
 class JobStarted(Message):
     """A job was started."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: "Job") -> None:
         super().__init__()
         self.job = job
 
@@ -65,9 +65,11 @@ class _Worker:
         self._thread.submit(work)
 
     @property
-    def project(self) -> Project:
+    def project(self) -> "Project":
         """The open project; to be asked for on the thread alone. Raises `DistillError`."""
         if self._project is None:
+            from engine.project import Project
+
             self._project = Project.open(self._folder, self._home)
         return self._project
 
@@ -91,9 +93,8 @@ class StoreService:
         self._target = target
         self._reader = _Worker(folder, home, "facts")
         self._worker = _Worker(folder, home, "store")
-        self._tokens = PromptTokens(folder, home)
+        self._facts: Reader | None = None
         self._reading = False
-        self._seen: tuple[object, ...] = ()
 
     def read(self) -> None:
         """Ask for fresh facts; nothing comes where nothing changed, or while such a request is under way."""
@@ -101,11 +102,11 @@ class StoreService:
             self._reading = True
             self._reader.submit(self._read)
 
-    def ask(self, work: Callable[[Project], Message], target: MessagePump) -> None:
+    def ask(self, work: "Callable[[Project], Message]", target: MessagePump) -> None:
         """Do `work` with the project, and post what it returns to `target`; an error of ours as `StoreFailed`."""
         self._worker.submit(lambda: self._ask(work, target))
 
-    def start(self, options: JobOptions) -> None:
+    def start(self, options: "JobOptions") -> None:
         """Start the job that carries out `options`; ends in `JobStarted`, or `StoreFailed`."""
         self._worker.submit(lambda: self._start(options))
 
@@ -115,31 +116,36 @@ class StoreService:
 
     def close(self) -> None:
         """Close the project and end the threads, when what is under way has ended."""
-        self._tokens.close()
+        self._reader.submit(self._let_go)
         self._reader.close()
         self._worker.close()
 
     def _read(self) -> None:
         try:
-            project = self._reader.project
-            reap(project)
-            version = (project.version, self._tokens.counted)
-            if version != self._seen:
-                self._target.post_message(FactsRead(self._facts(project)))
-                self._seen = version
+            if self._facts is None:
+                from tui.services.reading import Reader
+
+                self._facts = Reader(self.folder, self.home)
+            if (facts := self._facts.read_new(self._reader.project)) is not None:
+                self._target.post_message(FactsRead(facts))
         except DistillError as error:
-            self._seen = ()
+            if self._facts is not None:
+                self._facts.forget()
             self._target.post_message(StoreFailed(error))
         finally:
             self._reading = False
 
-    def _ask(self, work: Callable[[Project], Message], target: MessagePump) -> None:
+    def _let_go(self) -> None:
+        if self._facts is not None:
+            self._facts.close()
+
+    def _ask(self, work: "Callable[[Project], Message]", target: MessagePump) -> None:
         try:
             target.post_message(work(self._worker.project))
         except DistillError as error:
             target.post_message(StoreFailed(error))
 
-    def _start(self, options: JobOptions) -> None:
+    def _start(self, options: "JobOptions") -> None:
         try:
             self._target.post_message(JobStarted(self._worker.project.start_job(options)))
         except DistillError as error:
@@ -147,6 +153,8 @@ class StoreService:
         self.read()
 
     def _wish(self, wish: Wish, job_id: int) -> None:
+        from engine.jobs import control
+
         try:
             project = self._worker.project
             job = project.jobs.get(job_id)
@@ -162,56 +170,3 @@ class StoreService:
         except DistillError as error:
             self._target.post_message(StoreFailed(error))
         self.read()
-
-    def _facts(self, project: Project) -> Facts:
-        version = project.prompts.current()
-        settings = project.settings.read()
-        counts = project.examples.counts()
-        run = project.runs.latest()
-        return Facts(
-            project=project.name,
-            folder=str(project.folder),
-            settings=settings,
-            stations=project.stations(),
-            prompt=version.prompt if version else None,
-            prompt_version=version.version if version else 0,
-            prompt_tokens=self._prompt_tokens(project, settings.student_base, counts.total > 0),
-            rules=project.rules.all(),
-            questions=tuple((split, project.questions.count(split)) for split in SPLITS),
-            topics=project.questions.topics(),
-            examples=ExampleCounts(counts.total, counts.accepted, counts.rejected, counts.undecided),
-            latest_answers=self._latest_answers(project, counts.total),
-            dataset=project.datasets.latest(),
-            run=run,
-            evaluation=project.evaluations.latest(),
-            releases=project.releases.all(),
-            cost=_cost(project, version.prompt.sha256 if version else ""),
-            jobs=project.jobs.all(),
-        )
-
-    def _prompt_tokens(self, project: Project, base: str, answered: bool) -> str:
-        version = project.prompts.current()
-        if version is None:
-            return ""
-        # The starter's tokenizer is made by the first job that uses it, before anything is answered.
-        count = self._tokens.of(version.prompt, base, answered)
-        return f"{count.tokens:,}" if count.exact else f"≈ {count.tokens:,}"
-
-    def _latest_answers(self, project: Project, total: int) -> tuple[Stream, ...]:
-        streams: list[Stream] = []
-        for row in project.examples.window(max(total - 60, 0), 60):
-            broken = next((check.note for check in row.example.checks if not check.passed), "")
-            question = project.questions.get(row.example.key.question_id)
-            state: Literal["passed", "failed"] = "failed" if broken or not row.accepted else "passed"
-            streams.append(Stream(str(row.example.id), "teacher", question.text, row.answer, state, broken))
-        return tuple(streams)
-
-
-def _cost(project: Project, prompt_sha256: str) -> str:
-    """As it was last reckoned: to reckon it anew takes the list of prices, which is not read before it is needed."""
-    outcome = project.settings.cost_outcome()
-    if outcome is None:
-        return ""
-    from engine.economics.outlook import in_short  # reads no prices, but imports what can
-
-    return f"{'' if outcome.prompt_sha256 == prompt_sha256 else '◐ '}{in_short(outcome)}"

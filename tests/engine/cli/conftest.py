@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.folders import remember
 from engine.paths import Home
-from engine.projects import remember
 from tests.tiny import make_tiny_base
 from tests.tui.seeds import make_stage
 

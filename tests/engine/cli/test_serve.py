@@ -12,11 +12,11 @@ import psutil
 import pytest
 
 from engine.errors import JobError
+from engine.folders import remember
 from engine.jobs import control
 from engine.jobs.liveness import is_alive
 from engine.paths import Home
 from engine.project import Project
-from engine.projects import remember
 from tests.engine.cli.calling import Call, call, fail, get, succeed
 from tests.engine.jobs.support import wait_until
 from tests.trained import PROMPT, make_tiny_adapter, make_trained_project

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from engine.folders import DATABASE
 from engine.jobs.identity import own_identity
 from engine.jobs.log import EventLog
 from engine.jobs.protocol import Progress
 from engine.paths import Home, make_private_folder
-from engine.project import DATABASE, Project
+from engine.project import Project
 from engine.projects import archive
 from engine.records.job import JobState
 from engine.records.options import GenerateOptions, TrainOptions

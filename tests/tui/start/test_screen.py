@@ -8,9 +8,10 @@ from textual.widgets import Input, Static
 
 from engine import demo
 from engine.demo import demo_questions
+from engine.folders import last_used
 from engine.paths import Home
 from engine.project import Project
-from engine.projects import archive, last_used, look
+from engine.projects import archive, look
 from engine.records.job import LIVE_STATES
 from engine.records.options import TeacherSpec
 from tests.tui.piloting import form_of, until

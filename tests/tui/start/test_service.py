@@ -8,8 +8,9 @@ import pytest
 from textual.message import Message
 
 from engine.errors import StoreError
+from engine.folders import DATABASE
 from engine.paths import Home
-from engine.project import DATABASE, Project
+from engine.project import Project
 from engine.projects import ProjectSummary, archive, look
 from engine.records.options import TeacherSpec
 from engine.store.prompts import PromptTable

@@ -1,12 +1,16 @@
 """The header line: which project, what is running, and what it costs this machine."""
 
+from typing import TYPE_CHECKING
+
 from textual.content import Content
 
-from engine.records.job import Job
-from tui.panes.job import JobView
 from tui.screens.workspace.state import WorkspaceState
 from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, duration, percent, shorten, spread
 from tui.widgets.page import Page
+
+if TYPE_CHECKING:
+    from engine.records.job import Job
+    from tui.panes.job import JobView
 
 _MARKS = {
     "waiting": ("○", WARN),
@@ -22,12 +26,11 @@ _MARKS = {
 class Header(Page):
     """One line: the project at the left, the work at the right."""
 
-    def show_state(self, state: WorkspaceState, width: int) -> None:
-        """Draw it for a width in cells."""
-        name = state.facts.project if state.facts else ""
-        left = Content.assemble(("distill-tui", DIM), "   ", (shorten(name, 30), STRONG))
+    def show_state(self, state: WorkspaceState, project: str, width: int) -> None:
+        """Draw it for a width in cells. `project`: its name, known before anything else is."""
+        left = Content.assemble(("distill-tui", DIM), "   ", (shorten(project, 30), STRONG))
         job = state.facts.newest_job if state.facts else None
-        rest = activity(job, state.job) if job else Content.styled("idle", DIM)
+        rest = activity(job, state.job) if job else Content.styled("idle" if state.facts else "", DIM)
         others = state.facts.other_live_jobs if state.facts else 0
         if others:
             rest = Content.assemble(rest, (f"   +{others} more", WARN))
@@ -36,7 +39,7 @@ class Header(Page):
         self.show([spread(left, rest, width)])
 
 
-def activity(job: Job, view: JobView | None) -> Content:
+def activity(job: "Job", view: "JobView | None") -> Content:
     """What the newest job is doing, in a few words."""
     state = view.state if view is not None and view.job_id == job.id and view.state != "waiting" else job.state
     state = job.state if job.state not in ("waiting", "running", "paused") else state

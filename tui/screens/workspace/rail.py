@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from textual.content import Content
 
-from engine.records.station import Station
+from engine.records.station import STATIONS, Station
 from tui.actions import PANE_KEYS, PaneName
 from tui.widgets.lines import ACCENT, DIM, MARKS, STRONG, fit, right, spread
 from tui.widgets.page import Page
@@ -12,6 +12,12 @@ from tui.widgets.page import Page
 
 class Rail(Page):
     """One pane a line: its number, name, state and count; under them the one thing that is to be done next."""
+
+    def show_names(self, width: int) -> None:
+        """Draw for `width` cells what is known before the project was read: which panes there are."""
+        others = [pane for pane in PANE_KEYS if pane not in STATIONS]
+        names = [*(_name(station, None) for station in STATIONS), Content(""), *(_name(pane, None) for pane in others)]
+        self.show([name.stylize(DIM).truncate(width - 2) for name in names])
 
     def show_panes(
         self,
@@ -37,6 +43,10 @@ class Rail(Page):
 class Spine(Page):
     """The same as one line, for narrow terminals."""
 
+    def show_names(self) -> None:
+        """Draw what is known before the project was read."""
+        self.show([Content("  ").join(Content.styled(f" {station}", DIM) for station in STATIONS)])
+
     def show_panes(self, stations: tuple[Station, ...], shown: PaneName) -> None:
         """Draw the stations."""
         parts: list[Content | str] = []
@@ -60,7 +70,7 @@ def next_step(stations: tuple[Station, ...]) -> str | None:
     return None
 
 
-def _name(pane: PaneName, shown: PaneName) -> Content:
+def _name(pane: PaneName, shown: PaneName | None) -> Content:
     here = pane == shown
     return Content.assemble(
         ("▌" if here else " ", ACCENT),

@@ -4,7 +4,7 @@ Knows which widget shows what; which pane is on is decided in `state`, and what 
 """
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -17,18 +17,20 @@ from engine.paths import Home
 from engine.records.job import LIVE_STATES
 from tui.actions import PaneName, Place, bindings, footer_actions
 from tui.panes import pane_class
-from tui.panes.job import JobView
-from tui.panes.pane import Pane, ShowPane
 from tui.screens.placed import Arranged, PlacedScreen, ShowProjects
 from tui.screens.workspace.header import Header
 from tui.screens.workspace.rail import Rail, Spine
 from tui.screens.workspace.state import WorkspaceState
-from tui.services.follower import FollowerService, JobTold
 from tui.services.meters import MeterRead, MeterService
 from tui.services.store import FactsRead, JobStarted, StoreFailed, StoreService
 from tui.widgets.footer import Footer
 from tui.widgets.lines import BAD, DIM, STRONG, percent, wrap
 from tui.widgets.page import Page
+
+# What is known only once the project was read is imported then: the rail is seen before.
+if TYPE_CHECKING:
+    from tui.panes.pane import Pane, ShowPane
+    from tui.services.follower import FollowerService, JobTold
 
 READ_EVERY_S = 1.0
 DRAW_EVERY_S = 0.2
@@ -53,6 +55,7 @@ class WorkspaceScreen(PlacedScreen[None]):
         self._store = StoreService(folder, home, self)
         self._follower: FollowerService | None = None
         self._meters: MeterService | None = None
+        self._made: dict[PaneName, Pane] = {}
         self._pane: Pane | None = None
         self._error: Content | None = None
         self._stale = True
@@ -70,9 +73,14 @@ class WorkspaceScreen(PlacedScreen[None]):
     def on_mount(self) -> None:
         """Begin to read and to draw."""
         self.query_one(Rail).styles.width = self.state.rail_width
-        self._store.read()
-        self.set_interval(READ_EVERY_S, self._store.read)
+        self._draw()
+        self.call_after_refresh(self._begin_to_read)
         self.set_interval(DRAW_EVERY_S, self._draw)
+
+    def _begin_to_read(self) -> None:
+        if self.is_attached:  # the person has not left at once
+            self._store.read()
+            self.set_interval(READ_EVERY_S, self._store.read)
 
     def on_unmount(self) -> None:
         """Let go of the store and the log; the job is not touched."""
@@ -90,6 +98,9 @@ class WorkspaceScreen(PlacedScreen[None]):
         if job is not None and (self.state.job is None or self.state.job.job_id != job.id):
             if self._follower is not None:
                 self._follower.close()
+            from tui.panes.job import JobView
+            from tui.services.follower import FollowerService
+
             self.state.job = JobView(job.id, job.kind)
             self._follower = FollowerService(job.id, Path(message.facts.folder) / job.folder, self)
         self._believe_the_store()
@@ -100,7 +111,7 @@ class WorkspaceScreen(PlacedScreen[None]):
         else:
             self._read_meters()
 
-    def on_job_told(self, message: JobTold) -> None:
+    def on_job_told(self, message: "JobTold") -> None:
         """Take in the job's events."""
         if self.state.job is not None and self.state.job.job_id == message.job_id:
             for event in message.events:
@@ -139,7 +150,7 @@ class WorkspaceScreen(PlacedScreen[None]):
         self.state.follow()
         self._turn()
 
-    def on_show_pane(self, message: ShowPane) -> None:
+    def on_show_pane(self, message: "ShowPane") -> None:
         """A pane asks for another."""
         self.action_pane(message.pane)
 
@@ -279,6 +290,8 @@ class WorkspaceScreen(PlacedScreen[None]):
         self._show_header()
         self._say_trouble()
         if facts is None:
+            self.query_one(Rail).show_names(state.rail_width)
+            self.query_one(Spine).show_names()
             return
         self.query_one(Rail).show_panes(
             facts.stations, state.shown, self._working(), state.rail_width, {"cost": facts.cost}
@@ -294,15 +307,15 @@ class WorkspaceScreen(PlacedScreen[None]):
             self._shown_pane().show(self.state.facts, self.state.job)
 
     def _show_header(self) -> None:
-        self.query_one(Header).show_state(self.state, self.size.width - 2)
+        self.query_one(Header).show_state(self.state, self._folder.name, self.size.width - 2)
 
-    def _shown_pane(self) -> Pane:
+    def _shown_pane(self) -> "Pane":
         """The pane that is shown, made and focused when it was not on the screen before."""
-        room, name = self.query_one("#panes"), self.state.shown
-        found = room.query(f"#pane-{name}")
-        pane = found.first(Pane) if found else pane_class(name)(self._store)
-        if not found:
-            room.mount(pane)
+        name = self.state.shown
+        pane = self._made.get(name)
+        if pane is None:
+            pane = self._made[name] = pane_class(name)(self._store)
+            self.query_one("#panes").mount(pane)
         if pane is not self._pane:
             if self._pane is not None:
                 self._pane.display = False

@@ -4,12 +4,15 @@ Pure Python, free of Textual and of I/O.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from engine.records.station import StationName
 from tui.actions import PANES, PaneName
-from tui.panes.job import JobView
-from tui.services.facts import Facts
 from tui.services.meters import GpuReading, Reading
+
+if TYPE_CHECKING:
+    from tui.panes.job import JobView
+    from tui.services.facts import Facts
 
 RAIL_WIDTH = 28
 NARROWEST_RAIL = 18
@@ -20,8 +23,8 @@ WIDEST_RAIL = 48
 class WorkspaceState:
     """The screen's whole state."""
 
-    facts: Facts | None = None
-    job: JobView | None = None
+    facts: "Facts | None" = None
+    job: "JobView | None" = None
     chosen: PaneName | None = None  # None: follow the work
     maximised: bool = False
     rail_width: int = RAIL_WIDTH

@@ -1,0 +1,108 @@
+"""The folders of a home that are projects: which there are, and which one is meant. Opens none of them.
+
+Whoever only wants to know where to begin imports neither the store nor what a project is made of.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from engine.errors import NotFoundError, StoreError, UsageError
+from engine.paths import Home, expand, make_private_folder, write_atomically
+
+DATABASE = "project.db"
+ARCHIVED = "archived"  # a file of this name keeps the project out of the list
+NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+_LAST_PROJECT = "last_project"
+
+
+def project_folders(home: Home) -> Iterator[Path]:
+    """The folder of every project of this home, by name. Raises `StoreError` where they cannot be listed."""
+    try:
+        paths = sorted(home.projects.iterdir()) if home.projects.is_dir() else []
+    except OSError as error:
+        raise StoreError(
+            "The projects cannot be listed.",
+            f"{error.filename}: {error.strerror or error}.",
+            "Check the permissions, or choose another place with --home.",
+        ) from error
+    # A name that begins with a dot is a copy that is being made, or was when its maker was killed.
+    yield from (path for path in paths if path.name[0] != "." and _may_be_project(path))
+
+
+def is_archived(folder: Path) -> bool:
+    """Whether the project is kept out of the list."""
+    with suppress(OSError):
+        return (folder / ARCHIVED).exists()
+    return False
+
+
+def changed_at_s(folder: Path) -> float:
+    """When the database or its log was written last; the log goes away whenever the last connection closes."""
+    newest = 0.0
+    for name in (DATABASE, f"{DATABASE}-wal"):
+        with suppress(OSError):
+            newest = max(newest, (folder / name).stat().st_mtime)
+    return newest
+
+
+def locate_project(name_or_path: str, home: Home) -> Path:
+    """The folder of the project of this name, or at this path. Raises `NotFoundError`, with names that are near."""
+    path = expand(name_or_path)
+    if NAME.fullmatch(name_or_path) and (home.projects / name_or_path / DATABASE).is_file():
+        return home.projects / name_or_path
+    if (path / DATABASE).is_file():
+        return path.resolve()
+    from difflib import get_close_matches  # only where a name is wrong
+
+    near = get_close_matches(name_or_path, [folder.name for folder in project_folders(home)], n=3)
+    raise NotFoundError(
+        "There is no such project.",
+        f"{name_or_path!r} is neither a project in {home.projects} nor a folder with a {DATABASE}.",
+        f"Did you mean {' or '.join(near)}?" if near else "Make one with `distill-tui new`.",
+    )
+
+
+def remember(folder: Path, home: Home) -> None:
+    """Make the project in `folder` the one that is meant when none is named."""
+    path = make_private_folder(home.state) / _LAST_PROJECT
+    text = f"{folder}\n".encode("utf-8", "surrogateescape")
+    if not path.is_file() or path.read_bytes() != text:
+        write_atomically(path, text)
+
+
+def last_used(home: Home) -> Path | None:
+    """The folder of the project that was used last; None where it is gone or archived."""
+    try:
+        text = (home.state / _LAST_PROJECT).read_bytes().decode("utf-8", "surrogateescape")
+    except OSError:
+        return None
+    folder = Path(text.rstrip("\n"))
+    return folder if (folder / DATABASE).is_file() and not is_archived(folder) else None
+
+
+def unnamed_project(home: Home) -> Path:
+    """The folder of the project that is meant when none is named. Raises `UsageError` where several could be."""
+    last = last_used(home)
+    if last is not None:
+        return last
+    every = tuple(project_folders(home))
+    folders = [folder for folder in every if not is_archived(folder)]
+    if len(folders) == 1:
+        return folders[0]
+    if every and not folders:
+        raise UsageError(
+            "Which project?", f"All {len(every)} are archived.", "Name one with --project, or restore one."
+        )
+    if not folders:
+        raise UsageError("There is no project yet.", f"{home.projects} holds none.", "Make one with `distill-tui new`.")
+    names = ", ".join(folder.name for folder in folders)
+    raise UsageError("Which project?", f"There are several: {names}.", "Name one with --project.")
+
+
+def _may_be_project(folder: Path) -> bool:
+    try:
+        return (folder / DATABASE).is_file()
+    except OSError:
+        return True  # nobody may look into it: listed with that trouble

@@ -1,0 +1,93 @@
+"""Reads everything that the workspace shows out of an open project, when something changed. Knows no thread.
+
+Imports what a project is made of, and is imported by the thread that reads: no screen waits for it.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from engine.jobs.liveness import reap
+from engine.paths import Home
+from engine.project import Project
+from engine.records.question import SPLITS
+from tui.services.facts import ExampleCounts, Facts, Stream
+from tui.services.tokens import PromptTokens
+
+
+class Reader:
+    """One project's facts, as far as they are new."""
+
+    def __init__(self, folder: Path, home: Home) -> None:
+        self._tokens = PromptTokens(folder, home)
+        self._seen: tuple[object, ...] = ()
+
+    def close(self) -> None:
+        """Count no more tokens."""
+        self._tokens.close()
+
+    def forget(self) -> None:
+        """Take whatever is read next for new."""
+        self._seen = ()
+
+    def read_new(self, project: Project) -> Facts | None:
+        """The facts, where something changed since they were read last. Raises `DistillError`."""
+        reap(project)
+        version = (project.version, self._tokens.counted)
+        if version == self._seen:
+            return None
+        facts = self._facts(project)
+        self._seen = version
+        return facts
+
+    def _facts(self, project: Project) -> Facts:
+        version = project.prompts.current()
+        settings = project.settings.read()
+        counts = project.examples.counts()
+        run = project.runs.latest()
+        return Facts(
+            project=project.name,
+            folder=str(project.folder),
+            settings=settings,
+            stations=project.stations(),
+            prompt=version.prompt if version else None,
+            prompt_version=version.version if version else 0,
+            prompt_tokens=self._prompt_tokens(project, settings.student_base, counts.total > 0),
+            rules=project.rules.all(),
+            questions=tuple((split, project.questions.count(split)) for split in SPLITS),
+            topics=project.questions.topics(),
+            examples=ExampleCounts(counts.total, counts.accepted, counts.rejected, counts.undecided),
+            latest_answers=self._latest_answers(project, counts.total),
+            dataset=project.datasets.latest(),
+            run=run,
+            evaluation=project.evaluations.latest(),
+            releases=project.releases.all(),
+            cost=_cost(project, version.prompt.sha256 if version else ""),
+            jobs=project.jobs.all(),
+        )
+
+    def _prompt_tokens(self, project: Project, base: str, answered: bool) -> str:
+        version = project.prompts.current()
+        if version is None:
+            return ""
+        # The starter's tokenizer is made by the first job that uses it, before anything is answered.
+        count = self._tokens.of(version.prompt, base, answered)
+        return f"{count.tokens:,}" if count.exact else f"≈ {count.tokens:,}"
+
+    def _latest_answers(self, project: Project, total: int) -> tuple[Stream, ...]:
+        streams: list[Stream] = []
+        for row in project.examples.window(max(total - 60, 0), 60):
+            broken = next((check.note for check in row.example.checks if not check.passed), "")
+            question = project.questions.get(row.example.key.question_id)
+            state: Literal["passed", "failed"] = "failed" if broken or not row.accepted else "passed"
+            streams.append(Stream(str(row.example.id), "teacher", question.text, row.answer, state, broken))
+        return tuple(streams)
+
+
+def _cost(project: Project, prompt_sha256: str) -> str:
+    """As it was last reckoned: to reckon it anew takes the list of prices, which is not read before it is needed."""
+    outcome = project.settings.cost_outcome()
+    if outcome is None:
+        return ""
+    from engine.economics.outlook import in_short  # reads no prices, but imports what can
+
+    return f"{'' if outcome.prompt_sha256 == prompt_sha256 else '◐ '}{in_short(outcome)}"
