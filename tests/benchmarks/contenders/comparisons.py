@@ -131,6 +131,8 @@ def _decoding(dtype: str, bar: float) -> Callable[[Bench], Iterator[Figure]]:
         figure = "tokens_per_cpu_s"
         yield Figure("  shared over copied", ratio(shared, copied, figure), "times", at_least=bar)
         yield Figure("  behind 2,000 over behind 100", ratio(shared, short, figure), "times", at_least=0.75)
+        whole = ratio(shared, copied, "answers_per_cpu_s")
+        yield Figure("  shared over copied, the reading of the questions included", whole, "times")
         limit = _SAME_F32 if dtype == "float32" else None
         yield Figure("  logits apart at most", _number(copied, "apart"), "", at_most=limit)
 
