@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.dom import DOMNode
 
 from engine.clean import clean_text
+from engine.errors import DistillError
 from engine.paths import Home
 from engine.records.job import LIVE_STATES
 from tui.actions import PaneName, Place, bindings, footer_actions
@@ -21,11 +21,11 @@ from tui.screens.placed import Arranged, PlacedScreen, ShowProjects
 from tui.screens.workspace.header import Header
 from tui.screens.workspace.rail import Rail, Spine
 from tui.screens.workspace.state import WorkspaceState
+from tui.screens.workspace.trouble import Trouble
 from tui.services.meters import MeterRead, MeterService
 from tui.services.store import FactsRead, JobStarted, StoreFailed, StoreService
 from tui.widgets.footer import Footer
-from tui.widgets.lines import BAD, DIM, STRONG, percent, wrap
-from tui.widgets.page import Page
+from tui.widgets.lines import percent
 
 # What is known only once the project was read is imported then: the rail is seen before.
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class WorkspaceScreen(PlacedScreen[None]):
         self._meters: MeterService | None = None
         self._made: dict[PaneName, Pane] = {}
         self._pane: Pane | None = None
-        self._error: Content | None = None
+        self._error: DistillError | None = None
         self._stale = True
 
     def compose(self) -> ComposeResult:
@@ -67,7 +67,7 @@ class WorkspaceScreen(PlacedScreen[None]):
         with Horizontal(id="body"):
             yield Rail(id="rail")
             with Vertical(id="panes"):
-                yield Page(id="trouble")
+                yield Trouble(id="trouble")
         yield Footer(footer_actions("workspace"))
 
     def on_mount(self) -> None:
@@ -128,13 +128,7 @@ class WorkspaceScreen(PlacedScreen[None]):
         """Say what happened where the pane would be, or beside it when there is something to show."""
         error = message.error
         if self.state.facts is None:
-            self._error = Content("\n\n").join(
-                [
-                    Content.styled(clean_text(error.title), f"{STRONG} {BAD}"),
-                    clean_text(error.message),
-                    clean_text(error.next),
-                ]
-            )
+            self._error = error
             self._changed()
         else:
             self.notify(
@@ -283,12 +277,12 @@ class WorkspaceScreen(PlacedScreen[None]):
 
     def _draw(self) -> None:
         """Draw what changed since the last time; nothing at all where nothing did."""
-        if not self._stale or not self.query_one("#panes").is_attached:  # before it is mounted, and when it is left
+        if not self._stale or not self._is_here:
             return
         self._stale = False
         facts, state = self.state.facts, self.state
         self._show_header()
-        self._say_trouble()
+        self.query_one(Trouble).show_trouble(facts, self._error, self.size.width)
         if facts is None:
             self.query_one(Rail).show_names(state.rail_width)
             self.query_one(Spine).show_names()
@@ -303,8 +297,13 @@ class WorkspaceScreen(PlacedScreen[None]):
             self._draw_pane()
 
     def _draw_pane(self) -> None:
-        if self.state.facts is not None and self.query_one("#panes").is_attached:  # not when it is left
+        if self.state.facts is not None and self._is_here:
             self._shown_pane().show(self.state.facts, self.state.job)
+
+    @property
+    def _is_here(self) -> bool:
+        """Not before it is mounted, and not when it is left."""
+        return any(room.is_attached for room in self.query("#panes"))
 
     def _show_header(self) -> None:
         self.query_one(Header).show_state(self.state, self._folder.name, self.size.width - 2)
@@ -331,23 +330,3 @@ class WorkspaceScreen(PlacedScreen[None]):
     def _working(self) -> str:
         progress = self.state.job.progress if self.state.job is not None and self.state.job.live else None
         return percent(progress.done / progress.total) if progress is not None and progress.total else ""
-
-    def _say_trouble(self) -> None:
-        """Why the project could not be read, or the newest job failed, above whatever is shown."""
-        place = self.query_one("#trouble", Page)
-        width = max(place.size.width or self.size.width - 4, 20)
-        lines = self._trouble(width)
-        place.display = bool(lines)
-        place.show(lines)
-
-    def _trouble(self, width: int) -> list[Content]:
-        if self.state.facts is None:
-            return [self._error or Content.styled("Reading the project …", DIM)]
-        job = self.state.facts.newest_job
-        if job is None or job.state not in ("failed", "lost"):
-            return []
-        head = f"✗ {job.kind} {'was killed' if job.state == 'lost' else 'failed'}; r takes it up again"
-        return [
-            Content.styled(head, f"{STRONG} {BAD}"),
-            *(Content(f"  {line}") for line in wrap(job.note, width - 2)[:5]),
-        ]

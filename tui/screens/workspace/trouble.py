@@ -1,0 +1,41 @@
+"""What stands above whatever is shown: that the project is still being read, why it cannot be, why a job failed."""
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from engine.clean import clean_text
+from engine.errors import DistillError
+from tui.widgets.lines import BAD, DIM, STRONG, wrap
+from tui.widgets.page import Page
+
+if TYPE_CHECKING:
+    from tui.services.facts import Facts
+
+_LINES = 5  # of what a job said at its end
+
+
+class Trouble(Page):
+    """Takes no room where there is nothing to say."""
+
+    def show_trouble(self, facts: "Facts | None", error: DistillError | None, screen_width: int) -> None:
+        """Draw. `error`: why there are no facts."""
+        lines = _lines(facts, error, max(self.size.width or screen_width - 4, 20))
+        self.display = bool(lines)
+        self.show(lines)
+
+
+def _lines(facts: "Facts | None", error: DistillError | None, width: int) -> list[Content]:
+    if facts is None:
+        return [Content.styled("Reading the project …", DIM)] if error is None else _failure(error)
+    job = facts.newest_job
+    if job is None or job.state not in ("failed", "lost"):
+        return []
+    head = f"✗ {job.kind} {'was killed' if job.state == 'lost' else 'failed'}; r takes it up again"
+    said = [Content(f"  {line}") for line in wrap(job.note, width - 2)[:_LINES]]
+    return [Content.styled(head, f"{STRONG} {BAD}"), *said]
+
+
+def _failure(error: DistillError) -> list[Content]:
+    title = Content.styled(clean_text(error.title), f"{STRONG} {BAD}")
+    return [Content("\n\n").join([title, Content(clean_text(error.message)), Content(clean_text(error.next))])]
