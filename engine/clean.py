@@ -99,6 +99,11 @@ def _cut(line: str, width: int, *, more_follows: bool) -> str:
     return line[:fits] + _ELLIPSIS if more_follows else line
 
 
+def cell_width(line: str) -> int:
+    """How many terminal cells a clean line takes, by the same reckoning that `clean_line` cuts by."""
+    return sum(map(_cells, line))
+
+
 def _cells(character: str) -> int:
     if unicodedata.category(character) in ("Mn", "Me") or character in "\ufe0e\ufe0f":
         return 0

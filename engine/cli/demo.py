@@ -22,7 +22,8 @@ def command(invocation: Invocation, quick: bool, headless: bool, fresh: bool, de
     The work is a job: it goes on when you quit or the line drops. The same words show it again.
     """
     from engine.demo import ensure_demo_job, open_demo
-    from engine.evaluation.report import report_json, report_text
+    from engine.evaluation.report import report_json
+    from engine.reports.outputs import brief_text
 
     project = open_demo(invocation.home, quick=quick, fresh=fresh)
     invocation.adopt(project)
@@ -35,4 +36,4 @@ def command(invocation: Invocation, quick: bool, headless: bool, fresh: bool, de
         click.get_current_context().exit(face(project.folder, invocation.home))
     if job.state != "done":
         follow_job(invocation, job)
-    invocation.finish(report_text(project), report_json(project))
+    invocation.finish(brief_text(project), report_json(project))

@@ -31,7 +31,8 @@ def command(
 ) -> None:
     """Measure every rule, with and without the prompt, before and after training."""
     from engine.errors import NotFoundError
-    from engine.evaluation.report import report_json, report_text
+    from engine.evaluation.report import report_json
+    from engine.reports.outputs import brief_text
 
     project = invocation.project
     run = project.runs.latest() if run_id is None else project.runs.get(run_id)
@@ -49,4 +50,4 @@ def command(
         teacher=settings.other_teacher,
     )
     if start_and_follow(invocation, options, detach=detach) is not None:
-        invocation.finish(report_text(project), report_json(project))
+        invocation.finish(brief_text(project), report_json(project))

@@ -1,14 +1,53 @@
-"""`distill-tui report`: what the last evaluation proved."""
+"""`distill-tui report`: what the last evaluation proved, as text, JSON, Markdown or one HTML page."""
+
+from pathlib import Path
 
 import click
 
 from engine.cli.invocation import Invocation, command_options
 
+_STANDARD_OUTPUT = "-"
+
 
 @click.command("report")
+@click.option("--run", "run_id", type=int, default=None, help="A run's number; else the one evaluated last.")
+@click.option("--compare", type=int, default=None, metavar="RUN", help="Put this run beside it.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write one HTML page.")
+@click.option(
+    "--markdown",
+    is_flag=False,
+    flag_value=_STANDARD_OUTPUT,
+    default=None,
+    metavar="[FILE]",
+    help="Write Markdown; without FILE, print it.",
+)
 @command_options
-def command(invocation: Invocation) -> None:
-    """Show the arms side by side, rule by rule, with the verdict."""
-    from engine.evaluation.report import report_json, report_text
+def command(
+    invocation: Invocation, run_id: int | None, compare: int | None, html: Path | None, markdown: str | None
+) -> None:
+    """Show the verdict, the arms rule by rule, the cost, the training and where it all comes from.
 
-    invocation.finish(report_text(invocation.project), report_json(invocation.project))
+    The HTML page holds everything: it loads nothing, so it can be sent and opened anywhere. Text, Markdown and HTML
+    tell the same in the same order; --json prints the object that others read, without answers and curves.
+    """
+    from engine.evaluation.report import report_json
+    from engine.reports.build import build
+    from engine.reports.facts import read_report
+    from engine.reports.markdown import to_markdown
+    from engine.reports.outputs import write_report
+    from engine.reports.text import to_text
+
+    project, files = invocation.project, []
+    document = build(read_report(project, run_id, compare))
+    if html is not None:
+        files.append(write_report(document, html, "html"))
+    if markdown is not None and markdown != _STANDARD_OUTPUT:
+        files.append(write_report(document, Path(markdown), "markdown"))
+    data = report_json(project, run_id)
+    if compare is not None:
+        measured = project.evaluations.latest(compare) is not None
+        data["compared"] = report_json(project, compare) if measured else None
+    if files:
+        data["files"] = [str(path) for path in files]
+    shown = to_markdown(document) if markdown == _STANDARD_OUTPUT else "" if files else to_text(document)
+    invocation.finish("\n".join((*filter(None, (shown,)), *(f"Written: {path}" for path in files))), data)

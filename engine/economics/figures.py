@@ -13,6 +13,7 @@ from engine.economics.prices import Prices, find_prices
 from engine.economics.tokens import TokenCount
 from engine.errors import UsageError
 from engine.records.cost import CostInputs, Figure
+from engine.records.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -45,9 +46,9 @@ class Measured:
     one_time_usd: Figure | None = None
 
 
-def measure(project: "Project") -> Measured:
-    """The tokens of the last evaluation, else of the teacher's answers; and what those answers have cost."""
-    evaluation = project.evaluations.latest()
+def measure(project: "Project", evaluation: Evaluation | None = None) -> Measured:
+    """The tokens of `evaluation` (else of the last one, else of the teacher's answers), and what answers have cost."""
+    evaluation = evaluation or project.evaluations.latest()
     unprompted = evaluation.arm("unprompted") if evaluation is not None else None
     distilled = evaluation.arm("distilled") if evaluation is not None else None
     source = f"evaluation of run {evaluation.run_id}" if evaluation is not None else ""
@@ -68,13 +69,16 @@ class Costs:
     result: Estimate
 
 
-def complete(inputs: CostInputs, measured: Measured, tokens: TokenCount) -> dict[str, Figure]:
-    """Every figure by its name in `CostInputs`; a price of the model that is neither given nor listed is left out."""
+def complete(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_url: str = "") -> dict[str, Figure]:
+    """Every figure by its name in `CostInputs`; a price of the model that is neither given nor listed is left out.
+
+    With `base_url` only the prices of its own provider count as listed.
+    """
     figures = {
         name: _given(inputs, name) or getattr(measured, name, None) or Figure(value, "assumed", why)
         for name, (value, why) in ASSUMED.items()
     }
-    listed = _listed(inputs, figures, tokens)
+    listed = _listed(inputs, figures, tokens, base_url)
     for name in _PRICES:
         price = _given(inputs, name)
         if price is None and listed is not None:
@@ -87,9 +91,9 @@ def complete(inputs: CostInputs, measured: Measured, tokens: TokenCount) -> dict
     return figures
 
 
-def reckon(inputs: CostInputs, measured: Measured, tokens: TokenCount) -> Costs:
+def reckon(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_url: str = "") -> Costs:
     """The estimate of these inputs. Raises `UsageError` where the model or its prices are not known."""
-    figures = complete(inputs, measured, tokens)
+    figures = complete(inputs, measured, tokens, base_url)
     missing = [words for name, words in _PRICES.items() if name not in figures]
     if missing and not inputs.model:
         raise UsageError(
@@ -106,7 +110,7 @@ def reckon(inputs: CostInputs, measured: Measured, tokens: TokenCount) -> Costs:
     given = EstimateInput(
         prompt_tokens=tokens,
         model=inputs.model,
-        prices=_prices(figures, _listed(inputs, figures, tokens)),
+        prices=_prices(figures, _listed(inputs, figures, tokens, base_url)),
         **{name: figures[name].value for name in ASSUMED},
     )
     result = estimate(given)
@@ -120,11 +124,12 @@ def _given(inputs: CostInputs, name: str) -> Figure | None:
     return None if value is None else Figure(value, "given", "")
 
 
-def _listed(inputs: CostInputs, figures: Mapping[str, Figure], tokens: TokenCount) -> Prices | None:
+def _listed(inputs: CostInputs, figures: Mapping[str, Figure], tokens: TokenCount, base_url: str) -> Prices | None:
     if not inputs.model:
         return None
     question = figures["question_tokens"].value
-    return find_prices(inputs.model, input_tokens=tokens.tokens + math.ceil(question) if math.isfinite(question) else 0)
+    asked = tokens.tokens + math.ceil(question) if math.isfinite(question) else 0
+    return find_prices(inputs.model, base_url, asked)
 
 
 def _prices(figures: Mapping[str, Figure], listed: Prices | None) -> Prices:

@@ -1,54 +1,51 @@
-"""The report: what the last evaluation proved, as the JSON that others read and as text for people."""
+"""What the last evaluation proved, as the JSON that others read; `engine.reports` draws it for people."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from engine.economics.estimate import EstimateInput, estimate
-from engine.economics.prices import find_prices
+from engine.economics.figures import Costs, measure, reckon
 from engine.economics.tokens import TokenCount
-from engine.errors import NotFoundError
-from engine.evaluation.table import render
+from engine.errors import DistillError, NotFoundError
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
-from engine.records.evaluation import ArmScore, Evaluation, Rate
+from engine.records.evaluation import ArmName, ArmScore, Evaluation, Rate
 from engine.records.options import TeacherSpec
 from engine.records.run import Run
 
 SCHEMA = 1
 STAGES = ("questions", "generate", "curate", "train", "evaluate")
-# What a hosted model of the student's size costs; the estimate's own defaults. A cache that always hits is the
-# provider's best case, so the savings are never overstated.
-DISTILLED_INPUT_USD_PER_MTOK = 0.05
-DISTILLED_OUTPUT_USD_PER_MTOK = 0.20
-CACHE_HIT_RATE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Savings:
-    """Money per 1,000 requests; None where the teacher has no known price."""
+class ProofFacts:
+    """An evaluation with what it rests on. `costs`: None where no money can be reckoned, and `costs_note` says why."""
 
-    prompted: float | None
-    prompted_cached: float | None
-    distilled: float | None
-    break_even_uncached: float | None
-    break_even_cached: float | None
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
     project: str
     evaluation: Evaluation
     run: Run
     dataset: DatasetSummary
     teacher: TeacherSpec
-    prompt_tokens: int
+    prompt_tokens: int  # that the student saves a request
     timings: dict[str, float]
-    savings: _Savings
+    costs: Costs | None
+    costs_note: str
+
+    def arm(self, name: ArmName) -> ArmScore:
+        """An arm that every evaluation has."""
+        return next(score for arm, score in self.evaluation.arms if arm == name)
+
+    @property
+    def ttft_ratio(self) -> float | None:
+        """The student's time to the first token over the prompted model's; None where it was not measured."""
+        prompted = self.arm("prompted").ttft_ms_p50
+        return self.arm("distilled").ttft_ms_p50 / prompted if prompted > 0 else None
 
 
-def report_json(project: Project) -> dict[str, object]:
-    """The last evaluation as one JSON object, schema 1. Raises NotFoundError that names the next command."""
-    facts = _facts(project)
+def report_json(project: Project, run_id: int | None = None) -> dict[str, object]:
+    """The last evaluation, of all runs or of one, as one JSON object, schema 1.
+
+    Raises NotFoundError that names the next command.
+    """
+    facts = read_facts(project, run_id)
     evaluation, run = facts.evaluation, facts.run
     timing: dict[str, object] = {f"{stage}_s": round(facts.timings.get(stage, 0.0), 3) for stage in STAGES}
     timing["total_s"] = round(sum(facts.timings.get(stage, 0.0) for stage in STAGES), 3)
@@ -58,7 +55,7 @@ def report_json(project: Project) -> dict[str, object]:
         "prompt": {
             "sha256": evaluation.prompt_sha256,
             "tokens": facts.prompt_tokens,
-            "rules": len(_arm(evaluation, "prompted").rules),
+            "rules": len(facts.arm("prompted").rules),
         },
         "student": {
             "base": run.config.base,
@@ -93,50 +90,50 @@ def report_json(project: Project) -> dict[str, object]:
     }
 
 
-def report_text(project: Project, width: int = 80) -> str:
-    """The last evaluation as a table of at most `width` cells (at least 72), with the verdict in words.
-
-    Raises NotFoundError that names the next command.
-    """
-    facts = _facts(project)
-    run, evaluation = facts.run, facts.evaluation
-    prompted, distilled = _arm(evaluation, "prompted"), _arm(evaluation, "distilled")
-    where = " ".join(part for part in (run.device, run.dtype) if part)
-    lines = [
-        ("student", f"{run.config.held_base}, LoRA rank {run.config.lora_rank}, {run.config.objective}, {where}"),
-        ("teacher", facts.teacher.name),
-        ("trained on", f"{facts.dataset.train} answers, {facts.dataset.validation} for validation"),
-        ("prompt tokens saved", f"{facts.prompt_tokens} a request"),
-    ]
-    if prompted.ttft_ms_p50 > 0:
-        ratio = distilled.ttft_ms_p50 / prompted.ttft_ms_p50
-        lines.append(("first token comes after", f"{ratio:.2f} of the time that it takes with the prompt"))
-    if evaluation.ceiling is not None:
-        agreed = evaluation.ceiling
-        words = f"{agreed.passed} of {agreed.total} second samples pass where the first did"
-        lines.append((f"{evaluation.reference} with itself", words))
-    if facts.timings:
-        spent = ", ".join(f"{stage} {facts.timings[stage]:.0f} s" for stage in STAGES if stage in facts.timings)
-        lines.append(("time", spent))
-    lines.append(("most memory", f"{max(evaluation.peak_rss_mb, run.peak_rss_mb):.0f} MB"))
-    return render(evaluation, f"{facts.project}, run {run.id}: a prompt against the student without it", lines, width)
-
-
-def _facts(project: Project) -> _Facts:
+def read_facts(project: Project, run_id: int | None = None) -> ProofFacts:
+    """The last evaluation, of all runs or of one. Raises NotFoundError that names the next command."""
     with project.snapshot():
-        evaluation = project.evaluations.latest()
+        if run_id is not None:
+            project.runs.get(run_id)
+        evaluation = project.evaluations.latest(run_id)
         if evaluation is None:
-            raise NotFoundError("Nothing has been evaluated yet.", f"Project {project.name}.", _next(project))
+            which = f"Run {run_id} of project" if run_id is not None else "Project"
+            step = f"Measure it: distill-tui evaluate --run {run_id}" if run_id is not None else _next(project)
+            raise NotFoundError("Nothing has been evaluated yet.", f"{which} {project.name}.", step)
         run = project.runs.get(evaluation.run_id)
         dataset = next(each for each in project.datasets.all() if each.sha256 == evaluation.dataset_sha256)
         teacher = project.settings.read().teacher
         timings = project.settings.timings()
-        spent_usd = project.examples.spent_usd()
-    question_tokens = _arm(evaluation, "unprompted").prompt_tokens_mean
+    means = {name: score.prompt_tokens_mean for name, score in evaluation.arms}
     # Both arms were asked the same questions through the same chat format: what they differ by is the prompt.
-    prompt_tokens = round(_arm(evaluation, "prompted").prompt_tokens_mean - question_tokens)
-    savings = _savings(evaluation, teacher, run.config.base, prompt_tokens, spent_usd)
-    return _Facts(project.name, evaluation, run, dataset, teacher, prompt_tokens, timings, savings)
+    prompt_tokens = round(means["prompted"] - means["unprompted"])
+    costs, note = _costs(project, evaluation, teacher, TokenCount(prompt_tokens, run.config.base, exact=False))
+    return ProofFacts(project.name, evaluation, run, dataset, teacher, prompt_tokens, timings, costs, note)
+
+
+def _costs(
+    project: Project, evaluation: Evaluation, teacher: TeacherSpec, tokens: TokenCount
+) -> tuple[Costs | None, str]:
+    """What the project's own figures come to. The teacher answers today, unless a person named another model."""
+    inputs, base_url = project.settings.cost_inputs(), ""
+    if not inputs.model and inputs.input_usd_per_mtok is None:
+        if teacher.kind == "local":
+            return None, "The teacher runs on this machine, so no money is reckoned."
+        inputs, base_url = replace(inputs, model=teacher.model), teacher.base_url
+    try:
+        costs = reckon(inputs, measure(project, evaluation), tokens, base_url)
+    except DistillError as error:
+        return None, f"{error.title} {error.message} No money is reckoned."
+    hosted = [costs.figures[f"distilled_{kind}_usd_per_mtok"].value for kind in ("input", "output")]
+    return costs, (
+        f"{inputs.model or 'The model that answers today'}: {_words(costs, 'prices')}; student hosted at "
+        f"${hosted[0]:g} and ${hosted[1]:g} a million tokens; one-time cost: {_words(costs, 'one_time_usd')}; "
+        f"cache hit rate: {costs.figures['cache_hit_rate'].value:.0%}. Tokens are counted as the student reads them."
+    )
+
+
+def _words(costs: Costs, name: str) -> str:
+    return dict(costs.result.sources)[name]
 
 
 def _next(project: Project) -> str:
@@ -155,55 +152,22 @@ def _next(project: Project) -> str:
     return "Measure it: distill-tui evaluate"
 
 
-def _savings(evaluation: Evaluation, teacher: TeacherSpec, base: str, prompt_tokens: int, spent_usd: float) -> _Savings:
-    prices = find_prices(teacher.model, teacher.base_url) if teacher.kind == "endpoint" else None
-    if prices is None:
-        reason = "runs on this machine" if teacher.kind == "local" else "has no known price"
-        return _Savings(None, None, None, None, None, f"The teacher {reason}, so no money is reckoned.")
-    result = estimate(
-        EstimateInput(
-            prompt_tokens=TokenCount(prompt_tokens, base, exact=False),
-            model=teacher.model,
-            requests_per_day=0.0,
-            question_tokens=_arm(evaluation, "unprompted").prompt_tokens_mean,
-            answer_tokens=_arm(evaluation, "distilled").completion_tokens_mean,
-            cache_hit_rate=CACHE_HIT_RATE,
-            one_time_usd=spent_usd,
-            distilled_input_usd_per_mtok=DISTILLED_INPUT_USD_PER_MTOK,
-            distilled_output_usd_per_mtok=DISTILLED_OUTPUT_USD_PER_MTOK,
-            prices=prices,
-        )
-    )
-    return _Savings(
-        1000 * result.prompted_usd,
-        1000 * result.prompted_cached_usd,
-        1000 * result.distilled_usd,
-        result.break_even_requests.uncached,
-        result.break_even_requests.cached,
-        f"Teacher: {prices.source}; student hosted at ${DISTILLED_INPUT_USD_PER_MTOK} and "
-        f"${DISTILLED_OUTPUT_USD_PER_MTOK} a million tokens; one-time cost: what the teacher's answers cost; cached: "
-        "the provider's cache always hits. Tokens are counted as the student reads them.",
-    )
-
-
-def _savings_json(facts: _Facts) -> dict[str, object]:
-    savings = facts.savings
-    prompted, distilled = _arm(facts.evaluation, "prompted"), _arm(facts.evaluation, "distilled")
+def _savings_json(facts: ProofFacts) -> dict[str, object]:
+    result = None if facts.costs is None else facts.costs.result
     return {
         "prompt_tokens_per_request": facts.prompt_tokens,
         "cost_usd_per_1000_requests": {
-            "prompted": savings.prompted,
-            "prompted_cached": savings.prompted_cached,
-            "distilled": savings.distilled,
+            "prompted": None if result is None else 1000 * result.prompted_usd,
+            "prompted_cached": None if result is None else 1000 * result.prompted_cached_usd,
+            "distilled": None if result is None else 1000 * result.distilled_usd,
         },
-        "ttft_ratio": distilled.ttft_ms_p50 / prompted.ttft_ms_p50 if prompted.ttft_ms_p50 > 0 else None,
-        "break_even_requests": {"uncached": savings.break_even_uncached, "cached": savings.break_even_cached},
-        "note": savings.note,
+        "ttft_ratio": facts.ttft_ratio,
+        "break_even_requests": {
+            "uncached": None if result is None else result.break_even_requests.uncached,
+            "cached": None if result is None else result.break_even_requests.cached,
+        },
+        "note": facts.costs_note,
     }
-
-
-def _arm(evaluation: Evaluation, name: str) -> ArmScore:
-    return next(score for arm, score in evaluation.arms if arm == name)
 
 
 def _arm_json(score: ArmScore) -> dict[str, object]:

@@ -6,6 +6,8 @@ PASS_VALUE = 0.95
 PASS_LOW = 0.90
 MIN_QUESTIONS = 35
 
+_WORDS: dict[FinalVerdict, str] = {"pass": "Passed", "fail": "Failed", "undecided": "Undecided"}
+
 
 def verdict(recovered: Interval | None, questions: int) -> FinalVerdict:
     """The non-inferiority verdict, with a margin of 0.10 of what the prompt gains.
@@ -20,6 +22,11 @@ def verdict(recovered: Interval | None, questions: int) -> FinalVerdict:
     if recovered.value >= PASS_VALUE and recovered.low >= PASS_LOW:
         return "pass"
     return "fail" if recovered.high < PASS_VALUE else "undecided"
+
+
+def sentence(evaluation: Evaluation) -> str:
+    """The verdict in a word, and why it is said."""
+    return f"{_WORDS[evaluation.verdict]}. {reason(evaluation)}"
 
 
 def reason(evaluation: Evaluation) -> str:

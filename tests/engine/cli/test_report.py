@@ -10,13 +10,15 @@ import pytest
 from engine.economics.prices import find_prices
 from engine.paths import Home
 from engine.project import Project
-from engine.projects import find_project
+from engine.projects import find_project, remember
+from engine.records.cost import CostInputs
 from engine.records.evaluation import Evaluation
 from engine.records.example import Example, ExampleKey, Usage
 from engine.records.options import ProjectSettings, TeacherSpec
 from tests.engine.cli.calling import fail, get, succeed
 from tests.engine.cli.shapes import REPORT, assert_shape, rates_of
 from tests.tui import seeds
+from tests.tui.panes.measured import make_compared
 
 HOSTED = TeacherSpec("endpoint", "gpt-5", "https://api.openai.com/v1")
 
@@ -125,9 +127,46 @@ def test_the_text_tells_the_same_as_the_object(home: Home) -> None:
             assert name in text
             assert f"{100 * arm['all_rules']['rate']:.1f}".removesuffix(".0") in text
     assert all(rule["text"][:20] in text for rule in data["arms"]["prompted"]["rules"])
-    assert f"{data['savings']['prompt_tokens_per_request']} a request" in text
+    assert f"{data['savings']['prompt_tokens_per_request']}  prompt tokens saved a request" in text
     assert "Passed" in text
     assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_the_report_is_written_as_a_page_and_as_markdown(home: Home, tmp_path: Path) -> None:
+    evaluated(home)
+    page, words = tmp_path / "report.html", tmp_path / "report.md"
+    said = succeed("report", "--html", str(page), "--markdown", str(words)).out
+    assert said.split() == ["Written:", str(page), "Written:", str(words)]
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert words.read_text(encoding="utf-8").startswith("# meridian-desk")
+    assert page.stat().st_mode & 0o777 == 0o600
+    assert succeed("report", "--markdown").out.startswith("# meridian-desk")
+    data = get("report", "--html", str(page))
+    assert_shape(data, REPORT)
+    assert data["files"] == [str(page)]
+    assert "no such folder" in fail("report", "--html", str(tmp_path / "none" / "report.html"))["title"]
+
+
+def test_a_run_is_put_beside_another(home: Home) -> None:
+    folder = make_compared(home)
+    remember(folder, home)
+    assert "Run 2 and run 1" in succeed("report", "--compare", "1").out
+    assert "✗ fail" in succeed("report", "--run", "1").out
+    data = get("report", "--compare", "1")
+    assert (data["verdict"], data["compared"]["verdict"]) == ("pass", "fail")
+    assert_shape(data["compared"], REPORT)
+    assert get("report", "--compare", "3")["compared"] is None
+    assert "evaluate --run 3" in fail("report", "--run", "3")["next"]
+    assert "no such run" in fail("report", "--compare", "9")["title"]
+
+
+def test_a_model_that_a_person_named_is_what_the_money_is_reckoned_with(home: Home) -> None:
+    evaluated(home)
+    with find_project(None, home) as project:
+        project.settings.write_cost(CostInputs(model="gpt-5", requests_per_day=100.0, one_time_usd=12.0), None)
+    savings = get("report")["savings"]
+    assert savings["break_even_requests"]["uncached"] > 0
+    assert "gpt-5" in savings["note"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from engine.evaluation.answers import answers_of as answers_of_evaluation
 from engine.evaluation.job import run
 from engine.evaluation.lapses import find_lapses
 from engine.evaluation.plan import answer_seed, make_plan
-from engine.evaluation.report import report_json, report_text
+from engine.evaluation.report import report_json
 from engine.evaluation.statistics import wilson
 from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.protocol import AnswerEnded, Event, Progress
@@ -23,6 +23,7 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.evaluation import ArmAnswer, ArmName, Evaluation
 from engine.records.options import EvaluateOptions, TeacherSpec
+from engine.reports.outputs import brief_text
 from engine.rules.checks import check_answer
 from tests.engine.teachers.hostile_server import HostileServer, good, status
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
@@ -213,7 +214,7 @@ def test_another_local_model_can_be_the_teacher(project: Project, tmp_path: Path
     assert score.ttft_ms_p50 > 0
     report = report_json(project)
     assert report["reference"] == "teacher"
-    assert "teacher" in report_text(project)
+    assert "teacher" in brief_text(project)
 
 
 def test_seeds_depend_on_question_and_sample_alone_and_suit_torch() -> None:
@@ -247,9 +248,9 @@ def test_the_report_holds_every_promised_field_and_the_text_the_same_figures(pro
     assert report["savings"]["cost_usd_per_1000_requests"] == dict.fromkeys(
         ("prompted", "prompted_cached", "distilled")
     )
-    text = report_text(project)
+    text = brief_text(project)
     assert all(len(line) <= 80 for line in text.splitlines())
-    assert f"{report['prompt']['tokens']} a request" in text
+    assert f"{report['prompt']['tokens']}  prompt tokens saved a request" in text
 
 
 def test_the_answers_of_an_evaluation_are_found_again_and_no_others(project: Project) -> None:

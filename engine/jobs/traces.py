@@ -1,0 +1,46 @@
+"""What the logs of a run's jobs tell of it: metrics of every step, watched answers, the tokens that differ most.
+
+A log is a convenience and may be gone: what has to be known is in the store. Knows nothing of who shows it.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from engine.jobs.follow import read_all
+from engine.jobs.protocol import Metrics, SampleAnswer, StampedEvent, WorstTokens
+from engine.records.job import Job
+from engine.records.options import SweepOptions, TrainOptions
+from engine.records.run import Run
+from engine.store.options_json import options_from_json
+
+if TYPE_CHECKING:
+    from engine.project import Project
+
+
+def read_trace(project: "Project", run_id: int) -> tuple[StampedEvent, ...]:
+    """The metrics, watched answers and differing tokens of a run, as its jobs told them one after the other."""
+    events: list[StampedEvent] = []
+    for job in jobs_of_runs(project.runs.all(), project.jobs.all())[run_id]:
+        told = read_all(project.folder / job.folder)
+        events += [each for each in told if isinstance(each.event, Metrics | SampleAnswer | WorstTokens)]
+    return tuple(events)
+
+
+def jobs_of_runs(runs: Sequence[Run], jobs: Sequence[Job]) -> dict[int, list[Job]]:
+    """Which jobs trained which run. A demo's job names no run: it has those that no other job names."""
+    found: dict[int, list[Job]] = {run.id: [] for run in runs}
+    states = {run.id: run.state for run in runs}
+    swept: set[int] = set()
+    for job in jobs:
+        if job.kind == "train":
+            options = options_from_json(job.kind, job.options)
+            if isinstance(options, TrainOptions) and options.run_id in found:
+                found[options.run_id].append(job)
+        elif job.kind == "sweep" and isinstance(options := options_from_json(job.kind, job.options), SweepOptions):
+            swept |= {trial.run_id for trial in options.trials}
+            # Its log tells of one run after another: what stands last in it is of the one that trains.
+            training = [trial.run_id for trial in options.trials if states.get(trial.run_id) in ("running", "paused")]
+            for number in training[-1:]:
+                found[number].append(job)
+    demos = [job for job in jobs if job.kind == "demo"]
+    return {number: named or ([] if number in swept else demos) for number, named in found.items()}

@@ -1,0 +1,45 @@
+"""The report as one document: which sections, in which order. A new one is a function of the facts in `SECTIONS`."""
+
+import dataclasses
+from collections.abc import Callable
+
+from engine.reports.compared import compared
+from engine.reports.document import Document, Section
+from engine.reports.facts import ReportFacts
+from engine.reports.money import money
+from engine.reports.proof import TONES, rules, verdict, worst
+from engine.reports.provenance import provenance
+from engine.reports.training import curves, differing, sinking_in
+
+SECTIONS: tuple[Callable[[ReportFacts], Section | None], ...] = (
+    verdict,
+    rules,
+    compared,
+    worst,
+    money,
+    curves,
+    sinking_in,
+    differing,
+    provenance,
+)
+# What a command shows that has just measured: the verdict last, where a terminal leaves the eye.
+_BRIEF = ("rules", "verdict")
+
+
+def build(facts: ReportFacts) -> Document:
+    """The whole report."""
+    evaluation = facts.proof.evaluation
+    return Document(
+        title=facts.proof.project,
+        subtitle=f"Run {facts.proof.run.id}: a prompt against the student without it",
+        verdict=evaluation.verdict,
+        tone=TONES[evaluation.verdict],
+        sections=tuple(section for make in SECTIONS if (section := make(facts)) is not None),
+        colophon="This report quotes rules, questions and answers: share it as you would share those.",
+    )
+
+
+def brief(document: Document) -> Document:
+    """The rules and the verdict alone."""
+    found = {section.id: section for section in document.sections}
+    return dataclasses.replace(document, sections=tuple(found[name] for name in _BRIEF), colophon="")

@@ -1,0 +1,212 @@
+"""A report as one self-contained HTML page: no script, no request, light and dark as the reader's system says. Pure.
+
+The page forbids itself everything but its own style sheet (Content-Security-Policy), named by its hash.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from importlib import resources
+from xml.etree.ElementTree import Element
+
+from engine.reports.document import (
+    Answer,
+    Block,
+    Chart,
+    Charts,
+    Column,
+    Document,
+    Exchange,
+    Facts,
+    Intervals,
+    Section,
+    Table,
+    Tone,
+    Words,
+)
+from engine.reports.markup import Child, element, fill, write
+from engine.reports.numbers import MISSING, bounds, figure
+from engine.reports.svg import interval_row, key, line_chart
+from engine.reports.text import MARKS
+
+
+def to_html(document: Document) -> str:
+    """The whole page."""
+    style = resources.files("engine.reports").joinpath("report.css").read_text(encoding="utf-8")
+    body = element("body", element("main", _header(document), *map(_section, document.sections), _footer(document)))
+    return write(element("html", _head(document, style), body, lang="en"))
+
+
+def _head(document: Document, style: str) -> Element:
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    sheet = element("style")
+    sheet.text = style  # our own file: it goes in as it is, so that its hash holds
+    policy_tag = Element("meta", {"http-equiv": "Content-Security-Policy", "content": policy})
+    return element(
+        "head",
+        element("meta", charset="utf-8"),
+        policy_tag,
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("meta", name="referrer", content="no-referrer"),
+        element("meta", name="robots", content="noindex"),
+        # A browser that asks a server for an icon would make a request.
+        element("link", rel="icon", href="data:,"),
+        element("title", f"{document.title} \u2013 {document.verdict}"),
+        sheet,
+    )
+
+
+def _header(document: Document) -> Element:
+    links = [element("a", section.title, href=f"#{section.id}") for section in document.sections]
+    return element(
+        "header",
+        element("h1", document.title, dir="auto"),
+        element(
+            "p",
+            element("span", _mark(document.tone), document.verdict, class_=f"verdict {document.tone}"),
+            " ",
+            document.subtitle,
+            class_="subtitle",
+        ),
+        element("nav", *(link for link in links), aria_label="Sections"),
+    )
+
+
+def _mark(tone: Tone) -> Element:
+    return element("span", MARKS.get(tone, ""), aria_hidden="true", class_="sign")
+
+
+def _footer(document: Document) -> Element | None:
+    return element("footer", element("p", document.colophon)) if document.colophon else None
+
+
+def _section(section: Section) -> Element:
+    made = element("section", element("h2", section.title, id=f"{section.id}-title"), id=section.id)
+    made.set("aria-labelledby", f"{section.id}-title")
+    for block in section.blocks:
+        fill(made, _block(block))
+    return made
+
+
+def _block(block: Block) -> Iterator[Element]:
+    match block:
+        case Words():
+            yield element("p", block.text, class_=block.tone)
+        case Facts():
+            yield _facts(block)
+        case Table():
+            yield _table(block)
+        case Intervals():
+            yield _intervals(block)
+        case Charts():
+            yield element("div", *map(_chart, block.charts), class_="charts" if len(block.charts) > 1 else "charts one")
+            yield element("details", element("summary", f"Figures: {block.table.caption}"), _table(block.table))
+        case Exchange():
+            yield _exchange(block)
+
+
+def _facts(facts: Facts) -> Element:
+    made = element("dl", class_="large" if facts.large else "facts")
+    for fact in facts.rows:
+        note = element("span", fact.note, class_="note") if fact.note else None
+        value = element("dd", element("span", fact.value, class_="value"), _between(facts, note), note)
+        made.append(element("div", element("dt", fact.name), value))
+    return made
+
+
+def _between(facts: Facts, note: Element | None) -> str | None:
+    return None if note is None else " " if facts.large else ", "
+
+
+def _table(table: Table) -> Element:
+    """A table whose first column names its rows."""
+    if not table.rows:
+        return element("p", table.caption, class_="quiet")
+    body = element("tbody")
+    for row in table.rows:
+        cells = list(zip(table.columns, row.cells, strict=True))
+        first, *others = cells
+        line = element("tr", _cell("th", *first, scope="row"), class_="strong" if row.strong else None)
+        fill(line, (_cell("td", column, text) for column, text in others))
+        body.append(line)
+    head = element("thead", element("tr", *(_cell("th", column, column.name, scope="col") for column in table.columns)))
+    caption = element("caption", table.caption)
+    return _wide(element("table", caption, head, body, class_="code" if table.code else None))
+
+
+def _cell(tag: str, column: Column, text: str, *, scope: str | None = None) -> Element:
+    return element(
+        tag, text, scope=scope, class_="number" if column.number else None, dir=None if column.number else "auto"
+    )
+
+
+def _wide(table: Element) -> Element:
+    """A table may be wider than a small screen: then it alone is scrolled, by keys too."""
+    return element("div", table, class_="wide", tabindex="0", role="group", aria_label="Table")
+
+
+def _intervals(block: Intervals) -> Element:
+    head = element("tr", element("th", block.name, scope="col"))
+    axis = (element("span", f"{level}", class_=f"at{level}") for level in (0, 50, 100))
+    head.append(element("th", *axis, scope="col", class_="plot axis", aria_label="drawn, 0 to 100 %"))
+    fill(head, (element("th", key(name, role, line=False), scope="col", class_="number") for name, role in block.arms))
+    if block.aside:
+        head.append(element("th", block.aside, scope="col", class_="number"))
+    body = element("tbody")
+    for row in block.rows:
+        line = element("tr", element("th", row.name, scope="row", dir="auto"), class_="strong" if row.strong else None)
+        line.append(element("td", interval_row(block.arms, row.measured), class_="plot"))
+        for found in row.measured:
+            parts: list[Child] = [MISSING]
+            if found is not None:
+                parts = [figure(found), " ", element("span", bounds(found.low, found.high), class_="bounds")]
+            line.append(element("td", *parts, class_="number", title=found.note if found is not None else None))
+        if block.aside:
+            line.append(element("td", row.aside, class_="number"))
+        body.append(line)
+    return _wide(element("table", element("caption", block.caption), element("thead", head), body, class_="arms"))
+
+
+def _chart(chart: Chart) -> Element:
+    keys = [key(series.name, series.role, line=True) for series in chart.series]
+    caption = element("figcaption", element("span", chart.title, class_="name"))
+    if len(keys) > 1:
+        caption.append(element("span", *keys, class_="keys"))
+    return element("figure", caption, line_chart(chart))
+
+
+def _exchange(exchange: Exchange) -> Element:
+    made = element("article", element("h3", exchange.question, dir="auto"), class_="exchange")
+    if exchange.note:
+        made.append(element("p", exchange.note, class_="quiet"))
+    made.append(
+        element("div", *map(_answer, exchange.answers), class_="answers beside" if exchange.beside else "answers")
+    )
+    return made
+
+
+def _answer(answer: Answer) -> Element:
+    made = element("div", class_=f"answer {answer.role}")
+    title = element("h4", answer.name)
+    if answer.kept is not None:
+        kept = element("span", "✓" if answer.kept else "✗", class_="good" if answer.kept else "bad", role="img")
+        kept.set("aria-label", "keeps every rule" if answer.kept else "breaks a rule")
+        fill(title, (" ", kept))
+    fill(made, (title, element("div", *_marked(answer), class_="said", dir="auto")))
+    if answer.notes:
+        made.append(element("ul", *(element("li", note) for note in answer.notes)))
+    return made
+
+
+def _marked(answer: Answer) -> Iterator[Child]:
+    """The answer with the characters that break a rule marked: counted before cleaning, which could move them."""
+    place = 0
+    for span in sorted(answer.marked, key=lambda span: (span.start, span.end)):
+        start, end = max(span.start, place), min(span.end, len(answer.text))
+        if start < end:
+            yield answer.text[place:start]
+            yield element("mark", answer.text[start:end])
+            place = end
+    yield answer.text[place:]

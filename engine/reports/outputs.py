@@ -1,0 +1,35 @@
+"""A report as it leaves the program: a file, written whole or not at all, or the few lines that a command ends with."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from engine.errors import UsageError
+from engine.paths import expand, write_atomically
+from engine.project import Project
+from engine.reports.build import brief, build
+from engine.reports.document import Document
+from engine.reports.facts import read_report
+from engine.reports.html import to_html
+from engine.reports.markdown import to_markdown
+from engine.reports.text import to_text
+
+Form = Literal["html", "markdown"]
+_DRAWN: Mapping[Form, Callable[[Document], str]] = {"html": to_html, "markdown": to_markdown}
+
+
+def write_report(document: Document, path: Path, form: Form) -> Path:
+    """Write the report for its owner alone to read, in the place of what was there; the path in full.
+
+    Raises `UsageError` where there is no such folder, `StoreError` where it cannot be written to.
+    """
+    whole = expand(path).absolute()
+    if not whole.parent.is_dir():
+        raise UsageError("There is no such folder.", f"{whole.parent} is not there.", "Make it first, or name another.")
+    write_atomically(whole, _DRAWN[form](document).encode())
+    return whole
+
+
+def brief_text(project: Project) -> str:
+    """The rules and the verdict of the last evaluation. Raises NotFoundError that names the next command."""
+    return to_text(brief(build(read_report(project))))

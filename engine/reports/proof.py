@@ -1,0 +1,200 @@
+"""The proof as sections: the verdict before and after, the arms rule by rule, the answers that fall behind. Pure."""
+
+from collections.abc import Callable, Iterator
+
+from engine.economics.outlook import sentence as worth
+from engine.evaluation.verdict import sentence
+from engine.records.evaluation import ArmAnswer, ArmName, ArmScore, Divergence, FinalVerdict
+from engine.reports.document import (
+    Answer,
+    Block,
+    Column,
+    Exchange,
+    Fact,
+    Facts,
+    IntervalRow,
+    Intervals,
+    Role,
+    Row,
+    Section,
+    Table,
+    Tone,
+    Words,
+)
+from engine.reports.facts import ReportFacts
+from engine.reports.numbers import MISSING, interval, known, nats, of_rate, share
+from engine.wording import counted
+
+ROLES: dict[ArmName, Role] = {"distilled": "main", "prompted": "second", "unprompted": "third", "teacher": "fourth"}
+TONES: dict[FinalVerdict, Tone] = {"pass": "good", "fail": "bad", "undecided": "open"}
+_WORST_SHOWN = 3
+
+
+def verdict(facts: ReportFacts) -> Section:
+    """Whether it pays, whether it worked, and the figures that say so."""
+    proof, evaluation = facts.proof, facts.proof.evaluation
+    recovered = evaluation.recovered
+    prompted, distilled = proof.arm("prompted"), proof.arm("distilled")
+    figures = [
+        Fact(
+            "of the prompt's gain is kept" if recovered else "of the prompt's gain: not defined",
+            share(recovered.value) if recovered else MISSING,
+            f"95\u00a0% interval {interval(recovered).partition(' (')[2].rstrip(')')}\u00a0%" if recovered else "",
+        ),
+        Fact(
+            "of answers keep every rule, without the prompt",
+            share(distilled.all_rules.rate),
+            f"{share(prompted.all_rules.rate)} with it",
+        ),
+        Fact("prompt tokens saved a request", f"{proof.prompt_tokens:,}", _saved_share(facts)),
+    ]
+    if proof.ttft_ratio is not None:
+        figures.append(
+            Fact(
+                "of the time to the first token",
+                share(proof.ttft_ratio),
+                f"{distilled.ttft_ms_p50:,.0f} instead of {prompted.ttft_ms_p50:,.0f} ms",
+            )
+        )
+    before = proof.costs_note if proof.costs is None else worth(proof.costs.result)
+    return Section(
+        "verdict",
+        "Verdict",
+        (
+            Facts(tuple(figures), large=True),
+            Facts((Fact("before spending", before), Fact("after training", sentence(evaluation)))),
+        ),
+    )
+
+
+def rules(facts: ReportFacts) -> Section:
+    """Every rule in every arm, then what else was measured of the arms."""
+    evaluation = facts.proof.evaluation
+    arms = evaluation.arms
+    samples = counted(evaluation.samples, "sample")
+    known_rules = arms[0][1].rules if arms else ()
+    rows = [
+        IntervalRow(f"{rule.id}\u2002{rule.text}", tuple(of_rate(score.rules[place].rate) for _, score in arms))
+        for place, rule in enumerate(known_rules)
+    ]
+    rows.append(IntervalRow("every rule", tuple(of_rate(score.all_rules) for _, score in arms), strong=True))
+    blocks: list[Block] = [
+        Words(
+            f"The same {counted(evaluation.questions, f'held-out {evaluation.split} question')} to every arm, "
+            f"{samples} each at temperature {evaluation.temperature:g}. Of all answers the share that keeps a rule, "
+            "in %, with its 95 % Wilson interval."
+        ),
+        Intervals(
+            "Answers that keep each rule, %", "rule", tuple((name, ROLES[name]) for name, _ in arms), tuple(rows)
+        ),
+        _measures(facts),
+    ]
+    if evaluation.ceiling is not None:
+        agreed = evaluation.ceiling
+        blocks.append(
+            Words(
+                f"The {evaluation.reference} model against its own second sample: where its first answer keeps every "
+                f"rule, {agreed.passed:,} of {agreed.total:,} second answers do "
+                f"({share(agreed.rate)}). A student can agree with it no better.",
+                "quiet",
+            )
+        )
+    return Section("rules", "Rule by rule", tuple(blocks))
+
+
+def worst(facts: ReportFacts) -> Section:
+    """The questions where the student breaks most of what the reference keeps, with what every arm answered."""
+    evaluation = facts.proof.evaluation
+    who = "the teacher" if evaluation.reference == "teacher" else "the prompted model"
+    behind = [lapse for lapse in facts.lapses if lapse.broken]
+    if not facts.lapses:
+        return Section("worst", "Where it falls behind", (Words("The answers of this evaluation were not kept."),))
+    blocks: list[Block] = [
+        Words(
+            f"In {len(behind):,} of {counted(len(facts.lapses), 'question')} the student breaks a rule that {who} keeps"
+            f"{'; the worst:' if behind else '.'}"
+        )
+    ]
+    texts = {rule.id: rule.text for _, score in evaluation.arms for rule in score.rules}
+    for lapse in behind[:_WORST_SHOWN]:
+        question = facts.answered.questions[lapse.question_id]
+        found = {
+            answer.arm: answer
+            for answer in facts.answered.answers
+            if (answer.question_id, answer.sample) == (lapse.question_id, lapse.worst_sample)
+        }
+        numbers = ", ".join(map(str, lapse.rules))
+        note = (
+            f"{'Rules' if len(lapse.rules) > 1 else 'Rule'} {numbers}, broken {lapse.broken}\u00d7 in {lapse.samples}"
+        )
+        blocks.append(
+            Exchange(
+                question.text,
+                f"{note} samples{f'; topic {question.topic}' if question.topic else ''}",
+                tuple(_answer(found[name], texts) for name, _ in evaluation.arms if name in found),
+            )
+        )
+    return Section("worst", "Where it falls behind", tuple(blocks))
+
+
+def _answer(answer: ArmAnswer, texts: dict[int, str]) -> Answer:
+    broken = [check for check in answer.checks if not check.passed]
+    notes = [
+        f"rule {check.rule_id}: {texts.get(check.rule_id, '')}{': ' if check.note else ''}{check.note}"
+        for check in broken
+    ]
+    if answer.finish_reason not in ("stop", ""):
+        notes.append(f"ended by {answer.finish_reason}")
+    return Answer(
+        answer.arm,
+        answer.answer,
+        not broken,
+        ROLES[answer.arm],
+        tuple(notes),
+        tuple(span for check in broken for span in check.failing),
+    )
+
+
+def _saved_share(facts: ReportFacts) -> str:
+    whole = facts.proof.arm("prompted").prompt_tokens_mean
+    return f"{share(facts.proof.prompt_tokens / whole)} of what is sent" if whole > 0 else ""
+
+
+def _measures(facts: ReportFacts) -> Table:
+    arms = facts.proof.evaluation.arms
+
+    def row(name: str, value: Callable[[ArmScore], str]) -> Row:
+        return Row((name, *(value(score) for _, score in arms)))
+
+    return Table(
+        "What else was measured, by arm",
+        (Column(""), *(Column(name, number=True) for name, _ in arms)),
+        (
+            Row(("recovered of the gain, %", *_recovered(facts)), strong=True),
+            row("KL to prompted, nats/token", lambda score: _kl(score.kl_to_prompted)),
+            row("KL on free tokens", lambda score: _free(score.kl_to_prompted)),
+            row("prompt + question tokens", lambda score: known(score.prompt_tokens_mean)),
+            row("answer tokens", lambda score: known(score.completion_tokens_mean)),
+            row("first token, ms", lambda score: known(score.ttft_ms_p50)),
+            row("tokens a second", lambda score: known(score.tokens_per_second_p50, 1)),
+        ),
+    )
+
+
+def _recovered(facts: ReportFacts) -> Iterator[str]:
+    evaluation = facts.proof.evaluation
+    for name, _ in evaluation.arms:
+        if name == evaluation.reference:
+            yield "reference"
+        elif name != "distilled" or evaluation.recovered is None:
+            yield MISSING
+        else:
+            yield interval(evaluation.recovered).replace("\u00a0%", "")
+
+
+def _kl(divergence: Divergence | None) -> str:
+    return MISSING if divergence is None else nats(divergence.mean)
+
+
+def _free(divergence: Divergence | None) -> str:
+    return MISSING if divergence is None else nats(divergence.mean_free_tokens)

@@ -1,0 +1,70 @@
+"""What a stranger needs to repeat it, as a section: configuration, hashes, versions, the machine. Pure."""
+
+import dataclasses
+
+from engine.records.run import TrainingConfig
+from engine.reports.compared import said, value
+from engine.reports.document import Column, Fact, Facts, Row, Section, Table, Words
+from engine.reports.facts import ReportFacts
+from engine.reports.numbers import MISSING, moment
+from engine.wording import duration, size
+
+
+def provenance(facts: ReportFacts) -> Section:
+    """From which inputs, by which programs, on what machine, in what time."""
+    proof, machine = facts.proof, facts.machine
+    run, evaluation, dataset = proof.run, proof.evaluation, proof.dataset
+    where = " ".join(part for part in (run.device, run.dtype) if part)
+    peak = max(evaluation.peak_rss_mb, run.peak_rss_mb)
+    spent = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in proof.timings.items())
+    made_of = (
+        Fact("student", f"{run.config.held_base}, {run.config.adapter} of rank {run.config.lora_rank}", where),
+        Fact("teacher", proof.teacher.name),
+        Fact("trained on", f"{dataset.train:,} answers", f"{dataset.validation:,} for validation"),
+        Fact("trained at", moment(run.created_at)),
+        Fact("evaluated at", moment(evaluation.created_at)),
+        Fact("time", spent or MISSING),
+        Fact("most memory", size(peak) if peak else MISSING),
+    )
+    hashes = (
+        ("prompt", evaluation.prompt_sha256),
+        ("dataset", evaluation.dataset_sha256),
+        ("adapter", facts.adapter_sha256 or "the adapter is gone"),
+    )
+    made_with = (
+        Fact("report made at", moment(machine.at)),
+        Fact("machine", machine.system),
+        Fact("processor", machine.processor, f"{machine.memory_gb:.1f} GB of memory"),
+        Fact("versions", ", ".join(f"{name} {found}" for name, found in machine.versions)),
+    )
+    return Section(
+        "provenance",
+        "Configuration and provenance",
+        (
+            Facts(made_of),
+            Table("SHA-256", (Column("of"), Column("hash")), tuple(map(Row, hashes)), code=True),
+            Facts(made_with),
+            Words("The machine and the versions are those that made this report.", "quiet"),
+            _configuration(run.config),
+        ),
+    )
+
+
+def _configuration(config: TrainingConfig) -> Table:
+    """Every setting with its default; those that were changed stand out."""
+    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+    rows = []
+    for name, default in defaults.items():
+        given: object = getattr(config, name)
+        required = default is dataclasses.MISSING
+        rows.append(
+            Row(
+                (said(name), value(given), MISSING if required else value(default)),
+                strong=not required and given != default,
+            )
+        )
+    return Table(
+        "Training configuration",
+        (Column("setting"), Column("value", number=True), Column("default", number=True)),
+        tuple(rows),
+    )

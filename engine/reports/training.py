@@ -1,0 +1,205 @@
+"""The training as sections: its curves, the prompt sinking in, the tokens that still differ. Pure."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from engine.jobs.protocol import SampleAnswer
+from engine.records.run import CurvePoint, Run
+from engine.reports.document import (
+    Answer,
+    Block,
+    Chart,
+    Charts,
+    Column,
+    Exchange,
+    Mark,
+    Role,
+    Row,
+    Section,
+    Series,
+    Table,
+    Words,
+)
+from engine.reports.facts import ReportFacts
+from engine.reports.numbers import MISSING, nats, share
+from engine.wording import counted, duration
+
+_POINTS = 300  # of a line; a longer one is drawn by means
+_ROWS = 12
+_WATCHED = 2
+_STEPS_SHOWN = 5
+_TOKENS_SHOWN = 8
+_BEFORE = 60  # characters
+Item = TypeVar("Item")
+Line = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+def curves(facts: ReportFacts) -> Section:
+    """What was minimised, what was learnt, what is obeyed; another run laid over it."""
+    run = facts.proof.run
+    where = " ".join(part for part in (run.device, run.dtype) if part)
+    told = f"{counted(run.step, 'step')} in {duration(run.train_s)}{f' on {where}' if where else ''}"
+    words = f"Run {run.id}: {told}; the best step is {run.best_step:,}."
+    if not run.curve:
+        return Section("training", "Training", (Words(words), Words("No evaluation of it was kept.", "quiet")))
+    best = (Mark(run.best_step, f"best: {run.best_step:,}"),) if run.best_step else ()
+    charts = (
+        Chart("Validation KL, nats a token", "step", _validated(facts, lambda point: point.validation_kl), marks=best),
+        Chart(
+            "Every rule kept on validation",
+            "step",
+            _validated(facts, lambda point: point.all_rules_rate),
+            unit="share",
+            marks=best,
+        ),
+        Chart("Training loss", "step", tuple(_losses(facts))),
+    )
+    return Section("training", "Training", (Words(words), Charts(charts, _table(run)), *_rule_rates(facts)))
+
+
+def sinking_in(facts: ReportFacts) -> Section | None:
+    """What the student said to the watched questions, step after step."""
+    if not facts.trace.samples:
+        return None
+    by_question: dict[str, list[SampleAnswer]] = {}
+    for sample in facts.trace.samples:
+        by_question.setdefault(sample.question, []).append(sample)
+    exchanges = [
+        Exchange(
+            question,
+            "",
+            tuple(
+                Answer(f"step {sample.step:,}", sample.answer, sample.passed, "main")
+                for sample in spread(sorted(samples, key=lambda sample: sample.step), _STEPS_SHOWN)
+            ),
+            beside=False,
+        )
+        for question, samples in list(by_question.items())[:_WATCHED]
+    ]
+    words = "What the student answers to the same questions while it is trained; it never sees the prompt."
+    return Section("samples", "As the prompt sinks in", (Words(words), *exchanges))
+
+
+def differing(facts: ReportFacts) -> Section | None:
+    """The validation tokens at which student and teacher differ most at the last evaluation of the run."""
+    worst = facts.trace.worst
+    if worst is None or not worst.tokens:
+        return None
+    rows = tuple(
+        Row(
+            (
+                _end_of(token.before),
+                _word(token.token),
+                _word(token.teacher),
+                _word(token.student),
+                f"{token.kl:.2f}",
+            )
+        )
+        for token in worst.tokens[:_TOKENS_SHOWN]
+    )
+    columns = (
+        Column("the answer, up to the token"),
+        Column("token"),
+        Column("teacher"),
+        Column("student"),
+        Column("nats", number=True),
+    )
+    table = Table(f"Validation tokens at step {worst.step:,}", columns, rows, code=True)
+    return Section("tokens", "Where student and teacher differ most", (table,))
+
+
+def _validated(facts: ReportFacts, value: Callable[[CurvePoint], float]) -> tuple[Series, ...]:
+    """A value at every evaluation of the run, and of the one that it is compared with."""
+    return tuple(
+        Series(f"run {run.id}", tuple(float(point.step) for point in run.curve), tuple(map(value, run.curve)), role)
+        for run, role in _runs(facts)
+        if run.curve
+    )
+
+
+def _runs(facts: ReportFacts) -> Iterator[tuple[Run, Role]]:
+    yield facts.proof.run, "main"
+    if facts.other is not None:
+        yield facts.other.run, "second"
+
+
+def _losses(facts: ReportFacts) -> Iterator[Series]:
+    """The loss of every step where the log is there, else its mean at every evaluation."""
+    traced = {facts.proof.run.id: facts.trace.losses}
+    if facts.other is not None:
+        traced[facts.other.run.id] = facts.other.losses
+    for run, role in _runs(facts):
+        points = traced[run.id] or tuple((point.step, point.train_loss) for point in run.curve)
+        if points:
+            yield Series(f"run {run.id}", *_thinned(points), role)
+
+
+def _thinned(points: Sequence[tuple[int, float]]) -> Line:
+    """At most so many points; each is the mean of its neighbours where there were more."""
+    size = -(-len(points) // _POINTS)
+    pieces = [points[start : start + size] for start in range(0, len(points), size)]
+    xs = tuple(sum(x for x, _ in piece) / len(piece) for piece in pieces)
+    return xs, tuple(sum(y for _, y in piece) / len(piece) for piece in pieces)
+
+
+def _table(run: Run) -> Table:
+    columns = ("step", "epoch", "training loss", "validation KL", "every rule", "learning rate", "tok/s")
+    return Table(
+        f"Run {run.id} at its evaluations",
+        tuple(Column(name, number=True) for name in columns),
+        tuple(
+            Row(
+                (
+                    f"{point.step:,}",
+                    f"{point.epoch:.2f}",
+                    nats(point.train_loss),
+                    nats(point.validation_kl),
+                    share(point.all_rules_rate),
+                    f"{point.learning_rate:.1e}",
+                    f"{point.tokens_per_second:,.0f}",
+                ),
+                strong=point.step == run.best_step,
+            )
+            for point in spread(run.curve, _ROWS)
+        ),
+    )
+
+
+def _rule_rates(facts: ReportFacts) -> Iterator[Block]:
+    """Each rule on the validation answers, from the first evaluation to the last."""
+    points = spread(facts.proof.run.curve, _STEPS_SHOWN)
+    texts = {rule.id: rule.text for rule in facts.rules}
+    numbers = [number for number, _ in points[0].rule_rates]
+    if not numbers:
+        return
+    rates = [dict(point.rule_rates) for point in points]
+    yield Table(
+        "Each rule on validation answers, by step",
+        (Column("rule"), *(Column(f"step {point.step:,}", number=True) for point in points)),
+        tuple(
+            Row(
+                (
+                    f"{number}\u2002{texts.get(number, '')}",
+                    *(share(rate[number]) if number in rate else MISSING for rate in rates),
+                )
+            )
+            for number in numbers
+        ),
+    )
+
+
+def spread(items: Sequence[Item], count: int) -> tuple[Item, ...]:
+    """At most `count` of them, evenly from the first to the last."""
+    if len(items) <= count:
+        return tuple(items)
+    return tuple(items[round(place * (len(items) - 1) / (count - 1))] for place in range(count))
+
+
+def _word(token: str) -> str:
+    """A token so that it is seen: one that is nothing but space, or ends the answer, has a name."""
+    return token.strip() or ("\u2039space\u203a" if token else "\u2039end\u203a")
+
+
+def _end_of(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _BEFORE else f"\u2026{line[1 - _BEFORE :]}"

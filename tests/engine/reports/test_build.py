@@ -1,0 +1,129 @@
+"""The report's content: of a project with two measured runs, in every form the same figures in the same order."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import pytest
+
+from engine.errors import NotFoundError
+from engine.paths import Home
+from engine.project import Project
+from engine.records.cost import CostInputs
+from engine.records.evaluation import Interval
+from engine.records.run import TrainingConfig
+from engine.reports.build import brief, build
+from engine.reports.document import Charts, Document, Exchange, Intervals, Table
+from engine.reports.facts import read_report
+from engine.reports.html import to_html
+from engine.reports.markdown import to_markdown
+from engine.reports.text import to_text
+from tests.tui.panes.measured import add_measured_evaluation, add_measured_run, make_compared
+from tests.tui.seeds import add_dataset, add_examples, make_project
+
+
+@pytest.fixture
+def project(home: Home) -> Iterator[Project]:
+    with Project.open(make_compared(home), home) as made:
+        yield made
+
+
+def blocks(document: Document, section: str) -> list[object]:
+    return [block for each in document.sections if each.id == section for block in each.blocks]
+
+
+def table(document: Document, section: str, caption: str) -> Table:
+    return next(b for b in blocks(document, section) if isinstance(b, Table) and b.caption.startswith(caption))
+
+
+def test_every_form_tells_the_same_in_the_same_order(project: Project) -> None:
+    project.settings.write_cost(CostInputs(model="gpt-5", requests_per_day=2000.0, one_time_usd=60.0), None)
+    document = build(read_report(project, compare=1))
+    titles = [section.title for section in document.sections]
+    assert len(titles) == 9
+    for shown in (to_text(document), to_markdown(document), to_html(document).partition("</nav>")[2]):
+        places = [shown.index(title) for title in titles]
+        assert places == sorted(places)
+        for words in ("94.4", "98", "412", "gpt-5", "RISK SCORE: 3. Three wrong PINs lock the card.", "0.0001"):
+            assert words in shown
+
+
+def test_an_unnamed_report_is_of_the_run_evaluated_last(project: Project) -> None:
+    assert read_report(project).proof.run.id == 2
+    assert build(read_report(project, run_id=1)).verdict == "fail"
+    with pytest.raises(NotFoundError, match="evaluate --run 3"):
+        read_report(project, run_id=3)
+    with pytest.raises(NotFoundError):
+        read_report(project, run_id=9)
+    with pytest.raises(NotFoundError):
+        read_report(project, compare=9)
+
+
+def test_two_runs_are_told_apart_by_what_differs(project: Project) -> None:
+    document = build(read_report(project, compare=1))
+    differing = {row.cells[0]: row.cells[1:] for row in table(document, "compared", "Where").rows}
+    assert differing == {
+        "lora rank": ("32", "16"), "lora alpha": ("64", "32"), "learning rate": ("0.0005", "0.0001")
+    }  # fmt: skip
+    outcomes = {row.cells[0]: row.cells[1:] for row in table(document, "compared", "What came").rows}
+    assert outcomes["verdict"] == ("pass", "fail", "")
+    rules = next(block for block in blocks(document, "compared") if isinstance(block, Intervals))
+    assert [row.name.partition("\u2002")[0] for row in rules.rows] == ["1", "2", "3", "4", "every rule"]
+    charts = next(block for block in blocks(document, "training") if isinstance(block, Charts))
+    assert [[series.name for series in chart.series] for chart in charts.charts] == 3 * [["run 2", "run 1"]]
+
+
+def test_a_difference_between_runs_is_paired_over_their_questions(home: Home) -> None:
+    with make_project(home) as project:
+        add_examples(project)
+        run_ids = [add_measured_run(project, add_dataset(project), TrainingConfig("starter")) for _ in range(2)]
+        for run_id in run_ids:
+            add_measured_evaluation(project, run_id, "pass", Interval(0.98, 0.94, 1.02))
+        better = read_report(project, run_ids[0], compare=run_ids[1])
+        assert better.other is not None
+        kept = tuple(
+            dataclasses.replace(answer, checks=tuple(dataclasses.replace(c, passed=True) for c in answer.checks))
+            for answer in better.answered.answers
+        )
+        better = dataclasses.replace(better, answered=dataclasses.replace(better.answered, answers=kept))
+        rules = next(block for block in blocks(build(better), "compared") if isinstance(block, Intervals))
+        asides = {row.name: row.aside for row in rules.rows}
+    assert asides["1\u2002Starts with a risk score"] == "0 (0 to 0)"
+    # 8 questions of one topic: one broken in 3 of 3 samples, one in 3 of 3.
+    assert asides["every rule"].startswith("+25.0 (0 to +")
+
+
+def test_a_run_that_was_not_evaluated_is_compared_as_far_as_it_goes(project: Project) -> None:
+    document = build(read_report(project, compare=3))
+    assert "Run 3 has not been evaluated: distill-tui evaluate --run 3" in to_text(document)
+
+
+def test_the_worst_answers_stand_side_by_side_with_what_breaks_a_rule_marked(project: Project) -> None:
+    document = build(read_report(project))
+    exchanges = [block for block in blocks(document, "worst") if isinstance(block, Exchange)]
+    assert [len(exchange.answers) for exchange in exchanges] == [3, 3]
+    student = exchanges[0].answers[2]
+    assert (student.name, student.kept) == ("distilled", False)
+    assert [student.text[span.start : span.end] for span in student.marked] == [
+        "A person answers. They look at it today."
+    ]
+    assert "<mark>A person answers. They look at it today.</mark>" in to_html(document)
+
+
+def test_without_a_trace_or_answers_the_report_says_so(home: Home) -> None:
+    from tests.tui.seeds import make_stage
+
+    with Project.open(make_stage(home, "done"), home) as project:
+        document = build(read_report(project))
+    names = [section.id for section in document.sections]
+    assert names == ["verdict", "rules", "worst", "cost", "training", "provenance"]
+    text = to_text(document)
+    assert "The answers of this evaluation were not kept." in text
+    assert "The teacher runs on this machine, so no money is reckoned." in text
+    charts = next(block for block in blocks(document, "training") if isinstance(block, Charts))
+    assert len(charts.charts[2].series[0].xs) == 7, "the loss at the evaluations stands in for that of every step"
+
+
+def test_what_was_just_measured_ends_with_the_verdict(project: Project) -> None:
+    document = brief(build(read_report(project)))
+    assert [section.id for section in document.sections] == ["rules", "verdict"]
+    assert len(to_text(document).splitlines()) < 48

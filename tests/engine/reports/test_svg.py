@@ -1,0 +1,57 @@
+"""Charts and intervals: round axes, everything inside the drawing, every point with its figures."""
+
+import math
+from xml.etree.ElementTree import Element
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.reports.document import Chart, Mark, Measured, Series
+from engine.reports.svg import AXIS, HEIGHT, WIDTH, interval_row, line_chart, ticks
+
+VALUES = st.floats(0, 1e12, allow_nan=False)
+
+
+def numbers(element: Element, *names: str) -> list[float]:
+    return [float(element.get(name, "nan")) for name in names]
+
+
+@given(st.floats(1e-9, 1e12), st.integers(2, 8))
+def test_an_axis_has_few_round_values_from_0_to_the_first_beyond(high: float, count: int) -> None:
+    found = ticks(high, count)
+    assert found[0] == 0
+    assert found[-1] >= high * (1 - 1e-6)
+    assert found[-2] < high
+    assert 2 <= len(found) <= count + 2
+    step = found[1]
+    lead = step / 10 ** math.floor(math.log10(step) + 1e-9)
+    assert min(abs(lead - factor) for factor in (1, 2, 5)) < 1e-6
+
+
+@given(st.lists(st.tuples(VALUES, VALUES), max_size=60))
+def test_every_line_and_point_lies_within_the_drawing(points: list[tuple[float, float]]) -> None:
+    xs, ys = tuple(x for x, _ in points), tuple(y for _, y in points)
+    drawn = line_chart(Chart("loss", "step", (Series("run 1", xs, ys),), marks=(Mark(max(xs, default=0), "best"),)))
+    for each in drawn.iter():
+        for name, end in (("x", WIDTH), ("cx", WIDTH), ("x1", WIDTH), ("y1", HEIGHT), ("cy", HEIGHT), ("y", HEIGHT)):
+            if name in each.attrib:
+                assert 0 <= float(each.attrib[name]) <= end, (each.tag, name)
+    lines = [each for each in drawn.iter("path") if each.get("class") == "line"]
+    assert len(lines) == (len(points) > 1)
+    assert len(list(drawn.iter("circle"))) == (len(points) if len(points) <= 40 else 0)
+
+
+def test_what_is_no_number_is_left_out() -> None:
+    drawn = line_chart(Chart("loss", "step", (Series("run 1", (0.0, 1.0, 2.0), (1.0, math.nan, 0.5)),)))
+    assert [circle.findtext("title") for circle in drawn.iter("circle")] == [
+        "run 1, step 0: 1.000",
+        "run 1, step 2: 0.500",
+    ]
+
+
+def test_an_interval_stands_where_its_rate_is_and_says_its_figures() -> None:
+    drawn = interval_row((("distilled", "main"), ("teacher", "fourth")), (Measured(0.5, 0.25, 0.75, "2 of 4"), None))
+    whisker = next(drawn.iter("line"))
+    assert numbers(whisker, "x1", "x2") == [0.25 * AXIS, 0.75 * AXIS]
+    assert next(drawn.iter("circle")).get("cx") == f"{0.5 * AXIS:g}"
+    assert [title.text for title in drawn.iter("title")] == ["distilled: 50.0 (25–75) %, 2 of 4"]
