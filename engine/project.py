@@ -30,8 +30,9 @@ from engine.store.runs import RunTable
 from engine.store.settings import SettingsTable
 from engine.store.votes import VoteTable
 
+REPORT = "report.html"  # what the evaluation pane writes
 # All that a project puts into its folder beside the database; deleting it touches nothing else.
-_CONTENTS = ("runs", "jobs", "caches", "releases", ARCHIVED)
+_CONTENTS = ("runs", "jobs", "caches", "releases", ARCHIVED, REPORT)
 
 
 class Project:

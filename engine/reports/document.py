@@ -105,7 +105,6 @@ class Series:
     xs: tuple[float, ...]
     ys: tuple[float, ...]
     role: Role = "main"
-    faint: bool = False  # the background of another line
 
 
 @dataclass(frozen=True, slots=True)

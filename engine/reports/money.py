@@ -137,7 +137,7 @@ def _figures(costs: Costs) -> Table:
         tuple(
             Row(
                 (
-                    name.replace("_usd_per_mtok", ", $/Mtok").replace("_", " "),
+                    _named(name),
                     f"{figure.value:,g}",
                     figure.origin,
                     figure.source,
@@ -146,3 +146,7 @@ def _figures(costs: Costs) -> Table:
             for name, figure in costs.figures.items()
         ),
     )
+
+
+def _named(figure: str) -> str:
+    return figure.replace("_usd_per_mtok", ", $/Mtok").replace("one_time_usd", "one-time cost, $").replace("_", " ")

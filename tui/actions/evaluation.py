@@ -1,4 +1,4 @@
-"""What a person can do with evaluations: measure, read the answers, look back."""
+"""What a person can do with evaluations: measure, read the answers, look back, report."""
 
 from tui.actions.words import Action
 
@@ -7,6 +7,9 @@ ACTIONS = (
     Action("open", "enter", "enter", "answers", "Read the answers of the question under the cursor.", footer=True),
     Action("history", "equals_sign", "=", "history", "List all evaluations, or go back; enter shows one.", footer=True),
     Action("figures", "v", "v", "figures", "Show the intervals as figures, or as bars."),
+    Action(
+        "report", "h", "h", "report", "Write the report of the shown run as one HTML page into the project's folder."
+    ),
     Action("next_answer", "right_square_bracket", "]", "next", "The next sample; after the last, the next question."),
     Action("previous_answer", "left_square_bracket", "[", "before", "The sample before, or the question before."),
     Action("back", "escape", "esc", "back", "Leave the answers or the history; then show the newest evaluation."),

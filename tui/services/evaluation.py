@@ -1,20 +1,24 @@
 """The evaluations of a project, the answers behind one of them, and what a new one rests on.
 
-Every function is a piece of work for `StoreService.ask`, done on the store's thread.
+Every function is a piece of work for `StoreService.ask`, done on the store's thread; the report is the program's own
+command.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from textual.message import Message
+from textual.message_pump import MessagePump
 
 from engine.evaluation.answers import answers_of
 from engine.evaluation.lapses import Lapse, find_lapses
-from engine.project import Project
+from engine.project import REPORT, Project
 from engine.records.evaluation import ArmAnswer, Evaluation
 from engine.records.options import ProjectSettings
 from engine.records.question import SPLITS, Question, Split
 from engine.records.run import Run
+from tui.services.program import Program
+from tui.services.store import StoreService
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,18 @@ class EvaluationBasisRead(Message):
     def __init__(self, basis: EvaluationBasis) -> None:
         super().__init__()
         self.basis = basis
+
+
+class ReportWriter:
+    """Writes the report of a run into the project's folder. It ends in `CommandEnded`, which names the file."""
+
+    def __init__(self, store: StoreService, target: MessagePump) -> None:
+        self._file = store.folder / REPORT
+        self._program = Program(store.folder, store.home, target)
+
+    def write(self, run_id: int) -> None:
+        """Begin, and return at once."""
+        self._program.start("report", ["report", "--run", str(run_id), "--html", str(self._file)])
 
 
 def read_evaluations(project: Project) -> EvaluationsRead:

@@ -240,6 +240,33 @@ async def test_answers_that_were_not_kept_are_said_to_be_so(home: Home) -> None:
         assert "all rules together" in text(app)
 
 
+async def test_the_report_of_the_shown_run_is_written_and_its_place_said(home: Home) -> None:
+    folder = make_compared(home)
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app, "✓ pass")
+        await until(pilot, lambda: len(pane(app).state.evaluations) == 2)
+        await pilot.press("equals_sign", "down", "enter")
+        await until(pilot, lambda: "✗ fail" in text(app))
+        await pilot.press("h")
+        file = folder / "report.html"
+        await until(pilot, lambda: any(str(file) in note.message for note in app._notifications), seconds=60)
+    page = file.read_text(encoding="utf-8")
+    assert "meridian-desk" in page
+    assert "Run 1: a prompt against the student without it" in page
+    with Project.open(folder, home) as project:
+        project.delete()
+    assert not folder.exists(), "the report goes with the project"
+
+
+async def test_without_an_evaluation_there_is_no_report(home: Home) -> None:
+    app = DistillApp(home, make_stage(home, "new"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app, "the run comes first")
+        await pilot.press("h")
+        await until(pilot, lambda: {note.message for note in app._notifications} == {"Nothing was evaluated yet."})
+
+
 async def test_hostile_answers_stay_words(home: Home) -> None:
     with make_project(home) as project:
         add_examples(project)

@@ -6,6 +6,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.content import Content
 
+from engine.clean import clean_line
 from tui.actions import PaneName, bindings
 from tui.panes.checks import number, whole
 from tui.panes.evaluation.drawing import draw, measuring
@@ -20,11 +21,13 @@ from tui.services.evaluation import (
     EvaluationBasis,
     EvaluationBasisRead,
     EvaluationsRead,
+    ReportWriter,
     answers_reader,
     basis_of_evaluation,
     read_evaluations,
 )
 from tui.services.facts import Facts
+from tui.services.program import CommandEnded
 from tui.services.store import StoreService
 
 _PAGE_ROWS = 10
@@ -40,6 +43,7 @@ class EvaluationPane(Pane):
         super().__init__(store)
         self.state = EvaluationState()
         self._cursor: int | None = None  # the line that has to be seen
+        self._reports = ReportWriter(store, self)
 
     def on_mount(self) -> None:
         """Read what only this pane shows."""
@@ -94,6 +98,13 @@ class EvaluationPane(Pane):
             partial(self._evaluate, basis),
         )
 
+    def on_command_ended(self, message: CommandEnded) -> None:
+        """Say where the report lies, or why there is none."""
+        if message.error is not None:
+            self.app.notify(str(message.error), severity="error", markup=False)
+        elif message.answer is not None and isinstance(files := message.answer.get("files"), list):
+            self.app.notify(f"Written: {clean_line(str(files[0]))}", markup=False, timeout=10)
+
     def action_evaluate(self) -> None:
         """Read what an evaluation rests on; the form opens when it is there."""
         self.store.ask(basis_of_evaluation, self)
@@ -124,6 +135,15 @@ class EvaluationPane(Pane):
         """Intervals as figures, or as bars."""
         self.state.figures = not self.state.figures
         self.redraw()
+
+    def action_report(self) -> None:
+        """Write the report of the run whose evaluation is shown."""
+        shown = self.state.shown(self.view.facts) if self.view is not None else None
+        if shown is None:
+            self.app.notify("Nothing was evaluated yet.", markup=False)
+        else:
+            self._reports.write(shown.run_id)
+            self.app.notify(f"The report of run {shown.run_id} is being written.", markup=False, timeout=3)
 
     def action_next_answer(self) -> None:
         """The next sample, or question."""
