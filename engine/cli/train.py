@@ -32,7 +32,7 @@ _WITH_A_RUN = {
 
 @click.group("train", invoke_without_command=True)
 @click.option("--preset", type=click.Choice(get_args(Preset)), help="Choose what is not given by data, model, memory.")
-@click.option("--show", is_flag=True, help="Print what the preset chooses, and why; train nothing.")
+@click.option("--show", is_flag=True, help="Print what is chosen, why, and what it will take; train nothing.")
 @training_options
 @click.option(
     "--run", "run_id", type=click.IntRange(1), help="Go on with this run where it ended, perhaps for other --epochs."
@@ -57,8 +57,8 @@ def command(
 ) -> None:
     """Train an adapter on the newest dataset: question → answer, without the prompt."""
     from engine.model.four_bits import require_four_bits
-    from engine.training.facts import free_memory, read_facts
-    from engine.training.outlook import outlook_text, read_basis
+    from engine.training.facts import read_basis
+    from engine.training.outlook import estimate_training, outlook_text
     from engine.training.presets import choice_json, choice_text, choose
     from engine.training.replan import replan
 
@@ -71,22 +71,23 @@ def command(
     if nodes > 1 and print_launch is None:
         raise click.UsageError("Several machines need --print-launch.")
     project = invocation.project
-    dataset = project.datasets.require_latest()
-    config = dataclasses.replace(asked, base=dataset.base)
-    if preset is not None:
-        choice = choose(preset, read_facts(project, config), config, said())
-        if show:
-            invocation.finish(choice_text(choice), choice_json(choice))
-            return
-        invocation.say(choice_text(choice))
-        config = choice.require_fit().config
-    elif show:
-        raise click.UsageError("--show needs a --preset.")
     if run_id is None:
+        basis = read_basis(project)
+        config = dataclasses.replace(asked, base=basis.dataset.base)
+        choice = None if preset is None else choose(preset, basis.facts(config), config, said())
+        config = config if choice is None else choice.config
+        told = "\n".join([*([choice_text(choice)] if choice is not None else []), outlook_text(config, basis)])
+        if show:
+            estimate = dataclasses.asdict(estimate_training(config, basis).figures)
+            chosen = {"config": dataclasses.asdict(config)} if choice is None else choice_json(choice)
+            invocation.finish(told, {**chosen, "estimate": estimate})
+            return
         if config.quantize_base != "none" and print_launch is None:
-            require_four_bits(config.device, on_gpu=free_memory(config.device)[1])
-        invocation.say(outlook_text(config, read_basis(project)))
-        run = project.runs.add(dataset.sha256, config)
+            require_four_bits(config.device, on_gpu=basis.facts(config).on_gpu)
+        invocation.say(told)
+        if choice is not None:
+            choice.require_fit()
+        run = project.runs.add(basis.dataset.sha256, config)
     else:
         run = project.runs.get(run_id)
         if "epochs" in said():

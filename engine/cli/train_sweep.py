@@ -41,7 +41,7 @@ def sweep(
 
     With --steps each run's learning rate falls to 0 at its last step; with --minutes it ends where it stands.
     """
-    from engine.training.facts import read_facts
+    from engine.training.facts import read_basis
     from engine.training.presets import choose
     from engine.training.sweep import Tried, sweep_json, sweep_text, winner, within
 
@@ -53,15 +53,15 @@ def sweep(
     if len(combinations) < 2:
         raise click.UsageError("There is nothing to compare: give two presets, or --try with two values.")
     project = invocation.project
-    dataset = project.datasets.require_latest()
+    basis = read_basis(project)
+    dataset = basis.dataset
     base = dataclasses.replace(asked, base=dataset.base)
     planned: list[tuple[TrainingConfig, str]] = []
     for preset, chosen in combinations:
         tried = dict(chosen)
         config = changed(base, tried)
         if preset is not None:
-            facts = read_facts(project, config)
-            config = choose(preset, facts, config, {*given, *tried}).require_fit().config
+            config = choose(preset, basis.facts(config), config, {*given, *tried}).require_fit().config
         words = [*(("--preset", preset) if preset else ()), *option_words({**given, **tried})]
         planned.append((config if steps is None else within(config, dataset.train, steps), shlex.join(words)))
     trials = tuple(Trial(project.runs.add(dataset.sha256, config).id, words) for config, words in planned)

@@ -5,21 +5,18 @@ without the prompt; and at the training answers, student and base both behind th
 get worse when the prompt is put back; this second term repairs it.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.model.load import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.training.batches import Batch, behind_one_copy, make_batch, shared_length
+from engine.training.costs import ROWS_BEHIND_A_PROMPT, general_rows_a_step, steps_between_prompts
 from engine.training.losses import forward_kl_top_k
 from engine.training.schedule import drawn_at
 from engine.training.stages import RowsLoss, StepWork, Term
 from engine.training.student import ChunkLoss
 from engine.training.teacher_cache import TeacherCache
-
-_ROWS_BEHIND_A_PROMPT = 4
-_SHARE_OF_TOKENS = 0.25  # that the prompt's own tokens may add to what the student reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +28,11 @@ class General:
     fraction: float
 
 
-def general_rows_a_step(rows_a_step: float, fraction: float) -> float:
-    """How many general rows stand beside a step's own, so that they are `fraction` of all."""
-    return rows_a_step * fraction / (1 - fraction)
-
-
 @dataclass(frozen=True, slots=True)
 class PromptBack:
     """Training rows behind the prompt, with the prompted base's distributions up to any edit.
 
-    The student reads the prompt with gradients, so its keys and values cannot be kept: `_ROWS_BEHIND_A_PROMPT` rows
+    The student reads the prompt with gradients, so its keys and values cannot be kept: `ROWS_BEHIND_A_PROMPT` rows
     share one copy in one sequence, and only every `every`-th step carries the term.
     """
 
@@ -72,8 +64,7 @@ class PromptBack:
         ]
         prompt_tokens = shared_length([row.question_ids for row in held])
         mean = sum(len(row.question_ids) + len(row.completion_ids) for row in rows) / len(rows)
-        every = max(1, math.ceil(prompt_tokens / (_SHARE_OF_TOKENS * mean * batch_rows)))
-        return cls(held, prompt_tokens, base, weight, every)
+        return cls(held, prompt_tokens, base, weight, steps_between_prompts(prompt_tokens, mean, batch_rows))
 
 
 class Beside:
@@ -112,7 +103,7 @@ class Beside:
             beside.append(Term("general_kl", general, general_tokens, divisor, self._kl_to(self._general.base)))
         back = self._prompt_back
         if back is not None and step % back.every == 0:
-            chosen = drawn_at(step // back.every, _ROWS_BEHIND_A_PROMPT, len(back.rows), f"{self._seed} {stage} back")
+            chosen = drawn_at(step // back.every, ROWS_BEHIND_A_PROMPT, len(back.rows), f"{self._seed} {stage} back")
             part = [back.rows[index] for index in dict.fromkeys(chosen)]
             count = sum(len(row.completion_ids) for row in part)
             loss_back = self._kl_to(back.base)

@@ -19,9 +19,10 @@ from engine.records.question import Question
 from engine.records.rule import Rule
 from engine.records.run import TrainingConfig
 from engine.training.beside import General
+from engine.training.costs import general_rows, needs_teacher
 from engine.training.general import make_general
 from engine.training.hooks import Hooks
-from engine.training.method import general_rows, make_course, needs_teacher
+from engine.training.method import make_course
 from engine.training.ranks import Ranks
 from engine.training.schedule import schedule_of
 from engine.training.student import with_new_adapter

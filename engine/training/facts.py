@@ -1,36 +1,87 @@
-"""The facts that presets rest on: the newest dataset's rows, the base's shapes, the memory that is free now.
+"""What presets and estimates rest on: a dataset's rows, the base's shapes, earlier runs, the memory that is free now.
 
 No model library: what torch alone could tell (whether a processor computes in bfloat16) is taken at its dearest.
 """
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engine.model.shapes import find_shapes
-from engine.records.run import TrainingConfig
+from engine.model.shapes import Shapes, find_shapes
+from engine.records.dataset import DatasetRow, DatasetSummary
+from engine.records.run import Run, TrainingConfig
+from engine.training.costs import RowTokens
 from engine.training.presets import Facts
 
 if TYPE_CHECKING:
     from engine.project import Project
 
 
-def read_facts(project: "Project", config: TrainingConfig) -> Facts:
-    """The facts for the device and the number type of `config`. Raises `NotFoundError` without a dataset."""
-    latest = project.datasets.require_latest()
-    free_mb, on_gpu = free_memory(config.device)
-    return Facts(
-        rows=latest.train,
-        longest_row_tokens=longest_row_tokens(project, latest.sha256),
-        shapes=find_shapes(latest.base, project.home),
-        free_mb=free_mb,
-        number_bytes=number_bytes(config, on_gpu=on_gpu),
-        on_gpu=on_gpu,
+@dataclass(frozen=True, slots=True)
+class FreeMemory:
+    """What is free on this machine, in MB (1e6 bytes); of GPUs by their index."""
+
+    processor_mb: float
+    gpus_mb: tuple[float, ...] = ()
+
+    def of(self, device: str) -> tuple[float | None, bool]:
+        """What is free on `device`, None where nothing tells; and whether it is a GPU.
+
+        `auto` is the first NVIDIA GPU, else the processor.
+        """
+        found = re.fullmatch(r"auto|cuda(?::(\d+))?", device)
+        if found is None or (device == "auto" and not self.gpus_mb):
+            return self.processor_mb, False
+        index = int(found[1] or 0)
+        return (self.gpus_mb[index] if index < len(self.gpus_mb) else None), True
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What is known before a training."""
+
+    dataset: DatasetSummary
+    datasets: tuple[DatasetSummary, ...] = ()  # all of them: earlier runs may have had another
+    runs: tuple[Run, ...] = ()  # the oldest first
+    shapes: Shapes | None = None  # None: the base is not on this machine yet
+    tokens: RowTokens = field(default_factory=RowTokens)
+    own_rows: int = 0  # training rows whose whole answer is the prompted base's
+    free: FreeMemory | None = None  # None: nothing tells
+
+    def dataset_of(self, run: Run) -> DatasetSummary:
+        """What a run was trained on."""
+        return next((one for one in self.datasets if one.sha256 == run.dataset_sha256), self.dataset)
+
+    def facts(self, config: TrainingConfig) -> Facts:
+        """The facts for the device and the number type of `config`."""
+        free_mb, on_gpu = self.free.of(config.device) if self.free is not None else (None, False)
+        return Facts(
+            rows=self.dataset.train,
+            tokens=self.tokens,
+            own_rows=self.own_rows,
+            shapes=self.shapes,
+            free_mb=free_mb,
+            number_bytes=number_bytes(config, on_gpu=on_gpu),
+            on_gpu=on_gpu,
+        )
+
+
+def read_basis(project: "Project", dataset_sha256: str = "") -> Basis:
+    """Read it for one dataset, the newest unless named. Raises `NotFoundError` where there is none."""
+    datasets = project.datasets.all()
+    named = (one for one in datasets if one.sha256 == dataset_sha256)
+    dataset = next(named, None) or project.datasets.require_latest()
+    rows = project.datasets.get(dataset.sha256).split("train")
+    return Basis(
+        dataset=dataset,
+        datasets=datasets,
+        runs=project.runs.all(),
+        shapes=find_shapes(dataset.base, project.home),
+        tokens=_row_tokens(rows, _prompt_tokens(project, dataset.prompt_sha256)),
+        own_rows=sum(row.edited_from == len(row.completion_ids) for row in rows),
+        free=free_memory(),
     )
-
-
-def longest_row_tokens(project: "Project", dataset_sha256: str) -> int:
-    """Question and answer of the longest training row of a dataset."""
-    rows = project.datasets.get(dataset_sha256).split("train")
-    return max((len(row.question_ids) + len(row.completion_ids) for row in rows), default=0)
 
 
 def number_bytes(config: TrainingConfig, *, on_gpu: bool) -> int:
@@ -38,25 +89,40 @@ def number_bytes(config: TrainingConfig, *, on_gpu: bool) -> int:
     return 4 if config.dtype == "float32" or (config.dtype == "auto" and not on_gpu) else 2
 
 
-def free_memory(device: str) -> tuple[float | None, bool]:
-    """What is free on `device` in MB (1e6 bytes), None where nothing tells; and whether it is a GPU.
-
-    `auto` is the first NVIDIA GPU, else the processor.
-    """
-    if device in ("auto", "cuda") or device.startswith("cuda:"):
-        free_mb = _free_gpu_mb(int(device.partition(":")[2] or 0))
-        if free_mb is not None or device != "auto":
-            return free_mb, True
+def free_memory() -> FreeMemory:
+    """Look at what is free now."""
     import psutil  # the terminal's panes import this module, and can do without
 
-    return psutil.virtual_memory().available / 1e6, False
+    return FreeMemory(psutil.virtual_memory().available / 1e6, _free_gpus_mb())
 
 
-def _free_gpu_mb(index: int) -> float | None:
+def _free_gpus_mb() -> tuple[float, ...]:
     import pynvml
 
     try:
         pynvml.nvmlInit()
-        return float(pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(index)).free) / 1e6
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        return tuple(float(pynvml.nvmlDeviceGetMemoryInfo(handle).free) / 1e6 for handle in handles)
     except pynvml.NVMLError:
-        return None
+        return ()
+
+
+def _row_tokens(rows: Sequence[DatasetRow], prompt_tokens: int) -> RowTokens:
+    if not rows:
+        return RowTokens(prompt=prompt_tokens)
+    answers = [len(row.completion_ids) for row in rows]
+    questions = [len(row.question_ids) for row in rows]
+    return RowTokens(
+        question=sum(questions) / len(rows),
+        answer=sum(answers) / len(rows),
+        longest=max(question + answer for question, answer in zip(questions, answers, strict=True)),
+        longest_answer=max(answers),
+        prompt=prompt_tokens,
+    )
+
+
+def _prompt_tokens(project: "Project", prompt_sha256: str) -> int:
+    """By the prompt's length alone: a tokenizer would take a second to load."""
+    from engine.economics.tokens import estimate_prompt_tokens
+
+    return estimate_prompt_tokens(project.prompts.by_sha256(prompt_sha256)).tokens

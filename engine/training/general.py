@@ -19,10 +19,10 @@ from engine.records.dataset import DatasetRow
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Split
 from engine.training.beside import General
+from engine.training.costs import GENERAL_ANSWER_TOKENS as _ANSWER_TOKENS
 from engine.training.teacher_cache import TeacherCache, cache_key
 
 NO_PROMPT = Prompt(())
-_ANSWER_TOKENS = 128  # at most
 
 
 def general_questions(split: Split) -> tuple[str, ...]:

@@ -23,10 +23,11 @@ from engine.store.words_json import encode
 from engine.training.batches import check_prompt_absent, check_rows
 from engine.training.brief import Brief, ask_base, device_of, load_for, make_trainer
 from engine.training.checkpoints import fault_of
+from engine.training.facts import read_basis
 from engine.training.hooks import StepMetrics
 from engine.training.memory import peak_rss_mb
 from engine.training.on_policy import CUT_ANSWERS
-from engine.training.outlook import error_text, estimate_training, read_basis
+from engine.training.outlook import error_text, estimate_training
 from engine.training.processes import planned_ranks, ranks_of
 from engine.training.ranks import Ranks
 from engine.training.state import ADAPTER

@@ -1,6 +1,5 @@
 """Which stages and which terms beside them a configuration means. Knows nothing of how any of them works."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 from engine.errors import TrainingError
@@ -8,24 +7,12 @@ from engine.model.load import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.records.prompt import Message, Prompt
 from engine.records.run import TrainingConfig
-from engine.training.beside import Beside, General, PromptBack, general_rows_a_step
+from engine.training.beside import Beside, General, PromptBack
 from engine.training.off_policy import OffPolicy
 from engine.training.on_policy import OnPolicy
 from engine.training.ranks import ALONE, Ranks
 from engine.training.stages import Course, Stage
 from engine.training.teacher_cache import TeacherCache
-
-
-def needs_teacher(config: TrainingConfig) -> bool:
-    """Whether the prompted base's distributions at the training answers are used."""
-    return config.objective != "cross_entropy" or config.prompt_back_weight > 0
-
-
-def general_rows(config: TrainingConfig, rows: int) -> int:
-    """How many general questions a run over so many training rows can use."""
-    per_epoch = general_rows_a_step(rows, config.general_fraction)
-    on_policy = general_rows_a_step(min(config.on_policy_batch_rows, rows), config.general_fraction)
-    return math.ceil(per_epoch * config.epochs + on_policy * config.on_policy_steps)
 
 
 def make_course(

@@ -24,13 +24,13 @@ from engine.records.prompt import Message, Prompt
 from engine.records.run import TrainingConfig
 from engine.training.batches import Batch, shared_length
 from engine.training.beside import Beside
+from engine.training.costs import BEYOND_LONGEST
 from engine.training.decode_shared import decode_shared
 from engine.training.losses import reverse_kl_top_k
 from engine.training.ranks import ALONE, Ranks
 from engine.training.schedule import drawn_at
 from engine.training.stages import StepWork
 from engine.training.student import ChunkLoss, at_rest
-from engine.training.validation import BEYOND_LONGEST
 
 CUT_ANSWERS = "cut_answers"  # the share of a step's answers, among its figures
 _DECODED_A_TRAINED_ROW = 8  # decoding keeps keys and values alone: rows that take the memory of one with gradients

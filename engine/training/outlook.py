@@ -1,41 +1,32 @@
 """What a training will take, before it is started: steps, time, memory and disk, each with where the figure is from.
 
-Time and memory are those of earlier runs of the same base. Where there is none, time stays unknown and memory is
-reckoned as presets do. Steps follow from the configuration, disk from the shapes of the base's layers. A run keeps what
-was estimated, so that the error can be told. No model library.
+Time is that of an earlier run of the same base on the same device, by the work that either has to do (`costs`); memory
+that of one like it, else reckoned as presets do. Steps follow from the configuration, disk from the shapes of the
+base's layers. A run keeps what was estimated, so that the error can be told. Pure; no model library.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from engine.model.shapes import Shapes, find_shapes
 from engine.records.dataset import DatasetSummary
 from engine.records.run import Estimated, Run, TrainingConfig
-from engine.training.facts import free_memory, longest_row_tokens, number_bytes
-from engine.training.presets import Facts, memory_mb
-from engine.training.schedule import Schedule
+from engine.training.costs import (
+    GENERAL_QUESTIONS,
+    RowTokens,
+    Work,
+    general_row_tokens,
+    general_rows,
+    needs_teacher,
+    steps_of,
+    work_of,
+)
+from engine.training.facts import Basis
+from engine.training.presets import memory_mb, warned
 from engine.wording import duration, size
-
-if TYPE_CHECKING:
-    from engine.project import Project
 
 _CHECKPOINTS = 3  # the two newest and the best
 _FLOAT_BYTES = 4
 _SMALL_VOCABULARY = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """What is known before a training."""
-
-    dataset: DatasetSummary
-    runs: tuple[Run, ...]  # the oldest first
-    answer_tokens: float | None  # a mean answer's
-    shapes: Shapes | None  # None: the base is not on this machine yet
-    longest_row_tokens: int = 0  # question and answer; 0: not known
-    auto_is_gpu: bool = False  # what the device `auto` means here
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +38,7 @@ class TrainingEstimate:
     memory_mb: float | None
     disk_mb: float | None
     like: Run | None
+    memory_like: Run | None = None
 
     @property
     def figures(self) -> Estimated:
@@ -54,51 +46,37 @@ class TrainingEstimate:
         return Estimated(self.seconds, self.memory_mb, self.disk_mb)
 
 
-def read_basis(project: "Project", dataset_sha256: str = "") -> Basis:
-    """Read it for one dataset, the newest unless named. Raises `NotFoundError` where there is none."""
-    named = (one for one in project.datasets.all() if one.sha256 == dataset_sha256)
-    dataset = next(named, None) or project.datasets.require_latest()
-    return Basis(
-        dataset=dataset,
-        runs=project.runs.all(),
-        answer_tokens=project.examples.mean_answer_tokens(),
-        shapes=find_shapes(dataset.base, project.home),
-        longest_row_tokens=longest_row_tokens(project, dataset.sha256),
-        auto_is_gpu=free_memory("auto")[1],
-    )
-
-
 def estimate_training(config: TrainingConfig, basis: Basis) -> TrainingEstimate:
     """The estimate for one configuration. Pure."""
-    rows = basis.dataset.train
-    # Lengths decide which rows stand together, never how many steps there are.
-    steps = Schedule((1,) * rows, config.batch_rows, config.epochs, config.seed).steps if rows else 0
+    steps = steps_of(config, basis.dataset.train) + config.on_policy_steps
     like = _like(config, basis.runs)
     seconds = None
-    if like is not None:
-        seconds = like.train_s / (like.step * like.config.batch_rows) * steps * config.batch_rows
-    steps += config.on_policy_steps
-    if config.on_policy_steps:
-        seconds = None  # its steps sample, score and train: no pace of others holds for them
+    if like is not None and basis.tokens.mean:
+        behind = _work(like.config, basis.dataset_of(like), basis.tokens).until(like.step)
+        seconds = like.train_s / behind * _work(config, basis.dataset, basis.tokens).until(steps)
+    memory_like = _memory_like(config, basis.runs)
     return TrainingEstimate(
         steps=steps,
         seconds=seconds,
-        memory_mb=like.peak_rss_mb if like is not None and like.peak_rss_mb > 0 else _memory_mb(config, basis),
+        memory_mb=memory_like.peak_rss_mb if memory_like is not None else _memory_mb(config, basis),
         disk_mb=_disk_mb(config, basis),
         like=like,
+        memory_like=memory_like,
     )
 
 
 def outlook_text(config: TrainingConfig, basis: Basis) -> str:
     """The estimate in words, a line a quantity, each with where it is from."""
     estimate = estimate_training(config, basis)
-    stages = f"{basis.dataset.train:,} rows, {config.batch_rows} a step, {config.epochs:g} epochs"
+    stages = f"{basis.dataset.train:,} rows, {config.batch_rows} a step, {config.last_epochs:g} epochs"
     if config.on_policy_steps:
-        stages += f", then {config.on_policy_steps:,} on its own answers"
+        stages += f", then {config.on_policy_steps:,} on {config.on_policy_batch_rows} own answers each"
     disk = "not known before the base is on this machine"
     if estimate.disk_mb is not None:
         disk = f"≈ {size(estimate.disk_mb)}: adapter, three checkpoints, the teacher's distributions"
-    lines = (f"{estimate.steps:,} steps: {stages}", _time(estimate, config), _memory(estimate), f"disk    {disk}")
+    lines = [f"{estimate.steps:,} steps: {stages}", _time(estimate, config), _memory(estimate), f"disk    {disk}"]
+    if warning := warned(config):
+        lines.append(f"Stage 2: {warning}.")
     return "\n".join(lines)
 
 
@@ -107,10 +85,9 @@ def error_text(run: Run) -> str:
     if run.estimate is None or run.state != "done":
         return ""
     whole = run.step >= run.steps  # one that ended early was meant to take longer
-    in_memory = run.device in ("", "cpu")  # of a graphics card's memory the process's own says nothing
     pairs = (
         ("time", run.estimate.seconds, run.train_s if whole else 0.0, duration),
-        ("memory", run.estimate.memory_mb, run.peak_rss_mb if in_memory else 0.0, size),
+        ("memory", run.estimate.memory_mb, run.peak_rss_mb if _in_memory(run) else 0.0, size),
         ("disk", run.estimate.disk_mb, run.disk_mb, size),
     )
     told = [
@@ -126,47 +103,86 @@ def _time(estimate: TrainingEstimate, config: TrainingConfig) -> str:
     if estimate.seconds is None or like is None:
         return f"time    not known: no run of this base on {config.device} ({config.dtype}) was measured yet"
     where = " ".join(part for part in (like.device, like.dtype) if part)
-    return f"time    ≈ {duration(estimate.seconds)}: as fast a row as run {like.id} on {where}"
+    reckoned = "" if _kinds(like.config) >= _kinds(config) else ", its other terms reckoned"
+    return f"time    ≈ {duration(estimate.seconds)}: at the pace of run {like.id} on {where}{reckoned}"
 
 
 def _memory(estimate: TrainingEstimate) -> str:
     if estimate.memory_mb is None:
         return "memory  not known before the base is on this machine"
-    like = estimate.like
+    like = estimate.memory_like
     why = "reckoned from the base's shapes" if like is None else f"what run {like.id} took at most"
     return f"memory  ≈ {size(estimate.memory_mb)}: {why}"
 
 
 def _memory_mb(config: TrainingConfig, basis: Basis) -> float | None:
-    if not basis.longest_row_tokens:
-        return None
-    on_gpu = basis.auto_is_gpu if config.device == "auto" else config.device != "cpu"
-    width = number_bytes(config, on_gpu=on_gpu)
-    return memory_mb(config, Facts(basis.dataset.train, basis.longest_row_tokens, basis.shapes, None, width))
+    return memory_mb(config, basis.facts(config)) if basis.tokens.longest else None
 
 
-def _like(config: TrainingConfig, runs: Sequence[Run]) -> Run | None:
-    """The newest run of one stage, on the same base, device and number type, that made a step; its objective first."""
-    found = [
+def _work(config: TrainingConfig, dataset: DatasetSummary, tokens: RowTokens) -> Work:
+    return work_of(config, dataset.train, dataset.validation, tokens)
+
+
+def _kinds(config: TrainingConfig) -> frozenset[str]:
+    """Which kinds of steps and terms a run has."""
+    parts = {
+        "first": config.last_epochs > 0,
+        "second": config.on_policy_steps > 0,
+        "general": config.general_fraction > 0,
+        "back": config.prompt_back_weight > 0,
+    }
+    return frozenset(name for name, there in parts.items() if there)
+
+
+def _measured(config: TrainingConfig, runs: Sequence[Run]) -> list[Run]:
+    """The runs on the same base, device and number type that made a step."""
+    return [
         run
         for run in runs
         if run.config.held_base == config.held_base
         and (run.config.device, run.config.dtype) == (config.device, config.dtype)
-        and not run.config.on_policy_steps
         and run.step > 0
         and run.train_s > 0
     ]
-    return max(found, key=lambda run: (run.config.objective == config.objective, run.id), default=None)
+
+
+def _like(config: TrainingConfig, runs: Sequence[Run]) -> Run | None:
+    """The newest of the measured runs; first those of the same kinds of steps and terms, with the same objective."""
+
+    def likeness(run: Run) -> tuple[int, bool, int]:
+        return -len(_kinds(run.config) ^ _kinds(config)), run.config.objective == config.objective, run.id
+
+    return max(_measured(config, runs), key=likeness, default=None)
+
+
+def _memory_like(config: TrainingConfig, runs: Sequence[Run]) -> Run | None:
+    """The newest run whose memory this one's will be like; of a graphics card's nothing is known from a run."""
+
+    def size_of(one: TrainingConfig) -> tuple[object, ...]:
+        return one.micro_batch_rows, one.lora_rank, one.adapter, _kinds(one)
+
+    found = [
+        run
+        for run in _measured(config, runs)
+        if run.peak_rss_mb > 0 and _in_memory(run) and size_of(run.config) == size_of(config)
+    ]
+    return found[-1] if found else None
+
+
+def _in_memory(run: Run) -> bool:
+    """Whether the process's own memory says what the run took; a graphics card's is another."""
+    return run.device in ("", "cpu")
 
 
 def _disk_mb(config: TrainingConfig, basis: Basis) -> float | None:
-    """The adapter, its checkpoints with both moments of every weight, and the teacher's distributions."""
+    """The adapter, its checkpoints with both moments of every weight, and the base's distributions."""
     if basis.shapes is None:
         return None
     adapter = basis.shapes.lora_parameters(config.lora_rank) * _FLOAT_BYTES
-    teacher = 0.0
-    if config.objective != "cross_entropy" and basis.answer_tokens is not None:
-        id_bytes = 2 if basis.shapes.vocabulary <= _SMALL_VOCABULARY else 4
-        tokens = math.ceil(basis.answer_tokens) * (basis.dataset.train + basis.dataset.validation)
-        teacher = tokens * (min(config.top_k, basis.shapes.vocabulary) * (id_bytes + 2) + 2)
-    return (adapter * (1 + 3 * _CHECKPOINTS) + teacher) / 1e6
+    id_bytes = 2 if basis.shapes.vocabulary <= _SMALL_VOCABULARY else 4
+    token_bytes = min(config.top_k, basis.shapes.vocabulary) * (id_bytes + 2) + 2
+    scored = basis.dataset.validation + (basis.dataset.train if needs_teacher(config) else 0)
+    tokens = scored * basis.tokens.answer
+    if config.general_fraction:
+        tokens += min(general_rows(config, basis.dataset.train), GENERAL_QUESTIONS) * general_row_tokens()
+    return (adapter * (1 + 3 * _CHECKPOINTS) + tokens * token_bytes) / 1e6

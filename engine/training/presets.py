@@ -11,10 +11,12 @@ from typing import Literal, TypeVar
 from engine.errors import TrainingError
 from engine.model.shapes import Shapes
 from engine.records.run import Objective, TrainingConfig, alpha_of
+from engine.training.costs import RowTokens, longest_pass_tokens
 from engine.wording import size
 
 Preset = Literal["fast", "balanced", "best"]
 T = TypeVar("T")
+SAID = "as you said"
 
 # Between the starter, which the demo's recipe was found on, and the models of the published ones.
 SMALL_PARAMETERS = 500_000_000
@@ -36,7 +38,8 @@ class Facts:
     """What the choice rests on. None: not known."""
 
     rows: int  # that are trained on
-    longest_row_tokens: int  # question and answer
+    tokens: RowTokens
+    own_rows: int  # rows whose whole answer is the prompted base's: the second stage asks their questions
     shapes: Shapes | None  # of the base
     free_mb: float | None  # memory of the device
     number_bytes: int  # of one weight in memory: 4 or 2
@@ -116,6 +119,11 @@ _TOP_K: dict[Preset, tuple[int, str, str]] = {
     "best": (256, "hardly anything is left for the tail bucket", "published: OPCD, arXiv 2602.12275"),
 }
 _EVALUATIONS: dict[Preset, int] = {"fast": 3, "balanced": 6, "best": 8}
+_SECOND_STAGE_STEPS, _SECOND_STAGE_ROWS, _SECOND_STAGE_RATE = 50, 64, 5e-5
+_GENERAL_FRACTION, _PROMPT_BACK_WEIGHT = 0.1, 0.1
+SHORT_EPOCHS = 2.0  # of a first stage that leaves most of the student's own answers without an end
+CUT_WARNING = "after a first stage under 2 epochs most of its own answers are cut"
+_CUT = "measured on the starter: 75 to 88 % cut"
 
 
 def choose(preset: Preset, facts: Facts, asked: TrainingConfig, said: Collection[str] = ()) -> Choice:
@@ -155,6 +163,7 @@ def choose(preset: Preset, facts: Facts, asked: TrainingConfig, said: Collection
         asked, objective=objective, cross_entropy_weight=weight, top_k=top_k, lora_rank=rank, lora_alpha=alpha,
         learning_rate=rate, warmup_fraction=warmup, epochs=epochs, batch_rows=batch, evaluations=evaluations,
     )  # fmt: skip
+    config = _beside(preset, facts, _second_stage(preset, facts, config, picker), picker)
     micro, why = _micro_batch(config, facts)
     chosen = picker.pick("micro_batch_rows", asked.micro_batch_rows, micro, why, "estimate of memory")
     config = replace(config, micro_batch_rows=min(chosen, batch))
@@ -167,7 +176,8 @@ def choose(preset: Preset, facts: Facts, asked: TrainingConfig, said: Collection
 def memory_mb(config: TrainingConfig, facts: Facts) -> float | None:
     """The peak that one training will need, in MB (1e6 bytes); None where the base's shapes are unknown.
 
-    Libraries, the frozen base, the adapter with its optimizer, and what one forward pass keeps for its gradients.
+    Libraries, the frozen base, the adapter with its optimizer, and what the largest forward pass of any stage or term
+    keeps for its gradients. Answers that are sampled keep keys and values alone, so many that they need no more.
     """
     shapes = facts.shapes
     if shapes is None:
@@ -177,7 +187,7 @@ def memory_mb(config: TrainingConfig, facts: Facts) -> float | None:
     total: float = (
         shapes.parameters * facts.number_bytes
         + shapes.lora_parameters(config.lora_rank) * _ADAPTER_BYTES
-        + config.micro_batch_rows * facts.longest_row_tokens * kept
+        + longest_pass_tokens(config, facts.tokens) * kept
     )
     if config.quantize_base == "nf4":  # but one layer, the widest, is always there in full, while it computes
         widest = max(inputs * outputs for inputs, outputs in shapes.linear)
@@ -185,10 +195,16 @@ def memory_mb(config: TrainingConfig, facts: Facts) -> float | None:
     return _LIBRARIES_MB + _LOGITS_MB + total / 1e6
 
 
+def warned(config: TrainingConfig) -> str:
+    """What speaks against this second stage, or nothing."""
+    short = config.last_epochs < SHORT_EPOCHS and config.initial_run_id is None
+    return f"{CUT_WARNING} ({_CUT})" if config.on_policy_steps and short else ""
+
+
 def choice_text(choice: Choice) -> str:
     """A line a value: what, why, and where that comes from."""
     lines = [f"Preset {choice.preset}:"]
-    lines += [f"  {r.name:<21} {r.value:<8} {r.why} ({r.basis})" for r in choice.reasons]
+    lines += [f"  {r.name:<23} {r.value:<8} {r.why}" + (f" ({r.basis})" if r.basis else "") for r in choice.reasons]
     if not choice.fits:
         needed, free = _amount(choice.memory_mb), _amount(choice.free_mb)
         lines.append(f"It does not fit: about {needed} are needed, {free} are free. {_in_four_bits(choice)}".rstrip())
@@ -215,12 +231,51 @@ class _Picker:
         self._said = said
         self.reasons: list[Reason] = []
 
-    def pick(self, name: str, asked: T, chosen: T, why: str, basis: str) -> T:
+    def pick(self, name: str, asked: T, chosen: T, why: str, basis: str, *, against: str = "") -> T:
+        """`against` is said of another value than the chosen one."""
         if name in self._said:
-            chosen, why, basis = asked, "as you said", "command line"
+            why = f"as you said, but {against}" if against and asked != chosen else SAID
+            chosen, basis = asked, basis if why != SAID else ""
         words = f"{chosen:g}" if isinstance(chosen, float) else str(chosen)
         self.reasons.append(Reason(name, words, why, basis))
         return chosen
+
+
+def _second_stage(preset: Preset, facts: Facts, config: TrainingConfig, picker: _Picker) -> TrainingConfig:
+    """Whether the student learns from its own answers too, once they end."""
+    against = ""
+    steps, why, basis = 0, "left out: its steps sample, score and train, and take longest", _PUBLISHED
+    if not facts.own_rows:
+        why, basis = "no training answer is the prompted base's own: it has nothing to ask", "this dataset"
+    elif config.epochs < SHORT_EPOCHS and config.initial_run_id is None:
+        why, basis, against = f"left out: {CUT_WARNING}", _CUT, CUT_WARNING
+    elif facts.small:
+        why, basis = "left out: more epochs are the better use of the time", _STARTER
+    elif preset == "best":
+        steps, why = _SECOND_STAGE_STEPS, "on its own answers, once they end; stops where over half stay cut"
+    steps = picker.pick("on_policy_steps", config.on_policy_steps, steps, why, basis, against=against)
+    config = replace(config, on_policy_steps=steps)
+    if not steps:
+        return config
+    wanted = max(1, min(_SECOND_STAGE_ROWS, facts.own_rows))
+    why = "questions a step, one answer each" if wanted == _SECOND_STAGE_ROWS else "there are no more questions"
+    batch = picker.pick("on_policy_batch_rows", config.on_policy_batch_rows, wanted, why, _PUBLISHED)
+    asked = config.on_policy_learning_rate
+    rate = picker.pick("on_policy_learning_rate", asked, _SECOND_STAGE_RATE, "well below the first", _PUBLISHED)
+    return replace(config, on_policy_batch_rows=batch, on_policy_learning_rate=rate)
+
+
+def _beside(preset: Preset, facts: Facts, config: TrainingConfig, picker: _Picker) -> TrainingConfig:
+    """The terms against forgetting and against the prompt coming back."""
+    fraction, why = 0.0, "left out for time: 5 to 20 % guard against forgetting"
+    if preset == "best":
+        fraction, why = _GENERAL_FRACTION, "of a step's rows, against forgetting"
+    fraction = picker.pick("general_fraction", config.general_fraction, fraction, why, _PUBLISHED)
+    weight, why = 0.0, "left out: it mends what a second stage spoils"
+    if config.on_policy_steps and facts.own_rows:
+        weight, why = _PROMPT_BACK_WEIGHT, "stays well when the prompt is put back, which a second stage spoils"
+    weight = picker.pick("prompt_back_weight", config.prompt_back_weight, weight, why, _PUBLISHED)
+    return replace(config, general_fraction=fraction, prompt_back_weight=weight)
 
 
 def _epochs(rows: int, few: float, many: float) -> tuple[float, str]:

@@ -22,6 +22,7 @@ from engine.records.run import TrainingConfig, WorstToken
 from engine.rules.checks import check_answer, passes_all
 from engine.training.batches import make_batch
 from engine.training.best import QUESTIONS
+from engine.training.costs import BEYOND_LONGEST, DECODING_STEP_COST, SCORED_COST, VALIDATION_SHARE
 from engine.training.decode_shared import decode_shared
 from engine.training.losses import TeacherTopK, cross_entropy, forward_kl_top_k
 from engine.training.ranks import ALONE, Ranks
@@ -31,11 +32,6 @@ from engine.training.worst_tokens import worst, worst_of_batch
 
 WATCHED_QUESTIONS = 2
 _FEWEST_ROWS = 16
-_SHARE = 0.08  # of the run's own work that all validation passes together may cost
-# Costs in trained tokens, measured on a CPU: of a token's forward pass, and of decoding one token of every question
-# together, which takes as long for a few questions as for all of them.
-_SCORED_COST, _DECODING_STEP_COST = 0.4, 20.0
-BEYOND_LONGEST = 8  # tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +77,7 @@ class Validator:
         # A little longer than any accepted answer: enough to see that an answer does not end.
         self._most_tokens = max(len(row.completion_ids) for row in rows) + BEYOND_LONGEST
         self.asked = tuple({row.question_id: row for row in reversed(shuffled)}.values())[::-1][:QUESTIONS]
-        budget = _SHARE * trained_tokens / (config.evaluations + 1) - _DECODING_STEP_COST * self._most_tokens
+        budget = VALIDATION_SHARE * trained_tokens / (config.evaluations + 1) - DECODING_STEP_COST * self._most_tokens
         self.scored = _affordable(with_teacher or shuffled, budget)
         self._teacher = teacher
         self._questions = questions
@@ -190,7 +186,7 @@ def _affordable(rows: Sequence[DatasetRow], budget: float) -> tuple[DatasetRow, 
     """The first rows whose forward passes the budget pays for, but a few in any case."""
     chosen: list[DatasetRow] = []
     for row in rows:
-        budget -= _SCORED_COST * (len(row.question_ids) + len(row.completion_ids))
+        budget -= SCORED_COST * (len(row.question_ids) + len(row.completion_ids))
         if budget < 0 and len(chosen) >= _FEWEST_ROWS:
             break
         chosen.append(row)

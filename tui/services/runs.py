@@ -13,7 +13,7 @@ from engine.jobs.traces import jobs_of_runs, read_trace
 from engine.project import Project
 from engine.records.evaluation import Evaluation
 from engine.records.run import Run, TrainingConfig
-from engine.training.outlook import Basis, read_basis
+from engine.training.facts import Basis, read_basis
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import pytest
 
 from engine.model.shapes import Shapes
 from engine.project import Project
+from engine.training.facts import FreeMemory
 from tests.engine.cli.calling import fail, get, succeed
 
 
@@ -27,8 +28,12 @@ def test_a_preset_is_shown_with_its_reasons_and_nothing_is_started(finished: Pat
         assert (len(project.runs.all()), len(project.jobs.all())) == before
 
 
-def test_showing_needs_a_preset(finished: Path) -> None:
-    assert "--preset" in fail("train", "--show", status=2)["message"]
+def test_without_a_preset_what_is_asked_for_and_what_it_takes_is_shown(finished: Path) -> None:
+    data = get("train", "--show", "--epochs", "3", "--on-policy-steps", "2")
+    assert (data["config"]["epochs"], data["config"]["on_policy_steps"]) == (3.0, 2)
+    assert set(data["estimate"]) == {"seconds", "memory_mb", "disk_mb"}
+    assert "then 2 on 64 own answers each" in succeed("train", "--show", "--on-policy-steps", "2").out
+    assert "75 to 88 % cut" in succeed("train", "--show", "--epochs", "1", "--on-policy-steps", "2").out
 
 
 def test_a_run_started_with_a_preset_has_its_configuration_and_says_why(
@@ -36,7 +41,7 @@ def test_a_run_started_with_a_preset_has_its_configuration_and_says_why(
 ) -> None:
     monkeypatch.setattr("engine.cli.train.start_and_follow", lambda *_, **__: None)
     # Memory that is free changes from one call to the next.
-    monkeypatch.setattr("engine.training.facts.free_memory", lambda _: (9_000.0, False))
+    monkeypatch.setattr("engine.training.facts.free_memory", lambda: FreeMemory(9_000.0))
     shown = get("train", "--preset", "fast", "--show", "--seed", "4")
     said = succeed("train", "--preset", "fast", "--seed", "4").err
     assert all(reason["why"] in said for reason in shown["reasons"])
@@ -46,7 +51,7 @@ def test_a_run_started_with_a_preset_has_its_configuration_and_says_why(
 
 
 def test_what_does_not_fit_the_memory_is_shown_and_not_started(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.training.facts.free_memory", lambda _: (1.0, False))
+    monkeypatch.setattr("engine.training.facts.free_memory", lambda: FreeMemory(1.0))
     monkeypatch.setattr("engine.training.facts.find_shapes", lambda *_: Shapes(((8, 8),), 10, 64, 256))
     assert get("train", "--preset", "best", "--show")["fits"] is False
     with Project.open(finished) as project:

@@ -10,9 +10,10 @@ from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.records.rule import Check, Rule
 from engine.records.run import CurvePoint, TrainingConfig
+from engine.training.costs import general_rows
 from engine.training.general import make_general
 from engine.training.hooks import StepMetrics
-from engine.training.method import general_rows, make_course
+from engine.training.method import make_course
 from engine.training.ranks import ALONE, Ranks
 from engine.training.schedule import schedule_of
 from engine.training.student import with_new_adapter

@@ -13,7 +13,7 @@ from engine.model.load import LocalModel, adapter_off, load_base
 from engine.records.dataset import DatasetRow
 from engine.training import general as general_module
 from engine.training.batches import behind_one_copy, make_batch, shared_length
-from engine.training.beside import _SHARE_OF_TOKENS
+from engine.training.costs import _PROMPT_SHARE
 from engine.training.general import general_questions, make_general
 from engine.training.losses import cross_entropy
 from engine.training.stages import StepWork
@@ -180,7 +180,7 @@ def test_a_long_prompt_is_read_so_seldom_that_its_tokens_stay_a_quarter(
     assert 1 < len(carrying) < len(works)
     prompt = shared_length([row.question_ids for row in carrying[0].terms[1].rows])
     own = sum(len(row.question_ids) + len(row.completion_ids) for work in works for row in work.main.rows)
-    assert prompt * len(carrying) < 1.1 * _SHARE_OF_TOKENS * own
+    assert prompt * len(carrying) < 1.1 * _PROMPT_SHARE * own
     asked = {row.question_id for work in carrying for row in work.terms[1].rows}
     assert len(asked) == 16  # each comes once before any comes twice
 

@@ -12,17 +12,21 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.run import Estimated, Run, TrainingConfig
-from engine.training.outlook import Basis, error_text, estimate_training, read_basis
+from engine.training.costs import GENERAL_QUESTIONS, RowTokens, work_of
+from engine.training.facts import Basis, FreeMemory, read_basis
+from engine.training.general import general_questions
+from engine.training.outlook import error_text, estimate_training, outlook_text
 from engine.training.presets import Facts, memory_mb
 from engine.training.student import trained_parameters, with_new_adapter
 
 CONFIG = TrainingConfig(base="tiny", batch_rows=8, epochs=3.0, device="cpu", dtype="float32")
 DATASET = DatasetSummary("d" * 64, "p" * 64, "tiny", train=100, validation=20, created_at="")
+TOKENS = RowTokens(question=20.0, answer=30.0, longest=80, longest_answer=50, prompt=400)
 RUN = Run(1, DATASET.sha256, CONFIG, "done", "runs/1", step=20, steps=20, train_s=40.0, peak_rss_mb=900.0)
 
 
 def test_steps_follow_from_rows_batch_and_epochs() -> None:
-    basis = Basis(DATASET, (), None, None)
+    basis = Basis(DATASET)
     estimate = estimate_training(CONFIG, basis)
     assert estimate.steps == 3 * 13
     assert (estimate.seconds, estimate.memory_mb, estimate.disk_mb, estimate.like) == (None, None, None, None)
@@ -30,41 +34,87 @@ def test_steps_follow_from_rows_batch_and_epochs() -> None:
     assert estimate_training(CONFIG, replace(basis, dataset=replace(DATASET, train=0))).steps == 0
 
 
-def test_a_second_stage_counts_its_steps_and_has_no_known_pace() -> None:
-    both = replace(CONFIG, on_policy_steps=10)
-    estimate = estimate_training(both, Basis(DATASET, (RUN,), None, None))
-    assert (estimate.steps, estimate.seconds, estimate.like) == (3 * 13 + 10, None, RUN)
-    slow = replace(RUN, id=2, train_s=4000.0, config=both)
-    assert estimate_training(CONFIG, Basis(DATASET, (RUN, slow), None, None)).like == RUN
-
-
-def test_time_and_memory_are_those_of_the_newest_run_like_it() -> None:
+def test_time_is_that_of_the_newest_run_like_it_by_the_work_of_both() -> None:
     newer = replace(RUN, id=2, train_s=80.0, config=replace(CONFIG, objective="forward_kl"))
     others = (
         replace(RUN, id=3, config=replace(CONFIG, device="cuda")),
         replace(RUN, id=4, config=replace(CONFIG, base="other")),
         replace(RUN, id=5, step=0),
     )
-    basis = Basis(DATASET, (RUN, newer, *others), None, None)
-    estimate = estimate_training(replace(CONFIG, batch_rows=16), basis)
+    basis = Basis(DATASET, runs=(RUN, newer, *others), tokens=TOKENS)
+    wider = replace(CONFIG, batch_rows=16)
+    estimate = estimate_training(wider, basis)
     assert estimate.like == RUN
-    assert estimate.seconds == pytest.approx(40.0 / (20 * 8) * (3 * 7) * 16)
+    rows = (100, 20, TOKENS)
+    assert estimate.seconds == pytest.approx(40.0 * work_of(wider, *rows).until(21) / work_of(CONFIG, *rows).until(20))
     assert estimate.memory_mb == 900.0
     assert estimate_training(replace(CONFIG, objective="forward_kl"), basis).like == newer
+    whole = replace(RUN, step=39, steps=39)
+    assert estimate_training(CONFIG, replace(basis, runs=(whole,))).seconds == pytest.approx(40.0)
+
+
+def test_a_run_of_a_larger_dataset_tells_the_pace_of_a_row() -> None:
+    larger = replace(DATASET, sha256="e" * 64, train=1_000, validation=200)
+    whole = replace(RUN, dataset_sha256=larger.sha256, step=375, steps=375, train_s=400.0)
+    basis = Basis(DATASET, datasets=(DATASET, larger), runs=(whole,), tokens=TOKENS)
+    assert estimate_training(CONFIG, basis).seconds == pytest.approx(40.0, rel=0.05)
+
+
+def test_a_second_stage_and_terms_are_reckoned_until_a_run_of_them_was_measured() -> None:
+    basis = Basis(DATASET, runs=(replace(RUN, step=39, steps=39),), tokens=TOKENS)
+    plain, parts = estimate_training(CONFIG, basis).seconds, []
+    for term in ({"on_policy_steps": 10}, {"general_fraction": 0.1}, {"prompt_back_weight": 0.1}):
+        config = replace(CONFIG, **term)
+        more = estimate_training(config, basis).seconds
+        assert plain is not None
+        assert more is not None
+        assert more > plain
+        parts.append(more - plain)
+        assert "its other terms reckoned" in outlook_text(config, basis)
+    both = replace(CONFIG, on_policy_steps=10)
+    estimate = estimate_training(both, basis)
+    assert estimate.steps == 3 * 13 + 10
+    assert "then 10 on 64 own answers each" in outlook_text(both, basis)
+    measured = replace(RUN, id=2, step=49, steps=49, train_s=500.0, config=both)
+    known = estimate_training(both, replace(basis, runs=(*basis.runs, measured)))
+    assert known.like == measured
+    assert known.seconds == pytest.approx(500.0)
+    assert estimate_training(CONFIG, replace(basis, runs=(*basis.runs, measured))).like == basis.runs[0]
+    twice = estimate_training(replace(both, on_policy_steps=20), replace(basis, runs=(measured,))).seconds
+    assert twice is not None
+    assert 500.0 < twice < 1000.0
+
+
+def test_a_short_first_stage_before_a_second_is_warned_of() -> None:
+    config = replace(CONFIG, epochs=1.0, on_policy_steps=10)
+    assert "75 to 88 % cut" in outlook_text(config, Basis(DATASET))
+    for calm in (CONFIG, replace(config, epochs=2.0), replace(config, initial_run_id=1)):
+        assert "cut" not in outlook_text(calm, Basis(DATASET))
+
+
+def test_as_many_general_questions_are_counted_as_there_are() -> None:
+    assert len(general_questions("train")) == GENERAL_QUESTIONS
 
 
 def test_memory_that_was_never_measured_is_reckoned_from_shapes(model_folder: Path) -> None:
     shapes = read_shapes(model_folder)
-    basis = Basis(DATASET, (), None, shapes, longest_row_tokens=300)
+    basis = Basis(DATASET, shapes=shapes, tokens=replace(TOKENS, longest=300), free=FreeMemory(9_000.0))
     wide = estimate_training(CONFIG, basis).memory_mb
-    assert wide == memory_mb(CONFIG, Facts(100, 300, shapes, None, 4))
+    assert wide == memory_mb(CONFIG, Facts(100, basis.tokens, 0, shapes, None, 4))
     narrow = estimate_training(replace(CONFIG, dtype="bfloat16"), basis).memory_mb
     assert narrow is not None
     assert wide is not None
     assert narrow < wide
-    on_gpu = estimate_training(replace(CONFIG, device="auto", dtype="auto"), replace(basis, auto_is_gpu=True))
-    assert on_gpu.memory_mb == narrow
+    on_gpu = replace(basis, free=FreeMemory(9_000.0, (9_000.0,)))
+    assert estimate_training(replace(CONFIG, device="auto", dtype="auto"), on_gpu).memory_mb == narrow
     assert estimate_training(CONFIG, replace(basis, runs=(RUN,))).memory_mb == 900.0
+    for other in (
+        replace(CONFIG, lora_rank=32),
+        replace(CONFIG, micro_batch_rows=4),
+        replace(CONFIG, on_policy_steps=1),
+    ):
+        assert estimate_training(other, replace(basis, runs=(RUN,))).memory_mb == memory_mb(other, basis.facts(other))
+    assert estimate_training(CONFIG, replace(basis, runs=(replace(RUN, device="cuda:0"),))).memory_mb == wide
 
 
 def test_an_estimates_error_is_told_of_what_can_be_compared() -> None:
@@ -89,12 +139,17 @@ def test_an_adapter_is_as_large_as_its_shapes_say(model_folder: Path) -> None:
 
 def test_disk_grows_with_rank_and_with_what_is_kept_of_the_teacher(model_folder: Path) -> None:
     shapes = read_shapes(model_folder)
-    basis = Basis(DATASET, (), 30.0, shapes)
+    basis = Basis(DATASET, shapes=shapes, tokens=TOKENS)
     adapter_mb = shapes.lora_parameters(16) * 4 / 1e6
     teacher_mb = 30 * 120 * (64 * 4 + 2) / 1e6
     assert estimate_training(CONFIG, basis).disk_mb == pytest.approx(10 * adapter_mb + teacher_mb)
     alone = replace(CONFIG, objective="cross_entropy", lora_rank=32)
-    assert estimate_training(alone, basis).disk_mb == pytest.approx(20 * adapter_mb)
+    assert estimate_training(alone, basis).disk_mb == pytest.approx(20 * adapter_mb + teacher_mb / 6)
+    both = replace(alone, prompt_back_weight=0.1)
+    assert estimate_training(both, basis).disk_mb == pytest.approx(20 * adapter_mb + teacher_mb)
+    general = estimate_training(replace(CONFIG, general_fraction=0.1), basis).disk_mb
+    assert general is not None
+    assert general > 10 * adapter_mb + teacher_mb
 
 
 def test_a_base_that_is_not_here_or_is_broken_has_no_shapes(private_home: Path, tmp_path: Path) -> None:

@@ -12,14 +12,28 @@ from engine.demo import FULL
 from engine.errors import TrainingError
 from engine.model.shapes import Shapes
 from engine.records.run import TrainingConfig
-from engine.training.facts import free_memory
-from engine.training.presets import Facts, Preset, choice_json, choice_text, choose, memory_mb
+from engine.training.costs import RowTokens
+from engine.training.facts import FreeMemory, free_memory
+from engine.training.presets import Choice, Facts, Preset, Reason, choice_json, choice_text, choose, memory_mb
 
 ASKED = TrainingConfig(base="b", device="cpu", seed=3)
 CHOSEN = {
-    "objective", "cross_entropy_weight", "top_k", "lora_rank", "lora_alpha", "learning_rate", "warmup_fraction",
-    "epochs", "batch_rows", "evaluations", "micro_batch_rows",
-}  # fmt: skip
+    "objective",
+    "cross_entropy_weight",
+    "top_k",
+    "lora_rank",
+    "lora_alpha",
+    "learning_rate",
+    "warmup_fraction",
+    "epochs",
+    "batch_rows",
+    "evaluations",
+    "micro_batch_rows",
+    "on_policy_steps",
+    "general_fraction",
+    "prompt_back_weight",
+}
+SECOND_STAGE = {"on_policy_batch_rows", "on_policy_learning_rate"}  # fmt: skip
 
 
 def llama(layers: int, hidden: int, inner: int, vocabulary: int) -> Shapes:
@@ -30,12 +44,21 @@ def llama(layers: int, hidden: int, inner: int, vocabulary: int) -> Shapes:
 
 
 STARTER, LARGE = llama(30, 576, 1_536, 49_152), llama(32, 4_096, 14_336, 128_256)
-FACTS = Facts(rows=600, longest_row_tokens=120, shapes=STARTER, free_mb=8_000.0, number_bytes=4)
+TOKENS = RowTokens(question=30.0, answer=40.0, longest=120, longest_answer=80, prompt=400)
+FACTS = Facts(rows=600, tokens=TOKENS, own_rows=600, shapes=STARTER, free_mb=8_000.0, number_bytes=4)
 presets = st.sampled_from(get_args(Preset))
 facts = st.builds(
     Facts,
     rows=st.integers(1, 200_000),
-    longest_row_tokens=st.integers(2, 32_000),
+    tokens=st.builds(
+        RowTokens,
+        question=st.just(20.0),
+        answer=st.just(10.0),
+        longest=st.integers(2, 32_000),
+        longest_answer=st.just(1),
+        prompt=st.integers(0, 8_000),
+    ),
+    own_rows=st.sampled_from([0, 1, 10_000]),
     shapes=st.sampled_from([None, STARTER, LARGE]),
     free_mb=st.none() | st.floats(1.0, 1e6),
     number_bytes=st.sampled_from([2, 4]),
@@ -61,15 +84,21 @@ def test_every_value_is_within_the_recipes_ranges_and_has_its_reason(preset: Pre
     assert 0 < config.cross_entropy_weight < 1
     assert 1 <= config.micro_batch_rows <= config.batch_rows <= facts.rows
     assert 1 <= config.evaluations <= max(1, round(config.epochs * -(-facts.rows // config.batch_rows)))
-    assert {reason.name for reason in choice.reasons} == CHOSEN
-    assert len(choice.reasons) == len(CHOSEN)
+    chosen = CHOSEN | (SECOND_STAGE if config.on_policy_steps else set())
+    assert {reason.name for reason in choice.reasons} == chosen
+    assert len(choice.reasons) == len(chosen)
+    if config.on_policy_steps:
+        assert facts.own_rows
+        assert config.epochs >= 2
+        assert 50 <= config.on_policy_steps <= 100
+        assert 1e-5 <= config.on_policy_learning_rate <= 5e-5
+    assert config.general_fraction == 0 or 0.05 <= config.general_fraction <= 0.2
     for reason in choice.reasons:
         value = getattr(config, reason.name)
         assert reason.value == (f"{value:g}" if isinstance(value, float) else str(value))
         assert reason.why
-        assert reason.basis
         assert reason.why in choice_text(choice)
-    unchosen = {name: getattr(ASKED, name) for name in ASKED.__slots__ if name not in CHOSEN}
+    unchosen = {name: getattr(ASKED, name) for name in ASKED.__slots__ if name not in chosen}
     assert {name: getattr(config, name) for name in unchosen} == unchosen
 
 
@@ -139,14 +168,14 @@ def test_the_estimate_covers_what_was_measured_on_the_starter() -> None:
     # Peak of one forward and backward pass of 8 rows of 256 tokens, rank 16, no optimizer: 6.07 and 4.56 GB.
     passed = replace(ASKED, micro_batch_rows=8)
     for number_bytes, measured_mb in ((4, 1_432 + 2.2657 * 2_048), (2, 1_157 + 1.6616 * 2_048)):
-        estimate = memory_mb(passed, replace(FACTS, longest_row_tokens=256, number_bytes=number_bytes))
+        estimate = memory_mb(passed, replace(FACTS, tokens=replace(TOKENS, longest=256), number_bytes=number_bytes))
         assert estimate is not None
         assert measured_mb <= estimate <= 1.25 * measured_mb
 
 
 def test_four_bits_are_suggested_only_where_a_gpu_holds_nothing_else() -> None:
     # 7.8B weights of layers: 15.6 GB in bfloat16, 4.0 GB in four bits with the widest layer in full beside them.
-    gpu = Facts(rows=600, longest_row_tokens=120, shapes=LARGE, free_mb=12_000.0, number_bytes=2, on_gpu=True)
+    gpu = Facts(rows=600, tokens=TOKENS, own_rows=0, shapes=LARGE, free_mb=12_000.0, number_bytes=2, on_gpu=True)
     choice = choose("fast", gpu, ASKED)
     assert choice.config.quantize_base == "none"
     assert choice.quantized_mb is not None
@@ -174,24 +203,58 @@ def test_programs_read_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("device", "gpu_mb", "expected"),
+    ("device", "expected"),
     [
-        ("auto", 40_000.0, (40_000.0, True)),
-        ("cuda:1", 40_000.0, (40_000.0, True)),
-        ("cuda", None, (None, True)),  # its memory is not told; the processor's says nothing of it
+        ("auto", (40_000.0, True)),
+        ("cuda", (40_000.0, True)),
+        ("cuda:1", (9_000.0, True)),
+        ("cuda:2", (None, True)),  # its memory is not told; the processor's says nothing of it
+        ("cpu", (500.0, False)),
     ],
 )
-def test_memory_is_that_of_the_device(
-    monkeypatch: pytest.MonkeyPatch, device: str, gpu_mb: float | None, expected: tuple[float | None, bool]
-) -> None:
-    monkeypatch.setattr("engine.training.facts._free_gpu_mb", lambda _: gpu_mb)
-    assert free_memory(device) == expected
+def test_memory_is_that_of_the_device(device: str, expected: tuple[float | None, bool]) -> None:
+    assert FreeMemory(500.0, (40_000.0, 9_000.0)).of(device) == expected
 
 
 def test_without_a_gpu_memory_is_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.training.facts._free_gpu_mb", lambda _: None)
+    monkeypatch.setattr("engine.training.facts._free_gpus_mb", lambda: ())
+    free = free_memory()
+    assert free.of("cuda") == (None, True)
     for device in ("auto", "cpu"):
-        free_mb, on_gpu = free_memory(device)
+        free_mb, on_gpu = free.of(device)
         assert free_mb is not None
         assert 0 < free_mb <= psutil.virtual_memory().total / 1e6
         assert not on_gpu
+
+
+def test_a_second_stage_waits_for_a_first_that_makes_answers_end() -> None:
+    facts = replace(FACTS, shapes=LARGE)
+    reasons = {preset: _reason(choose(preset, facts, ASKED), "on_policy_steps") for preset in get_args(Preset)}
+    assert (reasons["fast"].value, reasons["balanced"].value, reasons["best"].value) == ("0", "0", "50")
+    short = choose("best", facts, replace(ASKED, epochs=1.0), {"epochs"})
+    assert short.config.on_policy_steps == short.config.prompt_back_weight == 0
+    assert "answers are cut" in _reason(short, "on_policy_steps").why
+    assert "75 to 88 %" in _reason(short, "on_policy_steps").basis
+    asked = choose("fast", FACTS, replace(ASKED, epochs=1.0, on_policy_steps=9), {"epochs", "on_policy_steps"})
+    assert asked.config.on_policy_steps == 9
+    assert _reason(asked, "on_policy_steps").why.startswith("as you said, but after a first stage under 2 epochs")
+    assert asked.config.prompt_back_weight > 0
+    foreign = choose("best", replace(facts, own_rows=0), ASKED)
+    assert foreign.config.on_policy_steps == 0
+    assert "nothing to ask" in _reason(foreign, "on_policy_steps").why
+    few = choose("best", replace(facts, own_rows=5), ASKED)
+    assert few.config.on_policy_batch_rows == 5
+
+
+@pytest.mark.parametrize("term", ["on_policy_steps", "general_fraction", "prompt_back_weight"])
+def test_what_stands_beside_the_first_stage_needs_memory_too(term: str) -> None:
+    facts = replace(FACTS, tokens=replace(TOKENS, prompt=8_000))
+    plain = memory_mb(ASKED, facts)
+    more = memory_mb(replace(ASKED, **{term: 1 if term == "on_policy_steps" else 0.1}), facts)
+    assert plain is not None
+    assert more is not None
+    assert more > plain
+
+
+def _reason(choice: Choice, name: str) -> Reason:
+    return next(reason for reason in choice.reasons if reason.name == name)

@@ -16,7 +16,8 @@ from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.options import DemoOptions, SweepOptions, Trial
 from engine.records.run import CurvePoint, Run, TrainingConfig, WorstToken
-from engine.training.outlook import Basis
+from engine.training.costs import RowTokens
+from engine.training.facts import Basis
 from tests.tui.panes.measured import QUESTIONS, add_measured_run, make_compared, worst, write_log
 from tests.tui.piloting import form_of, pane_of, reach, text_of, until, workspace
 from tests.tui.seeds import add_dataset, add_examples, hostile, make_project, make_stage
@@ -171,9 +172,7 @@ def test_a_chart_names_both_ends_of_both_axes() -> None:
 def test_a_configuration_is_what_was_typed_and_keeps_the_rest() -> None:
     basis = Basis(
         DATASET,
-        (Run(1, "d", dataclasses.replace(CONFIG, base="old", seed=7, replanned=((5, 2.0),)), "done", ""),),
-        None,
-        None,
+        runs=(Run(1, "d", dataclasses.replace(CONFIG, base="old", seed=7, replanned=((5, 2.0),)), "done", ""),),
     )
     config = config_of(VALUES, first_values(basis))
     assert config == dataclasses.replace(
@@ -183,16 +182,16 @@ def test_a_configuration_is_what_was_typed_and_keeps_the_rest() -> None:
 
 
 def test_an_outlook_says_where_its_figures_are_from_and_what_is_not_known() -> None:
-    unknown = outlook(VALUES, Basis(DATASET, (), None, None), CONFIG)
+    unknown = outlook(VALUES, Basis(DATASET), CONFIG)
     assert "14 steps: 26 rows, 4 a step, 2 epochs" in unknown
     assert unknown.count("not known") == 3
     like = Run(2, "d", dataclasses.replace(CONFIG, dtype="bfloat16"), "done", "", step=10, train_s=40.0,
                peak_rss_mb=2100.0, device="cpu", dtype="bfloat16")  # fmt: skip
-    known = outlook(VALUES, Basis(DATASET, (like,), None, None), CONFIG)
-    assert "≈ 28 s: as fast a row as run 2 on cpu bfloat16" in known
+    known = outlook(VALUES, Basis(DATASET, runs=(like,), tokens=RowTokens(10.0, 20.0, 40, 30, 100)), CONFIG)
+    assert ": at the pace of run 2 on cpu bfloat16" in known
     assert "≈ 2.1 GB: what run 2 took at most" in known
-    assert outlook({**VALUES, "epochs": "x"}, Basis(DATASET, (), None, None), CONFIG) == ""
-    assert outlook({**VALUES, "batch_rows": "0"}, Basis(DATASET, (), None, None), CONFIG) == ""
+    assert outlook({**VALUES, "epochs": "x"}, Basis(DATASET), CONFIG) == ""
+    assert outlook({**VALUES, "batch_rows": "0"}, Basis(DATASET), CONFIG) == ""
 
 
 def test_a_device_is_named_as_torch_names_it() -> None:

@@ -8,7 +8,7 @@ from textual.content import Content
 
 from engine.records.options import TrainOptions
 from engine.records.run import TrainingConfig
-from engine.training.outlook import Basis
+from engine.training.facts import Basis
 from tui.actions import PaneName, bindings
 from tui.panes.checks import number, whole
 from tui.panes.job import JobView

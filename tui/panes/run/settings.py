@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import cast
 
 from engine.records.run import Objective, TrainingConfig
-from engine.training.outlook import Basis, outlook_text
+from engine.training.facts import Basis
+from engine.training.outlook import outlook_text
 
 OBJECTIVES = {"mix": "KL + cross-entropy", "forward_kl": "forward KL", "cross_entropy": "cross-entropy"}
 DTYPES = ("auto", "float32", "bfloat16")
