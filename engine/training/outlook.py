@@ -103,7 +103,7 @@ def _time(estimate: TrainingEstimate, config: TrainingConfig) -> str:
     if estimate.seconds is None or like is None:
         return f"time    not known: no run of this base on {config.device} ({config.dtype}) was measured yet"
     where = " ".join(part for part in (like.device, like.dtype) if part)
-    reckoned = "" if _kinds(like.config) >= _kinds(config) else ", its other terms reckoned"
+    reckoned = "" if _kinds(like.config) >= _kinds(config) else ", part reckoned"
     return f"time    ≈ {duration(estimate.seconds)}: at the pace of run {like.id} on {where}{reckoned}"
 
 

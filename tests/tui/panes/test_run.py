@@ -11,13 +11,14 @@ from textual.widgets import Static
 
 from engine.jobs.protocol import SampleAnswer, WorstTokens
 from engine.jobs.wishes import read_wish
+from engine.model.shapes import Shapes
 from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.options import DemoOptions, SweepOptions, Trial
 from engine.records.run import CurvePoint, Run, TrainingConfig, WorstToken
 from engine.training.costs import RowTokens
-from engine.training.facts import Basis
+from engine.training.facts import Basis, FreeMemory
 from tests.tui.panes.measured import QUESTIONS, add_measured_run, make_compared, worst, write_log
 from tests.tui.piloting import form_of, pane_of, reach, text_of, until, workspace
 from tests.tui.seeds import add_dataset, add_examples, hostile, make_project, make_stage
@@ -25,7 +26,7 @@ from tui.app import DistillApp
 from tui.panes.job import Curve
 from tui.panes.run.curves import Drawn, Look, charts, values
 from tui.panes.run.pane import RunPane
-from tui.panes.run.settings import config_of, device, first_values, outlook
+from tui.panes.run.settings import config_of, device, fields, guide, outlook, trouble
 from tui.panes.run.state import RunState, sample_at, value_at
 from tui.panes.run.worst import worst_tokens
 from tui.screens.form.screen import FormScreen
@@ -33,6 +34,7 @@ from tui.services.runs import RunRow, read_runs
 
 SIZES = [pytest.param((80, 24), id="80"), pytest.param((120, 40), id="120")]
 VALUES = {
+    "preset": "",
     "objective": "forward KL",
     "lora_rank": "32",
     "learning_rate": "1e-3",
@@ -41,6 +43,16 @@ VALUES = {
     "evaluations": "3",
     "device": "",
     "dtype": "bfloat16",
+    **dict.fromkeys(
+        (
+            "on_policy_steps",
+            "on_policy_batch_rows",
+            "on_policy_learning_rate",
+            "general_fraction",
+            "prompt_back_weight",
+        ),
+        "",
+    ),
 }
 DATASET = DatasetSummary("d" * 64, "p" * 64, "starter", 26, 6, "")
 
@@ -174,7 +186,7 @@ def test_a_configuration_is_what_was_typed_and_keeps_the_rest() -> None:
         DATASET,
         runs=(Run(1, "d", dataclasses.replace(CONFIG, base="old", seed=7, replanned=((5, 2.0),)), "done", ""),),
     )
-    config = config_of(VALUES, first_values(basis))
+    config = config_of(VALUES, basis)
     assert config == dataclasses.replace(
         CONFIG, objective="forward_kl", lora_rank=32, lora_alpha=64, learning_rate=1e-3, epochs=2.0, batch_rows=4,
         micro_batch_rows=4, evaluations=3, dtype="bfloat16", seed=7,
@@ -182,16 +194,44 @@ def test_a_configuration_is_what_was_typed_and_keeps_the_rest() -> None:
 
 
 def test_an_outlook_says_where_its_figures_are_from_and_what_is_not_known() -> None:
-    unknown = outlook(VALUES, Basis(DATASET), CONFIG)
+    unknown = outlook(VALUES, Basis(DATASET))
     assert "14 steps: 26 rows, 4 a step, 2 epochs" in unknown
     assert unknown.count("not known") == 3
-    like = Run(2, "d", dataclasses.replace(CONFIG, dtype="bfloat16"), "done", "", step=10, train_s=40.0,
+    config = dataclasses.replace(CONFIG, dtype="bfloat16", micro_batch_rows=4, lora_rank=32)
+    like = Run(2, "d", config, "done", "", step=10, train_s=40.0,
                peak_rss_mb=2100.0, device="cpu", dtype="bfloat16")  # fmt: skip
-    known = outlook(VALUES, Basis(DATASET, runs=(like,), tokens=RowTokens(10.0, 20.0, 40, 30, 100)), CONFIG)
+    known = outlook(VALUES, Basis(DATASET, runs=(like,), tokens=RowTokens(10.0, 20.0, 40, 30, 100)))
     assert ": at the pace of run 2 on cpu bfloat16" in known
     assert "≈ 2.1 GB: what run 2 took at most" in known
-    assert outlook({**VALUES, "epochs": "x"}, Basis(DATASET), CONFIG) == ""
-    assert outlook({**VALUES, "batch_rows": "0"}, Basis(DATASET), CONFIG) == ""
+    assert outlook({**VALUES, "epochs": "x"}, Basis(DATASET)) == ""
+    assert outlook({**VALUES, "batch_rows": "0"}, Basis(DATASET)) == ""
+
+
+def test_a_preset_stands_for_what_is_left_empty_and_gives_its_reasons() -> None:
+    basis = Basis(DATASET, tokens=RowTokens(10.0, 20.0, 40, 30, 100), own_rows=26)
+    assert fields(basis)[0].value == "balanced"
+    values = {field.id: field.value for field in fields(basis)} | {"preset": "best", "epochs": "3"}
+    config, told = config_of(values, basis), guide(values, basis)
+    assert (config.epochs, config.lora_rank, config.on_policy_steps, config.on_policy_batch_rows) == (3.0, 64, 50, 26)
+    assert (told["lora_rank"].instead, told["on_policy_steps"].instead) == ("64", "50")
+    assert told["epochs"].why == "as you said"
+    assert all(told[name].why for name in told)
+    assert told["on_policy_batch_rows"].shown
+    none = guide({**values, "on_policy_steps": "0"}, basis)
+    assert not none["on_policy_batch_rows"].shown
+    assert none["on_policy_steps"].why == "as you said"
+    assert guide({**values, "lora_rank": "x"}, basis)["lora_rank"].instead == "64", "what is no number is not taken"
+    assert config_of({**values, "objective": "cross-entropy"}, basis).objective == "cross_entropy"
+    short = guide({**values, "epochs": "1", "on_policy_steps": "9"}, basis)
+    assert "most of its own answers are cut" in short["on_policy_steps"].why
+
+
+def test_a_preset_that_does_not_fit_the_memory_is_not_trained_with() -> None:
+    shapes = Shapes(((4_096, 4_096),) * 200, 32_000, 4_000_000_000, 0)
+    basis = Basis(DATASET, shapes=shapes, tokens=RowTokens(10.0, 20.0, 40, 30, 100), free=FreeMemory(4_000.0))
+    values = {field.id: field.value for field in fields(basis)}
+    assert "does not fit" in trouble(values, basis)
+    assert trouble({**values, "preset": ""}, basis) == ""
 
 
 def test_a_device_is_named_as_torch_names_it() -> None:
@@ -214,8 +254,8 @@ async def test_a_training_is_started_by_keys(
         await opened(pilot, app, "train on the 26 rows")
         await pilot.press("t")
         await form_of(pilot)
-        assert "16 steps" in str(app.screen.query_one("#aside", Static).visual)
-        await pilot.press("down", "backspace", "backspace", "8", "enter")
+        assert "6 steps: 26 rows, 16 a step, 3 epochs" in str(app.screen.query_one("#aside", Static).visual)
+        await pilot.press("down", "down", "8", "enter")
         await until(pilot, lambda: jobs_of(folder, home) == 1)
         with Project.open(folder, home) as project:
             run = project.runs.latest()
@@ -353,6 +393,7 @@ def stage(home: Home, name: str) -> Path:
 
 LOOKS = [
     ("compared", "t", "form"),
+    ("compared", "t left down down down down 3", "preset"),
     ("compared", "v s l right right right right right right right right", "overlay"),
     ("compared", "v equals_sign j", "compare"),
     ("compared", "d left left left left left left left left left left left left", "differing"),
@@ -372,6 +413,7 @@ def test_the_pane_looks_as_it_did(
     look: str,
 ) -> None:
     monkeypatch.setattr("engine.store.runs.now_text", lambda: "2026-01-02T03:04:05+00:00")
+    monkeypatch.setattr("engine.training.facts.free_memory", lambda: FreeMemory(8_000.0))
     folder = stage(home, name)
     app = DistillApp(home, folder)
 
@@ -379,9 +421,9 @@ def test_the_pane_looks_as_it_did(
         await opened(pilot, app, "watching 1 of 2")
         for key in keys.split():
             await pilot.press(key)
+            if key == "t":
+                await form_of(pilot)
             await until(pilot, lambda: set(pane(app).state.overlays) <= pane(app).state.traces.keys())
-        if look == "form":
-            await form_of(pilot)
         await pilot.pause(0.3)
 
     assert snap_compare(app, terminal_size=size, run_before=settle)

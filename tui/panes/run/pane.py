@@ -7,17 +7,16 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from engine.records.options import TrainOptions
-from engine.records.run import TrainingConfig
 from engine.training.facts import Basis
+from engine.wording import counted
 from tui.actions import PaneName, bindings
-from tui.panes.checks import number, whole
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.run.drawing import draw
-from tui.panes.run.settings import DTYPES, OBJECTIVES, config_of, device, first_values, outlook
+from tui.panes.run.settings import config_of, fields, guide, outlook, trouble
 from tui.panes.run.state import RunState
 from tui.panes.view import View
-from tui.screens.form.screen import Field, FormScreen
+from tui.screens.form.screen import FormScreen
 from tui.services.facts import Facts
 from tui.services.runs import (
     BasisRead,
@@ -70,16 +69,16 @@ class RunPane(Pane):
     def on_basis_read(self, message: BasisRead) -> None:
         """Ask for the configuration of a new run."""
         basis = message.basis
-        config = first_values(basis)
-        rows = basis.dataset.train
         self.app.push_screen(
             FormScreen(
-                f"Train on {rows:,} row{'s' if rows != 1 else ''}, {basis.dataset.validation:,} for validation",
-                _fields(config),
+                f"Train on {counted(basis.dataset.train, 'row')}, {basis.dataset.validation:,} for validation",
+                fields(basis),
                 go="train",
-                aside=lambda values: outlook(values, basis, config),
+                aside=lambda values: outlook(values, basis),
+                whole=lambda values: trouble(values, basis),
+                guide=lambda values: guide(values, basis),
             ),
-            partial(self._train, basis, config),
+            partial(self._train, basis),
         )
 
     def on_run_added(self, message: RunAdded) -> None:
@@ -203,9 +202,9 @@ class RunPane(Pane):
         run = self.state.shown(self.view.facts) if self.view is not None else None
         return run.id if run is not None else 0
 
-    def _train(self, basis: Basis, config: TrainingConfig, values: dict[str, str] | None) -> None:
+    def _train(self, basis: Basis, values: dict[str, str] | None) -> None:
         if values is not None:
-            self.store.ask(run_adder(config_of(values, config), basis.dataset.sha256), self)
+            self.store.ask(run_adder(config_of(values, basis), basis.dataset.sha256), self)
 
     def _read(self) -> None:
         if self.view is not None and self.state.stale(self.view.facts):
@@ -231,16 +230,3 @@ class RunPane(Pane):
     def _move_row(self, by: int) -> None:
         self.state.move_row(by)
         self.redraw()
-
-
-def _fields(config: TrainingConfig) -> tuple[Field, ...]:
-    return (
-        Field("objective", "objective", OBJECTIVES[config.objective], choices=tuple(OBJECTIVES.values())),
-        Field("lora_rank", "rank", str(config.lora_rank), check=whole(1, 1024)),
-        Field("learning_rate", "learning rate", f"{config.learning_rate:g}", check=number(1e-7, 1.0)),
-        Field("epochs", "epochs", f"{config.epochs:g}", check=number(0.01, 1000.0)),
-        Field("batch_rows", "rows a step", str(config.batch_rows), check=whole(1, 4096)),
-        Field("evaluations", "evaluations", str(config.evaluations), check=whole(1, 100)),
-        Field("device", "device", config.device, hint="auto, cpu, cuda, cuda:1 …", check=device),
-        Field("dtype", "numbers", config.dtype, choices=DTYPES),
-    )

@@ -1,44 +1,112 @@
-"""What a person says of a new training, and what it will take, in words. Pure; knows no widget."""
+"""What a person says of a new training: presets with their reasons, own values, what it will take. Pure; no widget."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast, get_args
 
-from engine.records.run import Objective, TrainingConfig
+from engine.records.run import Objective, TrainingConfig, alpha_of
 from engine.training.facts import Basis
 from engine.training.outlook import outlook_text
+from engine.training.presets import Choice, Preset, choose
+from tui.panes.checks import number, or_empty, whole
+from tui.screens.form.screen import Field, Told
 
 OBJECTIVES = {"mix": "KL + cross-entropy", "forward_kl": "forward KL", "cross_entropy": "cross-entropy"}
 DTYPES = ("auto", "float32", "bfloat16")
+_PRESETS: tuple[Preset, ...] = get_args(Preset)
 _DEFAULT = TrainingConfig(base="")
+_WHY_PRESET = "by data, base and memory; what you type wins, empty is as chosen"
+# Fields that a preset chooses, or the last run had: empty, they are that.
+_TYPED = {
+    "lora_rank": ("rank", whole(1, 1024)),
+    "learning_rate": ("learning rate", number(1e-7, 1.0)),
+    "epochs": ("epochs", number(0.01, 1000.0)),
+    "batch_rows": ("rows a step", whole(1, 4096)),
+    "evaluations": ("evaluations", whole(1, 100)),
+    "on_policy_steps": ("on-policy steps", whole(0, 100_000)),
+    "on_policy_batch_rows": ("  questions a step", whole(1, 4096)),
+    "on_policy_learning_rate": ("  learning rate", number(1e-7, 1.0)),
+    "general_fraction": ("general share", number(0.0, 0.5)),
+    "prompt_back_weight": ("prompt-back weight", number(0.0, 100.0)),
+}
+_SECOND_STAGE = ("on_policy_batch_rows", "on_policy_learning_rate")
+
+
+def fields(basis: Basis) -> tuple[Field, ...]:
+    """What is asked for."""
+    first = first_values(basis)
+    last = (_as_last(basis),) if basis.runs else ()
+    return (
+        Field("preset", "preset", (*last, "balanced")[0], choices=(*_PRESETS, *last)),
+        Field("objective", "objective", OBJECTIVES[first.objective], choices=tuple(OBJECTIVES.values())),
+        *(Field(name, label, check=or_empty(check)) for name, (label, check) in _TYPED.items()),
+        Field("device", "device", first.device, hint="auto, cpu, cuda, cuda:1 …", check=device),
+        Field("dtype", "numbers", first.dtype, choices=DTYPES),
+    )
 
 
 def first_values(basis: Basis) -> TrainingConfig:
-    """What the form begins with: the newest run's configuration, on the newest dataset's base."""
+    """What a training is like without a preset: the newest run's configuration, on the newest dataset's base."""
     config = basis.runs[-1].config if basis.runs else _DEFAULT
     return replace(config, base=basis.dataset.base, epochs=config.last_epochs, replanned=())
 
 
-def config_of(values: Mapping[str, str], config: TrainingConfig) -> TrainingConfig:
-    """The configuration that these values name; what is not asked for stays as in `config`.
+def choice_of(values: Mapping[str, str], basis: Basis) -> Choice | None:
+    """What the preset chooses where nothing was typed; None without a preset.
 
     Raises `ValueError` where a value is no number.
     """
-    rows, rank = int(values["batch_rows"]), int(values["lora_rank"])
-    return replace(
-        config,
-        objective=cast(Objective, next(name for name, words in OBJECTIVES.items() if words == values["objective"])),
-        lora_rank=rank,
-        lora_alpha=2 * rank,
-        learning_rate=float(values["learning_rate"]),
-        epochs=float(values["epochs"]),
-        batch_rows=rows,
-        micro_batch_rows=min(rows, _DEFAULT.micro_batch_rows),
-        evaluations=int(values["evaluations"]),
-        device=values["device"] or "auto",
-        dtype="float32" if values["dtype"] == "float32" else "bfloat16" if values["dtype"] == "bfloat16" else "auto",
-    )
+    preset = values["preset"]
+    if preset not in _PRESETS:
+        return None
+    asked = _asked(values, basis)
+    said = {name for name in _TYPED if values[name]}
+    if asked.objective != _DEFAULT.objective:
+        said.add("objective")
+    return choose(preset, basis.facts(asked), asked, said)
+
+
+def config_of(values: Mapping[str, str], basis: Basis) -> TrainingConfig:
+    """The configuration that these values name. Raises `ValueError` where one is no number."""
+    choice = choice_of(values, basis)
+    return choice.config if choice is not None else _asked(values, basis)
+
+
+def guide(values: Mapping[str, str], basis: Basis) -> dict[str, Told]:
+    """What stands for each empty field, and why."""
+    try:
+        typed = {name: "" if _TYPED[name][1](values[name]) else values[name] for name in _TYPED}
+        choice = choice_of({**values, **typed}, basis)
+        config = choice.config if choice is not None else _asked({**values, **typed}, basis)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return {}
+    reasons = {reason.name: reason for reason in choice.reasons} if choice is not None else {}
+    told = {"preset": Told(why=_WHY_PRESET if choice is not None else f"the values of {_as_last(basis)[3:]}")}
+    for name in ("objective", *_TYPED):
+        reason = reasons.get(name)
+        value = getattr(config, name)
+        told[name] = Told(
+            instead=f"{value:g}" if isinstance(value, float) else str(value),
+            why=reason.why if reason is not None else "as you said" if values[name] and name in _TYPED else "",
+            basis=reason.basis if reason is not None else "",
+            shown=name not in _SECOND_STAGE or config.on_policy_steps > 0,
+        )
+    return told
+
+
+def outlook(values: Mapping[str, str], basis: Basis) -> str:
+    """What a training with these values will take, a line a quantity; empty while a value is none."""
+    try:
+        return outlook_text(config_of(values, basis), basis)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return ""
+
+
+def trouble(values: Mapping[str, str], basis: Basis) -> str:
+    """Why these values cannot be trained with, or nothing."""
+    choice = choice_of(values, basis)
+    return "" if choice is None or choice.fits else "It does not fit the memory that is free: see the estimate."
 
 
 def device(value: str) -> str:
@@ -46,9 +114,25 @@ def device(value: str) -> str:
     return "" if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value) else "auto, cpu, cuda, cuda:1 …"
 
 
-def outlook(values: Mapping[str, str], basis: Basis, config: TrainingConfig) -> str:
-    """What a training with these values will take, a line a quantity; empty while a value is none."""
-    try:
-        return outlook_text(config_of(values, config), basis)
-    except (ValueError, ZeroDivisionError, OverflowError):
-        return ""
+def _as_last(basis: Basis) -> str:
+    return f"as run {basis.runs[-1].id}" if basis.runs else ""
+
+
+def _asked(values: Mapping[str, str], basis: Basis) -> TrainingConfig:
+    first = first_values(basis)
+    typed = {name: float(values[name]) for name in _TYPED if values[name]}
+    given: dict[str, Any] = {
+        name: value if isinstance(getattr(first, name), float) else int(value) for name, value in typed.items()
+    }
+    config = replace(
+        first,
+        objective=cast(Objective, next(name for name, words in OBJECTIVES.items() if words == values["objective"])),
+        device=values["device"] or "auto",
+        dtype="float32" if values["dtype"] == "float32" else "bfloat16" if values["dtype"] == "bfloat16" else "auto",
+        **given,
+    )
+    return replace(
+        config,
+        lora_alpha=alpha_of(config.adapter, config.lora_rank),
+        micro_batch_rows=min(config.batch_rows, _DEFAULT.micro_batch_rows),
+    )

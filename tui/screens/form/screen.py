@@ -34,14 +34,29 @@ class Field:
     check: Callable[[str], str] = field(default=lambda _value: "")  # what is wrong with it, or nothing
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told beside a field: what stands for it while it is empty, why, and where that comes from."""
+
+    instead: str = ""
+    why: str = ""
+    basis: str = ""
+    shown: bool = True  # False: the field means nothing now
+
+
+Guide = Callable[[Values], Mapping[str, Told]]
+
+
 class FormScreen(ModalScreen[dict[str, str] | None]):
     """Asks for some fields; ends in their values, or None where the person left."""
 
     CSS_PATH = "form.tcss"
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]  # noqa: RUF012 - declared by Screen
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave", show=False),
-        Binding("down", "app.focus_next", "next", show=False),
-        Binding("up", "app.focus_previous", "previous", show=False),
+        # Before the container's own: it would scroll where not all fields fit.
+        Binding("down", "app.focus_next", "next", show=False, priority=True),
+        Binding("up", "app.focus_previous", "previous", show=False, priority=True),
         Binding("ctrl+g,f10", "submit", "go", show=False),
     ]
 
@@ -54,8 +69,11 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
         aside: Callable[[Values], str] = lambda _values: "",
         whole: Callable[[Values], str] = lambda _values: "",
         errors: Values | None = None,
+        guide: Guide | None = None,
     ) -> None:
         """`aside` says what the values mean, anew at each change; `whole` says what is wrong with them together.
+
+        `guide` says what stands for each field while it is empty, and why, also anew at each change.
 
         `errors`, by field, is what was found wrong when these values were tried before; it stands until they change.
         """
@@ -64,14 +82,15 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
             item.id: (item.value, errors[item.id]) for item in fields if errors is not None and item.id in errors
         }
         self._title, self._fields, self._go = title, tuple(fields), go
-        self._aside, self._whole = aside, whole
+        self._aside, self._whole, self._guide = aside, whole, guide
+        self._told: Mapping[str, Told] = {}
 
     def compose(self) -> ComposeResult:
         """The title, a line a field, the words beside, the keys."""
-        with VerticalScroll(id="form", can_focus=False):
+        with VerticalScroll(id="form", can_focus=False, classes="guided" if self._guide is not None else None):
             yield Static(Content.styled(self._title, STRONG), id="form-title")
             for item in self._fields:
-                with Horizontal(classes="field"):
+                with Horizontal(classes="field", id=f"row-{item.id}"):
                     yield Static(Content.styled(item.label, DIM), classes="label")
                     if item.choices:
                         yield Choice(item.choices, item.value, id=f"field-{item.id}")
@@ -79,7 +98,11 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
                         yield Input(
                             item.value, placeholder=item.hint, id=f"field-{item.id}", compact=True, password=item.secret
                         )
+                        if self._guide is not None:
+                            yield Static(id=f"note-{item.id}", classes="note")
                 yield Static(id=f"error-{item.id}", classes="error")
+            if self._guide is not None:
+                yield Static(id="why")
             yield Static(id="aside")
             yield Static(
                 Content.assemble(
@@ -96,6 +119,10 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
         for item, (_, error) in self._refused.items():
             self._say(item, error)
             self.query_one(f"#field-{item}").focus()
+
+    def on_descendant_focus(self) -> None:
+        """The reason of the field that has the keys stands in full."""
+        self._tell_why()
 
     def on_input_changed(self) -> None:
         """Words follow what is typed."""
@@ -153,6 +180,28 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
             elif item.live and value and error:
                 self._say(item.id, error)
         self.query_one("#aside", Static).update(Content(self._aside(values)))
+        if self._guide is not None:
+            self._tell_guided(self._guide(values))
+
+    def _tell_guided(self, told: Mapping[str, Told]) -> None:
+        self._told = told
+        for item in self._fields:
+            one = told.get(item.id, Told())
+            self.query_one(f"#row-{item.id}").display = one.shown
+            for entry in self.query(f"#field-{item.id}").results(Input):
+                entry.placeholder = one.instead or item.hint
+            for note in self.query(f"#note-{item.id}").results(Static):
+                note.update(Content.styled(one.why, DIM))
+        self._tell_why()
+
+    def _tell_why(self) -> None:
+        focused = self.focused
+        item = next((item for item in self._fields if focused is not None and focused.id == f"field-{item.id}"), None)
+        one = self._told.get(item.id) if item is not None else None
+        basis = f" ({one.basis})" if one is not None and one.basis else ""
+        for place in self.query("#why").results(Static):
+            why = f"{one.why[:1].upper()}{one.why[1:]}{basis}." if one is not None and one.why else ""
+            place.update(Content.styled(why, DIM))
 
     def _say(self, field_id: str, error: str) -> None:
         place = self.query_one(f"#error-{field_id}", Static)
