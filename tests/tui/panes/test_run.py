@@ -393,7 +393,7 @@ def stage(home: Home, name: str) -> Path:
 
 LOOKS = [
     ("compared", "t", "form"),
-    ("compared", "t left down down down down 3", "preset"),
+    ("compared", "t left down down down down 3 up up up", "preset"),
     ("compared", "v s l right right right right right right right right", "overlay"),
     ("compared", "v equals_sign j", "compare"),
     ("compared", "d left left left left left left left left left left left left", "differing"),
