@@ -18,6 +18,7 @@ _MARK_ROW = 15.0  # for the name of each mark, above the lines
 _LETTER = 7.0  # about the width of one
 _MOST_POINTS = 40  # of a line whose points are drawn
 _LEVELS = 4
+_LEAST = 1e-9  # that an axis reaches
 AXIS = 200.0  # units that stand for 0 to 100 % in a row of intervals
 _ARM, _PAD = 9.0, 5.0  # units of height an arm, and above and below
 
@@ -26,9 +27,9 @@ def line_chart(chart: Chart) -> Element:
     """The chart with its axes from 0, its lines and its marks."""
     xs = [x for series in chart.series for x in series.xs] + [mark.x for mark in chart.marks]
     ys = [y for series in chart.series for y in series.ys]
-    top = 1.0 if chart.unit == "share" else max(ys, default=0.0) or 1.0
+    top = 1.0 if chart.unit == "share" else _reach(ys)
     levels = ticks(top, _LEVELS)
-    right, high = max(xs, default=0.0) or 1.0, max(top, levels[-1])
+    right, high = _reach(xs), max(top, levels[-1])
     top_edge = _TOP + _MARK_ROW * len(chart.marks)
     plot = _Plot(right, high, top_edge)
     svg = element(
@@ -55,6 +56,12 @@ def line_chart(chart: Chart) -> Element:
     for series in sorted(chart.series, key=lambda series: series.role == "main"):  # what it is about lies on top
         svg.append(_line(series, plot, chart))
     return svg
+
+
+def _reach(values: Sequence[float]) -> float:
+    """How far an axis goes; far enough to be divided."""
+    highest = max(filter(math.isfinite, values), default=0.0)
+    return highest if highest >= _LEAST else 1.0
 
 
 class _Plot:
@@ -142,7 +149,7 @@ def _path(places: Iterable[tuple[float, float]]) -> str:
 def ticks(high: float, count: int) -> tuple[float, ...]:
     """Round values from 0 to the first that is not below `high`, in about `count` steps: 1, 2 or 5 times a power of 10.
 
-    `high` is above 0.
+    `high` is no smaller than 1e-9.
     """
     rough = high / count
     power = 10.0 ** math.floor(math.log10(rough))

@@ -3,7 +3,7 @@
 import math
 from xml.etree.ElementTree import Element
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.reports.document import Chart, Mark, Measured, Series
@@ -29,6 +29,8 @@ def test_an_axis_has_few_round_values_from_0_to_the_first_beyond(high: float, co
 
 
 @given(st.lists(st.tuples(VALUES, VALUES), max_size=60))
+@example([(5e-324, 5e-324), (1.0, 0.0)])
+@example([(0.0, 2e-315)])
 def test_every_line_and_point_lies_within_the_drawing(points: list[tuple[float, float]]) -> None:
     xs, ys = tuple(x for x, _ in points), tuple(y for _, y in points)
     drawn = line_chart(Chart("loss", "step", (Series("run 1", xs, ys),), marks=(Mark(max(xs, default=0), "best"),)))
