@@ -22,7 +22,7 @@ from engine.paths import Home
 COMMANDS: dict[str, str] = {
     "demo": "Distil the bundled prompt into the starter model, end to end, with the proof.",
     "new": "Make a project.",
-    "prompt": "Set, show, compare and try the prompt.",
+    "prompt": "Set, show, check, compare and try the prompt.",
     "rules": "List, add, import and test the prompt's rules.",
     "questions": "Import, synthesize, deduplicate, split and list questions.",
     "generate": "Let the teacher, who sees the prompt, answer the questions.",

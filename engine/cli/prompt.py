@@ -1,4 +1,4 @@
-"""`distill-tui prompt`: the first station. Sets, shows, compares and tries the chat prefix that is distilled."""
+"""`distill-tui prompt`: the first station. Sets, shows, checks, compares and tries what is distilled."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from engine.records.prompt import Message, Prompt
 
 @click.group("prompt")
 def command() -> None:
-    """Set, show, compare and try the prompt."""
+    """Set, show, check, compare and try the prompt."""
 
 
 @command.command("set")
@@ -122,6 +122,20 @@ def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stre
             invocation.finish(f"> {question.text}\n{answer}\n{marks}\n", row)
     if invocation.json_output and not stream:
         invocation.finish("", {"answers": answers})
+
+
+@command.command("check")
+@command_options
+def check(invocation: Invocation) -> None:
+    """Look for demands that are vague, contradictory, untestable or said twice, for example turns that break rules,
+    for what changes with each request and cannot be distilled, and for a length that does not pay or does not fit.
+
+    Lines are those of `distill-tui prompt show`. What the program finds by itself is little and sure.
+    """
+    from engine.prompts.findings import check_prompt, findings_text
+
+    found = check_prompt(invocation.project, invocation.home)
+    invocation.finish(findings_text(found), {"findings": [dataclasses.asdict(finding) for finding in found]})
 
 
 def current_prompt(invocation: Invocation) -> Prompt:

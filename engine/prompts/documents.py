@@ -59,6 +59,18 @@ def prompt_to_markdown(prompt: Prompt) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def first_lines(prompt: Prompt) -> tuple[int, ...]:
+    """The line, from 1, at which each message's text begins in `prompt_to_markdown`."""
+    system = prompt.system
+    line = 3 if system and _format_of(system) != "markdown" else 1
+    found: list[int] = []
+    for message in prompt.messages:
+        line += 2 if message.role != "system" else 0  # its heading and a blank line
+        found.append(line)
+        line += message.content.count("\n") + 2
+    return tuple(found)
+
+
 def diff_prompts(before: Prompt, after: Prompt, before_name: str = "before", after_name: str = "after") -> str:
     """A unified diff of the two prompts' Markdown; empty where they are the same."""
     lines = difflib.unified_diff(

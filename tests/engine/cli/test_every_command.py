@@ -45,6 +45,7 @@ LEAVES = tuple(leaves())
 QUESTIONS = (
     ("prompt", "show"),
     ("prompt", "show", "--version", "1"),
+    ("prompt", "check"),
     ("prompt", "versions"),
     ("prompt", "versions", "--diff", "1", "1"),
     ("rules", "list"),

@@ -129,6 +129,24 @@ def test_a_file_that_is_not_there_is_refused_by_name(name: str, tmp_path: Path) 
     assert versions() == []
 
 
+def test_the_check_tells_each_finding_with_its_line_what_is_wrong_and_what_to_do() -> None:
+    succeed("prompt", "set", "-", input=MARKDOWN.replace("Be brief.", "Be brief.\n\nToday is 3 March 2025."))
+    found = get("prompt", "check")["findings"]
+    assert [(row["kind"], row["line"], row["source"]) for row in found] == [
+        ("vague", 1, "program"), ("variable", 3, "program"), ("length", 0, "program"),
+    ]  # fmt: skip
+    assert all(row["problem"] and row["advice"] for row in found)
+    text = succeed("prompt", "check").out
+    assert "line 3: changes with each request" in text
+    assert "keep it in the question" in text
+    assert "prompt set" in fail("prompt", "check", "-p", new_project())["next"]
+
+
+def new_project() -> str:
+    succeed("new", "bare")
+    return "bare"
+
+
 class TestTry:
     """`prompt try`, with a teacher that is a server on this machine."""
 

@@ -1,0 +1,133 @@
+"""Demands of one prompt that contradict or repeat each other. Pure.
+
+Two demands meet only where they hold for the same answers: neither depends on a condition, and both stand under the
+same narrowing heading or under none. Repeats are the same telling words in any order, with the same numbers and the
+same «not».
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import combinations
+
+from engine.prompts.checkable import checks_of
+from engine.prompts.demands import Demand
+from engine.records.finding import Finding
+from engine.records.rule import Check
+
+MOST_COMPARED = 400  # demands; more are no prompt that anybody keeps consistent by hand
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?|[^\w\s.,;:!?«»“”\"'()]")
+_TELLING_NOTHING = (
+    "a an and any are as at be been by do does each every for from has have in is it its must of on or please shall "
+    "should so that the their them then they this to was were will with you your always never not no don't don’t "
+    "cannot can't avoid only also make sure ensure using use"
+)
+_SILENT = frozenset(_TELLING_NOTHING.split())
+_SAME = {
+    "reply": "answer", "replies": "answer", "response": "answer", "responses": "answer", "respond": "answer",
+    "answers": "answer", "output": "answer", "short": "brief", "concise": "brief", "succinct": "brief",
+    "customer": "user", "customers": "user", "users": "user", "begin": "start", "open": "start", "finish": "end",
+    "close": "end", "mention": "say", "state": "say", "write": "answer",
+}  # fmt: skip
+_ENDINGS = ("ing", "ed", "es", "s", "e")
+_SHORTEST_STEM = 4
+_ABOUT_ANSWERS = (
+    r"\A(?:please |always |you (?:must|should) )*"
+    r"(?:be|stay|keep|write|answer|reply|respond|give|use|sound|explain)\b.{0,40}"
+)
+
+
+def _asking_for(words: str) -> "re.Pattern[str]":
+    return re.compile(rf"{_ABOUT_ANSWERS}\b(?:{words})\b", re.IGNORECASE)
+
+
+_OPPOSITES = (
+    (
+        _asking_for("brief|short|concise|succinct|terse"),
+        _asking_for("detailed|thorough|thoroughly|comprehensive|exhaustive|in depth|in detail|long answers?|at length"),
+    ),
+    (_asking_for("formal|formally"), _asking_for("casual|casually|informal|informally|slang")),
+)
+
+
+def find_conflicts(demands: Sequence[Demand]) -> Iterator[Finding]:
+    """Contradictions and repeats, each told at the later of the two demands; one finding a pair at most."""
+    for one, other in combinations(demands[:MOST_COMPARED], 2):
+        if one.scope != other.scope:
+            continue
+        if (
+            _telling(one.text) == _telling(other.text)
+            and len(_telling(one.text)) >= 2
+            and one.conditional == other.conditional
+        ):
+            if one.negative == other.negative:
+                problem = f"It says again what line {one.line} says: «{one.text}»."
+                yield Finding("duplicate", other.line, other.text, problem, "Keep one of the two.", one.line)
+            else:
+                yield _contradiction(one, other, "one demands what the other forbids")
+        elif not one.conditional and not other.conditional and (why := _why(one, other)):
+            yield _contradiction(one, other, why)
+
+
+def _contradiction(one: Demand, other: Demand, why: str) -> Finding:
+    problem = f"It contradicts line {one.line}, «{one.text}»: {why}."
+    return Finding(
+        "contradiction", other.line, other.text, problem, "Decide which holds, or say when each does.", one.line
+    )
+
+
+def _why(one: Demand, other: Demand) -> str:
+    """Why no answer can keep both; empty where one can."""
+    for first in checks_of(one.text):
+        for second in checks_of(other.text):
+            if why := clash(first, second) or clash(second, first):
+                return why
+    for left, right in _OPPOSITES:
+        if one.negative or other.negative:
+            break
+        for here, there in ((one.text, other.text), (other.text, one.text)):
+            if left.search(here) and right.search(there) and not (right.search(here) or left.search(there)):
+                return "the two pull in opposite directions"
+    return ""
+
+
+def clash(one: Check, other: Check) -> str:
+    """Why no answer passes both checks, in words; empty where one may. Looks at the pair in this order only."""
+    match one.kind, other.kind:
+        case "length", "length" if one.unit == other.unit:
+            if one.min is not None and other.max is not None and one.min > other.max:
+                return f"at least {one.min} {one.unit} are more than at most {other.max}"
+        case "language", "language" if one.code != other.code:
+            return f"an answer is in {one.code} or in {other.code}"
+        case "starts_with", "starts_with" if not (one.text.startswith(other.text) or other.text.startswith(one.text)):
+            return "an answer begins in one way"
+        case "ends_with", "ends_with" if not (one.text.endswith(other.text) or other.text.endswith(one.text)):
+            return "an answer ends in one way"
+        case "json", "starts_with" if other.text.strip()[:1] not in tuple('{["-0123456789tfn'):
+            return f"JSON does not begin with «{other.text}»"
+        case "json", "ends_with" if other.text.strip()[-1:] not in tuple('}]"0123456789el'):
+            return f"JSON does not end with «{other.text}»"
+        case (("starts_with" | "ends_with" | "contains"), "forbidden"):
+            if banned := next((text for text in other.texts if text.casefold() in one.text.casefold()), None):
+                return f"«{banned}» is part of «{one.text}»"
+        case "label", ("starts_with" | "ends_with" | "contains"):
+            if not one.pattern and not any(other.text.casefold() in label.casefold() for label in one.labels):
+                return f"no label holds «{other.text}»"
+        case "label", "label" if not {label.casefold() for label in one.labels} & {
+            label.casefold() for label in other.labels
+        }:
+            return "no label is allowed by both"
+    return ""
+
+
+@lru_cache(maxsize=1_024)
+def _telling(text: str) -> frozenset[str]:
+    found: set[str] = set()
+    for word in _WORD.findall(text.casefold()):
+        if word in _SILENT:
+            continue
+        word = _SAME.get(word, word)
+        ending = next((end for end in _ENDINGS if word.endswith(end) and len(word) - len(end) >= _SHORTEST_STEM), "")
+        found.add(word.removesuffix(ending))
+    return frozenset(found)

@@ -1,0 +1,70 @@
+"""The check of a project's prompt, whole: what is found, and how it is told.
+
+Knows what to ask of the project; how anything is found is known elsewhere.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from engine.clean import clean_line
+from engine.economics.tokens import count_prompt_tokens, find_tokenizer
+from engine.errors import ModelError
+from engine.paths import Home
+from engine.prompts.lint import lint_length, lint_prompt
+from engine.records.finding import Finding
+from engine.wording import counted
+
+if TYPE_CHECKING:
+    from engine.project import Project
+
+_QUOTE_CELLS = 100
+_TITLES = {
+    "contradiction": "contradictory",
+    "duplicate": "said twice",
+    "vague": "vague",
+    "untestable": "untestable",
+    "example": "example breaks a rule",
+    "variable": "changes with each request",
+    "length": "length",
+}
+
+
+def check_prompt(project: "Project", home: Home) -> tuple[Finding, ...]:
+    """What is wrong with the project's current prompt: rules, words, and length.
+
+    Raises UsageError where there is no prompt.
+    """
+    prompt = project.prompts.require()
+    base = project.settings.read().student_base
+    tokens = count_prompt_tokens(prompt, base, home).tokens
+    return (*lint_prompt(prompt, project.rules.all()), *lint_length(tokens, _context_of(base, home), base))
+
+
+def findings_text(findings: Sequence[Finding]) -> str:
+    """A paragraph a finding: its line, what is wrong, and what to do."""
+    if not findings:
+        return "Nothing found."
+    lines: list[str] = []
+    for finding in findings:
+        place = f"line {finding.line}" if finding.line else "the prompt"
+        said_by = "  (the teacher says)" if finding.source == "teacher" else ""
+        lines.append(f"{place}: {_TITLES[finding.kind]}{said_by}")
+        if finding.quote:
+            lines.append(f"    {clean_line(finding.quote, _QUOTE_CELLS)}")
+        lines += [f"  {finding.problem}", f"  {finding.advice}", ""]
+    teachers = sum(finding.source == "teacher" for finding in findings)
+    told = f", {teachers} of them by the teacher" if teachers else ""
+    return "\n".join([*lines, f"{counted(len(findings), 'finding')}{told}. Lines are those of `prompt show`."])
+
+
+def _context_of(base: str, home: Home) -> int | None:
+    """The base's context in tokens, where its folder is on this machine already."""
+    tokenizer = find_tokenizer(base, home)
+    if tokenizer is None:
+        return None
+    from engine.model.folder import read_model_folder
+
+    try:
+        return read_model_folder(tokenizer.parent).context_length
+    except ModelError:
+        return None

@@ -1,0 +1,155 @@
+"""What is wrong with a prompt, by plain heuristics: precise rather than complete, for a false alarm costs trust.
+
+Vague, untestable, contradictory and duplicated demands, example turns that break rules, what changes with each
+request, and a length that does not pay or does not fit. English alone is read; of other languages only rules,
+variables and length are checked. Pure; knows nothing of the store, of files or of models.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from engine.prompts.checkable import checks_of
+from engine.prompts.conflicts import find_conflicts
+from engine.prompts.demands import Demand, read_demands
+from engine.prompts.documents import first_lines
+from engine.prompts.variables import find_variables
+from engine.records.finding import Finding
+from engine.records.prompt import Prompt
+from engine.records.rule import Rule
+from engine.rules.checks import check_answer
+
+LEAST_TOKENS = 200  # under this, a request's saving hardly ever pays for the work
+ANSWER_ROOM_TOKENS = 256  # of the context, for a question and its answer
+
+_HEDGES = re.compile(
+    r"\b(?:(?:try|strive|aim) (?:your best )?to|do your best|if (?:at all )?possible|and so on|etc\b\.?"
+    r"|(?:where|when|if|as) (?:appropriate|suitable|needed|necessary|applicable|relevant|reasonable)"
+    r"|(?:where|wherever|whenever|as (?:much|far) as) possible|use your (?:best |own |good )?judge?ment"
+    r"|use common sense|as you see fit|in general|more or less|or something)",
+    re.IGNORECASE,
+)
+_QUALITIES = (
+    "helpful kind friendly nice professional polite good great excellent accurate useful clear engaging thoughtful "
+    "smart intelligent natural human warm careful creative reasonable appropriate fair honest respectful positive "
+    "empathetic high-quality precise sensible relevant informative"
+)
+_PLEASE = r"(?:please |always |you (?:must|should) (?:always )?)*"
+_ANSWERS = r"(?:answers?|repl(?:y|ies)|responses?)"
+_QUALITY = rf"(?:(?:very|always|as|really|extremely|also) )*(?:{'|'.join(_QUALITIES.split())})(?: as possible)?"
+_BARE_QUALITY = re.compile(
+    rf"{_PLEASE}(?:be|stay|remain|sound|act|keep (?:it|answers|your answers)|{_ANSWERS} (?:must|should) be|give|provide"
+    rf"|write)(?: an?)? {_QUALITY}(?:(?:,| and|, and| but| yet) {_QUALITY})*(?: (?:{_ANSWERS}|manner|tone))?"
+    r"(?: at all times| to (?:the )?(?:users?|customers?))?[.!]?",
+    re.IGNORECASE,
+)
+_BARE_LENGTH = re.compile(
+    rf"{_PLEASE}(?:be|stay|keep (?:it|(?:all |your |the )?{_ANSWERS})|give|write|provide|{_ANSWERS} (?:must|should) be)"
+    r"(?: an?)? (?:very |as )?(?P<word>brief|short|concise|succinct|long|detailed|terse|to the point)(?: as possible)?"
+    rf"(?: {_ANSWERS})?[.!]?",
+    re.IGNORECASE,
+)
+_INNER = re.compile(
+    rf"{_PLEASE}(?:think (?:carefully|hard|deeply|before|about)|understand|reflect|keep in mind|be aware|feel|imagine"
+    r"|care about|take (?:a deep breath|your time)|pay (?:close )?attention|know (?:that|your))\b",
+    re.IGNORECASE,
+)
+
+
+def lint_prompt(prompt: Prompt, rules: Sequence[Rule] = ()) -> tuple[Finding, ...]:
+    """All findings but those of length, in the order of their lines.
+
+    `rules`: the project's, which the example turns are held against; where there are none, the checks that the
+    prompt's own sentences ask for beyond doubt. Raises UsageError for a rule that cannot be checked.
+    """
+    demands = read_demands(prompt)
+    found = [*_vague(demands, rules), *find_conflicts(demands), *_examples(prompt, demands, rules), *_variables(prompt)]
+    return tuple(sorted(found, key=lambda finding: finding.line))
+
+
+def lint_length(tokens: int, context_tokens: int | None, base: str) -> tuple[Finding, ...]:
+    """What speaks against a prompt of so many tokens. `context_tokens`: of the base; None where it is not known."""
+    if tokens < LEAST_TOKENS:
+        problem = f"The prompt has {tokens} tokens: under {LEAST_TOKENS}, distilling it hardly ever pays."
+        return (
+            Finding("length", 0, "", problem, "Keep sending it; `distill-tui estimate` reckons it for your traffic."),
+        )
+    if context_tokens is not None and tokens + ANSWER_ROOM_TOKENS > context_tokens:
+        problem = (
+            f"The prompt takes {tokens} of the {context_tokens} tokens that {base} reads: a question and its answer "
+            "find no room beside it. The student never reads it, but a local teacher and the prompted arm do."
+        )
+        return (Finding("length", 0, "", problem, "Choose an endpoint as teacher, or a base with a longer context."),)
+    return ()
+
+
+def _vague(demands: Sequence[Demand], rules: Sequence[Rule]) -> Iterator[Finding]:
+    measured = any(rule.check.kind == "length" for rule in rules) or any(
+        check.kind == "length" for demand in demands for check in checks_of(demand.text)
+    )
+    for demand in demands:
+        hedge = _HEDGES.search(demand.text)
+        if checks_of(demand.text):
+            continue
+        if hedge is not None and not _quoted(demand.text, hedge):
+            problem = f"«{hedge.group()}» leaves it to the model whether the demand holds."
+            yield Finding(
+                "vague", demand.line, demand.text, problem, "Say when it holds and when not, or leave it out."
+            )
+        elif _BARE_QUALITY.fullmatch(demand.text):
+            problem = "It names a quality that nobody can measure in an answer."
+            yield Finding(
+                "untestable",
+                demand.line,
+                demand.text,
+                problem,
+                "Say what is seen in such an answer: words, form, length.",
+            )
+        elif (length := _BARE_LENGTH.fullmatch(demand.text)) and not measured:
+            problem = f"«{length['word']}» is no length: no answer can be held against it."
+            yield Finding(
+                "vague",
+                demand.line,
+                demand.text,
+                problem,
+                "Give a number: words, sentences or lines, at least and at most.",
+            )
+        elif _INNER.match(demand.text):
+            problem = "It speaks of what goes on in the model, which no answer shows."
+            yield Finding(
+                "untestable", demand.line, demand.text, problem, "Say what the answer shows of it, or leave it out."
+            )
+
+
+def _quoted(text: str, found: "re.Match[str]") -> bool:
+    return any(
+        span.start() < found.start() < span.end() for span in re.finditer(r"«[^»]*»|\"[^\"]*\"|“[^”]*”|`[^`]*`", text)
+    )
+
+
+def _examples(prompt: Prompt, demands: Sequence[Demand], rules: Sequence[Rule]) -> Iterator[Finding]:
+    lines = first_lines(prompt)
+    answers = [index for index, message in enumerate(prompt.messages) if message.role == "assistant"]
+    held = [(rule, f"rule {rule.id}") for rule in rules]
+    if not rules:
+        plain = [demand for demand in demands if not demand.conditional and not demand.scope]
+        held = [
+            (Rule(0, demand.text, check), f"line {demand.line}") for demand in plain for check in checks_of(demand.text)
+        ]
+    for number, index in enumerate(answers, 1):
+        answer = prompt.messages[index].content
+        for rule, name in held:
+            (result,) = check_answer((rule,), answer)
+            if not result.passed:
+                problem = f"The answer of example turn {number} breaks {name}, «{rule.text}»: {result.note}."
+                advice = "Mend the answer, or the rule: a model learns from what it is shown."
+                yield Finding("example", lines[index], answer, problem, advice)
+
+
+def _variables(prompt: Prompt) -> Iterator[Finding]:
+    lines = first_lines(prompt)
+    for message, first in zip(prompt.messages, lines, strict=True):
+        for variable in find_variables(message.content):
+            line = first + message.content.count("\n", 0, variable.start)
+            what = "It is true on one day only" if variable.is_date else "It changes with each request"
+            problem = f"{what}, so it cannot be distilled: the student would learn one value for ever."
+            yield Finding("variable", line, variable.name, problem, "Take it out here and keep it in the question.")

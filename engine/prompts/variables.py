@@ -1,0 +1,115 @@
+"""What a prompt holds that changes with each request: placeholders and today's date. Pure.
+
+None of it can be distilled: the weights would learn one value for ever. A placeholder that shows the form of an answer
+(«Begin with RISK SCORE: <n>») is no such thing, nor is one in code.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_.\-]{0,40}"
+_PLACEHOLDERS = re.compile(
+    rf"(?P<double>\{{\{{-?\s*{_NAME}(?:\s*\|[^{{}}\n]{{1,60}})?\s*-?\}}\}})"
+    rf"|(?P<single>(?<![{{$\\])\{{{_NAME}\}}(?!\}}))"
+    rf"|(?P<angle><{_NAME}>)"
+    r"|(?P<shell>\$(?:[A-Z][A-Z0-9_]{2,40}\b|\{[A-Za-z_]\w{0,40}\}))"
+)
+_NO_VARIABLES = "$HOME $PATH $USER $SHELL $PWD $LANG $TERM $EDITOR $TMPDIR $USD $EUR $GBP $AUD $CAD"
+_SHELLS_OWN = frozenset(_NO_VARIABLES.split())
+_TAGS = (
+    "a b i u p q s br hr em h1 h2 h3 h4 h5 h6 li ol ul td th tr code pre div span table thead tbody strong html body "
+    "head title img script style sub sup kbd details summary blockquote section article nav main form input button "
+    "label select option think thinking"
+)
+_HTML = frozenset(_TAGS.split())
+# What a program fills in before it asks, even where the sentence speaks of the answer.
+_FILLED_IN = re.compile(
+    r"(?:user|customer|client|current|today|retrieved|chat|session)[_.\-]?\w*|question|query|input|context|documents?|"
+    r"history|date|time|datetime|now",
+    re.IGNORECASE,
+)
+_OF_THE_FORM = re.compile(
+    r"\b(?:begins?|starts?|opens?|ends?|finish(?:es)?|sign(?:s|ed)?|format(?:ted)?|form|forms|template|structure|layout"
+    r"|pattern|output|placeholders?|replac(?:e|ing)|headings?|lines?|followed by|written as|cite|citations?|answers? "
+    r"(?:with|as)|repl(?:y|ies) (?:with|as)|respond (?:with|as)|write|return|say|such as|like this|e\.g\.|example|tags?"
+    r"|wrap|enclose)\b",
+    re.IGNORECASE,
+)
+_OF_A_SHELL = re.compile(r"\b(?:environment variables?|shell|such as|e\.g\.)", re.IGNORECASE)
+_MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)(?:uary|ruary|ch|il|ust|ember|ober)?"
+_DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+_DATE = re.compile(
+    r"\b(?:today(?:['’]s date)?|(?:the )?current (?:date|day|month|year|time)(?: and time)?|the date(?: today)?|it)"
+    rf"\s*(?:is|:|=)\s*(?:now |currently |the )?(?:{_DAY}\b|\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH}\b|{_MONTH}\.? \d"
+    r"|\d{4}\b|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{1,2}:\d{2}\b)[^.\n]{0,30}",
+    re.IGNORECASE,
+)
+_FENCE = re.compile(r"\s*(?:```|~~~)")
+_CODE = re.compile(r"`[^`\n]+`")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """Something that changes with each request, in characters `start:end` of a text."""
+
+    name: str  # as it stands there
+    start: int
+    end: int
+    is_date: bool
+
+
+def find_variables(text: str) -> tuple[Variable, ...]:
+    """Every place in `text` that changes with each request, in their order."""
+    found: list[Variable] = []
+    start, fenced, above = 0, False, ""
+    closed = {tag.lower() for tag in re.findall(rf"</({_NAME})>", text)}
+    for line in text.split("\n"):
+        fence = _FENCE.match(line) is not None
+        fenced = fenced != fence
+        if not fence:
+            found += _in_line(line, start, above, closed, fenced=fenced)
+        if line.strip():
+            above = line if line.rstrip("*_ ").endswith(":") or fence else above if _goes_on(line) else ""
+        start += len(line) + 1
+    return tuple(found)
+
+
+def _goes_on(line: str) -> bool:
+    """Whether a line may belong to what the line above it has announced."""
+    return re.match(r"\s*(?:[-*•+\d<{\[(\"`]|[A-Z][\w ]{0,30}:)", line) is not None
+
+
+def _in_line(line: str, start: int, above: str, closed: set[str], *, fenced: bool) -> Iterator[Variable]:
+    code = [] if fenced else [found.span() for found in _CODE.finditer(line)]
+    dates = list(_DATE.finditer(line))
+    for date in dates:
+        yield Variable(date.group().strip(), start + date.start(), start + date.end(), is_date=True)
+    for found in _PLACEHOLDERS.finditer(line):
+        alone = line.strip() == found.group()
+        if (fenced and not alone) or any(begin <= found.start() < end for begin, end in code):
+            continue
+        if any(date.start() <= found.start() < date.end() for date in dates):
+            continue
+        if _changes(found, line, above, closed):
+            yield Variable(found.group(), start + found.start(), start + found.end(), is_date=False)
+
+
+def _changes(found: "re.Match[str]", line: str, above: str, closed: set[str]) -> bool:
+    text = found.group()
+    name = re.sub(r"[^\w.\-]", "", text.partition("|")[0])
+    if found["double"]:
+        return True
+    if found["shell"]:
+        return text not in _SHELLS_OWN and not _OF_A_SHELL.search(line)
+    if found["angle"] and (name.lower() in closed or name.lower() in _HTML):
+        return False
+    of_the_form = _OF_THE_FORM.search(f"{above} {line[: found.start()]}") is not None
+    if found["single"]:
+        return not of_the_form or _FILLED_IN.fullmatch(name) is not None
+    return not of_the_form and ("_" in name or _told(line, found))
+
+
+def _told(line: str, found: "re.Match[str]") -> bool:
+    """Whether a sentence tells a fact with it: «The user is called <name>»."""
+    return re.search(r"(?:\b(?:is|are|was|called|named|for|from|to)|:)\s*[\"“«']?\Z", line[: found.start()]) is not None
