@@ -9,11 +9,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from engine.evaluation.comparison import compare
 from engine.evaluation.plan import Plan, Task, make_plan
 from engine.evaluation.recorder import Recorder
-from engine.evaluation.scores import ArmMeasures, ceiling, recovered_of_answers, score_arm
+from engine.evaluation.scores import ArmMeasures, ceiling, ratio_of_answers, recovered_of_answers, score_arm
 from engine.evaluation.teacher_arm import EndpointArm
-from engine.evaluation.verdict import verdict
+from engine.evaluation.verdict import more_questions, verdict
 from engine.jobs.context import JobContext
 from engine.records.evaluation import ArmAnswer, ArmName, Divergence, Evaluation
 from engine.records.options import EvaluateOptions, TeacherSpec
@@ -34,6 +35,8 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
     stored = evaluation.stored_answers()
     answers = {arm: stored[arm] for arm in plan.arms}
     recovered = recovered_of_answers(plan.questions, answers, plan.reference, options.seed)
+    comparisons = compare(plan.rules, plan.questions, answers, _pairs(plan), options.seed)
+    gain = next(each.all_rules for each in comparisons if (each.arm, each.against) == ("unprompted", plan.reference))
     seconds = time.monotonic() - started
     context.project.evaluations.add(
         Evaluation(
@@ -53,10 +56,19 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
             evaluate_s=seconds,
             peak_rss_mb=peak_rss_mb(),
             split=options.split,
+            ratio=ratio_of_answers(plan.questions, answers, plan.reference, options.seed),
+            comparisons=comparisons,
+            more_questions=more_questions(recovered.interval, gain, len(plan.questions)),
             answers_key=plan.key,
         )
     )
     context.project.settings.add_timing("evaluate", seconds)
+
+
+def _pairs(plan: Plan) -> list[tuple[ArmName, ArmName]]:
+    """Which arms are held against which: every other one against the reference, the student also against the base."""
+    against = [(arm, plan.reference) for arm in plan.arms if arm != plan.reference]
+    return [*against, ("distilled", "unprompted")]
 
 
 def peak_rss_mb() -> float:

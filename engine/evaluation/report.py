@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from engine.economics.figures import Costs, measure, reckon
 from engine.economics.tokens import TokenCount
 from engine.errors import DistillError, NotFoundError
+from engine.evaluation.comparison_json import comparison_json, interval_json
+from engine.evaluation.verdict import MARGIN, MIN_QUESTIONS, PASS_LOW, PASS_VALUE
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.evaluation import ArmName, ArmScore, Evaluation, Rate
@@ -49,7 +51,6 @@ def report_json(project: Project, run_id: int | None = None) -> dict[str, object
     evaluation, run = facts.evaluation, facts.run
     timing: dict[str, object] = {f"{stage}_s": round(facts.timings.get(stage, 0.0), 3) for stage in STAGES}
     timing["total_s"] = round(sum(facts.timings.get(stage, 0.0) for stage in STAGES), 3)
-    recovered = evaluation.recovered
     return {
         "schema": SCHEMA,
         "prompt": {
@@ -79,11 +80,18 @@ def report_json(project: Project, run_id: int | None = None) -> dict[str, object
         },
         "reference": evaluation.reference,
         "ceiling": None if evaluation.ceiling is None else {"all_rules": _rate_json(evaluation.ceiling)},
-        "recovered": None
-        if recovered is None
-        else {"value": recovered.value, "low": recovered.low, "high": recovered.high},
+        "recovered": interval_json(evaluation.recovered),
         "recovered_note": evaluation.recovered_note,
+        "ratio": interval_json(evaluation.ratio),
         "verdict": evaluation.verdict,
+        "non_inferiority": {
+            "margin": MARGIN,
+            "least_value": PASS_VALUE,
+            "least_low": PASS_LOW,
+            "least_questions": MIN_QUESTIONS,
+            "more_questions": evaluation.more_questions,
+        },
+        "comparisons": [comparison_json(each) for each in evaluation.comparisons],
         "savings": _savings_json(facts),
         "timing": timing,
         "peak_rss_mb": round(max(evaluation.peak_rss_mb, run.peak_rss_mb), 1),

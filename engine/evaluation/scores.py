@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.evaluation.statistics import Recovered, recovered_fraction, wilson
+from engine.evaluation.statistics import Recovered, plain_ratio, recovered_fraction, wilson
 from engine.records.evaluation import ArmAnswer, ArmName, ArmScore, Divergence, Rate, RuleRate
+from engine.records.interval import Interval
 from engine.records.question import Question
 from engine.records.rule import Rule
 
@@ -44,6 +45,14 @@ def recovered_of_answers(
     shares = {arm: _pass_shares(questions, answers[arm]) for arm in ("unprompted", reference, "distilled")}
     topics = [question.topic for question in questions]
     return recovered_fraction(topics, shares["unprompted"], shares[reference], shares["distilled"], seed=seed)
+
+
+def ratio_of_answers(
+    questions: Sequence[Question], answers: Mapping[ArmName, Sequence[ArmAnswer]], reference: ArmName, seed: int
+) -> Interval | None:
+    """The student's all-rules rate as a share of the reference's; None where the reference's may be 0."""
+    student, top = (_pass_shares(questions, answers[arm]) for arm in ("distilled", reference))
+    return plain_ratio([question.topic for question in questions], student, top, seed=seed)
 
 
 def ceiling(answers: Sequence[ArmAnswer]) -> Rate | None:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.records.evaluation import Interval, Rate
+from engine.records.evaluation import Rate
+from engine.records.interval import Interval
 
 Floats = npt.NDArray[np.float64]
 
@@ -81,6 +82,41 @@ def recovered_fraction(
     low, high = _percentiles(usable[:, 0] / usable[:, 1])
     note = f"Paired bootstrap over {len(topics)} questions within topics, {resamples} resamples."
     return Recovered(Interval(recovered / gain, low, high), note)
+
+
+def plain_ratio(
+    topics: Sequence[str],
+    arm: Sequence[float],
+    against: Sequence[float],
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Interval | None:
+    """mean(arm) / mean(against) of two pass shares a question, with its 95 % bootstrap interval.
+
+    None where more than 2.5 % of the resamples of `against` hold nothing that passed: nothing is divided by 0.
+    """
+    if not topics:
+        return None
+    columns = np.column_stack((np.asarray(arm, dtype=np.float64), np.asarray(against, dtype=np.float64)))
+    resampled = resampled_sums(topics, columns, seed, resamples)
+    if _percentiles(resampled[:, 1])[0] <= 0.0:
+        return None
+    usable = resampled[resampled[:, 1] > 0.0]
+    top, bottom = (float(total) for total in columns.sum(axis=0))
+    return Interval(top / bottom, *_percentiles(usable[:, 0] / usable[:, 1]))
+
+
+def mean_differences(
+    topics: Sequence[str], differences: Floats, *, seed: int = 0, resamples: int = RESAMPLES
+) -> list[Interval]:
+    """The mean of each column of `differences` (questions, m) with its 95 % paired bootstrap interval.
+
+    A row holds, of one question, what one arm's pass share exceeds the other's by: −1 to 1, a column a demand.
+    """
+    resampled = resampled_sums(topics, differences, seed, resamples) / len(topics)
+    means = differences.mean(axis=0)
+    return [Interval(float(mean), *_percentiles(column)) for mean, column in zip(means, resampled.T, strict=True)]
 
 
 def mean_by_question(

@@ -1,9 +1,13 @@
 """The verdict: whether the student keeps what the prompt gains, and why it is said. Pure; needs no library."""
 
-from engine.records.evaluation import Evaluation, FinalVerdict, Interval
+from engine.evaluation.power import spread_of, to_clear
+from engine.records.comparison import Paired
+from engine.records.evaluation import Evaluation, FinalVerdict
+from engine.records.interval import Interval
 
 PASS_VALUE = 0.95
-PASS_LOW = 0.90
+MARGIN = 0.10  # of what the prompt gains, and of a single rule's pass rate
+PASS_LOW = 1.0 - MARGIN
 MIN_QUESTIONS = 35
 
 _WORDS: dict[FinalVerdict, str] = {"pass": "Passed", "fail": "Failed", "undecided": "Undecided"}
@@ -29,11 +33,41 @@ def sentence(evaluation: Evaluation) -> str:
     return f"{_WORDS[evaluation.verdict]}. {reason(evaluation)}"
 
 
+def more_questions(recovered: Interval | None, gain: Paired | None, questions: int) -> int | None:
+    """How many more would bring a verdict, should what was measured stay; 0 where there is one, None: no number would.
+
+    `gain` is the unprompted base held against the reference: where that is undecided nothing is recovered yet, and the
+    number is that after which it is known to be above 0.
+    """
+    if verdict(recovered, questions) != "undecided":
+        return 0
+    if recovered is None:
+        if gain is None:
+            return None
+        needed = to_clear(-gain.difference.value, spread_of(gain.difference, questions))
+    else:
+        spread = spread_of(recovered, questions)
+        if recovered.value >= PASS_VALUE:  # the bound has to clear one limit, and the value itself the other
+            both = (
+                to_clear(recovered.value - PASS_LOW, spread),
+                to_clear(recovered.value - PASS_VALUE, spread, bound=False) if spread else 0,
+            )
+            needed = None if None in both else max(number for number in both if number is not None)
+        else:
+            needed = to_clear(PASS_VALUE - recovered.value, spread)
+    return None if needed is None else max(1, max(needed, MIN_QUESTIONS) - questions)
+
+
 def reason(evaluation: Evaluation) -> str:
     """Why the verdict is what it is, in one or two sentences."""
     recovered = evaluation.recovered
     if recovered is None:
-        return evaluation.recovered_note
+        more = evaluation.more_questions
+        return (
+            f"{evaluation.recovered_note} About {more:,} more questions would tell."
+            if more
+            else (evaluation.recovered_note)
+        )
     kept = f"{_percent(recovered.value)} of what the prompt gains is kept"
     bounds = f"the interval reaches from {_percent(recovered.low)} to {_percent(recovered.high)}"
     match evaluation.verdict:
@@ -44,6 +78,8 @@ def reason(evaluation: Evaluation) -> str:
         case "undecided" if evaluation.questions < MIN_QUESTIONS:
             few = f"{evaluation.questions} question{'s are' if evaluation.questions != 1 else ' is'} too few"
             return f"{few}: at least {MIN_QUESTIONS} are needed. So far {kept}."
+        case "undecided" if evaluation.more_questions:
+            return f"{kept}, but {bounds}; about {evaluation.more_questions:,} more questions would decide."
         case "undecided":
             return f"{kept}, but {bounds}; more questions or samples would tell."
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.records.comparison import Comparison
+from engine.records.interval import Interval as Interval
 from engine.records.question import Split
 from engine.records.rule import CheckResult
 
@@ -69,15 +71,6 @@ class ArmScore:
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """A value with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
 class Evaluation:
     """One evaluation of one run. `arms` holds the arms that were measured, by name."""
 
@@ -98,7 +91,14 @@ class Evaluation:
     peak_rss_mb: float
     created_at: str = ""
     split: Split = "test"
+    ratio: Interval | None = None  # distilled / reference of the all-rules rate
+    comparisons: tuple[Comparison, ...] = ()
+    more_questions: int | None = None  # that would decide; 0: decided; None: no number would, or it was not reckoned
     answers_key: str = ""  # under which the store keeps the arms' answers; empty in evaluations made before it was kept
 
     def arm(self, name: ArmName) -> ArmScore | None:
         return dict(self.arms).get(name)
+
+    def comparison(self, arm: ArmName, against: ArmName) -> Comparison | None:
+        """How these two differ, where it was reckoned."""
+        return next((each for each in self.comparisons if (each.arm, each.against) == (arm, against)), None)

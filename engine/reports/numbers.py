@@ -48,6 +48,11 @@ def change(new: float, old: float, decimals: int) -> str:
     return _signed(new - old, decimals)
 
 
+def p_value(p: float) -> str:
+    """A p value, to as many digits as anybody decides by."""
+    return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0") if p < 0.1 else f"{p:.2f}"
+
+
 def nats(value: float) -> str:
     """A divergence or a loss."""
     return f"{value:.3f}"

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 
 from engine.economics.outlook import sentence as worth
 from engine.evaluation.verdict import sentence
-from engine.records.evaluation import ArmAnswer, ArmName, ArmScore, Divergence, FinalVerdict
+from engine.records.evaluation import ArmAnswer, ArmName, ArmScore, Divergence, Evaluation, FinalVerdict, Interval
+from engine.reports.against import against
 from engine.reports.document import (
     Answer,
     Block,
@@ -87,6 +88,7 @@ def rules(facts: ReportFacts) -> Section:
         Intervals(
             "Answers that keep each rule, %", "rule", tuple((name, ROLES[name]) for name, _ in arms), tuple(rows)
         ),
+        *against(evaluation),
         _measures(facts),
     ]
     if evaluation.ceiling is not None:
@@ -161,7 +163,8 @@ def _saved_share(facts: ReportFacts) -> str:
 
 
 def _measures(facts: ReportFacts) -> Table:
-    arms = facts.proof.evaluation.arms
+    evaluation = facts.proof.evaluation
+    arms = evaluation.arms
 
     def row(name: str, value: Callable[[ArmScore], str]) -> Row:
         return Row((name, *(value(score) for _, score in arms)))
@@ -170,7 +173,8 @@ def _measures(facts: ReportFacts) -> Table:
         "What else was measured, by arm",
         (Column(""), *(Column(name, number=True) for name, _ in arms)),
         (
-            Row(("recovered of the gain, %", *_recovered(facts)), strong=True),
+            Row(("recovered of the gain, %", *_shares(evaluation, evaluation.recovered)), strong=True),
+            Row(("plain ratio, %", *_shares(evaluation, evaluation.ratio))),
             row("KL to prompted, nats/token", lambda score: _kl(score.kl_to_prompted)),
             row("KL on free tokens", lambda score: _free(score.kl_to_prompted)),
             row("prompt + question tokens", lambda score: known(score.prompt_tokens_mean)),
@@ -181,15 +185,13 @@ def _measures(facts: ReportFacts) -> Table:
     )
 
 
-def _recovered(facts: ReportFacts) -> Iterator[str]:
-    evaluation = facts.proof.evaluation
+def _shares(evaluation: Evaluation, found: Interval | None) -> Iterator[str]:
+    """The student's share of the reference, a cell an arm."""
     for name, _ in evaluation.arms:
         if name == evaluation.reference:
             yield "reference"
-        elif name != "distilled" or evaluation.recovered is None:
-            yield MISSING
         else:
-            yield interval(evaluation.recovered).replace("\u00a0%", "")
+            yield MISSING if name != "distilled" or found is None else interval(found).replace("\u00a0%", "")
 
 
 def _kl(divergence: Divergence | None) -> str:

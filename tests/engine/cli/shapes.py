@@ -28,6 +28,15 @@ ARM = {
     "ttft_ms_p50": float,
     "tokens_per_second_p50": float,
 }
+PAIRED = {
+    "difference": INTERVAL,
+    "better": int,
+    "worse": int,
+    "p": float,
+    "p_holm": float,
+    "outcome": {"better", "kept", "worse", "undecided"},
+    "more_questions": Maybe(int),
+}
 # Money and break-even are null where the teacher has no price, the ratio where no time was measured.
 REPORT = {
     "schema": {1},
@@ -48,6 +57,15 @@ REPORT = {
     "ceiling": Maybe({"all_rules": RATE}),
     "recovered": Maybe(INTERVAL),
     "recovered_note": str,
+    "ratio": Maybe(INTERVAL),
+    "non_inferiority": {
+        "margin": float,
+        "least_value": float,
+        "least_low": float,
+        "least_questions": int,
+        "more_questions": Maybe(int),
+    },
+    "comparisons": [{"arm": str, "against": str, "all_rules": PAIRED, "rules": [{"id": int, **PAIRED}]}],
     "verdict": {"pass", "fail", "undecided"},
     "savings": {
         "prompt_tokens_per_request": int,

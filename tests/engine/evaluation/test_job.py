@@ -25,6 +25,7 @@ from engine.records.evaluation import ArmAnswer, ArmName, Evaluation
 from engine.records.options import EvaluateOptions, TeacherSpec
 from engine.reports.outputs import brief_text
 from engine.rules.checks import check_answer
+from tests.engine.cli.shapes import REPORT, assert_shape
 from tests.engine.teachers.hostile_server import HostileServer, good, status
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
 
@@ -244,6 +245,10 @@ def test_the_report_holds_every_promised_field_and_the_text_the_same_figures(pro
         "id", "text", "kind", "passed", "total", "rate", "low", "high",
     }  # fmt: skip
     assert report["verdict"] == "undecided"  # of six questions
+    assert [(each["arm"], each["against"]) for each in report["comparisons"]] == [
+        ("unprompted", "prompted"), ("distilled", "prompted"), ("distilled", "unprompted"),
+    ]  # fmt: skip
+    assert_shape(report, REPORT)
     assert report["timing"]["total_s"] == pytest.approx(report["timing"]["evaluate_s"])
     assert report["savings"]["cost_usd_per_1000_requests"] == dict.fromkeys(
         ("prompted", "prompted_cached", "distilled")

@@ -1,0 +1,54 @@
+"""How many questions would decide, should what was measured stay as it is. Pure; needs no library.
+
+Every number here is planned so that the decision falls in four of five repetitions (a power of 80 %). It rests on the
+measured value and spread, so it is a plan and not a promise: both move with the next questions.
+"""
+
+import math
+from statistics import NormalDist
+
+from engine.evaluation.significance import ALPHA
+from engine.records.interval import Interval
+
+POWER = 0.8
+MOST_QUESTIONS = 1_000_000  # beyond it, no number of questions is said to decide
+
+_NORMAL = NormalDist()
+_Z_BOUND = _NORMAL.inv_cdf(1 - ALPHA / 2)  # of a 95 % interval's bounds
+_Z_POWER = _NORMAL.inv_cdf(POWER)
+
+
+def to_clear(distance: float, spread: float, *, bound: bool = True) -> int | None:
+    """Questions after which an interval's bound, or without `bound` the value alone, lies beyond a limit.
+
+    `distance` is the value's from the limit, `spread` one question's standard deviation. None where no number would:
+    the value lies on the limit, or on its wrong side. Source: the normal theory of one mean, one-sided.
+    """
+    if distance <= 0:
+        return None
+    z = _Z_POWER + (_Z_BOUND if bound else 0.0)
+    return _sane((z * spread / distance) ** 2)
+
+
+def to_tell_apart(better: float, worse: float, alpha: float) -> int | None:
+    """Questions after which McNemar's test tells two arms apart at `alpha`, two-sided; None where no number would.
+
+    `better` and `worse` are the discordant shares of the questions, 0–1. Source: Connor 1987, Biometrics 43, 207–211;
+    at least as many as the exact test needs to reach `alpha` at all.
+    """
+    discordant, apart = better + worse, abs(better - worse)
+    if apart <= 0:
+        return None
+    z = _NORMAL.inv_cdf(1 - alpha / 2)
+    planned = ((z * math.sqrt(discordant) + _Z_POWER * math.sqrt(max(0.0, discordant - apart**2))) / apart) ** 2
+    least_discordant = math.ceil(math.log2(2 / alpha))  # all on one side: p = 2 / 2ⁿ
+    return _sane(max(planned, least_discordant / discordant))
+
+
+def spread_of(interval: Interval, questions: int) -> float:
+    """One question's standard deviation, from the width of the 95 % interval over so many."""
+    return (interval.high - interval.low) / (2 * _Z_BOUND) * math.sqrt(questions)
+
+
+def _sane(questions: float) -> int | None:
+    return math.ceil(questions - 1e-9) if questions <= MOST_QUESTIONS else None

@@ -1,0 +1,31 @@
+"""Exact tests of paired outcomes, and what a family of them is worth together. Pure; needs no library."""
+
+import math
+from collections.abc import Sequence
+
+ALPHA = 0.05  # of a family of tests
+
+
+def mcnemar_exact(better: int, worse: int) -> float:
+    """The two-sided p value of the exact McNemar test of two discordant counts: a binomial of one half.
+
+    With several samples a question the counts are questions that lean one way, and this is the sign test over them:
+    samples of one question are not independent, questions are. 1.0 where none is discordant.
+    Source: McNemar 1947; the exact form, e.g. Agresti, «Categorical Data Analysis», 10.1.
+    """
+    discordant, fewer = better + worse, min(better, worse)
+    tail = sum(math.comb(discordant, count) for count in range(fewer + 1))
+    return min(1.0, 2 * tail / (1 << discordant))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p values corrected so that one of them below α is a false alarm with probability α at most.
+
+    Source: Holm 1979, the step-down method; each is compared with α as it is.
+    """
+    corrected = [0.0] * len(p_values)
+    highest = 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        corrected[index] = highest
+    return corrected

@@ -1,0 +1,48 @@
+"""Arms held against each other, question by question, as tables: differences, exact tests, what more would decide. Pure."""
+
+from collections.abc import Iterator
+
+from engine.evaluation.verdict import MARGIN
+from engine.records.comparison import Comparison, Paired
+from engine.records.evaluation import Evaluation
+from engine.reports.document import Block, Column, Row, Table, Words
+from engine.reports.numbers import MISSING, p_value, points
+
+_LEGEND = (
+    "In points of the pass rate, with the paired bootstrap's 95\u00a0% interval; + and −: questions of which more, or "
+    "fewer, samples keep the rule; p: exact McNemar test over questions, of the rules corrected together (Holm). Kept: "
+    f"surely no more than {100 * MARGIN:.0f} points worse. «n more» questions would decide, should the rates stay."
+)
+
+
+def against(evaluation: Evaluation) -> Iterator[Block]:
+    """A table for each comparison, but those with the bare base; what its columns mean stands under the last."""
+    shown = [each for each in evaluation.comparisons if "unprompted" not in (each.arm, each.against)]
+    texts = {rule.id: rule.text for _, score in evaluation.arms for rule in score.rules}
+    columns = ("difference", "+", "−", "p")
+    for each in shown:
+        yield Table(
+            f"{each.arm} against {each.against}, question by question",
+            (Column("rule"), *(Column(name, number=True) for name in columns), Column("outcome", number=True)),
+            tuple(_rows(each, texts)),
+        )
+    if shown:
+        yield Words(_LEGEND, "quiet")
+
+
+def _rows(comparison: Comparison, texts: dict[int, str]) -> Iterator[Row]:
+    for each in comparison.rules:
+        yield Row((f"{each.id}\u2002{texts.get(each.id, MISSING)}", *_cells(each.paired)))
+    yield Row(("every rule", *_cells(comparison.all_rules)), strong=True)
+
+
+def _cells(paired: Paired) -> tuple[str, ...]:
+    counts = f"{paired.better:,}", f"{paired.worse:,}"
+    return (points(paired.difference), *counts, p_value(paired.p_holm), outcome(paired))
+
+
+def outcome(paired: Paired) -> str:
+    """`kept`, `better`, `worse`, or how many questions are missing."""
+    if paired.outcome != "undecided":
+        return paired.outcome
+    return "undecided" if paired.more_questions is None else f"{paired.more_questions:,} more"

@@ -1,0 +1,185 @@
+"""Tests, corrections, differences and power against scipy and statsmodels, and what a comparison says of two arms."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest, bootstrap
+
+with warnings.catch_warnings():  # of pandas, which statsmodels imports
+    warnings.simplefilter("ignore")
+    from statsmodels.stats.contingency_tables import mcnemar
+    from statsmodels.stats.multitest import multipletests
+    from statsmodels.stats.power import NormalIndPower
+
+from engine.evaluation.comparison import compare
+from engine.evaluation.comparison_json import comparison_json
+from engine.evaluation.power import spread_of, to_clear, to_tell_apart
+from engine.evaluation.significance import holm, mcnemar_exact
+from engine.evaluation.statistics import mean_differences, plain_ratio
+from engine.evaluation.verdict import more_questions, verdict
+from engine.records.comparison import Paired
+from engine.records.evaluation import ArmAnswer
+from engine.records.interval import Interval
+from engine.records.prompt import Message
+from engine.records.question import Question
+from tests.engine.evaluation.made import RULES, arm_answer
+
+
+@given(st.integers(0, 400), st.integers(0, 400))
+def test_mcnemar_equals_statsmodels_and_scipy(better: int, worse: int) -> None:
+    theirs = mcnemar([[7, better], [worse, 3]], exact=True).pvalue
+    assert mcnemar_exact(better, worse) == pytest.approx(min(1.0, float(theirs)), rel=1e-9)
+    if better + worse:
+        assert mcnemar_exact(better, worse) == pytest.approx(binomtest(better, better + worse).pvalue, rel=1e-9)
+
+
+def test_mcnemar_of_thousands_of_questions_is_still_a_number() -> None:
+    assert mcnemar_exact(6_000, 4_000) < 1e-80
+    assert mcnemar_exact(0, 0) == 1.0
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
+def test_holm_equals_statsmodels(p_values: list[float]) -> None:
+    assert holm(p_values) == pytest.approx(list(multipletests(p_values, method="holm")[1]), abs=1e-12)
+    assert holm([]) == []
+
+
+@pytest.mark.parametrize("questions", [60, 240])
+def test_the_paired_bootstrap_of_differences_equals_scipys(questions: int) -> None:
+    generator = np.random.default_rng(questions)
+    arm, against = generator.binomial(3, 0.8, questions) / 3, generator.binomial(3, 0.9, questions) / 3
+    (mine,) = mean_differences(["one"] * questions, (arm - against)[:, None], seed=1)
+    theirs = bootstrap(
+        (arm - against,), np.mean, n_resamples=10_000, method="percentile", rng=np.random.default_rng(2)
+    ).confidence_interval
+    assert mine.value == pytest.approx(float(np.mean(arm) - np.mean(against)))
+    assert (mine.low, mine.high) == pytest.approx((theirs.low, theirs.high), abs=0.004)
+
+
+def test_the_plain_ratio_equals_scipys_paired_bootstrap_and_is_undefined_over_nothing() -> None:
+    generator = np.random.default_rng(5)
+    arm, against = generator.binomial(3, 0.8, 150) / 3, generator.binomial(3, 0.9, 150) / 3
+    mine = plain_ratio(["one"] * 150, list(arm), list(against), seed=1)
+    theirs = bootstrap(
+        (arm, against), lambda a, b, axis: a.mean(axis=axis) / b.mean(axis=axis), paired=True, vectorized=True,
+        n_resamples=10_000, method="percentile", rng=np.random.default_rng(2),
+    ).confidence_interval  # fmt: skip
+    assert mine is not None
+    assert mine.value == pytest.approx(arm.mean() / against.mean())
+    assert (mine.low, mine.high) == pytest.approx((theirs.low, theirs.high), abs=0.006)
+    assert plain_ratio(["one"] * 4, [1.0] * 4, [0.0] * 4) is None
+    assert plain_ratio([], [], []) is None
+
+
+@given(st.floats(0.01, 0.3), st.floats(0.05, 1.0))
+def test_the_plan_of_a_bound_equals_statsmodels(distance: float, spread: float) -> None:
+    mine = to_clear(distance, spread)
+    assert mine is not None
+    power = [
+        NormalIndPower().power(distance / spread, questions, 0.025, ratio=0, alternative="larger")
+        for questions in (mine, mine - 1)
+        if questions
+    ]
+    assert power[0] >= 0.8 - 1e-9
+    assert all(less < 0.8 for less in power[1:])
+    assert to_clear(-distance, spread) is None
+    assert to_clear(1e-6, spread) is None
+
+
+@pytest.mark.parametrize(("better", "worse", "alpha"), [(0.1, 0.02, 0.05), (0.02, 0.12, 0.01), (0.2, 0.0, 0.005)])
+def test_the_plan_of_mcnemars_test_decides_four_times_in_five(better: float, worse: float, alpha: float) -> None:
+    questions = to_tell_apart(better, worse, alpha)
+    assert questions is not None
+    draws = np.random.default_rng(0).multinomial(questions, [better, worse, 1 - better - worse], 4_000)
+    found = {tuple(pair) for pair in draws[:, :2].tolist()}
+    told = {pair: mcnemar_exact(*pair) < alpha for pair in found}
+    power = np.mean([told[tuple(pair)] for pair in draws[:, :2].tolist()])
+    assert 0.68 < power < 0.92  # Connor's plan is of the asymptotic test; the exact one is a little more careful
+    assert to_tell_apart(0.1, 0.1, alpha) is None
+
+
+def test_the_plan_of_a_verdict_decides_four_times_in_five() -> None:
+    """A student that recovers 0.90: after as many questions as are planned, most repetitions fail it."""
+    generator = np.random.default_rng(4)
+    value, spread = 0.90, 0.3
+    half = 1.96 * spread / math.sqrt(100)
+    interval = Interval(value, value - half, value + half)
+    assert spread_of(interval, 100) == pytest.approx(spread, rel=1e-3)
+    more = more_questions(interval, None, 100)
+    assert more
+    drawn = generator.binomial(100 + more, 0.90, 4_000) / (100 + more)
+    failed = drawn + 1.96 * np.sqrt(drawn * (1 - drawn) / (100 + more)) < 0.95
+    assert 0.7 < failed.mean() < 0.9
+
+
+@pytest.mark.parametrize(
+    ("interval", "questions", "expected"),
+    [
+        (Interval(1.0, 0.95, 1.05), 120, 0),
+        (Interval(0.5, 0.4, 0.6), 120, 0),
+        (Interval(1.0, 1.0, 1.0), 10, 25),
+        (Interval(0.95, 0.85, 1.05), 120, None),  # exactly on the limit: no number of questions tells
+        (None, 120, None),
+    ],
+)
+def test_more_questions_only_where_they_would_decide(
+    interval: Interval | None, questions: int, expected: int | None
+) -> None:
+    assert more_questions(interval, None, questions) == expected
+    assert (expected == 0) == (verdict(interval, questions) != "undecided")
+
+
+def test_where_the_prompt_is_not_yet_shown_to_help_the_plan_is_for_that() -> None:
+    gain = Paired(Interval(-0.1, -0.24, 0.04), 5, 9, 0.4, 0.4, "undecided", 3)
+    more = more_questions(None, gain, 40)
+    assert more == to_clear(0.1, spread_of(gain.difference, 40)) - 40  # type: ignore[operator]
+
+
+QUESTIONS = [Question((Message("user", str(number)),), topic="one", id=number) for number in range(1, 61)]
+
+
+def answers(arm: str, first: int, second: int, samples: int = 2) -> list[ArmAnswer]:
+    """The arm keeps rule 1 in `first` of 60 questions and rule 2 in `second`."""
+    return [
+        arm_answer(arm, question.id, sample, question.id <= first, question.id <= second)
+        for question in QUESTIONS
+        for sample in range(samples)
+    ]
+
+
+def test_a_comparison_counts_questions_and_says_what_is_worse_kept_and_undecided() -> None:
+    arms = {"prompted": answers("prompted", 60, 58), "distilled": answers("distilled", 60, 40)}
+    (found,) = compare(RULES, QUESTIONS, arms, [("distilled", "prompted")], seed=0)
+    same, lost = (each.paired for each in found.rules)
+    assert (same.better, same.worse, same.p, same.outcome, same.more_questions) == (0, 0, 1.0, "kept", 0)
+    assert (lost.better, lost.worse, lost.outcome) == (0, 18, "worse")
+    assert lost.difference.value == pytest.approx(-0.3)
+    assert lost.p_holm == pytest.approx(2 * lost.p)
+    assert lost.p == mcnemar_exact(0, 18)
+    assert found.all_rules.worse == 18
+    (turned,) = compare(RULES, QUESTIONS, arms, [("prompted", "distilled")], seed=0)
+    assert turned.rules[1].paired.outcome == "better"
+    assert comparison_json(found)["against"] == "prompted"
+
+
+def test_samples_do_not_count_as_questions() -> None:
+    arms = {"prompted": answers("prompted", 60, 60, 9), "distilled": answers("distilled", 60, 57, 9)}
+    (found,) = compare(RULES, QUESTIONS, arms, [("distilled", "prompted")], seed=0)
+    assert (found.rules[1].paired.worse, found.rules[1].paired.p) == (3, 0.25)
+
+
+def test_an_undecided_rule_says_how_many_more_questions_would_decide() -> None:
+    arms = {"prompted": answers("prompted", 60, 60), "distilled": answers("distilled", 60, 55)}
+    (found,) = compare(RULES, QUESTIONS, arms, [("distilled", "prompted")], seed=0)
+    undecided = found.rules[1].paired
+    assert undecided.outcome == "undecided"
+    assert undecided.more_questions is not None
+    assert 1 <= undecided.more_questions < 300
+    few = QUESTIONS[:10]
+    short = {name: [each for each in found if each.question_id <= 10] for name, found in arms.items()}
+    (found,) = compare(RULES, few, short, [("distilled", "prompted")], seed=0)
+    assert found.rules[0].paired.more_questions == 25  # ten that agree are too few to say so

@@ -1,0 +1,38 @@
+"""The comparison of arms as a table of the report: what its cells say, and that it fits a page."""
+
+import dataclasses
+
+import pytest
+
+from engine.clean import cell_width
+from engine.records.comparison import Comparison, Paired, RulePaired
+from engine.records.evaluation import Interval
+from engine.reports.against import against
+from engine.reports.document import Document, Section, Table
+from engine.reports.numbers import p_value
+from engine.reports.text import to_text
+from tests.engine.evaluation.made import evaluation
+
+OPEN = Paired(Interval(-1.0, -1.0, -1.0), 1_000, 1_000, 0.5, 0.5, "undecided", 1_000_000)
+LOST = Paired(Interval(-0.3, -0.4, -0.2), 0, 18, 1e-5, 2e-5, "worse", 0)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_every_rule_of_a_comparison_says_what_became_of_it(width: int) -> None:
+    found = Comparison("checkpoint:12:120", "prompted", LOST, (RulePaired(1, OPEN), RulePaired(2, LOST)))
+    base = dataclasses.replace(found, arm="unprompted")
+    blocks = tuple(against(dataclasses.replace(evaluation(), comparisons=(base, found))))
+    assert [block.caption for block in blocks if isinstance(block, Table)] == [
+        "checkpoint:12:120 against prompted, question by question"
+    ]
+    text = to_text(Document("", "", "", "plain", (Section("one", "one", blocks),)), width)
+    assert max(cell_width(line) for line in text.splitlines()) <= width
+    assert all(words in text for words in ("1,000,000 more", "−30.0 (−40 to −20)", "worse", "<.001"))
+
+
+def test_nothing_is_said_of_an_evaluation_that_compared_nothing() -> None:
+    assert not list(against(evaluation()))
+
+
+def test_p_values_in_few_characters() -> None:
+    assert [p_value(value) for value in (0.0002, 0.0123, 0.5, 1.0)] == ["<.001", ".012", "0.50", "1.00"]
