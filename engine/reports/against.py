@@ -1,4 +1,4 @@
-"""Arms held against each other, question by question, as tables: differences, exact tests, what more would decide. Pure."""
+"""Arms held against each other, question by question, as tables: differences, tests, what would decide. Pure."""
 
 from collections.abc import Iterator
 
