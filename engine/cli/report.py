@@ -1,5 +1,7 @@
 """`distill-tui report`: what the last evaluation proved, as text, JSON, Markdown or one HTML page."""
 
+import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -49,5 +51,12 @@ def command(
         data["compared"] = report_json(project, compare) if measured else None
     if files:
         data["files"] = [str(path) for path in files]
-    shown = to_markdown(document) if markdown == _STANDARD_OUTPUT else "" if files else to_text(document)
+    shown = to_markdown(document) if markdown == _STANDARD_OUTPUT else "" if files else to_text(document, _width())
     invocation.finish("\n".join((*filter(None, (shown,)), *(f"Written: {path}" for path in files))), data)
+
+
+def _width() -> int:
+    """As wide as the terminal, within what can be read; 80 cells elsewhere."""
+    if not sys.stdout.isatty():
+        return 80
+    return min(max(shutil.get_terminal_size().columns, 60), 110)

@@ -53,7 +53,7 @@ def _outcomes(facts: ReportFacts, other: OtherRun) -> Table:
         rows.append(Row((name, first, second, "")))
     for name, figures in _measured(mine, its).items():
         rows.append(Row((name, *figures)))
-    columns = (Column(""), *(Column(name, number=True) for name in _names(facts, other)))
+    columns = (Column("outcome"), *(Column(name, number=True) for name in _names(facts, other)))
     return Table("What came of them", (*columns, Column("difference", number=True)), tuple(rows))
 
 

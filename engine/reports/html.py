@@ -133,7 +133,7 @@ def _table(table: Table) -> Element:
         body.append(line)
     head = element("thead", element("tr", *(_cell("th", column, column.name, scope="col") for column in table.columns)))
     caption = element("caption", table.caption)
-    return _wide(element("table", caption, head, body, class_="code" if table.code else None))
+    return _wide(element("table", caption, head, body, class_="code" if table.code else None), table.caption)
 
 
 def _cell(tag: str, column: Column, text: str, *, scope: str | None = None) -> Element:
@@ -142,9 +142,9 @@ def _cell(tag: str, column: Column, text: str, *, scope: str | None = None) -> E
     )
 
 
-def _wide(table: Element) -> Element:
+def _wide(table: Element, caption: str) -> Element:
     """A table may be wider than a small screen: then it alone is scrolled, by keys too."""
-    return element("div", table, class_="wide", tabindex="0", role="group", aria_label="Table")
+    return element("div", table, class_="wide", tabindex="0", role="group", aria_label=caption)
 
 
 def _intervals(block: Intervals) -> Element:
@@ -166,7 +166,9 @@ def _intervals(block: Intervals) -> Element:
         if block.aside:
             line.append(element("td", row.aside, class_="number"))
         body.append(line)
-    return _wide(element("table", element("caption", block.caption), element("thead", head), body, class_="arms"))
+    return _wide(
+        element("table", element("caption", block.caption), element("thead", head), body, class_="arms"), block.caption
+    )
 
 
 def _chart(chart: Chart) -> Element:

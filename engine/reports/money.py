@@ -66,7 +66,7 @@ def _ways(costs: Costs) -> Table:
     return Table(
         "A request, three ways, in US dollars",
         (
-            Column(""),
+            Column("way"),
             Column("prompt tok", number=True),
             Column("1,000 requests", number=True),
             Column("a day", number=True),

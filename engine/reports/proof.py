@@ -141,10 +141,7 @@ def worst(facts: ReportFacts) -> Section:
 
 def _answer(answer: ArmAnswer, texts: dict[int, str]) -> Answer:
     broken = [check for check in answer.checks if not check.passed]
-    notes = [
-        f"rule {check.rule_id}: {texts.get(check.rule_id, '')}{': ' if check.note else ''}{check.note}"
-        for check in broken
-    ]
+    notes = [f"rule {check.rule_id}: {check.note or texts.get(check.rule_id, 'broken')}" for check in broken]
     if answer.finish_reason not in ("stop", ""):
         notes.append(f"ended by {answer.finish_reason}")
     return Answer(
@@ -153,7 +150,8 @@ def _answer(answer: ArmAnswer, texts: dict[int, str]) -> Answer:
         not broken,
         ROLES[answer.arm],
         tuple(notes),
-        tuple(span for check in broken for span in check.failing),
+        # Nobody asked the unprompted model for anything: marks all over its answer would say nothing.
+        () if answer.arm == "unprompted" else tuple(span for check in broken for span in check.failing),
     )
 
 
@@ -171,7 +169,7 @@ def _measures(facts: ReportFacts) -> Table:
 
     return Table(
         "What else was measured, by arm",
-        (Column(""), *(Column(name, number=True) for name, _ in arms)),
+        (Column("measured"), *(Column(name, number=True) for name, _ in arms)),
         (
             Row(("recovered of the gain, %", *_shares(evaluation, evaluation.recovered)), strong=True),
             Row(("plain ratio, %", *_shares(evaluation, evaluation.ratio))),

@@ -147,6 +147,9 @@ def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int
 def _lines(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> Iterator[str]:
     """One row; words that do not fit go on in the next line."""
     wrapped = [wrap(cell, room) or [""] for cell, room in zip(cells, widths, strict=True)]
+    if len(wrapped[0]) > 1 and widths[0] > _NARROWEST:  # what names the row goes on a little further in
+        first, *rest = wrap(cells[0], widths[0] - _GAP)
+        wrapped[0] = [first, *(" " * _GAP + line for line in rest)]
     for parts in zip_longest(*wrapped, fillvalue=""):
         yield (" " * _GAP).join(
             " " * (room - cell_width(part)) + part if column.number else part + " " * (room - cell_width(part))
