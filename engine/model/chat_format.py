@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizers import Tokenizer
-from tokenizers.decoders import DecodeStream
 
 from engine.errors import ContextError, ModelError
 from engine.model.chat_template import ChatTemplate
@@ -18,6 +17,7 @@ from engine.model.folder import ModelFolder, read_model_folder
 from engine.records.prompt import Message, Prompt
 
 # Questions whose first tokens differ as much as text can, so that what their renderings share is the prompt's alone.
+_NOT_WHOLE = "\ufffd"  # what bytes decode to that are no character, or not yet
 _PROBES: tuple[tuple[Message, ...], ...] = (
     (Message("user", "a"),),
     (Message("user", "\n\n- 7"),),
@@ -147,14 +147,24 @@ class ChatFormat:
         return spans + [(len(text), len(text))] * (len(ids) - len(kept))
 
     def text_stream(self) -> Callable[[Sequence[int]], str]:
-        """A function that turns ids as they are produced into whole characters; stop tokens add nothing."""
-        stream = DecodeStream(skip_special_tokens=False)
+        """A function that turns ids as they are produced into whole characters; stop tokens add nothing.
 
-        def feed(ids: Sequence[int]) -> str:
-            pieces = (stream.step(self._tokenizer, token) for token in ids if token not in self.stop_ids)
-            return "".join(piece for piece in pieces if piece)
+        Any ids will do: tokenizers' own stream ends in an error at bytes that are no text, which models do write.
+        """
+        held: list[int] = []  # the ids of the last piece that was told, and of what is not whole yet
+        told = 0  # of them
 
-        return feed
+        def step(token: int) -> str:
+            nonlocal told
+            held.append(token)
+            before, now = (self._tokenizer.decode(part, skip_special_tokens=False) for part in (held[:told], held))
+            if len(now) <= len(before) or now.endswith(_NOT_WHOLE):
+                return ""
+            del held[:told]
+            told = len(held)
+            return now[len(before) :]
+
+        return lambda ids: "".join(step(token) for token in ids if token not in self.stop_ids)
 
     def check_length(self, ids: Sequence[int], what: str) -> None:
         """Raise `ContextError`, naming `what` and the limit, where `ids` do not fit the context."""

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, Gemma3Config, Gemma3TextConfig
@@ -119,6 +121,16 @@ def test_an_answer_has_the_ids_that_it_has_in_the_whole_conversation(chat: ChatF
     assert chat.decode(chat.completion_ids(answer)) == answer
     spans = chat.token_spans(chat.completion_ids(answer))
     assert {place for start, end in spans for place in range(start, end)} == set(range(len(answer)))
+
+
+@settings(max_examples=60)
+@given(st.lists(st.integers(0, 1 << 16), max_size=12))
+def test_any_ids_can_be_streamed_and_say_what_they_say_at_once(chat: ChatFormat, draws: list[int]) -> None:
+    ids = [draw % chat._tokenizer.get_vocab_size() for draw in draws]
+    ids = [token for token in ids if token not in chat.stop_ids]
+    feed = chat.text_stream()
+    streamed, whole = "".join(feed([token]) for token in ids), chat.decode(ids)
+    assert "\ufffd" in whole or streamed == whole  # bytes that are no text: what was told cannot be taken back
 
 
 def test_the_stop_token_ends_every_completion_and_decoding(
