@@ -46,6 +46,8 @@ def make_tiny_adapter(
         for name, weight in student.model.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(weight, std=scale) if scale else torch.nn.init.zeros_(weight)
+            elif "ln_tuning_" in name:
+                weight.data += scale * weight.std().nan_to_num(0.1) * torch.randn_like(weight)
             elif "magnitude" in name:
                 weight.data *= 1 + scale * torch.rand_like(weight)
     save_adapter(student.model, folder)

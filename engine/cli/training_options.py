@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from engine.cli.invocation import Number
-from engine.records.run import AdapterKind, Objective, QuantizedBase, TrainingConfig, alpha_of
+from engine.records.run import FULL_RATE, AdapterKind, Objective, QuantizedBase, TrainingConfig, alpha_of
 
 _DEFAULT = TrainingConfig(base="starter")
 _COUNT = click.IntRange(1)
@@ -18,9 +18,13 @@ _OPTIONS: tuple[tuple[str, "click.ParamType[Any]", str], ...] = (
     ("objective", click.Choice(get_args(Objective)), "What the first stage learns from."),
     ("cross_entropy_weight", Number(0.0, 1.0), "Its share of the mix; the rest is forward KL."),
     ("epochs", Number(0.0), "Of the first stage; 0 with --on-policy-steps leaves it out."),
-    ("learning_rate", Number(0.0, 1.0), "The highest of the first stage."),
+    ("learning_rate", Number(0.0, 1.0), "The highest of the first stage; of whole layers a tenth."),
     ("batch_rows", _COUNT, "Rows an optimizer step."),
-    ("adapter", click.Choice(get_args(AdapterKind)), "Plain, rank-stabilised, or with magnitudes (slower)."),
+    (
+        "adapter",
+        click.Choice(get_args(AdapterKind)),
+        "Plain, rank-stabilised, with magnitudes (slower); full: whole layers of a small model.",
+    ),
     ("lora_rank", click.IntRange(1, 1024), "Of the adapter's matrices."),
     ("quantize_base", click.Choice(get_args(QuantizedBase)), "Linear layers in four bits (QLoRA), on a GPU."),
     ("initial_run_id", _COUNT, "Start from this run's adapter."),
@@ -48,6 +52,8 @@ def training_options(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def wrapper(*arguments: object, **given: object) -> None:
         fields = {name: given.pop(name) for name, _kind, _help in _OPTIONS}
+        if fields["adapter"] == "full" and "learning_rate" not in said():
+            fields["learning_rate"] = _DEFAULT.learning_rate * FULL_RATE
         function(*arguments, asked=_config(fields), **given)
 
     for name, kind, help in reversed(_OPTIONS):
@@ -96,6 +102,10 @@ def _config(fields: Mapping[str, object]) -> TrainingConfig:
     config = dataclasses.replace(_DEFAULT, **cast("dict[str, Any]", fields))
     if not config.epochs and not config.on_policy_steps:
         raise click.UsageError("Without epochs and without --on-policy-steps there is nothing to train.")
+    if config.adapter == "full":
+        if config.quantize_base != "none" or config.dtype == "bfloat16":
+            raise click.UsageError("--adapter full trains in float32: without --quantize-base and --dtype.")
+        config = dataclasses.replace(config, dtype="float32")
     return dataclasses.replace(
         config,
         micro_batch_rows=min(config.batch_rows, config.micro_batch_rows),

@@ -12,9 +12,10 @@ from safetensors import SafetensorError, safe_open
 from engine.errors import ModelError
 from engine.model.folder import read_json
 
-_CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+_CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PREFIX = "base_model.model."
 _MAX_RANK = 1024
+_WHOLE, _WHOLE_LAYER = "LN_TUNING", "ln_tuning_layers"
 _MAGNITUDE = "lora_magnitude_vector"  # DoRA's, one number an output
 # Keys whose value matters and is checked or harmless; every other key must be unset.
 _ALLOWED = frozenset(
@@ -24,19 +25,64 @@ _ALLOWED = frozenset(
         "init_lora_weights", "ensure_weight_tying", "megatron_core", "qalora_group_size",
     }
 )  # fmt: skip
+_ALLOWED_WHOLE = frozenset(
+    {"peft_type", "peft_version", "task_type", "base_model_name_or_path", "inference_mode", "target_modules"}
+)
 _UNSET: tuple[object, ...] = (None, False, [], {}, "")
 
 
 def check_adapter(folder: Path, base_shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Raise `ModelError` unless the folder holds a LoRA or DoRA adapter that fits a base of these parameter shapes."""
-    if not (folder / _WEIGHTS).is_file():
-        raise _refused(folder, f"There is no {_WEIGHTS}; other formats can carry code, and are never loaded.")
+    """Raise `ModelError` unless the folder holds an adapter of a known kind that fits a base of these parameter shapes.
+
+    LoRA and DoRA are known, and whole layers.
+    """
+    if not (folder / WEIGHTS).is_file():
+        raise _refused(folder, f"There is no {WEIGHTS}; other formats can carry code, and are never loaded.")
     config = read_json(folder / _CONFIG)
-    if config.get("peft_type") != "LORA":
-        raise _refused(folder, f"It is of the kind {config.get('peft_type')!r}; only LORA is known here.")
-    strange = sorted(key for key, value in config.items() if key not in _ALLOWED and value not in _UNSET)
+    whole = config.get("peft_type") == _WHOLE
+    if not whole and config.get("peft_type") != "LORA":
+        raise _refused(folder, f"It is of the kind {config.get('peft_type')!r}; LORA and {_WHOLE} are known here.")
+    allowed = _ALLOWED_WHOLE if whole else _ALLOWED
+    strange = sorted(key for key, value in config.items() if key not in allowed and value not in _UNSET)
     if strange:
         raise _refused(folder, f"Its configuration sets what is not known here: {', '.join(strange)}.")
+    shapes = _shapes(folder)
+    if not shapes:
+        raise _refused(folder, "It holds no tensors.")
+    if whole:
+        _check_whole(folder, shapes, base_shapes)
+    else:
+        _check_lora(folder, config, shapes, base_shapes)
+
+
+def holds_whole_layers(folder: Path) -> bool:
+    """Whether the adapter in a folder that was checked is whole layers."""
+    return read_json(folder / _CONFIG).get("peft_type") == _WHOLE
+
+
+def whole_layer_name(name: str) -> str:
+    """The base's own name of a tensor of whole layers; empty where it is no such tensor."""
+    layer, found, kind = name.removeprefix(_PREFIX).rpartition(f".{_WHOLE_LAYER}.")
+    return f"{layer}.{kind}" if name.startswith(_PREFIX) and found and "." not in kind else ""
+
+
+def _check_whole(folder: Path, shapes: Mapping[str, tuple[int, ...]], base: Mapping[str, tuple[int, ...]]) -> None:
+    for name, shape in shapes.items():
+        own = whole_layer_name(name)
+        if not own:
+            raise _refused(folder, f"It holds a tensor that is no part of a whole layer: {name}.")
+        if own not in base:
+            raise _refused(folder, f"It holds {own}, which the base model does not have.")
+        if shape != base[own]:
+            raise _refused(folder, f"{name} has the shape {shape}; this base model needs {base[own]}.")
+
+
+def _check_lora(
+    folder: Path,
+    config: Mapping[str, object],
+    shapes: Mapping[str, tuple[int, ...]],
+    base_shapes: Mapping[str, tuple[int, ...]],
+) -> None:
     rank = config.get("r")
     if not isinstance(rank, int) or isinstance(rank, bool) or not 1 <= rank <= _MAX_RANK:
         raise _refused(folder, f"Its rank is {rank!r}.")
@@ -45,9 +91,6 @@ def check_adapter(folder: Path, base_shapes: Mapping[str, tuple[int, ...]]) -> N
     if not isinstance(config.get("init_lora_weights", True), bool):
         # Some initialisations change the base's own weights while the adapter is attached.
         raise _refused(folder, f"It names an initialisation of its own: {config['init_lora_weights']!r}.")
-    shapes = _shapes(folder)
-    if not shapes:
-        raise _refused(folder, "It holds no tensors.")
     if any(name.endswith(_MAGNITUDE) for name in shapes) != bool(config.get("use_dora")):
         raise _refused(folder, "Its configuration and its tensors disagree on whether it is a DoRA adapter.")
     for name, shape in shapes.items():
@@ -62,10 +105,10 @@ def check_adapter(folder: Path, base_shapes: Mapping[str, tuple[int, ...]]) -> N
 
 def _shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     try:
-        with safe_open(folder / _WEIGHTS, framework="numpy") as file:
+        with safe_open(folder / WEIGHTS, framework="numpy") as file:
             return {name: tuple(cast("list[int]", file.get_slice(name).get_shape())) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise _refused(folder, f"{_WEIGHTS} cannot be read: {error}") from error
+        raise _refused(folder, f"{WEIGHTS} cannot be read: {error}") from error
 
 
 def _module_of(folder: Path, name: str) -> tuple[str, str]:

@@ -9,12 +9,15 @@ from pathlib import Path
 
 from peft import PeftModel
 from peft.tuners.lora import LoraLayer
+from torch import Tensor
 
 from engine.errors import ModelError
-from engine.model.adapter_files import check_adapter
+from engine.model.adapter_files import check_adapter, holds_whole_layers
 from engine.model.load import LocalModel, attach, parameter_shapes
+from engine.model.whole_layers import WholeLayers
 
 KEPT = 8  # adapters in memory; the one that was used longest ago makes room
+KEPT_WHOLE = 2  # of them those that are whole layers, each nearly as large as the base
 _TRIES = 3
 
 
@@ -25,6 +28,8 @@ class Adapters:
         """Take over `local`: a bare base, whose layers are changed in place by the first adapter."""
         self._local = local
         self._shapes = parameter_shapes(local)
+        self._base = WholeLayers(local)
+        self._whole: dict[str, dict[str, Tensor]] = {}  # layers by hash
         self._peft: PeftModel | None = None
         self._layers: list[LoraLayer] = []
         self._used: dict[str, None] = {}  # hashes, the one used longest ago first
@@ -42,9 +47,13 @@ class Adapters:
                 self._used[sha256] = self._used.pop(sha256)
                 return sha256
             check_adapter(folder, self._shapes)
+            self.switch("", 0.0)
             self._switched = None
-            self._peft = attach(self._peft or self._local.base, folder, sha256)
-            self._layers = [layer for layer in self._peft.modules() if isinstance(layer, LoraLayer)]
+            if holds_whole_layers(folder):
+                self._whole[sha256] = self._base.read(folder)
+            else:
+                self._peft = attach(self._peft or self._local.base, folder, sha256)
+                self._layers = [layer for layer in self._peft.modules() if isinstance(layer, LoraLayer)]
             if weights_sha256(folder) == sha256:
                 self._used[sha256] = None
                 self._make_room(in_use | {sha256})
@@ -55,7 +64,8 @@ class Adapters:
     def switch(self, sha256: str, strength: float) -> None:
         """From now on answers are those of the base plus `strength` (0 to 1) times this adapter, which is loaded.
 
-        An empty hash, or strength 0, is the base alone. Raises `ModelError` for a DoRA adapter at a strength between.
+        An empty hash, or strength 0, is the base alone. Raises `ModelError` for a DoRA adapter and for whole layers at
+        a strength between.
         """
         wanted = (sha256, strength) if sha256 and strength else ("", 0.0)
         if wanted == self._switched:
@@ -67,8 +77,15 @@ class Adapters:
                 f"Asked for {strength:.0%}.",
                 "Ask for 0 or 100 %.",
             )
+        if 0 < strength < 1 and sha256 in self._whole:
+            raise ModelError(
+                "Whole layers have no strength between none and full.",
+                f"Asked for {strength:.0%}.",
+                "Ask for 0 or 100 %.",
+            )
         self._switched = None  # until every layer is
-        active = [sha256] if wanted[0] else []
+        self._base.put(self._whole.get(wanted[0], {}))
+        active = [sha256] if wanted[0] and wanted[0] not in self._whole else []
         for layer in self._layers:
             layer.set_adapter(active, inference_mode=True)
             if active:
@@ -76,14 +93,16 @@ class Adapters:
         self._switched = wanted
 
     def _make_room(self, kept: frozenset[str]) -> None:
-        for sha256 in [old for old in self._used if old not in kept][: max(0, len(self._used) - KEPT)]:
+        spare = [old for old in self._used if old not in kept]
+        whole = [old for old in spare if old in self._whole][: max(0, len(self._whole) - KEPT_WHOLE)]
+        for sha256 in dict.fromkeys([*whole, *spare[: max(0, len(self._used) - KEPT)]]):
             self._delete(sha256)
             del self._used[sha256]
 
     def _delete(self, sha256: str) -> None:
-        if self._peft is not None:
-            self._switched = None
-            self.switch("", 0.0)  # peft would let another take the place of one that answers
+        self._switched = None
+        self.switch("", 0.0)  # peft would let another take the place of one that answers
+        if self._whole.pop(sha256, None) is None and self._peft is not None:
             self._peft.delete_adapter(sha256)
             self._switched = None
 

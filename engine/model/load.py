@@ -126,7 +126,7 @@ def load_base(
 
 
 def with_adapter(local: LocalModel, adapter_folder: Path) -> LocalModel:
-    """The same model with a LoRA adapter from a peft folder, frozen and switched on.
+    """The same model with an adapter from a peft folder, frozen and switched on.
 
     Only safetensors weights are read, and only after the configuration's keys, the rank and every shape were
     checked. Raises `ModelError`. The given model is changed in place: use the returned one.
@@ -187,6 +187,8 @@ def quiet_libraries() -> Iterator[None]:
         with warnings.catch_warnings():
             # peft asks transformers under a name that transformers 5 calls deprecated; nothing of ours does.
             warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
+            # A layer is copied whole whatever its type.
+            warnings.filterwarnings("ignore", "Unsupported layer type", UserWarning)
             yield
     finally:
         transformers_logging.set_verbosity(level)

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 Objective = Literal["mix", "forward_kl", "cross_entropy"]
-AdapterKind = Literal["lora", "rslora", "dora"]
+AdapterKind = Literal["lora", "rslora", "dora", "full"]  # full: whole layers, not matrices beside them
 QuantizedBase = Literal["none", "nf4"]
 RunState = Literal["waiting", "running", "paused", "stopped", "done", "failed"]
+
+FULL_RATE = 0.1  # of an adapter's learning rate, for whole layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,11 @@ class TrainingConfig:
     def held_base(self) -> str:
         """The base as it is held in memory, in words: an adapter is over exactly this."""
         return self.base if self.quantize_base == "none" else f"{self.base} in {self.quantize_base}"
+
+    @property
+    def adapter_words(self) -> str:
+        """What is trained, in short."""
+        return "whole layers" if self.adapter == "full" else f"rank {self.lora_rank}"
 
     @property
     def last_epochs(self) -> float:

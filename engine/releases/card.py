@@ -46,6 +46,7 @@ or with vLLM:
         --chat-template chat_template.jinja
 """
 _DORA_NOTE = "vLLM and llama.cpp load no DoRA adapters: release this run as merged weights for them."
+_WHOLE_NOTE = "vLLM and llama.cpp load no whole layers as an adapter: release this run as merged weights for them."
 _MERGED_USE = """\
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -57,6 +58,7 @@ or with vLLM:
     vllm serve .
 """
 _KIND_NAMES: dict[AdapterKind, str] = {"lora": "LoRA", "rslora": "Rank-stabilised LoRA", "dora": "DoRA"}
+_NOTES: dict[AdapterKind, str] = {"dora": _DORA_NOTE, "full": _WHOLE_NOTE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,11 @@ def model_card(
         **({"license": base.license} if base.license else {}),
         "library_name": "peft" if kind == "adapter" else "transformers",
         "pipeline_tag": "text-generation",
-        "tags": ["distill-tui", "prompt-distillation", "lora"],
+        "tags": ["distill-tui", "prompt-distillation", *(["lora"] if config.adapter != "full" else [])],
     }
     use = _MERGED_USE
     if kind == "adapter":
-        use = _ADAPTER_USE + (_DORA_NOTE if config.adapter == "dora" else _ADAPTER_VLLM)
+        use = _ADAPTER_USE + _NOTES.get(config.adapter, _ADAPTER_VLLM)
         if config.quantize_base == "nf4":
             use = _NF4_USE
     lines = [
@@ -111,7 +113,7 @@ def model_card(
         f"- Dataset: sha256 {run.dataset_sha256}",
         f"- Objective: {config.objective}, {config.last_epochs:g} epochs{_second_stage(config)}",
         f"- Best step: {run.best_step} of {run.steps}",
-        f"- {_KIND_NAMES[config.adapter]}: rank {config.lora_rank}, alpha {config.lora_alpha}",
+        _trained(config),
         f"- Learning rate: {config.learning_rate:g}",
         "",
         *_figures(evaluation),
@@ -123,6 +125,12 @@ def model_card(
         "",
     ]
     return "\n".join(lines)
+
+
+def _trained(config: TrainingConfig) -> str:
+    if config.adapter == "full":
+        return "- Trained: every layer, but for the table of tokens and the output head"
+    return f"- {_KIND_NAMES[config.adapter]}: rank {config.lora_rank}, alpha {config.lora_alpha}"
 
 
 def _second_stage(config: TrainingConfig) -> str:

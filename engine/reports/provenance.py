@@ -18,7 +18,7 @@ def provenance(facts: ReportFacts) -> Section:
     peak = max(evaluation.peak_rss_mb, run.peak_rss_mb)
     spent = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in proof.timings.items())
     made_of = (
-        Fact("student", f"{run.config.held_base}, {run.config.adapter} of rank {run.config.lora_rank}", where),
+        Fact("student", f"{run.config.held_base}, {_adapter(run.config)}", where),
         Fact("teacher", proof.teacher.name),
         Fact("trained on", f"{dataset.train:,} answers", f"{dataset.validation:,} for validation"),
         Fact("trained at", moment(run.created_at)),
@@ -68,3 +68,7 @@ def _configuration(config: TrainingConfig) -> Table:
         (Column("setting"), Column("value", number=True), Column("default", number=True)),
         tuple(rows),
     )
+
+
+def _adapter(config: TrainingConfig) -> str:
+    return config.adapter_words if config.adapter == "full" else f"{config.adapter} of {config.adapter_words}"

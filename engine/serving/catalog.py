@@ -71,6 +71,8 @@ class Catalog:
                 raise self._unknown(f"Run {run.id} adapts {run.config.held_base}; this server holds {self._base}.")
             if run.config.adapter == "dora" and 0 < choice.strength_percent < 100:
                 raise self._unknown(f"Run {run.id} is a DoRA adapter, which answers at no strength between 0 and 100.")
+            if run.config.adapter == "full" and 0 < choice.strength_percent < 100:
+                raise self._unknown(f"Run {run.id} is whole layers, which answer at no strength between 0 and 100.")
             adapter = _adapter(project, run.folder, run.id)
             if adapter is None:
                 raise self._unknown(f"Run {run.id} has no adapter yet.")

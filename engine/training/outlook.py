@@ -21,7 +21,7 @@ from engine.training.costs import (
     work_of,
 )
 from engine.training.facts import Basis
-from engine.training.presets import memory_mb, warned
+from engine.training.presets import memory_mb, trained_numbers, warned
 from engine.wording import duration, size
 
 _CHECKPOINTS = 3  # the two newest and the best
@@ -135,12 +135,13 @@ def _kinds(config: TrainingConfig) -> frozenset[str]:
 
 
 def _measured(config: TrainingConfig, runs: Sequence[Run]) -> list[Run]:
-    """The runs on the same base, device and number type that made a step."""
+    """The runs on the same base, device and number type that made a step; of whole layers, or of matrices, alone."""
     return [
         run
         for run in runs
         if run.config.held_base == config.held_base
         and (run.config.device, run.config.dtype) == (config.device, config.dtype)
+        and (run.config.adapter == "full") == (config.adapter == "full")
         and run.step > 0
         and run.train_s > 0
     ]
@@ -178,7 +179,7 @@ def _disk_mb(config: TrainingConfig, basis: Basis) -> float | None:
     """The adapter, its checkpoints with both moments of every weight, and the base's distributions."""
     if basis.shapes is None:
         return None
-    adapter = basis.shapes.lora_parameters(config.lora_rank) * _FLOAT_BYTES
+    adapter = trained_numbers(config, basis.shapes) * _FLOAT_BYTES
     id_bytes = 2 if basis.shapes.vocabulary <= _SMALL_VOCABULARY else 4
     token_bytes = min(config.top_k, basis.shapes.vocabulary) * (id_bytes + 2) + 2
     scored = basis.dataset.validation + (basis.dataset.train if needs_teacher(config) else 0)

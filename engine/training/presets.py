@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 from engine.errors import TrainingError
 from engine.model.shapes import Shapes
-from engine.records.run import Objective, TrainingConfig, alpha_of
+from engine.records.run import FULL_RATE, Objective, TrainingConfig, alpha_of
 from engine.training.costs import RowTokens, longest_pass_tokens
 from engine.wording import size
 
@@ -142,11 +142,15 @@ def choose(preset: Preset, facts: Facts, asked: TrainingConfig, said: Collection
     if facts.shapes is not None:
         k = max(1, min(k, facts.shapes.vocabulary))
     top_k = picker.pick("top_k", asked.top_k, k, k_why, k_basis)
-    rank_basis = basis if aim.rank <= 16 else _PUBLISHED
-    rank = picker.pick("lora_rank", asked.lora_rank, aim.rank, f"on all linear layers, {_size(facts)}", rank_basis)
-    alpha = alpha_of(asked.adapter, rank)
-    picker.pick("lora_alpha", alpha, alpha, "doubles what the adapter adds, at rank 16", _PUBLISHED)
-    rate = picker.pick("learning_rate", asked.learning_rate, aim.learning_rate, aim.rate_why, basis)
+    rank, alpha, wanted, rate_why = asked.lora_rank, asked.lora_alpha, aim.learning_rate, aim.rate_why
+    if asked.adapter == "full":
+        wanted, rate_why = wanted * FULL_RATE, "a tenth of an adapter's: each weight itself moves"
+    else:
+        rank_basis = basis if aim.rank <= 16 else _PUBLISHED
+        rank = picker.pick("lora_rank", asked.lora_rank, aim.rank, f"on all linear layers, {_size(facts)}", rank_basis)
+        alpha = alpha_of(asked.adapter, rank)
+        picker.pick("lora_alpha", alpha, alpha, "doubles what the adapter adds, at rank 16", _PUBLISHED)
+    rate = picker.pick("learning_rate", asked.learning_rate, wanted, rate_why, basis)
     warmup = picker.pick("warmup_fraction", asked.warmup_fraction, 0.05, "within 3 to 10 % of the steps", _PUBLISHED)
     epochs_basis = _SIX if basis == _STARTER else basis
     epochs = picker.pick("epochs", asked.epochs, *_epochs(facts.rows, *aim.epochs), epochs_basis)
@@ -186,13 +190,20 @@ def memory_mb(config: TrainingConfig, facts: Facts) -> float | None:
     linear = sum(inputs * outputs for inputs, outputs in shapes.linear)
     total: float = (
         shapes.parameters * facts.number_bytes
-        + shapes.lora_parameters(config.lora_rank) * _ADAPTER_BYTES
+        + trained_numbers(config, shapes) * _ADAPTER_BYTES
         + longest_pass_tokens(config, facts.tokens) * kept
     )
     if config.quantize_base == "nf4":  # but one layer, the widest, is always there in full, while it computes
         widest = max(inputs * outputs for inputs, outputs in shapes.linear)
         total -= (linear - widest) * facts.number_bytes - linear * _NF4_BYTES
     return _LIBRARIES_MB + _LOGITS_MB + total / 1e6
+
+
+def trained_numbers(config: TrainingConfig, shapes: Shapes) -> int:
+    """How many numbers the adapter has; of whole layers without their norms and biases, which are next to none."""
+    if config.adapter == "full":
+        return sum(inputs * outputs for inputs, outputs in shapes.linear)
+    return shapes.lora_parameters(config.lora_rank)
 
 
 def warned(config: TrainingConfig) -> str:

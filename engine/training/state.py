@@ -60,7 +60,7 @@ def save_adapter(model: PeftModel, folder: Path) -> None:
 def load_adapter(model: PeftModel, folder: Path) -> None:
     """Put the weights of an adapter folder into the adapter of `model`. Raises `TrainingError` where they differ."""
     found = set_peft_model_state_dict(model, load_file(folder / _WEIGHTS))
-    missing = [name for name in found.missing_keys if "lora_" in name]
+    missing = [name for name in found.missing_keys if "lora_" in name or "ln_tuning_" in name]
     if missing or found.unexpected_keys:
         raise TrainingError(
             "The stored adapter does not fit this run's.",

@@ -1,4 +1,4 @@
-"""The student: the base with a fresh LoRA adapter, and its loss on a batch. Knows nothing of steps or files.
+"""The student: the base with a fresh adapter, and its loss on a batch. Knows nothing of steps or files.
 
 The output head is applied at completion positions only, a chunk at a time, and each chunk's gradient is taken before
 the next one's logits exist: with a large vocabulary the logits would otherwise need more memory than the model.
@@ -11,14 +11,15 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from peft import LoraConfig, TaskType, get_peft_model
+from peft import LNTuningConfig, LoraConfig, PeftConfig, TaskType, get_peft_model
 from torch import Tensor
 
 from engine.errors import TrainingError
-from engine.model.adapter_files import check_adapter
+from engine.model.adapter_files import check_adapter, holds_whole_layers
 from engine.model.folder import read_json
 from engine.model.load import LocalModel, parameter_shapes, quiet_libraries
 from engine.model.targets import lora_targets
+from engine.model.whole_layers import whole_layer_targets
 from engine.records.run import TrainingConfig
 from engine.training.batches import Batch
 from engine.training.state import load_adapter
@@ -31,20 +32,39 @@ ChunkLoss = Callable[[Tensor, slice], Tensor]  # logits (n, V) of completion tok
 
 
 def with_new_adapter(local: LocalModel, config: TrainingConfig, initial: Path | None = None) -> LocalModel:
-    """The same model with a fresh LoRA adapter over all linear layers but the output head, decided by the seed.
+    """The same model with a fresh adapter over all linear layers but the output head, decided by the seed.
 
     As `config.adapter` says: plain LoRA; rank-stabilised, which scales by alpha over the root of the rank (arXiv
-    2312.03732); or DoRA, which also learns each output's magnitude (arXiv 2402.09353). What is trained is float32
-    whatever the base's dtype, the base gets no gradients. `local` is changed in place: use the returned one.
+    2312.03732); DoRA, which also learns each output's magnitude (arXiv 2402.09353); or whole copies of these layers and
+    of the norms, trained themselves. What is trained is float32 whatever the base's dtype, but copies compute in it, so
+    they want a base in float32. The base gets no gradients. `local` is changed in place: use the returned one.
 
     With `initial`, an adapter folder, it starts from those weights. Raises `ModelError` or `TrainingError` where they
     are not of this base's shapes, or of another kind, rank or alpha than the configuration says.
     """
+    if config.adapter == "full" and (local.quantized or local.dtype != torch.float32):
+        raise TrainingError(
+            "Whole layers are trained in float32.",
+            f"The base is held in {'four bits' if local.quantized else str(local.dtype).removeprefix('torch.')}.",
+            "Train with --dtype float32 and a base that is not quantised, or with another --adapter.",
+        )
     if initial is not None:
         check_adapter(initial, parameter_shapes(local))
         _check_alike(initial, config)
     torch.manual_seed(config.seed)
-    lora = LoraConfig(
+    with quiet_libraries():
+        model = get_peft_model(local.base, _peft_config(local, config))
+    # The name that the user chose: the folder it was loaded from says something of this machine only.
+    model.peft_config["default"].base_model_name_or_path = config.base
+    if initial is not None:
+        load_adapter(model, initial)
+    return replace(local, model=model)
+
+
+def _peft_config(local: LocalModel, config: TrainingConfig) -> PeftConfig:
+    if config.adapter == "full":
+        return LNTuningConfig(target_modules=whole_layer_targets(local), task_type=TaskType.CAUSAL_LM)
+    return LoraConfig(
         r=config.lora_rank,
         lora_alpha=config.lora_alpha,
         lora_dropout=0.0,
@@ -54,26 +74,32 @@ def with_new_adapter(local: LocalModel, config: TrainingConfig, initial: Path | 
         target_modules=lora_targets(local),
         task_type=TaskType.CAUSAL_LM,
     )
-    with quiet_libraries():
-        model = get_peft_model(local.base, lora)
-    # The name that the user chose: the folder it was loaded from says something of this machine only.
-    model.peft_config["default"].base_model_name_or_path = config.base
-    if initial is not None:
-        load_adapter(model, initial)
-    return replace(local, model=model)
 
 
 def _check_alike(initial: Path, config: TrainingConfig) -> None:
     """Weights mean another model under another scale. Raises `TrainingError`."""
     found = read_json(initial / "adapter_config.json")
     kind = "dora" if found.get("use_dora") else "rslora" if found.get("use_rslora") else "lora"
-    if (kind, found.get("r"), found.get("lora_alpha")) != (config.adapter, config.lora_rank, config.lora_alpha):
-        raise TrainingError(
-            "The earlier adapter is of another kind than this run's.",
-            f"It is {kind} of rank {found.get('r')} and alpha {found.get('lora_alpha')}, this run's is "
-            f"{config.adapter} of rank {config.lora_rank} and alpha {config.lora_alpha}.",
-            f"Train with --adapter {kind} --lora-rank {found.get('r')}, or without --initial-run.",
-        )
+    if holds_whole_layers(initial):
+        kind = "full"
+    if (kind, *_scale(kind, found.get("r"), found.get("lora_alpha"))) == (
+        config.adapter,
+        *_scale(config.adapter, config.lora_rank, config.lora_alpha),
+    ):
+        return
+    of_rank = "" if kind == "full" else f" of rank {found.get('r')} and alpha {found.get('lora_alpha')}"
+    wanted = "" if config.adapter == "full" else f" of rank {config.lora_rank} and alpha {config.lora_alpha}"
+    rank = "" if kind == "full" else f" --lora-rank {found.get('r')}"
+    raise TrainingError(
+        "The earlier adapter is of another kind than this run's.",
+        f"It is {kind}{of_rank}, this run's is {config.adapter}{wanted}.",
+        f"Train with --adapter {kind}{rank}, or without --initial-run.",
+    )
+
+
+def _scale(kind: str, rank: object, alpha: object) -> tuple[object, ...]:
+    """What matrices are scaled by; whole layers have none."""
+    return () if kind == "full" else (rank, alpha)
 
 
 def trained_parameters(student: LocalModel) -> list[torch.nn.Parameter]:

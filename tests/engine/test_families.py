@@ -48,12 +48,17 @@ def single_thread() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+# Whole layers where the head is tied and maps have biases, where norms are of their own kind, where maps are fused.
+WHOLE = ("qwen2.5", "gemma3", "phi3")
+
+
+@pytest.fixture(scope="module", params=[*FAMILIES, *(f"{name} full" for name in WHOLE)])
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A project whose base is of the family: answered, frozen, trained for a few steps and evaluated."""
-    family = FAMILIES[request.param]
+    name, _, kind = request.param.partition(" ")
+    family = FAMILIES[name]
     root = tmp_path_factory.mktemp("families")
-    base = make_tiny_family(root / request.param, family)
+    base = make_tiny_family(root / name, family)
     home = Home.locate(root / "home")
     with Project.create(home.projects / "p", ProjectSettings(student_base=str(base)), home) as made:
         prompt = Prompt((SYSTEM, *TURNS) if family.takes_system else TURNS)
@@ -66,7 +71,7 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         dataset = freeze(made, ChatFormat.load(base))
         config = TrainingConfig(
             base=str(base), top_k=8, lora_rank=4, lora_alpha=8, learning_rate=1e-2, epochs=2.0, batch_rows=3,
-            micro_batch_rows=3, evaluations=1, device="cpu", dtype="float32",
+            micro_batch_rows=3, evaluations=1, device="cpu", dtype="float32", adapter="full" if kind else "lora",
         )  # fmt: skip
         run = made.runs.add(dataset.sha256, config)
         carry_out(made, TrainOptions(run.id))

@@ -54,6 +54,16 @@ def test_a_rank_stabilised_adapter_keeps_its_alpha_at_every_rank(quiet: Path) ->
         assert (newest(quiet).lora_rank, newest(quiet).lora_alpha) == (rank, 8)
 
 
+def test_whole_layers_are_trained_in_float32_at_a_tenth_of_the_rate(quiet: Path) -> None:
+    plain = TrainingConfig(base="")
+    succeed("train", "--adapter", "full")
+    assert (newest(quiet).dtype, newest(quiet).learning_rate) == ("float32", plain.learning_rate / 10)
+    succeed("train", "--adapter", "full", "--learning-rate", "1e-3")
+    assert newest(quiet).learning_rate == 1e-3
+    for words in (("--dtype", "bfloat16"), ("--quantize-base", "nf4")):
+        assert "float32" in fail("train", "--adapter", "full", *words)["message"]
+
+
 def test_four_bits_on_a_processor_are_refused_before_anything_starts(quiet: Path) -> None:
     with Project.open(quiet) as project:
         before = project.runs.all()

@@ -15,6 +15,7 @@ from engine.errors import ModelError
 from engine.model import adapters as adapters_module
 from engine.model.adapters import Adapters, weights_sha256
 from engine.model.load import LocalModel, load_base, with_adapter
+from engine.records.run import AdapterKind
 from tests.trained import make_tiny_adapter
 
 IDS = torch.tensor([[5, 40, 61, 33]])
@@ -134,14 +135,15 @@ def test_a_strange_adapter_is_refused_also_after_a_good_one(
     torch.testing.assert_close(logits(local), logits(replace(local)))
 
 
-def test_strength_scales_a_rank_stabilised_adapter_and_a_dora_adapter_has_none_between(
+def test_strength_scales_a_rank_stabilised_adapter_and_others_have_none_between(
     tiny_folder: Path, folders: list[Path], tmp_path: Path
 ) -> None:
     local = load_base(tiny_folder, device="cpu")
     adapters = Adapters(local)
     bare = logits(load_base(tiny_folder, device="cpu"))
     plain = adapters.load(folders[0])
-    for kind in ("rslora", "dora"):
+    kinds: tuple[AdapterKind, ...] = ("rslora", "full", "dora")
+    for kind in kinds:
         folder = make_tiny_adapter(tiny_folder, tmp_path / kind, seed=9, kind=kind)
         alone = logits(with_adapter(load_base(tiny_folder, device="cpu"), folder))
         assert not torch.allclose(alone, bare)
@@ -154,7 +156,7 @@ def test_strength_scales_a_rank_stabilised_adapter_and_a_dora_adapter_has_none_b
         ):
             adapters.switch(switched, strength)
             assert expected is None or torch.equal(logits(local), expected)
-        if kind == "dora":
+        if kind != "rslora":
             with pytest.raises(ModelError, match="no strength between"):
                 adapters.switch(name, 0.5)
             assert torch.equal(logits(local), alone)
@@ -167,3 +169,25 @@ def test_strength_scales_a_rank_stabilised_adapter_and_a_dora_adapter_has_none_b
         save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
         half = logits(with_adapter(load_base(tiny_folder, device="cpu"), folder))
         assert torch.allclose(logits(local), half, atol=1e-5)
+
+
+def test_whole_layers_stand_beside_other_adapters_and_few_are_kept(
+    tiny_folder: Path, folders: list[Path], tmp_path: Path
+) -> None:
+    local = load_base(tiny_folder, device="cpu", dtype="float32")
+    adapters = Adapters(local)
+    bare = logits(local)
+    whole = [make_tiny_adapter(tiny_folder, tmp_path / str(seed), seed=seed, kind="full") for seed in (5, 6, 7)]
+    expected = [logits(with_adapter(load_base(tiny_folder, device="cpu"), folder)) for folder in (*whole, folders[0])]
+    first = adapters.load(whole[0])
+    adapters.switch(first, 1.0)
+    matrices = adapters.load(folders[0])  # injected while whole layers answer
+    second = adapters.load(whole[1])
+    for name, found in ((first, expected[0]), (matrices, expected[3]), (second, expected[1]), ("", bare)):
+        adapters.switch(name, 1.0)
+        assert torch.equal(logits(local), found)
+    third = adapters.load(whole[2], in_use=frozenset({first}))
+    assert list(adapters._whole) == [first, third]
+    for name, found in ((third, expected[2]), (matrices, expected[3]), (first, expected[0])):
+        adapters.switch(name, 1.0)
+        assert torch.equal(logits(local), found)

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelError
 from engine.model.load import LocalModel, adapter_off, load_base, quiet_libraries, with_adapter
+from tests.trained import make_tiny_adapter
 
 IDS = torch.tensor([[5, 40, 61, 33]])
 
@@ -162,3 +163,24 @@ def test_a_strange_adapter_is_refused_before_it_is_loaded(
     monkeypatch.setattr("engine.model.load.PeftModel.from_pretrained", lambda *_, **__: pytest.fail("it was loaded"))
     with pytest.raises(ModelError, match=words):
         with_adapter(load_base(tiny_folder, device="cpu"), adapter)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (edit_config(modules_to_save=["lm_head"]), "modules_to_save"),
+        (edit_config(r=4), "what is not known here: r"),
+        (edit_weights(lambda w: {n.replace("layers.1", "layers.9"): t for n, t in w.items()}), "does not have"),
+        (edit_weights(lambda w: {n: t[:-1] for n, t in w.items()}), "has the shape"),
+        (edit_weights(lambda w: {**w, "base_model.model.lm_head.weight": torch.zeros(2, 2)}), "no part of a whole"),
+        (edit_weights(lambda w: {}), "no tensors"),
+    ],
+)
+def test_strange_whole_layers_are_refused_before_they_are_loaded(
+    tiny_folder: Path, tmp_path: Path, damage: Callable[[Path], object], words: str
+) -> None:
+    whole = make_tiny_adapter(tiny_folder, tmp_path / "whole", kind="full")
+    assert with_adapter(load_base(tiny_folder, device="cpu"), whole)
+    damage(whole)
+    with pytest.raises(ModelError, match=words):
+        with_adapter(load_base(tiny_folder, device="cpu"), whole)

@@ -214,6 +214,16 @@ def test_the_card_of_a_dora_adapter_says_where_it_cannot_go(project: Project, ba
     assert "vllm serve" in model_card("merged", described, dora, None)
 
 
+def test_the_card_of_whole_layers_says_what_was_trained(project: Project, base: Path) -> None:
+    run = project.runs.get(1)
+    whole = replace(run, config=replace(run.config, adapter="full"))
+    card = model_card("adapter", describe_base(str(base), base), whole, None)
+    assert "- Trained: every layer, but" in card
+    assert "vllm serve" not in card
+    assert "merged" in card
+    assert "lora" not in card.lower()
+
+
 def test_the_card_of_an_adapter_over_four_bits_loads_it_so(project: Project, base: Path) -> None:
     run = project.runs.get(1)
     held = replace(run, config=replace(run.config, quantize_base="nf4"))

@@ -11,7 +11,7 @@ from engine.serving.requests import Refusal
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 
 
-def test_a_dora_adapter_is_served_whole_or_not_at_all(private_home: Path, tmp_path: Path) -> None:
+def test_a_dora_adapter_and_whole_layers_are_served_whole_or_not_at_all(private_home: Path, tmp_path: Path) -> None:
     base = make_tiny_base(tmp_path / "base")
     adapter = make_tiny_adapter(base, tmp_path / "adapter")
     with make_trained_project(Home.locate(), base, adapter) as project:
@@ -23,6 +23,11 @@ def test_a_dora_adapter_is_served_whole_or_not_at_all(private_home: Path, tmp_pa
             assert catalog.find(name).adapter is not None
         with pytest.raises(Refusal, match="DoRA"):
             catalog.find("run-2@60")
+        whole = project.runs.add(first.dataset_sha256, replace(first.config, adapter="full"))
+        make_tiny_adapter(base, project.folder / whole.folder / "adapter", kind="full")
+        assert catalog.find("run-3@100").adapter is not None
+        with pytest.raises(Refusal, match="whole layers"):
+            catalog.find("run-3@60")
 
 
 def test_a_run_over_four_bits_is_of_another_base(private_home: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from engine.training.costs import GENERAL_QUESTIONS, RowTokens, work_of
 from engine.training.facts import Basis, FreeMemory, read_basis
 from engine.training.general import general_questions
 from engine.training.outlook import error_text, estimate_training, outlook_text
-from engine.training.presets import Facts, memory_mb
+from engine.training.presets import Facts, memory_mb, trained_numbers
 from engine.training.student import trained_parameters, with_new_adapter
 
 CONFIG = TrainingConfig(base="tiny", batch_rows=8, epochs=3.0, device="cpu", dtype="float32")
@@ -135,6 +135,19 @@ def test_an_adapter_is_as_large_as_its_shapes_say(model_folder: Path) -> None:
     assert shapes.lora_parameters(5) == sum(parameter.numel() for parameter in trained_parameters(student))
     assert shapes.vocabulary == 259
     assert shapes.size_bytes == (model_folder / "model.safetensors").stat().st_size
+
+
+def test_whole_layers_are_as_large_as_the_layers_and_need_their_memory(model_folder: Path) -> None:
+    shapes = read_shapes(model_folder)
+    whole = replace(CONFIG, adapter="full")
+    student = with_new_adapter(load_base(model_folder, device="cpu", dtype="float32"), whole)
+    numbers = sum(parameter.numel() for parameter in trained_parameters(student))
+    assert numbers == pytest.approx(trained_numbers(whole, shapes), rel=0.02)
+    facts = Facts(100, TOKENS, 0, shapes, None, 4)
+    more = (memory_mb(whole, facts) or 0) - (memory_mb(CONFIG, facts) or 0)
+    assert more == pytest.approx(16 * (numbers - shapes.lora_parameters(16)) / 1e6, rel=0.02)
+    basis = Basis(DATASET, (RUN,), shapes=shapes, tokens=TOKENS)
+    assert estimate_training(replace(whole, objective="cross_entropy"), basis).like is None
 
 
 def test_disk_grows_with_rank_and_with_what_is_kept_of_the_teacher(model_folder: Path) -> None:

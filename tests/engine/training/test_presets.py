@@ -147,6 +147,14 @@ def test_what_is_said_wins_and_the_rest_follows_it() -> None:
     assert said == {"epochs", "lora_rank", "batch_rows", "objective"}
 
 
+def test_whole_layers_have_a_tenth_of_the_rate_and_no_rank() -> None:
+    whole = choose("balanced", FACTS, replace(ASKED, adapter="full"))
+    matrices = choose("balanced", FACTS, ASKED)
+    assert whole.config.learning_rate == pytest.approx(matrices.config.learning_rate / 10)
+    assert CHOSEN - {reason.name for reason in whole.reasons} == {"lora_rank", "lora_alpha"}
+    assert (whole.memory_mb or 0) > (matrices.memory_mb or 0)
+
+
 def test_the_starter_gets_what_the_demo_was_tuned_to() -> None:
     config = choose("fast", replace(FACTS, rows=2_000), ASKED).config
     tuned = FULL.training

@@ -125,14 +125,15 @@ def test_a_saved_adapter_passes_the_loaders_checks_and_answers_alike(
     assert torch.allclose(losses, again, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["rslora", "dora"])
+@pytest.mark.parametrize("kind", ["rslora", "dora", "full"])
 def test_other_kinds_of_adapter_are_saved_loaded_and_merged_alike(
     local: LocalModel, model_folder: Path, make_row: MakeRow, tmp_path: Path, kind: AdapterKind
 ) -> None:
     bare = local.model(input_ids=torch.tensor([[5, 40, 61]])).logits
     student = with_new_adapter(local, replace(CONFIG, adapter=kind))
     parameters = trained_parameters(student)
-    assert len(parameters) == (3 if kind == "dora" else 2) * 2 * 7
+    # Two layers of seven linear maps; whole layers are these, two norms in each, and the last one.
+    assert len(parameters) == (2 * (7 + 2) + 1 if kind == "full" else (3 if kind == "dora" else 2) * 2 * 7)
     with torch.no_grad():
         assert torch.allclose(student.model(input_ids=torch.tensor([[5, 40, 61]])).logits, bare, atol=1e-5)
         for parameter in parameters:
@@ -171,5 +172,24 @@ def test_it_can_start_from_an_earlier_adapter_of_the_same_kind(
     for config in (replace(CONFIG, lora_rank=8), replace(CONFIG, lora_alpha=4), replace(CONFIG, adapter="rslora")):
         with pytest.raises(TrainingError, match=r"another kind.*--adapter lora --lora-rank 4"):
             again(config)
+    with pytest.raises(TrainingError, match="this run's is full"):
+        again(replace(CONFIG, adapter="full"))
     with pytest.raises(ModelError, match="has the shape"):
         again(CONFIG, make_tiny_base(tmp_path / "other", hidden_size=32))
+
+
+def test_whole_layers_start_from_earlier_ones_and_want_float32(model_folder: Path, tmp_path: Path) -> None:
+    config = replace(CONFIG, adapter="full")
+    earlier = with_new_adapter(load_base(model_folder, device="cpu", dtype="float32"), config)
+    with torch.no_grad():
+        for parameter in trained_parameters(earlier):
+            parameter.mul_(1.1)
+    save_adapter(earlier.model, tmp_path / "earlier")
+    again = load_base(model_folder, device="cpu", dtype="float32")
+    started = with_new_adapter(again, replace(config, lora_rank=9), tmp_path / "earlier")
+    for one, other in zip(trained_parameters(earlier), trained_parameters(started), strict=True):
+        assert torch.equal(one, other)
+    with pytest.raises(TrainingError, match=r"It is full, this run's is lora of rank 4.*--adapter full, or"):
+        with_new_adapter(load_base(model_folder, device="cpu", dtype="float32"), CONFIG, tmp_path / "earlier")
+    with pytest.raises(TrainingError, match=r"bfloat16.*--dtype float32"):
+        with_new_adapter(load_base(model_folder, device="cpu", dtype="bfloat16"), config)

@@ -127,7 +127,7 @@ def test_ten_kills_at_random_moments_give_the_bytes_of_one_quiet_run(
         assert (folder / file).read_bytes() == (tmp_path / "quiet" / file).read_bytes()
 
 
-@pytest.mark.parametrize("kind", ["rslora", "dora"])
+@pytest.mark.parametrize("kind", ["rslora", "dora", "full"])
 def test_other_kinds_of_adapter_go_on_bit_for_bit_too(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow], kind: AdapterKind
 ) -> None:

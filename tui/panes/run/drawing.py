@@ -137,14 +137,14 @@ def _stands(run: Run | None, live: JobView | None, width: int) -> list[Content]:
 def _short(run: Run, width: int) -> str:
     config = run.config
     more = f", {config.last_epochs:g} epochs" if width >= _WIDE else ""
-    return f"run {run.id}   rank {config.lora_rank}, rate {config.learning_rate:g}{more}"
+    return f"run {run.id}   {config.adapter_words}, rate {config.learning_rate:g}{more}"
 
 
 def _configuration(run: Run) -> str:
     config = run.config
     parts = [
         OBJECTIVES[config.objective],
-        f"rank {config.lora_rank}",
+        config.adapter_words,
         f"rate {config.learning_rate:g}",
         f"{config.batch_rows} rows a step",
         f"{config.last_epochs:g} epochs",
