@@ -23,7 +23,7 @@ COMMANDS: dict[str, str] = {
     "demo": "Distil the bundled prompt into the starter model, end to end, with the proof.",
     "new": "Make a project.",
     "prompt": "Set, show, check, compare and try the prompt.",
-    "rules": "List, add, import and test the prompt's rules.",
+    "rules": "List, propose, add, import and test the prompt's rules.",
     "questions": "Import, synthesize, deduplicate, split and list questions.",
     "generate": "Let the teacher, who sees the prompt, answer the questions.",
     "curate": "Review answers and freeze the accepted ones into a dataset.",

@@ -1,11 +1,18 @@
 """`distill-tui prompt`: the first station. Sets, shows, checks, compares and tries what is distilled."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import click
 
 from engine.cli.invocation import Invocation, command_options, read_text_argument
 from engine.records.prompt import Message, Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+REVIEW_TOKENS = 4_096  # of a teacher's review; one that is cut is no JSON, and told
 
 
 @click.group("prompt")
@@ -125,8 +132,9 @@ def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stre
 
 
 @command.command("check")
+@click.option("--teacher", "ask_teacher", is_flag=True, help="Also ask the project's endpoint, which may bill for it.")
 @command_options
-def check(invocation: Invocation) -> None:
+def check(invocation: Invocation, *, ask_teacher: bool) -> None:
     """Look for demands that are vague, contradictory, untestable or said twice, for example turns that break rules,
     for what changes with each request and cannot be distilled, and for a length that does not pay or does not fit.
 
@@ -135,7 +143,34 @@ def check(invocation: Invocation) -> None:
     from engine.prompts.findings import check_prompt, findings_text
 
     found = check_prompt(invocation.project, invocation.home)
+    if ask_teacher:
+        from engine.prompts.teacher_review import review_prompt
+
+        review = review_prompt(invocation.project.prompts.require(), endpoint_reviewer(invocation))
+        say_left_out(invocation, review.left_out)
+        found += review.findings
     invocation.finish(findings_text(found), {"findings": [dataclasses.asdict(finding) for finding in found]})
+
+
+def endpoint_reviewer(invocation: Invocation) -> "Callable[[Sequence[Message]], str]":
+    """The project's endpoint, asked for one long and steady answer. Raises UsageError where its teacher is local."""
+    from engine.errors import UsageError
+    from engine.teachers.ask import ask
+
+    teacher = invocation.project.settings.read().teacher
+    if teacher.kind != "endpoint":
+        raise UsageError(
+            "There is no teacher to ask.",
+            f"The project's teacher is the local {teacher.name}: too small a model to judge a prompt.",
+            "Leave --teacher out, or make a project with --teacher MODEL --base-url URL.",
+        )
+    return ask(teacher, invocation.home, temperature=0.0, max_tokens=REVIEW_TOKENS)
+
+
+def say_left_out(invocation: Invocation, left_out: int) -> None:
+    """Tell how much of what the teacher said was of no use."""
+    if left_out:
+        invocation.say(f"{left_out} of what the teacher named quote no words of the prompt, or cannot be checked.")
 
 
 def current_prompt(invocation: Invocation) -> Prompt:

@@ -2,16 +2,18 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 
 import click
 
 from engine.cli.invocation import Invocation, command_options, read_text_argument
-from engine.records.rule import Rule
+from engine.records.proposal import Proposal
+from engine.records.rule import Check, Rule
 
 
 @click.group("rules")
 def command() -> None:
-    """List, add, import and test the prompt's rules."""
+    """List, propose, add, import and test the prompt's rules."""
 
 
 @command.command("list")
@@ -70,6 +72,63 @@ def import_(invocation: Invocation, source: str, replace: bool) -> None:
     _show(invocation, table.replace_all(rules) if replace else table.add(rules))
 
 
+@command.command("propose")
+@click.argument("numbers", nargs=-1, type=click.IntRange(1), metavar="[NUMBER]...")
+@click.option("--add", "to_add", is_flag=True, help="Add the proposals of these NUMBERs, or all that have a check.")
+@click.option("--teacher", "ask_teacher", is_flag=True, help="Also ask the project's endpoint, which may bill for it.")
+@command_options
+def propose(invocation: Invocation, numbers: tuple[int, ...], *, to_add: bool, ask_teacher: bool) -> None:
+    """Propose rules from the prompt's own sentences and lists, for you to confirm with --add.
+
+    Each comes with its line in `distill-tui prompt show` and a check, or as a rubric where no check measures it; a
+    rubric is not stored. What an endpoint proposes with --teacher differs from call to call: look before you add.
+    """
+    from engine.errors import NotFoundError
+    from engine.prompts.proposals import known_marked, propose_rules, rules_of
+
+    project = invocation.project
+    prompt, rules = project.prompts.require(), project.rules.all()
+    found = propose_rules(prompt, rules)
+    if ask_teacher:
+        from engine.cli.prompt import endpoint_reviewer, say_left_out
+        from engine.prompts.teacher_review import review_rules
+
+        review = review_rules(prompt, rules, endpoint_reviewer(invocation))
+        say_left_out(invocation, review.left_out)
+        found = known_marked((*found, *review.proposals), rules)
+    if any(number > len(found) for number in numbers):
+        raise NotFoundError(
+            "There is no such proposal.", f"There are {len(found)}.", "List them: distill-tui rules propose"
+        )
+    added: tuple[Rule, ...] = ()
+    if to_add:
+        added = project.rules.add(rules_of(found[n - 1] for n in numbers) if numbers else rules_of(found))
+    shown = [(number, proposal) for number, proposal in enumerate(found, 1) if not numbers or number in numbers]
+    invocation.finish(
+        proposals_text(shown, added, to_add=to_add),
+        {
+            "proposals": [{"number": number, **dataclasses.asdict(proposal)} for number, proposal in shown],
+            "added": [rule.id for rule in added],
+        },
+    )
+
+
+def proposals_text(shown: Sequence[tuple[int, Proposal]], added: Sequence[Rule], *, to_add: bool) -> str:
+    """The proposals with their lines and checks, and what became of them."""
+    if not shown:
+        return "No demand was found. Write them as sentences or lists, in English, or ask a teacher: --teacher"
+    lines: list[str] = []
+    for number, proposal in shown:
+        check = f"[{check_words(proposal.check)}]" if proposal.check else "[rubric: no check measures it]"
+        known = f"  is rule {proposal.rule} already" if proposal.rule else ""
+        said_by = "  (the teacher's)" if proposal.source == "teacher" else ""
+        lines.append(f"{number:>3}  line {proposal.line:<4} {proposal.text}  {check}{known}{said_by}")
+    if to_add:
+        what = f"Added rules {', '.join(str(rule.id) for rule in added)}." if added else "Nothing was added."
+        return "\n".join([*lines, "", what])
+    return "\n".join([*lines, "", "Add some, or all that have a check: distill-tui rules propose --add"])
+
+
 @command.command("remove")
 @click.argument("number", type=int)
 @command_options
@@ -109,14 +168,14 @@ def test(invocation: Invocation, answer: str | None, label: str | None) -> None:
 def _show(invocation: Invocation, rules: tuple[Rule, ...]) -> None:
     rows = [{"id": rule.id, "text": rule.text, "check": dataclasses.asdict(rule.check)} for rule in rules]
     invocation.finish(
-        "\n".join(f"{rule.id:>3}  {rule.text}  [{_check_words(rule)}]" for rule in rules)
+        "\n".join(f"{rule.id:>3}  {rule.text}  [{check_words(rule.check)}]" for rule in rules)
         or "No rules yet. Import some: distill-tui rules import FILE",
         {"rules": rows},
     )
 
 
-def _check_words(rule: Rule) -> str:
-    check = rule.check
+def check_words(check: Check) -> str:
+    """A check in a few words."""
     match check.kind:
         case "length":
             return f"{check.min or 0} to {check.max if check.max is not None else 'any'} {check.unit}"

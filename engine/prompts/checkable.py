@@ -32,7 +32,7 @@ _LENGTHS: tuple[tuple[str, int | None, int | None], ...] = (
     (rf"\b{_NUMBER}{_MANY}{_UNIT}\s*(?:or (?:less|fewer)|at (?:the )?most|max(?:imum)?\b)", None, 0),
     (rf"\b(?:at least|no (?:fewer|less) than|(?:a )?min(?:imum)?(?: of)?)\s+{_NUMBER}{_MANY}{_UNIT}", 0, None),
     (rf"\b(?:more than|over)\s+{_NUMBER}{_MANY}{_UNIT}", 1, None),
-    (rf"\b(?:exactly|precisely|in|of|only|be|as|have|has|is|write|use)\s+{_NUMBER}{_MANY}{_UNIT}", 0, 0),
+    (rf"\b(?:exactly|precisely|in|only|be|as|have|has|is|write|use)\s+{_NUMBER}{_MANY}{_UNIT}", 0, 0),
 )  # fmt: skip
 _LIMIT_WORD = re.compile(r"(?:more|over|under|fewer|less|below)\b", re.IGNORECASE)
 _PART = re.compile(
@@ -98,8 +98,8 @@ _ONE_PARAGRAPH = re.compile(
     r"\b(?:in|as|use|write)(?: only| exactly)? (?:one|a single) paragraph\s*[.!]?\Z", re.IGNORECASE
 )
 _JSON = re.compile(
-    r"\A(?:always |only )?(?:answer|reply|respond|return|output|write|produce|give)\b[^.]{0,50}?\bJSON\b"
-    r"(?! (?:input|file))",
+    r"\A(?:always |only )?(?:answer|reply|respond|return|output|write|produce|give)\b(?!.*\b(?:about|on) JSON)"
+    r"[^.]{0,50}?\bJSON\b(?! (?:input|file))",
     re.IGNORECASE,
 )
 _KEYS = re.compile(r"\b(?:keys?|fields?|properties)\b[:\s]+(?P<keys>.*)", re.IGNORECASE)

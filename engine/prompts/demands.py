@@ -2,7 +2,8 @@
 nothing about them.
 
 A light reading of English prose and Markdown: a sentence is a demand where it begins with a verb that gives an order,
-with «always», «never» and the like, or tells what the answer, or «you», must or must not do. Fenced code and
+with «always», «never» and the like, tells what the answer, or «you», must or must not do, or is an item of a list
+under a heading such as «Rules». Fenced code and
 `<example>` blocks are no demands. Lines that were wrapped by hand are read as one sentence.
 """
 
@@ -63,6 +64,9 @@ _NEGATIVE = re.compile(
     r"(?:not|never)|don['’]t|cannot|can['’]t|mustn['’]t|never|avoid|refrain|no|without|under no circumstances)\b",
     re.IGNORECASE,
 )
+_RULES_HEADING = re.compile(
+    r"\b(?:rules?|format|style|constraints?|requirements?|length|restrictions?)\b", re.IGNORECASE
+)
 _GENERAL_HEADING = re.compile(
     r"\b(?:format|style|tone|rules?|output|constraints?|instructions?|guidelines?|answers?|responses?|repl(?:y|ies)"
     r"|general|always|never|requirements?|policy|policies|length|language|voice|writing|important|don['’]ts?|dos?"
@@ -116,6 +120,7 @@ def read_demands(prompt: Prompt) -> tuple[Demand, ...]:
         body = sentence[label.end() :] if label else sentence
         of_a_part = label is not None and not _GENERAL_HEADING.search(label.group())
         ordered = bool(line.lead) and bool(_NEGATIVE.match(line.lead) or _TOLD.match(line.lead))
+        ordered = ordered or bool(_RULES_HEADING.search(line.heading))
         if not (is_demand(sentence) or is_demand(body) or (ordered and mark)) or sentence.endswith(("?", ":")):
             continue
         general = not line.heading or bool(_GENERAL_HEADING.search(line.heading))

@@ -142,6 +142,25 @@ def test_the_check_tells_each_finding_with_its_line_what_is_wrong_and_what_to_do
     assert "prompt set" in fail("prompt", "check", "-p", new_project())["next"]
 
 
+def test_a_local_teacher_is_not_asked_to_judge_a_prompt() -> None:
+    succeed("prompt", "set", "-", input="Be brief.")
+    assert "--teacher" in fail("prompt", "check", "--teacher")["next"]
+    assert "--teacher" in fail("rules", "propose", "--teacher")["next"]
+
+
+def test_an_endpoint_adds_what_it_finds_to_what_the_program_finds() -> None:
+    finding = {"kind": "contradiction", "quote": "Be long.", "other_quote": "Be brief.", "problem": "p", "advice": "a"}
+    with served(good(json.dumps({"findings": [finding]}))) as server:
+        succeed("new", "judged", "--teacher", "peer", "--base-url", server.url)
+        succeed("prompt", "set", "-", input="Be brief.\n\nBe long.")
+        found = get("prompt", "check", "--teacher")["findings"]
+        assert [(row["source"], row["line"]) for row in found if row["kind"] == "contradiction"] == [("teacher", 3)]
+        assert {row["source"] for row in found} == {"program", "teacher"}
+        assert "the teacher says" in succeed("prompt", "check", "--teacher").out
+        server.behaviours[:] = [good("I would rather not.")]
+        assert "cannot be read" in fail("prompt", "check", "--teacher", status=1)["title"]
+
+
 def new_project() -> str:
     succeed("new", "bare")
     return "bare"

@@ -149,3 +149,22 @@ def test_a_gold_label_is_compared() -> None:
     succeed("rules", "add", "The right label", "kind=label", "labels=[card, loan]", "gold=true")
     assert get("rules", "test", "card", "--label", "card")["passed"] is True
     assert get("rules", "test", "card", "--label", "loan")["passed"] is False
+
+
+def test_rules_are_proposed_from_the_prompt_and_added_by_number_or_all() -> None:
+    assert "prompt set" in fail("rules", "propose")["next"]
+    succeed("prompt", "set", "-", input="Use at most 40 words.\nBe kind.\nEnd with «Bye.»")
+    found = get("rules", "propose")
+    assert [(row["number"], row["line"], row["rule"], row["source"]) for row in found["proposals"]] == [
+        (1, 1, 0, "program"), (2, 2, 0, "program"), (3, 3, 0, "program"),
+    ]  # fmt: skip
+    assert found["proposals"][1]["check"] is None
+    assert found["added"] == []
+    assert "rubric" in succeed("rules", "propose").out
+    assert rules() == []
+    assert "List" in fail("rules", "propose", "--add", "4")["next"]
+    assert get("rules", "propose", "--add", "3")["added"] == [1]
+    assert get("rules", "propose", "--add")["added"] == [2]
+    assert [rule["check"]["kind"] for rule in rules()] == ["ends_with", "length"]
+    assert "is rule 1 already" in succeed("rules", "propose").out
+    assert "Nothing was added" in succeed("rules", "propose", "--add").out

@@ -1,0 +1,133 @@
+"""Rules proposed from a prompt: which check a sentence asks for, where it stands, and nothing twice."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.prompts.checkable import checks_of
+from engine.prompts.documents import parse_prompt, prompt_to_markdown
+from engine.prompts.proposals import propose_rules, rules_of
+from engine.records.prompt import Message, Prompt
+from engine.records.rule import Check, Rule
+from engine.rules.checks import check_answer, validate_check
+
+WELL_WRITTEN = sorted((Path(__file__).parent / "well_written").glob("*.md"))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "check"),
+    [
+        ("Answer in at most 40 words.", Check("length", max=40)),
+        ("Keep answers under 100 words.", Check("length", max=99)),
+        ("Never use more than three sentences.", Check("length", unit="sentences", max=3)),
+        ("Reply in one sentence.", Check("length", unit="sentences", min=1, max=1)),
+        ("Answer in one or two sentences.", Check("length", unit="sentences", min=1, max=2)),
+        ("Be brief: 8 to 26 words, the signature included.", Check("length", min=8, max=26)),
+        ("Write at least five lines.", Check("length", unit="lines", min=5)),
+        ("Length: no more than two short sentences.", Check("length", unit="sentences", max=2)),
+        ("Your answer must not exceed 280 characters.", Check("pattern", pattern=r"(?s)\A.{0,280}\Z")),
+        ("Begin with «Hello».", Check("starts_with", text="Hello")),
+        ("Open with «Regarding your …».", Check("starts_with", text="Regarding your ")),
+        ("Begin with `RISK SCORE: <n>`.", Check("pattern", pattern=r"\A\s*RISK SCORE: \d+")),
+        ("Begin with `SCORE: [1-5].`", Check("pattern", pattern=r"\A\s*SCORE: [1-5]\.")),
+        ("Sign with — Meridian.", Check("ends_with", text="— Meridian")),
+        ('End every answer with "Anything else?"', Check("ends_with", text="Anything else?")),
+        ('Mention the phrase "no advice" in every reply.', Check("contains", text="no advice")),
+        ('Never use the words "sorry" or "promise".', Check("forbidden", texts=("sorry", "promise"))),
+        ("No exclamation marks.", Check("forbidden", texts=("!",))),
+        ("Never apologise.", Check("forbidden", texts=("sorry", "apologise", "apologize", "apologies"))),
+        ("Answer in English.", Check("language", code="en")),
+        ("Return only JSON.", Check("json")),
+        (
+            'Reply with JSON with the keys "a" and "b".',
+            Check("json", schema='{"required": ["a", "b"], "type": "object"}'),
+        ),
+        ("Answer only with one of: card, loan, other.", Check("label", labels=("card", "loan", "other"))),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_sentence_asks_for_its_check(sentence: str, check: Check) -> None:
+    assert checks_of(sentence) == (check,)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "good", "bad"),
+    [
+        ("Use no bullet points.", "One - two.", "Well:\n- one"),
+        ("Do not use emojis.", "Fine :-)", "Fine 🙂"),
+        ("Write only in lowercase.", "yes, 3 of them.", "Yes."),
+        ("Respond in a single paragraph.", "One.\nTwo.", "One.\n\nTwo."),
+        ("Avoid markdown.", "2 * 3 # 4", "**Yes**"),
+        ("Avoid code blocks.", "`x`", "```\nx\n```"),
+    ],
+)
+def test_a_check_of_form_passes_what_it_should(sentence: str, good: str, bad: str) -> None:
+    (check,) = checks_of(sentence)
+    rule = Rule(1, sentence, check)
+    assert [check_answer((rule,), answer)[0].passed for answer in (good, bad)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Write a title of at most 8 words.",
+        "Each bullet has at most 10 words.",
+        "Use sentences of at most 15 words.",
+        "Then give a reason in two sentences.",
+        'Start with "Yes" or "No".',
+        'Do not begin with "Hello".',
+        "Do not answer in French.",
+        "Answer in English or in German.",
+        "Answer questions about JSON.",
+        "Never use bullet points in mails.",
+        "Explain what the word limit of 100 words means.",
+    ],
+)
+def test_what_holds_of_a_part_or_in_doubt_makes_no_check(sentence: str) -> None:
+    assert checks_of(sentence) == ()
+
+
+def test_each_proposal_tells_its_place_and_what_a_rule_says_already() -> None:
+    prompt = parse_prompt('Bank desk.\n\n## Rules\n\n- Use at most 40 words and end with "Bye."\n- Quote no fees.\n'
+                          "- If asked for a loan, begin with «Loan».\n\nBe kind.")  # fmt: skip
+    known = Rule(4, "Short", Check("length", max=40))
+    found = propose_rules(prompt, [known])
+    assert [(row.line, row.check.kind if row.check else "", row.rule) for row in found] == [
+        (5, "length", 4), (5, "ends_with", 0), (6, "", 0), (7, "", 0), (9, "", 0),
+    ]  # fmt: skip
+    assert all(prompt.system[row.span.start : row.span.end] == row.text for row in found)
+    assert [rule.check for rule in rules_of(found)] == [Check("ends_with", text="Bye.")]
+
+
+@pytest.mark.parametrize("path", WELL_WRITTEN, ids=lambda path: path.stem)
+def test_what_was_added_is_not_proposed_again(path: Path) -> None:
+    prompt = parse_prompt(path.read_text())
+    found = propose_rules(prompt)
+    assert found
+    assert all(prompt_to_markdown(prompt).split("\n")[row.line - 1] for row in found)
+    added = [Rule(number, rule.text, rule.check) for number, rule in enumerate(rules_of(found), 1)]
+    for rule in added:
+        validate_check(rule.check)
+    assert rules_of(propose_rules(prompt, added)) == ()
+
+
+SENTENCES = st.one_of(
+    st.sampled_from(
+        ["# Rules", "- At most 9 words.", "Begin with «A{b}».", "If so, sign with «— A».", "Be kind.", "```"]
+    ),
+    st.text(alphabet="Bbe 1«»\"'`<>[]{}().,:-#*\nöß中", max_size=40),
+)
+
+
+@given(st.lists(SENTENCES, min_size=1, max_size=12))
+def test_any_prompt_gives_the_same_proposals_each_with_a_sound_place_and_check(parts: list[str]) -> None:
+    prompt = Prompt((Message("system", "\n".join(parts).strip() or "x"),))
+    found = propose_rules(prompt)
+    assert found == propose_rules(prompt)
+    assert len({row.check or row.text.casefold().rstrip(".!") for row in found}) == len(found)
+    for row in found:
+        assert 0 <= row.span.start < row.span.end <= len(prompt.system)
+        if row.check is not None:
+            validate_check(row.check)

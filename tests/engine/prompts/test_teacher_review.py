@@ -1,0 +1,102 @@
+"""What a teacher finds: strict JSON, quotes of the prompt alone, hostile text on one clean line."""
+
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from engine.errors import TeacherError
+from engine.prompts.documents import parse_prompt
+from engine.prompts.teacher_review import Ask, review_prompt, review_rules
+from engine.records.prompt import Message
+from engine.records.rule import Check, Rule
+
+PROMPT = parse_prompt("You answer for a bank.\n\nBe brief and give\nevery detail.\n\nAlways sign. Never sign.")
+
+
+def replying(value: object) -> Ask:
+    """A teacher that gives this reply, as JSON where it is no text."""
+    reply = value if isinstance(value, str) else json.dumps(value)
+
+    def ask(messages: Sequence[Message]) -> str:
+        assert "Be brief and give" in messages[-1].content
+        return reply
+
+    return ask
+
+
+def finding(**fields: object) -> dict[str, object]:
+    return {"kind": "vague", "quote": "Be brief", "problem": "p", "advice": "a", **fields}
+
+
+def test_findings_are_told_at_the_line_of_their_quote_and_as_the_teachers() -> None:
+    sign = finding(kind="contradiction", quote="Never sign.", other_quote="Always sign.")
+    review = review_prompt(PROMPT, replying({"findings": [finding(quote="give every detail."), sign]}))
+    assert [(row.kind, row.line, row.other_line, row.source) for row in review.findings] == [
+        ("vague", 3, 0, "teacher"), ("contradiction", 6, 6, "teacher"),
+    ]  # fmt: skip
+    assert review.findings[0].quote == "give\nevery detail."
+
+
+def test_what_the_prompt_does_not_say_is_left_out_and_counted() -> None:
+    bad = [finding(quote="Be verbose"), finding(kind="contradiction", other_quote=""), finding(quote=" ")]
+    review = review_prompt(PROMPT, replying({"findings": [*bad, finding()]}))
+    assert len(review.findings) == 1
+    assert review.left_out == 3
+
+
+def test_hostile_text_is_one_clean_line() -> None:
+    review = review_prompt(
+        PROMPT, replying({"findings": [finding(problem="\x1b[2Jbad\nnews\u202e", advice="x" * 9_999)]})
+    )
+    assert review.findings[0].problem == "␛[2Jbad news‹U+202E›"
+    assert len(review.findings[0].advice) <= 600
+
+
+def test_one_fence_around_the_whole_reply_is_taken_off() -> None:
+    assert review_prompt(PROMPT, replying('```json\n{"findings": []}\n```')).findings == ()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "",
+        "Here you are: {}",
+        '{"findings": []} Anything else?',
+        [],
+        {"rules": []},
+        {"findings": [], "more": 1},
+        {"findings": {}},
+        {"findings": ["x"]},
+        {"findings": [finding(kind="ugly")]},
+        {"findings": [finding(quote=1)]},
+        {"findings": [finding(line=3)]},
+        {"findings": [{"kind": "vague"}]},
+        {"findings": [finding()] * 201},
+        '{"findings": [NaN]}',
+        "[" * 100_000,
+        "x" * 200_001,
+    ],
+    ids=lambda reply: str(reply)[:30],
+)
+def test_any_other_reply_is_an_error(reply: object) -> None:
+    with pytest.raises(TeacherError, match="cannot be read"):
+        review_prompt(PROMPT, replying(reply))
+
+
+def test_rules_are_proposed_with_checks_that_can_be_run() -> None:
+    known = Rule(2, "Signed", Check("ends_with", text="— A"))
+    rules = [
+        {"text": "Signed", "quote": "Always sign.", "check": {"kind": "ends_with", "text": "— A"}},
+        {"text": "Is \x07kind", "quote": "Be brief", "check": None},
+        {"text": "Impossible", "quote": "Be brief", "check": {"kind": "pattern", "pattern": "("}},
+        {"text": "Unknown", "quote": "Be brief", "check": {"kind": "vibes"}},
+        {"text": "Invented", "quote": "Be loud", "check": None},
+    ]
+    review = review_rules(PROMPT, [known], replying({"rules": rules}))
+    assert [(row.text, row.check, row.rule, row.source) for row in review.proposals] == [
+        ("Signed", known.check, 2, "teacher"), ("Is ␇kind", None, 0, "teacher"),
+    ]  # fmt: skip
+    assert review.left_out == 3
+    with pytest.raises(TeacherError):
+        review_rules(PROMPT, [], replying({"rules": [{"text": "a", "quote": "Be brief", "check": "json"}]}))
