@@ -21,7 +21,7 @@ def compared(facts: ReportFacts) -> Section | None:
     if other is None:
         return None
     run = facts.proof.run
-    blocks: list[Block] = [_configurations(run, other.run), _outcomes(facts, other)]
+    blocks: list[Block] = [_configurations(facts, other), _outcomes(facts, other)]
     if other.evaluation is None:
         blocks.append(Words(f"Run {other.run.id} has not been evaluated: distill-tui evaluate --run {other.run.id}"))
     else:
@@ -29,14 +29,16 @@ def compared(facts: ReportFacts) -> Section | None:
     return Section("compared", f"Run {run.id} and run {other.run.id}", tuple(blocks))
 
 
-def _configurations(run: Run, other: Run) -> Table:
+def _configurations(facts: ReportFacts, other: OtherRun) -> Table:
+    run, its = facts.proof.run, other.run
     names = [field.name for field in dataclasses.fields(run.config)]
-    pairs = [(name, getattr(run.config, name), getattr(other.config, name)) for name in names]
-    rows = [Row((said(name), value(mine), value(its))) for name, mine, its in pairs if mine != its]
-    if run.dataset_sha256 != other.dataset_sha256:
-        rows.append(Row(("dataset", run.dataset_sha256[:12], other.dataset_sha256[:12])))
+    pairs = [(said(name), value(getattr(run.config, name)), value(getattr(its.config, name))) for name in names]
+    pairs.append(("dataset", run.dataset_sha256[:12], its.dataset_sha256[:12]))
+    if other.evaluation is not None:
+        pairs.append(("prompt", facts.proof.evaluation.prompt_sha256[:12], other.evaluation.prompt_sha256[:12]))
+    rows = [Row(pair) for pair in pairs if pair[1] != pair[2]]
     caption = "Where their configurations differ" if rows else "Their configurations are the same"
-    columns = (Column("setting"), Column(f"run {run.id}", number=True), Column(f"run {other.id}", number=True))
+    columns = (Column("setting"), *(Column(name, number=True) for name in _names(facts, other)))
     return Table(caption, columns, tuple(rows))
 
 
@@ -119,7 +121,7 @@ def _rules(facts: ReportFacts, other: OtherRun, its: Evaluation) -> list[Block]:
     )
     words = (
         "The difference in percentage points has a 95 % interval by a paired bootstrap over the questions that both "
-        "answered, within topics."
+        "answered, within topics; each rule by itself, uncorrected."
         if differences
         else "The two were measured on different questions, or their answers were not kept: no difference is told."
     )

@@ -1,6 +1,7 @@
 """The report's content: of a project with two measured runs, in every form the same figures in the same order."""
 
 import dataclasses
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -18,7 +19,7 @@ from engine.reports.html import to_html
 from engine.reports.markdown import to_markdown
 from engine.reports.text import to_text
 from tests.tui.panes.measured import add_measured_evaluation, add_measured_run, make_compared
-from tests.tui.seeds import add_dataset, add_examples, make_project
+from tests.tui.seeds import add_dataset, add_examples, hostile, make_project
 
 
 @pytest.fixture
@@ -121,6 +122,23 @@ def test_without_a_trace_or_answers_the_report_says_so(home: Home) -> None:
     assert "The teacher runs on this machine, so no money is reckoned." in text
     charts = next(block for block in blocks(document, "training") if isinstance(block, Charts))
     assert len(charts.charts[2].series[0].xs) == 7, "the loss at the evaluations stands in for that of every step"
+
+
+def test_a_project_whose_every_text_is_an_attack_gives_a_page_of_the_same_make(home: Home) -> None:
+    def pages() -> Iterator[str]:
+        for name, foreign in (("calm", False), ("foreign", True)):
+            with make_project(home, name) as project:
+                add_examples(project)
+                base = hostile("starter") if foreign else "starter"
+                run_id = add_measured_run(project, add_dataset(project), TrainingConfig(base))
+                add_measured_evaluation(project, run_id, "fail", Interval(0.5, 0.4, 0.6), foreign=foreign)
+                document = build(read_report(project))
+                assert not set("\x1b\x07\x9b\u202e") & set(to_text(document) + to_markdown(document))
+                yield to_html(document)
+
+    calm, foreign = (re.sub(r"<mark>|</mark>", "", page) for page in pages())
+    assert "‹U+202E›evil" in foreign
+    assert re.findall(r"<(/?[a-z0-9]+)", foreign) == re.findall(r"<(/?[a-z0-9]+)", calm)
 
 
 def test_what_was_just_measured_ends_with_the_verdict(project: Project) -> None:
