@@ -89,6 +89,7 @@ class Beside:
         tokens: int,
         loss: RowsLoss,
         figures: Mapping[str, float] | None = None,
+        alarm: str = "",
     ) -> StepWork:
         """The work of one step whose own `rows`, `rows_a_step` in the mean, have `tokens` tokens that carry `loss`.
 
@@ -108,7 +109,7 @@ class Beside:
             count = sum(len(row.completion_ids) for row in part)
             loss_back = self._kl_to(back.base)
             beside.append(Term("prompt_back_kl", part, count, count / back.weight, loss_back, self._behind_the_prompt))
-        return StepWork(main, tuple(beside), figures or {})
+        return StepWork(main, tuple(beside), figures or {}, alarm)
 
     def _general_rows(self, stage: str, step: int, rows_a_step: float) -> list[DatasetRow]:
         if self._general is None:

@@ -26,15 +26,13 @@ from engine.training.checkpoints import fault_of
 from engine.training.facts import read_basis
 from engine.training.hooks import StepMetrics
 from engine.training.memory import peak_rss_mb
-from engine.training.on_policy import CUT_ANSWERS
+from engine.training.on_policy import CUT_ANSWERS, MANY_CUT
 from engine.training.outlook import error_text, estimate_training
 from engine.training.processes import planned_ranks, ranks_of
 from engine.training.ranks import Ranks
 from engine.training.state import ADAPTER
 from engine.training.trainer import Trained, Trainer
 from engine.training.validation import Measurement
-
-_MANY_CUT = 0.5  # of the student's own answers in a step
 
 
 def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) -> None:
@@ -153,6 +151,12 @@ def _end(context: JobContext, run: Run, trained: Trained) -> None:
     state = trained.state
     steps = context.project.runs.get(run.id).steps
     reason = f"Ended at step {state.step} of {steps}, as asked." if state.step < steps else ""
+    if trained.given_up:
+        reason = (
+            f"Ended at step {state.step} of {steps}: {trained.given_up}. Step {state.best_step} is kept; train the "
+            "first stage longer before the second."
+        )
+        context.emit(Note(reason))
     context.project.runs.update(run.id, state="done", best_step=state.best_step, reason=reason)
     share = state.validation_s / state.train_s if state.train_s else 0.0
     context.emit(
@@ -202,7 +206,7 @@ class _JobHooks:
         self._ends_at = time.monotonic() + most_s - run.train_s
 
     def on_step(self, metrics: StepMetrics) -> None:
-        if metrics.figures.get(CUT_ANSWERS, 0.0) > _MANY_CUT and not self._told_of_cuts:
+        if metrics.figures.get(CUT_ANSWERS, 0.0) > MANY_CUT and not self._told_of_cuts:
             self._told_of_cuts = True
             self.on_note(
                 f"{metrics.figures[CUT_ANSWERS]:.0%} of the student's own answers at step {metrics.step} were cut: "

@@ -41,6 +41,7 @@ class StepWork:
     main: Term
     beside: tuple[Term, ...] = ()
     figures: Mapping[str, float] = field(default_factory=dict)
+    alarm: str = ""  # why the stage should not go on, if its next steps are like this one
 
     @property
     def terms(self) -> tuple[Term, ...]:

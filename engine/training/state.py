@@ -35,6 +35,8 @@ class TrainingState:
     micro_batch_rows: int = 1  # less than the configuration's after running out of memory
     skipped: int = 0  # steps without a finite loss
     skipped_in_row: int = 0
+    alarms_in_row: int = 0  # steps whose stage had reason to give up, and the last reason
+    alarm: str = ""
     tokens: int = 0  # real tokens trained on
     loss_sum: float = 0.0  # of completion tokens since the last point of the curve, and their number
     loss_tokens: int = 0

@@ -32,6 +32,7 @@ from engine.training.validation import Validator
 
 _KEPT_CHECKPOINTS = 2
 _SKIPPED_AT_MOST = 3  # steps in a row without a finite loss
+_ALARMS_AT_MOST = 10  # steps in a row whose stage should not go on
 Found = TypeVar("Found")
 
 
@@ -42,6 +43,7 @@ class Trained:
     state: TrainingState
     best_checkpoint: Path
     peak_rss_mb: float
+    given_up: str = ""  # why it ended before its last step by itself
 
 
 class Trainer:
@@ -92,7 +94,8 @@ class Trainer:
     def run(self) -> Trained:
         """Train to the last step, from the newest whole checkpoint if there is one.
 
-        A run that ends early is measured once more, so that its last steps count too. Raises `TrainingError` after
+        A run that ends early is measured once more, so that its last steps count too: where the hooks want it, or where
+        a stage had reason to give up for ten steps in a row. Raises `TrainingError` after
         three steps in a row without a finite loss, and where a single row does not fit the memory; whatever the hooks
         raise passes through. The newest checkpoint then holds the last good state.
         """
@@ -101,7 +104,7 @@ class Trainer:
         measured_at = self.course.evaluation_steps() | {0}
         while True:
             ends = self.state.step >= self.steps or (
-                self.state.step > 0 and self.ranks.first_decides(self.hooks.end_early)
+                self.state.step > 0 and (bool(self._given_up) or self.ranks.first_decides(self.hooks.end_early))
             )
             due = ends or self.state.step in measured_at
             if due and self.state.step not in {point.step for point in self.state.points}:
@@ -121,7 +124,13 @@ class Trainer:
                 f"The best checkpoint, {best.name}, cannot be used: {fault}. {last.name} is kept instead."
             )
             best = last
-        return Trained(self.state, best, peak_rss_mb())
+        return Trained(self.state, best, peak_rss_mb(), self._given_up if self.state.step < self.steps else "")
+
+    @property
+    def _given_up(self) -> str:
+        """Why the run should not go on; part of the state, so that a run taken up again ends at the same step."""
+        many = self.state.alarms_in_row
+        return f"{self.state.alarm}, for {many} steps in a row" if many >= _ALARMS_AT_MOST else ""
 
     def _begin(self) -> None:
         """All ranks stand where the first one's newest checkpoint does."""
@@ -181,6 +190,8 @@ class Trainer:
             epoch=self.course.epoch_at(step + 1),
             skipped=state.skipped + (not good),
             skipped_in_row=0 if good else state.skipped_in_row + 1,
+            alarms_in_row=state.alarms_in_row + 1 if work.alarm else 0,
+            alarm=work.alarm,
             tokens=state.tokens + tokens,
             loss_sum=state.loss_sum + (sums[work.main.name] if good else 0.0),
             loss_tokens=state.loss_tokens + (loss_tokens if good else 0),

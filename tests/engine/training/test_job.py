@@ -204,6 +204,24 @@ def test_answers_that_run_on_are_told_of_once(project: Project, model_folder: Pa
     assert len(told) == 1
 
 
+def test_a_second_stage_whose_answers_stay_cut_ends_with_the_best_step_and_the_reason(
+    project: Project, model_folder: Path
+) -> None:
+    made = make_run(project, model_folder)
+    config = replace(
+        made.config, epochs=1.0, on_policy_steps=30, on_policy_batch_rows=4, on_policy_answer_tokens=1,
+        on_policy_learning_rate=1e-9,
+    )  # fmt: skip
+    context = carry_out(project, project.runs.add(made.dataset_sha256, config).id)
+    ended = project.runs.all()[-1]
+    assert (ended.state, ended.step, ended.steps) == ("done", 13, 33)
+    assert ended.reason.startswith("Ended at step 13 of 33: ")
+    assert "own answers were cut (100%), for 10 steps in a row" in ended.reason
+    assert f"Step {ended.best_step} is kept" in ended.reason
+    assert any(isinstance(event, Note) and event.text == ended.reason for event in events_of(context))
+    require_adapter(project.folder / ended.folder / "adapter", ended.id)
+
+
 def test_a_dataset_that_repeats_the_prompt_fails_with_the_reason(project: Project, model_folder: Path) -> None:
     made = make_run(project, model_folder, answer=f"IT SAYS: {PROMPT.system}")
     with pytest.raises(DatasetError, match="repeats the prompt"):

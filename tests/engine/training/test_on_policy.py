@@ -215,6 +215,24 @@ def test_out_of_memory_halves_the_micro_batch_while_sampling_and_while_learning(
         assert torch.allclose(one, other, atol=1e-4)
 
 
+def test_a_run_that_gives_up_ends_at_the_same_step_when_it_was_killed_in_between(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
+) -> None:
+    hopeless = replace(ALONE, on_policy_steps=20, on_policy_answer_tokens=1, on_policy_learning_rate=1e-9)
+    straight = make_trainer(model_folder, tmp_path / "straight", rows, Recorder(), hopeless).run()
+    assert straight.state.step == 10
+    assert "for 10 steps in a row" in straight.given_up
+
+    def kill(finished: int) -> None:
+        if finished >= 7:
+            raise Killed
+
+    with pytest.raises(Killed):
+        make_trainer(model_folder, tmp_path / "killed", rows, Recorder(kill), hopeless).run()
+    resumed = make_trainer(model_folder, tmp_path / "killed", rows, Recorder(), hopeless).run()
+    assert (resumed.state.step, resumed.given_up) == (10, straight.given_up)
+
+
 def test_questions_whose_answer_was_edited_are_not_asked(
     model_folder: Path, tmp_path: Path, make_row: MakeRow, rows: list[DatasetRow]
 ) -> None:
