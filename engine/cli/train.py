@@ -11,7 +11,7 @@ from engine.cli.invocation import Invocation, command_options
 from engine.cli.train_sweep import sweep
 from engine.cli.training_options import said, training_options
 from engine.jobs.protocol import WorstTokens
-from engine.records.options import TrainOptions
+from engine.records.options import MirrorName, TrainOptions
 from engine.records.run import TrainingConfig
 from engine.status import job_json
 from engine.training.clusters import Launch, Launcher, launch_text
@@ -23,6 +23,7 @@ _WITH_A_RUN = {
     "processes",
     "nodes",
     "print_launch",
+    "mirrors",
     "detach",
     "json_output",
     "project_name",
@@ -42,6 +43,13 @@ _WITH_A_RUN = {
 @click.option(
     "--print-launch", type=click.Choice(get_args(Launcher)), help="Print what carries out the run there; start nothing."
 )
+@click.option(
+    "--mirror",
+    "mirrors",
+    type=click.Choice(get_args(MirrorName)),
+    multiple=True,
+    help="Tell the metrics there too, on this machine; may be repeated.",
+)
 @click.option("--detach", is_flag=True, help="Print the job's id and return.")
 @command_options
 def command(
@@ -53,11 +61,13 @@ def command(
     processes: int,
     nodes: int,
     print_launch: Launcher | None,
+    mirrors: tuple[MirrorName, ...],
     detach: bool,
 ) -> None:
     """Train an adapter on the newest dataset: question → answer, without the prompt."""
     from engine.model.four_bits import require_four_bits
     from engine.training.facts import read_basis
+    from engine.training.mirrors import require_libraries
     from engine.training.outlook import estimate_training, outlook_text
     from engine.training.presets import choice_json, choice_text, choose
     from engine.training.replan import replan
@@ -70,6 +80,7 @@ def command(
         raise click.UsageError(f"--run has its configuration: without --{min(more).replace('_', '-')}.")
     if nodes > 1 and print_launch is None:
         raise click.UsageError("Several machines need --print-launch.")
+    require_libraries(mirrors)
     project = invocation.project
     if run_id is None:
         basis = read_basis(project)
@@ -94,11 +105,11 @@ def command(
             run = replan(project, run, asked.epochs)
     if print_launch is not None:
         gpu = run.config.device != "cpu"
-        launch = Launch(project.folder, run.id, run.config.base, invocation.home, nodes, processes, gpu)
+        launch = Launch(project.folder, run.id, run.config.base, invocation.home, nodes, processes, gpu, mirrors)
         text = launch_text(print_launch, launch)
         invocation.finish(text, {"run": run.id, "text": text})
         return
-    job = start_and_follow(invocation, TrainOptions(run.id, processes), detach=detach)
+    job = start_and_follow(invocation, TrainOptions(run.id, processes, mirrors), detach=detach)
     if job is None:
         return
     run = project.runs.get(run.id)

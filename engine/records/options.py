@@ -1,9 +1,12 @@
 """What each job was asked to do: the words between a command and the process that carries them out."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from engine.records.example import TeacherKind
 from engine.records.question import Split
+
+MirrorName = Literal["tensorboard", "wandb", "trackio"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class TrainOptions:
 
     run_id: int
     processes: int | None = 1  # on this machine; None: those that a launcher (torchrun) has started
+    mirrors: tuple[MirrorName, ...] = ()  # where its metrics are told too
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Literal
 
 import engine
 from engine.paths import Home
+from engine.records.options import MirrorName
 
 Launcher = Literal["torchrun", "slurm", "skypilot"]
 _PORT = 29_500
@@ -31,6 +32,7 @@ class Launch:
     nodes: int
     processes: int
     gpu: bool
+    mirrors: tuple[MirrorName, ...] = ()
 
     @property
     def member(self) -> str:
@@ -38,7 +40,13 @@ class Launch:
         words = ["-m", _MEMBER, str(self.project.absolute()), str(self.run_id)]
         if self.home.root is not None:
             words += ["--home", str(self.home.root)]
+        words += self.mirror_words
         return shlex.join(words)
+
+    @property
+    def mirror_words(self) -> list[str]:
+        """Which say where the metrics are told too."""
+        return [word for name in self.mirrors for word in ("--mirror", name)]
 
     @property
     def torchrun(self) -> str:
@@ -116,7 +124,7 @@ def _skypilot(launch: Launch) -> str:
         f"  pip install distill-tui=={engine.__version__}",
         f"  distill-tui models fetch {shlex.quote(launch.base)}",
         "run: |",
-        f"  torchrun {placed} -m {_MEMBER} {there} {launch.run_id}",
+        f"  torchrun {placed} -m {_MEMBER} {there} {shlex.join([str(launch.run_id), *launch.mirror_words])}",
     ]
     return "\n".join(lines)
 

@@ -7,6 +7,7 @@ import math
 import shutil
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import asdict
 from pathlib import Path
 
 from engine.errors import DatasetError, DistillError, JobStopped, TrainingError
@@ -26,6 +27,7 @@ from engine.training.checkpoints import fault_of
 from engine.training.facts import read_basis
 from engine.training.hooks import StepMetrics
 from engine.training.memory import peak_rss_mb
+from engine.training.mirrors import About, Mirrors, require_libraries
 from engine.training.on_policy import CUT_ANSWERS, MANY_CUT
 from engine.training.outlook import error_text, estimate_training
 from engine.training.processes import planned_ranks, ranks_of
@@ -56,7 +58,11 @@ def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) ->
                 held.enter_context(context.hold_device(device))
             ranks = held.enter_context(ranks_of(options.processes, context))
             project.runs.update(run.id, state="running", reason="")
-            _train(context, run, ranks, most_s)
+            require_libraries(options.mirrors)
+            about = About(project.name, f"run-{run.id}", asdict(run.config), project.folder / run.folder / "mirrors")
+            mirrors = Mirrors(options.mirrors, about, lambda text: context.emit(Note(text)))
+            held.callback(mirrors.close)
+            _train(context, run, ranks, most_s, mirrors)
     except JobStopped as stopped:
         project.runs.update(run.id, state="stopped", reason=stopped.title, peak_rss_mb=peak_rss_mb())
         raise
@@ -66,7 +72,7 @@ def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) ->
         raise
 
 
-def _train(context: JobContext, run: Run, ranks: Ranks, most_s: float) -> None:
+def _train(context: JobContext, run: Run, ranks: Ranks, most_s: float, mirrors: Mirrors) -> None:
     project, config = context.project, run.config
     dataset = project.datasets.get(run.dataset_sha256)
     if dataset.base != config.base:
@@ -110,7 +116,7 @@ def _train(context: JobContext, run: Run, ranks: Ranks, most_s: float) -> None:
         context.checkpoint()
 
     known = ask_base(brief, local, ranks, on_rows)
-    hooks = _JobHooks(context, run, known.teacher.seconds if known.teacher is not None else 0.0, most_s)
+    hooks = _JobHooks(context, run, known.teacher.seconds if known.teacher is not None else 0.0, most_s, mirrors)
     trainer = make_trainer(brief, local, known, hooks, ranks, _initial_adapter(project, config))
     project.runs.update(run.id, steps=trainer.steps)
     if not run.step:
@@ -198,10 +204,11 @@ def _questions(project: Project, dataset: Dataset) -> dict[int, Question]:
 class _JobHooks:
     """Carries what the loop tells to the job's events and the project's store, and the person's wishes to the loop."""
 
-    def __init__(self, context: JobContext, run: Run, teacher_s: float, most_s: float) -> None:
+    def __init__(self, context: JobContext, run: Run, teacher_s: float, most_s: float, mirrors: Mirrors) -> None:
         self._context = context
         self._run = run
         self._teacher_s = teacher_s
+        self._mirrors = mirrors
         self._told_of_cuts = False
         self._ends_at = time.monotonic() + most_s - run.train_s
 
@@ -220,7 +227,7 @@ class _JobHooks:
             "rss_mb": metrics.rss_mb,
             **metrics.figures,
         }
-        self._context.emit(Metrics(metrics.step, metrics.epoch, values))
+        self._tell(metrics.step, metrics.epoch, values)
         self._context.emit(Progress(metrics.step, metrics.steps, "training", metrics.seconds_left))
 
     def on_point(self, point: CurvePoint, measured: Measurement | None) -> None:
@@ -230,10 +237,14 @@ class _JobHooks:
         self._context.project.runs.update(self._run.id, step=point.step)
         rates = {f"rule_{rule_id}": rate for rule_id, rate in point.rule_rates}
         values = {"validation_kl": point.validation_kl, "all_rules": point.all_rules_rate, **rates}
-        self._context.emit(Metrics(point.step, point.epoch, values))
+        self._tell(point.step, point.epoch, values)
         for watched in measured.watched:
             self._context.emit(SampleAnswer(point.step, watched.question, watched.answer, watched.passed))
         self._context.emit(WorstTokens(point.step, measured.worst))
+
+    def _tell(self, step: int, epoch: float, values: dict[str, float]) -> None:
+        self._context.emit(Metrics(step, epoch, values))
+        self._mirrors.log(step, values)
 
     def on_note(self, text: str) -> None:
         self._context.emit(Note(text))

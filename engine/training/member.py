@@ -11,11 +11,12 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import get_args
 
 from engine.errors import DistillError, UsageError
 from engine.paths import Home
 from engine.project import Project
-from engine.records.options import TrainOptions
+from engine.records.options import MirrorName, TrainOptions
 from engine.records.run import CurvePoint
 from engine.redact import redact
 from engine.training.brief import Brief, ask_base, load_for, make_trainer
@@ -31,6 +32,7 @@ def main() -> int:
     parser.add_argument("project", type=Path, nargs="?")
     parser.add_argument("run", type=int, nargs="?")
     parser.add_argument("--home", type=Path)
+    parser.add_argument("--mirror", action="append", choices=get_args(MirrorName), default=[])
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--rank", type=int)
     parser.add_argument("--size", type=int)
@@ -46,7 +48,7 @@ def main() -> int:
         else:
             ranks = launched_ranks() or Ranks()
         if ranks.leads:
-            return _lead(words.project, words.run, home)
+            return _lead(words.project, words.run, home, tuple(words.mirror))
         _ignore_signals()
         with connected(ranks, words.folder):
             train_along(ranks, home)
@@ -66,13 +68,13 @@ def train_along(ranks: Ranks, home: Home) -> None:
     make_trainer(brief, local, known, _Silent(), ranks).run()
 
 
-def _lead(project: Path, run_id: int, home: Home) -> int:
+def _lead(project: Path, run_id: int, home: Home, mirrors: tuple[MirrorName, ...]) -> int:
     """Carry out the run as a job in this very process, among those that the launcher started."""
     from engine.jobs.worker import carry_out
 
     with Project.open(project, home) as opened:
         opened.runs.get(run_id)
-        job = opened.jobs.add("train", TrainOptions(run_id, processes=None))
+        job = opened.jobs.add("train", TrainOptions(run_id, processes=None, mirrors=mirrors))
     print(  # noqa: T201 - whoever reads the launcher's log is to know where to look
         f"Job {job.id} trains run {run_id}. Follow it: distill-tui jobs follow {job.id} --project {project}", flush=True
     )

@@ -7,7 +7,7 @@ import pytest
 
 from engine.cli.training_options import _OPTIONS
 from engine.project import Project
-from engine.records.options import SweepOptions
+from engine.records.options import SweepOptions, TrainOptions
 from engine.records.run import TrainingConfig
 from engine.training.schedule import Schedule
 from tests.engine.cli.calling import fail, succeed
@@ -72,6 +72,23 @@ def test_four_bits_on_a_processor_are_refused_before_anything_starts(quiet: Path
         assert project.runs.all() == before
     succeed("train", "--quantize-base", "nf4", "--print-launch", "torchrun")  # it is for another machine
     assert newest(quiet).quantize_base == "nf4"
+
+
+def test_mirrors_reach_the_job_and_a_missing_library_is_told_before_a_run_is_made(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("engine.cli.train.start_and_follow", lambda _, options, **__: asked.append(options))
+    monkeypatch.setattr("engine.training.mirrors.find_spec", lambda name: None if name == "wandb" else object())
+    with Project.open(finished) as project:
+        before = len(project.runs.all())
+    assert "distill-tui[wandb]" in fail("train", "--mirror", "tensorboard", "--mirror", "wandb", status=1)["next"]
+    with Project.open(finished) as project:
+        assert len(project.runs.all()) == before
+    succeed("train", "--mirror", "tensorboard", "--mirror", "trackio")
+    assert asked == [TrainOptions(before + 1, 1, ("tensorboard", "trackio"))]
+    said = succeed("train", "--run", str(before + 1), "--mirror", "trackio", "--print-launch", "torchrun").out
+    assert said.rstrip().endswith("--mirror trackio")
 
 
 def test_a_run_without_a_step_is_refused(quiet: Path) -> None:
