@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from engine.economics.outlook import sentence as worth
 from engine.evaluation.verdict import sentence
-from engine.records.evaluation import ArmAnswer, ArmName, ArmScore, Divergence, Evaluation, FinalVerdict, Interval
+from engine.records.evaluation import ArmAnswer, ArmScore, Divergence, Evaluation, FinalVerdict, Interval
 from engine.reports.against import against
 from engine.reports.document import (
     Answer,
@@ -26,9 +26,14 @@ from engine.reports.facts import ReportFacts
 from engine.reports.numbers import MISSING, interval, known, nats, of_rate, share
 from engine.wording import counted
 
-ROLES: dict[ArmName, Role] = {"distilled": "main", "prompted": "second", "unprompted": "third", "teacher": "fourth"}
+_ROLES: dict[str, Role] = {"distilled": "main", "prompted": "second", "unprompted": "third"}
 TONES: dict[FinalVerdict, Tone] = {"pass": "good", "fail": "bad", "undecided": "open"}
 _WORST_SHOWN = 3
+
+
+def role_of(arm: str) -> Role:
+    """How an arm is drawn; all but the three that every evaluation has, alike."""
+    return _ROLES.get(arm, "fourth")
 
 
 def verdict(facts: ReportFacts) -> Section:
@@ -86,7 +91,7 @@ def rules(facts: ReportFacts) -> Section:
             "in %, with its 95 % Wilson interval."
         ),
         Intervals(
-            "Answers that keep each rule, %", "rule", tuple((name, ROLES[name]) for name, _ in arms), tuple(rows)
+            "Answers that keep each rule, %", "rule", tuple((name, role_of(name)) for name, _ in arms), tuple(rows)
         ),
         *against(evaluation),
         _measures(facts),
@@ -148,7 +153,7 @@ def _answer(answer: ArmAnswer, texts: dict[int, str]) -> Answer:
         answer.arm,
         answer.answer,
         not broken,
-        ROLES[answer.arm],
+        role_of(answer.arm),
         tuple(notes),
         # Nobody asked the unprompted model for anything: marks all over its answer would say nothing.
         () if answer.arm == "unprompted" else tuple(span for check in broken for span in check.failing),
