@@ -40,17 +40,17 @@ def verdict(facts: ReportFacts) -> Section:
     """Whether it pays, whether it worked, and the figures that say so."""
     proof, evaluation = facts.proof, facts.proof.evaluation
     recovered = evaluation.recovered
-    prompted, distilled = proof.arm("prompted"), proof.arm("distilled")
+    prompted, distilled, reference = (proof.arm(name) for name in ("prompted", "distilled", evaluation.reference))
     figures = [
         Fact(
-            "of the prompt's gain is kept" if recovered else "of the prompt's gain: not defined",
+            "of the prompt's gain is kept" if recovered else "what is kept of the prompt's gain is not defined",
             share(recovered.value) if recovered else MISSING,
             f"95\u00a0% interval {interval(recovered).partition(' (')[2].rstrip(')')}\u00a0%" if recovered else "",
         ),
         Fact(
             "of answers keep every rule, without the prompt",
             share(distilled.all_rules.rate),
-            f"{share(prompted.all_rules.rate)} with it",
+            f"{share(reference.all_rules.rate)} {evaluation.reference}, with it",
         ),
         Fact("prompt tokens saved a request", f"{proof.prompt_tokens:,}", _saved_share(facts)),
     ]
@@ -100,8 +100,8 @@ def rules(facts: ReportFacts) -> Section:
         agreed = evaluation.ceiling
         blocks.append(
             Words(
-                f"The {evaluation.reference} model against its own second sample: where its first answer keeps every "
-                f"rule, {agreed.passed:,} of {agreed.total:,} second answers do "
+                f"{_reference(evaluation).capitalize()} against its own second sample: where its first answer keeps "
+                f"every rule, {agreed.passed:,} of {agreed.total:,} second answers do "
                 f"({share(agreed.rate)}). A student can agree with it no better.",
                 "quiet",
             )
@@ -112,13 +112,13 @@ def rules(facts: ReportFacts) -> Section:
 def worst(facts: ReportFacts) -> Section:
     """The questions where the student breaks most of what the reference keeps, with what every arm answered."""
     evaluation = facts.proof.evaluation
-    who = "the teacher" if evaluation.reference == "teacher" else "the prompted model"
     behind = [lapse for lapse in facts.lapses if lapse.broken]
     if not facts.lapses:
         return Section("worst", "Where it falls behind", (Words("The answers of this evaluation were not kept."),))
     blocks: list[Block] = [
         Words(
-            f"In {len(behind):,} of {counted(len(facts.lapses), 'question')} the student breaks a rule that {who} keeps"
+            f"In {len(behind):,} of {counted(len(facts.lapses), 'question')} the student breaks a rule that "
+            f"{_reference(evaluation)} keeps"
             f"{'; the worst:' if behind else '.'}"
         )
     ]
@@ -142,6 +142,10 @@ def worst(facts: ReportFacts) -> Section:
             )
         )
     return Section("worst", "Where it falls behind", tuple(blocks))
+
+
+def _reference(evaluation: Evaluation) -> str:
+    return "the teacher" if evaluation.reference == "teacher" else "the prompted model"
 
 
 def _answer(answer: ArmAnswer, texts: dict[int, str]) -> Answer:
