@@ -11,7 +11,7 @@ from engine.cli.invocation import Invocation, command_options
 from engine.cli.train_sweep import sweep
 from engine.cli.training_options import said, training_options
 from engine.jobs.protocol import WorstTokens
-from engine.records.options import MirrorName, TrainOptions
+from engine.records.options import CalibrateOptions, MirrorName, TrainOptions
 from engine.records.run import TrainingConfig
 from engine.status import job_json
 from engine.training.clusters import Launch, Launcher, launch_text
@@ -34,6 +34,9 @@ _WITH_A_RUN = {
 @click.group("train", invoke_without_command=True)
 @click.option("--preset", type=click.Choice(get_args(Preset)), help="Choose what is not given by data, model, memory.")
 @click.option("--show", is_flag=True, help="Print what is chosen, why, and what it will take; train nothing.")
+@click.option(
+    "--calibrate", is_flag=True, help="First measure a few steps of the longest rows, and estimate from them."
+)
 @training_options
 @click.option(
     "--run", "run_id", type=click.IntRange(1), help="Go on with this run where it ended, perhaps for other --epochs."
@@ -56,6 +59,7 @@ def command(
     invocation: Invocation,
     preset: Preset | None,
     show: bool,
+    calibrate: bool,
     asked: TrainingConfig,
     run_id: int | None,
     processes: int,
@@ -87,6 +91,14 @@ def command(
         config = dataclasses.replace(asked, base=basis.dataset.base)
         choice = None if preset is None else choose(preset, basis.facts(config), config, said())
         config = config if choice is None else choice.config
+        if calibrate:
+            if choice is not None:
+                choice.require_fit()
+            if start_and_follow(invocation, CalibrateOptions(config, basis.dataset.sha256), detach=False) is None:
+                return
+            basis = read_basis(project)
+            if basis.calibration is not None:
+                config = dataclasses.replace(config, micro_batch_rows=basis.calibration.config.micro_batch_rows)
         told = "\n".join([*([choice_text(choice)] if choice is not None else []), outlook_text(config, basis)])
         if show:
             estimate = dataclasses.asdict(estimate_training(config, basis).figures)

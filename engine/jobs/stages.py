@@ -12,6 +12,7 @@ STAGES: dict[JobKind, str] = {
     "generate": "engine.teachers.job:run",
     "train": "engine.training.job:run",
     "sweep": "engine.training.sweep_job:run",
+    "calibrate": "engine.training.calibration:run",
     "evaluate": "engine.evaluation.job:run",
     "serve": "engine.serving.job:run",
     "demo": "engine.demo:run",

@@ -5,13 +5,14 @@ from typing import Literal
 
 from engine.records.station import StationName
 
-JobKind = Literal["synthesize", "generate", "train", "sweep", "evaluate", "serve", "demo"]
+JobKind = Literal["synthesize", "generate", "train", "sweep", "calibrate", "evaluate", "serve", "demo"]
 JobState = Literal["waiting", "running", "paused", "done", "stopped", "failed", "lost"]
 STATION_OF_KIND: dict[JobKind, StationName] = {
     "synthesize": "questions",
     "generate": "examples",
     "train": "run",
     "sweep": "run",
+    "calibrate": "run",  # it makes none there
     "evaluate": "evaluation",
     "serve": "release",  # it makes nothing there
     "demo": "examples",  # where it begins

@@ -5,6 +5,7 @@ from typing import Literal
 
 from engine.records.example import TeacherKind
 from engine.records.question import Split
+from engine.records.run import TrainingConfig
 
 MirrorName = Literal["tensorboard", "wandb", "trackio"]
 
@@ -67,6 +68,14 @@ class SweepOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class CalibrateOptions:
+    """A few steps of the longest rows of a dataset, measured before a run of this configuration."""
+
+    config: TrainingConfig
+    dataset_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluateOptions:
     """One evaluation of one run on the held-out questions."""
 
@@ -109,7 +118,14 @@ class ServeOptions:
 
 
 JobOptions = (
-    SynthesizeOptions | GenerateOptions | TrainOptions | SweepOptions | EvaluateOptions | ServeOptions | DemoOptions
+    SynthesizeOptions
+    | GenerateOptions
+    | TrainOptions
+    | SweepOptions
+    | CalibrateOptions
+    | EvaluateOptions
+    | ServeOptions
+    | DemoOptions
 )
 
 

@@ -116,6 +116,20 @@ class Estimated:
 
 
 @dataclass(frozen=True, slots=True)
+class Calibration:
+    """What a few steps of the longest rows took on this machine. None: the configuration has no such stage."""
+
+    config: TrainingConfig  # with the rows of a pass that fit
+    dataset_sha256: str
+    device: str
+    dtype: str
+    first_s: float | None  # seconds a trained token of the first stage
+    second_s: float | None
+    memory_mb: float  # at most; MB are 1e6 bytes
+    after_run: int = 0  # the newest run then: later ones know better
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One training. `folder` is relative to the project."""
 

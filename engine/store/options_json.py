@@ -2,6 +2,7 @@
 
 from engine.records.job import JobKind
 from engine.records.options import (
+    CalibrateOptions,
     DemoOptions,
     EvaluateOptions,
     GenerateOptions,
@@ -18,6 +19,7 @@ _OPTIONS: dict[JobKind, type[JobOptions]] = {
     "generate": GenerateOptions,
     "train": TrainOptions,
     "sweep": SweepOptions,
+    "calibrate": CalibrateOptions,
     "evaluate": EvaluateOptions,
     "serve": ServeOptions,
     "demo": DemoOptions,

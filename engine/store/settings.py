@@ -2,6 +2,7 @@
 
 from engine.records.cost import CostInputs, CostOutcome
 from engine.records.options import ProjectSettings
+from engine.records.run import Calibration
 from engine.store.connection import Connection
 from engine.store.words_json import decode, encode
 
@@ -39,6 +40,15 @@ class SettingsTable:
                 self._keep("cost_outcome", encode(outcome))
             else:
                 self._connection.write("DELETE FROM settings WHERE name = 'cost_outcome'")
+
+    def calibration(self) -> Calibration | None:
+        """What was measured last before a run, or None."""
+        value = self._value("calibration")
+        return None if value is None else decode(Calibration, value)
+
+    def keep_calibration(self, calibration: Calibration) -> None:
+        """Keep it in the place of what was there."""
+        self._keep("calibration", encode(calibration))
 
     def add_timing(self, stage: str, seconds: float) -> None:
         """Keep how long `stage` (questions, generate, curate, train, evaluate) took; the last value stays."""

@@ -5,8 +5,10 @@ seconds is the machine's business; that a run of one configuration took so long 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.records.dataset import DatasetRow
 from engine.records.run import TrainingConfig
 from engine.training.schedule import Schedule
 
@@ -38,6 +40,21 @@ class RowTokens:
         return self.question + self.answer
 
 
+def row_tokens(rows: Sequence[DatasetRow], prompt_tokens: int) -> RowTokens:
+    """The lengths of training rows behind a prompt of so many tokens."""
+    if not rows:
+        return RowTokens(prompt=prompt_tokens)
+    answers = [len(row.completion_ids) for row in rows]
+    questions = [len(row.question_ids) for row in rows]
+    return RowTokens(
+        question=sum(questions) / len(rows),
+        answer=sum(answers) / len(rows),
+        longest=max(question + answer for question, answer in zip(questions, answers, strict=True)),
+        longest_answer=max(answers),
+        prompt=prompt_tokens,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """All that a run has to do, in trained tokens; `first` and `second` are one step's of each stage."""
@@ -55,7 +72,12 @@ class Work:
     def until(self, step: int) -> float:
         """What is done after so many steps, evaluations included."""
         first = min(step, self.first_steps)
-        return self.once + (first * self.first + (step - first) * self.second) * (1 + VALIDATION_SHARE)
+        return self.seconds(1.0, 1.0, first, step - first)
+
+    def seconds(self, first_s: float, second_s: float, first_steps: int, second_steps: int) -> float:
+        """How long so many steps of each stage take, evaluations included, where a token takes so long in each."""
+        first, second = first_steps * self.first * first_s, second_steps * self.second * second_s
+        return self.once * (first_s or second_s) + (first + second) * (1 + VALIDATION_SHARE)
 
 
 def needs_teacher(config: TrainingConfig) -> bool:

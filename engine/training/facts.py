@@ -4,14 +4,13 @@ No model library: what torch alone could tell (whether a processor computes in b
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.model.shapes import Shapes, find_shapes
-from engine.records.dataset import DatasetRow, DatasetSummary
-from engine.records.run import Run, TrainingConfig
-from engine.training.costs import RowTokens
+from engine.records.dataset import DatasetSummary
+from engine.records.run import Calibration, Run, TrainingConfig
+from engine.training.costs import RowTokens, row_tokens
 from engine.training.presets import Facts
 
 if TYPE_CHECKING:
@@ -48,6 +47,7 @@ class Basis:
     tokens: RowTokens = field(default_factory=RowTokens)
     own_rows: int = 0  # training rows whose whole answer is the prompted base's
     free: FreeMemory | None = None  # None: nothing tells
+    calibration: Calibration | None = None  # the last one
 
     def dataset_of(self, run: Run) -> DatasetSummary:
         """What a run was trained on."""
@@ -78,9 +78,10 @@ def read_basis(project: "Project", dataset_sha256: str = "") -> Basis:
         datasets=datasets,
         runs=project.runs.all(),
         shapes=find_shapes(dataset.base, project.home),
-        tokens=_row_tokens(rows, _prompt_tokens(project, dataset.prompt_sha256)),
+        tokens=row_tokens(rows, _prompt_tokens(project, dataset.prompt_sha256)),
         own_rows=sum(row.edited_from == len(row.completion_ids) for row in rows),
         free=free_memory(),
+        calibration=project.settings.calibration(),
     )
 
 
@@ -105,20 +106,6 @@ def _free_gpus_mb() -> tuple[float, ...]:
         return tuple(float(pynvml.nvmlDeviceGetMemoryInfo(handle).free) / 1e6 for handle in handles)
     except pynvml.NVMLError:
         return ()
-
-
-def _row_tokens(rows: Sequence[DatasetRow], prompt_tokens: int) -> RowTokens:
-    if not rows:
-        return RowTokens(prompt=prompt_tokens)
-    answers = [len(row.completion_ids) for row in rows]
-    questions = [len(row.question_ids) for row in rows]
-    return RowTokens(
-        question=sum(questions) / len(rows),
-        answer=sum(answers) / len(rows),
-        longest=max(question + answer for question, answer in zip(questions, answers, strict=True)),
-        longest_answer=max(answers),
-        prompt=prompt_tokens,
-    )
 
 
 def _prompt_tokens(project: "Project", prompt_sha256: str) -> int:

@@ -81,24 +81,10 @@ def _train(context: JobContext, run: Run, ranks: Ranks, most_s: float, mirrors: 
             f"Its ids are those of {dataset.base}; run {run.id} trains {config.base}.",
             "Freeze the dataset again for this base, or train the base that it was made for.",
         )
-    prompt = project.prompts.by_sha256(dataset.prompt_sha256)
-    questions = _questions(project, dataset)
     folder = make_private_folder(project.folder / run.folder)
     write_atomically(folder / "config.json", encode(config).encode())
     context.emit(Progress(0, 0, f"loading {config.held_base}"))
-    brief = ranks.first_says(
-        Brief,
-        Brief(
-            config,
-            dataset,
-            prompt,
-            tuple(questions.values()),
-            tuple(project.rules.all()),
-            project.settings.read().serving_temperature,
-            str(folder),
-            str(project.caches),
-        ),
-    )
+    brief = ranks.first_says(Brief, brief_of(project, config, dataset, folder))
     local = load_for(brief, project.home, ranks)
     for note in local.format.notes:
         context.emit(Note(note))
@@ -107,7 +93,9 @@ def _train(context: JobContext, run: Run, ranks: Ranks, most_s: float, mirrors: 
     check_rows(rows, local.format.context_length)
     if validation:
         check_rows(validation, local.format.context_length)
-    check_prompt_absent((*rows, *validation), [local.format.completion_ids(m.content)[:-1] for m in prompt.messages])
+    check_prompt_absent(
+        (*rows, *validation), [local.format.completion_ids(m.content)[:-1] for m in brief.prompt.messages]
+    )
     if not validation:
         context.emit(Note("There are no validation rows: the curve is measured on training rows, the last step kept."))
 
@@ -139,6 +127,20 @@ def _train(context: JobContext, run: Run, ranks: Ranks, most_s: float, mirrors: 
     made = [*folder.rglob("*"), *([known.teacher.path] if known.teacher is not None else [])]
     project.runs.update(run.id, disk_mb=sum(path.stat().st_size for path in made if path.is_file()) / 1e6)
     _end(context, run, trained)
+
+
+def brief_of(project: Project, config: TrainingConfig, dataset: Dataset, folder: Path) -> Brief:
+    """All facts of a run with this configuration. Raises `DatasetError` where a question of the dataset is gone."""
+    return Brief(
+        config,
+        dataset,
+        project.prompts.by_sha256(dataset.prompt_sha256),
+        tuple(_questions(project, dataset).values()),
+        tuple(project.rules.all()),
+        project.settings.read().serving_temperature,
+        str(folder),
+        str(project.caches),
+    )
 
 
 def _place_adapter(checkpoint: Path, folder: Path) -> None:

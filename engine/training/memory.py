@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import torch
 
-_MB = 1 << 20
+_MB = 1e6
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -21,14 +21,14 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def rss_mb() -> float:
-    """Resident memory of this process now, in MiB."""
+    """Resident memory of this process now, in MB (1e6 bytes)."""
     return float(psutil.Process().memory_info().rss) / _MB
 
 
 def peak_rss_mb() -> float:
-    """The most resident memory that this process ever had, in MiB."""
+    """The most resident memory that this process ever had, in MB (1e6 bytes)."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return float(peak) / (_MB if sys.platform == "darwin" else 1024)
+    return float(peak) * (1 if sys.platform == "darwin" else 1024) / _MB
 
 
 def kernel_oom_kills() -> int:

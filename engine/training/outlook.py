@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.records.dataset import DatasetSummary
-from engine.records.run import Estimated, Run, TrainingConfig
+from engine.records.run import Calibration, Estimated, Run, TrainingConfig
 from engine.training.costs import (
     GENERAL_QUESTIONS,
     RowTokens,
@@ -38,6 +38,7 @@ class TrainingEstimate:
     memory_mb: float | None
     disk_mb: float | None
     like: Run | None
+    calibration: Calibration | None = None  # where that knows better
     memory_like: Run | None = None
 
     @property
@@ -55,12 +56,25 @@ def estimate_training(config: TrainingConfig, basis: Basis) -> TrainingEstimate:
         behind = _work(like.config, basis.dataset_of(like), basis.tokens).until(like.step)
         seconds = like.train_s / behind * _work(config, basis.dataset, basis.tokens).until(steps)
     memory_like = _memory_like(config, basis.runs)
+    calibration = basis.calibration if _tells(basis.calibration, config, like) else None
+    if calibration is not None and basis.tokens.mean:
+        first_s, second_s = calibration.first_s, calibration.second_s
+        seconds = _work(config, basis.dataset, basis.tokens).seconds(
+            first_s or second_s or 0.0,
+            second_s or first_s or 0.0,
+            steps - config.on_policy_steps,
+            config.on_policy_steps,
+        )
+    memory = memory_like.peak_rss_mb if memory_like is not None else _memory_mb(config, basis)
+    if calibration is not None and _size_of(calibration.config) == _size_of(config):
+        memory, memory_like = calibration.memory_mb, None
     return TrainingEstimate(
         steps=steps,
         seconds=seconds,
-        memory_mb=memory_like.peak_rss_mb if memory_like is not None else _memory_mb(config, basis),
+        memory_mb=memory,
         disk_mb=_disk_mb(config, basis),
         like=like,
+        calibration=calibration,
         memory_like=memory_like,
     )
 
@@ -99,7 +113,11 @@ def error_text(run: Run) -> str:
 
 
 def _time(estimate: TrainingEstimate, config: TrainingConfig) -> str:
-    like = estimate.like
+    like, measured = estimate.like, estimate.calibration
+    if estimate.seconds is not None and measured is not None:
+        reckoned = "" if _kinds(measured.config) >= _kinds(config) else ", part reckoned"
+        where = f"{measured.device} {measured.dtype}"
+        return f"time    ≈ {duration(estimate.seconds)}: measured on the longest rows on {where}{reckoned}"
     if estimate.seconds is None or like is None:
         return f"time    not known: no run of this base on {config.device} ({config.dtype}) was measured yet"
     where = " ".join(part for part in (like.device, like.dtype) if part)
@@ -110,7 +128,10 @@ def _time(estimate: TrainingEstimate, config: TrainingConfig) -> str:
 def _memory(estimate: TrainingEstimate) -> str:
     if estimate.memory_mb is None:
         return "memory  not known before the base is on this machine"
-    like = estimate.memory_like
+    like, measured = estimate.memory_like, estimate.calibration
+    if measured is not None and estimate.memory_mb == measured.memory_mb:
+        rows = measured.config.micro_batch_rows
+        return f"memory  ≈ {size(estimate.memory_mb)}: measured on the longest rows, {rows} a pass"
     why = "reckoned from the base's shapes" if like is None else f"what run {like.id} took at most"
     return f"memory  ≈ {size(estimate.memory_mb)}: {why}"
 
@@ -156,16 +177,28 @@ def _like(config: TrainingConfig, runs: Sequence[Run]) -> Run | None:
     return max(_measured(config, runs), key=likeness, default=None)
 
 
+def _tells(calibration: Calibration | None, config: TrainingConfig, like: Run | None) -> bool:
+    """Whether what was measured before a run is of this base and device, and no later run of the kind knows better."""
+    if calibration is None or not (calibration.first_s or calibration.second_s):
+        return False
+    one = calibration.config
+    same = (one.held_base, one.device, one.dtype) == (config.held_base, config.device, config.dtype)
+    later = like is not None and like.id > calibration.after_run and _kinds(like.config) == _kinds(config)
+    return same and (one.adapter == "full") == (config.adapter == "full") and not later
+
+
+def _size_of(config: TrainingConfig) -> tuple[object, ...]:
+    """What decides how much memory a training takes, on one base and one device."""
+    return config.micro_batch_rows, config.lora_rank, config.adapter, _kinds(config)
+
+
 def _memory_like(config: TrainingConfig, runs: Sequence[Run]) -> Run | None:
     """The newest run whose memory this one's will be like; of a graphics card's nothing is known from a run."""
-
-    def size_of(one: TrainingConfig) -> tuple[object, ...]:
-        return one.micro_batch_rows, one.lora_rank, one.adapter, _kinds(one)
 
     found = [
         run
         for run in _measured(config, runs)
-        if run.peak_rss_mb > 0 and _in_memory(run) and size_of(run.config) == size_of(config)
+        if run.peak_rss_mb > 0 and _in_memory(run) and _size_of(run.config) == _size_of(config)
     ]
     return found[-1] if found else None
 

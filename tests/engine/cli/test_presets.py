@@ -1,13 +1,17 @@
 """`train --preset`: told before anything starts, and what a person says wins."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
+from engine.cli.invocation import Invocation
 from engine.model.shapes import Shapes
 from engine.project import Project
+from engine.records.job import Job
+from engine.records.options import CalibrateOptions, JobOptions, TrainOptions
+from engine.records.run import Calibration
 from engine.training.facts import FreeMemory
 from tests.engine.cli.calling import fail, get, succeed
 
@@ -59,3 +63,31 @@ def test_what_does_not_fit_the_memory_is_shown_and_not_started(finished: Path, m
     assert "does not fit" in fail("train", "--preset", "best", status=1)["title"]
     with Project.open(finished) as project:
         assert len(project.runs.all()) == before
+
+
+def test_calibrating_measures_first_and_trains_with_what_fits(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[JobOptions] = []
+
+    def measured(invocation: Invocation, options: JobOptions, *, detach: bool) -> Job | None:
+        started.append(options)
+        if not isinstance(options, CalibrateOptions):
+            return None
+        fitting = replace(options.config, micro_batch_rows=2)
+        invocation.project.settings.keep_calibration(
+            Calibration(fitting, options.dataset_sha256, "cpu", "float32", 0.01, None, 777.0, 99)
+        )
+        return invocation.project.jobs.add("calibrate", options)
+
+    monkeypatch.setattr("engine.cli.train.start_and_follow", measured)
+    with Project.open(finished) as project:
+        before = len(project.runs.all())
+    data = get("train", "--show", "--calibrate", "--device", "cpu", "--dtype", "float32")
+    assert data["config"]["micro_batch_rows"] == 2
+    assert data["estimate"]["memory_mb"] == 777.0
+    assert data["estimate"]["seconds"] > 0
+    with Project.open(finished) as project:
+        assert len(project.runs.all()) == before
+    succeed("train", "--calibrate", "--device", "cpu", "--dtype", "float32")
+    assert [type(options) for options in started] == [CalibrateOptions, CalibrateOptions, TrainOptions]
+    with Project.open(finished) as project:
+        assert project.runs.all()[-1].config.micro_batch_rows == 2
