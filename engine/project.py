@@ -13,6 +13,7 @@ from engine.records.job import Job
 from engine.records.options import JobOptions, ProjectSettings
 from engine.records.station import Station
 from engine.stations import judge, read_facts
+from engine.store.carrying import CarriedTable
 from engine.store.connection import BUSY_TIMEOUT_S, Connection
 from engine.store.copies import Kept, write_copy
 from engine.store.datasets import DatasetTable
@@ -47,6 +48,7 @@ class Project:
         self.rules = RuleTable(connection)
         self.questions = QuestionTable(connection)
         self.examples = ExampleTable(connection)
+        self.carried = CarriedTable(connection)
         self.decisions = DecisionTable(connection)
         self.datasets = DatasetTable(connection)
         self.runs = RunTable(connection)

@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "curate": "Review answers and freeze the accepted ones into a dataset.",
     "train": "Train an adapter on the frozen dataset, without the prompt.",
     "evaluate": "Measure every rule on held-out questions, with and without the prompt.",
+    "update": "Bring everything up to a changed prompt or changed rules, redoing only what they touch.",
     "report": "Show what the last evaluation proved.",
     "serve": "Answer as every arm, over an OpenAI-compatible API on this machine.",
     "chat": "Ask the arms, side by side.",

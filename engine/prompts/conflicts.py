@@ -57,8 +57,8 @@ def find_conflicts(demands: Sequence[Demand]) -> Iterator[Finding]:
         if one.scope != other.scope:
             continue
         if (
-            _telling(one.text) == _telling(other.text)
-            and len(_telling(one.text)) >= 2
+            telling_words(one.text) == telling_words(other.text)
+            and len(telling_words(one.text)) >= 2
             and one.conditional == other.conditional
         ):
             if one.negative == other.negative:
@@ -122,7 +122,8 @@ def clash(one: Check, other: Check) -> str:
 
 
 @lru_cache(maxsize=1_024)
-def _telling(text: str) -> frozenset[str]:
+def telling_words(text: str) -> frozenset[str]:
+    """The stems of the words that say what a sentence is about; words of form and of order are left out."""
     found: set[str] = set()
     for word in _WORD.findall(text.casefold()):
         if word in _SILENT:

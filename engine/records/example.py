@@ -49,6 +49,7 @@ class Example:
     checks: tuple[CheckResult, ...] = ()
     created_at: str = ""
     id: int = 0  # 0 until stored
+    carried_from: int = 0  # the example of an older prompt that this answer was given as; 0: it was given to this one
 
 
 @dataclass(frozen=True, slots=True)

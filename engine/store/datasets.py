@@ -6,10 +6,13 @@ from hashlib import sha256 as new_sha256
 
 from engine.errors import DatasetError, NotFoundError
 from engine.records.dataset import Dataset, DatasetRow, DatasetSummary
+from engine.records.rule import Rule
 from engine.store.clock import now_text
 from engine.store.connection import Connection
 from engine.store.examples import ExampleTable
 from engine.store.packing import pack_flags, pack_ids, unpack_flags, unpack_ids
+from engine.store.rules import RuleTable
+from engine.store.words_json import decode_all, encode_all
 
 _SUMMARY = "sha256, prompt_sha256, base, train, validation, created_at"
 
@@ -41,16 +44,17 @@ class DatasetTable:
         train, validation = (sum(row.split == split for row in dataset.rows) for split in ("train", "validation"))
         with self._connection.transaction():
             accepted = accepted_sha256 or ExampleTable(self._connection).accepted_sha256(dataset.prompt_sha256)
+            rules = encode_all(RuleTable(self._connection).all())
             moved = self._connection.write(
-                f"UPDATE datasets SET position = {position}, accepted_sha256 = ? WHERE sha256 = ?",
-                (accepted, dataset.sha256),
+                f"UPDATE datasets SET position = {position}, accepted_sha256 = ?, rules = ? WHERE sha256 = ?",
+                (accepted, rules, dataset.sha256),
             )
             if moved:
                 return
             number = self._connection.insert(
                 f"""INSERT INTO datasets
-                (sha256, position, prompt_sha256, base, accepted_sha256, train, validation, created_at)
-                VALUES (?, {position}, ?, ?, ?, ?, ?, ?)""",
+                (sha256, position, prompt_sha256, base, accepted_sha256, train, validation, created_at, rules)
+                VALUES (?, {position}, ?, ?, ?, ?, ?, ?, ?)""",
                 (
                     dataset.sha256,
                     dataset.prompt_sha256,
@@ -59,6 +63,7 @@ class DatasetTable:
                     train,
                     validation,
                     dataset.created_at or now_text(),
+                    rules,
                 ),
             )
             self._connection.write_many(
@@ -117,6 +122,11 @@ class DatasetTable:
         """All datasets, the one frozen last at the end."""
         rows = self._connection.rows(f"SELECT {_SUMMARY} FROM datasets ORDER BY position")
         return tuple(DatasetSummary(*row) for row in rows)
+
+    def rules_of(self, sha256: str) -> tuple[Rule, ...] | None:
+        """The rules that this dataset was last frozen with; None where that was not kept, or for an unknown one."""
+        value = self._connection.value("SELECT rules FROM datasets WHERE sha256 = ?", (sha256,))
+        return decode_all(Rule, value) if isinstance(value, str) else None
 
     def frozen_from(self, sha256: str) -> str:
         """The `ExampleTable.accepted_sha256` that this dataset was last frozen from; empty for an unknown one."""

@@ -322,6 +322,7 @@ def _curated(row: sqlite3.Row) -> CuratedExample:
         checks=decode_all(CheckResult, row["checks"]),
         created_at=row["created_at"],
         id=row["id"],
+        carried_from=row["carried_from"],
     )
     decision = flag = None
     if row["decision_id"] is not None:

@@ -183,6 +183,14 @@ def estimates_of_runs(database: "Database") -> None:
     """)
 
 
+def rules_of_datasets_and_carried_answers(database: "Database") -> None:
+    """The rules that a dataset was frozen with, unknown for older ones; which example an answer was carried from."""
+    database.executescript("""
+        ALTER TABLE datasets ADD COLUMN rules TEXT;
+        ALTER TABLE examples ADD COLUMN carried_from INTEGER NOT NULL DEFAULT 0;
+    """)
+
+
 STEPS = (
     prompts_and_rules,
     questions,
@@ -194,6 +202,7 @@ STEPS = (
     flags_and_broken_rules,
     votes,
     estimates_of_runs,
+    rules_of_datasets_and_carried_answers,
 )
 
 

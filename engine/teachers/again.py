@@ -3,7 +3,7 @@
 Knows nothing of why a person wants another answer.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from engine.project import Project
@@ -25,6 +25,19 @@ def options_again(project: Project, question_ids: Iterable[int]) -> GenerateOpti
         stop_when_accepted=False,
         temperature=options.temperature or _WARM,
     )
+
+
+def options_for(project: Project, wanted: Mapping[int, int]) -> GenerateOptions:
+    """So many more answers for each of these questions (question id → answers), as the teacher was asked the last time.
+
+    Attempts that were made are never made again, whatever the prompt's older versions were answered.
+    """
+    teacher = project.settings.read().teacher
+    first = dict(next_asks(project, teacher, wanted))
+    asks = tuple(
+        (question_id, first[question_id] + more) for question_id, count in wanted.items() for more in range(count)
+    )
+    return replace(_last(project, teacher), asks=asks, samples=1, limit=None, stop_when_accepted=False)
 
 
 def next_asks(

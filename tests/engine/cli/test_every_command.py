@@ -55,6 +55,7 @@ QUESTIONS = (
     ("questions", "dedupe", "--dry-run"),
     ("curate", "list"),
     ("estimate", "--model", "gpt-5", "--requests-per-day", "10"),
+    ("update", "--plan"),
     ("report",),
     ("status",),
     ("jobs", "list", "--all"),

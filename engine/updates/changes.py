@@ -1,0 +1,117 @@
+"""What a new version of a prompt changes: its rules one by one, and the passages that no rule speaks for. Pure."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.prompts.checkable import checks_of
+from engine.prompts.demands import read_demands
+from engine.records.prompt import Message, Prompt
+from engine.records.rule import Rule, Span
+from engine.rules.locate import locate_rule
+from engine.rules.units import unit_spans
+
+ChangeKind = Literal["added", "removed", "changed", "reworded"]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChange:
+    """What became of one rule; `reworded`: its check is what it was."""
+
+    kind: ChangeKind
+    before: Rule | None
+    after: Rule | None
+
+
+@dataclass(frozen=True, slots=True)
+class PassageChange:
+    """A passage that only one of the versions has and that no changed rule speaks for."""
+
+    text: str
+    added: bool
+    everywhere: bool  # it demands something of every answer; else it matters to the questions that speak of it
+
+
+# From the surest on: each rule is taken once.
+_LIKENESSES: tuple[Callable[[Rule, Rule], bool], ...] = (
+    lambda old, new: old.check == new.check and old.id == new.id,
+    lambda old, new: old.check == new.check,
+    lambda old, new: old.text == new.text,
+    lambda old, new: old.id == new.id and old.check.kind == new.check.kind,
+)
+
+
+def compare_rules(before: Sequence[Rule], after: Sequence[Rule]) -> tuple[RuleChange, ...]:
+    """What became of the rules, in the order of the newer ones, then what was removed; unchanged ones are left out.
+
+    Rules are the same where their checks are; else a rule goes on under its words, or under its number with another
+    check of the same kind.
+    """
+    left = list(before)
+    pairs: dict[int, Rule] = {}
+    for alike in _LIKENESSES:
+        for place, rule in enumerate(after):
+            if place not in pairs and (match := next((old for old in left if alike(old, rule)), None)) is not None:
+                pairs[place] = match
+                left.remove(match)
+    found: list[RuleChange] = []
+    for place, rule in enumerate(after):
+        old = pairs.get(place)
+        if old is None:
+            found.append(RuleChange("added", None, rule))
+        elif old.check != rule.check:
+            found.append(RuleChange("changed", old, rule))
+        elif old.text != rule.text:
+            found.append(RuleChange("reworded", old, rule))
+    return (*found, *(RuleChange("removed", rule, None) for rule in left))
+
+
+def compare_passages(before: Prompt, after: Prompt, changes: Sequence[RuleChange]) -> tuple[PassageChange, ...]:
+    """The sentences and example turns of one version alone, but those that a rule of `changes` speaks for."""
+    old_rules = [change.before for change in changes if change.before is not None]
+    new_rules = [change.after for change in changes if change.after is not None]
+    return (
+        *_only_in(after, before, new_rules, added=True),
+        *_only_in(before, after, old_rules, added=False),
+        *_turns(before, after, explained=bool(changes)),
+    )
+
+
+def _only_in(one: Prompt, other: Prompt, rules: Sequence[Rule], *, added: bool) -> Iterator[PassageChange]:
+    known = {_normal(other.system[span.start : span.end]) for span in unit_spans(other.system, "sentences")}
+    places = [place.span for rule in rules for place in locate_rule(rule, one.messages[:1])]
+    demands = {
+        (demand.span.start, demand.span.end): demand for demand in read_demands(one) if one.system
+    }  # a demand begins behind its list mark, and ends where its sentence does
+    for span in unit_spans(one.system, "sentences"):
+        text = one.system[span.start : span.end]
+        if _normal(text) in known:
+            continue
+        demand = next((found for (start, end), found in demands.items() if start < span.end and span.start < end), None)
+        asked = checks_of(demand.text) if demand is not None else ()
+        if any(_overlap(span, place) for place in places) or any(rule.check in asked for rule in rules):
+            continue
+        everywhere = demand is not None and not demand.conditional and not demand.scope
+        yield PassageChange(demand.text if demand else text, added, everywhere)
+
+
+def _turns(before: Prompt, after: Prompt, *, explained: bool) -> Iterator[PassageChange]:
+    old, new = _pairs(before.example_turns), _pairs(after.example_turns)
+    for question, answer in new.items():
+        if question not in old or (old[question] != answer and not explained):
+            yield PassageChange(question, added=True, everywhere=False)
+    for question in old:
+        if question not in new:
+            yield PassageChange(question, added=False, everywhere=False)
+
+
+def _pairs(turns: Sequence[Message]) -> dict[str, str]:
+    return {turns[at].content: turns[at + 1].content for at in range(0, len(turns) - 1, 2)}
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one.start < other.end and other.start < one.end
+
+
+def _normal(sentence: str) -> str:
+    return " ".join(sentence.casefold().split())
