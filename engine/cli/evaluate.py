@@ -16,6 +16,13 @@ from engine.records.question import SPLITS, Split
 @click.option("--max-answer-tokens", type=click.IntRange(1), default=256, show_default=True)
 @click.option("--limit", type=click.IntRange(1), default=None, help="Ask at most this many questions.")
 @click.option("--seed", type=int, default=0)
+@click.option(
+    "--arm",
+    "arms",
+    multiple=True,
+    metavar="ARM",
+    help="Measure one more: run:3, checkpoint:3:120 or prompt_back. Can be repeated.",
+)
 @click.option("--detach", is_flag=True, help="Print the job's id and return.")
 @command_options
 def command(
@@ -27,10 +34,12 @@ def command(
     max_answer_tokens: int,
     limit: int | None,
     seed: int,
+    arms: tuple[str, ...],
     detach: bool,
 ) -> None:
     """Measure every rule, with and without the prompt, before and after training."""
     from engine.errors import NotFoundError
+    from engine.evaluation.extra_arms import find_arms
     from engine.evaluation.report import report_json
     from engine.reports.outputs import brief_text
 
@@ -48,6 +57,8 @@ def command(
         limit=limit,
         seed=seed,
         teacher=settings.other_teacher,
+        arms=arms,
     )
+    find_arms(project, arms, run)  # what is not there is refused before a job starts
     if start_and_follow(invocation, options, detach=detach) is not None:
         invocation.finish(brief_text(project), report_json(project))

@@ -21,8 +21,22 @@ def answers_of(project: Project, evaluation: Evaluation) -> Answered:
     The store keeps answers of one key together, also those of another split or of a wider limit: they are left out.
     """
     with project.snapshot():
-        stored = project.evaluations.answers(evaluation.answers_key) if evaluation.answers_key else ()
+        stored = _stored(project, evaluation)
         held_out = {question.id: question for question in project.questions.all(split=evaluation.split)}
     asked = sorted({answer.question_id for answer in stored} & held_out.keys())[: evaluation.questions]
     questions = {number: held_out[number] for number in asked}
     return Answered(questions, tuple(answer for answer in stored if answer.question_id in questions))
+
+
+def _stored(project: Project, evaluation: Evaluation) -> tuple[ArmAnswer, ...]:
+    """Those of its arms: under one key there may be arms that another evaluation had."""
+    if not evaluation.answers_key:
+        return ()
+    keys = dict(evaluation.extra_keys)
+    arms = {name: keys.get(name, evaluation.answers_key) for name, _ in evaluation.arms}
+    return tuple(
+        answer
+        for key in dict.fromkeys(arms.values())
+        for answer in project.evaluations.answers(key)
+        if arms.get(answer.arm) == key
+    )

@@ -23,9 +23,10 @@ def kl_to_prompted(
     seed: int,
     on_rows: Callable[[int], None],
 ) -> dict[ArmName, Divergence | None]:
-    """KL(prompted ‖ arm) in nats of each prompt-free arm, exact over the vocabulary, mean over the answers' tokens.
+    """KL(prompted ‖ arm) in nats of each arm, exact over the vocabulary, mean over the answers' tokens.
 
-    The distributions are the models' own, at temperature 1. None where every answer is empty.
+    All `arms` see the same before an answer: none the prompt, or, where it is put back, all of them. The
+    distributions are the models' own, at temperature 1. None where every answer is empty.
 
     `answers` are the prompted arm's; each question's first sample is read, tokenised with its stop token unless it
     was cut. The interval is a bootstrap over questions within topics. Free tokens are those that no rule fixes: they
@@ -41,14 +42,21 @@ def kl_to_prompted(
     rows = [
         DivergenceRow(
             prompted.context_ids(question),
-            local.format.question_ids(question.messages),
+            arms[0].context_ids(question),
             completions[question.id],
         )
         for question in chosen
     ]
     free = [_free(local, first[question.id], completions[question.id]) for question in chosen]
     topics = [question.topic for question in chosen]
-    found = divergence(local, rows, prompted.prefix(), student_adapters=[arm.adapter for arm in arms], on_rows=on_rows)
+    found = divergence(
+        local,
+        rows,
+        prompted.prefix(),
+        student_adapters=[arm.adapter for arm in arms],
+        student_prefix=arms[0].prefix(),
+        on_rows=on_rows,
+    )
     divergences: dict[ArmName, Divergence | None] = {}
     for arm, tensors in zip(arms, found, strict=True):
         tokens = [[float(value) for value in row] for row in tensors]

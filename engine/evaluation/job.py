@@ -8,6 +8,8 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 from engine.evaluation.comparison import compare
 from engine.evaluation.plan import Plan, Task, make_plan
@@ -18,6 +20,10 @@ from engine.evaluation.verdict import more_questions, verdict
 from engine.jobs.context import JobContext
 from engine.records.evaluation import ArmAnswer, ArmName, Divergence, Evaluation
 from engine.records.options import EvaluateOptions, TeacherSpec
+
+if TYPE_CHECKING:
+    from engine.evaluation.arms import LocalArm
+    from engine.model.load import LocalModel
 
 Speed = tuple[float, float]  # median ms to the first token, median tokens a second
 
@@ -60,15 +66,18 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
             comparisons=comparisons,
             more_questions=more_questions(recovered.interval, gain, len(plan.questions)),
             answers_key=plan.key,
+            extra_keys=tuple((extra.name, plan.key_of(extra.name)) for extra in plan.extras),
         )
     )
     context.project.settings.add_timing("evaluate", seconds)
 
 
 def _pairs(plan: Plan) -> list[tuple[ArmName, ArmName]]:
-    """Which arms are held against which: every other one against the reference, the student also against the base."""
+    """Which arms are held against which: every other one against the reference, the student also against the
+    base, and the extra ones also against the student.
+    """
     against = [(arm, plan.reference) for arm in plan.arms if arm != plan.reference]
-    return [*against, ("distilled", "unprompted")]
+    return [*against, ("distilled", "unprompted"), *((extra.name, "distilled") for extra in plan.extras)]
 
 
 def peak_rss_mb() -> float:
@@ -82,15 +91,17 @@ class _Evaluation:
 
     def __init__(self, context: JobContext, options: EvaluateOptions, plan: Plan) -> None:
         self._context, self._options, self._plan = context, options, plan
-        self._recorder = Recorder(context, plan, len(plan.arms) * len(plan.tasks) + len(plan.questions))
+        passes = 1 + len(plan.extras)  # over the prompted answers, for divergence
+        self._recorder = Recorder(context, plan, len(plan.arms) * len(plan.tasks) + passes * len(plan.questions))
 
     def stored_answers(self) -> dict[ArmName, list[ArmAnswer]]:
         """What is stored of this evaluation, by arm; only of the questions that were asked for now."""
         asked = {question.id for question in self._plan.questions}
         stored: dict[ArmName, list[ArmAnswer]] = {arm: [] for arm in self._plan.arms}
-        for answer in self._context.project.evaluations.answers(self._plan.key):
-            if answer.question_id in asked:
-                stored[answer.arm].append(answer)
+        for key in dict.fromkeys(map(self._plan.key_of, self._plan.arms)):
+            for answer in self._context.project.evaluations.answers(key):
+                if answer.question_id in asked and answer.arm in stored and self._plan.key_of(answer.arm) == key:
+                    stored[answer.arm].append(answer)
         return stored
 
     def measure(self) -> dict[ArmName, ArmMeasures]:
@@ -125,9 +136,9 @@ class _Evaluation:
 
     def _local_arms(self, speeds: dict[ArmName, Speed]) -> dict[ArmName, Divergence | None]:
         from engine.evaluation.arms import LocalArm
-        from engine.evaluation.divergence import kl_to_prompted
-        from engine.model.load import load_base, with_adapter
+        from engine.model.load import load_base, parameter_shapes, with_adapter
         from engine.model.locate import locate_base
+        from engine.model.other_adapter import other_adapter
 
         plan, config = self._plan, self._plan.run.config
         base = load_base(
@@ -136,12 +147,31 @@ class _Evaluation:
             dtype=config.dtype,
             quantize=config.quantize_base,
         )
+        shapes = parameter_shapes(base)
         local = with_adapter(base, plan.adapter)
         unprompted = LocalArm("unprompted", local, None, adapter=False)
         prompted = LocalArm("prompted", local, plan.prompt, adapter=False, single_turn=plan.single_turn)
         distilled = LocalArm("distilled", local, None, adapter=True)
         for arm in (unprompted, prompted, distilled):
             self._answer(arm.name, arm.answer)
+        divergences = self._divergences(local, prompted, (unprompted, distilled))
+        for arm in (unprompted, prompted, distilled):
+            self._context.checkpoint()
+            speeds[arm.name] = arm.speed(plan.questions, self._options)
+        for extra in plan.extras:
+            with other_adapter(local, extra.adapter, shapes) if extra.adapter is not None else nullcontext():
+                seen = plan.prompt if extra.prompted else None
+                arm = LocalArm(extra.name, local, seen, adapter=True, single_turn=plan.single_turn)
+                self._answer(arm.name, arm.answer)
+                divergences |= self._divergences(local, prompted, (arm,))
+                speeds[arm.name] = arm.speed(plan.questions, self._options)
+        return divergences
+
+    def _divergences(
+        self, local: "LocalModel", prompted: "LocalArm", arms: "Sequence[LocalArm]"
+    ) -> dict[ArmName, Divergence | None]:
+        from engine.evaluation.divergence import kl_to_prompted
+
         done = 0
 
         def on_rows(total: int) -> None:
@@ -150,19 +180,15 @@ class _Evaluation:
             done = total
             self._context.checkpoint()
 
-        divergences = kl_to_prompted(
+        return kl_to_prompted(
             local,
             prompted,
-            (unprompted, distilled),
-            plan.questions,
+            arms,
+            self._plan.questions,
             self.stored_answers()["prompted"],
             seed=self._options.seed,
             on_rows=on_rows,
         )
-        for arm in (unprompted, prompted, distilled):
-            self._context.checkpoint()
-            speeds[arm.name] = arm.speed(plan.questions, self._options)
-        return divergences
 
     def _answer(self, arm: ArmName, answer: Callable[[Sequence[Task], EvaluateOptions, Recorder], None]) -> None:
         have = {(stored.question_id, stored.sample) for stored in self.stored_answers()[arm]}

@@ -25,7 +25,7 @@ def estimate_evaluation(
 ) -> EvaluationEstimate:
     """The estimate for `questions` of the split; the newest evaluation with as many arms says how long one takes."""
     asked = questions if options.limit is None else min(questions, options.limit)
-    arms = LOCAL_ARMS + (options.teacher is not None)
+    arms = LOCAL_ARMS + (options.teacher is not None) + len(options.arms)
     answers = arms * asked * options.samples
     measured = [each for each in evaluations if _answers(each) and each.evaluate_s > 0]
     like = max(measured, key=lambda each: (len(each.arms) == arms, each.id), default=None)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import DatasetError, NotFoundError
+from engine.evaluation.extra_arms import ExtraArm, find_arms, weights_sha256
 from engine.project import Project
 from engine.records.evaluation import ArmName
 from engine.records.options import EvaluateOptions
@@ -36,11 +37,17 @@ class Plan:
     tasks: tuple[Task, ...]
     arms: tuple[ArmName, ...]
     key: str  # names this very evaluation, so that a killed one goes on where it was
+    extras: tuple[ExtraArm, ...] = ()
 
     @property
     def single_turn(self) -> bool:
         """Whether every question is one message."""
         return all(len(question.messages) == 1 for question in self.questions)
+
+    def key_of(self, arm: ArmName) -> str:
+        """Under which the store keeps this arm's answers: an extra arm's own key changes with its adapter."""
+        sha256 = next((extra.sha256 for extra in self.extras if extra.name == arm), "")
+        return hashlib.sha256(f"{self.key} {sha256}".encode()).hexdigest() if sha256 else self.key
 
     @property
     def reference(self) -> ArmName:
@@ -61,7 +68,8 @@ def make_plan(project: Project, options: EvaluateOptions) -> Plan:
             f"The {options.split} split is empty.",
             "Add questions and split them: distill-tui questions split",
         )
-    arms: tuple[ArmName, ...] = ("unprompted", "prompted", "distilled")
+    extras = find_arms(project, options.arms, run)
+    teacher = () if options.teacher is None else ("teacher",)
     return Plan(
         run=run,
         adapter=adapter,
@@ -73,7 +81,8 @@ def make_plan(project: Project, options: EvaluateOptions) -> Plan:
             for question in questions
             for sample in range(options.samples)
         ),
-        arms=arms if options.teacher is None else (*arms, "teacher"),
+        arms=("unprompted", "prompted", "distilled", *teacher, *(extra.name for extra in extras)),
+        extras=extras,
         key=_key(project, run, adapter, options),
     )
 
@@ -89,6 +98,4 @@ def _key(project: Project, run: Run, adapter: Path, options: EvaluateOptions) ->
     asked = (
         run.id, options.temperature, options.samples, options.max_answer_tokens, options.seed, options.teacher,
     )  # fmt: skip
-    with (adapter / "adapter_model.safetensors").open("rb") as weights:
-        adapter_sha256 = hashlib.file_digest(weights, "sha256").hexdigest()
-    return hashlib.sha256(f"{asked} {adapter_sha256} {project.rules.sha256()}".encode()).hexdigest()
+    return hashlib.sha256(f"{asked} {weights_sha256(adapter)} {project.rules.sha256()}".encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from itertools import groupby
 
 from engine.evaluation.plan import Plan, Task
 from engine.evaluation.scores import passes
@@ -61,10 +62,10 @@ class Recorder:
         self.advance(1, f"{arm} answers")
 
     def store(self) -> None:
-        """Write what waits, in one transaction."""
-        if self._waiting:
-            self._context.project.evaluations.add_answers(self._plan.run.id, self._plan.key, self._waiting)
-            self._waiting.clear()
+        """Write what waits: it is of one arm, so in one transaction."""
+        for key, waiting in groupby(self._waiting, lambda answer: self._plan.key_of(answer.arm)):
+            self._context.project.evaluations.add_answers(self._plan.run.id, key, list(waiting))
+        self._waiting.clear()
         self._stored_at = time.monotonic()
 
     def skip(self, units: int) -> None:

@@ -88,13 +88,15 @@ def divergence(
     prefix: PromptCache | None = None,
     *,
     student_adapters: Sequence[bool] = (True,),
+    student_prefix: PromptCache | None = None,
     on_rows: Callable[[int], None] | None = None,
 ) -> list[list[Tensor]]:
     """KL(prompted, adapter off ‖ prompt-free) at each completion token, for each student: (T,) float32 nats a row.
 
     Exact over the whole vocabulary. `prefix` must have been built with the adapter off. A student for which
     `student_adapters` holds False leaves the adapter off too: how far the unprompted base is from the prompted one.
-    The prompted pass, the dearest, is shared by all students.
+    The prompted pass, the dearest, is shared by all students. `student_prefix` is for students behind a prompt of
+    their own, `question_ids` then hold it: it must have been built as they are switched.
     """
     results: list[dict[int, Tensor]] = [{} for _ in student_adapters]
     prompted = [ScoreRow(row.prompted_ids, row.completion_ids) for row in rows]
@@ -105,7 +107,7 @@ def divergence(
         students: list[Tensor] = []
         for adapter in student_adapters:
             with nullcontext() if adapter else adapter_off(local):
-                students.append(hidden_states(local, [free[i] for i in indices], None))
+                students.append(hidden_states(local, [free[i] for i in indices], student_prefix))
         pieces: list[list[Tensor]] = [[] for _ in student_adapters]
         for teacher_chunk, *student_chunks in _chunks(local, teacher, *students):
             with adapter_off(local):

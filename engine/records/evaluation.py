@@ -8,7 +8,8 @@ from engine.records.interval import Interval as Interval
 from engine.records.question import Split
 from engine.records.rule import CheckResult
 
-ArmName = Literal["unprompted", "prompted", "distilled", "teacher"]
+# "unprompted", "prompted", "distilled", "teacher" where it is another model, or an extra one: "run:3", …
+ArmName = str
 FinalVerdict = Literal["pass", "fail", "undecided"]
 
 
@@ -94,6 +95,7 @@ class Evaluation:
     ratio: Interval | None = None  # distilled / reference of the all-rules rate
     comparisons: tuple[Comparison, ...] = ()
     more_questions: int | None = None  # that would decide; 0: decided; None: no number would, or it was not reckoned
+    extra_keys: tuple[tuple[ArmName, str], ...] = ()  # the same, of each extra arm
     answers_key: str = ""  # under which the store keeps the arms' answers; empty in evaluations made before it was kept
 
     def arm(self, name: ArmName) -> ArmScore | None:

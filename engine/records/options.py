@@ -88,6 +88,7 @@ class EvaluateOptions:
     seed: int = 0
     batch_rows: int = 64
     teacher: TeacherSpec | None = None  # only where it is another model than the base
+    arms: tuple[str, ...] = ()  # extra ones: run:3, checkpoint:3:120, prompt_back
 
 
 @dataclass(frozen=True, slots=True)

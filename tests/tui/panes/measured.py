@@ -20,6 +20,7 @@ from engine.jobs.protocol import (
 )
 from engine.paths import Home, make_private_folder
 from engine.project import Project
+from engine.records.comparison import Comparison, Paired, RulePaired
 from engine.records.evaluation import ArmAnswer, ArmName, ArmScore, Divergence, Evaluation, FinalVerdict, Interval
 from engine.records.options import EvaluateOptions, TrainOptions
 from engine.records.rule import CheckResult, Span
@@ -144,9 +145,20 @@ def add_measured_evaluation(
             evaluate_s=181.0,
             peak_rss_mb=2100.0,
             created_at=AT,
+            comparisons=(_compared(kept),),
             answers_key=key,
         )
     )
+
+
+def _compared(kept: int) -> Comparison:
+    """The student against the prompted model: the second rule is worse where few answers keep it."""
+    same = Paired(Interval(0.0, -0.02, 0.02), 3, 3, 1.0, 1.0, "kept", 0)
+    worse = Paired(Interval(-0.29, -0.36, -0.22), 2, 41, 1e-9, 4e-9, "worse", 0)
+    undecided = Paired(Interval(-0.06, -0.13, 0.01), 2, 8, 0.11, 0.33, "undecided", 94)
+    rules = (same, same if kept > 300 else worse, undecided, same)
+    paired = tuple(RulePaired(number, each) for number, each in enumerate(rules, start=1))
+    return Comparison("distilled", "prompted", same if kept > 300 else worse, paired)
 
 
 def lapses(question_id: int, sample: int) -> tuple[int, ...]:

@@ -292,6 +292,30 @@ def test_an_evaluation_with_a_teacher_has_four_arms_that_fit() -> None:
         assert all(line.cell_length <= width for line in _table(made, EvaluationState(), width))
 
 
+@pytest.mark.parametrize("width", [77, 89, 117])
+def test_extra_arms_have_columns_that_fit_and_short_names(width: int) -> None:
+    from tui.panes.evaluation.drawing import _table
+
+    made = evaluation(teacher=True)
+    student = made.arms[2][1]
+    names = ("run:3", "checkpoint:12:1200", "prompt_back")
+    lines = _table(
+        dataclasses.replace(made, arms=(*made.arms, *((name, student) for name in names))), EvaluationState(), width
+    )
+    assert all(line.cell_length <= width for line in lines)
+    assert any(all(words in line.plain for words in ("run 3", "12@1200", "+ prompt")) for line in lines)
+
+
+async def test_marks_say_what_is_worse_and_what_would_decide(home: Home) -> None:
+    app = DistillApp(home, make_compared(home))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await opened(pilot, app, "◐ undecided: rule 3 (94 more questions would decide)")
+        await until(pilot, lambda: len(pane(app).state.evaluations) == 2)
+        await pilot.press("equals_sign", "down", "enter")
+        await until(pilot, lambda: "▼ worse than prompted (McNemar, Holm-corrected)" in text(app))
+        assert text(app).count("▼") == 3
+
+
 @pytest.mark.parametrize(("kl", "words"), [(0.1, "−90 %  0.100"), (1.0, "0 %  1.000"), (1.2, "+20 %  1.200")])
 def test_a_divergence_says_how_much_of_it_is_gone_or_came(kl: float, words: str) -> None:
     from tui.panes.evaluation.drawing import _divergence

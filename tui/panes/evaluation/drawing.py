@@ -10,6 +10,7 @@ from engine.evaluation.lapses import Lapse
 from engine.evaluation.verdict import reason
 from engine.records.evaluation import ArmName, ArmScore, Divergence, Evaluation, Rate
 from tui.panes.evaluation.bars import interval_bar
+from tui.panes.evaluation.marks import arm_title, mark_of, marks_told
 from tui.panes.evaluation.reading import reading
 from tui.panes.evaluation.state import EvaluationState
 from tui.panes.job import JobView
@@ -20,6 +21,7 @@ from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, fit, moment, perce
 _ALL_TOKENS: Callable[[Divergence], float] = attrgetter("mean")
 _FREE_TOKENS: Callable[[Divergence], float] = attrgetter("mean_free_tokens")
 _LEAST_LISTED = 5
+_NARROWEST_CELL, _WITH_BOUNDS = 9, 13  # of an arm's column: a rate alone, and with its bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +102,21 @@ def _table(evaluation: Evaluation, state: EvaluationState, width: int) -> list[C
     lines[1:] = [Content(line) for line in wrap(reason(evaluation), width)[:3]]
     lines.append(Content(""))
     arms = evaluation.arms
-    cell = max(13, min((width - max(24, width // 3)) // max(len(arms), 1), 26))
+    cell = max(_NARROWEST_CELL, min((width - max(24, width // 3)) // max(len(arms), 1), 26))
     label = width - cell * len(arms)
-    lines.append(heading(fit("rule", label) + "".join(right(name, cell) for name, _ in arms)))
+    titles = [right(shorten(arm_title(name), cell - 1), cell) for name, _ in arms]
+    lines.append(heading(fit("rule", label) + "".join(titles)))
+    found = evaluation.comparison("distilled", evaluation.reference)
     together = [_rate(score.all_rules, cell, name, state) for name, score in arms]
-    lines.append(Content.assemble((fit("   all rules together", label), STRONG), *together))
+    mark = mark_of(found.all_rules if found is not None else None)
+    lines.append(Content.assemble((fit("   all rules together", label - 2), STRONG), mark, " ", *together))
+    paired = {each.id: each.paired for each in found.rules} if found is not None else {}
     for index, rule in enumerate(arms[0][1].rules if arms else ()):
         rates = [_rate(score.rules[index].rate, cell, name, state) for name, score in arms]
-        lines.append(Content.assemble(f"{rule.id:>2} {fit(rule.text, label - 3)}", *rates))
+        mark = mark_of(paired.get(rule.id))
+        lines.append(Content.assemble(f"{rule.id:>2} {fit(rule.text, label - 5)}", mark, " ", *rates))
+    if found is not None:
+        lines += marks_told(found, width)
     return [*lines, Content(""), *_measures(arms, label, cell)]
 
 
@@ -115,6 +124,8 @@ def _rate(rate: Rate, width: int, arm: ArmName, state: EvaluationState) -> Conte
     """A rate with its interval, as a bar or in figures."""
     style = ACCENT if arm == "distilled" else ""
     room = width - 8
+    if width < _WITH_BOUNDS:
+        return Content.styled(right(percent(rate.rate), width), style)
     if state.figures or room < 5:
         bounds = f"{100 * rate.low:.0f}–{100 * rate.high:.0f}"
         return Content.assemble((right(percent(rate.rate), width - 8), style), (right(bounds, 8), DIM))

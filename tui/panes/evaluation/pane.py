@@ -10,7 +10,7 @@ from engine.clean import clean_line
 from tui.actions import PaneName, bindings
 from tui.panes.checks import number, whole
 from tui.panes.evaluation.drawing import draw, measuring
-from tui.panes.evaluation.settings import RUNS_OFFERED, SPLITS, nothing_to_ask, options_of, outlook
+from tui.panes.evaluation.settings import RUNS_OFFERED, SPLITS, arms_named, nothing_to_ask, options_of, outlook
 from tui.panes.evaluation.state import EvaluationState
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
@@ -86,6 +86,7 @@ class EvaluationPane(Pane):
             Field(
                 "limit", "at most", "", hint="all questions", check=lambda text: whole(1, 10**6)(text) if text else ""
             ),
+            Field("arms", "more arms", "", hint="run:3  checkpoint:3:120  prompt_back", check=arms_named),
         )
         self.app.push_screen(
             FormScreen(

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import cast
 
+from engine.errors import UsageError
+from engine.evaluation.extra_arms import check_arms
 from engine.evaluation.outlook import estimate_evaluation
 from engine.evaluation.verdict import MIN_QUESTIONS
 from engine.records.options import EvaluateOptions
@@ -23,6 +25,7 @@ def options_of(values: Mapping[str, str], basis: EvaluationBasis) -> EvaluateOpt
         samples=int(values["samples"]),
         limit=int(values["limit"]) if values["limit"] else None,
         teacher=basis.settings.other_teacher,
+        arms=tuple(values.get("arms", "").split()),
     )
 
 
@@ -44,6 +47,15 @@ def outlook(values: Mapping[str, str], basis: EvaluationBasis) -> str:
     if 0 < estimate.questions < MIN_QUESTIONS:
         lines.append(f"fewer than {MIN_QUESTIONS} questions decide nothing")
     return "\n".join(lines)
+
+
+def arms_named(text: str) -> str:
+    """What is wrong with the names of extra arms."""
+    try:
+        check_arms(text.split())
+    except UsageError as error:
+        return str(error)
+    return ""
 
 
 def nothing_to_ask(values: Mapping[str, str], basis: EvaluationBasis) -> str:

@@ -1,0 +1,93 @@
+"""Arms beyond the standard ones: another run, a checkpoint of one, the prompt put back on the student.
+
+run:3                run 3's adapter, without the prompt
+checkpoint:3:120     run 3's adapter as it was after step 120, while that checkpoint is kept
+prompt_back          the evaluated student behind the prompt
+
+Finds the adapter of a name and says whether the base fits; loads nothing.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import NotFoundError, UsageError
+from engine.project import Project
+from engine.records.run import Run
+from engine.releases.adapter import require_adapter
+from engine.training.checkpoints import CHECKPOINTS, fault_of, steps_in
+
+PROMPT_BACK = "prompt_back"
+_NAME = re.compile(r"(?:run:([1-9]\d{0,8})|checkpoint:([1-9]\d{0,8}):([1-9]\d{0,8}))")
+_ADAPTER = "adapter"
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraArm:
+    """One of them. `adapter` is None where it is the evaluated student's own."""
+
+    name: str
+    adapter: Path | None
+    sha256: str  # of the adapter's weights; empty for the student's own
+
+    @property
+    def prompted(self) -> bool:
+        """Whether it sees the prompt."""
+        return self.name == PROMPT_BACK
+
+
+def check_arms(names: Sequence[str]) -> None:
+    """Raises UsageError for a name that is none, or that is there twice."""
+    for name in names:
+        if name != PROMPT_BACK and _NAME.fullmatch(name) is None:
+            raise UsageError(
+                f"There is no arm {name!r}.", "", "An arm is run:3, checkpoint:3:120 (run and step) or prompt_back."
+            )
+    if len(set(names)) < len(names):
+        raise UsageError("An arm is named twice.", ", ".join(names), "Name each once.")
+
+
+def find_arms(project: Project, names: Sequence[str], run: Run) -> tuple[ExtraArm, ...]:
+    """The arms of these names, beside `run`. Raises UsageError as `check_arms`, NotFoundError where one is not there,
+    UsageError where its base is another one.
+    """
+    check_arms(names)
+    return tuple(_find(project, name, run) for name in names)
+
+
+def _find(project: Project, name: str, run: Run) -> ExtraArm:
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return ExtraArm(name, None, "")
+    other = project.runs.get(int(found[1] or found[2]))
+    if other.config.held_base != run.config.held_base:
+        raise UsageError(
+            f"{name} adapts another base.",
+            f"{other.config.held_base}; run {run.id} adapts {run.config.held_base}.",
+            f"Evaluate it by itself: distill-tui evaluate --run {other.id}",
+        )
+    folder = project.folder / other.folder
+    adapter = (
+        require_adapter(folder / _ADAPTER, other.id)
+        if found[1]
+        else require_adapter(_checkpoint(folder / CHECKPOINTS, int(found[3]), other.id) / _ADAPTER, other.id)
+    )
+    return ExtraArm(name, adapter, weights_sha256(adapter))
+
+
+def _checkpoint(folder: Path, step: int, run_id: int) -> Path:
+    kept = sorted(steps_in(folder))
+    if step not in kept:
+        steps = ", ".join(map(str, kept)) if kept else "none"
+        raise NotFoundError(f"Run {run_id} has no checkpoint of step {step}.", f"Kept are: {steps}.", "Name one.")
+    if (fault := fault_of(folder / f"step-{step}")) is not None:
+        raise NotFoundError(f"Checkpoint {step} of run {run_id} cannot be used.", f"{fault}.", "Name another one.")
+    return folder / f"step-{step}"
+
+
+def weights_sha256(adapter: Path) -> str:
+    """The hash of an adapter's weights."""
+    with (adapter / "adapter_model.safetensors").open("rb") as weights:
+        return hashlib.file_digest(weights, "sha256").hexdigest()

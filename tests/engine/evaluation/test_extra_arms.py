@@ -1,0 +1,89 @@
+"""Arms beyond the standard ones, over a tiny random base: same questions, same seeds, the right weights."""
+
+import dataclasses
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.errors import NotFoundError, UsageError
+from engine.evaluation.answers import answers_of
+from engine.evaluation.extra_arms import check_arms, find_arms
+from engine.evaluation.report import report_json
+from engine.paths import Home
+from engine.project import Project
+from engine.records.options import EvaluateOptions
+from engine.records.run import TrainingConfig
+from engine.training.checkpoints import save_checkpoint
+from tests.engine.evaluation.test_job import evaluate, latest
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
+
+EXTRAS = ("run:2", "checkpoint:1:4", "prompt_back")
+OPTIONS = EvaluateOptions(run_id=1, samples=2, max_answer_tokens=10, batch_rows=8, arms=EXTRAS)
+
+
+@pytest.fixture
+def project(private_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """Run 2 has run 1's weights; run 1's checkpoint at step 4 has others."""
+    one_thread(monkeypatch)
+    base = make_tiny_base(tmp_path / "base")
+    adapter, older = (make_tiny_adapter(base, tmp_path / f"adapter-{seed}", seed=seed) for seed in (1, 2))
+    with make_trained_project(Home.locate(), base, adapter) as made:
+        first = made.runs.get(1)
+        second = made.runs.add(first.dataset_sha256, first.config)
+        made.runs.update(second.id, state="done", best_step=8)
+        shutil.copytree(adapter, made.folder / second.folder / "adapter")
+        save_checkpoint(
+            made.folder / first.folder / "checkpoints", 4, lambda folder: shutil.copytree(older, folder / "adapter")
+        )
+        yield made
+
+
+def test_extra_arms_answer_the_same_questions_with_the_same_seeds_and_their_own_weights(project: Project) -> None:
+    evaluate(project, OPTIONS)
+    evaluation = latest(project)
+    assert [name for name, _ in evaluation.arms] == ["unprompted", "prompted", "distilled", *EXTRAS]
+    found = answers_of(project, evaluation)
+    texts = {name: [answer.answer for answer in found.answers if answer.arm == name] for name, _ in evaluation.arms}
+    assert {len(each) for each in texts.values()} == {12}
+    assert texts["run:2"] == texts["distilled"], "same weights, same seeds"
+    assert len({tuple(each) for each in texts.values()}) == 5
+    kls = {name: score.kl_to_prompted for name, score in evaluation.arms}
+    assert kls["run:2"] is not None
+    assert kls["distilled"] is not None
+    assert kls["run:2"].mean == pytest.approx(kls["distilled"].mean, abs=1e-5)
+    assert kls["prompt_back"] is not None
+    tokens = {name: score.prompt_tokens_mean for name, score in evaluation.arms}
+    assert tokens["prompt_back"] == tokens["prompted"] > tokens["run:2"] == tokens["distilled"]
+    assert {(each.arm, each.against) for each in evaluation.comparisons} >= {
+        pair for name in EXTRAS for pair in ((name, "prompted"), (name, "distilled"))
+    }
+    assert set(EXTRAS) < set(report_json(project)["arms"])  # type: ignore[call-overload]
+
+    assert not evaluate(project, OPTIONS).ended(), "all is there"
+    plain = evaluate(project, dataclasses.replace(OPTIONS, arms=()))
+    assert not plain.ended(), "the standard arms are as good as before"
+    assert {answer.arm for answer in answers_of(project, latest(project)).answers} == {
+        "unprompted", "prompted", "distilled",
+    }  # fmt: skip
+    make_tiny_adapter(Path(project.runs.get(1).config.base), project.folder / "runs/2/adapter", seed=5)
+    again = evaluate(project, dataclasses.replace(OPTIONS, arms=("run:2",)))
+    assert len(again.ended()) == 12, "other weights are another arm"
+
+
+def test_an_arm_that_is_not_there_is_refused_with_those_that_are(project: Project) -> None:
+    run = project.runs.get(1)
+    for names in (("run-2",), ("checkpoint:1",), ("run:0",), ("distilled",), ("run:2", "run:2")):
+        with pytest.raises(UsageError):
+            check_arms(names)
+    with pytest.raises(NotFoundError, match="Kept are: 4"):
+        find_arms(project, ("checkpoint:1:5",), run)
+    with pytest.raises(NotFoundError):
+        find_arms(project, ("run:9",), run)
+    (project.folder / "runs/1/checkpoints/step-4/adapter/adapter_config.json").unlink()
+    with pytest.raises(NotFoundError, match="cannot be used"):
+        find_arms(project, ("checkpoint:1:4",), run)
+    other = project.runs.add(run.dataset_sha256, TrainingConfig(base="elsewhere"))
+    with pytest.raises(UsageError, match="another base"):
+        find_arms(project, (f"run:{other.id}",), run)
