@@ -97,11 +97,8 @@ def load_for(brief: Brief, home: Home, ranks: Ranks) -> LocalModel:
 
 
 def ask_base(brief: Brief, local: LocalModel, ranks: Ranks, on_rows: OnRows) -> Known:
-    """Let the base answer and score what the run needs of it, once for all runs; the others find it on disk.
-
-    On a machine that does not see the first one's disk it is computed once more.
-    """
-    return ranks.after_the_first(lambda: Known(_teacher(brief, local, on_rows), _general(brief, local, on_rows)))
+    """Let the base answer and score what the run needs of it, once for all runs; the processes share the scoring."""
+    return Known(_teacher(brief, local, ranks, on_rows), _general(brief, local, ranks, on_rows))
 
 
 def make_trainer(
@@ -133,7 +130,7 @@ def make_trainer(
     )
 
 
-def _teacher(brief: Brief, local: LocalModel, on_rows: OnRows) -> TeacherCache | None:
+def _teacher(brief: Brief, local: LocalModel, ranks: Ranks, on_rows: OnRows) -> TeacherCache | None:
     """The teacher's distributions of all rows that need them: the validation rows need them in any case."""
     rows = (*(brief.train if needs_teacher(brief.config) else ()), *brief.validation)
     if not any(row.edited_from for row in rows):
@@ -147,10 +144,11 @@ def _teacher(brief: Brief, local: LocalModel, on_rows: OnRows) -> TeacherCache |
         brief.config.top_k,
         Path(brief.caches),
         on_rows=lambda done, total: on_rows(done, total, "teacher's distributions"),
+        ranks=ranks,
     )
 
 
-def _general(brief: Brief, local: LocalModel, on_rows: OnRows) -> General | None:
+def _general(brief: Brief, local: LocalModel, ranks: Ranks, on_rows: OnRows) -> General | None:
     """The general questions that the run uses, answered and scored by the bare base."""
     config = brief.config
     if not config.general_fraction:
@@ -162,4 +160,5 @@ def _general(brief: Brief, local: LocalModel, on_rows: OnRows) -> General | None
         config.top_k,
         Path(brief.caches),
         lambda done, total: on_rows(done, total, "general questions, answered by the base"),
+        ranks,
     )

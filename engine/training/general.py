@@ -20,6 +20,7 @@ from engine.records.prompt import Message, Prompt
 from engine.records.question import Split
 from engine.training.beside import General
 from engine.training.costs import GENERAL_ANSWER_TOKENS as _ANSWER_TOKENS
+from engine.training.ranks import ALONE, Ranks
 from engine.training.teacher_cache import TeacherCache, cache_key
 
 NO_PROMPT = Prompt(())
@@ -38,10 +39,12 @@ def make_general(
     top_k: int,
     folder: Path,
     on_rows: Callable[[int, int], None] = lambda _done, _total: None,
+    ranks: Ranks = ALONE,
 ) -> General:
     """The first `count` general questions, answered and scored by the base without its adapter, or read from `folder`.
 
-    `on_rows(done, total)` may raise to give up; answers are kept once all are there.
+    `on_rows(done, total)` may raise to give up; answers are kept once all are there. Of several `ranks` the first
+    answers, all score.
     """
     messages = {
         number: (Message("user", text),) for number, text in enumerate(general_questions("train")[: max(1, count)])
@@ -50,12 +53,12 @@ def make_general(
         DatasetRow(number, number, "train", tuple(local.format.question_ids(question)), (), 0, ())
         for number, question in messages.items()
     ]
-    answers = _answers(local, asked, folder, on_rows)
+    answers = ranks.after_the_first(lambda: _answers(local, asked, folder, on_rows))
     rows = [
         replace(row, completion_ids=ids, edited_from=len(ids), fixed=(False,) * len(ids))
         for row, ids in zip(asked, answers, strict=True)
     ]
-    base = TeacherCache.build(local, rows, messages, NO_PROMPT, top_k, folder, on_rows=on_rows)
+    base = TeacherCache.build(local, rows, messages, NO_PROMPT, top_k, folder, on_rows=on_rows, ranks=ranks)
     return General(rows, base, fraction)
 
 

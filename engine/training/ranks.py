@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -125,6 +126,24 @@ class Ranks:
         most = max(map(len, parts))
         return [part[place] for place in range(most) for part in parts if place < len(part)]
 
+    def which(self, flag: bool) -> tuple[int, ...]:
+        """The ranks whose `flag` is set."""
+        flags = self.sum([float(flag and rank == self.rank) for rank in range(self.size)])
+        return tuple(rank for rank, found in enumerate(flags) if found)
+
+    def send(self, arrays: Sequence[npt.NDArray[np.generic]], to: int) -> None:
+        """Send numbers to another rank, which waits for arrays of these types and shapes."""
+        for array in arrays:
+            if array.size:
+                own = np.array(array)  # one that lies in a file cannot be lent to torch
+                self._exchange(lambda here=own: dist.send(_bytes_of(here), to))  # type: ignore[misc]
+
+    def receive(self, arrays: Sequence[npt.NDArray[np.generic]], source: int) -> None:
+        """Fill `arrays`, which lie in one piece each, with what another rank sends."""
+        for array in arrays:
+            if array.size:
+                self._exchange(lambda here=array: dist.recv(_bytes_of(here), source))  # type: ignore[misc]
+
     def _gather_texts(self, text: str) -> list[str]:
         own = torch.from_numpy(np.array(bytearray(text.encode()), dtype=np.uint8))
         lengths = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]
@@ -213,6 +232,11 @@ def _wait_for_all(folder: Path, ranks: Ranks, while_waiting: Callable[[], None])
         while_waiting()
         time.sleep(_LOOKS_EVERY_S)
     return (folder / "connections").absolute().as_uri()
+
+
+def _bytes_of(array: npt.NDArray[np.generic]) -> Tensor:
+    """The same memory as plain bytes: not every type of numbers can travel."""
+    return torch.from_numpy(array.reshape(-1).view(np.uint8))
 
 
 def _first_line(error: BaseException) -> str:

@@ -6,6 +6,7 @@ a file of another key or content is never used. Knows nothing of losses.
 """
 
 import hashlib
+import itertools
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,22 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from engine.model.load import LocalModel, adapter_off
-from engine.model.prompt_cache import PromptCache
-from engine.model.score import ScoreRow, score
+from engine.model.load import LocalModel
+from engine.model.score import ScoreRow
 from engine.paths import make_private_folder, write_atomically
 from engine.records.dataset import DatasetRow
 from engine.records.prompt import Message, Prompt
+from engine.training.distributions import Distributions, score_shared
 from engine.training.losses import TeacherTopK
+from engine.training.ranks import ALONE, Ranks
 
 _FORMAT = "1"
 _IDS, _LOGPROBS, _TAIL = "ids", "logprobs", "tail"
-_ROWS_A_PASS = 64  # scored between two calls of `rest`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,12 +36,13 @@ class TeacherCache:
     """Top-k log-probabilities of the rows of one dataset; rows without a teacher distribution take no space."""
 
     path: Path
-    k: int
     seconds: float  # that it took to compute
     _starts: Mapping[int, tuple[int, int]]  # example id → its tokens in the file
-    _ids: npt.NDArray[np.uint16] | npt.NDArray[np.int32]  # (T, k)
-    _logprobs: npt.NDArray[np.float16]  # (T, k)
-    _tail: npt.NDArray[np.float16]  # (T,)
+    distributions: Distributions
+
+    @property
+    def k(self) -> int:
+        return int(self.distributions.ids.shape[1])
 
     @classmethod
     def build(
@@ -54,75 +55,83 @@ class TeacherCache:
         folder: Path,
         *,
         on_rows: Callable[[int, int], None] = lambda _done, _total: None,
+        ranks: Ranks = ALONE,
     ) -> "TeacherCache":
         """Open the cache of these rows in `folder`, or compute it with the base behind the prompt and keep it there.
 
         `messages` holds every question by its id. Only completion tokens before `edited_from` have a teacher
         distribution. `on_rows(done, total)` is called after each pass and may raise to give up; nothing is kept then.
+        The `ranks` share the rows, and each has the whole afterwards: from the first one's disk, or where a machine
+        does not see that, sent to its own.
         """
         single_turn = all(len(messages[row.question_id]) == 1 for row in rows)
         key = cache_key(local, rows, prompt, k, single_turn=single_turn)
-        path = folder / f"teacher-{key[:16]}.safetensors"
-        opened = cls._open(path, key, rows)
-        if opened is not None:
-            return opened
+        file = _File(folder / f"teacher-{key[:16]}.safetensors", key, rows)
+        with ranks.together():
+            opened = cls._open(file)
         started = time.monotonic()
-        held = [row for row in rows if row.edited_from > 0]
-        tokens = sum(row.edited_from for row in held)
-        k = min(k, local.base.get_input_embeddings().num_embeddings)
-        small = local.base.get_input_embeddings().num_embeddings <= 1 << 16
-        ids = np.zeros((tokens, k), dtype=np.uint16 if small else np.int32)
-        logprobs = np.zeros((tokens, k), dtype=np.float16)
-        tail = np.zeros(tokens, dtype=np.float16)
-        starts = _starts(held)
-        with adapter_off(local):
-            shared = local.format.prompt_prefix_ids(prompt, single_turn=single_turn)
-            prefix = PromptCache.build(local, shared) if held else None
-            # Rows of like length stand together, so that a pass pads little.
-            order = sorted(held, key=lambda row: len(row.question_ids) + row.edited_from)
-            for begin in range(0, len(order), _ROWS_A_PASS):
-                part = order[begin : begin + _ROWS_A_PASS]
-                asked = [
-                    ScoreRow(
-                        local.format.prompted_ids(prompt, messages[row.question_id]),
-                        row.completion_ids[: row.edited_from],
-                    )
-                    for row in part
-                ]
-                for row, found in zip(part, score(local, asked, prefix=prefix, k=k), strict=True):
-                    start, end = starts[row.example_id]
-                    ids[start:end] = found.ids.numpy()
-                    logprobs[start:end] = found.logprobs.numpy()
-                    tail[start:end] = found.tail.numpy()
-                on_rows(begin + len(part), len(order))
-        metadata = {
-            "format": _FORMAT,
-            "key": key,
-            "sha256": _content_sha256(ids, logprobs, tail),
-            "seconds": str(time.monotonic() - started),
-        }
-        make_private_folder(folder)
-        write_atomically(path, save({_IDS: ids, _LOGPROBS: logprobs, _TAIL: tail}, metadata))
-        return cls(path, k, float(metadata["seconds"]), starts, ids, logprobs, tail)
+        vocabulary = local.base.get_input_embeddings().num_embeddings
+        k = min(k, vocabulary)
+        if not ranks.first_decides(lambda: opened is not None):
+            asked = [
+                ScoreRow(
+                    local.format.prompted_ids(prompt, messages[row.question_id]), row.completion_ids[: row.edited_from]
+                )
+                for row in file.held
+            ]
+            prefix_ids = local.format.prompt_prefix_ids(prompt, single_turn=single_turn)
+            made = score_shared(ranks, local, asked, prefix_ids, k, on_rows)
+            with ranks.together():
+                if made is not None:
+                    opened = cls._keep(file, made, time.monotonic() - started)
+        return cls._everywhere(ranks, file, opened, lambda: Distributions.zeros(file.tokens, k, vocabulary))
 
     @classmethod
-    def _open(cls, path: Path, key: str, rows: Sequence[DatasetRow]) -> "TeacherCache | None":
+    def _everywhere(
+        cls, ranks: Ranks, file: "_File", opened: "TeacherCache | None", room: Callable[[], Distributions]
+    ) -> "TeacherCache":
+        """The cache that the first rank has, on every rank: sent once to each machine that does not see its disk."""
+        for first_of_each_machine in (True, False):
+            with ranks.together():
+                opened = opened if opened is not None else cls._open(file)
+            lacks, sent = opened is None and (ranks.place == 0 or not first_of_each_machine), None
+            for rank in ranks.which(lacks):
+                if opened is not None and ranks.leads:
+                    ranks.send(opened.distributions.arrays, rank)
+                elif rank == ranks.rank:
+                    sent = room()
+                    ranks.receive(sent.arrays, 0)
+            with ranks.together():
+                if sent is not None:
+                    opened = cls._keep(file, sent, 0.0)
+        if opened is None:
+            raise ValueError("a rank was left without the teacher's distributions")
+        return opened
+
+    @classmethod
+    def _keep(cls, file: "_File", made: Distributions, seconds: float) -> "TeacherCache":
+        metadata = {"format": _FORMAT, "key": file.key, "sha256": made.sha256, "seconds": str(seconds)}
+        make_private_folder(file.path.parent)
+        write_atomically(file.path, save({_IDS: made.ids, _LOGPROBS: made.logprobs, _TAIL: made.tail}, metadata))
+        return cls(file.path, seconds, file.starts, made)
+
+    @classmethod
+    def _open(cls, file: "_File") -> "TeacherCache | None":
         """The file if it is whole and was made from the same things, else None: it can be computed again."""
-        if not path.is_file():
+        if not file.path.is_file():
             return None
         try:
             # As torch tensors they stay in the mapped file: pages are read when a batch needs them.
-            with safe_open(path, framework="pt") as file:
-                metadata: dict[str, str] = file.metadata() or {}
-                if metadata.get("format") != _FORMAT or metadata.get("key") != key:
+            with safe_open(file.path, framework="pt") as opened:
+                metadata: dict[str, str] = opened.metadata() or {}
+                if metadata.get("format") != _FORMAT or metadata.get("key") != file.key:
                     return None
-                ids, logprobs, tail = (file.get_tensor(name).numpy() for name in (_IDS, _LOGPROBS, _TAIL))
+                held = Distributions(*(opened.get_tensor(name).numpy() for name in (_IDS, _LOGPROBS, _TAIL)))
         except (OSError, ValueError, SafetensorError):
             return None
-        if _content_sha256(ids, logprobs, tail) != metadata.get("sha256"):
+        if held.sha256 != metadata.get("sha256"):
             return None
-        held = [row for row in rows if row.edited_from > 0]
-        return cls(path, ids.shape[1], float(metadata["seconds"]), _starts(held), ids, logprobs, tail)
+        return cls(file.path, float(metadata["seconds"]), file.starts, held)
 
     def gather(self, rows: Sequence[DatasetRow]) -> TeacherTopK:
         """The distributions at all completion tokens of `rows` in order, (N, k) and (N,).
@@ -138,11 +147,7 @@ class TeacherCache:
             if row.edited_from > 0:
                 start, end = self._starts[row.example_id]
                 here = slice(at, at + row.edited_from)
-                ids[here], logprobs[here], tail[here] = (
-                    self._ids[start:end],
-                    self._logprobs[start:end],
-                    self._tail[start:end],
-                )
+                ids[here], logprobs[here], tail[here] = self.distributions[start:end].arrays
             at += len(row.completion_ids)
         return TeacherTopK(torch.from_numpy(ids), torch.from_numpy(logprobs), torch.from_numpy(tail))
 
@@ -170,18 +175,25 @@ def cache_key(
     return digest.hexdigest()
 
 
-def _starts(held: Sequence[DatasetRow]) -> dict[int, tuple[int, int]]:
-    starts: dict[int, tuple[int, int]] = {}
-    at = 0
-    for row in held:
-        starts[row.example_id] = (at, at + row.edited_from)
-        at += row.edited_from
-    return starts
+@dataclass(frozen=True, slots=True)
+class _File:
+    """Where the distributions of some rows are kept, and under which key."""
 
+    path: Path
+    key: str
+    rows: Sequence[DatasetRow]
 
-def _content_sha256(*arrays: npt.NDArray[np.generic]) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(f"{array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
+    @property
+    def held(self) -> list[DatasetRow]:
+        """The rows that have any."""
+        return [row for row in self.rows if row.edited_from > 0]
+
+    @property
+    def tokens(self) -> int:
+        return sum(row.edited_from for row in self.held)
+
+    @property
+    def starts(self) -> dict[int, tuple[int, int]]:
+        """Which tokens of the file are an example's."""
+        ends = list(itertools.accumulate(row.edited_from for row in self.held))
+        return {row.example_id: (end - row.edited_from, end) for row, end in zip(self.held, ends, strict=True)}

@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +17,11 @@ from accelerate import Accelerator
 
 from engine.errors import DistillError, JobStopped
 from engine.model.load import LocalModel, load_base
+from engine.model.prompt_cache import PromptCache
+from engine.model.score import ScoreRow, TopK, score
 from engine.records.dataset import DatasetRow
 from engine.records.prompt import Message
-from engine.training import general
+from engine.training import distributions, general
 from engine.training import student as student_module
 from engine.training import trainer as trainer_module
 from engine.training.batches import Batch
@@ -46,6 +48,18 @@ def rows_of(model_folder: Path) -> list[DatasetRow]:
         split = "train" if number <= 16 else "validation"
         rows.append(DatasetRow(number, number, split, asked, ids, len(ids), (False,) * len(ids)))
     return rows
+
+
+class Counted:
+    """How many rows were scored here."""
+
+    rows = 0
+
+    def __call__(
+        self, local: LocalModel, rows: Sequence[ScoreRow], *, prefix: PromptCache | None, k: int
+    ) -> list[TopK]:
+        self.rows += len(rows)
+        return score(local, rows, prefix=prefix, k=k)
 
 
 class Cramped:
@@ -101,6 +115,7 @@ RUNS = {
     "cramped": (PLAIN, Cramped),
     "spoiled": (PLAIN, Spoiled),
     "stopped": (PLAIN, None),
+    "apart": (replace(PLAIN, epochs=0.5), None),
     "failing": (PLAIN, lambda: Failing(fail)),
     "dying": (PLAIN, lambda: Failing(die)),
 }
@@ -109,6 +124,7 @@ RUNS = {
 def train(name: str, model_folder: Path, folder: Path, rows: list[DatasetRow], ranks: Ranks = ALONE) -> None:
     """Train the run `name` in `folder/name`."""
     config, fault = RUNS[name]
+    distributions._ROWS_A_PASS = 4
     general._ANSWER_TOKENS = 4  # of a process of its own, or of one whose tests do as much
 
     def stop(finished: int) -> None:
@@ -118,7 +134,10 @@ def train(name: str, model_folder: Path, folder: Path, rows: list[DatasetRow], r
     hooks = Recorder(stop)
     last = ranks.size > 1 and ranks.rank == ranks.size - 1
     trainer_module.add_gradients = fault() if fault is not None and last else REAL
-    trainer = make_trainer(model_folder, folder / name, rows, hooks, config, ranks=ranks)
+    caches = folder / name / f"caches-{ranks.rank}" if name == "apart" else None  # as on a machine of its own
+    counted = Counted()
+    distributions.score = counted
+    trainer = make_trainer(model_folder, folder / name, rows, hooks, config, ranks=ranks, caches=caches)
     ended = ""
     try:
         trainer.run()
@@ -127,6 +146,7 @@ def train(name: str, model_folder: Path, folder: Path, rows: list[DatasetRow], r
     state = trainer.state
     facts = {
         "ended": ended,
+        "scored": counted.rows,
         "step": state.step,
         "skipped": state.skipped,
         "micro_batch_rows": state.micro_batch_rows,

@@ -84,6 +84,7 @@ def make_trainer(
     *,
     local_teacher: bool = True,
     ranks: Ranks = ALONE,
+    caches: Path | None = None,
 ) -> Trainer:
     """A fresh process's view of a run in `folder`: model loaded, adapter new, caches opened or built."""
     local = load_base(model_folder, device="cpu", dtype="float32")
@@ -91,11 +92,10 @@ def make_trainer(
     validation = [row for row in rows if row.split == "validation"]
     questions = questions_of(rows, local)
     messages = {number: question.messages for number, question in questions.items()}
+    caches = caches or folder / "caches"
     teacher = None
     if local_teacher:
-        teacher = ranks.after_the_first(
-            lambda: TeacherCache.build(local, rows, messages, PROMPT, config.top_k, folder / "caches")
-        )
+        teacher = TeacherCache.build(local, rows, messages, PROMPT, config.top_k, caches, ranks=ranks)
     validator = Validator(
         validation or train,
         teacher,
@@ -108,9 +108,7 @@ def make_trainer(
     general = None
     if config.general_fraction:
         count = general_rows(config, len(train))
-        general = ranks.after_the_first(
-            lambda: make_general(local, count, config.general_fraction, config.top_k, folder / "caches")
-        )
+        general = make_general(local, count, config.general_fraction, config.top_k, caches, ranks=ranks)
     student = with_new_adapter(local, config)
     course = make_course(student, config, train, PROMPT, messages, teacher, general, ranks)
     return Trainer(student, course, "d" * 64, validator, folder, hooks, held_out=bool(validation), ranks=ranks)

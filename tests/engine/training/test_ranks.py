@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from engine.training.ranks import ALONE
 from tests.engine.training import rank_process
@@ -22,6 +23,7 @@ class Facts:
     """How a run went on one rank."""
 
     ended: str
+    scored: int
     step: int
     skipped: int
     micro_batch_rows: int
@@ -51,7 +53,7 @@ def alone(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("alone")
     with pytest.MonkeyPatch.context() as patch:
         one_thread(patch)
-        for name in ("everything", "stopped"):
+        for name in ("everything", "stopped", "apart"):
             train(name, model_folder, folder, rows_of(model_folder))
     return folder
 
@@ -76,6 +78,34 @@ def test_two_processes_train_the_adapter_of_one(pair: Path, alone: Path) -> None
     assert first.adapter == second.adapter
     assert first.step == 6
     assert_alike(facts(alone, "everything", 0), first)
+
+
+def distributions(caches: Path) -> list[dict[str, torch.Tensor]]:
+    """What the files there hold, those of the most tokens first."""
+    return sorted(map(load_file, caches.glob("teacher-*")), key=lambda found: -len(found["tail"]))
+
+
+def test_each_row_is_scored_once_by_one_of_both_with_the_numbers_of_one_process(pair: Path, alone: Path) -> None:
+    # 21 rows of the dataset in passes of 4, then those of the general questions.
+    both, whole = [facts(pair, "everything", rank).scored for rank in (0, 1)], facts(alone, "everything", 0).scored
+    assert sum(both) == whole > 21
+    assert max(both) - min(both) <= 8
+    ours, theirs = (distributions(folder / "everything" / "caches") for folder in (pair, alone))
+    assert len(ours) == len(theirs) == 2
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.keys() == other.keys()
+        assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+def test_a_machine_that_does_not_see_the_firsts_disk_is_sent_what_both_have_scored(pair: Path, alone: Path) -> None:
+    both = [facts(pair, "apart", rank) for rank in (0, 1)]
+    assert [one.scored for one in both] == [12, 9]
+    assert both[0].adapter == both[1].adapter
+    (expected,) = distributions(alone / "apart" / "caches-0")
+    for rank in (0, 1):
+        (found,) = distributions(pair / "apart" / f"caches-{rank}")
+        assert all(torch.equal(tensor, expected[name]) for name, tensor in found.items())
+    assert_alike(facts(alone, "apart", 0), both[0])
 
 
 def test_memory_that_lacks_on_one_rank_halves_the_micro_batch_on_both(pair: Path, alone: Path) -> None:

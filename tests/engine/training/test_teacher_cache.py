@@ -11,7 +11,7 @@ from engine.model.prompt_cache import PromptCache
 from engine.model.score import ScoreRow, TopK, score
 from engine.records.dataset import DatasetRow
 from engine.records.prompt import Prompt
-from engine.training import teacher_cache as module
+from engine.training import distributions as module
 from engine.training.losses import forward_kl_top_k
 from engine.training.teacher_cache import TeacherCache
 from tests.engine.training.runs import PROMPT, MakeRow, questions_of

@@ -1,0 +1,109 @@
+"""Top-k distributions of many tokens as three arrays, scored by all processes of a run and put together on the first.
+
+Knows nothing of files.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from engine.model.load import LocalModel, adapter_off
+from engine.model.prompt_cache import PromptCache
+from engine.model.score import ScoreRow, TopK, score
+from engine.training.ranks import Ranks
+
+_ROWS_A_PASS = 64  # scored between two calls of `on_rows`
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distributions:
+    """The k likeliest ids of T tokens with their log-probabilities, and of the rest the logarithm of its mass."""
+
+    ids: npt.NDArray[np.uint16] | npt.NDArray[np.int32]  # (T, k)
+    logprobs: npt.NDArray[np.float16]  # (T, k)
+    tail: npt.NDArray[np.float16]  # (T,)
+
+    @classmethod
+    def zeros(cls, tokens: int, k: int, vocabulary: int) -> "Distributions":
+        """Room for so many tokens; ids take 16 bits where the vocabulary fits."""
+        logprobs, tail = np.zeros((tokens, k), dtype=np.float16), np.zeros(tokens, dtype=np.float16)
+        if vocabulary <= 1 << 16:
+            return cls(np.zeros((tokens, k), dtype=np.uint16), logprobs, tail)
+        return cls(np.zeros((tokens, k), dtype=np.int32), logprobs, tail)
+
+    @property
+    def arrays(self) -> tuple[npt.NDArray[np.generic], ...]:
+        return self.ids, self.logprobs, self.tail
+
+    @property
+    def sha256(self) -> str:
+        """Of types, shapes and numbers."""
+        digest = hashlib.sha256()
+        for array in self.arrays:
+            digest.update(f"{array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+    def __getitem__(self, where: slice) -> "Distributions":
+        return Distributions(self.ids[where], self.logprobs[where], self.tail[where])
+
+    def put(self, found: Sequence[TopK]) -> None:
+        """Fill in what was found of all tokens, in their order."""
+        self.ids[:] = torch.cat([one.ids for one in found]).numpy()
+        self.logprobs[:] = torch.cat([one.logprobs for one in found]).numpy()
+        self.tail[:] = torch.cat([one.tail for one in found]).numpy()
+
+
+def score_shared(
+    ranks: Ranks,
+    local: LocalModel,
+    rows: Sequence[ScoreRow],
+    prefix_ids: Sequence[int],
+    k: int,
+    on_rows: Callable[[int, int], None],
+) -> Distributions | None:
+    """What the base without adapter says of every completion token of `rows`, one row after another.
+
+    Each rank scores whole passes, the same ones that a process alone would make, so the numbers are those of one
+    process. The first rank gets all of them, the others None. `on_rows(done, total)` may raise to give up.
+    """
+    lengths = [len(row.completion_ids) for row in rows]
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(int).tolist()
+    # Rows of like length stand together, so that a pass pads little.
+    order = sorted(range(len(rows)), key=lambda place: len(rows[place].context_ids) + lengths[place])
+    passes = [order[begin : begin + _ROWS_A_PASS] for begin in range(0, len(order), _ROWS_A_PASS)]
+    vocabulary = local.base.get_input_embeddings().num_embeddings
+
+    def room_for(part: Sequence[int]) -> Distributions:
+        return Distributions.zeros(sum(lengths[place] for place in part), k, vocabulary)
+
+    own: list[Distributions] = []
+    with ranks.together(), adapter_off(local):
+        mine = ranks.share(passes)
+        prefix = PromptCache.build(local, prefix_ids) if mine else None
+        done = 0
+        for part in mine:
+            own.append(room_for(part))
+            own[-1].put(score(local, [rows[place] for place in part], prefix=prefix, k=k))
+            done += len(part) * ranks.size
+            on_rows(min(done, len(rows)), len(rows))
+    if not ranks.leads:
+        for found in own:
+            ranks.send(found.arrays, 0)
+        return None
+    whole = Distributions.zeros(starts[-1], k, vocabulary)
+    for rank in range(ranks.size):
+        for part in passes[rank :: ranks.size]:
+            found = own.pop(0) if rank == 0 else room_for(part)
+            if rank > 0:
+                ranks.receive(found.arrays, rank)
+            at = 0
+            for place in part:
+                for array, piece in zip(whole.arrays, found[at : at + lengths[place]].arrays, strict=True):
+                    array[starts[place] : starts[place + 1]] = piece
+                at += lengths[place]
+    return whole
