@@ -1,9 +1,9 @@
 """What has to be typed, or handed to a cluster, so that several processes carry out a run. Starts nothing.
 
-All speak to torchrun, one on each machine, which starts the processes; the first machine's first process is the job.
-Only that one needs the project. The other machines need this program and the base model, and where they see the
-project's caches under the same path the teacher's distributions are not computed again. Started once more, a run goes
-on from its newest checkpoint, with any number of processes.
+All speak to torchrun, one on each machine (accelerate does underneath), which starts the processes; the first machine's
+first process is the job. Only that one needs the project. The other machines need this program and the base model; the
+teacher's distributions, which all processes share the work of, come from the first. Started once more, a run goes on
+from its newest checkpoint, with any number of processes.
 """
 
 import shlex
@@ -16,7 +16,7 @@ import engine
 from engine.paths import Home
 from engine.records.options import MirrorName
 
-Launcher = Literal["torchrun", "slurm", "skypilot"]
+Launcher = Literal["torchrun", "accelerate", "slurm", "skypilot"]
 _PORT = 29_500
 _MEMBER = "engine.training.member"
 
@@ -59,6 +59,8 @@ def launch_text(launcher: Launcher, launch: Launch) -> str:
     match launcher:
         case "torchrun":
             return _torchrun(launch)
+        case "accelerate":
+            return _accelerate(launch)
         case "slurm":
             return _slurm(launch)
         case "skypilot":
@@ -69,11 +71,25 @@ def _torchrun(launch: Launch) -> str:
     if launch.nodes == 1:
         return f"{launch.torchrun} --standalone --nproc-per-node {launch.processes} {launch.member}"
     placed = _placed(launch, "$NODE", "$FIRST_NODE")
+    return f"{_on_each(launch)}{launch.torchrun} {placed} {launch.member}"
+
+
+def _accelerate(launch: Launch) -> str:
+    words = [sys.executable, "-P", "-m", "accelerate.commands.launch"]
+    # Its --cpu starts one process only, whatever the number; --multi_gpu is torchrun, with or without a GPU.
+    words += ["--multi_gpu", "--num_processes", str(launch.nodes * launch.processes)]
+    words += ["--mixed_precision", "no", "--dynamo_backend", "no", "--num_machines", str(launch.nodes)]
+    if launch.nodes == 1:
+        return f"{shlex.join([*words, '--main_process_port', '0'])} {launch.member}"
+    placed = f'--machine_rank "$NODE" --main_process_ip "$FIRST_NODE" --main_process_port {_PORT}'
+    return f"{_on_each(launch)}{shlex.join(words)} {placed} {launch.member}"
+
+
+def _on_each(launch: Launch) -> str:
     return (
         f"# On each of the {launch.nodes} machines. NODE counts them from 0; FIRST_NODE is the address of number 0,\n"
         "# the only one that opens the project. Where they have several networks, GLOO_SOCKET_IFNAME and\n"
         "# NCCL_SOCKET_IFNAME name the one to use.\n"
-        f"{launch.torchrun} {placed} {launch.member}"
     )
 
 

@@ -83,6 +83,8 @@ def _train(context: JobContext, run: Run, ranks: Ranks, most_s: float, mirrors: 
         )
     folder = make_private_folder(project.folder / run.folder)
     write_atomically(folder / "config.json", encode(config).encode())
+    if ranks.size > 1:
+        context.emit(Note(f"{ranks.size} processes share the work."))
     context.emit(Progress(0, 0, f"loading {config.held_base}"))
     brief = ranks.first_says(Brief, brief_of(project, config, dataset, folder))
     local = load_for(brief, project.home, ranks)

@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 
 from engine.errors import TrainingError
 from engine.jobs.context import JobContext
-from engine.jobs.protocol import Metrics
+from engine.jobs.follow import read_all
+from engine.jobs.protocol import Metrics, Note
 from engine.project import Project
 from engine.records.options import TrainOptions
 from engine.records.run import Run
@@ -93,11 +94,14 @@ def printed(project: Project, *words: str) -> str:
     return succeed("train", "--project", project.folder, *words).out
 
 
-def test_the_printed_torchrun_command_trains_the_run_with_two_processes(project: Project, model_folder: Path) -> None:
+@pytest.mark.parametrize("launcher", ["torchrun", "accelerate"])
+def test_the_printed_command_trains_the_run_with_two_processes(
+    project: Project, model_folder: Path, launcher: str
+) -> None:
     alone = make_run(project, model_folder)
     carry_out(project, alone.id, 1)
     made = project.runs.add(alone.dataset_sha256, alone.config)
-    command = printed(project, "--run", str(made.id), "--processes", "2", "--print-launch", "torchrun")
+    command = printed(project, "--run", str(made.id), "--processes", "2", "--print-launch", launcher)
     assert project.runs.get(made.id).state == "waiting"
     assert [job.kind for job in project.jobs.all()] == ["train"]
     log = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -106,6 +110,8 @@ def test_the_printed_torchrun_command_trains_the_run_with_two_processes(project:
     assert f"Job {job.id} trains run {made.id}." in log.stdout
     done = project.runs.get(made.id)
     assert (job.state, done.state, done.step) == ("done", "done", 12)
+    told = [stamped.event for stamped in read_all(project.folder / job.folder)]
+    assert Note("2 processes share the work.") in told
     assert_same_adapter(project, project.runs.get(alone.id), done)
 
 
@@ -126,6 +132,10 @@ def test_texts_for_clusters_are_whole_and_name_the_run(project: Project, model_f
     subprocess.run(["bash", "-n"], input=task["setup"] + task["run"], text=True, check=True)
     assert '--node-rank "$SKYPILOT_NODE_RANK"' in task["run"]
     assert "--master-addr" in printed(project, *words, "torchrun")
+    command = printed(project, *words, "accelerate")
+    subprocess.run(["bash", "-n"], input=command, text=True, check=True)
+    for part in ("--num_processes 16", "--num_machines 2", '--machine_rank "$NODE"', member):
+        assert part in command
     assert not project.jobs.all()
 
 
