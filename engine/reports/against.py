@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from engine.evaluation.verdict import MARGIN
 from engine.records.comparison import Comparison, Paired
 from engine.records.evaluation import Evaluation
-from engine.reports.document import Block, Column, Row, Table, Words
+from engine.reports.document import Block, Column, Row, Section, Table, Words
+from engine.reports.facts import ReportFacts
 from engine.reports.numbers import MISSING, p_value, points
 
 _LEGEND = (
@@ -30,6 +31,22 @@ def against(evaluation: Evaluation) -> Iterator[Block]:
         yield Words(_LEGEND, "quiet")
 
 
+def against_section(facts: ReportFacts) -> Section | None:
+    """Every comparison; None where none was reckoned."""
+    blocks = tuple(against(facts.proof.evaluation))
+    return Section("against", "Question by question", blocks) if blocks else None
+
+
+def against_in_brief(evaluation: Evaluation) -> Iterator[Block]:
+    """What the student's comparison with its reference comes to, in a sentence."""
+    found = evaluation.comparison("distilled", evaluation.reference)
+    if found is None:
+        return
+    told = [f"rule {each.id} {_said(each.paired)}" for each in found.rules if each.paired.outcome != "kept"]
+    words = f"{'; '.join(told)}" if told else "every rule is kept"
+    yield Words(f"Against {found.against}, with Holm's correction over the rules: {words}.", "quiet")
+
+
 def _rows(comparison: Comparison, texts: dict[int, str]) -> Iterator[Row]:
     for each in comparison.rules:
         yield Row((f"{each.id}\u2002{texts.get(each.id, MISSING)}", *_cells(each.paired)))
@@ -46,3 +63,9 @@ def outcome(paired: Paired) -> str:
     if paired.outcome != "undecided":
         return paired.outcome
     return "undecided" if paired.more_questions is None else f"{paired.more_questions:,} more"
+
+
+def _said(paired: Paired) -> str:
+    if paired.outcome != "undecided" or paired.more_questions is None:
+        return paired.outcome
+    return f"undecided, about {paired.more_questions:,} more questions would decide"

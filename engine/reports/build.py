@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
+from engine.reports.against import against_section
 from engine.reports.compared import compared
 from engine.reports.document import Document, Section
 from engine.reports.facts import ReportFacts
@@ -14,6 +15,7 @@ from engine.reports.training import curves, differing, sinking_in
 SECTIONS: tuple[Callable[[ReportFacts], Section | None], ...] = (
     verdict,
     rules,
+    against_section,
     compared,
     worst,
     money,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from engine.economics.outlook import sentence as worth
 from engine.evaluation.verdict import sentence
 from engine.records.evaluation import ArmAnswer, ArmScore, Divergence, Evaluation, FinalVerdict, Interval
-from engine.reports.against import against
+from engine.reports.against import against_in_brief
 from engine.reports.document import (
     Answer,
     Block,
@@ -93,7 +93,7 @@ def rules(facts: ReportFacts) -> Section:
         Intervals(
             "Answers that keep each rule, %", "rule", tuple((name, role_of(name)) for name, _ in arms), tuple(rows)
         ),
-        *against(evaluation),
+        *against_in_brief(evaluation),
         _measures(facts),
     ]
     if evaluation.ceiling is not None:

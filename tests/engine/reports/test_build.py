@@ -40,7 +40,7 @@ def test_every_form_tells_the_same_in_the_same_order(project: Project) -> None:
     project.settings.write_cost(CostInputs(model="gpt-5", requests_per_day=2000.0, one_time_usd=60.0), None)
     document = build(read_report(project, compare=1))
     titles = [section.title for section in document.sections]
-    assert len(titles) == 9
+    assert len(titles) == 10
     for shown in (to_text(document), to_markdown(document), to_html(document).partition("</nav>")[2]):
         places = [shown.index(title) for title in titles]
         assert places == sorted(places)
