@@ -21,6 +21,7 @@ from engine.paths import Home
 # In the order of the work. The sentences stand here so that the list of commands needs no module.
 COMMANDS: dict[str, str] = {
     "demo": "Distil the bundled prompt into the starter model, end to end, with the proof.",
+    "bench": "Distil the bundled benchmark prompts with any base, and print a table that others can reproduce.",
     "new": "Make a project.",
     "prompt": "Set, show, check, compare and try the prompt.",
     "rules": "List, propose, add, import and test the prompt's rules.",

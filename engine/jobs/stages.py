@@ -16,6 +16,7 @@ STAGES: dict[JobKind, str] = {
     "evaluate": "engine.evaluation.job:run",
     "serve": "engine.serving.job:run",
     "demo": "engine.demo:run",
+    "bench": "engine.benchmark.job:run",
 }
 
 

@@ -27,7 +27,7 @@ def read_trace(project: "Project", run_id: int) -> tuple[StampedEvent, ...]:
 
 
 def jobs_of_runs(runs: Sequence[Run], jobs: Sequence[Job]) -> dict[int, list[Job]]:
-    """Which jobs trained which run. A demo's job names no run: it has those that no other job names."""
+    """Which jobs trained which run. A job that conducts (demo, bench) names none: it has those that no other names."""
     found: dict[int, list[Job]] = {run.id: [] for run in runs}
     states = {run.id: run.state for run in runs}
     swept: set[int] = set()
@@ -42,5 +42,5 @@ def jobs_of_runs(runs: Sequence[Run], jobs: Sequence[Job]) -> dict[int, list[Job
             training = [trial.run_id for trial in options.trials if states.get(trial.run_id) in ("running", "paused")]
             for number in training[-1:]:
                 found[number].append(job)
-    demos = [job for job in jobs if job.kind == "demo"]
-    return {number: named or ([] if number in swept else demos) for number, named in found.items()}
+    conducting = [job for job in jobs if job.kind in ("demo", "bench")]
+    return {number: named or ([] if number in swept else conducting) for number, named in found.items()}

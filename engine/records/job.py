@@ -5,7 +5,7 @@ from typing import Literal
 
 from engine.records.station import StationName
 
-JobKind = Literal["synthesize", "generate", "train", "sweep", "calibrate", "evaluate", "serve", "demo"]
+JobKind = Literal["synthesize", "generate", "train", "sweep", "calibrate", "evaluate", "serve", "demo", "bench"]
 JobState = Literal["waiting", "running", "paused", "done", "stopped", "failed", "lost"]
 STATION_OF_KIND: dict[JobKind, StationName] = {
     "synthesize": "questions",
@@ -16,6 +16,7 @@ STATION_OF_KIND: dict[JobKind, StationName] = {
     "evaluate": "evaluation",
     "serve": "release",  # it makes nothing there
     "demo": "examples",  # where it begins
+    "bench": "examples",
 }
 LIVE_STATES: tuple[JobState, ...] = ("waiting", "running", "paused")
 

@@ -100,6 +100,13 @@ class DemoOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class BenchOptions:
+    """One prompt of the benchmark: every station up to the evaluation."""
+
+    quick: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SynthesizeOptions:
     """Questions written by a teacher: `topics` topics over the prompt, `per_topic` questions for each."""
 
@@ -127,6 +134,7 @@ JobOptions = (
     | EvaluateOptions
     | ServeOptions
     | DemoOptions
+    | BenchOptions
 )
 
 

@@ -2,6 +2,7 @@
 
 from engine.records.job import JobKind
 from engine.records.options import (
+    BenchOptions,
     CalibrateOptions,
     DemoOptions,
     EvaluateOptions,
@@ -23,6 +24,7 @@ _OPTIONS: dict[JobKind, type[JobOptions]] = {
     "evaluate": EvaluateOptions,
     "serve": ServeOptions,
     "demo": DemoOptions,
+    "bench": BenchOptions,
 }
 
 

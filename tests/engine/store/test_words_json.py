@@ -10,6 +10,7 @@ from engine.errors import StoreError
 from engine.records.example import Usage
 from engine.records.job import JobKind
 from engine.records.options import (
+    BenchOptions,
     DemoOptions,
     EvaluateOptions,
     GenerateOptions,
@@ -29,6 +30,7 @@ _OPTIONS: tuple[tuple[JobKind, type[JobOptions]], ...] = (
     ("train", TrainOptions),
     ("evaluate", EvaluateOptions),
     ("demo", DemoOptions),
+    ("bench", BenchOptions),
 )
 
 

@@ -1,0 +1,94 @@
+"""One prompt of the benchmark as a project and a job: the same recipe for every base, conducted station by station.
+
+Knows the recipe, and nothing of how a station works.
+"""
+
+import dataclasses
+import re
+
+from engine.benchmark.prompts import BenchmarkPrompt
+from engine.conduct import Recipe, TooFewAcceptedError, chosen, conduct, open_or_make
+from engine.errors import UsageError
+from engine.jobs.context import JobContext
+from engine.jobs.protocol import Note
+from engine.paths import Home
+from engine.project import Project
+from engine.records.options import BenchOptions, GenerateOptions, ProjectSettings
+
+# Answers are drawn and judged at the serving temperature; presets choose the training by data, base and memory.
+FULL = Recipe(
+    train_questions=None,
+    validation_questions=None,
+    test_questions=None,
+    generate=GenerateOptions(samples=3, temperature=0.7, max_answer_tokens=256),
+    training="balanced",
+    evaluate_samples=3,
+    max_answer_tokens=256,
+)
+QUICK = dataclasses.replace(
+    FULL,
+    train_questions=40,
+    validation_questions=8,
+    test_questions=36,
+    generate=dataclasses.replace(FULL.generate, samples=2),
+    training="fast",
+    evaluate_samples=1,
+)
+
+
+def recipe_of(*, quick: bool) -> Recipe:
+    """What is asked of each stage."""
+    return QUICK if quick else FULL
+
+
+def project_name(benchmark: BenchmarkPrompt, settings: ProjectSettings, *, quick: bool) -> str:
+    """One project for each prompt, base and teacher: `bench-desk`, and with what is not the starter behind it."""
+    others = [] if settings.student_base == "starter" else [settings.student_base]
+    if settings.other_teacher is not None:
+        others.append(settings.teacher.model)
+    tails = [re.sub(r"[^A-Za-z0-9._-]", "-", other.rstrip("/").rpartition("/")[2]) for other in others]
+    return "-".join(["bench", benchmark.name, *tails, *(["quick"] if quick else [])])[:100]
+
+
+def open_benchmark(
+    home: Home, benchmark: BenchmarkPrompt, settings: ProjectSettings, *, quick: bool, fresh: bool
+) -> Project:
+    """The project of this prompt, base and teacher, made if it is not there, or made again when `fresh`.
+
+    Raises UsageError where a project of this name was made of other data, or with another base or teacher.
+    """
+
+    def fill(project: Project) -> None:
+        project.prompts.set(benchmark.prompt, f"benchmark {benchmark.name} {benchmark.data_sha256[:12]}")
+        project.rules.replace_all(benchmark.rules)
+        project.questions.add(chosen(benchmark.questions, recipe_of(quick=quick)))
+
+    project = open_or_make(home, project_name(benchmark, settings, quick=quick), settings, fill, fresh=fresh)
+    asked = {question.text for question in benchmark.questions}
+    same_data = (
+        project.prompts.require() == benchmark.prompt
+        and [(rule.text, rule.check) for rule in project.rules.all()]
+        == [(rule.text, rule.check) for rule in benchmark.rules]
+        and all(question.text in asked for question in project.questions.all())
+    )
+    if not same_data or project.settings.read() != settings:
+        what = "another base or teacher" if same_data else "other data"
+        name = project.name
+        project.close()
+        raise UsageError(
+            "These results are of something else.",
+            f"The project {name} was made with {what}.",
+            "Add --fresh to delete it and start over, or --home DIR to keep both.",
+        )
+    return project
+
+
+def run(context: JobContext, options: BenchOptions) -> None:
+    """Do what is missing, station by station. Raises what a stage raises; taken up again, it goes on there.
+
+    Where the teacher keeps the rules too seldom to train on its answers, that is the finding, and no failure.
+    """
+    try:
+        conduct(context, recipe_of(quick=options.quick))
+    except TooFewAcceptedError as error:
+        context.emit(Note(f"{error.title} {error.message} There is nothing to distil from this teacher."))

