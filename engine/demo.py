@@ -23,9 +23,7 @@ from engine.records.run import TrainingConfig
 from engine.rules.documents import parse_rules
 
 # Found by experiment on the bundled questions (README, «What the demo proves»).
-_TRAINING = TrainingConfig(
-    base="starter", epochs=1.5, learning_rate=1e-3, cross_entropy_weight=0.3, evaluations=3
-)
+_TRAINING = TrainingConfig(base="starter", epochs=1.5, learning_rate=1e-3, cross_entropy_weight=0.3, evaluations=3)
 FULL = Recipe(
     train_questions=None,
     validation_questions=None,

@@ -57,9 +57,7 @@ def read_result(project: Project, benchmark: BenchmarkPrompt, failure: str = "")
         evaluation = project.evaluations.latest()
         teacher = project.settings.read().teacher.name
         answers = [
-            curated.example
-            for curated in project.examples.all(prompt.sha256)
-            if curated.example.key.teacher == teacher
+            curated.example for curated in project.examples.all(prompt.sha256) if curated.example.key.teacher == teacher
         ]
         kept = sum(answer.finish_reason == "stop" and passes_all(answer.checks) for answer in answers)
         accepted = wilson(kept, len(answers))

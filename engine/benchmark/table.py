@@ -48,7 +48,9 @@ def table_of(results: Sequence[Result], settings: ProjectSettings, *, quick: boo
 def _colophon(results: Sequence[Result]) -> str:
     libraries = ", ".join(f"{name} {found}" for name, found in versions().items() if found)
     data = ", ".join(f"{result.benchmark.name} {result.benchmark.data_sha256[:12]}" for result in results)
-    return f"distill-tui {engine.__version__}; {libraries}. Data by SHA-256: {data}. All seeds 0; --json tells the rest."
+    return (
+        f"distill-tui {engine.__version__}; {libraries}. Data by SHA-256: {data}. All seeds 0; --json tells the rest."
+    )
 
 
 def _row(name: str, results: Sequence[Result], cell: Callable[[Result], str], *, strong: bool = False) -> Row:

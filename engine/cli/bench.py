@@ -2,7 +2,6 @@
 
 import click
 
-from engine.benchmark.prompts import BUNDLED
 from engine.cli.following import follow_job
 from engine.cli.invocation import Invocation, command_options
 from engine.cli.new import teacher_spec
@@ -34,7 +33,7 @@ def command(
     is done already is not done anew.
     """
     from engine.benchmark.job import open_benchmark
-    from engine.benchmark.prompts import load_benchmark_prompt
+    from engine.benchmark.prompts import BUNDLED, load_benchmark_prompt
     from engine.benchmark.results import Result, read_result, results_json
     from engine.benchmark.table import table_of
     from engine.conduct import ensure_job
@@ -59,10 +58,10 @@ def command(
                 except JobError as error:
                     failed, failure = failed or error, str(error)
             results.append(read_result(project, benchmark, failure))
-    error = None if failed is None else {"title": failed.title, "message": failed.message, "next": failed.next}
+    told = None if failed is None else {"title": failed.title, "message": failed.message, "next": failed.next}
     table = table_of(results, settings, quick=quick)
     invocation.finish(
-        to_markdown(table) if markdown else to_text(table), results_json(results, settings, quick=quick, error=error)
+        to_markdown(table) if markdown else to_text(table), results_json(results, settings, quick=quick, error=told)
     )
     if failed is not None:
         click.get_current_context().exit(failed.exit_status)

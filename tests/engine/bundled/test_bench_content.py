@@ -14,6 +14,7 @@ from engine.model.starter import starter_weights
 from engine.questions.duplicates import find_duplicates
 from engine.records.question import SPLITS, Question
 from engine.rules.checks import check_answer, passes_all
+from engine.rules.locate import locate_rule
 
 PROMPTS = {name: load_benchmark_prompt(name) for name in BUNDLED}
 LENGTHS = {"triage": (100, 5, 5), "desk": (500, 8, 11), "handbook": (2_000, 15, 20), "manual": (6_000, 25, 30)}
@@ -79,6 +80,12 @@ def test_answers_written_by_hand_keep_every_rule_or_break_the_one_they_are_meant
     assert {row.rule for row in rows} == {0, *(rule.id for rule in benchmark.rules)}
     broken = {row: row.broken(benchmark) for row in rows}
     assert {row.answer: found for row, found in broken.items() if found != ([row.rule] if row.rule else [])} == {}
+
+
+@every_prompt
+def test_every_rule_is_asked_for_somewhere_in_the_prompt(benchmark: BenchmarkPrompt) -> None:
+    unasked = [rule.text for rule in benchmark.rules if not locate_rule(rule, benchmark.prompt.messages)]
+    assert unasked == []
 
 
 @every_prompt

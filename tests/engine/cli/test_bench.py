@@ -1,0 +1,196 @@
+"""The benchmark by words alone, with a tiny random model: what is measured, what is told, what is not done again."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.benchmark.job import QUICK, open_benchmark, project_name, run
+from engine.benchmark.prompts import BUNDLED, load_benchmark_prompt
+from engine.conduct import ensure_job
+from engine.folders import project_folders
+from engine.jobs.context import JobContext, StopFlag
+from engine.jobs.protocol import StateChanged
+from engine.paths import Home
+from engine.project import Project
+from engine.records.example import Example, ExampleKey
+from engine.records.job import Job
+from engine.records.options import BenchOptions, ProjectSettings, TeacherSpec
+from tests.engine.cli.calling import call, fail, get, one_object, succeed
+from tests.engine.cli.shapes import INTERVAL, RATE, REPORT, Maybe, assert_shape
+from tests.trained import one_thread
+from tests.tui import seeds
+
+BENCH = {
+    "schema": {1},
+    "quick": bool,
+    "base": str,
+    "teacher": {"kind": {"local", "endpoint"}, "model": str, "base_url": str},
+    "serving_temperature": float,
+    "versions": {"distill-tui": str, "python": str, "torch": str, "transformers": str, "peft": str},
+    "machine": {"system": str, "processor": str, "cores": int},
+    "seeds": {"split": {0}, "generate": {0}, "train": {0}, "evaluate": {0}},
+    "recipe": {"samples": int, "preset": str, "evaluate_samples": int, "max_answer_tokens": int},
+    "prompts": [
+        {
+            "name": str,
+            "project": str,
+            "state": {"measured", "nothing_to_train_on", "failed"},
+            "note": str,
+            "sha256": {"prompt.md": str, "rules.yaml": str, "questions.jsonl": str},
+            "prompt_tokens": {"tokens": int, "tokenizer": str, "exact": bool},
+            "rules": int,
+            "questions": {"train": int, "validation": int, "test": int},
+            "teacher_answers": RATE,
+            "training": Maybe({"base": str, "learning_rate": float, "seed": int}),
+            "seconds": float,
+            "report": Maybe(REPORT),
+        }
+    ],
+}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A benchmark prompt of one's own, which no random model obeys."""
+    folder = tmp_path / "one-word"
+    folder.mkdir()
+    (folder / "prompt.md").write_text("Answer in one word.\n\n## User\n\na?\n\n## Assistant\n\nb.\n")
+    (folder / "rules.yaml").write_text(
+        "rules:\n  - {text: One word, check: {kind: length, unit: words, max: 1}}\n"
+        "  - {text: Ends with a point, check: {kind: ends_with, text: .}}\n"
+    )
+    rows = [{"text": f"question {n} of {topic}?", "topic": topic} for topic in "abcdefgh" for n in range(3)]
+    (folder / "questions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A random model hardly ever ends an answer by itself."""
+    one_thread(monkeypatch)
+    recipe = dataclasses.replace(
+        QUICK, generate=dataclasses.replace(QUICK.generate, max_answer_tokens=4), max_answer_tokens=4
+    )
+    monkeypatch.setattr("engine.benchmark.job.QUICK", recipe)
+
+
+def carry_out(home: Home, folder: Path, base: Path, *, answered: bool) -> None:
+    """Do the job of a quick benchmark in this process.
+
+    `answered`: with stored answers that keep the rules, as if the base had given them; then none is asked for.
+    """
+    settings = ProjectSettings(student_base=str(base), teacher=TeacherSpec(model=str(base)))
+    with open_benchmark(home, load_benchmark_prompt(str(folder)), settings, quick=True, fresh=False) as project:
+        sha256 = project.prompts.require().sha256
+        asked = [question.id for question in project.questions.all() if question.split != "test"]
+        keys = [ExampleKey(sha256, id, str(base), attempt) for id in asked for attempt in range(QUICK.generate.samples)]
+        if answered:
+            project.examples.add([Example(key, f"y{key.question_id}-{key.attempt}.", "stop", "local") for key in keys])
+        options = BenchOptions(quick=True)
+        context = JobContext(project, project.jobs.add("bench", options), StopFlag())
+        run(context, options)
+        context.close()
+        project.jobs.update(context.job.id, state="done")
+
+
+def test_a_prompt_is_measured_and_its_table_can_be_reproduced(home: Home, own: Path, tiny_base: Path) -> None:
+    carry_out(home, own, tiny_base, answered=True)
+    words = ("bench", f"{own}/", "--base", tiny_base, "--quick")
+    data = get(*words)
+    assert_shape(data, BENCH)
+    (row,) = data["prompts"]
+    assert (row["name"], row["state"], row["rules"]) == ("one-word", "measured", 2)
+    assert row["teacher_answers"]["total"] == QUICK.generate.samples * (24 - row["questions"]["test"])
+    assert row["teacher_answers"]["rate"] == 1.0
+    assert set(row["mean_rule"]) == {"unprompted", "prompted", "distilled"}
+    for arm, interval in row["mean_rule"].items():
+        assert_shape(interval, INTERVAL)
+        rates = [rule["rate"] for rule in row["report"]["arms"][arm]["rules"]]
+        assert interval["value"] == pytest.approx(sum(rates) / len(rates))
+    assert row["note"] == ("" if row["report"]["recovered"] else row["report"]["recovered_note"])
+    assert row["report"]["prompt"]["tokens"] == row["prompt_tokens"]["tokens"]
+
+    again = get(*words)
+    assert again == data, "what is done is not done anew"
+    assert [job["kind"] for job in get("jobs", "list", "--all")["jobs"]] == ["bench"]
+    text = succeed(*words).out
+    assert max(map(len, text.splitlines())) <= 80
+    assert "one-word" in text
+    assert "| prompt tokens |" in succeed(*words, "--markdown").out
+    assert get("status")["project"] == row["project"]
+
+
+def test_a_teacher_that_keeps_no_rule_is_a_finding_and_no_failure(home: Home, own: Path, tiny_base: Path) -> None:
+    carry_out(home, own, tiny_base, answered=False)
+    data = get("bench", f"{own}/", "--base", tiny_base, "--quick")
+    assert_shape(data, BENCH)
+    (row,) = data["prompts"]
+    assert (row["state"], row["report"], row["training"]) == ("nothing_to_train_on", None, None)
+    assert row["teacher_answers"]["passed"] == 0
+    assert "nothing to recover" in row["note"]
+    assert "no teacher" in succeed("bench", f"{own}/", "--base", tiny_base, "--quick").out
+
+
+def test_a_prompt_that_fails_is_told_beside_the_others(
+    home: Home, own: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(project: Project, options: BenchOptions) -> Job:
+        if "one-word" in project.name:
+            return ensure_job(project, options)
+        return seeds.add_job(project, options, "failed", [StateChanged("failed", "The model's context is too short.")])
+
+    carry_out(home, own, tiny_base, answered=True)
+    monkeypatch.setattr("engine.conduct.ensure_job", fails)
+    ended = call("bench", "desk", f"{own}/", "--base", tiny_base, "--quick", "--json")
+    assert ended.status == 1
+    data = one_object(ended.out)
+    assert_shape(data, BENCH | {"error": {"title": str, "message": str, "next": str}})
+    assert [row["state"] for row in data["prompts"]] == ["failed", "measured"]
+    assert "context is too short" in data["prompts"][0]["note"]
+
+
+@pytest.mark.slow
+def test_a_job_of_its_own_says_that_a_prompt_does_not_fit_the_base(home: Home, tiny_base: Path) -> None:
+    ended = call("bench", "manual", "--base", tiny_base, "--quick", "--json")
+    assert ended.status == 1
+    (row,) = one_object(ended.out)["prompts"]
+    assert row["state"] == "failed"
+    assert "context" in row["note"]
+
+
+def test_results_of_other_data_are_never_passed_off_as_these(home: Home, own: Path, tiny_base: Path) -> None:
+    carry_out(home, own, tiny_base, answered=True)
+    (own / "rules.yaml").write_text("rules: [{text: Ends well, check: {kind: ends_with, text: .}}]")
+    error = fail("bench", f"{own}/", "--base", tiny_base, "--quick")
+    assert "other data" in error["message"]
+    assert "--fresh" in error["next"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("nonsense",), ", ".join(BUNDLED)),
+        (("./nowhere",), "prompt.md"),
+        (("desk", "--base-url", "https://llm.example.com/v1"), "several"),
+        (("triage", "triage", "--base-url", "ftp://x"), "ftp"),
+    ],
+)
+def test_wrong_words_are_told_before_anything_is_made(words: tuple[str, ...], told: str, home: Home) -> None:
+    assert told in " ".join(fail("bench", *words).values())
+    assert list(project_folders(home)) == []
+
+
+def test_every_base_and_teacher_has_a_project_of_its_own() -> None:
+    desk = load_benchmark_prompt("desk")
+    starter = ProjectSettings()
+    other = ProjectSettings(
+        student_base="Qwen/Qwen2.5-0.5B-Instruct", teacher=TeacherSpec(model="Qwen/Qwen2.5-0.5B-Instruct")
+    )
+    asked = ProjectSettings(teacher=TeacherSpec("endpoint", "gpt-5", "https://api.openai.com/v1"))
+    names = [
+        project_name(desk, settings, quick=quick) for settings in (starter, other, asked) for quick in (False, True)
+    ]
+    assert names[:3] == ["bench-desk", "bench-desk-quick", "bench-desk-Qwen2.5-0.5B-Instruct"]
+    assert len(set(names)) == 6
