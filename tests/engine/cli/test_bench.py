@@ -139,7 +139,8 @@ def test_a_prompt_that_fails_is_told_beside_the_others(
     def fails(project: Project, options: BenchOptions) -> Job:
         if "one-word" in project.name:
             return ensure_job(project, options)
-        return seeds.add_job(project, options, "failed", [StateChanged("failed", "The model's context is too short.")])
+        short = "The model's context is too short."
+        return seeds.add_job(project, options, "failed", [StateChanged("failed", short)], short)
 
     carry_out(home, own, tiny_base, answered=True)
     monkeypatch.setattr("engine.conduct.ensure_job", fails)
