@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -23,9 +24,16 @@ _STANDARD_OUTPUT = "-"
     metavar="[FILE]",
     help="Write Markdown; without FILE, print it.",
 )
+@click.option("--slices", is_flag=True, help="Also tell the rates by topic, length, source, kind of check and rule.")
 @command_options
 def command(
-    invocation: Invocation, run_id: int | None, compare: int | None, html: Path | None, markdown: str | None
+    invocation: Invocation,
+    run_id: int | None,
+    compare: int | None,
+    html: Path | None,
+    markdown: str | None,
+    *,
+    slices: bool,
 ) -> None:
     """Show the verdict, the arms rule by rule, the cost, the training and where it all comes from.
 
@@ -37,10 +45,14 @@ def command(
     from engine.reports.facts import read_report
     from engine.reports.markdown import to_markdown
     from engine.reports.outputs import write_report
+    from engine.reports.sliced import sliced, slices_json
     from engine.reports.text import to_text
 
     project, files = invocation.project, []
-    document = build(read_report(project, run_id, compare))
+    facts = read_report(project, run_id, compare)
+    document = build(facts)
+    if slices:
+        document = replace(document, sections=(*document.sections, sliced(facts)))
     if html is not None:
         files.append(write_report(document, html, "html"))
     if markdown is not None and markdown != _STANDARD_OUTPUT:
@@ -49,6 +61,8 @@ def command(
     if compare is not None:
         measured = project.evaluations.latest(compare) is not None
         data["compared"] = report_json(project, compare) if measured else None
+    if slices:
+        data["slices"] = slices_json(facts)
     if files:
         data["files"] = [str(path) for path in files]
     shown = to_markdown(document) if markdown == _STANDARD_OUTPUT else "" if files else to_text(document, _width())

@@ -79,7 +79,7 @@ def report_json(project: Project, run_id: int | None = None) -> dict[str, object
             **{name: _arm_json(score) for name, score in evaluation.arms},
         },
         "reference": evaluation.reference,
-        "ceiling": None if evaluation.ceiling is None else {"all_rules": _rate_json(evaluation.ceiling)},
+        "ceiling": None if evaluation.ceiling is None else {"all_rules": rate_json(evaluation.ceiling)},
         "recovered": interval_json(evaluation.recovered),
         "recovered_note": evaluation.recovered_note,
         "ratio": interval_json(evaluation.ratio),
@@ -182,9 +182,9 @@ def _arm_json(score: ArmScore) -> dict[str, object]:
     divergence = score.kl_to_prompted
     return {
         "rules": [
-            {"id": rule.id, "text": rule.text, "kind": rule.kind, **_rate_json(rule.rate)} for rule in score.rules
+            {"id": rule.id, "text": rule.text, "kind": rule.kind, **rate_json(rule.rate)} for rule in score.rules
         ],
-        "all_rules": _rate_json(score.all_rules),
+        "all_rules": rate_json(score.all_rules),
         "kl_to_prompted": None
         if divergence is None
         else {
@@ -200,5 +200,6 @@ def _arm_json(score: ArmScore) -> dict[str, object]:
     }
 
 
-def _rate_json(rate: Rate) -> dict[str, object]:
+def rate_json(rate: Rate) -> dict[str, object]:
+    """A pass rate with its counts and bounds."""
     return {"passed": rate.passed, "total": rate.total, "rate": rate.rate, "low": rate.low, "high": rate.high}

@@ -1,0 +1,118 @@
+"""Where the arms differ: pass rates over parts of the questions, and over kinds of rules. Pure.
+
+A slice looks at what is there already; nobody planned it. Many slices hold one by chance that looks bad, so a slice
+is a place to look and no verdict.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.evaluation.statistics import wilson
+from engine.records.evaluation import ArmAnswer, ArmName, Evaluation, Rate
+from engine.records.question import Question
+
+NO_NAME = "(none)"
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One part: `by` "topic", "length", "source", "kind" or "rule"; the rate of each arm over its answers.
+
+    Of a part of the questions an answer passes when it keeps every rule; of a kind of rules, when it keeps all of the
+    kind; of a rule, when it keeps that.
+    """
+
+    by: str
+    name: str
+    questions: int
+    rates: tuple[tuple[ArmName, Rate], ...]
+
+    def gap(self, reference: ArmName) -> float:
+        """By how much the student's rate is below the reference's; 0–1, negative where it is above."""
+        rates = dict(self.rates)
+        return rates[reference].rate - rates["distilled"].rate if {reference, "distilled"} <= rates.keys() else 0.0
+
+
+def slices_of(
+    evaluation: Evaluation, questions: Mapping[int, Question], answers: Sequence[ArmAnswer]
+) -> tuple[Slice, ...]:
+    """Every slice, by dimension, and within one the largest gap between reference and student first.
+
+    Lengths are thirds of the questions by the words of their last message. Empty without answers.
+    """
+    if not answers:
+        return ()
+    arms = [name for name, _ in evaluation.arms]
+    rules = evaluation.arms[0][1].rules
+    length = _lengths(questions)
+    parts: dict[str, Callable[[Question], str]] = {
+        "topic": lambda question: question.topic or NO_NAME,
+        "length": lambda question: length[question.id],
+        "source": lambda question: question.source or NO_NAME,
+    }
+    by_kind: dict[str, set[int]] = defaultdict(set)
+    for rule in rules:
+        by_kind[rule.kind].add(rule.id)
+    found: list[Slice] = []
+    for by, part_of in parts.items():
+        found += _sorted(_by_question(by, part_of, questions, answers, arms), evaluation.reference)
+    found += _sorted(
+        (_by_rules("kind", kind, ids, len(questions), answers, arms) for kind, ids in by_kind.items()),
+        evaluation.reference,
+    )
+    found += _sorted(
+        (_by_rules("rule", f"{rule.id} {rule.text}", {rule.id}, len(questions), answers, arms) for rule in rules),
+        evaluation.reference,
+    )
+    return tuple(found)
+
+
+def _by_question(
+    by: str,
+    part_of: Callable[[Question], str],
+    questions: Mapping[int, Question],
+    answers: Sequence[ArmAnswer],
+    arms: Sequence[ArmName],
+) -> Iterator[Slice]:
+    members: dict[str, set[int]] = defaultdict(set)
+    for question in questions.values():
+        members[part_of(question)].add(question.id)
+    grouped: dict[str, list[ArmAnswer]] = defaultdict(list)
+    for answer in answers:
+        grouped[part_of(questions[answer.question_id])].append(answer)
+    for name, ids in members.items():
+        yield Slice(by, name, len(ids), _rates(grouped[name], arms, None))
+
+
+def _by_rules(
+    by: str, name: str, ids: set[int], questions: int, answers: Sequence[ArmAnswer], arms: Sequence[ArmName]
+) -> Slice:
+    return Slice(by, name, questions, _rates(answers, arms, ids))
+
+
+def _rates(
+    answers: Sequence[ArmAnswer], arms: Sequence[ArmName], ids: set[int] | None
+) -> tuple[tuple[ArmName, Rate], ...]:
+    passed = dict.fromkeys(arms, 0)
+    total = dict.fromkeys(arms, 0)
+    for answer in answers:
+        total[answer.arm] += 1
+        passed[answer.arm] += all(check.passed for check in answer.checks if ids is None or check.rule_id in ids)
+    return tuple((arm, wilson(passed[arm], total[arm])) for arm in arms)
+
+
+def _sorted(found: Iterator[Slice], reference: ArmName) -> list[Slice]:
+    return sorted(found, key=lambda each: (-each.gap(reference), each.name))
+
+
+def _lengths(questions: Mapping[int, Question]) -> dict[int, str]:
+    """The third of each question by its words; equal lengths are never parted."""
+    words = {number: len(question.text.split()) for number, question in questions.items()}
+    ordered = sorted(words.values())
+    first, second = (ordered[min(len(ordered) * part // 3, len(ordered) - 1)] for part in (1, 2))
+    bounds = ((first, f"under {first} words"), (second, f"{first} to {second - 1} words"))
+    return {
+        number: next((name for bound, name in bounds if count < bound), f"{second} words or more")
+        for number, count in words.items()
+    }

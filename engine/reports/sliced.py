@@ -1,0 +1,57 @@
+"""The slices as a section of the report, and as the object that others read. Pure."""
+
+from engine.evaluation.report import rate_json
+from engine.evaluation.slices import Slice, slices_of
+from engine.reports.document import Block, IntervalRow, Intervals, Section, Words
+from engine.reports.facts import ReportFacts
+from engine.reports.numbers import of_rate
+from engine.reports.proof import role_of
+
+_CAPTIONS = {
+    "topic": "By topic: answers that keep every rule, %",
+    "length": "By length of the question: answers that keep every rule, %",
+    "source": "By where the question comes from: answers that keep every rule, %",
+    "kind": "By kind of check: answers that keep all rules of the kind, %",
+    "rule": "By rule: answers that keep it, %",
+}
+
+
+def sliced(facts: ReportFacts) -> Section:
+    """A block for each dimension, the largest gap between the reference and the student first."""
+    found = _slices(facts)
+    evaluation = facts.proof.evaluation
+    arms = tuple((name, role_of(name)) for name, _ in evaluation.arms)
+    blocks: list[Block] = [
+        Words(
+            f"The largest gap between {evaluation.reference} and the student first. With many slices one looks bad by "
+            "chance: a slice says where to look, and is no verdict."
+            if found
+            else "The answers of this evaluation were not kept."
+        )
+    ]
+    for by, caption in _CAPTIONS.items():
+        rows = tuple(
+            IntervalRow(f"{each.name} ({each.questions:,})", tuple(of_rate(rate) for _, rate in each.rates))
+            for each in found
+            if each.by == by
+        )
+        if len(rows) > 1:
+            blocks.append(Intervals(caption, f"{by} (questions)", arms, rows))
+    return Section("slices", "Slices", tuple(blocks))
+
+
+def slices_json(facts: ReportFacts) -> list[dict[str, object]]:
+    """Every slice with the rate of each arm."""
+    return [
+        {
+            "by": each.by,
+            "name": each.name,
+            "questions": each.questions,
+            "arms": {name: rate_json(rate) for name, rate in each.rates},
+        }
+        for each in _slices(facts)
+    ]
+
+
+def _slices(facts: ReportFacts) -> tuple[Slice, ...]:
+    return slices_of(facts.proof.evaluation, facts.answered.questions, facts.answered.answers)

@@ -1,0 +1,58 @@
+"""Slices: every answer in one part of each dimension, the largest gap first, equal lengths together."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.evaluation.slices import slices_of
+from engine.paths import Home
+from engine.records.prompt import Message
+from engine.records.question import Question
+from tests.engine.cli.calling import get, succeed
+from tests.engine.cli.shapes import RATE, assert_shape
+from tests.engine.evaluation.made import arm_answer, evaluation
+from tests.tui.panes.measured import make_compared
+
+
+def question(number: int, words: int, topic: str) -> Question:
+    return Question((Message("user", "word " * words),), topic=topic, source="file", id=number)
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.sampled_from("abc")), min_size=1, max_size=20))
+def test_every_question_is_in_one_part_of_each_dimension(made: list[tuple[int, str]]) -> None:
+    questions = {number: question(number, *each) for number, each in enumerate(made, start=1)}
+    answers = [
+        arm_answer(arm, number, 0, True, number % 2 == 0)
+        for arm in ("unprompted", "prompted", "distilled")
+        for number in questions
+    ]
+    found = slices_of(evaluation(), questions, answers)
+    for by in ("topic", "length", "source"):
+        parts = [each for each in found if each.by == by]
+        assert sum(each.questions for each in parts) == len(made)
+        assert sum(dict(each.rates)["distilled"].total for each in parts) == len(made)
+    assert len({each.name for each in found if each.by == "length"}) <= len({words for words, _ in made})
+
+
+def test_the_largest_gap_comes_first_and_kinds_are_of_their_rules_alone() -> None:
+    questions = {1: question(1, 3, "easy"), 2: question(2, 9, "hard")}
+    answers = [arm_answer(arm, number, 0, True, True) for arm in ("unprompted", "prompted") for number in (1, 2)]
+    answers += [arm_answer("distilled", 1, 0, True, True), arm_answer("distilled", 2, 0, False, True)]
+    found = slices_of(evaluation(), questions, answers)
+    assert [each.name for each in found if each.by == "topic"] == ["hard", "easy"]
+    kinds = {each.name: dict(each.rates)["distilled"].rate for each in found if each.by == "kind"}
+    assert kinds == {"pattern": pytest.approx(0.5), "label": 1.0}
+    assert [each.name[0] for each in found if each.by == "rule"] == ["1", "2"]
+    assert slices_of(evaluation(), questions, []) == ()
+
+
+def test_the_report_tells_them_when_asked(private_home: object) -> None:
+    home = Home.locate()
+    make_compared(home)
+    assert "slices" not in get("report")
+    data = get("report", "--slices")
+    assert_shape(data["slices"], [{"by": str, "name": str, "questions": int, "arms": {"distilled": RATE}}])
+    assert {each["by"] for each in data["slices"]} == {"topic", "length", "source", "kind", "rule"}
+    text = succeed("report", "--slices").out
+    assert "By rule: answers that keep it, %" in text
+    assert "By rule" not in succeed("report").out
