@@ -1,28 +1,29 @@
-"""The figures behind a project's estimate: as a person gave them, else as measured, as listed, or assumed.
+"""The figures behind a project's estimate: as a person gave them, else as measured, listed, reckoned, or assumed.
 
-Every figure says where it comes from. Knows nothing of what is reckoned with them.
+Every figure says where it comes from and how far it may be off. Knows nothing of what is reckoned with them.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from datetime import date
 
-from engine.economics.estimate import Estimate, EstimateInput, estimate
-from engine.economics.prices import Prices, find_prices
+from engine.economics.estimate import Estimate, estimate
+from engine.economics.given import EstimateInput, Latency, today
+from engine.economics.measured import Measured
+from engine.economics.prices import Prices, cost_usd, find_prices
 from engine.economics.tokens import TokenCount
+from engine.economics.uncertainty import spread
 from engine.errors import UsageError
 from engine.records.cost import CostInputs, Figure
-from engine.records.evaluation import Evaluation
-
-if TYPE_CHECKING:
-    from engine.project import Project
+from engine.records.example import Usage
 
 _PRICES = {
     "input_usd_per_mtok": "input",
     "cached_input_usd_per_mtok": "cached input",
     "output_usd_per_mtok": "output",
 }
+_ASSUMED_ANSWERS = 1_000  # a dataset of a few hundred accepted answers, questions and rejected ones included
 # What stands in for a figure that nobody gave or measured. A cache that always hits is the provider's best case: the
 # savings are never overstated by it.
 ASSUMED: Mapping[str, tuple[float, str]] = {
@@ -30,34 +31,18 @@ ASSUMED: Mapping[str, tuple[float, str]] = {
     "question_tokens": (40, "a short question"),
     "answer_tokens": (200, "a few sentences"),
     "cache_hit_rate": (1.0, "every request hits, the provider's best case"),
+    "cache_min_tokens": (1_024, "OpenAI's, and that of most of Anthropic's models"),
     "distilled_input_usd_per_mtok": (0.05, "a small hosted model"),
     "distilled_output_usd_per_mtok": (0.2, "a small hosted model"),
-    "one_time_usd": (0.0, "nothing paid"),
+    "gpu_hours": (1.0, "a small student on one rented GPU"),
+    "gpu_usd_per_hour": (2.5, "one rented H100"),
     "retrainings_per_year": (0.0, "never trained again"),
+    "horizon_months": (12.0, "one year"),
+    "discount_rate": (0.0, "none"),
+    "prefill_tokens_per_s": (5_000.0, "a hosted model"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What a project has measured itself; None where it has not."""
-
-    question_tokens: Figure | None = None
-    answer_tokens: Figure | None = None
-    one_time_usd: Figure | None = None
-
-
-def measure(project: "Project", evaluation: Evaluation | None = None) -> Measured:
-    """The tokens of `evaluation` (else of the last one, else of the teacher's answers), and what answers have cost."""
-    evaluation = evaluation or project.evaluations.latest()
-    unprompted = evaluation.arm("unprompted") if evaluation is not None else None
-    distilled = evaluation.arm("distilled") if evaluation is not None else None
-    source = f"evaluation of run {evaluation.run_id}" if evaluation is not None else ""
-    question = Figure(round(unprompted.prompt_tokens_mean, 1), "measured", source) if unprompted else None
-    answer = Figure(round(distilled.completion_tokens_mean, 1), "measured", source) if distilled else None
-    if answer is None and (mean := project.examples.mean_answer_tokens()) is not None:
-        answer = Figure(round(mean, 1), "measured", "the teacher's answers")
-    spent = project.examples.spent_usd()
-    return Measured(question, answer, Figure(spent, "measured", "paid for answers so far") if spent > 0 else None)
+_NOT_TERMS = ("prefill_tokens_per_s",)
+_PARTS = ("generation_usd", "gpu_hours", "gpu_usd_per_hour")  # of the one-time cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +57,41 @@ class Costs:
 def complete(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_url: str = "") -> dict[str, Figure]:
     """Every figure by its name in `CostInputs`; a price of the model that is neither given nor listed is left out.
 
+    `one_time_usd` is all of the one-time cost: where it is given, generation and GPU hours are not part of the answer.
     With `base_url` only the prices of its own provider count as listed.
     """
     figures = {
-        name: _given(inputs, name) or getattr(measured, name, None) or Figure(value, "assumed", why)
+        name: _given(inputs, name) or measured.of(name) or Figure(value, "assumed", why)
         for name, (value, why) in ASSUMED.items()
     }
     listed = _listed(inputs, figures, tokens, base_url)
-    for name in _PRICES:
+    for name in (*_PRICES, "cache_write_usd_per_mtok"):
         price = _given(inputs, name)
-        if price is None and listed is not None:
-            price = Figure(getattr(listed, name), "listed", listed.source)
+        value: float | None = getattr(listed, name) if listed is not None else None
+        if price is None and listed is not None and value is not None:
+            price = Figure(value, "listed", listed.source)
         if price is not None:
             figures[name] = price
-    if "input_usd_per_mtok" in figures:
-        plain = figures["input_usd_per_mtok"].value
-        figures.setdefault("cached_input_usd_per_mtok", Figure(plain, "assumed", "no discount for cached input"))
+    _mind_the_cache(inputs, figures)
+    generation = _given(inputs, "generation_usd") or measured.generation_usd
+    figures["generation_usd"] = generation or _generation(figures, tokens)
+    if (whole := _given(inputs, "one_time_usd")) is not None:
+        figures["one_time_usd"] = whole
+    ranges = {name: (low, high) for name, low, high in inputs.ranges}
+    for name, figure in figures.items():
+        if name in ranges:
+            low, high = ranges[name]
+            figures[name] = replace(figure, low=low, high=high)
+        else:
+            figures[name] = spread(name, figure)
+    if whole is None:
+        figures["one_time_usd"] = _once(figures)
     return figures
 
 
-def reckon(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_url: str = "") -> Costs:
+def reckon(
+    inputs: CostInputs, measured: Measured, tokens: TokenCount, base_url: str = "", on: date | None = None
+) -> Costs:
     """The estimate of these inputs. Raises `UsageError` where the model or its prices are not known."""
     figures = complete(inputs, measured, tokens, base_url)
     missing = [words for name, words in _PRICES.items() if name not in figures]
@@ -102,21 +102,42 @@ def reckon(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_url:
             "Give the name as its provider writes it, for example gpt-5 or claude-sonnet-4-5.",
         )
     if missing:
+        at = f" of {inputs.provider!r}" if inputs.provider else ""
         raise UsageError(
             "The model's prices are not known.",
-            f"genai-prices has no {inputs.model!r}; missing: {', '.join(missing)}.",
+            f"genai-prices has no {inputs.model!r}{at}; missing: {', '.join(missing)}.",
             "Give its name as its provider writes it, for example gpt-5, or give its prices.",
         )
+    counted = spread("prompt_tokens", Figure(tokens.tokens, "exact" if tokens.exact else "estimated", tokens.tokenizer))
+    figures = {"prompt_tokens": counted, **figures}
+    whole = figures["one_time_usd"].origin == "given"
+    idle = {*_NOT_TERMS, *(_PARTS if whole else ("one_time_usd",))}
     given = EstimateInput(
         prompt_tokens=tokens,
         model=inputs.model,
         prices=_prices(figures, _listed(inputs, figures, tokens, base_url)),
-        **{name: figures[name].value for name in ASSUMED},
+        one_time_usd=figures["one_time_usd"].value if whole else 0.0,
+        ranges={name: each.range for name, each in figures.items() if each.low is not None and name not in idle},
+        prompt_facts=measured.prompt_facts,
+        latency=_latency(measured, figures, tokens),
+        today=on or today(),
+        **{name: figures[name].value for name in (*ASSUMED, "generation_usd") if name not in idle},
     )
     result = estimate(given)
-    sources = {name: f"{figure.origin}: {figure.source}".rstrip(": ") for name, figure in figures.items()}
-    kept = ((name, words) for name, words in result.sources if name != "distilled_prices")
-    return Costs(given, figures, replace(result, sources=(*kept, *sources.items())))
+    sources = {
+        name: f"{figure.origin}: {figure.source}".rstrip(": ")
+        for name, figure in figures.items()
+        if name != "prompt_tokens"
+    }
+    kept = {"prices": given.prices.source if given.prices is not None else "", "tokens": tokens.tokenizer}
+    kept["one_time_range"] = (
+        "given"
+        if any(name == "one_time_usd" for name, _, _ in inputs.ranges)
+        else "80 % to 150 % of its value"
+        if whole
+        else "from generation and GPU hours"
+    )
+    return Costs(given, figures, replace(result, sources=tuple({**kept, **sources}.items()), inputs=figures))
 
 
 def _given(inputs: CostInputs, name: str) -> Figure | None:
@@ -128,19 +149,62 @@ def _listed(inputs: CostInputs, figures: Mapping[str, Figure], tokens: TokenCoun
     if not inputs.model:
         return None
     question = figures["question_tokens"].value
-    asked = tokens.tokens + math.ceil(question) if math.isfinite(question) else 0
-    return find_prices(inputs.model, base_url, asked)
+    sent = tokens.tokens + math.ceil(question) if math.isfinite(question) else 0
+    return find_prices(inputs.model, base_url, sent, inputs.provider)
+
+
+def _mind_the_cache(inputs: CostInputs, figures: dict[str, Figure]) -> None:
+    """What of the cache follows from other figures."""
+    if "input_usd_per_mtok" in figures:
+        plain = figures["input_usd_per_mtok"].value
+        figures.setdefault("cached_input_usd_per_mtok", Figure(plain, "exact", "no discount for cached input"))
+    if inputs.cached_input_usd_per_mtok is not None and inputs.cache_write_usd_per_mtok is None:
+        figures.pop("cache_write_usd_per_mtok", None)  # the provider's write price goes with its own discount
+    if inputs.cache_hit_rate is not None and inputs.cache_min_tokens is None:
+        # Who knows that so many requests hit knows that the prompt is cached.
+        figures["cache_min_tokens"] = Figure(0.0, "given", "a given hit rate is that of this prompt")
+
+
+def _once(figures: Mapping[str, Figure]) -> Figure:
+    """The one-time cost of its parts, with their ranges."""
+    generation, hours, price = (figures[name] for name in _PARTS)
+    words = f"generation ${generation.value:,.2f}, {hours.value:,.3g} GPU hours at ${price.value:,.2f}"
+    low, high = (generation.range[end] + hours.range[end] * price.range[end] for end in (0, 1))
+    return Figure(generation.value + hours.value * price.value, "estimated", words, low, high)
+
+
+def _generation(figures: Mapping[str, Figure], tokens: TokenCount) -> Figure:
+    """What answers for a dataset cost where the model of today is the teacher, with nothing cached."""
+    if any(name not in figures for name in _PRICES):
+        return Figure(0.0, "assumed", "nothing paid")
+    prices = _prices(figures, None)
+    sent = tokens.tokens + figures["question_tokens"].value
+    each = cost_usd(prices, Usage(math.ceil(sent), math.ceil(figures["answer_tokens"].value)))
+    return Figure(_ASSUMED_ANSWERS * each, "estimated", f"{_ASSUMED_ANSWERS:,} answers of this model")
+
+
+def _latency(measured: Measured, figures: Mapping[str, Figure], tokens: TokenCount) -> Latency:
+    """As measured with this prompt; else the time in which the prompt is read."""
+    if measured.latency is not None:
+        return measured.latency
+    speed = figures["prefill_tokens_per_s"]
+    low, high = speed.range
+    per_second, source = 1_000 * tokens.tokens, f"{speed.origin}: {speed.value:,.0f} prompt tokens a second"
+    fast, slow = (per_second / each if each > 0 else 0.0 for each in (high, low))
+    value = per_second / speed.value if speed.value > 0 else 0.0
+    words = f"{source}, {speed.source}" if speed.source else source
+    return Latency(None, None, Figure(value, "estimated", words, fast, slow))
 
 
 def _prices(figures: Mapping[str, Figure], listed: Prices | None) -> Prices:
-    """The prices as they stand. A write price is the provider's own: it goes with its discount for reading."""
+    """The prices as they stand."""
     origins = [figures[name].origin for name in _PRICES]
-    discount_listed = listed is not None and figures["cached_input_usd_per_mtok"].origin == "listed"
     source = "given" if listed is None or "listed" not in origins else listed.source
+    written = figures.get("cache_write_usd_per_mtok")
     return Prices(
         input_usd_per_mtok=figures["input_usd_per_mtok"].value,
         cached_input_usd_per_mtok=figures["cached_input_usd_per_mtok"].value,
         output_usd_per_mtok=figures["output_usd_per_mtok"].value,
-        cache_write_usd_per_mtok=listed.cache_write_usd_per_mtok if listed is not None and discount_listed else None,
+        cache_write_usd_per_mtok=None if written is None else written.value,
         source=f"{source}, and given" if source != "given" and "given" in origins else source,
     )

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.economics.estimate import DAYS_PER_YEAR, BreakEven, Estimate, EstimateInput
+from engine.economics.estimate import Estimate
+from engine.economics.formulas import DAYS_PER_YEAR
+from engine.economics.given import EstimateInput
+from engine.economics.labels import span as span
 from engine.records.cost import CostOutcome
 
 WayName = Literal["prompted", "prompted_cached", "distilled"]
@@ -81,18 +84,6 @@ def outcome(result: Estimate, prompt_sha256: str) -> CostOutcome:
     return CostOutcome(prompt_sha256, result.verdict, days.uncached if days.cached is None else days.cached)
 
 
-def sentence(result: Estimate) -> str:
-    """The verdict as one sentence; `Estimate.reasons` say why."""
-    days = result.break_even_days
-    match result.verdict:
-        case "worth_it":
-            return f"Distilling pays: even with the provider's cache it is repaid {_after(days.cached)}."
-        case "only_without_cache":
-            return f"Distilling pays only without the provider's cache: then it is repaid {_after(days.uncached)}."
-        case "not_worth_it":
-            return f"Distilling does not pay: {_why_not(result.break_even_requests, days)}."
-
-
 def in_short(found: CostOutcome) -> str:
     """The verdict in the few cells of a list."""
     if found.verdict == "not_worth_it" and found.break_even_days is None:
@@ -102,36 +93,3 @@ def in_short(found: CostOutcome) -> str:
     if found.verdict == "only_without_cache":
         return "pays uncached"
     return f"pays in {span(found.break_even_days)}" if found.break_even_days else "pays at once"
-
-
-def span(days: float | None) -> str:
-    """A number of days as people say it; empty for None."""
-    if days is None:
-        return ""
-    if days < 1:
-        return "a day"
-    if days < 10 and round(days, 1) != round(days):
-        return f"{days:.1f} days"
-    whole = round(days)
-    return (
-        f"{whole:,} day{'s' if whole != 1 else ''}"
-        if days < 2 * DAYS_PER_YEAR
-        else f"{days / DAYS_PER_YEAR:,.0f} years"
-    )
-
-
-def _after(days: float | None) -> str:
-    if days is None:
-        return "after enough requests"
-    return f"after {span(days)}" if days >= 1 else "within a day" if days else "at once"
-
-
-def _why_not(requests: BreakEven, days: BreakEven) -> str:
-    if requests.uncached is None and requests.cached is None:
-        return "a request costs no less than it does today"
-    soonest = min((each for each in (days.uncached, days.cached) if each is not None), default=None)
-    if soonest is None:
-        return "nobody asks"
-    if soonest > DAYS_PER_YEAR:
-        return f"it would take {span(soonest)} to repay it"
-    return "the trainings of a year cost more than they save"

@@ -33,13 +33,14 @@ class ListedModel:
     prices: Prices
 
 
-def find_prices(model: str, base_url: str = "", input_tokens: int = 0) -> Prices | None:
+def find_prices(model: str, base_url: str = "", input_tokens: int = 0, provider: str = "") -> Prices | None:
     """Today's prices of `model`, or None where they are not known.
 
     With `base_url` only its own provider's table counts: a local server may carry a famous name. `input_tokens`, of
-    one request, chooses the step where a provider asks more for long inputs.
+    one request, chooses the step where a provider asks more for long inputs. `provider`, as genai-prices calls it,
+    chooses among several that carry the model.
     """
-    return _find(model, base_url, input_tokens)
+    return _find(model, base_url, input_tokens, provider.strip())
 
 
 def models_like(text: str, limit: int) -> tuple[ListedModel, ...]:
@@ -82,14 +83,17 @@ def _names() -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)
-def _find(model: str, base_url: str, input_tokens: int) -> Prices | None:
+def _find(model: str, base_url: str, input_tokens: int, provider: str) -> Prices | None:
     from genai_prices import Usage as RawUsage
     from genai_prices import calc_price
     from genai_prices.types import TieredPrices
 
     usage = RawUsage(input_tokens=input_tokens, output_tokens=0)
     try:
-        found = calc_price(usage, model, provider_api_url=base_url or None)
+        if provider:
+            found = calc_price(usage, model, provider_id=provider)
+        else:
+            found = calc_price(usage, model, provider_api_url=base_url or None)
     except LookupError:
         return None
 

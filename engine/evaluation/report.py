@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from engine.economics.figures import Costs, measure, reckon
+from engine.economics.figures import Costs, reckon
+from engine.economics.measured import measure
 from engine.economics.tokens import TokenCount
 from engine.errors import DistillError, NotFoundError
 from engine.evaluation.comparison_json import comparison_json, interval_json

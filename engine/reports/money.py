@@ -1,7 +1,8 @@
 """What distilling costs and saves as a section: the three ways, their cost over time, each figure's origin. Pure."""
 
 from engine.economics.figures import Costs
-from engine.economics.outlook import cumulated, horizon_days, sentence, span, ways
+from engine.economics.labels import label, written
+from engine.economics.outlook import cumulated, horizon_days, span, ways
 from engine.reports.document import (
     Chart,
     Charts,
@@ -40,7 +41,7 @@ def money(facts: ReportFacts) -> Section:
         "cost",
         "Cost",
         (
-            Words(sentence(result)),
+            Words(result.headline),
             _ways(costs),
             Charts((_chart(costs),), _over_time(costs)),
             Facts(
@@ -137,8 +138,8 @@ def _figures(costs: Costs) -> Table:
         tuple(
             Row(
                 (
-                    _named(name),
-                    f"{figure.value:,g}",
+                    label(name),
+                    written(name, figure.value),
                     figure.origin,
                     figure.source,
                 )
@@ -146,7 +147,3 @@ def _figures(costs: Costs) -> Table:
             for name, figure in costs.figures.items()
         ),
     )
-
-
-def _named(figure: str) -> str:
-    return figure.replace("_usd_per_mtok", ", $/Mtok").replace("one_time_usd", "one-time cost, $").replace("_", " ")

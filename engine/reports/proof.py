@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 
-from engine.economics.outlook import sentence as worth
 from engine.evaluation.verdict import sentence
 from engine.records.evaluation import ArmAnswer, ArmScore, Divergence, Evaluation, FinalVerdict, Interval
 from engine.reports.against import against_in_brief
@@ -62,7 +61,7 @@ def verdict(facts: ReportFacts) -> Section:
                 f"{distilled.ttft_ms_p50:,.0f} instead of {prompted.ttft_ms_p50:,.0f} ms",
             )
         )
-    before = proof.costs_note if proof.costs is None else worth(proof.costs.result)
+    before = proof.costs_note if proof.costs is None else proof.costs.result.headline
     return Section(
         "verdict",
         "Verdict",

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from engine.economics.figures import Costs, complete, measure, reckon
+from engine.economics.figures import Costs, complete, reckon
+from engine.economics.measured import measure
 from engine.economics.outlook import outcome
 from engine.economics.prices import ListedModel, find_prices, models_like
 from engine.economics.tokens import TokenCount, estimate_prompt_tokens

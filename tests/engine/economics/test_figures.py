@@ -1,10 +1,12 @@
 """Where each figure comes from, and what is refused."""
 
 from collections.abc import Iterator
+from unittest.mock import ANY
 
 import pytest
 
-from engine.economics.figures import ASSUMED, Measured, complete, measure, reckon
+from engine.economics.figures import ASSUMED, complete, reckon
+from engine.economics.measured import Measured, measure
 from engine.economics.prices import find_prices
 from engine.economics.tokens import TokenCount
 from engine.errors import UsageError
@@ -44,7 +46,7 @@ def test_what_is_given_wins_over_what_is_measured_listed_or_assumed() -> None:
 
 def test_a_given_zero_is_a_figure_and_no_gap() -> None:
     figures = complete(CostInputs("gpt-5", cache_hit_rate=0.0, input_usd_per_mtok=0.0), Measured(), TOKENS)
-    assert figures["cache_hit_rate"] == Figure(0.0, "given", "")
+    assert figures["cache_hit_rate"] == Figure(0.0, "given", "", 0.0, 0.1)
     assert figures["input_usd_per_mtok"] == Figure(0.0, "given", "")
 
 
@@ -68,10 +70,12 @@ def test_a_write_price_goes_with_the_listed_discount_alone() -> None:
 
 
 def test_a_project_measures_first_by_its_teacher_then_by_its_evaluation(project: Project) -> None:
-    assert measure(project) == Measured()
+    assert measure(project) == Measured(
+        generation_usd=Figure(0.0, "exact", "the teacher is on this machine"), prompt_facts=ANY
+    )
     add_examples(project)
     first = measure(project)
-    assert (first.question_tokens, first.one_time_usd) == (None, None)
+    assert (first.question_tokens, first.gpu_hours) == (None, None)
     assert first.answer_tokens == Figure(24.0, "measured", "the teacher's answers")
     add_evaluation(project, add_run(project, add_dataset(project), done=True))
     after = measure(project)

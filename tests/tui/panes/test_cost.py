@@ -12,7 +12,8 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.economics.figures import Measured, complete, reckon
+from engine.economics.figures import complete, reckon
+from engine.economics.measured import Measured
 from engine.economics.prices import models_like
 from engine.economics.tokens import TokenCount
 from engine.errors import UsageError
@@ -243,9 +244,9 @@ def test_no_line_is_wider_than_the_page(case: str, width: int) -> None:
 @pytest.mark.parametrize(
     ("case", "words"),
     [
-        ("pays", "✓ Distilling pays"),
-        ("uncached", "! Distilling pays only without"),
-        ("never", "✗ Distilling does not pay"),
+        ("pays", "✓ Worth it"),
+        ("uncached", "! Only without provider caching"),
+        ("never", "✗ Not worth it"),
         ("nobody", "nothing adds up over time"),
         ("free", "repaid at once"),
         ("unknown", "genai-prices has no 'no such model'"),

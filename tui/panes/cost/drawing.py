@@ -7,7 +7,7 @@ from textual.content import Content
 
 from engine.economics.estimate import Estimate
 from engine.economics.figures import Costs
-from engine.economics.outlook import Way, cumulated, horizon_days, sentence, span, ways
+from engine.economics.outlook import Way, cumulated, horizon_days, span, ways
 from engine.records.cost import Figure, WorthVerdict
 from tui.panes.cost.state import COLUMNS, MODEL, CostState
 from tui.panes.parts import heading
@@ -119,7 +119,7 @@ def dollars(value: float, of: float | None = None) -> str:
 
 def _verdict(result: Estimate, width: int) -> list[Content]:
     mark, style = _MARKS[result.verdict]
-    first, *rest = wrap(sentence(result), width - 2)
+    first, *rest = wrap(result.headline, width - 2)
     return [
         Content.assemble((f"{mark} ", style), (first, STRONG)),
         *(Content.styled(f"  {line}", STRONG) for line in rest),

@@ -112,7 +112,8 @@ class CostState:
         for item in FIELDS:
             value = number(self.texts.get(item.name, ""))
             values[item.name] = value / 100 if value is not None and item.percent else value
-        return CostInputs(self.texts.get(MODEL, "").strip(), **values)
+        kept = self.page.inputs if self.page is not None else CostInputs()
+        return CostInputs(self.texts.get(MODEL, "").strip(), kept.provider, ranges=kept.ranges, **values)
 
     def hint(self, name: str) -> str:
         """What an empty field counts as."""

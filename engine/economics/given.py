@@ -1,0 +1,214 @@
+"""The numbers that an estimate is made of: checked, and as terms for the formulas, exact or at their ranges' ends.
+
+Knows nothing of where they come from.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from fractions import Fraction
+
+from engine.economics.formulas import N, Terms
+from engine.economics.prices import Prices
+from engine.economics.tokens import TokenCount
+from engine.errors import UsageError
+from engine.records.cost import Figure
+
+# A one-time cost given without a range: answers that are rejected and a second training make it dearer far more
+# often than anything makes it cheaper.
+LOW_SHARE, HIGH_SHARE = 0.8, 1.5
+_SMALLEST, _LARGEST = 1e-9, 1e12  # beyond these, quotients leave the range of floats
+_LONGEST_MONTHS = 1_200
+_SHARES = ("cache_hit_rate", "discount_rate")
+_TITLE = "The estimate needs other numbers."
+
+
+def today() -> date:
+    """Of which days are counted; UTC, as everything that is stored."""
+    return datetime.now(UTC).date()
+
+
+@dataclass(frozen=True, slots=True)
+class PromptFacts:
+    """What a project knows of its prompt beside the text: how often it changed, and what changes in it by request."""
+
+    versions: int
+    days: float  # since the first
+    variables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Time to the first token in milliseconds, and what distilling saves of it; the figure says how that is known."""
+
+    prompted_ms: float | None
+    distilled_ms: float | None
+    saved_ms: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateInput:
+    """What the caller knows. Prices are in US dollars a million tokens; `prices` None: looked up by `model`."""
+
+    prompt_tokens: TokenCount
+    model: str
+    requests_per_day: float
+    question_tokens: float
+    answer_tokens: float
+    cache_hit_rate: float  # 0–1: share of requests whose prompt is read from the provider's cache
+    one_time_usd: float  # what is paid once, but for generation and GPU hours where those are given apart
+    distilled_input_usd_per_mtok: float
+    distilled_output_usd_per_mtok: float
+    retrainings_per_year: float = 0.0  # each costs the one-time cost again
+    one_time_low_usd: float | None = None
+    one_time_high_usd: float | None = None
+    prices: Prices | None = None
+    generation_usd: float = 0.0
+    gpu_hours: float = 0.0
+    gpu_usd_per_hour: float = 0.0
+    cache_min_tokens: float = 0.0  # a shorter prompt is not cached
+    horizon_months: float = 12.0
+    discount_rate: float = 0.0  # 0–1, a year
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # low and high by the names of `Terms`
+    prompt_facts: PromptFacts | None = None
+    latency: Latency | None = None
+    today: date = field(default_factory=today)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Every input at its low, as it is, and at its high."""
+
+    low: Terms[float]
+    value: Terms[float]
+    high: Terms[float]
+
+
+def exact_terms(given: EstimateInput, prices: Prices) -> Terms[Fraction]:
+    """The decimals that a person wrote, not their nearest binary floats."""
+    return _terms(_values(given, prices), lambda value: Fraction(str(value)))
+
+
+def ranges_of(given: EstimateInput, prices: Prices) -> dict[str, tuple[float, float]]:
+    """Low and high of the inputs that are not sure, by the names of `Terms`."""
+    known = {name: value for name, value in _values(given, prices).items() if value is not None}
+    found = {
+        name: (min(low, known[name]), max(high, known[name]))
+        for name, (low, high) in given.ranges.items()
+        if name in known
+    }
+    once = given.one_time_usd
+    if "one_time_usd" not in found:
+        found["one_time_usd"] = (
+            once * LOW_SHARE if given.one_time_low_usd is None else given.one_time_low_usd,
+            once * HIGH_SHARE if given.one_time_high_usd is None else given.one_time_high_usd,
+        )
+    return found
+
+
+def box(given: EstimateInput, prices: Prices) -> Box:
+    """The corners of the inputs' ranges, as floats."""
+    values, found = _values(given, prices), ranges_of(given, prices)
+
+    def at(index: int) -> Terms[float]:
+        return _terms({name: found[name][index] if name in found else value for name, value in values.items()}, float)
+
+    return Box(at(0), _terms(values, float), at(1))
+
+
+def check(given: EstimateInput) -> None:
+    """Raises `UsageError` for numbers that mean nothing."""
+    numbers = {
+        "requests per day": given.requests_per_day,
+        "question tokens": given.question_tokens,
+        "answer tokens": given.answer_tokens,
+        "one-time cost": given.one_time_usd,
+        "distilled input price": given.distilled_input_usd_per_mtok,
+        "distilled output price": given.distilled_output_usd_per_mtok,
+        "retrainings per year": given.retrainings_per_year,
+        "cache hit rate": given.cache_hit_rate,
+        "shortest cached prompt": given.cache_min_tokens,
+        "cost of generation": given.generation_usd,
+        "GPU hours": given.gpu_hours,
+        "price of a GPU hour": given.gpu_usd_per_hour,
+        "discount rate": given.discount_rate,
+    }
+    if (prices := given.prices) is not None:
+        numbers |= {
+            "input price": prices.input_usd_per_mtok,
+            "cached input price": prices.cached_input_usd_per_mtok,
+            "output price": prices.output_usd_per_mtok,
+        }
+        if prices.cache_write_usd_per_mtok is not None:
+            numbers["cache write price"] = prices.cache_write_usd_per_mtok
+    for name, value in numbers.items():
+        if not (math.isfinite(value) and value >= 0):
+            raise UsageError(_TITLE, f"{name} is {value}.", "Give 0 or more.")
+        if value and not _SMALLEST <= value <= _LARGEST:
+            raise UsageError(_TITLE, f"{name} is {value}.", f"Give 0, or {_SMALLEST:g} to {_LARGEST:g}.")
+    for name in _SHARES:
+        if (share := getattr(given, name)) > 1:
+            raise UsageError(_TITLE, f"{name.replace('_', ' ')} is {share}.", "Give a share of 0 to 1.")
+    if not 1 <= given.horizon_months <= _LONGEST_MONTHS:
+        raise UsageError(_TITLE, f"The horizon is {given.horizon_months} months.", f"Give 1 to {_LONGEST_MONTHS:,}.")
+    bounds = (given.one_time_low_usd, given.one_time_usd, given.one_time_high_usd)
+    known = [bound for bound in bounds if bound is not None]
+    if not all(math.isfinite(bound) and bound >= 0 for bound in known) or known != sorted(known):
+        raise UsageError(_TITLE, "The one-time cost lies outside its range.", "Give low ≤ value ≤ high.")
+    for name, (low, high) in given.ranges.items():
+        if not 0 <= low <= high <= _LARGEST or (name in _SHARES and high > 1):
+            raise UsageError(_TITLE, f"{name.replace('_', ' ')} lies between {low} and {high}.", "Give low ≤ high.")
+
+
+def _values(given: EstimateInput, prices: Prices) -> dict[str, float | None]:
+    return {
+        "prompt_tokens": given.prompt_tokens.tokens,
+        "question_tokens": given.question_tokens,
+        "answer_tokens": given.answer_tokens,
+        "requests_per_day": given.requests_per_day,
+        "input_usd_per_mtok": prices.input_usd_per_mtok,
+        "cached_input_usd_per_mtok": prices.cached_input_usd_per_mtok,
+        "cache_write_usd_per_mtok": prices.cache_write_usd_per_mtok,
+        "output_usd_per_mtok": prices.output_usd_per_mtok,
+        "cache_hit_rate": given.cache_hit_rate,
+        "cache_min_tokens": given.cache_min_tokens,
+        "distilled_input_usd_per_mtok": given.distilled_input_usd_per_mtok,
+        "distilled_output_usd_per_mtok": given.distilled_output_usd_per_mtok,
+        "one_time_usd": given.one_time_usd,
+        "generation_usd": given.generation_usd,
+        "gpu_hours": given.gpu_hours,
+        "gpu_usd_per_hour": given.gpu_usd_per_hour,
+        "retrainings_per_year": given.retrainings_per_year,
+        "horizon_months": given.horizon_months,
+        "discount_rate": given.discount_rate,
+    }
+
+
+def _terms(values: Mapping[str, float | None], number: Callable[[float], N]) -> Terms[N]:
+    def known(name: str) -> N:
+        value = values[name]
+        return number(0.0 if value is None else value)
+
+    written = values["cache_write_usd_per_mtok"]
+    return Terms(
+        prompt_tokens=known("prompt_tokens"),
+        question_tokens=known("question_tokens"),
+        answer_tokens=known("answer_tokens"),
+        requests_per_day=known("requests_per_day"),
+        input_usd_per_mtok=known("input_usd_per_mtok"),
+        cached_input_usd_per_mtok=known("cached_input_usd_per_mtok"),
+        cache_write_usd_per_mtok=None if written is None else number(written),
+        output_usd_per_mtok=known("output_usd_per_mtok"),
+        cache_hit_rate=known("cache_hit_rate"),
+        cache_min_tokens=known("cache_min_tokens"),
+        distilled_input_usd_per_mtok=known("distilled_input_usd_per_mtok"),
+        distilled_output_usd_per_mtok=known("distilled_output_usd_per_mtok"),
+        one_time_usd=known("one_time_usd"),
+        generation_usd=known("generation_usd"),
+        gpu_hours=known("gpu_hours"),
+        gpu_usd_per_hour=known("gpu_usd_per_hour"),
+        retrainings_per_year=known("retrainings_per_year"),
+        horizon_months=known("horizon_months"),
+        discount_rate=known("discount_rate"),
+    )

@@ -1,0 +1,76 @@
+"""The inputs' names in words, and their values as people read them. Knows nothing of what is reckoned."""
+
+from typing import Literal
+
+_Unit = Literal["number", "tokens", "usd", "usd_per_mtok", "share", "hours", "months", "speed"]
+
+LABELS: dict[str, tuple[str, _Unit]] = {
+    "prompt_tokens": ("prompt tokens", "tokens"),
+    "requests_per_day": ("requests a day", "number"),
+    "question_tokens": ("question tokens", "tokens"),
+    "answer_tokens": ("answer tokens", "tokens"),
+    "input_usd_per_mtok": ("input price", "usd_per_mtok"),
+    "cached_input_usd_per_mtok": ("cached input price", "usd_per_mtok"),
+    "cache_write_usd_per_mtok": ("cache write price", "usd_per_mtok"),
+    "output_usd_per_mtok": ("output price", "usd_per_mtok"),
+    "cache_hit_rate": ("cache hit rate", "share"),
+    "cache_min_tokens": ("shortest cached prompt", "tokens"),
+    "distilled_input_usd_per_mtok": ("student's input price", "usd_per_mtok"),
+    "distilled_output_usd_per_mtok": ("student's output price", "usd_per_mtok"),
+    "one_time_usd": ("one-time cost", "usd"),
+    "generation_usd": ("generation", "usd"),
+    "gpu_hours": ("GPU hours", "hours"),
+    "gpu_usd_per_hour": ("GPU hour's price", "usd"),
+    "retrainings_per_year": ("retrainings a year", "number"),
+    "horizon_months": ("horizon", "months"),
+    "discount_rate": ("discount rate", "share"),
+    "prefill_tokens_per_s": ("prefill speed", "speed"),
+}
+
+
+def label(name: str) -> str:
+    """An input's name in words."""
+    return LABELS[name][0]
+
+
+def written(name: str, value: float) -> str:
+    """A value of the input `name`, with its unit."""
+    match LABELS[name][1]:
+        case "usd":
+            return usd(value)
+        case "usd_per_mtok":
+            return f"${_digits(value)}/M"
+        case "share":
+            return f"{_digits(100 * value)} %"
+        case "hours":
+            return f"{_digits(value)} h"
+        case "months":
+            return f"{_digits(value)} month" + ("" if value == 1 else "s")
+        case "speed":
+            return f"{_digits(value)} tokens/s"
+        case "tokens" | "number":
+            return _digits(value)
+
+
+def usd(value: float) -> str:
+    """An amount in US dollars, to the cent."""
+    return f"{'−' if value < 0 else ''}${abs(value):,.2f}"
+
+
+def span(days: float | None) -> str:
+    """A number of days as people say it; empty for None."""
+    if days is None:
+        return ""
+    if days < 1:
+        return "a day"
+    if days < 10 and round(days, 1) != round(days):
+        return f"{days:.1f} days"
+    whole = round(days)
+    return f"{whole:,} day{'s' if whole != 1 else ''}" if days < 2 * 365 else f"{days / 365:,.0f} years"
+
+
+def _digits(value: float) -> str:
+    """Four digits that say something."""
+    if value >= 1_000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}" if value >= 1e-4 or value == 0 else f"{value:.2g}"

@@ -1,0 +1,139 @@
+"""What a project has measured itself of the figures of its estimate; None where it has not.
+
+Reads the project's tables; reckons means and rates and nothing else.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from engine.economics.given import Latency, PromptFacts
+from engine.economics.prices import cost_usd, find_prices
+from engine.economics.tokens import estimate_prompt_tokens
+from engine.prompts.variables import find_variables
+from engine.records.cost import Figure
+from engine.records.evaluation import Evaluation
+from engine.records.example import Usage
+from engine.records.prompt import Prompt, PromptVersion
+
+if TYPE_CHECKING:
+    from engine.project import Project
+
+_SETTLED_DAYS = 30.0  # younger versions say how a prompt is written, not how often it changes
+_DAYS_PER_YEAR = 365
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Figures by their names in `CostInputs`, the time to the first token, and what is known of the prompt."""
+
+    question_tokens: Figure | None = None
+    answer_tokens: Figure | None = None
+    generation_usd: Figure | None = None
+    gpu_hours: Figure | None = None
+    gpu_usd_per_hour: Figure | None = None
+    retrainings_per_year: Figure | None = None
+    prefill_tokens_per_s: Figure | None = None
+    latency: Latency | None = None
+    prompt_facts: PromptFacts | None = None
+
+    def of(self, name: str) -> Figure | None:
+        """The figure of this name, where it was measured."""
+        found: object = getattr(self, name, None)
+        return found if isinstance(found, Figure) else None
+
+
+def measure(project: "Project", evaluation: Evaluation | None = None) -> Measured:
+    """The tokens and times of `evaluation` (else of the last one), what answers and training took, how the prompt
+    changed.
+    """
+    evaluation = evaluation or project.evaluations.latest()
+    unprompted = evaluation.arm("unprompted") if evaluation is not None else None
+    distilled = evaluation.arm("distilled") if evaluation is not None else None
+    source = f"evaluation of run {evaluation.run_id}" if evaluation is not None else ""
+    question = Figure(round(unprompted.prompt_tokens_mean, 1), "measured", source) if unprompted else None
+    answer = Figure(round(distilled.completion_tokens_mean, 1), "measured", source) if distilled else None
+    if answer is None and (mean := project.examples.mean_answer_tokens()) is not None:
+        answer = Figure(round(mean, 1), "measured", "the teacher's answers")
+    versions = project.prompts.versions()
+    facts = facts_of_versions(versions)
+    hours, price = _training(project)
+    current = next((each.prompt.sha256 for each in versions if each.current), "")
+    latency, speed = _first_token(evaluation, current) if evaluation is not None else (None, None)
+    return Measured(
+        question_tokens=question,
+        answer_tokens=answer,
+        generation_usd=_generation(project, question, answer),
+        gpu_hours=hours,
+        gpu_usd_per_hour=price,
+        retrainings_per_year=_changes(facts),
+        prefill_tokens_per_s=speed,
+        latency=latency,
+        prompt_facts=facts,
+    )
+
+
+def facts_of_prompt(prompt: Prompt, versions: int = 1, days: float = 0.0) -> PromptFacts:
+    """What the prompt's text says about itself, beside its history."""
+    found = (each.name for message in prompt.messages for each in find_variables(message.content))
+    return PromptFacts(versions, days, tuple(dict.fromkeys(found)))
+
+
+def facts_of_versions(versions: Sequence[PromptVersion]) -> PromptFacts | None:
+    """Of the current version; None before the first."""
+    current = next((each.prompt for each in versions if each.current), None)
+    if current is None:
+        return None
+    began = min(datetime.fromisoformat(each.created_at) for each in versions)
+    age = datetime.now(UTC) - (began if began.tzinfo else began.replace(tzinfo=UTC))
+    return facts_of_prompt(current, len(versions), max(age.total_seconds() / 86_400, 0.0))
+
+
+def _changes(facts: PromptFacts | None) -> Figure | None:
+    """A new version wants a new training."""
+    if facts is None or facts.days < _SETTLED_DAYS:
+        return None
+    value = (facts.versions - 1) * _DAYS_PER_YEAR / facts.days
+    return Figure(round(value, 2), "measured", f"{facts.versions} versions of the prompt in {facts.days:,.0f} days")
+
+
+def _generation(project: "Project", question: Figure | None, answer: Figure | None) -> Figure | None:
+    """What the answers have cost; before any, what those that are wanted will, where the teacher has a price."""
+    spent = project.examples.spent_usd()
+    if spent > 0:
+        return Figure(spent, "measured", "paid for answers so far")
+    teacher = project.settings.read().teacher
+    if teacher.kind == "local":
+        return Figure(0.0, "exact", "the teacher is on this machine")
+    prompt, wanted = project.prompts.current(), project.questions.count()
+    prices = find_prices(teacher.model, teacher.base_url)
+    if prices is None or prompt is None or not wanted or answer is None:
+        return None
+    sent = estimate_prompt_tokens(prompt.prompt).tokens + (question.value if question is not None else 0)
+    each = cost_usd(prices, Usage(math.ceil(sent), math.ceil(answer.value)))
+    return Figure(wanted * each, "estimated", f"{wanted:,} answers of {teacher.model}")
+
+
+def _training(project: "Project") -> tuple[Figure | None, Figure | None]:
+    """Hours that the last finished run took, and what they cost where no card was used."""
+    run = next((each for each in reversed(project.runs.all()) if each.state == "done" and each.train_s > 0), None)
+    if run is None:
+        return None, None
+    price = Figure(0.0, "exact", "this machine's processor") if run.device in ("", "cpu") else None
+    return Figure(run.train_s / 3_600, "measured", f"run {run.id}"), price
+
+
+def _first_token(evaluation: Evaluation, sha256: str) -> tuple[Latency | None, Figure | None]:
+    """The times themselves where this prompt was measured; else how fast the student's base read the older one."""
+    prompted, distilled = evaluation.arm("prompted"), evaluation.arm("distilled")
+    if prompted is None or distilled is None or not (prompted.ttft_ms_p50 > 0 and distilled.ttft_ms_p50 > 0):
+        return None, None
+    saved = prompted.ttft_ms_p50 - distilled.ttft_ms_p50
+    tokens = prompted.prompt_tokens_mean - distilled.prompt_tokens_mean
+    source = f"evaluation of run {evaluation.run_id}"
+    speed = Figure(1_000 * tokens / saved, "measured", source) if saved > 0 and tokens > 0 else None
+    if evaluation.prompt_sha256 != sha256:
+        return None, speed
+    return Latency(prompted.ttft_ms_p50, distilled.ttft_ms_p50, Figure(saved, "measured", source)), speed

@@ -1,0 +1,57 @@
+"""How far a figure may be off, by where it comes from: rules of thumb, open to see, and overruled by given ranges.
+
+A count and a list price are sure as of today; what was measured varies a little, what was reckoned or assumed a lot.
+"""
+
+from dataclasses import replace
+
+from engine.records.cost import Figure, Origin
+
+# Low and high as shares of the value.
+_SHARES: dict[Origin, tuple[float, float]] = {
+    "exact": (1.0, 1.0),
+    "given": (1.0, 1.0),
+    "listed": (1.0, 1.0),
+    "measured": (0.9, 1.1),
+    "estimated": (0.5, 2.0),
+    "assumed": (0.5, 2.0),
+}
+# Where the name says more than the origin does: a forecast stays one, whoever gave it; answers get rejected, and a
+# second training is needed, more often than not.
+_BY_NAME: dict[tuple[str, Origin], tuple[float, float]] = {
+    ("requests_per_day", "given"): (0.5, 1.5),
+    ("requests_per_day", "assumed"): (0.1, 10.0),
+    ("question_tokens", "given"): (0.8, 1.25),
+    ("answer_tokens", "given"): (0.8, 1.25),
+    ("prompt_tokens", "estimated"): (0.75, 1.35),
+    ("one_time_usd", "given"): (0.8, 1.5),
+    ("generation_usd", "given"): (0.8, 1.5),
+    ("generation_usd", "measured"): (1.0, 1.5),
+    ("gpu_hours", "given"): (0.8, 1.5),
+    ("gpu_hours", "measured"): (1.0, 2.0),
+    ("gpu_hours", "assumed"): (0.25, 4.0),
+    ("prefill_tokens_per_s", "assumed"): (0.25, 4.0),
+    ("cache_min_tokens", "assumed"): (1.0, 1.0),
+    ("horizon_months", "assumed"): (1.0, 1.0),  # chosen, and so not uncertain
+}
+# Around which no share says anything: low and high themselves.
+_BOUNDS: dict[tuple[str, Origin], tuple[float, float]] = {
+    ("cache_hit_rate", "assumed"): (0.5, 1.0),
+    ("retrainings_per_year", "assumed"): (0.0, 4.0),
+}
+_GIVEN_HIT_RATE = 0.1  # a given hit rate may be off by so much
+
+
+def spread(name: str, figure: Figure) -> Figure:
+    """The figure with its low and high, where it has none yet."""
+    if figure.low is not None or figure.high is not None:
+        return figure
+    if name == "cache_hit_rate" and figure.origin == "given":
+        low, high = max(figure.value - _GIVEN_HIT_RATE, 0.0), min(figure.value + _GIVEN_HIT_RATE, 1.0)
+    elif (name, figure.origin) in _BOUNDS:
+        low, high = _BOUNDS[name, figure.origin]
+    else:
+        shares = _BY_NAME.get((name, figure.origin), _SHARES[figure.origin])
+        low, high = (figure.value * share for share in shares)
+    low, high = min(low, figure.value), max(high, figure.value)
+    return replace(figure, low=low, high=high) if low < high else figure

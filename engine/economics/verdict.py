@@ -1,0 +1,240 @@
+"""The verdict on an estimate in words: a headline, the criteria one by one, and the reasons.
+
+The verdict itself is that of money within the horizon; the criteria say what it rests on, met or not. Adds no figure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from engine.economics.formulas import DAYS_PER_YEAR, MONTHS_PER_YEAR, PerRequest
+from engine.economics.given import EstimateInput
+from engine.economics.labels import label, span, usd, written
+from engine.economics.prices import Prices
+from engine.economics.ranges import Range
+from engine.economics.sensitivity import Influence
+from engine.records.cost import WorthVerdict
+
+SHORT_PROMPT_TOKENS = 200  # up to here there is little to save
+_SETTLED_DAYS = 30  # before that, versions say how a prompt is written and not how often it changes
+_FLIPS_TOLD = 3
+
+CriterionName = Literal["volume", "length", "stability", "sameness", "horizon"]
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """What speaks for distilling, or against it. `met` is None where nobody knows."""
+
+    name: CriterionName
+    met: bool | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Without the provider's cache, or with it. US dollars; None where it never breaks even."""
+
+    price: Fraction  # a request with the prompt
+    saved: Fraction  # a request
+    requests: int | None
+    days: float | None
+    days_range: Range
+    year: Fraction
+    worth: Fraction
+    needed: Fraction | None  # requests a day from which it pays within the horizon
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All that the words are made of."""
+
+    given: EstimateInput
+    prices: Prices
+    each: PerRequest[Fraction]
+    once: Fraction
+    uncached: Case
+    cached: Case
+    verdict: WorthVerdict
+    sensitivity: Sequence[Influence]
+
+    @property
+    def cache_helps(self) -> bool:
+        """Whether the provider's cache makes a request cheaper."""
+        return self.each.cached < self.each.prompted
+
+    @property
+    def horizon(self) -> str:
+        """The horizon in words."""
+        return written("horizon_months", self.given.horizon_months)
+
+
+def headline(found: Findings) -> str:
+    """The verdict as one sentence."""
+    match found.verdict:
+        case "worth_it":
+            even = "even with the provider's cache " if found.cache_helps else ""
+            return f"Worth it: {even}it is repaid {_after(found.cached.days)}."
+        case "only_without_cache":
+            wins = f"the cache wins by {usd(float(-found.cached.worth))} within {found.horizon}"
+            return (
+                f"Only without provider caching: then it is repaid {_after(found.uncached.days)}. "
+                f"With it, do not distil: {wins}."
+            )
+        case "not_worth_it":
+            return f"Not worth it: {_why_not(found)}."
+
+
+def criteria(found: Findings) -> tuple[Criterion, ...]:
+    """Volume, length, stability, sameness, horizon."""
+    return (_volume(found), _length(found), _stability(found), _sameness(found), _horizon(found))
+
+
+def reasons(found: Findings) -> tuple[str, ...]:
+    """Why the verdict is what it is, and what would change it."""
+    given, prices = found.given, found.prices
+    told = [
+        _reason("Without the provider's cache", found, found.uncached),
+        _reason(f"With a cache hit rate of {given.cache_hit_rate:.0%}", found, found.cached),
+    ]
+    if prices.cached_input_usd_per_mtok >= prices.input_usd_per_mtok:
+        told.append("The provider gives no discount for cached input.")
+    elif given.cache_hit_rate > 0 and given.prompt_tokens.tokens < given.cache_min_tokens:
+        told.append(
+            f"The provider caches prompts of {given.cache_min_tokens:,.0f} tokens or more; this one has "
+            f"{given.prompt_tokens.tokens:,}: it is paid in full each time."
+        )
+    if given.retrainings_per_year > 0:
+        yearly = float(found.once) * given.retrainings_per_year
+        told.append(f"{given.retrainings_per_year:g} retrainings a year cost {usd(yearly)} more.")
+    told += [each.words for each in criteria(found) if each.met is False and each.name != "volume"]
+    told += _deciding(found)
+    if found.verdict != "worth_it" and found.cached.saved > 0:
+        told.append(f"Judged by {found.horizon}: a training should be repaid within them, and before the next one.")
+    if not given.prompt_tokens.exact:
+        told.append(f"The prompt's tokens are an estimate ({given.prompt_tokens.tokenizer}).")
+    return tuple(told)
+
+
+def _volume(found: Findings) -> Criterion:
+    asked = found.given.requests_per_day
+    if (needed := found.cached.needed) is None:
+        return Criterion("volume", False, f"{asked:,g} requests a day: no number of them repays it.")
+    enough = float(needed)
+    return Criterion(
+        "volume", asked > enough, f"{asked:,g} requests a day; from {enough:,.0f} it pays within {found.horizon}."
+    )
+
+
+def _length(found: Findings) -> Criterion:
+    tokens = found.given.prompt_tokens.tokens
+    share = float(tokens * Fraction(str(found.prices.input_usd_per_mtok)) / 1_000_000 / found.each.prompted) if (
+        found.each.prompted > 0
+    ) else 0.0  # fmt: skip
+    part = f"{share:.0%} of what a request costs"
+    if tokens > SHORT_PROMPT_TOKENS:
+        return Criterion("length", True, f"The prompt has {tokens:,} tokens, {part}.")
+    return Criterion(
+        "length", False,
+        f"The prompt has {tokens:,} tokens, {part}: up to {SHORT_PROMPT_TOKENS} there is little of it to save.",
+    )  # fmt: skip
+
+
+def _stability(found: Findings) -> Criterion:
+    facts, again = found.given.prompt_facts, found.given.retrainings_per_year
+    every = f"a training has to be repaid within {span(DAYS_PER_YEAR / again)}" if again else ""
+    if facts is None or facts.days < _SETTLED_DAYS:
+        so_far = (
+            f": {facts.versions} versions in {span(facts.days)}" if facts is not None and facts.versions > 1 else ""
+        )
+        words = f"How often the prompt changes is not known yet{so_far}"
+        return Criterion("stability", None, f"{words}; {every}." if every else f"{words}.")
+    changes = facts.versions - 1
+    a_year = changes * DAYS_PER_YEAR / facts.days
+    words = f"The prompt changed {changes} times in {span(facts.days)}"
+    days = found.cached.days if found.cached.days is not None else found.uncached.days
+    met = changes == 0 or (days is not None and days < DAYS_PER_YEAR / a_year)
+    return Criterion("stability", met, f"{words}{'' if met else ', sooner than a training is repaid'}.")
+
+
+def _sameness(found: Findings) -> Criterion:
+    facts = found.given.prompt_facts
+    if facts is None:
+        return Criterion("sameness", None, "Whether the prompt is the same for most requests is not known.")
+    if not facts.variables:
+        return Criterion("sameness", True, "Nothing in the prompt changes from request to request.")
+    names = ", ".join(facts.variables)
+    return Criterion(
+        "sameness", False, f"These change from request to request and cannot be distilled: {names}. Keep them in the "
+        "question.",
+    )  # fmt: skip
+
+
+def _horizon(found: Findings) -> Criterion:
+    days = found.cached.days
+    within = found.given.horizon_months * DAYS_PER_YEAR / MONTHS_PER_YEAR
+    if days is None:
+        return Criterion("horizon", False, f"It is never repaid, within {found.horizon} or later.")
+    words = f"It is repaid {_after(days)}; what comes within {found.horizon} counts."
+    return Criterion("horizon", days < within, words)
+
+
+def _deciding(found: Findings) -> list[str]:
+    """The input that moves the savings most, and those that change the verdict, with the place where they do."""
+    told = []
+    if found.sensitivity:
+        first = found.sensitivity[0]
+        told.append(
+            f"What decides most is {label(first.name)}: from {written(first.name, first.low)} to "
+            f"{written(first.name, first.high)}, the savings within {found.horizon} go from "
+            f"{usd(first.worth_low_usd)} to {usd(first.worth_high_usd)}."
+        )
+    return told + [flip_words(each) for each in found.sensitivity if each.flips_at is not None][:_FLIPS_TOLD]
+
+
+def flip_words(each: Influence) -> str:
+    """Where an input changes the verdict; empty where it does not."""
+    if each.flips_at is None or each.flips_to is None:
+        return ""
+    side = "above" if each.flips_at > each.value else "below"
+    return f"With {label(each.name)} {side} {written(each.name, each.flips_at)}: {verdict_words(each.flips_to)}."
+
+
+def verdict_words(verdict: WorthVerdict) -> str:
+    """The verdict in a few words, as in the published field."""
+    return verdict.replace("_", " ")
+
+
+def _reason(case: str, found: Findings, of: Case) -> str:
+    if of.requests is None:
+        return (
+            f"{case}, a request costs ${float(of.price):.6f} and ${float(found.each.distilled):.6f} distilled: "
+            "it never breaks even."
+        )
+    low, high = of.days_range.low, of.days_range.high
+    between = ""
+    if low is not None and (high is None or high > low):
+        between = f", between {low:,.1f} and {high:,.1f}" if high is not None else f", at best {low:,.1f}, maybe never"
+    when = f" ({of.days:,.1f} days{between})" if of.days is not None else ""
+    year = f"{'saves' if of.year > 0 else 'loses'} {usd(abs(float(of.year)))}"
+    return f"{case}, it is repaid after {of.requests:,} requests{when}; the first year {year}."
+
+
+def _after(days: float | None) -> str:
+    if days is None:
+        return "after enough requests"
+    return f"after {span(days)}" if days >= 1 else "within a day" if days else "at once"
+
+
+def _why_not(found: Findings) -> str:
+    needed, asked = found.uncached.needed, found.given.requests_per_day
+    if needed is None:
+        return "a request costs no less distilled than it does today"
+    if asked == 0:
+        return "nobody asks"
+    paid = " and the retrainings" if found.given.retrainings_per_year else ""
+    return (
+        f"{asked:,g} request{'' if asked == 1 else 's'} a day; it takes {float(needed):,.0f} to repay it{paid} within "
+        f"{found.horizon}"
+    )

@@ -1,0 +1,267 @@
+"""Ranges, savings and sensitivity against slow reckonings of their own: day by day, and corner by corner."""
+
+import dataclasses
+import itertools
+import math
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given as drawn
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from engine.economics.estimate import Estimate, estimate
+from engine.economics.formulas import Terms, annuity, per_request, worth
+from engine.economics.given import EstimateInput, box, ranges_of
+from engine.economics.prices import Prices
+from engine.economics.ranges import Range
+from engine.economics.tokens import TokenCount
+from tests.engine.economics.test_estimate import CASE
+
+SHARES = {"cache_hit_rate", "discount_rate"}
+NAMES = (
+    "prompt_tokens", "question_tokens", "answer_tokens", "requests_per_day", "input_usd_per_mtok",
+    "cached_input_usd_per_mtok", "cache_write_usd_per_mtok", "output_usd_per_mtok", "cache_hit_rate",
+    "distilled_input_usd_per_mtok", "distilled_output_usd_per_mtok", "one_time_usd", "generation_usd", "gpu_hours",
+    "gpu_usd_per_hour", "retrainings_per_year", "horizon_months", "discount_rate",
+)  # fmt: skip
+money = st.decimals(0, 40, places=2).map(float)
+share = st.decimals(0, 1, places=2).map(float)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> EstimateInput:
+    """Any question, each of its inputs with a range of its own, or with none."""
+    tokens = draw(st.integers(0, 4_000))
+    given = EstimateInput(
+        prompt_tokens=TokenCount(tokens, "t", exact=True),
+        model="m",
+        requests_per_day=draw(st.integers(0, 20_000)),
+        question_tokens=draw(st.integers(0, 500)),
+        answer_tokens=draw(st.integers(0, 900)),
+        cache_hit_rate=draw(share),
+        one_time_usd=draw(money),
+        generation_usd=draw(money),
+        gpu_hours=draw(money),
+        gpu_usd_per_hour=draw(money),
+        distilled_input_usd_per_mtok=draw(money),
+        distilled_output_usd_per_mtok=draw(money),
+        retrainings_per_year=draw(st.integers(0, 6)),
+        horizon_months=draw(st.integers(1, 40)),
+        discount_rate=draw(share),
+        cache_min_tokens=draw(st.sampled_from([0.0, 1_024.0])),
+        prices=Prices(draw(money), draw(money), draw(money), draw(st.none() | money)),
+    )
+    values = {name: getattr(box(given, prices_of(given)).value, name) for name in NAMES}
+    ranges = {}
+    for name in draw(st.lists(st.sampled_from(NAMES), unique=True)):
+        if (value := values[name]) is None:
+            continue
+        low, high = value * draw(share), value * (1 + 3 * draw(share))
+        low, high = (math.floor(low), math.ceil(high)) if name == "prompt_tokens" else (low, high)
+        low = max(low, 1.0) if name == "horizon_months" else low
+        ranges[name] = (low, min(high, 1.0) if name in SHARES else high)
+    return dataclasses.replace(given, ranges=ranges)
+
+
+def prices_of(given: EstimateInput) -> Prices:
+    assert given.prices is not None
+    return given.prices
+
+
+def answers(found: Estimate) -> dict[str, tuple[float | None, Range]]:
+    """Each answer that has a range, with it."""
+    pairs: dict[str, tuple[float | None, Range]] = {}
+    for case in ("uncached", "cached"):
+        ranges = getattr(found, case)
+        pairs |= {
+            f"{case} request": (
+                found.prompted_usd if case == "uncached" else found.prompted_cached_usd, ranges.request_usd
+            ),
+            f"{case} requests": (getattr(found.break_even_requests, case), ranges.break_even_requests),
+            f"{case} days": (getattr(found.break_even_days, case), ranges.break_even_days),
+            f"{case} month": (getattr(found.monthly_savings_usd, case), ranges.month_usd),
+            f"{case} year": (getattr(found.yearly_savings_usd, case), ranges.year_usd),
+            f"{case} worth": (getattr(found.worth_usd, case), ranges.worth_usd),
+        }  # fmt: skip
+    return pairs | {"distilled": (found.distilled_usd, found.distilled_range_usd)}
+
+
+def holds(name: str, value: float | None, found: Range) -> bool:
+    """Whether `value` lies in the range, where None is a wait without end."""
+    wait = name.endswith(("requests", "days"))
+    infinite = math.inf if wait else 0.0
+    low = (math.inf if wait else -math.inf) if found.low is None else found.low
+    high = math.inf if found.high is None else found.high
+    number = infinite if value is None else value
+    slack = 1e-9 * max(abs(number), abs(low), abs(high), 1e-9) if math.isfinite(number) else 0.0
+    if wait and math.isfinite(number):
+        slack = max(slack, 1.0) if name.endswith("requests") else slack + 1e-6
+    return low - slack <= number <= high + slack
+
+
+@drawn(cases())
+@settings(deadline=None)
+def test_every_range_holds_its_value(given: EstimateInput) -> None:
+    for name, (value, found) in answers(estimate(given)).items():
+        assert holds(name, value, found), f"{name}: {value} in {found}"
+        if value is not None and found.low is not None:
+            assert found.low <= value
+        if value is not None and found.high is not None:
+            assert value <= found.high
+
+
+@drawn(cases(), st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=60)
+def test_whatever_the_inputs_are_within_their_ranges_the_answers_are_within_theirs(
+    given: EstimateInput, dice: random.Random
+) -> None:
+    found = answers(estimate(given))
+    ranges = ranges_of(given, prices_of(given))
+    for _ in range(12):
+        picked = {
+            name: float(dice.choice([low, high, dice.uniform(low, high)])) for name, (low, high) in ranges.items()
+        }
+        for name, (value, _own) in answers(estimate(moved(given, picked))).items():
+            # A month's share of days per request count differs by less than one request.
+            assert holds(name, value, found[name][1]) or close(name, value, found[name][1]), name
+
+
+def close(name: str, value: float | None, found: Range) -> bool:
+    """Break-even is a whole number: at the ends of floats it may be one request off."""
+    ends = [end for end in (found.low, found.high) if end is not None]
+    return name.endswith("days") and value is not None and any(math.isclose(value, end, rel_tol=1e-3) for end in ends)
+
+
+def moved(given: EstimateInput, values: dict[str, float]) -> EstimateInput:
+    """The same question with other values and no ranges."""
+    prices = {name: value for name, value in values.items() if hasattr(given.prices, name)}
+    rest: dict[str, Any] = {name: value for name, value in values.items() if name not in prices}
+    if "prompt_tokens" in rest:
+        rest["prompt_tokens"] = TokenCount(round(rest["prompt_tokens"]), "t", exact=True)
+    bare = {"one_time_usd": (rest.get("one_time_usd", given.one_time_usd),) * 2}
+    return dataclasses.replace(given, ranges=bare, prices=dataclasses.replace(given.prices, **prices), **rest)
+
+
+@drawn(cases(), st.sampled_from(NAMES))
+@settings(deadline=None)
+def test_a_wider_input_never_makes_an_answer_surer(given: EstimateInput, name: str) -> None:
+    low, high = ranges_of(given, prices_of(given)).get(name, (None, None))
+    value = getattr(box(given, prices_of(given)).value, name)
+    if value is None:
+        return
+    low, high = (value, value) if low is None or high is None else (low, high)
+    low = max(low / 2, 1.0) if name == "horizon_months" else low / 2
+    wider = (low, min(high * 2, 1.0) if name in SHARES else high * 2)
+    before, after = estimate(given), estimate(dataclasses.replace(given, ranges={**given.ranges, name: wider}))
+    for key, (_, narrow) in answers(before).items():
+        wide = answers(after)[key][1]
+        assert holds(key, narrow.low, wide), key
+        assert holds(key, narrow.high, wide) if narrow.high is not None else wide.high is None, key
+
+
+def day_by_day(terms: Terms[float], *, cached: bool, days: int) -> float:
+    """Savings less costs, request by request: every token paid, every cache miss written, retrainings day by day."""
+    saved = -(terms.one_time_usd + terms.generation_usd + terms.gpu_hours * terms.gpu_usd_per_hour)
+    start = -saved
+    reads_cache = cached and terms.prompt_tokens >= terms.cache_min_tokens
+    written = terms.input_usd_per_mtok if terms.cache_write_usd_per_mtok is None else terms.cache_write_usd_per_mtok
+    for _ in range(days):
+        hits = terms.requests_per_day * terms.cache_hit_rate if reads_cache else 0.0
+        misses = terms.requests_per_day - hits
+        paid = hits * terms.prompt_tokens * terms.cached_input_usd_per_mtok
+        paid += misses * terms.prompt_tokens * (written if reads_cache else terms.input_usd_per_mtok)
+        paid += terms.requests_per_day * terms.question_tokens * terms.input_usd_per_mtok
+        paid += terms.requests_per_day * terms.answer_tokens * terms.output_usd_per_mtok
+        own = terms.requests_per_day * terms.question_tokens * terms.distilled_input_usd_per_mtok
+        own += terms.requests_per_day * terms.answer_tokens * terms.distilled_output_usd_per_mtok
+        saved += (paid - own) / 1e6 - start * terms.retrainings_per_year / 365
+    return saved
+
+
+@drawn(cases())
+@settings(deadline=None, max_examples=40)
+def test_the_first_year_is_what_365_days_add_up_to(given: EstimateInput) -> None:
+    found, terms = estimate(given), box(given, prices_of(given)).value
+    for case in ("uncached", "cached"):
+        slow = day_by_day(terms, cached=case == "cached", days=365)
+        assert getattr(found.yearly_savings_usd, case) == pytest.approx(slow, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize(("months", "rate"), [(1, 0.1), (12, 0.08), (30, 1.0), (7, 0.0)])
+def test_money_of_later_is_worth_less_by_the_rate_of_its_month(months: int, rate: float) -> None:
+    slow = sum(1 / (1 + rate) ** (month / 12) for month in range(1, months + 1))
+    assert annuity(months, rate) == pytest.approx(slow, rel=1e-12)
+    assert annuity(months, rate) <= annuity(months + 0.5, rate) <= annuity(months + 1, rate)
+
+
+@drawn(cases())
+@settings(deadline=None)
+def test_the_break_even_request_repays_and_the_one_before_does_not(given: EstimateInput) -> None:
+    found, terms = estimate(given), box(given, prices_of(given)).value
+    start = terms.one_time_usd + terms.generation_usd + terms.gpu_hours * terms.gpu_usd_per_hour
+    for requests, price in (
+        (found.break_even_requests.uncached, found.prompted_usd),
+        (found.break_even_requests.cached, found.prompted_cached_usd),
+    ):
+        saved = price - found.distilled_usd
+        if requests is None:
+            assert saved <= 1e-15
+            continue
+        assert requests * saved >= start * (1 - 1e-9)
+        assert (requests - 1) * saved <= start * (1 + 1e-9)
+
+
+@drawn(cases())
+@settings(deadline=None)
+def test_from_the_requests_that_it_needs_on_it_is_worth_something(given: EstimateInput) -> None:
+    for case in ("uncached", "cached"):
+        needed = getattr(estimate(given).requests_per_day_needed, case)
+        if needed is None or not 1e-6 < needed < 1e9:
+            continue
+        for factor, sign in ((1.001, 1), (0.999, -1)):
+            other = dataclasses.replace(given, requests_per_day=round(needed * factor, 12), ranges={})
+            assert sign * getattr(estimate(other).worth_usd, case) > 0
+
+
+@drawn(cases())
+@settings(deadline=None)
+def test_sensitivity_is_sorted_and_a_flip_is_one(given: EstimateInput) -> None:
+    found, terms = estimate(given), box(given, prices_of(given)).value
+    effects = [each.effect_usd for each in found.sensitivity]
+    assert effects == sorted(effects, reverse=True)
+    for each in found.sensitivity:
+        at_low: Terms[float] = dataclasses.replace(terms, **{each.name: each.low})
+        assert each.worth_low_usd == worth(at_low, per_request(at_low).saved[1])
+        if each.flips_at is None:
+            continue
+        assert each.low <= each.flips_at <= each.high
+        beyond = moved(given, {each.name: each.flips_at}) if each.name != "prompt_tokens" else None
+        if beyond is not None and each.flips_at > 1e-9 and each.flips_to != found.verdict:
+            worths = estimate(beyond).worth_usd
+            nearest = min(abs(worths.cached), abs(worths.uncached))
+            assert estimate(beyond).verdict == each.flips_to or nearest < 1e-6
+
+
+def test_corner_by_corner_the_range_is_no_wider_than_it_must_be() -> None:
+    given = dataclasses.replace(
+        CASE,
+        cache_min_tokens=1_024,
+        ranges={
+            "prompt_tokens": (900, 1_400), "cache_hit_rate": (0.2, 1.0), "answer_tokens": (100, 300),
+            "distilled_output_usd_per_mtok": (0.1, 30.0), "requests_per_day": (10, 9_000), "one_time_usd": (60, 110),
+            "retrainings_per_year": (0, 4),
+        },
+    )  # fmt: skip
+    found, ranges = estimate(given), ranges_of(given, prices_of(given))
+    ends = {name: [low, high] for name, (low, high) in ranges.items()} | {"prompt_tokens": [900, 1_023, 1_024, 1_400]}
+    seen = [
+        estimate(moved(given, dict(zip(ends, corner, strict=True)))) for corner in itertools.product(*ends.values())
+    ]
+    worths = [each.worth_usd.cached for each in seen]
+    assert found.cached.worth_usd.low == pytest.approx(min(worths), rel=1e-9)
+    assert found.cached.worth_usd.high == pytest.approx(max(worths), rel=1e-9)
+    requests = [each.break_even_requests.cached for each in seen]
+    assert found.cached.break_even_requests.low == min(each for each in requests if each is not None)
+    assert (found.cached.break_even_requests.high is None) == (None in requests)
