@@ -31,7 +31,7 @@ ASSUMED: Mapping[str, tuple[float, str]] = {
     "question_tokens": (40, "a short question"),
     "answer_tokens": (200, "a few sentences"),
     "cache_hit_rate": (1.0, "every request hits, the provider's best case"),
-    "cache_min_tokens": (1_024, "OpenAI's, and that of most of Anthropic's models"),
+    "cache_min_tokens": (0.0, "every prompt is cached, the provider's best case"),
     "distilled_input_usd_per_mtok": (0.05, "a small hosted model"),
     "distilled_output_usd_per_mtok": (0.2, "a small hosted model"),
     "gpu_hours": (1.0, "a small student on one rented GPU"),

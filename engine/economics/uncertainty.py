@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from engine.records.cost import Figure, Origin
 
+USUAL_CACHE_MIN_TOKENS = 1_024.0  # OpenAI's, and that of most of Anthropic's models
 # Low and high as shares of the value.
 _SHARES: dict[Origin, tuple[float, float]] = {
     "exact": (1.0, 1.0),
@@ -31,12 +32,12 @@ _BY_NAME: dict[tuple[str, Origin], tuple[float, float]] = {
     ("gpu_hours", "measured"): (1.0, 2.0),
     ("gpu_hours", "assumed"): (0.25, 4.0),
     ("prefill_tokens_per_s", "assumed"): (0.25, 4.0),
-    ("cache_min_tokens", "assumed"): (1.0, 1.0),
     ("horizon_months", "assumed"): (1.0, 1.0),  # chosen, and so not uncertain
 }
 # Around which no share says anything: low and high themselves.
 _BOUNDS: dict[tuple[str, Origin], tuple[float, float]] = {
     ("cache_hit_rate", "assumed"): (0.5, 1.0),
+    ("cache_min_tokens", "assumed"): (0.0, USUAL_CACHE_MIN_TOKENS),
     ("retrainings_per_year", "assumed"): (0.0, 4.0),
 }
 _GIVEN_HIT_RATE = 0.1  # a given hit rate may be off by so much

@@ -14,6 +14,7 @@ from engine.economics.labels import label, span, usd, written
 from engine.economics.prices import Prices
 from engine.economics.ranges import Range
 from engine.economics.sensitivity import Influence
+from engine.economics.uncertainty import USUAL_CACHE_MIN_TOKENS
 from engine.records.cost import WorthVerdict
 
 SHORT_PROMPT_TOKENS = 200  # up to here there is little to save
@@ -104,6 +105,13 @@ def reasons(found: Findings) -> tuple[str, ...]:
         told.append(
             f"The provider caches prompts of {given.cache_min_tokens:,.0f} tokens or more; this one has "
             f"{given.prompt_tokens.tokens:,}: it is paid in full each time."
+        )
+    elif (
+        given.cache_hit_rate > 0 and given.prompt_tokens.tokens < USUAL_CACHE_MIN_TOKENS and not given.cache_min_tokens
+    ):
+        told.append(
+            f"Most providers cache only prompts of {USUAL_CACHE_MIN_TOKENS:,.0f} tokens or more; this one has "
+            f"{given.prompt_tokens.tokens:,}, so the figures without the cache are the likelier ones."
         )
     if given.retrainings_per_year > 0:
         yearly = float(found.once) * given.retrainings_per_year

@@ -95,6 +95,9 @@ def test_reasons_name_what_would_change_the_verdict() -> None:
         CASE, prompt_tokens=TokenCount(412, "characters / 4", exact=False), cache_min_tokens=1_024
     )
     assert any("caches prompts of 1,024" in reason for reason in estimate(short).reasons)
+    unsaid = dataclasses.replace(short, cache_min_tokens=0)
+    assert any("cache only prompts of 1,024" in reason for reason in estimate(unsaid).reasons)
+    assert estimate(short).prompted_cached_usd == estimate(short).prompted_usd > estimate(unsaid).prompted_cached_usd
     assert any("estimate (characters / 4)" in reason for reason in estimate(short).reasons)
     undiscounted = dataclasses.replace(CASE, prices=Prices(2.0, 10.0, 2.0))
     assert "The provider gives no discount for cached input." in estimate(undiscounted).reasons

@@ -23,6 +23,7 @@ SHARES = {"cache_hit_rate", "discount_rate"}
 NAMES = (
     "prompt_tokens", "question_tokens", "answer_tokens", "requests_per_day", "input_usd_per_mtok",
     "cached_input_usd_per_mtok", "cache_write_usd_per_mtok", "output_usd_per_mtok", "cache_hit_rate",
+    "cache_min_tokens",
     "distilled_input_usd_per_mtok", "distilled_output_usd_per_mtok", "one_time_usd", "generation_usd", "gpu_hours",
     "gpu_usd_per_hour", "retrainings_per_year", "horizon_months", "discount_rate",
 )  # fmt: skip
