@@ -42,7 +42,7 @@ ASSUMED: Mapping[str, tuple[float, str]] = {
     "prefill_tokens_per_s": (5_000.0, "a hosted model"),
 }
 _NOT_TERMS = ("prefill_tokens_per_s",)
-_PARTS = ("generation_usd", "gpu_hours", "gpu_usd_per_hour")  # of the one-time cost
+ONE_TIME_PARTS = ("generation_usd", "gpu_hours", "gpu_usd_per_hour")  # of the one-time cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def reckon(
     counted = spread("prompt_tokens", Figure(tokens.tokens, "exact" if tokens.exact else "estimated", tokens.tokenizer))
     figures = {"prompt_tokens": counted, **figures}
     whole = figures["one_time_usd"].origin == "given"
-    idle = {*_NOT_TERMS, *(_PARTS if whole else ("one_time_usd",))}
+    idle = {*_NOT_TERMS, *(ONE_TIME_PARTS if whole else ("one_time_usd",))}
     given = EstimateInput(
         prompt_tokens=tokens,
         model=inputs.model,
@@ -167,7 +167,7 @@ def _mind_the_cache(inputs: CostInputs, figures: dict[str, Figure]) -> None:
 
 def _once(figures: Mapping[str, Figure]) -> Figure:
     """The one-time cost of its parts, with their ranges."""
-    generation, hours, price = (figures[name] for name in _PARTS)
+    generation, hours, price = (figures[name] for name in ONE_TIME_PARTS)
     words = f"generation ${generation.value:,.2f}, {hours.value:,.3g} GPU hours at ${price.value:,.2f}"
     low, high = (generation.range[end] + hours.range[end] * price.range[end] for end in (0, 1))
     return Figure(generation.value + hours.value * price.value, "estimated", words, low, high)

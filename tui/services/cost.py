@@ -88,7 +88,8 @@ class CostService:
 
     def look_for(self, text: str) -> None:
         """Find models by a part of their name."""
-        self._store.ask(lambda _project: ModelsFound(text, models_like(text, MODELS_SHOWN)), self._target)
+        name = text.partition(" @ ")[0]  # after it stands whose prices are meant
+        self._store.ask(lambda _project: ModelsFound(text, models_like(name, MODELS_SHOWN)), self._target)
 
     def _page(self, project: Project, inputs: CostInputs) -> CostPage:
         version, measured = project.prompts.current(), measure(project)

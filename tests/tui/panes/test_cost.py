@@ -23,7 +23,8 @@ from engine.records.cost import CostInputs
 from tests.tui.piloting import facts_of, pane_of, reach, settled, text_of, until
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
-from tui.panes.cost.drawing import dollars, draw, models, title
+from tui.panes.cost.amounts import dollars
+from tui.panes.cost.drawing import draw, models, title
 from tui.panes.cost.pane import CostPane
 from tui.panes.cost.state import FIELDS, MODEL, CostState, number, shown
 from tui.services import cost as service
@@ -74,7 +75,7 @@ async def test_a_model_is_chosen_and_the_estimate_follows_each_key(
         await pilot.press(*"5,000")
         await until(pilot, lambda: pane(app).state.page.inputs.requests_per_day == 5_000.0)
         before = text(app)
-        await pilot.press("tab", "tab", "tab", *"9")
+        await pilot.press(*["tab"] * 6, *"9")
         await until(pilot, lambda: text(app) != before and "$/M" not in text(app).split("tokens, money")[1])
         await pilot.press("escape", "7")
         await until(pilot, lambda: app.screen.state.shown == "release")

@@ -6,10 +6,14 @@ from itertools import groupby, zip_longest
 from textual.content import Content
 
 from engine.economics.estimate import Estimate
-from engine.economics.figures import Costs
+from engine.economics.figures import ONE_TIME_PARTS, Costs
+from engine.economics.labels import label
 from engine.economics.outlook import Way, cumulated, horizon_days, span, ways
+from engine.economics.verdict import flip_words
 from engine.records.cost import Figure, WorthVerdict
-from tui.panes.cost.state import COLUMNS, MODEL, CostState
+from tui.panes.cost.amounts import dollars, money
+from tui.panes.cost.decision import criteria, decides, saved
+from tui.panes.cost.state import FIELDS, MODEL, CostState
 from tui.panes.parts import heading
 from tui.widgets.chart import Line, plot
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, percent, right, shorten, spread, wrap
@@ -91,30 +95,18 @@ def draw(state: CostState, width: int, height: int) -> list[Content]:
         Content(""),
         *_repaid(costs, width),
         Content(""),
+        *saved(costs, width),
+        Content(""),
+        *decides(costs, width),
+        Content(""),
         *_curves(costs, width, rows),
+        Content(""),
+        *criteria(costs.result, width),
         Content(""),
         *_reasons(costs.result, width),
         Content(""),
         *_sources(costs, width),
     ]
-
-
-def money(value: float) -> str:
-    """An amount as it is read at a glance."""
-    return f"{'saves' if value > 0 else 'loses'} {dollars(abs(value))}"
-
-
-def dollars(value: float, of: float | None = None) -> str:
-    """US dollars in as many digits as say something; `of`: the largest amount of a column, which chooses for all."""
-    largest = value if of is None else of
-    if largest >= 1e15:
-        return f"${value:.1e}"
-    for size, unit, word in ((1e12, 1e12, "T"), (1e9, 1e9, "B"), (1e7, 1e6, "M")):
-        if largest >= size:
-            return f"${value / unit:,.1f} {word}"
-    digits = 0 if largest >= 10_000 else 2 if largest >= 1 or largest == 0 else 4 if largest >= 0.01 else 6
-    smallest = 10.0**-digits
-    return f"< ${smallest:,.{digits}f}" if 0 < value < smallest / 2 else f"${value:,.{digits}f}"
 
 
 def _verdict(result: Estimate, width: int) -> list[Content]:
@@ -150,26 +142,41 @@ def _three_ways(costs: Costs, width: int) -> list[Content]:
 
 
 def _repaid(costs: Costs, width: int) -> list[Content]:
+    """When the training is repaid, without and with the provider's cache: as expected, at best and at worst."""
     result = costs.result
     hits = f"cached, {percent(costs.given.cache_hit_rate)} hits"
-    columns = ("requests", "days", "year 1 saves")
-    name_width = 25 if width >= 72 else 19
-    cell = min(max((width - name_width) // 3, 12), 20)
+    wide = width >= 85
+    name_width = 25 if wide else 19
+    columns = ("requests", "days", "at best", "at worst", "on") if wide else ("days", "at best", "at worst", "on")
+    cell = (width - name_width) // len(columns)
     lines = [heading(fit("repaid after", name_width) + "".join(right(name, cell) for name in columns))]
-    for name, requests, days, saved in (
-        ("not cached", result.break_even_requests.uncached, result.break_even_days.uncached,
-         result.yearly_savings_usd.uncached),
-        (hits, result.break_even_requests.cached, result.break_even_days.cached,
-         result.yearly_savings_usd.cached),
-    ):  # fmt: skip
-        figures = (
-            "never" if requests is None else _count(requests),
+    for name, requests, days, found in (
+        ("not cached", result.break_even_requests.uncached, result.break_even_days.uncached, result.uncached),
+        (hits, result.break_even_requests.cached, result.break_even_days.cached, result.cached),
+    ):
+        between, on = found.break_even_days, result.date_after(days)
+        known = costs.given.requests_per_day > 0
+        figures = [
             "never" if requests is None else "–" if days is None else _count(days, 1),
-            f"{'−' if saved < 0 else ''}{dollars(abs(saved))}",
+            _wait(between.low, known),
+            _wait(between.high, known),
+            "–" if on is None else on.isoformat(),
+        ]
+        if wide:
+            figures.insert(0, "never" if requests is None else _count(requests))
+        words = Content.assemble(
+            fit(name, name_width),
+            "".join(right(figure, cell) for figure in figures[:-3]),
+            ("".join(right(figure, cell) for figure in figures[-3:-1]), DIM),
+            right(figures[-1], cell),
         )
-        lines.append(Content.assemble(fit(name, name_width), "".join(right(figure, cell) for figure in figures)))
+        lines.append(words)
     once = f"once {dollars(result.one_time_usd)}, between {dollars(result.one_time_low_usd)} and "
     return [*lines, Content.styled(shorten(f"{once}{dollars(result.one_time_high_usd)}", width), DIM)]
+
+
+def _wait(days: float | None, known: bool) -> str:
+    return "–" if not known else "never" if days is None else _count(days, 1)
 
 
 def _count(value: float, digits: int = 0) -> str:
@@ -233,10 +240,13 @@ def _same(result: Estimate) -> bool:
 
 
 def _reasons(result: Estimate, width: int) -> list[Content]:
+    """The reasons that are not told above already."""
+    told = {each.words for each in result.criteria} | {flip_words(each) for each in result.sensitivity}
     lines = [heading("why")]
     for reason in result.reasons:
-        first, *rest = wrap(reason, width - 2)
-        lines += [Content(f"· {first}"), *(Content(f"  {line}") for line in rest)]
+        if reason not in told:
+            first, *rest = wrap(reason, width - 2)
+            lines += [Content(f"· {first}"), *(Content(f"  {line}") for line in rest)]
     return lines
 
 
@@ -244,11 +254,11 @@ def _sources(costs: Costs, width: int) -> list[Content]:
     """Where the figures come from: the sources, each with the figures that it gives."""
     count = costs.given.prompt_tokens
     by_source = {f"{'counted' if count.exact else '≈ estimated'}: {count.tokenizer}": ["prompt tokens"]}
-    for column, fields in COLUMNS:
-        for item in fields:
-            name = item.label.removesuffix(" $/M").removesuffix(" $").removesuffix(" %")
-            named = f"distilled {name}" if column == "distilled" and item.label.endswith("$/M") else name
-            by_source.setdefault(_source(costs.figures[item.name]), []).append(named)
+    whole = costs.figures["one_time_usd"].origin == "given"
+    for item in FIELDS:
+        figure = costs.figures.get(item.name)
+        if figure is not None and not (whole and item.name in ONE_TIME_PARTS):
+            by_source.setdefault(_source(figure), []).append(label(item.name))
     lines, left_width = [heading("where the figures come from")], max(width // 2, 20)
     for source, names in by_source.items():
         words, beside = wrap(", ".join(names), left_width - 2), wrap(source, max(width - left_width, 12))
@@ -260,4 +270,6 @@ def _sources(costs: Costs, width: int) -> list[Content]:
 
 
 def _source(figure: Figure) -> str:
-    return "you" if figure.origin == "given" else f"{figure.origin}: {figure.source}"
+    if figure.origin == "given":
+        return f"you: {figure.source}" if figure.source else "you"
+    return f"{'listed price' if figure.origin == 'listed' else figure.origin}: {figure.source}"

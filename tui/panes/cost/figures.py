@@ -62,7 +62,7 @@ class Figures(Vertical):
         """The model, the models that its name may mean, three columns of figures."""
         with Horizontal(classes="figure"):
             yield Static(Content.styled("model today", DIM))
-            yield Input(id=MODEL, compact=True, placeholder="gpt-5, claude-sonnet-4-5, …", select_on_focus=True)
+            yield Input(id=MODEL, compact=True, placeholder="gpt-5, gpt-5 @ azure, …", select_on_focus=True)
             yield Page(id="listed")
         yield Page(id="models")
         with Horizontal(id="columns"):

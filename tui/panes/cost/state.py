@@ -11,6 +11,7 @@ from engine.records.cost import CostInputs
 from tui.services.cost import CostPage
 
 MODEL = "model"
+AT = " @ "  # between a model and whose prices are meant
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+|\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
 
 
@@ -30,6 +31,9 @@ COLUMNS: tuple[tuple[str, tuple[CostField, ...]], ...] = (
             CostField("requests_per_day", "requests a day"),
             CostField("question_tokens", "asked tokens"),
             CostField("answer_tokens", "answer tokens"),
+            CostField("retrainings_per_year", "again a year"),
+            CostField("horizon_months", "months ahead"),
+            CostField("discount_rate", "discount %", percent=True),
         ),
     ),
     (
@@ -37,8 +41,10 @@ COLUMNS: tuple[tuple[str, tuple[CostField, ...]], ...] = (
         (
             CostField("input_usd_per_mtok", "input $/M"),
             CostField("cached_input_usd_per_mtok", "cached $/M"),
+            CostField("cache_write_usd_per_mtok", "cache write $/M"),
             CostField("output_usd_per_mtok", "output $/M"),
             CostField("cache_hit_rate", "cache hits %", percent=True),
+            CostField("cache_min_tokens", "cached from tok"),
         ),
     ),
     (
@@ -46,8 +52,10 @@ COLUMNS: tuple[tuple[str, tuple[CostField, ...]], ...] = (
         (
             CostField("distilled_input_usd_per_mtok", "input $/M"),
             CostField("distilled_output_usd_per_mtok", "output $/M"),
-            CostField("one_time_usd", "once $"),
-            CostField("retrainings_per_year", "again a year"),
+            CostField("generation_usd", "generation $"),
+            CostField("gpu_hours", "GPU hours"),
+            CostField("gpu_usd_per_hour", "GPU hour $"),
+            CostField("one_time_usd", "or all of it $"),
         ),
     ),
 )
@@ -71,7 +79,8 @@ class CostState:
         if asked != self._asked:
             return False
         if self.page is None:
-            self.texts = {item.name: typed(page.inputs, item) for item in FIELDS} | {MODEL: page.inputs.model}
+            named = AT.join(filter(None, (page.inputs.model, page.inputs.provider)))
+            self.texts = {item.name: typed(page.inputs, item) for item in FIELDS} | {MODEL: named}
         self.page = page
         return True
 
@@ -112,8 +121,11 @@ class CostState:
         for item in FIELDS:
             value = number(self.texts.get(item.name, ""))
             values[item.name] = value / 100 if value is not None and item.percent else value
-        kept = self.page.inputs if self.page is not None else CostInputs()
-        return CostInputs(self.texts.get(MODEL, "").strip(), kept.provider, ranges=kept.ranges, **values)
+        if self.page is not None:  # what has no field
+            values["prefill_tokens_per_s"] = self.page.inputs.prefill_tokens_per_s
+        ranges = self.page.inputs.ranges if self.page is not None else ()
+        model, _, provider = self.texts.get(MODEL, "").partition(AT)
+        return CostInputs(model.strip(), provider.strip(), ranges=ranges, **values)
 
     def hint(self, name: str) -> str:
         """What an empty field counts as."""

@@ -1,0 +1,79 @@
+"""What is saved, which input decides, and what the verdict rests on, as lines. Pure."""
+
+from textual.content import Content
+
+from engine.economics.document import effects, latency_words
+from engine.economics.estimate import Estimate
+from engine.economics.figures import Costs
+from engine.economics.formulas import MONTHS_PER_YEAR
+from engine.economics.labels import label, written
+from engine.economics.verdict import flip_words
+from tui.panes.cost.amounts import dollars
+from tui.panes.parts import heading
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, WARN, fit, right, shorten, wrap
+
+_MET = {True: ("✓", GOOD), False: ("✗", BAD), None: ("○", DIM)}
+_DECIDING = 6  # inputs shown
+
+
+def saved(costs: Costs, width: int) -> list[Content]:
+    """What is saved by then, the training paid, with the provider's cache; and the time to the first token."""
+    result = costs.result
+    name_width, columns = (25 if width >= 85 else 19), ("expected", "at worst", "at best")
+    cell = (width - name_width) // len(columns)
+    lines = [heading(fit("saved, prompt cached", name_width) + "".join(right(name, cell) for name in columns))]
+    rows = [
+        ("after a month", result.monthly_savings_usd.cached, result.cached.month_usd),
+        ("after a year", result.yearly_savings_usd.cached, result.cached.year_usd),
+    ]
+    if result.horizon_months != MONTHS_PER_YEAR or result.discount_rate:
+        rate = f" at {written('discount_rate', result.discount_rate)}" if result.discount_rate else ""
+        rows.append((f"{result.horizon_months:g} months{rate}", result.worth_usd.cached, result.cached.worth_usd))
+    for name, value, found in rows:
+        bounds = "".join(right("–" if end is None else _signed(end), cell) for end in (found.low, found.high))
+        lines.append(Content.assemble(fit(name, name_width), right(_signed(value), cell), (bounds, DIM)))
+    if words := latency_words(result):
+        lines.append(Content.assemble(fit("first token", name_width), shorten(words, width - name_width)))
+    return lines
+
+
+def decides(costs: Costs, width: int) -> list[Content]:
+    """Each input by how far it moves the savings over its range, and where it changes the verdict."""
+    rows = effects(costs.result)[:_DECIDING]
+    if not rows:
+        return []
+    name_width, range_width, cell = 23, 26 if width >= 85 else 19, 12
+    room = max(width - name_width - range_width - cell, 4)
+    head = fit("what decides", name_width) + fit("from, to", range_width) + " " * room + right("moves by", cell)
+    lines = [heading(head)]
+    for each, share in rows:
+        bounds = f"{written(each.name, each.low)} – {written(each.name, each.high)}"
+        lines.append(
+            Content.assemble(
+                fit(label(each.name), name_width),
+                (fit(bounds, range_width), DIM),
+                (fit("━" * max(round(share * (room - 2)), 1), room), ACCENT),
+                right(dollars(each.effect_usd), cell),
+            )
+        )
+    flips = [words for each, _ in effects(costs.result) if (words := flip_words(each))]
+    for flip in flips[:_DECIDING]:
+        first, *rest = wrap(flip, width - 2)
+        lines += [Content.assemble(("! ", WARN), first), *(Content(f"  {line}") for line in rest)]
+    if not flips:
+        lines.append(Content.styled("None of them changes the verdict by itself.", DIM))
+    return lines
+
+
+def criteria(result: Estimate, width: int) -> list[Content]:
+    """What the verdict rests on, met or not."""
+    lines = [heading("what it rests on")]
+    for each in result.criteria:
+        mark, style = _MET[each.met]
+        first, *rest = wrap(each.words, width - 2)
+        lines += [Content.assemble((f"{mark} ", style), first), *(Content(f"  {line}") for line in rest)]
+    return lines
+
+
+def _signed(value: float) -> str:
+    return f"{'−' if value < 0 else ''}{dollars(abs(value))}"
