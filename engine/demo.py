@@ -10,8 +10,9 @@ from typing import cast
 
 from engine.bundled import bundled_text
 from engine.conduct import Recipe, chosen, conduct, ensure_job, open_or_make
+from engine.errors import DistillError
 from engine.jobs.context import JobContext
-from engine.jobs.protocol import StageStarted
+from engine.jobs.protocol import Note, StageStarted
 from engine.paths import Home
 from engine.project import Project
 from engine.prompts.documents import parse_prompt
@@ -24,6 +25,7 @@ from engine.rules.documents import parse_rules
 
 # Found by experiment on the bundled questions (README, «What the demo proves»).
 _TRAINING = TrainingConfig(base="starter", epochs=1.5, learning_rate=1e-3, cross_entropy_weight=0.3, evaluations=3)
+_COMPARED = "gpt-5-mini"  # a hosted model of which the demo's prompt could be asked
 FULL = Recipe(
     train_questions=None,
     validation_questions=None,
@@ -76,9 +78,29 @@ def demo_questions() -> Iterator[Question]:
 def run(context: JobContext, options: DemoOptions) -> None:
     """Do what is missing, station by station. Raises what a stage raises; taken up again, it goes on there."""
     project = context.project
+    if not project.examples.counts().total:
+        context.emit(Note(verdict_before(project)))
     trained = conduct(context, QUICK if options.quick else FULL)
     if options.export and not any(release.run_id == trained.id for release in project.releases.all()):
         from engine.releases.export import export
 
         context.emit(StageStarted("release"))
         export(project, trained, "adapter", None, home=project.home)
+
+
+def verdict_before(project: Project) -> str:
+    """Whether distilling the prompt would pay, where a hosted model answers with it today; before anything is spent."""
+    from engine.economics.figures import reckon
+    from engine.economics.measured import measure
+    from engine.economics.tokens import count_prompt_tokens
+
+    inputs = project.settings.cost_inputs()
+    if not inputs.model:
+        inputs = dataclasses.replace(inputs, model=_COMPARED)
+    try:
+        tokens = count_prompt_tokens(project.prompts.require(), inputs.model, project.home)
+        found = reckon(inputs, measure(project), tokens)
+    except DistillError as error:  # the demo does not hang on a price
+        return f"Before: no money is reckoned. {error.title} {error.message}"
+    asked = f"If {inputs.model} answered {found.given.requests_per_day:,g} requests a day at list prices."
+    return f"Before: {found.result.headline} {asked} Why: distill-tui estimate --model {inputs.model}"

@@ -99,7 +99,7 @@ def estimate_text(result: Estimate) -> str:
         ("saved in the first year, uncached", _money(yearly.uncached, uncached.year_usd)),
         ("saved in the first year, cached", _money(yearly.cached, cached.year_usd)),
         (f"saved in {horizon}, cached", _money(result.worth_usd.cached, cached.worth_usd) + rate),
-        ("first token", latency_words(result)),
+        ("first token", _first_token(result)),
         ("verdict", verdict_words(result.verdict)),
     ]
     lines = [result.headline, "", *(f"{name:<{_LABEL}}{value}" for name, value in rows if value)]
@@ -120,7 +120,12 @@ def latency_words(result: Estimate) -> str:
     if saved.origin == "measured" and found.prompted_ms is not None and found.distilled_ms is not None:
         return f"{found.prompted_ms:,.0f} → {found.distilled_ms:,.0f} ms (measured: {saved.source})"
     low, high = saved.range
-    return f"≈ {saved.value:,.0f} ms sooner, uncached ({low:,.0f} to {high:,.0f}; {saved.source})"
+    return f"≈ {saved.value:,.0f} ms sooner, uncached ({low:,.0f} to {high:,.0f})"
+
+
+def _first_token(result: Estimate) -> str:
+    words, found = latency_words(result), result.latency
+    return words if found is None or found.saved_ms.origin == "measured" else f"{words}; {found.saved_ms.source}"
 
 
 def effects(result: Estimate) -> list[tuple[Influence, float]]:

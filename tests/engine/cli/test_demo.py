@@ -7,8 +7,10 @@ import pytest
 
 from engine.cli import demo
 from engine.cli.main import run
+from engine.demo import open_demo, verdict_before
 from engine.jobs.protocol import StageStarted, StateChanged
 from engine.paths import Home
+from engine.records.cost import CostInputs
 from engine.records.options import DemoOptions
 from tests.engine.cli.calling import fail, get, succeed
 from tests.engine.cli.shapes import JOB, REPORT, assert_shape
@@ -40,6 +42,17 @@ def test_detached_it_prints_its_job(quick_demo: Path) -> None:
     data = get("demo", "--quick", "--detach")
     assert_shape(data["job"], JOB)
     assert "distill-tui jobs follow 1" in succeed("demo", "--quick", "--detach").out
+
+
+def test_before_it_begins_a_demo_says_whether_it_would_pay(home: Home) -> None:
+    with open_demo(home, quick=True, fresh=True) as project:
+        said = verdict_before(project)
+        assert said.startswith("Before: Worth it: even with the provider's cache it is repaid")
+        assert "1,000 requests a day" in said
+        project.settings.write_cost(CostInputs("no such model", requests_per_day=2.0), None)
+        assert "no such model" in verdict_before(project)
+        project.settings.write_cost(CostInputs("gpt-5-mini", requests_per_day=0.01, one_time_usd=75.0), None)
+        assert "Not worth it: 0.01 requests a day" in verdict_before(project)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -297,6 +298,7 @@ def test_the_pane_looks_as_it_did(
     size: tuple[int, int],
 ) -> None:
     monkeypatch.setattr("engine.economics.prices.version", lambda _name: "0.2.3")
+    monkeypatch.setattr("engine.economics.figures.today", lambda: date(2026, 1, 31))
     folder = make_stage(home, stage)
     with Project.open(folder, home) as project:
         project.settings.write_cost(inputs, None)

@@ -21,7 +21,7 @@ def saved(costs: Costs, width: int) -> list[Content]:
     result = costs.result
     name_width, columns = (25 if width >= 85 else 19), ("expected", "at worst", "at best")
     cell = (width - name_width) // len(columns)
-    lines = [heading(fit("saved, prompt cached", name_width) + "".join(right(name, cell) for name in columns))]
+    lines = [heading(fit("saved, cached", name_width) + "".join(right(name, cell) for name in columns))]
     rows = [
         ("after a month", result.monthly_savings_usd.cached, result.cached.month_usd),
         ("after a year", result.yearly_savings_usd.cached, result.cached.year_usd),

@@ -255,10 +255,10 @@ def _sources(costs: Costs, width: int) -> list[Content]:
     count = costs.given.prompt_tokens
     by_source = {f"{'counted' if count.exact else '≈ estimated'}: {count.tokenizer}": ["prompt tokens"]}
     whole = costs.figures["one_time_usd"].origin == "given"
-    for item in FIELDS:
-        figure = costs.figures.get(item.name)
-        if figure is not None and not (whole and item.name in ONE_TIME_PARTS):
-            by_source.setdefault(_source(figure), []).append(label(item.name))
+    for name in (*(item.name for item in FIELDS), "prefill_tokens_per_s"):
+        figure = costs.figures.get(name)
+        if figure is not None and not (whole and name in ONE_TIME_PARTS):
+            by_source.setdefault(_source(figure), []).append(label(name))
     lines, left_width = [heading("where the figures come from")], max(width // 2, 20)
     for source, names in by_source.items():
         words, beside = wrap(", ".join(names), left_width - 2), wrap(source, max(width - left_width, 12))

@@ -84,8 +84,16 @@ class Figures(Vertical):
         """Give the keys to the first field."""
         self._input(MODEL).focus()
 
+    def on_mount(self) -> None:
+        """An estimate that came before the fields were there is shown in them now."""
+        if self._state.page is not None:
+            self.fill()
+            self.post_message(self.Typed(""))
+
     def fill(self) -> None:
         """Let the fields hold the state's texts."""
+        if not self.is_mounted:
+            return
         with self.prevent(Input.Changed):
             for name in _WALK:
                 self._input(name).value = clean_line(self._state.texts[name])
@@ -94,6 +102,8 @@ class Figures(Vertical):
         """Draw for `width` cells. Where three columns do not fit, they stand under each other."""
         self.set_class(width < _STACKED_BELOW, "-stacked")
         self.set_class(airy or self._state.choosing, "-airy")
+        if not self.is_mounted:
+            return
         for item in FIELDS:
             field = self._input(item.name)
             field.placeholder = self._state.hint(item.name)

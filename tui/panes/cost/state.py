@@ -41,10 +41,10 @@ COLUMNS: tuple[tuple[str, tuple[CostField, ...]], ...] = (
         (
             CostField("input_usd_per_mtok", "input $/M"),
             CostField("cached_input_usd_per_mtok", "cached $/M"),
-            CostField("cache_write_usd_per_mtok", "cache write $/M"),
+            CostField("cache_write_usd_per_mtok", "write $/M"),
             CostField("output_usd_per_mtok", "output $/M"),
             CostField("cache_hit_rate", "cache hits %", percent=True),
-            CostField("cache_min_tokens", "cached from tok"),
+            CostField("cache_min_tokens", "cached from"),
         ),
     ),
     (
