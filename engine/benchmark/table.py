@@ -33,7 +33,7 @@ def table_of(results: Sequence[Result], settings: ProjectSettings, *, quick: boo
         _row("seconds", results, lambda result: known(result.seconds)),
     ]
     columns = (Column("benchmark prompt"), *(Column(result.benchmark.name, number=True) for result in results))
-    caption = "Rules and recovered in %, with 95 % intervals; KL to the prompted base in nats a token"
+    caption = "Rules and recovered in % with 95 % intervals; KL to prompted in nats a token"
     notes = [Words(f"{result.benchmark.name}: {result.note}") for result in results if result.note]
     return Document(
         title="Benchmark" + (", quick" if quick else ""),

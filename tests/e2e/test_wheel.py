@@ -22,6 +22,12 @@ def carried_out(*words: str, cwd: Path, home: Path) -> str:
     return done.stdout
 
 
+def data_below(folder: Path) -> set[Path]:
+    """The files below a folder that are neither code nor what Python makes of it."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc"))
+    return {path.relative_to(folder) for path in files}
+
+
 def test_the_wheel_runs_where_nothing_else_is(tmp_path: Path, private_home: Path) -> None:
     def uv(*words: str) -> str:
         return carried_out("uv", *words, cwd=ROOT, home=private_home)
@@ -47,5 +53,7 @@ def test_the_wheel_runs_where_nothing_else_is(tmp_path: Path, private_home: Path
     (package,) = (tmp_path / "empty").glob("lib/*/site-packages/tui")
     styles = {path.relative_to(package) for path in package.rglob("*.tcss")}
     assert styles == {path.relative_to(ROOT / "tui") for path in (ROOT / "tui").rglob("*.tcss")}
+    (bundled,) = (tmp_path / "empty").glob("lib/*/site-packages/engine/bundled")
+    assert data_below(bundled) == data_below(ROOT / "engine" / "bundled")
     (themes,) = (tmp_path / "empty").glob("lib/*/site-packages/tui/themes")
     assert {path.name for path in themes.iterdir()} == {path.name for path in (ROOT / "themes").glob("*.yaml")}
