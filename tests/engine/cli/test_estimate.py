@@ -180,3 +180,21 @@ def test_prices_that_no_list_has_can_be_given(prompt: Path) -> None:
     tokens = data["tokens"]["prompt"]
     assert data["per_request_usd"]["prompted"] == pytest.approx(((tokens + 40) * 2 + 200 * 8) / 1e6)
     assert data["sources"]["prices"] == "given"
+
+
+def test_ranges_and_another_provider_can_be_given_and_each_input_tells_its_origin(prompt: Path) -> None:
+    words = words_of(prompt, "gpt-5", GIVEN)
+    data = get(*words, "--range", "requests-per-day", "4000", "5000", "--provider", "azure", "--discount-rate", "0.1")
+    asked = data["inputs"]["requests_per_day"]
+    assert (asked["low"], asked["value"], asked["high"], asked["origin"]) == (4_000, 5_000, 5_000, "given")
+    assert "azure" in data["inputs"]["input_usd_per_mtok"]["source"]
+    assert data["inputs"]["input_usd_per_mtok"]["origin"] == "listed"
+    assert data["horizon"] == {"months": 12, "discount_rate": 0.1}
+    for span in ("month", "year", "horizon"):
+        for case in ("uncached", "cached"):
+            found = data["savings_usd"][span][case]
+            assert found["low"] <= found["value"] <= found["high"]
+    assert data["savings_usd"]["horizon"]["cached"]["value"] < data["yearly_savings_usd"]["cached"]
+    assert data["latency"]["saved_ms"]["origin"] == "estimated"
+    assert [each["name"] for each in data["criteria"]] == ["volume", "length", "stability", "sameness", "horizon"]
+    assert "≈" in succeed(*words).out
