@@ -28,6 +28,7 @@ from engine.paths import Home, make_private_folder, sync_folder, write_atomicall
 from engine.project import Project, check_free, check_name
 from engine.records.job import Job, JobKind, JobState
 from engine.records.station import StationName
+from engine.status import is_due
 from engine.store.connection import Connection
 from engine.store.copies import KEPT as KEPT
 from engine.store.copies import Kept as Kept
@@ -58,6 +59,7 @@ class ProjectSummary:
     note: str = ""  # what it has
     jobs: tuple[JobAtWork, ...] = ()
     trouble: str = ""
+    due: str = ""  # the day, YYYY-MM-DD, on which the prompt was to be looked at again, where it has come
 
 
 def list_projects(home: Home) -> tuple[ProjectSummary, ...]:
@@ -87,13 +89,15 @@ def look(folder: Path, home: Home) -> ProjectSummary:
                 with connection.snapshot():
                     project = Project(folder, home, connection)
                     station, note = _standing(project)
+                    day = project.settings.remind_on()
                     jobs = tuple(_at_work(folder, job) for job in project.jobs.live() if is_at_work(job))
             except StoreError:
                 # What an older program wrote is brought up to date when it is opened, and may not be readable before.
                 if not older:
                     raise
-                station, note, jobs = None, "", ()
-            return ProjectSummary(folder.name, folder, changed_at, archived, station, note, jobs)
+                station, note, jobs, day = None, "", (), ""
+            due = day if is_due(day) else ""
+            return ProjectSummary(folder.name, folder, changed_at, archived, station, note, jobs, due=due)
     except DistillError as error:
         return ProjectSummary(folder.name, folder, changed_at, archived, trouble=str(error))
 

@@ -1,5 +1,6 @@
 """The status JSON: a project's stations and jobs as others read them. Speaks no SQL."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.jobs.heartbeat import heartbeat_age_s
@@ -20,8 +21,20 @@ def status_json(project: "Project") -> dict[str, object]:
             {"name": station.name, "state": station.state, "count": station.count, "note": station.note}
             for station in project.stations()
         ],
+        "reminder": reminder_json(project),
         "jobs": [job_json(project, job) for job in project.jobs.all()],
     }
+
+
+def reminder_json(project: "Project") -> dict[str, object]:
+    """The day on which the prompt is to be looked at again (null: none was set), and whether it has come."""
+    day = project.settings.remind_on()
+    return {"date": day or None, "due": is_due(day)}
+
+
+def is_due(day: str) -> bool:
+    """Whether a day, as YYYY-MM-DD by this machine's calendar, has come; never where there is none."""
+    return bool(day) and day <= datetime.now().astimezone().date().isoformat()
 
 
 def job_json(project: "Project", job: Job) -> dict[str, object]:

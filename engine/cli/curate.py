@@ -81,6 +81,7 @@ def list_(
                     "state": row.state,
                     "decided_by": row.decision.source if row.decision else None,
                     "reason": row.decision.reason if row.decision else "",
+                    "carried_from": row.example.carried_from or None,
                     "flag": row.flag.reason if row.flag else None,
                     "broken_rules": [r.rule_id for r in row.example.checks if not r.passed],
                 }
@@ -272,6 +273,7 @@ def _example_text(row: CuratedExample, question: str) -> str:
     mark = {"accepted": "✓", "rejected": "✗", "undecided": "○"}[row.state]
     broken = "; ".join(f"rule {r.rule_id}: {r.note}" for r in row.example.checks if not r.passed)
     flag = "" if row.flag is None else f"⚑ {row.flag.reason}: " if row.flag.reason else "⚑ "
-    return f"{row.example.id:>5} {mark} {flag}{question}\n        {row.answer}" + (
+    carried = f"  (carried over from example {row.example.carried_from})" if row.example.carried_from else ""
+    return f"{row.example.id:>5} {mark} {flag}{question}{carried}\n        {row.answer}" + (
         f"\n        {broken}" if broken else ""
     )

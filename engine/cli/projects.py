@@ -112,7 +112,8 @@ def _line(project: "ProjectSummary") -> str:
         f"● {job.kind} {100 * job.done // job.total} %" if job.total else f"● {job.kind} {job.state}"
         for job in project.jobs
     )
-    last = project.trouble or running or ("archived" if project.archived else "")
+    due = f"! look at the prompt, since {project.due}" if project.due else ""
+    last = project.trouble or running or ("archived" if project.archived else due)
     return f"{project.name:<28} {stands:<34} {project.changed_at}  {last}".rstrip()
 
 
@@ -127,4 +128,5 @@ def _json(project: "ProjectSummary") -> dict[str, object]:
         "live_jobs": len(project.jobs),
         "jobs": [dataclasses.asdict(job) for job in project.jobs],
         "trouble": project.trouble,
+        "due": project.due or None,
     }

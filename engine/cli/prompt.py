@@ -93,6 +93,27 @@ def versions(invocation: Invocation, diff: tuple[int, int] | None) -> None:
     )
 
 
+@command.command("remind")
+@click.argument("day", required=False, metavar="[YYYY-MM-DD|off]")
+@command_options
+def remind(invocation: Invocation, day: str | None) -> None:
+    """Set the DAY on which the prompt is to be looked at again, or take it back; `status` and the projects tell it."""
+    from datetime import date
+
+    from engine.errors import UsageError
+    from engine.status import reminder_json
+
+    settings = invocation.project.settings
+    if day is not None:
+        try:
+            settings.write_reminder("" if day == "off" else date.fromisoformat(day).isoformat())
+        except ValueError:
+            raise UsageError("This is no day.", f"{day!r} is not YYYY-MM-DD.", "Write 2027-03-01, or off.") from None
+    kept = settings.remind_on()
+    said = f"The prompt is to be looked at again on {kept}." if kept else "There is no reminder."
+    invocation.finish(said, {"reminder": reminder_json(invocation.project)})
+
+
 @command.command("try")
 @click.argument("questions", nargs=-1)
 @click.option("--count", type=click.IntRange(1, 20), default=3, help="Stored questions to ask when none is given.")

@@ -11,7 +11,7 @@ _MARKS = {"empty": "–", "ready": "○", "running": "●", "done": "✓", "stal
 @command_options
 def command(invocation: Invocation) -> None:
     """Show the stations with state and count, and the jobs that live."""
-    from engine.status import status_json
+    from engine.status import is_due, status_json
 
     project = invocation.project
     data = status_json(project)  # first: it marks the jobs that were killed
@@ -25,4 +25,7 @@ def command(invocation: Invocation) -> None:
         f"  job {job.id} {job.kind} {job.state} {job.done} of {job.total} {job.note}".rstrip()
         for job in project.jobs.live()
     ]
+    if day := project.settings.remind_on():
+        due = "is due: distill-tui prompt check, then distill-tui prompt remind DATE" if is_due(day) else "is to come"
+        lines.append(f"  the look at the prompt of {day} {due}")
     invocation.finish("\n".join(lines), data)

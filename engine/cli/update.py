@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command("update")
 @click.option("--plan", "plan_only", is_flag=True, help="Print the plan and do nothing.")
 @click.option("--by-rules", is_flag=True, help="Changed passages touch nothing: the rules alone decide what is kept.")
-@click.option("--epochs", type=Number(0.0, min_open=True), default=None, help="Else half of those of the earlier run.")
+@click.option("--epochs", type=Number(0.0, min_open=True), default=None, help="Else a quarter of the earlier run's.")
 @click.option("--from-scratch", is_flag=True, help="Train from the base, not from the earlier run's adapter.")
 @command_options
 def command(
@@ -91,7 +91,7 @@ def _train(invocation: Invocation, plan: "UpdatePlan", epochs: float | None, *, 
         earlier = plan.run
         config = TrainingConfig(dataset.base) if earlier is None else earlier.config
         start = earlier.id if earlier is not None and not from_scratch else None
-        wanted = epochs if epochs is not None else config.epochs / 2 if start is not None else config.epochs
+        wanted = epochs if epochs is not None else config.epochs / 4 if start is not None else config.epochs
         config = dataclasses.replace(config, epochs=wanted, initial_run_id=start, replanned=())
         run = project.runs.add(dataset.sha256, config)
         begins = f"from run {start}'s adapter" if start is not None else "from the base"

@@ -50,6 +50,14 @@ class SettingsTable:
         """Keep it in the place of what was there."""
         self._keep("calibration", encode(calibration))
 
+    def remind_on(self) -> str:
+        """The day, as YYYY-MM-DD, on which the prompt is to be looked at again; empty where none was set."""
+        return self._value("remind_on") or ""
+
+    def write_reminder(self, day: str) -> None:
+        """Keep that day; empty: none."""
+        self._keep("remind_on", day)
+
     def add_timing(self, stage: str, seconds: float) -> None:
         """Keep how long `stage` (questions, generate, curate, train, evaluate) took; the last value stays."""
         self._connection.write(

@@ -54,13 +54,13 @@ def _lines(plan: UpdatePlan) -> Iterator[str]:
     for passage in plan.passages[:_SHOWN]:
         where = "for every answer" if passage.everywhere else "where a question speaks of it"
         yield f"  {'new' if passage.added else 'gone':<8} «{clean_line(passage.text, _CELLS)}» {where}"
-    if left := len(plan.passages) - _SHOWN:
+    if (left := len(plan.passages) - _SHOWN) > 0:
         yield f"  and {left} more changed passages"
     yield f"{counted(len(plan.kept), 'answer')} kept, {len(plan.touched)} touched, {plan.to_ask} to ask for:"
     reasons = Counter(row.reason for row in plan.touched)
     for reason, count in reasons.most_common(_SHOWN):
         yield f"  {count:>5}  {clean_line(reason, _CELLS)}"
-    if left := len(reasons) - _SHOWN:
+    if (left := len(reasons) - _SHOWN) > 0:
         yield f"  and {left} more reasons"
 
 

@@ -162,3 +162,9 @@ def test_trouble_is_told_in_full_under_the_list(monkeypatch: pytest.MonkeyPatch)
         "This is not a project. ~/broken/project.db is no database."
     )
     assert [line.plain for line in about(shelf(project("desk")), 40, 2)] == ["~/desk"]
+
+
+def test_a_reminder_whose_day_has_come_is_told_where_nothing_runs() -> None:
+    for width in (60, 116):
+        lines = [line.plain for line in body(shelf(project("desk", due="2025-12-31"), project("tone")), width, 10, NOW)]
+        assert [("look at the prompt" in line) for line in lines if "desk" in line or "tone" in line] == [True, False]

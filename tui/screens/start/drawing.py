@@ -12,6 +12,7 @@ from tui.services.projects import ProjectSummary
 from tui.widgets.lines import ACCENT, DIM, STRONG, WARN, duration, fit, percent, right, shorten, spread, wrap
 
 _WIDE = 100  # from here on what stands and what runs have a column each
+_DUE = "! look at the prompt"  # the day of its reminder has come
 _AGE = 12
 _MARKS = {"waiting": ("○", WARN), "running": ("●", ACCENT), "paused": ("‖", WARN)}
 
@@ -137,11 +138,14 @@ def _middle(project: ProjectSummary, width: int, *, wide: bool) -> Content:
     quiet = DIM if project.archived or not project.station else ""
     if project.jobs and not wide:
         return running(project, width)
-    beside = (width - 2) // 2 if wide else len("archived") if project.archived else 0
+    aside = "archived" if project.archived else _DUE if project.due else ""
+    beside = (width - 2) // 2 if wide else len(aside)
     if project.jobs:
         last = running(project, beside)
+    elif aside == _DUE:
+        last = Content.styled(fit(_DUE, beside), WARN)
     else:
-        last = Content.styled(fit("archived" if project.archived else "", beside), DIM)
+        last = Content.styled(fit(aside, beside), DIM)
     return Content.assemble((fit(stands, width - beside - 2), quiet), "  ", last)
 
 
