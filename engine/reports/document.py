@@ -109,10 +109,12 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place on the x axis that has a name."""
+    """A place on the x axis that has a name; `low` and `high`: between what it lies."""
 
     x: float
     name: str
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,16 @@
 """What distilling costs and saves as a section: the three ways, their cost over time, each figure's origin. Pure."""
 
+from collections.abc import Iterator
+
+from engine.economics.document import latency_words
+from engine.economics.estimate import Estimate
 from engine.economics.figures import Costs
 from engine.economics.labels import label, written
 from engine.economics.outlook import cumulated, horizon_days, span, ways
+from engine.economics.ranges import Range, Ranges
+from engine.economics.sensitivity import Influence
+from engine.economics.verdict import verdict_words
+from engine.records.cost import Figure
 from engine.reports.document import (
     Chart,
     Charts,
@@ -44,20 +52,11 @@ def money(facts: ReportFacts) -> Section:
             Words(result.headline),
             _ways(costs),
             Charts((_chart(costs),), _over_time(costs)),
-            Facts(
-                (
-                    Fact("repaid, prompt uncached", *_repaid(costs, cached=False)),
-                    Fact("repaid, prompt cached", *_repaid(costs, cached=True)),
-                    Fact(
-                        "trained once",
-                        usd(result.one_time_usd),
-                        f"{usd(result.one_time_low_usd)} to {usd(result.one_time_high_usd)}",
-                    ),
-                    Fact("first year, uncached", _saved(result.yearly_savings_usd.uncached)),
-                    Fact("first year, cached", _saved(result.yearly_savings_usd.cached)),
-                )
-            ),
+            Facts(tuple(_repayment(result))),
+            _savings(result),
+            _criteria(result),
             *(Words(reason, "quiet") for reason in result.reasons),
+            *_sensitivity(result),
             _figures(costs),
         ),
     )
@@ -92,9 +91,11 @@ def _ways(costs: Costs) -> Table:
 def _chart(costs: Costs) -> Chart:
     end = horizon_days(costs.result)
     over = cumulated(costs.given, costs.result, [end * place / _POINTS for place in range(_POINTS + 1)])
-    days = costs.result.break_even_days
-    crossings = (("even, uncached", days.uncached), ("even, cached", days.cached))
-    marks = tuple(Mark(day, f"{name}: {span(day)}") for name, day in crossings if day is not None and 0 < day <= end)
+    marks = tuple(
+        Mark(days, f"even, {name}: {span(days)}", found.break_even_days.low, found.break_even_days.high)
+        for name, days, found in _cases(costs.result)
+        if days is not None and 0 < days <= end
+    )
     return Chart(
         "Cost so far, US dollars",
         "days",
@@ -118,32 +119,128 @@ def _over_time(costs: Costs) -> Table:
     )
 
 
-def _repaid(costs: Costs, *, cached: bool) -> tuple[str, str]:
-    requests, days = costs.result.break_even_requests, costs.result.break_even_days
-    count, after = (requests.cached, days.cached) if cached else (requests.uncached, days.uncached)
-    if count is None:
-        return "never", ""
-    return f"after {count:,.0f} requests", span(after) if after else ""
+def _cases(result: Estimate) -> tuple[tuple[str, float | None, Ranges], ...]:
+    """Without the provider's cache and with it: after how many days it is repaid, and all ranges."""
+    days = result.break_even_days
+    return (("uncached", days.uncached, result.uncached), ("cached", days.cached, result.cached))
 
 
-def _saved(value: float) -> str:
-    return f"saves {usd(value)}" if value > 0 else f"loses {usd(-value)}" if value < 0 else MISSING
+def _repayment(result: Estimate) -> Iterator[Fact]:
+    counts = (result.break_even_requests.uncached, result.break_even_requests.cached)
+    for (name, days, found), count in zip(_cases(result), counts, strict=True):
+        if count is None:
+            yield Fact(f"repaid, prompt {name}", "never", _at_best(found.break_even_days))
+            continue
+        on = result.date_after(days)
+        notes = (
+            span(days),
+            f"on {on.isoformat()}" if on is not None else "",
+            _between_days(found.break_even_days),
+        )
+        yield Fact(f"repaid, prompt {name}", f"after {count:,.0f} requests", ", ".join(filter(None, notes)))
+    once = f"{usd(result.one_time_low_usd)} to {usd(result.one_time_high_usd)}"
+    yield Fact("trained once", usd(result.one_time_usd), once)
+    if sooner := latency_words(result):
+        yield Fact("first token", sooner)
+
+
+def _at_best(found: Range) -> str:
+    return "" if found.low is None else f"at best after {span(found.low)}"
+
+
+def _between_days(found: Range) -> str:
+    if found.low is None or found.low == found.high:
+        return ""
+    return f"between {span(found.low)} and {'never' if found.high is None else span(found.high)}"
+
+
+def _savings(result: Estimate) -> Table:
+    """What is saved after a month, a year and the horizon, with the training paid."""
+    horizon = written("horizon_months", result.horizon_months)
+    rate = f", discounted at {written('discount_rate', result.discount_rate)}" if result.discount_rate else ""
+    uncached, cached = result.uncached, result.cached
+    rows = [
+        ("after a month", result.monthly_savings_usd, uncached.month_usd, cached.month_usd),
+        ("after a year", result.yearly_savings_usd, uncached.year_usd, cached.year_usd),
+    ]
+    if rate or result.worth_usd != result.yearly_savings_usd:
+        rows.append((f"in {horizon}{rate}", result.worth_usd, uncached.worth_usd, cached.worth_usd))
+    return Table(
+        "Saved, with the training paid, US dollars",
+        (Column("when"), *(Column(name, number=True) for name in ("uncached", "between", "cached", "between"))),
+        tuple(
+            Row((name, usd(saved.uncached), _between(without), usd(saved.cached), _between(kept)))
+            for name, saved, without, kept in rows
+        ),
+    )
+
+
+def _between(found: Range) -> str:
+    if found.low is None or found.high is None or found.low == found.high:
+        return MISSING
+    return f"{usd(found.low)} to {usd(found.high)}"
+
+
+def _criteria(result: Estimate) -> Table:
+    marks = {True: "✓ met", False: "✗ not met", None: "○ not known"}
+    return Table(
+        "What speaks for it",
+        (Column("criterion"), Column("is"), Column("because")),
+        tuple(Row((each.name, marks[each.met], each.words)) for each in result.criteria),
+    )
+
+
+def _sensitivity(result: Estimate) -> Iterator[Table]:
+    if not result.sensitivity:
+        return
+    yield Table(
+        f"What moves the savings in {written('horizon_months', result.horizon_months)}, prompt cached",
+        (
+            Column("input"),
+            Column("from", number=True),
+            Column("to", number=True),
+            Column("moves them by", number=True),
+            Column("the verdict is"),
+        ),
+        tuple(
+            Row(
+                (
+                    label(each.name),
+                    written(each.name, each.low),
+                    written(each.name, each.high),
+                    usd(each.effect_usd),
+                    _flip(each),
+                ),
+                strong=each.flips_at is not None,
+            )
+            for each in result.sensitivity
+        ),
+    )
+
+
+def _flip(each: Influence) -> str:
+    if each.flips_at is None or each.flips_to is None:
+        return ""
+    side = "above" if each.flips_at > each.value else "below"
+    return f"{verdict_words(each.flips_to)} {side} {written(each.name, each.flips_at)}"
 
 
 def _figures(costs: Costs) -> Table:
     """Every figure with its origin."""
     return Table(
         "Where the figures are from",
-        (Column("figure"), Column("value", number=True), Column("origin"), Column("source")),
+        (Column("figure"), Column("value", number=True), Column("between"), Column("from")),
         tuple(
-            Row(
-                (
-                    label(name),
-                    written(name, figure.value),
-                    figure.origin,
-                    figure.source,
-                )
-            )
+            Row((label(name), written(name, figure.value), _range_of(name, figure), _origin(figure)))
             for name, figure in costs.figures.items()
         ),
     )
+
+
+def _origin(figure: Figure) -> str:
+    return f"{figure.origin}: {figure.source}" if figure.source else figure.origin
+
+
+def _range_of(name: str, figure: Figure) -> str:
+    low, high = figure.range
+    return f"{written(name, low)} to {written(name, high)}" if low < high else ""

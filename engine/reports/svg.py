@@ -8,13 +8,13 @@ import math
 from collections.abc import Iterable, Sequence
 from xml.etree.ElementTree import Element
 
-from engine.reports.document import Chart, Measured, Role, Series, Unit
+from engine.reports.document import Chart, Mark, Measured, Role, Series, Unit
 from engine.reports.markup import element, short
 from engine.reports.numbers import measured, nats, share, usd
 
 WIDTH, HEIGHT = 460.0, 230.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48.0, 14.0, 8.0, 30.0
-_MARK_ROW = 15.0  # for the name of each mark, above the lines
+_MARK_ROW = 21.0  # for the name of each mark, above the lines
 _LETTER = 7.0  # about the width of one
 _MOST_POINTS = 40  # of a line whose points are drawn
 _LEVELS = 4
@@ -48,14 +48,30 @@ def line_chart(chart: Chart) -> Element:
             svg.append(element("text", f"{place:,g}", x=plot.x(place), y=HEIGHT - 10, class_="tick x"))
     svg.append(element("text", chart.x_name, x=WIDTH - _RIGHT, y=HEIGHT - 10, class_="tick end"))
     for row, mark in enumerate(chart.marks):
-        x, y = plot.x(mark.x), _TOP + _MARK_ROW * row
-        before = x > WIDTH * 0.62
-        svg.append(element("line", x1=x, x2=x, y1=y, y2=HEIGHT - _BOTTOM, class_="mark"))
-        class_ = "tick end" if before else "tick"
-        svg.append(element("text", mark.name, x=x - 5 if before else x + 5, y=y + 9, class_=class_))
+        svg.append(_mark(mark, plot, _TOP + _MARK_ROW * row))
     for series in sorted(chart.series, key=lambda series: series.role == "main"):  # what it is about lies on top
         svg.append(_line(series, plot, chart))
     return svg
+
+
+def _mark(mark: Mark, plot: "_Plot", y: float) -> Element:
+    """A line down through the chart, its name at its head, and under the name between what it lies."""
+    x = plot.x(mark.x)
+    before = x > WIDTH * 0.62
+    made = element(
+        "g",
+        element("line", x1=x, x2=x, y1=y, y2=HEIGHT - _BOTTOM, class_="mark"),
+        element("text", mark.name, x=x - 5 if before else x + 5, y=y + 9, class_="tick end" if before else "tick"),
+    )
+    if mark.low is not None and mark.low != mark.high:
+        edge = WIDTH - _RIGHT
+        low = min(plot.x(mark.low), edge)
+        high = edge if mark.high is None else min(plot.x(mark.high), edge)
+        made.append(element("line", x1=low, x2=high, y1=y + 14, y2=y + 14, class_="between"))
+        for end in (low, high):
+            if end < edge:
+                made.append(element("line", x1=end, x2=end, y1=y + 11.5, y2=y + 16.5, class_="between"))
+    return made
 
 
 def _reach(values: Sequence[float]) -> float:

@@ -60,7 +60,13 @@ def document(text: str) -> Document:
         Facts((Fact(text, text, text), Fact(text, text))),
         table,
         Intervals(text, text, arms, (IntervalRow(text, (measured, None, measured, measured), aside=text),), text),
-        Charts((Chart(text, text, series, marks=(Mark(1.0, text),)), Chart(text, text, series, "share")), table),
+        Charts(
+            (
+                Chart(text, text, series, marks=(Mark(1.0, text), Mark(1.5, text, 0.5, None))),
+                Chart(text, text, series, "share"),
+            ),
+            table,
+        ),
         Exchange(text, text, answers),
         Exchange(text, text, answers, beside=False),
     )

@@ -48,6 +48,27 @@ def test_every_form_tells_the_same_in_the_same_order(project: Project) -> None:
             assert words in shown
 
 
+def test_the_cost_says_between_what_it_lies_what_it_rests_on_and_what_decides(project: Project) -> None:
+    project.settings.write_cost(CostInputs(model="gpt-5", requests_per_day=2000.0, one_time_usd=60.0), None)
+    facts = read_report(project)
+    document, costs = build(facts), facts.proof.costs
+    assert costs is not None
+    chart = next(block for block in blocks(document, "cost") if isinstance(block, Charts)).charts[0]
+    assert [mark.x for mark in chart.marks] == [
+        costs.result.break_even_days.uncached, costs.result.break_even_days.cached
+    ]  # fmt: skip
+    assert all(mark.low is not None and mark.low < mark.x for mark in chart.marks)
+    criteria = table(document, "cost", "What speaks for it")
+    assert [row.cells[0] for row in criteria.rows] == ["volume", "length", "stability", "sameness", "horizon"]
+    moves = table(document, "cost", "What moves the savings")
+    assert len(moves.rows) == len(costs.result.sensitivity)
+    origins = {row.cells[0]: row.cells[3] for row in table(document, "cost", "Where the figures").rows}
+    assert origins["requests a day"] == "given"
+    assert origins["input price"].startswith("listed: genai-prices")
+    assert origins["question tokens"] == "measured: evaluation of run 2"
+    assert costs.result.headline in to_text(document, 400)
+
+
 def test_an_unnamed_report_is_of_the_run_evaluated_last(project: Project) -> None:
     assert read_report(project).proof.run.id == 2
     assert build(read_report(project, run_id=1)).verdict == "fail"

@@ -3,6 +3,7 @@
 import math
 from xml.etree.ElementTree import Element
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -41,6 +42,17 @@ def test_every_line_and_point_lies_within_the_drawing(points: list[tuple[float, 
     lines = [each for each in drawn.iter("path") if each.get("class") == "line"]
     assert len(lines) == (len(points) > 1)
     assert len(list(drawn.iter("circle"))) == (len(points) if len(points) <= 40 else 0)
+
+
+@pytest.mark.parametrize(("high", "caps"), [(4.0, 2), (9.0, 1), (None, 1)])
+def test_between_what_a_mark_lies_is_drawn_as_far_as_the_axis_goes(high: float | None, caps: int) -> None:
+    mark = Mark(3.0, "even", 1.0, high)
+    drawn = line_chart(Chart("cost", "days", (Series("run 1", (0.0, 5.0), (1.0, 2.0)),), marks=(mark,)))
+    line, *ends = [each for each in drawn.iter("line") if each.get("class") == "between"]
+    x1, x2 = numbers(line, "x1", "x2")
+    place = next(float(each.get("x1", "nan")) for each in drawn.iter("line") if each.get("class") == "mark")
+    assert x1 < place < x2 < WIDTH
+    assert len(ends) == caps
 
 
 def test_what_is_no_number_is_left_out() -> None:
