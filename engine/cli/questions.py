@@ -106,6 +106,50 @@ def synthesize(
     )
 
 
+@command.command("improve")
+@click.option("--limit", type=click.IntRange(1, 200), default=20, help="The worst so many failed questions.")
+@click.option("--per-question", type=click.IntRange(1, 50), default=5, help="Training questions for each.")
+@click.option("--base-url", default=None, help="An OpenAI-compatible endpoint; else the project's teacher.")
+@click.option("--model", default=None, help="The teacher's model; else the project's teacher.")
+@click.option("--seed", type=int, default=0)
+@click.option("--detach", is_flag=True, help="Print the job's id and return.")
+@command_options
+def improve(
+    invocation: Invocation,
+    limit: int,
+    per_question: int,
+    base_url: str | None,
+    model: str | None,
+    seed: int,
+    *,
+    detach: bool,
+) -> None:
+    """Let the teacher write training questions like the validation questions that the student fails."""
+    from engine.cli.following import start_and_follow
+    from engine.cli.generate import chosen_teacher
+    from engine.cli.prompt import current_prompt
+    from engine.evaluation.improve import failed_validation
+    from engine.records.options import SynthesizeOptions
+    from engine.status import job_json
+
+    current_prompt(invocation)
+    failed = failed_validation(invocation.project, limit)
+    if not failed:
+        invocation.finish("No validation question failed: there is nothing to improve on.", {"failed": [], "added": 0})
+        return
+    before = invocation.project.questions.count()
+    teacher = chosen_teacher(invocation, base_url, model)
+    options = SynthesizeOptions(teacher, per_topic=per_question, seed=seed, like=failed)
+    job = start_and_follow(invocation, options, detach=detach)
+    if job is None:
+        return
+    added = invocation.project.questions.count() - before
+    invocation.finish(
+        f"Added {added} training questions like {len(failed)} that failed.\nNext: distill-tui generate",
+        {"failed": list(failed), "added": added, "job": job_json(invocation.project, job)},
+    )
+
+
 @command.command("dedupe")
 @click.option("--threshold", type=Number(0.1, 1.0), default=0.7, help="Jaccard similarity of word 3-shingles.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be removed.")

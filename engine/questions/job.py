@@ -8,18 +8,22 @@ import json
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import AnswerEnded, AnswerStarted, Note, Progress
 from engine.paths import write_atomically
-from engine.questions.synthesis import SOURCE, name_topics, reply_tokens, write_questions
+from engine.questions.duplicates import find_duplicates
+from engine.questions.synthesis import SOURCE, name_topics, reply_tokens, write_alike, write_questions
 from engine.records.options import SynthesizeOptions
 from engine.records.prompt import Message, Prompt
+from engine.records.question import Question
 from engine.teachers.ask import ask
 
-_TOPICS_FILE = "topics.json"
+_TOPICS_FILE = "topics.json"  # those that were named; for questions like others, the numbers of those that are done
+NEAR_TWIN = 0.7  # Jaccard similarity of word 3-shingles, as `questions dedupe` takes it
 
 
 def run(context: JobContext, options: SynthesizeOptions) -> None:
@@ -35,7 +39,7 @@ def run(context: JobContext, options: SynthesizeOptions) -> None:
 
         holding = context.hold_device(device_name("auto"))
     with holding:
-        _write(context, options, prompt)
+        (_write_alike if options.like else _write)(context, options, prompt)
     context.project.settings.add_timing("questions", time.monotonic() - began)
 
 
@@ -74,6 +78,40 @@ def _write(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> N
         seconds_left = (time.monotonic() - began) / number * (len(left) - number)
         context.emit(Progress(done + number, len(topics), f"{stored} questions stored", seconds_left))
         _tell_begun(context, left, number)
+
+
+def _write_alike(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> None:
+    """Training questions like the validation questions of `options.like`; near twins of held-out ones are left out."""
+    teacher = ask(
+        options.teacher, context.project.home, max_tokens=reply_tokens(1, options.per_topic), seed=options.seed
+    )
+
+    def asked(messages: Sequence[Message]) -> str:
+        context.checkpoint()
+        return teacher(messages)
+
+    everything = context.project.questions.all()
+    held_out = tuple(question for question in everything if question.split in ("validation", "test"))
+    wanted = [question for question in held_out if question.id in options.like and question.split == "validation"]
+    file = context.folder / _TOPICS_FILE
+    done = _named_before(file)
+    left = [question for question in wanted if str(question.id) not in done]
+    stored = 0
+    context.emit(Progress(len(done), len(wanted), "writing questions"))
+    for number, (question, written) in enumerate(write_alike(asked, prompt, left, options.per_topic), start=1):
+        fresh = _far_from(held_out, written)
+        stored += context.project.questions.add(fresh).added
+        done = (*done, str(question.id))
+        write_atomically(file, json.dumps(done).encode())
+        context.emit(Note(f"like question {question.id}: {len(fresh)} of {len(written)}"))
+        context.emit(Progress(len(wanted) - len(left) + number, len(wanted), f"{stored} questions stored"))
+
+
+def _far_from(held_out: Sequence[Question], written: Sequence[Question]) -> list[Question]:
+    """Those that are no near twin of a held-out question: training on one would spoil the measurement."""
+    numbered = [replace(question, id=-place) for place, question in enumerate(written, start=1)]
+    twins = {pair.dropped for pair in find_duplicates((*held_out, *numbered), NEAR_TWIN)}
+    return [question for question, named in zip(written, numbered, strict=True) if named.id not in twins]
 
 
 def _tell_begun(context: JobContext, topics: Sequence[str], number: int) -> None:

@@ -17,6 +17,7 @@ from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 
 SOURCE = "synthesis"
+IMPROVEMENT = "improvement"  # the source of questions that were written like others
 MAX_REPLY_CHARACTERS = 200_000
 MAX_ITEM_CHARACTERS = 2_000
 MAX_TOPIC_CHARACTERS = 120
@@ -46,6 +47,18 @@ Vary them among these kinds:
 {kinds}
 Do not answer them. Answer with a numbered list, one message a line, and nothing else."""
 
+ALIKE_REQUEST = """Below, between the lines of dashes, are the instructions of an assistant.
+-----
+{prompt}
+-----
+It answers messages like this one badly:
+-----
+{question}
+-----
+Write {count} different messages that users could send to it and that are as hard in the same way: other facts, other \
+words, the same kind of matter. Do not answer them. Answer with a numbered list, one message a line, and nothing \
+else."""
+
 _MARKER = re.compile(r"\s*(?:[-*•–—]|\(?\d{1,4}[.):]|[A-Za-z][.)])\s+")
 _FENCE = re.compile(r"```[a-zA-Z]*\n(.*?)```", re.DOTALL)
 _QUOTES = {'"': '"', "'": "'", "“": "”", "«": "»", "`": "`"}
@@ -70,6 +83,27 @@ def write_questions(
         fresh = _different(parse_list(ask([Message("user", request)])), seen)[:per_topic]
         seen.update(_key(item) for item in fresh)
         yield topic, tuple(Question((Message("user", item),), topic=topic, source=SOURCE) for item in fresh)
+
+
+def write_alike(
+    ask: Callable[[Sequence[Message]], str], prompt: Prompt, questions: Sequence[Question], count: int
+) -> Iterator[tuple[Question, tuple[Question, ...]]]:
+    """Each question with up to `count` training questions of its kind, none of them one of `questions`.
+
+    They have a topic of their own, so that a later split never puts them with the questions that they are like.
+    Raises whatever `ask` raises.
+    """
+    text = prompt_to_markdown(prompt)
+    seen = {_key(question.text) for question in questions}
+    for question in questions:
+        request = ALIKE_REQUEST.format(prompt=text, question=question.text, count=count)
+        fresh = _different(parse_list(ask([Message("user", request)])), seen)[:count]
+        seen.update(_key(item) for item in fresh)
+        topic = f"like {question.topic or f'question {question.id}'}"
+        yield (
+            question,
+            tuple(Question((Message("user", item),), topic=topic, source=IMPROVEMENT, split="train") for item in fresh),
+        )
 
 
 def name_topics(ask: Callable[[Sequence[Message]], str], prompt: Prompt, count: int) -> tuple[str, ...]:

@@ -108,12 +108,16 @@ class BenchOptions:
 
 @dataclass(frozen=True, slots=True)
 class SynthesizeOptions:
-    """Questions written by a teacher: `topics` topics over the prompt, `per_topic` questions for each."""
+    """Questions written by a teacher: `topics` topics over the prompt, `per_topic` questions for each.
+
+    With `like`, numbers of validation questions, no topic is named: training questions of the same kinds are written.
+    """
 
     teacher: TeacherSpec = TeacherSpec()
     topics: int = 20
     per_topic: int = 10
     seed: int = 0
+    like: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

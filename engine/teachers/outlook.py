@@ -104,7 +104,8 @@ def look_ahead(project: "Project", options: GenerateOptions) -> GenerationOutloo
 def look_at_synthesis(project: "Project", options: SynthesizeOptions) -> SynthesisOutlook:
     """Reckon a synthesis; errors as of `look_ahead`."""
     prompt, teacher = project.prompts.require(), options.teacher
-    requests, questions = options.topics + 1, options.topics * options.per_topic
+    requests = len(options.like) or options.topics + 1
+    questions = (len(options.like) or options.topics) * options.per_topic
     sent = requests * (estimate_prompt_tokens(prompt).tokens + _TOKENS_A_REQUEST)
     written = math.ceil(questions * ASSUMED["question_tokens"][0])
     return SynthesisOutlook(
