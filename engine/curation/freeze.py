@@ -6,10 +6,11 @@ exceed the context or belong to the test split never get in. Knows the tokenizer
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from engine.curation.candidates import Candidate, leaks_of, sort_out
-from engine.errors import ContextError, DatasetError
+from engine.errors import ContextError, DatasetError, DistillError, UsageError
 from engine.project import Project
 from engine.records.dataset import (
     Dataset,
@@ -18,6 +19,7 @@ from engine.records.dataset import (
     LeakFinding,
     Refusal,
     RefusalKind,
+    TaughtPrompt,
     TopicRows,
 )
 from engine.records.example import CuratedExample
@@ -62,20 +64,53 @@ class LeakError(DatasetError):
         self.findings = findings
 
 
-def freeze(project: Project, tokenizer: CompletionTokenizer, *, allow_leaks: bool = False) -> Dataset:
+def freeze(
+    project: Project, tokenizer: CompletionTokenizer, *, allow_leaks: bool = False, others: Sequence[Project] = ()
+) -> Dataset:
     """Build, store and return the dataset of the current prompt's accepted train and validation examples.
+
+    With `others`, those of their current prompts go in too, each with its questions, prompt and rules as they are now,
+    so that one adapter learns all of them; nothing is written there.
 
     The same accepted answers give the same dataset, whenever it is frozen. Raises `UsageError` without a prompt,
     `DatasetError` without accepted rows or for a question without split or with a system message, `LeakError` for a
     repeated message of the prompt, or for words of its system message unless `allow_leaks`, and `ContextError` for a
-    row that exceeds the context.
+    row that exceeds the context; `UsageError` for a project that is named twice, `DatasetError` for another base.
     """
+    base = project.settings.read().student_base
+    own, rows = _answers(project, base, tokenizer, allow_leaks=allow_leaks)
+    taken: list[TaughtPrompt] = []
+    for index, other in enumerate(others, start=1):
+        _check_other(project, base, others[:index])
+        try:
+            taught, added = _answers(other, base, tokenizer, allow_leaks=allow_leaks)
+        except DistillError as error:
+            error.title = f"{other.name}: {error.title}"
+            error.next += f" (there: --project {other.name})" if "distill-tui" in error.next else ""
+            raise
+        taken.append(replace(taught, project=_where(other, project)))
+        rows += tuple(replace(row, prompt_index=index) for row in added)
+    dataset = Dataset(
+        sha256=dataset_sha256(own.prompt.sha256, base, rows, taken),
+        prompt_sha256=own.prompt.sha256,
+        base=base,
+        rows=rows,
+        created_at=now_text(),
+        others=tuple(taken),
+    )
+    project.datasets.add(dataset, own.accepted_sha256)
+    return dataset
+
+
+def _answers(
+    project: Project, base: str, tokenizer: CompletionTokenizer, *, allow_leaks: bool
+) -> tuple[TaughtPrompt, tuple[DatasetRow, ...]]:
+    """One project's prompt with the rows of its accepted answers. Raises as `freeze` does."""
     prompt = project.prompts.require()
     with project.snapshot():
         accepted_sha256 = project.examples.accepted_sha256(prompt.sha256)
         examples = project.examples.all(prompt.sha256)
-    base = project.settings.read().student_base
-    rules = project.rules.all()
+    rules = tuple(project.rules.all())
     questions = {question.id: question for question in project.questions.all()}
     candidates = sort_out(examples, questions)
     for refusal in candidates.refused:
@@ -91,16 +126,28 @@ def freeze(project: Project, tokenizer: CompletionTokenizer, *, allow_leaks: boo
     refused = tuple(finding for finding in findings if finding.kind == "message" or not allow_leaks)
     if refused:
         raise LeakError(refused)
-    rows = tuple(_Builder(prompt, base, rules, tokenizer).row(curated, question) for curated, question in chosen)
-    dataset = Dataset(
-        sha256=dataset_sha256(prompt.sha256, base, rows),
-        prompt_sha256=prompt.sha256,
-        base=base,
-        rows=rows,
-        created_at=now_text(),
-    )
-    project.datasets.add(dataset, accepted_sha256)
-    return dataset
+    builder = _Builder(prompt, base, rules, tokenizer)
+    rows = tuple(builder.row(curated, question) for curated, question in chosen)
+    asked = tuple(questions[number] for number in sorted({row.question_id for row in rows}))
+    return TaughtPrompt(prompt, asked, rules, accepted_sha256=accepted_sha256), rows
+
+
+def _check_other(project: Project, base: str, named: Sequence[Project]) -> None:
+    """Whether the last of `named` can be taken in with those before it. Raises as `freeze` does."""
+    *before, other = named
+    if other.folder.resolve() in {each.folder.resolve() for each in (project, *before)}:
+        raise UsageError(f"{other.name} is in already.", "Each project gives its answers once.", "Name it once.")
+    if (theirs := other.settings.read().student_base) != base:
+        raise DatasetError(
+            "One adapter has one base.",
+            f"{project.name} adapts {base}, {other.name} adapts {theirs}.",
+            "Take in projects of the same base only.",
+        )
+
+
+def _where(other: Project, project: Project) -> str:
+    """How `other` is found again: by its name in the home, else by its folder."""
+    return other.name if other.folder == project.home.projects / other.name else str(other.folder)
 
 
 def preview(project: Project, tokenizer: CompletionTokenizer | None) -> FreezePreview:

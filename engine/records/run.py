@@ -89,6 +89,7 @@ class WorstToken:
     token: str
     teacher: str  # its likeliest token there, and
     student: str  # the student's; empty for the end of the answer
+    prompt_index: int = 0  # which of the dataset's prompts the example is of
 
 
 @dataclass(frozen=True, slots=True)

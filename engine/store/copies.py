@@ -13,7 +13,16 @@ KEPT: tuple[Kept, ...] = ("questions", "examples", "runs")
 # What refers to other rows goes before them: this is the order in which tables are emptied.
 NEVER_COPIED = ("in_flight", "releases", "jobs")
 COPIED_WITH: dict[Kept, tuple[str, ...]] = {
-    "runs": ("arm_answers", "evaluations", "curve_points", "runs", "dataset_rows", "datasets", "votes"),
+    "runs": (
+        "arm_answers",
+        "evaluations",
+        "curve_points",
+        "runs",
+        "dataset_rows",
+        "dataset_prompts",
+        "datasets",
+        "votes",
+    ),
     "examples": ("decisions", "decision_steps", "broken_rules", "examples", "spending"),
     "questions": ("settings", "timings", "rules", "questions", "prompts"),
 }

@@ -1,28 +1,40 @@
 """Frozen datasets, named by their content and verified against it when they are read."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from hashlib import sha256 as new_sha256
 
 from engine.errors import DatasetError, NotFoundError
-from engine.records.dataset import Dataset, DatasetRow, DatasetSummary
+from engine.records.dataset import Dataset, DatasetRow, DatasetSummary, OtherPrompt, TaughtPrompt
+from engine.records.prompt import messages_to_json
 from engine.records.rule import Rule
 from engine.store.clock import now_text
 from engine.store.connection import Connection
 from engine.store.examples import ExampleTable
 from engine.store.packing import pack_flags, pack_ids, unpack_flags, unpack_ids
 from engine.store.rules import RuleTable
-from engine.store.words_json import decode_all, encode_all
+from engine.store.words_json import decode, decode_all, encode, encode_all
 
 _SUMMARY = "sha256, prompt_sha256, base, train, validation, created_at"
 
 
-def dataset_sha256(prompt_sha256: str, base: str, rows: Iterable[DatasetRow]) -> str:
-    """The content hash that names a dataset: over its prompt, its base, and every field of every row in order."""
+def dataset_sha256(
+    prompt_sha256: str, base: str, rows: Iterable[DatasetRow], others: Sequence[TaughtPrompt] = ()
+) -> str:
+    """The content hash that names a dataset: over its prompts, its base, and every field of every row in order.
+
+    Of `others` with the questions that their teacher was asked: the project itself keeps only its own.
+    """
     content = new_sha256(f"{prompt_sha256}\n{base}\n".encode())
+    for taught in others:
+        content.update(f"{taught.prompt.sha256} {len(taught.questions)}\n".encode())
+        for question in taught.questions:
+            content.update(f"{question.id} {messages_to_json(question.messages)}\n".encode())
     for row in rows:
         lengths = f"{len(row.question_ids)} {len(row.completion_ids)} {len(row.fixed)}"
-        content.update(f"{row.example_id} {row.question_id} {row.split} {row.edited_from} {lengths}\n".encode())
+        whose = f" {row.prompt_index}" if row.prompt_index else ""  # datasets of one prompt keep their names
+        content.update(f"{row.example_id} {row.question_id} {row.split} {row.edited_from} {lengths}{whose}\n".encode())
         content.update(pack_ids(row.question_ids) + pack_ids(row.completion_ids) + pack_flags(row.fixed))
     return content.hexdigest()
 
@@ -41,7 +53,7 @@ class DatasetTable:
         """
         _verify(dataset)
         position = "(SELECT coalesce(max(position), 0) + 1 FROM datasets)"
-        train, validation = (sum(row.split == split for row in dataset.rows) for split in ("train", "validation"))
+        train, validation = _counts(dataset.rows)
         with self._connection.transaction():
             accepted = accepted_sha256 or ExampleTable(self._connection).accepted_sha256(dataset.prompt_sha256)
             rules = encode_all(RuleTable(self._connection).all())
@@ -67,7 +79,7 @@ class DatasetTable:
                 ),
             )
             self._connection.write_many(
-                "INSERT INTO dataset_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO dataset_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     (
                         number,
@@ -79,10 +91,17 @@ class DatasetTable:
                         pack_ids(row.question_ids),
                         pack_ids(row.completion_ids),
                         pack_flags(row.fixed),
+                        row.prompt_index,
                     )
                     for place, row in enumerate(dataset.rows)
                 ),
             )
+            for index, taught in enumerate(dataset.others, start=1):
+                counts = _counts([row for row in dataset.rows if row.prompt_index == index])
+                self._connection.write(
+                    "INSERT INTO dataset_prompts VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (number, index, taught.project, taught.prompt.sha256, *counts, encode(taught)),
+                )
 
     def get(self, sha256: str) -> Dataset:
         """The dataset with this hash, whole. Raises `NotFoundError`, or `DatasetError` where its content changed."""
@@ -97,20 +116,23 @@ class DatasetTable:
             rows = self._connection.rows(
                 "SELECT * FROM dataset_rows WHERE dataset_id = ? ORDER BY position", (head["id"],)
             )
+            others = self._connection.rows(
+                "SELECT taught FROM dataset_prompts WHERE dataset_id = ? ORDER BY prompt_index", (head["id"],)
+            )
         dataset = Dataset(
             sha256=head["sha256"],
             prompt_sha256=head["prompt_sha256"],
             base=head["base"],
             rows=tuple(map(_row, rows)),
             created_at=head["created_at"],
+            others=tuple(decode(TaughtPrompt, row["taught"]) for row in others),
         )
         _verify(dataset)
         return dataset
 
     def latest(self) -> DatasetSummary | None:
         """The dataset that was frozen last, or None."""
-        row = self._connection.row(f"SELECT {_SUMMARY} FROM datasets ORDER BY position DESC LIMIT 1")
-        return None if row is None else DatasetSummary(*row)
+        return next(iter(self._summaries("DESC LIMIT 1")), None)
 
     def require_latest(self) -> DatasetSummary:
         """The dataset that was frozen last. Raises `NotFoundError` where there is none."""
@@ -120,8 +142,20 @@ class DatasetTable:
 
     def all(self) -> tuple[DatasetSummary, ...]:
         """All datasets, the one frozen last at the end."""
-        rows = self._connection.rows(f"SELECT {_SUMMARY} FROM datasets ORDER BY position")
-        return tuple(DatasetSummary(*row) for row in rows)
+        return self._summaries("")
+
+    def _summaries(self, order: str) -> tuple[DatasetSummary, ...]:
+        with self._connection.snapshot():
+            rows = self._connection.rows(f"SELECT {_SUMMARY}, id FROM datasets ORDER BY position {order}")
+            others = self._connection.rows(
+                """SELECT dataset_id, project, prompt_sha256, train, validation FROM dataset_prompts
+                ORDER BY dataset_id, prompt_index"""
+            )
+        found: dict[int, list[OtherPrompt]] = {}
+        for dataset_id, *values in others:
+            found.setdefault(dataset_id, []).append(OtherPrompt(*values))
+        summaries = ((number, DatasetSummary(*values)) for *values, number in rows)
+        return tuple(replace(summary, others=tuple(found.get(number, ()))) for number, summary in summaries)
 
     def rules_of(self, sha256: str) -> tuple[Rule, ...] | None:
         """The rules that this dataset was last frozen with; None where that was not kept, or for an unknown one."""
@@ -135,13 +169,19 @@ class DatasetTable:
 
 
 def _verify(dataset: Dataset) -> None:
-    actual = dataset_sha256(dataset.prompt_sha256, dataset.base, dataset.rows)
+    actual = dataset_sha256(dataset.prompt_sha256, dataset.base, dataset.rows, dataset.others)
     if actual != dataset.sha256:
         raise DatasetError(
             "The dataset is not what its name says.",
             f"It is named {dataset.sha256[:12]}, and its content hashes to {actual[:12]}.",
             "Freeze it again with `distill-tui curate freeze`.",
         )
+
+
+def _counts(rows: Iterable[DatasetRow]) -> tuple[int, int]:
+    """How many train and how many validate."""
+    splits = [row.split for row in rows]
+    return splits.count("train"), splits.count("validation")
 
 
 def _row(row: sqlite3.Row) -> DatasetRow:
@@ -153,4 +193,5 @@ def _row(row: sqlite3.Row) -> DatasetRow:
         completion_ids=unpack_ids(row["completion_ids"]),
         edited_from=row["edited_from"],
         fixed=unpack_flags(row["fixed"]),
+        prompt_index=row["prompt_index"],
     )

@@ -191,6 +191,18 @@ def rules_of_datasets_and_carried_answers(database: "Database") -> None:
     """)
 
 
+def prompts_of_other_projects(database: "Database") -> None:
+    """Datasets that teach prompts of other projects too: whose each row is, and what was asked there."""
+    database.executescript("""
+        ALTER TABLE dataset_rows ADD COLUMN prompt_index INTEGER NOT NULL DEFAULT 0;
+        CREATE TABLE dataset_prompts (
+            dataset_id INTEGER NOT NULL, prompt_index INTEGER NOT NULL, project TEXT NOT NULL,
+            prompt_sha256 TEXT NOT NULL, train INTEGER NOT NULL, validation INTEGER NOT NULL, taught TEXT NOT NULL,
+            PRIMARY KEY (dataset_id, prompt_index),
+            FOREIGN KEY (dataset_id) REFERENCES datasets (id) ON DELETE CASCADE) STRICT;
+    """)
+
+
 STEPS = (
     prompts_and_rules,
     questions,
@@ -203,6 +215,7 @@ STEPS = (
     votes,
     estimates_of_runs,
     rules_of_datasets_and_carried_answers,
+    prompts_of_other_projects,
 )
 
 

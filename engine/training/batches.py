@@ -105,14 +105,14 @@ def check_rows(rows: Sequence[DatasetRow], context_length: int) -> None:
     for row in rows:
         if not row.question_ids or not row.completion_ids:
             raise DatasetError(
-                f"Example {row.example_id} cannot be trained on.",
+                f"{row.name} cannot be trained on.",
                 "Its question or its answer has no tokens.",
                 "Reject it, freeze the dataset again and train on that.",
             )
         length = len(row.question_ids) + len(row.completion_ids)
         if length > context_length:
             raise ContextError(
-                f"Example {row.example_id} is longer than the model's context.",
+                f"{row.name} is longer than the model's context.",
                 f"Question and answer have {length} tokens, the context holds {context_length}.",
                 "Reject it or shorten the answer, freeze the dataset again and train on that.",
             )
@@ -130,7 +130,7 @@ def check_prompt_absent(rows: Sequence[DatasetRow], message_ids: Sequence[Sequen
             if free[start : start + len(long[message])].sum() >= _LEAK_TOKENS:
                 raise DatasetError(
                     "The dataset repeats the prompt.",
-                    f"Example {row.example_id} holds a whole message of it, word for word.",
+                    f"{row.name} holds a whole message of it, word for word.",
                     f"Reject it (distill-tui curate reject {row.example_id}), freeze again and train on that.",
                 )
 

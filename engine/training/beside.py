@@ -1,18 +1,20 @@
 """Terms beside a stage's own: against forgetting, and against the prompt coming back. Knows nothing of stages.
 
 Both are forward KL to cached distributions of the frozen base: at the base's own answers to general questions, read
-without the prompt; and at the training answers, student and base both behind the prompt. Students distilled on-policy
+without the prompt; and at the training answers, student and base both behind their prompt. Students distilled on-policy
 get worse when the prompt is put back; this second term repairs it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from engine.model.load import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.training.batches import Batch, behind_one_copy, make_batch, shared_length
 from engine.training.costs import ROWS_BEHIND_A_PROMPT, general_rows_a_step, steps_between_prompts
 from engine.training.losses import forward_kl_top_k
+from engine.training.prompted import Prompted, by_prompt
 from engine.training.schedule import drawn_at
 from engine.training.stages import RowsLoss, StepWork, Term
 from engine.training.student import ChunkLoss
@@ -29,42 +31,54 @@ class General:
 
 
 @dataclass(frozen=True, slots=True)
+class BehindOne:
+    """Training rows of one prompt, with prompt and question as their question, up to any edit."""
+
+    rows: Sequence[DatasetRow]
+    prompt_tokens: int  # that all rows begin with
+
+
+@dataclass(frozen=True, slots=True)
 class PromptBack:
-    """Training rows behind the prompt, with the prompted base's distributions up to any edit.
+    """Training rows behind their prompts, with the prompted base's distributions up to any edit.
 
     The student reads the prompt with gradients, so its keys and values cannot be kept: `ROWS_BEHIND_A_PROMPT` rows
-    share one copy in one sequence, and only every `every`-th step carries the term.
+    share one copy in one sequence, and only every `every`-th step carries the term; several prompts take turns.
     """
 
-    rows: Sequence[DatasetRow]  # with prompt and question as their question
-    prompt_tokens: int  # that all rows begin with
+    parts: Sequence[BehindOne]
     base: TeacherCache
     weight: float
     every: int
 
     @classmethod
     def make(
-        cls,
-        rows: Sequence[DatasetRow],
-        prompted: Mapping[int, Sequence[int]],
-        base: TeacherCache,
-        weight: float,
-        batch_rows: int,
+        cls, rows: Sequence[DatasetRow], prompted: Prompted, base: TeacherCache, weight: float, batch_rows: int
     ) -> "PromptBack":
-        """Of training `rows`, with `prompted` holding prompt and question by question id.
+        """Of training `rows`, some of which have a teacher's distribution.
 
         The prompt's tokens add a quarter to what a step of `batch_rows` rows reads, or as much less as it comes to.
         """
-        held = [
-            replace(
-                row, question_ids=tuple(prompted[row.question_id]), completion_ids=row.completion_ids[: row.edited_from]
-            )
-            for row in rows
-            if row.edited_from > 0
-        ]
-        prompt_tokens = shared_length([row.question_ids for row in held])
+        held = [row for row in rows if row.edited_from > 0]
+        parts = [_behind_one([held[place] for place in places], prompted) for places in by_prompt(held).values()]
+        prompt_tokens = sum(part.prompt_tokens for part in parts) / len(parts)
         mean = sum(len(row.question_ids) + len(row.completion_ids) for row in rows) / len(rows)
-        return cls(held, prompt_tokens, base, weight, steps_between_prompts(prompt_tokens, mean, batch_rows))
+        return cls(parts, base, weight, steps_between_prompts(prompt_tokens, mean, batch_rows))
+
+    def drawn(self, turn: int, seed: str) -> tuple[BehindOne, list[DatasetRow]]:
+        """The prompt whose turn it is, and the rows behind it."""
+        turn, index = divmod(turn, len(self.parts))
+        part = self.parts[index]
+        chosen = drawn_at(turn, ROWS_BEHIND_A_PROMPT, len(part.rows), f"{seed} {index}" if index else seed)
+        return part, [part.rows[place] for place in dict.fromkeys(chosen)]
+
+
+def _behind_one(rows: Sequence[DatasetRow], prompted: Prompted) -> BehindOne:
+    behind = [
+        replace(row, question_ids=tuple(prompted.ids(row)), completion_ids=row.completion_ids[: row.edited_from])
+        for row in rows
+    ]
+    return BehindOne(behind, shared_length([row.question_ids for row in behind]))
 
 
 class Beside:
@@ -104,11 +118,10 @@ class Beside:
             beside.append(Term("general_kl", general, general_tokens, divisor, self._kl_to(self._general.base)))
         back = self._prompt_back
         if back is not None and step % back.every == 0:
-            chosen = drawn_at(step // back.every, ROWS_BEHIND_A_PROMPT, len(back.rows), f"{self._seed} {stage} back")
-            part = [back.rows[index] for index in dict.fromkeys(chosen)]
+            behind, part = back.drawn(step // back.every, f"{self._seed} {stage} back")
             count = sum(len(row.completion_ids) for row in part)
-            loss_back = self._kl_to(back.base)
-            beside.append(Term("prompt_back_kl", part, count, count / back.weight, loss_back, self._behind_the_prompt))
+            batch = partial(self._behind_the_prompt, behind.prompt_tokens)
+            beside.append(Term("prompt_back_kl", part, count, count / back.weight, self._kl_to(back.base), batch))
         return StepWork(main, tuple(beside), figures or {}, alarm)
 
     def _general_rows(self, stage: str, step: int, rows_a_step: float) -> list[DatasetRow]:
@@ -127,8 +140,8 @@ class Beside:
 
         return loss
 
-    def _behind_the_prompt(self, rows: Sequence[DatasetRow]) -> Batch:
+    def _behind_the_prompt(self, prompt_tokens: int, rows: Sequence[DatasetRow]) -> Batch:
         longest = max(len(row.question_ids) + len(row.completion_ids) for row in rows)
-        if self._prompt_back is None or (self._window is not None and longest > self._window):
+        if self._window is not None and longest > self._window:
             return make_batch(rows)  # a mask of our own would hide the layers' windows
-        return behind_one_copy(rows, self._prompt_back.prompt_tokens)
+        return behind_one_copy(rows, prompt_tokens)

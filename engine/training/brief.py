@@ -3,7 +3,7 @@
 Knows nothing of the store or of jobs: the first process reads the facts, the others are told.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,10 +13,7 @@ from engine.errors import TrainingError
 from engine.model.load import LocalModel, device_name, load_base
 from engine.model.locate import locate_base
 from engine.paths import Home
-from engine.records.dataset import Dataset, DatasetRow
-from engine.records.prompt import Message, Prompt
-from engine.records.question import Question
-from engine.records.rule import Rule
+from engine.records.dataset import Dataset, DatasetRow, TaughtPrompt
 from engine.records.run import TrainingConfig
 from engine.training.beside import General
 from engine.training.costs import general_rows, needs_teacher
@@ -39,9 +36,7 @@ class Brief:
 
     config: TrainingConfig
     dataset: Dataset
-    prompt: Prompt
-    questions: tuple[Question, ...]  # those of the dataset at least
-    rules: tuple[Rule, ...]
+    own: TaughtPrompt  # the project's, with the questions of the dataset at least
     serving_temperature: float
     folder: str  # of the run
     caches: str
@@ -55,8 +50,8 @@ class Brief:
         return tuple(self.dataset.split("validation"))
 
     @property
-    def messages(self) -> dict[int, Sequence[Message]]:
-        return {question.id: question.messages for question in self.questions}
+    def taught(self) -> tuple[TaughtPrompt, ...]:
+        return self.own, *self.dataset.others
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +102,11 @@ def make_trainer(
     """The trainer of one process; `initial` is the adapter that the run starts from, needed on the first alone."""
     config, rows, validation = brief.config, brief.train, brief.validation
     student = with_new_adapter(local, config, initial)
-    course = make_course(student, config, rows, brief.prompt, brief.messages, known.teacher, known.general, ranks)
+    course = make_course(student, config, rows, brief.taught, known.teacher, known.general, ranks)
     validator = Validator(
         validation or rows,
         known.teacher,
-        {question.id: question for question in brief.questions},
-        brief.rules,
+        brief.taught,
         brief.serving_temperature,
         config,
         # As first planned: new epochs must not change what the points of a curve are measured on.
@@ -135,12 +129,10 @@ def _teacher(brief: Brief, local: LocalModel, ranks: Ranks, on_rows: OnRows) -> 
     rows = (*(brief.train if needs_teacher(brief.config) else ()), *brief.validation)
     if not any(row.edited_from for row in rows):
         return None
-    messages = brief.messages
     return TeacherCache.build(
         local,
         rows,
-        {row.question_id: messages[row.question_id] for row in rows},
-        brief.prompt,
+        brief.taught,
         brief.config.top_k,
         Path(brief.caches),
         on_rows=lambda done, total: on_rows(done, total, "teacher's distributions"),

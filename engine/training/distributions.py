@@ -51,6 +51,11 @@ class Distributions:
     def __getitem__(self, where: slice) -> "Distributions":
         return Distributions(self.ids[where], self.logprobs[where], self.tail[where])
 
+    def fill(self, start: int, found: "Distributions") -> None:
+        """Fill in those of some tokens in a row, from token `start` on."""
+        for array, piece in zip(self.arrays, found.arrays, strict=True):
+            array[start : start + len(piece)] = piece
+
     def put(self, found: Sequence[TopK]) -> None:
         """Fill in what was found of all tokens, in their order."""
         self.ids[:] = torch.cat([one.ids for one in found]).numpy()
@@ -103,7 +108,6 @@ def score_shared(
                 ranks.receive(found.arrays, rank)
             at = 0
             for place in part:
-                for array, piece in zip(whole.arrays, found[at : at + lengths[place]].arrays, strict=True):
-                    array[starts[place] : starts[place + 1]] = piece
+                whole.fill(starts[place], found[at : at + lengths[place]])
                 at += lengths[place]
     return whole

@@ -15,9 +15,9 @@ from engine.bundled import bundled_text
 from engine.model.decode import decode
 from engine.model.load import LocalModel, adapter_off
 from engine.paths import make_private_folder, write_atomically
-from engine.records.dataset import DatasetRow
+from engine.records.dataset import DatasetRow, TaughtPrompt
 from engine.records.prompt import Message, Prompt
-from engine.records.question import Split
+from engine.records.question import Question, Split
 from engine.training.beside import General
 from engine.training.costs import GENERAL_ANSWER_TOKENS as _ANSWER_TOKENS
 from engine.training.ranks import ALONE, Ranks
@@ -46,26 +46,32 @@ def make_general(
     `on_rows(done, total)` may raise to give up; answers are kept once all are there. Of several `ranks` the first
     answers, all score.
     """
-    messages = {
-        number: (Message("user", text),) for number, text in enumerate(general_questions("train")[: max(1, count)])
-    }
+    questions = tuple(
+        Question((Message("user", text),), id=number)
+        for number, text in enumerate(general_questions("train")[: max(1, count)])
+    )
     asked = [
-        DatasetRow(number, number, "train", tuple(local.format.question_ids(question)), (), 0, ())
-        for number, question in messages.items()
+        DatasetRow(question.id, question.id, "train", tuple(local.format.question_ids(question.messages)), (), 0, ())
+        for question in questions
     ]
-    answers = ranks.after_the_first(lambda: _answers(local, asked, folder, on_rows))
+    taught = [TaughtPrompt(NO_PROMPT, questions)]
+    answers = ranks.after_the_first(lambda: _answers(local, asked, taught, folder, on_rows))
     rows = [
         replace(row, completion_ids=ids, edited_from=len(ids), fixed=(False,) * len(ids))
         for row, ids in zip(asked, answers, strict=True)
     ]
-    base = TeacherCache.build(local, rows, messages, NO_PROMPT, top_k, folder, on_rows=on_rows, ranks=ranks)
+    base = TeacherCache.build(local, rows, taught, top_k, folder, on_rows=on_rows, ranks=ranks)
     return General(rows, base, fraction)
 
 
 def _answers(
-    local: LocalModel, asked: Sequence[DatasetRow], folder: Path, on_rows: Callable[[int, int], None]
+    local: LocalModel,
+    asked: Sequence[DatasetRow],
+    taught: Sequence[TaughtPrompt],
+    folder: Path,
+    on_rows: Callable[[int, int], None],
 ) -> list[tuple[int, ...]]:
-    key = cache_key(local, asked, NO_PROMPT, _ANSWER_TOKENS)
+    key = cache_key(local, asked, taught, _ANSWER_TOKENS)
     path = folder / f"general-{key[:16]}.json"
     if (kept := _read(path, key, len(asked))) is not None:
         return kept

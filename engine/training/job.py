@@ -15,7 +15,7 @@ from engine.jobs.context import JobContext
 from engine.jobs.protocol import Metrics, Note, Progress, SampleAnswer, WorstTokens
 from engine.paths import make_private_folder, sync_folder, write_atomically
 from engine.project import Project
-from engine.records.dataset import Dataset
+from engine.records.dataset import Dataset, TaughtPrompt
 from engine.records.options import TrainOptions
 from engine.records.question import Question
 from engine.records.run import CurvePoint, Run, TrainingConfig
@@ -95,9 +95,12 @@ def _train(context: JobContext, run: Run, ranks: Ranks, most_s: float, mirrors: 
     check_rows(rows, local.format.context_length)
     if validation:
         check_rows(validation, local.format.context_length)
-    check_prompt_absent(
-        (*rows, *validation), [local.format.completion_ids(m.content)[:-1] for m in brief.prompt.messages]
-    )
+    for index, taught in enumerate(brief.taught):
+        answers = [row for row in (*rows, *validation) if row.prompt_index == index]
+        check_prompt_absent(answers, [local.format.completion_ids(m.content)[:-1] for m in taught.prompt.messages])
+        if validation and not any(row.prompt_index == index for row in validation):
+            whose = f"of {taught.project}" if index else "of the project's own"
+            context.emit(Note(f"There are no validation rows {whose}: the curve tells nothing of that prompt."))
     if not validation:
         context.emit(Note("There are no validation rows: the curve is measured on training rows, the last step kept."))
 
@@ -136,9 +139,9 @@ def brief_of(project: Project, config: TrainingConfig, dataset: Dataset, folder:
     return Brief(
         config,
         dataset,
-        project.prompts.by_sha256(dataset.prompt_sha256),
-        tuple(_questions(project, dataset).values()),
-        tuple(project.rules.all()),
+        TaughtPrompt(
+            project.prompts.by_sha256(dataset.prompt_sha256), _questions(project, dataset), tuple(project.rules.all())
+        ),
         project.settings.read().serving_temperature,
         str(folder),
         str(project.caches),
@@ -193,16 +196,18 @@ def _initial_adapter(project: Project, config: TrainingConfig) -> Path | None:
     return require_adapter(project.folder / earlier.folder / ADAPTER, earlier.id)
 
 
-def _questions(project: Project, dataset: Dataset) -> dict[int, Question]:
-    questions = {question.id: question for question in project.questions.all()}
-    missing = next((row for row in dataset.rows if row.question_id not in questions), None)
+def _questions(project: Project, dataset: Dataset) -> tuple[Question, ...]:
+    """The project's own. Raises `DatasetError` where one is missing that the dataset needs."""
+    questions = project.questions.all()
+    there = {question.id for question in questions}
+    missing = next((row for row in dataset.rows if not row.prompt_index and row.question_id not in there), None)
     if missing is not None:
         raise DatasetError(
             "A question of the dataset was deleted.",
             f"Question {missing.question_id}, answered by example {missing.example_id}.",
             "Freeze the dataset again and train on that.",
         )
-    return questions
+    return tuple(questions)
 
 
 class _JobHooks:

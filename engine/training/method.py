@@ -1,15 +1,15 @@
 """Which stages and which terms beside them a configuration means. Knows nothing of how any of them works."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from engine.errors import TrainingError
 from engine.model.load import LocalModel
-from engine.records.dataset import DatasetRow
-from engine.records.prompt import Message, Prompt
+from engine.records.dataset import DatasetRow, TaughtPrompt
 from engine.records.run import TrainingConfig
 from engine.training.beside import Beside, General, PromptBack
 from engine.training.off_policy import OffPolicy
 from engine.training.on_policy import OnPolicy
+from engine.training.prompted import Prompted
 from engine.training.ranks import ALONE, Ranks
 from engine.training.stages import Course, Stage
 from engine.training.teacher_cache import TeacherCache
@@ -19,13 +19,12 @@ def make_course(
     student: LocalModel,
     config: TrainingConfig,
     rows: Sequence[DatasetRow],
-    prompt: Prompt,
-    messages: Mapping[int, Sequence[Message]],
+    taught: Sequence[TaughtPrompt],
     teacher: TeacherCache | None,
     general: General | None = None,
     ranks: Ranks = ALONE,
 ) -> Course:
-    """The stages of a run over training `rows`, whose questions `messages` holds by their ids.
+    """The stages of a run over training `rows`, whose prompts and questions `taught` holds.
 
     Raises `TrainingError` where the rows lack what a stage or a term needs.
     """
@@ -37,19 +36,14 @@ def make_course(
                 "The term against the prompt coming back needs training answers of the local teacher.",
                 "Train without --prompt-back-weight, or generate answers with the local teacher.",
             )
-        prompted = {row.question_id: student.format.prompted_ids(prompt, messages[row.question_id]) for row in rows}
         prompt_back = PromptBack.make(
-            rows,
-            prompted,
-            teacher,
-            config.prompt_back_weight,
-            config.batch_rows,
+            rows, Prompted(student.format, taught), teacher, config.prompt_back_weight, config.batch_rows
         )
     beside = Beside(student, config.seed, general, prompt_back)
     stages: list[Stage] = []
     if config.epochs > 0:
-        taught = teacher if config.objective != "cross_entropy" else None
-        stages.append(OffPolicy(student, config, rows, taught, beside))
+        cached = teacher if config.objective != "cross_entropy" else None
+        stages.append(OffPolicy(student, config, rows, cached, beside))
     if config.on_policy_steps > 0:
-        stages.append(OnPolicy(student, config, rows, prompt, messages, beside, ranks))
+        stages.append(OnPolicy(student, config, rows, taught, beside, ranks))
     return Course(tuple(stages), config)

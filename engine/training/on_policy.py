@@ -3,6 +3,7 @@
 Off-policy the student only ever sees the teacher's words, and never what to do after a slip of its own. Here it answers
 a question without the prompt, the frozen base reads the same answer behind the prompt, and the loss is the reverse KL
 at each token (GKD, arXiv 2306.13649; for prompts OPCD, arXiv 2602.12275). No gradient goes through the sampling.
+Where several prompts are taught, the base reads each answer behind that of its question.
 
 Answers that had to be cut carry loss like the others: each token has a target of its own, and where an answer ran on
 is where it should have ended. What makes cut answers a danger is that long loops outweigh everything else (StableOPD,
@@ -10,7 +11,7 @@ arXiv 2604.08527): so answers are sampled only a little further than the longest
 and where it stays over a half the stage gives up: a first stage that was too short leaves 75 to 88 % of them cut.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
@@ -20,14 +21,14 @@ from engine.errors import TrainingError
 from engine.model.load import LocalModel, adapter_off
 from engine.model.prompt_cache import PromptCache
 from engine.model.score import ScoreRow, hidden_states
-from engine.records.dataset import DatasetRow
-from engine.records.prompt import Message, Prompt
+from engine.records.dataset import DatasetRow, TaughtPrompt
 from engine.records.run import TrainingConfig
 from engine.training.batches import Batch, shared_length
 from engine.training.beside import Beside
 from engine.training.costs import BEYOND_LONGEST
 from engine.training.decode_shared import decode_shared
 from engine.training.losses import reverse_kl_top_k
+from engine.training.prompted import Prompted, by_prompt
 from engine.training.ranks import ALONE, Ranks
 from engine.training.schedule import drawn_at
 from engine.training.stages import StepWork
@@ -51,12 +52,11 @@ class OnPolicy:
         student: LocalModel,
         config: TrainingConfig,
         rows: Sequence[DatasetRow],
-        prompt: Prompt,
-        messages: Mapping[int, Sequence[Message]],
+        taught: Sequence[TaughtPrompt],
         beside: Beside,
         ranks: Ranks = ALONE,
     ) -> None:
-        """`messages` holds every question by its id; the `ranks` share the sampling.
+        """`taught` holds the prompts and their questions; the `ranks` share the sampling.
 
         Raises `TrainingError` where no answer is the prompted base's.
         """
@@ -69,20 +69,25 @@ class OnPolicy:
             )
         self.plans, self.steps = ((0, config.on_policy_steps),), config.on_policy_steps
         self.learning_rate = config.on_policy_learning_rate
-        self.rows = tuple({row.question_id: row for row in own}.values())
+        self.rows = tuple({row.question_key: row for row in own}.values())
         self._student = student
         self._config = config
         self._beside = beside
         self._ranks = ranks
-        self._prompted = {
-            row.question_id: student.format.prompted_ids(prompt, messages[row.question_id]) for row in self.rows
-        }
+        prompted = Prompted(student.format, taught)
+        self._prompted = {row.question_key: prompted.ids(row) for row in self.rows}
         room = student.format.context_length - max(map(len, self._prompted.values()))
         longest = max(len(row.completion_ids) for row in own) + BEYOND_LONGEST
         self.answer_tokens = max(1, min(config.on_policy_answer_tokens, longest, room))
         with at_rest(student), adapter_off(student):
-            whole = list(self._prompted.values())
-            self._prefix = PromptCache.build(student, whole[0][: shared_length(whole)])
+            self._prefixes = {
+                index: self._prefix([self._prompted[self.rows[place].question_key] for place in places])
+                for index, places in by_prompt(self.rows).items()
+            }
+
+    def _prefix(self, whole: Sequence[Sequence[int]]) -> PromptCache:
+        """What all questions behind one prompt begin with."""
+        return PromptCache.build(self._student, whole[0][: shared_length(whole)])
 
     @property
     def rows_a_step(self) -> int:
@@ -122,9 +127,8 @@ class OnPolicy:
     def _loss(self, rows: Sequence[DatasetRow], _batch: Batch) -> ChunkLoss:
         """Reverse KL at every token of the student's answers but the first few."""
         student, config = self._student, self._config
-        asked = [ScoreRow(self._prompted[row.question_id], row.completion_ids) for row in rows]
         with torch.no_grad(), at_rest(student), adapter_off(student):
-            teacher = hidden_states(student, asked, self._prefix)
+            teacher = self._read_behind_the_prompts(rows)
         places = torch.cat([torch.arange(len(row.completion_ids)) for row in rows])
         carries = (places >= config.on_policy_skipped_tokens).to(student.device, torch.float32)
 
@@ -135,3 +139,12 @@ class OnPolicy:
             return carries[here] * kl
 
         return loss
+
+    def _read_behind_the_prompts(self, rows: Sequence[DatasetRow]) -> torch.Tensor:
+        """Hidden states (N, H) at all answers in the rows' order; those behind one prompt are read in one pass."""
+        found: dict[int, torch.Tensor] = {}
+        for index, places in by_prompt(rows).items():
+            asked = [ScoreRow(self._prompted[rows[place].question_key], rows[place].completion_ids) for place in places]
+            hidden = hidden_states(self._student, asked, self._prefixes[index])
+            found.update(zip(places, hidden.split([len(row.completion_ids) for row in asked]), strict=True))
+        return torch.cat([found[place] for place in range(len(rows))])

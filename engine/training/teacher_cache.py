@@ -21,10 +21,10 @@ from safetensors.numpy import save
 from engine.model.load import LocalModel
 from engine.model.score import ScoreRow
 from engine.paths import make_private_folder, write_atomically
-from engine.records.dataset import DatasetRow
-from engine.records.prompt import Message, Prompt
+from engine.records.dataset import DatasetRow, RowKey, TaughtPrompt
 from engine.training.distributions import Distributions, score_shared
 from engine.training.losses import TeacherTopK
+from engine.training.prompted import Prompted, by_prompt
 from engine.training.ranks import ALONE, Ranks
 
 _FORMAT = "1"
@@ -37,7 +37,7 @@ class TeacherCache:
 
     path: Path
     seconds: float  # that it took to compute
-    _starts: Mapping[int, tuple[int, int]]  # example id → its tokens in the file
+    _starts: Mapping[RowKey, tuple[int, int]]  # example → its tokens in the file
     distributions: Distributions
 
     @property
@@ -49,23 +49,21 @@ class TeacherCache:
         cls,
         local: LocalModel,
         rows: Sequence[DatasetRow],
-        messages: Mapping[int, Sequence[Message]],
-        prompt: Prompt,
+        taught: Sequence[TaughtPrompt],
         k: int,
         folder: Path,
         *,
         on_rows: Callable[[int, int], None] = lambda _done, _total: None,
         ranks: Ranks = ALONE,
     ) -> "TeacherCache":
-        """Open the cache of these rows in `folder`, or compute it with the base behind the prompt and keep it there.
+        """Open the cache of these rows in `folder`, or compute it with the base behind their prompts and keep it there.
 
-        `messages` holds every question by its id. Only completion tokens before `edited_from` have a teacher
+        `taught` holds the prompts and their questions. Only completion tokens before `edited_from` have a teacher
         distribution. `on_rows(done, total)` is called after each pass and may raise to give up; nothing is kept then.
         The `ranks` share the rows, and each has the whole afterwards: from the first one's disk, or where a machine
         does not see that, sent to its own.
         """
-        single_turn = all(len(messages[row.question_id]) == 1 for row in rows)
-        key = cache_key(local, rows, prompt, k, single_turn=single_turn)
+        key = cache_key(local, rows, taught, k)
         file = _File(folder / f"teacher-{key[:16]}.safetensors", key, rows)
         with ranks.together():
             opened = cls._open(file)
@@ -73,17 +71,11 @@ class TeacherCache:
         vocabulary = local.base.get_input_embeddings().num_embeddings
         k = min(k, vocabulary)
         if not ranks.first_decides(lambda: opened is not None):
-            asked = [
-                ScoreRow(
-                    local.format.prompted_ids(prompt, messages[row.question_id]), row.completion_ids[: row.edited_from]
-                )
-                for row in file.held
-            ]
-            prefix_ids = local.format.prompt_prefix_ids(prompt, single_turn=single_turn)
-            made = score_shared(ranks, local, asked, prefix_ids, k, on_rows)
+            whole = Distributions.zeros(file.tokens, k, vocabulary)
+            _score(ranks, local, file, Prompted(local.format, taught), whole, on_rows)
             with ranks.together():
-                if made is not None:
-                    opened = cls._keep(file, made, time.monotonic() - started)
+                if ranks.leads:
+                    opened = cls._keep(file, whole, time.monotonic() - started)
         return cls._everywhere(ranks, file, opened, lambda: Distributions.zeros(file.tokens, k, vocabulary))
 
     @classmethod
@@ -145,32 +137,34 @@ class TeacherCache:
         at = 0
         for row in rows:
             if row.edited_from > 0:
-                start, end = self._starts[row.example_id]
+                start, end = self._starts[row.example_key]
                 here = slice(at, at + row.edited_from)
                 ids[here], logprobs[here], tail[here] = self.distributions[start:end].arrays
             at += len(row.completion_ids)
         return TeacherTopK(torch.from_numpy(ids), torch.from_numpy(logprobs), torch.from_numpy(tail))
 
 
-def cache_key(
-    local: LocalModel, rows: Sequence[DatasetRow], prompt: Prompt, k: int, *, single_turn: bool = False
-) -> str:
-    """The hash of everything that the distributions depend on: weights, dtype, prompt, template, rows and k."""
+def cache_key(local: LocalModel, rows: Sequence[DatasetRow], taught: Sequence[TaughtPrompt], k: int) -> str:
+    """The hash of everything that the distributions depend on: weights, dtype, prompts, template, rows and k."""
     digest = hashlib.sha256()
     weights = sorted(local.folder.glob("*.safetensors"))
+    prompted = Prompted(local.format, taught)
+    prompts = [(each.prompt.sha256, prompted.prefix_ids(index, rows)) for index, each in enumerate(taught)]
     facts = {
         "format": _FORMAT,
         "weights": [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in weights],
         "folder": str(local.folder),
         "dtype": str(local.dtype),
-        "prompt": prompt.sha256,
-        "prefix": local.format.prompt_prefix_ids(prompt, single_turn=single_turn),
+        "prompt": prompts[0][0],
+        "prefix": prompts[0][1],
         "k": k,
         **({"base": "nf4"} if local.quantized else {}),
+        **({"others": prompts[1:]} if prompts[1:] else {}),
     }
     digest.update(json.dumps(facts).encode())
     for row in rows:
-        digest.update(f"\n{row.example_id} {row.question_id} {row.edited_from} ".encode())
+        whose = f"{row.prompt_index} " if row.prompt_index else ""
+        digest.update(f"\n{row.example_id} {row.question_id} {row.edited_from} {whose}".encode())
         digest.update(np.asarray((*row.question_ids, -1, *row.completion_ids), dtype=np.int64).tobytes())
     return digest.hexdigest()
 
@@ -193,7 +187,32 @@ class _File:
         return sum(row.edited_from for row in self.held)
 
     @property
-    def starts(self) -> dict[int, tuple[int, int]]:
+    def starts(self) -> dict[RowKey, tuple[int, int]]:
         """Which tokens of the file are an example's."""
         ends = list(itertools.accumulate(row.edited_from for row in self.held))
-        return {row.example_id: (end - row.edited_from, end) for row, end in zip(self.held, ends, strict=True)}
+        return {row.example_key: (end - row.edited_from, end) for row, end in zip(self.held, ends, strict=True)}
+
+
+def _score(
+    ranks: Ranks,
+    local: LocalModel,
+    file: _File,
+    prompted: Prompted,
+    whole: Distributions,
+    on_rows: Callable[[int, int], None],
+) -> None:
+    """Fill `whole` on the first rank; the rows of one prompt are scored together, behind one copy of it."""
+    held, starts, k = file.held, file.starts, whole.ids.shape[1]
+    before = 0
+    for prompt_index, places in by_prompt(held).items():
+        part = [held[place] for place in places]
+        asked = [ScoreRow(prompted.ids(row), row.completion_ids[: row.edited_from]) for row in part]
+        prefix_ids = prompted.prefix_ids(prompt_index, file.rows)
+        found = score_shared(
+            ranks, local, asked, prefix_ids, k, lambda done, _of, before=before: on_rows(before + done, len(held))
+        )
+        before, at = before + len(part), 0
+        for row in part if found is not None else ():
+            start, end = starts[row.example_key]
+            whole.fill(start, found[at : at + end - start])
+            at += end - start

@@ -237,7 +237,7 @@ class Trainer:
         return sum(self._micro_batch(term, rows[start : start + micro_batch_rows]) for start in starts)
 
     def _micro_batch(self, term: Term, rows: Sequence[DatasetRow]) -> float:
-        self._tried = f"Example {rows[0].example_id}"
+        self._tried = rows[0].name
         batch = term.batch(rows)
         return add_gradients(self.student, self.accelerator, batch, term.loss(rows, batch), term.divisor)
 

@@ -6,8 +6,9 @@ questions are chosen once a run and their seeds stay the same, so the points of 
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 from random import Random
 
 import torch
@@ -15,9 +16,7 @@ from torch import Tensor
 
 from engine.errors import TrainingError
 from engine.model.load import LocalModel
-from engine.records.dataset import DatasetRow
-from engine.records.question import Question
-from engine.records.rule import Rule
+from engine.records.dataset import DatasetRow, TaughtPrompt
 from engine.records.run import TrainingConfig, WorstToken
 from engine.rules.checks import check_answer, passes_all
 from engine.training.batches import make_batch
@@ -25,6 +24,7 @@ from engine.training.best import QUESTIONS
 from engine.training.costs import BEYOND_LONGEST, DECODING_STEP_COST, SCORED_COST, VALIDATION_SHARE
 from engine.training.decode_shared import decode_shared
 from engine.training.losses import TeacherTopK, cross_entropy, forward_kl_top_k
+from engine.training.prompted import by_prompt
 from engine.training.ranks import ALONE, Ranks
 from engine.training.student import ChunkLoss, token_losses
 from engine.training.teacher_cache import TeacherCache
@@ -45,7 +45,11 @@ class WatchedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One validation pass. `validation_kl` is a mean a token in nats; rates are shares of sampled answers."""
+    """One validation pass. `validation_kl` is a mean a token in nats; rates are shares of sampled answers.
+
+    `all_rules_rate` is of the answers to all prompts, each under its own prompt's rules; `rule_rates` are those of the
+    project's own rules, at answers to its own questions.
+    """
 
     validation_kl: float
     rule_rates: tuple[tuple[int, float], ...]
@@ -64,24 +68,28 @@ class Validator:
         self,
         rows: Sequence[DatasetRow],
         teacher: TeacherCache | None,
-        questions: Mapping[int, Question],
-        rules: Sequence[Rule],
+        taught: Sequence[TaughtPrompt],
         temperature: float,
         config: TrainingConfig,
         trained_tokens: int,
     ) -> None:
-        """`trained_tokens`: tokens of all steps of the run, which decides how much validation it can afford."""
+        """`taught`: the prompts' questions and rules, the project's own first.
+
+        `trained_tokens`: tokens of all steps of the run, which decides how much validation it can afford.
+        """
         shuffled = Random(config.seed).sample(list(rows), len(rows))  # noqa: S311 - nothing secret is drawn
         with_teacher = [row for row in shuffled if row.edited_from > 0] if teacher is not None else []
         self.has_teacher = bool(with_teacher)
         # A little longer than any accepted answer: enough to see that an answer does not end.
         self._most_tokens = max(len(row.completion_ids) for row in rows) + BEYOND_LONGEST
-        self.asked = tuple({row.question_id: row for row in reversed(shuffled)}.values())[::-1][:QUESTIONS]
+        questions = tuple({row.question_key: row for row in reversed(shuffled)}.values())[::-1]
+        in_turns = chain.from_iterable(zip_longest(*by_prompt(questions).values()))  # of several prompts, one each
+        self.asked = tuple(questions[place] for place in in_turns if place is not None)[:QUESTIONS]
         budget = VALIDATION_SHARE * trained_tokens / (config.evaluations + 1) - DECODING_STEP_COST * self._most_tokens
         self.scored = _affordable(with_teacher or shuffled, budget)
         self._teacher = teacher
-        self._questions = questions
-        self._rules = rules
+        self._questions = [{question.id: question for question in each.questions} for each in taught]
+        self._rules = [each.rules for each in taught]
         self._temperature = temperature
         self._seed = config.seed
 
@@ -144,25 +152,26 @@ class Validator:
             max_new_tokens=max(1, min(self._most_tokens, room)),
             seeds=[self._seed + row.question_id for row in self.asked],
         )
-        passed_by_rule = dict.fromkeys((rule.id for rule in self._rules), 0)
-        passed_all = 0
+        passed_by_rule = dict.fromkeys((rule.id for rule in self._rules[0]), 0)
+        passed_all = asked_own = 0
         watched: list[WatchedAnswer] = []
         for row, one in zip(self.asked, decoded, strict=True):
-            question = self._questions[row.question_id]
+            question = self._questions[row.prompt_index][row.question_id]
             answer = student.format.decode(one.ids)
-            results = check_answer(self._rules, answer, question)
+            results = check_answer(self._rules[row.prompt_index], answer, question)
             # An answer that had to be cut keeps no promise, whatever its beginning looks like.
             passed = passes_all(results) and one.finish_reason == "stop"
             passed_all += passed
-            for result in results:
-                passed_by_rule[result.rule_id] += result.passed
+            if row.prompt_index == 0:
+                asked_own += 1
+                for result in results:
+                    passed_by_rule[result.rule_id] += result.passed
             if len(watched) < WATCHED_QUESTIONS:
                 watched.append(WatchedAnswer(question.text, answer, passed))
-        asked = len(self.asked)
         return Measurement(
             validation_kl,
-            tuple((rule_id, count / asked) for rule_id, count in passed_by_rule.items()),
-            passed_all / asked,
+            tuple((rule_id, count / asked_own) for rule_id, count in passed_by_rule.items()) if asked_own else (),
+            passed_all / len(self.asked),
             tuple(watched),
             worst_tokens,
         )

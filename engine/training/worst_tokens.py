@@ -19,7 +19,7 @@ _BEFORE_CHARACTERS = 80
 
 def worst(tokens: Iterable[WorstToken]) -> tuple[WorstToken, ...]:
     """The worst of `tokens`, the very worst first; where they are as bad as each other, in the order of the rows."""
-    return tuple(sorted(tokens, key=lambda one: (-one.kl, one.example_id))[:MOST])
+    return tuple(sorted(tokens, key=lambda one: (-one.kl, one.prompt_index, one.example_id))[:MOST])
 
 
 def worst_of_batch(
@@ -52,4 +52,5 @@ def _told(kl: float, row: DatasetRow, place: int, teacher_id: int, student_id: i
         token=text(row.completion_ids[place]),
         teacher=text(teacher_id),
         student=text(student_id),
+        prompt_index=row.prompt_index,
     )

@@ -15,8 +15,9 @@ from accelerate import Accelerator
 from peft import PeftModel
 
 from engine.model.load import LocalModel
-from engine.records.dataset import DatasetRow
+from engine.records.dataset import DatasetRow, TaughtPrompt
 from engine.records.prompt import Message
+from engine.records.question import Question
 from engine.records.run import CurvePoint, TrainingConfig
 from engine.training.hooks import StepMetrics
 from engine.training.method import make_course
@@ -100,6 +101,8 @@ class Asked:
         self.config = config_of(words)
         self.rows, self.messages = dataset_of(words)
         self.prompt = read_prompt(Path(str(words["material"])), int(str(words["length"])))
+        questions = tuple(Question(tuple(messages), id=number) for number, messages in self.messages.items())
+        self.taught = (TaughtPrompt(self.prompt, questions),)
         self.student: LocalModel | None = None
 
 
@@ -114,11 +117,9 @@ class Training(Asked):
             with clocked() as took:
                 teacher = None
                 if config.objective != "cross_entropy":
-                    teacher = TeacherCache.build(
-                        local, self.rows, self.messages, self.prompt, config.top_k, folder / "caches"
-                    )
+                    teacher = TeacherCache.build(local, self.rows, self.taught, config.top_k, folder / "caches")
                 student = with_new_adapter(local, config)
-                course = make_course(student, config, self.rows, self.prompt, self.messages, teacher)
+                course = make_course(student, config, self.rows, self.taught, teacher)
                 validator = cast("Validator", Unmeasured())
                 Trainer(student, course, "bench", validator, folder / "run", hooks, held_out=False).run()
         self.student = student
@@ -143,7 +144,7 @@ class Training(Asked):
                 torch.nn.init.normal_(parameter.data, std=0.02)
         folder.mkdir(parents=True)
         cast("PeftModel", student.model).save_pretrained(folder)
-        course = make_course(student, self.config, self.rows, self.prompt, self.messages, None)
+        course = make_course(student, self.config, self.rows, self.taught, None)
         accelerator = Accelerator(cpu=True, device_placement=False)
         batches, losses, norms = [], [], []
         for step in range(1):

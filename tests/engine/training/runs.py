@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.model.load import LocalModel, load_base
-from engine.records.dataset import DatasetRow
+from engine.records.dataset import DatasetRow, TaughtPrompt
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.records.rule import Check, Rule
@@ -75,6 +75,18 @@ def questions_of(rows: Sequence[DatasetRow], local: LocalModel) -> dict[int, Que
     return found
 
 
+def taught_of(
+    rows: Sequence[DatasetRow], local: LocalModel, prompts: Sequence[Prompt] = (PROMPT,)
+) -> tuple[TaughtPrompt, ...]:
+    """What `rows` were asked behind `prompts`."""
+    return tuple(
+        TaughtPrompt(
+            prompt, tuple(questions_of([row for row in rows if row.prompt_index == index], local).values()), RULES
+        )
+        for index, prompt in enumerate(prompts)
+    )
+
+
 def make_trainer(
     model_folder: Path,
     folder: Path,
@@ -85,22 +97,21 @@ def make_trainer(
     local_teacher: bool = True,
     ranks: Ranks = ALONE,
     caches: Path | None = None,
+    prompts: Sequence[Prompt] = (PROMPT,),
 ) -> Trainer:
     """A fresh process's view of a run in `folder`: model loaded, adapter new, caches opened or built."""
     local = load_base(model_folder, device="cpu", dtype="float32")
     train = [row for row in rows if row.split == "train"]
     validation = [row for row in rows if row.split == "validation"]
-    questions = questions_of(rows, local)
-    messages = {number: question.messages for number, question in questions.items()}
+    taught = taught_of(rows, local, prompts)
     caches = caches or folder / "caches"
     teacher = None
     if local_teacher:
-        teacher = TeacherCache.build(local, rows, messages, PROMPT, config.top_k, caches, ranks=ranks)
+        teacher = TeacherCache.build(local, rows, taught, config.top_k, caches, ranks=ranks)
     validator = Validator(
         validation or train,
         teacher,
-        questions,
-        RULES,
+        taught,
         0.7,
         config,
         schedule_of(train, replace(config, replanned=())).tokens,
@@ -110,5 +121,5 @@ def make_trainer(
         count = general_rows(config, len(train))
         general = make_general(local, count, config.general_fraction, config.top_k, caches, ranks=ranks)
     student = with_new_adapter(local, config)
-    course = make_course(student, config, train, PROMPT, messages, teacher, general, ranks)
+    course = make_course(student, config, train, taught, teacher, general, ranks)
     return Trainer(student, course, "d" * 64, validator, folder, hooks, held_out=bool(validation), ranks=ranks)

@@ -14,7 +14,7 @@ from engine.records.prompt import Prompt
 from engine.training import distributions as module
 from engine.training.losses import forward_kl_top_k
 from engine.training.teacher_cache import TeacherCache
-from tests.engine.training.runs import PROMPT, MakeRow, questions_of
+from tests.engine.training.runs import PROMPT, MakeRow, questions_of, taught_of
 
 
 @pytest.fixture
@@ -30,8 +30,7 @@ def rows(make_row: MakeRow) -> list[DatasetRow]:
 def build(
     local: LocalModel, rows: list[DatasetRow], folder: Path, *, k: int = 6, prompt: Prompt = PROMPT
 ) -> TeacherCache:
-    messages = {number: question.messages for number, question in questions_of(rows, local).items()}
-    return TeacherCache.build(local, rows, messages, prompt, k, folder)
+    return TeacherCache.build(local, rows, taught_of(rows, local, [prompt]), k, folder)
 
 
 def test_it_holds_what_the_base_says_behind_the_prompt(
@@ -105,7 +104,6 @@ def test_giving_up_keeps_nothing(local: LocalModel, rows: list[DatasetRow], tmp_
     def stop(_done: int, _total: int) -> None:
         raise KeyboardInterrupt
 
-    messages = {number: question.messages for number, question in questions_of(rows, local).items()}
     with pytest.raises(KeyboardInterrupt):
-        TeacherCache.build(local, rows, messages, PROMPT, 6, tmp_path, on_rows=stop)
+        TeacherCache.build(local, rows, taught_of(rows, local), 6, tmp_path, on_rows=stop)
     assert not list(tmp_path.iterdir())

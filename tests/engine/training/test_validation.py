@@ -13,7 +13,7 @@ from engine.training.best import best_point
 from engine.training.student import trained_parameters, with_new_adapter
 from engine.training.teacher_cache import TeacherCache
 from engine.training.validation import Validator
-from tests.engine.training.runs import CONFIG, PROMPT, RULES, MakeRow, questions_of
+from tests.engine.training.runs import CONFIG, MakeRow, taught_of
 
 
 def point(step: int, kl: float, rate: float) -> CurvePoint:
@@ -38,10 +38,10 @@ def test_the_best_point(points: list[tuple[int, float, float]], asked: int, best
 
 def test_a_longer_run_affords_more_rows_and_the_choice_is_the_seeds(local: LocalModel, make_row: MakeRow) -> None:
     rows = [make_row(number, f"question {number}", "Abc") for number in range(1, 101)]
-    questions = questions_of(rows, local)
+    taught = taught_of(rows, local)
 
     def validator(trained_tokens: int, seed: int = 0) -> Validator:
-        return Validator(rows, None, questions, RULES, 0.7, replace(CONFIG, seed=seed), trained_tokens)
+        return Validator(rows, None, taught, 0.7, replace(CONFIG, seed=seed), trained_tokens)
 
     short, long = validator(1_000), validator(10_000_000)
     assert len(short.scored) == len(short.asked) == len(long.asked) == 16
@@ -52,7 +52,7 @@ def test_a_longer_run_affords_more_rows_and_the_choice_is_the_seeds(local: Local
 
 def test_several_answers_to_one_question_are_asked_once(local: LocalModel, make_row: MakeRow) -> None:
     rows = [replace(make_row(number, "same?", "Abc"), question_id=1) for number in range(1, 6)]
-    assert len(Validator(rows, None, questions_of(rows, local), RULES, 0.7, CONFIG, 1_000).asked) == 1
+    assert len(Validator(rows, None, taught_of(rows, local), 0.7, CONFIG, 1_000).asked) == 1
 
 
 @pytest.mark.parametrize("with_teacher", [True, False])
@@ -61,9 +61,8 @@ def test_the_worst_tokens_are_those_of_a_slow_search(
 ) -> None:
     rows = [make_row(number, f"question {number}?", "One two. " * number) for number in range(1, 4)]
     rows.append(make_row(4, "edited?", "Quite another answer.", edited_from=3))
-    questions = questions_of(rows, local)
-    messages = {number: question.messages for number, question in questions.items()}
-    teacher = TeacherCache.build(local, rows, messages, PROMPT, 6, tmp_path) if with_teacher else None
+    taught = taught_of(rows, local)
+    teacher = TeacherCache.build(local, rows, taught, 6, tmp_path) if with_teacher else None
     student = with_new_adapter(local, CONFIG)
     torch.manual_seed(3)
     for parameter in trained_parameters(student):
@@ -91,7 +90,7 @@ def test_the_worst_tokens_are_those_of_a_slow_search(
     passes = []
     hidden = student_module.completion_hidden
     monkeypatch.setattr(student_module, "completion_hidden", lambda *given: passes.append(1) or hidden(*given))
-    validator = Validator(rows, teacher, questions, RULES, 0.7, CONFIG, 1_000)
+    validator = Validator(rows, teacher, taught, 0.7, CONFIG, 1_000)
     found = validator.measure(student, 2, lambda: None).worst
     assert len(passes) == 2, "one pass a batch, and none for this"
     assert [token.kl for token in found] == pytest.approx([each[0] for each in expected[:8]], rel=1e-3)

@@ -33,9 +33,10 @@ def worst_tokens(told: WorstTokens, width: int) -> list[Content]:
 def _line(token: WorstToken, text: int, word: int) -> Content:
     shown = shorten(_word(token.token), text)
     before = _end_of(token.before, text - cell_len(shown))
+    example = f"p{token.prompt_index + 1} {token.example_id}" if token.prompt_index else str(token.example_id)
     return Content.assemble(
         right(f"{token.kl:.2f}", _NATS),
-        (right(str(token.example_id), _EXAMPLE), DIM),
+        (right(example, _EXAMPLE), DIM),
         "  ",
         (before, DIM),
         (shown, STRONG),

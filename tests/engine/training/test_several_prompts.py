@@ -1,0 +1,243 @@
+"""Several prompts in one adapter: each row's teacher reads its own prompt, checked against whole passes in float64.
+
+Example and question ids are those of each prompt's own project: here every id stands for one row of each.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.errors import TrainingError
+from engine.model.load import LocalModel, adapter_off
+from engine.records.dataset import DatasetRow
+from engine.records.prompt import Message, Prompt
+from engine.records.rule import Check, Rule
+from engine.training import teacher_cache as teacher_cache_module
+from engine.training.batches import shared_length
+from engine.training.student import token_losses, with_new_adapter
+from engine.training.teacher_cache import TeacherCache
+from engine.training.trainer import Trainer
+from engine.training.validation import Validator
+from tests.engine.training.runs import (
+    CONFIG,
+    PROMPT,
+    RULES,
+    Killed,
+    MakeRow,
+    Recorder,
+    make_trainer,
+    questions_of,
+    taught_of,
+)
+
+OTHER = Prompt((Message("system", "You are a router. Say where a message belongs, in one small word, and no more."),))
+PROMPTS = (PROMPT, OTHER)
+EVERYTHING = replace(
+    CONFIG, objective="forward_kl", top_k=10**6, epochs=1.0, checkpoint_every_s=1e9, prompt_back_weight=0.3,
+    on_policy_steps=4, on_policy_batch_rows=6, on_policy_answer_tokens=5, on_policy_skipped_tokens=0,
+    on_policy_ratio_clip=1e9, on_policy_top_k=10**6,
+)  # fmt: skip
+
+
+@pytest.fixture
+def rows(make_row: MakeRow) -> list[DatasetRow]:
+    """Eight training and two validation rows of each prompt; one question is asked behind both."""
+    found = []
+    for prompt_index, (asks, answers) in enumerate((("question", "A"), ("where to", "b"))):
+        for number in range(1, 11):
+            question = "the same?" if number == 1 else f"{asks} {number}"
+            row = make_row(number, question, answers * (1 + number % 4), split="train" if number <= 8 else "validation")
+            found.append(replace(row, prompt_index=prompt_index))
+    return found
+
+
+def awake(trainer: Trainer) -> Trainer:
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in trainer.parameters:
+            parameter.normal_(std=0.1)
+    return trainer
+
+
+class Slow:
+    """The same models in float64, a whole forward pass a row, nothing shared."""
+
+    def __init__(self, student: LocalModel, rows: Sequence[DatasetRow]) -> None:
+        self.local = replace(student, model=deepcopy(student.model).double(), dtype=torch.float64)
+        self._messages = [
+            {number: question.messages for number, question in questions_of(part, student).items()}
+            for part in ([row for row in rows if row.prompt_index == index] for index in (0, 1))
+        ]
+
+    def prompted_ids(self, row: DatasetRow) -> list[int]:
+        messages = self._messages[row.prompt_index][row.question_id]
+        return self.local.format.prompted_ids(PROMPTS[row.prompt_index], messages)
+
+    def log_probs(self, context: Sequence[int], answer: Sequence[int]) -> Tensor:
+        logits = self.local.model(input_ids=torch.tensor([[*context, *answer]])).logits
+        return torch.log_softmax(logits[0, len(context) - 1 : -1], -1)
+
+    def teacher(self, row: DatasetRow) -> Tensor:
+        with torch.no_grad(), adapter_off(self.local):
+            return self.log_probs(self.prompted_ids(row), row.completion_ids)
+
+    def student(self, row: DatasetRow) -> Tensor:
+        return self.log_probs(row.question_ids, row.completion_ids)
+
+    def forward_kls(self, rows: Sequence[DatasetRow]) -> list[Tensor]:
+        pairs = [(self.teacher(row), self.student(row)) for row in rows]
+        return [(p.exp() * (p - q)).sum(-1) for p, q in pairs]
+
+
+def test_the_cache_holds_what_the_base_says_behind_each_rows_own_prompt(
+    local: LocalModel, rows: list[DatasetRow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+    prefix = teacher_cache_module.PromptCache.build
+    monkeypatch.setattr(
+        teacher_cache_module.PromptCache, "build", lambda local, ids: built.append(ids) or prefix(local, ids)
+    )
+    told = []
+    cache = TeacherCache.build(
+        local, rows, taught_of(rows, local, PROMPTS), 10**6, tmp_path, on_rows=lambda *done: told.append(done)
+    )
+    assert len(built) == 2, "each prompt is read once"
+    assert told[-1] == (20, 20)
+    slow = Slow(local, rows)
+    mixed = [rows[0], rows[10], rows[13], rows[3]]
+    expected = torch.cat([slow.teacher(row) for row in mixed])
+    held = cache.gather(mixed)
+    assert torch.allclose(held.logprobs.double(), expected.gather(1, held.ids), atol=1e-2)  # kept in half precision
+    same = cache.gather([rows[0]]).ids[0], cache.gather([rows[10]]).ids[0]
+    assert not torch.equal(*same), "one question, two prompts"
+    other_prompts = taught_of(rows, local, (PROMPT, PROMPT))
+    assert TeacherCache.build(local, rows, other_prompts, 10**6, tmp_path).path != cache.path
+
+
+@pytest.mark.parametrize("micro_batch_rows", [1, 3, 16])
+def test_the_first_stage_with_both_prompts_in_a_batch_is_that_of_whole_passes(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], micro_batch_rows: int
+) -> None:
+    config = replace(EVERYTHING, prompt_back_weight=0.0, batch_rows=8)
+    trainer = awake(make_trainer(model_folder, tmp_path, rows, Recorder(), config, prompts=PROMPTS))
+    work, sums = trainer._gradients(0, micro_batch_rows)
+    assert {row.prompt_index for row in work.main.rows} == {0, 1}
+    slow = Slow(trainer.student, rows)
+    kls = slow.forward_kls(work.main.rows)
+    assert sums["loss"] == pytest.approx(float(torch.cat(kls).detach().sum()), rel=1e-2)
+    (torch.cat(kls).sum() / work.main.divisor).backward()
+    expected = {name: weight.grad for name, weight in slow.local.model.named_parameters() if weight.requires_grad}
+    for name, weight in trainer.student.model.named_parameters():
+        if weight.requires_grad:
+            wanted = expected[name]
+            assert wanted is not None
+            assert weight.grad is not None
+            assert torch.allclose(weight.grad.double(), wanted, atol=5e-3 * float(wanted.abs().max()) + 1e-7)
+
+
+def test_the_second_stage_reads_each_answer_behind_the_prompt_of_its_question(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
+) -> None:
+    config = replace(EVERYTHING, epochs=0.0, prompt_back_weight=0.0, on_policy_batch_rows=12)
+    trainer = awake(make_trainer(model_folder, tmp_path, rows, Recorder(), config, prompts=PROMPTS))
+    main = trainer.course.stages[-1].work(0, 4).main
+    assert {row.prompt_index for row in main.rows} == {0, 1}
+    slow = Slow(trainer.student, rows)
+    for start in range(0, 12, 5):
+        part = main.rows[start : start + 5]
+        batch = main.batch(part)
+        found = token_losses(trainer.student, batch, main.loss(part, batch))
+        shares = [(slow.student(row).detach(), slow.teacher(row)) for row in part]
+        expected = torch.cat([(q.exp() * (q - p)).sum(-1) for q, p in shares])
+        assert torch.allclose(found.double(), expected, atol=1e-4)
+
+
+def test_the_prompts_take_turns_coming_back(model_folder: Path, tmp_path: Path, rows: list[DatasetRow]) -> None:
+    config = replace(EVERYTHING, epochs=40.0)
+    trainer = awake(make_trainer(model_folder, tmp_path, rows, Recorder(), config, prompts=PROMPTS))
+    stage, slow = trainer.course.stages[0], Slow(trainer.student, rows)
+    terms = [term for step in range(stage.steps) for term in stage.work(step, 4).beside]
+    turns = [{row.prompt_index for row in term.rows} for term in terms]
+    assert turns[:4] == [{0}, {1}, {0}, {1}]
+    for term, prompt_index in zip(terms[:2], (0, 1), strict=True):
+        batch = term.batch(term.rows)
+        assert len(batch.input_ids) == 1, "one copy of the prompt"
+        assert shared_length([row.question_ids for row in term.rows]) > 10
+        found = token_losses(trainer.student, batch, term.loss(term.rows, batch))
+        shares = [
+            (slow.teacher(row), slow.log_probs(slow.prompted_ids(row), row.completion_ids).detach())
+            for row in term.rows
+            if row.prompt_index == prompt_index
+        ]
+        expected = torch.cat([(p.exp() * (p - q)).sum(-1) for p, q in shares])
+        assert torch.allclose(found.double(), expected, atol=1e-2)
+    asked = {(row.prompt_index, row.question_id) for term in terms for row in term.rows}
+    assert len(asked) == 16, "each row comes back"
+
+
+def test_the_curve_is_of_all_prompts_each_under_its_own_rules(
+    local: LocalModel, rows: list[DatasetRow], tmp_path: Path
+) -> None:
+    own, other = taught_of(rows, local, PROMPTS)
+    never = Rule(1, "Says nothing that is said.", Check("starts_with", text="\x00"))
+    taught = (replace(own, rules=()), replace(other, rules=(never,)))
+    cache = TeacherCache.build(local, rows, taught, 10**6, tmp_path)
+    student = with_new_adapter(local, CONFIG)
+    validation = [row for row in rows if row.split == "validation"]
+    validator = Validator(validation, cache, taught, 0.7, CONFIG, 10**6)
+    assert [row.prompt_index for row in validator.asked] in ([0, 1, 0, 1], [1, 0, 1, 0]), "as many of each"
+    measured = validator.measure(student, 3, lambda: None)
+    slow = Slow(student, rows)
+    expected = torch.cat(slow.forward_kls(validation)).mean()
+    assert measured.validation_kl == pytest.approx(float(expected.detach()), rel=1e-2)
+    assert measured.rule_rates == (), "the rules of the project itself, which has none here"
+    assert measured.all_rules_rate <= 0.5
+    swapped = Validator(validation, cache, (replace(own, rules=RULES), other), 0.7, CONFIG, 10**6)
+    assert [number for number, _rate in swapped.measure(student, 3, lambda: None).rule_rates] == [1]
+    assert {token.prompt_index for token in measured.worst} == {0, 1}
+
+
+def test_both_prompts_are_learned_and_a_killed_run_ends_with_the_same_bytes(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
+) -> None:
+    config = replace(EVERYTHING, epochs=6.0, top_k=32)
+    straight = make_trainer(model_folder, tmp_path / "straight", rows, Recorder(), config, prompts=PROMPTS)
+    asked = [[row for row in rows if row.split == "train" and row.prompt_index == index] for index in (0, 1)]
+
+    def kls() -> list[float]:
+        slow = Slow(straight.student, rows)
+        with torch.no_grad():
+            return [float(torch.cat(slow.forward_kls(part)).mean()) for part in asked]
+
+    before = kls()
+    steps = straight.run().state.step
+    assert all(after < 0.7 * first for after, first in zip(kls(), before, strict=True))
+
+    def kill(finished: int) -> None:
+        if finished >= steps - 2:
+            raise Killed
+
+    resumable = replace(config, checkpoint_every_s=0.0)
+    with pytest.raises(Killed):
+        make_trainer(model_folder, tmp_path / "killed", rows, Recorder(kill), resumable, prompts=PROMPTS).run()
+    make_trainer(model_folder, tmp_path / "killed", rows, Recorder(), resumable, prompts=PROMPTS).run()
+    weights = f"checkpoints/step-{steps}/adapter/adapter_model.safetensors"
+    assert (tmp_path / "killed" / weights).read_bytes() == (tmp_path / "straight" / weights).read_bytes()
+
+
+def test_a_prompt_without_a_local_teacher_does_not_come_back(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
+) -> None:
+    part = [replace(row, edited_from=0) if row.prompt_index else row for row in rows]
+    course = make_trainer(model_folder, tmp_path, part, Recorder(), EVERYTHING, prompts=PROMPTS).course
+    assert {row.prompt_index for row in course.stages[0].work(0, 4).beside[0].rows} == {0}
+    assert {row.prompt_index for row in course.stages[1].work(0, 4).main.rows} == {0}
+    foreign = [replace(row, edited_from=0) for row in rows]
+    with pytest.raises(TrainingError, match="Nothing is known of the prompted base"):
+        make_trainer(model_folder, tmp_path / "2", foreign, Recorder(), EVERYTHING, prompts=PROMPTS,
+                     local_teacher=False)  # fmt: skip
