@@ -159,6 +159,8 @@ def _dataset(facts: StationFacts, examples: Station) -> Station:
     elif examples.state == "stale":
         stale = "its examples are stale"
     note = f"train {dataset.train}, validation {dataset.validation}"
+    if dataset.others:
+        note += f", {dataset.prompts} prompts"
     return _station(facts, "dataset", facts.datasets, note, possible=possible, stale=stale)
 
 

@@ -63,9 +63,10 @@ class DatasetService:
         """Find out what would be frozen; ends in `CommandEnded` by the name of `LOOK`."""
         self._program.start(LOOK, ["curate", "freeze", "--dry-run"])
 
-    def freeze(self, *, allow_overlaps: bool) -> None:
-        """Freeze; ends in `CommandEnded` by the name of `FREEZE`."""
-        self._program.start(FREEZE, ["curate", "freeze", *(["--allow-leaks"] if allow_overlaps else [])])
+    def freeze(self, *, allow_overlaps: bool, others: Sequence[str] = ()) -> None:
+        """Freeze, with the answers of the projects `others` too; ends in `CommandEnded` by the name of `FREEZE`."""
+        taken = [word for name in others for word in ("--with", name)]
+        self._program.start(FREEZE, ["curate", "freeze", *(["--allow-leaks"] if allow_overlaps else []), *taken])
 
     def read(self, looked: Answer | None = None) -> None:
         """Read the datasets so far; with the answer to `look`, its questions too."""

@@ -1,6 +1,8 @@
 """Freezing: which ids go in, where an edit begins, what is fixed, and everything that must stay out."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +12,9 @@ from engine.curation.freeze import LeakError, freeze
 from engine.errors import ContextError, DatasetError, UsageError
 from engine.model.chat_format import ChatFormat
 from engine.project import Project
-from engine.records.example import Decision
-from engine.records.prompt import Message
+from engine.records.example import Decision, Example, ExampleKey
+from engine.records.options import ProjectSettings
+from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.records.rule import Check, Rule
 from engine.records.selection import Selection
@@ -98,6 +101,69 @@ def test_the_same_answers_give_the_same_dataset(project: Project, answer: Answer
     assert freeze(project, chat).sha256 != first.sha256
     project.decisions.undo()
     assert freeze(project, chat).sha256 == first.sha256
+
+
+@pytest.fixture
+def router(project: Project, base: Path, chat: ChatFormat) -> Iterator[Project]:
+    """Another project over the same base, with answers of its own; one of its questions is the first project's too."""
+    with Project.create(
+        project.home.projects / "router", ProjectSettings(student_base=str(base)), project.home
+    ) as made:
+        prompt = made.prompts.set(Prompt((Message("system", "Say where it belongs, in one word."),))).prompt
+        made.rules.add([Rule(0, "One word.", Check("length", unit="words", max=1))])
+        texts = ("May I open account number 1?", "My card is gone.", "What is my balance?")
+        made.questions.add(Question((Message("user", text),)) for text in texts)
+        made.questions.set_splits({1: "train", 2: "train", 3: "validation"})
+        ids = tuple(chat.completion_ids("Accounts"))
+        made.examples.add(
+            [Example(ExampleKey(prompt.sha256, number, str(base), 0), "Accounts", "stop", "local", token_ids=ids)
+             for number in (1, 2, 3)]
+        )  # fmt: skip
+        check_examples(made)
+        yield made
+
+
+def test_the_answers_of_another_project_go_in_behind_its_own_prompt(
+    project: Project, router: Project, answer: Answer, chat: ChatFormat
+) -> None:
+    answer(1)
+    answer(6)
+    check_examples(project)
+    alone = freeze(project, chat)
+    both = freeze(project, chat, others=[router])
+    assert both.rows[: len(alone.rows)] == alone.rows
+    added = both.rows[len(alone.rows) :]
+    assert [(row.prompt_index, row.question_id, row.split) for row in added] == [
+        (1, 1, "train"), (1, 2, "train"), (1, 3, "validation"),
+    ]  # fmt: skip
+    assert all(row.edited_from == len(row.completion_ids) for row in added), "its teacher is this base too"
+    (taught,) = both.others
+    assert (taught.prompt, taught.project) == (router.prompts.require(), "router")
+    assert taught.questions == tuple(router.questions.all())
+    assert taught.rules == tuple(router.rules.all())
+    assert both.questions_in_common == 1
+    assert alone.questions_in_common == 0
+    assert both.prompt_sha256 == PROMPT.sha256
+    assert project.datasets.get(both.sha256) == both
+    assert freeze(project, chat).sha256 == alone.sha256
+    assert router.datasets.latest() is None, "nothing is written there"
+
+
+def test_what_is_wrong_in_another_project_names_it(
+    project: Project, router: Project, answer: Answer, chat: ChatFormat
+) -> None:
+    answer(1)
+    check_examples(project)
+    for others in ([project], [router, router]):
+        with pytest.raises(UsageError, match="is in already"):
+            freeze(project, chat, others=others)
+    reject(router, Selection(ids=(1, 2, 3)))
+    with pytest.raises(DatasetError, match=r"router: No accepted.*--project router"):
+        freeze(project, chat, others=[router])
+    router.settings.write(ProjectSettings(student_base="another"))
+    with pytest.raises(DatasetError, match="One adapter has one base"):
+        freeze(project, chat, others=[router])
+    assert project.datasets.latest() is None
 
 
 def test_without_accepted_answers_there_is_no_dataset(project: Project, answer: Answer, chat: ChatFormat) -> None:

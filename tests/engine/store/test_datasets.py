@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 
 from engine.errors import DatasetError, NotFoundError
 from engine.project import Project
+from engine.records.dataset import Dataset, OtherPrompt, TaughtPrompt
 from engine.records.example import Decision
+from engine.records.prompt import Message, Prompt
+from engine.records.question import Question
+from engine.records.rule import Check, Rule
+from engine.store.datasets import dataset_sha256
 from engine.store.packing import pack_flags, pack_ids, unpack_flags, unpack_ids
 from tests.engine.store.facts import PROMPT, ROWS, dataset
 
@@ -42,6 +47,41 @@ def test_every_field_of_a_row_is_part_of_the_name() -> None:
         replace(first, fixed=(True, True)),
     ]
     assert len({dataset((row, *ROWS[1:])).sha256 for row in (first, *changed)}) == len(changed) + 1
+
+
+def test_a_dataset_of_one_prompt_has_the_name_that_it_always_had() -> None:
+    assert dataset().sha256 == "5c071e572eab27e8e82c20a62d1cd41eea1b87213620bd7cc57ab2c176e81bb8"
+
+
+def test_prompts_of_other_projects_come_back_and_are_part_of_the_name(project: Project) -> None:
+    router = Prompt((Message("system", "Say where it belongs."),))
+    questions = (Question((Message("user", "My card is gone."),), split="train", id=1),)
+    rule = Rule(1, "One word.", Check("length", unit="words", max=1))
+    taught = TaughtPrompt(router, questions, (rule,), "router", "a" * 64)
+    rows = (*ROWS, replace(ROWS[0], prompt_index=1), replace(ROWS[1], prompt_index=1))
+    reworded = replace(taught, questions=(replace(questions[0], messages=(Message("user", "My card is lost."),)),))
+    names = [
+        dataset_sha256(PROMPT.sha256, "starter", some, others)
+        for some, others in (
+            (rows, (taught,)),
+            (rows, ()),
+            (rows, (reworded,)),
+            (rows, (replace(taught, prompt=PROMPT),)),
+            ((*ROWS, ROWS[0], ROWS[1]), (taught,)),
+        )
+    ]
+    assert len(set(names)) == len(names)
+    made = Dataset(names[0], PROMPT.sha256, "starter", rows, others=(taught,))
+    project.datasets.add(dataset())
+    project.datasets.add(made)
+    assert replace(project.datasets.get(made.sha256), created_at="") == made
+    alone, both = project.datasets.all()
+    assert (alone.prompts, alone.others) == (1, ())
+    assert (both.train, both.validation, both.prompts) == (3, 2, 2)
+    assert both.others == (OtherPrompt("router", router.sha256, 1, 1),)
+    project._connection.write("UPDATE dataset_prompts SET taught = replace(taught, 'gone', 'stolen')")
+    with pytest.raises(DatasetError, match="not what its name says"):
+        project.datasets.get(made.sha256)
 
 
 def test_the_same_content_is_kept_once_and_becomes_the_latest_again(project: Project) -> None:

@@ -1,6 +1,7 @@
 """The dataset as lines: what was frozen, what would be now, what is refused and why, the datasets before. Pure."""
 
 from collections import Counter
+from pathlib import PurePath
 
 from textual.content import Content
 
@@ -88,6 +89,7 @@ def _frozen(dataset: DatasetSummary, state: DatasetState, width: int) -> list[Co
     rows = (
         ("sha256", dataset.sha256),
         ("prompt", f"{version}{dataset.prompt_sha256[:12]}"),
+        *((("prompts", _prompts(dataset)),) if dataset.others else ()),
         ("tokenizer", dataset.base),
         ("trained on by", trained or "no run yet"),
     )
@@ -97,6 +99,16 @@ def _frozen(dataset: DatasetSummary, state: DatasetState, width: int) -> list[Co
             (f"{'trained on by':<15}", DIM), "no run yet   ", ("5", ACCENT), (" trains one", DIM)
         )
     return [*lines, Content("")]
+
+
+def _prompts(dataset: DatasetSummary) -> str:
+    """How many one adapter learns from it, and how many rows are whose."""
+    train = dataset.train - sum(other.train for other in dataset.others)
+    validation = dataset.validation - sum(other.validation for other in dataset.others)
+    parts = [("this one", train, validation)]
+    parts += [(PurePath(other.project).name, other.train, other.validation) for other in dataset.others]
+    told = ", ".join(f"{name} {train:,} + {validation:,}" for name, train, validation in parts)
+    return f"{dataset.prompts}: {told}"
 
 
 def _nothing(view: View) -> list[Content]:
@@ -191,6 +203,7 @@ def _history(state: DatasetState, width: int) -> list[Content]:
         runs = ", ".join(f"run {run}" for run in frozen.runs) or "no run"
         version = f"prompt v{frozen.prompt_version}" if frozen.prompt_version else "prompt gone"
         counts = f"{summary.train:,} + {summary.validation:,}"
+        version += f", {summary.prompts} prompts" if summary.others else ""
         line = Content.assemble(
             summary.sha256[:12],
             (f"  {moment(summary.created_at)}", DIM),

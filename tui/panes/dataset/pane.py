@@ -163,7 +163,9 @@ class DatasetPane(Pane):
     def _freeze(self, *, allow_overlaps: bool) -> None:
         self._then_freeze = None
         self.state.freezing_since, self.state.said, self.state.failure = monotonic(), "", None
-        self._service.freeze(allow_overlaps=allow_overlaps)
+        frozen = self.view.facts.dataset if self.view is not None else None
+        others = [other.project for other in frozen.others] if frozen is not None else []  # as it was frozen last
+        self._service.freeze(allow_overlaps=allow_overlaps, others=others)
         self.redraw()
 
     def _look(self) -> None:
