@@ -73,7 +73,7 @@ def report_json(project: Project, run_id: int | None = None) -> dict[str, object
             "train": facts.dataset.train,
             "validation": facts.dataset.validation,
             "test": evaluation.questions,
-            "prompts": facts.dataset.prompts,
+            **({"prompts": facts.dataset.prompts} if facts.dataset.others else {}),
         },
         "sampling": {"temperature": evaluation.temperature, "samples": evaluation.samples},
         "arms": {
