@@ -227,10 +227,10 @@ def redo(invocation: Invocation) -> None:
 def freeze_(invocation: Invocation, allow_leaks: bool, others: tuple[str, ...], dry_run: bool) -> None:
     """Tokenise the accepted answers once, search them for the prompt, and freeze them as the dataset."""
     from engine.curation.freeze import freeze
+    from engine.folders import locate_project
     from engine.model.chat_format import ChatFormat
     from engine.model.locate import locate_base
     from engine.project import Project
-    from engine.projects import locate_project
     from engine.wording import counted
 
     project = invocation.project

@@ -1,7 +1,9 @@
 """What a stranger needs to repeat it, as a section: configuration, hashes, versions, the machine. Pure."""
 
 import dataclasses
+from pathlib import PurePath
 
+from engine.records.dataset import DatasetSummary
 from engine.records.run import TrainingConfig
 from engine.reports.compared import said, value
 from engine.reports.document import Column, Fact, Facts, Row, Section, Table, Words
@@ -21,6 +23,7 @@ def provenance(facts: ReportFacts) -> Section:
         Fact("student", f"{run.config.held_base}, {_adapter(run.config)}", where),
         Fact("teacher", proof.teacher.name),
         Fact("trained on", f"{dataset.train:,} answers", f"{dataset.validation:,} for validation"),
+        *([_prompts(dataset)] if dataset.others else []),
         Fact("trained at", moment(run.created_at)),
         Fact("evaluated at", moment(evaluation.created_at)),
         Fact("time", spent or MISSING),
@@ -48,6 +51,12 @@ def provenance(facts: ReportFacts) -> Section:
             _configuration(run.config),
         ),
     )
+
+
+def _prompts(dataset: DatasetSummary) -> Fact:
+    """Those that the adapter carries; only the project's own is measured here."""
+    others = ", ".join(PurePath(other.project).name for other in dataset.others)
+    return Fact("prompts learned", f"{dataset.prompts}", f"this one, which is measured here, and of {others}")
 
 
 def _configuration(config: TrainingConfig) -> Table:

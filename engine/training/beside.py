@@ -61,7 +61,7 @@ class PromptBack:
         """
         held = [row for row in rows if row.edited_from > 0]
         parts = [_behind_one([held[place] for place in places], prompted) for places in by_prompt(held).values()]
-        prompt_tokens = sum(part.prompt_tokens for part in parts) / len(parts)
+        prompt_tokens = round(sum(part.prompt_tokens for part in parts) / len(parts))
         mean = sum(len(row.question_ids) + len(row.completion_ids) for row in rows) / len(rows)
         return cls(parts, base, weight, steps_between_prompts(prompt_tokens, mean, batch_rows))
 

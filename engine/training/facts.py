@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.model.shapes import Shapes, find_shapes
-from engine.records.dataset import DatasetSummary
+from engine.records.dataset import Dataset, DatasetSummary
 from engine.records.run import Calibration, Run, TrainingConfig
 from engine.training.costs import RowTokens, row_tokens
 from engine.training.presets import Facts
@@ -72,13 +72,14 @@ def read_basis(project: "Project", dataset_sha256: str = "") -> Basis:
     datasets = project.datasets.all()
     named = (one for one in datasets if one.sha256 == dataset_sha256)
     dataset = next(named, None) or project.datasets.require_latest()
-    rows = project.datasets.get(dataset.sha256).split("train")
+    whole = project.datasets.get(dataset.sha256)
+    rows = whole.split("train")
     return Basis(
         dataset=dataset,
         datasets=datasets,
         runs=project.runs.all(),
         shapes=find_shapes(dataset.base, project.home),
-        tokens=row_tokens(rows, _prompt_tokens(project, dataset.prompt_sha256)),
+        tokens=row_tokens(rows, _prompt_tokens(project, whole)),
         own_rows=sum(row.edited_from == len(row.completion_ids) for row in rows),
         free=free_memory(),
         calibration=project.settings.calibration(),
@@ -108,8 +109,9 @@ def _free_gpus_mb() -> tuple[float, ...]:
         return ()
 
 
-def _prompt_tokens(project: "Project", prompt_sha256: str) -> int:
-    """By the prompt's length alone: a tokenizer would take a second to load."""
+def _prompt_tokens(project: "Project", dataset: Dataset) -> int:
+    """Of its longest prompt, by the length alone: a tokenizer would take a second to load."""
     from engine.economics.tokens import estimate_prompt_tokens
 
-    return estimate_prompt_tokens(project.prompts.by_sha256(prompt_sha256)).tokens
+    prompts = (project.prompts.by_sha256(dataset.prompt_sha256), *(taught.prompt for taught in dataset.others))
+    return max(estimate_prompt_tokens(prompt).tokens for prompt in prompts)
