@@ -203,16 +203,20 @@ def _score(
 ) -> None:
     """Fill `whole` on the first rank; the rows of one prompt are scored together, behind one copy of it."""
     held, starts, k = file.held, file.starts, whole.ids.shape[1]
-    before = 0
+    behind = 0  # rows of the prompts before
+
+    def tell(done: int, _of: int) -> None:
+        on_rows(behind + done, len(held))
+
     for prompt_index, places in by_prompt(held).items():
         part = [held[place] for place in places]
         asked = [ScoreRow(prompted.ids(row), row.completion_ids[: row.edited_from]) for row in part]
-        prefix_ids = prompted.prefix_ids(prompt_index, file.rows)
-        found = score_shared(
-            ranks, local, asked, prefix_ids, k, lambda done, _of, before=before: on_rows(before + done, len(held))
-        )
-        before, at = before + len(part), 0
-        for row in part if found is not None else ():
+        found = score_shared(ranks, local, asked, prompted.prefix_ids(prompt_index, file.rows), k, tell)
+        behind += len(part)
+        if found is None:
+            continue
+        at = 0
+        for row in part:
             start, end = starts[row.example_key]
             whole.fill(start, found[at : at + end - start])
             at += end - start

@@ -17,7 +17,7 @@ from engine.model.load import LocalModel, adapter_off
 from engine.records.dataset import DatasetRow
 from engine.records.prompt import Message, Prompt
 from engine.records.rule import Check, Rule
-from engine.training import teacher_cache as teacher_cache_module
+from engine.training import distributions as distributions_module
 from engine.training.batches import shared_length
 from engine.training.student import token_losses, with_new_adapter
 from engine.training.teacher_cache import TeacherCache
@@ -98,9 +98,9 @@ def test_the_cache_holds_what_the_base_says_behind_each_rows_own_prompt(
     local: LocalModel, rows: list[DatasetRow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = []
-    prefix = teacher_cache_module.PromptCache.build
+    prefix = distributions_module.PromptCache.build
     monkeypatch.setattr(
-        teacher_cache_module.PromptCache, "build", lambda local, ids: built.append(ids) or prefix(local, ids)
+        distributions_module.PromptCache, "build", lambda local, ids: built.append(ids) or prefix(local, ids)
     )
     told = []
     cache = TeacherCache.build(
