@@ -23,7 +23,7 @@ def merge(base: Path, adapter: Path, destination: Path, quantize: QuantizedBase 
     """
     plain = load_base(base, device="cpu", dtype="float32")
     if quantize == "nf4":
-        round_to_nf4(plain)
+        round_to_nf4(plain.base)
     local = with_adapter(plain, adapter)
     with quiet_libraries():
         try:

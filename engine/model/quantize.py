@@ -4,17 +4,12 @@ The numbers are rounded to 16 values a block of 64 once, when the base is loaded
 it computes; the output head and the tables of tokens stay as they are. Knows nothing of adapters.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import nn
 from transformers import BitsAndBytesConfig, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from engine.model.four_bits import require_bitsandbytes
-
-if TYPE_CHECKING:
-    from engine.model.load import LocalModel
 
 
 def nf4(dtype: torch.dtype) -> BitsAndBytesConfig:
@@ -25,7 +20,7 @@ def nf4(dtype: torch.dtype) -> BitsAndBytesConfig:
 
 
 @torch.no_grad()
-def round_to_nf4(local: "LocalModel") -> None:
+def round_to_nf4(model: PreTrainedModel) -> None:
     """Give a plain base the weights that it has in four bits, as plain numbers, so that an adapter can be merged.
 
     Changed in place, on whatever device it is. Raises `ModelError` without bitsandbytes.
@@ -33,8 +28,8 @@ def round_to_nf4(local: "LocalModel") -> None:
     require_bitsandbytes()
     import bitsandbytes  # an extra
 
-    head = local.base.get_output_embeddings()
-    for module in local.base.modules():
+    head = model.get_output_embeddings()
+    for module in model.modules():
         if isinstance(module, nn.Linear | Conv1D) and module is not head:
             # As transformers does, which stores a Conv1D's weights the other way round.
             turned = isinstance(module, Conv1D)
