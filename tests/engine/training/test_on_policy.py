@@ -72,7 +72,10 @@ def fresh_answers(student: LocalModel, rows: list[DatasetRow]) -> list[DatasetRo
     return [replace(row, completion_ids=one.ids, edited_from=0) for row, one in zip(asked, decoded, strict=True)]
 
 
-def test_the_reverse_kl_on_fresh_answers_falls(model_folder: Path, tmp_path: Path, rows: list[DatasetRow]) -> None:
+def test_the_reverse_kl_on_fresh_answers_falls(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.training.on_policy.MANY_CUT", 1.0)  # answers of three tokens are all cut
     config = replace(
         ALONE, lora_rank=16, lora_alpha=32, on_policy_steps=60, on_policy_batch_rows=16, on_policy_answer_tokens=3,
         on_policy_skipped_tokens=0, on_policy_ratio_clip=100.0, evaluations=1, checkpoint_every_s=1e9,
