@@ -25,6 +25,7 @@ def test_the_list_says_where_a_project_stands(finished: Path) -> None:
         "live_jobs": 0,
         "jobs": [],
         "trouble": "",
+        "due": None,
     }
     assert "release: adapter of run 1" in succeed("projects", "list").out
 

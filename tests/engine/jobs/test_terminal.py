@@ -29,7 +29,12 @@ with Project.open(Path(sys.argv[1])) as project:
 def test_a_job_outlives_the_terminal_that_started_it(project: Project, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(_PROGRAM)
-    terminal = pexpect.spawn(sys.executable, [str(program), str(project.folder), STAGES_FOLDER], timeout=60)
+    terminal = pexpect.spawn(
+        sys.executable,
+        [str(program), str(project.folder), STAGES_FOLDER],
+        timeout=60,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # under nohup it would be ignored
+    )
     terminal.expect("started 1")
     pid = terminal.pid
     # Closing the master side is what a terminal window does: the kernel sends SIGHUP to all that it holds.

@@ -1,0 +1,50 @@
+"""The update command with a tiny model and real jobs: answers of an endpoint, a rule that changes, and no second time."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.paths import Home
+from tests.engine.cli.calling import fail, get, succeed
+from tests.engine.teachers.hostile_server import good, served
+
+FEW = ("--epochs", "1", "--evaluations", "1", "--lora-rank", "2", "--batch-rows", "4")
+
+
+@pytest.mark.slow
+def test_only_what_a_changed_rule_touches_is_done_again(home: Home, tiny_base: Path, tmp_path: Path) -> None:
+    rows = [{"text": f"question {n} of {topic}?", "topic": topic} for topic in "abcdefgh" for n in range(3)]
+    (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    succeed("new", "walk", "--base", tiny_base)
+    succeed("prompt", "set", "-", input="Answer in one word.")
+    assert "freeze" in fail("update", "--plan")["next"]
+    succeed("rules", "add", "One word", "kind=length", "unit=words", "max=1")
+    succeed("questions", "import", tmp_path / "questions.jsonl")
+    succeed("questions", "split", "--test", "0.25", "--validation", "0.25")
+    with served(good("yes.")) as server:
+        peer = ("--base-url", server.url, "--model", "peer")
+        succeed("generate", *peer)
+        succeed("curate", "check")
+        succeed("curate", "freeze")
+        succeed("train", *FEW)
+        asked = len(server.requests)
+        assert not get("update", "--plan")["plan"]["changed"]
+
+        succeed("prompt", "set", "-", input="Answer in one word. End with a point.")
+        succeed("rules", "add", "Ends with a point", "kind=ends_with", "text=.")
+        plan = get("update", "--plan")["plan"]
+        assert ([row["change"] for row in plan["rules"]], len(plan["kept"]), plan["to_ask"]) == (["added"], 18, 0)
+        assert "18 answers kept, 0 touched, 0 to ask for" in succeed("update", "--plan").out
+
+        done = succeed("update", "--json", "--epochs", "1")
+        assert "Run 2 trains from run 1's adapter for 1 epochs." in done.err
+        assert (done.data["run"], done.data["initial_run"]) == (2, 1)
+        assert len(server.requests) == asked, "no answer is asked for twice"
+    listed = get("curate", "list", "--limit", "100")["examples"]
+    assert sorted(row["carried_from"] for row in listed if row["carried_from"]) == sorted(plan["kept"])
+    stations = {row["name"]: row["state"] for row in get("status")["stations"]}
+    assert {stations[name] for name in ("prompt", "questions", "examples", "dataset", "run", "evaluation")} == {"done"}
+    again = get("update")
+    assert (again["run"], again["plan"]["changed"]) == (2, False)
+    assert [job["kind"] for job in get("status")["jobs"]] == ["generate", "train", "train", "evaluate"]
