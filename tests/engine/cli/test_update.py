@@ -1,4 +1,4 @@
-"""The update command with a tiny model and real jobs: answers of an endpoint, a rule that changes, and no second time."""
+"""The update with a tiny model and real jobs: answers of an endpoint, a rule that changes, nothing asked twice."""
 
 import json
 from pathlib import Path
