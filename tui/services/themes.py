@@ -58,7 +58,8 @@ class ThemeService:
 
     def _watch(self) -> None:
         known: dict[str, tuple[Path, int, int]] = {}
-        while not self._closed.is_set():
+        # The first look comes after the first sight of the app, with which it would share the interpreter.
+        while not self._closed.wait(LOOK_EVERY_S):
             now = {name: stamp for name, path in _files(self._home).items() if (stamp := _stamp(path)) is not None}
             themes: list[Theme] = []
             errors: list[UsageError] = []
@@ -70,7 +71,6 @@ class ThemeService:
             known = now
             if themes or errors:
                 self._target.post_message(ThemesRead(tuple(themes), tuple(errors)))
-            self._closed.wait(LOOK_EVERY_S)
 
 
 def _files(home: Home) -> dict[str, Path]:
