@@ -63,7 +63,7 @@ def command(
     """
     from engine.cli.prompt import current_prompt
     from engine.economics.document import estimate_json, estimate_text
-    from engine.economics.figures import reckon
+    from engine.economics.figures import ONE_TIME_PARTS, reckon
     from engine.economics.measured import Measured, facts_of_prompt, measure
     from engine.economics.tokens import count_prompt_tokens
     from engine.prompts.documents import parse_prompt
@@ -88,6 +88,8 @@ def command(
             cache_write_usd_per_mtok=None,
             output_usd_per_mtok=None,
         )
+    if any(part in said for part in ONE_TIME_PARTS):
+        inputs = dataclasses.replace(inputs, one_time_usd=None)  # the remembered one would be all of it
     inputs = dataclasses.replace(
         inputs,
         model=model or inputs.model,

@@ -40,7 +40,7 @@ def command(
     The HTML page holds everything: it loads nothing, so it can be sent and opened anywhere. Text, Markdown and HTML
     tell the same in the same order; --json prints the object that others read, without answers and curves.
     """
-    from engine.evaluation.report import report_json
+    from engine.evaluation.report import proof_json, report_json
     from engine.reports.build import build
     from engine.reports.facts import read_report
     from engine.reports.markdown import to_markdown
@@ -57,10 +57,9 @@ def command(
         files.append(write_report(document, html, "html"))
     if markdown is not None and markdown != _STANDARD_OUTPUT:
         files.append(write_report(document, Path(markdown), "markdown"))
-    data = report_json(project, run_id)
-    if compare is not None:
-        measured = project.evaluations.latest(compare) is not None
-        data["compared"] = report_json(project, compare) if measured else None
+    data = proof_json(facts.proof)
+    if (other := facts.other) is not None:
+        data["compared"] = None if other.evaluation is None else report_json(project, other.run.id)
     if slices:
         data["slices"] = slices_json(facts)
     if files:

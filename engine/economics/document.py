@@ -120,7 +120,8 @@ def latency_words(result: Estimate) -> str:
     if saved.origin == "measured" and found.prompted_ms is not None and found.distilled_ms is not None:
         return f"{found.prompted_ms:,.0f} → {found.distilled_ms:,.0f} ms (measured: {saved.source})"
     low, high = saved.range
-    return f"≈ {saved.value:,.0f} ms sooner, uncached ({low:,.0f} to {high:,.0f})"
+    between = f" ({low:,.0f} to {high:,.0f})" if low < high else ""
+    return f"≈ {saved.value:,.0f} ms sooner, uncached{between}"
 
 
 def _first_token(result: Estimate) -> str:
@@ -150,7 +151,7 @@ def _source(item: tuple[str, Figure]) -> str:
     name, figure = item
     low, high = figure.range
     between = f" ({written(name, low)} to {written(name, high)})" if low < high else ""
-    origin = {"given": "given", "listed": "listed price"}.get(figure.origin, figure.origin)
+    origin = "listed price" if figure.origin == "listed" else figure.origin
     return f"  {label(name):<24}{written(name, figure.value)}{between}  {origin}: {figure.source}".rstrip(": ")
 
 
@@ -164,9 +165,8 @@ def _when(result: Estimate, days: float | None, found: Ranges) -> str:
     low, high = found.break_even_days.low, found.break_even_days.high
     if days is None:
         return "never" if low is None else f"never; at best after {span(low)}"
-    on = _date(result, days)
-    between = f"{span(low)} to {'never' if high is None else span(high)}"
-    return f"after {span(days)}{f', {on}' if on else ''} ({between})" if low != high else f"after {span(days)}, {on}"
+    when = ", ".join(filter(None, (f"after {span(days)}", _date(result, days))))
+    return when if low == high else f"{when} ({span(low)} to {'never' if high is None else span(high)})"
 
 
 def _cases(result: Estimate) -> tuple[tuple[str, Ranges], ...]:

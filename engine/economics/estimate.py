@@ -12,12 +12,10 @@ from fractions import Fraction
 
 from engine.economics import formulas
 from engine.economics.given import Box, EstimateInput, Latency, box, check, exact_terms, ranges_of
-from engine.economics.prices import find_prices
 from engine.economics.ranges import Range, Ranges, distilled_range, ranges
 from engine.economics.sensitivity import Influence, sensitivity, verdict_of
 from engine.economics.tokens import TokenCount
 from engine.economics.verdict import Case, Criterion, Findings, criteria, headline, reasons
-from engine.errors import UsageError
 from engine.records.cost import Figure, WorthVerdict
 
 _LONGEST_DAYS = 1_000_000  # a later date says nothing, and the calendar ends
@@ -67,8 +65,8 @@ class Estimate:
     headline: str
     criteria: tuple[Criterion, ...]
     reasons: tuple[str, ...]
-    sources: tuple[tuple[str, str], ...]
     today: date
+    sources: tuple[tuple[str, str], ...] = ()
     inputs: Mapping[str, Figure] = field(default_factory=dict)  # by name, where their origins are known
 
     def date_after(self, days: float | None) -> date | None:
@@ -79,17 +77,9 @@ class Estimate:
 
 
 def estimate(given: EstimateInput) -> Estimate:
-    """Raises UsageError for numbers that mean nothing, and for a model whose prices are not known."""
+    """Raises UsageError for numbers that mean nothing."""
     check(given)
-    tokens = given.prompt_tokens.tokens
-    prices = given.prices or find_prices(given.model, input_tokens=tokens + math.ceil(given.question_tokens))
-    if prices is None:
-        raise UsageError(
-            "The model's prices are not known.",
-            f"genai-prices has no {given.model!r}.",
-            "Give its name as its provider writes it, for example gpt-5 or claude-sonnet-4-5.",
-        )
-    terms, corners = exact_terms(given, prices), box(given, prices)
+    terms, corners = exact_terms(given), box(given)
     each, once = formulas.per_request(terms), formulas.once(terms)
     bounds = tuple(_ranges(corners, cached=cached) for cached in (False, True))
     uncached, cached = (
@@ -98,11 +88,10 @@ def estimate(given: EstimateInput) -> Estimate:
     )
     bounds = tuple(_holding(found, case, terms) for found, case in zip(bounds, (uncached, cached), strict=True))
     verdict = verdict_of(float(uncached.worth), float(cached.worth))
-    moved = sensitivity(corners.value, ranges_of(given, prices))
-    found = Findings(given, prices, each, once, uncached, cached, verdict, moved)
+    moved = sensitivity(corners.value, ranges_of(given))
+    found = Findings(given, each, once, uncached, cached, verdict, moved)
     months = [float(formulas.saved_after(terms, saved, 1)) for saved in each.saved]
     needed = [None if case.needed is None else float(case.needed) for case in (uncached, cached)]
-    own = given.one_time_low_usd is not None or "one_time_usd" in given.ranges
     return Estimate(
         prompt_tokens=given.prompt_tokens,
         prompted_usd=float(each.prompted),
@@ -128,12 +117,6 @@ def estimate(given: EstimateInput) -> Estimate:
         headline=headline(found),
         criteria=criteria(found),
         reasons=reasons(found),
-        sources=(
-            ("prices", prices.source),
-            ("tokens", given.prompt_tokens.tokenizer),
-            ("one_time_range", "given" if own else "80 % to 150 % of its value"),
-            ("distilled_prices", "given"),
-        ),
         today=given.today,
     )
 

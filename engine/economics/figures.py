@@ -10,6 +10,7 @@ from datetime import date
 
 from engine.economics.estimate import Estimate, estimate
 from engine.economics.given import EstimateInput, Latency, today
+from engine.economics.labels import label
 from engine.economics.measured import Measured
 from engine.economics.prices import Prices, cost_usd, find_prices
 from engine.economics.tokens import TokenCount
@@ -111,10 +112,17 @@ def reckon(
     counted = spread("prompt_tokens", Figure(tokens.tokens, "exact" if tokens.exact else "estimated", tokens.tokenizer))
     figures = {"prompt_tokens": counted, **figures}
     whole = figures["one_time_usd"].origin == "given"
-    idle = {*_NOT_TERMS, *(ONE_TIME_PARTS if whole else ("one_time_usd",))}
+    unused = ONE_TIME_PARTS if whole else ("one_time_usd",)
+    for name, _, _ in inputs.ranges:
+        if name in unused or name not in figures:
+            raise UsageError(
+                "A range belongs to no figure.",
+                f"This estimate has no {label(name)} of its own.",
+                "Give that figure too, or leave its range out; the one-time cost is one figure or its parts.",
+            )
+    idle = {*_NOT_TERMS, *unused}
     given = EstimateInput(
         prompt_tokens=tokens,
-        model=inputs.model,
         prices=_prices(figures, _listed(inputs, figures, tokens, base_url)),
         one_time_usd=figures["one_time_usd"].value if whole else 0.0,
         ranges={name: each.range for name, each in figures.items() if each.low is not None and name not in idle},
@@ -129,7 +137,7 @@ def reckon(
         for name, figure in figures.items()
         if name != "prompt_tokens"
     }
-    kept = {"prices": given.prices.source if given.prices is not None else "", "tokens": tokens.tokenizer}
+    kept = {"prices": given.prices.source, "tokens": tokens.tokenizer}
     kept["one_time_range"] = (
         "given"
         if any(name == "one_time_usd" for name, _, _ in inputs.ranges)

@@ -18,7 +18,7 @@ PER_MTOK = 1_000_000
 N = TypeVar("N", float, Fraction)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Terms(Generic[N]):
     """All that the formulas need, by the names that the inputs have. Prices are in US dollars a million tokens."""
 
@@ -28,7 +28,7 @@ class Terms(Generic[N]):
     requests_per_day: N
     input_usd_per_mtok: N
     cached_input_usd_per_mtok: N
-    cache_write_usd_per_mtok: N | None  # None: a miss costs the input price
+    cache_write_usd_per_mtok: N | None = None  # None: a miss costs the input price
     output_usd_per_mtok: N
     cache_hit_rate: N
     cache_min_tokens: N
@@ -101,9 +101,9 @@ def saved_after(terms: Terms[N], saved_per_request: N, months: int) -> N:
 
 def annuity(months: float, rate: float) -> float:
     """Today's value of one dollar at the end of each of `months`, at a yearly `rate`; also of a part."""
-    if rate == 0:
-        return months
     factor = math.pow(1 + rate, -1 / MONTHS_PER_YEAR)
+    if factor == 1:  # no rate, or none that a float tells from it
+        return months
     whole = math.floor(months)
     full = factor * (1 - math.pow(factor, whole)) / (1 - factor)
     return full + (months - whole) * math.pow(factor, whole + 1)

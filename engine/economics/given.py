@@ -15,10 +15,9 @@ from engine.economics.tokens import TokenCount
 from engine.errors import UsageError
 from engine.records.cost import Figure
 
-# A one-time cost given without a range: answers that are rejected and a second training make it dearer far more
-# often than anything makes it cheaper.
-LOW_SHARE, HIGH_SHARE = 0.8, 1.5
 _SMALLEST, _LARGEST = 1e-9, 1e12  # beyond these, quotients leave the range of floats
+_LEAST_END, _MOST_END = 1e-12, 1e15  # of a range, which may reach a little further
+_SETTLED_DAYS = 30.0
 _LONGEST_MONTHS = 1_200
 _SHARES = ("cache_hit_rate", "discount_rate")
 _TITLE = "The estimate needs other numbers."
@@ -37,6 +36,11 @@ class PromptFacts:
     days: float  # since the first
     variables: tuple[str, ...] = ()
 
+    @property
+    def settled(self) -> bool:
+        """Whether versions say how often it changes; younger ones say how a prompt is written."""
+        return self.days >= _SETTLED_DAYS
+
 
 @dataclass(frozen=True, slots=True)
 class Latency:
@@ -49,10 +53,10 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class EstimateInput:
-    """What the caller knows. Prices are in US dollars a million tokens; `prices` None: looked up by `model`."""
+    """What the caller knows. Prices are in US dollars a million tokens."""
 
     prompt_tokens: TokenCount
-    model: str
+    prices: Prices
     requests_per_day: float
     question_tokens: float
     answer_tokens: float
@@ -61,9 +65,6 @@ class EstimateInput:
     distilled_input_usd_per_mtok: float
     distilled_output_usd_per_mtok: float
     retrainings_per_year: float = 0.0  # each costs the one-time cost again
-    one_time_low_usd: float | None = None
-    one_time_high_usd: float | None = None
-    prices: Prices | None = None
     generation_usd: float = 0.0
     gpu_hours: float = 0.0
     gpu_usd_per_hour: float = 0.0
@@ -85,31 +86,24 @@ class Box:
     high: Terms[float]
 
 
-def exact_terms(given: EstimateInput, prices: Prices) -> Terms[Fraction]:
+def exact_terms(given: EstimateInput) -> Terms[Fraction]:
     """The decimals that a person wrote, not their nearest binary floats."""
-    return _terms(_values(given, prices), lambda value: Fraction(str(value)))
+    return _terms(_values(given), lambda value: Fraction(str(value)))
 
 
-def ranges_of(given: EstimateInput, prices: Prices) -> dict[str, tuple[float, float]]:
+def ranges_of(given: EstimateInput) -> dict[str, tuple[float, float]]:
     """Low and high of the inputs that are not sure, by the names of `Terms`."""
-    known = {name: value for name, value in _values(given, prices).items() if value is not None}
-    found = {
+    known = {name: value for name, value in _values(given).items() if value is not None}
+    return {
         name: (min(low, known[name]), max(high, known[name]))
         for name, (low, high) in given.ranges.items()
         if name in known
     }
-    once = given.one_time_usd
-    if "one_time_usd" not in found:
-        found["one_time_usd"] = (
-            once * LOW_SHARE if given.one_time_low_usd is None else given.one_time_low_usd,
-            once * HIGH_SHARE if given.one_time_high_usd is None else given.one_time_high_usd,
-        )
-    return found
 
 
-def box(given: EstimateInput, prices: Prices) -> Box:
+def box(given: EstimateInput) -> Box:
     """The corners of the inputs' ranges, as floats."""
-    values, found = _values(given, prices), ranges_of(given, prices)
+    values, found = _values(given), ranges_of(given)
 
     def at(index: int) -> Terms[float]:
         return _terms({name: found[name][index] if name in found else value for name, value in values.items()}, float)
@@ -133,15 +127,12 @@ def check(given: EstimateInput) -> None:
         "GPU hours": given.gpu_hours,
         "price of a GPU hour": given.gpu_usd_per_hour,
         "discount rate": given.discount_rate,
+        "input price": given.prices.input_usd_per_mtok,
+        "cached input price": given.prices.cached_input_usd_per_mtok,
+        "output price": given.prices.output_usd_per_mtok,
     }
-    if (prices := given.prices) is not None:
-        numbers |= {
-            "input price": prices.input_usd_per_mtok,
-            "cached input price": prices.cached_input_usd_per_mtok,
-            "output price": prices.output_usd_per_mtok,
-        }
-        if prices.cache_write_usd_per_mtok is not None:
-            numbers["cache write price"] = prices.cache_write_usd_per_mtok
+    if given.prices.cache_write_usd_per_mtok is not None:
+        numbers["cache write price"] = given.prices.cache_write_usd_per_mtok
     for name, value in numbers.items():
         if not (math.isfinite(value) and value >= 0):
             raise UsageError(_TITLE, f"{name} is {value}.", "Give 0 or more.")
@@ -152,16 +143,16 @@ def check(given: EstimateInput) -> None:
             raise UsageError(_TITLE, f"{name.replace('_', ' ')} is {share}.", "Give a share of 0 to 1.")
     if not 1 <= given.horizon_months <= _LONGEST_MONTHS:
         raise UsageError(_TITLE, f"The horizon is {given.horizon_months} months.", f"Give 1 to {_LONGEST_MONTHS:,}.")
-    bounds = (given.one_time_low_usd, given.one_time_usd, given.one_time_high_usd)
-    known = [bound for bound in bounds if bound is not None]
-    if not all(math.isfinite(bound) and bound >= 0 for bound in known) or known != sorted(known):
-        raise UsageError(_TITLE, "The one-time cost lies outside its range.", "Give low ≤ value ≤ high.")
     for name, (low, high) in given.ranges.items():
-        if not 0 <= low <= high <= _LARGEST or (name in _SHARES and high > 1):
-            raise UsageError(_TITLE, f"{name.replace('_', ' ')} lies between {low} and {high}.", "Give low ≤ high.")
+        between = f"{name.replace('_', ' ')} lies between {low} and {high}."
+        if not 0 <= low <= high or (name in _SHARES and high > 1):
+            raise UsageError(_TITLE, between, "Give low ≤ high.")
+        if any(end and not _LEAST_END <= end <= _MOST_END for end in (low, high)):
+            raise UsageError(_TITLE, between, f"Give 0, or {_LEAST_END:g} to {_MOST_END:g}.")
 
 
-def _values(given: EstimateInput, prices: Prices) -> dict[str, float | None]:
+def _values(given: EstimateInput) -> dict[str, float | None]:
+    prices = given.prices
     return {
         "prompt_tokens": given.prompt_tokens.tokens,
         "question_tokens": given.question_tokens,
@@ -186,29 +177,4 @@ def _values(given: EstimateInput, prices: Prices) -> dict[str, float | None]:
 
 
 def _terms(values: Mapping[str, float | None], number: Callable[[float], N]) -> Terms[N]:
-    def known(name: str) -> N:
-        value = values[name]
-        return number(0.0 if value is None else value)
-
-    written = values["cache_write_usd_per_mtok"]
-    return Terms(
-        prompt_tokens=known("prompt_tokens"),
-        question_tokens=known("question_tokens"),
-        answer_tokens=known("answer_tokens"),
-        requests_per_day=known("requests_per_day"),
-        input_usd_per_mtok=known("input_usd_per_mtok"),
-        cached_input_usd_per_mtok=known("cached_input_usd_per_mtok"),
-        cache_write_usd_per_mtok=None if written is None else number(written),
-        output_usd_per_mtok=known("output_usd_per_mtok"),
-        cache_hit_rate=known("cache_hit_rate"),
-        cache_min_tokens=known("cache_min_tokens"),
-        distilled_input_usd_per_mtok=known("distilled_input_usd_per_mtok"),
-        distilled_output_usd_per_mtok=known("distilled_output_usd_per_mtok"),
-        one_time_usd=known("one_time_usd"),
-        generation_usd=known("generation_usd"),
-        gpu_hours=known("gpu_hours"),
-        gpu_usd_per_hour=known("gpu_usd_per_hour"),
-        retrainings_per_year=known("retrainings_per_year"),
-        horizon_months=known("horizon_months"),
-        discount_rate=known("discount_rate"),
-    )
+    return Terms(**{name: number(value) for name, value in values.items() if value is not None})

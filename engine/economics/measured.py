@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from engine.economics.formulas import DAYS_PER_YEAR
 from engine.economics.given import Latency, PromptFacts
 from engine.economics.prices import cost_usd, find_prices
 from engine.economics.tokens import estimate_prompt_tokens
@@ -20,9 +21,6 @@ from engine.records.prompt import Prompt, PromptVersion
 
 if TYPE_CHECKING:
     from engine.project import Project
-
-_SETTLED_DAYS = 30.0  # younger versions say how a prompt is written, not how often it changes
-_DAYS_PER_YEAR = 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +91,9 @@ def facts_of_versions(versions: Sequence[PromptVersion]) -> PromptFacts | None:
 
 def _changes(facts: PromptFacts | None) -> Figure | None:
     """A new version wants a new training."""
-    if facts is None or facts.days < _SETTLED_DAYS:
+    if facts is None or not facts.settled:
         return None
-    value = (facts.versions - 1) * _DAYS_PER_YEAR / facts.days
+    value = (facts.versions - 1) * DAYS_PER_YEAR / facts.days
     return Figure(round(value, 2), "measured", f"{facts.versions} versions of the prompt in {facts.days:,.0f} days")
 
 

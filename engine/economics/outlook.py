@@ -3,17 +3,22 @@
 Adds no figure of its own: everything is the estimate's, times requests or days.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from engine.economics.estimate import Estimate
 from engine.economics.formulas import DAYS_PER_YEAR
 from engine.economics.given import EstimateInput
-from engine.economics.labels import span as span
+from engine.economics.labels import span
 from engine.records.cost import CostOutcome
 
 WayName = Literal["prompted", "prompted_cached", "distilled"]
+WAY_WORDS: Mapping[WayName, str] = {
+    "prompted": "with the prompt",
+    "prompted_cached": "prompt cached",
+    "distilled": "distilled",
+}
 _SHORTEST_DAYS = 7.0
 
 

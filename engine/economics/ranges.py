@@ -19,6 +19,7 @@ from engine.economics.formulas import (
     break_even,
     cached_prompt_price,
     once,
+    per_request,
 )
 
 _BELOW = 1.0  # token: a prompt of one less than the minimum is not cached
@@ -51,7 +52,7 @@ def ranges(low: Terms[float], high: Terms[float], *, cached: bool) -> Ranges:
     first, last = break_even(cheapest, most), break_even(dearest, least)
     return Ranges(
         request_usd=Range(*request_range(low, high, cached=cached)),
-        break_even_requests=Range(first, None if first is None else last),
+        break_even_requests=Range(first, last),
         break_even_days=Range(_days(first, high.requests_per_day), _days(last, low.requests_per_day)),
         month_usd=_worth(low, high, (least, most), (1.0, 1.0)),
         year_usd=_worth(low, high, (least, most), (float(MONTHS_PER_YEAR),) * 2),
@@ -64,11 +65,7 @@ def ranges(low: Terms[float], high: Terms[float], *, cached: bool) -> Ranges:
 
 def distilled_range(low: Terms[float], high: Terms[float]) -> Range:
     """US dollars a distilled request."""
-    return Range(*(
-        (each.question_tokens * each.distilled_input_usd_per_mtok
-         + each.answer_tokens * each.distilled_output_usd_per_mtok) / PER_MTOK
-        for each in (low, high)
-    ))  # fmt: skip
+    return Range(per_request(low).distilled, per_request(high).distilled)
 
 
 def request_range(low: Terms[float], high: Terms[float], *, cached: bool) -> tuple[float, float]:
@@ -132,11 +129,10 @@ def _days(requests: int | None, per_day: float) -> float | None:
 def _worth(low: Terms[float], high: Terms[float], saved: tuple[float, float], months: tuple[float, float]) -> Range:
     """Savings less costs after `months` (their least and greatest value of today)."""
     bounds = []
-    for of_saved, terms, sign in ((saved[0], (low, high), 1), (saved[1], (high, low), -1)):
-        # `terms`: first the end at which requests make the flow smallest while a request saves, then the dearest end.
-        rates = (terms[0].requests_per_day, terms[1].requests_per_day)
+    rates = (low.requests_per_day, high.requests_per_day)
+    for of_saved, paying, sign in ((saved[0], high, 1), (saved[1], low, -1)):
         gained = sign * min(sign * of_saved * rate for rate in rates) * DAYS_PER_YEAR
-        paid = once(terms[1])
-        flow = (gained - terms[1].retrainings_per_year * paid) / MONTHS_PER_YEAR
+        paid = once(paying)
+        flow = (gained - paying.retrainings_per_year * paid) / MONTHS_PER_YEAR
         bounds.append(sign * min(sign * flow * factor for factor in months) - paid)
     return Range(bounds[0], bounds[1])

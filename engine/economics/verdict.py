@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from engine.economics.formulas import DAYS_PER_YEAR, MONTHS_PER_YEAR, PerRequest
+from engine.economics.formulas import DAYS_PER_YEAR, MONTHS_PER_YEAR, PER_MTOK, PerRequest
 from engine.economics.given import EstimateInput
 from engine.economics.labels import label, span, usd, written
-from engine.economics.prices import Prices
 from engine.economics.ranges import Range
 from engine.economics.sensitivity import Influence
 from engine.economics.uncertainty import USUAL_CACHE_MIN_TOKENS
 from engine.records.cost import WorthVerdict
+from engine.wording import counted
 
 SHORT_PROMPT_TOKENS = 200  # up to here there is little to save
-_SETTLED_DAYS = 30  # before that, versions say how a prompt is written and not how often it changes
 _FLIPS_TOLD = 3
 
 CriterionName = Literal["volume", "length", "stability", "sameness", "horizon"]
@@ -52,7 +51,6 @@ class Findings:
     """All that the words are made of."""
 
     given: EstimateInput
-    prices: Prices
     each: PerRequest[Fraction]
     once: Fraction
     uncached: Case
@@ -94,7 +92,7 @@ def criteria(found: Findings) -> tuple[Criterion, ...]:
 
 def reasons(found: Findings) -> tuple[str, ...]:
     """Why the verdict is what it is, and what would change it."""
-    given, prices = found.given, found.prices
+    given, prices = found.given, found.given.prices
     told = [
         _reason("Without the provider's cache", found, found.uncached),
         _reason(f"With a cache hit rate of {given.cache_hit_rate:.0%}", found, found.cached),
@@ -114,8 +112,9 @@ def reasons(found: Findings) -> tuple[str, ...]:
             f"{given.prompt_tokens.tokens:,}, so the figures without the cache are the likelier ones."
         )
     if given.retrainings_per_year > 0:
-        yearly = float(found.once) * given.retrainings_per_year
-        told.append(f"{given.retrainings_per_year:g} retrainings a year cost {usd(yearly)} more.")
+        again = given.retrainings_per_year
+        cost = "retraining a year costs" if again == 1 else "retrainings a year cost"
+        told.append(f"{again:g} {cost} {usd(float(found.once) * again)} more.")
     told += [each.words for each in criteria(found) if each.met is False and each.name != "volume"]
     told += _deciding(found)
     if found.verdict != "worth_it" and found.cached.saved > 0:
@@ -137,7 +136,7 @@ def _volume(found: Findings) -> Criterion:
 
 def _length(found: Findings) -> Criterion:
     tokens = found.given.prompt_tokens.tokens
-    share = float(tokens * Fraction(str(found.prices.input_usd_per_mtok)) / 1_000_000 / found.each.prompted) if (
+    share = float(tokens * Fraction(str(found.given.prices.input_usd_per_mtok)) / PER_MTOK / found.each.prompted) if (
         found.each.prompted > 0
     ) else 0.0  # fmt: skip
     part = f"{share:.0%} of what a request costs"
@@ -152,7 +151,7 @@ def _length(found: Findings) -> Criterion:
 def _stability(found: Findings) -> Criterion:
     facts, again = found.given.prompt_facts, found.given.retrainings_per_year
     every = f"a training has to be repaid within {span(DAYS_PER_YEAR / again)}" if again else ""
-    if facts is None or facts.days < _SETTLED_DAYS:
+    if facts is None or not facts.settled:
         so_far = (
             f": {facts.versions} versions in {span(facts.days)}" if facts is not None and facts.versions > 1 else ""
         )
@@ -160,7 +159,7 @@ def _stability(found: Findings) -> Criterion:
         return Criterion("stability", None, f"{words}; {every}." if every else f"{words}.")
     changes = facts.versions - 1
     a_year = changes * DAYS_PER_YEAR / facts.days
-    words = f"The prompt changed {changes} times in {span(facts.days)}"
+    words = f"The prompt changed {counted(changes, 'time')} in {span(facts.days)}"
     days = found.cached.days if found.cached.days is not None else found.uncached.days
     met = changes == 0 or (days is not None and days < DAYS_PER_YEAR / a_year)
     return Criterion("stability", met, f"{words}{'' if met else ', sooner than a training is repaid'}.")

@@ -48,7 +48,11 @@ def report_json(project: Project, run_id: int | None = None) -> dict[str, object
 
     Raises NotFoundError that names the next command.
     """
-    facts = read_facts(project, run_id)
+    return proof_json(read_facts(project, run_id))
+
+
+def proof_json(facts: ProofFacts) -> dict[str, object]:
+    """The same of facts that were read already."""
     evaluation, run = facts.evaluation, facts.run
     timing: dict[str, object] = {f"{stage}_s": round(facts.timings.get(stage, 0.0), 3) for stage in STAGES}
     timing["total_s"] = round(sum(facts.timings.get(stage, 0.0) for stage in STAGES), 3)

@@ -43,7 +43,7 @@ def against_in_brief(evaluation: Evaluation) -> Iterator[Block]:
     if found is None:
         return
     told = [f"rule {each.id} {_said(each.paired)}" for each in found.rules if each.paired.outcome != "kept"]
-    words = f"{'; '.join(told)}" if told else "every rule is kept"
+    words = "; ".join(told) if told else "every rule is kept"
     yield Words(f"Against {found.against}, with Holm's correction over the rules: {words}.", "quiet")
 
 

@@ -58,12 +58,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under their columns. `code`: cells are tokens or identifiers."""
+    """Rows under their columns. `code`: cells are tokens or identifiers; `folded`: shut until asked for, on a page."""
 
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     code: bool = False
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

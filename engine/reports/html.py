@@ -70,7 +70,7 @@ def _header(document: Document) -> Element:
             document.subtitle,
             class_="subtitle",
         ),
-        element("nav", *(link for link in links), aria_label="Sections"),
+        element("nav", *links, aria_label="Sections"),
     )
 
 
@@ -97,12 +97,12 @@ def _block(block: Block) -> Iterator[Element]:
         case Facts():
             yield _facts(block)
         case Table():
-            yield _table(block)
+            yield _folded(block, block.caption) if block.folded else _table(block)
         case Intervals():
             yield _intervals(block)
         case Charts():
             yield element("div", *map(_chart, block.charts), class_="charts" if len(block.charts) > 1 else "charts one")
-            yield element("details", element("summary", f"Figures: {block.table.caption}"), _table(block.table))
+            yield _folded(block.table, f"Figures: {block.table.caption}")
         case Exchange():
             yield _exchange(block)
 
@@ -134,6 +134,10 @@ def _table(table: Table) -> Element:
     head = element("thead", element("tr", *(_cell("th", column, column.name, scope="col") for column in table.columns)))
     caption = element("caption", table.caption)
     return _wide(element("table", caption, head, body, class_="code" if table.code else None), table.caption)
+
+
+def _folded(table: Table, summary: str) -> Element:
+    return element("details", element("summary", summary), _table(table))
 
 
 def _cell(tag: str, column: Column, text: str, *, scope: str | None = None) -> Element:

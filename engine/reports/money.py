@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from engine.economics.document import latency_words
 from engine.economics.estimate import Estimate
 from engine.economics.figures import Costs
-from engine.economics.labels import label, written
-from engine.economics.outlook import cumulated, horizon_days, span, ways
+from engine.economics.labels import label, span, written
+from engine.economics.outlook import WAY_WORDS, cumulated, horizon_days, ways
 from engine.economics.ranges import Range, Ranges
 from engine.economics.sensitivity import Influence
 from engine.economics.verdict import verdict_words
@@ -29,7 +29,6 @@ from engine.reports.numbers import MISSING, usd
 
 _POINTS = 120  # of the lines; days in the table
 _DAYS = (1, 7, 30, 90, 180, 365)
-_NAMES = {"prompted": "with the prompt", "prompted_cached": "prompt cached", "distilled": "distilled"}
 
 
 def money(facts: ReportFacts) -> Section:
@@ -75,7 +74,7 @@ def _ways(costs: Costs) -> Table:
         tuple(
             Row(
                 (
-                    _NAMES[way.name],
+                    WAY_WORDS[way.name],
                     f"{way.prompt_tokens:,}",
                     usd(1000 * way.request_usd),
                     usd(way.day_usd),
@@ -100,9 +99,9 @@ def _chart(costs: Costs) -> Chart:
         "Cost so far, US dollars",
         "days",
         (
-            Series(_NAMES["prompted"], over.days, over.prompted, "second"),
-            Series(_NAMES["prompted_cached"], over.days, over.prompted_cached, "third"),
-            Series(_NAMES["distilled"], over.days, over.distilled, "main"),
+            Series(WAY_WORDS["prompted"], over.days, over.prompted, "second"),
+            Series(WAY_WORDS["prompted_cached"], over.days, over.prompted_cached, "third"),
+            Series(WAY_WORDS["distilled"], over.days, over.distilled, "main"),
         ),
         unit="usd",
         marks=marks,
@@ -114,7 +113,7 @@ def _over_time(costs: Costs) -> Table:
     rows = zip(over.days, over.prompted, over.prompted_cached, over.distilled, strict=True)
     return Table(
         "Cost so far, US dollars",
-        (Column("day"), *(Column(name, number=True) for name in _NAMES.values())),
+        (Column("day"), *(Column(name, number=True) for name in WAY_WORDS.values())),
         tuple(Row((f"{day:g}", *map(usd, values))) for day, *values in rows),
     )
 

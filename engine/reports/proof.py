@@ -22,7 +22,7 @@ from engine.reports.document import (
     Words,
 )
 from engine.reports.facts import ReportFacts
-from engine.reports.numbers import MISSING, interval, known, nats, of_rate, share
+from engine.reports.numbers import MISSING, bounds, interval, known, nats, of_rate, share
 from engine.wording import counted
 
 _ROLES: dict[str, Role] = {"distilled": "main", "prompted": "second", "unprompted": "third"}
@@ -44,7 +44,7 @@ def verdict(facts: ReportFacts) -> Section:
         Fact(
             "of the prompt's gain is kept" if recovered else "what is kept of the prompt's gain is not defined",
             share(recovered.value) if recovered else MISSING,
-            f"95\u00a0% interval {interval(recovered).partition(' (')[2].rstrip(')')}\u00a0%" if recovered else "",
+            f"95\u00a0% interval {bounds(recovered.low, recovered.high)}\u00a0%" if recovered else "",
         ),
         Fact(
             "of answers keep every rule, without the prompt",

@@ -1,6 +1,7 @@
 """What a stranger needs to repeat it, as a section: configuration, hashes, versions, the machine. Pure."""
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import PurePath
 
 from engine.records.dataset import DatasetSummary
@@ -48,7 +49,7 @@ def provenance(facts: ReportFacts) -> Section:
             Table("SHA-256", (Column("of"), Column("hash")), tuple(map(Row, hashes)), code=True),
             Facts(made_with),
             Words("The machine and the versions are those that made this report.", "quiet"),
-            _configuration(run.config),
+            *_configuration(run.config),
         ),
     )
 
@@ -59,24 +60,19 @@ def _prompts(dataset: DatasetSummary) -> Fact:
     return Fact("prompts learned", f"{dataset.prompts}", f"this one, which is measured here, and of {others}")
 
 
-def _configuration(config: TrainingConfig) -> Table:
-    """Every setting with its default; those that were changed stand out."""
-    defaults = {field.name: field.default for field in dataclasses.fields(config)}
-    rows = []
-    for name, default in defaults.items():
-        given: object = getattr(config, name)
-        required = default is dataclasses.MISSING
-        rows.append(
-            Row(
-                (said(name), value(given), MISSING if required else value(default)),
-                strong=not required and given != default,
-            )
-        )
-    return Table(
-        "Training configuration",
-        (Column("setting"), Column("value", number=True), Column("default", number=True)),
-        tuple(rows),
-    )
+def _configuration(config: TrainingConfig) -> Iterator[Table]:
+    """The settings that were chosen, then those that stand at their defaults."""
+    chosen, left = [], []
+    for field in dataclasses.fields(config):
+        given: object = getattr(config, field.name)
+        if given == field.default:
+            left.append(Row((said(field.name), value(given))))
+        else:
+            default = MISSING if field.default is dataclasses.MISSING else value(field.default)
+            chosen.append(Row((said(field.name), value(given), default)))
+    setting, number = Column("setting"), Column("value", number=True)
+    yield Table("Training configuration", (setting, number, Column("default", number=True)), tuple(chosen))
+    yield Table("Settings at their defaults", (setting, number), tuple(left), folded=True)
 
 
 def _adapter(config: TrainingConfig) -> str:

@@ -5,6 +5,7 @@ where the screen is drawn.
 """
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from textual.message import Message
@@ -23,6 +24,7 @@ from tui.services.program import carry_out
 from tui.services.store import StoreService
 
 MODELS_SHOWN = 6
+AT = " @ "  # between a model and whose prices are meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class CostPage:
     """The estimate as it stands. `costs` is None without a prompt or a model; `error` says what is missing."""
 
     inputs: CostInputs
-    figures: dict[str, Figure]
+    figures: Mapping[str, Figure]
     has_prompt: bool
     costs: Costs | None
     error: DistillError | None
@@ -88,7 +90,7 @@ class CostService:
 
     def look_for(self, text: str) -> None:
         """Find models by a part of their name."""
-        name = text.partition(" @ ")[0]  # after it stands whose prices are meant
+        name = text.partition(AT)[0]
         self._store.ask(lambda _project: ModelsFound(text, models_like(name, MODELS_SHOWN)), self._target)
 
     def _page(self, project: Project, inputs: CostInputs) -> CostPage:
@@ -97,10 +99,10 @@ class CostService:
             return CostPage(inputs, complete(inputs, measured, TokenCount(0, "", exact=True)), False, None, None)
         tokens = self._tokens(version.prompt, inputs.model)
         try:
-            costs, error = reckon(inputs, measured, tokens), None
-        except DistillError as found:
-            costs, error = None, found
-        return CostPage(inputs, complete(inputs, measured, tokens), True, costs, error)
+            costs = reckon(inputs, measured, tokens)
+        except DistillError as error:
+            return CostPage(inputs, complete(inputs, measured, tokens), True, None, error)
+        return CostPage(inputs, costs.figures, True, costs, None)
 
     def _tokens(self, prompt: Prompt, model: str) -> TokenCount:
         """The exact count where it is known already; else an estimate, and the count is asked for."""

@@ -198,3 +198,19 @@ def test_ranges_and_another_provider_can_be_given_and_each_input_tells_its_origi
     assert data["latency"]["saved_ms"]["origin"] == "estimated"
     assert [each["name"] for each in data["criteria"]] == ["volume", "length", "stability", "sameness", "horizon"]
     assert "≈" in succeed(*words).out
+
+
+def test_a_range_without_its_figure_is_refused(prompt: Path) -> None:
+    words = words_of(prompt, "gpt-5", GIVEN)
+    assert "GPU hours" in fail(*words, "--range", "gpu-hours", "1", "2")["message"]
+    parts = words_of(prompt, "gpt-5", {name: value for name, value in GIVEN.items() if name != "one-time-usd"})
+    assert "one-time cost" in fail(*parts, "--range", "one-time-usd", "50", "100")["message"]
+    assert get(*parts, "--range", "gpu-hours", "1", "2")["inputs"]["gpu_hours"]["high"] == 2
+
+
+def test_a_part_of_the_one_time_cost_stands_against_a_remembered_whole(begun: Path) -> None:
+    with Project.open(begun) as project:
+        project.settings.write_cost(CostInputs("gpt-5", one_time_usd=60.0), None)
+    assert get("estimate")["one_time_usd"]["value"] == 60
+    data = get("estimate", "--generation-usd", "5", "--gpu-hours", "2", "--gpu-usd-per-hour", "3")
+    assert data["one_time_usd"]["value"] == pytest.approx(11)

@@ -37,7 +37,6 @@ def cases(draw: st.DrawFn) -> EstimateInput:
     tokens = draw(st.integers(0, 4_000))
     given = EstimateInput(
         prompt_tokens=TokenCount(tokens, "t", exact=True),
-        model="m",
         requests_per_day=draw(st.integers(0, 20_000)),
         question_tokens=draw(st.integers(0, 500)),
         answer_tokens=draw(st.integers(0, 900)),
@@ -54,7 +53,7 @@ def cases(draw: st.DrawFn) -> EstimateInput:
         cache_min_tokens=draw(st.sampled_from([0.0, 1_024.0])),
         prices=Prices(draw(money), draw(money), draw(money), draw(st.none() | money)),
     )
-    values = {name: getattr(box(given, prices_of(given)).value, name) for name in NAMES}
+    values = {name: getattr(box(given).value, name) for name in NAMES}
     ranges = {}
     for name in draw(st.lists(st.sampled_from(NAMES), unique=True)):
         if (value := values[name]) is None:
@@ -64,11 +63,6 @@ def cases(draw: st.DrawFn) -> EstimateInput:
         low = max(low, 1.0) if name == "horizon_months" else low
         ranges[name] = (low, min(high, 1.0) if name in SHARES else high)
     return dataclasses.replace(given, ranges=ranges)
-
-
-def prices_of(given: EstimateInput) -> Prices:
-    assert given.prices is not None
-    return given.prices
 
 
 def answers(found: Estimate) -> dict[str, tuple[float | None, Range]]:
@@ -119,7 +113,7 @@ def test_whatever_the_inputs_are_within_their_ranges_the_answers_are_within_thei
     given: EstimateInput, dice: random.Random
 ) -> None:
     found = answers(estimate(given))
-    ranges = ranges_of(given, prices_of(given))
+    ranges = ranges_of(given)
     for _ in range(8):
         picked = {name: low + (high - low) * dice.randint(0, 500) / 500 for name, (low, high) in ranges.items()}
         for name, (value, _own) in answers(estimate(moved(given, picked))).items():
@@ -146,8 +140,8 @@ def moved(given: EstimateInput, values: dict[str, float]) -> EstimateInput:
 @drawn(cases(), st.sampled_from(NAMES))
 @settings(deadline=None)
 def test_a_wider_input_never_makes_an_answer_surer(given: EstimateInput, name: str) -> None:
-    low, high = ranges_of(given, prices_of(given)).get(name, (None, None))
-    value = getattr(box(given, prices_of(given)).value, name)
+    low, high = ranges_of(given).get(name, (None, None))
+    value = getattr(box(given).value, name)
     if value is None:
         return
     low, high = (value, value) if low is None or high is None else (low, high)
@@ -182,7 +176,7 @@ def day_by_day(terms: Terms[float], *, cached: bool, days: int) -> float:
 @drawn(cases())
 @settings(deadline=None, max_examples=40)
 def test_the_first_year_is_what_365_days_add_up_to(given: EstimateInput) -> None:
-    found, terms = estimate(given), box(given, prices_of(given)).value
+    found, terms = estimate(given), box(given).value
     for case in ("uncached", "cached"):
         slow = day_by_day(terms, cached=case == "cached", days=365)
         assert getattr(found.yearly_savings_usd, case) == pytest.approx(slow, rel=1e-6, abs=1e-6)
@@ -193,12 +187,13 @@ def test_money_of_later_is_worth_less_by_the_rate_of_its_month(months: int, rate
     slow = sum(1 / (1 + rate) ** (month / 12) for month in range(1, months + 1))
     assert annuity(months, rate) == pytest.approx(slow, rel=1e-12)
     assert annuity(months, rate) <= annuity(months + 0.5, rate) <= annuity(months + 1, rate)
+    assert annuity(months, 1e-20) == months
 
 
 @drawn(cases())
 @settings(deadline=None)
 def test_the_break_even_request_repays_and_the_one_before_does_not(given: EstimateInput) -> None:
-    found, terms = estimate(given), box(given, prices_of(given)).value
+    found, terms = estimate(given), box(given).value
     start = terms.one_time_usd + terms.generation_usd + terms.gpu_hours * terms.gpu_usd_per_hour
     for requests, price in (
         (found.break_even_requests.uncached, found.prompted_usd),
@@ -227,7 +222,7 @@ def test_from_the_requests_that_it_needs_on_it_is_worth_something(given: Estimat
 @drawn(cases())
 @settings(deadline=None)
 def test_sensitivity_is_sorted_and_a_flip_is_one(given: EstimateInput) -> None:
-    found, terms = estimate(given), box(given, prices_of(given)).value
+    found, terms = estimate(given), box(given).value
     effects = [each.effect_usd for each in found.sensitivity]
     assert effects == sorted(effects, reverse=True)
     for each in found.sensitivity:
@@ -253,7 +248,7 @@ def test_corner_by_corner_the_range_is_no_wider_than_it_must_be() -> None:
             "retrainings_per_year": (0, 4),
         },
     )  # fmt: skip
-    found, ranges = estimate(given), ranges_of(given, prices_of(given))
+    found, ranges = estimate(given), ranges_of(given)
     ends = {name: [low, high] for name, (low, high) in ranges.items()} | {"prompt_tokens": [900, 1_023, 1_024, 1_400]}
     seen = [
         estimate(moved(given, dict(zip(ends, corner, strict=True)))) for corner in itertools.product(*ends.values())

@@ -1,10 +1,13 @@
 """The page in a real browser: nothing is requested, the console is silent, hostile text does nothing, dark is dark."""
 
+import functools
 import http.server
 import re
 import shutil
+import struct
 import subprocess
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,14 +32,12 @@ class Served:
         asked: list[str] = []
 
         class Handler(http.server.SimpleHTTPRequestHandler):
-            def __init__(self, *args: object) -> None:
-                super().__init__(*args, directory=str(folder))  # type: ignore[arg-type]
-
             def log_request(self, code: object = "-", size: object = "-") -> None:
                 asked.append(self.path)
 
         self.asked = asked
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        handler = functools.partial(Handler, directory=str(folder))
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -111,9 +112,6 @@ def test_the_page_is_light_or_dark_as_the_system_says(tmp_path: Path, scheme: st
 
 def first_pixel(png: bytes) -> bytes:
     """Red, green, blue of the upper left corner; its filters do nothing there."""
-    import struct
-    import zlib
-
     data, place = b"", 8
     while place < len(png):
         length, kind = struct.unpack(">I4s", png[place : place + 8])

@@ -119,6 +119,15 @@ def test_a_run_that_was_not_evaluated_is_compared_as_far_as_it_goes(project: Pro
     assert "Run 3 has not been evaluated: distill-tui evaluate --run 3" in to_text(document)
 
 
+def test_settings_at_their_defaults_are_folded_away(project: Project) -> None:
+    document = build(read_report(project))
+    chosen, left = (table(document, "provenance", caption) for caption in ("Training config", "Settings at"))
+    names = [row.cells[0] for made in (chosen, left) for row in made.rows]
+    assert sorted(names) == sorted(field.name.replace("_", " ") for field in dataclasses.fields(TrainingConfig))
+    assert all(row.cells[1] != row.cells[2] for row in chosen.rows)
+    assert f"<details><summary>{left.caption}</summary>" in to_html(document)
+
+
 def test_the_worst_answers_stand_side_by_side_with_what_breaks_a_rule_marked(project: Project) -> None:
     document = build(read_report(project))
     exchanges = [block for block in blocks(document, "worst") if isinstance(block, Exchange)]

@@ -7,8 +7,8 @@ from textual.content import Content
 
 from engine.economics.estimate import Estimate
 from engine.economics.figures import ONE_TIME_PARTS, Costs
-from engine.economics.labels import label
-from engine.economics.outlook import Way, cumulated, horizon_days, span, ways
+from engine.economics.labels import label, span
+from engine.economics.outlook import WAY_WORDS, Way, WayName, cumulated, horizon_days, ways
 from engine.economics.verdict import flip_words
 from engine.records.cost import Figure, WorthVerdict
 from tui.panes.cost.amounts import dollars, money
@@ -23,7 +23,6 @@ _MARKS: dict[WorthVerdict, tuple[str, str]] = {
     "only_without_cache": ("!", WARN),
     "not_worth_it": ("✗", BAD),
 }
-_WAYS = {"prompted": "with the prompt", "prompted_cached": "prompt cached", "distilled": "distilled"}
 _MONEY: tuple[tuple[str, Callable[[Way], float]], ...] = (
     ("a request", lambda way: way.request_usd),
     ("1,000", lambda way: 1_000 * way.request_usd),
@@ -133,7 +132,7 @@ def _three_ways(costs: Costs, width: int) -> list[Content]:
         ours = way.name == "distilled"
         lines.append(
             Content.assemble(
-                (fit(_WAYS[way.name], name_width), STRONG if ours else ""),
+                (fit(WAY_WORDS[way.name], name_width), STRONG if ours else ""),
                 ("".join(right(text, tokens_width) for text in tokens), DIM),
                 ("".join(right(amount, money_width) for amount in amounts), ACCENT if ours else ""),
             )
@@ -192,6 +191,7 @@ def _curves(costs: Costs, width: int, rows: int) -> list[Content]:
     # Without retrainings every line is straight.
     steps = 2 * columns if costs.given.retrainings_per_year else 1
     found = cumulated(costs.given, costs.result, [days * step / steps for step in range(steps + 1)])
+    layers: tuple[tuple[WayName, tuple[float, ...], str], ...]
     layers = (("distilled", found.distilled, ACCENT), ("prompted_cached", found.prompted_cached, DIM),
               ("prompted", found.prompted, ""))  # fmt: skip
     top = max(max(values) for _, values, _ in layers) or 1.0
@@ -199,7 +199,7 @@ def _curves(costs: Costs, width: int, rows: int) -> list[Content]:
         [Line(found.days, values, *((2, 2) if name == "prompted_cached" else (1, 0))) for name, values, _ in layers],
         columns=columns, rows=rows, x_range=(0.0, days), y_range=(0.0, top),
     )  # fmt: skip
-    labels = _labels([(_WAYS[name], values[-1] / top, style) for name, values, style in layers], rows)
+    labels = _labels([(WAY_WORDS[name], values[-1] / top, style) for name, values, style in layers], rows)
     lines = [heading("what it has cost by then, with the training")]
     for row, cells in enumerate(drawn):
         axis = dollars(top) if row == 0 else "$0" if row == rows - 1 else ""

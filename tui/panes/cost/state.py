@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 
 from engine.economics.prices import ListedModel
 from engine.records.cost import CostInputs
-from tui.services.cost import CostPage
+from tui.services.cost import AT, CostPage
 
 MODEL = "model"
-AT = " @ "  # between a model and whose prices are meant
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+|\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
 
 
