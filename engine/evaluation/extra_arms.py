@@ -7,13 +7,13 @@ prompt_back          the evaluated student behind the prompt
 Finds the adapter of a name and says whether the base fits; loads nothing.
 """
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import NotFoundError, UsageError
+from engine.model.adapter_files import weights_sha256
 from engine.project import Project
 from engine.records.run import Run
 from engine.releases.adapter import require_adapter
@@ -85,9 +85,3 @@ def _checkpoint(folder: Path, step: int, run_id: int) -> Path:
     if (fault := fault_of(folder / f"step-{step}")) is not None:
         raise NotFoundError(f"Checkpoint {step} of run {run_id} cannot be used.", f"{fault}.", "Name another one.")
     return folder / f"step-{step}"
-
-
-def weights_sha256(adapter: Path) -> str:
-    """The hash of an adapter's weights."""
-    with (adapter / "adapter_model.safetensors").open("rb") as weights:
-        return hashlib.file_digest(weights, "sha256").hexdigest()

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import DatasetError, NotFoundError
-from engine.evaluation.extra_arms import ExtraArm, find_arms, weights_sha256
+from engine.evaluation.extra_arms import ExtraArm, find_arms
+from engine.model.adapter_files import weights_sha256
 from engine.project import Project
 from engine.records.evaluation import ArmName
 from engine.records.options import EvaluateOptions

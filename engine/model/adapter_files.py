@@ -3,6 +3,7 @@
 Reads JSON and safetensors headers only; no model library. Knows nothing of how adapters are trained.
 """
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
@@ -53,6 +54,17 @@ def check_adapter(folder: Path, base_shapes: Mapping[str, tuple[int, ...]]) -> N
         _check_whole(folder, shapes, base_shapes)
     else:
         _check_lora(folder, config, shapes, base_shapes)
+
+
+def weights_sha256(folder: Path) -> str:
+    """The hash of an adapter's weights. Raises `ModelError` where there are none."""
+    try:
+        with (folder / WEIGHTS).open("rb") as weights:
+            return hashlib.file_digest(weights, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(
+            "The adapter cannot be read.", f"{folder}: {error.strerror or error}.", "Train the run again."
+        ) from error
 
 
 def holds_whole_layers(folder: Path) -> bool:

@@ -4,7 +4,6 @@ Every switch sets all that decides the answer, the adapter and its scale in each
 is left for the next. Knows nothing of runs or prompts.
 """
 
-import hashlib
 from pathlib import Path
 
 from peft import PeftModel
@@ -12,7 +11,7 @@ from peft.tuners.lora import LoraLayer
 from torch import Tensor
 
 from engine.errors import ModelError
-from engine.model.adapter_files import check_adapter, holds_whole_layers
+from engine.model.adapter_files import check_adapter, holds_whole_layers, weights_sha256
 from engine.model.load import LocalModel, attach, parameter_shapes
 from engine.model.whole_layers import WholeLayers
 
@@ -105,14 +104,3 @@ class Adapters:
         if self._whole.pop(sha256, None) is None and self._peft is not None:
             self._peft.delete_adapter(sha256)
             self._switched = None
-
-
-def weights_sha256(folder: Path) -> str:
-    """The hash of an adapter's weights. Raises `ModelError` where there are none."""
-    try:
-        with (folder / "adapter_model.safetensors").open("rb") as weights:
-            return hashlib.file_digest(weights, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelError(
-            "The adapter cannot be read.", f"{folder}: {error.strerror or error}.", "Train the run again."
-        ) from error
