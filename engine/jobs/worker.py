@@ -16,7 +16,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
@@ -39,6 +38,7 @@ from engine.store.options_json import options_from_json
 
 NICENESS = 5
 _SESSION_NICENESS = Path("/proc/self/autogroup")
+_SESSION_TRIES, _SESSION_EVERY_S = 5, 0.1
 _LOCK_WITHIN_S = 3.0
 
 
@@ -107,9 +107,20 @@ def carry_out(folder: Path, job_id: int, home: Home, on_begun: Callable[[], None
 def _give_way() -> None:
     """Let whoever works at the machine go first."""
     os.nice(NICENESS)
+    _give_way_as_session()
+
+
+def _give_way_as_session() -> None:
     # Linux weighs sessions against each other where it groups by them, and niceness only within one: sched(7).
-    with suppress(OSError):
-        _SESSION_NICENESS.write_text(str(NICENESS))
+    for _ in range(_SESSION_TRIES):
+        try:
+            _SESSION_NICENESS.write_text(str(NICENESS))
+        except BlockingIOError:  # of all who are not root, the kernel hears one in a tenth of a second
+            time.sleep(_SESSION_EVERY_S)
+        except OSError:
+            return
+        else:
+            return
 
 
 def _tell(tells: int) -> None:

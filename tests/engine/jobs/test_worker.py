@@ -9,13 +9,12 @@ import psutil
 import pytest
 
 from engine.errors import JobError
-from engine.jobs import control
+from engine.jobs import control, worker
 from engine.jobs import launch as launching
 from engine.jobs.follow import Follower, follow
 from engine.jobs.heartbeat import heartbeat_age_s
 from engine.jobs.liveness import is_alive
 from engine.jobs.protocol import Event, Note, Progress, StateChanged
-from engine.jobs.worker import NICENESS
 from engine.project import Project
 from engine.records.job import Job
 from engine.redact import MASK
@@ -53,13 +52,28 @@ def test_it_has_a_session_and_a_group_of_its_own_no_terminal_and_no_input(projec
     assert rest == f"'' {project.folder} 1 {project.home.root}"
 
 
-@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="sessions are weighed by Linux alone")
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel weighs no sessions")
 def test_its_session_gives_way_to_other_sessions(project: Project) -> None:
     job = project.start_job(options("steps", 100_000))
     group = Path(f"/proc/{project.jobs.get(job.id).pid}/autogroup")
-    wait_until(lambda: group.read_text().endswith(f" nice {NICENESS}\n"))
+    wait_until(lambda: group.read_text().endswith(f" nice {worker.NICENESS}\n"))
     control.stop(project, job)
     wait_until(lambda: not is_alive(project.jobs.get(job.id)))
+
+
+def test_a_session_gives_way_though_others_do_in_the_same_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+
+    class Busy:
+        def write_text(self, text: str) -> None:
+            heard.append(text)
+            if len(heard) < 3:
+                raise BlockingIOError
+
+    monkeypatch.setattr(worker, "_SESSION_NICENESS", Busy())
+    monkeypatch.setattr(worker, "_SESSION_EVERY_S", 0.0)
+    worker._give_way_as_session()
+    assert heard == [str(worker.NICENESS)] * 3
 
 
 def test_a_refusal_is_a_failure_with_its_three_sentences(project: Project) -> None:
