@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from textual.message import Message
 
+from engine.errors import StoreError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.prompt import Message as Turn
 from engine.records.prompt import Prompt
 from tests.tui.seeds import make_stage
-from tui.services.store import FactsRead, StoreService
+from tui.services.store import FactsRead, StoreFailed, StoreService
 
 
 class Inbox:
@@ -83,6 +84,23 @@ def test_facts_come_again_only_when_something_was_written(
     newest = inbox.wait(before + 1)[-1]
     assert isinstance(newest, FactsRead)
     assert newest.facts.prompt_version == 2
+
+
+def test_facts_come_anew_once_the_store_can_be_read_again(
+    service: StoreService, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        read_and_settle(service)
+    before = len(inbox.told)
+    with monkeypatch.context() as broken:
+
+        def fail(_project: Project) -> None:
+            raise StoreError("The disk is gone.")
+
+        broken.setattr("tui.services.reading.reap", fail)
+        read_and_settle(service)
+    read_and_settle(service)
+    assert [type(message) for message in inbox.wait(before + 2)[before:]] == [StoreFailed, FactsRead]
 
 
 def test_what_a_person_asks_for_does_not_wait_for_the_facts(service: StoreService, inbox: Inbox) -> None:

@@ -1,4 +1,4 @@
-"""Reads everything that the workspace shows out of an open project, when something changed. Knows no thread.
+"""Reads everything that the workspace shows out of a project, when something changed. Knows no thread.
 
 Imports what a project is made of, and is imported by the thread that reads: no screen waits for it.
 """
@@ -15,31 +15,30 @@ from tui.services.tokens import PromptTokens
 
 
 class Reader:
-    """One project's facts, as far as they are new."""
+    """One project, open for the thread that made this, and its facts as far as they are new."""
 
     def __init__(self, folder: Path, home: Home) -> None:
+        """Raises `DistillError` where it cannot be opened."""
+        self._project = Project.open(folder, home)
         self._tokens = PromptTokens(folder, home)
         self._seen: tuple[object, ...] = ()
 
     def close(self) -> None:
-        """Count no more tokens."""
+        """Close the project, and count no more tokens."""
         self._tokens.close()
+        self._project.close()
 
-    def forget(self) -> None:
-        """Take whatever is read next for new."""
-        self._seen = ()
-
-    def read_new(self, project: Project) -> Facts | None:
-        """The facts, where something changed since they were read last. Raises `DistillError`."""
-        reap(project)
-        version = (project.version, self._tokens.counted)
-        if version == self._seen:
-            return None
-        facts = self._facts(project)
+    def read_new(self) -> Facts | None:
+        """The facts, where something changed since the last ones. Raises `DistillError`: then the next are new."""
+        before, self._seen = self._seen, ()
+        reap(self._project)
+        version = (self._project.version, self._tokens.counted)
+        facts = self._facts() if version != before else None
         self._seen = version
         return facts
 
-    def _facts(self, project: Project) -> Facts:
+    def _facts(self) -> Facts:
+        project = self._project
         version = project.prompts.current()
         settings = project.settings.read()
         counts = project.examples.counts()
@@ -51,12 +50,12 @@ class Reader:
             stations=project.stations(),
             prompt=version.prompt if version else None,
             prompt_version=version.version if version else 0,
-            prompt_tokens=self._prompt_tokens(project, settings.student_base, counts.total > 0),
+            prompt_tokens=self._prompt_tokens(settings.student_base, counts.total > 0),
             rules=project.rules.all(),
             questions=tuple((split, project.questions.count(split)) for split in SPLITS),
             topics=project.questions.topics(),
             examples=ExampleCounts(counts.total, counts.accepted, counts.rejected, counts.undecided),
-            latest_answers=self._latest_answers(project, counts.total),
+            latest_answers=self._latest_answers(counts.total),
             dataset=project.datasets.latest(),
             run=run,
             evaluation=project.evaluations.latest(),
@@ -65,15 +64,16 @@ class Reader:
             jobs=project.jobs.all(),
         )
 
-    def _prompt_tokens(self, project: Project, base: str, answered: bool) -> str:
-        version = project.prompts.current()
+    def _prompt_tokens(self, base: str, answered: bool) -> str:
+        version = self._project.prompts.current()
         if version is None:
             return ""
         # The starter's tokenizer is made by the first job that uses it, before anything is answered.
         count = self._tokens.of(version.prompt, base, answered)
         return f"{count.tokens:,}" if count.exact else f"≈ {count.tokens:,}"
 
-    def _latest_answers(self, project: Project, total: int) -> tuple[Stream, ...]:
+    def _latest_answers(self, total: int) -> tuple[Stream, ...]:
+        project = self._project
         streams: list[Stream] = []
         for row in project.examples.window(max(total - 60, 0), 60):
             broken = next((check.note for check in row.example.checks if not check.passed), "")

@@ -6,8 +6,9 @@ never waits until the counts of 100,000 examples are read.
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 from textual.app import App
 from textual.message import Message
@@ -52,36 +53,53 @@ class JobStarted(Message):
         self.job = job
 
 
-class _Worker:
-    """A thread with the project open on it, for work that is done in turn."""
+class _Closable(Protocol):
+    def close(self) -> None: ...
 
-    def __init__(self, folder: Path, home: Home, name: str) -> None:
-        self._folder, self._home = folder, home
+
+Held = TypeVar("Held", bound=_Closable)
+
+
+class _Worker(Generic[Held]):
+    """A thread for work that is done in turn, and what is open on it from the first time that it is asked for."""
+
+    def __init__(self, name: str, opened: Callable[[], Held]) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
-        self._project: Project | None = None
+        self._opened = opened
+        self._held: Held | None = None
 
     def submit(self, work: Callable[[], None]) -> None:
         """Do `work` after what was submitted before."""
         self._thread.submit(work)
 
     @property
-    def project(self) -> "Project":
-        """The open project; to be asked for on the thread alone. Raises `DistillError`."""
-        if self._project is None:
-            from engine.project import Project
-
-            self._project = Project.open(self._folder, self._home)
-        return self._project
+    def held(self) -> Held:
+        """What is open; to be asked for on the thread alone. Raises what opening it raises."""
+        if self._held is None:
+            self._held = self._opened()
+        return self._held
 
     def close(self) -> None:
-        """Close the project when what is under way has ended; does not wait for it."""
+        """Close what is open when what is under way has ended; does not wait for it."""
         self._thread.submit(self._close)
         self._thread.shutdown(wait=False)
 
     def _close(self) -> None:
-        if self._project is not None:
-            self._project.close()
-            self._project = None
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+
+def _open_reader(folder: Path, home: Home) -> "Reader":
+    from tui.services.reading import Reader
+
+    return Reader(folder, home)
+
+
+def _open_project(folder: Path, home: Home) -> "Project":
+    from engine.project import Project
+
+    return Project.open(folder, home)
 
 
 class StoreService:
@@ -91,9 +109,8 @@ class StoreService:
         self.folder = folder
         self.home = home
         self._target = target
-        self._reader = _Worker(folder, home, "facts")
-        self._worker = _Worker(folder, home, "store")
-        self._facts: Reader | None = None
+        self._reader = _Worker("facts", partial(_open_reader, folder, home))
+        self._worker = _Worker("store", partial(_open_project, folder, home))
         self._reading = False
 
     def read(self) -> None:
@@ -116,38 +133,27 @@ class StoreService:
 
     def close(self) -> None:
         """Close the project and end the threads, when what is under way has ended."""
-        self._reader.submit(self._let_go)
         self._reader.close()
         self._worker.close()
 
     def _read(self) -> None:
         try:
-            if self._facts is None:
-                from tui.services.reading import Reader
-
-                self._facts = Reader(self.folder, self.home)
-            if (facts := self._facts.read_new(self._reader.project)) is not None:
+            if (facts := self._reader.held.read_new()) is not None:
                 self._target.post_message(FactsRead(facts))
         except DistillError as error:
-            if self._facts is not None:
-                self._facts.forget()
             self._target.post_message(StoreFailed(error))
         finally:
             self._reading = False
 
-    def _let_go(self) -> None:
-        if self._facts is not None:
-            self._facts.close()
-
     def _ask(self, work: "Callable[[Project], Message]", target: MessagePump) -> None:
         try:
-            target.post_message(work(self._worker.project))
+            target.post_message(work(self._worker.held))
         except DistillError as error:
             target.post_message(StoreFailed(error))
 
     def _start(self, options: "JobOptions") -> None:
         try:
-            self._target.post_message(JobStarted(self._worker.project.start_job(options)))
+            self._target.post_message(JobStarted(self._worker.held.start_job(options)))
         except DistillError as error:
             self._target.post_message(StoreFailed(error))
         self.read()
@@ -156,7 +162,7 @@ class StoreService:
         from engine.jobs import control
 
         try:
-            project = self._worker.project
+            project = self._worker.held
             job = project.jobs.get(job_id)
             match wish:
                 case "pause":
