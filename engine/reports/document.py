@@ -11,7 +11,7 @@ from engine.records.rule import Span
 
 Tone = Literal["plain", "quiet", "good", "bad", "open"]
 # How a line of a chart or an interval is drawn, and told from the others without colour.
-Role = Literal["main", "second", "third", "fourth"]
+Role = Literal["main", "second", "third", "fourth", "fifth", "sixth", "seventh"]
 Unit = Literal["number", "share", "usd"]
 
 

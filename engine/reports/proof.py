@@ -1,6 +1,7 @@
 """The proof as sections: the verdict before and after, the arms rule by rule, the answers that fall behind. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle
 
 from engine.evaluation.verdict import sentence
 from engine.records.evaluation import ArmAnswer, ArmScore, Divergence, Evaluation, FinalVerdict, Interval
@@ -25,14 +26,16 @@ from engine.reports.facts import ReportFacts
 from engine.reports.numbers import MISSING, bounds, interval, known, nats, of_rate, share
 from engine.wording import counted
 
-_ROLES: dict[str, Role] = {"distilled": "main", "prompted": "second", "unprompted": "third"}
+_ROLES: dict[str, Role] = {"distilled": "main", "prompted": "second", "unprompted": "third", "teacher": "fourth"}
+_EXTRA_ROLES: tuple[Role, ...] = ("fifth", "sixth", "seventh")
 TONES: dict[FinalVerdict, Tone] = {"pass": "good", "fail": "bad", "undecided": "open"}
 _WORST_SHOWN = 3
 
 
-def role_of(arm: str) -> Role:
-    """How an arm is drawn; all but the three that every evaluation has, alike."""
-    return _ROLES.get(arm, "fourth")
+def with_roles(arms: Sequence[tuple[str, object]]) -> tuple[tuple[str, Role], ...]:
+    """The arms' names, each with how it is drawn: three extra arms are told apart, more of them come round again."""
+    turns = cycle(_EXTRA_ROLES)
+    return tuple((name, _ROLES[name] if name in _ROLES else next(turns)) for name, _ in arms)
 
 
 def verdict(facts: ReportFacts) -> Section:
@@ -89,9 +92,7 @@ def rules(facts: ReportFacts) -> Section:
             f"{samples} each at temperature {evaluation.temperature:g}. Of all answers the share that keeps a rule, "
             "in %, with its 95 % Wilson interval."
         ),
-        Intervals(
-            "Answers that keep each rule, %", "rule", tuple((name, role_of(name)) for name, _ in arms), tuple(rows)
-        ),
+        Intervals("Answers that keep each rule, %", "rule", with_roles(arms), tuple(rows)),
         *against_in_brief(evaluation),
         _measures(facts),
     ]
@@ -156,7 +157,7 @@ def _answer(answer: ArmAnswer, texts: dict[int, str]) -> Answer:
         answer.arm,
         answer.answer,
         not broken,
-        role_of(answer.arm),
+        _ROLES.get(answer.arm, "fourth"),
         tuple(notes),
         # Nobody asked the unprompted model for anything: marks all over its answer would say nothing.
         () if answer.arm == "unprompted" else tuple(span for check in broken for span in check.failing),

@@ -5,7 +5,7 @@ from engine.evaluation.slices import Slice, slices_of
 from engine.reports.document import Block, IntervalRow, Intervals, Section, Words
 from engine.reports.facts import ReportFacts
 from engine.reports.numbers import of_rate
-from engine.reports.proof import role_of
+from engine.reports.proof import with_roles
 
 _CAPTIONS = {
     "topic": "By topic: answers that keep every rule, %",
@@ -20,7 +20,7 @@ def sliced(facts: ReportFacts) -> Section:
     """A block for each dimension, the largest gap between the reference and the student first."""
     found = _slices(facts)
     evaluation = facts.proof.evaluation
-    arms = tuple((name, role_of(name)) for name, _ in evaluation.arms)
+    arms = with_roles(evaluation.arms)
     blocks: list[Block] = [
         Words(
             f"The largest gap between {evaluation.reference} and the student first. With many slices one looks bad by "

@@ -21,6 +21,14 @@ _LEVELS = 4
 _LEAST = 1e-9  # that an axis reaches
 AXIS = 200.0  # units that stand for 0 to 100 % in a row of intervals
 _ARM, _PAD = 9.0, 5.0  # units of height an arm, and above and below
+_DIAMOND = ((0, -1), (1, 0), (0, 1), (-1, 0))
+# Of a point, as it lies right of and under its middle.
+_CORNERS: dict[Role, tuple[tuple[int, int], ...]] = {
+    "fourth": _DIAMOND,
+    "fifth": ((0, -1), (1, 1), (-1, 1)),
+    "sixth": ((-1, -1), (1, -1), (0, 1)),
+    "seventh": _DIAMOND,
+}
 
 
 def line_chart(chart: Chart) -> Element:
@@ -143,7 +151,7 @@ def interval_row(arms: Sequence[tuple[str, Role]], found: Sequence[Measured | No
 
 
 def _point(role: Role, x: float, y: float, size: float, words: str) -> Element:
-    """A disc, a square, a ring or a diamond."""
+    """A disc, a square, a ring, a diamond, a triangle that stands or hangs, or a hollow diamond."""
     title = element("title", words) if words else None
     match role:
         case "main":
@@ -153,9 +161,9 @@ def _point(role: Role, x: float, y: float, size: float, words: str) -> Element:
             return element("rect", title, x=x - side / 2, y=y - side / 2, width=side, height=side, class_="point")
         case "third":
             return element("circle", title, cx=x, cy=y, r=size - 0.6, class_="point ring")
-        case "fourth":
-            corners = ((x, y - size), (x + size, y), (x, y + size), (x - size, y))
-            return element("path", title, d=f"{_path(corners)}Z", class_="point")
+        case _:
+            corners = _path((x + size * right, y + size * down) for right, down in _CORNERS[role])
+            return element("path", title, d=f"{corners}Z", class_="point ring" if role == "seventh" else "point")
 
 
 def _path(places: Iterable[tuple[float, float]]) -> str:

@@ -1,14 +1,16 @@
 """Charts and intervals: round axes, everything inside the drawing, every point with its figures."""
 
 import math
-from xml.etree.ElementTree import Element
+from typing import get_args
+from xml.etree.ElementTree import Element, tostring
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.reports.document import Chart, Mark, Measured, Series
-from engine.reports.svg import AXIS, HEIGHT, WIDTH, interval_row, line_chart, ticks
+from engine.reports.document import Chart, Mark, Measured, Role, Series
+from engine.reports.proof import with_roles
+from engine.reports.svg import AXIS, HEIGHT, WIDTH, interval_row, key, line_chart, ticks
 
 VALUES = st.floats(0, 1e12, allow_nan=False)
 
@@ -69,3 +71,10 @@ def test_an_interval_stands_where_its_rate_is_and_says_its_figures() -> None:
     assert numbers(whisker, "x1", "x2") == [0.25 * AXIS, 0.75 * AXIS]
     assert next(drawn.iter("circle")).get("cx") == f"{0.5 * AXIS:g}"
     assert [title.text for title in drawn.iter("title")] == ["distilled: 50.0 (25–75) %, 2 of 4"]
+
+
+def test_arms_are_told_apart_without_colour() -> None:
+    roles: tuple[Role, ...] = get_args(Role)
+    assert len({tostring(key("", role, line=False)[0][-1]) for role in roles}) == len(roles)
+    arms = ("unprompted", "prompted", "distilled", "teacher", "run:2", "run:3", "prompt_back")
+    assert sorted(role for _, role in with_roles([(arm, None) for arm in arms])) == sorted(roles)
