@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from engine.evaluation.power import spread_of, to_clear, to_tell_apart
+from engine.evaluation.scores import passes
 from engine.evaluation.significance import ALPHA, holm, mcnemar_exact
 from engine.evaluation.statistics import Floats, mean_differences
 from engine.evaluation.verdict import MARGIN, MIN_QUESTIONS
@@ -42,7 +43,7 @@ def pass_shares(rules: Sequence[Rule], questions: Sequence[Question], answers: S
     for answer in answers:
         at = row[answer.question_id]
         samples[at] += 1
-        kept[at, 0] += all(check.passed for check in answer.checks)
+        kept[at, 0] += passes(answer)
         for check in answer.checks:
             kept[at, column[check.rule_id]] += check.passed
     return kept / np.maximum(samples, 1)

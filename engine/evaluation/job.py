@@ -164,6 +164,7 @@ class _Evaluation:
                 arm = LocalArm(extra.name, local, seen, adapter=True, single_turn=plan.single_turn)
                 self._answer(arm.name, arm.answer)
                 divergences |= self._divergences(local, prompted, (arm,))
+                self._context.checkpoint()
                 speeds[arm.name] = arm.speed(plan.questions, self._options)
         return divergences
 

@@ -63,11 +63,7 @@ def reason(evaluation: Evaluation) -> str:
     recovered = evaluation.recovered
     if recovered is None:
         more = evaluation.more_questions
-        return (
-            f"{evaluation.recovered_note} About {more:,} more questions would tell."
-            if more
-            else (evaluation.recovered_note)
-        )
+        return evaluation.recovered_note + (f" About {more:,} more questions would tell." if more else "")
     kept = f"{_percent(recovered.value)} of what the prompt gains is kept"
     bounds = f"the interval reaches from {_percent(recovered.low)} to {_percent(recovered.high)}"
     match evaluation.verdict:

@@ -95,8 +95,8 @@ class Evaluation:
     ratio: Interval | None = None  # distilled / reference of the all-rules rate
     comparisons: tuple[Comparison, ...] = ()
     more_questions: int | None = None  # that would decide; 0: decided; None: no number would, or it was not reckoned
-    extra_keys: tuple[tuple[ArmName, str], ...] = ()  # the same, of each extra arm
     answers_key: str = ""  # under which the store keeps the arms' answers; empty in evaluations made before it was kept
+    extra_keys: tuple[tuple[ArmName, str], ...] = ()  # the same, of each extra arm that has its own
 
     def arm(self, name: ArmName) -> ArmScore | None:
         return dict(self.arms).get(name)

@@ -3,7 +3,7 @@
 from textual.content import Content
 
 from engine.records.comparison import Comparison, Outcome, Paired
-from tui.widgets.lines import BAD, DIM, GOOD, WARN, wrap
+from tui.widgets.lines import BAD, DIM, GOOD, WARN, shorten, wrap
 
 _MARKS: dict[Outcome, tuple[str, str]] = {
     "better": ("▲", GOOD),
@@ -11,6 +11,7 @@ _MARKS: dict[Outcome, tuple[str, str]] = {
     "undecided": ("◐", WARN),
     "kept": (" ", ""),
 }
+_LINES = 2  # for what the marks mean
 
 
 def mark_of(paired: Paired | None) -> tuple[str, str]:
@@ -20,7 +21,8 @@ def mark_of(paired: Paired | None) -> tuple[str, str]:
 
 def marks_told(found: Comparison, width: int) -> list[Content]:
     """What the marks mean that stand above, and how many more questions would decide; nothing where all is kept."""
-    outcomes = [each.paired.outcome for each in (*found.rules,)] + [found.all_rules.outcome]
+    named = [*((f"rule {each.id}", each.paired) for each in found.rules), ("all together", found.all_rules)]
+    outcomes = {paired.outcome for _, paired in named}
     parts = [
         f"{_MARKS[outcome][0]} {words}"
         for outcome, words in (("better", f"better than {found.against}"), ("worse", f"worse than {found.against}"))
@@ -28,11 +30,15 @@ def marks_told(found: Comparison, width: int) -> list[Content]:
     ]
     if parts:
         parts[-1] += " (McNemar, Holm-corrected)"
-    missing = [(f"rule {each.id}", each.paired) for each in found.rules] + [("all together", found.all_rules)]
-    undecided = [_missing(name, paired) for name, paired in missing if paired.outcome == "undecided"]
+    undecided = [_missing(name, paired) for name, paired in named if paired.outcome == "undecided"]
     if undecided:
         parts.append(f"◐ undecided: {', '.join(undecided)}")
-    return [Content.styled(line, DIM) for line in wrap("   ".join(parts), width)[:2]]
+    if not parts:
+        return []
+    lines = wrap("   ".join(parts), width)
+    if len(lines) > _LINES:
+        lines[_LINES - 1 :] = [shorten(" ".join(lines[_LINES - 1 :]), width)]
+    return [Content.styled(line, DIM) for line in lines]
 
 
 def _missing(name: str, paired: Paired) -> str:

@@ -6,7 +6,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.content import Content
 
-from engine.clean import clean_line
+from engine.clean import clean_line, clean_text
 from tui.actions import PaneName, bindings
 from tui.panes.checks import number, whole
 from tui.panes.evaluation.drawing import draw, measuring
@@ -102,7 +102,7 @@ class EvaluationPane(Pane):
     def on_command_ended(self, message: CommandEnded) -> None:
         """Say where the report lies, or why there is none."""
         if message.error is not None:
-            self.app.notify(str(message.error), severity="error", markup=False)
+            self.app.notify(clean_text(str(message.error)), severity="error", markup=False)
         elif message.answer is not None and isinstance(files := message.answer.get("files"), list):
             self.app.notify(f"Written: {clean_line(str(files[0]))}", markup=False, timeout=10)
 
