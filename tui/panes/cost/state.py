@@ -12,6 +12,7 @@ from tui.services.cost import AT, CostPage
 
 MODEL = "model"
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+|\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
+_TOLD_WHOLE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,11 @@ class CostState:
     def hint(self, name: str) -> str:
         """What an empty field counts as."""
         figure = self.page.figures.get(name) if self.page is not None else None
-        return shown(figure.value, percent=_BY_NAME[name].percent) if figure is not None else ""
+        if figure is None:
+            return ""
+        # Measured hours have more digits than anybody reads.
+        value = figure.value if figure.value >= _TOLD_WHOLE else float(f"{figure.value:.4g}")
+        return shown(value, percent=_BY_NAME[name].percent)
 
     def found(self, text: str, models: tuple[ListedModel, ...]) -> None:
         """Models were looked for; those of an older text are let go."""
