@@ -4,7 +4,13 @@ from textual.app import App, ComposeResult
 from textual.content import Content
 from textual.geometry import Region
 
+from tui.widgets.growing import Words
 from tui.widgets.page import Page
+
+
+class Saying(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Words("one")
 
 
 class Showing(App[None]):
@@ -52,3 +58,25 @@ async def test_a_long_line_takes_several_rows_and_follows_the_width() -> None:
         await pilot.resize_terminal(40, 6)
         await pilot.pause()
         assert [row for row in rows(app) if row] == ["seven words that do not fit in", "after"]
+
+
+async def test_a_layout_between_two_changes_leaves_the_later_one_its_height() -> None:
+    app = Showing()
+    async with app.run_test(size=(20, 6)) as pilot:
+        page = app.query_one(Page)
+        page.show([Content("one")])
+        app.screen._refresh_layout()  # what another widget's change brings about
+        page.show([Content("one"), Content("two"), Content("three")])
+        await pilot.pause()
+        assert page.size.height == 3
+
+
+async def test_words_have_the_height_of_the_newest_ones() -> None:
+    app = Saying()
+    async with app.run_test(size=(20, 6)) as pilot:
+        words = app.query_one(Words)
+        words.update("one\ntwo")
+        app.screen._refresh_layout()
+        words.update("one\ntwo\nthree")
+        await pilot.pause()
+        assert words.size.height == 3

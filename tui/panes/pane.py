@@ -70,8 +70,8 @@ class Pane(Scroller):
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw the page anew, where anything has been shown."""
-        if (view := self.view) is not None and self.is_mounted:
+        """Draw the page anew, where anything has been shown. One that is hidden, or is being left, draws nothing."""
+        if self.is_mounted and self.display and (view := self.view) is not None:
             self.query_one(".lines", Page).show(self.draw(view), fill=view.height)
 
     def on_resize(self) -> None:

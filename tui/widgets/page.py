@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from textual.app import RenderResult
 from textual.content import Content
 from textual.geometry import Region, Size
-from textual.widget import Widget
+
+from tui.widgets.growing import Growing
 
 
-class Page(Widget):
+class Page(Growing):
     """As many rows as it was given lines, at least as many as `fill`; a line that is too long takes several rows."""
 
     DEFAULT_CSS = "Page { width: 1fr; height: auto; }"

@@ -91,25 +91,23 @@ class Figures(Vertical):
             self.post_message(self.Typed(""))
 
     def fill(self) -> None:
-        """Let the fields hold the state's texts."""
-        if not self.is_mounted:
-            return
+        """Let the fields that are there hold the state's texts."""
         with self.prevent(Input.Changed):
-            for name in _WALK:
-                self._input(name).value = clean_line(self._state.texts[name])
+            for field in self.query(Input):
+                field.value = clean_line(self._state.texts[field.id or MODEL])
 
     def show(self, width: int, *, airy: bool) -> None:
         """Draw for `width` cells. Where three columns do not fit, they stand under each other."""
         self.set_class(width < _STACKED_BELOW, "-stacked")
         self.set_class(airy or self._state.choosing, "-airy")
-        if not self.is_mounted:
-            return
-        for item in FIELDS:
-            field = self._input(item.name)
-            field.placeholder = self._state.hint(item.name)
-            field.set_class(bool(self._state.error(item.name)), "-wrong")
-        self.query_one("#models", Page).show(models(self._state, width))
-        self.query_one("#listed", Page).show([Content.styled(self._state.listed, DIM)])
+        for field in self.query("#columns Input").results(Input):
+            name = field.id or ""
+            field.placeholder = self._state.hint(name)
+            field.set_class(bool(self._state.error(name)), "-wrong")
+        for page in self.query("#models").results(Page):
+            page.show(models(self._state, width))
+        for page in self.query("#listed").results(Page):
+            page.show([Content.styled(self._state.listed, DIM)])
 
     def on_resize(self) -> None:
         """What stands below has another height now."""

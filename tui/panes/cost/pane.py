@@ -73,7 +73,7 @@ class CostPane(Pane):
     def redraw(self) -> None:
         """Draw title, figures and estimate anew."""
         super().redraw()
-        if (view := self.view) is not None and (figures := self._figures) is not None:
+        if self.display and (view := self.view) is not None and (figures := self._figures) is not None:
             figures.show(view.width, airy=self.size.height >= _AIRY_FROM)
             self.query_one(".title", Page).show(title(self.state, view.width, typing=figures.field is not None))
 

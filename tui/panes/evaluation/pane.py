@@ -45,10 +45,6 @@ class EvaluationPane(Pane):
         self._cursor: int | None = None  # the line that has to be seen
         self._reports = ReportWriter(store, self)
 
-    def on_mount(self) -> None:
-        """Read what only this pane shows."""
-        self._read()
-
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""
         drawn = draw(view, self.state)
@@ -58,8 +54,7 @@ class EvaluationPane(Pane):
     def show(self, facts: Facts, job: JobView | None) -> None:
         """Take in what is known now; what only this pane shows is read when it has changed."""
         super().show(facts, job)
-        if self.is_mounted:
-            self._read()
+        self._read()
 
     def on_evaluations_read(self, message: EvaluationsRead) -> None:
         """Take in the history."""
@@ -198,11 +193,11 @@ class EvaluationPane(Pane):
             self.store.start(options_of(values, basis))
 
     def _read(self) -> None:
-        if (view := self.view) is None:
+        if (shown := self._shown) is None:
             return
-        if self.state.stale(view.facts):
+        if self.state.stale(shown.facts):
             self.store.ask(read_evaluations, self)
-        if (wanted := self.state.answers_wanted(view.facts)) is not None:
+        if (wanted := self.state.answers_wanted(shown.facts)) is not None:
             self.store.ask(answers_reader(wanted), self)
 
     def _turned(self) -> None:

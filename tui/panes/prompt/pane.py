@@ -92,7 +92,7 @@ class PromptPane(Pane, can_focus=False):
 
     def redraw(self) -> None:
         """Draw the title and the face that is shown."""
-        if self._shown is None or not self.is_mounted:
+        if self._shown is None or not (self.is_mounted and self.display):
             return
         facts = self._shown.facts
         if self._saved is not None and self._saved[0] != facts.prompt_version:

@@ -29,15 +29,13 @@ class QuestionList(Pane):
         self.state = QuestionsState()
         self._service = QuestionsService(store, self)
         self._seen: tuple[object, ...] = ()
+        self._search = Input(id="question-search", placeholder="words of the question; empty lists all", compact=True)
+        self._search.display = False  # until it is asked for
 
     def compose(self) -> ComposeResult:
         """The page, and a line for words to look for."""
         yield from super().compose()
-        yield Input(id="question-search", placeholder="words of the question; empty lists all", compact=True)
-
-    def on_mount(self) -> None:
-        """The search comes when it is asked for."""
-        self._search.display = False
+        yield self._search
 
     def show(self, facts: Facts, job: JobView | None) -> None:
         """Read anew where questions or answers have changed."""
@@ -53,7 +51,7 @@ class QuestionList(Pane):
     def view(self) -> View | None:
         """As every pane's; the search takes its line."""
         view = super().view
-        if view is None or not self.is_mounted or not self._search.display:
+        if view is None or not self._search.display:
             return view
         return View(view.facts, view.job, view.width, view.height - 1)
 
@@ -187,10 +185,6 @@ class QuestionList(Pane):
         self._search.display = False
         self.focus()
         self.redraw()
-
-    @property
-    def _search(self) -> Input:
-        return self.query_one("#question-search", Input)
 
     @property
     def _page(self) -> int:

@@ -41,10 +41,6 @@ class RunPane(Pane):
         super().__init__(store)
         self.state = RunState()
 
-    def on_mount(self) -> None:
-        """Read what only this pane shows."""
-        self._read()
-
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""
         return draw(view, self.state)
@@ -52,8 +48,7 @@ class RunPane(Pane):
     def show(self, facts: Facts, job: JobView | None) -> None:
         """Take in what is known now; what only this pane shows is read when it has changed."""
         super().show(facts, job)
-        if self.is_mounted:
-            self._read()
+        self._read()
 
     def on_runs_read(self, message: RunsRead) -> None:
         """Take in the runs."""
@@ -207,13 +202,13 @@ class RunPane(Pane):
             self.store.ask(run_adder(config_of(values, basis), basis.dataset.sha256), self)
 
     def _read(self) -> None:
-        if self.view is not None and self.state.stale(self.view.facts):
+        if self._shown is not None and self.state.stale(self._shown.facts):
             self.store.ask(read_runs, self)
         self._read_traces()
 
     def _read_traces(self) -> None:
-        if (view := self.view) is not None:
-            for number in self.state.missing_traces(view):
+        if (shown := self._shown) is not None:
+            for number in self.state.missing_traces(shown.facts, shown.job):
                 self.store.ask(trace_reader(number), self)
 
     def _overlaid(self) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from engine.jobs.protocol import SampleAnswer, WorstTokens
 from engine.records.run import Run
 from tui.panes.job import Curve, JobView
-from tui.panes.view import View
 from tui.services.facts import Facts
 from tui.services.runs import RunRow, TraceRead
 
@@ -47,7 +46,7 @@ class RunState:
     seen: object = None  # what the rows were read for
 
     def stale(self, facts: Facts) -> bool:
-        """Whether the runs have to be read anew; to be called once for each view."""
+        """Whether the runs have to be read anew; to be called once for what is known."""
         run = facts.run
         key = (
             (run.id, run.state, run.step, run.best_step) if run else None,
@@ -76,14 +75,14 @@ class RunState:
         """A run by its number, where it was read."""
         return next((row for row in self.rows if row.run.id == run_id), None)
 
-    def missing_traces(self, view: View) -> tuple[int, ...]:
-        """Runs on the page whose logs have to be read; to be called once for each view."""
-        run = self.shown(view.facts)
+    def missing_traces(self, facts: Facts, job: JobView | None) -> tuple[int, ...]:
+        """Runs on the page whose logs have to be read; to be called once for what is known."""
+        run = self.shown(facts)
         wanted = [*((run.id,) if run else ()), *self.overlays]
         missing = []
         for number in wanted:
             row = self.found(number)
-            if row is None or not row.jobs or self._live(row, view.job) is not None:
+            if row is None or not row.jobs or self._live(row, job) is not None:
                 continue
             stands = (row.run.state, row.run.step)
             if self.traced.get(number) != stands:

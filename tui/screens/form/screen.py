@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from tui.widgets.choice import Choice
+from tui.widgets.growing import Words
 from tui.widgets.lines import ACCENT, BAD, DIM, STRONG
 
 Values = Mapping[str, str]
@@ -99,11 +100,11 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
                             item.value, placeholder=item.hint, id=f"field-{item.id}", compact=True, password=item.secret
                         )
                         if self._guide is not None:
-                            yield Static(id=f"note-{item.id}", classes="note")
-                yield Static(id=f"error-{item.id}", classes="error")
+                            yield Words(id=f"note-{item.id}", classes="note")
+                yield Words(id=f"error-{item.id}", classes="error")
             if self._guide is not None:
-                yield Static(id="why")
-            yield Static(id="aside")
+                yield Words(id="why")
+            yield Words(id="aside")
             yield Static(
                 Content.assemble(
                     ("enter", ACCENT), (f" {self._go}   ", DIM), ("↑ ↓", ACCENT), (" field   ", DIM),
@@ -172,14 +173,14 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
         """Say anew what the values mean; also to be called where what is known of them has changed."""
         values = self.values
         for item in self._fields:
-            shown, value = self.query_one(f"#error-{item.id}", Static), values[item.id]
+            shown, value = self.query_one(f"#error-{item.id}", Words), values[item.id]
             error = item.check(value)
             # An error goes away as soon as it is mended; most come only when a person wants to go on.
             if shown.display and not error and value != self._refused.get(item.id, ("\n", ""))[0]:
                 self._say(item.id, "")
             elif item.live and value and error:
                 self._say(item.id, error)
-        self.query_one("#aside", Static).update(Content(self._aside(values)))
+        self.query_one("#aside", Words).update(Content(self._aside(values)))
         if self._guide is not None:
             self._tell_guided(self._guide(values))
 
@@ -190,7 +191,7 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
             self.query_one(f"#row-{item.id}").display = one.shown
             for entry in self.query(f"#field-{item.id}").results(Input):
                 entry.placeholder = one.instead or item.hint
-            for note in self.query(f"#note-{item.id}").results(Static):
+            for note in self.query(f"#note-{item.id}").results(Words):
                 note.update(Content.styled(one.why, DIM))
         self._tell_why()
 
@@ -199,11 +200,11 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
         item = next((item for item in self._fields if focused is not None and focused.id == f"field-{item.id}"), None)
         one = self._told.get(item.id) if item is not None else None
         basis = f" ({one.basis})" if one is not None and one.basis else ""
-        for place in self.query("#why").results(Static):
+        for place in self.query("#why").results(Words):
             why = f"{one.why[:1].upper()}{one.why[1:]}{basis}." if one is not None and one.why else ""
             place.update(Content.styled(why, DIM))
 
     def _say(self, field_id: str, error: str) -> None:
-        place = self.query_one(f"#error-{field_id}", Static)
+        place = self.query_one(f"#error-{field_id}", Words)
         place.update(Content.styled(error, BAD))
         place.display = bool(error)

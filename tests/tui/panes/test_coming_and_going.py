@@ -1,0 +1,53 @@
+"""What every pane does before it has room on the screen, and while it is being left."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from engine.paths import Home
+from engine.project import Project
+from tests.tui.panes.measured import make_compared
+from tests.tui.piloting import facts_of, open_app, until, workspace
+from tui.panes.evaluation.pane import EvaluationPane
+from tui.panes.pane import Pane
+from tui.panes.run.pane import RunPane
+from tui.services.store import StoreService
+
+
+class Asked(StoreService):
+    """A store that keeps what it was asked for instead of doing it."""
+
+    def __init__(self, folder: Path, home: Home) -> None:
+        self.folder, self.home = folder, home
+        self.works: list[Callable[[Project], Message]] = []
+
+    def ask(self, work: Callable[[Project], Message], target: MessagePump) -> None:
+        self.works.append(work)
+
+
+@pytest.mark.parametrize("kind", [RunPane, EvaluationPane])
+async def test_what_only_this_pane_shows_is_asked_for_though_it_has_no_room_yet(home: Home, kind: type[Pane]) -> None:
+    folder = make_compared(home)
+    app = open_app(home, folder)
+    async with app.run_test(notifications=True) as pilot:
+        await until(pilot, lambda: workspace(app).state.facts is not None)
+        store = Asked(folder, home)
+        kind(store).show(facts_of(app), None)
+        assert store.works, "nothing asks again where nothing in the project changes"
+
+
+@pytest.mark.parametrize("turns", [0, 6, 9, 12])
+async def test_a_person_may_leave_while_a_pane_is_being_made(home: Home, turns: int) -> None:
+    folder = make_compared(home)
+    for number in range(1, 10):
+        app = open_app(home, folder)
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await until(pilot, lambda app=app: workspace(app).state.facts is not None)
+            app.simulate_key(str(number))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            app.exit()
