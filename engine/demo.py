@@ -30,7 +30,7 @@ FULL = Recipe(
     train_questions=None,
     validation_questions=None,
     test_questions=None,
-    generate=GenerateOptions(samples=2, temperature=0.7, max_answer_tokens=40, batch_rows=48),
+    generate=GenerateOptions(samples=2, temperature=0.7, max_answer_tokens=40),
     training=_TRAINING,
     evaluate_samples=3,
     max_answer_tokens=48,

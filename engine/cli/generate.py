@@ -18,7 +18,7 @@ from engine.status import job_json
 @click.option("--max-answer-tokens", type=click.IntRange(1), default=512)
 @click.option("--limit", type=click.IntRange(1), default=None, help="Ask at most this many questions.")
 @click.option("--concurrency", type=click.IntRange(1, 1024), default=16, help="Requests in flight at an endpoint.")
-@click.option("--batch-rows", type=click.IntRange(1, 1024), default=32, help="Rows decoded together locally.")
+@click.option("--batch-rows", type=click.IntRange(1, 1024), default=128, help="Rows decoded together locally.")
 @click.option("--max-cost", "max_cost_usd", type=Number(0.0), default=None, help="Stop before this many USD.")
 @click.option("--until-accepted", is_flag=True, help="Ask a question again only while no answer passed every rule.")
 @click.option(

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.errors import UsageError
 from engine.model.load import LocalModel
-from engine.model.prompt_cache import OwnCache, PromptCache, forward_shared
+from engine.model.prompt_cache import OwnCache, PromptCache, forward_shared, rows_that_fit
 
 OnTokens = Callable[[int, list[int]], None]  # (row, new ids)
 
@@ -74,7 +74,7 @@ def decode(
     temperature: float,
     max_new_tokens: int,
     seeds: Sequence[int],
-    batch_rows: int = 32,
+    batch_rows: int = 128,
     on_tokens: OnTokens | None = None,
     on_finished: OnFinished | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -82,7 +82,8 @@ def decode(
     """Answer every row; results in the rows' order.
 
     `rows` are whole ids, the prompt's included: with `prefix`, each must begin with its ids (else `ModelError`).
-    Temperature 0 takes the likeliest token. `seeds`: one a row. At most `batch_rows` rows are decoded together.
+    Temperature 0 takes the likeliest token. `seeds`: one a row. At most `batch_rows` rows are decoded together,
+    and no more than memory has room for.
     `on_finished` is called as each row ends; after `should_stop` returns True nothing more is computed and unfinished
     rows come back as "cancelled", without a call. Raises `ContextError` where a row leaves no room for an answer of
     `max_new_tokens`.
@@ -104,7 +105,9 @@ def decode(
         if on_finished is not None:
             on_finished(index, decoded)
 
-    batch = Batch(local, cached, min(batch_rows, len(rows)), on_tokens, keep)
+    longest = max((len(row.own) for row in waiting), default=0) + max_new_tokens
+    capacity = min(batch_rows, len(rows), rows_that_fit(local, longest))
+    batch = Batch(local, cached, capacity, on_tokens, keep)
     # Like rows are admitted together, so that a prefill pads little and reads no question twice.
     waiting = deque(sorted(waiting, key=lambda row: (len(row.own), row.own)))
     while waiting or batch.rows:

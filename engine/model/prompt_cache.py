@@ -6,6 +6,7 @@ Knows nothing of text or sampling.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import psutil
 import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
@@ -15,6 +16,7 @@ from engine.model.load import LocalModel
 from engine.model.shared_attention import SharedPrompt
 
 _PROBE = 12  # tokens of the exactness check
+_ROWS_SHARE = 1 / 3  # of the free memory: a cache that grows stands there twice for a moment
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +69,21 @@ class PromptCache:
     def shared(self, positions: Tensor) -> SharedPrompt:
         """What the attention needs for queries at these absolute positions (B, T)."""
         return SharedPrompt(self.keys, self.values, positions, self.length)
+
+
+def rows_that_fit(local: LocalModel, slots: int) -> int:
+    """How many rows of `slots` tokens each can be held behind the prompt in the memory that is free now; at least 1."""
+    config = local.base.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    row_bytes = 2 * config.num_hidden_layers * heads * width * slots * local.base.dtype.itemsize
+    return max(1, int(_ROWS_SHARE * _free_bytes(local.device) / row_bytes))
+
+
+def _free_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
 
 
 class OwnLayer(CacheLayerMixin):

@@ -36,7 +36,7 @@ class GenerateOptions:
     limit: int | None = None  # questions; None: all
     seed: int = 0
     concurrency: int = 16  # endpoint: requests in flight
-    batch_rows: int = 32  # local: rows decoded together
+    batch_rows: int = 128  # local: rows decoded together, fewer where memory has no room for them
     max_cost_usd: float | None = None
     stop_when_accepted: bool = False  # skip further samples of a question whose earlier one passed every rule
     asks: tuple[tuple[int, int], ...] = ()  # (question id, attempt); with these, no split, sample or limit counts
@@ -86,7 +86,7 @@ class EvaluateOptions:
     max_answer_tokens: int = 256
     limit: int | None = None
     seed: int = 0
-    batch_rows: int = 64
+    batch_rows: int = 128
     teacher: TeacherSpec | None = None  # only where it is another model than the base
     arms: tuple[str, ...] = ()  # extra ones: run:3, checkpoint:3:120, prompt_back
 

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import ContextError, UsageError
+from engine.model import prompt_cache
 from engine.model.decode import Decoded, decode, sample
 from engine.model.load import LocalModel, load_base
-from engine.model.prompt_cache import PromptCache
+from engine.model.prompt_cache import OwnCache, PromptCache, rows_that_fit
 
 PROMPT = [5, 40, 61, 33, 90, 12]
 QUESTIONS = [[44], [60, 61, 62], [80, 81], [60, 61, 62], [99, 98, 97, 96, 95, 94, 93]]
@@ -20,7 +21,7 @@ SEEDS = [11, 12, 13, 14, 15]
 
 @pytest.fixture(scope="module")
 def local(tiny_folder: Path) -> LocalModel:
-    return load_base(tiny_folder, device="cpu")
+    return load_base(tiny_folder, device="cpu", dtype="float32")
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,23 @@ def test_the_prompt_cache_changes_nothing(local: LocalModel, prefix: PromptCache
     behind = decode(local, ROWS, prefix=prefix, temperature=0.7, max_new_tokens=20, seeds=SEEDS)
     without = decode(local, ROWS, temperature=0.7, max_new_tokens=20, seeds=SEEDS)
     assert [answer.ids for answer in behind] == [answer.ids for answer in without]
+
+
+def test_no_more_rows_are_decoded_together_than_memory_has_room_for(
+    local: LocalModel, prefix: PromptCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = decode(local, ROWS, prefix=prefix, temperature=1, max_new_tokens=9, seeds=SEEDS)
+    caches: list[OwnCache] = []
+    made = OwnCache.__init__
+    monkeypatch.setattr(OwnCache, "__init__", lambda self, *sizes: caches.append(self) or made(self, *sizes))
+    slots = max(map(len, QUESTIONS)) + 9
+    keys = 2 * sum(layer.numel() for layer in prefix.keys) // prefix.length * local.base.dtype.itemsize  # of one token
+    for rows, free in ((2, 3 * 2 * slots * keys), (1, 0)):
+        monkeypatch.setattr(prompt_cache, "_free_bytes", lambda _device, free=free: free)
+        assert rows_that_fit(local, slots) == rows
+        again = decode(local, ROWS, prefix=prefix, temperature=1, max_new_tokens=9, seeds=SEEDS)
+        assert [answer.ids for answer in again] == [answer.ids for answer in whole]
+        assert caches[-1].rows == rows
 
 
 def test_answers_end_at_a_stop_token_or_at_the_limit(local: LocalModel, prefix: PromptCache) -> None:
