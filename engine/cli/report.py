@@ -24,7 +24,7 @@ _STANDARD_OUTPUT = "-"
     metavar="[FILE]",
     help="Write Markdown; without FILE, print it.",
 )
-@click.option("--slices", is_flag=True, help="Also tell the rates by topic, length, source, kind of check and rule.")
+@click.option("--slices", is_flag=True, help="Tell every slice, by rule too; else those with the largest gaps.")
 @command_options
 def command(
     invocation: Invocation,
@@ -42,17 +42,19 @@ def command(
     """
     from engine.evaluation.report import proof_json, report_json
     from engine.reports.build import build
+    from engine.reports.compared import compared_json
     from engine.reports.facts import read_report
     from engine.reports.markdown import to_markdown
     from engine.reports.outputs import write_report
-    from engine.reports.sliced import sliced, slices_json
+    from engine.reports.sliced import SLICES, sliced, slices_json
     from engine.reports.text import to_text
 
     project, files = invocation.project, []
     facts = read_report(project, run_id, compare)
     document = build(facts)
     if slices:
-        document = replace(document, sections=(*document.sections, sliced(facts)))
+        kept = (section for section in document.sections if section.id != SLICES)
+        document = replace(document, sections=(*kept, sliced(facts)))
     if html is not None:
         files.append(write_report(document, html, "html"))
     if markdown is not None and markdown != _STANDARD_OUTPUT:
@@ -60,6 +62,7 @@ def command(
     data = proof_json(facts.proof)
     if (other := facts.other) is not None:
         data["compared"] = None if other.evaluation is None else report_json(project, other.run.id)
+        data["compared_students"] = compared_json(facts)
     if slices:
         data["slices"] = slices_json(facts)
     if files:

@@ -1,15 +1,16 @@
 """`distill-tui update`: after the prompt or a rule changed, redoes what the change touches, station by station."""
 
 import dataclasses
+import time
 from typing import TYPE_CHECKING
 
 import click
 
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, Number, command_options
-from engine.records.options import EvaluateOptions, TrainOptions
+from engine.records.options import TrainOptions
 from engine.records.run import Run
-from engine.wording import counted
+from engine.wording import counted, duration
 
 if TYPE_CHECKING:
     from engine.updates.plan import UpdatePlan
@@ -30,13 +31,17 @@ def command(
     asked for anew. Training starts from the earlier run's adapter. Interrupted, the same words go on where it ended.
     """
     from engine.errors import UsageError
+    from engine.evaluation.report import proof_json
     from engine.reports.build import build
     from engine.reports.facts import read_report
     from engine.reports.text import to_text
     from engine.updates.plan import plan_update
+    from engine.updates.side_by_side import earlier_run
     from engine.updates.telling import plan_json, plan_text
 
+    began = time.monotonic()
     project = invocation.project
+    before_s = sum(project.settings.timings().values())
     plan = plan_update(project, by_rules_alone=by_rules)
     if plan_only:
         invocation.finish(plan_text(plan), {"plan": plan_json(plan)})
@@ -49,12 +54,23 @@ def command(
     if plan.changed:
         _answers(invocation, plan)
     run = _train(invocation, plan, epochs, from_scratch=from_scratch)
-    earlier = run.config.initial_run_id
+    earlier = earlier_run(project, run)
     if project.evaluations.latest(run.id) is None:
-        _evaluate(invocation, run)
-    beside = earlier if earlier is not None and project.evaluations.latest(earlier) is not None else None
-    document = build(read_report(project, run.id, beside))
-    invocation.finish(to_text(document, 80), {"plan": plan_json(plan), "run": run.id, "initial_run": earlier})
+        _evaluate(invocation, run, earlier)
+    facts = read_report(project, run.id, None if earlier is None else earlier.id)
+    seconds = time.monotonic() - began
+    if plan.changed:
+        invocation.say(f"Brought up to date in {duration(seconds)}; what it rests on had taken {duration(before_s)}.")
+    data = {
+        "plan": plan_json(plan),
+        "run": run.id,
+        "initial_run": run.config.initial_run_id,
+        "earlier_run": None if earlier is None else earlier.id,
+        "update_s": round(seconds, 3),
+        "before_s": round(before_s, 3),
+        "report": proof_json(facts.proof),
+    }
+    invocation.finish(to_text(build(facts), 80), data)
 
 
 def _answers(invocation: Invocation, plan: "UpdatePlan") -> None:
@@ -100,13 +116,11 @@ def _train(invocation: Invocation, plan: "UpdatePlan", epochs: float | None, *, 
     return project.runs.get(run.id)
 
 
-def _evaluate(invocation: Invocation, run: Run) -> None:
-    """As the last evaluation was made, so that the two can be held side by side."""
-    project = invocation.project
-    settings = project.settings.read()
-    options = EvaluateOptions(run_id=run.id, temperature=settings.serving_temperature, teacher=settings.other_teacher)
-    if (last := project.evaluations.latest()) is not None:
-        options = dataclasses.replace(
-            options, split=last.split, temperature=last.temperature, samples=last.samples, limit=None
-        )
+def _evaluate(invocation: Invocation, run: Run, earlier: Run | None) -> None:
+    """As the earlier run was evaluated, with its student beside the new one."""
+    from engine.updates.side_by_side import evaluation_beside
+
+    options = evaluation_beside(invocation.project, run, earlier)
+    if earlier is None:
+        invocation.say("There is no earlier adapter over this base: the new student is measured without an old one.")
     start_and_follow(invocation, options, detach=False)

@@ -13,14 +13,14 @@ from engine.evaluation.significance import ALPHA, holm, mcnemar_exact
 from engine.evaluation.statistics import Floats, mean_differences
 from engine.evaluation.verdict import MARGIN, MIN_QUESTIONS
 from engine.records.comparison import Comparison, Outcome, Paired, RulePaired
-from engine.records.evaluation import ArmAnswer, ArmName
+from engine.records.evaluation import ArmAnswer, ArmName, RuleRate
 from engine.records.interval import Interval
 from engine.records.question import Question
 from engine.records.rule import Rule
 
 
 def compare(
-    rules: Sequence[Rule],
+    rules: Sequence[Rule | RuleRate],
     questions: Sequence[Question],
     answers: Mapping[ArmName, Sequence[ArmAnswer]],
     pairs: Sequence[tuple[ArmName, ArmName]],
@@ -34,7 +34,9 @@ def compare(
     return tuple(_compare(rules, topics, shares, arm, against, seed) for arm, against in pairs)
 
 
-def pass_shares(rules: Sequence[Rule], questions: Sequence[Question], answers: Sequence[ArmAnswer]) -> Floats:
+def pass_shares(
+    rules: Sequence[Rule | RuleRate], questions: Sequence[Question], answers: Sequence[ArmAnswer]
+) -> Floats:
     """(questions, 1 + rules): the share of a question's samples that keep every rule, then each rule; 0 without any."""
     row = {question.id: index for index, question in enumerate(questions)}
     column = {rule.id: index for index, rule in enumerate(rules, start=1)}
@@ -50,7 +52,7 @@ def pass_shares(rules: Sequence[Rule], questions: Sequence[Question], answers: S
 
 
 def _compare(
-    rules: Sequence[Rule],
+    rules: Sequence[Rule | RuleRate],
     topics: Sequence[str],
     shares: Mapping[ArmName, Floats],
     arm: ArmName,

@@ -1,7 +1,8 @@
 """The evaluation, as a job: every arm answers the held-out questions, then divergence and speed are measured.
 
 Answers are stored as they finish, under a key that names this evaluation: one that was killed goes on where it was.
-Divergence and speed take a small part of the time and are measured anew.
+What another evaluation asked of the very same model in the very same way is not asked again: it is taken over, and held
+against the rules of this one. Divergence and speed take a small part of the time and are measured anew.
 """
 
 import resource
@@ -67,6 +68,10 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
             more_questions=more_questions(recovered.interval, gain, len(plan.questions)),
             answers_key=plan.key,
             extra_keys=tuple((extra.name, plan.key_of(extra.name)) for extra in plan.extras),
+            max_answer_tokens=options.max_answer_tokens,
+            limit=options.limit,
+            seed=options.seed,
+            reused=evaluation.reused,
         )
     )
     context.project.settings.add_timing("evaluate", seconds)
@@ -93,6 +98,11 @@ class _Evaluation:
         self._context, self._options, self._plan = context, options, plan
         passes = 1 + len(plan.extras)  # over the prompted answers, for divergence
         self._recorder = Recorder(context, plan, len(plan.arms) * len(plan.tasks) + passes * len(plan.questions))
+
+    @property
+    def reused(self) -> int:
+        """Answers that were there already."""
+        return self._recorder.skipped
 
     def stored_answers(self) -> dict[ArmName, list[ArmAnswer]]:
         """What is stored of this evaluation, by arm; only of the questions that were asked for now."""
@@ -195,9 +205,18 @@ class _Evaluation:
         have = {(stored.question_id, stored.sample) for stored in self.stored_answers()[arm]}
         missing = [task for task in self._plan.tasks if (task.question.id, task.sample) not in have]
         self._recorder.skip(len(self._plan.tasks) - len(missing))
+        missing = self._reuse(arm, missing)
         try:
             if missing:
                 answer(missing, self._options, self._recorder)
         finally:
             self._recorder.store()
         self._context.checkpoint()
+
+    def _reuse(self, arm: ArmName, missing: Sequence[Task]) -> list[Task]:
+        """Take over what another evaluation asked of the very same model in the same way; returns the tasks left."""
+        source = self._context.project.evaluations.answers_from(self._plan.sources[arm])
+        known = {(answer.question_id, answer.sample): answer for answer in source}
+        places = [(task, known.get((task.question.id, task.sample))) for task in missing]
+        self._recorder.reuse(arm, [(task, answer) for task, answer in places if answer is not None])
+        return [task for task, answer in places if answer is None]

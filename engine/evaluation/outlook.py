@@ -23,15 +23,18 @@ class EvaluationEstimate:
 def estimate_evaluation(
     options: EvaluateOptions, questions: int, evaluations: Sequence[Evaluation]
 ) -> EvaluationEstimate:
-    """The estimate for `questions` of the split; the newest evaluation with as many arms says how long one takes."""
+    """The estimate for `questions` of the split; the newest evaluation with as many arms says how long one takes.
+
+    It is that of an evaluation which asks for every answer: one for which some are there already takes less.
+    """
     asked = questions if options.limit is None else min(questions, options.limit)
     arms = LOCAL_ARMS + (options.teacher is not None) + len(options.arms)
     answers = arms * asked * options.samples
-    measured = [each for each in evaluations if _answers(each) and each.evaluate_s > 0]
-    like = max(measured, key=lambda each: (len(each.arms) == arms, each.id), default=None)
-    seconds = like.evaluate_s / _answers(like) * answers if like is not None else None
+    measured = [each for each in evaluations if _asked(each) > 0 and each.evaluate_s > 0]
+    like = max(measured, key=lambda each: (not each.reused, len(each.arms) == arms, each.id), default=None)
+    seconds = like.evaluate_s / _asked(like) * answers if like is not None else None
     return EvaluationEstimate(arms, asked, answers, seconds, like)
 
 
-def _answers(evaluation: Evaluation) -> int:
-    return len(evaluation.arms) * evaluation.questions * evaluation.samples
+def _asked(evaluation: Evaluation) -> int:
+    return len(evaluation.arms) * evaluation.questions * evaluation.samples - evaluation.reused

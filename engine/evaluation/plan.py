@@ -1,6 +1,7 @@
 """What an evaluation will do, read from the project once: which run, prompt, rules and questions, under which key."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,7 @@ class Plan:
     tasks: tuple[Task, ...]
     arms: tuple[ArmName, ...]
     key: str  # names this very evaluation, so that a killed one goes on where it was
+    sources: Mapping[ArmName, str]  # what each arm's answers come from beside question and sample, as a hash
     extras: tuple[ExtraArm, ...] = ()
 
     @property
@@ -71,10 +73,12 @@ def make_plan(project: Project, options: EvaluateOptions) -> Plan:
         )
     extras = find_arms(project, options.arms, run)
     teacher = () if options.teacher is None else ("teacher",)
+    prompt = project.prompts.by_sha256(summary.prompt_sha256)
+    weights = weights_sha256(adapter)
     return Plan(
         run=run,
         adapter=adapter,
-        prompt=project.prompts.by_sha256(summary.prompt_sha256),
+        prompt=prompt,
         rules=project.rules.all(),
         questions=questions,
         tasks=tuple(
@@ -84,7 +88,8 @@ def make_plan(project: Project, options: EvaluateOptions) -> Plan:
         ),
         arms=("unprompted", "prompted", "distilled", *teacher, *(extra.name for extra in extras)),
         extras=extras,
-        key=_key(project, run, adapter, options),
+        key=_key(project, run, weights, options),
+        sources=_sources(run, weights, prompt, extras, options),
     )
 
 
@@ -94,9 +99,31 @@ def answer_seed(seed: int, question_id: int, sample: int) -> int:
     return int.from_bytes(digest[:8]) >> 1
 
 
-def _key(project: Project, run: Run, adapter: Path, options: EvaluateOptions) -> str:
+def _key(project: Project, run: Run, weights: str, options: EvaluateOptions) -> str:
     # `limit` only widens or narrows the questions: answers that are there already are as good for another limit.
     asked = (
         run.id, options.temperature, options.samples, options.max_answer_tokens, options.seed, options.teacher,
     )  # fmt: skip
-    return hashlib.sha256(f"{asked} {weights_sha256(adapter)} {project.rules.sha256()}".encode()).hexdigest()
+    return hashlib.sha256(f"{asked} {weights} {project.rules.sha256()}".encode()).hexdigest()
+
+
+def _sources(
+    run: Run, weights: str, prompt: Prompt, extras: Sequence[ExtraArm], options: EvaluateOptions
+) -> dict[ArmName, str]:
+    """Of each arm the model, the prompt and the way of sampling: arms that agree in it would answer alike.
+
+    Not of it: the run, which an arm without its adapter knows nothing of; how many samples, each of which has a seed of
+    its own; the rules, against which any answer can be held again.
+    """
+    config = run.config
+    base = (config.held_base, config.device, config.dtype)
+    parts: dict[ArmName, tuple[object, ...]] = {
+        "unprompted": (base, "", ""),
+        "prompted": (base, "", prompt.sha256),
+        "distilled": (base, weights, ""),
+        "teacher": (options.teacher, config.device, prompt.sha256),
+    }
+    for extra in extras:
+        parts[extra.name] = (base, extra.sha256 or weights, prompt.sha256 if extra.prompted else "")
+    sampling = (options.temperature, options.max_answer_tokens, options.seed)
+    return {arm: hashlib.sha256(f"{found} {sampling}".encode()).hexdigest() for arm, found in parts.items()}

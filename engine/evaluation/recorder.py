@@ -1,7 +1,8 @@
 """Takes answers as they finish: checks the rules, stores them in small groups, and tells whoever watches."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from engine.evaluation.plan import Plan, Task
@@ -63,14 +64,30 @@ class Recorder:
 
     def store(self) -> None:
         """Write what waits: it is of one arm, so in one transaction."""
-        for key, waiting in groupby(self._waiting, lambda answer: self._plan.key_of(answer.arm)):
-            self._context.project.evaluations.add_answers(self._plan.run.id, key, list(waiting))
+        plan = self._plan
+        for arm, waiting in groupby(self._waiting, lambda answer: answer.arm):
+            answers = list(waiting)
+            self._context.project.evaluations.add_answers(plan.run.id, plan.key_of(arm), answers, plan.sources[arm])
         self._waiting.clear()
         self._stored_at = time.monotonic()
 
     def skip(self, units: int) -> None:
         """Units that an earlier process has done already."""
         self._done += units
+
+    @property
+    def skipped(self) -> int:
+        """How many those are."""
+        return self._done - self._done_here
+
+    def reuse(self, arm: ArmName, found: Sequence[tuple[Task, ArmAnswer]]) -> None:
+        """Keep answers that another evaluation got, held against the rules of this one."""
+        self._waiting += (
+            replace(answer, arm=arm, checks=check_answer(self._plan.rules, answer.answer, task.question))
+            for task, answer in found
+        )
+        self.store()
+        self.skip(len(found))
 
     def advance(self, units: int, note: str) -> None:
         """Units that were done now."""

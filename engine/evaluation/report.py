@@ -7,6 +7,7 @@ from engine.economics.measured import measure
 from engine.economics.tokens import TokenCount
 from engine.errors import DistillError, NotFoundError
 from engine.evaluation.comparison_json import comparison_json, interval_json
+from engine.evaluation.preference import PairStanding, standings
 from engine.evaluation.verdict import MARGIN, MIN_QUESTIONS, PASS_LOW, PASS_VALUE
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
@@ -31,6 +32,7 @@ class ProofFacts:
     timings: dict[str, float]
     costs: Costs | None
     costs_note: str
+    votes: tuple[PairStanding, ...] = ()  # of a person, on this run's answers and the base's
 
     def arm(self, name: ArmName) -> ArmScore:
         """An arm that every evaluation has."""
@@ -79,7 +81,14 @@ def proof_json(facts: ProofFacts) -> dict[str, object]:
             "test": evaluation.questions,
             **({"prompts": facts.dataset.prompts} if facts.dataset.others else {}),
         },
-        "sampling": {"temperature": evaluation.temperature, "samples": evaluation.samples},
+        "sampling": {
+            "temperature": evaluation.temperature,
+            "samples": evaluation.samples,
+            "max_answer_tokens": evaluation.max_answer_tokens,
+            "limit": evaluation.limit,
+            "seed": evaluation.seed,
+            "reused_answers": evaluation.reused,
+        },
         "arms": {
             "teacher": None,
             **{name: _arm_json(score) for name, score in evaluation.arms},
@@ -98,6 +107,7 @@ def proof_json(facts: ProofFacts) -> dict[str, object]:
             "more_questions": evaluation.more_questions,
         },
         "comparisons": [comparison_json(each) for each in evaluation.comparisons],
+        "votes": [_votes_json(pair) for pair in facts.votes],
         "savings": _savings_json(facts),
         "timing": timing,
         "peak_rss_mb": round(max(evaluation.peak_rss_mb, run.peak_rss_mb), 1),
@@ -118,11 +128,12 @@ def read_facts(project: Project, run_id: int | None = None) -> ProofFacts:
         dataset = next(each for each in project.datasets.all() if each.sha256 == evaluation.dataset_sha256)
         teacher = project.settings.read().teacher
         timings = project.settings.timings()
+        votes = standings(project.votes.all(), run.id)
     means = {name: score.prompt_tokens_mean for name, score in evaluation.arms}
     # Both arms were asked the same questions through the same chat format: what they differ by is the prompt.
     prompt_tokens = round(means["prompted"] - means["unprompted"])
     costs, note = _costs(project, evaluation, teacher, TokenCount(prompt_tokens, run.config.base, exact=False))
-    return ProofFacts(project.name, evaluation, run, dataset, teacher, prompt_tokens, timings, costs, note)
+    return ProofFacts(project.name, evaluation, run, dataset, teacher, prompt_tokens, timings, costs, note, votes)
 
 
 def _costs(
@@ -203,6 +214,21 @@ def _arm_json(score: ArmScore) -> dict[str, object]:
         "completion_tokens_mean": score.completion_tokens_mean,
         "ttft_ms_p50": score.ttft_ms_p50,
         "tokens_per_second_p50": score.tokens_per_second_p50,
+    }
+
+
+def _votes_json(pair: PairStanding) -> dict[str, object]:
+    found = pair.standing
+    return {
+        "first": pair.first,
+        "second": pair.second,
+        "votes": found.votes,
+        "first_preferred": found.first,
+        "second_preferred": found.second,
+        "ties": found.ties,
+        "both_bad": found.both_bad,
+        "blind": found.blind,
+        "win_rate": None if found.win_rate is None else rate_json(found.win_rate),
     }
 
 

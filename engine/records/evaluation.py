@@ -97,6 +97,10 @@ class Evaluation:
     more_questions: int | None = None  # that would decide; 0: decided; None: no number would, or it was not reckoned
     answers_key: str = ""  # under which the store keeps the arms' answers; empty in evaluations made before it was kept
     extra_keys: tuple[tuple[ArmName, str], ...] = ()  # the same, of each extra arm that has its own
+    max_answer_tokens: int | None = None  # None in evaluations made before it was kept
+    limit: int | None = None  # questions that were asked for at most; None: all
+    seed: int = 0
+    reused: int = 0  # answers that were there already: of an earlier evaluation, or of this one before it was killed
 
     def arm(self, name: ArmName) -> ArmScore | None:
         return dict(self.arms).get(name)

@@ -1,39 +1,48 @@
 """Arms held against each other, question by question, as tables: differences, tests, what would decide. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from engine.evaluation.verdict import MARGIN
 from engine.records.comparison import Comparison, Paired
-from engine.records.evaluation import Evaluation
+from engine.records.evaluation import ArmName, Evaluation
 from engine.reports.document import Block, Column, Row, Section, Table, Words
 from engine.reports.facts import ReportFacts
 from engine.reports.numbers import MISSING, p_value, points
 
-_LEGEND = (
+LEGEND = (
     "In points of the pass rate, with the paired bootstrap's 95\u00a0% interval; + and −: questions of which more, or "
     "fewer, samples keep the rule; p: exact McNemar test over questions, of the rules corrected together (Holm). Kept: "
     f"surely no more than {100 * MARGIN:.0f} points worse. «n more» questions would decide, should the rates stay."
 )
 
 
-def against(evaluation: Evaluation) -> Iterator[Block]:
-    """A table for each comparison, but those with the bare base; what its columns mean stands under the last."""
-    shown = [each for each in evaluation.comparisons if "unprompted" not in (each.arm, each.against)]
+def against(evaluation: Evaluation, but: tuple[ArmName, ArmName] | None = None) -> Iterator[Block]:
+    """A table for each comparison, but those with the bare base and the one of the pair `but`; what its columns mean
+    stands under the last.
+    """
+    pairs = [each for each in evaluation.comparisons if "unprompted" not in (each.arm, each.against)]
+    shown = [each for each in pairs if (each.arm, each.against) != but]
     texts = {rule.id: rule.text for _, score in evaluation.arms for rule in score.rules}
-    columns = ("difference", "+", "−", "p")
     for each in shown:
-        yield Table(
-            f"{each.arm} against {each.against}, question by question",
-            (Column("rule"), *(Column(name, number=True) for name in columns), Column("outcome", number=True)),
-            tuple(_rows(each, texts)),
-        )
+        yield table_of(each, texts)
     if shown:
-        yield Words(_LEGEND, "quiet")
+        yield Words(LEGEND, "quiet")
+
+
+def table_of(comparison: Comparison, texts: Mapping[int, str], *, together: bool = True) -> Table:
+    """One comparison, a row a rule; `together`: and a last one for all of them."""
+    columns = ("difference", "+", "−", "p")
+    return Table(
+        f"{comparison.arm} against {comparison.against}, question by question",
+        (Column("rule"), *(Column(name, number=True) for name in columns), Column("outcome", number=True)),
+        tuple(_rows(comparison, texts, together=together)),
+    )
 
 
 def against_section(facts: ReportFacts) -> Section | None:
-    """Every comparison; None where none was reckoned."""
-    blocks = tuple(against(facts.proof.evaluation))
+    """Every comparison, but that with the run beside, which has a section of its own; None where there is none."""
+    beside = None if facts.other is None else (f"run:{facts.other.run.id}", "distilled")
+    blocks = tuple(against(facts.proof.evaluation, beside))
     return Section("against", "Question by question", blocks) if blocks else None
 
 
@@ -47,10 +56,11 @@ def against_in_brief(evaluation: Evaluation) -> Iterator[Block]:
     yield Words(f"Against {found.against}, with Holm's correction over the rules: {words}.", "quiet")
 
 
-def _rows(comparison: Comparison, texts: dict[int, str]) -> Iterator[Row]:
+def _rows(comparison: Comparison, texts: Mapping[int, str], *, together: bool) -> Iterator[Row]:
     for each in comparison.rules:
         yield Row((f"{each.id}\u2002{texts.get(each.id, MISSING)}", *_cells(each.paired)))
-    yield Row(("every rule", *_cells(comparison.all_rules)), strong=True)
+    if together:
+        yield Row(("every rule", *_cells(comparison.all_rules)), strong=True)
 
 
 def _cells(paired: Paired) -> tuple[str, ...]:

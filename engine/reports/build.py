@@ -10,7 +10,9 @@ from engine.reports.facts import ReportFacts
 from engine.reports.money import money
 from engine.reports.proof import TONES, rules, verdict, worst
 from engine.reports.provenance import provenance
+from engine.reports.sliced import sliced_in_brief
 from engine.reports.training import curves, differing, sinking_in
+from engine.reports.voted import votes
 
 SECTIONS: tuple[Callable[[ReportFacts], Section | None], ...] = (
     verdict,
@@ -18,6 +20,8 @@ SECTIONS: tuple[Callable[[ReportFacts], Section | None], ...] = (
     against_section,
     compared,
     worst,
+    sliced_in_brief,
+    votes,
     money,
     curves,
     sinking_in,

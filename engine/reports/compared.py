@@ -1,18 +1,19 @@
 """Two runs beside each other as a section: how they were trained, what came of it, rule by rule. Pure."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from engine.evaluation.answers import Answered
-from engine.evaluation.statistics import mean_by_question
-from engine.records.evaluation import ArmScore, Evaluation
+from engine.evaluation.comparison_json import comparison_json
+from engine.evaluation.students import Student, compare_students, same_rules
+from engine.records.comparison import Comparison
+from engine.records.evaluation import ArmAnswer, ArmName, Evaluation
 from engine.records.run import Run
+from engine.reports.against import LEGEND, table_of
 from engine.reports.document import Block, Column, IntervalRow, Intervals, Row, Section, Table, Words
 from engine.reports.facts import OtherRun, ReportFacts
-from engine.reports.numbers import MISSING, change, interval, known, nats, of_rate, points
+from engine.reports.numbers import MISSING, change, interval, known, nats, nats_between, of_rate
 from engine.wording import duration, size
-
-EVERY_RULE = 0  # stands for a rule's number where all of them are meant
 
 
 def compared(facts: ReportFacts) -> Section | None:
@@ -22,10 +23,11 @@ def compared(facts: ReportFacts) -> Section | None:
         return None
     run = facts.proof.run
     blocks: list[Block] = [_configurations(facts, other), _outcomes(facts, other)]
-    if other.evaluation is None:
+    pair = students(facts)
+    if pair is None:
         blocks.append(Words(f"Run {other.run.id} has not been evaluated: distill-tui evaluate --run {other.run.id}"))
     else:
-        blocks += _rules(facts, other, other.evaluation)
+        blocks += _rules(facts, other, pair)
     return Section("compared", f"Run {run.id} and run {other.run.id}", tuple(blocks))
 
 
@@ -53,7 +55,7 @@ def _outcomes(facts: ReportFacts, other: OtherRun) -> Table:
         strict=True,
     ):
         rows.append(Row((name, first, second, "")))
-    for name, figures in _measured(mine, its).items():
+    for name, figures in _measured(mine, its, students(facts)).items():
         rows.append(Row((name, *figures)))
     columns = (Column("outcome"), *(Column(name, number=True) for name in _names(facts, other)))
     return Table("What came of them", (*columns, Column("difference", number=True)), tuple(rows))
@@ -68,16 +70,18 @@ def _trained(run: Run) -> tuple[str, ...]:
     )
 
 
-def _measured(mine: Evaluation, its: Evaluation | None) -> Mapping[str, tuple[str, str, str]]:
-    """Figures of the two evaluations, with the difference where both have them."""
+def _measured(
+    mine: Evaluation, its: Evaluation | None, pair: tuple[Student, Student] | None
+) -> Mapping[str, tuple[str, str, str]]:
+    """Figures of the two evaluations and students, with the difference where both have them."""
 
     def kept(evaluation: Evaluation | None) -> str:
         return MISSING if evaluation is None or evaluation.recovered is None else interval(evaluation.recovered)
 
-    students = [None if evaluation is None else evaluation.arm("distilled") for evaluation in (mine, its)]
-    divergences = [None if student is None else student.kl_to_prompted for student in students]
-    tokens = [0.0 if student is None else student.completion_tokens_mean for student in students]
-    kls = [MISSING if divergence is None else nats(divergence.mean) for divergence in divergences]
+    scores = (mine.arm("distilled"), None) if pair is None else (pair[0].score, pair[1].score)
+    divergences = [None if score is None else score.kl_to_prompted for score in scores]
+    tokens = [0.0 if score is None else score.completion_tokens_mean for score in scores]
+    kls = [MISSING if kl is None else f"{nats(kl.mean)} ({nats_between(kl.low, kl.high)})" for kl in divergences]
     first, second = divergences
     return {
         "verdict": (mine.verdict, MISSING if its is None else its.verdict, ""),
@@ -91,77 +95,80 @@ def _measured(mine: Evaluation, its: Evaluation | None) -> Mapping[str, tuple[st
     }  # fmt: skip
 
 
-def _rules(facts: ReportFacts, other: OtherRun, its: Evaluation) -> list[Block]:
-    """The students rule by rule. Rules are the same where their texts are: a project's rules can change between."""
-    mine = facts.proof.evaluation
-    first, second = facts.proof.arm("distilled"), its.arm("distilled")
-    if second is None:
-        return []
-    theirs = {(rule.id, rule.text): rule for rule in second.rules}
-    differences = _differences(facts.answered, other.answered)
+def students(facts: ReportFacts) -> tuple[Student, Student] | None:
+    """The report's student and the other run's; None where that one was not measured.
+
+    In the report's own evaluation where the other run was an arm of it, so that both met the same questions, seeds and
+    rules; else in the other run's last one.
+    """
+    other, evaluation = facts.other, facts.proof.evaluation
+    if other is None:
+        return None
+    names = _names(facts, other)
+    arm = f"run:{other.run.id}"
+    first = Student(names[0], facts.proof.arm("distilled"), _of_arm(facts.answered, "distilled"))
+    if (beside := evaluation.arm(arm)) is not None:
+        return first, Student(names[1], beside, _of_arm(facts.answered, arm))
+    score = None if other.evaluation is None else other.evaluation.arm("distilled")
+    return None if score is None else (first, Student(names[1], score, _of_arm(other.answered, "distilled")))
+
+
+def compared_json(facts: ReportFacts) -> dict[str, object] | None:
+    """The two students question by question; null where they share no question whose answers were kept."""
+    pair = students(facts)
+    found = None if pair is None else _comparison(facts, pair)
+    return None if found is None else comparison_json(found)
+
+
+def _comparison(facts: ReportFacts, pair: tuple[Student, Student]) -> Comparison | None:
+    return compare_students(*pair, facts.answered.questions, facts.proof.evaluation.seed)
+
+
+def _of_arm(answered: Answered, arm: ArmName) -> tuple[ArmAnswer, ...]:
+    return tuple(answer for answer in answered.answers if answer.arm == arm)
+
+
+def _rules(facts: ReportFacts, other: OtherRun, pair: tuple[Student, Student]) -> Iterator[Block]:
+    """The students rule by rule, and question by question."""
+    first, second = pair
+    mine, its = facts.proof.evaluation, other.evaluation
+    beside = mine.arm(f"run:{other.run.id}") is not None
+    theirs = {(rule.id, rule.text): rule for rule in second.score.rules}
     rows = []
-    for rule in first.rules:
+    for rule in first.score.rules:
         same = theirs.get((rule.id, rule.text))
         rows.append(
             IntervalRow(
-                f"{rule.id}\u2002{rule.text}",
-                (of_rate(rule.rate), None if same is None else of_rate(same.rate)),
-                aside=differences.get(rule.id, MISSING) if same is not None else MISSING,
+                f"{rule.id}\u2002{rule.text}", (of_rate(rule.rate), None if same is None else of_rate(same.rate))
             )
         )
-    if len(theirs) == len(first.rules) and all((rule.id, rule.text) in theirs for rule in first.rules):
-        rows.append(_together(first, second, differences.get(EVERY_RULE, MISSING)))
-    names = _names(facts, other)
-    table = Intervals(
+    together = same_rules(first, second)
+    if together:
+        rates = of_rate(first.score.all_rules), of_rate(second.score.all_rules)
+        rows.append(IntervalRow("every rule", rates, strong=True))
+    yield Intervals(
         "Answers of the two students that keep each rule, %",
         "rule",
-        ((names[0], "main"), (names[1], "second")),
+        ((first.name, "main"), (second.name, "second")),
         tuple(rows),
-        aside="difference, points",
     )
-    words = (
-        "The difference in percentage points has a 95 % interval by a paired bootstrap over the questions that both "
-        "answered, within topics; each rule by itself, uncorrected."
-        if differences
-        else "The two were measured on different questions, or their answers were not kept: no difference is told."
-    )
-    if (mine.temperature, mine.samples) != (its.temperature, its.samples):
-        words += (
-            f" They were sampled differently: {mine.samples} at temperature {mine.temperature:g}, {its.samples} at "
-            f"{its.temperature:g}."
+    if beside:
+        yield Words("Both answered the same questions with the same seeds, under the rules of this report.", "quiet")
+    elif its is not None and (mine.temperature, mine.samples) != (its.temperature, its.samples):
+        yield Words(
+            f"They were sampled differently: {mine.samples} at temperature {mine.temperature:g}, {its.samples} at "
+            f"{its.temperature:g}.",
+            "quiet",
         )
-    return [table, Words(words, "quiet")]
-
-
-def _together(first: ArmScore, second: ArmScore, aside: str) -> IntervalRow:
-    return IntervalRow("every rule", (of_rate(first.all_rules), of_rate(second.all_rules)), strong=True, aside=aside)
-
-
-def _differences(mine: Answered, its: Answered) -> dict[int, str]:
-    """First less second student, by rule, over the questions that both answered; `EVERY_RULE` for all together."""
-    first, second = _shares(mine), _shares(its)
-    both = sorted({question for question, _ in first} & {question for question, _ in second})
-    if not both:
-        return {}
-    topics = [mine.questions[question].topic for question in both]
-    numbers = {rule for _, rule in first} & {rule for _, rule in second}
-    found = {}
-    for rule in numbers:
-        gains = [first[question, rule] - second[question, rule] for question in both]
-        found[rule] = points(mean_by_question(topics, gains, [1] * len(both)))
-    return found
-
-
-def _shares(answered: Answered) -> dict[tuple[int, int], float]:
-    """By question and rule, the share of the student's samples that keep it."""
-    kept: dict[tuple[int, int], list[bool]] = {}
-    for answer in answered.answers:
-        if answer.arm == "distilled":
-            for check in answer.checks:
-                kept.setdefault((answer.question_id, check.rule_id), []).append(check.passed)
-            together = all(check.passed for check in answer.checks)
-            kept.setdefault((answer.question_id, EVERY_RULE), []).append(together)
-    return {place: sum(values) / len(values) for place, values in kept.items()}
+    found = _comparison(facts, pair)
+    if found is None:
+        yield Words(
+            "They share no question whose answers were kept, or no rule: no difference is told.",
+            "quiet",
+        )
+    else:
+        yield table_of(found, {rule.id: rule.text for rule in first.score.rules}, together=together)
+        yield Words(LEGEND, "quiet")
 
 
 def _names(facts: ReportFacts, other: OtherRun) -> tuple[str, str]:

@@ -58,6 +58,11 @@ def nats(value: float) -> str:
     return f"{value:.3f}"
 
 
+def nats_between(low: float, high: float) -> str:
+    """The interval of a divergence."""
+    return f"{low:.3f}\u2013{high:.3f}"
+
+
 def known(value: float, decimals: int = 0, unit: str = "") -> str:
     """A measured quantity; 0 stands for one that was not measured."""
     return f"{value:,.{decimals}f}{unit}" if value > 0 else MISSING

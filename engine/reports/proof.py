@@ -23,7 +23,7 @@ from engine.reports.document import (
     Words,
 )
 from engine.reports.facts import ReportFacts
-from engine.reports.numbers import MISSING, bounds, interval, known, nats, of_rate, share
+from engine.reports.numbers import MISSING, bounds, interval, known, nats, nats_between, of_rate, share
 from engine.wording import counted
 
 _ROLES: dict[str, Role] = {"distilled": "main", "prompted": "second", "unprompted": "third", "teacher": "fourth"}
@@ -89,8 +89,8 @@ def rules(facts: ReportFacts) -> Section:
     blocks: list[Block] = [
         Words(
             f"The same {counted(evaluation.questions, f'held-out {evaluation.split} question')} to every arm, "
-            f"{samples} each at temperature {evaluation.temperature:g}. Of all answers the share that keeps a rule, "
-            "in %, with its 95 % Wilson interval."
+            f"{samples} each at temperature {evaluation.temperature:g}{_longest(evaluation)}. Of all answers the share "
+            "that keeps a rule, in %, with its 95 % Wilson interval."
         ),
         Intervals("Answers that keep each rule, %", "rule", with_roles(arms), tuple(rows)),
         *against_in_brief(evaluation),
@@ -183,6 +183,7 @@ def _measures(facts: ReportFacts) -> Table:
             Row(("recovered of the gain, %", *_shares(evaluation, evaluation.recovered)), strong=True),
             Row(("plain ratio, %", *_shares(evaluation, evaluation.ratio))),
             row("KL to prompted, nats/token", lambda score: _kl(score.kl_to_prompted)),
+            row("its 95 % interval", lambda score: _kl_bounds(score.kl_to_prompted)),
             row("KL on free tokens", lambda score: _free(score.kl_to_prompted)),
             row("prompt + question tokens", lambda score: known(score.prompt_tokens_mean)),
             row("answer tokens", lambda score: known(score.completion_tokens_mean)),
@@ -190,6 +191,11 @@ def _measures(facts: ReportFacts) -> Table:
             row("tokens a second", lambda score: known(score.tokens_per_second_p50, 1)),
         ),
     )
+
+
+def _longest(evaluation: Evaluation) -> str:
+    tokens = evaluation.max_answer_tokens
+    return "" if tokens is None else f", of at most {tokens:,} tokens"
 
 
 def _shares(evaluation: Evaluation, found: Interval | None) -> Iterator[str]:
@@ -203,6 +209,10 @@ def _shares(evaluation: Evaluation, found: Interval | None) -> Iterator[str]:
 
 def _kl(divergence: Divergence | None) -> str:
     return MISSING if divergence is None else nats(divergence.mean)
+
+
+def _kl_bounds(divergence: Divergence | None) -> str:
+    return MISSING if divergence is None else nats_between(divergence.low, divergence.high)
 
 
 def _free(divergence: Divergence | None) -> str:

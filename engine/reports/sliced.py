@@ -1,5 +1,7 @@
 """The slices as a section of the report, and as the object that others read. Pure."""
 
+from collections.abc import Sequence
+
 from engine.evaluation.report import rate_json
 from engine.evaluation.slices import Slice, slices_of
 from engine.reports.document import Block, IntervalRow, Intervals, Section, Words
@@ -7,6 +9,7 @@ from engine.reports.facts import ReportFacts
 from engine.reports.numbers import of_rate
 from engine.reports.proof import with_roles
 
+SLICES = "slices"  # the section's name
 _CAPTIONS = {
     "topic": "By topic: answers that keep every rule, %",
     "length": "By length of the question: answers that keep every rule, %",
@@ -16,8 +19,20 @@ _CAPTIONS = {
 }
 
 
+_MOST = 8  # slices of a dimension, unless all are wanted
+
+
+def sliced_in_brief(facts: ReportFacts) -> Section | None:
+    """The slices with the largest gaps, but those by rule, which have a section of their own; None without answers."""
+    return _section(facts, [by for by in _CAPTIONS if by != "rule"], _MOST) if _slices(facts) else None
+
+
 def sliced(facts: ReportFacts) -> Section:
     """A block for each dimension, the largest gap between the reference and the student first."""
+    return _section(facts, list(_CAPTIONS), None)
+
+
+def _section(facts: ReportFacts, dimensions: Sequence[str], most: int | None) -> Section:
     found = _slices(facts)
     evaluation = facts.proof.evaluation
     arms = with_roles(evaluation.arms)
@@ -29,15 +44,17 @@ def sliced(facts: ReportFacts) -> Section:
             else "The answers of this evaluation were not kept."
         )
     ]
-    for by, caption in _CAPTIONS.items():
+    for by in dimensions:
         rows = tuple(
             IntervalRow(f"{each.name} ({each.questions:,})", tuple(of_rate(rate) for _, rate in each.rates))
             for each in found
             if each.by == by
         )
         if len(rows) > 1:
-            blocks.append(Intervals(caption, f"{by} (questions)", arms, rows))
-    return Section("slices", "Slices", tuple(blocks))
+            blocks.append(Intervals(_CAPTIONS[by], f"{by} (questions)", arms, rows[:most]))
+        if len(rows) > len(rows[:most]):
+            blocks.append(Words(f"The {most} with the largest gap, of {len(rows):,}; all: report --slices", "quiet"))
+    return Section(SLICES, "Slices", tuple(blocks))
 
 
 def slices_json(facts: ReportFacts) -> list[dict[str, object]]:

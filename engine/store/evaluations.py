@@ -17,14 +17,17 @@ class EvaluationTable:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add_answers(self, run_id: int, evaluation_key: str, answers: Sequence[ArmAnswer]) -> int:
+    def add_answers(
+        self, run_id: int, evaluation_key: str, answers: Sequence[ArmAnswer], source_sha256: str = ""
+    ) -> int:
         """Keep answers of a going evaluation; returns how many were new. Those there already stay as they were.
 
-        `evaluation_key` names the run, its step and the options, so that a killed evaluation goes on where it was.
+        `evaluation_key` names the run, its step and the options, so that a killed evaluation goes on where it was;
+        `source_sha256` all that these answers come from beside question and sample, empty where nobody knows.
         """
         return self._connection.write_many(
             """INSERT INTO arm_answers (evaluation_key, arm, question_id, sample, run_id, answer, finish_reason, checks,
-            prompt_tokens, completion_tokens) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            prompt_tokens, completion_tokens, source_sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (evaluation_key, arm, question_id, sample) DO NOTHING""",
             [
                 (
@@ -38,6 +41,7 @@ class EvaluationTable:
                     encode_all(answer.checks),
                     answer.prompt_tokens,
                     answer.completion_tokens,
+                    source_sha256,
                 )
                 for answer in answers
             ],
@@ -47,6 +51,18 @@ class EvaluationTable:
         """All kept answers of one evaluation, by arm, question and sample."""
         rows = self._connection.rows(
             "SELECT * FROM arm_answers WHERE evaluation_key = ? ORDER BY arm, question_id, sample", (evaluation_key,)
+        )
+        return tuple(map(_answer, rows))
+
+    def answers_from(self, source_sha256: str) -> tuple[ArmAnswer, ...]:
+        """The first answer to each question and sample that came from this source, of whichever evaluation and arm.
+
+        Its checks are of the rules of then. What an endpoint refused is left out: it may answer now.
+        """
+        rows = self._connection.rows(
+            """SELECT *, min(rowid) FROM arm_answers WHERE source_sha256 = ? AND source_sha256 <> ''
+            AND finish_reason <> 'error' GROUP BY question_id, sample""",
+            (source_sha256,),
         )
         return tuple(map(_answer, rows))
 

@@ -203,6 +203,14 @@ def prompts_of_other_projects(database: "Database") -> None:
     """)
 
 
+def sources_of_arm_answers(database: "Database") -> None:
+    """What each answer of an arm came from, so that it is not asked for anew; unknown for older ones."""
+    database.executescript("""
+        ALTER TABLE arm_answers ADD COLUMN source_sha256 TEXT NOT NULL DEFAULT '';
+        CREATE INDEX arm_answers_source ON arm_answers (source_sha256, question_id, sample) WHERE source_sha256 <> '';
+    """)
+
+
 STEPS = (
     prompts_and_rules,
     questions,
@@ -216,6 +224,7 @@ STEPS = (
     estimates_of_runs,
     rules_of_datasets_and_carried_answers,
     prompts_of_other_projects,
+    sources_of_arm_answers,
 )
 
 

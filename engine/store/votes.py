@@ -1,5 +1,6 @@
 """Votes: which of two arms a person liked better, answer by answer."""
 
+import sqlite3
 from dataclasses import replace
 
 from engine.records.vote import Vote
@@ -26,6 +27,10 @@ class VoteTable:
         """Take one vote back for good; False where it is gone already."""
         return self._connection.write("DELETE FROM votes WHERE id = ?", (id,)) > 0
 
+    def all(self) -> tuple[Vote, ...]:
+        """All votes, the oldest first."""
+        return tuple(_vote(row) for row in self._connection.rows("SELECT id, vote FROM votes ORDER BY id"))
+
     def between(self, first: str, second: str) -> tuple[Vote, ...]:
         """The votes on these two arms, on whichever sides they stood, the oldest first."""
         rows = self._connection.rows(
@@ -33,4 +38,8 @@ class VoteTable:
             " ORDER BY id",
             (first, second, second, first),
         )
-        return tuple(replace(decode(Vote, row["vote"]), id=row["id"]) for row in rows)
+        return tuple(_vote(row) for row in rows)
+
+
+def _vote(row: sqlite3.Row) -> Vote:
+    return replace(decode(Vote, row["vote"]), id=row["id"])

@@ -28,6 +28,7 @@ def test_only_what_a_changed_rule_touches_is_done_again(home: Home, tiny_base: P
         succeed("curate", "check")
         succeed("curate", "freeze")
         succeed("train", *FEW)
+        succeed("evaluate", "--max-answer-tokens", "7", "--limit", "4", "--samples", "2")
         asked = len(server.requests)
         assert not get("update", "--plan")["plan"]["changed"]
 
@@ -39,12 +40,22 @@ def test_only_what_a_changed_rule_touches_is_done_again(home: Home, tiny_base: P
 
         done = succeed("update", "--json", "--epochs", "1")
         assert "Run 2 trains from run 1's adapter for 1 epochs." in done.err
-        assert (done.data["run"], done.data["initial_run"]) == (2, 1)
+        assert (done.data["run"], done.data["initial_run"], done.data["earlier_run"]) == (2, 1, 1)
+        assert "Brought up to date in" in done.err
+        assert done.data["update_s"] > 0 < done.data["before_s"]
+        sampling, arms = done.data["report"]["sampling"], done.data["report"]["arms"]
+        assert (sampling["max_answer_tokens"], sampling["limit"], sampling["samples"]) == (7, 4, 2)
+        assert [rule["id"] for rule in arms["run:1"]["rules"]] == [1, 2], "the old student under the rules of now"
+        assert sampling["reused_answers"] == 2 * 4 * 2, "of the unprompted base and of the old student"
         assert len(server.requests) == asked, "no answer is asked for twice"
     listed = get("curate", "list", "--limit", "100")["examples"]
     assert sorted(row["carried_from"] for row in listed if row["carried_from"]) == sorted(plan["kept"])
     stations = {row["name"]: row["state"] for row in get("status")["stations"]}
     assert {stations[name] for name in ("prompt", "questions", "examples", "dataset", "run", "evaluation")} == {"done"}
+    told = succeed("report", "--compare", "1").out
+    assert "run 2 against run 1, question by question" in told
     again = get("update")
     assert (again["run"], again["plan"]["changed"]) == (2, False)
-    assert [job["kind"] for job in get("status")["jobs"]] == ["generate", "train", "train", "evaluate"]
+    assert [job["kind"] for job in get("status")["jobs"]] == [
+        "generate", "train", "evaluate", "train", "evaluate",
+    ]  # fmt: skip

@@ -238,7 +238,9 @@ def test_the_report_holds_every_promised_field_and_the_text_the_same_figures(pro
     assert report["prompt"]["rules"] == 2
     assert report["student"]["adapter"] == "runs/1/adapter"
     assert report["dataset"] == {"sha256": latest(project).dataset_sha256, "train": 1, "validation": 0, "test": 6}
-    assert report["sampling"] == {"temperature": 0.7, "samples": 2}
+    assert report["sampling"] == {
+        "temperature": 0.7, "samples": 2, "max_answer_tokens": 10, "limit": None, "seed": 0, "reused_answers": 0,
+    }  # fmt: skip
     assert report["arms"]["teacher"] is None
     assert report["arms"]["prompted"]["kl_to_prompted"] is None
     assert set(report["arms"]["distilled"]["rules"][0]) == {

@@ -28,3 +28,11 @@ def test_time_is_that_of_the_newest_evaluation_with_as_many_arms() -> None:
     assert estimate.like == newer
     assert estimate.seconds == pytest.approx(60.0 / (3 * 40) * 180)
     assert estimate_evaluation(OPTIONS, 30, (with_teacher,)).like == with_teacher
+
+
+def test_answers_that_were_there_already_take_no_time() -> None:
+    whole = dataclasses.replace(evaluation(), id=1)
+    half = dataclasses.replace(evaluation(), id=2, reused=60)
+    assert estimate_evaluation(OPTIONS, 30, (whole, half)).like == whole
+    assert estimate_evaluation(OPTIONS, 30, (half,)).seconds == pytest.approx(60.0 / 60 * 180)
+    assert estimate_evaluation(OPTIONS, 30, (dataclasses.replace(half, reused=120),)).seconds is None

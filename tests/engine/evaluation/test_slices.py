@@ -46,7 +46,7 @@ def test_the_largest_gap_comes_first_and_kinds_are_of_their_rules_alone() -> Non
     assert slices_of(evaluation(), questions, []) == ()
 
 
-def test_the_report_tells_them_when_asked(private_home: object) -> None:
+def test_the_report_tells_those_with_the_largest_gaps_and_all_when_asked(private_home: object) -> None:
     home = Home.locate()
     make_compared(home)
     assert "slices" not in get("report")
@@ -55,4 +55,7 @@ def test_the_report_tells_them_when_asked(private_home: object) -> None:
     assert {each["by"] for each in data["slices"]} == {"topic", "length", "source", "kind", "rule"}
     text = succeed("report", "--slices").out
     assert "By rule: answers that keep it, %" in text
-    assert "By rule" not in succeed("report").out
+    assert text.count("── Slices") == 1
+    brief = succeed("report").out
+    assert "By kind of check: answers that keep all rules of the kind, %" in brief
+    assert "By rule: answers that keep it, %" not in brief, "the rules have a section of their own"

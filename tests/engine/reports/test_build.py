@@ -7,12 +7,17 @@ from collections.abc import Iterator
 import pytest
 
 from engine.errors import NotFoundError
+from engine.evaluation.answers import Answered
+from engine.evaluation.report import proof_json, rate_json
+from engine.evaluation.statistics import wilson
 from engine.paths import Home
 from engine.project import Project
 from engine.records.cost import CostInputs
 from engine.records.evaluation import Interval
 from engine.records.run import TrainingConfig
+from engine.records.vote import Vote
 from engine.reports.build import brief, build
+from engine.reports.compared import compared_json
 from engine.reports.document import Charts, Document, Exchange, Intervals, Table
 from engine.reports.facts import read_report
 from engine.reports.html import to_html
@@ -38,13 +43,15 @@ def table(document: Document, section: str, caption: str) -> Table:
 
 def test_every_form_tells_the_same_in_the_same_order(project: Project) -> None:
     project.settings.write_cost(CostInputs(model="gpt-5", requests_per_day=2000.0, one_time_usd=60.0), None)
+    project.votes.add(Vote((), "prompted", "run-2", "", "", "right", blind=True))
     document = build(read_report(project, compare=1))
     titles = [section.title for section in document.sections]
-    assert len(titles) == 10
+    assert len(titles) == 12
     for shown in (to_text(document), to_markdown(document), to_html(document).partition("</nav>")[2]):
         places = [shown.index(title) for title in titles]
         assert places == sorted(places)
-        for words in ("94.4", "98", "412", "gpt-5", "RISK SCORE: 3. Three wrong PINs lock the card.", "0.0001"):
+        for words in ("94.4", "98", "412", "gpt-5", "RISK SCORE: 3. Three wrong PINs lock the card.", "0.0001",
+                      "0.100–0.120", "run-2 over prompted"):  # fmt: skip
             assert words in shown
 
 
@@ -107,11 +114,68 @@ def test_a_difference_between_runs_is_paired_over_their_questions(home: Home) ->
             for answer in better.answered.answers
         )
         better = dataclasses.replace(better, answered=dataclasses.replace(better.answered, answers=kept))
-        rules = next(block for block in blocks(build(better), "compared") if isinstance(block, Intervals))
-        asides = {row.name: row.aside for row in rules.rows}
-    assert asides["1\u2002Starts with a risk score"] == "0 (0 to 0)"
-    # 8 questions of one topic: one broken in 3 of 3 samples, one in 3 of 3.
-    assert asides["every rule"].startswith("+25.0 (0 to +")
+        rows = {row.cells[0]: row.cells[1:] for row in table(build(better), "compared", "run 1 against run 2").rows}
+        told = compared_json(better)
+    assert rows["1\u2002Starts with a risk score"][:3] == ("0 (0 to 0)", "0", "0")
+    # 8 questions of one topic: one broken in 3 of 3 samples, one in 3 of 3; two that lean one way are no proof.
+    together = rows["every rule"]
+    assert together[0].startswith("+25.0 (0 to +")
+    assert (together[1:4]) == ("2", "0", "0.50")
+    second = rows["2\u2002Two short sentences after it"]
+    assert second[3] == "1.00", "of four rules, by Holm: 4 × 0.5"
+    assert told is not None
+    assert told["all_rules"]["better"] == 2  # type: ignore[index]
+
+
+def test_what_a_person_voted_is_told_in_every_form(project: Project) -> None:
+    for choice in ("right", "right", "left", "tie"):
+        project.votes.add(Vote((), "prompted", "run-2", "a", "b", choice, blind=choice != "tie"))
+    project.votes.add(Vote((), "run-1", "prompted", "a", "b", "left", blind=True))
+    assert proof_json(read_report(project).proof)["votes"] == [
+        {
+            "first": "run-2", "second": "prompted", "votes": 4, "first_preferred": 2, "second_preferred": 1, "ties": 1,
+            "both_bad": 0, "blind": 3, "win_rate": rate_json(wilson(2, 3)),
+        }
+    ]  # fmt: skip
+    (shown,) = [block for block in blocks(build(read_report(project)), "votes") if isinstance(block, Intervals)]
+    assert [(row.name, row.aside) for row in shown.rows] == [("run-2 over prompted", "2, 1, 1, 0")]
+
+
+def test_many_slices_are_cut_to_those_with_the_largest_gap(project: Project) -> None:
+    facts = read_report(project)
+    questions = {number: dataclasses.replace(question, topic=f"topic {number}")
+                 for number, question in facts.answered.questions.items()}  # fmt: skip
+    assert len(questions) == 8
+    more = {100 + number: dataclasses.replace(question, id=100 + number, topic=f"topic {100 + number}")
+            for number, question in questions.items()}  # fmt: skip
+    answers = tuple(
+        dataclasses.replace(answer, question_id=number)
+        for answer in facts.answered.answers
+        for number in (answer.question_id, 100 + answer.question_id)
+    )
+    made = dataclasses.replace(facts, answered=Answered(questions | more, answers))
+    topics = next(block for block in blocks(build(made), "slices") if isinstance(block, Intervals))
+    assert len(topics.rows) == 8
+    gaps = [row.measured[1].value - row.measured[2].value for row in topics.rows if row.measured[1] and row.measured[2]]
+    assert gaps == sorted(gaps, reverse=True)
+    assert gaps[0] > 0
+    assert "The 8 with the largest gap, of 16" in to_text(build(made))
+
+
+def test_a_run_that_was_an_arm_of_the_same_evaluation_is_compared_within_it(project: Project) -> None:
+    """Also where the rules have changed since the other run's own evaluation."""
+    facts = read_report(project, compare=3)
+    evaluation = facts.proof.evaluation
+    beside = dataclasses.replace(evaluation, arms=(*evaluation.arms, ("run:3", evaluation.arms[0][1])))
+    answers = tuple(
+        dataclasses.replace(answer, arm="run:3") for answer in facts.answered.answers if answer.arm == "unprompted"
+    )
+    answered = dataclasses.replace(facts.answered, answers=(*facts.answered.answers, *answers))
+    made = dataclasses.replace(facts, proof=dataclasses.replace(facts.proof, evaluation=beside), answered=answered)
+    rules = next(block for block in blocks(build(made), "compared") if isinstance(block, Intervals))
+    assert all(None not in row.measured for row in rules.rows)
+    rows = {row.cells[0]: row.cells for row in table(build(made), "compared", "run 2 against run 3").rows}
+    assert rows["1\u2002Starts with a risk score"][5] == "better"
 
 
 def test_a_run_that_was_not_evaluated_is_compared_as_far_as_it_goes(project: Project) -> None:
@@ -174,4 +238,4 @@ def test_a_project_whose_every_text_is_an_attack_gives_a_page_of_the_same_make(h
 def test_what_was_just_measured_ends_with_the_verdict(project: Project) -> None:
     document = brief(build(read_report(project)))
     assert [section.id for section in document.sections] == ["rules", "verdict"]
-    assert len(to_text(document).splitlines()) < 48
+    assert len(to_text(document).splitlines()) < 49

@@ -54,6 +54,17 @@ def test_arm_answers_are_kept_once(asked: Project, run: Run) -> None:
     assert asked.evaluations.answers("key") == (others[2], answer, others[0], others[1])
 
 
+def test_answers_are_found_by_what_they_come_from(asked: Project, run: Run) -> None:
+    answer = ArmAnswer("distilled", 2, 0, "text", "stop", (CheckResult(1, True),), 9, 3)
+    refused = replace(answer, sample=1, answer="", finish_reason="error")
+    asked.evaluations.add_answers(run.id, "old", [answer, refused, replace(answer, question_id=1)], "source")
+    asked.evaluations.add_answers(run.id, "new", [replace(answer, arm="run:1", answer="later")], "source")
+    asked.evaluations.add_answers(run.id, "other", [replace(answer, question_id=3)], "elsewhere")
+    asked.evaluations.add_answers(run.id, "unknown", [replace(answer, sample=7)])
+    assert asked.evaluations.answers_from("source") == (replace(answer, question_id=1), answer)
+    assert asked.evaluations.answers_from("") == (), "those of before this was kept are of nobody knows what"
+
+
 def test_an_evaluation_comes_back_with_its_number(asked: Project, run: Run) -> None:
     score = ArmScore((RuleRate(1, "t", "label", _RATE),), _RATE, Divergence(0.1, 0.0, 0.2, 0.3), 18, 41.5, 60, 20)
     evaluation = Evaluation(

@@ -1,0 +1,103 @@
+"""Answers that an earlier evaluation got are asked of nobody again, and are held against the rules of now."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.errors import JobStopped
+from engine.evaluation.answers import answers_of
+from engine.evaluation.job import run as evaluate_in
+from engine.jobs.context import JobContext, StopFlag
+from engine.paths import Home
+from engine.project import Project
+from engine.records.dataset import Dataset, DatasetRow
+from engine.records.options import EvaluateOptions, TeacherSpec
+from engine.records.prompt import Message, Prompt
+from engine.records.rule import Check, Rule
+from engine.rules.checks import check_answer
+from engine.store.datasets import dataset_sha256
+from engine.updates.side_by_side import earlier_run, evaluation_beside
+from tests.engine.evaluation.test_job import answers_of as answers_under_key
+from tests.engine.evaluation.test_job import evaluate, latest
+from tests.trained import PROMPT, make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
+
+OPTIONS = EvaluateOptions(run_id=1, samples=2, max_answer_tokens=10, batch_rows=8, limit=5, seed=3)
+
+
+@pytest.fixture
+def project(private_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """Run 1 was evaluated; then the prompt and a rule changed, and run 2 was trained on it."""
+    one_thread(monkeypatch)
+    base = make_tiny_base(tmp_path / "base")
+    with make_trained_project(Home.locate(), base, make_tiny_adapter(base, tmp_path / "one")) as made:
+        made.settings.write(dataclasses.replace(made.settings.read(), teacher=TeacherSpec("local", str(base))))
+        evaluate(made, OPTIONS)
+        prompt = Prompt((Message("system", "Answer with a number."), *PROMPT.messages[1:]))
+        made.prompts.set(prompt)
+        made.rules.put([*made.rules.all()[:1], Rule(2, "An o somewhere", Check("pattern", pattern="o"))])
+        rows = (DatasetRow(1, 1, "train", (1, 2), (3, 2), 2, (False, False)),)
+        sha256 = dataset_sha256(prompt.sha256, str(base), rows)
+        made.datasets.add(Dataset(sha256, prompt.sha256, str(base), rows))
+        second = made.runs.add(sha256, dataclasses.replace(made.runs.get(1).config, initial_run_id=1))
+        made.runs.update(second.id, state="done", step=8, steps=8, best_step=8, device="cpu", dtype="float32")
+        make_tiny_adapter(base, made.folder / second.folder / "adapter", seed=7)
+        yield made
+
+
+def test_after_a_change_only_the_arms_that_it_touches_answer_again(project: Project) -> None:
+    first = latest(project)
+    second = project.runs.get(2)
+    earlier = earlier_run(project, second)
+    assert earlier is not None
+    options = evaluation_beside(project, second, earlier)
+    assert options == EvaluateOptions(run_id=2, samples=2, max_answer_tokens=10, limit=5, seed=3, arms=("run:1",)), (
+        "as the earlier run was evaluated, with its student beside the new one"
+    )
+    context = evaluate(project, options)
+    assert {event.stream.partition("/")[0] for event in context.ended()} == {"prompted", "distilled"}
+    assert len(context.ended()) == 2 * 5 * 2
+    found = latest(project)
+    assert (found.reused, found.max_answer_tokens, found.limit, found.seed) == (2 * 5 * 2, 10, 5, 3)
+
+    before, after = answers_of(project, first), answers_of(project, found)
+    texts = {
+        (number, answer.arm): [each.answer for each in read.answers if each.arm == answer.arm]
+        for number, read in enumerate((before, after))
+        for answer in read.answers
+    }
+    assert texts[1, "unprompted"] == texts[0, "unprompted"]
+    assert texts[1, "run:1"] == texts[0, "distilled"] != texts[1, "distilled"]
+    assert texts[1, "prompted"] != texts[0, "prompted"]
+    rules = project.rules.all()
+    for answer in after.answers:
+        assert answer.checks == check_answer(rules, answer.answer, after.questions[answer.question_id])
+    old = {answer.checks for answer in before.answers if answer.arm == "distilled"}
+    assert old != {answer.checks for answer in after.answers if answer.arm == "run:1"}, "the rules of now decide"
+    comparison = found.comparison("run:1", "distilled")
+    assert comparison is not None
+    assert len(comparison.rules) == 2
+
+    anew = dataclasses.replace(second, config=dataclasses.replace(second.config, initial_run_id=None))
+    assert earlier_run(project, anew) == earlier, "also of a run that began from the base"
+    (project.folder / earlier.folder / "adapter" / "adapter_config.json").unlink()
+    assert earlier_run(project, second) is None
+    assert evaluation_beside(project, second, None).arms == ()
+
+
+@pytest.mark.parametrize("changed", [{"temperature": 0.5}, {"seed": 4}, {"max_answer_tokens": 9}])
+def test_what_would_be_answered_otherwise_is_asked(project: Project, changed: dict[str, float]) -> None:
+    options = dataclasses.replace(OPTIONS, limit=1, samples=1, **changed)  # type: ignore[arg-type]
+    assert len(evaluate(project, options).ended()) == 3
+
+
+def test_an_evaluation_that_stops_keeps_what_it_took_over(project: Project) -> None:
+    options = dataclasses.replace(OPTIONS, run_id=2)
+    context = JobContext(project, project.jobs.add("evaluate", options), flag := StopFlag())
+    flag.up = True
+    with pytest.raises(JobStopped):
+        evaluate_in(context, options)
+    context.close()
+    kept = answers_under_key(project, options)
+    assert [len(kept[name]) for name in ("unprompted", "prompted", "distilled")] == [10, 0, 0]
