@@ -1,13 +1,19 @@
 """Two real processes that hold the base's layers between them train as one does that holds the whole."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from engine.model.load import load_base
 from engine.training.sharding import held_bytes
+from tests.engine.training import shared_families
 from tests.engine.training.rank_process import rows_of, train
-from tests.engine.training.test_ranks import assert_alike, assert_close, facts, statuses_of_two
+from tests.engine.training.test_ranks import ROOT, assert_alike, assert_close, facts, statuses_of_two
+from tests.families import FAMILIES
+from tests.tiny import make_tiny_family
 from tests.trained import one_thread
 
 
@@ -78,3 +84,17 @@ def test_a_process_that_is_killed_in_the_middle_of_a_pass_ends_the_other_and_one
     gone_on = facts(pair, "struck", 0)
     assert (gone_on.step, gone_on.ended) == (8, "")
     assert_close(gone_on, facts(alone, "struck", 0))
+
+
+def test_the_layers_of_every_family_are_shared_and_compute_as_before(tmp_path: Path) -> None:
+    for name, family in FAMILIES.items():
+        make_tiny_family(tmp_path / f"base-{name}", family)
+    command = [sys.executable, "-m", shared_families.__name__, str(tmp_path)]
+    both = [subprocess.Popen([*command, str(rank)], cwd=ROOT) for rank in (0, 1)]
+    assert [process.wait(120) for process in both] == [0, 0]
+    for rank in (0, 1):
+        found: dict[str, tuple[float, float]] = json.loads((tmp_path / f"{rank}.json").read_text(encoding="utf-8"))
+        assert found.keys() == {f"base-{name}" for name in FAMILIES}
+        for difference, share in found.values():
+            assert difference < 1e-5
+            assert share < 0.8  # the rest of these is the table of tokens
