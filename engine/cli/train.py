@@ -21,6 +21,7 @@ _WITH_A_RUN = {
     "run_id",
     "epochs",
     "processes",
+    "shard",
     "nodes",
     "print_launch",
     "mirrors",
@@ -42,6 +43,7 @@ _WITH_A_RUN = {
     "--run", "run_id", type=click.IntRange(1), help="Go on with this run where it ended, perhaps for other --epochs."
 )
 @click.option("--processes", type=click.IntRange(1), default=1, help="That share every step, on each machine.")
+@click.option("--shard", is_flag=True, help="Each of these holds a part of the base's layers, not all (FSDP).")
 @click.option("--nodes", type=click.IntRange(1), default=1, help="Machines, with --print-launch.")
 @click.option(
     "--print-launch", type=click.Choice(get_args(Launcher)), help="Print what carries out the run there; start nothing."
@@ -63,6 +65,7 @@ def command(
     asked: TrainingConfig,
     run_id: int | None,
     processes: int,
+    shard: bool,
     nodes: int,
     print_launch: Launcher | None,
     mirrors: tuple[MirrorName, ...],
@@ -75,6 +78,7 @@ def command(
     from engine.training.outlook import estimate_training, outlook_text
     from engine.training.presets import choice_json, choice_text, choose
     from engine.training.replan import replan
+    from engine.training.shardable import require_shardable
 
     if click.get_current_context().invoked_subcommand is not None:
         if before := said():
@@ -84,11 +88,15 @@ def command(
         raise click.UsageError(f"--run has its configuration: without --{min(more).replace('_', '-')}.")
     if nodes > 1 and print_launch is None:
         raise click.UsageError("Several machines need --print-launch.")
+    if shard and calibrate:
+        raise click.UsageError("--calibrate measures one process with the whole base: without --shard.")
     require_libraries(mirrors)
     project = invocation.project
     if run_id is None:
-        basis = read_basis(project)
+        basis = dataclasses.replace(read_basis(project), shards=processes * nodes if shard else 1)
         config = dataclasses.replace(asked, base=basis.dataset.base)
+        if shard:
+            require_shardable(config, processes * nodes)
         choice = None if preset is None else choose(preset, basis.facts(config), config, said())
         config = config if choice is None else choice.config
         if calibrate:
@@ -113,15 +121,17 @@ def command(
         run = project.runs.add(basis.dataset.sha256, config)
     else:
         run = project.runs.get(run_id)
+        if shard:
+            require_shardable(run.config, processes * nodes)
         if "epochs" in said():
             run = replan(project, run, asked.epochs)
     if print_launch is not None:
         gpu = run.config.device != "cpu"
-        launch = Launch(project.folder, run.id, run.config.base, invocation.home, nodes, processes, gpu, mirrors)
+        launch = Launch(project.folder, run.id, run.config.base, invocation.home, nodes, processes, gpu, mirrors, shard)
         text = launch_text(print_launch, launch)
         invocation.finish(text, {"run": run.id, "text": text})
         return
-    job = start_and_follow(invocation, TrainOptions(run.id, processes, mirrors), detach=detach)
+    job = start_and_follow(invocation, TrainOptions(run.id, processes, mirrors, shard), detach=detach)
     if job is None:
         return
     run = project.runs.get(run.id)

@@ -76,12 +76,31 @@ class LocalModel:
 def load_base(
     folder: Path, *, device: str = "auto", dtype: DtypeName = "auto", quantize: QuantizedBase = "none"
 ) -> LocalModel:
-    """Load the base model of a folder, in evaluation mode, without gradients.
+    """Load the base model of a folder whole, in evaluation mode, without gradients.
 
     `device` "auto" is the first CUDA device, else the CPU; `dtype` "auto" is bfloat16 where the device computes in
     it natively, else float32. With `quantize` the linear layers are rounded to four bits while they are loaded.
     Raises `ModelError` for weights other than safetensors, custom code, weights that are stored quantised,
     architectures whose logits or attention the shared prompt cache would not reproduce, and four bits without a GPU.
+    """
+    local = read_base(folder, device=device, dtype=dtype, quantize=quantize)
+    from engine.model.prompt_cache import check_exactness  # it needs a loaded model to be defined
+
+    check_exactness(local)
+    return local
+
+
+def read_base(
+    folder: Path,
+    *,
+    device: str = "auto",
+    dtype: DtypeName = "auto",
+    quantize: QuantizedBase = "none",
+    placed: bool = True,
+) -> LocalModel:
+    """As `load_base`, but for the check of the architecture.
+
+    Not `placed`, the weights are left in the machine's memory, for whoever puts a part of them on the device.
     """
     check_safetensors(folder)
     chat_format = ChatFormat.load(folder)
@@ -105,7 +124,7 @@ def load_base(
                 trust_remote_code=False,
                 **how,
             )
-            model = model if how else model.to(place)
+            model = model if how or not placed else model.to(place)
     except torch.OutOfMemoryError as error:
         raise ModelError(
             "The model does not fit the device's memory.", f"{folder} on {place}: {error}", "Choose a smaller model."
@@ -118,11 +137,7 @@ def load_base(
         ) from error
     model.requires_grad_(False)
     model.eval()
-    local = LocalModel(model, chat_format, place, kind, folder)
-    from engine.model.prompt_cache import check_exactness  # it needs a loaded model to be defined
-
-    check_exactness(local)
-    return local
+    return LocalModel(model, chat_format, place, kind, folder)
 
 
 def with_adapter(local: LocalModel, adapter_folder: Path) -> LocalModel:

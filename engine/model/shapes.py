@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -22,6 +23,7 @@ class Shapes:
     vocabulary: int
     parameters: int  # all numbers of the model; tied ones once
     size_bytes: int  # of all weight files
+    layers: int = 1  # of the decoder that the linear ones are in
 
     def lora_parameters(self, rank: int) -> int:
         """How many numbers an adapter of this rank has."""
@@ -42,7 +44,7 @@ def find_shapes(base: str, home: Home) -> Shapes | None:
 def read_shapes(folder: Path) -> Shapes:
     """The shapes of the model in `folder`. Raises `OSError`, `ValueError` where its files are not as they should be."""
     linear: list[tuple[int, int]] = []
-    vocabulary = parameters = size = 0
+    vocabulary = parameters = size = layers = 0
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise ValueError("there are no weights")
@@ -58,7 +60,9 @@ def read_shapes(folder: Path) -> Shapes:
                 vocabulary = max(vocabulary, shape[0])
             else:
                 linear.append((shape[1], shape[0]))
-    return Shapes(tuple(linear), vocabulary, parameters, size)
+                if (place := re.search(r"\.(\d+)\.", name)) is not None:
+                    layers = max(layers, int(place[1]) + 1)
+    return Shapes(tuple(linear), vocabulary, parameters, size, max(1, layers))
 
 
 def _header(path: Path) -> dict[str, list[int]]:

@@ -49,6 +49,7 @@ class TrainOptions:
     run_id: int
     processes: int | None = 1  # on this machine; None: those that a launcher (torchrun) has started
     mirrors: tuple[MirrorName, ...] = ()  # where its metrics are told too
+    shard: bool = False  # the processes hold the base's layers between them
 
 
 @dataclass(frozen=True, slots=True)

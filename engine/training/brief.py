@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from engine.errors import TrainingError
-from engine.model.load import LocalModel, device_name, load_base
+from engine.model.load import LocalModel, device_name, load_base, read_base
 from engine.model.locate import locate_base
 from engine.paths import Home
 from engine.records.dataset import Dataset, DatasetRow, TaughtPrompt
@@ -22,6 +22,8 @@ from engine.training.hooks import Hooks
 from engine.training.method import make_course
 from engine.training.ranks import Ranks
 from engine.training.schedule import schedule_of
+from engine.training.shardable import require_shardable
+from engine.training.sharding import share_layers
 from engine.training.student import with_new_adapter
 from engine.training.teacher_cache import TeacherCache
 from engine.training.trainer import Trainer
@@ -40,6 +42,7 @@ class Brief:
     serving_temperature: float
     folder: str  # of the run
     caches: str
+    shard: bool = False  # the processes hold the base's layers between them
 
     @property
     def train(self) -> tuple[DatasetRow, ...]:
@@ -79,16 +82,24 @@ def device_of(name: str, place: int, processes: int) -> str:
     return f"cuda:{place}"
 
 
-def load_for(brief: Brief, home: Home, ranks: Ranks) -> LocalModel:
-    """The run's base on this process's device, with its share of the machine's cores."""
+def load_for(brief: Brief, home: Home, ranks: Ranks) -> tuple[LocalModel, Ranks]:
+    """The run's base on this process's device, with its share of the machine's cores; and the ranks to go on with.
+
+    Raises `TrainingError` where this torch cannot share a base.
+    """
     config = brief.config
+    if brief.shard:
+        require_shardable(config, ranks.size)
     base = ranks.after_the_first(lambda: locate_base(config.base, home))
     with ranks.together():
         device = device_of(config.device, ranks.place, ranks.neighbours)
-        local = load_base(base, device=device, dtype=config.dtype, quantize=config.quantize_base)
+        if brief.shard:
+            local = read_base(base, device=device, dtype=config.dtype, placed=False)
+        else:
+            local = load_base(base, device=device, dtype=config.dtype, quantize=config.quantize_base)
         if ranks.neighbours > 1:
             torch.set_num_threads(max(1, torch.get_num_threads() // ranks.neighbours))
-    return local
+    return local, share_layers(local, ranks) if brief.shard else ranks
 
 
 def ask_base(brief: Brief, local: LocalModel, ranks: Ranks, on_rows: OnRows) -> Known:

@@ -81,7 +81,7 @@ def _measure(context: JobContext, config: TrainingConfig, dataset: Dataset, fold
     few, longest = shortened(config, dataset)
     brief = replace(brief_of(context.project, few, longest, folder), caches=str(folder / "caches"))
     context.emit(Progress(0, 0, f"loading {config.held_base}"))
-    local = load_for(brief, context.project.home, ALONE)
+    local, _ = load_for(brief, context.project.home, ALONE)
     pace, micro_batch_rows = _steps(context, brief, local)
     tokens = row_tokens(brief.train, read_basis(context.project, dataset.sha256).tokens.prompt)
     work = work_of(few, len(brief.train), len(brief.validation), tokens)

@@ -33,6 +33,7 @@ class Launch:
     processes: int
     gpu: bool
     mirrors: tuple[MirrorName, ...] = ()
+    shard: bool = False
 
     @property
     def member(self) -> str:
@@ -40,13 +41,13 @@ class Launch:
         words = ["-m", _MEMBER, str(self.project.absolute()), str(self.run_id)]
         if self.home.root is not None:
             words += ["--home", str(self.home.root)]
-        words += self.mirror_words
+        words += self.how
         return shlex.join(words)
 
     @property
-    def mirror_words(self) -> list[str]:
-        """Which say where the metrics are told too."""
-        return [word for name in self.mirrors for word in ("--mirror", name)]
+    def how(self) -> list[str]:
+        """The words which say whether the base is sharded, and where the metrics are told too."""
+        return [*(["--shard"] if self.shard else []), *(word for name in self.mirrors for word in ("--mirror", name))]
 
     @property
     def torchrun(self) -> str:
@@ -140,7 +141,7 @@ def _skypilot(launch: Launch) -> str:
         f"  pip install distill-tui=={engine.__version__}",
         f"  distill-tui models fetch {shlex.quote(launch.base)}",
         "run: |",
-        f"  torchrun {placed} -m {_MEMBER} {there} {shlex.join([str(launch.run_id), *launch.mirror_words])}",
+        f"  torchrun {placed} -m {_MEMBER} {there} {shlex.join([str(launch.run_id), *launch.how])}",
     ]
     return "\n".join(lines)
 

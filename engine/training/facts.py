@@ -48,6 +48,7 @@ class Basis:
     own_rows: int = 0  # training rows whose whole answer is the prompted base's
     free: FreeMemory | None = None  # None: nothing tells
     calibration: Calibration | None = None  # the last one
+    shards: int = 1  # processes that hold the base's layers between them
 
     def dataset_of(self, run: Run) -> DatasetSummary:
         """What a run was trained on."""
@@ -64,6 +65,7 @@ class Basis:
             free_mb=free_mb,
             number_bytes=number_bytes(config, on_gpu=on_gpu),
             on_gpu=on_gpu,
+            shards=self.shards,
         )
 
 

@@ -7,7 +7,7 @@ import math
 import shutil
 import time
 from contextlib import ExitStack, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from engine.errors import DatasetError, DistillError, JobStopped, TrainingError
@@ -32,9 +32,11 @@ from engine.training.on_policy import CUT_ANSWERS, MANY_CUT
 from engine.training.outlook import error_text, estimate_training
 from engine.training.processes import planned_ranks, ranks_of
 from engine.training.ranks import Ranks
+from engine.training.sharding import held_bytes
 from engine.training.state import ADAPTER
 from engine.training.trainer import Trained, Trainer
 from engine.training.validation import Measurement
+from engine.wording import size
 
 
 def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) -> None:
@@ -62,7 +64,7 @@ def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) ->
             about = About(project.name, f"run-{run.id}", asdict(run.config), project.folder / run.folder / "mirrors")
             mirrors = Mirrors(options.mirrors, about, lambda text: context.emit(Note(text)))
             held.callback(mirrors.close)
-            _train(context, run, ranks, most_s, mirrors)
+            _train(context, run, ranks, options.shard, most_s, mirrors)
     except JobStopped as stopped:
         project.runs.update(run.id, state="stopped", reason=stopped.title, peak_rss_mb=peak_rss_mb())
         raise
@@ -72,7 +74,7 @@ def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) ->
         raise
 
 
-def _train(context: JobContext, run: Run, ranks: Ranks, most_s: float, mirrors: Mirrors) -> None:
+def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: float, mirrors: Mirrors) -> None:
     project, config = context.project, run.config
     dataset = project.datasets.get(run.dataset_sha256)
     if dataset.base != config.base:
@@ -86,8 +88,16 @@ def _train(context: JobContext, run: Run, ranks: Ranks, most_s: float, mirrors: 
     if ranks.size > 1:
         context.emit(Note(f"{ranks.size} processes share the work."))
     context.emit(Progress(0, 0, f"loading {config.held_base}"))
-    brief = ranks.first_says(Brief, brief_of(project, config, dataset, folder))
-    local = load_for(brief, project.home, ranks)
+    brief = ranks.first_says(Brief, replace(brief_of(project, config, dataset, folder), shard=shard))
+    local, ranks = load_for(brief, project.home, ranks)
+    if shard:
+        held = held_bytes(local)
+        context.emit(
+            Note(
+                f"Each of {ranks.size} processes holds {size(held.own_bytes / 1e6)} of the base's "
+                f"{size(held.whole_bytes / 1e6)}."
+            )
+        )
     for note in local.format.notes:
         context.emit(Note(note))
     project.runs.update(run.id, device=str(local.device), dtype=str(local.dtype).removeprefix("torch."))
@@ -113,7 +123,8 @@ def _train(context: JobContext, run: Run, ranks: Ranks, most_s: float, mirrors: 
     trainer = make_trainer(brief, local, known, hooks, ranks, _initial_adapter(project, config))
     project.runs.update(run.id, steps=trainer.steps)
     if not run.step:
-        estimate = estimate_training(config, read_basis(project, dataset.sha256)).figures
+        basis = replace(read_basis(project, dataset.sha256), shards=ranks.size if shard else 1)
+        estimate = estimate_training(config, basis).figures
         project.runs.update(run.id, estimate=estimate)
     context.emit(Progress(0, trainer.steps, "measuring the untrained student"))
     if not trainer.validator.has_teacher:

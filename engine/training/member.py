@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("run", type=int, nargs="?")
     parser.add_argument("--home", type=Path)
     parser.add_argument("--mirror", action="append", choices=get_args(MirrorName), default=[])
+    parser.add_argument("--shard", action="store_true")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--rank", type=int)
     parser.add_argument("--size", type=int)
@@ -48,7 +49,8 @@ def main() -> int:
         else:
             ranks = launched_ranks() or Ranks()
         if ranks.leads:
-            return _lead(words.project, words.run, home, tuple(words.mirror))
+            options = TrainOptions(words.run, processes=None, mirrors=tuple(words.mirror), shard=words.shard)
+            return _lead(words.project, options, home)
         _ignore_signals()
         with connected(ranks, words.folder):
             train_along(ranks, home)
@@ -63,20 +65,21 @@ def main() -> int:
 def train_along(ranks: Ranks, home: Home) -> None:
     """Do this rank's share of the run that the first one tells of. Raises what ends the run."""
     brief = ranks.first_says(Brief, None)
-    local = load_for(brief, home, ranks)
+    local, ranks = load_for(brief, home, ranks)
     known = ask_base(brief, local, ranks, lambda _done, _total, _what: None)
     make_trainer(brief, local, known, _Silent(), ranks).run()
 
 
-def _lead(project: Path, run_id: int, home: Home, mirrors: tuple[MirrorName, ...]) -> int:
+def _lead(project: Path, options: TrainOptions, home: Home) -> int:
     """Carry out the run as a job in this very process, among those that the launcher started."""
     from engine.jobs.worker import carry_out
 
     with Project.open(project, home) as opened:
-        opened.runs.get(run_id)
-        job = opened.jobs.add("train", TrainOptions(run_id, processes=None, mirrors=mirrors))
+        opened.runs.get(options.run_id)
+        job = opened.jobs.add("train", options)
     print(  # noqa: T201 - whoever reads the launcher's log is to know where to look
-        f"Job {job.id} trains run {run_id}. Follow it: distill-tui jobs follow {job.id} --project {project}", flush=True
+        f"Job {job.id} trains run {options.run_id}. Follow it: distill-tui jobs follow {job.id} --project {project}",
+        flush=True,
     )
     return carry_out(project, job.id, home)
 

@@ -79,7 +79,7 @@ class OnPolicy:
         room = student.format.context_length - max(map(len, self._prompted.values()))
         longest = max(len(row.completion_ids) for row in own) + BEYOND_LONGEST
         self.answer_tokens = max(1, min(config.on_policy_answer_tokens, longest, room))
-        with at_rest(student), adapter_off(student):
+        with ranks.together(), at_rest(student), adapter_off(student):
             self._prefixes = {
                 index: self._prefix([self._prompted[self.rows[place].question_key] for place in places])
                 for index, places in by_prompt(self.rows).items()

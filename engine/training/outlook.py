@@ -40,6 +40,7 @@ class TrainingEstimate:
     like: Run | None
     calibration: Calibration | None = None  # where that knows better
     memory_like: Run | None = None
+    shards: int = 1  # processes that hold the base between them; memory is that of one
 
     @property
     def figures(self) -> Estimated:
@@ -55,7 +56,8 @@ def estimate_training(config: TrainingConfig, basis: Basis) -> TrainingEstimate:
     if like is not None and basis.tokens.mean:
         behind = _work(like.config, basis.dataset_of(like), basis.tokens).until(like.step)
         seconds = like.train_s / behind * _work(config, basis.dataset, basis.tokens).until(steps)
-    memory_like = _memory_like(config, basis.runs)
+    whole = basis.shards == 1  # what a process took that held the whole base says nothing of one that holds a part
+    memory_like = _memory_like(config, basis.runs) if whole else None
     calibration = basis.calibration if _tells(basis.calibration, config, like) else None
     if calibration is not None and basis.tokens.mean:
         first_s, second_s = calibration.first_s, calibration.second_s
@@ -66,7 +68,7 @@ def estimate_training(config: TrainingConfig, basis: Basis) -> TrainingEstimate:
             config.on_policy_steps,
         )
     memory = memory_like.peak_rss_mb if memory_like is not None else _memory_mb(config, basis)
-    if calibration is not None and _size_of(calibration.config) == _size_of(config):
+    if whole and calibration is not None and _size_of(calibration.config) == _size_of(config):
         memory, memory_like = calibration.memory_mb, None
     return TrainingEstimate(
         steps=steps,
@@ -76,6 +78,7 @@ def estimate_training(config: TrainingConfig, basis: Basis) -> TrainingEstimate:
         like=like,
         calibration=calibration,
         memory_like=memory_like,
+        shards=basis.shards,
     )
 
 
@@ -133,6 +136,8 @@ def _memory(estimate: TrainingEstimate) -> str:
         rows = measured.config.micro_batch_rows
         return f"memory  ≈ {size(estimate.memory_mb)}: measured on the longest rows, {rows} a pass"
     why = "reckoned from the base's shapes" if like is None else f"what run {like.id} took at most"
+    if estimate.shards > 1:
+        why = f"in each of {estimate.shards} processes, {why}"
     return f"memory  ≈ {size(estimate.memory_mb)}: {why}"
 
 

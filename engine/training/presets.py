@@ -30,6 +30,8 @@ _LIBRARIES_MB = 1_000.0
 _LOGITS_MB = 100.0  # one chunk of the output head, its softmax and its gradient
 # Four bits a number, and of each block of 64 its scale in 8 bits, with a scale of these in 32 bits every 256 blocks.
 _NF4_BYTES = (4 + 8 / 64 + 32 / (64 * 256)) / 8
+# Put together at a time: the layer of which a pass is, what its parts came in, and the same of the next one.
+_LAYERS_TOGETHER = 4
 _ADAPTER_BYTES = 16  # float32: the number, its gradient and AdamW's two moments
 
 
@@ -44,6 +46,7 @@ class Facts:
     free_mb: float | None  # memory of the device
     number_bytes: int  # of one weight in memory: 4 or 2
     on_gpu: bool = False
+    shards: int = 1  # processes that hold the base's layers between them
 
     @property
     def small(self) -> bool:
@@ -178,7 +181,7 @@ def choose(preset: Preset, facts: Facts, asked: TrainingConfig, said: Collection
 
 
 def memory_mb(config: TrainingConfig, facts: Facts) -> float | None:
-    """The peak that one training will need, in MB (1e6 bytes); None where the base's shapes are unknown.
+    """The peak that one process of a training will need, in MB (1e6 bytes); None where the shapes are unknown.
 
     Libraries, the frozen base, the adapter with its optimizer, and what the largest forward pass of any stage or term
     keeps for its gradients. Answers that are sampled keep keys and values alone, so many that they need no more.
@@ -196,6 +199,9 @@ def memory_mb(config: TrainingConfig, facts: Facts) -> float | None:
     if config.quantize_base == "nf4":  # but one layer, the widest, is always there in full, while it computes
         widest = max(inputs * outputs for inputs, outputs in shapes.linear)
         total -= (linear - widest) * facts.number_bytes - linear * _NF4_BYTES
+    if facts.shards > 1:
+        together = 1 / facts.shards + _LAYERS_TOGETHER / max(1, shapes.layers)
+        total -= linear * facts.number_bytes * max(0.0, 1 - together)
     return _LIBRARIES_MB + _LOGITS_MB + total / 1e6
 
 

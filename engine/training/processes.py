@@ -25,7 +25,8 @@ def launched_ranks() -> Ranks | None:
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
     if not all(os.environ.get(name, "").isdecimal() for name in names):
         return None
-    return Ranks(*(int(os.environ[name]) for name in names))
+    rank, size, place, neighbours = (int(os.environ[name]) for name in names)
+    return Ranks(rank, size, place, neighbours)
 
 
 def planned_ranks(processes: int | None) -> Ranks:

@@ -1,6 +1,7 @@
-"""What the processes of one run say to each other. The only module that knows torch.distributed.
+"""What the processes of one run say to each other; all that is exchanged goes through here.
 
-Each process, a rank, holds base and adapter whole and computes its share of every step's rows. A step's loss is divided
+Each process, a rank, holds the adapter whole and computes its share of every step's rows. (The base too, unless its
+layers are shared: `sharding`.) A step's loss is divided
 by the completion tokens of all its rows, wherever they are computed, so the gradients of the ranks need only be summed:
 once a step, as one vector. (torch's DistributedDataParallel averages instead, and wants the whole forward pass to
 itself; ours ends below the output head.) Any rank then makes the same optimizer step.
@@ -14,9 +15,10 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from traceback import clear_frames
 from types import TracebackType
 from typing import TypeVar
 
@@ -49,6 +51,10 @@ class EndedElsewhere(TrainingError):
     """Another rank ended the run; the reason is its own, and told there."""
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Ranks:
     """This process's place among those of the run, `rank` of `size`; alone, every exchange gives back what it got."""
@@ -57,6 +63,8 @@ class Ranks:
     size: int = 1
     place: int = 0  # among the `neighbours` on this machine, itself included
     neighbours: int = 1
+    # What a rank does that has done its own part within `together`, until all have.
+    meet: Callable[[], None] = field(default=_nothing, compare=False, repr=False)
 
     @property
     def leads(self) -> bool:
@@ -93,6 +101,16 @@ class Ranks:
         total = torch.tensor(values, dtype=torch.float64)
         self._exchange(lambda: dist.all_reduce(total))
         return [float(value) for value in total]
+
+    def highest(self, value: int) -> int:
+        """The highest of all ranks' values."""
+        found = torch.tensor([value])
+        self._exchange(lambda: dist.all_reduce(found, dist.ReduceOp.MAX))
+        return int(found)
+
+    def put_together(self, whole: Tensor, part: Tensor) -> None:
+        """Fill `whole` (size · n,) with the parts (n,) of all ranks, in their order."""
+        self._exchange(lambda: dist.all_gather_into_tensor(whole, part))
 
     def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
         """Give every rank the sum of all ranks' gradients; a parameter without one counts as zeros."""
@@ -156,10 +174,9 @@ class Ranks:
 
     def vote(self, fault: int, reason: str) -> tuple[int, str]:
         """The worst fault of all ranks, and where it ended one, the reasons of those that it ended."""
-        worst = torch.tensor([fault])
-        self._exchange(lambda: dist.all_reduce(worst, dist.ReduceOp.MAX))
-        if int(worst) < _ENDED:
-            return int(worst), ""
+        worst = self.highest(fault)
+        if worst < _ENDED:
+            return worst, ""
         reasons = self._gather_texts(reason if fault == _ENDED else "")
         told = (f"Process {rank + 1} of {self.size}: {text.rstrip('.')}." for rank, text in enumerate(reasons) if text)
         return _ENDED, " ".join(told)
@@ -213,8 +230,10 @@ class _Together:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if error is not None and not isinstance(error, Exception):
+        if isinstance(error, RankLost) or (error is not None and not isinstance(error, Exception)):
             return  # this process ends here and now: its closed connections say so
+        clear_frames(at)  # whose tensors nobody needs any more, and the others' work may need their room
+        self._ranks.meet()
         fault = _FINE if error is None else _NO_MEMORY if is_out_of_memory(error) else _ENDED
         worst, reasons = self._ranks.vote(fault, str(error) or type(error).__name__)
         if worst == _ENDED and fault != _ENDED:

@@ -1,7 +1,7 @@
-"""One of the processes of a run, for tests: `python -m tests.engine.training.rank_process MODEL FOLDER RANK SIZE`.
+"""One of the processes of a run, for tests: `python -m tests.engine.training.rank_process MODEL FOLDER RANK SIZE HOW`.
 
 Trains several runs one after another, each in a folder of its own, with something going wrong on the last rank; says
-in `RANK.json` beside each how it ended there.
+in `RANK.json` beside each how it ended there. HOW is `whole`, or `sharded` where the ranks share the base's layers.
 """
 
 import json
@@ -26,6 +26,7 @@ from engine.training import student as student_module
 from engine.training import trainer as trainer_module
 from engine.training.batches import Batch
 from engine.training.ranks import ALONE, Ranks, connected
+from engine.training.sharding import held_bytes
 from engine.training.student import ChunkLoss
 from tests.engine.training.runs import CONFIG, Recorder, make_trainer
 
@@ -102,6 +103,49 @@ class Failing:
         return REAL(student, accelerator, batch, loss, divisor)
 
 
+class Amid:
+    """Passes that end in the middle of the decoder: forward where `forward` says so of the rows, else backward."""
+
+    def __init__(self, forward: Callable[[int], None], backward: Callable[[int], None] = lambda _rows: None) -> None:
+        self.forward, self.backward = forward, backward
+
+    def __call__(
+        self, student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, divisor: float
+    ) -> float:
+        rows = len(batch.input_ids)
+
+        def behind(_module: torch.nn.Module, _given: object, found: torch.Tensor) -> None:
+            found.register_hook(lambda _gradient: self.backward(rows))
+
+        last = next(module for module in student.backbone.modules() if isinstance(module, torch.nn.ModuleList))[-1]
+        before = last.register_forward_pre_hook(lambda _module, _given: self.forward(rows), prepend=True)
+        after = last.register_forward_hook(behind, prepend=True)
+        try:
+            return REAL(student, accelerator, batch, loss, divisor)
+        finally:
+            before.remove()
+            after.remove()
+
+
+def torn() -> Amid:
+    """No room for more than two rows forward, nor for more than one backward."""
+
+    def at_most(most: int) -> Callable[[int], None]:
+        def check(rows: int) -> None:
+            if rows > most:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+
+        return check
+
+    return Amid(at_most(2), at_most(1))
+
+
+def struck() -> Amid:
+    """The fourth pass is the last, and ends between two layers."""
+    passes = iter(range(4))
+    return Amid(lambda _rows: die() if next(passes) == 3 else None)
+
+
 def fail() -> None:
     raise ValueError("the last rank has had enough")
 
@@ -119,11 +163,19 @@ RUNS = {
     "failing": (PLAIN, lambda: Failing(fail)),
     "dying": (PLAIN, lambda: Failing(die)),
 }
+SHARDED_RUNS = {
+    "everything": (EVERYTHING, None),
+    "half": (replace(PLAIN, epochs=0.5, dtype="bfloat16"), None),
+    "torn": (replace(PLAIN, batch_rows=8), torn),
+    "struck": (PLAIN, struck),
+}
 
 
-def train(name: str, model_folder: Path, folder: Path, rows: list[DatasetRow], ranks: Ranks = ALONE) -> None:
+def train(
+    name: str, model_folder: Path, folder: Path, rows: list[DatasetRow], ranks: Ranks = ALONE, *, shard: bool = False
+) -> None:
     """Train the run `name` in `folder/name`."""
-    config, fault = RUNS[name]
+    config, fault = (RUNS | SHARDED_RUNS)[name]
     distributions._ROWS_A_PASS = 4
     general._ANSWER_TOKENS = 4  # of a process of its own, or of one whose tests do as much
 
@@ -137,16 +189,18 @@ def train(name: str, model_folder: Path, folder: Path, rows: list[DatasetRow], r
     caches = folder / name / f"caches-{ranks.rank}" if name == "apart" else None  # as on a machine of its own
     counted = Counted()
     distributions.score = counted
-    trainer = make_trainer(model_folder, folder / name, rows, hooks, config, ranks=ranks, caches=caches)
+    trainer = make_trainer(model_folder, folder / name, rows, hooks, config, ranks=ranks, caches=caches, shard=shard)
     ended = ""
     try:
         trainer.run()
     except (DistillError, ValueError) as error:
         ended = f"{type(error).__name__}: {error}"
-    state = trainer.state
+    state, held = trainer.state, held_bytes(trainer.student)
     facts = {
         "ended": ended,
         "scored": counted.rows,
+        "own_bytes": held.own_bytes,
+        "whole_bytes": held.whole_bytes,
         "step": state.step,
         "skipped": state.skipped,
         "micro_batch_rows": state.micro_batch_rows,
@@ -164,8 +218,9 @@ def main() -> None:
     torch.set_num_threads = lambda _: None
     rows = rows_of(model_folder)
     with connected(Ranks(rank, size, rank, size), folder) as ranks:
-        for name in RUNS:
-            train(name, model_folder, folder, rows, ranks)
+        shard = sys.argv[5] == "sharded"
+        for name in SHARDED_RUNS if shard else RUNS:
+            train(name, model_folder, folder, rows, ranks, shard=shard)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from engine.model.load import LocalModel, load_base
+from engine.model.load import DtypeName, LocalModel, load_base, read_base
 from engine.records.dataset import DatasetRow, TaughtPrompt
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
@@ -16,6 +16,7 @@ from engine.training.hooks import StepMetrics
 from engine.training.method import make_course
 from engine.training.ranks import ALONE, Ranks
 from engine.training.schedule import schedule_of
+from engine.training.sharding import share_layers
 from engine.training.student import with_new_adapter
 from engine.training.teacher_cache import TeacherCache
 from engine.training.trainer import Trainer
@@ -98,9 +99,15 @@ def make_trainer(
     ranks: Ranks = ALONE,
     caches: Path | None = None,
     prompts: Sequence[Prompt] = (PROMPT,),
+    shard: bool = False,
 ) -> Trainer:
     """A fresh process's view of a run in `folder`: model loaded, adapter new, caches opened or built."""
-    local = load_base(model_folder, device="cpu", dtype="float32")
+    dtype: DtypeName = "bfloat16" if config.dtype == "bfloat16" else "float32"
+    if shard:
+        local = read_base(model_folder, device="cpu", dtype=dtype, placed=False)
+        ranks = share_layers(local, ranks)
+    else:
+        local = load_base(model_folder, device="cpu", dtype=dtype)
     train = [row for row in rows if row.split == "train"]
     validation = [row for row in rows if row.split == "validation"]
     taught = taught_of(rows, local, prompts)

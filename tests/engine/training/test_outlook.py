@@ -7,7 +7,7 @@ import pytest
 
 from engine.errors import NotFoundError
 from engine.model.load import load_base
-from engine.model.shapes import find_shapes, read_shapes
+from engine.model.shapes import Shapes, find_shapes, read_shapes
 from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
@@ -99,6 +99,7 @@ def test_as_many_general_questions_are_counted_as_there_are() -> None:
 def test_memory_that_was_never_measured_is_reckoned_from_shapes(model_folder: Path) -> None:
     shapes = read_shapes(model_folder)
     basis = Basis(DATASET, shapes=shapes, tokens=replace(TOKENS, longest=300), free=FreeMemory(9_000.0))
+    assert shapes.layers == 2
     wide = estimate_training(CONFIG, basis).memory_mb
     assert wide == memory_mb(CONFIG, Facts(100, basis.tokens, 0, shapes, None, 4))
     narrow = estimate_training(replace(CONFIG, dtype="bfloat16"), basis).memory_mb
@@ -186,3 +187,11 @@ def test_without_a_dataset_there_is_nothing_to_reckon_with(private_home: Path) -
     home = Home.locate()
     with Project.create(home.projects / "p", home=home) as project, pytest.raises(NotFoundError, match="no dataset"):
         read_basis(project)
+
+
+def test_memory_of_a_sharded_base_is_told_of_one_process_and_not_from_runs_that_held_it_whole() -> None:
+    shapes = Shapes(((1_000, 1_000),) * 80, 32_000, 112_000_000, 0, layers=40)
+    whole = Basis(DATASET, runs=(RUN,), shapes=shapes, tokens=TOKENS)
+    assert estimate_training(CONFIG, whole).memory_like == RUN
+    told = outlook_text(CONFIG, replace(whole, shards=4))
+    assert "in each of 4 processes, reckoned from the base's shapes" in told

@@ -40,7 +40,7 @@ def llama(layers: int, hidden: int, inner: int, vocabulary: int) -> Shapes:
     """The shapes of a Llama whose output head is its table of tokens."""
     linear = ((hidden, hidden),) * 4 + ((hidden, inner),) * 2 + ((inner, hidden),)
     weights = layers * sum(inputs * outputs for inputs, outputs in linear) + vocabulary * hidden
-    return Shapes(linear * layers, vocabulary, weights, 4 * weights)
+    return Shapes(linear * layers, vocabulary, weights, 4 * weights, layers)
 
 
 STARTER, LARGE = llama(30, 576, 1_536, 49_152), llama(32, 4_096, 14_336, 128_256)
@@ -266,3 +266,14 @@ def test_what_stands_beside_the_first_stage_needs_memory_too(term: str) -> None:
 
 def _reason(choice: Choice, name: str) -> Reason:
     return next(reason for reason in choice.reasons if reason.name == name)
+
+
+def test_a_sharded_base_takes_its_part_and_the_layers_that_a_pass_has_put_together() -> None:
+    whole, two, many = (
+        memory_mb(ASKED, replace(FACTS, shapes=LARGE, number_bytes=2, shards=shards)) or 0.0 for shards in (1, 2, 1_000)
+    )
+    layers_mb = 2 * sum(inputs * outputs for inputs, outputs in LARGE.linear) / 1e6
+    assert whole - two == pytest.approx(layers_mb * (1 - 1 / 2 - 4 / 32))
+    assert whole - many == pytest.approx(layers_mb * (1 - 1 / 1_000 - 4 / 32))
+    one_layer = replace(LARGE, layers=1)
+    assert memory_mb(ASKED, replace(FACTS, shapes=one_layer, number_bytes=2, shards=2)) == whole

@@ -25,8 +25,8 @@ from tests.engine.training.test_job import events_of, make_run
 ROOT = Path(__file__).parents[3]
 
 
-def carry_out(project: Project, number: int, processes: int) -> JobContext:
-    options = TrainOptions(number, processes)
+def carry_out(project: Project, number: int, processes: int, *, shard: bool = False) -> JobContext:
+    options = TrainOptions(number, processes, shard=shard)
     context = JobContext(project, project.jobs.add("train", options))
     try:
         run(context, options)
@@ -64,8 +64,9 @@ def test_a_job_of_two_processes_trains_the_adapter_of_one(project: Project, mode
     assert_same_adapter(project, one, two)
 
 
-def test_a_killed_process_ends_the_job_with_the_reason_and_one_process_goes_on(
-    project: Project, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("shard", "goes_on"), [(False, 1), (True, 2)])
+def test_a_killed_process_ends_the_job_with_the_reason_and_the_run_goes_on(
+    project: Project, model_folder: Path, monkeypatch: pytest.MonkeyPatch, shard: bool, goes_on: int
 ) -> None:
     made = make_run(project, model_folder)
     emit = JobContext.emit
@@ -79,14 +80,17 @@ def test_a_killed_process_ends_the_job_with_the_reason_and_one_process_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(JobContext, "emit", killing)
         with pytest.raises(TrainingError, match="A process of the run is gone"):
-            carry_out(project, made.id, 2)
+            carry_out(project, made.id, 2, shard=shard)
     failed = project.runs.get(made.id)
     assert failed.state == "failed"
     assert "Process 2 of 2 was ended by signal 9." in failed.reason
     assert "resume" in failed.reason
     assert not members()
-    carry_out(project, made.id, 1)
+    context = carry_out(project, made.id, goes_on, shard=shard)
     assert project.runs.get(made.id).state == "done"
+    told = [event.text for event in events_of(context) if isinstance(event, Note)]
+    assert any(text.startswith("Going on from the checkpoint at step") for text in told)
+    assert any(text.startswith("Each of 2 processes holds") for text in told) == shard
 
 
 def printed(project: Project, *words: str) -> str:
@@ -94,14 +98,14 @@ def printed(project: Project, *words: str) -> str:
     return succeed("train", "--project", project.folder, *words).out
 
 
-@pytest.mark.parametrize("launcher", ["torchrun", "accelerate"])
+@pytest.mark.parametrize(("launcher", "how"), [("torchrun", ("--shard",)), ("accelerate", ())])
 def test_the_printed_command_trains_the_run_with_two_processes(
-    project: Project, model_folder: Path, launcher: str
+    project: Project, model_folder: Path, launcher: str, how: tuple[str, ...]
 ) -> None:
     alone = make_run(project, model_folder)
     carry_out(project, alone.id, 1)
     made = project.runs.add(alone.dataset_sha256, alone.config)
-    command = printed(project, "--run", str(made.id), "--processes", "2", "--print-launch", launcher)
+    command = printed(project, "--run", str(made.id), "--processes", "2", *how, "--print-launch", launcher)
     assert project.runs.get(made.id).state == "waiting"
     assert [job.kind for job in project.jobs.all()] == ["train"]
     log = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -112,6 +116,7 @@ def test_the_printed_command_trains_the_run_with_two_processes(
     assert (job.state, done.state, done.step) == ("done", "done", 12)
     told = [stamped.event for stamped in read_all(project.folder / job.folder)]
     assert Note("2 processes share the work.") in told
+    assert any(isinstance(event, Note) and "Each of 2 processes holds" in event.text for event in told) == bool(how)
     assert_same_adapter(project, project.runs.get(alone.id), done)
 
 
@@ -143,6 +148,7 @@ def test_texts_for_clusters_are_whole_and_name_the_run(project: Project, model_f
     ("words", "told"),
     [
         (("--nodes", "2"), "Several machines need --print-launch."),
+        (("--shard", "--processes", "2", "--calibrate"), "without --shard"),
         (("--run", "1", "--learning-rate", "0.1"), "without --learning-rate"),
     ],
 )

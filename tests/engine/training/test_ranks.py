@@ -24,6 +24,8 @@ class Facts:
 
     ended: str
     scored: int
+    own_bytes: int
+    whole_bytes: int
     step: int
     skipped: int
     micro_batch_rows: int
@@ -37,13 +39,18 @@ def facts(folder: Path, name: str, rank: int) -> Facts:
     return Facts(**json.loads((folder / name / f"{rank}.json").read_text(encoding="utf-8")))
 
 
+def statuses_of_two(model_folder: Path, folder: Path, how: str) -> list[int]:
+    """How two processes have ended that trained in `folder`."""
+    command = [sys.executable, "-m", rank_process.__name__, str(model_folder), str(folder)]
+    ranks = [subprocess.Popen([*command, str(rank), "2", how], cwd=ROOT) for rank in range(2)]
+    return [process.wait(240) for process in ranks]
+
+
 @pytest.fixture(scope="module")
 def pair(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which two processes have trained every run."""
     folder = tmp_path_factory.mktemp("pair")
-    command = [sys.executable, "-m", rank_process.__name__, str(model_folder), str(folder)]
-    ranks = [subprocess.Popen([*command, str(rank), "2"], cwd=ROOT) for rank in range(2)]
-    assert [process.wait(240) for process in ranks] == [0, -9]
+    assert statuses_of_two(model_folder, folder, "whole") == [0, -9]
     return folder
 
 
