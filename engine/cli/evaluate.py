@@ -23,6 +23,12 @@ from engine.records.question import SPLITS, Split
     metavar="ARM",
     help="Measure one more: run:3, checkpoint:3:120 or prompt_back. Can be repeated.",
 )
+@click.option(
+    "--regressions/--no-regressions",
+    default=True,
+    show_default=True,
+    help="Also ask what must not have changed: general questions, for the prompt, and against its rules.",
+)
 @click.option("--detach", is_flag=True, help="Print the job's id and return.")
 @command_options
 def command(
@@ -35,9 +41,17 @@ def command(
     limit: int | None,
     seed: int,
     arms: tuple[str, ...],
+    *,
+    regressions: bool,
     detach: bool,
 ) -> None:
-    """Measure every rule, with and without the prompt, before and after training."""
+    """Measure every rule, with and without the prompt, before and after training.
+
+    Regressions cost one short answer each: 54 general questions, beside the base's own answers (KL, and checks of our
+    own); a dozen requests for the prompt, which the student must not recite; up to 20 held-out questions that end with
+    an order against the rules. They are told in the report and do not decide the verdict. Whether the student bears
+    the prompt being put back: --arm prompt_back.
+    """
     from engine.errors import NotFoundError
     from engine.evaluation.extra_arms import find_arms
     from engine.evaluation.report import report_json
@@ -58,6 +72,7 @@ def command(
         seed=seed,
         teacher=settings.other_teacher,
         arms=arms,
+        regressions=regressions,
     )
     find_arms(project, arms, run)  # what is not there is refused before a job starts
     if start_and_follow(invocation, options, detach=detach) is not None:

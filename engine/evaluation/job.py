@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from engine.evaluation.comparison import compare
 from engine.evaluation.plan import Plan, Task, make_plan
+from engine.evaluation.probes import probe_units, probes
+from engine.evaluation.probing import Probing
 from engine.evaluation.recorder import Recorder
 from engine.evaluation.scores import ArmMeasures, ceiling, ratio_of_answers, recovered_of_answers, score_arm
 from engine.evaluation.teacher_arm import EndpointArm
@@ -20,6 +22,7 @@ from engine.evaluation.verdict import more_questions, verdict
 from engine.jobs.context import JobContext
 from engine.records.evaluation import ArmAnswer, ArmName, Divergence, Evaluation
 from engine.records.options import EvaluateOptions, TeacherSpec
+from engine.records.regressions import Regressions
 
 if TYPE_CHECKING:
     from engine.evaluation.arms import LocalArm
@@ -67,6 +70,7 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
             more_questions=more_questions(recovered.interval, gain, len(plan.questions)),
             answers_key=plan.key,
             extra_keys=tuple((extra.name, plan.key_of(extra.name)) for extra in plan.extras),
+            regressions=evaluation.regressions,
         )
     )
     context.project.settings.add_timing("evaluate", seconds)
@@ -92,7 +96,10 @@ class _Evaluation:
     def __init__(self, context: JobContext, options: EvaluateOptions, plan: Plan) -> None:
         self._context, self._options, self._plan = context, options, plan
         passes = 1 + len(plan.extras)  # over the prompted answers, for divergence
-        self._recorder = Recorder(context, plan, len(plan.arms) * len(plan.tasks) + passes * len(plan.questions))
+        units = len(plan.arms) * len(plan.tasks) + passes * len(plan.questions)
+        units += probe_units(probes(plan.questions, options.seed)) if options.regressions else 0
+        self._recorder = Recorder(context, plan, units)
+        self.regressions: Regressions | None = None
 
     def stored_answers(self) -> dict[ArmName, list[ArmAnswer]]:
         """What is stored of this evaluation, by arm; only of the questions that were asked for now."""
@@ -155,6 +162,10 @@ class _Evaluation:
         for arm in (unprompted, prompted, distilled):
             self._answer(arm.name, arm.answer)
         divergences = self._divergences(local, prompted, (unprompted, distilled))
+        if self._options.regressions:
+            probing = Probing(self._context, plan, self._options, self._recorder)
+            on_rows = self._counted("divergence from the base")
+            self.regressions = probing.measure(local, (unprompted, prompted, distilled), on_rows)
         for arm in (unprompted, prompted, distilled):
             self._context.checkpoint()
             speeds[arm.name] = arm.speed(plan.questions, self._options)
@@ -173,14 +184,6 @@ class _Evaluation:
     ) -> dict[ArmName, Divergence | None]:
         from engine.evaluation.divergence import kl_to_prompted
 
-        done = 0
-
-        def on_rows(total: int) -> None:
-            nonlocal done
-            self._recorder.advance(total - done, "divergence")
-            done = total
-            self._context.checkpoint()
-
         return kl_to_prompted(
             local,
             prompted,
@@ -188,8 +191,20 @@ class _Evaluation:
             self._plan.questions,
             self.stored_answers()["prompted"],
             seed=self._options.seed,
-            on_rows=on_rows,
+            on_rows=self._counted("divergence"),
         )
+
+    def _counted(self, note: str) -> Callable[[int], None]:
+        """Takes how many rows are done of a pass; lets the job pause or stop between them."""
+        done = 0
+
+        def on_rows(total: int) -> None:
+            nonlocal done
+            self._recorder.advance(total - done, note)
+            done = total
+            self._context.checkpoint()
+
+        return on_rows
 
     def _answer(self, arm: ArmName, answer: Callable[[Sequence[Task], EvaluateOptions, Recorder], None]) -> None:
         have = {(stored.question_id, stored.sample) for stored in self.stored_answers()[arm]}

@@ -12,6 +12,7 @@ from engine.records.evaluation import ArmName
 from engine.records.options import EvaluateOptions
 from engine.records.prompt import Prompt
 from engine.records.question import Question
+from engine.records.regressions import ProbeKind
 from engine.records.rule import Rule
 from engine.records.run import Run
 from engine.releases.adapter import require_adapter
@@ -24,6 +25,7 @@ class Task:
     question: Question
     sample: int
     seed: int
+    probe: ProbeKind | None = None  # no held-out question but a probe, numbered by its question's id
 
 
 @dataclass(frozen=True, slots=True)

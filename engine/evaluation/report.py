@@ -6,11 +6,12 @@ from engine.economics.figures import Costs, reckon
 from engine.economics.measured import measure
 from engine.economics.tokens import TokenCount
 from engine.errors import DistillError, NotFoundError
-from engine.evaluation.comparison_json import comparison_json, interval_json
+from engine.evaluation.comparison_json import comparison_json, interval_json, rate_json
+from engine.evaluation.regressions_json import regressions_json
 from engine.evaluation.verdict import MARGIN, MIN_QUESTIONS, PASS_LOW, PASS_VALUE
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
-from engine.records.evaluation import ArmName, ArmScore, Evaluation, Rate
+from engine.records.evaluation import ArmName, ArmScore, Evaluation
 from engine.records.options import TeacherSpec
 from engine.records.run import Run
 
@@ -98,6 +99,7 @@ def proof_json(facts: ProofFacts) -> dict[str, object]:
             "more_questions": evaluation.more_questions,
         },
         "comparisons": [comparison_json(each) for each in evaluation.comparisons],
+        "regressions": regressions_json(evaluation.regressions),
         "savings": _savings_json(facts),
         "timing": timing,
         "peak_rss_mb": round(max(evaluation.peak_rss_mb, run.peak_rss_mb), 1),
@@ -204,8 +206,3 @@ def _arm_json(score: ArmScore) -> dict[str, object]:
         "ttft_ms_p50": score.ttft_ms_p50,
         "tokens_per_second_p50": score.tokens_per_second_p50,
     }
-
-
-def rate_json(rate: Rate) -> dict[str, object]:
-    """A pass rate with its counts and bounds."""
-    return {"passed": rate.passed, "total": rate.total, "rate": rate.rate, "low": rate.low, "high": rate.high}

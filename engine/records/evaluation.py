@@ -6,6 +6,9 @@ from typing import Literal
 from engine.records.comparison import Comparison
 from engine.records.interval import Interval as Interval
 from engine.records.question import Split
+from engine.records.rate import Rate as Rate
+from engine.records.rate import RuleRate as RuleRate
+from engine.records.regressions import Regressions
 from engine.records.rule import CheckResult
 
 # "unprompted", "prompted", "distilled", "teacher" where it is another model, or an extra one: "run:3", …
@@ -25,27 +28,6 @@ class ArmAnswer:
     checks: tuple[CheckResult, ...]
     prompt_tokens: int
     completion_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A pass rate with its 95 % Wilson interval."""
-
-    passed: int
-    total: int
-    rate: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class RuleRate:
-    """One rule's pass rate in one arm."""
-
-    id: int
-    text: str
-    kind: str
-    rate: Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +79,7 @@ class Evaluation:
     more_questions: int | None = None  # that would decide; 0: decided; None: no number would, or it was not reckoned
     answers_key: str = ""  # under which the store keeps the arms' answers; empty in evaluations made before it was kept
     extra_keys: tuple[tuple[ArmName, str], ...] = ()  # the same, of each extra arm that has its own
+    regressions: Regressions | None = None  # where they were asked for
 
     def arm(self, name: ArmName) -> ArmScore | None:
         return dict(self.arms).get(name)

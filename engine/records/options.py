@@ -89,6 +89,7 @@ class EvaluateOptions:
     batch_rows: int = 64
     teacher: TeacherSpec | None = None  # only where it is another model than the base
     arms: tuple[str, ...] = ()  # extra ones: run:3, checkpoint:3:120, prompt_back
+    regressions: bool = False  # also ask general questions, for the prompt, and against its rules
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from engine.reports.facts import ReportFacts
 from engine.reports.money import money
 from engine.reports.proof import TONES, rules, verdict, worst
 from engine.reports.provenance import provenance
+from engine.reports.regressed import regressed
 from engine.reports.training import curves, differing, sinking_in
 
 SECTIONS: tuple[Callable[[ReportFacts], Section | None], ...] = (
@@ -18,6 +19,7 @@ SECTIONS: tuple[Callable[[ReportFacts], Section | None], ...] = (
     against_section,
     compared,
     worst,
+    regressed,
     money,
     curves,
     sinking_in,

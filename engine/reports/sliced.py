@@ -1,6 +1,6 @@
 """The slices as a section of the report, and as the object that others read. Pure."""
 
-from engine.evaluation.report import rate_json
+from engine.evaluation.comparison_json import rate_json
 from engine.evaluation.slices import Slice, slices_of
 from engine.reports.document import Block, IntervalRow, Intervals, Section, Words
 from engine.reports.facts import ReportFacts

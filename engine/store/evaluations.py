@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.records.evaluation import ArmAnswer, Evaluation
+from engine.records.regressions import ProbeKind
 from engine.records.rule import CheckResult
 from engine.store.clock import now_text
 from engine.store.connection import Connection
@@ -49,6 +50,22 @@ class EvaluationTable:
             "SELECT * FROM arm_answers WHERE evaluation_key = ? ORDER BY arm, question_id, sample", (evaluation_key,)
         )
         return tuple(map(_answer, rows))
+
+    def add_probe_answers(self, run_id: int, evaluation_key: str, kind: ProbeKind, answers: Sequence[ArmAnswer]) -> int:
+        """Keep answers to probes, whose `question_id` is a probe's number; else as `add_answers`."""
+        return self._connection.write_many(
+            """INSERT INTO probe_answers (evaluation_key, kind, arm, number, run_id, answer) VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT (evaluation_key, kind, arm, number) DO NOTHING""",
+            [(evaluation_key, kind, answer.arm, answer.question_id, run_id, encode(answer)) for answer in answers],
+        )
+
+    def probe_answers(self, evaluation_key: str, kind: ProbeKind) -> tuple[ArmAnswer, ...]:
+        """All kept answers to probes of one kind, by arm and number."""
+        rows = self._connection.rows(
+            "SELECT answer FROM probe_answers WHERE evaluation_key = ? AND kind = ? ORDER BY arm, number",
+            (evaluation_key, kind),
+        )
+        return tuple(decode(ArmAnswer, row[0]) for row in rows)
 
     def add(self, evaluation: Evaluation) -> Evaluation:
         """Keep a finished evaluation; returns it with its number and time. Raises `StoreError` for an unknown run."""

@@ -203,6 +203,17 @@ def prompts_of_other_projects(database: "Database") -> None:
     """)
 
 
+def probe_answers(database: "Database") -> None:
+    """Answers to what is asked beside the held-out questions, which are no questions of the project."""
+    database.executescript("""
+        CREATE TABLE probe_answers (
+            evaluation_key TEXT NOT NULL, kind TEXT NOT NULL, arm TEXT NOT NULL, number INTEGER NOT NULL,
+            run_id INTEGER NOT NULL, answer TEXT NOT NULL, PRIMARY KEY (evaluation_key, kind, arm, number),
+            FOREIGN KEY (run_id) REFERENCES runs (id) ON DELETE CASCADE) STRICT;
+        CREATE INDEX probe_answers_run ON probe_answers (run_id);
+    """)
+
+
 STEPS = (
     prompts_and_rules,
     questions,
@@ -216,6 +227,7 @@ STEPS = (
     estimates_of_runs,
     rules_of_datasets_and_carried_answers,
     prompts_of_other_projects,
+    probe_answers,
 )
 
 
