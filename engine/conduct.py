@@ -128,6 +128,7 @@ def conduct(context: JobContext, recipe: Recipe) -> Run:
                 max_answer_tokens=recipe.max_answer_tokens,
                 teacher=settings.other_teacher,
                 regressions=recipe.regressions,
+                judge=settings.judge,
             ),
         )
     return project.runs.get(trained.id)

@@ -104,7 +104,9 @@ def _evaluate(invocation: Invocation, run: Run) -> None:
     """As the last evaluation was made, so that the two can be held side by side."""
     project = invocation.project
     settings = project.settings.read()
-    options = EvaluateOptions(run_id=run.id, temperature=settings.serving_temperature, teacher=settings.other_teacher)
+    options = EvaluateOptions(
+        run_id=run.id, temperature=settings.serving_temperature, teacher=settings.other_teacher, judge=settings.judge
+    )
     if (last := project.evaluations.latest()) is not None:
         options = dataclasses.replace(
             options, split=last.split, temperature=last.temperature, samples=last.samples, limit=None

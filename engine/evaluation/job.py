@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from engine.evaluation.comparison import compare
+from engine.evaluation.judging import Judging
 from engine.evaluation.plan import Plan, Task, make_plan
 from engine.evaluation.probes import probe_units, probes
 from engine.evaluation.probing import Probing
@@ -21,6 +22,7 @@ from engine.evaluation.teacher_arm import EndpointArm
 from engine.evaluation.verdict import more_questions, verdict
 from engine.jobs.context import JobContext
 from engine.records.evaluation import ArmAnswer, ArmName, Divergence, Evaluation
+from engine.records.judging import Judged
 from engine.records.options import EvaluateOptions, TeacherSpec
 from engine.records.regressions import Regressions
 
@@ -41,6 +43,7 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
     plan = make_plan(context.project, options)
     evaluation = _Evaluation(context, options, plan)
     measures = evaluation.measure()
+    judged = evaluation.judge()
     stored = evaluation.stored_answers()
     answers = {arm: stored[arm] for arm in plan.arms}
     recovered = recovered_of_answers(plan.questions, answers, plan.reference, options.seed)
@@ -71,6 +74,7 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
             answers_key=plan.key,
             extra_keys=tuple((extra.name, plan.key_of(extra.name)) for extra in plan.extras),
             regressions=evaluation.regressions,
+            judged=judged,
         )
     )
     context.project.settings.add_timing("evaluate", seconds)
@@ -98,6 +102,7 @@ class _Evaluation:
         passes = 1 + len(plan.extras)  # over the prompted answers, for divergence
         units = len(plan.arms) * len(plan.tasks) + passes * len(plan.questions)
         units += probe_units(probes(plan.questions, options.seed)) if options.regressions else 0
+        units += sum(rule.needs_judge for rule in plan.rules) * len(plan.arms) * len(plan.tasks)
         self._recorder = Recorder(context, plan, units)
         self.regressions: Regressions | None = None
 
@@ -105,11 +110,19 @@ class _Evaluation:
         """What is stored of this evaluation, by arm; only of the questions that were asked for now."""
         asked = {question.id for question in self._plan.questions}
         stored: dict[ArmName, list[ArmAnswer]] = {arm: [] for arm in self._plan.arms}
+        judge = "" if self._options.judge is None else self._options.judge.name
         for key in dict.fromkeys(map(self._plan.key_of, self._plan.arms)):
-            for answer in self._context.project.evaluations.answers(key):
+            for answer in self._context.project.evaluations.answers(key, judge):
                 if answer.question_id in asked and answer.arm in stored and self._plan.key_of(answer.arm) == key:
                     stored[answer.arm].append(answer)
         return stored
+
+    def judge(self) -> Judged | None:
+        """Let the judge decide on what was answered; None where no rule is a rubric, or nobody decides."""
+        judge = self._options.judge
+        if judge is None or not any(rule.needs_judge for rule in self._plan.rules):
+            return None
+        return Judging(self._context, self._plan, judge, self._recorder).judge(self.stored_answers())
 
     def measure(self) -> dict[ArmName, ArmMeasures]:
         """Let every arm answer what it has not answered yet, then measure what is not in the answers."""

@@ -77,7 +77,7 @@ def make_plan(project: Project, options: EvaluateOptions) -> Plan:
         run=run,
         adapter=adapter,
         prompt=project.prompts.by_sha256(summary.prompt_sha256),
-        rules=project.rules.all(),
+        rules=tuple(rule for rule in project.rules.all() if options.judge is not None or not rule.needs_judge),
         questions=questions,
         tasks=tuple(
             Task(question, sample, answer_seed(options.seed, question.id, sample))

@@ -55,7 +55,7 @@ class Probing:
         )["distilled"]
         return score_regressions(
             self._plan.prompt,
-            self._plan.rules,
+            [rule for rule in self._plan.rules if not rule.needs_judge],
             questions,
             answers,
             None if found is None else Interval(found.mean, found.low, found.high),

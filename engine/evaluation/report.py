@@ -12,6 +12,7 @@ from engine.evaluation.verdict import MARGIN, MIN_QUESTIONS, PASS_LOW, PASS_VALU
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.evaluation import ArmName, ArmScore, Evaluation
+from engine.records.judging import Judged
 from engine.records.options import TeacherSpec
 from engine.records.run import Run
 
@@ -99,6 +100,7 @@ def proof_json(facts: ProofFacts) -> dict[str, object]:
             "more_questions": evaluation.more_questions,
         },
         "comparisons": [comparison_json(each) for each in evaluation.comparisons],
+        "judge": _judge_json(evaluation.judged),
         "regressions": regressions_json(evaluation.regressions),
         "savings": _savings_json(facts),
         "timing": timing,
@@ -183,6 +185,18 @@ def _savings_json(facts: ProofFacts) -> dict[str, object]:
             "cached": None if result is None else result.break_even_requests.cached,
         },
         "note": facts.costs_note,
+    }
+
+
+def _judge_json(found: Judged | None) -> dict[str, object] | None:
+    if found is None:
+        return None
+    return {
+        "model": found.judge,
+        "verdicts": found.verdicts,
+        "missing": found.missing,
+        "fault": found.fault,
+        "same_family_as": found.kin_to or None,
     }
 
 

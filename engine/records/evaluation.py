@@ -5,6 +5,7 @@ from typing import Literal
 
 from engine.records.comparison import Comparison
 from engine.records.interval import Interval as Interval
+from engine.records.judging import Judged
 from engine.records.question import Split
 from engine.records.rate import Rate as Rate
 from engine.records.rate import RuleRate as RuleRate
@@ -80,6 +81,12 @@ class Evaluation:
     answers_key: str = ""  # under which the store keeps the arms' answers; empty in evaluations made before it was kept
     extra_keys: tuple[tuple[ArmName, str], ...] = ()  # the same, of each extra arm that has its own
     regressions: Regressions | None = None  # where they were asked for
+    judged: Judged | None = None  # where rules are rubrics and a judge was asked
+
+    @property
+    def judge(self) -> str:
+        """Whose verdicts belong to the answers; empty where there was no judge."""
+        return "" if self.judged is None else self.judged.judge
 
     def arm(self, name: ArmName) -> ArmScore | None:
         return dict(self.arms).get(name)

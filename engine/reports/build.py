@@ -7,6 +7,7 @@ from engine.reports.against import against_section
 from engine.reports.compared import compared
 from engine.reports.document import Document, Section
 from engine.reports.facts import ReportFacts
+from engine.reports.judged import judged
 from engine.reports.money import money
 from engine.reports.proof import TONES, rules, verdict, worst
 from engine.reports.provenance import provenance
@@ -16,6 +17,7 @@ from engine.reports.training import curves, differing, sinking_in
 SECTIONS: tuple[Callable[[ReportFacts], Section | None], ...] = (
     verdict,
     rules,
+    judged,
     against_section,
     compared,
     worst,

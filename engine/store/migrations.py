@@ -214,6 +214,20 @@ def probe_answers(database: "Database") -> None:
     """)
 
 
+def verdicts(database: "Database") -> None:
+    """What a judge decided on an answer by one rubric."""
+    database.executescript("""
+        CREATE TABLE verdicts (
+            evaluation_key TEXT NOT NULL, judge TEXT NOT NULL, arm TEXT NOT NULL, question_id INTEGER NOT NULL,
+            sample INTEGER NOT NULL, rule_id INTEGER NOT NULL, passed INTEGER NOT NULL, reason TEXT NOT NULL,
+            run_id INTEGER NOT NULL, PRIMARY KEY (evaluation_key, judge, arm, question_id, sample, rule_id),
+            FOREIGN KEY (run_id) REFERENCES runs (id) ON DELETE CASCADE,
+            FOREIGN KEY (question_id) REFERENCES questions (id) ON DELETE CASCADE) STRICT;
+        CREATE INDEX verdicts_run ON verdicts (run_id);
+        CREATE INDEX verdicts_question ON verdicts (question_id);
+    """)
+
+
 STEPS = (
     prompts_and_rules,
     questions,
@@ -228,6 +242,7 @@ STEPS = (
     rules_of_datasets_and_carried_answers,
     prompts_of_other_projects,
     probe_answers,
+    verdicts,
 )
 
 

@@ -27,6 +27,7 @@ def options_of(values: Mapping[str, str], basis: EvaluationBasis) -> EvaluateOpt
         teacher=basis.settings.other_teacher,
         arms=tuple(values.get("arms", "").split()),
         regressions=True,
+        judge=basis.settings.judge,
     )
 
 
