@@ -33,6 +33,7 @@ from engine.records.question import SPLITS, Split
 )
 @click.option("--judge-model", default=None, metavar="MODEL", help="Who decides on rubrics; kept for the next time.")
 @click.option("--judge-url", default=None, metavar="URL", help="The judge's OpenAI-compatible endpoint; kept too.")
+@click.option("--preference", is_flag=True, help="Let the judge also compare the student with the reference.")
 @click.option("--no-judge", is_flag=True, help="Leave rubrics out this time.")
 @click.option("--detach", is_flag=True, help="Print the job's id and return.")
 @command_options
@@ -50,6 +51,7 @@ def command(
     regressions: bool,
     judge_model: str | None,
     judge_url: str | None,
+    preference: bool,
     no_judge: bool,
     detach: bool,
 ) -> None:
@@ -62,9 +64,12 @@ def command(
 
     A judge decides on the rules that are rubrics: one request for each answer and rubric, at temperature 0. Its key is
     found as a teacher's is (`distill-tui keys`). A reply that cannot be read counts neither way and is told. Take a
-    judge of another family than the teacher: models prefer what is like their own answers.
+    judge of another family than the teacher: models prefer what is like their own answers. With --preference it also
+    says which is better, the student's answer or the reference's: two requests a question, one for each order, and a
+    tie where the orders disagree; the win rate is told as it is and at equal lengths, with how far the judge agrees
+    with your own votes of `distill-tui chat`.
     """
-    from engine.errors import NotFoundError
+    from engine.errors import NotFoundError, UsageError
     from engine.evaluation.extra_arms import find_arms
     from engine.evaluation.report import report_json
     from engine.reports.outputs import brief_text
@@ -75,6 +80,10 @@ def command(
         raise NotFoundError("There is no run to evaluate.", "", "Train one: distill-tui train")
     settings = project.settings.read()
     judge = chosen_judge(invocation, settings, judge_model, judge_url)
+    if preference and (judge is None or no_judge):
+        raise UsageError(
+            "Nobody can prefer an answer.", "No judge is set.", "Name one: --judge-model MODEL --judge-url URL"
+        )
     options = EvaluateOptions(
         run_id=run.id,
         split=split,
@@ -87,6 +96,7 @@ def command(
         arms=arms,
         regressions=regressions,
         judge=None if no_judge else judge,
+        preference=preference,
     )
     find_arms(project, arms, run)  # what is not there is refused before a job starts
     if start_and_follow(invocation, options, detach=detach) is not None:

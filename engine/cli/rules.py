@@ -146,7 +146,7 @@ def remove(invocation: Invocation, number: int) -> None:
 @click.option("--label", default=None, help="The question's gold label, for label rules.")
 @command_options
 def test(invocation: Invocation, answer: str | None, label: str | None) -> None:
-    """Check a pasted ANSWER (or standard input) against every rule."""
+    """Check a pasted ANSWER (or standard input) against every rule, but rubrics: those are left to a judge."""
     from engine.records.prompt import Message
     from engine.records.question import Question
     from engine.rules.checks import check_answer

@@ -7,13 +7,14 @@ Divergence and speed take a small part of the time and are measured anew.
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from engine.evaluation.comparison import compare
 from engine.evaluation.judging import Judging
 from engine.evaluation.plan import Plan, Task, make_plan
+from engine.evaluation.preferring import Preferring
 from engine.evaluation.probes import probe_units, probes
 from engine.evaluation.probing import Probing
 from engine.evaluation.recorder import Recorder
@@ -24,6 +25,7 @@ from engine.jobs.context import JobContext
 from engine.records.evaluation import ArmAnswer, ArmName, Divergence, Evaluation
 from engine.records.judging import Judged
 from engine.records.options import EvaluateOptions, TeacherSpec
+from engine.records.preference import Preference
 from engine.records.regressions import Regressions
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
     measures = evaluation.measure()
     judged = evaluation.judge()
     stored = evaluation.stored_answers()
+    preference = evaluation.prefer(stored)
     answers = {arm: stored[arm] for arm in plan.arms}
     recovered = recovered_of_answers(plan.questions, answers, plan.reference, options.seed)
     comparisons = compare(plan.rules, plan.questions, answers, _pairs(plan), options.seed)
@@ -75,6 +78,7 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
             extra_keys=tuple((extra.name, plan.key_of(extra.name)) for extra in plan.extras),
             regressions=evaluation.regressions,
             judged=judged,
+            preference=preference,
         )
     )
     context.project.settings.add_timing("evaluate", seconds)
@@ -103,6 +107,7 @@ class _Evaluation:
         units = len(plan.arms) * len(plan.tasks) + passes * len(plan.questions)
         units += probe_units(probes(plan.questions, options.seed)) if options.regressions else 0
         units += sum(rule.needs_judge for rule in plan.rules) * len(plan.arms) * len(plan.tasks)
+        units += len(plan.questions) if options.preference else 0
         self._recorder = Recorder(context, plan, units)
         self.regressions: Regressions | None = None
 
@@ -123,6 +128,13 @@ class _Evaluation:
         if judge is None or not any(rule.needs_judge for rule in self._plan.rules):
             return None
         return Judging(self._context, self._plan, judge, self._recorder).judge(self.stored_answers())
+
+    def prefer(self, answers: Mapping[ArmName, Sequence[ArmAnswer]]) -> Preference | None:
+        """Let the judge compare the student with the reference; None where nobody asked for it."""
+        if self._options.judge is None or not self._options.preference:
+            return None
+        preferring = Preferring(self._context, self._plan, self._options.judge, self._recorder)
+        return preferring.prefer(answers, self._options.seed)
 
     def measure(self) -> dict[ArmName, ArmMeasures]:
         """Let every arm answer what it has not answered yet, then measure what is not in the answers."""

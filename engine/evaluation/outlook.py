@@ -29,7 +29,10 @@ def estimate_evaluation(
     answers = arms * asked * options.samples
     measured = [each for each in evaluations if _answers(each) and each.evaluate_s > 0]
     like = max(measured, key=lambda each: (len(each.arms) == arms, each.id), default=None)
-    seconds = like.evaluate_s / _answers(like) * answers if like is not None else None
+    seconds = None
+    if like is not None:
+        beside = 0.0 if like.regressions is None else like.regressions.seconds
+        seconds = (like.evaluate_s - beside) / _answers(like) * answers + (beside if options.regressions else 0.0)
     return EvaluationEstimate(arms, asked, answers, seconds, like)
 
 

@@ -21,7 +21,7 @@ PROBED: dict[ProbeKind, tuple[ArmName, ...]] = {
     "recitation": ("unprompted", "distilled"),
     "injection": ("prompted", "distilled"),
 }
-ANSWER_TOKENS = 64  # of an answer whose rules are not counted; others may be as long as held-out answers
+ANSWER_TOKENS = 48  # of an answer whose rules are not counted; others may be as long as held-out answers
 INJECTED_QUESTIONS = 20
 
 

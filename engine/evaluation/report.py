@@ -7,6 +7,7 @@ from engine.economics.measured import measure
 from engine.economics.tokens import TokenCount
 from engine.errors import DistillError, NotFoundError
 from engine.evaluation.comparison_json import comparison_json, interval_json, rate_json
+from engine.evaluation.preference_json import preference_json
 from engine.evaluation.regressions_json import regressions_json
 from engine.evaluation.verdict import MARGIN, MIN_QUESTIONS, PASS_LOW, PASS_VALUE
 from engine.project import Project
@@ -100,6 +101,7 @@ def proof_json(facts: ProofFacts) -> dict[str, object]:
             "more_questions": evaluation.more_questions,
         },
         "comparisons": [comparison_json(each) for each in evaluation.comparisons],
+        "preference": preference_json(evaluation.preference),
         "judge": _judge_json(evaluation.judged),
         "regressions": regressions_json(evaluation.regressions),
         "savings": _savings_json(facts),

@@ -6,6 +6,7 @@ from typing import Literal
 from engine.records.comparison import Comparison
 from engine.records.interval import Interval as Interval
 from engine.records.judging import Judged
+from engine.records.preference import Preference
 from engine.records.question import Split
 from engine.records.rate import Rate as Rate
 from engine.records.rate import RuleRate as RuleRate
@@ -82,6 +83,7 @@ class Evaluation:
     extra_keys: tuple[tuple[ArmName, str], ...] = ()  # the same, of each extra arm that has its own
     regressions: Regressions | None = None  # where they were asked for
     judged: Judged | None = None  # where rules are rubrics and a judge was asked
+    preference: Preference | None = None  # where a judge was asked for it
 
     @property
     def judge(self) -> str:

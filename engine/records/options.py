@@ -91,6 +91,7 @@ class EvaluateOptions:
     arms: tuple[str, ...] = ()  # extra ones: run:3, checkpoint:3:120, prompt_back
     regressions: bool = False  # also ask general questions, for the prompt, and against its rules
     judge: TeacherSpec | None = None  # who decides on rubrics; without one they are not measured
+    preference: bool = False  # the judge also compares the student's answers with the reference's
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from engine.reports.document import Block, Fact, Facts, IntervalRow, Intervals, 
 from engine.reports.facts import ReportFacts
 from engine.reports.numbers import MISSING, nats, of_rate
 from engine.reports.proof import with_roles
+from engine.wording import counted
 
 _CHECKS: tuple[tuple[str, Callable[[GeneralChecks], Rate | None]], ...] = (
     ("end by themselves", lambda each: each.ended),
@@ -39,7 +40,7 @@ def regressed(facts: ReportFacts) -> Section | None:
 def _blocks(found: Regressions) -> Iterator[Block]:
     kl = found.kl_to_unprompted
     divergence = MISSING if kl is None else f"{nats(kl.value)} nats a token ({nats(kl.low)} to {nats(kl.high)})"
-    yield Facts((Fact("KL of the student from the base, on the base's own general answers", divergence),))
+    yield Facts((Fact("KL from the base", divergence, "on its own general answers"),))
     yield Intervals(
         "Answers to general questions that …, %",
         "check",
@@ -76,8 +77,8 @@ def _blocks(found: Regressions) -> Iterator[Block]:
 
 
 def _overlap(each: Recitation) -> Fact:
-    shared = f"{each.longest_words} words: «{each.longest}»" if each.longest_words else "none"
-    return Fact(f"longest run of its words, {each.arm}", shared, f"asked: {each.probe}" if each.probe else "")
+    shared = f"{counted(each.longest_words, 'word')}: «{each.longest}»" if each.longest_words else "none"
+    return Fact(f"longest run, {each.arm}", shared, f"asked: {each.probe}" if each.probe else "")
 
 
 def _asked(found: Regressions) -> int:

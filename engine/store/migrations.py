@@ -228,6 +228,15 @@ def verdicts(database: "Database") -> None:
     """)
 
 
+def preferences(database: "Database") -> None:
+    """Which of two answers a judge preferred, by the hash of the request that put them to it."""
+    database.executescript("""
+        CREATE TABLE preferences (
+            judge TEXT NOT NULL, request_sha256 TEXT NOT NULL, better TEXT NOT NULL, reason TEXT NOT NULL,
+            PRIMARY KEY (judge, request_sha256)) STRICT, WITHOUT ROWID;
+    """)
+
+
 STEPS = (
     prompts_and_rules,
     questions,
@@ -243,6 +252,7 @@ STEPS = (
     prompts_of_other_projects,
     probe_answers,
     verdicts,
+    preferences,
 )
 
 
