@@ -1,12 +1,11 @@
 """`distill-tui evaluate`: the sixth station. Starts the job that measures the arms on held-out questions."""
 
-from dataclasses import replace
-
 import click
 
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, Number, command_options
-from engine.records.options import EvaluateOptions, ProjectSettings, TeacherSpec
+from engine.cli.judge import chosen_judge, judge_options
+from engine.records.options import EvaluateOptions
 from engine.records.question import SPLITS, Split
 
 
@@ -31,8 +30,7 @@ from engine.records.question import SPLITS, Split
     show_default=True,
     help="Also ask what must not have changed: general questions, for the prompt, and against its rules.",
 )
-@click.option("--judge-model", default=None, metavar="MODEL", help="Who decides on rubrics; kept for the next time.")
-@click.option("--judge-url", default=None, metavar="URL", help="The judge's OpenAI-compatible endpoint; kept too.")
+@judge_options
 @click.option("--preference", is_flag=True, help="Let the judge also compare the student with the reference.")
 @click.option("--no-judge", is_flag=True, help="Leave rubrics out this time.")
 @click.option("--detach", is_flag=True, help="Print the job's id and return.")
@@ -101,37 +99,3 @@ def command(
     find_arms(project, arms, run)  # what is not there is refused before a job starts
     if start_and_follow(invocation, options, detach=detach) is not None:
         invocation.finish(brief_text(project), report_json(project))
-
-
-def chosen_judge(
-    invocation: Invocation, settings: ProjectSettings, model: str | None, base_url: str | None
-) -> TeacherSpec | None:
-    """The project's judge, or the one that is named now, which is kept; says where it is the teacher's like.
-
-    Raises UsageError for an address without a model or an unsafe one.
-    """
-    from engine.errors import UsageError
-    from engine.rules.judge import are_kin
-    from engine.teachers.keys import check_address
-
-    judge = settings.judge
-    if model is not None or base_url is not None:
-        address = base_url or (judge.base_url if judge is not None else "")
-        name = model or (judge.model if judge is not None else "")
-        if not address or not name:
-            raise UsageError(
-                "The judge is not whole.",
-                "It is a model at an address.",
-                "Name both: --judge-model MODEL --judge-url https://host/v1",
-            )
-        judge = TeacherSpec("endpoint", name, check_address(address))
-        invocation.project.settings.write(replace(settings, judge=judge))
-    rubrics = [rule.id for rule in invocation.project.rules.all() if rule.needs_judge]
-    if rubrics and judge is None:
-        numbers = ", ".join(map(str, rubrics))
-        invocation.say(f"Not measured, for want of a judge: rule {numbers}. Name one: --judge-model, --judge-url.")
-    if rubrics and judge is not None and are_kin(judge.model, settings.teacher.model):
-        invocation.say(
-            f"The judge {judge.model} is of the teacher's family ({settings.teacher.model}): it may prefer its like."
-        )
-    return judge

@@ -6,7 +6,6 @@ only for what is missing. A reply that cannot be read is no verdict, is told, an
 
 from collections.abc import Mapping, Sequence
 
-from engine.evaluation.asking import CONCURRENCY, ask_judge
 from engine.evaluation.plan import Plan
 from engine.evaluation.recorder import Recorder
 from engine.jobs.context import JobContext
@@ -15,6 +14,7 @@ from engine.records.judging import Judged
 from engine.records.options import TeacherSpec
 from engine.records.rule import CheckResult, Rule
 from engine.rules.judge import UnreadableVerdictError, are_kin, read_rubric_verdict, rubric_request
+from engine.teachers.judge import CONCURRENCY, ask_judge
 
 Unjudged = tuple[ArmAnswer, Rule]
 

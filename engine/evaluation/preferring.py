@@ -4,12 +4,10 @@ The pairs that a person voted on are put to the same judge. What it said of a re
 hash: nothing is ever asked twice, whichever evaluation asks.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.evaluation.agreement import Outcome, agreement, flipped, outcome
-from engine.evaluation.asking import CONCURRENCY, ask_judge
 from engine.evaluation.length_control import length_controlled
 from engine.evaluation.plan import Plan
 from engine.evaluation.recorder import Recorder
@@ -21,10 +19,12 @@ from engine.records.preference import Better, Preference
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.records.vote import VoteChoice
-from engine.rules.judge import UnreadableVerdictError, pair_request, read_pair_verdict
+from engine.rules.judge import UnreadableVerdictError, pair_request, read_pair_verdict, request_sha256
 from engine.serving.names import PROMPTED, ArmChoice
+from engine.teachers.judge import CONCURRENCY, ask_judge
 
 VOTES = 200  # the latest that the judge is asked about
+_REPLIES: tuple[Better, ...] = ("A", "B", "tie")
 _SCORES: dict[Outcome, float] = {"win": 1.0, "tie": 0.5, "loss": 0.0}
 
 
@@ -94,7 +94,7 @@ class Preferring:
         """What was said of both orders; equal answers are a tie that nobody needs to be asked about."""
         if pair.first == pair.second:
             return ("tie", "tie")
-        first, second = (self._said.get(_sha256(request)) for request in self._requests(pair))
+        first, second = (self._said.get(request_sha256(request)) for request in self._requests(pair))
         return None if first is None or second is None else (first, second)
 
     def _requests(self, pair: Pair) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
@@ -104,16 +104,21 @@ class Preferring:
         )
 
     def _ask(self, pairs: Sequence[Pair]) -> None:
-        table, judge = self._context.project.evaluations, self._spec.name
+        table, judge = self._context.project.judgements, self._spec.name
         wanted = {
-            _sha256(request): request for pair in pairs if pair.first != pair.second for request in self._requests(pair)
+            request_sha256(request): request
+            for pair in pairs
+            if pair.first != pair.second
+            for request in self._requests(pair)
         }
-        self._said = table.preferences(judge)
+        self._said = {
+            key: better for key, (said, _) in table.of(judge).items() for better in _REPLIES if said == better
+        }
         missing = [key for key in wanted if key not in self._said]
-        waiting: list[tuple[str, Better, str]] = []
+        waiting: list[tuple[str, tuple[str, str]]] = []
 
         def keep() -> None:
-            table.add_preferences(judge, waiting)
+            table.add(judge, waiting)
             waiting.clear()
 
         def take(place: int, reply: str) -> None:
@@ -123,7 +128,7 @@ class Preferring:
                 self._faults[missing[place]] = str(error)
                 return
             self._said[missing[place]] = better
-            waiting.append((missing[place], better, reason))
+            waiting.append((missing[place], (better, reason)))
             if len(waiting) >= CONCURRENCY:
                 keep()
 
@@ -137,10 +142,6 @@ class Preferring:
             keep()
         self._recorder.advance(len(self._plan.questions), "preferences of the judge")
         self._context.checkpoint()
-
-
-def _sha256(request: Sequence[Message]) -> str:
-    return hashlib.sha256(request[-1].content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _outcome_of(choice: VoteChoice, *, is_left: bool) -> Outcome:

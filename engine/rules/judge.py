@@ -4,6 +4,7 @@ Question and answer reach the judge as JSON strings, so that neither can end the
 hostile text: one JSON object with exactly the fields that were asked for. What cannot be read is no verdict at all.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -75,6 +76,11 @@ def read_pair_verdict(reply: str) -> tuple[Better, str]:
     if better is None:
         raise UnreadableVerdictError("«better» is none of A, B and tie")
     return cast("Better", better), read_reason(fields["reason"])
+
+
+def request_sha256(request: Sequence[Message]) -> str:
+    """What a request is known by: the hash of everything that the judge is told."""
+    return hashlib.sha256("\0".join(each.content for each in request).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def as_data(question: Question, answers: dict[str, str]) -> str:

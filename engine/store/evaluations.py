@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.records.evaluation import ArmAnswer, Evaluation
-from engine.records.preference import Better
 from engine.records.regressions import ProbeKind
 from engine.records.rule import CheckResult
 from engine.store.clock import now_text
@@ -57,19 +56,6 @@ class EvaluationTable:
                 for a, found in verdicts
             ],
         )
-
-    def add_preferences(self, judge: str, found: Sequence[tuple[str, Better, str]]) -> int:
-        """Keep what `judge` replied: of each request its hash, the better answer and the reason."""
-        return self._connection.write_many(
-            """INSERT INTO preferences (judge, request_sha256, better, reason) VALUES (?, ?, ?, ?)
-            ON CONFLICT DO NOTHING""",
-            [(judge, *each) for each in found],
-        )
-
-    def preferences(self, judge: str) -> dict[str, Better]:
-        """The better answer by the request's hash, of everything that `judge` was ever asked."""
-        rows = self._connection.rows("SELECT request_sha256, better FROM preferences WHERE judge = ?", (judge,))
-        return {row[0]: row[1] for row in rows}
 
     def answers(self, evaluation_key: str, judge: str = "") -> tuple[ArmAnswer, ...]:
         """All kept answers of one evaluation, by arm, question and sample; with what `judge` found in each."""

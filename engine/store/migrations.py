@@ -203,20 +203,16 @@ def prompts_of_other_projects(database: "Database") -> None:
     """)
 
 
-def probe_answers(database: "Database") -> None:
-    """Answers to what is asked beside the held-out questions, which are no questions of the project."""
+def probes_and_judgements(database: "Database") -> None:
+    """Answers to what is asked beside the held-out questions; a judge's verdicts on arms' answers by the rubric, and
+    what else it said, by the hash of the request.
+    """
     database.executescript("""
         CREATE TABLE probe_answers (
             evaluation_key TEXT NOT NULL, kind TEXT NOT NULL, arm TEXT NOT NULL, number INTEGER NOT NULL,
             run_id INTEGER NOT NULL, answer TEXT NOT NULL, PRIMARY KEY (evaluation_key, kind, arm, number),
             FOREIGN KEY (run_id) REFERENCES runs (id) ON DELETE CASCADE) STRICT;
         CREATE INDEX probe_answers_run ON probe_answers (run_id);
-    """)
-
-
-def verdicts(database: "Database") -> None:
-    """What a judge decided on an answer by one rubric."""
-    database.executescript("""
         CREATE TABLE verdicts (
             evaluation_key TEXT NOT NULL, judge TEXT NOT NULL, arm TEXT NOT NULL, question_id INTEGER NOT NULL,
             sample INTEGER NOT NULL, rule_id INTEGER NOT NULL, passed INTEGER NOT NULL, reason TEXT NOT NULL,
@@ -225,14 +221,8 @@ def verdicts(database: "Database") -> None:
             FOREIGN KEY (question_id) REFERENCES questions (id) ON DELETE CASCADE) STRICT;
         CREATE INDEX verdicts_run ON verdicts (run_id);
         CREATE INDEX verdicts_question ON verdicts (question_id);
-    """)
-
-
-def preferences(database: "Database") -> None:
-    """Which of two answers a judge preferred, by the hash of the request that put them to it."""
-    database.executescript("""
-        CREATE TABLE preferences (
-            judge TEXT NOT NULL, request_sha256 TEXT NOT NULL, better TEXT NOT NULL, reason TEXT NOT NULL,
+        CREATE TABLE judgements (
+            judge TEXT NOT NULL, request_sha256 TEXT NOT NULL, said TEXT NOT NULL, reason TEXT NOT NULL,
             PRIMARY KEY (judge, request_sha256)) STRICT, WITHOUT ROWID;
     """)
 
@@ -250,9 +240,7 @@ STEPS = (
     estimates_of_runs,
     rules_of_datasets_and_carried_answers,
     prompts_of_other_projects,
-    probe_answers,
-    verdicts,
-    preferences,
+    probes_and_judgements,
 )
 
 
