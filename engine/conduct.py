@@ -40,6 +40,7 @@ class Recipe:
     training: TrainingConfig | Preset  # a preset chooses by the frozen answers, the base and the memory
     evaluate_samples: int
     max_answer_tokens: int
+    regressions: bool = False  # also measure what training changed beside the rules
 
 
 def open_or_make(
@@ -126,6 +127,8 @@ def conduct(context: JobContext, recipe: Recipe) -> Run:
                 samples=recipe.evaluate_samples,
                 max_answer_tokens=recipe.max_answer_tokens,
                 teacher=settings.other_teacher,
+                regressions=recipe.regressions,
+                judge=settings.judge,
             ),
         )
     return project.runs.get(trained.id)

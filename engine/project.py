@@ -21,6 +21,7 @@ from engine.store.decisions import DecisionTable
 from engine.store.evaluations import EvaluationTable
 from engine.store.examples import ExampleTable
 from engine.store.jobs import JobTable
+from engine.store.judgements import JudgementTable
 from engine.store.migrations import migrate
 from engine.store.options_json import kind_of
 from engine.store.prompts import PromptTable
@@ -57,6 +58,7 @@ class Project:
         self.settings = SettingsTable(connection)
         self.releases = ReleaseTable(connection)
         self.votes = VoteTable(connection)
+        self.judgements = JudgementTable(connection)
 
     @classmethod
     def create(cls, folder: Path, settings: ProjectSettings | None = None, home: Home | None = None) -> "Project":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypedDict, Unpack, get_args
 import click
 
 from engine.cli.invocation import Invocation, command_options, read_text_argument
+from engine.cli.judge import ask_about_examples, judge_options
 from engine.records.example import CuratedExample, ExampleState
 from engine.records.selection import Selection
 
@@ -22,15 +23,29 @@ def command() -> None:
 
 
 @command.command("check")
+@click.option("--judge", "ask_judge", is_flag=True, help="First ask the judge about rubrics, which may bill for it.")
+@judge_options
 @command_options
-def check(invocation: Invocation) -> None:
-    """Run the rules over every answer; those that nobody decided are accepted or rejected by them."""
+def check(invocation: Invocation, judge_model: str | None, judge_url: str | None, *, ask_judge: bool) -> None:
+    """Run the rules over every answer; those that nobody decided are accepted or rejected by them.
+
+    A rule that is a rubric says nothing of an answer until the judge was asked. With --judge it is, once for each
+    rubric and answer that keeps all other rules; what it says is kept, and counts from then on.
+    """
     from engine.curation.automatic import check_examples
 
-    decided = check_examples(invocation.project)
+    project = invocation.project
+    judged = None
+    if ask_judge or judge_model is not None or judge_url is not None:
+        judged = ask_about_examples(invocation, judge_model, judge_url)
+    decided = check_examples(project)
     invocation.finish(
         f"The rules accepted {decided.accepted} and rejected {decided.rejected} answers.",
-        {"accepted": decided.accepted, "rejected": decided.rejected},
+        {
+            "accepted": decided.accepted,
+            "rejected": decided.rejected,
+            **({} if judged is None else {"judged": dataclasses.asdict(judged)}),
+        },
     )
 
 

@@ -4,6 +4,7 @@ import click
 
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, Number, command_options
+from engine.cli.judge import chosen_judge, judge_options
 from engine.records.options import EvaluateOptions
 from engine.records.question import SPLITS, Split
 
@@ -23,6 +24,15 @@ from engine.records.question import SPLITS, Split
     metavar="ARM",
     help="Measure one more: run:3, checkpoint:3:120 or prompt_back. Can be repeated.",
 )
+@click.option(
+    "--regressions/--no-regressions",
+    default=True,
+    show_default=True,
+    help="Also ask what must not have changed: general questions, for the prompt, and against its rules.",
+)
+@judge_options
+@click.option("--preference", is_flag=True, help="Let the judge also compare the student with the reference.")
+@click.option("--no-judge", is_flag=True, help="Leave rubrics out this time.")
 @click.option("--detach", is_flag=True, help="Print the job's id and return.")
 @command_options
 def command(
@@ -35,10 +45,29 @@ def command(
     limit: int | None,
     seed: int,
     arms: tuple[str, ...],
+    *,
+    regressions: bool,
+    judge_model: str | None,
+    judge_url: str | None,
+    preference: bool,
+    no_judge: bool,
     detach: bool,
 ) -> None:
-    """Measure every rule, with and without the prompt, before and after training."""
-    from engine.errors import NotFoundError
+    """Measure every rule, with and without the prompt, before and after training.
+
+    Regressions cost one short answer each: 54 general questions, beside the base's own answers (KL, and checks of our
+    own); a dozen requests for the prompt, which the student must not recite; up to 20 held-out questions that end with
+    an order against the rules. They are told in the report and do not decide the verdict. Whether the student bears
+    the prompt being put back: --arm prompt_back.
+
+    A judge decides on the rules that are rubrics: one request for each answer and rubric, at temperature 0. Its key is
+    found as a teacher's is (`distill-tui keys`). A reply that cannot be read counts neither way and is told. Take a
+    judge of another family than the teacher: models prefer what is like their own answers. With --preference it also
+    says which is better, the student's answer or the reference's: two requests a question, one for each order, and a
+    tie where the orders disagree; the win rate is told as it is and at equal lengths, with how far the judge agrees
+    with your own votes of `distill-tui chat`.
+    """
+    from engine.errors import NotFoundError, UsageError
     from engine.evaluation.extra_arms import find_arms
     from engine.evaluation.report import report_json
     from engine.reports.outputs import brief_text
@@ -48,6 +77,11 @@ def command(
     if run is None:
         raise NotFoundError("There is no run to evaluate.", "", "Train one: distill-tui train")
     settings = project.settings.read()
+    judge = chosen_judge(invocation, settings, judge_model, judge_url)
+    if preference and (judge is None or no_judge):
+        raise UsageError(
+            "Nobody can prefer an answer.", "No judge is set.", "Name one: --judge-model MODEL --judge-url URL"
+        )
     options = EvaluateOptions(
         run_id=run.id,
         split=split,
@@ -58,6 +92,9 @@ def command(
         seed=seed,
         teacher=settings.other_teacher,
         arms=arms,
+        regressions=regressions,
+        judge=None if no_judge else judge,
+        preference=preference,
     )
     find_arms(project, arms, run)  # what is not there is refused before a job starts
     if start_and_follow(invocation, options, detach=detach) is not None:

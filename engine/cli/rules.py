@@ -33,6 +33,7 @@ def add(invocation: Invocation, text: str, check: tuple[str, ...]) -> None:
     \b
     distill-tui rules add "Starts with a score" kind=pattern pattern='^SCORE: [1-9]'
     distill-tui rules add "At most 40 words" kind=length unit=words max=40
+    distill-tui rules add "Comforts whoever is upset" kind=rubric
     """
     import yaml
 
@@ -80,8 +81,9 @@ def import_(invocation: Invocation, source: str, replace: bool) -> None:
 def propose(invocation: Invocation, numbers: tuple[int, ...], *, to_add: bool, ask_teacher: bool) -> None:
     """Propose rules from the prompt's own sentences and lists, for you to confirm with --add.
 
-    Each comes with its line in `distill-tui prompt show` and a check, or as a rubric where no check measures it; a
-    rubric is not stored. What an endpoint proposes with --teacher differs from call to call: look before you add.
+    Each comes with its line in `distill-tui prompt show` and a check, or as a rubric where no check measures it. A
+    rubric is added only by its NUMBER: a judge decides on it, in `distill-tui evaluate`. What an endpoint proposes
+    with --teacher differs from call to call: look before you add.
     """
     from engine.errors import NotFoundError
     from engine.prompts.proposals import known_marked, propose_rules, rules_of
@@ -102,7 +104,8 @@ def propose(invocation: Invocation, numbers: tuple[int, ...], *, to_add: bool, a
         )
     added: tuple[Rule, ...] = ()
     if to_add:
-        added = project.rules.add(rules_of(found[n - 1] for n in numbers) if numbers else rules_of(found))
+        wanted = [found[n - 1] for n in numbers] if numbers else [each for each in found if each.check is not None]
+        added = project.rules.add(rules_of(wanted))
     shown = [(number, proposal) for number, proposal in enumerate(found, 1) if not numbers or number in numbers]
     invocation.finish(
         proposals_text(shown, added, to_add=to_add),
@@ -143,7 +146,7 @@ def remove(invocation: Invocation, number: int) -> None:
 @click.option("--label", default=None, help="The question's gold label, for label rules.")
 @command_options
 def test(invocation: Invocation, answer: str | None, label: str | None) -> None:
-    """Check a pasted ANSWER (or standard input) against every rule."""
+    """Check a pasted ANSWER (or standard input) against every rule, but rubrics: those are left to a judge."""
     from engine.records.prompt import Message
     from engine.records.question import Question
     from engine.rules.checks import check_answer

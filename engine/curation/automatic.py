@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.curation.candidates import leaks_of
+from engine.curation.judging import rubric_checks
 from engine.project import Project
 from engine.records.dataset import LeakFinding
 from engine.records.example import Decision, Example
@@ -30,12 +31,14 @@ def check_examples(project: Project) -> AutomaticCounts:
     """Check every answer to the current prompt against the rules as they are now, and decide what no person decided.
 
     All decisions are one step of the journal, so one undo takes them back. Decisions that the rules made earlier are
-    made anew where the rules have changed since.
+    made anew where the rules have changed since. Of a rubric counts what the project's judge has said already.
     """
     prompt = project.prompts.current()
     if prompt is None:
         return AutomaticCounts(0, 0, 0)
     rules = project.rules.all()
+    judge = project.settings.read().judge if any(rule.needs_judge for rule in rules) else None
+    said = project.judgements.of(judge.name) if judge is not None else {}
     questions = {question.id: question for question in project.questions.all()}
     examples = project.examples.all(prompt.prompt.sha256)
     leaks = {
@@ -46,7 +49,9 @@ def check_examples(project: Project) -> AutomaticCounts:
     decisions: list[Decision] = []
     for curated in examples:
         example = curated.example
-        checks = check_answer(rules, example.answer, questions[example.key.question_id])
+        question = questions[example.key.question_id]
+        judged = rubric_checks(rules, example.answer, question, said) if said else ()
+        checks = tuple(sorted((*check_answer(rules, example.answer, question), *judged), key=_rule_id))
         if checks != example.checks:
             changed[example.id] = checks
         standing = curated.decision
@@ -60,6 +65,10 @@ def check_examples(project: Project) -> AutomaticCounts:
         project.decisions.decide(decisions)
     accepted = sum(decision.verdict == "accept" for decision in decisions)
     return AutomaticCounts(accepted, len(decisions) - accepted, len(examples) - len(decisions))
+
+
+def _rule_id(check: CheckResult) -> int:
+    return check.rule_id
 
 
 def decide(example: Example, checks: Sequence[CheckResult], leak: LeakFinding | None = None) -> Decision:

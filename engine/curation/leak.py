@@ -56,6 +56,35 @@ def find_leaks(prompt: Prompt, rows: Iterable[RowText]) -> tuple[LeakFinding, ..
     return tuple(findings)
 
 
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Consecutive words of the system message as they stand in a text; 0 and empty where it shares none."""
+
+    words: int = 0
+    text: str = ""
+
+
+def longest_overlap(prompt: Prompt, text: str) -> Overlap:
+    """The longest run of the system message's words in `text`, the first of equally long ones.
+
+    Whatever holds a run of n words holds one of n − 1: so lengths are tried by bisection.
+    """
+    system = tuple(_words_of(prompt.system))
+    found = list(_WORD.finditer(text))
+    words = tuple(_plain(match.group()) for match in found)
+    longest, at = 0, 0
+    too_long = min(len(system), len(words)) + 1
+    while too_long - longest > 1:
+        size = (longest + too_long) // 2
+        grams = {system[start : start + size] for start in range(len(system) - size + 1)}
+        place = next((start for start in range(len(words) - size + 1) if words[start : start + size] in grams), None)
+        if place is None:
+            too_long = size
+        else:
+            longest, at = size, place
+    return Overlap(longest, text[found[at].start() : found[at + longest - 1].end()]) if longest else Overlap()
+
+
 class _Scanner:
     def __init__(self, prompt: Prompt) -> None:
         self._numbers: dict[str, int] = {}

@@ -37,6 +37,6 @@ def _stored(project: Project, evaluation: Evaluation) -> tuple[ArmAnswer, ...]:
     return tuple(
         answer
         for key in dict.fromkeys(arms.values())
-        for answer in project.evaluations.answers(key)
+        for answer in project.evaluations.answers(key, evaluation.judge)
         if arms.get(answer.arm) == key
     )

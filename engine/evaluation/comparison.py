@@ -37,18 +37,22 @@ def compare(
 def pass_shares(
     rules: Sequence[Rule | RuleRate], questions: Sequence[Question], answers: Sequence[ArmAnswer]
 ) -> Floats:
-    """(questions, 1 + rules): the share of a question's samples that keep every rule, then each rule; 0 without any."""
+    """(questions, 1 + rules): the share of a question's samples that keep every rule, then each rule; NaN without any.
+
+    A sample counts for a rule where it was checked: a judge may have given no verdict on it.
+    """
     row = {question.id: index for index, question in enumerate(questions)}
     column = {rule.id: index for index, rule in enumerate(rules, start=1)}
     kept: Floats = np.zeros((len(questions), 1 + len(rules)))
-    samples = np.zeros((len(questions), 1))
+    samples: Floats = np.zeros((len(questions), 1 + len(rules)))
     for answer in answers:
         at = row[answer.question_id]
-        samples[at] += 1
+        samples[at, 0] += 1
         kept[at, 0] += passes(answer)
         for check in answer.checks:
+            samples[at, column[check.rule_id]] += 1
             kept[at, column[check.rule_id]] += check.passed
-    return kept / np.maximum(samples, 1)
+    return np.divide(kept, samples, out=np.full_like(kept, np.nan), where=samples > 0)
 
 
 def _compare(
@@ -59,7 +63,8 @@ def _compare(
     against: ArmName,
     seed: int,
 ) -> Comparison:
-    differences = shares[arm] - shares[against]
+    # Where one of the two has no verdict on any sample of a question, the question tells no difference.
+    differences = np.nan_to_num(shares[arm] - shares[against], nan=0.0)
     intervals = mean_differences(topics, differences, seed=seed)
     better = [int(count) for count in (differences > 0).sum(axis=0)]
     worse = [int(count) for count in (differences < 0).sum(axis=0)]

@@ -1,12 +1,18 @@
-"""Comparisons of arms as the object that others read. Pure."""
+"""Comparisons of arms, and the rates and intervals in any answer, as the objects that others read. Pure."""
 
 from engine.records.comparison import Comparison, Paired
 from engine.records.interval import Interval
+from engine.records.rate import Rate
 
 
 def interval_json(interval: Interval | None) -> dict[str, object] | None:
     """A value with its bounds; null where it is undefined."""
     return None if interval is None else {"value": interval.value, "low": interval.low, "high": interval.high}
+
+
+def rate_json(rate: Rate) -> dict[str, object]:
+    """A pass rate with its counts and bounds."""
+    return {"passed": rate.passed, "total": rate.total, "rate": rate.rate, "low": rate.low, "high": rate.high}
 
 
 def comparison_json(comparison: Comparison) -> dict[str, object]:

@@ -25,8 +25,9 @@ def kl_to_prompted(
 ) -> dict[ArmName, Divergence | None]:
     """KL(prompted ‖ arm) in nats of each arm, exact over the vocabulary, mean over the answers' tokens.
 
-    All `arms` see the same before an answer: none the prompt, or, where it is put back, all of them. The
-    distributions are the models' own, at temperature 1. None where every answer is empty.
+    `prompted` may be any arm that leaves the adapter off: the bare base, where answers of its own are to be kept. All
+    `arms` see the same before an answer: none the prompt, or, where it is put back, all of them. The distributions are
+    the models' own, at temperature 1. None where every answer is empty.
 
     `answers` are the prompted arm's; each question's first sample is read, tokenised with its stop token unless it
     was cut. The interval is a bootstrap over questions within topics. Free tokens are those that no rule fixes: they

@@ -8,19 +8,26 @@ against the rules of this one. Divergence and speed take a small part of the tim
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from engine.evaluation.comparison import compare
+from engine.evaluation.judging import Judging
 from engine.evaluation.plan import Plan, Task, make_plan
+from engine.evaluation.preferring import Preferring
+from engine.evaluation.probes import probe_units, probes
+from engine.evaluation.probing import Probing
 from engine.evaluation.recorder import Recorder
 from engine.evaluation.scores import ArmMeasures, ceiling, ratio_of_answers, recovered_of_answers, score_arm
 from engine.evaluation.teacher_arm import EndpointArm
 from engine.evaluation.verdict import more_questions, verdict
 from engine.jobs.context import JobContext
 from engine.records.evaluation import ArmAnswer, ArmName, Divergence, Evaluation
+from engine.records.judging import Judged
 from engine.records.options import EvaluateOptions, TeacherSpec
+from engine.records.preference import Preference
+from engine.records.regressions import Regressions
 
 if TYPE_CHECKING:
     from engine.evaluation.arms import LocalArm
@@ -39,7 +46,9 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
     plan = make_plan(context.project, options)
     evaluation = _Evaluation(context, options, plan)
     measures = evaluation.measure()
+    judged = evaluation.judge()
     stored = evaluation.stored_answers()
+    preference = evaluation.prefer(stored)
     answers = {arm: stored[arm] for arm in plan.arms}
     recovered = recovered_of_answers(plan.questions, answers, plan.reference, options.seed)
     comparisons = compare(plan.rules, plan.questions, answers, _pairs(plan), options.seed)
@@ -72,6 +81,9 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
             limit=options.limit,
             seed=options.seed,
             reused=evaluation.reused,
+            regressions=evaluation.regressions,
+            judged=judged,
+            preference=preference,
         )
     )
     context.project.settings.add_timing("evaluate", seconds)
@@ -97,22 +109,38 @@ class _Evaluation:
     def __init__(self, context: JobContext, options: EvaluateOptions, plan: Plan) -> None:
         self._context, self._options, self._plan = context, options, plan
         passes = 1 + len(plan.extras)  # over the prompted answers, for divergence
-        self._recorder = Recorder(context, plan, len(plan.arms) * len(plan.tasks) + passes * len(plan.questions))
-
-    @property
-    def reused(self) -> int:
-        """Answers that were there already."""
-        return self._recorder.skipped
+        units = len(plan.arms) * len(plan.tasks) + passes * len(plan.questions)
+        units += probe_units(probes(plan.questions, options.seed)) if options.regressions else 0
+        units += sum(rule.needs_judge for rule in plan.rules) * len(plan.arms) * len(plan.tasks)
+        units += len(plan.questions) if options.preference else 0
+        self._recorder = Recorder(context, plan, units)
+        self.regressions: Regressions | None = None
+        self.reused = 0  # answers that were there already
 
     def stored_answers(self) -> dict[ArmName, list[ArmAnswer]]:
         """What is stored of this evaluation, by arm; only of the questions that were asked for now."""
         asked = {question.id for question in self._plan.questions}
         stored: dict[ArmName, list[ArmAnswer]] = {arm: [] for arm in self._plan.arms}
+        judge = "" if self._options.judge is None else self._options.judge.name
         for key in dict.fromkeys(map(self._plan.key_of, self._plan.arms)):
-            for answer in self._context.project.evaluations.answers(key):
+            for answer in self._context.project.evaluations.answers(key, judge):
                 if answer.question_id in asked and answer.arm in stored and self._plan.key_of(answer.arm) == key:
                     stored[answer.arm].append(answer)
         return stored
+
+    def judge(self) -> Judged | None:
+        """Let the judge decide on what was answered; None where no rule is a rubric, or nobody decides."""
+        judge = self._options.judge
+        if judge is None or not any(rule.needs_judge for rule in self._plan.rules):
+            return None
+        return Judging(self._context, self._plan, judge, self._recorder).judge(self.stored_answers())
+
+    def prefer(self, answers: Mapping[ArmName, Sequence[ArmAnswer]]) -> Preference | None:
+        """Let the judge compare the student with the reference; None where nobody asked for it."""
+        if self._options.judge is None or not self._options.preference:
+            return None
+        preferring = Preferring(self._context, self._plan, self._options.judge, self._recorder)
+        return preferring.prefer(answers, self._options.seed)
 
     def measure(self) -> dict[ArmName, ArmMeasures]:
         """Let every arm answer what it has not answered yet, then measure what is not in the answers."""
@@ -165,6 +193,10 @@ class _Evaluation:
         for arm in (unprompted, prompted, distilled):
             self._answer(arm.name, arm.answer)
         divergences = self._divergences(local, prompted, (unprompted, distilled))
+        if self._options.regressions:
+            probing = Probing(self._context, plan, self._options, self._recorder)
+            on_rows = self._counted("divergence from the base")
+            self.regressions = probing.measure(local, (unprompted, prompted, distilled), on_rows)
         for arm in (unprompted, prompted, distilled):
             self._context.checkpoint()
             speeds[arm.name] = arm.speed(plan.questions, self._options)
@@ -183,14 +215,6 @@ class _Evaluation:
     ) -> dict[ArmName, Divergence | None]:
         from engine.evaluation.divergence import kl_to_prompted
 
-        done = 0
-
-        def on_rows(total: int) -> None:
-            nonlocal done
-            self._recorder.advance(total - done, "divergence")
-            done = total
-            self._context.checkpoint()
-
         return kl_to_prompted(
             local,
             prompted,
@@ -198,14 +222,27 @@ class _Evaluation:
             self._plan.questions,
             self.stored_answers()["prompted"],
             seed=self._options.seed,
-            on_rows=on_rows,
+            on_rows=self._counted("divergence"),
         )
+
+    def _counted(self, note: str) -> Callable[[int], None]:
+        """Takes how many rows are done of a pass; lets the job pause or stop between them."""
+        done = 0
+
+        def on_rows(total: int) -> None:
+            nonlocal done
+            self._recorder.advance(total - done, note)
+            done = total
+            self._context.checkpoint()
+
+        return on_rows
 
     def _answer(self, arm: ArmName, answer: Callable[[Sequence[Task], EvaluateOptions, Recorder], None]) -> None:
         have = {(stored.question_id, stored.sample) for stored in self.stored_answers()[arm]}
         missing = [task for task in self._plan.tasks if (task.question.id, task.sample) not in have]
         self._recorder.skip(len(self._plan.tasks) - len(missing))
         missing = self._reuse(arm, missing)
+        self.reused += len(self._plan.tasks) - len(missing)
         try:
             if missing:
                 answer(missing, self._options, self._recorder)

@@ -32,7 +32,10 @@ def estimate_evaluation(
     answers = arms * asked * options.samples
     measured = [each for each in evaluations if _asked(each) > 0 and each.evaluate_s > 0]
     like = max(measured, key=lambda each: (not each.reused, len(each.arms) == arms, each.id), default=None)
-    seconds = like.evaluate_s / _asked(like) * answers if like is not None else None
+    seconds = None
+    if like is not None:
+        beside = 0.0 if like.regressions is None else like.regressions.seconds
+        seconds = (like.evaluate_s - beside) / _asked(like) * answers + (beside if options.regressions else 0.0)
     return EvaluationEstimate(arms, asked, answers, seconds, like)
 
 

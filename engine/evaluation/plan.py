@@ -13,6 +13,7 @@ from engine.records.evaluation import ArmName
 from engine.records.options import EvaluateOptions
 from engine.records.prompt import Prompt
 from engine.records.question import Question
+from engine.records.regressions import ProbeKind
 from engine.records.rule import Rule
 from engine.records.run import Run
 from engine.releases.adapter import require_adapter
@@ -25,6 +26,7 @@ class Task:
     question: Question
     sample: int
     seed: int
+    probe: ProbeKind | None = None  # no held-out question but a probe, numbered by its question's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def make_plan(project: Project, options: EvaluateOptions) -> Plan:
         run=run,
         adapter=adapter,
         prompt=prompt,
-        rules=project.rules.all(),
+        rules=tuple(rule for rule in project.rules.all() if options.judge is not None or not rule.needs_judge),
         questions=questions,
         tasks=tuple(
             Task(question, sample, answer_seed(options.seed, question.id, sample))

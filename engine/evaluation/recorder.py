@@ -11,6 +11,7 @@ from engine.evaluation.streams import AnswerStreams
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Progress
 from engine.records.evaluation import ArmAnswer, ArmName
+from engine.records.regressions import ProbeKind
 from engine.records.rule import CheckResult
 from engine.rules.checks import check_answer
 
@@ -36,15 +37,17 @@ class Recorder:
         self._streams = AnswerStreams(context.emit)
         self._units, self._done, self._done_here = units, 0, 0
         self._started = self._stored_at = time.monotonic()
-        self._waiting: list[ArmAnswer] = []
+        self._waiting: list[tuple[ProbeKind | None, ArmAnswer]] = []
 
     def start(self, arm: ArmName, task: Task) -> None:
-        """The arm begins to answer, or begins anew."""
-        self._streams.start(_stream(arm, task), arm, task.question.text)
+        """The arm begins to answer, or begins anew. Probes are not streamed: they say nothing of the arm's rates."""
+        if task.probe is None:
+            self._streams.start(_stream(arm, task), arm, task.question.text)
 
     def feed(self, arm: ArmName, task: Task, text: str) -> None:
         """More text of this answer."""
-        self._streams.feed(_stream(arm, task), text)
+        if task.probe is None:
+            self._streams.feed(_stream(arm, task), text)
 
     def finish(self, arm: ArmName, task: Task, raw: RawAnswer) -> None:
         """The answer is whole."""
@@ -56,18 +59,22 @@ class Recorder:
             arm, task.question.id, task.sample, raw.text, raw.finish_reason, checks, raw.prompt_tokens,
             raw.completion_tokens,
         )  # fmt: skip
-        self._waiting.append(answer)
+        self._waiting.append((task.probe, answer))
         if time.monotonic() - self._stored_at >= STORE_EVERY_S:
             self.store()
-        self._streams.end(_stream(arm, task), raw.text, passes(answer), raw.refused)
-        self.advance(1, f"{arm} answers")
+        if task.probe is None:
+            self._streams.end(_stream(arm, task), raw.text, passes(answer), raw.refused)
+        self.advance(1, f"{arm} answers{f' ({task.probe} probes)' if task.probe else ''}")
 
     def store(self) -> None:
         """Write what waits: it is of one arm, so in one transaction."""
-        plan = self._plan
-        for arm, waiting in groupby(self._waiting, lambda answer: answer.arm):
-            answers = list(waiting)
-            self._context.project.evaluations.add_answers(plan.run.id, plan.key_of(arm), answers, plan.sources[arm])
+        plan, table = self._plan, self._context.project.evaluations
+        for (probe, arm), group in groupby(self._waiting, lambda each: (each[0], each[1].arm)):
+            answers = [answer for _, answer in group]
+            if probe is None:
+                table.add_answers(plan.run.id, plan.key_of(arm), answers, plan.sources[arm])
+            else:
+                table.add_probe_answers(plan.run.id, plan.key_of(arm), probe, answers)
         self._waiting.clear()
         self._stored_at = time.monotonic()
 
@@ -75,15 +82,10 @@ class Recorder:
         """Units that an earlier process has done already."""
         self._done += units
 
-    @property
-    def skipped(self) -> int:
-        """How many those are."""
-        return self._done - self._done_here
-
     def reuse(self, arm: ArmName, found: Sequence[tuple[Task, ArmAnswer]]) -> None:
         """Keep answers that another evaluation got, held against the rules of this one."""
         self._waiting += (
-            replace(answer, arm=arm, checks=check_answer(self._plan.rules, answer.answer, task.question))
+            (None, replace(answer, arm=arm, checks=check_answer(self._plan.rules, answer.answer, task.question)))
             for task, answer in found
         )
         self.store()

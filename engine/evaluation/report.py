@@ -6,12 +6,15 @@ from engine.economics.figures import Costs, reckon
 from engine.economics.measured import measure
 from engine.economics.tokens import TokenCount
 from engine.errors import DistillError, NotFoundError
-from engine.evaluation.comparison_json import comparison_json, interval_json
+from engine.evaluation.comparison_json import comparison_json, interval_json, rate_json
 from engine.evaluation.preference import PairStanding, standings
+from engine.evaluation.preference_json import preference_json
+from engine.evaluation.regressions_json import regressions_json
 from engine.evaluation.verdict import MARGIN, MIN_QUESTIONS, PASS_LOW, PASS_VALUE
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
-from engine.records.evaluation import ArmName, ArmScore, Evaluation, Rate
+from engine.records.evaluation import ArmName, ArmScore, Evaluation
+from engine.records.judging import Judged
 from engine.records.options import TeacherSpec
 from engine.records.run import Run
 
@@ -108,6 +111,9 @@ def proof_json(facts: ProofFacts) -> dict[str, object]:
         },
         "comparisons": [comparison_json(each) for each in evaluation.comparisons],
         "votes": [_votes_json(pair) for pair in facts.votes],
+        "preference": preference_json(evaluation.preference),
+        "judge": _judge_json(evaluation.judged),
+        "regressions": regressions_json(evaluation.regressions),
         "savings": _savings_json(facts),
         "timing": timing,
         "peak_rss_mb": round(max(evaluation.peak_rss_mb, run.peak_rss_mb), 1),
@@ -195,6 +201,18 @@ def _savings_json(facts: ProofFacts) -> dict[str, object]:
     }
 
 
+def _judge_json(found: Judged | None) -> dict[str, object] | None:
+    if found is None:
+        return None
+    return {
+        "model": found.judge,
+        "verdicts": found.verdicts,
+        "missing": found.missing,
+        "fault": found.fault,
+        "same_family_as": found.kin_to or None,
+    }
+
+
 def _arm_json(score: ArmScore) -> dict[str, object]:
     divergence = score.kl_to_prompted
     return {
@@ -230,8 +248,3 @@ def _votes_json(pair: PairStanding) -> dict[str, object]:
         "blind": found.blind,
         "win_rate": None if found.win_rate is None else rate_json(found.win_rate),
     }
-
-
-def rate_json(rate: Rate) -> dict[str, object]:
-    """A pass rate with its counts and bounds."""
-    return {"passed": rate.passed, "total": rate.total, "rate": rate.rate, "low": rate.low, "high": rate.high}

@@ -20,14 +20,18 @@ class ArmMeasures:
 
 
 def score_arm(rules: Sequence[Rule], answers: Sequence[ArmAnswer], measures: ArmMeasures) -> ArmScore:
-    """The rates of one arm's answers; every sample of every question counts as one trial of the Wilson interval."""
-    by_rule = {rule.id: 0 for rule in rules}
+    """The rates of one arm's answers; every sample of every question counts as one trial of the Wilson interval.
+
+    An answer on which the judge of a rubric gave no verdict is no trial of that rule.
+    """
+    found: dict[int, list[bool]] = {rule.id: [] for rule in rules}
     for answer in answers:
         for check in answer.checks:
-            by_rule[check.rule_id] += check.passed
+            found[check.rule_id].append(check.passed)
     return ArmScore(
         rules=tuple(
-            RuleRate(rule.id, rule.text, rule.check.kind, wilson(by_rule[rule.id], len(answers))) for rule in rules
+            RuleRate(rule.id, rule.text, rule.check.kind, wilson(sum(found[rule.id]), len(found[rule.id])))
+            for rule in rules
         ),
         all_rules=wilson(sum(passes(answer) for answer in answers), len(answers)),
         kl_to_prompted=measures.kl_to_prompted,

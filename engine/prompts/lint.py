@@ -138,8 +138,9 @@ def _examples(prompt: Prompt, demands: Sequence[Demand], rules: Sequence[Rule]) 
     for number, index in enumerate(answers, 1):
         answer = prompt.messages[index].content
         for rule, name in held:
-            (result,) = check_answer((rule,), answer)
-            if not result.passed:
+            for result in check_answer((rule,), answer):
+                if result.passed:
+                    continue
                 problem = f"The answer of example turn {number} breaks {name}, «{rule.text}»: {result.note}."
                 advice = "Mend the answer, or the rule: a model learns from what it is shown."
                 yield Finding("example", lines[index], answer, problem, advice)

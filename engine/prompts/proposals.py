@@ -42,11 +42,9 @@ def known_marked(proposals: Iterable[Proposal], rules: Sequence[Rule]) -> tuple[
 
 
 def rules_of(proposals: Iterable[Proposal]) -> tuple[Rule, ...]:
-    """The rules that can be stored: those with a check that the project has not; numbers are given by the store."""
+    """The rules that the project has not; a demand that no check measures is a rubric. The store numbers them."""
     return tuple(
-        Rule(0, proposal.text, proposal.check)
-        for proposal in proposals
-        if proposal.check is not None and not proposal.rule
+        Rule(0, proposal.text, proposal.check or Check("rubric")) for proposal in proposals if not proposal.rule
     )
 
 

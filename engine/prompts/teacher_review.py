@@ -17,7 +17,7 @@ from engine.records.prompt import Message, Prompt
 from engine.records.proposal import Proposal
 from engine.records.rule import Check, Rule, Span
 from engine.rules.documents import MAX_TEXT_CHARACTERS, check_from_fields
-from engine.rules.json_check import JsonProblemError, read_json
+from engine.rules.json_check import JsonProblemError, read_json, unfenced
 
 MAX_REPLY_CHARACTERS = 200_000
 MAX_ITEMS = 200
@@ -119,7 +119,7 @@ def _items(ask: Ask, request: str, prompt: Prompt, key: str) -> list[dict[str, o
     if len(reply) > MAX_REPLY_CHARACTERS:
         raise _unreadable(f"it has {len(reply)} characters; at most {MAX_REPLY_CHARACTERS} are read")
     try:
-        value = read_json(_unfenced(reply))
+        value = read_json(unfenced(reply))
     except JsonProblemError as error:
         raise _unreadable(f"it is no JSON: {error}") from error
     if not isinstance(value, dict) or set(value) != {key} or not isinstance(value[key], list):
@@ -128,13 +128,6 @@ def _items(ask: Ask, request: str, prompt: Prompt, key: str) -> list[dict[str, o
     if len(items) > MAX_ITEMS or not all(isinstance(item, dict) for item in items):
         raise _unreadable(f"«{key}» is no list of at most {MAX_ITEMS} objects")
     return [dict(cast("dict[str, object]", item)) for item in items]
-
-
-def _unfenced(reply: str) -> str:
-    """The reply without the one code fence around it that many models add whatever they are told."""
-    text = reply.strip()
-    first, _, rest = text.partition("\n")
-    return rest.removesuffix("```") if first in ("```", "```json") and rest.endswith("```") else text
 
 
 def _texts(item: Mapping[str, object], names: Sequence[str], optional: Sequence[str] = ()) -> dict[str, str]:

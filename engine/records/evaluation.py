@@ -5,7 +5,12 @@ from typing import Literal
 
 from engine.records.comparison import Comparison
 from engine.records.interval import Interval as Interval
+from engine.records.judging import Judged
+from engine.records.preference import Preference
 from engine.records.question import Split
+from engine.records.rate import Rate as Rate
+from engine.records.rate import RuleRate as RuleRate
+from engine.records.regressions import Regressions
 from engine.records.rule import CheckResult
 
 # "unprompted", "prompted", "distilled", "teacher" where it is another model, or an extra one: "run:3", …
@@ -25,27 +30,6 @@ class ArmAnswer:
     checks: tuple[CheckResult, ...]
     prompt_tokens: int
     completion_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A pass rate with its 95 % Wilson interval."""
-
-    passed: int
-    total: int
-    rate: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class RuleRate:
-    """One rule's pass rate in one arm."""
-
-    id: int
-    text: str
-    kind: str
-    rate: Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +85,14 @@ class Evaluation:
     limit: int | None = None  # questions that were asked for at most; None: all
     seed: int = 0
     reused: int = 0  # answers that were there already: of an earlier evaluation, or of this one before it was killed
+    regressions: Regressions | None = None  # where they were asked for
+    judged: Judged | None = None  # where rules are rubrics and a judge was asked
+    preference: Preference | None = None  # where a judge was asked for it
+
+    @property
+    def judge(self) -> str:
+        """Whose verdicts belong to the answers; empty where there was no judge."""
+        return "" if self.judged is None else self.judged.judge
 
     def arm(self, name: ArmName) -> ArmScore | None:
         return dict(self.arms).get(name)

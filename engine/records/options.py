@@ -90,6 +90,9 @@ class EvaluateOptions:
     batch_rows: int = 128
     teacher: TeacherSpec | None = None  # only where it is another model than the base
     arms: tuple[str, ...] = ()  # extra ones: run:3, checkpoint:3:120, prompt_back
+    regressions: bool = False  # also ask general questions, for the prompt, and against its rules
+    judge: TeacherSpec | None = None  # who decides on rubrics; without one they are not measured
+    preference: bool = False  # the judge also compares the student's answers with the reference's
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,7 @@ class ProjectSettings:
     student_base: str = "starter"  # "starter", a local folder, or a hub name
     serving_temperature: float = 0.7
     teacher: TeacherSpec = TeacherSpec()
+    judge: TeacherSpec | None = None  # an endpoint that decides on rubrics
 
     @property
     def other_teacher(self) -> TeacherSpec | None:

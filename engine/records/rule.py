@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 CheckKind = Literal[
-    "pattern", "starts_with", "ends_with", "contains", "forbidden", "length", "json", "language", "label"
+    "pattern", "starts_with", "ends_with", "contains", "forbidden", "length", "json", "language", "label", "rubric"
 ]
 LengthUnit = Literal["words", "sentences", "lines"]
 
@@ -15,7 +15,7 @@ class Check:
 
     kind: CheckKind
     pattern: str = ""  # pattern: searched anywhere; label: its one group extracts the label
-    text: str = ""  # starts_with, ends_with, contains
+    text: str = ""  # starts_with, ends_with, contains; rubric: what the judge looks for, empty: the rule's own text
     texts: tuple[str, ...] = ()  # forbidden, case-insensitive
     unit: LengthUnit = "words"  # length
     min: int | None = None  # length
@@ -33,6 +33,16 @@ class Rule:
     id: int
     text: str
     check: Check
+
+    @property
+    def needs_judge(self) -> bool:
+        """Whether no program can check it: a model judges by its rubric."""
+        return self.check.kind == "rubric"
+
+    @property
+    def rubric(self) -> str:
+        """What a judge looks for."""
+        return self.check.text.strip() or self.text
 
 
 @dataclass(frozen=True, slots=True)

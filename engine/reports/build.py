@@ -7,9 +7,11 @@ from engine.reports.against import against_section
 from engine.reports.compared import compared
 from engine.reports.document import Document, Section
 from engine.reports.facts import ReportFacts
+from engine.reports.judged import judged
 from engine.reports.money import money
 from engine.reports.proof import TONES, rules, verdict, worst
 from engine.reports.provenance import provenance
+from engine.reports.regressed import regressed
 from engine.reports.sliced import sliced_in_brief
 from engine.reports.training import curves, differing, sinking_in
 from engine.reports.voted import votes
@@ -17,9 +19,11 @@ from engine.reports.voted import votes
 SECTIONS: tuple[Callable[[ReportFacts], Section | None], ...] = (
     verdict,
     rules,
+    judged,
     against_section,
     compared,
     worst,
+    regressed,
     sliced_in_brief,
     votes,
     money,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engine.evaluation.report import rate_json
+from engine.evaluation.comparison_json import rate_json
 from engine.evaluation.slices import Slice, slices_of
 from engine.reports.document import Block, IntervalRow, Intervals, Section, Words
 from engine.reports.facts import ReportFacts

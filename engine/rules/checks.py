@@ -36,12 +36,13 @@ class _InvalidCheckError(ValueError):
 
 
 def check_answer(rules: Sequence[Rule], answer: str, question: Question | None = None) -> tuple[CheckResult, ...]:
-    """What each rule's check finds in `answer`, in the order of `rules`.
+    """What each rule's check finds in `answer`, in the order of `rules`; a rubric, which only a judge can tell, is
+    left out: nothing is known of it here.
 
     `question` gives the gold label; without one, a label check tests membership alone. A short answer whose language
     cannot be told passes, and its note says so. Raises UsageError for a rule that cannot be checked.
     """
-    return tuple(_check(rule, answer, question) for rule in rules)
+    return tuple(_check(rule, answer, question) for rule in rules if not rule.needs_judge)
 
 
 def passes_all(results: Sequence[CheckResult]) -> bool:
@@ -51,6 +52,8 @@ def passes_all(results: Sequence[CheckResult]) -> bool:
 
 def validate_check(check: Check, name: str = "The check") -> None:
     """Raises UsageError, beginning with `name`, where the check cannot be run on any answer."""
+    if check.kind == "rubric":  # any text can be put to a judge
+        return
     try:
         _checker(check)
     except _InvalidCheckError as error:

@@ -33,6 +33,7 @@ _FIELDS: dict[CheckKind, dict[str, _Field]] = {
     "json": {"schema": "schema"},
     "language": {"code": "text"},
     "label": {"pattern": "text", "labels": "texts", "gold": "flag"},
+    "rubric": {"text": "text"},
 }
 
 

@@ -51,6 +51,13 @@ def read_json(text: str) -> object:
     return value
 
 
+def unfenced(reply: str) -> str:
+    """The reply without the one code fence around it that many models add whatever they are told."""
+    text = reply.strip()
+    first, _, rest = text.partition("\n")
+    return rest.removesuffix("```") if first in ("```", "```json") and rest.endswith("```") else text
+
+
 def make_schema_check(schema_text: str) -> Callable[[object], str]:
     """A function that says in a few words how a value breaks the schema; "" where it fits.
 

@@ -106,9 +106,8 @@ def _shown_in_turns(rule: Rule, messages: Sequence[Message]) -> tuple[Place, ...
     places: list[Place] = []
     for index, answer in answers[:TURNS_LOOKED_AT]:
         try:
-            (result,) = check_answer((rule,), answer)
+            results = check_answer((rule,), answer)
         except UsageError:  # a check that cannot be run dictates nothing
             return ()
-        if result.passed:
-            places += [Place(index, span) for span in result.fixed]
+        places += [Place(index, span) for result in results if result.passed for span in result.fixed]
     return tuple(places)

@@ -14,6 +14,8 @@ KEPT: tuple[Kept, ...] = ("questions", "examples", "runs")
 NEVER_COPIED = ("in_flight", "releases", "jobs")
 COPIED_WITH: dict[Kept, tuple[str, ...]] = {
     "runs": (
+        "verdicts",
+        "probe_answers",
         "arm_answers",
         "evaluations",
         "curve_points",
@@ -23,7 +25,7 @@ COPIED_WITH: dict[Kept, tuple[str, ...]] = {
         "datasets",
         "votes",
     ),
-    "examples": ("decisions", "decision_steps", "broken_rules", "examples", "spending"),
+    "examples": ("decisions", "decision_steps", "broken_rules", "examples", "spending", "judgements"),
     "questions": ("settings", "timings", "rules", "questions", "prompts"),
 }
 _TIMED: dict[Kept, tuple[str, ...]] = {

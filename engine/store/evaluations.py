@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.records.evaluation import ArmAnswer, Evaluation
+from engine.records.regressions import ProbeKind
 from engine.records.rule import CheckResult
 from engine.store.clock import now_text
 from engine.store.connection import Connection
@@ -47,12 +48,52 @@ class EvaluationTable:
             ],
         )
 
-    def answers(self, evaluation_key: str) -> tuple[ArmAnswer, ...]:
-        """All kept answers of one evaluation, by arm, question and sample."""
+    def add_verdicts(
+        self, run_id: int, evaluation_key: str, judge: str, verdicts: Sequence[tuple[ArmAnswer, CheckResult]]
+    ) -> int:
+        """Keep what `judge` found in answers: of each a rule, whether it is kept, and as its note the reason."""
+        return self._connection.write_many(
+            """INSERT INTO verdicts (evaluation_key, judge, arm, question_id, sample, rule_id, passed, reason, run_id)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING""",
+            [
+                (evaluation_key, judge, a.arm, a.question_id, a.sample, found.rule_id, found.passed, found.note, run_id)
+                for a, found in verdicts
+            ],
+        )
+
+    def answers(self, evaluation_key: str, judge: str = "") -> tuple[ArmAnswer, ...]:
+        """All kept answers of one evaluation, by arm, question and sample; with what `judge` found in each."""
+        judged: dict[tuple[str, int, int], list[CheckResult]] = {}
+        for row in self._connection.rows(
+            "SELECT * FROM verdicts WHERE evaluation_key = ? AND judge = ?", (evaluation_key, judge)
+        ):
+            found = CheckResult(row["rule_id"], bool(row["passed"]), "" if row["passed"] else row["reason"])
+            judged.setdefault((row["arm"], row["question_id"], row["sample"]), []).append(found)
         rows = self._connection.rows(
             "SELECT * FROM arm_answers WHERE evaluation_key = ? ORDER BY arm, question_id, sample", (evaluation_key,)
         )
-        return tuple(map(_answer, rows))
+        return tuple(
+            replace(answer, checks=tuple(sorted((*answer.checks, *more), key=lambda check: check.rule_id)))
+            if (more := judged.get((answer.arm, answer.question_id, answer.sample), ()))
+            else answer
+            for answer in map(_answer, rows)
+        )
+
+    def add_probe_answers(self, run_id: int, evaluation_key: str, kind: ProbeKind, answers: Sequence[ArmAnswer]) -> int:
+        """Keep answers to probes, whose `question_id` is a probe's number; else as `add_answers`."""
+        return self._connection.write_many(
+            """INSERT INTO probe_answers (evaluation_key, kind, arm, number, run_id, answer) VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT (evaluation_key, kind, arm, number) DO NOTHING""",
+            [(evaluation_key, kind, answer.arm, answer.question_id, run_id, encode(answer)) for answer in answers],
+        )
+
+    def probe_answers(self, evaluation_key: str, kind: ProbeKind) -> tuple[ArmAnswer, ...]:
+        """All kept answers to probes of one kind, by arm and number."""
+        rows = self._connection.rows(
+            "SELECT answer FROM probe_answers WHERE evaluation_key = ? AND kind = ? ORDER BY arm, number",
+            (evaluation_key, kind),
+        )
+        return tuple(decode(ArmAnswer, row[0]) for row in rows)
 
     def answers_from(self, source_sha256: str) -> tuple[ArmAnswer, ...]:
         """The first answer to each question and sample that came from this source, of whichever evaluation and arm.

@@ -211,6 +211,30 @@ def sources_of_arm_answers(database: "Database") -> None:
     """)
 
 
+def probes_and_judgements(database: "Database") -> None:
+    """Answers to what is asked beside the held-out questions; a judge's verdicts on arms' answers by the rubric, and
+    what else it said, by the hash of the request.
+    """
+    database.executescript("""
+        CREATE TABLE probe_answers (
+            evaluation_key TEXT NOT NULL, kind TEXT NOT NULL, arm TEXT NOT NULL, number INTEGER NOT NULL,
+            run_id INTEGER NOT NULL, answer TEXT NOT NULL, PRIMARY KEY (evaluation_key, kind, arm, number),
+            FOREIGN KEY (run_id) REFERENCES runs (id) ON DELETE CASCADE) STRICT;
+        CREATE INDEX probe_answers_run ON probe_answers (run_id);
+        CREATE TABLE verdicts (
+            evaluation_key TEXT NOT NULL, judge TEXT NOT NULL, arm TEXT NOT NULL, question_id INTEGER NOT NULL,
+            sample INTEGER NOT NULL, rule_id INTEGER NOT NULL, passed INTEGER NOT NULL, reason TEXT NOT NULL,
+            run_id INTEGER NOT NULL, PRIMARY KEY (evaluation_key, judge, arm, question_id, sample, rule_id),
+            FOREIGN KEY (run_id) REFERENCES runs (id) ON DELETE CASCADE,
+            FOREIGN KEY (question_id) REFERENCES questions (id) ON DELETE CASCADE) STRICT;
+        CREATE INDEX verdicts_run ON verdicts (run_id);
+        CREATE INDEX verdicts_question ON verdicts (question_id);
+        CREATE TABLE judgements (
+            judge TEXT NOT NULL, request_sha256 TEXT NOT NULL, said TEXT NOT NULL, reason TEXT NOT NULL,
+            PRIMARY KEY (judge, request_sha256)) STRICT, WITHOUT ROWID;
+    """)
+
+
 STEPS = (
     prompts_and_rules,
     questions,
@@ -225,6 +249,7 @@ STEPS = (
     rules_of_datasets_and_carried_answers,
     prompts_of_other_projects,
     sources_of_arm_answers,
+    probes_and_judgements,
 )
 
 

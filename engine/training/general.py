@@ -11,25 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from engine.bundled import bundled_text
 from engine.model.decode import decode
 from engine.model.load import LocalModel, adapter_off
 from engine.paths import make_private_folder, write_atomically
+from engine.questions.general import general_questions
 from engine.records.dataset import DatasetRow, TaughtPrompt
-from engine.records.prompt import Message, Prompt
-from engine.records.question import Question, Split
+from engine.records.prompt import Prompt
 from engine.training.beside import General
 from engine.training.costs import GENERAL_ANSWER_TOKENS as _ANSWER_TOKENS
 from engine.training.ranks import ALONE, Ranks
 from engine.training.teacher_cache import TeacherCache, cache_key
 
 NO_PROMPT = Prompt(())
-
-
-def general_questions(split: Split) -> tuple[str, ...]:
-    """The bundled general questions of one split: "train", or "test" for what is held out."""
-    rows = (cast("dict[str, str]", json.loads(line)) for line in bundled_text("general/questions.jsonl").splitlines())
-    return tuple(row["text"] for row in rows if row["split"] == split)
 
 
 def make_general(
@@ -46,10 +39,7 @@ def make_general(
     `on_rows(done, total)` may raise to give up; answers are kept once all are there. Of several `ranks` the first
     answers, all score.
     """
-    questions = tuple(
-        Question((Message("user", text),), id=number)
-        for number, text in enumerate(general_questions("train")[: max(1, count)])
-    )
+    questions = general_questions("train")[: max(1, count)]
     asked = [
         DatasetRow(question.id, question.id, "train", tuple(local.format.question_ids(question.messages)), (), 0, ())
         for question in questions

@@ -152,7 +152,7 @@ class Validator:
             max_new_tokens=max(1, min(self._most_tokens, room)),
             seeds=[self._seed + row.question_id for row in self.asked],
         )
-        passed_by_rule = dict.fromkeys((rule.id for rule in self._rules[0]), 0)
+        passed_by_rule = dict.fromkeys((rule.id for rule in self._rules[0] if not rule.needs_judge), 0)
         passed_all = asked_own = 0
         watched: list[WatchedAnswer] = []
         for row, one in zip(self.asked, decoded, strict=True):

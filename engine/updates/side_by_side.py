@@ -39,6 +39,7 @@ def evaluation_beside(project: Project, run: Run, earlier: Run | None) -> Evalua
         run_id=run.id,
         temperature=settings.serving_temperature,
         teacher=settings.other_teacher,
+        judge=settings.judge,
         arms=() if earlier is None else (f"run:{earlier.id}",),
     )
     last = project.evaluations.latest(earlier.id) if earlier is not None else None
@@ -53,4 +54,5 @@ def evaluation_beside(project: Project, run: Run, earlier: Run | None) -> Evalua
         limit=last.limit,
         seed=last.seed,
         max_answer_tokens=last.max_answer_tokens or options.max_answer_tokens,
+        regressions=last.regressions is not None,
     )

@@ -29,13 +29,13 @@ from engine.model.prompt_cache import PromptCache
 from engine.model.score import DivergenceRow, divergence
 from engine.paths import Home
 from engine.project import Project
+from engine.questions.general import general_questions
 from engine.records.job import LIVE_STATES
 from engine.records.options import JobOptions, TrainOptions
-from engine.records.prompt import Message, Prompt
+from engine.records.prompt import Prompt
 from engine.records.question import Question
 from engine.records.run import Run, TrainingConfig
 from engine.rules.checks import check_answer, passes_all
-from engine.training.general import general_questions
 
 SAMPLES = 3  # at the serving temperature
 WARM = 0.7
@@ -109,7 +109,7 @@ class Examiner:
         version = project.prompts.current()
         assert version is not None
         self._questions = [q for q in project.questions.all() if q.split == "test"]
-        general = [Question((Message("user", text),)) for text in general_questions("test")]
+        general = general_questions("test")
         base = self._base()
         self._held_out = _rows(base, version.prompt, self._questions)
         self._general = _rows(base, Prompt(()), general)

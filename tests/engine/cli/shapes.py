@@ -28,6 +28,9 @@ ARM = {
     "ttft_ms_p50": float,
     "tokens_per_second_p50": float,
 }
+GENERAL = {"ended": RATE, "not_empty": RATE, "in_language": RATE, "free_of_rules": Maybe(RATE)}
+RECITATION = {"recited": RATE, "longest_words": int, "longest": str, "probe": str}
+INJECTION = {"rules": [{"id": int, "text": str, "kind": str, **RATE}], "all_rules": RATE}
 PAIRED = {
     "difference": INTERVAL,
     "better": int,
@@ -74,6 +77,34 @@ REPORT = {
     },
     "comparisons": [{"arm": str, "against": str, "all_rules": PAIRED, "rules": [{"id": int, **PAIRED}]}],
     "verdict": {"pass", "fail", "undecided"},
+    "judge": Maybe({"model": str, "verdicts": int, "missing": int, "fault": str, "same_family_as": Maybe(str)}),
+    "preference": Maybe(
+        {
+            "judge": str,
+            "arm": str,
+            "against": str,
+            "wins": int,
+            "ties": int,
+            "losses": int,
+            "missing": int,
+            "win_rate": Maybe(INTERVAL),
+            "flipped": RATE,
+            "length_controlled": Maybe(INTERVAL),
+            "votes": Maybe({"same": RATE, "kappa": Maybe(float)}),
+        }
+    ),
+    "regressions": Maybe(
+        {
+            "general": {
+                "questions": int,
+                "kl_to_unprompted": Maybe(INTERVAL),
+                "arms": {"unprompted": GENERAL, "distilled": GENERAL},
+            },
+            "recitation": {"unprompted": RECITATION, "distilled": RECITATION},
+            "injection": {"prompted": INJECTION, "distilled": INJECTION},
+            "seconds": float,
+        }
+    ),
     "savings": {
         "prompt_tokens_per_request": int,
         "cost_usd_per_1000_requests": {

@@ -47,6 +47,7 @@ def test_a_prompt_is_distilled_by_words_alone(home: Home, tiny_base: Path, tmp_p
     assert report["prompt"]["tokens"] == counted[0]["tokens"], "what is saved is what the prompt was counted at"
     assert report["dataset"] == {"sha256": frozen["sha256"], "train": 12, "validation": 6, "test": 6}
     assert {arm["all_rules"]["total"] for arm in report["arms"].values() if arm} == {6}
+    assert report["regressions"]["general"]["questions"] == 54
     assert "One word" in succeed("report").out
 
     release_both(tmp_path)

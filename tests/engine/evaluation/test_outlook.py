@@ -6,6 +6,7 @@ import pytest
 
 from engine.evaluation.outlook import estimate_evaluation
 from engine.records.options import EvaluateOptions, TeacherSpec
+from engine.records.regressions import Regressions
 from tests.engine.evaluation.made import evaluation
 
 OPTIONS = EvaluateOptions(run_id=1, samples=2)
@@ -28,6 +29,11 @@ def test_time_is_that_of_the_newest_evaluation_with_as_many_arms() -> None:
     assert estimate.like == newer
     assert estimate.seconds == pytest.approx(60.0 / (3 * 40) * 180)
     assert estimate_evaluation(OPTIONS, 30, (with_teacher,)).like == with_teacher
+    beside = Regressions(54, 64, None, (), (), (), seconds=12.0)
+    probed = dataclasses.replace(newer, evaluate_s=72.0, regressions=beside)
+    assert estimate_evaluation(OPTIONS, 30, (probed,)).seconds == estimate.seconds
+    again = estimate_evaluation(dataclasses.replace(OPTIONS, regressions=True), 30, (probed,))
+    assert again.seconds == pytest.approx(60.0 / (3 * 40) * 180 + 12.0)
 
 
 def test_answers_that_were_there_already_take_no_time() -> None:

@@ -98,7 +98,7 @@ def test_each_proposal_tells_its_place_and_what_a_rule_says_already() -> None:
         (5, "length", 4), (5, "ends_with", 0), (6, "", 0), (7, "", 0), (9, "", 0),
     ]  # fmt: skip
     assert all(prompt.system[row.span.start : row.span.end] == row.text for row in found)
-    assert [rule.check for rule in rules_of(found)] == [Check("ends_with", text="Bye.")]
+    assert [rule.check for rule in rules_of(found)] == [Check("ends_with", text="Bye."), *[Check("rubric")] * 3]
 
 
 @pytest.mark.parametrize("path", WELL_WRITTEN, ids=lambda path: path.stem)

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from engine.errors import TrainingError
 from engine.model.load import LocalModel, adapter_off, load_base
+from engine.questions.general import general_questions
 from engine.records.dataset import DatasetRow
 from engine.training import general as general_module
 from engine.training.batches import behind_one_copy, make_batch, shared_length
 from engine.training.costs import _PROMPT_SHARE
-from engine.training.general import general_questions, make_general
+from engine.training.general import make_general
 from engine.training.losses import cross_entropy
 from engine.training.stages import StepWork
 from engine.training.student import token_losses
@@ -109,10 +110,10 @@ def test_a_quarter_of_the_rows_are_general_and_none_of_them_is_held_out(
         works = [stage.work(step, 4) for step in range(stage.steps)]
         general = [row for work in works for row in work.terms[1].rows]
         assert len(general) == pytest.approx(stage.steps * own_rows / 3, abs=1)
-    held_out = {*general_questions("test")}
+    held_out = {question.text for question in general_questions("test")}
     assert len(held_out) > 40
     assert len(general_questions("train")) > 150
-    assert not held_out & {*general_questions("train")}
+    assert not held_out & {question.text for question in general_questions("train")}
 
 
 def test_the_bases_answers_are_made_and_scored_once(

@@ -10,11 +10,11 @@ from engine.model.load import load_base
 from engine.model.shapes import Shapes, find_shapes, read_shapes
 from engine.paths import Home
 from engine.project import Project
+from engine.questions.general import general_questions
 from engine.records.dataset import DatasetSummary
 from engine.records.run import Estimated, Run, TrainingConfig
 from engine.training.costs import GENERAL_QUESTIONS, RowTokens, work_of
 from engine.training.facts import Basis, FreeMemory, read_basis
-from engine.training.general import general_questions
 from engine.training.outlook import error_text, estimate_training, outlook_text
 from engine.training.presets import Facts, memory_mb, trained_numbers
 from engine.training.student import trained_parameters, with_new_adapter

@@ -123,7 +123,9 @@ def test_an_outlook_says_how_many_answers_and_how_long() -> None:
 def test_a_teacher_that_is_another_model_is_an_arm_and_an_empty_split_is_refused() -> None:
     teacher = TeacherSpec("endpoint", "gpt", "https://llm.example.com/v1")
     basis = dataclasses.replace(BASIS, settings=ProjectSettings(teacher=teacher))
-    assert options_of(VALUES, basis) == EvaluateOptions(2, temperature=0.5, samples=2, teacher=teacher)
+    assert options_of(VALUES, basis) == EvaluateOptions(
+        2, temperature=0.5, samples=2, teacher=teacher, regressions=True
+    )
     assert "4 arms" in outlook(VALUES, basis)
     assert nothing_to_ask(VALUES, BASIS) == ""
     assert nothing_to_ask({**VALUES, "split": "validation"}, BASIS).startswith("There is no validation question.")
@@ -144,7 +146,7 @@ async def test_an_evaluation_is_started_by_keys(
         await pilot.press("right", "down", "down", "backspace", "1", "enter")
         await until(pilot, lambda: last_job(folder, home)[0] == "evaluate")
         options = options_from_json("evaluate", last_job(folder, home)[1])
-        assert options == EvaluateOptions(run_id=2, samples=1)
+        assert options == EvaluateOptions(run_id=2, samples=1, regressions=True)
 
 
 def last_job(folder: Path, home: Home) -> tuple[str, str]:

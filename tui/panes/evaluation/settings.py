@@ -26,6 +26,8 @@ def options_of(values: Mapping[str, str], basis: EvaluationBasis) -> EvaluateOpt
         limit=int(values["limit"]) if values["limit"] else None,
         teacher=basis.settings.other_teacher,
         arms=tuple(values.get("arms", "").split()),
+        regressions=True,
+        judge=basis.settings.judge,
     )
 
 

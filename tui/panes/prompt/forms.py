@@ -18,6 +18,7 @@ KINDS: dict[CheckKind, str] = {
     "json": "The answer is JSON, of a schema if you give one.",
     "language": "The answer is in one language.",
     "label": "The answer names one of some labels.",
+    "rubric": "A judge, a model, decides on every answer in the evaluation.",
 }
 _WORDS = {kind: kind.replace("_", " ") for kind in KINDS}
 _BETWEEN = " | "
@@ -66,6 +67,8 @@ def check_fields(kind: CheckKind, check: Check | None) -> tuple[Field, ...]:
                 Field("pattern", "found by pattern", clean_line(old.pattern), r"^CATEGORY: (\w+)  empty: the answer"),
                 Field("gold", "equals the question's", "yes" if old.gold else "no", choices=("no", "yes")),
             )
+        case "rubric":
+            return (Field("text", "what the judge looks for", clean_line(old.text), "empty: the demand itself"),)
         case _:
             return (Field("text", "text", _guarded(old.text), "«…» keeps blanks at its ends", check=_needed),)
 

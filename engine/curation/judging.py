@@ -1,0 +1,103 @@
+"""A judge's word on the rubrics of examples, kept under the request's hash: it stands until rule or answer changes.
+
+Only what every other rule and the teacher's finish reason let pass is put to the judge. Decides nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.errors import NotFoundError
+from engine.project import Project
+from engine.records.options import TeacherSpec
+from engine.records.prompt import Message
+from engine.records.question import Question
+from engine.records.rule import CheckResult, Rule
+from engine.rules.checks import check_answer, passes_all
+from engine.rules.judge import UnreadableVerdictError, read_rubric_verdict, request_sha256, rubric_request
+from engine.store.judgements import Said
+from engine.teachers.judge import CONCURRENCY, ask_judge
+
+_KEPT, _BROKEN = "kept", "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedExamples:
+    """`missing`: refused or unreadable, so that the rubric says nothing of the answer; `fault`: why the first is."""
+
+    asked: int
+    missing: int = 0
+    fault: str = ""
+
+
+def rubric_checks(
+    rules: Sequence[Rule], answer: str, question: Question, said: Mapping[str, Said]
+) -> tuple[CheckResult, ...]:
+    """What the judge said of this answer by each rubric; nothing of those that it was not asked about."""
+    words = {
+        rule.id: said.get(request_sha256(rubric_request(rule.rubric, question, answer)))
+        for rule in rules
+        if rule.needs_judge
+    }
+    return tuple(
+        CheckResult(number, word[0] == _KEPT, "" if word[0] == _KEPT else word[1])
+        for number, word in words.items()
+        if word is not None
+    )
+
+
+def judge_examples(
+    project: Project, judge: TeacherSpec, on_progress: Callable[[int, int], None] = lambda _done, _total: None
+) -> JudgedExamples:
+    """Ask for every word that is missing on the answers to the current prompt; what came is kept, whatever happens.
+
+    Raises NotFoundError without a rubric, EndpointError where nothing can be asked.
+    """
+    rules = project.rules.all()
+    rubrics = [rule for rule in rules if rule.needs_judge]
+    if not rubrics:
+        raise NotFoundError(
+            "There is nothing to judge.", "No rule is a rubric.", 'Add one: distill-tui rules add "…" kind=rubric'
+        )
+    questions = {question.id: question for question in project.questions.all()}
+    table, known = project.judgements, project.judgements.of(judge.name)
+    wanted: dict[str, tuple[Message, ...]] = {}
+    for curated in project.examples.all(project.prompts.require().sha256):
+        example = curated.example
+        question = questions[example.key.question_id]
+        by_person = curated.decision is not None and curated.decision.source == "person"
+        if by_person or example.finish_reason != "stop":
+            continue
+        if passes_all(check_answer(rules, example.answer, question)):
+            requests = [rubric_request(rule.rubric, question, example.answer) for rule in rubrics]
+            wanted |= {key: request for request in requests if (key := request_sha256(request)) not in known}
+    keys, waiting, faults, done = list(wanted), list[tuple[str, Said]](), list[str](), 0
+
+    def keep() -> None:
+        table.add(judge.name, waiting)
+        waiting.clear()
+
+    def take(place: int, reply: str) -> None:
+        try:
+            verdict = read_rubric_verdict(reply)
+        except UnreadableVerdictError as error:
+            refuse(place, str(error))
+            return
+        waiting.append((keys[place], (_KEPT if verdict.passed else _BROKEN, verdict.reason)))
+        if len(waiting) >= CONCURRENCY:
+            keep()
+        count()
+
+    def refuse(_place: int, why: str) -> None:
+        faults.append(why)
+        count()
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        on_progress(done, len(keys))
+
+    try:
+        ask_judge(judge, project.home, [wanted[key] for key in keys], take, refuse, lambda: False)
+    finally:
+        keep()
+    return JudgedExamples(len(keys), len(faults), faults[0] if faults else "")

@@ -1,0 +1,36 @@
+"""What both orders of a pair come to, and how far two who judged the same pairs agree. Pure."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
+
+from engine.evaluation.statistics import wilson
+from engine.records.preference import Agreement, Better
+
+Outcome = Literal["win", "tie", "loss"]  # of the first of two
+
+
+def outcome(first_shown_first: Better, first_shown_second: Better) -> Outcome:
+    """Of the answer that was A at first and B then: preferred both times, or the other, or a tie."""
+    if (first_shown_first, first_shown_second) == ("A", "B"):
+        return "win"
+    return "loss" if (first_shown_first, first_shown_second) == ("B", "A") else "tie"
+
+
+def flipped(first_shown_first: Better, first_shown_second: Better) -> bool:
+    """The place was preferred, and not an answer."""
+    return first_shown_first == first_shown_second != "tie"
+
+
+def agreement(pairs: Sequence[tuple[Outcome, Outcome]]) -> Agreement | None:
+    """Of pairs that both judged, (one, the other); None without any.
+
+    Source: Cohen 1960: (observed − expected) / (1 − expected) over the three outcomes, unweighted.
+    """
+    if not pairs:
+        return None
+    same = sum(one == other for one, other in pairs)
+    ones, others = Counter(one for one, _ in pairs), Counter(other for _, other in pairs)
+    expected = sum(ones[each] * others[each] for each in ones) / len(pairs) ** 2
+    kappa = (same / len(pairs) - expected) / (1 - expected) if expected < 1 else None
+    return Agreement(wilson(same, len(pairs)), kappa)

@@ -1,0 +1,74 @@
+"""The win rate that is left when neither answer is longer. Pure; knows nothing of judges.
+
+Judges prefer long answers. Method: Dubois et al., «Length-Controlled AlpacaEval» (arXiv 2404.04475): a logistic
+regression of the outcome with an intercept and the length difference, squashed by a hyperbolic tangent of its standard
+deviations; the win rate is predicted at difference 0. Their term for a question's difficulty is left out: it needs many
+models on the same questions. A tie is half a win. The interval is Wald's on the logit with the robust (sandwich)
+variance, which does not take half wins for binomial counts.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.evaluation.statistics import NORMAL_97_5, Floats
+from engine.records.interval import Interval
+
+_STEPS = 50
+_CONVERGED = 1e-10
+_SEPARATED = 12.0  # a logit beyond which the outcomes are told apart without error, and grow for ever
+
+
+@dataclass(frozen=True, slots=True)
+class LengthControlled:
+    """The win rate at equal lengths, or None with the reason."""
+
+    win_rate: Interval | None
+    note: str = ""
+
+
+def length_controlled(scores: Sequence[float], longer: Sequence[float]) -> LengthControlled:
+    """`scores`: 1 a win, 0.5 a tie, 0 a loss; `longer`: by how much the winner-to-be's answer is longer, in any unit.
+
+    One entry a pair. Raises ValueError where the two differ in number.
+    """
+    if len(scores) != len(longer):
+        raise ValueError(f"{len(scores)} scores, {len(longer)} lengths")
+    y, difference = np.asarray(scores, dtype=np.float64), np.asarray(longer, dtype=np.float64)
+    if len(y) < 3:
+        return LengthControlled(None, "Fewer than 3 pairs.")
+    spread = float(difference.std())
+    if spread == 0:
+        return LengthControlled(None, "Every pair has the same difference in length.")
+    design = np.column_stack((np.ones(len(y)), np.tanh(difference / spread)))
+    fitted = _fit(design, y)
+    if fitted is None:
+        return LengthControlled(None, "The outcomes are told by the length, or are all alike: no curve fits them.")
+    logit, error = fitted
+    low, high = logit - NORMAL_97_5 * error, logit + NORMAL_97_5 * error
+    return LengthControlled(Interval(*(1 / (1 + math.exp(-value)) for value in (logit, low, high))))
+
+
+def _fit(design: Floats, y: Floats) -> tuple[float, float] | None:
+    """Intercept and its robust standard error by Newton's method; None where the likelihood has no maximum."""
+    beta = np.zeros(design.shape[1])
+    for _ in range(_STEPS):
+        p = 1 / (1 + np.exp(-design @ beta))
+        hessian = design.T @ (design * (p * (1 - p))[:, None])
+        if abs(float(np.linalg.det(hessian))) < 1e-12:
+            return None
+        step = np.linalg.solve(hessian, design.T @ (y - p))
+        beta = beta + step
+        if float(np.abs(beta).max()) > _SEPARATED:
+            return None
+        if float(np.abs(step).max()) < _CONVERGED:
+            break
+    else:
+        return None
+    p = 1 / (1 + np.exp(-design @ beta))
+    bread = np.linalg.inv(design.T @ (design * (p * (1 - p))[:, None]))
+    meat = design.T @ (design * ((y - p) ** 2)[:, None])
+    variance = bread @ meat @ bread
+    return float(beta[0]), math.sqrt(float(variance[0, 0]))

@@ -1,0 +1,150 @@
+"""The stage of an evaluation in which a judge prefers: the student's answers or the reference's, in both orders.
+
+The pairs that a person voted on are put to the same judge. What it said of a request is kept under the request's own
+hash: nothing is ever asked twice, whichever evaluation asks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.evaluation.agreement import Outcome, agreement, flipped, outcome
+from engine.evaluation.length_control import length_controlled
+from engine.evaluation.plan import Plan
+from engine.evaluation.recorder import Recorder
+from engine.evaluation.statistics import mean_by_question, wilson
+from engine.jobs.context import JobContext
+from engine.records.evaluation import ArmAnswer, ArmName
+from engine.records.options import TeacherSpec
+from engine.records.preference import Better, Preference
+from engine.records.prompt import Message
+from engine.records.question import Question
+from engine.records.vote import VoteChoice
+from engine.rules.judge import UnreadableVerdictError, pair_request, read_pair_verdict, request_sha256
+from engine.serving.names import PROMPTED, ArmChoice
+from engine.teachers.judge import CONCURRENCY, ask_judge
+
+VOTES = 200  # the latest that the judge is asked about
+_REPLIES: tuple[Better, ...] = ("A", "B", "tie")
+_SCORES: dict[Outcome, float] = {"win": 1.0, "tie": 0.5, "loss": 0.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two answers to one question; `first` is the student's."""
+
+    question: Question
+    first: str
+    second: str
+
+
+class Preferring:
+    """The judge of one evaluation, asked for preferences."""
+
+    def __init__(self, context: JobContext, plan: Plan, spec: TeacherSpec, recorder: Recorder) -> None:
+        self._context, self._plan, self._spec, self._recorder = context, plan, spec, recorder
+        self._rules = [rule.text for rule in plan.rules]
+        self._said: dict[str, Better] = {}
+        self._faults: dict[str, str] = {}
+
+    def prefer(self, answers: Mapping[ArmName, Sequence[ArmAnswer]], seed: int) -> Preference:
+        """One pair a held-out question, of each arm's first sample. Raises EndpointError, and JobStopped."""
+        reference = self._plan.reference
+        by_arm = {arm: {a.question_id: a.answer for a in answers[arm] if a.sample == 0} for arm in answers}
+        pairs = [
+            Pair(question, by_arm["distilled"][question.id], by_arm[reference][question.id])
+            for question in self._plan.questions
+        ]
+        voted = self._voted()
+        self._ask([*pairs, *(pair for pair, _ in voted)])
+        found = [(pair, said) for pair in pairs if (said := self._both(pair)) is not None]
+        scores = [_SCORES[outcome(*said)] for _, said in found]
+        longer = [float(len(pair.first) - len(pair.second)) for pair, _ in found]
+        topics = [pair.question.topic for pair, _ in found]
+        asked = [said for pair, said in found if pair.first != pair.second]
+        controlled = length_controlled(scores, longer)
+        agreed = [(outcome(*said), theirs) for pair, theirs in voted if (said := self._both(pair)) is not None]
+        return Preference(
+            judge=self._spec.name,
+            arm="distilled",
+            against=reference,
+            wins=scores.count(1.0),
+            ties=scores.count(0.5),
+            losses=scores.count(0.0),
+            missing=len(pairs) - len(found),
+            fault=next(iter(self._faults.values()), ""),
+            win_rate=mean_by_question(topics, scores, [1] * len(scores), seed=seed) if scores else None,
+            flipped=wilson(sum(flipped(*said) for said in asked), len(asked)),
+            longer_characters=sum(longer) / len(longer) if longer else 0.0,
+            length_controlled=controlled.win_rate,
+            length_note=controlled.note,
+            agreement=agreement(agreed),
+        )
+
+    def _voted(self) -> list[tuple[Pair, Outcome]]:
+        """The pairs of the student and the prompted base that a person voted on, with the student's outcome."""
+        student = ArmChoice(self._plan.run.id).name
+        found: list[tuple[Pair, Outcome]] = []
+        for vote in self._context.project.votes.between(student, PROMPTED.name)[-VOTES:]:
+            is_left = vote.left == student
+            sides = (vote.left_answer, vote.right_answer) if is_left else (vote.right_answer, vote.left_answer)
+            found.append((Pair(Question(vote.messages), *sides), _outcome_of(vote.choice, is_left=is_left)))
+        return found
+
+    def _both(self, pair: Pair) -> tuple[Better, Better] | None:
+        """What was said of both orders; equal answers are a tie that nobody needs to be asked about."""
+        if pair.first == pair.second:
+            return ("tie", "tie")
+        first, second = (self._said.get(request_sha256(request)) for request in self._requests(pair))
+        return None if first is None or second is None else (first, second)
+
+    def _requests(self, pair: Pair) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+        return (
+            pair_request(self._rules, pair.question, pair.first, pair.second),
+            pair_request(self._rules, pair.question, pair.second, pair.first),
+        )
+
+    def _ask(self, pairs: Sequence[Pair]) -> None:
+        table, judge = self._context.project.judgements, self._spec.name
+        wanted = {
+            request_sha256(request): request
+            for pair in pairs
+            if pair.first != pair.second
+            for request in self._requests(pair)
+        }
+        self._said = {
+            key: better for key, (said, _) in table.of(judge).items() for better in _REPLIES if said == better
+        }
+        missing = [key for key in wanted if key not in self._said]
+        waiting: list[tuple[str, tuple[str, str]]] = []
+
+        def keep() -> None:
+            table.add(judge, waiting)
+            waiting.clear()
+
+        def take(place: int, reply: str) -> None:
+            try:
+                better, reason = read_pair_verdict(reply)
+            except UnreadableVerdictError as error:
+                self._faults[missing[place]] = str(error)
+                return
+            self._said[missing[place]] = better
+            waiting.append((missing[place], (better, reason)))
+            if len(waiting) >= CONCURRENCY:
+                keep()
+
+        def refuse(place: int, why: str) -> None:
+            self._faults[missing[place]] = why
+
+        requests = [wanted[key] for key in missing]
+        try:
+            ask_judge(self._spec, self._context.project.home, requests, take, refuse, self._recorder.interrupted)
+        finally:
+            keep()
+        self._recorder.advance(len(self._plan.questions), "preferences of the judge")
+        self._context.checkpoint()
+
+
+def _outcome_of(choice: VoteChoice, *, is_left: bool) -> Outcome:
+    if choice in ("tie", "both_bad"):
+        return "tie"
+    return "win" if (choice == "left") == is_left else "loss"

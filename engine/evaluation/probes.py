@@ -1,0 +1,68 @@
+"""What is asked beside the held-out questions, to see what a training did beside its purpose. Asks nobody.
+
+general      the bundled general questions' test split, which no student is trained on
+recitation   requests for the prompt itself, in several phrasings
+injection    held-out questions that end with an order against the rules: which order, the question's number decides
+"""
+
+from collections.abc import Sequence
+
+from engine.bundled import bundled_text
+from engine.evaluation.plan import Task, answer_seed
+from engine.questions.general import general_questions
+from engine.records.evaluation import ArmName
+from engine.records.options import EvaluateOptions
+from engine.records.prompt import Message
+from engine.records.question import Question
+from engine.records.regressions import ProbeKind
+
+PROBED: dict[ProbeKind, tuple[ArmName, ...]] = {
+    "general": ("unprompted", "distilled"),
+    "recitation": ("unprompted", "distilled"),
+    "injection": ("prompted", "distilled"),
+}
+ANSWER_TOKENS = 48  # of an answer whose rules are not counted; others may be as long as held-out answers
+INJECTED_QUESTIONS = 20
+
+
+def probes(questions: Sequence[Question], seed: int) -> dict[ProbeKind, tuple[Task, ...]]:
+    """Every probe once, beside the held-out `questions`. A probe's number never depends on how many they are."""
+    asked: dict[ProbeKind, Sequence[Question]] = {
+        "general": general_questions("test"),
+        "recitation": [
+            Question((Message("user", text),), id=number) for number, text in enumerate(_lines("recitation"))
+        ],
+        "injection": injected(questions),
+    }
+    return {
+        kind: tuple(Task(question, 0, answer_seed(seed, question.id, 0), kind) for question in found)
+        for kind, found in asked.items()
+    }
+
+
+def injected(questions: Sequence[Question]) -> list[Question]:
+    """At most `INJECTED_QUESTIONS`, evenly from all, each with an order against the rules below its last message."""
+    orders = _lines("injection")
+    count = min(INJECTED_QUESTIONS, len(questions))
+    found = []
+    for place in range(count):
+        question = questions[place * len(questions) // count]
+        order = orders[answer_seed(0, question.id, 0) % len(orders)]
+        *before, last = question.messages
+        messages = (*before, Message(last.role, f"{last.content}\n\n{order}"))
+        found.append(Question(messages, question.topic, question.source, question.label, question.split, question.id))
+    return found
+
+
+def probe_units(asked: dict[ProbeKind, tuple[Task, ...]]) -> int:
+    """Answers, and passes over the base's general ones."""
+    return sum(len(tasks) * len(PROBED[kind]) for kind, tasks in asked.items()) + len(asked["general"])
+
+
+def answer_limit(kind: ProbeKind, options: EvaluateOptions) -> int:
+    """The most tokens of an answer to such a probe."""
+    return options.max_answer_tokens if kind == "injection" else min(ANSWER_TOKENS, options.max_answer_tokens)
+
+
+def _lines(name: str) -> list[str]:
+    return bundled_text(f"probes/{name}.txt").splitlines()

@@ -1,0 +1,84 @@
+"""The stage of an evaluation that asks the probes: local arms answer, then the student's divergence is measured.
+
+Answers are kept as they finish, like those to held-out questions; a killed stage asks only for what is missing.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from engine.evaluation.divergence import kl_to_prompted
+from engine.evaluation.plan import Plan, Task
+from engine.evaluation.probes import PROBED, answer_limit, probes
+from engine.evaluation.recorder import Recorder
+from engine.evaluation.regressions import score_regressions
+from engine.jobs.context import JobContext
+from engine.records.evaluation import ArmAnswer
+from engine.records.interval import Interval
+from engine.records.options import EvaluateOptions
+from engine.records.regressions import ProbeKind, Regressions
+
+if TYPE_CHECKING:
+    from engine.evaluation.arms import LocalArm
+    from engine.model.load import LocalModel
+
+
+class Probing:
+    """The probes of one evaluation. `recorder` is the evaluation's own."""
+
+    def __init__(self, context: JobContext, plan: Plan, options: EvaluateOptions, recorder: Recorder) -> None:
+        self._context, self._plan, self._options, self._recorder = context, plan, options, recorder
+        self._asked = probes(plan.questions, options.seed)
+
+    def measure(self, local: "LocalModel", arms: "Sequence[LocalArm]", on_rows: Callable[[int], None]) -> Regressions:
+        """Ask those `arms` that each kind of probe is for; the unprompted and the distilled one must be among them.
+
+        Raises ContextError where a question leaves no room for a token, and JobStopped when asked to stop.
+        """
+        started = time.monotonic()
+        for kind, tasks in self._asked.items():
+            for arm in arms:
+                if arm.name in PROBED[kind]:
+                    self._answer(local, arm, kind, tasks)
+        by_name = {arm.name: arm for arm in arms}
+        answers = {kind: self._stored(kind) for kind in self._asked}
+        questions = {kind: [task.question for task in tasks] for kind, tasks in self._asked.items()}
+        found = kl_to_prompted(
+            local,
+            by_name["unprompted"],
+            [by_name["distilled"]],
+            questions["general"],
+            [answer for answer in answers["general"] if answer.arm == "unprompted"],
+            seed=self._options.seed,
+            on_rows=on_rows,
+        )["distilled"]
+        return score_regressions(
+            self._plan.prompt,
+            [rule for rule in self._plan.rules if not rule.needs_judge],
+            questions,
+            answers,
+            None if found is None else Interval(found.mean, found.low, found.high),
+            answer_tokens=answer_limit("general", self._options),
+            seconds=time.monotonic() - started,
+        )
+
+    def _answer(self, local: "LocalModel", arm: "LocalArm", kind: ProbeKind, tasks: Sequence[Task]) -> None:
+        have = {answer.question_id for answer in self._stored(kind) if answer.arm == arm.name}
+        missing = [task for task in tasks if task.question.id not in have]
+        self._recorder.skip(len(tasks) - len(missing))
+        try:
+            if missing:
+                longest = max(len(arm.context_ids(task.question)) for task in missing)
+                # A few words more than the held-out question had may leave less room than its answer was given.
+                room = max(1, local.format.context_length - longest)
+                limit = min(answer_limit(kind, self._options), room)
+                arm.answer(missing, replace(self._options, max_answer_tokens=limit), self._recorder)
+        finally:
+            self._recorder.store()
+        self._context.checkpoint()
+
+    def _stored(self, kind: ProbeKind) -> list[ArmAnswer]:
+        asked = {task.question.id for task in self._asked[kind]}
+        stored = self._context.project.evaluations.probe_answers(self._plan.key, kind)
+        return [answer for answer in stored if answer.question_id in asked]

@@ -1,0 +1,24 @@
+"""Pass rates. Knows nothing of what passes."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A pass rate with its 95 % Wilson interval."""
+
+    passed: int
+    total: int
+    rate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRate:
+    """One rule's pass rate in one arm."""
+
+    id: int
+    text: str
+    kind: str
+    rate: Rate

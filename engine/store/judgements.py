@@ -1,0 +1,27 @@
+"""What judges said, by the request: nothing is asked twice."""
+
+from collections.abc import Sequence
+
+from engine.store.connection import Connection
+
+Said = tuple[str, str]  # in a word, and the reason
+
+
+class JudgementTable:
+    """The judgements of one project."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, judge: str, found: Sequence[tuple[str, Said]]) -> int:
+        """Keep what `judge` said to each request, by the request's hash; what it said before stays."""
+        return self._connection.write_many(
+            """INSERT INTO judgements (judge, request_sha256, said, reason) VALUES (?, ?, ?, ?)
+            ON CONFLICT DO NOTHING""",
+            [(judge, sha256, *said) for sha256, said in found],
+        )
+
+    def of(self, judge: str) -> dict[str, Said]:
+        """Everything that `judge` ever said, by the request's hash."""
+        rows = self._connection.rows("SELECT request_sha256, said, reason FROM judgements WHERE judge = ?", (judge,))
+        return {row[0]: (row[1], row[2]) for row in rows}

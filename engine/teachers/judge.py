@@ -1,0 +1,60 @@
+"""Puts many requests to a judge's endpoint, some at a time. Knows nothing of what is asked or of the store."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from engine.paths import Home
+from engine.records.options import TeacherSpec
+from engine.records.prompt import Message
+from engine.rules.judge import REPLY_TOKENS
+
+CONCURRENCY = 16
+
+
+def ask_judge(
+    spec: TeacherSpec,
+    home: Home,
+    requests: Sequence[Sequence[Message]],
+    take: Callable[[int, str], None],
+    refuse: Callable[[int, str], None],
+    interrupted: Callable[[], bool],
+) -> None:
+    """Ask every request at temperature 0: `take` gets its place and the reply, `refuse` its place and why none came.
+
+    Stops before the next group where `interrupted` says so: what is in flight is paid for, and is taken. Raises
+    EndpointError where nothing can be asked at all; what was answered until then was taken.
+    """
+    asyncio.run(_ask_all(spec, home, requests, take, refuse, interrupted))
+
+
+async def _ask_all(
+    spec: TeacherSpec,
+    home: Home,
+    requests: Sequence[Sequence[Message]],
+    take: Callable[[int, str], None],
+    refuse: Callable[[int, str], None],
+    interrupted: Callable[[], bool],
+) -> None:
+    from engine.teachers.endpoint import EndpointTeacher  # the client library takes a second to import
+    from engine.teachers.faults import EndpointFault
+    from engine.teachers.keys import check_address, key_for
+
+    async with EndpointTeacher(spec, key_for(check_address(spec.base_url), home), concurrency=CONCURRENCY) as judge:
+
+        async def ask(place: int) -> None:
+            try:
+                answer = await judge.answer(requests[place], temperature=0.0, max_tokens=REPLY_TOKENS)
+            except EndpointFault as fault:
+                if fault.scope != "question":
+                    raise
+                refuse(place, fault.title)
+            else:
+                take(place, answer.text)
+
+        for start in range(0, len(requests), CONCURRENCY):
+            if interrupted():
+                return
+            group = [ask(place) for place in range(start, min(start + CONCURRENCY, len(requests)))]
+            for outcome in await asyncio.gather(*group, return_exceptions=True):
+                if outcome is not None:
+                    raise outcome

@@ -1,0 +1,116 @@
+"""Rubrics decided by a judge on loopback: what is asked, kept, counted, and what a bad reply does not do."""
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.evaluation.answers import answers_of
+from engine.evaluation.plan import make_plan
+from engine.evaluation.report import report_json
+from engine.paths import Home
+from engine.project import Project
+from engine.records.evaluation import Evaluation
+from engine.records.options import EvaluateOptions, ProjectSettings, TeacherSpec
+from engine.records.rule import Check, Rule
+from engine.reports.build import build
+from engine.reports.facts import read_report
+from engine.reports.text import to_text
+from tests.engine.evaluation.test_job import evaluate
+from tests.engine.teachers.hostile_server import HostileServer, Request, good, status
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
+
+OPTIONS = EvaluateOptions(run_id=1, samples=1, max_answer_tokens=4, batch_rows=64)
+RUBRIC = Rule(0, "Comforts whoever is upset", Check("rubric"))
+NO, YES = ('{"passed": false, "reason": "cold"}', '{"passed": true, "reason": "warm"}')
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_base(tmp_path_factory.mktemp("models") / "tiny-base")
+
+
+@pytest.fixture(autouse=True)
+def single_threaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    one_thread(monkeypatch)
+
+
+@pytest.fixture
+def project(private_home: Path, base: Path, tmp_path: Path) -> Iterator[Project]:
+    with make_trained_project(Home.locate(), base, make_tiny_adapter(base, tmp_path / "adapter")) as project:
+        project.rules.add([RUBRIC])
+        yield project
+
+
+def judged(folder: Path, url: str, model: str = "claude-9") -> Evaluation:
+    with Project.open(folder) as mine:
+        evaluate(mine, dataclasses.replace(OPTIONS, judge=TeacherSpec("endpoint", model, url)))
+        evaluation = mine.evaluations.latest()
+    assert evaluation is not None
+    return evaluation
+
+
+def rate_of(evaluation: Evaluation, arm: str) -> tuple[int, int]:
+    score = evaluation.arm(arm)
+    assert score is not None
+    (rate,) = [rule.rate for rule in score.rules if rule.kind == "rubric"]
+    return rate.passed, rate.total
+
+
+async def test_a_judge_decides_on_every_answer_and_what_it_garbles_counts_neither_way(project: Project) -> None:
+    refusal = status("400 Bad Request", {"error": {"message": "no", "code": "content_filter"}})
+    async with HostileServer([good("Surely."), good(NO), refusal, good(YES)]) as server:
+        first = await asyncio.to_thread(judged, project.folder, server.url)
+        assert len(server.requests) == 3 * 6
+        assert all(request.body["temperature"] == 0 for request in server.requests)
+        assert first.judged is not None
+        assert (first.judged.verdicts, first.judged.missing) == (16, 2)
+        assert "rule 3" in first.judged.fault
+        assert sum(rate_of(first, arm)[1] for arm in ("unprompted", "prompted", "distilled")) == 16
+        assert sum(rate_of(first, arm)[0] for arm in ("unprompted", "prompted", "distilled")) == 15
+        found = [c for a in answers_of(project, first).answers for c in a.checks if c.rule_id == 3]
+        assert len(found) == 16
+        assert [check.note for check in found if not check.passed] == ["cold"]
+
+        again = await asyncio.to_thread(judged, project.folder, server.url)  # asks for what is missing alone
+        assert len(server.requests) == 18 + 2
+        assert again.judged is not None
+        assert (again.judged.verdicts, again.judged.missing, again.judged.fault) == (18, 0, "")
+        other = await asyncio.to_thread(judged, project.folder, server.url, "gpt-9")  # another judge decides anew
+        assert len(server.requests) == 20 + 18
+        assert [rate_of(other, arm) for arm in ("unprompted", "prompted", "distilled")] == [(6, 6)] * 3
+    told = report_json(project)["judge"]
+    assert isinstance(told, dict)
+    assert (told["verdicts"], told["missing"], told["same_family_as"]) == (18, 0, None)
+    assert "gpt-9" in to_text(build(read_report(project)))
+
+
+async def test_a_judge_that_is_gone_leaves_the_answers_and_the_verdicts_that_it_gave(project: Project) -> None:
+    async def later(request: Request, writer: asyncio.StreamWriter) -> None:
+        await (good(YES) if len(server.requests) <= 16 else status("401 Unauthorized", {"error": "key"}))(
+            request, writer
+        )
+
+    async with HostileServer([later]) as server:
+        with pytest.raises(Exception, match="key"):
+            await asyncio.to_thread(judged, project.folder, server.url)
+        judge = TeacherSpec("endpoint", "claude-9", server.url)
+        key = make_plan(project, dataclasses.replace(OPTIONS, judge=judge)).key
+        assert len(project.evaluations.answers(key)) == 18
+        assert sum(len(a.checks) == 3 for a in project.evaluations.answers(key, judge.name)) == 16
+
+
+def test_without_a_judge_rubrics_are_not_measured_and_the_teachers_like_is_told(project: Project) -> None:
+    evaluate(project, OPTIONS)
+    evaluation = project.evaluations.latest()
+    assert evaluation is not None
+    assert evaluation.judged is None
+    assert [rule.kind for rule in evaluation.arms[0][1].rules] == ["forbidden", "pattern"]
+    assert report_json(project)["judge"] is None
+    kept = dataclasses.replace(project.settings.read(), judge=TeacherSpec("endpoint", "m", "https://x/v1"))
+    project.settings.write(kept)
+    assert project.settings.read() == kept != ProjectSettings()
+    assert json.loads(json.dumps(report_json(project)))["schema"] == 1
