@@ -20,7 +20,7 @@ SEEDS = [11, 12, 13, 14, 15]
 
 @pytest.fixture(scope="module")
 def local(tiny_folder: Path) -> LocalModel:
-    return load_base(tiny_folder, device="cpu")
+    return load_base(tiny_folder, device="cpu", dtype="float32")
 
 
 @pytest.fixture(scope="module")
