@@ -22,6 +22,7 @@ class Shapes:
     vocabulary: int
     parameters: int  # all numbers of the model; tied ones once
     size_bytes: int  # of all weight files
+    layers: int = 0  # of the decoder; 0: not known
 
     def lora_parameters(self, rank: int) -> int:
         """How many numbers an adapter of this rank has."""
@@ -42,6 +43,7 @@ def find_shapes(base: str, home: Home) -> Shapes | None:
 def read_shapes(folder: Path) -> Shapes:
     """The shapes of the model in `folder`. Raises `OSError`, `ValueError` where its files are not as they should be."""
     linear: list[tuple[int, int]] = []
+    layers: set[str] = set()
     vocabulary = parameters = size = 0
     files = sorted(folder.glob("*.safetensors"))
     if not files:
@@ -58,7 +60,8 @@ def read_shapes(folder: Path) -> Shapes:
                 vocabulary = max(vocabulary, shape[0])
             else:
                 linear.append((shape[1], shape[0]))
-    return Shapes(tuple(linear), vocabulary, parameters, size)
+                layers.update(part for part in name.split(".") if part.isdecimal())
+    return Shapes(tuple(linear), vocabulary, parameters, size, len(layers))
 
 
 def _header(path: Path) -> dict[str, list[int]]:

@@ -171,13 +171,20 @@ def choose(preset: Preset, facts: Facts, asked: TrainingConfig, said: Collection
     micro, why = _micro_batch(config, facts)
     chosen = picker.pick("micro_batch_rows", asked.micro_batch_rows, micro, why, "estimate of memory")
     config = replace(config, micro_batch_rows=min(chosen, batch))
-    choice = Choice(preset, config, tuple(picker.reasons), memory_mb(config, facts), facts.free_mb)
-    in_four_bits = replace(choice, memory_mb=memory_mb(replace(config, quantize_base="nf4"), facts))
+    choice = Choice(preset, config, tuple(picker.reasons), peak_mb(config, facts), facts.free_mb)
+    in_four_bits = replace(choice, memory_mb=peak_mb(replace(config, quantize_base="nf4"), facts))
     helps = facts.on_gpu and not choice.fits and in_four_bits.fits
     return replace(choice, quantized_mb=in_four_bits.memory_mb) if helps else choice
 
 
-def memory_mb(config: TrainingConfig, facts: Facts) -> float | None:
+def peak_mb(config: TrainingConfig, facts: Facts) -> float | None:
+    """As `memory_mb`, with layers computed again where one row at a time would not fit: so the trainer does, too."""
+    needed, free = memory_mb(config, facts), facts.free_mb
+    fits = needed is None or free is None or needed <= free
+    return needed if fits or config.micro_batch_rows > 1 else memory_mb(config, facts, recomputed=True)
+
+
+def memory_mb(config: TrainingConfig, facts: Facts, *, recomputed: bool = False) -> float | None:
     """The peak that one training will need, in MB (1e6 bytes); None where the base's shapes are unknown.
 
     Libraries, the frozen base, the adapter with its optimizer, and what the largest forward pass of any stage or term
@@ -187,6 +194,9 @@ def memory_mb(config: TrainingConfig, facts: Facts) -> float | None:
     if shapes is None:
         return None
     kept = sum(inputs + outputs for inputs, outputs in shapes.linear) * _ACTIVATION_BYTES[facts.number_bytes]
+    if recomputed and shapes.layers:  # what enters each layer, and the whole of the one that is computed again
+        entering = shapes.layers * shapes.linear[0][0] * facts.number_bytes
+        kept = kept // shapes.layers + entering
     linear = sum(inputs * outputs for inputs, outputs in shapes.linear)
     total: float = (
         shapes.parameters * facts.number_bytes
@@ -315,8 +325,10 @@ def _micro_batch(config: TrainingConfig, facts: Facts) -> tuple[int, str]:
     free = facts.free_mb * MEMORY_SHARE
     while rows > 1 and (memory_mb(replace(config, micro_batch_rows=rows), facts) or 0.0) > free:
         rows //= 2
-    need = memory_mb(replace(config, micro_batch_rows=rows), facts)
-    return rows, f"rows a forward pass: ≈ {_amount(need)} of the {_amount(facts.free_mb)} that are free"
+    config = replace(config, micro_batch_rows=rows)
+    peak = peak_mb(config, facts)
+    twice = ", its layers computed twice" if peak != memory_mb(config, facts) else ""
+    return rows, f"rows a forward pass{twice}: ≈ {_amount(peak)} of the {_amount(facts.free_mb)} that are free"
 
 
 def _in_four_bits(choice: Choice) -> str:

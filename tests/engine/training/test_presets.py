@@ -266,3 +266,18 @@ def test_what_stands_beside_the_first_stage_needs_memory_too(term: str) -> None:
 
 def _reason(choice: Choice, name: str) -> Reason:
     return next(reason for reason in choice.reasons if reason.name == name)
+
+
+def test_where_one_row_does_not_fit_its_layers_are_computed_twice_before_it_is_refused() -> None:
+    shapes = replace(LARGE, layers=32)
+    facts = replace(FACTS, shapes=shapes, tokens=replace(TOKENS, longest=4_000), number_bytes=2)
+    one = choose("balanced", replace(facts, free_mb=1.0), ASKED).config
+    assert one.micro_batch_rows == 1
+    whole = memory_mb(one, facts) or 0.0
+    least = memory_mb(one, facts, recomputed=True) or 0.0
+    assert least < 0.8 * whole
+    choice = choose("balanced", replace(facts, free_mb=(whole + least) / 2), ASKED)
+    assert choice.fits
+    assert choice.memory_mb == pytest.approx(least)
+    assert "its layers computed twice" in next(r.why for r in choice.reasons if r.name == "micro_batch_rows")
+    assert not choose("balanced", replace(facts, free_mb=0.9 * least), ASKED).fits
