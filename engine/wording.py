@@ -20,6 +20,11 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min"
 
 
+def rate(share: float | None) -> str:
+    """A share in whole per cent; a dash where nothing was counted."""
+    return "–" if share is None else f"{share:.0%}"
+
+
 def size(megabytes: float) -> str:
     """An amount of memory or disk; of 1e6 bytes."""
     return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"

@@ -70,5 +70,5 @@ def sweep(
     if job is None:
         return
     runs = [Tried(project.runs.get(trial.run_id), trial.words) for trial in trials]
-    won = winner(runs, dataset.validation)
+    won = winner(runs)
     invocation.finish(sweep_text(runs, won), {"job": job_json(project, job), **sweep_json(runs, won)})

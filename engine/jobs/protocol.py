@@ -78,7 +78,7 @@ class Spent:
 @dataclass(frozen=True, slots=True)
 class Metrics:
     """Measured values at one training step, by name: loss, validation_kl, all_rules, rule_1, learning_rate,
-    gradient_norm, tokens_per_second, rss_mb."""
+    gradient_norm, tokens_per_second, rss_mb, gpu_peak_mb."""
 
     step: int
     epoch: float

@@ -200,8 +200,8 @@ def quiet_libraries() -> Iterator[None]:
     transformers_logging.disable_progress_bar()
     try:
         with warnings.catch_warnings():
-            # peft asks transformers under a name that transformers 5 calls deprecated; nothing of ours does.
-            warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
+            # A name that transformers 5 calls deprecated; it is the only one that its first releases have.
+            warnings.filterwarnings("ignore", ".*gradient_checkpointing.*", FutureWarning)
             # A layer is copied whole whatever its type.
             warnings.filterwarnings("ignore", "Unsupported layer type", UserWarning)
             yield

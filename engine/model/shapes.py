@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -23,7 +22,7 @@ class Shapes:
     vocabulary: int
     parameters: int  # all numbers of the model; tied ones once
     size_bytes: int  # of all weight files
-    layers: int = 1  # of the decoder that the linear ones are in
+    layers: int = 0  # of the decoder; 0: not known
 
     def lora_parameters(self, rank: int) -> int:
         """How many numbers an adapter of this rank has."""
@@ -44,7 +43,8 @@ def find_shapes(base: str, home: Home) -> Shapes | None:
 def read_shapes(folder: Path) -> Shapes:
     """The shapes of the model in `folder`. Raises `OSError`, `ValueError` where its files are not as they should be."""
     linear: list[tuple[int, int]] = []
-    vocabulary = parameters = size = layers = 0
+    layers: set[str] = set()
+    vocabulary = parameters = size = 0
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise ValueError("there are no weights")
@@ -60,9 +60,8 @@ def read_shapes(folder: Path) -> Shapes:
                 vocabulary = max(vocabulary, shape[0])
             else:
                 linear.append((shape[1], shape[0]))
-                if (place := re.search(r"\.(\d+)\.", name)) is not None:
-                    layers = max(layers, int(place[1]) + 1)
-    return Shapes(tuple(linear), vocabulary, parameters, size, max(1, layers))
+                layers.update(part for part in name.split(".") if part.isdecimal())
+    return Shapes(tuple(linear), vocabulary, parameters, size, len(layers))
 
 
 def _header(path: Path) -> dict[str, list[int]]:

@@ -17,6 +17,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 ATTENTION = "distill_shared_prompt"
+_SHORT_TOKENS = 256  # of a row: measured 2.2 times faster at 46, 1.3 at 100, the same at 400
 _MAX_SCORES = 1 << 24  # attention scores held at once where no fused kernel is used (64 MiB in float32)
 
 
@@ -76,10 +77,13 @@ def shared_attention(
     if shared is None:
         if cap is not None:
             return _capped(query, key, value, attention_mask, scale, cap), None
+        given = query, key, value
+        if query.requires_grad and _slow_in_bfloat16(query):
+            given = query.float(), key.float(), value.float()
         plain: tuple[Tensor, Tensor | None] = sdpa_attention_forward(
-            module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs
+            module, *given, attention_mask, scaling=scaling, dropout=dropout, **kwargs
         )
-        return plain
+        return plain[0].to(query.dtype), None
     if kwargs.get("s_aux") is not None:
         raise ValueError("attention sinks are not supported behind a shared prompt")
     rows, heads, tokens, width = query.shape
@@ -136,6 +140,11 @@ def _part(
         ]
         out, lse = (torch.cat(column, dim=2) for column in zip(*pieces, strict=True))
     return out, lse
+
+
+def _slow_in_bfloat16(query: Tensor) -> bool:
+    """Whether torch's gradients of the attention of short rows take twice as long in bfloat16 as in float32."""
+    return query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.shape[2] <= _SHORT_TOKENS
 
 
 def _capped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, cap: float) -> Tensor:

@@ -101,10 +101,11 @@ class CurvePoint:
     train_loss: float
     validation_kl: float
     rule_rates: tuple[tuple[int, float], ...]  # (rule id, pass rate) on validation answers
-    all_rules_rate: float
+    all_rules_rate: float | None  # None: no answers were sampled here
     learning_rate: float
     tokens_per_second: float
     best: bool
+    asked: int = 16  # questions whose sampled answers the rates are of; 0 for none
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,13 +108,15 @@ def differing(facts: ReportFacts) -> Section | None:
     return Section("tokens", "Where student and teacher differ most", (table,))
 
 
-def _validated(facts: ReportFacts, value: Callable[[CurvePoint], float]) -> tuple[Series, ...]:
-    """A value at every evaluation of the run, and of the one that it is compared with."""
-    return tuple(
-        Series(f"run {run.id}", tuple(float(point.step) for point in run.curve), tuple(map(value, run.curve)), role)
-        for run, role in _runs(facts)
-        if run.curve
-    )
+def _validated(facts: ReportFacts, value: Callable[[CurvePoint], float | None]) -> tuple[Series, ...]:
+    """A value at every evaluation of the run that has it, and of the one that it is compared with."""
+    found: list[Series] = []
+    for run, role in _runs(facts):
+        points = [(float(point.step), y) for point in run.curve if (y := value(point)) is not None]
+        if points:
+            xs, ys = zip(*points, strict=True)
+            found.append(Series(f"run {run.id}", xs, ys, role))
+    return tuple(found)
 
 
 def _runs(facts: ReportFacts) -> Iterator[tuple[Run, Role]]:
@@ -154,7 +156,7 @@ def _table(run: Run) -> Table:
                     f"{point.epoch:.2f}",
                     nats(point.train_loss),
                     nats(point.validation_kl),
-                    share(point.all_rules_rate),
+                    MISSING if point.all_rules_rate is None else share(point.all_rules_rate),
                     f"{point.learning_rate:.1e}",
                     f"{point.tokens_per_second:,.0f}",
                 ),
@@ -167,11 +169,11 @@ def _table(run: Run) -> Table:
 
 def _rule_rates(facts: ReportFacts) -> Iterator[Block]:
     """Each rule on the validation answers, from the first evaluation to the last."""
-    points = spread(facts.proof.run.curve, _STEPS_SHOWN)
+    points = spread([point for point in facts.proof.run.curve if point.rule_rates], _STEPS_SHOWN)
+    if not points:
+        return
     texts = {rule.id: rule.text for rule in facts.rules}
     numbers = [number for number, _ in points[0].rule_rates]
-    if not numbers:
-        return
     rates = [dict(point.rule_rates) for point in points]
     yield Table(
         "Each rule on validation answers, by step",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from engine.economics.tokens import estimate_prompt_tokens
 from engine.errors import TrainingError
 from engine.model.load import LocalModel, device_name, load_base, read_base
 from engine.model.locate import locate_base
@@ -16,18 +17,18 @@ from engine.paths import Home
 from engine.records.dataset import Dataset, DatasetRow, TaughtPrompt
 from engine.records.run import TrainingConfig
 from engine.training.beside import General
-from engine.training.costs import general_rows, needs_teacher
+from engine.training.costs import general_rows, needs_teacher, row_tokens
 from engine.training.general import make_general
 from engine.training.hooks import Hooks
 from engine.training.method import make_course
 from engine.training.ranks import Ranks
-from engine.training.schedule import schedule_of
 from engine.training.shardable import require_shardable
 from engine.training.sharding import share_layers
 from engine.training.student import with_new_adapter
 from engine.training.teacher_cache import TeacherCache
 from engine.training.trainer import Trainer
 from engine.training.validation import Validator
+from engine.training.work import Work, work_of
 
 OnRows = Callable[[int, int, str], None]  # (done, total, of what); may raise to give up
 
@@ -55,6 +56,13 @@ class Brief:
     @property
     def taught(self) -> tuple[TaughtPrompt, ...]:
         return self.own, *self.dataset.others
+
+    @property
+    def work(self) -> Work:
+        """What there is to do, as first planned: new epochs must not change what a curve's points are measured on."""
+        prompt_tokens = max(estimate_prompt_tokens(each.prompt).tokens for each in self.taught)
+        tokens = row_tokens(self.train, prompt_tokens)
+        return work_of(replace(self.config, replanned=()), len(self.train), len(self.validation), tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +127,8 @@ def make_trainer(
         known.teacher,
         brief.taught,
         brief.serving_temperature,
-        config,
-        # As first planned: new epochs must not change what the points of a curve are measured on.
-        trained_tokens=schedule_of(rows, replace(config, replanned=())).tokens,
+        config.seed,
+        brief.work.validation,
     )
     return Trainer(
         student,

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 
-import torch
-
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note, Progress
 from engine.model.load import LocalModel
@@ -21,14 +19,15 @@ from engine.records.dataset import Dataset, DatasetRow
 from engine.records.options import CalibrateOptions
 from engine.records.run import Calibration, CurvePoint, TrainingConfig
 from engine.training.brief import Brief, ask_base, device_of, load_for, make_trainer
-from engine.training.costs import row_tokens, work_of
+from engine.training.costs import row_tokens
 from engine.training.facts import read_basis
 from engine.training.hooks import StepMetrics
 from engine.training.job import brief_of
-from engine.training.memory import peak_rss_mb
+from engine.training.memory import GPU_PEAK, device_memory, peak_rss_mb
 from engine.training.outlook import outlook_text
 from engine.training.ranks import ALONE
 from engine.training.validation import Measurement
+from engine.training.work import work_of
 
 _STEPS = 3  # of the first stage at least; the first of each stage is a warm-up
 _SECOND_STAGE_STEPS = 2
@@ -110,9 +109,7 @@ def _steps(context: JobContext, brief: Brief, local: LocalModel) -> tuple["_Pace
 
 
 def _peak_mb(local: LocalModel) -> float:
-    if local.device.type == "cuda":
-        return float(torch.cuda.max_memory_reserved(local.device)) / 1e6
-    return peak_rss_mb()
+    return device_memory(local.device).get(GPU_PEAK, peak_rss_mb())
 
 
 @dataclass

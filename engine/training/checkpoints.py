@@ -13,6 +13,8 @@ import shutil
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from engine.errors import TrainingError
 from engine.paths import make_private_folder, sync_folder
 
@@ -44,10 +46,11 @@ def save_checkpoint(folder: Path, step: int, write: Callable[[Path], None]) -> P
         _remove(target)
         beside.rename(target)
         sync_folder(folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # so a full disk is told by the writer of tensors
+        reason = error.strerror if isinstance(error, OSError) else None
         raise TrainingError(
             "A checkpoint cannot be written.",
-            f"{target}: {error.strerror or error}.",
+            f"{target}: {reason or error}.",
             "Check the free space and the permissions, then resume the job: it goes on from the checkpoint before.",
         ) from error
     return target
@@ -59,6 +62,11 @@ def prune_checkpoints(folder: Path, newest: int, keep: Collection[int] = ()) -> 
     for step in steps[newest:]:
         if step not in keep:
             _remove(folder / f"step-{step}")
+
+
+def remove_checkpoint(folder: Path, step: int) -> None:
+    """Remove the one of `step`, so that no run goes on from it."""
+    _remove(folder / f"step-{step}")
 
 
 def newest_checkpoint(folder: Path, on_note: Callable[[str], None]) -> Path | None:

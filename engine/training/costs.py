@@ -1,4 +1,4 @@
-"""What each part of a run costs, and which parts a configuration has: counted before anything is loaded. Pure.
+"""What each part of a step costs, and which parts a configuration has: counted before anything is loaded. Pure.
 
 The unit is the trained token: one that the student reads with gradients, or work that takes as long. What one takes in
 seconds is the machine's business; that a run of one configuration took so long tells what one of another will take.
@@ -10,12 +10,10 @@ from dataclasses import dataclass
 
 from engine.records.dataset import DatasetRow
 from engine.records.run import TrainingConfig
-from engine.training.schedule import Schedule
 
-# Measured on a CPU: of a token's forward pass, and of decoding one token of every question together, which takes as
-# long for a few questions as for all of them.
-SCORED_COST, DECODING_STEP_COST = 0.4, 20.0
-VALIDATION_SHARE = 0.08  # of the run's own work that all validation passes together may cost
+# Measured on a CPU in bfloat16: of a token's forward pass; and of one step of decoding, which takes long even for a
+# single answer, with each answer's own token beside that.
+SCORED_COST, DECODING_STEP_COST = 0.4, 14.0
 BEYOND_LONGEST = 8  # tokens that a sampled answer may be longer than the longest training answer
 GENERAL_ANSWER_TOKENS = 128  # at most
 GENERAL_QUESTIONS = 162  # that are bundled for training
@@ -53,31 +51,6 @@ def row_tokens(rows: Sequence[DatasetRow], prompt_tokens: int) -> RowTokens:
         longest_answer=max(answers),
         prompt=prompt_tokens,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """All that a run has to do, in trained tokens; `first` and `second` are one step's of each stage."""
-
-    once: float  # the teacher's distributions, the base's answers to general questions
-    first: float
-    first_steps: int
-    second: float
-    second_steps: int
-
-    @property
-    def steps(self) -> int:
-        return self.first_steps + self.second_steps
-
-    def until(self, step: int) -> float:
-        """What is done after so many steps, evaluations included."""
-        first = min(step, self.first_steps)
-        return self.seconds(1.0, 1.0, first, step - first)
-
-    def seconds(self, first_s: float, second_s: float, first_steps: int, second_steps: int) -> float:
-        """How long so many steps of each stage take, evaluations included, where a token takes so long in each."""
-        first, second = first_steps * self.first * first_s, second_steps * self.second * second_s
-        return self.once * (first_s or second_s) + (first + second) * (1 + VALIDATION_SHARE)
 
 
 def needs_teacher(config: TrainingConfig) -> bool:
@@ -126,41 +99,6 @@ def longest_pass_tokens(config: TrainingConfig, tokens: RowTokens) -> int:
     return max(rows * longest, behind_prompt)
 
 
-def steps_of(config: TrainingConfig, rows: int) -> int:
-    """The steps of the first stage over so many rows."""
-    # Lengths decide which rows stand together, never how many steps there are.
-    return Schedule((1,) * rows, config.batch_rows, config.epochs, config.seed, config.replanned).steps if rows else 0
-
-
-def work_of(config: TrainingConfig, train: int, validation: int, tokens: RowTokens) -> Work:
-    """The work of a whole run over so many rows of these lengths."""
-    scored = validation + (train if needs_teacher(config) else 0)
-    once = (tokens.prompt + scored * tokens.mean) * SCORED_COST
-    if config.general_fraction:
-        asked = min(general_rows(config, train), GENERAL_QUESTIONS)
-        once += _decoding(asked, GENERAL_ANSWER_TOKENS, GENERAL_ANSWER_TOKENS)
-        once += asked * general_row_tokens() * SCORED_COST
-    first_steps = steps_of(config, train)
-    in_a_step = train / math.ceil(train / config.batch_rows) if train else 0.0
-    asked_a_step = min(config.on_policy_batch_rows, train)
-    first = in_a_step * tokens.mean + _beside(config, in_a_step, tokens)
-    second = (
-        _decoding(asked_a_step, sampled_tokens(config, tokens), tokens.answer)
-        + asked_a_step * tokens.mean * (1 + SCORED_COST)
-        + _beside(config, asked_a_step, tokens)
-    )
-    return Work(once, first, first_steps, second, config.on_policy_steps)
-
-
-def _decoding(rows: int, steps: float, tokens: float) -> float:
+def decoding_cost(rows: float, steps: float, tokens: float) -> float:
     """Of `rows` answers with `tokens` each in the mean, the longest with `steps`."""
     return steps * DECODING_STEP_COST + rows * tokens * SCORED_COST
-
-
-def _beside(config: TrainingConfig, rows: float, tokens: RowTokens) -> float:
-    """Of the terms that stand beside the own one of a step of `rows` rows."""
-    cost = general_rows_a_step(rows, config.general_fraction) * general_row_tokens()
-    if config.prompt_back_weight and tokens.mean:
-        every = steps_between_prompts(tokens.prompt, tokens.mean, config.batch_rows)
-        cost += (tokens.prompt + ROWS_BEHIND_A_PROMPT * tokens.mean) / every
-    return cost

@@ -11,7 +11,7 @@ from engine.model.shapes import Shapes, find_shapes
 from engine.records.dataset import Dataset, DatasetSummary
 from engine.records.run import Calibration, Run, TrainingConfig
 from engine.training.costs import RowTokens, row_tokens
-from engine.training.presets import Facts
+from engine.training.peak import Facts
 
 if TYPE_CHECKING:
     from engine.project import Project

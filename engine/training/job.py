@@ -119,6 +119,8 @@ def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: flo
         context.checkpoint()
 
     known = ask_base(brief, local, ranks, on_rows)
+    if known.teacher is not None:
+        context.emit(Note(known.teacher.words))
     hooks = _JobHooks(context, run, known.teacher.seconds if known.teacher is not None else 0.0, most_s, mirrors)
     trainer = make_trainer(brief, local, known, hooks, ranks, _initial_adapter(project, config))
     project.runs.update(run.id, steps=trainer.steps)
@@ -185,8 +187,8 @@ def _end(context: JobContext, run: Run, trained: Trained) -> None:
     share = state.validation_s / state.train_s if state.train_s else 0.0
     context.emit(
         Note(
-            f"Trained {state.step} steps in {state.train_s:.0f} s, {share:.0%} of it for validation; "
-            f"the best is step {state.best_step}."
+            f"Trained {state.step} steps in {state.train_s:.0f} s, {share:.0%} of it for validation (the teacher's "
+            f"distributions are counted in neither); the best is step {state.best_step}."
         )
     )
     if error := error_text(context.project.runs.get(run.id)):
@@ -256,7 +258,9 @@ class _JobHooks:
             return
         self._context.project.runs.update(self._run.id, step=point.step)
         rates = {f"rule_{rule_id}": rate for rule_id, rate in point.rule_rates}
-        values = {"validation_kl": point.validation_kl, "all_rules": point.all_rules_rate, **rates}
+        values = {"validation_kl": point.validation_kl, **rates}
+        if point.all_rules_rate is not None:
+            values["all_rules"] = point.all_rules_rate
         self._tell(point.step, point.epoch, values)
         for watched in measured.watched:
             self._context.emit(SampleAnswer(point.step, watched.question, watched.answer, watched.passed))

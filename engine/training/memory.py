@@ -11,6 +11,7 @@ import psutil
 import torch
 
 _MB = 1e6
+GPU_PEAK = "gpu_peak_mb"  # among a step's figures
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -29,6 +30,13 @@ def peak_rss_mb() -> float:
     """The most resident memory that this process ever had, in MB (1e6 bytes)."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return float(peak) * (1 if sys.platform == "darwin" else 1024) / _MB
+
+
+def device_memory(device: torch.device) -> dict[str, float]:
+    """The most memory that torch has held on a graphics card so far, in MB (1e6 bytes); nothing elsewhere."""
+    if device.type != "cuda":
+        return {}
+    return {GPU_PEAK: float(torch.cuda.max_memory_reserved(device)) / _MB}
 
 
 def kernel_oom_kills() -> int:

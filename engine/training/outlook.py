@@ -1,6 +1,6 @@
 """What a training will take, before it is started: steps, time, memory and disk, each with where the figure is from.
 
-Time is that of an earlier run of the same base on the same device, by the work that either has to do (`costs`); memory
+Time is that of an earlier run of the same base on the same device, by the work that either has to do (`work`); memory
 that of one like it, else reckoned as presets do. Steps follow from the configuration, disk from the shapes of the
 base's layers. A run keeps what was estimated, so that the error can be told. Pure; no model library.
 """
@@ -10,18 +10,11 @@ from dataclasses import dataclass
 
 from engine.records.dataset import DatasetSummary
 from engine.records.run import Calibration, Estimated, Run, TrainingConfig
-from engine.training.costs import (
-    GENERAL_QUESTIONS,
-    RowTokens,
-    Work,
-    general_row_tokens,
-    general_rows,
-    needs_teacher,
-    steps_of,
-    work_of,
-)
+from engine.training.costs import GENERAL_QUESTIONS, RowTokens, general_row_tokens, general_rows, needs_teacher
 from engine.training.facts import Basis
-from engine.training.presets import memory_mb, trained_numbers, warned
+from engine.training.peak import peak_mb, trained_numbers
+from engine.training.presets import warned
+from engine.training.work import Work, steps_of, work_of
 from engine.wording import duration, size
 
 _CHECKPOINTS = 3  # the two newest and the best
@@ -142,7 +135,7 @@ def _memory(estimate: TrainingEstimate) -> str:
 
 
 def _memory_mb(config: TrainingConfig, basis: Basis) -> float | None:
-    return memory_mb(config, basis.facts(config)) if basis.tokens.longest else None
+    return peak_mb(config, basis.facts(config)) if basis.tokens.longest else None
 
 
 def _work(config: TrainingConfig, dataset: DatasetSummary, tokens: RowTokens) -> Work:

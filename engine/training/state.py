@@ -5,7 +5,7 @@ configuration and the step, so neither a scheduler nor a data position beyond th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 from engine.errors import StoreError, TrainingError
 from engine.records.run import CurvePoint, TrainingConfig
 from engine.store.words_json import decode, encode
+from engine.training.divergence import Recent
 from engine.training.ranks import Ranks
 
 ADAPTER = "adapter"
@@ -33,8 +34,10 @@ class TrainingState:
     step: int = 0
     epoch: float = 0.0
     micro_batch_rows: int = 1  # less than the configuration's after running out of memory
+    recomputed: bool = False  # layers are computed again for their gradients: one row a pass was still too much
     skipped: int = 0  # steps without a finite loss
-    skipped_in_row: int = 0
+    skipped_in_row: int = 0  # or whose loss or gradient blew up
+    recent: Recent = field(default_factory=Recent)  # good steps of this stage
     alarms_in_row: int = 0  # steps whose stage had reason to give up, and the last reason
     alarm: str = ""
     tokens: int = 0  # real tokens trained on
@@ -45,6 +48,19 @@ class TrainingState:
     points: tuple[CurvePoint, ...] = ()
     best_step: int = 0
     oom_kills: int = -1  # processes that the kernel had killed for memory when this was written; -1: not known
+
+    def with_less_memory(self) -> "TrainingState | None":
+        """How the run goes on where memory did not suffice; None where there is nothing left to give up but time."""
+        if self.micro_batch_rows > 1:
+            return replace(self, micro_batch_rows=self.micro_batch_rows // 2)
+        return None if self.recomputed else replace(self, recomputed=True)
+
+    @property
+    def passes(self) -> str:
+        """What a pass is, in words."""
+        if self.recomputed:
+            return "one row a pass, and its layers are computed again for their gradients: slower, with the same result"
+        return f"{self.micro_batch_rows} rows a pass, in more passes a step"
 
 
 def save_adapter(model: PeftModel, folder: Path) -> None:

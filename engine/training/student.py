@@ -107,6 +107,15 @@ def trained_parameters(student: LocalModel) -> list[torch.nn.Parameter]:
     return [parameter for parameter in student.model.parameters() if parameter.requires_grad]
 
 
+def recompute_layers(student: LocalModel) -> None:
+    """Keep no more for the backward pass than what enters each layer, and compute the rest there once more.
+
+    Gradients are the same (gradient checkpointing, arXiv 1604.06174); passes without gradients stay as they were.
+    """
+    with quiet_libraries():
+        student.base.gradient_checkpointing_enable({"use_reentrant": False})
+
+
 @contextmanager
 def at_rest(student: LocalModel) -> Iterator[None]:
     """While inside, the student answers and is asked as when it is served: without dropout."""

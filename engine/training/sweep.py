@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from engine.records.run import CurvePoint, Run, TrainingConfig
-from engine.training.best import QUESTIONS, best_point
+from engine.training.best import best_point
 from engine.training.schedule import Schedule
-from engine.wording import duration
+from engine.wording import duration, rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,13 @@ def within(config: TrainingConfig, rows: int, steps: int) -> TrainingConfig:
     )
 
 
-def winner(tried: Sequence[Tried], validation: int) -> Tried | None:
+def winner(tried: Sequence[Tried]) -> Tried | None:
     """The run whose best point is the best, by the rule that chooses a run's; None where none ended well."""
     points = [one.best for one in tried]
     measured = [point for point in points if point is not None]
     if not measured:
         return None
-    chosen = best_point(measured, min(QUESTIONS, max(validation, 1)))
+    chosen = best_point(measured)
     return next(one for one, point in zip(tried, points, strict=True) if point is chosen)
 
 
@@ -59,7 +59,7 @@ def sweep_text(tried: Sequence[Tried], won: Tried | None) -> str:
     for one in tried:
         mark = "▸" if one is won else " "
         point = one.best
-        figures = f"{point.validation_kl:>7.3f}  {point.all_rules_rate:>5.0%}" if point else f"{one.run.state:<14}"
+        figures = f"{point.validation_kl:>7.3f}  {rate(point.all_rules_rate):>5}" if point else f"{one.run.state:<14}"
         line = (
             f"{mark} {one.run.id:>3}  {one.words:<{width}}  {one.run.step:>5}  {figures}  {duration(one.run.train_s)}"
         )

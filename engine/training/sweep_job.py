@@ -31,8 +31,7 @@ def run(context: JobContext, options: SweepOptions) -> None:
         if context.keep_requested:
             write_wish(context.folder, "run")  # it was meant for this run alone
     tried = [Tried(runs.get(trial.run_id), trial.words) for trial in options.trials]
-    dataset = context.project.datasets.get(tried[0].run.dataset_sha256)
-    won = winner(tried, len(dataset.split("validation")))
+    won = winner(tried)
     if won is None:
         raise TrainingError("No run of the sweep ended well.", tried[-1].run.reason, "Try smaller learning rates.")
     for line in sweep_text(tried, won).splitlines():

@@ -41,6 +41,20 @@ class TeacherCache:
     distributions: Distributions
 
     @property
+    def bytes_per_token(self) -> float:
+        """What a token takes on disk; 0 without any."""
+        tokens = len(self.distributions.tail)
+        return sum(array.nbytes for array in self.distributions.arrays) / tokens if tokens else 0.0
+
+    @property
+    def words(self) -> str:
+        """What it takes, in a sentence."""
+        return (
+            f"The teacher's distributions: {len(self.distributions.tail):,} tokens, {self.bytes_per_token:.0f} bytes "
+            f"each (the {self.k} likeliest and the rest)."
+        )
+
+    @property
     def k(self) -> int:
         return int(self.distributions.ids.shape[1])
 

@@ -18,20 +18,21 @@ from peft import PeftModel
 from engine.errors import TrainingError
 from engine.model.load import LocalModel
 from engine.records.dataset import DatasetRow
-from engine.records.run import CurvePoint, TrainingConfig
-from engine.training.best import best_point
-from engine.training.checkpoints import CHECKPOINTS, fault_of, newest_checkpoint, prune_checkpoints, save_checkpoint
+from engine.records.run import TrainingConfig
+from engine.training.checkpoints import CHECKPOINTS, fault_of, prune_checkpoints, save_checkpoint
+from engine.training.curve import with_point
+from engine.training.divergence import Recent
 from engine.training.hooks import Hooks, StepMetrics
-from engine.training.memory import is_out_of_memory, kernel_oom_kills, peak_rss_mb, rss_mb
+from engine.training.memory import device_memory, is_out_of_memory, kernel_oom_kills, peak_rss_mb, rss_mb
 from engine.training.ranks import ALONE, Ranks
-from engine.training.replan import goes_on
+from engine.training.recovery import go_back, resume
 from engine.training.stages import Course, StepWork, Term
-from engine.training.state import TrainingState, read_state, restore, spread_state, write_state
-from engine.training.student import add_gradients, token_losses, trained_parameters
+from engine.training.state import TrainingState, spread_state, write_state
+from engine.training.student import add_gradients, recompute_layers, token_losses, trained_parameters
 from engine.training.validation import Validator
 
 _KEPT_CHECKPOINTS = 2
-_SKIPPED_AT_MOST = 3  # steps in a row without a finite loss
+_BAD_AT_MOST = 3  # steps in a row without a finite loss, or whose loss or gradient blew up
 _ALARMS_AT_MOST = 10  # steps in a row whose stage should not go on
 Found = TypeVar("Found")
 
@@ -96,8 +97,9 @@ class Trainer:
 
         A run that ends early is measured once more, so that its last steps count too: where the hooks want it, or where
         a stage had reason to give up for ten steps in a row. Raises `TrainingError` after
-        three steps in a row without a finite loss, and where a single row does not fit the memory; whatever the hooks
-        raise passes through. The newest checkpoint then holds the last good state.
+        three steps in a row whose loss is not finite or blew up, where the validation KL is not finite, and where a
+        single row does not fit the memory; whatever the hooks raise passes through. The newest checkpoint then holds
+        the last good state.
         """
         self._begin()
         self.model.train()
@@ -108,8 +110,8 @@ class Trainer:
             )
             due = ends or self.state.step in measured_at
             if due and self.state.step not in {point.step for point in self.state.points}:
-                self._evaluate()
-                self._save()
+                self._evaluate(last=ends)
+                self._save(measured=True)
             if ends:
                 break
             with self.ranks.together():
@@ -138,25 +140,18 @@ class Trainer:
             if self.ranks.leads:
                 self._resume()
         self.state = self.ranks.first_says(TrainingState, self.state)
+        if self.state.recomputed:
+            recompute_layers(self.student)
         spread_state(self.ranks, self.parameters, self.optimizer)
 
     def _resume(self) -> None:
-        checkpoint = newest_checkpoint(self.checkpoints, self.hooks.on_note)
-        if checkpoint is None:
+        found = resume(self.checkpoints, self.state, self.model, self.optimizer, self.hooks.on_note)
+        if found is None:
             return
-        found = read_state(checkpoint)
-        if found.dataset_sha256 != self.state.dataset_sha256 or not goes_on(found.config, self.config, found.step):
-            raise TrainingError(
-                "The checkpoints belong to another run.",
-                f"{checkpoint} was written with another configuration or dataset.",
-                "Start a new run.",
-            )
-        restore(checkpoint, self.model, self.optimizer)
-        self.state, self.saved_step = replace(found, config=self.config), found.step
+        self.state, self.saved_step = found, found.step
         self.hooks.on_note(f"Going on from the checkpoint at step {found.step} of {self.steps}.")
-        kills = kernel_oom_kills()
-        if 0 <= found.oom_kills < kills and found.micro_batch_rows > 1:
-            self._halve("The kernel had ended a process for lack of memory")
+        if 0 <= found.oom_kills < kernel_oom_kills() and (less := found.with_less_memory()) is not None:
+            self._go_on_as(less, "The kernel had ended a process for lack of memory")
 
     def _rest(self) -> None:
         if self.hooks.save_first():
@@ -169,6 +164,7 @@ class Trainer:
         step = self.state.step
         if self.course.begins_at(step):
             self.optimizer.state.clear()  # another loss has gradients of another size
+            self.state = replace(self.state, recent=Recent())
         if self.course.begins_at(step) or self._paced_from[0] < 0:
             self._paced_from = step, self.state.train_s  # a step of another stage takes another time
         work, sums = self._within_memory(lambda size: self._gradients(step, size))
@@ -184,12 +180,16 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         seconds = time.monotonic() - started
         state = self.state
+        fault = "it has no finite loss or gradient, and is skipped"
+        if good:
+            fault = state.recent.fault(loss, norm, self.config.max_gradient_norm)
         self.state = replace(
             state,
             step=step + 1,
             epoch=self.course.epoch_at(step + 1),
             skipped=state.skipped + (not good),
-            skipped_in_row=0 if good else state.skipped_in_row + 1,
+            skipped_in_row=state.skipped_in_row + 1 if fault else 0,
+            recent=state.recent if fault else state.recent.followed_by(loss, norm),
             alarms_in_row=state.alarms_in_row + 1 if work.alarm else 0,
             alarm=work.alarm,
             tokens=state.tokens + tokens,
@@ -197,23 +197,23 @@ class Trainer:
             loss_tokens=state.loss_tokens + (loss_tokens if good else 0),
             train_s=state.train_s + seconds,
         )
-        if not good:
-            self._skipped()
-            return
-        self.hooks.on_step(
-            StepMetrics(
-                step=step + 1,
-                epoch=self.state.epoch,
-                loss=loss,
-                learning_rate=rate,
-                gradient_norm=norm,
-                tokens_per_second=tokens / seconds,
-                rss_mb=rss_mb(),
-                steps=self.steps,
-                seconds_left=self._seconds_left(),
-                figures={**means, **work.figures},
+        if good:
+            self.hooks.on_step(
+                StepMetrics(
+                    step=step + 1,
+                    epoch=self.state.epoch,
+                    loss=loss,
+                    learning_rate=rate,
+                    gradient_norm=norm,
+                    tokens_per_second=tokens / seconds,
+                    rss_mb=rss_mb(),
+                    steps=self.steps,
+                    seconds_left=self._seconds_left(),
+                    figures={**means, **work.figures, **device_memory(self.student.device)},
+                )
             )
-        )
+        if fault:
+            self._bad_step(fault, finite=good)
 
     def _seconds_left(self) -> float:
         """At the pace of this stage so far, evaluations included."""
@@ -242,7 +242,7 @@ class Trainer:
         return add_gradients(self.student, self.accelerator, batch, term.loss(rows, batch), term.divisor)
 
     def _within_memory(self, attempt: Callable[[int], Found]) -> Found:
-        """What `attempt` makes in passes of so many rows; with half as many while the memory does not suffice."""
+        """What `attempt` makes in passes of so many rows; in smaller ones while the memory does not suffice."""
         while True:
             size = self.state.micro_batch_rows
             self._tried = "An answer or an evaluation"
@@ -256,73 +256,73 @@ class Trainer:
             self.optimizer.zero_grad(set_to_none=True)
             if self.student.device.type == "cuda":
                 torch.cuda.empty_cache()
-            if size == 1:
+            less = self.state.with_less_memory()
+            if less is None or (less.recomputed and not self.student.base.supports_gradient_checkpointing):
                 raise TrainingError(
                     "A single row does not fit the memory.",
                     f"{self._tried}: {reason}",
                     "Close other programs, choose a smaller base model, or shorten the longest answers.",
                 )
-            self._halve("The memory did not suffice")
+            self._go_on_as(less, "The memory did not suffice")
 
-    def _halve(self, why: str) -> None:
-        smaller = max(1, self.state.micro_batch_rows // 2)
-        self.state = replace(self.state, micro_batch_rows=smaller)
-        self.hooks.on_note(f"{why}: from now on {smaller} rows a pass, in more passes a step.")
+    def _go_on_as(self, state: TrainingState, why: str) -> None:
+        if state.recomputed:
+            recompute_layers(self.student)
+        self.state = state
+        self.hooks.on_note(f"{why}: from now on {state.passes}.")
 
-    def _skipped(self) -> None:
+    def _bad_step(self, fault: str, *, finite: bool) -> None:
         step, in_row = self.state.step, self.state.skipped_in_row
-        self.hooks.on_note(f"Step {step} was skipped: its loss or its gradient is not finite.")
-        if in_row < _SKIPPED_AT_MOST:
+        self.hooks.on_note(f"Step {step} is bad: {fault}.")
+        if in_row < _BAD_AT_MOST:
             return
-        checkpoint = newest_checkpoint(self.checkpoints, self.hooks.on_note) if self.ranks.leads else None
-        good = 0
-        if checkpoint is not None:
-            restore(checkpoint, self.model, self.optimizer)
-            self.state = replace(read_state(checkpoint), skipped=self.state.skipped)
-            good = self.state.step
+        first = step - in_row + 1
+        # The weights before the first of them are what is bad; but for a single row they may be good, if measured.
+        measured = not finite and any(point.step == first - 1 for point in self.state.points)
+        back = self._go_back(first if measured else first - 1)
         raise TrainingError(
-            f"Training stopped: {in_row} steps in a row had no finite loss.",
-            f"Steps {step - in_row + 1} to {step} of {self.steps}; the run is back at the checkpoint of step {good}.",
+            f"Training stopped: {in_row} bad steps in a row.",
+            f"Steps {first} to {step} of {self.steps}; the last: {fault}. {back}",
             "Start a new run with a smaller --learning-rate.",
         )
 
-    def _evaluate(self) -> None:
-        started = time.monotonic()
-        state = self.state
-        measured = self._within_memory(lambda size: self.validator.measure(self.student, size, self._rest, self.ranks))
+    def _go_back(self, suspect: int) -> str:
+        """To the newest weights from before step `suspect`; in words."""
+        left = self.state
+        if self.ranks.leads:
+            found = go_back(self.checkpoints, left, suspect, self.model, self.optimizer, self.hooks.on_note)
+            if found is not None:
+                self.state, self.saved_step = found, found.step
+                gone = (replace(point, best=False) for point in left.points[len(found.points) :])
+                for point in (*gone, *found.points):
+                    self.hooks.on_point(point, None)
+                return f"The run is back at the checkpoint of step {found.step}."
+        return "There is no checkpoint to go back to."
+
+    def _evaluate(self, *, last: bool) -> None:
+        started, state, validator = time.monotonic(), self.state, self.validator
+        sampled = validator.plan.samples(first=state.step == 0, last=last)
+        measured = self._within_memory(
+            lambda size: validator.measure(self.student, size, self._rest, self.ranks, sampled=sampled)
+        )
+        if not math.isfinite(measured.validation_kl):
+            back = self._go_back(state.step)
+            raise TrainingError(
+                "Training stopped: the student's divergence is no finite number.",
+                f"A step up to step {state.step} of {self.steps} has moved its weights too far. {back}",
+                "Start a new run with a smaller --learning-rate.",
+            )
         if state.loss_tokens:
             train_loss = state.loss_sum / state.loss_tokens
         else:
             train_loss = self._within_memory(self._loss_of_next_rows)
+        rate = self.course.learning_rate_at(max(0, state.step - 1))
         seconds = time.monotonic() - started
-        stepped_s = state.train_s - state.validation_s
-        point = CurvePoint(
-            step=state.step,
-            epoch=state.epoch,
-            train_loss=train_loss,
-            validation_kl=measured.validation_kl,
-            rule_rates=measured.rule_rates,
-            all_rules_rate=measured.all_rules_rate,
-            learning_rate=self.course.learning_rate_at(max(0, state.step - 1)),
-            tokens_per_second=state.tokens / stepped_s if stepped_s else 0.0,
-            best=False,
-        )
-        points = (*state.points, point)
-        best = best_point(points, len(self.validator.asked)) if self.held_out else point
-        points = tuple(replace(each, best=each.step == best.step) for each in points)
-        self.state = replace(
-            self.state,
-            points=points,
-            best_step=best.step,
-            loss_sum=0.0,
-            loss_tokens=0,
-            train_s=state.train_s + seconds,
-            validation_s=state.validation_s + seconds,
-        )
-        for before, now in zip(state.points, points, strict=False):
+        self.state = with_point(self.state, measured, train_loss, rate, seconds, held_out=self.held_out)
+        for before, now in zip(state.points, self.state.points, strict=False):
             if before.best and not now.best:
                 self.hooks.on_point(now, None)
-        self.hooks.on_point(points[-1], measured)
+        self.hooks.on_point(self.state.points[-1], measured)
         self.saved_step = -1
 
     def _loss_of_next_rows(self, micro_batch_rows: int) -> float:
@@ -334,8 +334,10 @@ class Trainer:
         with self.ranks.together():
             return float(token_losses(self.student, batch, main.loss(rows, batch)).mean())
 
-    def _save(self) -> None:
-        if self.saved_step == self.state.step or not self.ranks.leads:
+    def _save(self, *, measured: bool = False) -> None:
+        """Weights after a bad step are suspect: they are kept only where they were measured, and nothing for them."""
+        suspect = self.state.skipped_in_row > 0
+        if self.saved_step == self.state.step or not self.ranks.leads or (suspect and not measured):
             return
         state = replace(self.state, oom_kills=kernel_oom_kills())
         save_checkpoint(
@@ -344,4 +346,5 @@ class Trainer:
             lambda folder: write_state(folder, self.model, self.optimizer, state),
         )
         self.saved_step, self.saved_at = state.step, time.monotonic()
-        prune_checkpoints(self.checkpoints, _KEPT_CHECKPOINTS, keep={state.best_step})
+        if not suspect:
+            prune_checkpoints(self.checkpoints, _KEPT_CHECKPOINTS, keep={state.best_step})

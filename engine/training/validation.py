@@ -7,31 +7,29 @@ questions are chosen once a run and their seeds stay the same, so the points of 
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 from random import Random
 
 import torch
 from torch import Tensor
 
-from engine.errors import TrainingError
 from engine.model.load import LocalModel
 from engine.records.dataset import DatasetRow, TaughtPrompt
-from engine.records.run import TrainingConfig, WorstToken
+from engine.records.run import WorstToken
 from engine.rules.checks import check_answer, passes_all
 from engine.training.batches import make_batch
-from engine.training.best import QUESTIONS
-from engine.training.costs import BEYOND_LONGEST, DECODING_STEP_COST, SCORED_COST, VALIDATION_SHARE
+from engine.training.costs import BEYOND_LONGEST
 from engine.training.decode_shared import decode_shared
 from engine.training.losses import TeacherTopK, cross_entropy, forward_kl_top_k
 from engine.training.prompted import by_prompt
 from engine.training.ranks import ALONE, Ranks
 from engine.training.student import ChunkLoss, token_losses
 from engine.training.teacher_cache import TeacherCache
+from engine.training.validation_plan import ValidationPlan
 from engine.training.worst_tokens import worst, worst_of_batch
 
 WATCHED_QUESTIONS = 2
-_FEWEST_ROWS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +46,15 @@ class Measurement:
     """One validation pass. `validation_kl` is a mean a token in nats; rates are shares of sampled answers.
 
     `all_rules_rate` is of the answers to all prompts, each under its own prompt's rules; `rule_rates` are those of the
-    project's own rules, at answers to its own questions.
+    project's own rules, at answers to its own questions. Where no answers were sampled there are none.
     """
 
     validation_kl: float
-    rule_rates: tuple[tuple[int, float], ...]
-    all_rules_rate: float
-    watched: tuple[WatchedAnswer, ...]
     worst: tuple[WorstToken, ...] = ()
+    rule_rates: tuple[tuple[int, float], ...] = ()
+    all_rules_rate: float | None = None
+    watched: tuple[WatchedAnswer, ...] = ()
+    asked: int = 0
 
 
 class Validator:
@@ -70,35 +69,38 @@ class Validator:
         teacher: TeacherCache | None,
         taught: Sequence[TaughtPrompt],
         temperature: float,
-        config: TrainingConfig,
-        trained_tokens: int,
+        seed: int,
+        plan: ValidationPlan,
     ) -> None:
-        """`taught`: the prompts' questions and rules, the project's own first.
-
-        `trained_tokens`: tokens of all steps of the run, which decides how much validation it can afford.
-        """
-        shuffled = Random(config.seed).sample(list(rows), len(rows))  # noqa: S311 - nothing secret is drawn
+        """`taught`: the prompts' questions and rules, the project's own first. `plan`: how much the run can afford."""
+        shuffled = Random(seed).sample(list(rows), len(rows))  # noqa: S311 - nothing secret is drawn
         with_teacher = [row for row in shuffled if row.edited_from > 0] if teacher is not None else []
         self.has_teacher = bool(with_teacher)
-        # A little longer than any accepted answer: enough to see that an answer does not end.
-        self._most_tokens = max(len(row.completion_ids) for row in rows) + BEYOND_LONGEST
         questions = tuple({row.question_key: row for row in reversed(shuffled)}.values())[::-1]
         in_turns = chain.from_iterable(zip_longest(*by_prompt(questions).values()))  # of several prompts, one each
-        self.asked = tuple(questions[place] for place in in_turns if place is not None)[:QUESTIONS]
-        budget = VALIDATION_SHARE * trained_tokens / (config.evaluations + 1) - DECODING_STEP_COST * self._most_tokens
-        self.scored = _affordable(with_teacher or shuffled, budget)
+        self.asked = tuple(questions[place] for place in in_turns if place is not None)[: plan.asked]
+        # A little longer than any of their accepted answers: enough to see that an answer does not end.
+        self._most_tokens = max(len(row.completion_ids) for row in self.asked) + BEYOND_LONGEST
+        self.scored = tuple(with_teacher or shuffled)[: plan.scored]
+        self.plan = plan
         self._teacher = teacher
         self._questions = [{question.id: question for question in each.questions} for each in taught]
         self._rules = [each.rules for each in taught]
         self._temperature = temperature
-        self._seed = config.seed
+        self._seed = seed
 
     def measure(
-        self, student: LocalModel, micro_batch_rows: int, rest: Callable[[], None], ranks: Ranks = ALONE
+        self,
+        student: LocalModel,
+        micro_batch_rows: int,
+        rest: Callable[[], None],
+        ranks: Ranks = ALONE,
+        *,
+        sampled: bool = True,
     ) -> Measurement:
         """Run one validation pass, shared among the `ranks`; `rest` is called between its batches and may raise.
 
-        Raises `TrainingError` where the student has diverged.
+        Answers are sampled if `sampled`. Where the student has diverged, `validation_kl` is no finite number.
         """
         student.model.eval()
         try:
@@ -106,13 +108,9 @@ class Validator:
                 sums, found = self._divergence(student, micro_batch_rows, rest, ranks)
                 rest()
             total, count = ranks.sum(sums)
-            if not math.isfinite(total):  # nothing can be sampled from such a student either
-                raise TrainingError(
-                    "Training stopped: the student's divergence is no finite number.",
-                    "A step has moved its weights too far.",
-                    "Start a new run with a smaller --learning-rate.",
-                )
-            return self._sampled(student, total / count, worst(ranks.gather(WorstToken, found)), ranks)
+            measured = Measurement(total / count, worst(ranks.gather(WorstToken, found)))
+            # A student whose divergence is no finite number has no distribution to sample from.
+            return self._with_answers(measured, student, ranks) if sampled and math.isfinite(total) else measured
         finally:
             student.model.train()
 
@@ -140,9 +138,7 @@ class Validator:
             count += len(losses)
         return (total, count), worst(found)
 
-    def _sampled(
-        self, student: LocalModel, validation_kl: float, worst_tokens: tuple[WorstToken, ...], ranks: Ranks
-    ) -> Measurement:
+    def _with_answers(self, measured: Measurement, student: LocalModel, ranks: Ranks) -> Measurement:
         room = student.format.context_length - max(len(row.question_ids) for row in self.asked)
         decoded = decode_shared(
             ranks,
@@ -168,12 +164,13 @@ class Validator:
                     passed_by_rule[result.rule_id] += result.passed
             if len(watched) < WATCHED_QUESTIONS:
                 watched.append(WatchedAnswer(question.text, answer, passed))
-        return Measurement(
-            validation_kl,
-            tuple((rule_id, count / asked_own) for rule_id, count in passed_by_rule.items()) if asked_own else (),
-            passed_all / len(self.asked),
-            tuple(watched),
-            worst_tokens,
+        rates = tuple((rule_id, count / asked_own) for rule_id, count in passed_by_rule.items()) if asked_own else ()
+        return replace(
+            measured,
+            rule_rates=rates,
+            all_rules_rate=passed_all / len(self.asked),
+            watched=tuple(watched),
+            asked=len(self.asked),
         )
 
 
@@ -189,14 +186,3 @@ def _loss(student: LocalModel, target_ids: Tensor, teacher: TeacherTopK | None, 
         return forward_kl_top_k(logits, known.ids[here], known.logprobs[here], known.tail[here])
 
     return loss
-
-
-def _affordable(rows: Sequence[DatasetRow], budget: float) -> tuple[DatasetRow, ...]:
-    """The first rows whose forward passes the budget pays for, but a few in any case."""
-    chosen: list[DatasetRow] = []
-    for row in rows:
-        budget -= SCORED_COST * (len(row.question_ids) + len(row.completion_ids))
-        if budget < 0 and len(chosen) >= _FEWEST_ROWS:
-            break
-        chosen.append(row)
-    return tuple(chosen)

@@ -35,13 +35,13 @@ def folders(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list
 @pytest.fixture(scope="module")
 def alone(tiny_folder: Path, folders: list[Path]) -> list[torch.Tensor]:
     """The logits of each adapter in a model of its own, and of the base last."""
-    found = [logits(with_adapter(load_base(tiny_folder, device="cpu"), folder)) for folder in folders]
-    return [*found, logits(load_base(tiny_folder, device="cpu"))]
+    found = [logits(with_adapter(load_base(tiny_folder, device="cpu", dtype="float32"), folder)) for folder in folders]
+    return [*found, logits(load_base(tiny_folder, device="cpu", dtype="float32"))]
 
 
 @pytest.fixture(scope="module")
 def shared(tiny_folder: Path, folders: list[Path]) -> tuple[LocalModel, Adapters, list[str]]:
-    local = load_base(tiny_folder, device="cpu")
+    local = load_base(tiny_folder, device="cpu", dtype="float32")
     adapters = Adapters(local)
     return local, adapters, [adapters.load(folder) for folder in folders]
 
@@ -68,7 +68,7 @@ def test_no_switch_leaves_anything_for_the_next(
 def test_a_folder_is_read_once_unless_its_weights_are_others_now(
     tiny_folder: Path, folders: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    local = load_base(tiny_folder, device="cpu")
+    local = load_base(tiny_folder, device="cpu", dtype="float32")
     adapters = Adapters(local)
     folder = Path(shutil.copytree(folders[0], tmp_path / "adapter"))
     first = adapters.load(folder)
@@ -88,7 +88,7 @@ def test_a_folder_is_read_once_unless_its_weights_are_others_now(
 def test_an_adapter_that_changes_while_it_is_read_is_never_named_wrongly(
     tiny_folder: Path, folders: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    adapters = Adapters(load_base(tiny_folder, device="cpu"))
+    adapters = Adapters(load_base(tiny_folder, device="cpu", dtype="float32"))
     folder = Path(shutil.copytree(folders[0], tmp_path / "adapter"))
     attach, others = adapters_module.attach, iter([folders[1]])
 
@@ -105,7 +105,7 @@ def test_the_one_used_longest_ago_makes_room_but_none_in_use(
     tiny_folder: Path, folders: list[Path], alone: list[torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(adapters_module, "KEPT", 2)
-    local = load_base(tiny_folder, device="cpu")
+    local = load_base(tiny_folder, device="cpu", dtype="float32")
     adapters = Adapters(local)
     first, second = (adapters.load(folder) for folder in folders[:2])
     third = adapters.load(folders[2], frozenset({first}))
@@ -121,7 +121,7 @@ def test_the_one_used_longest_ago_makes_room_but_none_in_use(
 def test_a_strange_adapter_is_refused_also_after_a_good_one(
     tiny_folder: Path, folders: list[Path], tmp_path: Path
 ) -> None:
-    local = load_base(tiny_folder, device="cpu")
+    local = load_base(tiny_folder, device="cpu", dtype="float32")
     adapters = Adapters(local)
     adapters.load(folders[0])
     bad = Path(shutil.copytree(folders[1], tmp_path / "bad"))
@@ -138,14 +138,14 @@ def test_a_strange_adapter_is_refused_also_after_a_good_one(
 def test_strength_scales_a_rank_stabilised_adapter_and_others_have_none_between(
     tiny_folder: Path, folders: list[Path], tmp_path: Path
 ) -> None:
-    local = load_base(tiny_folder, device="cpu")
+    local = load_base(tiny_folder, device="cpu", dtype="float32")
     adapters = Adapters(local)
-    bare = logits(load_base(tiny_folder, device="cpu"))
+    bare = logits(load_base(tiny_folder, device="cpu", dtype="float32"))
     plain = adapters.load(folders[0])
     kinds: tuple[AdapterKind, ...] = ("rslora", "full", "dora")
     for kind in kinds:
         folder = make_tiny_adapter(tiny_folder, tmp_path / kind, seed=9, kind=kind)
-        alone = logits(with_adapter(load_base(tiny_folder, device="cpu"), folder))
+        alone = logits(with_adapter(load_base(tiny_folder, device="cpu", dtype="float32"), folder))
         assert not torch.allclose(alone, bare)
         name = adapters.load(folder)
         for switched, strength, expected in (
@@ -167,7 +167,7 @@ def test_strength_scales_a_rank_stabilised_adapter_and_others_have_none_between(
             for tensor_name, tensor in load_file(folder / "adapter_model.safetensors").items()
         }
         save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
-        half = logits(with_adapter(load_base(tiny_folder, device="cpu"), folder))
+        half = logits(with_adapter(load_base(tiny_folder, device="cpu", dtype="float32"), folder))
         assert torch.allclose(logits(local), half, atol=1e-5)
 
 
@@ -178,7 +178,10 @@ def test_whole_layers_stand_beside_other_adapters_and_few_are_kept(
     adapters = Adapters(local)
     bare = logits(local)
     whole = [make_tiny_adapter(tiny_folder, tmp_path / str(seed), seed=seed, kind="full") for seed in (5, 6, 7)]
-    expected = [logits(with_adapter(load_base(tiny_folder, device="cpu"), folder)) for folder in (*whole, folders[0])]
+    expected = [
+        logits(with_adapter(load_base(tiny_folder, device="cpu", dtype="float32"), folder))
+        for folder in (*whole, folders[0])
+    ]
     first = adapters.load(whole[0])
     adapters.switch(first, 1.0)
     matrices = adapters.load(folders[0])  # injected while whole layers answer

@@ -26,7 +26,7 @@ def folder(tiny_folder: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def adapter(tiny_folder: Path, tmp_path: Path) -> Path:
     """A peft folder whose adapter changes answers."""
-    local = load_base(tiny_folder, device="cpu")
+    local = load_base(tiny_folder, device="cpu", dtype="float32")
     with quiet_libraries():
         model = get_peft_model(local.base, LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
     with torch.no_grad():
@@ -87,8 +87,8 @@ def test_a_device_that_is_not_there_is_named(tiny_folder: Path) -> None:
 
 
 def test_an_adapter_can_be_switched_off_and_nested(tiny_folder: Path, adapter: Path) -> None:
-    base = logits(load_base(tiny_folder, device="cpu"))
-    local = with_adapter(load_base(tiny_folder, device="cpu"), adapter)
+    base = logits(load_base(tiny_folder, device="cpu", dtype="float32"))
+    local = with_adapter(load_base(tiny_folder, device="cpu", dtype="float32"), adapter)
     adapted = logits(local)
     assert not torch.allclose(base, adapted)
     with adapter_off(local):
@@ -101,7 +101,7 @@ def test_an_adapter_can_be_switched_off_and_nested(tiny_folder: Path, adapter: P
 
 
 def test_a_base_without_adapter_has_nothing_to_switch_off(tiny_folder: Path) -> None:
-    local = load_base(tiny_folder, device="cpu")
+    local = load_base(tiny_folder, device="cpu", dtype="float32")
     with adapter_off(local):
         torch.testing.assert_close(logits(local), logits(replace(local)))
 
@@ -162,7 +162,7 @@ def test_a_strange_adapter_is_refused_before_it_is_loaded(
     damage(adapter)
     monkeypatch.setattr("engine.model.load.PeftModel.from_pretrained", lambda *_, **__: pytest.fail("it was loaded"))
     with pytest.raises(ModelError, match=words):
-        with_adapter(load_base(tiny_folder, device="cpu"), adapter)
+        with_adapter(load_base(tiny_folder, device="cpu", dtype="float32"), adapter)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_strange_whole_layers_are_refused_before_they_are_loaded(
     tiny_folder: Path, tmp_path: Path, damage: Callable[[Path], object], words: str
 ) -> None:
     whole = make_tiny_adapter(tiny_folder, tmp_path / "whole", kind="full")
-    assert with_adapter(load_base(tiny_folder, device="cpu"), whole)
+    assert with_adapter(load_base(tiny_folder, device="cpu", dtype="float32"), whole)
     damage(whole)
     with pytest.raises(ModelError, match=words):
-        with_adapter(load_base(tiny_folder, device="cpu"), whole)
+        with_adapter(load_base(tiny_folder, device="cpu", dtype="float32"), whole)

@@ -19,6 +19,7 @@ from engine.model.four_bits import require_four_bits
 from engine.model.load import LocalModel, adapter_off, load_base, parameter_shapes, with_adapter
 from engine.model.merge import merge
 from engine.model.quantize import nf4
+from engine.records.dataset import TaughtPrompt
 from engine.records.prompt import Message, Prompt
 from engine.records.run import TrainingConfig
 from engine.training.state import save_adapter
@@ -58,6 +59,8 @@ def test_an_adapter_over_four_bits_is_merged_only_where_they_can_be_read(
 def in_four_bits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> LocalModel:
     """The base as on a GPU, on the processor."""
     monkeypatch.setattr(load_module, "require_four_bits", lambda *_, **__: None)
+    # Where the processor knows bfloat16, its kernel takes larger layers than these, and rounds what is compared here.
+    monkeypatch.setattr("bitsandbytes.nn.modules.has_avx512bf16", lambda: False)
     return load_base(folder, device="cpu", dtype="float32", quantize="nf4")
 
 
@@ -74,8 +77,8 @@ def test_an_adapter_is_trained_over_it_and_switched_off_it_leaves_the_same_base(
     assert base.quantized
     assert not plain.quantized
     assert parameter_shapes(base) == parameter_shapes(plain)
-    prompt = Prompt((Message("system", "Be brief."),))
-    assert cache_key(base, [], prompt, 4) != cache_key(plain, [], prompt, 4)
+    taught = [TaughtPrompt(Prompt((Message("system", "Be brief."),)), ())]
+    assert cache_key(base, [], taught, 4) != cache_key(plain, [], taught, 4)
     with torch.no_grad():
         before = logits(base)
         assert not torch.allclose(before, logits(plain), atol=1e-3)

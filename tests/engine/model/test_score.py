@@ -22,7 +22,7 @@ COMPLETIONS = [[70, 71, 72, 2], [2], [33, 34, 35, 36, 37, 38, 39, 2]]
 
 @pytest.fixture
 def local(tiny_folder: Path) -> LocalModel:
-    return load_base(tiny_folder, device="cpu")
+    return load_base(tiny_folder, device="cpu", dtype="float32")
 
 
 @pytest.fixture

@@ -17,7 +17,9 @@ PROMPT = [5, 40, 61, 33, 90, 12, 77, 51, 28]
 
 @pytest.fixture(scope="module", params=CONFIGS)
 def local(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LocalModel:
-    return load_base(write_model(tmp_path_factory.mktemp("models") / request.param, request.param), device="cpu")
+    return load_base(
+        write_model(tmp_path_factory.mktemp("models") / request.param, request.param), device="cpu", dtype="float32"
+    )
 
 
 def whole_logits(local: LocalModel, ids: list[int]) -> Tensor:
@@ -85,18 +87,41 @@ def test_an_attention_that_loses_the_prompt_is_noticed_at_loading(
 
     monkeypatch.setattr(prompt_cache, "forward_shared", forgets)
     with pytest.raises(ModelError, match="architecture cannot be distilled"):
-        load_base(tiny_folder, device="cpu")
+        load_base(tiny_folder, device="cpu", dtype="float32")
 
 
 def test_the_cache_is_held_once(tiny_folder: Path) -> None:
-    cache = PromptCache.build(load_base(tiny_folder, device="cpu"), PROMPT)
+    cache = PromptCache.build(load_base(tiny_folder, device="cpu", dtype="float32"), PROMPT)
     assert cache.length == len(PROMPT)
     assert cache.memory_bytes == 2 * 2 * 2 * len(PROMPT) * 8 * 4  # k and v, layers, key heads, tokens, width, bytes
 
 
 def test_a_row_of_another_prompt_is_refused(tiny_folder: Path) -> None:
-    cache = PromptCache.build(load_base(tiny_folder, device="cpu"), PROMPT)
+    cache = PromptCache.build(load_base(tiny_folder, device="cpu", dtype="float32"), PROMPT)
     assert cache.own_part([*PROMPT, 7]) == [7]
     for row in ([*PROMPT[:-1], 1, 7], PROMPT, []):
         with pytest.raises(ModelError, match="does not continue the cached prompt"):
             cache.own_part(row)
+
+
+@pytest.mark.parametrize("tokens", [7, 300])
+def test_short_rows_in_bfloat16_have_the_gradients_of_float32(tokens: int) -> None:
+    torch.manual_seed(0)
+    wide = [torch.randn(2, heads, tokens, 8) for heads in (4, 2, 2)]
+    module = torch.nn.Module()
+    module.num_key_value_groups = 2  # what transformers reads of the layer
+    module.is_causal = True
+
+    def attended(dtype: torch.dtype) -> list[Tensor]:
+        given = [tensor.to(torch.bfloat16).to(dtype).requires_grad_() for tensor in wide]
+        out, _ = shared_attention.shared_attention(module, *given, None)
+        assert out.dtype == dtype
+        out.float().square().sum().backward()
+        return [out, *(tensor.grad for tensor in given if tensor.grad is not None)]
+
+    exact, found = attended(torch.float32), attended(torch.bfloat16)
+    assert len(found) == 4
+    for one, other in zip(exact, found, strict=True):
+        assert (one - other.float()).norm() < 0.02 * one.norm()
+    if tokens == 7:
+        assert torch.equal(found[0], exact[0].to(torch.bfloat16)), "only the result is rounded"

@@ -43,14 +43,14 @@ def adapter(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture
 def made(tiny_folder: Path, adapter: Path) -> tuple[Turns, str, LocalModel]:
-    local = load_base(tiny_folder, device="cpu")
+    local = load_base(tiny_folder, device="cpu", dtype="float32")
     adapters = Adapters(local)
     sha256 = adapters.load(adapter)
     return Turns(local, adapters, batch_rows=2), sha256, local
 
 
 def alone(tiny_folder: Path, adapter: Path, heard: Heard) -> tuple[int, ...]:
-    local = load_base(tiny_folder, device="cpu")
+    local = load_base(tiny_folder, device="cpu", dtype="float32")
     if heard.voice.adapter:
         local = with_adapter(local, adapter)
     prefix = PromptCache.build(local, heard.voice.prefix_ids)

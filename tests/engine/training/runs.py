@@ -1,7 +1,7 @@
 """Tiny runs for the tests: fixed texts, a real teacher cache, hooks that remember and that can interrupt."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.model.load import DtypeName, LocalModel, load_base, read_base
@@ -15,12 +15,12 @@ from engine.training.general import make_general
 from engine.training.hooks import StepMetrics
 from engine.training.method import make_course
 from engine.training.ranks import ALONE, Ranks
-from engine.training.schedule import schedule_of
 from engine.training.sharding import share_layers
 from engine.training.student import with_new_adapter
 from engine.training.teacher_cache import TeacherCache
 from engine.training.trainer import Trainer
 from engine.training.validation import Measurement, Validator
+from engine.training.validation_plan import ValidationPlan
 
 PROMPT = Prompt((Message("system", "Answer in capital letters."), Message("user", "hi"), Message("assistant", "HI")))
 RULES = (Rule(1, "Starts with A.", Check("starts_with", text="A")),)
@@ -28,6 +28,8 @@ CONFIG = TrainingConfig(
     base="tiny", top_k=8, lora_rank=4, lora_alpha=8, learning_rate=1e-2, epochs=3.0, batch_rows=4, micro_batch_rows=4,
     evaluations=2, checkpoint_every_s=0.0, seed=5,
 )  # fmt: skip
+
+WHOLE_PLAN = ValidationPlan(scored=100, asked=16, sampled="every", cost=0.0)  # at every point, whatever it costs
 
 MakeRow = Callable[..., DatasetRow]
 
@@ -120,8 +122,8 @@ def make_trainer(
         teacher,
         taught,
         0.7,
-        config,
-        schedule_of(train, replace(config, replanned=())).tokens,
+        config.seed,
+        WHOLE_PLAN,
     )
     general = None
     if config.general_fraction:

@@ -13,11 +13,12 @@ from engine.project import Project
 from engine.questions.general import general_questions
 from engine.records.dataset import DatasetSummary
 from engine.records.run import Estimated, Run, TrainingConfig
-from engine.training.costs import GENERAL_QUESTIONS, RowTokens, work_of
+from engine.training.costs import GENERAL_QUESTIONS, RowTokens
 from engine.training.facts import Basis, FreeMemory, read_basis
 from engine.training.outlook import error_text, estimate_training, outlook_text
-from engine.training.presets import Facts, memory_mb, trained_numbers
+from engine.training.peak import Facts, memory_mb, trained_numbers
 from engine.training.student import trained_parameters, with_new_adapter
+from engine.training.work import work_of
 
 CONFIG = TrainingConfig(base="tiny", batch_rows=8, epochs=3.0, device="cpu", dtype="float32")
 DATASET = DatasetSummary("d" * 64, "p" * 64, "tiny", train=100, validation=20, created_at="")

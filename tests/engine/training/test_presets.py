@@ -14,7 +14,8 @@ from engine.model.shapes import Shapes
 from engine.records.run import TrainingConfig
 from engine.training.costs import RowTokens
 from engine.training.facts import FreeMemory, free_memory
-from engine.training.presets import Choice, Facts, Preset, Reason, choice_json, choice_text, choose, memory_mb
+from engine.training.peak import Facts, memory_mb
+from engine.training.presets import Choice, Preset, Reason, choice_json, choice_text, choose
 
 ASKED = TrainingConfig(base="b", device="cpu", seed=3)
 CHOSEN = {
@@ -277,3 +278,18 @@ def test_a_sharded_base_takes_its_part_and_the_layers_that_a_pass_has_put_togeth
     assert whole - many == pytest.approx(layers_mb * (1 - 1 / 1_000 - 4 / 32))
     one_layer = replace(LARGE, layers=1)
     assert memory_mb(ASKED, replace(FACTS, shapes=one_layer, number_bytes=2, shards=2)) == whole
+
+
+def test_where_one_row_does_not_fit_its_layers_are_computed_twice_before_it_is_refused() -> None:
+    shapes = replace(LARGE, layers=32)
+    facts = replace(FACTS, shapes=shapes, tokens=replace(TOKENS, longest=4_000), number_bytes=2)
+    one = choose("balanced", replace(facts, free_mb=1.0), ASKED).config
+    assert one.micro_batch_rows == 1
+    whole = memory_mb(one, facts) or 0.0
+    least = memory_mb(one, facts, recomputed=True) or 0.0
+    assert least < 0.8 * whole
+    choice = choose("balanced", replace(facts, free_mb=(whole + least) / 2), ASKED)
+    assert choice.fits
+    assert choice.memory_mb == pytest.approx(least)
+    assert "its layers computed twice" in next(r.why for r in choice.reasons if r.name == "micro_batch_rows")
+    assert not choose("balanced", replace(facts, free_mb=0.9 * least), ASKED).fits

@@ -27,6 +27,7 @@ from tests.engine.training.runs import (
     CONFIG,
     PROMPT,
     RULES,
+    WHOLE_PLAN,
     Killed,
     MakeRow,
     Recorder,
@@ -189,15 +190,16 @@ def test_the_curve_is_of_all_prompts_each_under_its_own_rules(
     cache = TeacherCache.build(local, rows, taught, 10**6, tmp_path)
     student = with_new_adapter(local, CONFIG)
     validation = [row for row in rows if row.split == "validation"]
-    validator = Validator(validation, cache, taught, 0.7, CONFIG, 10**6)
+    validator = Validator(validation, cache, taught, 0.7, 0, WHOLE_PLAN)
     assert [row.prompt_index for row in validator.asked] in ([0, 1, 0, 1], [1, 0, 1, 0]), "as many of each"
     measured = validator.measure(student, 3, lambda: None)
     slow = Slow(student, rows)
     expected = torch.cat(slow.forward_kls(validation)).mean()
     assert measured.validation_kl == pytest.approx(float(expected.detach()), rel=1e-2)
     assert measured.rule_rates == (), "the rules of the project itself, which has none here"
+    assert measured.all_rules_rate is not None
     assert measured.all_rules_rate <= 0.5
-    swapped = Validator(validation, cache, (replace(own, rules=RULES), other), 0.7, CONFIG, 10**6)
+    swapped = Validator(validation, cache, (replace(own, rules=RULES), other), 0.7, 0, WHOLE_PLAN)
     assert [number for number, _rate in swapped.measure(student, 3, lambda: None).rule_rates] == [1]
     assert {token.prompt_index for token in measured.worst} == {0, 1}
 

@@ -42,14 +42,14 @@ def tried(number: int, kl: float, rate: float, state: str = "done") -> Tried:
 
 def test_the_winner_is_chosen_as_a_runs_best_step_is() -> None:
     found = [tried(1, 0.3, 1.0), tried(2, 0.2, 0.97), tried(3, 0.1, 0.2), tried(4, 0.01, 1.0, "failed")]
-    won = winner(found, 40)
+    won = winner(found)
     assert won is found[1]
     text = sweep_text(found, won)
     assert "▸   2  --seed 2" in text
     assert text.endswith("distill-tui train --seed 2")
     assert "failed" in text
     assert sweep_json(found, won)["best"] == {"id": 2, "command": "distill-tui train --seed 2"}
-    assert winner(found[3:], 40) is None
+    assert winner(found[3:]) is None
 
 
 def carry_out(project: Project, options: SweepOptions, stop: StopFlag | None = None) -> list[object]:
@@ -94,7 +94,7 @@ def test_runs_are_trained_one_after_another_and_none_twice(
     events = carry_out(project, options)
     assert project.runs.get(2) == before, "a finished run stays as it is"
     assert project.runs.get(3).state == "done"
-    won = winner([Tried(project.runs.get(trial.run_id), trial.words) for trial in options.trials], 3)
+    won = winner([Tried(project.runs.get(trial.run_id), trial.words) for trial in options.trials])
     assert won is not None
     assert events[-1] == Note(won.command)
     assert [event.step for event in events if isinstance(event, Metrics) and "loss" in event.values] == [1, 2, 3]

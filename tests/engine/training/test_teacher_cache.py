@@ -53,6 +53,14 @@ def test_it_holds_what_the_base_says_behind_the_prompt(
         assert forward_kl_top_k(logits, held.ids, held.logprobs, held.tail).abs().max() < 1e-3
 
 
+def test_it_says_what_it_takes(local: LocalModel, rows: list[DatasetRow], tmp_path: Path) -> None:
+    cache = build(local, rows, tmp_path)
+    tokens = sum(row.edited_from for row in rows)
+    assert cache.bytes_per_token == 6 * (2 + 2) + 2
+    assert cache.path.stat().st_size == pytest.approx(tokens * cache.bytes_per_token, abs=1_000)
+    assert f"{tokens:,} tokens, 26 bytes each" in cache.words
+
+
 def test_gathered_rows_stand_in_the_batchs_order(local: LocalModel, rows: list[DatasetRow], tmp_path: Path) -> None:
     cache = build(local, rows, tmp_path)
     together = cache.gather([rows[3], rows[1], rows[0]])

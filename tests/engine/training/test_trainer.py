@@ -231,6 +231,46 @@ def test_out_of_memory_halves_the_micro_batch_and_changes_nothing_else(
         assert torch.allclose(one, other, atol=1e-4)
 
 
+def test_one_row_that_does_not_fit_has_its_layers_computed_again_and_stays_so(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = make_trainer(model_folder, tmp_path / "roomy", rows, Recorder(), replace(CONFIG, micro_batch_rows=1))
+    straight.run()
+    real = student_module.add_gradients
+    kept = []  # bytes that the forward passes keep for the backward pass
+
+    def cramped(student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
+        saved = 0
+
+        def pack(tensor: torch.Tensor) -> torch.Tensor:
+            nonlocal saved
+            saved += tensor.numel() * tensor.element_size()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            total = real(student, accelerator, batch, loss, divisor)
+        kept.append(saved)
+        if not any(getattr(module, "gradient_checkpointing", False) for module in student.base.modules()):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return total
+
+    def kill(finished: int) -> None:
+        if finished == 5:
+            raise Killed
+
+    monkeypatch.setattr(trainer_module, "add_gradients", cramped)
+    hooks = Recorder(kill)
+    with pytest.raises(Killed):
+        make_trainer(model_folder, tmp_path / "cramped", rows, hooks).run()
+    assert any("layers are computed again" in note for note in hooks.notes)
+    resumed = Recorder()
+    trained = make_trainer(model_folder, tmp_path / "cramped", rows, resumed).run()
+    assert not any("memory" in note for note in resumed.notes), "it is kept in the checkpoint"
+    assert (trained.state.micro_batch_rows, trained.state.recomputed) == (1, True)
+    assert adapter_bytes(tmp_path / "cramped", 12) == adapter_bytes(tmp_path / "roomy", 12)
+    assert min(kept) < 0.5 * max(kept[:3])
+
+
 def test_a_single_row_that_does_not_fit_is_named(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -292,12 +332,84 @@ def test_three_bad_steps_in_a_row_end_the_run_at_its_last_good_checkpoint(
     hooks = Recorder()
     spoil(monkeypatch, hooks, {7, 8, 9})
     trainer = make_trainer(model_folder, tmp_path, rows, hooks, replace(CONFIG, checkpoint_every_s=1e9))
-    with pytest.raises(TrainingError, match="no finite loss") as caught:
+    with pytest.raises(TrainingError, match=r"3 bad steps in a row.*no finite loss") as caught:
         trainer.run()
     assert "Steps 7 to 9 of 12" in caught.value.message
     assert trainer.state.step == 6
     assert trainer.state.skipped == 3
     assert all(torch.isfinite(parameter).all() for parameter in trainer.parameters)
+
+
+def blow_up(monkeypatch: pytest.MonkeyPatch, hooks: Recorder, after: int) -> None:
+    """Spoil the weights at the end of step `after`, as a step that is too long does; every loss stays finite."""
+    real = torch.optim.AdamW.step
+
+    def step(optimizer: torch.optim.AdamW, *given: object) -> object:
+        made = real(optimizer, *given)
+        if len(hooks.steps) + 1 >= after:
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    parameter.data.mul_(8.0).add_(1.0)
+        return made
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+
+
+@pytest.mark.parametrize("checkpoint_every_s", [0.0, 1e9])
+def test_a_finite_loss_that_blows_up_ends_the_run_at_its_last_good_checkpoint(
+    model_folder: Path,
+    tmp_path: Path,
+    rows: list[DatasetRow],
+    monkeypatch: pytest.MonkeyPatch,
+    checkpoint_every_s: float,
+) -> None:
+    hooks = Recorder()
+    config = replace(
+        CONFIG, objective="cross_entropy", epochs=8.0, evaluations=8, checkpoint_every_s=checkpoint_every_s
+    )
+    good = make_trainer(model_folder, tmp_path / "good", rows, Recorder(), replace(config, checkpoint_every_s=0.0))
+    good.hooks.interrupt = lambda finished: None if finished < 25 else stop()
+    with pytest.raises(Killed):
+        good.run()
+    blow_up(monkeypatch, hooks, 26)
+    trainer = make_trainer(model_folder, tmp_path / "bad", rows, hooks, config)
+    with pytest.raises(TrainingError, match=r"3 bad steps in a row.*loss rose from [\d.]+ to [\d.]+ nats") as caught:
+        trainer.run()
+    assert all(torch.isfinite(torch.tensor(metrics.loss)) for metrics in hooks.steps)
+    back = 25 if checkpoint_every_s == 0 else 24
+    assert f"back at the checkpoint of step {back}" in str(caught.value)
+    assert trainer.state.step == back
+    checkpoints = steps_in(tmp_path / "bad" / "checkpoints")
+    assert max(checkpoints) == back, "nothing goes on from weights that are spoiled"
+    assert trainer.state.best_step in checkpoints
+    assert adapter_bytes(tmp_path / "bad", back) == adapter_bytes(tmp_path / "good", back)
+    told = {point.step: point for point, _measured in hooks.points}
+    assert [step for step, point in told.items() if point.best] == [trainer.state.best_step]
+
+
+def stop() -> None:
+    raise Killed
+
+
+def test_a_validation_that_is_not_finite_ends_the_run_before_the_weights_that_it_measured(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks = Recorder()
+    trainer = make_trainer(model_folder, tmp_path, rows, hooks, replace(CONFIG, epochs=2.0))
+    real = torch.optim.AdamW.step
+
+    def step(optimizer: torch.optim.AdamW, *given: object) -> object:
+        made = real(optimizer, *given)
+        if len(hooks.steps) == 7:
+            trainer.parameters[0].data.fill_(torch.inf)
+        return made
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    with pytest.raises(TrainingError, match=r"no finite number.*back at the checkpoint of step 7"):
+        trainer.run()
+    assert all(torch.isfinite(parameter).all() for parameter in trainer.parameters)
+    assert max(steps_in(tmp_path / "checkpoints")) == trainer.state.step == 7
+    assert trainer.state.best_step == 4
 
 
 def test_a_dataset_of_one_example_trains(model_folder: Path, tmp_path: Path, make_row: MakeRow) -> None:

@@ -13,11 +13,12 @@ from engine.training.best import best_point
 from engine.training.student import trained_parameters, with_new_adapter
 from engine.training.teacher_cache import TeacherCache
 from engine.training.validation import Validator
-from tests.engine.training.runs import CONFIG, MakeRow, taught_of
+from engine.training.validation_plan import ValidationPlan
+from tests.engine.training.runs import CONFIG, WHOLE_PLAN, MakeRow, taught_of
 
 
-def point(step: int, kl: float, rate: float) -> CurvePoint:
-    return CurvePoint(step, 0.0, 1.0, kl, (), rate, 0.0, 0.0, best=False)
+def point(step: int, kl: float, rate: float | None, asked: int = 100) -> CurvePoint:
+    return CurvePoint(step, 0.0, 1.0, kl, (), rate, 0.0, 0.0, best=False, asked=asked)
 
 
 @pytest.mark.parametrize(
@@ -30,29 +31,34 @@ def point(step: int, kl: float, rate: float) -> CurvePoint:
         ([(5, 0.3, 1.0), (9, 0.2, 0.75)], 4, 9),  # one answer of four decides nothing
         ([(5, 0.3, 1.0), (9, 0.2, 0.5)], 4, 5),
         ([(5, 0.2, 0.9), (9, 0.2, 0.9)], 100, 5),
+        ([(5, 0.3, None), (7, 0.1, None), (9, 0.2, 1.0)], 16, 7),  # rates of some points decide nothing
+        ([(0, 0.1, None), (5, 0.2, 0.5), (9, 0.3, 1.0)], 16, 9),
     ],
 )
-def test_the_best_point(points: list[tuple[int, float, float]], asked: int, best: int) -> None:
-    assert best_point([point(*each) for each in points], asked).step == best
+def test_the_best_point(points: list[tuple[int, float, float | None]], asked: int, best: int) -> None:
+    assert best_point([point(*each, asked) for each in points]).step == best
 
 
-def test_a_longer_run_affords_more_rows_and_the_choice_is_the_seeds(local: LocalModel, make_row: MakeRow) -> None:
+def test_as_much_is_measured_as_was_planned_and_the_choice_is_the_seeds(local: LocalModel, make_row: MakeRow) -> None:
     rows = [make_row(number, f"question {number}", "Abc") for number in range(1, 101)]
     taught = taught_of(rows, local)
 
-    def validator(trained_tokens: int, seed: int = 0) -> Validator:
-        return Validator(rows, None, taught, 0.7, replace(CONFIG, seed=seed), trained_tokens)
+    def validator(seed: int = 0) -> Validator:
+        return Validator(rows, None, taught, 0.7, seed, ValidationPlan(12, 4, "ends", 0.0))
 
-    short, long = validator(1_000), validator(10_000_000)
-    assert len(short.scored) == len(short.asked) == len(long.asked) == 16
-    assert len(long.scored) == 100
-    assert validator(1_000).scored == short.scored
-    assert validator(1_000, seed=1).scored != short.scored
+    assert (len(validator().scored), len(validator().asked)) == (12, 4)
+    assert validator().scored == validator().scored
+    assert validator(seed=1).scored != validator().scored
+    bare = validator().measure(local, 8, lambda: None, sampled=False)
+    whole = validator().measure(local, 8, lambda: None)
+    assert (bare.rule_rates, bare.all_rules_rate, bare.watched, bare.asked) == ((), None, (), 0)
+    assert (bare.validation_kl, whole.asked, len(whole.watched)) == (whole.validation_kl, 4, 2)
+    assert whole.all_rules_rate is not None
 
 
 def test_several_answers_to_one_question_are_asked_once(local: LocalModel, make_row: MakeRow) -> None:
     rows = [replace(make_row(number, "same?", "Abc"), question_id=1) for number in range(1, 6)]
-    assert len(Validator(rows, None, taught_of(rows, local), 0.7, CONFIG, 1_000).asked) == 1
+    assert len(Validator(rows, None, taught_of(rows, local), 0.7, 0, WHOLE_PLAN).asked) == 1
 
 
 @pytest.mark.parametrize("with_teacher", [True, False])
@@ -90,7 +96,7 @@ def test_the_worst_tokens_are_those_of_a_slow_search(
     passes = []
     hidden = student_module.completion_hidden
     monkeypatch.setattr(student_module, "completion_hidden", lambda *given: passes.append(1) or hidden(*given))
-    validator = Validator(rows, teacher, taught, 0.7, CONFIG, 1_000)
+    validator = Validator(rows, teacher, taught, 0.7, 0, WHOLE_PLAN)
     found = validator.measure(student, 2, lambda: None).worst
     assert len(passes) == 2, "one pass a batch, and none for this"
     assert [token.kl for token in found] == pytest.approx([each[0] for each in expected[:8]], rel=1e-3)

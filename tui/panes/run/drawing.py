@@ -185,14 +185,15 @@ def _samples(watched: Watched | None, cursor: int | None, width: int) -> list[Co
 
 def _rule_table(curve: Sequence[CurvePoint], rules: Sequence[Rule], cursor: int | None, width: int) -> list[Content]:
     """Each rule's pass rate at the first, the best and the newest evaluation, and at the one before the cursor."""
-    if not curve or not any(point.rule_rates for point in curve):
+    curve = [point for point in curve if point.rule_rates]
+    if not curve:
         return []
     kept = next((point for point in curve if point.best), curve[-1])
     before = [point for point in curve if cursor is not None and point.step <= cursor][-1:]
     shown = [
         point for index, point in enumerate(curve) if point is kept or point in before or index in (0, len(curve) - 1)
     ]
-    columns = [f"step {point.step:,}{' best' if point is kept else ''}" for point in shown]
+    columns = [f"step {point.step:,}{' best' if point.best else ''}" for point in shown]
     cell = max(11, *(len(column) + 3 for column in columns))
     text_width = max(min(width - cell * len(columns) - 4, 50), 10)
     lines = [heading(fit("rule", text_width + 3) + "".join(right(column, cell) for column in columns))]

@@ -109,7 +109,8 @@ class RunState:
         curves = {name: Curve() for name in _QUANTITIES}
         for point in run.curve if run else ():
             curves["validation_kl"].add(point.step, point.validation_kl)
-            curves["all_rules"].add(point.step, point.all_rules_rate)
+            if point.all_rules_rate is not None:
+                curves["all_rules"].add(point.step, point.all_rules_rate)
             if point.step:
                 curves["loss"].add(point.step, point.train_loss)
         for name, told in trace.curves.items() if trace else ():

@@ -84,7 +84,7 @@ def _line(row: RunRow, columns: Sequence[_Setting], state: RunState, shown: int,
     verdict, verdict_style = VERDICTS[row.evaluation.verdict] if row.evaluation else ("–", DIM)
     results = [
         right(f"{point.validation_kl:.3f}" if point else "–", _RESULTS[0][1]),
-        right(percent(point.all_rules_rate) if point else "–", _RESULTS[1][1]),
+        right(percent(point.all_rules_rate) if point and point.all_rules_rate is not None else "–", _RESULTS[1][1]),
         right(duration(run.train_s) if run.train_s else "–", _RESULTS[2][1]),
     ]
     return Content.assemble(

@@ -1,0 +1,44 @@
+"""The points of a run's curve as they are added to its state. Pure; knows nothing of how they are measured."""
+
+from dataclasses import replace
+
+from engine.records.run import CurvePoint
+from engine.training.best import best_point
+from engine.training.state import TrainingState
+from engine.training.validation import Measurement
+
+
+def with_point(
+    state: TrainingState,
+    measured: Measurement,
+    train_loss: float,
+    learning_rate: float,
+    seconds: float,
+    *,
+    held_out: bool,
+) -> TrainingState:
+    """The state after an evaluation that took so long; the best point is marked, the newest where not `held_out`."""
+    stepped_s = state.train_s - state.validation_s
+    point = CurvePoint(
+        step=state.step,
+        epoch=state.epoch,
+        train_loss=train_loss,
+        validation_kl=measured.validation_kl,
+        rule_rates=measured.rule_rates,
+        all_rules_rate=measured.all_rules_rate,
+        learning_rate=learning_rate,
+        tokens_per_second=state.tokens / stepped_s if stepped_s else 0.0,
+        best=False,
+        asked=measured.asked,
+    )
+    points = (*state.points, point)
+    best = best_point(points) if held_out else point
+    return replace(
+        state,
+        points=tuple(replace(each, best=each.step == best.step) for each in points),
+        best_step=best.step,
+        loss_sum=0.0,
+        loss_tokens=0,
+        train_s=state.train_s + seconds,
+        validation_s=state.validation_s + seconds,
+    )

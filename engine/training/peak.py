@@ -1,0 +1,85 @@
+"""The memory that a training needs at its peak, reckoned from shapes, and the facts that it is reckoned from.
+
+Pure; no model library. Knows nothing of what is chosen by it.
+"""
+
+from dataclasses import dataclass
+
+from engine.model.shapes import Shapes
+from engine.records.run import TrainingConfig
+from engine.training.costs import RowTokens, longest_pass_tokens
+
+# Between the starter, which the demo's recipe was found on, and the models of the published ones.
+SMALL_PARAMETERS = 500_000_000
+
+# Measured on the starter, one process on a CPU: bytes kept for the backward pass, a token and each input or output of
+# an adapted layer, were 7.5 in float32 and 5.4 in bfloat16; libraries and what they hold took 0.9 GB.
+_ACTIVATION_BYTES = {4: 8, 2: 6}
+_LIBRARIES_MB = 1_000.0
+_LOGITS_MB = 100.0  # one chunk of the output head, its softmax and its gradient
+# Four bits a number, and of each block of 64 its scale in 8 bits, with a scale of these in 32 bits every 256 blocks.
+_NF4_BYTES = (4 + 8 / 64 + 32 / (64 * 256)) / 8
+# Put together at a time: the layer of which a pass is, what its parts came in, and the same of the next one.
+_LAYERS_TOGETHER = 4
+_ADAPTER_BYTES = 16  # float32: the number, its gradient and AdamW's two moments
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a choice of values rests on. None: not known."""
+
+    rows: int  # that are trained on
+    tokens: RowTokens
+    own_rows: int  # rows whose whole answer is the prompted base's: the second stage asks their questions
+    shapes: Shapes | None  # of the base
+    free_mb: float | None  # memory of the device
+    number_bytes: int  # of one weight in memory: 4 or 2
+    on_gpu: bool = False
+    shards: int = 1  # processes that hold the base's layers between them
+
+    @property
+    def small(self) -> bool:
+        """Whether the base is of the starter's size; one that is not on this machine yet counts as large."""
+        return self.shapes is not None and self.shapes.parameters < SMALL_PARAMETERS
+
+
+def peak_mb(config: TrainingConfig, facts: Facts) -> float | None:
+    """As `memory_mb`, with layers computed again where one row at a time would not fit: so the trainer does, too."""
+    needed, free = memory_mb(config, facts), facts.free_mb
+    fits = needed is None or free is None or needed <= free
+    return needed if fits or config.micro_batch_rows > 1 else memory_mb(config, facts, recomputed=True)
+
+
+def memory_mb(config: TrainingConfig, facts: Facts, *, recomputed: bool = False) -> float | None:
+    """The peak that one process of a training will need, in MB (1e6 bytes); None where the shapes are unknown.
+
+    Libraries, the frozen base, the adapter with its optimizer, and what the largest forward pass of any stage or term
+    keeps for its gradients. Answers that are sampled keep keys and values alone, so many that they need no more.
+    """
+    shapes = facts.shapes
+    if shapes is None:
+        return None
+    kept = sum(inputs + outputs for inputs, outputs in shapes.linear) * _ACTIVATION_BYTES[facts.number_bytes]
+    if recomputed and shapes.layers:  # what enters each layer, and the whole of the one that is computed again
+        entering = shapes.layers * shapes.linear[0][0] * facts.number_bytes
+        kept = kept // shapes.layers + entering
+    linear = sum(inputs * outputs for inputs, outputs in shapes.linear)
+    total: float = (
+        shapes.parameters * facts.number_bytes
+        + trained_numbers(config, shapes) * _ADAPTER_BYTES
+        + longest_pass_tokens(config, facts.tokens) * kept
+    )
+    if config.quantize_base == "nf4":  # but one layer, the widest, is always there in full, while it computes
+        widest = max(inputs * outputs for inputs, outputs in shapes.linear)
+        total -= (linear - widest) * facts.number_bytes - linear * _NF4_BYTES
+    if facts.shards > 1:
+        together = 1 / facts.shards + _LAYERS_TOGETHER / max(1, shapes.layers)
+        total -= linear * facts.number_bytes * max(0.0, 1 - together)
+    return _LIBRARIES_MB + _LOGITS_MB + total / 1e6
+
+
+def trained_numbers(config: TrainingConfig, shapes: Shapes) -> int:
+    """How many numbers the adapter has; of whole layers without their norms and biases, which are next to none."""
+    if config.adapter == "full":
+        return sum(inputs * outputs for inputs, outputs in shapes.linear)
+    return shapes.lora_parameters(config.lora_rank)

@@ -1,0 +1,60 @@
+"""Where a run goes on from: the newest whole checkpoint; and after it has left its path, the newest good one."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+
+from engine.errors import TrainingError
+from engine.training.checkpoints import newest_checkpoint, remove_checkpoint, steps_in
+from engine.training.replan import goes_on
+from engine.training.state import TrainingState, read_state, restore
+
+
+def resume(
+    checkpoints: Path,
+    state: TrainingState,
+    model: PeftModel,
+    optimizer: torch.optim.Optimizer,
+    on_note: Callable[[str], None],
+) -> TrainingState | None:
+    """Put the newest whole checkpoint back, and say where it stands; None where there is none.
+
+    `state` is a fresh one of this run. Raises `TrainingError` where the checkpoints belong to another.
+    """
+    checkpoint = newest_checkpoint(checkpoints, on_note)
+    if checkpoint is None:
+        return None
+    found = read_state(checkpoint)
+    if found.dataset_sha256 != state.dataset_sha256 or not goes_on(found.config, state.config, found.step):
+        raise TrainingError(
+            "The checkpoints belong to another run.",
+            f"{checkpoint} was written with another configuration or dataset.",
+            "Start a new run.",
+        )
+    restore(checkpoint, model, optimizer)
+    return replace(found, config=state.config)
+
+
+def go_back(
+    checkpoints: Path,
+    left: TrainingState,
+    suspect: int,
+    model: PeftModel,
+    optimizer: torch.optim.Optimizer,
+    on_note: Callable[[str], None],
+) -> TrainingState | None:
+    """Put the newest checkpoint from before step `suspect` back; None where there is none.
+
+    `left` is where the run stood. Later checkpoints are removed, so that nothing goes on from them.
+    """
+    for step in steps_in(checkpoints):
+        if step >= suspect:
+            remove_checkpoint(checkpoints, step)
+    checkpoint = newest_checkpoint(checkpoints, on_note)
+    if checkpoint is None:
+        return None
+    restore(checkpoint, model, optimizer)
+    return replace(read_state(checkpoint), config=left.config, skipped=left.skipped)

@@ -1,0 +1,93 @@
+"""All that a run of a configuration has to do, counted in trained tokens before anything is loaded. Pure."""
+
+import math
+from dataclasses import dataclass
+
+from engine.records.run import TrainingConfig
+from engine.training.costs import (
+    GENERAL_ANSWER_TOKENS,
+    GENERAL_QUESTIONS,
+    ROWS_BEHIND_A_PROMPT,
+    SCORED_COST,
+    RowTokens,
+    decoding_cost,
+    general_row_tokens,
+    general_rows,
+    general_rows_a_step,
+    needs_teacher,
+    sampled_tokens,
+    steps_between_prompts,
+)
+from engine.training.schedule import Schedule, evaluation_steps
+from engine.training.validation_plan import ValidationPlan, plan_validation
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All that a run has to do, in trained tokens; `first` and `second` are one step's of each stage."""
+
+    once: float  # the teacher's distributions, the base's answers to general questions
+    first: float
+    first_steps: int
+    second: float
+    second_steps: int
+    validation: ValidationPlan
+
+    @property
+    def steps(self) -> int:
+        return self.first_steps + self.second_steps
+
+    @property
+    def validation_share(self) -> float:
+        """Of the training, that is of steps and validation together; what is done once is left out."""
+        trained = self.first_steps * self.first + self.second_steps * self.second
+        return self.validation.cost / (trained + self.validation.cost) if trained else 0.0
+
+    def until(self, step: int) -> float:
+        """What is done after so many steps, evaluations included."""
+        first = min(step, self.first_steps)
+        return self.seconds(1.0, 1.0, first, step - first)
+
+    def seconds(self, first_s: float, second_s: float, first_steps: int, second_steps: int) -> float:
+        """How long so many steps of each stage take, evaluations included, where a token takes so long in each."""
+        stepped = first_steps * self.first * first_s + second_steps * self.second * second_s
+        return self.once * (first_s or second_s) + stepped / (1 - self.validation_share)
+
+
+def steps_of(config: TrainingConfig, rows: int) -> int:
+    """The steps of the first stage over so many rows."""
+    # Lengths decide which rows stand together, never how many steps there are.
+    return Schedule((1,) * rows, config.batch_rows, config.epochs, config.seed, config.replanned).steps if rows else 0
+
+
+def work_of(config: TrainingConfig, train: int, validation: int, tokens: RowTokens) -> Work:
+    """The work of a whole run over so many rows of these lengths."""
+    scored = validation + (train if needs_teacher(config) else 0)
+    once = (tokens.prompt + scored * tokens.mean) * SCORED_COST
+    if config.general_fraction:
+        asked = min(general_rows(config, train), GENERAL_QUESTIONS)
+        once += decoding_cost(asked, GENERAL_ANSWER_TOKENS, GENERAL_ANSWER_TOKENS)
+        once += asked * general_row_tokens() * SCORED_COST
+    first_steps = steps_of(config, train)
+    in_a_step = train / math.ceil(train / config.batch_rows) if train else 0.0
+    asked_a_step = min(config.on_policy_batch_rows, train)
+    first = in_a_step * tokens.mean + _beside(config, in_a_step, tokens)
+    second = (
+        decoding_cost(asked_a_step, sampled_tokens(config, tokens), tokens.answer)
+        + asked_a_step * tokens.mean * (1 + SCORED_COST)
+        + _beside(config, asked_a_step, tokens)
+    )
+    stages = [steps for steps in (first_steps, config.on_policy_steps) if steps]
+    points = 1 + sum(len(evaluation_steps(steps, config.evaluations)) for steps in stages)
+    trained = first_steps * first + config.on_policy_steps * second
+    plan = plan_validation(trained, points, validation or train, tokens)
+    return Work(once, first, first_steps, second, config.on_policy_steps, plan)
+
+
+def _beside(config: TrainingConfig, rows: float, tokens: RowTokens) -> float:
+    """Of the terms that stand beside the own one of a step of `rows` rows."""
+    cost = general_rows_a_step(rows, config.general_fraction) * general_row_tokens()
+    if config.prompt_back_weight and tokens.mean:
+        every = steps_between_prompts(tokens.prompt, tokens.mean, config.batch_rows)
+        cost += (tokens.prompt + ROWS_BEHIND_A_PROMPT * tokens.mean) / every
+    return cost

@@ -1,0 +1,66 @@
+"""How much a run measures: within its share whatever the run, and the most that the share allows."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.demo import FULL, QUICK
+from engine.records.run import TrainingConfig
+from engine.training.costs import SCORED_COST, RowTokens
+from engine.training.validation_plan import VALIDATION_SHARE, plan_validation
+from engine.training.work import work_of
+
+DEMO = RowTokens(question=21.0, answer=25.0, longest=73, longest_answer=41, prompt=400)
+
+
+@pytest.mark.parametrize(
+    ("config", "train", "validation"), [(FULL.training, 527, 58), (FULL.training, 400, 40), (QUICK.training, 60, 18)]
+)
+def test_the_demos_runs_measure_for_less_than_a_tenth_of_their_training(
+    config: TrainingConfig, train: int, validation: int
+) -> None:
+    work = work_of(config, train, validation, DEMO)
+    assert 0 < work.validation_share < 0.1
+    plan = work.validation
+    assert plan.scored >= 4
+    assert plan.asked >= 2, "a person sees answers"
+    assert plan.samples(first=False, last=True)
+    # And an estimate holds what is planned: all that it has beside the steps and what is done once.
+    steps = work.first * work.first_steps
+    assert work.until(work.steps) - work.once - steps == pytest.approx(plan.cost)
+
+
+def test_a_longer_run_asks_more_questions_and_at_more_points() -> None:
+    asked = [plan_validation(trained, 4, 40, DEMO) for trained in (3_000, 24_000, 36_000, 44_000, 60_000, 10**7)]
+    assert [plan.sampled for plan in asked] == ["last", "ends", "trained", "trained", "every", "every"]
+    assert [plan.asked for plan in asked] == [2, 4, 8, 16, 16, 16]
+    assert asked[-1].scored == 40
+
+
+@given(
+    trained=st.floats(0, 1e7),
+    points=st.integers(2, 12),
+    rows=st.integers(0, 500),
+    question=st.floats(1, 300),
+    answer=st.integers(1, 400),
+)
+def test_all_passes_together_keep_their_share_or_are_the_least(
+    trained: float, points: int, rows: int, question: float, answer: int
+) -> None:
+    tokens = RowTokens(question, answer, longest=600, longest_answer=2 * answer)
+    plan = plan_validation(trained, points, rows, tokens)
+    least = (min(4, rows), min(2, rows), "last")
+    assert plan.cost <= VALIDATION_SHARE * trained + 1e-6 or (plan.scored, plan.asked, plan.sampled) == least
+    assert plan.scored <= rows
+    assert plan.asked <= min(16, rows)
+    if plan.cost <= VALIDATION_SHARE * trained and plan.scored < rows:  # one row more would be too much
+        assert plan.cost + points * tokens.mean * SCORED_COST > VALIDATION_SHARE * trained
+
+
+@pytest.mark.parametrize(
+    ("trained", "samples"), [(10**7, (True, True, True)), (42_000, (False, True, True)), (3_000, (False, False, True))]
+)
+def test_where_answers_are_sampled(trained: float, samples: tuple[bool, ...]) -> None:
+    plan = plan_validation(trained, 4, 40, DEMO)
+    points = ((True, False), (False, False), (False, True))
+    assert tuple(plan.samples(first=first, last=last) for first, last in points) == samples
