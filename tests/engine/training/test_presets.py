@@ -14,7 +14,7 @@ from engine.model.shapes import Shapes
 from engine.records.run import TrainingConfig
 from engine.training.costs import RowTokens
 from engine.training.facts import FreeMemory, free_memory
-from engine.training.peak import Facts, memory_mb
+from engine.training.peak import Facts, memory_mb, peak_mb
 from engine.training.presets import Choice, Preset, Reason, choice_json, choice_text, choose
 
 ASKED = TrainingConfig(base="b", device="cpu", seed=3)
@@ -118,7 +118,7 @@ def test_memory_is_not_exceeded_or_the_preset_refuses(preset: Preset, facts: Fac
     if choice.memory_mb is None or facts.free_mb is None:
         assert choice.require_fit() is choice
         return
-    assert choice.memory_mb == memory_mb(choice.config, facts)
+    assert choice.memory_mb == peak_mb(choice.config, facts)
     if choice.config.micro_batch_rows > 1:
         assert choice.memory_mb <= 0.9 * facts.free_mb
     if choice.fits:
