@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from engine.errors import NotFoundError
 from engine.evaluation.answers import answers_of
+from engine.evaluation.improve import failed_validation
 from engine.evaluation.lapses import Lapse, find_lapses
 from engine.project import REPORT, Project
 from engine.records.evaluation import ArmAnswer, Evaluation
@@ -19,6 +21,8 @@ from engine.records.question import SPLITS, Question, Split
 from engine.records.run import Run
 from tui.services.program import Program
 from tui.services.store import StoreService
+
+FAILED_OFFERED = 200  # failed questions, as many as the command line takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,14 @@ class EvaluationBasisRead(Message):
         self.basis = basis
 
 
+class FailedRead(Message):
+    """The validation questions that the student fails were read, the worst first; None: nothing was evaluated there."""
+
+    def __init__(self, failed: tuple[int, ...] | None) -> None:
+        super().__init__()
+        self.failed = failed
+
+
 class ReportWriter:
     """Writes the report of a run into the project's folder. It ends in `CommandEnded`, which names the file."""
 
@@ -95,6 +107,14 @@ def answers_reader(evaluation: Evaluation) -> Callable[[Project], AnswersRead]:
         return AnswersRead(EvaluationAnswers(evaluation.id, lapses, found.questions, answers))
 
     return read
+
+
+def read_failed(project: Project) -> FailedRead:
+    """Which validation questions ask for more training."""
+    try:
+        return FailedRead(failed_validation(project, FAILED_OFFERED))
+    except NotFoundError:
+        return FailedRead(None)
 
 
 def basis_of_evaluation(project: Project) -> EvaluationBasisRead:

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,12 @@ from engine.evaluation.statistics import wilson
 from engine.paths import Home
 from engine.project import Project
 from engine.records.evaluation import Divergence, Evaluation, Interval
-from engine.records.options import EvaluateOptions, ProjectSettings, TeacherSpec
+from engine.records.options import EvaluateOptions, ProjectSettings, SynthesizeOptions, TeacherSpec
 from engine.records.run import Run, TrainingConfig
 from engine.store.options_json import options_from_json
 from tests.engine.evaluation.made import arm_answer, evaluation
 from tests.tui.panes.measured import add_measured_evaluation, add_measured_run, make_compared, make_evaluating
+from tests.tui.panes.measured import arm_answer as kept_answer
 from tests.tui.piloting import form_of, pane_of, reach, text_of, until
 from tests.tui.seeds import add_dataset, add_examples, arm, make_project, make_stage
 from tui.app import DistillApp
@@ -28,6 +30,7 @@ from tui.panes.evaluation.bars import interval_bar
 from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.evaluation.settings import nothing_to_ask, options_of, outlook
 from tui.panes.evaluation.state import EvaluationState
+from tui.panes.questions.pane import QuestionsPane
 from tui.services.evaluation import EvaluationAnswers, EvaluationBasis
 
 SIZES = [pytest.param((80, 24), id="80"), pytest.param((120, 40), id="120")]
@@ -267,6 +270,61 @@ async def test_without_an_evaluation_there_is_no_report(home: Home) -> None:
         await opened(pilot, app, "the run comes first")
         await pilot.press("h")
         await until(pilot, lambda: {note.message for note in app._notifications} == {"Nothing was evaluated yet."})
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_what_failed_on_validation_becomes_a_wish_for_training_questions(
+    home: Home, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr("engine.jobs.launch.launch", lambda folder, job, home: job)
+    folder = make_compared(home)
+    app = DistillApp(home, folder)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, app, "all rules together")
+        await pilot.press("i")
+        await until(pilot, lambda: any("e measures them" in note.message for note in app._notifications))
+        with Project.open(folder, home) as project:
+            failed = add_failed_validation(project)
+        await until(pilot, lambda: "i  asks for training questions like them" in text(app))
+        await pilot.press("i")
+        form = await form_of(pilot)
+        await until(pilot, lambda: "2 requests for up to 10 questions." in str(form.query_one("#aside", Static).visual))
+        await pilot.press("backspace", "1", "down", "backspace", "3", "enter")
+        await until(pilot, lambda: last_job(folder, home)[0] == "synthesize")
+        await until(pilot, lambda: "questions" in text_of(app, kind=QuestionsPane).lower())  # where the work is
+    found = options_from_json("synthesize", last_job(folder, home)[1])
+    assert found == SynthesizeOptions(per_topic=3, like=failed[:1])
+    with Project.open(folder, home) as project:
+        assert project.questions.get(failed[0]).split == "validation"
+
+
+async def test_where_no_validation_question_failed_nothing_is_written(home: Home) -> None:
+    folder = make_compared(home)
+    with Project.open(folder, home) as project:
+        add_failed_validation(project, broken=((), ()))
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app, "all rules together")
+        await pilot.press("i")
+        await until(pilot, lambda: any("nothing to improve on" in note.message for note in app._notifications))
+
+
+def add_failed_validation(project: Project, broken: tuple[tuple[int, ...], ...] = ((2,), (2, 3))) -> tuple[int, ...]:
+    """An evaluation on validation questions, the first of which are failed so; their numbers, the worst first."""
+    held = project.evaluations.all()[-1]
+    asked = [each.id for each in project.questions.all(split="validation")]
+    answers = [
+        kept_answer(project, name, number, 0, rules if name == "distilled" else ())
+        for number, rules in zip_longest(asked, broken, fillvalue=())
+        for name in ("unprompted", "prompted", "distilled")
+    ]
+    project.evaluations.add_answers(held.run_id, "validation", answers)
+    project.evaluations.add(
+        dataclasses.replace(
+            held, id=0, created_at="", split="validation", answers_key="validation", questions=len(asked)
+        )
+    )
+    return tuple(sorted(asked[: len(broken)], key=lambda number: -len(broken[asked.index(number)])))
 
 
 async def test_hostile_answers_stay_words(home: Home) -> None:

@@ -178,6 +178,8 @@ def _with_questions(lines: list[Content], state: EvaluationState, evaluation: Ev
     who = "the teacher" if evaluation.reference == "teacher" else "the prompted model"
     text = f"{behind:,} of {len(lapses):,} questions where the student breaks a rule that {who} keeps"
     lines += [Content(""), heading(fit(text, view.width))]
+    if behind and evaluation.split == "validation":
+        lines.append(Content.assemble(("i", ACCENT), ("  asks for training questions like them", DIM)))
     listed = max(view.height - len(lines), _LEAST_LISTED)
     first = max(0, min(state.row - listed // 2, len(lapses) - listed))
     cursor = len(lines) + state.row - first

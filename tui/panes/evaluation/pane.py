@@ -10,23 +10,36 @@ from engine.clean import clean_line, clean_text
 from tui.actions import PaneName, bindings
 from tui.panes.checks import number, whole
 from tui.panes.evaluation.drawing import draw, measuring
-from tui.panes.evaluation.settings import RUNS_OFFERED, SPLITS, arms_named, nothing_to_ask, options_of, outlook
+from tui.panes.evaluation.settings import (
+    RUNS_OFFERED,
+    SPLITS,
+    arms_named,
+    improvement,
+    improvement_fields,
+    nothing_to_ask,
+    options_of,
+    outlook,
+)
 from tui.panes.evaluation.state import EvaluationState
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.view import View
+from tui.panes.writing import Writing
 from tui.screens.form.screen import Field, FormScreen
 from tui.services.evaluation import (
     AnswersRead,
     EvaluationBasis,
     EvaluationBasisRead,
     EvaluationsRead,
+    FailedRead,
     ReportWriter,
     answers_reader,
     basis_of_evaluation,
     read_evaluations,
+    read_failed,
 )
 from tui.services.facts import Facts
+from tui.services.generation import OutlookRead, Ready
 from tui.services.program import CommandEnded
 from tui.services.store import StoreService
 
@@ -44,6 +57,7 @@ class EvaluationPane(Pane):
         self.state = EvaluationState()
         self._cursor: int | None = None  # the line that has to be seen
         self._reports = ReportWriter(store, self)
+        self._writing = Writing(store, self)
 
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""
@@ -94,6 +108,31 @@ class EvaluationPane(Pane):
             partial(self._evaluate, basis),
         )
 
+    def on_failed_read(self, message: FailedRead) -> None:
+        """Ask how many training questions shall be written, where some validation question failed."""
+        view, failed = self.view, message.failed
+        if view is None or self._writing.asking:
+            return
+        if failed is None:
+            self.app.notify("Nothing was evaluated on validation questions yet: e measures them.", markup=False)
+        elif not failed:
+            self.app.notify("No validation question failed: there is nothing to improve on.", markup=False)
+        else:
+            self._writing.ask(
+                "Train on more like what failed",
+                improvement_fields(failed),
+                view.facts.settings.teacher,
+                partial(improvement, failed),
+            )
+
+    def on_outlook_read(self, message: OutlookRead) -> None:
+        """Tell what writing will take."""
+        self._writing.take(message)
+
+    def on_ready(self, message: Ready) -> None:
+        """Start."""
+        self.store.start(message.options)
+
     def on_command_ended(self, message: CommandEnded) -> None:
         """Say where the report lies, or why there is none."""
         if message.error is not None:
@@ -140,6 +179,13 @@ class EvaluationPane(Pane):
         else:
             self._reports.write(shown.run_id)
             self.app.notify(f"The report of run {shown.run_id} is being written.", markup=False, timeout=3)
+
+    def action_improve(self) -> None:
+        """Look up what failed; the form opens when it is there."""
+        if self.view is not None and self.view.facts.prompt is None:
+            self.app.notify("The teacher writes for a prompt: 1 shows where it is written.", markup=False)
+        else:
+            self.store.ask(read_failed, self)
 
     def action_next_answer(self) -> None:
         """The next sample, or question."""

@@ -1,14 +1,18 @@
 """What a person says of a new evaluation, and what it will take, in words. Pure; knows no widget."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from engine.errors import UsageError
 from engine.evaluation.extra_arms import check_arms
 from engine.evaluation.outlook import estimate_evaluation
 from engine.evaluation.verdict import MIN_QUESTIONS
-from engine.records.options import EvaluateOptions
+from engine.records.options import EvaluateOptions, SynthesizeOptions
 from engine.records.question import Split
+from engine.wording import counted
+from tui.panes.checks import whole
+from tui.panes.teacher import teacher_of
+from tui.screens.form.screen import Field, Values
 from tui.services.evaluation import EvaluationBasis
 from tui.widgets.lines import duration
 
@@ -49,6 +53,24 @@ def outlook(values: Mapping[str, str], basis: EvaluationBasis) -> str:
     if 0 < estimate.questions < MIN_QUESTIONS:
         lines.append(f"fewer than {MIN_QUESTIONS} questions decide nothing")
     return "\n".join(lines)
+
+
+def improvement_fields(failed: Sequence[int]) -> tuple[Field, ...]:
+    """How many of the failed questions are to be improved on, and how many training questions each of them gets."""
+    most = len(failed)
+    return (
+        Field("failed", f"of {counted(most, 'failed question')}, the worst", str(min(most, 20)), check=whole(1, most)),
+        Field("per_question", "questions for each", "5", check=whole(1, 50)),
+    )
+
+
+def improvement(failed: Sequence[int], values: Values) -> SynthesizeOptions | None:
+    """What the form says; None while a field is wrong."""
+    teacher = teacher_of(values)
+    if teacher is None or any(field.check(values[field.id]) for field in improvement_fields(failed)):
+        return None
+    chosen = tuple(failed[: int(values["failed"])])
+    return SynthesizeOptions(teacher, per_topic=int(values["per_question"]), like=chosen)
 
 
 def arms_named(text: str) -> str:

@@ -1,16 +1,15 @@
 """The questions that the questions pane asks: what to import, write, draw, add, and whether to delete."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import PurePath
 
 from engine.clean import clean_line
-from engine.records.options import SynthesizeOptions, TeacherSpec
+from engine.records.options import SynthesizeOptions
 from engine.records.prompt import Message
 from engine.records.question import SPLITS, Question, Split
 from tui.panes.checks import or_empty, whole
-from tui.panes.teacher import key_trouble, key_words, money_words, teacher_fields, teacher_of
+from tui.panes.teacher import teacher_of
 from tui.screens.form.screen import Field, FormScreen, Values
-from tui.services.generation import SynthesisOutlook
 
 NO, YES = "no", "yes"
 LATER = "drawn later"
@@ -67,39 +66,12 @@ def format_words(path: str) -> str:
     return _FORMATS.get(suffix, f"{clean_line(suffix)} is no format for questions.")
 
 
-def synthesize_form(teacher: TeacherSpec, outlook: Callable[[SynthesizeOptions], SynthesisOutlook | str]) -> FormScreen:
-    """Asks how many questions a teacher shall write. `outlook` tells what options take, or why that is not told."""
-
-    def told(values: Values) -> SynthesisOutlook | str:
-        options = synthesis(values)
-        return outlook(options) if options is not None else "What it will take is told when all fields are right."
-
-    def aside(values: Values) -> str:
-        found = told(values)
-        if isinstance(found, str):
-            return found
-        lines = [
-            f"{found.requests:,} requests for up to {found.questions:,} questions.",
-            f"Tokens: ≈ {found.prompt_tokens:,} sent, ≈ {found.answer_tokens:,} answered.",
-            money_words(found.money),
-            key_words(found.key, values),
-        ]
-        return "\n".join(line for line in lines if line)
-
-    def whole(values: Values) -> str:
-        found = told(values)
-        return "" if isinstance(found, str) else key_trouble(found.key, values)
-
-    form = FormScreen(
-        "Let the teacher write questions",
-        [
-            Field("topics", "topics", "20", check=_TOPICS),
-            Field("per_topic", "questions a topic", "10", check=_PER_TOPIC),
-            *teacher_fields(teacher, lambda: form.values),
-        ],
-        go="start", aside=aside, whole=whole,
-    )  # fmt: skip
-    return form
+def synthesis_fields() -> tuple[Field, ...]:
+    """How many questions a teacher shall write."""
+    return (
+        Field("topics", "topics", "20", check=_TOPICS),
+        Field("per_topic", "questions a topic", "10", check=_PER_TOPIC),
+    )
 
 
 def synthesis(values: Values) -> SynthesizeOptions | None:

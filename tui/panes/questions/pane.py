@@ -5,13 +5,13 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from engine.clean import clean_text
-from engine.records.options import SynthesizeOptions
 from engine.wording import counted
 from tui.actions import PaneName, bindings
 from tui.panes.questions import forms
 from tui.panes.questions.list_pane import QuestionList
-from tui.screens.form.screen import FormScreen, Values
-from tui.services.generation import GenerationService, OutlookRead, Ready, SynthesisOutlook
+from tui.panes.writing import Writing
+from tui.screens.form.screen import Values
+from tui.services.generation import OutlookRead, Ready
 from tui.services.program import CommandEnded
 from tui.services.questions import (
     DRAW,
@@ -42,9 +42,7 @@ class QuestionsPane(QuestionList):
 
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
-        self._teacher = GenerationService(store, self)
-        self._form: FormScreen | None = None
-        self._told: dict[SynthesizeOptions, SynthesisOutlook | str] = {}  # while the form is open
+        self._writing = Writing(store, self)
         self._asked_for: Values = {}  # the form whose preview is shown
         self._unsplit: tuple[int, ...] = ()  # what a split that is shown would change
 
@@ -120,12 +118,7 @@ class QuestionsPane(QuestionList):
 
     def on_outlook_read(self, message: OutlookRead) -> None:
         """Tell what writing will take, where the form still asks."""
-        if isinstance(message.options, SynthesizeOptions):
-            error = clean_text(f"! {message.error}") if message.error is not None else ""
-            told = message.outlook if isinstance(message.outlook, SynthesisOutlook) else error
-            self._told[message.options] = told
-        if self._form is not None and self._form.is_mounted:
-            self._form.tell()
+        self._writing.take(message)
 
     def on_ready(self, message: Ready) -> None:
         """Start."""
@@ -142,21 +135,13 @@ class QuestionsPane(QuestionList):
 
     def action_synthesize(self) -> None:
         """Ask how many questions the teacher shall write."""
-        if self._shown is None or self._form is not None:
+        if self._shown is None or self._writing.asking:
             return
         if self._shown.facts.prompt is None:
             self.notify("The teacher writes for a prompt: 1 shows where it is written.", markup=False)
             return
-        self._told.clear()
-        self._form = forms.synthesize_form(self._shown.facts.settings.teacher, self._outlook)
-
-        def answered(values: dict[str, str] | None) -> None:
-            self._form = None
-            options = forms.synthesis(values) if values is not None else None
-            if values is not None and options is not None:
-                self._teacher.prepare(options, values["key"])
-
-        self.app.push_screen(self._form, answered)
+        teacher = self._shown.facts.settings.teacher
+        self._writing.ask("Let the teacher write questions", forms.synthesis_fields(), teacher, forms.synthesis)
 
     def action_split(self) -> None:
         """Ask for the shares, and show the result first."""
@@ -206,12 +191,6 @@ class QuestionsPane(QuestionList):
         elif state.face == "split" and state.drawn is not None and state.drawn.drawn:
             self._begin("Drawing the splits …")
             self._service.split(forms.split_words(self._asked_for))
-
-    def _outlook(self, options: SynthesizeOptions) -> SynthesisOutlook | str:
-        if options not in self._told:
-            self._told[options] = "Reckoning what it will take …"
-            self._teacher.look_ahead(options)
-        return self._told[options]
 
     def _ask_import(self, values: Values | None, errors: Values | None) -> None:
         def answered(given: dict[str, str] | None) -> None:

@@ -1,0 +1,83 @@
+"""How a pane has a teacher write questions: the form, what it will take while it is filled in, and the start.
+
+The pane hands on the messages of `GenerationService`; it says itself what is asked beside the teacher.
+"""
+
+from collections.abc import Callable, Sequence
+
+from engine.clean import clean_text
+from engine.records.options import SynthesizeOptions, TeacherSpec
+from tui.panes.pane import Pane
+from tui.panes.teacher import key_trouble, key_words, money_words, teacher_fields
+from tui.screens.form.screen import Field, FormScreen, Values
+from tui.services.generation import GenerationService, OutlookRead, SynthesisOutlook
+from tui.services.store import StoreService
+
+OptionsOf = Callable[[Values], SynthesizeOptions | None]
+
+
+class Writing:
+    """Asks one teacher after another; a form at a time."""
+
+    def __init__(self, store: StoreService, pane: Pane) -> None:
+        self._pane = pane
+        self._service = GenerationService(store, pane)
+        self._form: FormScreen | None = None
+        self._told: dict[SynthesizeOptions, SynthesisOutlook | str] = {}  # while the form is open
+
+    @property
+    def asking(self) -> bool:
+        """Whether its form is open."""
+        return self._form is not None
+
+    def ask(self, title: str, fields: Sequence[Field], teacher: TeacherSpec, options_of: OptionsOf) -> None:
+        """Open the form: `fields`, then those of the teacher. `options_of` is None while a field is wrong.
+
+        It ends in `Ready`, once all that is needed is there.
+        """
+        self._told.clear()
+
+        def aside(values: Values) -> str:
+            found = self._outlook(options_of(values))
+            if isinstance(found, str):
+                return found
+            lines = [
+                f"{found.requests:,} requests for up to {found.questions:,} questions.",
+                f"Tokens: ≈ {found.prompt_tokens:,} sent, ≈ {found.answer_tokens:,} answered.",
+                money_words(found.money),
+                key_words(found.key, values),
+            ]
+            return "\n".join(line for line in lines if line)
+
+        def whole(values: Values) -> str:
+            found = self._outlook(options_of(values))
+            return "" if isinstance(found, str) else key_trouble(found.key, values)
+
+        def answered(values: dict[str, str] | None) -> None:
+            self._form = None
+            options = options_of(values) if values is not None else None
+            if values is not None and options is not None:
+                self._service.prepare(options, values["key"])
+
+        form = FormScreen(
+            title, [*fields, *teacher_fields(teacher, lambda: form.values)], go="start", aside=aside, whole=whole
+        )
+        self._form = form
+        self._pane.app.push_screen(form, answered)
+
+    def take(self, message: OutlookRead) -> None:
+        """Tell what writing will take, where the form still asks."""
+        if isinstance(message.options, SynthesizeOptions):
+            error = clean_text(f"! {message.error}") if message.error is not None else ""
+            told = message.outlook if isinstance(message.outlook, SynthesisOutlook) else error
+            self._told[message.options] = told
+        if self._form is not None and self._form.is_mounted:
+            self._form.tell()
+
+    def _outlook(self, options: SynthesizeOptions | None) -> SynthesisOutlook | str:
+        if options is None:
+            return "What it will take is told when all fields are right."
+        if options not in self._told:
+            self._told[options] = "Reckoning what it will take …"
+            self._service.look_ahead(options)
+        return self._told[options]
