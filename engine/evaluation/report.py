@@ -11,6 +11,7 @@ from engine.evaluation.verdict import MARGIN, MIN_QUESTIONS, PASS_LOW, PASS_VALU
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.evaluation import ArmName, ArmScore, Evaluation, Rate
+from engine.records.harness import HarnessResult
 from engine.records.options import TeacherSpec
 from engine.records.run import Run
 
@@ -31,6 +32,7 @@ class ProofFacts:
     timings: dict[str, float]
     costs: Costs | None
     costs_note: str
+    harness: tuple[HarnessResult, ...] = ()  # of the run's releases, on public tasks
 
     def arm(self, name: ArmName) -> ArmScore:
         """An arm that every evaluation has."""
@@ -118,11 +120,12 @@ def read_facts(project: Project, run_id: int | None = None) -> ProofFacts:
         dataset = next(each for each in project.datasets.all() if each.sha256 == evaluation.dataset_sha256)
         teacher = project.settings.read().teacher
         timings = project.settings.timings()
+        harness = project.harness.standing(run.id)
     means = {name: score.prompt_tokens_mean for name, score in evaluation.arms}
     # Both arms were asked the same questions through the same chat format: what they differ by is the prompt.
     prompt_tokens = round(means["prompted"] - means["unprompted"])
     costs, note = _costs(project, evaluation, teacher, TokenCount(prompt_tokens, run.config.base, exact=False))
-    return ProofFacts(project.name, evaluation, run, dataset, teacher, prompt_tokens, timings, costs, note)
+    return ProofFacts(project.name, evaluation, run, dataset, teacher, prompt_tokens, timings, costs, note, harness)
 
 
 def _costs(

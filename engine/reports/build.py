@@ -7,6 +7,7 @@ from engine.reports.against import against_section
 from engine.reports.compared import compared
 from engine.reports.document import Document, Section
 from engine.reports.facts import ReportFacts
+from engine.reports.harness import public_tasks
 from engine.reports.money import money
 from engine.reports.proof import TONES, rules, verdict, worst
 from engine.reports.provenance import provenance
@@ -18,6 +19,7 @@ SECTIONS: tuple[Callable[[ReportFacts], Section | None], ...] = (
     against_section,
     compared,
     worst,
+    public_tasks,
     money,
     curves,
     sinking_in,

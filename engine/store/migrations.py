@@ -203,6 +203,16 @@ def prompts_of_other_projects(database: "Database") -> None:
     """)
 
 
+def harness_results(database: "Database") -> None:
+    """What public tasks measured of releases, beside their bases."""
+    database.executescript("""
+        CREATE TABLE harness_results (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL, created_at TEXT NOT NULL,
+            result TEXT NOT NULL, FOREIGN KEY (run_id) REFERENCES runs (id) ON DELETE CASCADE) STRICT;
+        CREATE INDEX harness_results_run ON harness_results (run_id, id);
+    """)
+
+
 STEPS = (
     prompts_and_rules,
     questions,
@@ -216,6 +226,7 @@ STEPS = (
     estimates_of_runs,
     rules_of_datasets_and_carried_answers,
     prompts_of_other_projects,
+    harness_results,
 )
 
 
