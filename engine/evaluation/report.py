@@ -1,6 +1,6 @@
 """What the last evaluation proved, as the JSON that others read; `engine.reports` draws it for people."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from engine.economics.figures import Costs, reckon
 from engine.economics.measured import measure
@@ -201,6 +201,8 @@ def _arm_json(score: ArmScore) -> dict[str, object]:
             "low": divergence.low,
             "high": divergence.high,
             "mean_free_tokens": divergence.mean_free_tokens,
+            "worst_tokens": [asdict(token) for token in divergence.worst_tokens],
+            "worst_answers": [asdict(answer) for answer in divergence.worst_answers],
         },
         "prompt_tokens_mean": score.prompt_tokens_mean,
         "completion_tokens_mean": score.completion_tokens_mean,

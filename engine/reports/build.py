@@ -8,6 +8,7 @@ from engine.reports.compared import compared
 from engine.reports.document import Document, Section
 from engine.reports.facts import ReportFacts
 from engine.reports.harness import public_tasks
+from engine.reports.held_out import held_out
 from engine.reports.money import money
 from engine.reports.proof import TONES, rules, verdict, worst
 from engine.reports.provenance import provenance
@@ -19,6 +20,7 @@ SECTIONS: tuple[Callable[[ReportFacts], Section | None], ...] = (
     against_section,
     compared,
     worst,
+    held_out,
     public_tasks,
     money,
     curves,

@@ -10,6 +10,13 @@ ACTIONS = (
     Action(
         "report", "h", "h", "report", "Write the report of the shown run as one HTML page into the project's folder."
     ),
+    Action(
+        "differing",
+        "d",
+        "d",
+        "differences",
+        "Show the tokens where the student is farthest from the prompted model, or go back.",
+    ),
     Action("next_answer", "right_square_bracket", "]", "next", "The next sample; after the last, the next question."),
     Action("previous_answer", "left_square_bracket", "[", "before", "The sample before, or the question before."),
     Action("back", "escape", "esc", "back", "Leave the answers or the history; then show the newest evaluation."),

@@ -10,6 +10,7 @@ from engine.evaluation.lapses import Lapse
 from engine.evaluation.verdict import reason
 from engine.records.evaluation import ArmName, ArmScore, Divergence, Evaluation, Rate
 from tui.panes.evaluation.bars import interval_bar
+from tui.panes.evaluation.differing import held_out_tokens, tokens_of
 from tui.panes.evaluation.marks import arm_title, mark_of, marks_told
 from tui.panes.evaluation.reading import reading
 from tui.panes.evaluation.state import EvaluationState
@@ -44,6 +45,8 @@ def draw(view: View, state: EvaluationState) -> PageDrawn:
     if state.face == "answers" and state.lapse is not None:
         return PageDrawn(reading(view, state, evaluation))
     lines = _table(evaluation, state, view.width)
+    if state.differing and (tokens := tokens_of(evaluation)):
+        return PageDrawn([*lines, Content(""), *held_out_tokens(tokens, view.width)])
     return _with_questions(lines, state, evaluation, view)
 
 
