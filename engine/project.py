@@ -20,6 +20,7 @@ from engine.store.datasets import DatasetTable
 from engine.store.decisions import DecisionTable
 from engine.store.evaluations import EvaluationTable
 from engine.store.examples import ExampleTable
+from engine.store.harness import HarnessTable
 from engine.store.jobs import JobTable
 from engine.store.judgements import JudgementTable
 from engine.store.migrations import migrate
@@ -54,6 +55,7 @@ class Project:
         self.datasets = DatasetTable(connection)
         self.runs = RunTable(connection)
         self.evaluations = EvaluationTable(connection)
+        self.harness = HarnessTable(connection)
         self.jobs = JobTable(connection)
         self.settings = SettingsTable(connection)
         self.releases = ReleaseTable(connection)

@@ -32,5 +32,11 @@ def command(
     release = export(project, run, form, destination, home=invocation.home, force=force)
     invocation.finish(
         f"Released the {form} of run {run.id} in {release.folder}\nVerify it: cd there, then sha256sum -c SHA256SUMS",
-        {"kind": release.kind, "run": release.run_id, "folder": release.folder, "sha256": release.sha256},
+        {
+            "release": release.id,
+            "kind": release.kind,
+            "run": release.run_id,
+            "folder": release.folder,
+            "sha256": release.sha256,
+        },
     )

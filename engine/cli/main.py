@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "serve": "Answer as every arm, over an OpenAI-compatible API on this machine.",
     "chat": "Ask the arms, side by side.",
     "export": "Release the adapter, or the merged model, with its card and checksums.",
+    "harness": "Ask the release and its base public tasks of lm-evaluation-harness, side by side.",
     "estimate": "Say before anything is spent whether distilling pays.",
     "status": "Show where every station of the project stands.",
     "jobs": "List, follow, pause, resume and stop jobs.",

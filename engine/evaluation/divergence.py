@@ -1,16 +1,19 @@
 """How far the prompt-free arms are from the prompted base, token by token, along its own held-out answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from typing import TYPE_CHECKING
 
 from engine.evaluation.arms import LocalArm
+from engine.evaluation.held_out import BEFORE_CHARACTERS, broken_by_question, rules_at, worst_answers, worst_places
 from engine.evaluation.statistics import mean_by_question
-from engine.records.evaluation import ArmAnswer, ArmName, Divergence
+from engine.records.evaluation import ArmAnswer, ArmName, Divergence, HeldOutToken
 from engine.records.question import Question
 
 if TYPE_CHECKING:
     from engine.model.load import LocalModel
+    from engine.model.prompt_cache import PromptCache
+    from engine.model.score import DivergenceRow, ScoreRow
 
 
 def kl_to_prompted(
@@ -18,7 +21,7 @@ def kl_to_prompted(
     prompted: LocalArm,
     arms: Sequence[LocalArm],
     questions: Sequence[Question],
-    answers: Sequence[ArmAnswer],
+    answers: Mapping[ArmName, Sequence[ArmAnswer]],
     *,
     seed: int,
     on_rows: Callable[[int], None],
@@ -29,13 +32,14 @@ def kl_to_prompted(
     `arms` see the same before an answer: none the prompt, or, where it is put back, all of them. The distributions are
     the models' own, at temperature 1. None where every answer is empty.
 
-    `answers` are the prompted arm's; each question's first sample is read, tokenised with its stop token unless it
-    was cut. The interval is a bootstrap over questions within topics. Free tokens are those that no rule fixes: they
-    touch no span that a check of this answer calls fixed. `on_rows` is told how many answers are done.
+    Of the prompted arm's `answers` each question's first sample is read, tokenised with its stop token unless it was
+    cut; those of the other arms tell which rules they break themselves. The interval is a bootstrap over questions
+    within topics. Free tokens are those that no rule fixes: they touch no span that a check of this answer calls fixed.
+    `on_rows` is told how many answers are done.
     """
     from engine.model.score import DivergenceRow, divergence
 
-    first = {answer.question_id: answer for answer in answers if answer.sample == 0}
+    first = {answer.question_id: answer for answer in answers[prompted.name] if answer.sample == 0}
     completions = {question.id: _completion_ids(local, first[question.id]) for question in questions}
     chosen = [question for question in questions if completions[question.id]]
     if not chosen:
@@ -64,8 +68,72 @@ def kl_to_prompted(
         whole = mean_by_question(topics, [sum(row) for row in tokens], [len(row) for row in tokens], seed=seed)
         free_tokens = [value for row, mask in zip(tokens, free, strict=True) for value in compress(row, mask)]
         mean_free = sum(free_tokens) / len(free_tokens) if free_tokens else 0.0
-        divergences[arm.name] = Divergence(whole.value, whole.low, whole.high, mean_free)
+        divergences[arm.name] = Divergence(
+            whole.value,
+            whole.low,
+            whole.high,
+            mean_free,
+            _worst_tokens(local, prompted, arm, rows, chosen, tokens, answers) if arm.adapter else (),
+            worst_answers(chosen, tokens, answers[arm.name]) if arm.adapter else (),
+        )
     return divergences
+
+
+def _worst_tokens(
+    local: "LocalModel",
+    prompted: LocalArm,
+    arm: LocalArm,
+    rows: Sequence["DivergenceRow"],
+    questions: Sequence[Question],
+    tokens: Sequence[Sequence[float]],
+    answers: Mapping[ArmName, Sequence[ArmAnswer]],
+) -> tuple[HeldOutToken, ...]:
+    """The worst `tokens`. Their answers alone, a handful, are read once more for what both models find likeliest."""
+    from engine.model.score import ScoreRow
+
+    places = worst_places(tokens)
+    read = sorted({row for _, row, _ in places})
+    sides = [
+        _likeliest(local, one, [ScoreRow(context, rows[row].completion_ids) for row, context in contexts], one.prefix())
+        for one, contexts in (
+            (prompted, [(row, rows[row].prompted_ids) for row in read]),
+            (arm, [(row, rows[row].question_ids) for row in read]),
+        )
+    ]
+    expected, found = (dict(zip(read, side, strict=True)) for side in sides)
+    first = {answer.question_id: answer for answer in answers[prompted.name] if answer.sample == 0}
+    broken = broken_by_question(answers[arm.name])
+    told = []
+    for kl, row, place in places:
+        ids, question = rows[row].completion_ids, questions[row].id
+        fixed, failed = rules_at(first[question].checks, *local.format.token_spans(ids)[place])
+        before = ids[:place]
+        told.append(
+            HeldOutToken(
+                kl=kl,
+                question_id=question,
+                before=local.format.decode(before)[-BEFORE_CHARACTERS:],
+                token=local.format.text_after(before, ids[place]),
+                prompted=local.format.text_after(before, expected[row][place]),
+                arm=local.format.text_after(before, found[row][place]),
+                fixed_by=fixed,
+                failed_by=failed,
+                broken=broken.get(question, ()),
+            )
+        )
+    return tuple(told)
+
+
+def _likeliest(
+    local: "LocalModel", arm: LocalArm, rows: Sequence["ScoreRow"], prefix: "PromptCache | None"
+) -> list[list[int]]:
+    """The arm's likeliest token at each token of each row."""
+    from engine.model.score import score
+
+    if not rows:
+        return []
+    with arm.switched():
+        return [[int(id) for id in top.ids[:, 0]] for top in score(local, rows, prefix=prefix, k=1)]
 
 
 def _completion_ids(local: "LocalModel", answer: ArmAnswer) -> list[int]:

@@ -220,7 +220,7 @@ class _Evaluation:
             prompted,
             arms,
             self._plan.questions,
-            self.stored_answers()["prompted"],
+            self.stored_answers(),
             seed=self._options.seed,
             on_rows=self._counted("divergence"),
         )

@@ -49,7 +49,7 @@ class Probing:
             by_name["unprompted"],
             [by_name["distilled"]],
             questions["general"],
-            [answer for answer in answers["general"] if answer.arm == "unprompted"],
+            {name: [answer for answer in answers["general"] if answer.arm == name] for name in by_name},
             seed=self._options.seed,
             on_rows=on_rows,
         )["distilled"]

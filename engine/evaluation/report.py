@@ -1,6 +1,6 @@
 """What the last evaluation proved, as the JSON that others read; `engine.reports` draws it for people."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from engine.economics.figures import Costs, reckon
 from engine.economics.measured import measure
@@ -14,6 +14,7 @@ from engine.evaluation.verdict import MARGIN, MIN_QUESTIONS, PASS_LOW, PASS_VALU
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.evaluation import ArmName, ArmScore, Evaluation
+from engine.records.harness import HarnessResult
 from engine.records.judging import Judged
 from engine.records.options import TeacherSpec
 from engine.records.run import Run
@@ -36,6 +37,7 @@ class ProofFacts:
     costs: Costs | None
     costs_note: str
     votes: tuple[PairStanding, ...] = ()  # of a person, on this run's answers and the base's
+    harness: tuple[HarnessResult, ...] = ()  # of the run's releases, on public tasks
 
     def arm(self, name: ArmName) -> ArmScore:
         """An arm that every evaluation has."""
@@ -135,11 +137,14 @@ def read_facts(project: Project, run_id: int | None = None) -> ProofFacts:
         teacher = project.settings.read().teacher
         timings = project.settings.timings()
         votes = standings(project.votes.all(), run.id)
+        harness = project.harness.standing(run.id)
     means = {name: score.prompt_tokens_mean for name, score in evaluation.arms}
     # Both arms were asked the same questions through the same chat format: what they differ by is the prompt.
     prompt_tokens = round(means["prompted"] - means["unprompted"])
     costs, note = _costs(project, evaluation, teacher, TokenCount(prompt_tokens, run.config.base, exact=False))
-    return ProofFacts(project.name, evaluation, run, dataset, teacher, prompt_tokens, timings, costs, note, votes)
+    return ProofFacts(
+        project.name, evaluation, run, dataset, teacher, prompt_tokens, timings, costs, note, votes, harness
+    )
 
 
 def _costs(
@@ -227,6 +232,8 @@ def _arm_json(score: ArmScore) -> dict[str, object]:
             "low": divergence.low,
             "high": divergence.high,
             "mean_free_tokens": divergence.mean_free_tokens,
+            "worst_tokens": [asdict(token) for token in divergence.worst_tokens],
+            "worst_answers": [asdict(answer) for answer in divergence.worst_answers],
         },
         "prompt_tokens_mean": score.prompt_tokens_mean,
         "completion_tokens_mean": score.completion_tokens_mean,

@@ -128,6 +128,10 @@ class ChatFormat:
         """The text of completion ids, without the stop tokens that end it."""
         return self._tokenizer.decode(self._without_stop(ids), skip_special_tokens=False)
 
+    def text_after(self, ids: Sequence[int], token: int) -> str:
+        """What `token` adds to the text of completion ids: alone, it may lose the space that it begins with."""
+        return self.decode((*ids, token))[len(self.decode(ids)) :]
+
     def token_spans(self, ids: Sequence[int]) -> list[tuple[int, int]]:
         """For each completion token, its characters in `decode(ids)`; stop tokens get an empty span at the end.
 

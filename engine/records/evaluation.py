@@ -33,13 +33,47 @@ class ArmAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldOutToken:
+    """A token of a held-out answer of the prompted model, from which an arm is far there. Text is raw.
+
+    `fixed_by`: rules whose checks dictate its characters; `failed_by`: rules that this answer breaks with them;
+    `broken`: rules that the arm's own first answer to the question breaks.
+    """
+
+    kl: float  # nats
+    question_id: int
+    before: str  # the end of the answer up to the token
+    token: str
+    prompted: str  # the prompted model's likeliest token there, and
+    arm: str  # the arm's; empty for the end of the answer
+    fixed_by: tuple[int, ...] = ()
+    failed_by: tuple[int, ...] = ()
+    broken: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutAnswer:
+    """A held-out answer of the prompted model, and the rules that the arm's own first answer to its question breaks."""
+
+    kl: float  # nats a token, on average
+    tokens: int
+    question_id: int
+    broken: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Divergence:
-    """Mean KL a token to the prompted model, in nats, with its 95 % interval; also on free tokens alone."""
+    """Mean KL a token to the prompted model, in nats, with its 95 % interval; also on free tokens alone.
+
+    The worst tokens and answers, the very worst first, are kept of arms that have an adapter.
+    """
 
     mean: float
     low: float
     high: float
     mean_free_tokens: float
+    worst_tokens: tuple[HeldOutToken, ...] = ()
+    worst_answers: tuple[HeldOutAnswer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from typing import Literal
 
 from engine.records.station import StationName
 
-JobKind = Literal["synthesize", "generate", "train", "sweep", "calibrate", "evaluate", "serve", "demo", "bench"]
+JobKind = Literal[
+    "synthesize", "generate", "train", "sweep", "calibrate", "evaluate", "harness", "serve", "demo", "bench"
+]
 JobState = Literal["waiting", "running", "paused", "done", "stopped", "failed", "lost"]
 STATION_OF_KIND: dict[JobKind, StationName] = {
     "synthesize": "questions",
@@ -14,6 +16,7 @@ STATION_OF_KIND: dict[JobKind, StationName] = {
     "sweep": "run",
     "calibrate": "run",  # it makes none there
     "evaluate": "evaluation",
+    "harness": "release",  # it measures one
     "serve": "release",  # it makes nothing there
     "demo": "examples",  # where it begins
     "bench": "examples",

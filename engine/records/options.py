@@ -96,6 +96,20 @@ class EvaluateOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class HarnessOptions:
+    """Public tasks of lm-evaluation-harness, asked of a release and of its base."""
+
+    release_id: int
+    tasks: tuple[str, ...]  # its own names, of tasks and of groups
+    limit: int | None = None  # questions a task; None: all
+    few_shot: int | None = None  # examples before a question; None: what the task says
+    batch_rows: int = 8
+    chat_template: bool = True
+    include_path: str = ""  # a folder with tasks of one's own
+    lm_eval: str = ""  # the program; empty: the one that is installed beside this one, else the one on the PATH
+
+
+@dataclass(frozen=True, slots=True)
 class DemoOptions:
     """The demo: every station, one after another."""
 
@@ -140,6 +154,7 @@ JobOptions = (
     | SweepOptions
     | CalibrateOptions
     | EvaluateOptions
+    | HarnessOptions
     | ServeOptions
     | DemoOptions
     | BenchOptions

@@ -7,6 +7,8 @@ from engine.reports.against import against_section
 from engine.reports.compared import compared
 from engine.reports.document import Document, Section
 from engine.reports.facts import ReportFacts
+from engine.reports.harness import public_tasks
+from engine.reports.held_out import held_out
 from engine.reports.judged import judged
 from engine.reports.money import money
 from engine.reports.proof import TONES, rules, verdict, worst
@@ -23,7 +25,9 @@ SECTIONS: tuple[Callable[[ReportFacts], Section | None], ...] = (
     against_section,
     compared,
     worst,
+    held_out,
     regressed,
+    public_tasks,
     sliced_in_brief,
     votes,
     money,

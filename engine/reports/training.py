@@ -22,6 +22,7 @@ from engine.reports.document import (
 )
 from engine.reports.facts import ReportFacts
 from engine.reports.numbers import MISSING, nats, share
+from engine.reports.words import end_of, token_word
 from engine.wording import counted, duration
 
 _POINTS = 300  # of a line; a longer one is drawn by means
@@ -29,7 +30,6 @@ _ROWS = 12
 _WATCHED = 2
 _STEPS_SHOWN = 5
 _TOKENS_SHOWN = 8
-_BEFORE = 60  # characters
 Item = TypeVar("Item")
 Line = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -88,10 +88,10 @@ def differing(facts: ReportFacts) -> Section | None:
     rows = tuple(
         Row(
             (
-                _end_of(token.before),
-                _word(token.token),
-                _word(token.teacher),
-                _word(token.student),
+                end_of(token.before),
+                token_word(token.token),
+                token_word(token.teacher),
+                token_word(token.student),
                 f"{token.kl:.2f}",
             )
         )
@@ -195,13 +195,3 @@ def spread(items: Sequence[Item], count: int) -> tuple[Item, ...]:
     if len(items) <= count:
         return tuple(items)
     return tuple(items[round(place * (len(items) - 1) / (count - 1))] for place in range(count))
-
-
-def _word(token: str) -> str:
-    """A token so that it is seen: one that is nothing but space, or ends the answer, has a name."""
-    return token.strip() or ("\u2039space\u203a" if token else "\u2039end\u203a")
-
-
-def _end_of(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _BEFORE else f"\u2026{line[1 - _BEFORE :]}"

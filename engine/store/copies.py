@@ -14,6 +14,7 @@ KEPT: tuple[Kept, ...] = ("questions", "examples", "runs")
 NEVER_COPIED = ("in_flight", "releases", "jobs")
 COPIED_WITH: dict[Kept, tuple[str, ...]] = {
     "runs": (
+        "harness_results",
         "verdicts",
         "probe_answers",
         "arm_answers",

@@ -235,6 +235,16 @@ def probes_and_judgements(database: "Database") -> None:
     """)
 
 
+def harness_results(database: "Database") -> None:
+    """What public tasks measured of releases, beside their bases."""
+    database.executescript("""
+        CREATE TABLE harness_results (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL, created_at TEXT NOT NULL,
+            result TEXT NOT NULL, FOREIGN KEY (run_id) REFERENCES runs (id) ON DELETE CASCADE) STRICT;
+        CREATE INDEX harness_results_run ON harness_results (run_id, id);
+    """)
+
+
 STEPS = (
     prompts_and_rules,
     questions,
@@ -250,6 +260,7 @@ STEPS = (
     prompts_of_other_projects,
     sources_of_arm_answers,
     probes_and_judgements,
+    harness_results,
 )
 
 

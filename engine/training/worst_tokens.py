@@ -39,18 +39,12 @@ def worst_of_batch(
 
 def _told(kl: float, row: DatasetRow, place: int, teacher_id: int, student_id: int, chat: ChatFormat) -> WorstToken:
     ids = row.completion_ids[:place]
-    before = chat.decode(ids)
-
-    def text(token: int) -> str:
-        # Decoded where it stands: alone, a token may lose the space that it begins with.
-        return chat.decode((*ids, token))[len(before) :]
-
     return WorstToken(
         kl=kl,
         example_id=row.example_id,
-        before=before[-_BEFORE_CHARACTERS:],
-        token=text(row.completion_ids[place]),
-        teacher=text(teacher_id),
-        student=text(student_id),
+        before=chat.decode(ids)[-_BEFORE_CHARACTERS:],
+        token=chat.text_after(ids, row.completion_ids[place]),
+        teacher=chat.text_after(ids, teacher_id),
+        student=chat.text_after(ids, student_id),
         prompt_index=row.prompt_index,
     )

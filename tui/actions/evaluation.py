@@ -17,6 +17,13 @@ ACTIONS = (
         "improve",
         "Let the teacher write training questions like the validation questions that failed; never like test ones.",
     ),
+    Action(
+        "differing",
+        "d",
+        "d",
+        "differences",
+        "Show the tokens where the student is farthest from the prompted model, or go back.",
+    ),
     Action("next_answer", "right_square_bracket", "]", "next", "The next sample; after the last, the next question."),
     Action("previous_answer", "left_square_bracket", "[", "before", "The sample before, or the question before."),
     Action("back", "escape", "esc", "back", "Leave the answers or the history; then show the newest evaluation."),

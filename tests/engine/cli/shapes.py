@@ -139,7 +139,7 @@ ESTIMATE = {
 }
 JOB = {
     "id": int,
-    "kind": {"synthesize", "generate", "train", "sweep", "calibrate", "evaluate", "serve", "demo", "bench"},
+    "kind": {"synthesize", "generate", "train", "sweep", "calibrate", "evaluate", "harness", "serve", "demo", "bench"},
     "pid": int,
     "state": {"waiting", "running", "paused", "done", "stopped", "failed", "lost"},
     "progress": {"done": int, "total": int},

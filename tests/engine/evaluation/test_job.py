@@ -271,3 +271,61 @@ def test_the_answers_of_an_evaluation_are_found_again_and_no_others(project: Pro
     assert {lapse.question_id for lapse in find_lapses(found.answers, "prompted")} == found.questions.keys()
     unnamed = dataclasses.replace(narrow, answers_key="")
     assert answers_of_evaluation(project, unnamed) == Answered({}, ())
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # peft asks for it
+def test_the_worst_held_out_tokens_are_those_of_plain_forward_passes(
+    project: Project, base: Path, adapter: Path
+) -> None:
+    """Both models anew through transformers and peft, answer by answer, without cache or batch."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    from engine.model.chat_format import ChatFormat
+
+    project.runs.update(1, config=dataclasses.replace(project.runs.get(1).config, dtype="float32"))
+    evaluate(project)
+    chat, answers = ChatFormat.load(base), answers_of(project)
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), str(adapter))
+    found: list[tuple[float, int, str, str, str]] = []
+    means: dict[int, float] = {}
+    for question in project.questions.all(split="test"):
+        answer = next(a for a in answers["prompted"] if (a.question_id, a.sample) == (question.id, 0))
+        ids = chat.completion_ids(answer.answer)
+        ids = ids[:-1] if answer.finish_reason == "length" else ids
+
+        def logprobs(context: list[int], ids: list[int] = ids) -> torch.Tensor:
+            with torch.inference_mode():
+                whole = model(torch.tensor([[*context, *ids]])).logits[0]
+            return whole[len(context) - 1 : -1].log_softmax(-1)
+
+        with model.disable_adapter():
+            expected = logprobs(chat.prompted_ids(project.prompts.require(), question.messages))
+        student = logprobs(chat.question_ids(question.messages))
+        kl = (expected.exp() * (expected - student)).sum(-1).tolist()
+        means[question.id] = sum(kl) / len(kl)
+        for place, value in enumerate(kl):
+            told = (ids[place], int(expected[place].argmax()), int(student[place].argmax()))
+            found.append((value, question.id, *(chat.text_after(ids[:place], token) for token in told)))
+    score = latest(project).arm("distilled")
+    assert score is not None
+    assert score.kl_to_prompted is not None
+    worst = sorted(found, key=lambda one: -one[0])[:8]
+    told_tokens = score.kl_to_prompted.worst_tokens
+    assert [token.kl for token in told_tokens] == pytest.approx([one[0] for one in worst], rel=1e-3)
+    assert sorted((t.question_id, t.token, t.prompted, t.arm) for t in told_tokens) == sorted(one[1:] for one in worst)
+    broken = {
+        a.question_id: tuple(c.rule_id for c in a.checks if not c.passed) for a in answers["distilled"] if not a.sample
+    }
+    assert all(token.broken == broken[token.question_id] for token in told_tokens)
+    assert any(token.broken for token in told_tokens)
+    worst_answers = score.kl_to_prompted.worst_answers
+    assert {each.question_id: each.kl for each in worst_answers} == pytest.approx(means, rel=1e-3)
+    assert worst_answers[0].kl == max(each.kl for each in worst_answers)
+    unprompted = latest(project).arm("unprompted")
+    assert unprompted is not None
+    assert unprompted.kl_to_prompted is not None
+    assert not unprompted.kl_to_prompted.worst_tokens
+    told = json.loads(json.dumps(report_json(project)))["arms"]["distilled"]["kl_to_prompted"]["worst_tokens"]
+    assert [each["question_id"] for each in told] == [token.question_id for token in told_tokens]

@@ -14,6 +14,7 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.cost import CostInputs
 from engine.records.evaluation import Interval
+from engine.records.harness import HarnessResult, Score, TaskScore
 from engine.records.run import TrainingConfig
 from engine.records.vote import Vote
 from engine.reports.build import brief, build
@@ -46,7 +47,7 @@ def test_every_form_tells_the_same_in_the_same_order(project: Project) -> None:
     project.votes.add(Vote((), "prompted", "run-2", "", "", "right", blind=True))
     document = build(read_report(project, compare=1))
     titles = [section.title for section in document.sections]
-    assert len(titles) == 12
+    assert len(titles) == 13
     for shown in (to_text(document), to_markdown(document), to_html(document).partition("</nav>")[2]):
         places = [shown.index(title) for title in titles]
         assert places == sorted(places)
@@ -202,6 +203,35 @@ def test_the_worst_answers_stand_side_by_side_with_what_breaks_a_rule_marked(pro
         "A person answers. They look at it today."
     ]
     assert "<mark>A person answers. They look at it today.</mark>" in to_html(document)
+
+
+def test_the_worst_held_out_tokens_stand_with_the_rules_that_have_to_do_with_them(project: Project) -> None:
+    document = build(read_report(project))
+    tokens, answers = (table(document, "heldout", caption) for caption in ("Held-out tokens", "Held-out answers"))
+    assert len(tokens.rows) == 8
+    assert tokens.rows[0].cells[1:] == (
+        "RISK", "RISK", "I", "rule 1 dictates it; rules 1, 2 broken by the student's answer", "7.44",
+    )  # fmt: skip
+    assert tokens.rows[0].strong, "the student breaks the very rule that dictates the token"
+    assert "rule 2 broken by it" in tokens.rows[3].cells[4]
+    assert not tokens.rows[3].strong
+    assert answers.rows[0].cells[1:] == ("rule 2", "26", "0.90")
+    assert "about" in answers.rows[0].cells[0]
+
+
+def test_public_tasks_are_told_in_every_form_where_they_were_asked(project: Project) -> None:
+    assert not blocks(build(read_report(project)), "public")
+    run = read_report(project).proof.run.id
+    score = TaskScore("ifeval", "prompt_level_strict_acc", "none", Score(0.5, 0.02), Score(0.3, 0.02), True, 541)
+    sha256 = "a" * 64
+    for limit in (10, 10, None):
+        project.harness.add(HarnessResult(0, run, 1, sha256, ("ifeval",), limit, None, True, (score,), "0.4.13", 60.0))
+    document = build(read_report(project))
+    tables = [block for block in blocks(document, "public") if isinstance(block, Table)]
+    assert len(tables) == 2, "the same asked again stands in the place of what it was"
+    for shown in (to_text(document), to_markdown(document), to_html(document)):
+        assert "Public tasks" in shown
+        assert "−0.200" in shown
 
 
 def test_without_a_trace_or_answers_the_report_says_so(home: Home) -> None:

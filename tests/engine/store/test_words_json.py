@@ -14,6 +14,7 @@ from engine.records.options import (
     DemoOptions,
     EvaluateOptions,
     GenerateOptions,
+    HarnessOptions,
     JobOptions,
     SynthesizeOptions,
     TeacherSpec,
@@ -29,6 +30,7 @@ _OPTIONS: tuple[tuple[JobKind, type[JobOptions]], ...] = (
     ("generate", GenerateOptions),
     ("train", TrainOptions),
     ("evaluate", EvaluateOptions),
+    ("harness", HarnessOptions),
     ("demo", DemoOptions),
     ("bench", BenchOptions),
 )

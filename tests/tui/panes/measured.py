@@ -21,8 +21,19 @@ from engine.jobs.protocol import (
 from engine.paths import Home, make_private_folder
 from engine.project import Project
 from engine.records.comparison import Comparison, Paired, RulePaired
-from engine.records.evaluation import ArmAnswer, ArmName, ArmScore, Divergence, Evaluation, FinalVerdict, Interval
+from engine.records.evaluation import (
+    ArmAnswer,
+    ArmName,
+    ArmScore,
+    Divergence,
+    Evaluation,
+    FinalVerdict,
+    HeldOutAnswer,
+    HeldOutToken,
+    Interval,
+)
 from engine.records.options import EvaluateOptions, TrainOptions
+from engine.records.question import Question
 from engine.records.rule import CheckResult, Span
 from engine.records.run import Estimated, TrainingConfig, WorstToken
 from tests.tui.seeds import AT, CURVE, PROMPT, add_dataset, add_examples, arm, hostile, make_project, rate
@@ -125,7 +136,7 @@ def add_measured_evaluation(
     arms: tuple[tuple[ArmName, ArmScore], ...] = (
         ("unprompted", arm((0, 120, 90, 300), 0, Divergence(2.31, 2.2, 2.42, 1.9), 18.0)),
         ("prompted", arm((352, 340, 348, 360), 331, None, 430.0)),
-        ("distilled", arm((358, kept, 350, 360), kept, Divergence(0.11, 0.1, 0.12, 0.14), 18.0)),
+        ("distilled", arm((358, kept, 350, 360), kept, held_out(questions, foreign=foreign), 18.0)),
     )
     return project.evaluations.add(
         Evaluation(
@@ -149,6 +160,22 @@ def add_measured_evaluation(
             answers_key=key,
         )
     )
+
+
+def held_out(questions: Sequence[Question], *, foreign: bool) -> Divergence:
+    """The student's divergence with the eight tokens at which it is worst; the first two have rules to tell."""
+    tokens = []
+    for place, token in enumerate(worst(0.8)):
+        said = (token.before, token.token, token.teacher, token.student)
+        before, own, prompted, student = map(hostile, said) if foreign else said
+        rules = {0: ((1,), (), (1, 2)), 3: ((), (2,), ())}.get(place, ((), (), ()))
+        tokens.append(
+            HeldOutToken(token.kl, questions[place % len(questions)].id, before, own, prompted, student, *rules)
+        )
+    answers = tuple(
+        HeldOutAnswer(0.9 / (n + 1), 26, each.id, (2,) if n == 0 else ()) for n, each in enumerate(questions)
+    )
+    return Divergence(0.11, 0.1, 0.12, 0.14, tuple(tokens), answers[:8])
 
 
 def _compared(kept: int) -> Comparison:

@@ -207,6 +207,34 @@ async def test_the_worst_answers_are_read_side_by_side(home: Home, size: tuple[i
         assert "all rules together" in text(app)
 
 
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_worst_tokens_take_the_place_of_the_questions_and_give_it_back(
+    home: Home, size: tuple[int, int]
+) -> None:
+    app = DistillApp(home, make_compared(home))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, app, "2 of 8 questions where the student breaks a rule")
+        await pilot.press("d")
+        page = text(app)
+        assert "differs most from the prompted model" in page
+        assert "where the student breaks" not in page
+        assert "rule 1 dictates it; rules 1, 2" in page
+        assert page.count("‹end›") == 4
+        await pilot.press("enter")
+        assert "2 of 8 questions" in text(app)
+        await pilot.press("d", "escape")
+        assert "2 of 8 questions" in text(app)
+
+
+async def test_an_evaluation_without_its_tokens_says_so(home: Home) -> None:
+    app = DistillApp(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app, "all rules together")
+        await pilot.press("d")
+        await until(pilot, lambda: len(app._notifications) == 1)
+        assert {note.message for note in app._notifications} == {"The tokens of this evaluation were not kept."}
+
+
 async def test_the_cursor_is_always_seen(home: Home) -> None:
     app = DistillApp(home, make_compared(home))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
@@ -390,6 +418,7 @@ LOOKS = [
     ("compared", "enter", "answers"),
     ("compared", "equals_sign j", "history"),
     ("compared", "v", "figures"),
+    ("compared", "d", "differing"),
     ("compared", "e", "form"),
     ("evaluating", "", "busy"),
 ]

@@ -10,6 +10,7 @@ from engine.evaluation.lapses import Lapse
 from engine.evaluation.verdict import reason
 from engine.records.evaluation import ArmName, ArmScore, Divergence, Evaluation, Rate
 from tui.panes.evaluation.bars import interval_bar
+from tui.panes.evaluation.differing import held_out_tokens, tokens_of
 from tui.panes.evaluation.marks import arm_title, mark_of, marks_told
 from tui.panes.evaluation.reading import reading
 from tui.panes.evaluation.state import EvaluationState
@@ -44,6 +45,11 @@ def draw(view: View, state: EvaluationState) -> PageDrawn:
     if state.face == "answers" and state.lapse is not None:
         return PageDrawn(reading(view, state, evaluation))
     lines = _table(evaluation, state, view.width)
+    if state.differing and (tokens := tokens_of(evaluation)):
+        told = held_out_tokens(tokens, view.width)
+        # Where both do not fit, the tokens are what was asked for.
+        over = [*lines, Content("")] if len(lines) + 1 + len(told) <= view.height else _head(evaluation, view.width)
+        return PageDrawn([*over, *told])
     return _with_questions(lines, state, evaluation, view)
 
 
@@ -90,8 +96,8 @@ def _between(parts: Sequence[Content]) -> list[Content | str]:
     return joined
 
 
-def _table(evaluation: Evaluation, state: EvaluationState, width: int) -> list[Content]:
-    """The verdict with its reason, then the arms as columns."""
+def _head(evaluation: Evaluation, width: int) -> list[Content]:
+    """The verdict with its reason."""
     word, style = VERDICTS[evaluation.verdict]
     asked = (
         f"{evaluation.questions:,} {evaluation.split} questions × {evaluation.samples}, T = {evaluation.temperature:g}"
@@ -99,8 +105,12 @@ def _table(evaluation: Evaluation, state: EvaluationState, width: int) -> list[C
     lines = title("Evaluation", word, f"run {evaluation.run_id}   {asked}", width)
     start = len("Evaluation   ")
     lines[0] = lines[0].stylize(style, start, start + len(word))
-    lines[1:] = [Content(line) for line in wrap(reason(evaluation), width)[:3]]
-    lines.append(Content(""))
+    return [lines[0], *(Content(line) for line in wrap(reason(evaluation), width)[:3]), Content("")]
+
+
+def _table(evaluation: Evaluation, state: EvaluationState, width: int) -> list[Content]:
+    """The verdict, then the arms as columns."""
+    lines = _head(evaluation, width)
     arms = evaluation.arms
     cell = max(_NARROWEST_CELL, min((width - max(24, width // 3)) // max(len(arms), 1), 26))
     label = width - cell * len(arms)

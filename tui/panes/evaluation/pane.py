@@ -7,8 +7,10 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from engine.clean import clean_line, clean_text
+from engine.records.evaluation import Evaluation
 from tui.actions import PaneName, bindings
 from tui.panes.checks import number, whole
+from tui.panes.evaluation.differing import tokens_of
 from tui.panes.evaluation.drawing import draw, measuring
 from tui.panes.evaluation.settings import (
     RUNS_OFFERED,
@@ -149,6 +151,8 @@ class EvaluationPane(Pane):
         if self.state.face == "history":
             self.state.choose()
             self._read()
+        elif self.state.differing:
+            self.state.differing = False
         elif self.state.face == "table":
             view = self.view
             if view is None or measuring(view, self.state) is not None or self.state.shown(view.facts) is None:
@@ -171,9 +175,18 @@ class EvaluationPane(Pane):
         self.state.figures = not self.state.figures
         self.redraw()
 
+    def action_differing(self) -> None:
+        """Show where the student is farthest from the prompted model, or the questions."""
+        shown = self._shown_evaluation
+        if shown is None or not tokens_of(shown):
+            self.app.notify("The tokens of this evaluation were not kept.", markup=False)
+            return
+        self.state.differing = not self.state.differing
+        self._turned()
+
     def action_report(self) -> None:
         """Write the report of the run whose evaluation is shown."""
-        shown = self.state.shown(self.view.facts) if self.view is not None else None
+        shown = self._shown_evaluation
         if shown is None:
             self.app.notify("Nothing was evaluated yet.", markup=False)
         else:
@@ -228,6 +241,10 @@ class EvaluationPane(Pane):
         self.state.move(self._rows)
         self.redraw()
         super().action_last()
+
+    @property
+    def _shown_evaluation(self) -> Evaluation | None:
+        return self.state.shown(self.view.facts) if self.view is not None else None
 
     @property
     def _rows(self) -> int:

@@ -27,6 +27,7 @@ class EvaluationState:
     sample: int = 0
     history_row: int = 0  # of the evaluations, the newest first
     figures: bool = False
+    differing: bool = False  # the worst held-out tokens stand where the questions do
     read_for: int | None = None  # the newest evaluation when all were read
     asked_for: int | None = None  # whose answers were asked for
 
@@ -99,6 +100,8 @@ class EvaluationState:
         """One step out: of a face, else of an older evaluation."""
         if self.face != "table":
             self.face = "table"
+        elif self.differing:
+            self.differing = False
         else:
             self.chosen = None
 

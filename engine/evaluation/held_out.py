@@ -1,0 +1,74 @@
+"""Where an arm is farthest from the prompted model along its held-out answers, with the rules at stake. Pure."""
+
+import heapq
+import math
+from collections.abc import Sequence
+
+from engine.records.evaluation import ArmAnswer, HeldOutAnswer, HeldOutToken
+from engine.records.question import Question
+from engine.records.rule import CheckResult
+
+MOST = 8
+BEFORE_CHARACTERS = 80
+Place = tuple[float, int, int]  # nats, the answer's place among the answers, the token's within it
+
+
+def worst_places(tokens: Sequence[Sequence[float]]) -> list[Place]:
+    """The tokens with the largest divergence, the very worst first, else in their order; no more than `MOST`.
+
+    Tokens whose divergence is no finite number are left out.
+    """
+    places = ((kl, row, place) for row, line in enumerate(tokens) for place, kl in enumerate(line) if math.isfinite(kl))
+    return heapq.nsmallest(MOST, places, key=lambda found: (-found[0], *found[1:]))
+
+
+def worst_answers(
+    questions: Sequence[Question], tokens: Sequence[Sequence[float]], own: Sequence[ArmAnswer]
+) -> tuple[HeldOutAnswer, ...]:
+    """The answers that are farthest off a token, on average, the very worst first. `own` are the arm's answers."""
+    broken = broken_by_question(own)
+    found = [
+        HeldOutAnswer(sum(line) / len(line), len(line), question.id, broken.get(question.id, ()))
+        for question, line in zip(questions, tokens, strict=True)
+        if line and math.isfinite(sum(line))
+    ]
+    return tuple(heapq.nsmallest(MOST, found, key=lambda one: (-one.kl, one.question_id)))
+
+
+def broken_by_question(answers: Sequence[ArmAnswer]) -> dict[int, tuple[int, ...]]:
+    """The rules that the first sample of each question breaks."""
+    return {
+        answer.question_id: tuple(check.rule_id for check in answer.checks if not check.passed)
+        for answer in answers
+        if answer.sample == 0
+    }
+
+
+def rules_at(checks: Sequence[CheckResult], start: int, end: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The rules that dictate some of the characters from `start` to `end`, and those that they break."""
+    fixed = tuple(check.rule_id for check in checks if any(s.start < end and start < s.end for s in check.fixed))
+    failed = tuple(
+        check.rule_id
+        for check in checks
+        if not check.passed and any(s.start < end and start < s.end for s in check.failing)
+    )
+    return fixed, failed
+
+
+def rules_told(token: HeldOutToken) -> str:
+    """Which rules have to do with the token, in words; empty for none."""
+    parts = [
+        f"{rules_named(numbers)} {words}"
+        for numbers, words in (
+            (token.fixed_by, "dictates it" if len(token.fixed_by) == 1 else "dictate it"),
+            (token.failed_by, "broken by it"),
+            (token.broken, "broken by the student's answer"),
+        )
+        if numbers
+    ]
+    return "; ".join(parts)
+
+
+def rules_named(numbers: Sequence[int]) -> str:
+    """`rule 3`, `rules 1, 3`."""
+    return f"{'rule' if len(numbers) == 1 else 'rules'} {', '.join(map(str, numbers))}"

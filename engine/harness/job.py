@@ -1,0 +1,120 @@
+"""Public tasks, as a job: lm-eval measures the base, then the release, each in a process of its own.
+
+What one of them has scored is kept in the job's folder: a job that is taken up again does not measure it twice.
+"""
+
+import json
+import re
+import time
+from pathlib import Path
+
+from engine.clean import clean_line
+from engine.errors import JobError
+from engine.harness.child import run_child
+from engine.harness.program import configuration, find_program, find_release
+from engine.harness.results import ModelResults, find_results, read_results, side_by_side
+from engine.jobs.context import JobContext
+from engine.jobs.protocol import Note
+from engine.paths import make_private_folder
+from engine.records.harness import HarnessResult
+from engine.records.options import HarnessOptions
+from engine.releases.look import folder_of
+
+CONFIGURATION = "lm-eval.json"
+# A bar is redrawn so often; no data set brings code of its own along.
+_ENVIRONMENT = {"TQDM_MININTERVAL": "0.5", "HF_DATASETS_TRUST_REMOTE_CODE": "0", "PYTHONUNBUFFERED": "1"}
+_UNREACHED = re.compile(
+    r"Couldn't reach|Can't reach|ConnectionError|LocalEntryNotFound|OfflineMode|Max retries|resolve host|"
+    r"getaddrinfo|Network is unreachable|Cannot send a request|ConnectTimeout|ReadTimeout",
+)
+_UNKNOWN = re.compile(r"Tasks? not found: *(?P<names>.*)")
+_MISSING = re.compile(r"No module named '?(?P<module>[\w.]+)")
+_ENDS_WITH_ERROR = re.compile(r"^[\w.]*(?:Error|Exception|Exit|Interrupt)\b")
+
+
+def run(context: JobContext, options: HarnessOptions) -> None:
+    """Measure the release that `options` names, and keep the result in the project.
+
+    Raises NotFoundError (no release, no lm-eval), ModelError (the base), JobError where lm-eval fails, with what it
+    said and what to do, and JobStopped when asked to stop.
+    """
+    from engine.model.load import device_name
+    from engine.model.locate import locate_base
+
+    started = time.monotonic()
+    project = context.project
+    release = find_release(project, options.release_id)
+    run = project.runs.get(release.run_id)
+    program, base = find_program(options.lm_eval), locate_base(run.config.base, project.home)
+    released = folder_of(project, release)
+    device = device_name(run.config.device)
+    found: dict[str, ModelResults] = {}
+    with context.hold_device(device):
+        for name, weights in (("base", None), ("release", released)):
+            folder = make_private_folder(context.folder / f"{name}-{release.sha256[:12]}")
+            told = configuration(options, run, base, weights, released, device, folder / "results")
+            found[name] = _measured(context, program, folder, name, json.dumps(told, indent=2))
+    project.harness.add(
+        HarnessResult(
+            id=0,
+            run_id=run.id,
+            release_id=release.id,
+            release_sha256=release.sha256,
+            tasks=options.tasks,
+            limit=options.limit,
+            few_shot=options.few_shot,
+            chat_template=options.chat_template,
+            scores=side_by_side(found["base"], found["release"]),
+            version=found["release"].version,
+            seconds=time.monotonic() - started,
+        )
+    )
+
+
+def _measured(context: JobContext, program: tuple[str, ...], folder: Path, name: str, told: str) -> ModelResults:
+    """What lm-eval scored, told `told`: now, or before this job was stopped."""
+    written, results = folder / CONFIGURATION, folder / "results"
+    if written.is_file() and written.read_text(encoding="utf-8") == told:
+        kept = find_results(results)
+        if kept is not None:
+            context.emit(Note(f"The {name} was measured before."))
+            return read_results(kept)
+    written.write_text(told, encoding="utf-8")
+    context.emit(Note(f"lm-eval measures the {name}."))
+    status, lines = run_child((*program, "run", "--config", str(written)), folder, context, name, _ENVIRONMENT)
+    if status:
+        raise failure(name, status, lines)
+    kept = find_results(results)
+    if kept is None:
+        raise JobError(f"lm-eval wrote no results of the {name}.", f"{results} is empty.", "See the end of its log.")
+    return read_results(kept)
+
+
+def failure(name: str, status: int, lines: tuple[str, ...]) -> JobError:
+    """Why lm-eval ended with this `status`, as far as its last lines tell, and what to do."""
+    told = next((line for line in reversed(lines) if _ENDS_WITH_ERROR.match(line)), lines[-1] if lines else "")
+    why = clean_line(told, 300) or "It said nothing."
+    title, text = f"lm-eval failed on the {name}.", "\n".join(lines)
+    if status < 0:
+        return JobError(
+            title, f"It was ended by signal {-status}. {why}", "Free some memory, or ask with --batch-rows 1."
+        )
+    if (unknown := _UNKNOWN.search(why)) is not None:
+        names = clean_line(unknown["names"], 200)
+        return JobError(
+            f"lm-eval knows no task {names}.", "", "List its tasks: lm_eval ls tasks; or add --include-path."
+        )
+    if (missing := _MISSING.search(why)) is not None:
+        return JobError(
+            title,
+            f"It needs {missing['module']}, which is not installed.",
+            "Install it beside lm-eval; for IFEval: pip install 'lm-eval[hf,ifeval]'.",
+        )
+    if _UNREACHED.search(text):
+        return JobError(
+            "A task's data set could not be reached.",
+            why,
+            "Try again with a network; or copy a Hugging Face cache that holds it here and set HF_HOME to it; "
+            "or ask tasks with local data: --include-path DIR",
+        )
+    return JobError(title, why, "See the end of the job's log.")

@@ -1,0 +1,109 @@
+"""lm-evaluation-harness as a program of its own: where it is, and what it is asked. Imports nothing of it."""
+
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from engine.errors import NotFoundError, UsageError
+from engine.paths import expand
+from engine.project import Project
+from engine.records.options import HarnessOptions
+from engine.records.release import Release
+from engine.records.run import Run
+from engine.releases.adapter import ADAPTER_FILES
+from engine.releases.look import folder_of
+
+PROGRAM = "lm_eval"
+
+
+def find_program(named: str = "") -> tuple[str, ...]:
+    """The words that start lm-eval: the `named` program, else the module beside this one, else the one on the PATH.
+
+    Raises `NotFoundError` that says how to install it.
+    """
+    if named:
+        found = shutil.which(str(expand(named)))
+        if found is None:
+            raise NotFoundError(
+                "There is no such program.",
+                f"{named} cannot be run.",
+                "Name the lm_eval of an environment that has it.",
+            )
+        return (str(Path(found).absolute()),)
+    if find_spec(PROGRAM) is not None:
+        return sys.executable, "-P", "-m", PROGRAM
+    if (found := shutil.which(PROGRAM)) is not None:
+        return (found,)
+    raise NotFoundError(
+        "lm-eval is not installed.",
+        "It brings the public tasks and runs them.",
+        "Install it: pip install 'distill-tui[harness]', or uv sync --extra harness; or name one: --lm-eval PATH.",
+    )
+
+
+def find_release(project: Project, number: int | None) -> Release:
+    """The release of this number, else the newest; its files are there. Raises `NotFoundError`."""
+    releases = project.releases.all()
+    if not releases:
+        raise NotFoundError("Nothing was released yet.", "", "Release a run: distill-tui export")
+    release = releases[-1] if number is None else next((each for each in releases if each.id == number), None)
+    if release is None:
+        raise NotFoundError(
+            "There is no such release.", f"No release has the number {number}; the last one is {releases[-1].id}.", ""
+        )
+    folder = folder_of(project, release)
+    needed = ADAPTER_FILES if release.kind == "adapter" else ("config.json",)
+    if not all((folder / name).is_file() for name in needed):
+        raise NotFoundError(
+            "The release is gone.", f"{folder} does not hold it any more.", "Release it again: distill-tui export"
+        )
+    return release
+
+
+def include_folder(path: str) -> str:
+    """A folder with tasks of one's own, in full; empty for none. Raises `NotFoundError`."""
+    if not path:
+        return ""
+    folder = expand(path).absolute()
+    if not folder.is_dir():
+        raise NotFoundError(
+            "There is no such folder.", f"{folder} is not there.", "Name the folder of the tasks' YAML."
+        )
+    return str(folder)
+
+
+def check_tasks(tasks: tuple[str, ...]) -> tuple[str, ...]:
+    """The tasks' names, each once. Raises `UsageError` without one."""
+    names = tuple(dict.fromkeys(name.strip() for listed in tasks for name in listed.split(",") if name.strip()))
+    if not names:
+        raise UsageError("No task is named.", "", "Name some: --tasks ifeval,mmlu_anatomy")
+    return names
+
+
+def configuration(
+    options: HarnessOptions, run: Run, base: Path, release: Path | None, tokenizer: Path, device: str, output: Path
+) -> dict[str, object]:
+    """What lm-eval is told in its configuration file; `release` None: the base alone.
+
+    Base and release are read with the release's tokenizer and template, in the precision of the run, so that nothing
+    but the weights tells them apart. A file and no words of a command: there a comma in a path would end it.
+    """
+    model: dict[str, object] = {"pretrained": str(base), "tokenizer": str(tokenizer), "dtype": run.dtype or "auto"}
+    if release is not None:
+        merged = not (release / ADAPTER_FILES[0]).is_file()
+        model |= {"pretrained": str(release)} if merged else {"peft": str(release)}
+    told: dict[str, object] = {
+        "model": "hf",
+        "model_args": model,
+        "tasks": list(options.tasks),
+        "limit": options.limit,
+        "num_fewshot": options.few_shot,
+        "batch_size": options.batch_rows,
+        "device": device,
+        "apply_chat_template": options.chat_template,
+        "include_path": options.include_path,
+        "output_path": str(output),
+        "trust_remote_code": False,
+    }
+    return {name: value for name, value in told.items() if value not in (None, "")}

@@ -1,0 +1,134 @@
+"""Public tasks as a section of the report, and as the object that others read. Pure."""
+
+import math
+
+from engine.records.comparison import Outcome
+from engine.records.harness import HarnessResult, Score, TaskScore
+from engine.reports.document import Block, Column, Row, Section, Table, Words
+from engine.reports.facts import ReportFacts
+from engine.reports.numbers import MISSING, change, moment
+from engine.wording import counted
+
+_Z = 1.959964  # of a normal 95 % interval, as lm-eval's standard errors are meant
+_DECIMALS = 3
+_WORDS: dict[Outcome, str] = {"better": "better", "worse": "worse", "kept": "none shown", "undecided": MISSING}
+_COLUMNS = (
+    Column("task"),
+    Column("metric"),
+    Column("questions", number=True),
+    Column("base", number=True),
+    Column("release", number=True),
+    Column("difference", number=True),
+    Column("shown"),
+)
+
+
+def public_tasks(facts: ReportFacts) -> Section | None:
+    """What the release scores on public tasks beside its base; nothing where none was asked."""
+    return harness_section(facts.proof.harness) if facts.proof.harness else None
+
+
+def harness_section(results: tuple[HarnessResult, ...]) -> Section:
+    """Every result with its metrics; parts of groups are folded away."""
+    blocks: list[Block] = [
+        Words(
+            "What the model can do beside its prompt: public tasks, asked by lm-evaluation-harness of the base and of "
+            "the release without the prompt. Behind \u00b1 stands the standard error. Base and release answer the same "
+            "questions; the error of their difference is reckoned as if they did not, so it is rather too large."
+        )
+    ]
+    for result in results:
+        whole, parts = ([_row(each) for each in result.scores if each.asked is asked] for asked in (True, False))
+        blocks.append(Table(_caption(result), _COLUMNS, tuple(whole)))
+        if parts:
+            blocks.append(Table(f"{counted(len(parts), 'part')} of these groups", _COLUMNS, tuple(parts), folded=True))
+    return Section("public", "Public tasks", tuple(blocks))
+
+
+def harness_json(results: tuple[HarnessResult, ...]) -> list[dict[str, object]]:
+    """Every result with its metrics."""
+    return [
+        {
+            "run": result.run_id,
+            "release": result.release_id,
+            "lm_eval": result.version,
+            "tasks": list(result.tasks),
+            "limit": result.limit,
+            "few_shot": result.few_shot,
+            "chat_template": result.chat_template,
+            "made_at": result.created_at,
+            "seconds": round(result.seconds, 3),
+            "scores": [_score_json(each) for each in result.scores],
+        }
+        for result in results
+    ]
+
+
+def outcome(score: TaskScore) -> Outcome:
+    """Whether the release is shown to be better or worse than its base: at the 95 % level, each metric by itself.
+
+    `undecided` where a standard error or the metric's direction is not known.
+    """
+    stderr = _difference_stderr(score)
+    if stderr is None or score.higher_is_better is None:
+        return "undecided"
+    difference = score.released.value - score.base.value
+    if abs(difference) <= _Z * stderr:
+        return "kept"
+    return "better" if (difference > 0) is score.higher_is_better else "worse"
+
+
+def _difference_stderr(score: TaskScore) -> float | None:
+    if score.base.stderr is None or score.released.stderr is None:
+        return None
+    return math.hypot(score.base.stderr, score.released.stderr)
+
+
+def _caption(result: HarnessResult) -> str:
+    few = "" if result.few_shot is None else f", {counted(result.few_shot, 'example')} before each"
+    limit = "" if result.limit is None else f", at most {counted(result.limit, 'question')} a task"
+    chat = "" if result.chat_template else ", without the chat template"
+    version = f"lm-eval {result.version}".strip()
+    return (
+        f"Release {result.release_id} of run {result.run_id}, {version}{limit}{few}{chat}, {moment(result.created_at)}"
+    )
+
+
+def _row(score: TaskScore) -> Row:
+    found, stderr = outcome(score), _difference_stderr(score)
+    metric = score.metric if score.filter == "none" else f"{score.metric}, {score.filter}"
+    return Row(
+        (
+            score.task,
+            metric,
+            MISSING if score.questions is None else f"{score.questions:,}",
+            _told(score.base),
+            _told(score.released),
+            change(score.released.value, score.base.value, _DECIMALS) + _error(stderr),
+            _WORDS[found],
+        ),
+        strong=found == "worse",
+    )
+
+
+def _told(score: Score) -> str:
+    return f"{score.value:,.{_DECIMALS}f}{_error(score.stderr)}"
+
+
+def _error(stderr: float | None) -> str:
+    return "" if stderr is None else f"\u00a0\u00b1\u00a0{stderr:.{_DECIMALS}f}"
+
+
+def _score_json(score: TaskScore) -> dict[str, object]:
+    return {
+        "task": score.task,
+        "metric": score.metric,
+        "filter": score.filter,
+        "questions": score.questions,
+        "higher_is_better": score.higher_is_better,
+        "base": {"value": score.base.value, "stderr": score.base.stderr},
+        "released": {"value": score.released.value, "stderr": score.released.stderr},
+        "difference": {"value": score.released.value - score.base.value, "stderr": _difference_stderr(score)},
+        "outcome": outcome(score),
+        "asked": score.asked,
+    }

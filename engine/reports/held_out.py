@@ -1,0 +1,71 @@
+"""Where the student is farthest from the prompted model on held-out answers, as a section of the report. Pure."""
+
+from engine.evaluation.held_out import rules_named, rules_told
+from engine.records.evaluation import HeldOutAnswer, HeldOutToken
+from engine.reports.document import Block, Column, Row, Section, Table, Words
+from engine.reports.facts import ReportFacts
+from engine.reports.numbers import MISSING
+from engine.reports.words import end_of, token_word
+
+_QUESTION = 80  # characters
+
+
+def held_out(facts: ReportFacts) -> Section | None:
+    """The worst tokens and answers of the student; nothing where they were not kept."""
+    student = facts.proof.arm("distilled").kl_to_prompted
+    if student is None or not student.worst_tokens:
+        return None
+    tokens = Table(
+        "Held-out tokens",
+        (
+            Column("the prompted answer, up to the token"),
+            Column("token"),
+            Column("prompted"),
+            Column("student"),
+            Column("rule"),
+            Column("nats", number=True),
+        ),
+        tuple(map(_token, student.worst_tokens)),
+        code=True,
+    )
+    answers = Table(
+        "Held-out answers, by their mean a token",
+        (
+            Column("question"),
+            Column("the student's own answer breaks"),
+            Column("tokens", number=True),
+            Column("nats", number=True),
+        ),
+        tuple(_answer(facts, each) for each in student.worst_answers),
+    )
+    blocks: list[Block] = [
+        Words(
+            "Along the prompted model's own held-out answers: the tokens where the student is farthest from it, with "
+            "what each finds likeliest there, and the rules that have to do with it."
+        ),
+        tokens,
+        answers,
+    ]
+    return Section("heldout", "Where the student is farthest from the prompted model", tuple(blocks))
+
+
+def _token(token: HeldOutToken) -> Row:
+    return Row(
+        (
+            end_of(token.before),
+            token_word(token.token),
+            token_word(token.prompted),
+            token_word(token.arm),
+            rules_told(token) or MISSING,
+            f"{token.kl:.2f}",
+        ),
+        strong=bool(set(token.fixed_by) & set(token.broken)),
+    )
+
+
+def _answer(facts: ReportFacts, answer: HeldOutAnswer) -> Row:
+    question = facts.answered.questions.get(answer.question_id)
+    text = f"question {answer.question_id}" if question is None else " ".join(question.text.split())
+    shown = text if len(text) <= _QUESTION else f"{text[: _QUESTION - 1]}…"
+    broken = rules_named(answer.broken) if answer.broken else "no rule"
+    return Row((shown, broken, f"{answer.tokens:,}", f"{answer.kl:.2f}"), strong=bool(answer.broken))

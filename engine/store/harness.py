@@ -1,0 +1,34 @@
+"""Results of public tasks: what was measured of the releases of each run."""
+
+from dataclasses import replace
+
+from engine.records.harness import HarnessResult
+from engine.store.clock import now_text
+from engine.store.connection import Connection
+from engine.store.words_json import decode, encode
+
+
+class HarnessTable:
+    """The results of public tasks of one project."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, result: HarnessResult) -> HarnessResult:
+        """Keep a result; returns it with its number and time. Raises `StoreError` for an unknown run."""
+        with self._connection.transaction():
+            created_at = result.created_at or now_text()
+            number = self._connection.insert(
+                "INSERT INTO harness_results (run_id, created_at, result) VALUES (?, ?, '')",
+                (result.run_id, created_at),
+            )
+            stored = replace(result, id=number, created_at=created_at)
+            self._connection.write("UPDATE harness_results SET result = ? WHERE id = ?", (encode(stored), number))
+        return stored
+
+    def standing(self, run_id: int) -> tuple[HarnessResult, ...]:
+        """The results of a run that no later one has replaced, the oldest first."""
+        rows = self._connection.rows("SELECT result FROM harness_results WHERE run_id = ? ORDER BY id", (run_id,))
+        results = [decode(HarnessResult, row[0]) for row in rows]
+        newest = {result.settings: result for result in results}
+        return tuple(result for result in results if newest[result.settings] is result)

@@ -1,0 +1,243 @@
+"""The job around lm-eval: a program that stands in for it, and once the real one on a tiny model without a network."""
+
+import json
+import stat
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine.errors import JobError, JobStopped, NotFoundError, UsageError
+from engine.harness.child import bar_of, run_child
+from engine.harness.job import failure, run
+from engine.harness.program import check_tasks, find_program, find_release
+from engine.jobs.context import JobContext, StopFlag
+from engine.jobs.protocol import Event, Note, Progress
+from engine.paths import Home
+from engine.project import Project
+from engine.records.options import HarnessOptions
+from engine.releases.export import export
+from engine.releases.look import folder_of
+from tests.engine.cli.calling import fail
+from tests.engine.harness.recorded import GROUP, NO_MODULE, NO_NETWORK, UNKNOWN_TASK
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
+
+# Answers as lm-eval does: a bar, then a file below the output folder. The release is a little worse.
+STAND_IN = f"""#!{sys.executable}
+import json, pathlib, sys
+told = json.loads(pathlib.Path(sys.argv[sys.argv.index("--config") + 1]).read_text())
+print("\\rRunning requests:  50%|#####     | 1/2 [00:00<00:00]\\rRunning requests: 100%|##########| 2/2 [00:00<00:00]")
+data = json.loads({json.dumps(json.dumps(GROUP))})
+if "peft" in told["model_args"]:
+    data["results"]["ifeval"]["prompt_level_strict_acc,none"] = 0.3
+folder = pathlib.Path(told["output_path"]) / "__model"
+folder.mkdir(parents=True)
+(folder / "results_2026.json").write_text(json.dumps(data))
+"""
+
+
+class Watched(JobContext):
+    """A job's context that keeps its events."""
+
+    def __init__(self, project: Project, options: HarnessOptions) -> None:
+        self.flag, self.events = StopFlag(), list[Event]()
+        super().__init__(project, project.jobs.add("harness", options), self.flag)
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+        super().emit(event)
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_base(tmp_path_factory.mktemp("models") / "tiny, base=1")  # as paths may be
+
+
+@pytest.fixture(scope="session")
+def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_adapter(base, tmp_path_factory.mktemp("adapter"))
+
+
+@pytest.fixture
+def project(private_home: Path, base: Path, adapter: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    one_thread(monkeypatch)
+    with make_trained_project(Home.locate(), base, adapter) as project:
+        yield project
+
+
+@pytest.fixture
+def released(project: Project) -> Project:
+    export(project, project.runs.get(1), "adapter", home=project.home)
+    return project
+
+
+def program(folder: Path, text: str = STAND_IN) -> str:
+    path = folder / "lm_eval"
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+def test_base_and_release_are_measured_with_all_but_the_weights_the_same(released: Project, tmp_path: Path) -> None:
+    options = HarnessOptions(1, ("ifeval", "mmlu_stem"), limit=100, lm_eval=program(tmp_path))
+    context = Watched(released, options)
+    run(context, options)
+    (result,) = released.harness.standing(1)
+    assert (result.release_id, result.limit, result.version) == (1, 100, "0.4.13")
+    first = result.scores[0]
+    assert (first.base.value, first.released.value, first.base.stderr) == (0.31, 0.3, 0.0465)
+    bars = [(event.note, event.done, event.total) for event in context.events if isinstance(event, Progress)]
+    assert bars == [(f"{name}: Running requests", done, 2) for name in ("base", "release") for done in (1, 2)]
+    told = {
+        path.parent.name.partition("-")[0]: json.loads(path.read_text()) for path in context.folder.glob("*/*.json")
+    }
+    release = folder_of(released, released.releases.all()[0])
+    assert told["release"]["model_args"].pop("peft") == str(release)
+    assert told["base"].pop("output_path") != told["release"].pop("output_path")
+    assert told["base"] == told["release"]
+    assert told["base"]["model_args"]["tokenizer"] == str(release)
+    assert told["base"]["limit"] == 100
+    assert told["base"]["trust_remote_code"] is False
+    context.events.clear()
+    run(context, options)  # taken up again: nothing is measured twice
+    assert not [event for event in context.events if isinstance(event, Progress)]
+    assert len(released.harness.standing(1)) == 1  # the newer stands in the older one's place
+    context.close()
+
+
+def test_a_merged_release_is_a_model_of_its_own(project: Project, tmp_path: Path) -> None:
+    export(project, project.runs.get(1), "merged", home=project.home)
+    options = HarnessOptions(1, ("ifeval",), lm_eval=program(tmp_path))
+    context = Watched(project, options)
+    run(context, options)
+    context.close()
+    (told,) = [json.loads(path.read_text()) for path in context.folder.glob("release-*/*.json")]
+    assert told["model_args"]["pretrained"] == str(folder_of(project, find_release(project, None)))
+    assert "peft" not in told["model_args"]
+
+
+def test_a_stopped_job_ends_its_child_and_one_that_ends_badly_says_why(released: Project, tmp_path: Path) -> None:
+    waiting = program(
+        tmp_path, f"#!{sys.executable}\nimport os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)\n"
+    )
+    options = HarnessOptions(1, ("ifeval",), lm_eval=waiting)
+    context = Watched(released, options)
+
+    def stop() -> None:
+        while not list(context.folder.glob("base-*/lm-eval.json")):
+            time.sleep(0.01)
+        context.flag.up = True
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    with pytest.raises(JobStopped):
+        run(context, options)
+    thread.join()
+    assert not [child for child in psutil.Process().children() if "lm_eval" in " ".join(child.cmdline())]
+    context.flag.up = False
+    failing = program(tmp_path, f"#!{sys.executable}\nprint({chr(10).join(NO_NETWORK)!r})\nraise SystemExit(1)\n")
+    with pytest.raises(JobError, match=r"data set could not be reached.*google/IFEval.*HF_HOME.*--include-path"):
+        run(context, replace(options, lm_eval=failing))
+    assert not released.harness.standing(1)
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "lines", "told"),
+    [
+        (1, UNKNOWN_TASK, "knows no task nosuch"),
+        (1, NO_NETWORK, "could not be reached"),
+        (1, NO_MODULE, "needs nltk"),
+        (1, ("Traceback", "ValueError: \x1b[31mbad\x1b[0m"), "bad"),
+        (-9, (), "ended by signal 9"),
+        (3, (), "It said nothing"),
+    ],
+)
+def test_a_failure_says_what_happened_and_what_to_do(status: int, lines: tuple[str, ...], told: str) -> None:
+    error = failure("base", status, lines)
+    assert told in str(error)
+    assert error.next
+    assert "\x1b" not in str(error)
+
+
+def test_bars_are_told_from_lines() -> None:
+    assert bar_of("Running loglikelihood requests:  45%|████▌     | 9/20 [00:00<00:00, 11.62it/s]") == (
+        "Running loglikelihood requests", 9, 20,
+    )  # fmt: skip
+    assert bar_of("100%|██████████| 10/10 [00:00<00:00, 750.26it/s]") == ("", 10, 10)
+    assert bar_of("Generating test split: 12 examples [00:00, 1519.17 examples/s]") is None
+    assert bar_of("|colours|Yaml|none|  0|acc|↑  |0.5|±  |0.1667|") is None
+
+
+def test_a_line_without_an_end_is_kept_in_pieces(released: Project, tmp_path: Path) -> None:
+    context = Watched(released, HarnessOptions(1, ("t",)))
+    command = (sys.executable, "-c", "print('x' * 20_000, end='')")
+    status, lines = run_child(command, tmp_path, context, "base", {})
+    context.close()
+    assert status == 0
+    assert "".join(lines) == "x" * 20_000
+    assert max(map(len, lines)) <= 4_000
+
+
+def test_what_is_not_there_is_refused_before_a_job(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = ("--project", str(project.folder))
+    assert "distill-tui export" in fail("harness", "--tasks", "ifeval", *name)["next"]
+    export(project, project.runs.get(1), "adapter", home=project.home)
+    assert "/no/lm_eval" in fail("harness", "--tasks", "ifeval", "--lm-eval", "/no/lm_eval", *name)["message"]
+    monkeypatch.setattr("engine.harness.program.find_spec", lambda _: None)
+    monkeypatch.setenv("PATH", "")
+    assert "distill-tui[harness]" in fail("harness", "--tasks", "ifeval", *name)["next"]
+    with pytest.raises(NotFoundError, match="the last one is 1"):
+        find_release(project, 7)
+    (folder_of(project, find_release(project, 1)) / "adapter_config.json").unlink()
+    with pytest.raises(NotFoundError, match="release is gone"):
+        find_release(project, 1)
+    with pytest.raises(UsageError, match="No task"):
+        check_tasks((" , ",))
+    assert check_tasks(("a,b", "b, c")) == ("a", "b", "c")
+    assert not project.jobs.all()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("lm_eval") is None, reason="the extra `harness` is not installed")
+def test_the_real_program_measures_a_tiny_model_on_local_data(
+    released: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    data = [{"question": f"Number {n} is", "choices": ["odd", "even"], "answer": (n + 1) % 2} for n in range(12)]
+    (tmp_path / "parity.json").write_text(json.dumps(data))
+    (tmp_path / "parity.yaml").write_text(
+        json.dumps(
+            {
+                "task": "parity",
+                "dataset_path": "json",
+                "dataset_kwargs": {"data_files": {"test": str(tmp_path / "parity.json")}},
+                "test_split": "test",
+                "output_type": "multiple_choice",
+                "doc_to_text": "{{question}}",
+                "doc_to_choice": "{{choices}}",
+                "doc_to_target": "answer",
+                "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
+            }
+        )
+    )
+    options = HarnessOptions(1, ("parity",), limit=10, include_path=str(tmp_path))
+    assert find_program()[0] == sys.executable
+    context = Watched(released, options)
+    run(context, options)
+    (result,) = released.harness.standing(1)
+    (score,) = result.scores
+    assert (score.task, score.metric, score.questions, score.higher_is_better) == ("parity", "acc", 10, True)
+    for each in (score.base, score.released):
+        assert each.stderr == pytest.approx((each.value * (1 - each.value) / 9) ** 0.5)  # of a share of ten
+    assert any(isinstance(event, Progress) and "loglikelihood" in event.note for event in context.events)
+    with pytest.raises(JobError, match="knows no task nosuch"):
+        run(context, replace(options, tasks=("nosuch",)))
+    assert any(isinstance(event, Note) for event in context.events)
+    context.close()

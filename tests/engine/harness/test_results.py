@@ -1,0 +1,115 @@
+"""Results of lm-eval: a recorded file, files of any other shape, and what is told of the difference."""
+
+import copy
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.errors import JobError
+from engine.harness.results import find_results, read_results, side_by_side
+from engine.records.harness import HarnessResult, Score, TaskScore
+from engine.reports.document import Table
+from engine.reports.harness import harness_json, harness_section, outcome
+from tests.engine.harness.recorded import GROUP
+
+NUMBERS = st.floats(0, 1)
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*GROUP, "t", "acc,none", "acc_stderr,none", "effective"]), inner, max_size=4)
+    ),
+)
+
+
+def written(path: Path, data: object) -> Path:
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return path
+
+
+def test_a_recorded_file_is_read_whole(tmp_path: Path) -> None:
+    found = read_results(written(tmp_path / "results.json", GROUP))
+    assert found.version == "0.4.13"
+    assert found.scores == {
+        ("ifeval", "prompt_level_strict_acc", "none"): Score(0.31, 0.0465),
+        ("ifeval", "inst_level_loose_acc", "none"): Score(0.45, None),
+        ("mmlu_stem", "acc", "none"): Score(0.25, 0.03),
+        ("mmlu_anatomy", "acc", "none"): Score(0.24, 0.043),
+    }
+    asked = {score.task: (score.asked, score.questions) for score in side_by_side(found, found)}
+    assert asked == {"ifeval": (True, 100), "mmlu_stem": (True, None), "mmlu_anatomy": (False, 100)}
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ANY | st.fixed_dictionaries(dict.fromkeys(GROUP, ANY)))
+def test_any_other_file_is_read_or_refused(tmp_path: Path, data: object) -> None:
+    try:
+        found = read_results(written(tmp_path / "results.json", data))
+    except JobError:
+        return
+    assert all(math.isfinite(score.value) for score in found.scores.values())
+    assert side_by_side(found, found)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"results": {"t": {"acc,none": NaN}}}', "[" * 100_000])
+def test_a_file_without_a_figure_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(text)
+    with pytest.raises(JobError, match=r"results\.json"):
+        read_results(path)
+
+
+def test_the_newest_file_is_found_below_the_model_s_name(tmp_path: Path) -> None:
+    assert find_results(tmp_path / "none") is None
+    for name in ("results_2026-01-01T00-00-00.json", "results_2026-01-02T00-00-00.json"):
+        (tmp_path / "__model").mkdir(exist_ok=True)
+        written(tmp_path / "__model" / name, GROUP)
+    found = find_results(tmp_path)
+    assert found is not None
+    assert found.name == "results_2026-01-02T00-00-00.json"
+
+
+def test_models_that_share_no_metric_are_refused(tmp_path: Path) -> None:
+    other = copy.deepcopy(GROUP)
+    other["results"] = {"else": {"f1,none": 0.5}}
+    base, released = (read_results(written(tmp_path / "r.json", data)) for data in (GROUP, other))
+    with pytest.raises(JobError, match="no metric in common"):
+        side_by_side(base, released)
+
+
+@given(base=NUMBERS, released=NUMBERS, errors=st.tuples(NUMBERS, NUMBERS), higher=st.booleans())
+def test_a_difference_is_told_beyond_its_error_and_in_the_direction_of_the_metric(
+    base: float, released: float, errors: tuple[float, float], higher: bool
+) -> None:
+    found = outcome(TaskScore("t", "m", "none", Score(base, errors[0]), Score(released, errors[1]), higher))
+    turned = outcome(TaskScore("t", "m", "none", Score(base, errors[0]), Score(released, errors[1]), not higher))
+    gain = (released - base) if higher else (base - released)
+    bound = 1.959964 * math.sqrt(errors[0] ** 2 + errors[1] ** 2)
+    if abs(abs(gain) - bound) > 1e-9:
+        assert found == ("kept" if abs(gain) < bound else "better" if gain > 0 else "worse")
+    assert {found, turned} in ({"kept"}, {"better", "worse"})
+    assert outcome(TaskScore("t", "m", "none", Score(base), Score(released, errors[1]), higher)) == "undecided"
+
+
+def test_the_report_tells_base_and_release_side_by_side_and_folds_the_parts(tmp_path: Path) -> None:
+    base = read_results(written(tmp_path / "b.json", GROUP))
+    worse = copy.deepcopy(GROUP)
+    worse["results"]["mmlu_stem"]["acc,none"] = 0.1
+    scores = side_by_side(base, read_results(written(tmp_path / "r.json", worse)))
+    result = HarnessResult(1, 1, 2, "f" * 64, ("ifeval", "mmlu_stem"), 100, None, True, scores, "0.4.13", 9.0)
+    whole, parts = (block for block in harness_section((result,)).blocks if isinstance(block, Table))
+    assert [row.cells[0] for row in whole.rows] == ["ifeval", "ifeval", "mmlu_stem"]
+    assert whole.rows[2].cells[3:] == (
+        "0.250\u00a0±\u00a00.030", "0.100\u00a0±\u00a00.030", "−0.150\u00a0±\u00a00.042", "worse",
+    )  # fmt: skip
+    assert whole.rows[2].strong
+    assert whole.rows[1].cells[5:] == ("0", "–")  # no standard error: nothing is shown
+    assert parts.folded
+    assert [row.cells[0] for row in parts.rows] == ["mmlu_anatomy"]
+    (told,) = json.loads(json.dumps(harness_json((result,)), allow_nan=False))
+    assert told["scores"][2]["difference"] == {"value": pytest.approx(-0.15), "stderr": pytest.approx(0.0424, abs=1e-4)}
+    assert told["scores"][2]["outcome"] == "worse"

@@ -1,0 +1,38 @@
+"""The held-out tokens at which the student is farthest from the prompted model, with the rules at stake. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from textual.content import Content
+
+from engine.evaluation.held_out import rules_told
+from engine.records.evaluation import Evaluation, HeldOutToken
+from tui.panes.tokens import Differing, TokenColumns
+from tui.widgets.lines import ACCENT, DIM, spread
+
+
+def tokens_of(evaluation: Evaluation) -> tuple[HeldOutToken, ...]:
+    """The worst tokens of the student; none in evaluations made before they were kept."""
+    student = evaluation.arm("distilled")
+    return student.kl_to_prompted.worst_tokens if student is not None and student.kl_to_prompted is not None else ()
+
+
+def held_out_tokens(tokens: Sequence[HeldOutToken], width: int) -> list[Content]:
+    """Each token behind the prompted answer up to it, and under it the rules that have to do with it."""
+    columns = TokenColumns(width)
+    return [
+        spread(
+            Content.styled("differs most from the prompted model", DIM),
+            Content.assemble(("d", ACCENT), (" questions", DIM)),
+            width,
+        ),
+        columns.heading("question", "prompted", "student"),
+        *(line for token in tokens for line in _lines(token, columns)),
+    ]
+
+
+def _lines(token: HeldOutToken, columns: TokenColumns) -> Iterator[Content]:
+    yield columns.line(
+        Differing(token.kl, str(token.question_id), token.before, token.token, token.prompted, token.arm)
+    )
+    if told := rules_told(token):
+        yield columns.under(told)
