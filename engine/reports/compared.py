@@ -9,7 +9,7 @@ from engine.evaluation.students import Student, compare_students, same_rules
 from engine.records.comparison import Comparison
 from engine.records.evaluation import ArmAnswer, ArmName, Evaluation
 from engine.records.run import Run
-from engine.reports.against import LEGEND, table_of
+from engine.reports.against import LEGEND, against_section, table_of
 from engine.reports.document import Block, Column, IntervalRow, Intervals, Row, Section, Table, Words
 from engine.reports.facts import OtherRun, ReportFacts
 from engine.reports.numbers import MISSING, change, interval, known, nats, nats_between, of_rate
@@ -168,7 +168,8 @@ def _rules(facts: ReportFacts, other: OtherRun, pair: tuple[Student, Student]) -
         )
     else:
         yield table_of(found, {rule.id: rule.text for rule in first.score.rules}, together=together)
-        yield Words(LEGEND, "quiet")
+        if against_section(facts) is None:  # else the columns are told of there
+            yield Words(LEGEND, "quiet")
 
 
 def _names(facts: ReportFacts, other: OtherRun) -> tuple[str, str]:

@@ -24,8 +24,8 @@ def votes(facts: ReportFacts) -> Section | None:
     )
     words = (
         f"{counted(total, 'vote')} in the chat, {blind:,} without the arms' names in sight. Of those that preferred "
-        "one answer the share that preferred the first arm's, in %, with its 95 % Wilson interval; at 50 % neither "
-        "is preferred."
+        "one answer the share that preferred the first arm's, in %, with its 95\u00a0% Wilson interval; at 50\u00a0% "
+        "neither is preferred."
     )
     table = Intervals(
         "Votes for the first of two arms, %", "pair of arms", (("preferred", "main"),), rows, "for, against, tie, bad"
