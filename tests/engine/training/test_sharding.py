@@ -87,14 +87,15 @@ def test_a_process_that_is_killed_in_the_middle_of_a_pass_ends_the_other_and_one
 
 
 def test_the_layers_of_every_family_are_shared_and_compute_as_before(tmp_path: Path) -> None:
-    for name, family in FAMILIES.items():
+    decoders = {family.config: family for family in FAMILIES.values()}  # some differ in their templates alone
+    for name, family in decoders.items():
         make_tiny_family(tmp_path / f"base-{name}", family)
     command = [sys.executable, "-m", shared_families.__name__, str(tmp_path)]
     both = [subprocess.Popen([*command, str(rank)], cwd=ROOT) for rank in (0, 1)]
     assert [process.wait(120) for process in both] == [0, 0]
     for rank in (0, 1):
         found: dict[str, tuple[float, float]] = json.loads((tmp_path / f"{rank}.json").read_text(encoding="utf-8"))
-        assert found.keys() == {f"base-{name}" for name in FAMILIES}
+        assert found.keys() == {f"base-{name}" for name in decoders}
         for difference, share in found.values():
             assert difference < 1e-5
             assert share < 0.8  # the rest of these is the table of tokens
