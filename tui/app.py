@@ -11,7 +11,6 @@ from textual.events import DescendantFocus
 from textual.filter import DimFilter, LineFilter
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
-from textual.widget import Widget
 
 from engine.clean import clean_text
 from engine.errors import DistillError, StoreError, UsageError
@@ -201,14 +200,14 @@ class DistillApp(App[int]):
             self.push_screen(HelpScreen(*(place for place, _ in self.screen.carriers), own=self._own))
 
     def action_jump(self) -> None:
-        """Go to what a letter names."""
-        from tui.screens.jump.screen import JumpScreen, targets_on
+        """Go to what letters name."""
+        from tui.screens.jump.screen import JumpScreen, Target, targets_on
 
-        def go(chosen: Widget | None) -> None:
+        def go(chosen: Target | None) -> None:
             if chosen is not None:
-                chosen.focus()
+                chosen.go()
 
-        if targets := targets_on(self.screen.focus_chain):
+        if targets := targets_on(self.screen):
             self.push_screen(JumpScreen(targets), go)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

@@ -16,6 +16,7 @@ from tui.screens.curate.screen import CurateScreen
 from tui.screens.help.screen import help_text
 from tui.screens.start.screen import StartScreen
 from tui.screens.workspace.screen import WorkspaceScreen
+from tui.screens.workspace.search import SearchLine
 
 CARRIERS: dict[Place, type] = {
     "everywhere": DistillApp,
@@ -29,6 +30,8 @@ CARRIERS: dict[Place, type] = {
     "testing": OwnAnswerFace,
     "asking": QuestionField,
     "figures": Figures,
+    "searching": SearchLine,
+    "found": WorkspaceScreen,
     **{pane: pane_class(pane) for pane in PANES},
 }
 EATEN_BY_TMUX = {"ctrl+b", "ctrl+a", "ctrl+s", "ctrl+j", "ctrl+h", "ctrl+z"}
@@ -40,6 +43,8 @@ WHEREABOUTS: list[tuple[Place, ...]] = [
     ("testing", "workspace"),
     ("asking", "workspace"),
     ("figures", "workspace"),
+    ("searching", "workspace"),
+    *(("found", pane, "workspace") for pane in PANES),
     ("curate",),
     ("start",),
 ]
@@ -55,7 +60,7 @@ def test_every_action_has_a_carrier_and_a_key_that_arrives(place: Place, action:
     assert action.help.endswith(".")
 
 
-@pytest.mark.parametrize("places", WHEREABOUTS, ids=lambda places: places[0])
+@pytest.mark.parametrize("places", WHEREABOUTS, ids="-".join)
 def test_a_footer_fits_80_columns_and_help_names_every_action(places: tuple[Place, ...]) -> None:
     shown = footer_actions(*places)
     assert {"help", "quit"} <= {action.id for action in shown}

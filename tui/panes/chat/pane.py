@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 from textual.dom import DOMNode
+from textual.message import Message
 
 from engine.clean import clean_text
 from engine.evaluation.preference import Standing
@@ -22,6 +23,14 @@ from tui.services.chat import ArmsRead, ChatService, Kept, ReplyEnded, ReplyGrew
 from tui.services.facts import Facts
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.page import Page
+
+
+class ArmsChosen(Message):
+    """Two arms are compared from now on."""
+
+    def __init__(self, arms: tuple[str, str]) -> None:
+        super().__init__()
+        self.arms = arms
 
 
 class ChatPane(Pane):
@@ -246,6 +255,7 @@ class ChatPane(Pane):
     def _compare(self, arms: tuple[str, ...]) -> None:
         self._service.halt()
         self.state.choose(arms)
+        self.post_message(ArmsChosen(self.state.compared))
         self._service.read_votes(self.state.compared)
         self.redraw()
 

@@ -23,6 +23,7 @@ from tui.panes.prompt.text_face import ShowFace, TextFace
 from tui.services.facts import Facts
 from tui.services.prompt import DocumentRead, PassagesRead, PromptSaved, read_document, save_prompt
 from tui.services.store import StoreService
+from tui.widgets.listing import Listing
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
@@ -89,6 +90,11 @@ class PromptPane(Pane, can_focus=False):
             return [("rules", rules) for rules in self.query(RulesFace) if rules.has_focus] + own
         place, selector = _OTHERS[self.state.face]
         return [(place, self.query_one(selector)), *([] if place in TYPED else own)]
+
+    @property
+    def listing(self) -> Listing | None:
+        """The text's: other faces tell their own."""
+        return self.query_one(TextFace).listing
 
     def redraw(self) -> None:
         """Draw the title and the face that is shown."""

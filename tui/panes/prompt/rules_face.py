@@ -22,6 +22,7 @@ from tui.services.prompt import (
     take_back,
 )
 from tui.services.store import StoreService
+from tui.widgets.listing import Listing
 from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
 
@@ -41,6 +42,13 @@ class RulesFace(Scroller):
         self._state = state
         self._rules: tuple[Rule, ...] = ()
         self._prompt: Prompt | None = None
+
+    @property
+    def listing(self) -> Listing | None:
+        """The rules."""
+        texts = [f"{rule.id} {rule.text} {check_words(rule.check)}" for rule in self._rules]
+        at = self._state.cursor
+        return Listing(texts, at, lambda row: self._move(row - at))
 
     def show(self, rules: tuple[Rule, ...], prompt: Prompt | None) -> None:
         """Draw the rules as they are now."""
