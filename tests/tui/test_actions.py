@@ -7,6 +7,7 @@ from tui.app import DistillApp
 from tui.panes import pane_class
 from tui.panes.chat.question import QuestionField
 from tui.panes.cost.pane import Figures
+from tui.panes.prompt.advice_faces import FindingsFace, ProposalsFace
 from tui.panes.prompt.editor import Editor
 from tui.panes.prompt.own_answer import OwnAnswerFace
 from tui.panes.prompt.rules_face import RulesFace
@@ -31,6 +32,8 @@ CARRIERS: dict[Place, type] = {
     "asking": QuestionField,
     "figures": Figures,
     "searching": SearchLine,
+    "proposals": ProposalsFace,
+    "findings": FindingsFace,
     "found": WorkspaceScreen,
     **{pane: pane_class(pane) for pane in PANES},
 }
@@ -38,7 +41,7 @@ EATEN_BY_TMUX = {"ctrl+b", "ctrl+a", "ctrl+s", "ctrl+j", "ctrl+h", "ctrl+z"}
 # Where a person can be: the places whose keys hold there, the nearest first.
 WHEREABOUTS: list[tuple[Place, ...]] = [
     *((pane, "workspace") for pane in PANES),
-    *((part, "prompt", "workspace") for part in ("rules", "versions", "trial")),
+    *((part, "prompt", "workspace") for part in ("rules", "versions", "trial", "proposals", "findings")),
     ("editing", "workspace"),
     ("testing", "workspace"),
     ("asking", "workspace"),

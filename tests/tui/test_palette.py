@@ -1,6 +1,7 @@
 """The palette offers every action of where the person is, and does what it says; letters lead to every field."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,7 @@ from tui.screens.form.screen import Field, FormScreen
 from tui.screens.jump.screen import LETTERS, JumpScreen, Target, labels, targets_on
 from tui.screens.workspace.rail import Rail, Spine
 from tui.screens.workspace.screen import WorkspaceScreen
+from tui.services.settings import Memory
 from tui.widgets.page import Page
 
 MOVES = {"line_down", "line_up", "page_down", "page_up", "first", "last"}
@@ -125,3 +127,17 @@ async def test_letters_lead_to_every_station_and_to_every_row_in_sight(home: Hom
         rows = [t.place for t in targets_on(app.screen) if list_pane.region.contains_point(t.place)]
         await press_label(pilot, lambda target: target.place == rows[3])
         await until(pilot, lambda: list_pane.state.where.cursor in (2, 3))
+
+
+async def test_what_another_pane_does_is_chosen_by_name_and_other_projects_too(home: Home, tmp_path: Path) -> None:
+    memory = Memory(home, lambda _error: None)
+    memory.arrange(tmp_path / "refunds", "prompt", 0)
+    memory.close()
+    app = open_app(home, make_stage(home, "generating"))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "examples")
+        offered = {command.title: command for command in app.get_system_commands(app.screen)}
+        assert "Project refunds" in offered
+        await offered["Questions: topics   2 T"].callback()
+        await until(pilot, lambda: shown(app) == "questions")
+        await until(pilot, lambda: app.screen.query_one(QuestionsPane).state.face == "topics")

@@ -35,6 +35,8 @@ ACTIONS: dict[Place, tuple[Action, ...]] = {
     "rules": (*prompt.RULES, *MOVES),
     "versions": prompt.VERSIONS,
     "trial": (*prompt.TRIAL, *MOVES),
+    "proposals": (*prompt.PROPOSALS, *MOVES),
+    "findings": (*prompt.FINDINGS, *MOVES),
     "editing": prompt.EDITING,
     "testing": prompt.TESTING,
     "questions": (*questions.ACTIONS, *MOVES),

@@ -89,6 +89,7 @@ def draw_rules(
             # The same letters mean the prompt's own file in the text beside: R comes first there.
             Content.assemble(("n" if focused else "R n", ACCENT), "  writes one"),
             Content.assemble(("m" if focused else "R m", ACCENT), "  brings a file"),
+            Content.assemble(("P", ACCENT), "  proposes some from the text"),
             Content(""),
             Content.styled(shorten("distill-tui rules add", width), DIM),
         ]

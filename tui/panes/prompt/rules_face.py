@@ -17,6 +17,7 @@ from tui.services.prompt import (
     RulesTakenBack,
     import_rules,
     put_rule,
+    put_rules,
     read_passages,
     remove_rule,
     take_back,
@@ -79,6 +80,10 @@ class RulesFace(Scroller):
     def on_blur(self) -> None:
         """The cursor is dim where they are not."""
         self.redraw()
+
+    def put(self, rules: tuple[Rule, ...]) -> None:
+        """Store these beside the others; u takes them back."""
+        self._store.ask(lambda project: put_rules(project, rules), self)
 
     def on_passages_read(self, message: PassagesRead) -> None:
         """Take in where the rule comes from; the pane marks it."""

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.dom import DOMNode
+from textual.message import Message
 
 from engine.errors import DistillError
 from engine.paths import Home
@@ -37,6 +38,15 @@ if TYPE_CHECKING:
 
 READ_EVERY_S = 1.0
 DRAW_EVERY_S = 0.2
+
+
+class Reached(Message):
+    """A pane that was gone to has read what it shows."""
+
+    def __init__(self, pane: PaneName, action: str) -> None:
+        super().__init__()
+        self.pane = pane
+        self.action = action
 
 
 class WorkspaceScreen(SearchingScreen):
@@ -178,6 +188,17 @@ class WorkspaceScreen(SearchingScreen):
         """Show a pane."""
         self.state.chosen = pane
         self._turn()
+
+    def action_do_in(self, pane: PaneName, action: str) -> None:
+        """Show a pane, and do there what its own key does, once it has read what it shows."""
+        self.action_pane(pane)
+        self._store.ask(lambda _project: Reached(pane, action), self)
+
+    def on_reached(self, message: Reached) -> None:
+        """The pane's own questions to the store were answered before this one."""
+        carrier = self._made.get(message.pane)
+        if carrier is not None:
+            carrier.call_later(self.app.run_action, message.action, carrier)  # after the answers that await it
 
     def action_pane_down(self) -> None:
         """Show the next pane."""
