@@ -1,6 +1,7 @@
 """The app: settings, themes, the terminal, global keys, and which screen is on. Knows nothing of what screens show."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,7 +12,6 @@ from textual.events import DescendantFocus
 from textual.filter import DimFilter, LineFilter
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
-from textual.widget import Widget
 
 from engine.clean import clean_text
 from engine.errors import DistillError, StoreError, UsageError
@@ -25,11 +25,22 @@ from tui.services.tmux import load_buffer
 from tui.settings import Settings
 from tui.terminal.abilities import Abilities
 from tui.terminal.clipboard import copy
-from tui.terminal.notice import BELL, BRING_TITLE_BACK, KEEP_TITLE, Endings, rings, title, words
+from tui.terminal.notice import (
+    BELL,
+    BRING_TITLE_BACK,
+    KEEP_TITLE,
+    LONG_COMMANDS,
+    Endings,
+    command_words,
+    rings,
+    title,
+    words,
+)  # fmt: skip
 from tui.widgets.colourless import ColourlessFilter
 from tui.widgets.glyphs import AsciiFilter
 
 if TYPE_CHECKING:
+    from tui.services.program import CommandEnded
     from tui.services.store import FactsRead
 
 # Dim text is as much of its colour as this; a terminal's own colours it dims itself.
@@ -100,7 +111,7 @@ class DistillApp(App[int]):
         """Show the workspace of a project, in place of what is on."""
         from tui.screens.workspace.screen import WorkspaceScreen
 
-        left = self._memory.remembered
+        left, self._folder = self._memory.remembered, folder
         self._show(WorkspaceScreen(folder, self._home, left.panes.get(str(folder), ""), left.rail_width))
 
     def show_projects(self) -> None:
@@ -163,10 +174,12 @@ class DistillApp(App[int]):
     def on_facts_read(self, message: "FactsRead") -> None:
         """Tell a person who looks elsewhere that work has ended."""
         for job in self._endings.read(message.facts.jobs):
-            if rings(self.settings.bell, looked_at=self.app_focus):
-                self.send(BELL)
-                self.send(("" if self._titled else KEEP_TITLE) + title(words(message.facts.project, job)))
-                self._titled = True
+            self._ring(words(message.facts.project, job))
+
+    def on_command_ended(self, message: "CommandEnded") -> None:
+        """And that a command has, which may have taken as long."""
+        if message.name in LONG_COMMANDS and self._folder is not None:
+            self._ring(command_words(self._folder.name, message.name, failed=message.error is not None))
 
     def on_app_focus(self) -> None:
         """The person is back."""
@@ -201,14 +214,14 @@ class DistillApp(App[int]):
             self.push_screen(HelpScreen(*(place for place, _ in self.screen.carriers), own=self._own))
 
     def action_jump(self) -> None:
-        """Go to what a letter names."""
-        from tui.screens.jump.screen import JumpScreen, targets_on
+        """Go to what letters name."""
+        from tui.screens.jump.screen import JumpScreen, Target, targets_on
 
-        def go(chosen: Widget | None) -> None:
+        def go(chosen: Target | None) -> None:
             if chosen is not None:
-                chosen.focus()
+                chosen.go()
 
-        if targets := targets_on(self.screen.focus_chain):
+        if targets := targets_on(self.screen):
             self.push_screen(JumpScreen(targets), go)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
@@ -217,6 +230,10 @@ class DistillApp(App[int]):
 
         carriers: list[tuple[Place, DOMNode]] = screen.carriers if isinstance(screen, PlacedScreen) else []
         yield from commands(self, [*carriers, ("everywhere", self)], self._own)
+        for folder in map(Path, self._memory.remembered.panes):
+            if folder != self._folder:
+                name = clean_text(folder.name)
+                yield SystemCommand(f"Project {name}", "Open this project.", partial(self.show_project, folder))
         if self.clipboard:
             yield SystemCommand("Save copied text", "Write what was copied last to a file.", self.action_save_copied)
         if not self.no_color:
@@ -242,6 +259,12 @@ class DistillApp(App[int]):
 
     def _remember_theme(self, name: str) -> None:
         self._memory.choose_theme(name, self.settings)
+
+    def _ring(self, said: str) -> None:
+        if rings(self.settings.bell, looked_at=self.app_focus):
+            self.send(BELL)
+            self.send(("" if self._titled else KEEP_TITLE) + title(said))
+            self._titled = True
 
     def _bring_title_back(self) -> None:
         if self._titled:

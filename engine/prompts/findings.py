@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from engine.project import Project
 
 _QUOTE_CELLS = 100
-_TITLES = {
+TITLES = {
     "contradiction": "contradictory",
     "duplicate": "said twice",
     "vague": "vague",
@@ -48,7 +48,7 @@ def findings_text(findings: Sequence[Finding]) -> str:
     for finding in findings:
         place = f"line {finding.line}" if finding.line else "the prompt"
         said_by = "  (the teacher says)" if finding.source == "teacher" else ""
-        lines.append(f"{place}: {_TITLES[finding.kind]}{said_by}")
+        lines.append(f"{place}: {TITLES[finding.kind]}{said_by}")
         if finding.quote:
             lines.append(f"    {clean_line(finding.quote, _QUOTE_CELLS)}")
         lines += [f"  {finding.problem}", f"  {finding.advice}", ""]

@@ -82,6 +82,16 @@ def earlier_twins(questions: Sequence[Question], threshold: float = NEAR_TWIN) -
     return result
 
 
+def twins_of(question: Question, others: Sequence[Question], threshold: float = NEAR_TWIN) -> list[Twin]:
+    """Those of `others` whose similarity to one question is at least `threshold`, the most similar first.
+
+    One against many is compared outright: no sketch is made.
+    """
+    own = _shingles(question)
+    twins = [Twin(position, _jaccard(own, _shingles(other))) for position, other in enumerate(others)]
+    return sorted((twin for twin in twins if twin.similarity >= threshold), key=lambda twin: -twin.similarity)
+
+
 class _Index(Protocol):
     def query(self, minhash: object) -> list[int]: ...
 

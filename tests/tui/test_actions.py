@@ -7,6 +7,7 @@ from tui.app import DistillApp
 from tui.panes import pane_class
 from tui.panes.chat.question import QuestionField
 from tui.panes.cost.pane import Figures
+from tui.panes.prompt.advice_faces import FindingsFace, ProposalsFace
 from tui.panes.prompt.editor import Editor
 from tui.panes.prompt.own_answer import OwnAnswerFace
 from tui.panes.prompt.rules_face import RulesFace
@@ -16,6 +17,7 @@ from tui.screens.curate.screen import CurateScreen
 from tui.screens.help.screen import help_text
 from tui.screens.start.screen import StartScreen
 from tui.screens.workspace.screen import WorkspaceScreen
+from tui.screens.workspace.search import SearchLine
 
 CARRIERS: dict[Place, type] = {
     "everywhere": DistillApp,
@@ -29,17 +31,23 @@ CARRIERS: dict[Place, type] = {
     "testing": OwnAnswerFace,
     "asking": QuestionField,
     "figures": Figures,
+    "searching": SearchLine,
+    "proposals": ProposalsFace,
+    "findings": FindingsFace,
+    "found": WorkspaceScreen,
     **{pane: pane_class(pane) for pane in PANES},
 }
 EATEN_BY_TMUX = {"ctrl+b", "ctrl+a", "ctrl+s", "ctrl+j", "ctrl+h", "ctrl+z"}
 # Where a person can be: the places whose keys hold there, the nearest first.
 WHEREABOUTS: list[tuple[Place, ...]] = [
     *((pane, "workspace") for pane in PANES),
-    *((part, "prompt", "workspace") for part in ("rules", "versions", "trial")),
+    *((part, "prompt", "workspace") for part in ("rules", "versions", "trial", "proposals", "findings")),
     ("editing", "workspace"),
     ("testing", "workspace"),
     ("asking", "workspace"),
     ("figures", "workspace"),
+    ("searching", "workspace"),
+    *(("found", pane, "workspace") for pane in PANES),
     ("curate",),
     ("start",),
 ]
@@ -55,7 +63,7 @@ def test_every_action_has_a_carrier_and_a_key_that_arrives(place: Place, action:
     assert action.help.endswith(".")
 
 
-@pytest.mark.parametrize("places", WHEREABOUTS, ids=lambda places: places[0])
+@pytest.mark.parametrize("places", WHEREABOUTS, ids="-".join)
 def test_a_footer_fits_80_columns_and_help_names_every_action(places: tuple[Place, ...]) -> None:
     shown = footer_actions(*places)
     assert {"help", "quit"} <= {action.id for action in shown}

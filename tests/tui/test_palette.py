@@ -1,19 +1,31 @@
 """The palette offers every action of where the person is, and does what it says; letters lead to every field."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from textual.app import App
 from textual.command import CommandPalette
+from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.jobs.wishes import read_wish
 from engine.paths import Home
 from engine.project import Project
-from tests.tui.piloting import open_app, shown, until
+from tests.tui.piloting import SIZES, facts_of, open_app, reach, shown, text_of, until
 from tests.tui.seeds import make_stage
 from tui.actions import ACTIONS, PANES
+from tui.panes.prompt.pane import PromptPane
+from tui.panes.prompt.rules_face import RulesFace
+from tui.panes.questions.pane import QuestionsPane
 from tui.screens.form.screen import Field, FormScreen
-from tui.screens.jump.screen import JumpScreen
+from tui.screens.jump.screen import LETTERS, JumpScreen, Target, labels, targets_on
+from tui.screens.workspace.rail import Rail, Spine
 from tui.screens.workspace.screen import WorkspaceScreen
+from tui.services.settings import Memory
+from tui.widgets.page import Page
 
 MOVES = {"line_down", "line_up", "page_down", "page_up", "first", "last"}
 
@@ -55,10 +67,12 @@ async def test_a_letter_goes_to_its_field() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await app.push_screen(form)
         assert isinstance(app.focused, Input)
-        chosen: list[object] = []
-        await app.push_screen(JumpScreen([(w, w.region.offset) for w in form.focus_chain]), chosen.append)
+        chosen: list[Target | None] = []
+        await app.push_screen(JumpScreen(targets_on(form)), chosen.append)
         await pilot.press("d")
-        assert chosen == [form.query_one("#field-three")]
+        assert chosen[0] is not None
+        chosen[0].go()
+        await until(pilot, lambda: form.query_one("#field-three").has_focus)
 
 
 async def test_another_key_leaves_the_letters(home: Home) -> None:
@@ -69,3 +83,61 @@ async def test_another_key_leaves_the_letters(home: Home) -> None:
         await until(pilot, lambda: isinstance(app.screen, JumpScreen))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
+
+
+@given(st.integers(0, 26 * 26))
+def test_every_label_is_one_or_two_letters_and_begins_no_other(count: int) -> None:
+    made = labels(count)
+    assert len(made) == len(set(made)) == count
+    assert not any(one != other and other.startswith(one) for one in made[:40] for other in made)
+    assert count > len(LETTERS) or all(len(label) == 1 for label in made)
+
+
+async def press_label(pilot: Pilot[int], at: Callable[[Target], bool]) -> None:
+    """Jump to the first target that stands there."""
+    app = pilot.app
+    found = targets_on(app.screen)
+    place = next(index for index, target in enumerate(found) if at(target))
+    await pilot.press("ctrl+o")
+    await until(pilot, lambda: isinstance(app.screen, JumpScreen))
+    await pilot.press(*labels(len(found))[place])
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_letters_lead_to_every_station_and_to_every_row_in_sight(home: Home, size: tuple[int, int]) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await reach(pilot, 1, PromptPane, lambda: "rules" in text_of(app, PromptPane))
+        rules = app.screen.query_one(RulesFace)
+        await pilot.pause()
+        where = rules.query_one(Page).content_region
+        assert len(facts_of(app).rules) >= 2
+        # Of the rows of the rules the second one.
+        rows = [t.place for t in targets_on(app.screen) if where.contains_point(t.place)]
+        await press_label(pilot, lambda target: target.place == rows[1])
+        await until(pilot, lambda: rules.has_focus and rules.listing is not None and rules.listing.at == 1)
+        rail = app.screen.query_one(Rail if size[0] >= 100 else Spine).region
+        stations = [t.place for t in targets_on(app.screen) if rail.contains_point(t.place)]
+        assert len(stations) == (9 if size[0] >= 100 else 7)
+        await press_label(pilot, lambda target: target.place == stations[1])
+        await until(pilot, lambda: shown(app) == "questions")
+        list_pane = app.screen.query_one(QuestionsPane)
+        await until(pilot, lambda: list_pane.state.total > 3)
+        await pilot.pause()
+        rows = [t.place for t in targets_on(app.screen) if list_pane.region.contains_point(t.place)]
+        await press_label(pilot, lambda target: target.place == rows[3])
+        await until(pilot, lambda: list_pane.state.where.cursor in (2, 3))
+
+
+async def test_what_another_pane_does_is_chosen_by_name_and_other_projects_too(home: Home, tmp_path: Path) -> None:
+    memory = Memory(home, lambda _error: None)
+    memory.arrange(tmp_path / "refunds", "prompt", 0)
+    memory.close()
+    app = open_app(home, make_stage(home, "generating"))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "examples")
+        offered = {command.title: command for command in app.get_system_commands(app.screen)}
+        assert "Project refunds" in offered
+        await offered["Questions: topics   2 T"].callback()
+        await until(pilot, lambda: shown(app) == "questions")
+        await until(pilot, lambda: app.screen.query_one(QuestionsPane).state.face == "topics")

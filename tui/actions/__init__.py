@@ -23,7 +23,7 @@ from tui.actions import (
     start,
     workspace,
 )
-from tui.actions.lists import MOVES
+from tui.actions.lists import FOUND, MOVES, SEARCHING
 from tui.actions.words import Action as Action
 from tui.actions.words import PaneName as PaneName
 from tui.actions.words import Place as Place
@@ -35,6 +35,8 @@ ACTIONS: dict[Place, tuple[Action, ...]] = {
     "rules": (*prompt.RULES, *MOVES),
     "versions": prompt.VERSIONS,
     "trial": (*prompt.TRIAL, *MOVES),
+    "proposals": (*prompt.PROPOSALS, *MOVES),
+    "findings": (*prompt.FINDINGS, *MOVES),
     "editing": prompt.EDITING,
     "testing": prompt.TESTING,
     "questions": (*questions.ACTIONS, *MOVES),
@@ -47,6 +49,8 @@ ACTIONS: dict[Place, tuple[Action, ...]] = {
     "figures": cost.FIGURES,
     "chat": (*chat.ACTIONS, *MOVES),
     "asking": chat.ASKING,
+    "searching": SEARCHING,
+    "found": FOUND,
     "curate": curate.ACTIONS,
     "start": start.ACTIONS,
 }
@@ -63,7 +67,7 @@ PANE_KEYS: dict[PaneName, str] = {
 }
 PANES: tuple[PaneName, ...] = tuple(PANE_KEYS)
 FOOTER_KEYS = 6
-TYPED: tuple[Place, ...] = ("editing", "testing", "asking", "figures")
+TYPED: tuple[Place, ...] = ("editing", "testing", "asking", "figures", "searching")
 _SHORT = {
     "question_mark": "?",
     "slash": "/",
@@ -82,7 +86,7 @@ _SHORT = {
 def bindings(place: Place) -> list[BindingType]:
     """The bindings of a place. Textual's own footer is not used, so none is shown by it."""
     made: list[BindingType] = [
-        Binding(action.keys, action.id, action.label, show=False, id=f"{place}.{action.id}")
+        Binding(action.keys, action.id, action.label, show=False, id=f"{place}.{action.id}", priority=place == "found")
         for action in ACTIONS[place]
     ]
     if place == "workspace":

@@ -4,6 +4,6 @@ from tui.actions.words import Action
 
 ACTIONS = (
     Action("help", "question_mark,f1", "?", "help", "Show every key.", footer=True),
-    Action("jump", "ctrl+o", "^o", "jump", "Put a letter on everything that can be reached; press one to go there."),
+    Action("jump", "ctrl+o", "^o", "jump", "Put letters on panes, rows and fields; press them to go there."),
     Action("quit", "q,ctrl+q", "q", "quit", "Leave; running jobs go on.", footer=True),
 )

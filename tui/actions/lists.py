@@ -1,4 +1,4 @@
-"""Moving through lines: the same keys wherever there is a list or a long text."""
+"""Moving through lines, and searching them: the same keys wherever there is a list or a long text."""
 
 from tui.actions.words import Action
 
@@ -9,4 +9,14 @@ MOVES = (
     Action("page_up", "pageup,ctrl+u", "PgUp", "page up", "Up a page."),
     Action("first", "g,home", "g", "first", "To the beginning."),
     Action("last", "G,end", "G", "last", "To the end."),
+)
+SEARCHING = (
+    Action("take", "enter", "enter", "keep", "Stay at what was found; n and N go on from there.", footer=True),
+    Action("leave", "escape", "esc", "restore", "Leave the search, and go back to where it began.", footer=True),
+)
+# While a search is on these come before the pane's own keys.
+FOUND = (
+    Action("found_next", "n", "n", "next", "The next row or line that holds the words.", footer=True),
+    Action("found_before", "N", "N", "before", "The row or line before that holds the words.", footer=True),
+    Action("found_leave", "escape", "esc", "end", "End the search, and go back to where it began.", footer=True),
 )

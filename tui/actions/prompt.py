@@ -9,6 +9,8 @@ ACTIONS = (
     Action("trial", "T", "T", "try", "Let the teacher answer a few questions, or see what it answered.", footer=True),
     Action("editor", "e", "e", "editor", "Change the prompt in your own editor."),
     Action("bring", "m", "m", "bring a file", "Read a prompt from a file; nothing is stored before you save it."),
+    Action("propose", "P", "P", "propose rules", "Propose rules from the prompt's own sentences, to take one by one."),
+    Action("check", "C", "C", "check", "Look for demands that are vague, contradictory, untestable or said twice."),
     Action("drop", "D", "D", "drop draft", "Let go of what is typed and not saved, or take it back."),
 )
 RULES = (
@@ -19,6 +21,16 @@ RULES = (
     Action("undo", "u", "u", "undo", "Take back the last change of the rules."),
     Action("bring", "m", "m", "bring a file", "Read rules from a YAML file."),
     Action("back", "escape", "esc", "text", "Go back to the text."),
+)
+PROPOSALS = (
+    Action("accept", "a,enter", "a", "take", "Store the rule under the cursor.", footer=True),
+    Action("accept_all", "A", "A", "take all", "Store every proposed rule that has a check.", footer=True),
+    Action("undo", "u", "u", "undo", "Take back the last change of the rules.", footer=True),
+    Action("back", "escape", "esc", "rules", "Go back to the rules.", footer=True),
+)
+FINDINGS = (
+    Action("again", "r", "r", "look again", "Look at the prompt again.", footer=True),
+    Action("back", "escape", "esc", "text", "Go back to the prompt.", footer=True),
 )
 VERSIONS = (
     Action("make_current", "b", "b", "back to it", "Make this version the current one; no other is lost.", footer=True),

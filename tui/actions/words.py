@@ -7,7 +7,10 @@ from engine.records.station import StationName
 
 PaneName = StationName | Literal["cost", "chat"]
 # Parts of a pane that have keys of their own.
-PartName = Literal["rules", "versions", "trial", "editing", "testing", "asking", "figures"]
+PartName = Literal[
+    "rules", "versions", "trial", "proposals", "findings", "editing", "testing", "asking", "figures",
+    "searching", "found",
+]  # fmt: skip
 Place = PaneName | PartName | Literal["everywhere", "workspace", "curate", "start"]
 
 

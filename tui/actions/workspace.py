@@ -14,5 +14,6 @@ ACTIONS = (
     Action("narrower", "less_than_sign", "<", "narrower", "Make the rail narrower."),
     Action("wider", "greater_than_sign", ">", "wider", "Make the rail wider."),
     Action("natural", "0", "0", "natural", "Give the rail its own width again."),
+    Action("search", "slash", "/", "search", "Look for words in what is shown; n N go on, esc restores."),
     Action("projects", "o", "o", "projects", "Choose another project."),
 )

@@ -12,6 +12,8 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
+from engine.clean import clean_text
+from engine.errors import DistillError
 from tui.actions import Place
 
 Result = TypeVar("Result")
@@ -53,6 +55,11 @@ class PlacedScreen(Screen[Result]):
             word.display = columns < LEAST_COLUMNS or rows < LEAST_ROWS
             said = f"This window is {columns}x{rows}.\n{LEAST_COLUMNS}x{LEAST_ROWS} is the least."
             word.update(Content(said))
+
+    def say_error(self, error: DistillError) -> None:
+        """Say beside the page what went wrong, and what to do next."""
+        words = clean_text(f"{error.message}\n{error.next}".strip())
+        self.notify(words, title=clean_text(error.title), severity="error", markup=False)
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:

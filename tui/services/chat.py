@@ -8,15 +8,18 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from engine.economics.prices import Prices, cost_usd
 from engine.errors import DistillError, UsageError
 from engine.evaluation.preference import Standing, standing
 from engine.project import Project
+from engine.questions.duplicates import twins_of
+from engine.records.example import Usage
 from engine.records.job import Job
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message as Said
@@ -25,6 +28,7 @@ from engine.records.question import Question
 from engine.records.rule import CheckResult, Rule
 from engine.records.vote import Vote
 from engine.rules.checks import check_answer
+from engine.rules.live import check_so_far
 from tui.services.store import StoreService
 
 if TYPE_CHECKING:
@@ -34,11 +38,11 @@ FLUSH_EVERY_S = 0.1
 
 
 class ReplyGrew(Message):
-    """One arm has written more; `text` is all that it wrote so far."""
+    """One arm has written more; `text` is all that it wrote so far, `checks` what the rules can say of it by now."""
 
-    def __init__(self, ticket: int, arm: int, text: str) -> None:
+    def __init__(self, ticket: int, arm: int, text: str, checks: tuple[CheckResult, ...] = ()) -> None:
         super().__init__()
-        self.ticket, self.arm, self.text = ticket, arm, text
+        self.ticket, self.arm, self.text, self.checks = ticket, arm, text, checks
 
 
 class ReplyEnded(Message):
@@ -85,12 +89,16 @@ class Kept(Message):
 
 @dataclass(frozen=True, slots=True)
 class _Server:
-    """What a turn needs to know of the project: its server's job, the teacher and its prompt, the temperature."""
+    """What a turn needs to know of the project: its server's job, the teacher and its prompt, the temperature.
+
+    `local`: what a person says that serving here costs; None where nobody said both prices.
+    """
 
     job: Job
     teacher: TeacherSpec
     prompt: Prompt | None
     temperature: float
+    local: Prices | None
 
 
 class ChatService:
@@ -212,12 +220,13 @@ class ChatService:
         try:
             async for piece in self._pieces(server, client, name, said):
                 if isinstance(piece, Answer):
-                    answer = piece
+                    here = piece.provenance is not None and server.local is not None
+                    answer = replace(piece, cost_usd=_cost(piece, server.local)) if here else piece
                     continue
                 text = text + piece if isinstance(piece, str) else ""  # it is asked again: what came does not count
                 if (now := time.monotonic()) - told_at >= FLUSH_EVERY_S:
                     told_at = now
-                    self._target.post_message(ReplyGrew(ticket, arm, text))
+                    self._target.post_message(ReplyGrew(ticket, arm, text, check_so_far(self._rules, text)))
         except DistillError as error:
             self._end(ticket, arm, None, str(error))
             return
@@ -272,8 +281,21 @@ def _ensure(project: Project, server: Future[_Server]) -> Message:
         server.set_exception(error)
         raise
     prompt = version.prompt if version is not None else None
-    server.set_result(_Server(started.job, settings.teacher, prompt, settings.serving_temperature))
+    local = _local_prices(project)
+    server.set_result(_Server(started.job, settings.teacher, prompt, settings.serving_temperature, local))
     return ServerTold("The server is starting; it stays when you leave." if started.new else "")
+
+
+def _local_prices(project: Project) -> Prices | None:
+    """What a token costs that is served here, as the cost pane was told."""
+    given = project.settings.cost_inputs()
+    read, written = given.distilled_input_usd_per_mtok, given.distilled_output_usd_per_mtok
+    return None if read is None or written is None else Prices(read, written, read)
+
+
+def _cost(answer: "Answer", prices: Prices | None) -> float | None:
+    usage = Usage(answer.prompt_tokens, answer.completion_tokens)
+    return cost_usd(prices, usage) if prices is not None else None
 
 
 def _arms(project: Project) -> Message:
@@ -290,8 +312,17 @@ def _votes(project: Project, arms: tuple[str, str], said: str = "") -> Message:
 
 
 def _keep(project: Project, text: str) -> str:
-    """Add the question to those to train on. Raises `UsageError` where it is one of the others."""
-    added = project.questions.add([Question((Said("user", text),), topic="chat", source="chat", split="train")])
+    """Add the question to those to train on. Raises `UsageError` where it is, or repeats, one of the others."""
+    question = Question((Said("user", text),), topic="chat", source="chat", split="train")
+    held = [*project.questions.all("validation"), *project.questions.all("test")]
+    if twins := twins_of(question, held):
+        twin, alike = held[twins[0].position], twins[0].similarity
+        raise UsageError(
+            "The question repeats one that is kept to measure with.",
+            f"Question {twin.id} ({twin.split}) is {100 * alike:.0f} % alike: «{twin.text[:200]}»",
+            "Trained on, it would make the proof worthless. Ask about something else.",
+        )
+    added = project.questions.add([question])
     if added.added:
         return "Kept: it is a question to train on now. Answer it under Examples."
     raise UsageError("The question is there already.", "It stays in the split that it is in.", "")

@@ -69,8 +69,3 @@ class Facts:
         """
         watched = [job for job in self.jobs if job.kind != "serve" or job.state in LIVE_STATES]
         return max(watched, key=lambda job: (job.state in LIVE_STATES, job.kind != "serve", job.id), default=None)
-
-    @property
-    def other_live_jobs(self) -> int:
-        """How many jobs are alive beside the watched one: they wait for the device, or serve."""
-        return max(sum(job.state in LIVE_STATES for job in self.jobs) - 1, 0)

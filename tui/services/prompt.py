@@ -4,8 +4,9 @@ What reads documents and runs checks is imported there, when it is first wanted:
 none of it.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from textual.message import Message
 
@@ -20,8 +21,22 @@ from engine.texts import read_text
 
 if TYPE_CHECKING:
     from engine.prompts.compare import ComparedLine
+    from engine.records.finding import Finding, FindingKind, FindingSource
+    from engine.records.proposal import Proposal
 
 _CONTEXT_LINES = 2
+
+
+class _FindingFields(TypedDict):
+    """One finding as it is printed."""
+
+    kind: "FindingKind"
+    line: int
+    quote: str
+    problem: str
+    advice: str
+    other_line: int
+    source: "FindingSource"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +136,14 @@ class DocumentRead(Message):
         self.said = said
 
 
+class ProposalsRead(Message):
+    """Rules that the prompt asks for."""
+
+    def __init__(self, proposals: "tuple[Proposal, ...]") -> None:
+        super().__init__()
+        self.proposals = proposals
+
+
 def save_prompt(project: Project, prompt: Prompt, note: str = "") -> PromptSaved:
     """Make `prompt` the current version."""
     version = project.prompts.set(prompt, note).version
@@ -187,6 +210,29 @@ def put_rule(project: Project, rule: Rule) -> RulesPut:
         return RulesPut(f"Rule {added.id} is new.", before, project.rules.all())
     after = project.rules.put([rule if old.id == rule.id else old for old in before])
     return RulesPut(f"Rule {rule.id} is changed.", before, after)
+
+
+def put_rules(project: Project, rules: Sequence[Rule]) -> RulesPut:
+    """Add these; their numbers are given by the store."""
+    before = project.rules.all()
+    added = project.rules.add(rules)
+    said = f"Rule {added[0].id} is new" if len(added) == 1 else f"{len(added)} rules are new"
+    return RulesPut(f"{said}; u takes it back.", before, project.rules.all())
+
+
+def propose(project: Project) -> ProposalsRead:
+    """The rules that the current prompt asks for, as far as its sentences tell without a model."""
+    from engine.prompts.proposals import propose_rules
+
+    return ProposalsRead(propose_rules(project.prompts.require(), project.rules.all()))
+
+
+def read_findings(answer: Mapping[str, object]) -> "tuple[Finding, ...]":
+    """What `prompt check --json` printed."""
+    from engine.records.finding import Finding
+
+    found = cast("list[dict[str, object]]", answer.get("findings", []))
+    return tuple(Finding(**cast("_FindingFields", each)) for each in found)
 
 
 def remove_rule(project: Project, number: int) -> RulesPut:

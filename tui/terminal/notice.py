@@ -20,6 +20,7 @@ _ENDS = {
     "lost": "was killed",
 }
 _TITLE_CELLS = 80
+LONG_COMMANDS = ("freeze", "export", "import")  # what else ends is looked at while it works
 
 
 class Endings:
@@ -39,6 +40,11 @@ class Endings:
 def words(project: str, job: Job) -> str:
     """What is said of a job that ended."""
     return f"{project}: {job.kind} {_ENDS[job.state]}"
+
+
+def command_words(project: str, name: str, *, failed: bool) -> str:
+    """What is said of a command that ended."""
+    return f"{project}: {name} {_ENDS['failed' if failed else 'done']}"
 
 
 def rings(bell: Bell, *, looked_at: bool) -> bool:

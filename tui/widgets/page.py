@@ -11,6 +11,8 @@ from textual.geometry import Region, Size
 
 from tui.widgets.growing import Growing
 
+from tui.widgets.listing import places
+
 
 class Page(Growing):
     """As many rows as it was given lines, at least as many as `fill`; a line that is too long takes several rows."""
@@ -22,11 +24,23 @@ class Page(Growing):
         self._lines: Sequence[Content] = ()
         self._rows: tuple[Content, ...] = ()
         self._fill = 0
+        self._words = ""
 
     @property
     def plain(self) -> str:
         """The text of all lines, without styles."""
         return "\n".join(line.plain for line in self._lines)
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The text of each row, as the lines are broken now."""
+        return tuple(row.plain for row in self._rows)
+
+    def mark(self, words: str) -> None:
+        """Reverse these words wherever they stand; no words, and none are."""
+        if words != self._words:
+            self._words = words
+            self.show(self._lines, self._fill)
 
     def show(self, lines: Iterable[Content], fill: int = 0) -> None:
         """Show these lines, in at least `fill` rows."""
@@ -57,4 +71,11 @@ class Page(Growing):
         rows: list[Content] = []
         for line in self._lines:
             rows += line.wrap(width) if width > 0 and (line.cell_length > width or "\n" in line.plain) else [line]
+        rows = [_marked(row, self._words) for row in rows] if self._words else rows
         return (*rows, *([Content("")] * (self._fill - len(rows))))
+
+
+def _marked(row: Content, words: str) -> Content:
+    for start, end in places(row.plain, words):
+        row = row.stylize("reverse", start, end)
+    return row

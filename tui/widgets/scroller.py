@@ -3,11 +3,12 @@
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
+from tui.widgets.listing import Listed, Listing
 from tui.widgets.page import Page
 
 
-class Scroller(VerticalScroll, can_focus=True):
-    """One scrolling page. Carries the actions of `MOVES`."""
+class Scroller(VerticalScroll, Listed, can_focus=True):
+    """One scrolling page. Carries the actions of `MOVES`. Without a list on it, its rows are what is looked through."""
 
     DEFAULT_CSS = "Scroller { scrollbar-size-vertical: 1; }"
 
@@ -19,6 +20,17 @@ class Scroller(VerticalScroll, can_focus=True):
     def line_width(self) -> int:
         """Cells of a line: as many with a scrollbar as without, and a blank one before it."""
         return max(self.scrollable_content_region.width - (1 if self.show_vertical_scrollbar else 2), 16)
+
+    @property
+    def listing(self) -> Listing | None:
+        """The rows of the page; to go to one is to scroll there."""
+        page, top, height = self.query_one(".lines", Page), round(self.scroll_offset.y), self.size.height
+
+        def go(row: int) -> None:
+            if not top <= row < top + height - 1:
+                self.scroll_to(y=max(row - height // 3, 0), animate=False, immediate=True)
+
+        return Listing(page.rows, top, go)
 
     def action_line_down(self) -> None:
         """Scroll a line down."""

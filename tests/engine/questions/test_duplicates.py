@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.questions.duplicates import DuplicatePair, earlier_twins, find_duplicates
+from engine.questions.duplicates import DuplicatePair, earlier_twins, find_duplicates, twins_of
 from engine.questions.importers import import_questions
 from engine.records.prompt import Message
 from engine.records.question import Question
@@ -109,3 +109,11 @@ def test_real_questions() -> None:
         assert pair.kept not in dropped
         one, two = (shingles(texts[n].casefold()) for n in (pair.kept, pair.dropped))
         assert pair.similarity == pytest.approx(len(one & two) / len(one | two))
+
+
+@given(st.lists(st.text("ab ", min_size=1, max_size=12), min_size=1, max_size=6))
+def test_one_against_many_finds_the_nearest_that_the_index_finds(texts: list[str]) -> None:
+    *others, question = (Question((Message("user", text),)) for text in texts)
+    # Of others with the very same shingles the index names the first alone: the nearest is the same.
+    nearest = max((twin.similarity for twin in earlier_twins([*others, question])[-1]), default=0.0)
+    assert nearest == max((twin.similarity for twin in twins_of(question, others)), default=0.0)

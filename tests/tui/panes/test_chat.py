@@ -11,14 +11,17 @@ from engine.evaluation.preference import Standing
 from engine.jobs import control
 from engine.paths import Home
 from engine.project import Project
+from engine.records.cost import CostInputs
 from engine.records.evaluation import Rate
 from engine.records.rule import CheckResult
+from engine.serving.client import Answer
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 from tests.tui.piloting import open_app, pane_text, reach, until
 from tests.tui.seeds import hostile, make_stage
 from tui.app import DistillApp
 from tui.panes.chat.pane import ChatPane
 from tui.panes.chat.question import QuestionField
+from tui.services.chat import _cost, _local_prices
 
 
 @pytest.fixture
@@ -210,6 +213,10 @@ async def test_a_question_is_rewritten_and_a_talk_begun_anew(home: Home) -> None
         await until(pilot, lambda: chat(app).has_focus)
         await pilot.press("n")
         await until(pilot, lambda: not chat(app).state.turns)
+        await pilot.press("B")
+        await until(pilot, lambda: len(chat(app).state.turns) == 1)
+        await pilot.press("B")
+        await until(pilot, lambda: len(chat(app).state.turns) == 2)
         await pilot.press("minus", "plus")
         await until(pilot, lambda: "adapter at 100 %" in pane_text(app))
 
@@ -224,3 +231,32 @@ async def test_answers_stop_where_they_are(served: Path, home: Home) -> None:
         await pilot.press("escape")
         await until(pilot, lambda: turn_is_whole(app))
         assert [reply.error for reply in chat(app).state.turns[-1].replies.values()] == ["Stopped.", "Stopped."]
+
+
+async def test_no_near_twin_of_a_held_question_is_made_one_to_train_on(home: Home) -> None:
+    folder = make_stage(home, "done")
+    with Project.open(folder, home) as project:
+        held = project.questions.all("test")[0]
+        before = project.questions.split_counts()
+    app = open_app(home, folder)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await open_chat(pilot)
+        chat(app).state.ask(held.text.upper() + "!!")
+        await pilot.press("t")
+        await until(pilot, lambda: any(f"Question {held.id} (test)" in note.message for note in app._notifications))
+        chat(app).state.ask("Where do penguins sleep in the long winter of the south?")
+        await pilot.press("t")
+        await until(pilot, lambda: any("to train on" in note.message for note in app._notifications))
+    with Project.open(folder, home) as project:
+        assert project.questions.split_counts() == {**before, "train": before["train"] + 1}
+
+
+def test_what_serving_here_costs_is_told_where_both_prices_are_given(home: Home) -> None:
+    answer = Answer("A", "stop", 1_000, 500, 0.1, 1.0, None)
+    with Project.open(make_stage(home, "done"), home) as project:
+        project.settings.write_cost(CostInputs(distilled_input_usd_per_mtok=2.0), None)
+        assert _local_prices(project) is None
+        project.settings.write_cost(
+            CostInputs(distilled_input_usd_per_mtok=2.0, distilled_output_usd_per_mtok=4.0), None
+        )
+        assert _cost(answer, _local_prices(project)) == pytest.approx(0.004)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from engine.evaluation.preference import Standing
 from engine.records.evaluation import Rate
 from engine.records.prompt import Message
-from engine.records.rule import CheckResult
+from engine.records.rule import Check, CheckResult, Rule
+from engine.rules.live import check_so_far
 from tui.panes.chat.drawing import draw
 from tui.panes.chat.markdown import markdown_lines
 from tui.panes.chat.state import PLACES, ChatState, Turn
@@ -116,3 +117,35 @@ def test_the_talk_fits_any_width(question: str, answer: str, width: int) -> None
     turn.replies["left"].text, turn.replies["left"].done = answer, True
     for line in draw(state, Standing(), (), width):
         assert line.cell_length <= width
+
+
+def test_dropped_turns_come_back_with_their_arms_and_are_not_awaited() -> None:
+    state = ChatState(arms=("prompted", "run-1"))
+    assert not state.restore()
+    first = state.ask("one")
+    for reply in first.replies.values():
+        reply.text, reply.done = "answer", True
+    streaming = state.ask("two")
+    state.choose(("prompted", "unprompted"))
+    assert not state.turns
+    assert state.restore()
+    assert (state.arms, state.turns) == (("prompted", "run-1"), [first, streaming])
+    assert [reply.error for reply in streaming.replies.values()] == ["Stopped.", "Stopped."]
+    assert state.take_back() == "two"
+    state.begin()
+    assert state.restore()
+    assert state.turns == [first]
+    assert state.restore()
+    assert state.turns == [first, streaming]
+
+
+def test_rules_are_told_while_an_answer_streams_and_the_rest_is_pending() -> None:
+    rules = (Rule(1, "Begins with A", Check("starts_with", text="A")), Rule(2, "JSON", Check("json")))
+    state = ChatState(arms=("prompted", "run-1"))
+    reply = state.ask("why").replies["left"]
+    reply.text, reply.checks = "B is", check_so_far(rules, "B is")
+    lines = "\n".join(line.plain for line in draw(state, Standing(), rules, 120))
+    assert "1 ✗  2 ○" in lines
+    assert "Begins with A" in lines
+    reply.done, reply.checks = True, ()
+    assert "2 ○" not in "\n".join(line.plain for line in draw(state, Standing(), rules, 120))

@@ -3,14 +3,19 @@
 import pytest
 from textual import events
 
+from engine.errors import JobError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.job import Job, JobState
 from tests.tui.piloting import shown, until
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
+from tui.panes.dataset.pane import DatasetPane
+from tui.services.dataset import FREEZE
+from tui.services.program import CommandEnded
+from tui.services.questions import IMPORT
 from tui.settings import Bell, Settings
-from tui.terminal.notice import BELL, BRING_TITLE_BACK, KEEP_TITLE, Endings, rings, title, words
+from tui.terminal.notice import BELL, BRING_TITLE_BACK, KEEP_TITLE, LONG_COMMANDS, Endings, rings, title, words
 
 
 def job(id: int, state: JobState) -> Job:
@@ -90,3 +95,17 @@ async def test_leaving_brings_the_title_back(home: Home, sent: list[str]) -> Non
             project.jobs.update(project.jobs.all()[0].id, state="failed")
         await until(pilot, lambda: BELL in sent)
     assert sent[-1] == BRING_TITLE_BACK
+
+
+async def test_a_freeze_an_export_and_an_import_are_told_when_they_end(home: Home, sent: list[str]) -> None:
+    app = DistillApp(home, make_stage(home, "done"), Settings(bell="always"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "evaluation")
+        await pilot.press("4")
+        await until(pilot, lambda: shown(app) == "dataset")
+        pane = app.screen.query_one(DatasetPane)
+        pane.post_message(CommandEnded("look", None, None))  # nobody waits for a look
+        pane.post_message(CommandEnded(FREEZE, None, JobError("It broke.", "", "")))
+        await until(pilot, lambda: len(sent) == 2)
+    assert {FREEZE, IMPORT} < set(LONG_COMMANDS)
+    assert sent[:2] == [BELL, f"{KEEP_TITLE}\x1b]2;meridian-desk: freeze failed\x07"]

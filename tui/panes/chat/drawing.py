@@ -93,8 +93,9 @@ def _reply(place: Place, reply: Reply, rules: tuple[Rule, ...], width: int, *, h
     # Token counts and times tell the arms apart: they come with the names.
     if reply.done and not hidden:
         lines += [Content(""), *(Content.styled(line, DIM) for line in wrap(_figures(reply), width))]
-    if reply.checks:
-        lines += [*([Content("")] if hidden else []), *_rules(reply.checks, rules, width)]
+    if reply.checks or (reply.text and not reply.done and rules):
+        above = [Content("")] if hidden or not reply.done else []
+        lines += [*above, *_rules(reply.checks, rules, width, ended=reply.done)]
     return lines
 
 
@@ -110,15 +111,14 @@ def _figures(reply: Reply) -> str:
     return "   ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
 
 
-def _rules(checks: tuple[CheckResult, ...], rules: tuple[Rule, ...], width: int) -> list[Content]:
-    """All rules on one line; under it, in words, those that are broken."""
+def _rules(checks: tuple[CheckResult, ...], rules: tuple[Rule, ...], width: int, *, ended: bool) -> list[Content]:
+    """All rules on one line, those pending that only the end can tell; under it, in words, those that are broken."""
     texts = {rule.id: rule.text for rule in rules}
-    marks = [
-        Content.assemble(
-            (f"{check.rule_id} ", DIM), ("✓" if check.passed else "✗", GOOD if check.passed else BAD), "  "
-        )
-        for check in checks
-    ]
+    found = {check.rule_id: ("✓", GOOD) if check.passed else ("✗", BAD) for check in checks}
+    # Once checked, the rules as they were then; a rule that came later was not asked about.
+    numbers = [rule.id for rule in rules if not ended or rule.id in found]
+    numbers += [number for number in found if number not in numbers]
+    marks = [Content.assemble((f"{n} ", DIM), found.get(n, ("○", DIM)), "  ") for n in numbers]
     broken = [
         Content.styled(shorten(f"✗ {check.rule_id} {texts.get(check.rule_id, '')}  {check.note}", width), BAD)
         for check in checks

@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 from textual.dom import DOMNode
+from textual.message import Message
 
 from engine.clean import clean_text
 from engine.evaluation.preference import Standing
@@ -22,6 +23,14 @@ from tui.services.chat import ArmsRead, ChatService, Kept, ReplyEnded, ReplyGrew
 from tui.services.facts import Facts
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.page import Page
+
+
+class ArmsChosen(Message):
+    """Two arms are compared from now on."""
+
+    def __init__(self, arms: tuple[str, str]) -> None:
+        super().__init__()
+        self.arms = arms
 
 
 class ChatPane(Pane):
@@ -98,7 +107,8 @@ class ChatPane(Pane):
     def on_reply_grew(self, message: ReplyGrew) -> None:
         """Take in more text of the turn that is on."""
         if message.ticket == self._ticket and (turn := self.state.turn) is not None:
-            turn.replies[turn.side_of(message.arm)].text = message.text
+            reply = turn.replies[turn.side_of(message.arm)]
+            reply.text, reply.checks = message.text, message.checks
             self.redraw()
 
     def on_reply_ended(self, message: ReplyEnded) -> None:
@@ -234,9 +244,23 @@ class ChatPane(Pane):
             self._service.keep(turn.question)
 
     def action_begin(self) -> None:
-        """Forget the talk."""
+        """Begin a talk; the last one can be brought back."""
         self._service.halt()
-        self.state.begin()
+        if self.state.turns:
+            self.state.begin()
+            self.app.notify("A new talk. B brings the last one back.", markup=False, timeout=3)
+        self.redraw()
+
+    def action_restore(self) -> None:
+        """Bring back the talk as it was."""
+        self._service.halt()
+        before = self.state.compared
+        if not self.state.restore():
+            self.app.notify("No turn was dropped.", markup=False, timeout=3)
+            return
+        self._ticket += 1  # nothing that still comes belongs to what is shown now
+        if self.state.compared != before:
+            self._compared()
         self.redraw()
 
     def action_halt(self) -> None:
@@ -246,8 +270,12 @@ class ChatPane(Pane):
     def _compare(self, arms: tuple[str, ...]) -> None:
         self._service.halt()
         self.state.choose(arms)
-        self._service.read_votes(self.state.compared)
+        self._compared()
         self.redraw()
+
+    def _compared(self) -> None:
+        self.post_message(ArmsChosen(self.state.compared))
+        self._service.read_votes(self.state.compared)
 
     def _send(self) -> None:
         """Put the newest turn to its arms."""

@@ -16,6 +16,7 @@ Place = Literal["left", "right"]
 PLACES: tuple[Place, Place] = ("left", "right")
 FULL_STRENGTH = 100
 STRENGTH_STEP = 10
+_KEPT = 20  # talks that can be brought back
 
 
 @dataclass(slots=True)
@@ -70,6 +71,7 @@ class ChatState:
     strength: int = FULL_STRENGTH
     note: str = ""  # what the server is doing, or why it cannot
     random: Random = field(default_factory=Random)
+    _past: list[tuple[tuple[str, str], list[Turn], bool]] = field(default_factory=list)  # what was dropped, and how
 
     @property
     def turn(self) -> Turn | None:
@@ -102,6 +104,7 @@ class ChatState:
         """Begin the newest turn anew, with the same question and sides; None where there is none."""
         if self.turn is None:
             return None
+        self._keep()
         old = self.turns.pop()
         replies = {place: Reply(old.replies[place].arm) for place in PLACES}
         self.turns.append(Turn(old.question, replies, old.blind, old.swapped))
@@ -109,10 +112,19 @@ class ChatState:
 
     def take_back(self) -> str:
         """Forget the newest turn and return its question, to be edited and sent again."""
+        self._keep()
         return self.turns.pop().question if self.turns else ""
 
+    def restore(self) -> bool:
+        """The talk as it was before turns were dropped last, with its arms; whether there is any."""
+        if not self._past:
+            return False
+        self.arms, self.turns, self.revealed = self._past.pop()
+        return True
+
     def begin(self) -> None:
-        """Forget the talk; the next question is the first."""
+        """Begin a talk; the next question is the first."""
+        self._keep()
         self.turns.clear()
         self.revealed = False
 
@@ -146,5 +158,14 @@ class ChatState:
 
     def choose(self, arms: Sequence[str]) -> None:
         """Compare these two from now on; the talk begins anew, for its answers were others'."""
-        self.arms = (arms[0], arms[1])
         self.begin()
+        self.arms = (arms[0], arms[1])
+
+    def _keep(self) -> None:
+        """Remember the talk as it is; what still streams has been stopped, and no word of it will come."""
+        if self.turn is None:
+            return
+        for reply in self.turn.replies.values():
+            if not reply.done:
+                reply.done, reply.error = True, "Stopped."
+        self._past = [*self._past[-(_KEPT - 1) :], (self.arms, list(self.turns), self.revealed)]

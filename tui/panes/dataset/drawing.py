@@ -12,6 +12,7 @@ from tui.panes.dataset.state import DatasetState
 from tui.panes.parts import heading, title
 from tui.panes.view import View
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, moment, right, shorten, wrap
+from tui.widgets.listing import numbered
 
 _KINDS: dict[RefusalKind, str] = {
     "message": "a message of the prompt",
@@ -179,10 +180,10 @@ def _refused(state: DatasetState, width: int) -> list[Content]:
         here = index == state.cursor
         question = state.questions.get(refusal.question_id, f"question {refusal.question_id}")
         lines.append(
-            Content.assemble(
+            numbered(Content.assemble(
                 ("▌ " if here else "  ", ACCENT), (right(f"{refusal.example_id}", 6), DIM), "  ",
                 (fit(_KINDS[refusal.kind], 24), BAD), (fit(question, max(width - 36, 8)), STRONG if here else ""),
-            )
+            ), index)
         )  # fmt: skip
         if here:
             words = refusal.words if refusal.kind not in ("message", "overlap") else f"«{refusal.words}»"

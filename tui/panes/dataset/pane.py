@@ -17,6 +17,7 @@ from tui.services.dataset import FREEZE, LOOK, DatasetRead, DatasetService, Refu
 from tui.services.facts import Facts
 from tui.services.program import CommandEnded, CommandTold
 from tui.services.store import StoreService
+from tui.widgets.listing import Listing
 
 
 class DatasetPane(Pane):
@@ -44,6 +45,18 @@ class DatasetPane(Pane):
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""
         return draw(view, self.state, monotonic())
+
+    @property
+    def listing(self) -> Listing | None:
+        """What is refused; where nothing is, the page."""
+        state = self.state
+        if not state.refused:
+            return super().listing
+        texts = [
+            f"{each.example_id} {each.kind} {each.words} {state.questions.get(each.question_id, '')}"
+            for each in state.refused
+        ]
+        return Listing(texts, state.cursor, lambda row: self._move(row - state.cursor))
 
     def on_command_told(self, message: CommandTold) -> None:
         """Show what the process says."""

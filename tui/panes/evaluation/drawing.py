@@ -18,6 +18,7 @@ from tui.panes.job import JobView
 from tui.panes.parts import VERDICTS, answer_wall, heading, pace, title, working
 from tui.panes.view import View
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, fit, moment, percent, right, shorten, wrap
+from tui.widgets.listing import numbered
 
 _ALL_TOKENS: Callable[[Divergence], float] = attrgetter("mean")
 _FREE_TOKENS: Callable[[Divergence], float] = attrgetter("mean_free_tokens")
@@ -195,7 +196,7 @@ def _with_questions(lines: list[Content], state: EvaluationState, evaluation: Ev
     cursor = len(lines) + state.row - first
     for index, lapse in enumerate(lapses[first : first + listed], start=first):
         question = state.answers.questions[lapse.question_id]
-        lines.append(_question_line(lapse, question.text, view.width, here=index == state.row))
+        lines.append(numbered(_question_line(lapse, question.text, view.width, here=index == state.row), index))
     return PageDrawn(lines, cursor)
 
 
@@ -225,7 +226,7 @@ def _history(view: View, state: EvaluationState, shown: Evaluation | None) -> Pa
     cursor = len(lines) + row - first
     for index, each in enumerate(rows[first : first + listed], start=first):
         here, mine = index == row, shown is not None and each.id == shown.id
-        lines.append(_past(each, [cells for _, cells in columns], here=here, mine=mine, wide=wide))
+        lines.append(numbered(_past(each, [cells for _, cells in columns], here=here, mine=mine, wide=wide), index))
     keys = Content.assemble(("enter", ACCENT), (" show   ", DIM), ("=", ACCENT), (" back", DIM))
     return PageDrawn([*lines, Content(""), keys], cursor)
 

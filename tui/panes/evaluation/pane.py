@@ -44,6 +44,7 @@ from tui.services.facts import Facts
 from tui.services.generation import OutlookRead, Ready
 from tui.services.program import CommandEnded
 from tui.services.store import StoreService
+from tui.widgets.listing import Listing
 
 _PAGE_ROWS = 10
 
@@ -71,6 +72,19 @@ class EvaluationPane(Pane):
         """Take in what is known now; what only this pane shows is read when it has changed."""
         super().show(facts, job)
         self._read()
+
+    @property
+    def listing(self) -> Listing | None:
+        """The evaluations, or the questions of the one that is shown; else the page."""
+        state = self.state
+        if self._cursor is None:
+            return super().listing
+        if state.face == "history":
+            texts = [f"run {each.run_id} {each.verdict} {each.split} {each.created_at}" for each in state.listed]
+            return Listing(texts, state.history_row, lambda row: self._move(row - state.history_row))
+        lapses, asked = state.answers.lapses, state.answers.questions
+        texts = [f"rule {' '.join(map(str, each.rules))} {asked[each.question_id].text}" for each in lapses]
+        return Listing(texts, state.row, lambda row: self._move(row - state.row))
 
     def on_evaluations_read(self, message: EvaluationsRead) -> None:
         """Take in the history."""

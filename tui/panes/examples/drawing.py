@@ -12,6 +12,7 @@ from tui.panes.teacher import dollars
 from tui.panes.view import View
 from tui.services.facts import ExampleCounts, Facts, Stream
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, percent, shorten, spread, wrap
+from tui.widgets.listing import numbered
 
 _MARKS = {"writing": ("●", ACCENT), "passed": ("✓", GOOD), "failed": ("✗", BAD)}
 _TALL_FROM, _SHORT_BELOW = 24, 17
@@ -38,7 +39,7 @@ def draw(view: View, state: WallState) -> list[Content]:
     room = max(height - len(lines), 3)
     first = max(0, min(at - room // 2, len(streams) - room))
     return lines + [
-        _short(stream, width, here=index == at)
+        numbered(_short(stream, width, here=index == at), index)
         for index, stream in enumerate(streams[first : first + room], start=first)
     ]
 

@@ -18,6 +18,7 @@ from tui.screens.form.screen import FormScreen
 from tui.services.facts import Stream
 from tui.services.generation import GenerationOutlook, GenerationService, OptionsRead, OutlookRead, Ready
 from tui.services.store import StoreService
+from tui.widgets.listing import Listing
 
 _PAGE = 10
 
@@ -38,6 +39,14 @@ class ExamplesPane(Pane):
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""
         return draw(view, self.state)
+
+    @property
+    def listing(self) -> Listing | None:
+        """The answers as they stand; before there are any, the page."""
+        if not (streams := self._streams):
+            return super().listing
+        at = self.state.place(streams)
+        return Listing([f"{each.question}\n{each.text}" for each in streams], at, lambda row: self._move(row - at))
 
     def on_options_read(self, message: OptionsRead) -> None:
         """Ask how the teacher shall answer."""

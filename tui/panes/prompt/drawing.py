@@ -16,6 +16,7 @@ from tui.panes.prompt.marking import MarkKind, code_lines, marks_of
 from tui.services.facts import Facts
 from tui.services.prompt import Passage
 from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, shorten, spread, wrap
+from tui.widgets.listing import numbered
 
 MARK_STYLES: dict[MarkKind, str] = {
     "turn": f"{STRONG} {ACCENT}",
@@ -88,6 +89,7 @@ def draw_rules(
             # The same letters mean the prompt's own file in the text beside: R comes first there.
             Content.assemble(("n" if focused else "R n", ACCENT), "  writes one"),
             Content.assemble(("m" if focused else "R m", ACCENT), "  brings a file"),
+            Content.assemble(("P", ACCENT), "  proposes some from the text"),
             Content(""),
             Content.styled(shorten("distill-tui rules add", width), DIM),
         ]
@@ -99,7 +101,7 @@ def draw_rules(
         mark = ("▌", ACCENT if focused else DIM) if chosen else (" ", "")
         for row, line in enumerate(wrap(rule.text, max(width - 5, 8))):
             number = f"{rule.id:>3} " if row == 0 else "    "
-            lines.append(Content.assemble(mark, (number, DIM), (line, STRONG if chosen else "")))
+            lines.append(numbered(Content.assemble(mark, (number, DIM), (line, STRONG if chosen else "")), place))
         words = wrap(check_words(rule.check), max(width - 5, 8))
         if len(words) > _CHECK_LINES:
             words = [*words[: _CHECK_LINES - 1], shorten(" ".join(words[_CHECK_LINES - 1 :]), max(width - 5, 8))]

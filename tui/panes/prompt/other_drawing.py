@@ -12,6 +12,7 @@ from tui.panes.prompt.state import OwnAnswerState, TrialState, VersionsState
 from tui.services.prompt import VersionRow
 from tui.services.trial import TriedAnswer
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, fit, moment, shorten, spread, wrap
+from tui.widgets.listing import numbered
 
 _SIGNS: dict[LineKind, tuple[str, str, str]] = {  # sign, style of the line, style of its changed words
     "same": ("  ", DIM, DIM),
@@ -34,7 +35,7 @@ def draw_versions(state: VersionsState, width: int, height: int) -> list[Content
     count = max(3, min(len(rows), height // 3))
     first = max(0, min(state.cursor - count // 2, len(rows) - count))
     for place, row in enumerate(rows[first : first + count], start=first):
-        lines.append(_version(row, width, here=place == state.cursor))
+        lines.append(numbered(_version(row, width, here=place == state.cursor), place))
     chosen = rows[state.cursor]
     current = next((row.version for row in rows if row.current), 0)
     said = (

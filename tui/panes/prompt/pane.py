@@ -1,24 +1,16 @@
-"""The prompt pane: which of its faces is shown, the draft, and what is saved.
+"""The prompt pane: what its keys open, the draft, and what is saved."""
 
-A face is made when it is first wanted, for most are never wanted in a session.
-"""
+from typing import TYPE_CHECKING, ClassVar
 
-from typing import TYPE_CHECKING, ClassVar, Self
-
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container
-from textual.dom import DOMNode
-from textual.widget import Widget
 
 from engine.clean import clean_text
 from engine.errors import UsageError
 from engine.records.prompt import Prompt
-from tui.actions import TYPED, PaneName, Place, bindings
-from tui.panes.pane import Pane, ShowPane
+from tui.actions import PaneName, bindings
 from tui.panes.prompt.drawing import draw_title
+from tui.panes.prompt.faces import FacedPane
 from tui.panes.prompt.rules_face import RulesFace
-from tui.panes.prompt.state import Face, PromptState
 from tui.panes.prompt.text_face import ShowFace, TextFace
 from tui.services.facts import Facts
 from tui.services.prompt import DocumentRead, PassagesRead, PromptSaved, read_document, save_prompt
@@ -26,69 +18,20 @@ from tui.services.store import StoreService
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
+    from tui.panes.prompt.advice_faces import TakeRules, UndoRules
     from tui.panes.prompt.editor import Editor
     from tui.screens.form.screen import Values
 
-# The faces beside the reading one: the place whose keys they carry, and their widget.
-_OTHERS: dict[Face, tuple[Place, str]] = {
-    "versions": ("versions", "#prompt-versions"),
-    "trial": ("trial", "#prompt-trial"),
-    "editing": ("editing", "#prompt-editor"),
-    "testing": ("testing", "#prompt-testing"),
-}
 
-
-class PromptPane(Pane, can_focus=False):
+class PromptPane(FacedPane):
     """What is distilled, and the rules that it makes."""
 
     place: ClassVar[PaneName] = "prompt"
     BINDINGS: ClassVar[list[BindingType]] = bindings("prompt")
-    SCOPED_CSS = False  # the rules for a narrow screen begin at the screen
-    DEFAULT_CSS = """
-    PromptPane { padding: 0; overflow: hidden hidden; layout: vertical; }
-    #prompt-title { height: auto; padding: 1 1 0 2; }
-    #prompt-reading { height: 1fr; layout: horizontal; }
-    #prompt-text { width: 3fr; padding: 0 0 0 2; }
-    #prompt-rules { width: 2fr; padding: 0 0 0 1; border-left: solid $panel-lighten-1; }
-    Screen.-narrow #prompt-title { padding: 0 1; }
-    Screen.-narrow #prompt-reading { layout: vertical; }
-    Screen.-narrow #prompt-text { width: 1fr; height: 3fr; padding: 0 0 0 1; }
-    Screen.-narrow #prompt-rules {
-        width: 1fr; height: 2fr; padding: 0 0 0 1; border-left: none; border-top: solid $panel-lighten-1;
-    }
-    """
 
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
-        self.state = PromptState()
         self._saved: tuple[int, Prompt] | None = None  # what is stored though facts still tell of that older version
-
-    def compose(self) -> ComposeResult:
-        """The reading face; the others come when they are wanted."""
-        yield Page(id="prompt-title")
-        with Container(id="prompt-reading"):
-            yield TextFace()
-            yield RulesFace(self.store, self.state.rules)
-
-    def on_mount(self) -> None:
-        """The keys are the text's."""
-        if self.display:
-            self.focus()
-
-    def focus(self, scroll_visible: bool = True) -> Self:
-        """Give the keys to the face that is shown."""
-        if (inner := self._holder) is not None:
-            inner.focus(scroll_visible)
-        return self
-
-    @property
-    def carriers(self) -> list[tuple[Place, DOMNode]]:
-        """The face's own keys before the pane's; while something is typed, no other keys hold."""
-        own: list[tuple[Place, DOMNode]] = [(self.place, self)]
-        if self.state.face == "reading":
-            return [("rules", rules) for rules in self.query(RulesFace) if rules.has_focus] + own
-        place, selector = _OTHERS[self.state.face]
-        return [(place, self.query_one(selector)), *([] if place in TYPED else own)]
 
     def redraw(self) -> None:
         """Draw the title and the face that is shown."""
@@ -110,6 +53,10 @@ class PromptPane(Pane, can_focus=False):
             from tui.panes.prompt.trial_face import TrialFace
 
             self.query_one(TrialFace).show(facts.rules)
+        elif self.state.face == "proposals":
+            from tui.panes.prompt.advice_faces import ProposalsFace
+
+            self.query_one(ProposalsFace).show(facts.rules)
 
     def on_show_face(self, message: ShowFace) -> None:
         """A face asks for another one."""
@@ -119,6 +66,16 @@ class PromptPane(Pane, can_focus=False):
         else:
             self._turn_to(message.face)
             (self.query_one(RulesFace) if message.part == "rules" else self.query_one(TextFace)).focus()
+
+    def on_take_rules(self, message: "TakeRules") -> None:
+        """A person took what was proposed."""
+        message.stop()
+        self.query_one(RulesFace).put(message.rules)
+
+    def on_undo_rules(self, message: "UndoRules") -> None:
+        """And takes it back."""
+        message.stop()
+        self.query_one(RulesFace).action_undo()
 
     def on_passages_read(self, message: PassagesRead) -> None:
         """Mark where the rule comes from."""
@@ -176,9 +133,7 @@ class PromptPane(Pane, can_focus=False):
         """List the versions."""
         from tui.panes.prompt.versions_face import VersionsFace
 
-        if not self.query(VersionsFace):
-            self.mount(VersionsFace(self.store, self.state.versions))
-        face = self.query_one(VersionsFace)
+        face = self._made(VersionsFace, lambda: VersionsFace(self.store, self.state.versions))
         self._turn_to("versions")
         face.focus()
         face.read()
@@ -193,8 +148,7 @@ class PromptPane(Pane, can_focus=False):
         from tui.panes.prompt.asking import trial_form
         from tui.panes.prompt.trial_face import TrialFace
 
-        if self._shown is None or self._shown.facts.prompt is None:
-            self.app.notify("There is no prompt to try yet: i writes one.", markup=False)
+        if not self._has_prompt() or self._shown is None:
             return
         if self.state.trial.number and self.state.face != "trial":
             self._turn_to("trial")
@@ -206,14 +160,31 @@ class PromptPane(Pane, can_focus=False):
             if values is None:
                 return
             typed = [values["question"]] if values["question"] else []
-            if not self.query(TrialFace):
-                self.mount(TrialFace(self.store, self.state.trial))
-            face = self.query_one(TrialFace)
+            face = self._made(TrialFace, lambda: TrialFace(self.store, self.state.trial))
             self._turn_to("trial")
             face.focus()
             face.call_after_refresh(face.begin, typed, int(values.get("count", "1")), facts.settings.teacher.name)
 
         self.app.push_screen(trial_form(facts), begin)
+
+    def action_propose(self) -> None:
+        """Propose rules from the prompt."""
+        from tui.panes.prompt.advice_faces import ProposalsFace
+
+        if self._has_prompt():
+            face = self._made(ProposalsFace, lambda: ProposalsFace(self.store, self.state.proposals))
+            self._turn_to("proposals")
+            face.focus()
+
+    def action_check(self) -> None:
+        """Say what is wrong with the prompt."""
+        from tui.panes.prompt.advice_faces import FindingsFace
+
+        if self._has_prompt():
+            face = self._made(FindingsFace, lambda: FindingsFace(self.store, self.state.findings))
+            self._turn_to("findings")
+            face.focus()
+            face.read()
 
     def action_bring(self) -> None:
         """Read a prompt from a file into the field."""
@@ -236,24 +207,6 @@ class PromptPane(Pane, can_focus=False):
         self.app.notify(said[self.state.draft.drop()], markup=False)
         self.redraw()
 
-    def action_line_down(self) -> None:
-        self.query_one(TextFace).action_line_down()
-
-    def action_line_up(self) -> None:
-        self.query_one(TextFace).action_line_up()
-
-    def action_page_down(self) -> None:
-        self.query_one(TextFace).action_page_down()
-
-    def action_page_up(self) -> None:
-        self.query_one(TextFace).action_page_up()
-
-    def action_first(self) -> None:
-        self.query_one(TextFace).action_first()
-
-    def action_last(self) -> None:
-        self.query_one(TextFace).action_last()
-
     @property
     def _editor(self) -> "Editor":
         from tui.panes.prompt.editor import Editor
@@ -273,23 +226,6 @@ class PromptPane(Pane, can_focus=False):
     def _document(self) -> str:
         """What editing begins with: the draft, else what is stored."""
         return self._stored if self.state.draft.text is None else self.state.draft.text
-
-    @property
-    def _holder(self) -> Widget | None:
-        """What has the keys when the pane is shown."""
-        place, selector = _OTHERS.get(self.state.face, (self.place, "#prompt-text"))
-        return next(iter(self.query(f"{selector} DocumentArea" if place in TYPED else selector)), None)
-
-    def _turn_to(self, face: Face) -> None:
-        self.state.face = face
-        if face != "reading":
-            self.post_message(ShowPane(self.place))  # stay: a job that begins would take the keys elsewhere
-        for part in self.query("#prompt-title, #prompt-reading"):
-            part.display = face == "reading"
-        for of, (_, selector) in _OTHERS.items():
-            for part in self.query(selector):
-                part.display = of == face
-        self.redraw()
 
     def _show_text(self, facts: Facts) -> None:
         self.query_one(TextFace).show(facts.prompt, self.state.rules.passages or ())
@@ -312,10 +248,15 @@ class PromptPane(Pane, can_focus=False):
     def _open_own_answer(self) -> None:
         from tui.panes.prompt.own_answer import OwnAnswerFace
 
-        if not self.query(OwnAnswerFace):
-            self.mount(OwnAnswerFace(self.store, self.state.own_answer))
+        face = self._made(OwnAnswerFace, lambda: OwnAnswerFace(self.store, self.state.own_answer))
         self._turn_to("testing")
-        self.call_after_refresh(self.query_one(OwnAnswerFace).begin)
+        self.call_after_refresh(face.begin)
+
+    def _has_prompt(self) -> bool:
+        has = self._shown is not None and self._shown.facts.prompt is not None
+        if not has:
+            self.app.notify("There is no prompt yet: i writes one.", markup=False)
+        return has
 
     def _save(self, prompt: Prompt) -> None:
         facts = self._shown.facts if self._shown is not None else None

@@ -17,11 +17,13 @@ from tui.services.prompt import (
     RulesTakenBack,
     import_rules,
     put_rule,
+    put_rules,
     read_passages,
     remove_rule,
     take_back,
 )
 from tui.services.store import StoreService
+from tui.widgets.listing import Listing
 from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
 
@@ -41,6 +43,13 @@ class RulesFace(Scroller):
         self._state = state
         self._rules: tuple[Rule, ...] = ()
         self._prompt: Prompt | None = None
+
+    @property
+    def listing(self) -> Listing | None:
+        """The rules."""
+        texts = [f"{rule.id} {rule.text} {check_words(rule.check)}" for rule in self._rules]
+        at = self._state.cursor
+        return Listing(texts, at, lambda row: self._move(row - at))
 
     def show(self, rules: tuple[Rule, ...], prompt: Prompt | None) -> None:
         """Draw the rules as they are now."""
@@ -71,6 +80,10 @@ class RulesFace(Scroller):
     def on_blur(self) -> None:
         """The cursor is dim where they are not."""
         self.redraw()
+
+    def put(self, rules: tuple[Rule, ...]) -> None:
+        """Store these beside the others; u takes them back."""
+        self._store.ask(lambda project: put_rules(project, rules), self)
 
     def on_passages_read(self, message: PassagesRead) -> None:
         """Take in where the rule comes from; the pane marks it."""

@@ -14,9 +14,11 @@ from tui.services.prompt import Passage, VersionRow
 
 if TYPE_CHECKING:  # the first sight of a project compares and tries nothing
     from engine.prompts.compare import ComparedLine
+    from engine.records.finding import Finding
+    from engine.records.proposal import Proposal
     from tui.services.trial import TriedAnswer
 
-Face = Literal["reading", "editing", "versions", "trial", "testing"]
+Face = Literal["reading", "editing", "versions", "trial", "testing", "proposals", "findings"]
 
 
 @dataclass(slots=True)
@@ -154,6 +156,55 @@ class OwnAnswerState:
 
 
 @dataclass(slots=True)
+class ProposalsState:
+    """Rules that the prompt asks for, and the one that a person looks at."""
+
+    proposals: "tuple[Proposal, ...] | None" = None  # None: not read yet
+    cursor: int = 0
+
+    @property
+    def proposal(self) -> "Proposal | None":
+        """The one under the cursor."""
+        return self.proposals[self.cursor] if self.proposals else None
+
+    @property
+    def open(self) -> "tuple[Proposal, ...]":
+        """Those that can be taken: they have a check, and no rule says the same."""
+        return tuple(each for each in self.proposals or () if each.check is not None and not each.rule)
+
+    def take(self, proposals: "tuple[Proposal, ...]") -> None:
+        """Take in what was read."""
+        self.proposals = proposals
+        self.move(0)
+
+    def move(self, steps: int) -> None:
+        """Move the cursor, at most to the ends."""
+        self.cursor = max(0, min(self.cursor + steps, len(self.proposals or ()) - 1))
+
+    def go_on(self) -> None:
+        """To the next that can be taken; where none follows, stay."""
+        later = (self.proposals or ())[self.cursor + 1 :]
+        steps = next((step for step, each in enumerate(later, 1) if each.check is not None and not each.rule), 0)
+        self.move(steps)
+
+
+@dataclass(slots=True)
+class FindingsState:
+    """What is wrong with the prompt."""
+
+    findings: "tuple[Finding, ...] | None" = None  # None: it is being read
+    error: DistillError | None = None
+
+    def begin(self) -> None:
+        """It is being read."""
+        self.findings, self.error = None, None
+
+    def end(self, findings: "tuple[Finding, ...] | None", error: DistillError | None) -> None:
+        """It was read, or could not be."""
+        self.findings, self.error = findings, error
+
+
+@dataclass(slots=True)
 class PromptState:
     """The pane's whole state."""
 
@@ -164,3 +215,5 @@ class PromptState:
     versions: VersionsState = field(default_factory=VersionsState)
     trial: TrialState = field(default_factory=TrialState)
     own_answer: OwnAnswerState = field(default_factory=OwnAnswerState)
+    proposals: ProposalsState = field(default_factory=ProposalsState)
+    findings: FindingsState = field(default_factory=FindingsState)

@@ -12,11 +12,13 @@ from tui.panes.prompt.state import VersionsState
 from tui.panes.prompt.text_face import ShowFace
 from tui.services.prompt import DifferenceRead, VersionsRead, back_to, read_difference, read_versions
 from tui.services.store import StoreService
+from tui.widgets.lines import moment
+from tui.widgets.listing import Listed, Listing
 from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
 
 
-class VersionsFace(Vertical, can_focus=True):
+class VersionsFace(Vertical, Listed, can_focus=True):
     """The versions, and under them what changed from the chosen one to the current one."""
 
     place: ClassVar[Place] = "versions"
@@ -38,6 +40,13 @@ class VersionsFace(Vertical, can_focus=True):
         yield Page(id="version-list")
         with Scroller(id="difference", can_focus=False):
             yield Page(classes="lines")
+
+    @property
+    def listing(self) -> Listing | None:
+        """The versions."""
+        rows, at = self._state.rows or (), self._state.cursor
+        texts = [f"version {row.version} {moment(row.created_at)} {row.note}" for row in rows]
+        return Listing(texts, at, lambda row: self._move(row - at))
 
     def read(self) -> None:
         """Ask for the versions anew."""

@@ -13,6 +13,7 @@ from tui.panes.questions.state import QuestionsState
 from tui.panes.view import View
 from tui.services.questions import QuestionRow
 from tui.widgets.lines import ACCENT, DIM, GOOD, STRONG, WARN, duration, fit, percent, shorten, spread, wrap
+from tui.widgets.listing import numbered
 
 _NARROW_BELOW, _TALL_FROM = 70, 26
 _SPLIT_WORDS: dict[Split | None, str] = {"train": "train", "validation": "validation", "test": "test", None: "–"}
@@ -146,7 +147,7 @@ def _list(state: QuestionsState, width: int, count: int) -> list[Content]:
             continue
         row = page.rows[index]
         marked = row.question.id in state.marks or (ranged is not None and position in ranged)
-        lines.append(_listed(row, width, here=position == cursor, marked=marked))
+        lines.append(numbered(_listed(row, width, here=position == cursor, marked=marked), position))
     return lines
 
 

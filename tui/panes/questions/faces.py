@@ -10,6 +10,7 @@ from tui.panes.parts import heading, title
 from tui.panes.questions.state import QuestionsState
 from tui.services.questions import ImportPreview, SplitPreview, TopicCounts
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, percent, right, shorten, wrap
+from tui.widgets.listing import numbered
 
 _SIDE_BY_SIDE_FROM = 70
 _COLUMN = 12
@@ -74,14 +75,13 @@ def draw_twins(state: QuestionsState, width: int, height: int) -> list[Content]:
     first = max(0, min(state.pair_at - room // 2, len(pairs) - room))
     for place, pair in enumerate(pairs[first : first + room], start=first):
         here, is_marked = place == state.pair_at, pair.dropped.id in state.marks
-        lines.append(
-            Content.assemble(
-                ("▌" if here else " ", ACCENT),
-                ("◆ " if is_marked else "  ", ACCENT),
-                (f"{percent(pair.likeness):>5}  ", DIM),
-                (fit(pair.dropped.text[: width * 4], width - 11), STRONG if here else ""),
-            )
+        line = Content.assemble(
+            ("▌" if here else " ", ACCENT),
+            ("◆ " if is_marked else "  ", ACCENT),
+            (f"{percent(pair.likeness):>5}  ", DIM),
+            (fit(pair.dropped.text[: width * 4], width - 11), STRONG if here else ""),
         )
+        lines.append(numbered(line, place))
     return lines + compared
 
 
@@ -131,7 +131,8 @@ def _table(topics: Sequence[TopicCounts], width: int, height: int, at: int | Non
     first = 0 if at is None else max(0, min(at - room // 2, len(topics) - room))
     shown = topics[first : first + (room - 1 if at is None and len(topics) > room else room)]
     for place, topic in enumerate(shown, start=first):
-        lines.append(_topic_line(topic, [key for _, key in columns], name_width, cell, here=place == at))
+        line = _topic_line(topic, [key for _, key in columns], name_width, cell, here=place == at)
+        lines.append(line if at is None else numbered(line, place))
     if at is None and len(topics) > len(shown):
         lines.append(Content.styled(f"  and {len(topics) - len(shown):,} more topics", DIM))
     return lines

@@ -3,6 +3,7 @@
 Passes keys and messages into the state; what is done to questions is the pane's that carries it.
 """
 
+from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Input
@@ -15,6 +16,7 @@ from tui.panes.view import View
 from tui.services.facts import Facts
 from tui.services.questions import IdsRead, QuestionsService, TopicsRead
 from tui.services.store import StoreService
+from tui.widgets.listing import Listing
 
 
 class QuestionList(Pane):
@@ -59,6 +61,22 @@ class QuestionList(Pane):
         """The lines of this pane."""
         return draw(view, self.state)
 
+    @property
+    def listing(self) -> Listing | None:
+        """The rows of the face; the list is looked through by the store."""
+        state = self.state
+        match state.face:
+            case "list":
+                return Listing((), state.where.cursor, lambda row: self._move(row - state.where.cursor))
+            case "topics":
+                texts = [topic.topic for topic in state.topics or ()]
+                return Listing(texts, state.topic_at, lambda row: self._move(row - state.topic_at))
+            case "twins":
+                texts = [f"{pair.kept.text}\n{pair.dropped.text}" for pair in state.pairs]
+                return Listing(texts, state.pair_at, lambda row: self._move(row - state.pair_at))
+            case _:
+                return super().listing
+
     def on_topics_read(self, message: TopicsRead) -> None:
         """Take in the topics."""
         self.state.take_topics(message.topics)
@@ -79,8 +97,9 @@ class QuestionList(Pane):
         self._close_search()
 
     def action_search(self) -> None:
-        """Ask for words to look for."""
-        self.state.face = "list"
+        """Ask for words to look for in the list; other faces are looked through as every page is."""
+        if self.state.face != "list":
+            raise SkipAction
         self.state.begin_search()
         with self.prevent(Input.Changed):
             self._search.value = self.state.where.listed.search

@@ -9,6 +9,7 @@ from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
 from tui.services.release import Exportable, Released
 from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, duration, fit, moment, right, shorten, spread, wrap
+from tui.widgets.listing import numbered
 
 _RUNS_SHOWN = 5
 _RELEASES_SHOWN = 8
@@ -112,13 +113,14 @@ def _releases(state: ReleaseState, width: int) -> list[Content]:
         here = index == state.cursor
         release = released.release
         name = fit(f"{release.kind} of run {release.run_id}", 22)
-        lines.append(
+        line = (
             Content.assemble(
                 ("▌ " if here else "  ", ACCENT), (name, STRONG if here else ""),
                 (moment(release.created_at), DIM), right(_total(released), 12),
                 ("" if released.files else "   ✗ its folder is gone", BAD),
             ).truncate(width, ellipsis=True)
         )  # fmt: skip
+        lines.append(numbered(line, index))
         if here:
             lines += _released(released, width)
     if len(state.releases) > first + _RELEASES_SHOWN:

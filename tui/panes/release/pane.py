@@ -18,6 +18,7 @@ from tui.services.facts import Facts
 from tui.services.program import CommandEnded, CommandTold
 from tui.services.release import KINDS, CardRead, ReleaseRead, ReleaseService
 from tui.services.store import StoreService
+from tui.widgets.listing import Listing
 
 _KEEP, _REPLACE = "leave it alone", "replace an older release"
 
@@ -47,6 +48,15 @@ class ReleasePane(Pane):
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""
         return draw(view, self.state, monotonic())
+
+    @property
+    def listing(self) -> Listing | None:
+        """The releases; the model card and what can leave are pages."""
+        state = self.state
+        if state.card is not None or not state.releases:
+            return super().listing
+        texts = [f"{each.release.kind} of run {each.release.run_id} {each.folder}" for each in state.releases]
+        return Listing(texts, state.cursor, lambda row: self._move(row - state.cursor))
 
     def on_release_read(self, message: ReleaseRead) -> None:
         """Take in runs and releases."""
@@ -122,17 +132,20 @@ class ReleasePane(Pane):
 
     def action_line_down(self) -> None:
         """The next release, or a line down."""
-        if self.state.card is None and self.state.move(1):
-            self.redraw()
-        else:
+        if not self._move(1):
             super().action_line_down()
 
     def action_line_up(self) -> None:
         """The release before, or a line up."""
-        if self.state.card is None and self.state.move(-1):
-            self.redraw()
-        else:
+        if not self._move(-1):
             super().action_line_up()
+
+    def _move(self, steps: int) -> bool:
+        """Move through the releases; whether the cursor moved."""
+        if self.state.card is not None or not self.state.move(steps):
+            return False
+        self.redraw()
+        return True
 
     def _meaning(self, values: Values) -> str:
         run = self.state.run(values["run"])

@@ -29,6 +29,7 @@ from tui.services.runs import (
     trace_reader,
 )
 from tui.services.store import StoreService
+from tui.widgets.listing import Listing
 
 
 class RunPane(Pane):
@@ -49,6 +50,16 @@ class RunPane(Pane):
         """Take in what is known now; what only this pane shows is read when it has changed."""
         super().show(facts, job)
         self._read()
+
+    @property
+    def listing(self) -> Listing | None:
+        """The runs of the table; the curves are a page."""
+        state = self.state
+        if not state.comparing:
+            return super().listing
+        runs = [row.run for row in state.table]
+        texts = [f"run {run.id} {run.state} {run.config.adapter_words} {run.reason}" for run in runs]
+        return Listing(texts, state.row, lambda row: self._move_row(row - state.row))
 
     def on_runs_read(self, message: RunsRead) -> None:
         """Take in the runs."""

@@ -12,6 +12,7 @@ from tui.panes.run.settings import OBJECTIVES
 from tui.panes.run.state import RunState
 from tui.services.runs import RunRow
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, moment, percent, right, shorten, wrap
+from tui.widgets.listing import numbered
 
 STATES = {
     "waiting": ("○", WARN),
@@ -71,7 +72,7 @@ def table(state: RunState, shown: int, width: int, height: int) -> list[Content]
     listed = max(height - 8, 3)
     first = max(0, min(state.row - listed // 2, len(rows) - listed))
     for index, row in enumerate(rows[first : first + listed], start=first):
-        lines.append(_line(row, columns, state, shown, spare, here=index == state.row))
+        lines.append(numbered(_line(row, columns, state, shown, spare, here=index == state.row), index))
     if rows:
         lines += [Content(""), *_detail(rows[state.row], rows, differing, shown, width)]
     return lines

@@ -10,6 +10,7 @@ from tui.screens.curate.answer import draw_answer
 from tui.screens.curate.state import ReviewState
 from tui.services.review import ReviewPage, ReviewRow, Where
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, shorten, spread
+from tui.widgets.listing import numbered
 
 MARKS: dict[ExampleState, tuple[str, str]] = {"accepted": ("✓", GOOD), "rejected": ("✗", BAD), "undecided": ("○", "")}
 _FEWEST_LISTED = 3
@@ -124,11 +125,8 @@ def _list(state: ReviewState, page: ReviewPage, width: int, count: int) -> list[
             lines.append(Content.styled("  …", DIM))
             continue
         row = page.rows[index]
-        lines.append(
-            _listed(
-                row, width, here=place == cursor, marked=state.is_marked(row, place), asked=row.question_id in asked
-            )
-        )
+        asked_again, marked = row.question_id in asked, state.is_marked(row, place)
+        lines.append(numbered(_listed(row, width, here=place == cursor, marked=marked, asked=asked_again), place))
     return lines
 
 

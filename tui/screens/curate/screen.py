@@ -9,8 +9,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widgets import Input
 
-from engine.clean import clean_text
-from engine.errors import DistillError
 from tui.actions import Place, bindings, footer_actions
 from tui.screens.curate.drawing import draw
 from tui.screens.curate.state import ReviewState
@@ -20,6 +18,7 @@ from tui.services.program import CommandEnded
 from tui.services.review import AttemptRead, FiltersRead, ReviewRead, ReviewService
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.footer import Footer
+from tui.widgets.listing import Listed, Listing
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ LOOK_EVERY_S = 1.0
 _TYPED = ("search", "note")  # they open the line for words
 
 
-class CurateScreen(PlacedScreen[None]):
+class CurateScreen(PlacedScreen[None], Listed):
     """The examples of one project under a person's eyes."""
 
     place: ClassVar[Place] = "curate"
@@ -52,6 +51,11 @@ class CurateScreen(PlacedScreen[None]):
             yield Page(id="review")
         yield WordsLine()
         yield Footer(footer_actions("curate"))
+
+    @property
+    def listing(self) -> Listing | None:
+        """The answers; the list has a search of its own."""
+        return Listing((), self.state.where.cursor, lambda row: self._move(row - self.state.where.cursor))
 
     def on_mount(self) -> None:
         """Begin with the first window."""
@@ -94,13 +98,13 @@ class CurateScreen(PlacedScreen[None]):
             said = "The rules accepted {accepted:,} and rejected {rejected:,}.".format_map(message.answer)
             self.notify(said, markup=False, timeout=3)
         elif message.error is not None:
-            self._say(message.error)
+            self.say_error(message.error)
         self._review.read(self.state.ask())
 
     def on_store_failed(self, message: StoreFailed) -> None:
         """Say why a decision was not taken; the list is read anew, once."""
         self.state.take(None, 0, time.monotonic())
-        self._say(message.error)
+        self.say_error(message.error)
         if not self.state.failed:  # a list that cannot be read would be asked for without an end
             self.state.failed = True
             self._review.read(self.state.ask())
@@ -293,10 +297,6 @@ class CurateScreen(PlacedScreen[None]):
             self.dismiss()
             return
         self._draw()
-
-    def _say(self, error: DistillError) -> None:
-        said = clean_text(f"{error.message}\n{error.next}".strip())
-        self.notify(said, title=clean_text(error.title), severity="error", markup=False)
 
     def _flag(self, *, up: bool, note: str = "") -> None:
         if (meant := self.state.meant()) is None:

@@ -1,9 +1,11 @@
-"""Puts a letter on everything on the screen that can have the focus; the letter that is pressed chooses.
+"""Puts letters on everything on the screen that can be gone to; those that are pressed choose.
 
 Knows nothing of what it labels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,46 +13,100 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.events import Key
 from textual.geometry import Offset
-from textual.screen import ModalScreen
-from textual.widget import Widget
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
+
+from tui.widgets.listing import ROW, Listed, holder
+from tui.widgets.page import Page
 
 LETTERS = "asdfghjklqwertyuiopzxcvbnm"
 
 
-class JumpScreen(ModalScreen[Widget | None]):
-    """Ends in the widget whose letter was pressed; any other key leaves."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing that can be gone to, and where on the screen its letters stand."""
+
+    place: Offset
+    go: Callable[[], object]
+
+
+class JumpScreen(ModalScreen[Target | None]):
+    """Ends in the target whose letters were pressed; a key that begins none leaves."""
 
     DEFAULT_CSS = """
     JumpScreen { background: $background 40%; }
     JumpScreen Static {
-        width: 3; height: 1; position: absolute; background: $accent; color: $background; text-style: bold;
+        width: auto; height: 1; position: absolute; background: $accent; color: $background; text-style: bold;
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "leave", show=False)]
 
-    def __init__(self, targets: Sequence[tuple[Widget, Offset]]) -> None:
-        """`targets`: what can be chosen, and where on the screen its letter stands."""
+    def __init__(self, targets: Sequence[Target]) -> None:
         super().__init__()
-        self._targets = dict(zip(LETTERS, targets, strict=False))
+        self._targets = dict(zip(labels(len(targets)), targets, strict=False))
+        self._typed = ""
 
     def compose(self) -> ComposeResult:
-        """One letter a target."""
-        for letter, (_, place) in self._targets.items():
-            label = Static(Content(f" {letter} "))
-            label.styles.offset = (place.x, place.y)
+        """One label a target."""
+        for name, target in self._targets.items():
+            label = Static(Content(f" {name} "), id=f"to-{name}")
+            label.styles.offset = (target.place.x, target.place.y)
             yield label
 
     def on_key(self, event: Key) -> None:
-        """Choose by letter."""
+        """Choose by letters; after the first of two, only those labels stay that begin with it."""
         if event.key == "escape":
             return
         event.stop()
-        chosen = self._targets.get(event.key)
-        self.dismiss(chosen[0] if chosen is not None else None)
+        self._typed += event.key
+        left = [name for name in self._targets if name.startswith(self._typed)]
+        if left in ([], [self._typed]):
+            self.dismiss(self._targets.get(self._typed))
+            return
+        for name in self._targets:
+            self.query_one(f"#to-{name}").display = name in left
 
 
-def targets_on(widgets: Sequence[Widget]) -> list[tuple[Widget, Offset]]:
-    """Those of `widgets` that can be seen, from the top down, with the place of their first cell."""
-    seen = [widget for widget in widgets if widget.region.area and not widget.disabled]
-    return sorted(((widget, widget.region.offset) for widget in seen), key=lambda target: (target[1].y, target[1].x))
+def labels(count: int) -> list[str]:
+    """A label for each of `count` targets, none the beginning of another: letters first, then as many pairs as needed.
+
+    More targets than there are pairs of letters stay without a label.
+    """
+    pairs_from = min(max(-(-(count - len(LETTERS)) // (len(LETTERS) - 1)), 0), len(LETTERS))
+    singles = LETTERS[: len(LETTERS) - pairs_from]
+    pairs = [first + second for first in LETTERS[len(singles) :] for second in LETTERS]
+    return [*singles, *pairs][:count]
+
+
+def targets_on(screen: Screen[object]) -> list[Target]:
+    """What can be gone to on this screen, from the top down: each row that is seen, and what can have the focus."""
+    targets = {target.place: target for page in screen.query(Page) for target in _rows_of(page)}
+    for widget in screen.focus_chain:
+        if widget.region.area and not widget.disabled:
+            targets.setdefault(widget.region.offset, Target(widget.region.offset, widget.focus))
+    return sorted(targets.values(), key=lambda target: (target.place.y, target.place.x))
+
+
+def _rows_of(page: Page) -> list[Target]:
+    """Those rows of a list that this page draws in sight, each at its first cell."""
+    owner = holder(page)
+    listing = owner.listing if owner is not None else None
+    if owner is None or listing is None or not page.is_on_screen or not page.display:
+        return []
+    seen = page.screen.find_widget(page).visible_region.intersection(page.content_region)
+    found: dict[int, Target] = {}
+    for y in range(seen.y, seen.bottom):
+        x = page.content_region.x
+        for segment in page.render_line(y - page.content_region.y):
+            row = segment.style.meta.get(ROW) if segment.style is not None else None
+            if isinstance(row, int) and row not in found:
+                found[row] = Target(Offset(x, y), partial(_go_to, owner, row))
+            x += segment.cell_length
+    return list(found.values())
+
+
+def _go_to(owner: Listed, row: int) -> None:
+    if owner.focusable:
+        owner.focus()
+    if (listing := owner.listing) is not None:
+        listing.go(row)

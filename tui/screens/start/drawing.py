@@ -10,6 +10,7 @@ from engine.wording import counted
 from tui.screens.start.state import StartState
 from tui.services.projects import ProjectSummary
 from tui.widgets.lines import ACCENT, DIM, STRONG, WARN, duration, fit, percent, right, shorten, spread, wrap
+from tui.widgets.listing import numbered
 
 _WIDE = 100  # from here on what stands and what runs have a column each
 _DUE = "! look at the prompt"  # the day of its reminder has come
@@ -51,7 +52,8 @@ def body(state: StartState, width: int, height: int, now: datetime) -> list[Cont
         return [_nothing_listed(state)]
     first = first_listed(state, height)
     return [
-        _row(project, line == state.at, width, now) for line, project in enumerate(rows[first : first + height], first)
+        numbered(_row(project, line == state.at, width, now), line)
+        for line, project in enumerate(rows[first : first + height], first)
     ]
 
 

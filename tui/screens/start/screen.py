@@ -28,13 +28,14 @@ from tui.services.projects import (
     PromptLookedAt,
 )
 from tui.widgets.footer import Footer
+from tui.widgets.listing import Listed, Listing
 from tui.widgets.page import Page
 
 READ_EVERY_S = 2.0
 _WITHOUT_PROJECTS = ("new", "demo", "help", "quit")
 
 
-class StartScreen(PlacedScreen[None]):
+class StartScreen(PlacedScreen[None], Listed):
     """The projects of this home."""
 
     place: ClassVar[Place] = "start"
@@ -58,6 +59,11 @@ class StartScreen(PlacedScreen[None]):
         yield Page(id="listed")
         yield Page(id="about")
         yield Footer(())
+
+    @property
+    def listing(self) -> Listing | None:
+        """The projects; the list has a search of its own."""
+        return Listing((), self.state.at, lambda row: self._move(row - self.state.at))
 
     def on_mount(self) -> None:
         """Begin to read."""
@@ -114,8 +120,7 @@ class StartScreen(PlacedScreen[None]):
         elif message.field and self._ask_again is not None:
             self._ask_again({message.field: clean_text(str(error))})
         else:
-            words = clean_text(f"{error.message}\n{error.next}".strip())
-            self.notify(words, title=clean_text(error.title), severity="error", markup=False)
+            self.say_error(error)
         self._draw()
 
     def on_prompt_looked_at(self, message: PromptLookedAt) -> None:

@@ -4,14 +4,18 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from engine.records.job import LIVE_STATES
 from tui.screens.workspace.state import WorkspaceState
+from tui.screens.workspace.steps import next_step
 from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, duration, percent, shorten, spread
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
     from engine.records.job import Job
     from tui.panes.job import JobView
+    from tui.services.facts import Facts
 
+NARROW_BELOW = 98  # cells of the line, as the screen breaks
 _MARKS = {
     "waiting": ("○", WARN),
     "running": ("●", ACCENT),
@@ -31,12 +35,22 @@ class Header(Page):
         left = Content.assemble(("distill-tui", DIM), "   ", (shorten(project, 30), STRONG))
         job = state.facts.newest_job if state.facts else None
         rest = activity(job, state.job) if job else Content.styled("idle" if state.facts else "", DIM)
-        others = state.facts.other_live_jobs if state.facts else 0
-        if others:
-            rest = Content.assemble(rest, (f"   +{others} more", WARN))
-        if width >= 100:
+        if state.facts is not None:
+            rest = Content.assemble(rest, *((f"   {words}", WARN) for words in _others(state.facts)))
+            # Where there is no rail to tell it.
+            step = next_step(state.facts) if width < NARROW_BELOW else ""
+            rest = Content.assemble(rest, (f"   next: {step}", DIM)) if step else rest
+        if width >= NARROW_BELOW:
             rest = Content.assemble(rest, (_meters(state), DIM))
         self.show([spread(left, rest, width)])
+
+
+def _others(facts: "Facts") -> list[str]:
+    """The live jobs beside the watched one: those that wait for the device, and how many more."""
+    others = [job for job in facts.jobs if job.state in LIVE_STATES and job is not facts.newest_job]
+    waiting = [job.kind for job in others if job.state == "waiting"]
+    told = [f"○ {waiting[0]} waits" if len(waiting) == 1 else f"○ {len(waiting)} jobs wait"] if waiting else []
+    return told + ([f"+{len(others) - len(waiting)} more"] if len(others) > len(waiting) else [])
 
 
 def activity(job: "Job", view: "JobView | None") -> Content:

@@ -1,17 +1,43 @@
 """The panes by name: a rail at the left where there is room, one line under the header where there is not."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from textual.content import Content
+from textual.message import Message
 
 from engine.records.station import STATIONS, Station
-from tui.actions import PANE_KEYS, PaneName
+from tui.actions import PANE_KEYS, PANES, PaneName
+from tui.screens.workspace.steps import next_step, step_at
 from tui.widgets.lines import ACCENT, DIM, MARKS, STRONG, fit, right, spread
+from tui.widgets.listing import Listed, Listing, numbered
 from tui.widgets.page import Page
 
+if TYPE_CHECKING:
+    from tui.services.facts import Facts
 
-class Rail(Page):
-    """One pane a line: its number, name, state and count; under them the one thing that is to be done next."""
+_TALL_FROM = 18  # rows: two a station, a blank one, the others, and one over
+
+
+class PaneChosen(Message):
+    """A person wants to see this pane."""
+
+    def __init__(self, pane: PaneName) -> None:
+        super().__init__()
+        self.pane = pane
+
+
+class _Panes(Page, Listed):
+    """The panes as rows that can be gone to."""
+
+    @property
+    def listing(self) -> Listing | None:
+        """All panes in the order of their keys."""
+        return Listing(PANES, 0, lambda row: self.post_message(PaneChosen(PANES[row])))
+
+
+class Rail(_Panes):
+    """One pane a line: its number, name, state, count and freshness, and the one thing that is to be done next."""
 
     def show_names(self, width: int) -> None:
         """Draw for `width` cells what is known before the project was read: which panes there are."""
@@ -20,27 +46,27 @@ class Rail(Page):
         self.show([name.stylize(DIM).truncate(width - 2) for name in names])
 
     def show_panes(
-        self,
-        stations: tuple[Station, ...],
-        shown: PaneName,
-        working: str,
-        width: int,
-        said: Mapping[PaneName, str],
+        self, facts: "Facts", shown: PaneName, working: str, width: int, said: Mapping[PaneName, str]
     ) -> None:
-        """Draw for `width` cells.
+        """Draw for `width` cells; where there are rows enough, with what is to be done next under each station.
 
         `working`: what stands beside the running station instead of its count. `said`: what stands beside a pane that
         is no station.
         """
-        lines = [_rail_line(station, shown, working, width) for station in stations]
-        others = [pane for pane in PANE_KEYS if pane not in {station.name for station in stations}]
-        lines += [Content(""), *(_other(pane, shown, said.get(pane, ""), width) for pane in others)] if others else []
-        if (step := next_step(stations)) is not None:
+        tall = self.size.height >= _TALL_FROM
+        lines: list[Content] = []
+        for station in facts.stations:
+            lines.append(_rail_line(station, shown, working, width))
+            if tall:
+                lines.append(Content.styled(f"    {fit(step_at(station, facts), width - 5)}", DIM))
+        others = [pane for pane in PANE_KEYS if pane not in STATIONS]
+        lines += [Content(""), *(_other(pane, shown, said.get(pane, ""), width) for pane in others)]
+        if not tall and (step := next_step(facts)):
             lines += [Content(""), Content.styled(f"   {fit(f'next: {step}', width - 4)}", DIM)]
         self.show(lines)
 
 
-class Spine(Page):
+class Spine(_Panes):
     """The same as one line, for narrow terminals."""
 
     def show_names(self) -> None:
@@ -53,21 +79,11 @@ class Spine(Page):
         for station in stations:
             mark, style = MARKS[station.state]
             name_style = f"{STRONG} {ACCENT}" if station.name == shown else DIM
-            parts.append(Content.assemble((mark, style), (station.name, name_style), "  "))
+            part = Content.assemble((mark, style), (station.name, name_style), "  ")
+            parts.append(numbered(part, PANES.index(station.name)))
         if shown not in {station.name for station in stations}:
             parts.append(Content.styled(shown, f"{STRONG} {ACCENT}"))
         self.show([Content.assemble(*parts)])
-
-
-def next_step(stations: tuple[Station, ...]) -> str | None:
-    """The first thing along the line that can be done now, or must be done again; None while a job works."""
-    for station in stations:
-        if station.state == "running":
-            return None
-        if station.state in ("failed", "stale", "ready") or (station.state == "empty" and station.name == "prompt"):
-            again = " again" if station.state in ("failed", "stale") else ""
-            return f"{PANE_KEYS[station.name]} {station.name}{again}"
-    return None
 
 
 def _name(pane: PaneName, shown: PaneName | None) -> Content:
@@ -82,14 +98,18 @@ def _name(pane: PaneName, shown: PaneName | None) -> Content:
 def _other(pane: PaneName, shown: PaneName, said: str, width: int) -> Content:
     name = Content.assemble(("▌" if pane == shown else " ", ACCENT), (f" {PANE_KEYS[pane]} ", DIM))
     label = Content.styled(pane.capitalize(), STRONG if pane == shown else "")
-    return spread(Content.assemble(name, label), Content.styled(said, DIM), width - 2)
+    line = spread(Content.assemble(name, label), Content.styled(said, DIM), width - 2)
+    return numbered(line, PANES.index(pane))
 
 
 def _rail_line(station: Station, shown: PaneName, working: str, width: int) -> Content:
     mark, style = MARKS[station.state]
     figure = working if station.state == "running" and working else f"{station.count:,}" if station.count else ""
-    return Content.assemble(
+    if station.state == "stale":
+        figure = "stale" if len(figure) + 7 > width - 18 else f"{figure}  stale"
+    line = Content.assemble(
         _name(station.name, shown),
         (mark, style),
         (right(figure, width - 18), "" if station.state in ("done", "running") else DIM),
     )
+    return numbered(line, PANES.index(station.name))

@@ -10,18 +10,21 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.dom import DOMNode
+from textual.message import Message
 
-from engine.clean import clean_text
 from engine.errors import DistillError
 from engine.paths import Home
 from engine.records.job import LIVE_STATES
 from tui.actions import PaneName, Place, bindings, footer_actions
 from tui.panes import pane_class
-from tui.screens.placed import Arranged, PlacedScreen, ShowProjects
+from tui.screens.placed import Arranged, ShowProjects
 from tui.screens.workspace.header import Header
-from tui.screens.workspace.rail import Rail, Spine
+from tui.screens.workspace.rail import PaneChosen, Rail, Spine
+from tui.screens.workspace.search import SearchingScreen, SearchLine
 from tui.screens.workspace.state import WorkspaceState
+from tui.screens.workspace.steps import compared
 from tui.screens.workspace.trouble import Trouble
+from tui.screens.workspace.wishes import Asked, answer_to
 from tui.services.meters import MeterRead, MeterService
 from tui.services.store import FactsRead, JobStarted, StoreFailed, StoreService
 from tui.widgets.footer import Footer
@@ -29,6 +32,7 @@ from tui.widgets.lines import percent
 
 # What is known only once the project was read is imported then: the rail is seen before.
 if TYPE_CHECKING:
+    from tui.panes.chat.pane import ArmsChosen
     from tui.panes.pane import Pane, ShowPane
     from tui.services.follower import FollowerService, JobTold
 
@@ -36,7 +40,16 @@ READ_EVERY_S = 1.0
 DRAW_EVERY_S = 0.2
 
 
-class WorkspaceScreen(PlacedScreen[None]):
+class Reached(Message):
+    """A pane that was gone to has read what it shows."""
+
+    def __init__(self, pane: PaneName, action: str) -> None:
+        super().__init__()
+        self.pane = pane
+        self.action = action
+
+
+class WorkspaceScreen(SearchingScreen):
     """One project's stations, live."""
 
     place: ClassVar[Place] = "workspace"
@@ -68,6 +81,7 @@ class WorkspaceScreen(PlacedScreen[None]):
             yield Rail(id="rail")
             with Vertical(id="panes"):
                 yield Trouble(id="trouble")
+        yield SearchLine()
         yield Footer(footer_actions("workspace"))
 
     def on_mount(self) -> None:
@@ -131,12 +145,7 @@ class WorkspaceScreen(PlacedScreen[None]):
             self._error = error
             self._changed()
         else:
-            self.notify(
-                clean_text(f"{error.message}\n{error.next}".strip()),
-                title=clean_text(error.title),
-                severity="error",
-                markup=False,
-            )
+            self.say_error(error)
 
     def on_job_started(self, message: JobStarted) -> None:
         """Say that it started, and go where it works."""
@@ -148,8 +157,21 @@ class WorkspaceScreen(PlacedScreen[None]):
         """A pane asks for another."""
         self.action_pane(message.pane)
 
+    def on_arms_chosen(self, message: "ArmsChosen") -> None:
+        """The chat compares other arms."""
+        self.state.arms = " │ ".join(message.arms)
+        self._changed()
+
+    def on_pane_chosen(self, message: PaneChosen) -> None:
+        """The rail was gone to."""
+        self.action_pane(message.pane)
+
     def on_descendant_focus(self) -> None:
         """The footer tells the keys of what has the focus."""
+        self._tell_keys()
+
+    def on_search_line_ended(self) -> None:
+        """And no more those of the search."""
         self._tell_keys()
 
     def on_resize(self) -> None:
@@ -159,12 +181,24 @@ class WorkspaceScreen(PlacedScreen[None]):
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:
         """Where a key that is pressed now is looked for, the nearest place first, and who carries the actions there."""
-        return [*(self._pane.carriers if self._pane is not None else []), (self.place, self)]
+        pane = self._pane.carriers if self._pane is not None else []
+        return [*self.searched(pane), (self.place, self)]
 
     def action_pane(self, pane: PaneName) -> None:
         """Show a pane."""
         self.state.chosen = pane
         self._turn()
+
+    def action_do_in(self, pane: PaneName, action: str) -> None:
+        """Show a pane, and do there what its own key does, once it has read what it shows."""
+        self.action_pane(pane)
+        self._store.ask(lambda _project: Reached(pane, action), self)
+
+    def on_reached(self, message: Reached) -> None:
+        """The pane's own questions to the store were answered before this one."""
+        carrier = self._made.get(message.pane)
+        if carrier is not None:
+            carrier.call_later(self.app.run_action, message.action, carrier)  # after the answers that await it
 
     def action_pane_down(self) -> None:
         """Show the next pane."""
@@ -210,15 +244,15 @@ class WorkspaceScreen(PlacedScreen[None]):
 
     def action_pause(self) -> None:
         """Pause the job, or let it go on."""
-        self._wish_for(("running", "waiting"), "pause", otherwise="resume" if self._job_state() == "paused" else "")
+        self._wish_for("pause")
 
     def action_resume(self) -> None:
         """Take up a job that stopped, failed or was killed."""
-        self._wish_for(("paused", "stopped", "failed", "lost"), "resume")
+        self._wish_for("resume")
 
     def action_stop(self) -> None:
         """End the job at its next safe point."""
-        self._wish_for(("running", "waiting", "paused"), "stop")
+        self._wish_for("stop")
 
     def _read_meters(self) -> None:
         """Read the load of the running job, and of the GPUs."""
@@ -235,28 +269,12 @@ class WorkspaceScreen(PlacedScreen[None]):
         if job is not None and self.state.job is not None and (job.state in LIVE_STATES) != self.state.job.live:
             self.state.job.state = job.state
 
-    def _job_state(self) -> str:
+    def _wish_for(self, asked: Asked) -> None:
         job = self.state.facts.newest_job if self.state.facts else None
-        return job.state if job else ""
-
-    def _wish_for(self, states: tuple[str, ...], wish: str, otherwise: str = "") -> None:
-        job = self.state.facts.newest_job if self.state.facts else None
-        if job is None:
-            self.notify("There is no job.", markup=False)
-            return
-        chosen = wish if job.state in states else otherwise
-        match chosen:
-            case "pause":
-                self._store.wish("pause", job.id)
-                self.notify(f"Job {job.id} pauses at its next safe point.", markup=False)
-            case "resume":
-                self._store.wish("resume", job.id)
-                self.notify(f"Job {job.id} goes on.", markup=False)
-            case "stop":
-                self._store.wish("stop", job.id)
-                self.notify(f"Job {job.id} ends at its next safe point. r takes it up again.", markup=False)
-            case _:
-                self.notify(f"Job {job.id} is {job.state}.", markup=False)
+        wish, said = answer_to(asked, job)
+        if wish is not None and job is not None:
+            self._store.wish(wish, job.id)
+        self.notify(said, markup=False)
 
     def _widen(self, cells: int) -> None:
         self.state.widen(cells)
@@ -287,9 +305,8 @@ class WorkspaceScreen(PlacedScreen[None]):
             self.query_one(Rail).show_names(state.rail_width)
             self.query_one(Spine).show_names()
             return
-        self.query_one(Rail).show_panes(
-            facts.stations, state.shown, self._working(), state.rail_width, {"cost": facts.cost}
-        )
+        said: dict[PaneName, str] = {"cost": facts.cost, "chat": state.arms or compared(facts)}
+        self.query_one(Rail).show_panes(facts, state.shown, self._working(), state.rail_width, said)
         self.query_one(Spine).show_panes(facts.stations, state.shown)
         if self._pane is None:  # the first sight is the stations; what the pane imports comes after it
             self.call_after_refresh(self._draw_pane)
@@ -316,6 +333,7 @@ class WorkspaceScreen(PlacedScreen[None]):
             pane = self._made[name] = pane_class(name)(self._store)
             self.query_one("#panes").mount(pane)
         if pane is not self._pane:
+            self.query_one(SearchLine).end()
             if self._pane is not None:
                 self._pane.display = False
             self._pane = pane

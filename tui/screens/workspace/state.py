@@ -28,6 +28,7 @@ class WorkspaceState:
     chosen: PaneName | None = None  # None: follow the work
     maximised: bool = False
     rail_width: int = RAIL_WIDTH
+    arms: str = ""  # which the chat compares, once a person chose
     load: Reading | None = None  # of the running job
     gpu: GpuReading | None = None
 

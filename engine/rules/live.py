@@ -1,0 +1,47 @@
+"""What rules say about an answer that is still being written: only what more words will hardly change.
+
+Pure. The full verdict is `checks.check_answer`, when the answer has ended.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from engine.records.rule import CheckResult, Rule
+from engine.rules.checks import check_answer
+
+
+def check_so_far(rules: Sequence[Rule], text: str) -> tuple[CheckResult, ...]:
+    """What can be said by now, in the order of `rules`; a rule that has to wait for the end has no result.
+
+    A lower bound, an ending, JSON, a language and a label are told by whole answers. What must not come is kept as
+    long as it has not come; what must come is pending until it has. Raises UsageError as `check_answer` does.
+    """
+    return tuple(result for rule in rules if (result := _so_far(rule, text)) is not None)
+
+
+def _so_far(rule: Rule, text: str) -> CheckResult | None:
+    check = rule.check
+    match check.kind:
+        case "forbidden":
+            return _found(rule, text)
+        case "length" if check.max is not None:
+            above = replace(rule, check=replace(check, min=None))
+            broken = _found(above, text)
+            return broken if not broken.passed or check.min is None else _kept(rule, text)
+        case "length" | "contains" | "pattern":
+            return _kept(rule, text)
+        case "starts_with":
+            begun = text.lstrip()
+            return None if len(begun) < len(check.text) and check.text.startswith(begun) else _found(rule, text)
+        case _:
+            return None
+
+
+def _found(rule: Rule, text: str) -> CheckResult:
+    return check_answer([rule], text)[0]
+
+
+def _kept(rule: Rule, text: str) -> CheckResult | None:
+    """The result where the rule is kept by now; else it may still be."""
+    found = _found(rule, text)
+    return found if found.passed else None

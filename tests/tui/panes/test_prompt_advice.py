@@ -1,0 +1,96 @@
+"""Rules are proposed from the prompt and taken one by one; what is wrong with the prompt is told on a key."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.paths import Home
+from engine.project import Project
+from engine.records.prompt import Message, Prompt
+from tests.tui.piloting import SIZES, open_app, reach, text_of, until
+from tests.tui.seeds import make_stage
+from tui.panes.prompt.advice_faces import FindingsFace, ProposalsFace
+from tui.panes.prompt.pane import PromptPane
+from tui.panes.prompt.rules_face import RulesFace
+from tui.widgets.page import Page
+
+SYSTEM = """You answer for a bank.
+
+- Begin every answer with "RISK".
+- Answer in at most 40 words.
+- Be helpful and friendly.
+- Never mention [/x] "competitors".
+"""
+
+
+def ruled(home: Home) -> Path:
+    """A project whose prompt asks for rules that it has not."""
+    folder = make_stage(home, "new")
+    with Project.open(folder, home) as project:
+        project.prompts.set(Prompt((Message("system", SYSTEM),)))
+        project.rules.replace_all(())
+    return folder
+
+
+def rules_of(folder: Path, home: Home) -> list[str]:
+    with Project.open(folder, home) as project:
+        return [rule.text for rule in project.rules.all()]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_proposed_rules_are_taken_one_by_one_and_taken_back(home: Home, size: tuple[int, int]) -> None:
+    folder = ruled(home)
+    app = open_app(home, folder)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await reach(pilot, 1, PromptPane, lambda: "P  proposes some" in text_of(app, PromptPane))
+        await pilot.press("P")
+        await until(pilot, lambda: bool(app.screen.query(ProposalsFace)))
+        face = app.screen.query_one(ProposalsFace)
+        await until(pilot, lambda: "to take" in face.query_one(Page).plain)
+        state = face._state
+        open_at_first = len(state.open)
+        assert open_at_first >= 2
+        await pilot.press("g")
+        while state.proposal is not None and state.proposal.check is None:
+            await pilot.press("j")
+        first = state.proposal
+        assert first is not None
+        await pilot.press("enter")
+        await until(pilot, lambda: len(state.open) == open_at_first - 1)
+        assert state.proposal is not None
+        assert state.proposal != first
+        assert rules_of(folder, home) == [first.text]
+        await pilot.press("u")
+        await until(pilot, lambda: len(state.open) == open_at_first)
+        assert rules_of(folder, home) == []
+        await pilot.press("A")
+        await until(pilot, lambda: not state.open)
+        assert len(rules_of(folder, home)) == open_at_first
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen.query_one(RulesFace).has_focus)
+
+
+async def test_what_is_wrong_with_the_prompt_is_told_and_loads_no_model_library(home: Home) -> None:
+    app = open_app(home, ruled(home))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await reach(pilot, 1, PromptPane, lambda: "bank" in text_of(app, PromptPane))
+        await pilot.press("C")
+        await until(pilot, lambda: bool(app.screen.query(FindingsFace)))
+        page = app.screen.query_one(FindingsFace).query_one(Page)
+        await until(pilot, lambda: "finding" in page.plain, seconds=60)
+        assert "line 5: untestable" in page.plain
+        assert "Be helpful and friendly." in page.plain
+        await pilot.press("escape")
+        await until(pilot, lambda: "bank" in text_of(app, PromptPane) and not page.is_on_screen)
+
+
+def test_the_faces_import_no_model_library() -> None:
+    import subprocess
+
+    code = (
+        "import sys; import tui.panes.prompt.advice_faces, engine.prompts.proposals; "
+        "print([name for name in ('torch', 'transformers', 'peft') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

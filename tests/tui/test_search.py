@@ -1,0 +1,110 @@
+"""Words are looked for in every list and page by the same keys, and leaving restores the place."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual.pilot import Pilot
+
+from engine.paths import Home
+from tests.tui.piloting import SIZES, open_app, pane_of, reach, text_of, until, workspace
+from tests.tui.seeds import make_stage
+from tui.panes.prompt.pane import PromptPane
+from tui.panes.prompt.rules_face import RulesFace
+from tui.panes.prompt.text_face import TextFace
+from tui.panes.questions.pane import QuestionsPane
+from tui.panes.release.pane import ReleasePane
+from tui.screens.workspace.search import SearchLine
+from tui.widgets.footer import Footer
+from tui.widgets.listing import Listed, Listing, from_here, matching, places
+from tui.widgets.page import Page
+
+
+@given(st.lists(st.text("abAB ", max_size=6)), st.text("ab", min_size=1, max_size=2), st.integers(0, 8))
+def test_going_on_visits_every_match_and_nothing_else(texts: list[str], words: str, at: int) -> None:
+    rows = matching(texts, words)
+    assert rows == [row for row, text in enumerate(texts) if words.lower() in text.lower()]
+    seen: list[int | None] = []
+    for _ in rows:
+        seen.append(from_here(rows, at, 1))
+        at = (seen[-1] or 0) + 1
+    assert sorted(row for row in seen if row is not None) == rows
+    assert (from_here(rows, at, -1) is None) == (not rows)
+
+
+def test_what_looks_like_a_pattern_is_looked_for_as_it_stands() -> None:
+    assert places("a.c abc A.C", "a.c") == [(0, 3), (8, 11)]
+    assert places("abc", "") == []
+
+
+def listing(listed: Listed) -> Listing:
+    found = listed.listing
+    assert found is not None
+    return found
+
+
+def searching(pilot: Pilot[int]) -> SearchLine:
+    return workspace(pilot.app).query_one(SearchLine)
+
+
+async def test_rules_are_searched_and_esc_restores_the_place(home: Home) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await reach(pilot, 1, PromptPane, lambda: "rules" in text_of(app, PromptPane))
+        rules = app.screen.query_one(RulesFace)
+        await pilot.press("R")
+        await until(pilot, lambda: rules.has_focus)
+        hits = matching(listing(rules).texts, "s")
+        assert len(hits) >= 3
+        await pilot.press("slash", "s")
+        await until(pilot, lambda: listing(rules).at == hits[0])
+        await pilot.press("enter", "n")  # n is a new rule, but not while a search is on
+        await until(pilot, lambda: rules.has_focus and listing(rules).at == hits[1])
+        await pilot.press("N", "N")
+        await until(pilot, lambda: listing(rules).at == hits[-1])
+        await pilot.press("escape")
+        await until(pilot, lambda: listing(rules).at == 0 and not searching(pilot).on)
+        assert rules.has_focus
+        # Whoever walks away from what was found stays there.
+        await pilot.press("slash", "s", "enter", "n", "j", "escape")
+        await until(pilot, lambda: not searching(pilot).on)
+        assert listing(rules).at == hits[1] + 1
+        await pilot.press("slash", *"no such words")
+        await until(pilot, lambda: "nothing" in searching(pilot).query_one(Page).plain)
+        assert listing(rules).at == hits[1] + 1
+
+
+async def test_a_page_without_a_list_is_scrolled_to_what_is_found_and_back(home: Home) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await reach(pilot, 1, PromptPane, lambda: "rules" in text_of(app, PromptPane))
+        text = app.screen.query_one(TextFace)
+        await until(pilot, lambda: text.max_scroll_y > 0)
+        await pilot.press("slash", *"number of the account", "enter")
+        row = matching(text.query_one(Page).rows, "number of the account")[0]
+        seen = range(text.scroll_offset.y, text.scroll_offset.y + text.size.height)
+        assert row in seen
+        assert text.has_focus
+        await pilot.press("escape")
+        await until(pilot, lambda: text.scroll_offset.y == 0 and not searching(pilot).on)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_topics_and_worst_questions_are_searched(home: Home, size: tuple[int, int]) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await reach(pilot, 2, QuestionsPane, lambda: pane_of(app, QuestionsPane).state.total > 0)
+        await pilot.press("T")
+        questions = pane_of(app, QuestionsPane)
+        await until(pilot, lambda: bool(questions.state.topics))
+        names = [topic.topic for topic in questions.state.topics or ()]
+        await pilot.press("slash", *names[-1])
+        await until(pilot, lambda: questions.state.topic_at == len(names) - 1)
+        await pilot.press("escape")
+        await until(pilot, lambda: questions.state.topic_at == 0 and questions.state.face == "topics")
+        await reach(pilot, 7, ReleasePane, lambda: bool(pane_of(app, ReleasePane).state.releases))
+        await pilot.press("slash", *"adapter", "enter")
+        await until(pilot, lambda: "1 of 1" in searching(pilot).query_one(Page).plain)
+        footer = app.screen.query_one(Footer)
+        await until(pilot, lambda: footer._actions[0].id == "found_next")
+        await pilot.press("2")
+        await until(pilot, lambda: not searching(pilot).on and footer._actions[0].id != "found_next")

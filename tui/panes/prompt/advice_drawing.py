@@ -1,0 +1,68 @@
+"""Proposed rules and what is wrong with the prompt, as lines. Pure."""
+
+from textual.content import Content
+
+from engine.prompts.findings import TITLES
+from engine.wording import counted
+from tui.panes.parts import title
+from tui.panes.prompt.drawing import check_words
+from tui.panes.prompt.state import FindingsState, ProposalsState
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, shorten, wrap
+from tui.widgets.listing import numbered
+
+
+def draw_proposals(state: ProposalsState, width: int) -> tuple[list[Content], tuple[int, int]]:
+    """The proposals, each with its check or what it lacks, and the first and last line of the one under the cursor."""
+    if state.proposals is None:
+        return [Content.styled("Reading the prompt …", DIM)], (0, 0)
+    if not state.proposals:
+        lines = title("Proposed rules", "none", "", width)
+        said = "No demand was found. Demands are read from sentences and lists in English."
+        return [*lines, *(Content(line) for line in wrap(said, width))], (0, 0)
+    lines = title("Proposed rules", f"{len(state.open)} to take", f"{len(state.proposals)} found in the text", width)
+    lines[1:] = [
+        Content.assemble(("enter", ACCENT), (" takes one   ", DIM), ("A", ACCENT), (" all with a check   ", DIM),
+                         ("esc", ACCENT), (" back", DIM)),
+        Content(""),
+    ]  # fmt: skip
+    here = (0, 0)
+    for place, proposal in enumerate(state.proposals):
+        chosen, start = place == state.cursor, len(lines)
+        edge = ("▌ " if chosen else "  ", ACCENT)
+        if proposal.rule:
+            mark, said = ("✓ ", GOOD), f"rule {proposal.rule} demands it"
+        elif proposal.check is None:
+            mark, said = ("– ", DIM), "no check measures it"
+        else:
+            mark, said = ("○ ", ""), check_words(proposal.check)
+        for row, line in enumerate(wrap(proposal.text, max(width - 5, 8))[:4]):
+            style = STRONG if chosen else DIM if proposal.rule or proposal.check is None else ""
+            lines.append(numbered(Content.assemble(edge, mark if row == 0 else ("  ", ""), (line, style)), place))
+        told = shorten(f"line {proposal.line}   {said}", max(width - 5, 8))
+        lines.append(Content.assemble(edge, "  ", (told, ACCENT if chosen else DIM)))
+        if chosen:
+            here = (start, len(lines))
+    return lines, here
+
+
+def draw_findings(state: FindingsState, width: int) -> list[Content]:
+    """A paragraph a finding: where it is, what is wrong, and what to do."""
+    if state.error is not None:
+        return [
+            *title("Check of the prompt", "failed", "", width),
+            *(Content.styled(line, BAD) for line in wrap(str(state.error), width)),
+        ]
+    if state.findings is None:
+        return [*title("Check of the prompt", "", "", width), Content.styled("Reading the prompt …", DIM)]
+    if not state.findings:
+        return [*title("Check of the prompt", "nothing found", "", width), Content.styled("✓ Nothing found.", GOOD)]
+    lines = title("Check of the prompt", counted(len(state.findings), "finding"), "lines as e shows them", width)
+    for finding in state.findings:
+        place = f"line {finding.line}" if finding.line else "the prompt"
+        lines.append(Content.assemble(("! ", WARN), (f"{place}: {TITLES[finding.kind]}", STRONG)))
+        if finding.quote:
+            lines += [Content.styled(f"    «{line}»", DIM) for line in [shorten(finding.quote, width - 6)]]
+        lines += [Content(f"  {line}") for line in wrap(finding.problem, width - 2)]
+        lines += [Content.styled(f"  {line}", ACCENT) for line in wrap(finding.advice, width - 2)]
+        lines.append(Content(""))
+    return lines

@@ -1,0 +1,184 @@
+"""Two faces that read the prompt for its writer: rules proposed from it one by one, and what is wrong with it.
+
+Both decide nothing: a rule is stored when a person takes it, and what was found is mended in the text.
+"""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import BindingType
+from textual.message import Message
+
+from engine.records.rule import Rule
+from tui.actions import Place, bindings
+from tui.panes.prompt.advice_drawing import draw_findings, draw_proposals
+from tui.panes.prompt.state import FindingsState, ProposalsState
+from tui.panes.prompt.text_face import ShowFace
+from tui.services.program import CommandEnded, Program
+from tui.services.prompt import ProposalsRead, propose, read_findings
+from tui.services.store import StoreService
+from tui.widgets.listing import Listing
+from tui.widgets.page import Page
+from tui.widgets.scroller import Scroller
+
+if TYPE_CHECKING:
+    from engine.records.proposal import Proposal
+
+
+class TakeRules(Message):
+    """A person wants these rules stored."""
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        super().__init__()
+        self.rules = rules
+
+
+class UndoRules(Message):
+    """The last change of the rules is to be taken back."""
+
+
+class ProposalsFace(Scroller):
+    """Rules that the prompt's own sentences ask for; the one under the cursor is taken by a key."""
+
+    place: ClassVar[Place] = "proposals"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("proposals")
+    SCOPED_CSS = False  # the rule for a narrow screen begins at the screen
+    DEFAULT_CSS = """
+    ProposalsFace, FindingsFace { padding: 1 0 0 2; }
+    Screen.-narrow ProposalsFace, Screen.-narrow FindingsFace { padding: 0 0 0 1; }
+    """
+
+    def __init__(self, store: StoreService, state: ProposalsState) -> None:
+        super().__init__(id="prompt-proposals")
+        self._store = store
+        self._state = state
+        self._rules: tuple[Rule, ...] | None = None
+
+    @property
+    def listing(self) -> Listing | None:
+        """The proposals."""
+        at = self._state.cursor
+        return Listing([each.text for each in self._state.proposals or ()], at, lambda row: self._move(row - at))
+
+    def show(self, rules: tuple[Rule, ...]) -> None:
+        """Read the prompt anew where the rules are others now: those that it has are told."""
+        if rules != self._rules:
+            self._rules = rules
+            self._store.ask(propose, self)
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw for the room that there is, once there is any; the cursor stays in sight."""
+        if not self.query(Page):
+            return
+        lines, (first, last) = draw_proposals(self._state, self.line_width)
+        self.query_one(Page).show(lines)
+        top, height = self.scroll_offset.y, max(self.size.height - 1, 1)
+        if first < top or last >= top + height:
+            self.scroll_to(y=0 if first <= 3 else max(min(first, last - height + 1), 0), animate=False)
+
+    def on_resize(self) -> None:
+        """Drawn for its size."""
+        self.redraw()
+
+    def on_proposals_read(self, message: ProposalsRead) -> None:
+        """Take in what is proposed."""
+        message.stop()
+        self._state.take(message.proposals)
+        self.redraw()
+
+    def action_accept(self) -> None:
+        """Store the rule under the cursor, and go on to the next that is open."""
+        proposal = self._state.proposal
+        if proposal is None:
+            return
+        if self._take(proposal):
+            self._state.go_on()
+            self.redraw()
+
+    def action_accept_all(self) -> None:
+        """Store every rule that has a check and is not there yet."""
+        rules = tuple(Rule(0, each.text, each.check) for each in self._state.open if each.check is not None)
+        if rules:
+            self.post_message(TakeRules(rules))
+        else:
+            self.app.notify("Nothing is left to take.", markup=False)
+
+    def action_undo(self) -> None:
+        """Take back the last change of the rules."""
+        self.post_message(UndoRules())
+
+    def action_back(self) -> None:
+        """Go back to the rules."""
+        self.post_message(ShowFace("reading", "rules"))
+
+    def action_line_down(self) -> None:
+        """The next proposal."""
+        self._move(1)
+
+    def action_line_up(self) -> None:
+        """The proposal before."""
+        self._move(-1)
+
+    def action_first(self) -> None:
+        """The first proposal."""
+        self._move(-len(self._state.proposals or ()))
+
+    def action_last(self) -> None:
+        """The last proposal."""
+        self._move(len(self._state.proposals or ()))
+
+    def _take(self, proposal: "Proposal") -> bool:
+        if proposal.rule:
+            self.app.notify(f"Rule {proposal.rule} demands that already.", markup=False)
+        elif proposal.check is None:
+            self.app.notify("No check measures it: R n writes a rule with a check of your own.", markup=False)
+        else:
+            self.post_message(TakeRules((Rule(0, proposal.text, proposal.check),)))
+            return True
+        return False
+
+    def _move(self, steps: int) -> None:
+        self._state.move(steps)
+        self.redraw()
+
+
+class FindingsFace(Scroller):
+    """What is vague, contradictory, untestable or said twice in the prompt, and what does not pay."""
+
+    place: ClassVar[Place] = "findings"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("findings")
+
+    def __init__(self, store: StoreService, state: FindingsState) -> None:
+        super().__init__(id="prompt-findings")
+        # Tokens are counted in a process of its own: what counts them would be loaded here for good.
+        self._program = Program(store.folder, store.home, self)
+        self._state = state
+
+    def read(self) -> None:
+        """Look at the prompt as it is stored now."""
+        self._state.begin()
+        self._program.start("check", ["prompt", "check"])
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw for the room that there is, once there is any."""
+        if self.query(Page):
+            self.query_one(Page).show(draw_findings(self._state, self.line_width))
+
+    def on_resize(self) -> None:
+        """Drawn for its size."""
+        self.redraw()
+
+    def on_command_ended(self, message: CommandEnded) -> None:
+        """Take in what was found, or why nothing could be."""
+        message.stop()
+        self._state.end(read_findings(message.answer) if message.answer is not None else None, message.error)
+        self.redraw()
+
+    def action_again(self) -> None:
+        """Look again."""
+        self.read()
+
+    def action_back(self) -> None:
+        """Go back to the text."""
+        self.post_message(ShowFace("reading"))

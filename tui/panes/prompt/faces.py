@@ -1,0 +1,128 @@
+"""The faces of the prompt pane: which one is shown, and which has the keys.
+
+A face is made when it is first wanted, for most are never wanted in a session. Knows nothing of what is typed or saved.
+"""
+
+from collections.abc import Callable
+from typing import Self, TypeVar
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.dom import DOMNode
+from textual.widget import Widget
+
+from tui.actions import TYPED, Place
+from tui.panes.pane import Pane, ShowPane
+from tui.panes.prompt.rules_face import RulesFace
+from tui.panes.prompt.state import Face, PromptState
+from tui.panes.prompt.text_face import TextFace
+from tui.services.store import StoreService
+from tui.widgets.listing import Listing
+from tui.widgets.page import Page
+
+FaceKind = TypeVar("FaceKind", bound=Widget)
+# The faces beside the reading one: the place whose keys they carry, and their widget.
+_OTHERS: dict[Face, tuple[Place, str]] = {
+    "versions": ("versions", "#prompt-versions"),
+    "trial": ("trial", "#prompt-trial"),
+    "editing": ("editing", "#prompt-editor"),
+    "testing": ("testing", "#prompt-testing"),
+    "proposals": ("proposals", "#prompt-proposals"),
+    "findings": ("findings", "#prompt-findings"),
+}
+
+
+class FacedPane(Pane, can_focus=False):
+    """The text with the rules beside it, or one of the other faces in their place."""
+
+    SCOPED_CSS = False  # the rules for a narrow screen begin at the screen
+    DEFAULT_CSS = """
+    PromptPane { padding: 0; overflow: hidden hidden; layout: vertical; }
+    #prompt-title { height: auto; padding: 1 1 0 2; }
+    #prompt-reading { height: 1fr; layout: horizontal; }
+    #prompt-text { width: 3fr; padding: 0 0 0 2; }
+    #prompt-rules { width: 2fr; padding: 0 0 0 1; border-left: solid $panel-lighten-1; }
+    Screen.-narrow #prompt-title { padding: 0 1; }
+    Screen.-narrow #prompt-reading { layout: vertical; }
+    Screen.-narrow #prompt-text { width: 1fr; height: 3fr; padding: 0 0 0 1; }
+    Screen.-narrow #prompt-rules {
+        width: 1fr; height: 2fr; padding: 0 0 0 1; border-left: none; border-top: solid $panel-lighten-1;
+    }
+    """
+
+    def __init__(self, store: StoreService) -> None:
+        super().__init__(store)
+        self.state = PromptState()
+
+    def compose(self) -> ComposeResult:
+        """The reading face; the others come when they are wanted."""
+        yield Page(id="prompt-title")
+        with Container(id="prompt-reading"):
+            yield TextFace()
+            yield RulesFace(self.store, self.state.rules)
+
+    def on_mount(self) -> None:
+        """The keys are the text's."""
+        if self.display:
+            self.focus()
+
+    def focus(self, scroll_visible: bool = True) -> Self:
+        """Give the keys to the face that is shown."""
+        if (inner := self._holder) is not None:
+            inner.focus(scroll_visible)
+        return self
+
+    @property
+    def carriers(self) -> list[tuple[Place, DOMNode]]:
+        """The face's own keys before the pane's; while something is typed, no other keys hold."""
+        own: list[tuple[Place, DOMNode]] = [(self.place, self)]
+        if self.state.face == "reading":
+            return [("rules", rules) for rules in self.query(RulesFace) if rules.has_focus] + own
+        place, selector = _OTHERS[self.state.face]
+        return [(place, self.query_one(selector)), *([] if place in TYPED else own)]
+
+    @property
+    def listing(self) -> Listing | None:
+        """The text's: other faces tell their own."""
+        return self.query_one(TextFace).listing
+
+    def action_line_down(self) -> None:
+        self.query_one(TextFace).action_line_down()
+
+    def action_line_up(self) -> None:
+        self.query_one(TextFace).action_line_up()
+
+    def action_page_down(self) -> None:
+        self.query_one(TextFace).action_page_down()
+
+    def action_page_up(self) -> None:
+        self.query_one(TextFace).action_page_up()
+
+    def action_first(self) -> None:
+        self.query_one(TextFace).action_first()
+
+    def action_last(self) -> None:
+        self.query_one(TextFace).action_last()
+
+    @property
+    def _holder(self) -> Widget | None:
+        """What has the keys when the pane is shown."""
+        place, selector = _OTHERS.get(self.state.face, (self.place, "#prompt-text"))
+        return next(iter(self.query(f"{selector} DocumentArea" if place in TYPED else selector)), None)
+
+    def _turn_to(self, face: Face) -> None:
+        self.state.face = face
+        if face != "reading":
+            self.post_message(ShowPane(self.place))  # stay: a job that begins would take the keys elsewhere
+        for part in self.query("#prompt-title, #prompt-reading"):
+            part.display = face == "reading"
+        for of, (_, selector) in _OTHERS.items():
+            for part in self.query(selector):
+                part.display = of == face
+        self.redraw()
+
+    def _made(self, kind: type[FaceKind], make: Callable[[], FaceKind]) -> FaceKind:
+        """The face of this kind, made where it was never wanted before."""
+        if not self.query(kind):
+            self.mount(make())
+        return self.query_one(kind)
