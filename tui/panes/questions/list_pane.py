@@ -15,6 +15,7 @@ from tui.panes.view import View
 from tui.services.facts import Facts
 from tui.services.questions import IdsRead, QuestionsService, TopicsRead
 from tui.services.store import StoreService
+from tui.widgets.guard import Veil
 
 
 class QuestionList(Pane):
@@ -33,7 +34,9 @@ class QuestionList(Pane):
     def compose(self) -> ComposeResult:
         """The page, and a line for words to look for."""
         yield from super().compose()
-        yield Input(id="question-search", placeholder="words of the question; empty lists all", compact=True)
+        yield Input(
+            id="question-search", placeholder="words of the question; empty lists all", compact=True, highlighter=Veil()
+        )
 
     def on_mount(self) -> None:
         """The search comes when it is asked for."""

@@ -28,6 +28,7 @@ from tui.services.projects import (
     PromptLookedAt,
 )
 from tui.widgets.footer import Footer
+from tui.widgets.guard import Veil
 from tui.widgets.page import Page
 
 READ_EVERY_S = 2.0
@@ -54,7 +55,7 @@ class StartScreen(PlacedScreen[None]):
     def compose(self) -> ComposeResult:
         """How many there are, the search, the list, what is under the cursor, the keys."""
         yield Page(id="header")
-        yield Input(id="search", placeholder="a part of the name", compact=True)
+        yield Input(id="search", placeholder="a part of the name", compact=True, highlighter=Veil())
         yield Page(id="listed")
         yield Page(id="about")
         yield Footer(())
