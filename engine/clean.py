@@ -48,6 +48,11 @@ def veil_text(text: str) -> str:
     return _FOREIGN.sub(lambda found: "".join(map(_veiled, found.group())), text)
 
 
+def without_codes(text: str) -> str:
+    """`text` without what `clean_text` would show a sign for: for lines whose places are fixed already."""
+    return _FOREIGN.sub("", text)
+
+
 class StreamCleaner:
     """`clean_text` for text that arrives in pieces: the joined results equal the result for the joined pieces."""
 

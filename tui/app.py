@@ -10,10 +10,11 @@ from textual.binding import BindingType
 from textual.dom import DOMNode
 from textual.events import DescendantFocus
 from textual.filter import DimFilter, LineFilter
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
 
-from engine.clean import clean_text
+from engine.clean import clean_line, clean_text
 from engine.errors import DistillError, StoreError, UsageError
 from engine.paths import Home
 from tui.actions import Place, bindings
@@ -38,6 +39,7 @@ from tui.terminal.notice import (
 )  # fmt: skip
 from tui.widgets.colourless import ColourlessFilter
 from tui.widgets.glyphs import AsciiFilter
+from tui.widgets.guard import CodeFilter
 
 if TYPE_CHECKING:
     from tui.services.program import CommandEnded
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
 # Dim text is as much of its colour as this; a terminal's own colours it dims itself.
 _DIM = DimFilter(0.58)
+_CODELESS = CodeFilter()
 _COLOURLESS = ColourlessFilter()
 _ASCII = AsciiFilter()
 
@@ -134,7 +137,19 @@ class DistillApp(App[int]):
         ascii_only = not self.abilities.unicode if wanted is None else wanted
         # Before Textual's own, which leaves nothing to be told by.
         colourless = (_COLOURLESS,) if self.no_color else ()
-        return [*dim, *colourless, *super().get_line_filters(), *((_ASCII,) if ascii_only else ())]
+        return [_CODELESS, *dim, *colourless, *super().get_line_filters(), *((_ASCII,) if ascii_only else ())]
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Tell something for a while. What is told may be foreign, wherever it comes from: it is no markup here."""
+        super().notify(clean_text(message), title=clean_line(title), severity=severity, timeout=timeout, markup=False)
 
     def copy_to_clipboard(self, text: str) -> None:
         """Copy text, wherever the person sits, and say how. The fields of the app can paste it in any case."""
@@ -272,7 +287,7 @@ class DistillApp(App[int]):
             self.send(BRING_TITLE_BACK)
 
     def _tell(self, error: DistillError) -> None:
-        said = clean_text(f"{error.message}\n{error.next}".strip())
+        said = f"{error.message}\n{error.next}".strip()
         self.notify(said, title=error.title, severity="warning", markup=False)
 
     def _tell_from_thread(self, error: DistillError) -> None:

@@ -29,6 +29,7 @@ from engine.records.rule import Check, CheckResult, Rule
 from engine.records.run import CurvePoint, TrainingConfig
 from engine.store.datasets import dataset_sha256
 from engine.store.options_json import kind_of
+from tests.hostile import hostile as hostile
 
 AT = "2026-01-02T03:04:05+00:00"
 
@@ -253,11 +254,6 @@ def training_events() -> list[Event]:
     ):
         events.append(SampleAnswer(step, question, answer, passed))
     return events
-
-
-def hostile(text: str) -> str:
-    """Text as a hostile model would write it: markup that acts, and codes that a terminal obeys."""
-    return f"[@click=app.quit]{text}[/x] \x1b]52;c;aGk=\x07\x1b[2J\x9b31m \u202eevil"
 
 
 def make_stage(home: Home, stage: str) -> Path:

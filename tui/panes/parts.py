@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
+from engine.clean import clean_line
 from engine.records.evaluation import FinalVerdict
 from tui.panes.job import JobView
 from tui.panes.view import View
@@ -19,9 +20,9 @@ _STREAM_MARKS = {"writing": ("●", ACCENT), "passed": ("✓", GOOD), "failed": 
 
 
 def title(name: str, figure: str, rest: str, width: int) -> list[Content]:
-    """The pane's first two lines: what this is, its one number, and the detail at the right edge."""
-    left = Content.assemble((name, STRONG), "   ", (figure, ACCENT))
-    return [spread(left, Content.styled(rest, DIM), width), Content("")]
+    """The pane's first two lines: what this is, its one number, and the detail at the right edge; foreign or not."""
+    left = Content.assemble((name, STRONG), "   ", (clean_line(figure), ACCENT))
+    return [spread(left, Content.styled(clean_line(rest), DIM), width), Content("")]
 
 
 def heading(text: str) -> Content:
@@ -67,7 +68,7 @@ def answer_wall(streams: Sequence[Stream], width: int, height: int, *, arms: boo
     question_width = max(min(38, width // 3), 12)
     for stream in others[: max(height - len(lines), 1)]:
         mark, style = _STREAM_MARKS[stream.state]
-        arm = f"{stream.arm:<11}" if arms else ""
+        arm = fit(stream.arm, 11) if arms else ""
         tail = _tail(stream, width - question_width - len(arm) - 5)
         lines.append(
             Content.assemble(

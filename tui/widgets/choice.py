@@ -10,6 +10,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from engine.clean import cell_width, clean_line
 from tui.widgets.lines import ACCENT, DIM, STRONG
 
 
@@ -42,11 +43,12 @@ class Choice(Widget, can_focus=True):
 
     def render(self) -> RenderResult:
         """The words; the chosen one is told by its mark too. Where not all fit, it stands alone with its number."""
-        if sum(len(word) + 5 for word in self._words) > self.size.width:
-            of_all = f"   {self.index + 1} of {len(self._words)}"
-            return Content.assemble(("‹ ", ACCENT), (self.value, STRONG), (" ›", ACCENT), (of_all, DIM))
+        words = list(map(clean_line, self._words))
+        if sum(cell_width(word) + 5 for word in words) > self.size.width:
+            of_all = f"   {self.index + 1} of {len(words)}"
+            return Content.assemble(("‹ ", ACCENT), (words[self.index], STRONG), (" ›", ACCENT), (of_all, DIM))
         parts: list[Content | tuple[str, str]] = []
-        for place, word in enumerate(self._words):
+        for place, word in enumerate(words):
             mark, mark_style, style = ("● ", ACCENT, STRONG) if place == self.index else ("○ ", DIM, DIM)
             parts += [(mark, mark_style), (word, style), ("   ", "")]
         return Content.assemble(*parts)

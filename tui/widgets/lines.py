@@ -79,4 +79,4 @@ def percent(rate: float) -> str:
 
 def moment(iso: str) -> str:
     """A stored time to the minute, as people read it; always UTC."""
-    return iso[:16].replace("T", " ")
+    return clean_line(iso[:16].replace("T", " "), 16)

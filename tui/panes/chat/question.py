@@ -2,12 +2,14 @@
 
 from typing import ClassVar
 
+from rich.text import Text
 from textual.binding import BindingType
 from textual.content import Content
 from textual.events import Key
 from textual.message import Message
 from textual.widgets import TextArea
 
+from engine.clean import veil_text
 from tui.actions import Place, bindings
 
 
@@ -40,6 +42,10 @@ class QuestionField(TextArea):
 
     def __init__(self) -> None:
         super().__init__(id="question", compact=True, placeholder=Content("ask both arms …"), show_line_numbers=False)
+
+    def get_line(self, line_index: int) -> Text:
+        """One line, with a sign for each code in what was pasted."""
+        return Text(veil_text(self.document.get_line(line_index)), end="", no_wrap=True)
 
     async def _on_key(self, event: Key) -> None:
         """The keys of the action table come before what the field would do with them."""

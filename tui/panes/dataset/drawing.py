@@ -206,7 +206,7 @@ def _history(state: DatasetState, width: int) -> list[Content]:
         counts = f"{summary.train:,} + {summary.validation:,}"
         version += f", {summary.prompts} prompts" if summary.others else ""
         line = Content.assemble(
-            summary.sha256[:12],
+            fit(summary.sha256[:12], 12),
             (f"  {moment(summary.created_at)}", DIM),
             right(counts, 16),
             (f"   {version}   {runs}", DIM),

@@ -79,7 +79,7 @@ def _measuring(view: View, job: JobView) -> list[Content]:
     """The answers as they come, and how many of each arm keep every rule so far."""
     lines = title("Evaluation", "measuring", pace(job), view.width)
     counts = [
-        Content.assemble((f"{arm} ", DIM), f"{job.kept_by_arm.get(arm, 0):,}", (f" of {ended:,}", DIM))
+        Content.assemble((f"{shorten(arm, 24)} ", DIM), f"{job.kept_by_arm.get(arm, 0):,}", (f" of {ended:,}", DIM))
         for arm, ended in job.ended_by_arm.items()
     ]
     lines[1:] = [

@@ -52,7 +52,9 @@ def _answer(answer: ArmAnswer, evaluation: Evaluation, rules: tuple[Rule, ...], 
     found = ("✗ " + str(len(broken)), BAD) if broken else ("✓", GOOD)
     reference = " (reference)" if answer.arm == evaluation.reference and width >= _NARROWEST + 8 else ""
     head = spread(
-        Content.assemble((answer.arm, ACCENT if answer.arm == "distilled" else STRONG), (reference, DIM)),
+        Content.assemble(
+            (shorten(answer.arm, width), ACCENT if answer.arm == "distilled" else STRONG), (reference, DIM)
+        ),
         Content.assemble(found, (f"  {answer.completion_tokens} tok", DIM)),
         width,
     )

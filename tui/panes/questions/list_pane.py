@@ -16,6 +16,7 @@ from tui.panes.view import View
 from tui.services.facts import Facts
 from tui.services.questions import IdsRead, QuestionsService, TopicsRead
 from tui.services.store import StoreService
+from tui.widgets.guard import Veil
 from tui.widgets.listing import Listing
 
 
@@ -31,7 +32,9 @@ class QuestionList(Pane):
         self.state = QuestionsState()
         self._service = QuestionsService(store, self)
         self._seen: tuple[object, ...] = ()
-        self._search = Input(id="question-search", placeholder="words of the question; empty lists all", compact=True)
+        self._search = Input(
+            id="question-search", placeholder="words of the question; empty lists all", compact=True, highlighter=Veil()
+        )
         self._search.display = False  # until it is asked for
 
     def compose(self) -> ComposeResult:

@@ -4,6 +4,8 @@ from typing import Literal
 
 from textual.widgets import Input
 
+from tui.widgets.guard import Veil
+
 Purpose = Literal["search", "note"]
 _HINTS: dict[Purpose, str] = {
     "search": "words to look for in questions and answers; empty lists all",
@@ -22,7 +24,7 @@ class WordsLine(Input):
     """
 
     def __init__(self) -> None:
-        super().__init__(compact=True)
+        super().__init__(compact=True, highlighter=Veil())
         self.purpose: Purpose = "search"
 
     @property

@@ -14,8 +14,10 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from engine.clean import clean_line, clean_text
 from tui.widgets.choice import Choice
 from tui.widgets.growing import Words
+from tui.widgets.guard import Veil
 from tui.widgets.lines import ACCENT, BAD, DIM, STRONG
 
 Values = Mapping[str, str]
@@ -89,7 +91,7 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
     def compose(self) -> ComposeResult:
         """The title, a line a field, the words beside, the keys."""
         with VerticalScroll(id="form", can_focus=False, classes="guided" if self._guide is not None else None):
-            yield Static(Content.styled(self._title, STRONG), id="form-title")
+            yield Static(Content.styled(clean_line(self._title), STRONG), id="form-title")
             for item in self._fields:
                 with Horizontal(classes="field", id=f"row-{item.id}"):
                     yield Static(Content.styled(item.label, DIM), classes="label")
@@ -97,8 +99,9 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
                         yield Choice(item.choices, item.value, id=f"field-{item.id}")
                     else:
                         yield Input(
-                            item.value, placeholder=item.hint, id=f"field-{item.id}", compact=True, password=item.secret
-                        )
+                            item.value, placeholder=item.hint, id=f"field-{item.id}", compact=True,
+                            password=item.secret, highlighter=Veil(),
+                        )  # fmt: skip
                         if self._guide is not None:
                             yield Words(id=f"note-{item.id}", classes="note")
                 yield Words(id=f"error-{item.id}", classes="error")
@@ -180,7 +183,7 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
                 self._say(item.id, "")
             elif item.live and value and error:
                 self._say(item.id, error)
-        self.query_one("#aside", Words).update(Content(self._aside(values)))
+        self.query_one("#aside", Words).update(Content(clean_text(self._aside(values))))
         if self._guide is not None:
             self._tell_guided(self._guide(values))
 
@@ -190,9 +193,9 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
             one = told.get(item.id, Told())
             self.query_one(f"#row-{item.id}").display = one.shown
             for entry in self.query(f"#field-{item.id}").results(Input):
-                entry.placeholder = one.instead or item.hint
+                entry.placeholder = clean_line(one.instead) or item.hint
             for note in self.query(f"#note-{item.id}").results(Words):
-                note.update(Content.styled(one.why, DIM))
+                note.update(Content.styled(clean_line(one.why), DIM))
         self._tell_why()
 
     def _tell_why(self) -> None:
@@ -202,9 +205,9 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
         basis = f" ({one.basis})" if one is not None and one.basis else ""
         for place in self.query("#why").results(Words):
             why = f"{one.why[:1].upper()}{one.why[1:]}{basis}." if one is not None and one.why else ""
-            place.update(Content.styled(why, DIM))
+            place.update(Content.styled(clean_text(why), DIM))
 
     def _say(self, field_id: str, error: str) -> None:
         place = self.query_one(f"#error-{field_id}", Words)
-        place.update(Content.styled(error, BAD))
+        place.update(Content.styled(clean_text(error), BAD))
         place.display = bool(error)

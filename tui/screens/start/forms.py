@@ -121,7 +121,8 @@ def _name_check(state: StartState) -> Callable[[str], str]:
 
 
 def _same(value: str, name: str) -> str:
-    return "" if value == name else f"It is called {clean_line(name)}."
+    """A name that no keyboard writes is typed as it is shown."""
+    return "" if value in (name, clean_line(name)) else f"It is called {clean_line(name)}."
 
 
 def _teacher_words(values: Values) -> str:

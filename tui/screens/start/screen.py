@@ -28,6 +28,7 @@ from tui.services.projects import (
     PromptLookedAt,
 )
 from tui.widgets.footer import Footer
+from tui.widgets.guard import Veil
 from tui.widgets.listing import Listed, Listing
 from tui.widgets.page import Page
 
@@ -55,7 +56,7 @@ class StartScreen(PlacedScreen[None], Listed):
     def compose(self) -> ComposeResult:
         """How many there are, the search, the list, what is under the cursor, the keys."""
         yield Page(id="header")
-        yield Input(id="search", placeholder="a part of the name", compact=True)
+        yield Input(id="search", placeholder="a part of the name", compact=True, highlighter=Veil())
         yield Page(id="listed")
         yield Page(id="about")
         yield Footer(())

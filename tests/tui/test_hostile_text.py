@@ -1,0 +1,331 @@
+"""Whatever stands in a project, in a log or in an answer of a server: every page draws it as signs that can be read.
+
+Each page is given records in which every string is hostile; enumerated words and numbers are those of a real project.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from textual.content import Content
+
+from engine.curation.again import Asked
+from engine.errors import StoreError
+from engine.evaluation.lapses import Lapse
+from engine.evaluation.preference import Standing
+from engine.jobs.protocol import (
+    AnswerDelta,
+    AnswerEnded,
+    AnswerStarted,
+    Event,
+    Metrics,
+    Note,
+    Progress,
+    SampleAnswer,
+    StampedEvent,
+    StateChanged,
+    WorstTokens,
+)
+from engine.paths import Home
+from engine.project import Project
+from engine.projects import JobAtWork, ProjectSummary
+from engine.prompts.compare import compare_texts
+from engine.records.dataset import FreezePreview, OtherPrompt, Refusal, TopicRows
+from engine.records.evaluation import ArmAnswer
+from engine.records.job import STATION_OF_KIND, JobKind
+from engine.records.prompt import Message
+from engine.records.question import Question, QuestionFilter
+from engine.records.release import Release, ReleasedFile
+from engine.records.rule import Check, CheckResult, Rule, Span
+from engine.records.station import STATIONS, Station
+from engine.store.examples import ExampleCounts
+from tests.hostile import assert_shown, hostile_text, poisoned
+from tests.tui.panes.measured import make_compared, worst
+from tests.tui.seeds import AT
+from tui.panes.chat import drawing as chat
+from tui.panes.chat.state import ChatState
+from tui.panes.dataset import drawing as dataset
+from tui.panes.dataset.state import DatasetState
+from tui.panes.evaluation import drawing as evaluation
+from tui.panes.evaluation.marks import marks_told
+from tui.panes.evaluation.state import EvaluationState
+from tui.panes.examples import drawing as examples
+from tui.panes.examples.state import WallState
+from tui.panes.job import JobView
+from tui.panes.prompt import drawing as prompt
+from tui.panes.prompt import other_drawing as prompt_faces
+from tui.panes.prompt.state import OwnAnswerState, TrialState, VersionsState
+from tui.panes.questions import drawing as questions
+from tui.panes.questions import faces
+from tui.panes.questions.state import QuestionsState
+from tui.panes.release import drawing as release
+from tui.panes.release.state import ReleaseState
+from tui.panes.run import drawing as run
+from tui.panes.run.state import RunState
+from tui.panes.view import View
+from tui.screens.curate import drawing as curate
+from tui.screens.curate.state import ReviewState
+from tui.screens.start import drawing as start
+from tui.screens.start.state import StartState
+from tui.screens.workspace import header, rail, trouble
+from tui.services.dataset import Frozen
+from tui.services.evaluation import EvaluationAnswers
+from tui.services.facts import Facts
+from tui.services.prompt import Passage, VersionRow
+from tui.services.questions import ImportPreview, Pair, QuestionRow, QuestionsPage, SplitPreview, TopicCounts
+from tui.services.questions import Where as QuestionsWhere
+from tui.services.reading import Reader
+from tui.services.release import Exportable, Released, ReleasePage
+from tui.services.review import ReviewPage, ReviewRow, Where
+from tui.services.runs import RunRow, read_runs
+from tui.services.tokens import PromptTokens
+from tui.services.trial import TriedAnswer, TriedRule
+
+Lines = Iterable[Content]
+NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+class Read:
+    """What a project was read as; it has no long name in messages."""
+
+    def __init__(self, facts: Facts, rows: tuple[RunRow, ...]) -> None:
+        self.facts, self.rows = facts, rows
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Read]:
+    """What a real project with several runs and evaluations is read as."""
+    home = Home.locate(tmp_path_factory.mktemp("home"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PromptTokens, "_count", lambda self: None)
+        reader = Reader(make_compared(home), home)
+        facts = reader.read_new()
+        assert facts is not None
+        with Project.open(Path(facts.folder), home) as project:
+            rows = read_runs(project).rows
+        yield Read(facts, rows)
+        reader.close()
+
+
+class Attack:
+    """A project's facts and a job's log, every string of which is `text`; and the room to draw in."""
+
+    def __init__(self, read: Read, text: str, width: int, height: int) -> None:
+        self.text, self.width, self.height = text, width, height
+        # These two the program makes of numbers.
+        own = {"prompt_tokens": read.facts.prompt_tokens, "cost": read.facts.cost}
+        self.facts = dataclasses.replace(poisoned(read.facts, text), **own)
+        self.rows = poisoned(read.rows, text, tuple[RunRow, ...])
+        self.error = StoreError(text, text, text)
+        self.question = Question((Message("user", text), Message("assistant", text), Message("user", text)), text, text,
+                                 text, "test", 1)  # fmt: skip
+        self.checks = (CheckResult(1, False, text, failing=(Span(0, 1),)), CheckResult(2, True, text))
+
+    def job(self, kind: JobKind, *, state: str = "running") -> JobView:
+        """A job whose log tells nothing else."""
+        text, view = self.text, JobView(1, kind)
+        view.station = STATION_OF_KIND[kind]
+        tokens = tuple(poisoned(token, text) for token in worst(1.0))
+        told: list[Event] = [
+            StateChanged("running", text), Note(text), AnswerStarted("1.0.1", text, text), AnswerDelta("1.0.1", text),
+            AnswerStarted("2.0.1", text, text), AnswerEnded("2.0.1", text, False, text, text),
+            AnswerStarted("3.0.1", text, text), AnswerEnded("3.0.1", text, True, text, text, True),
+            Progress(1, 9, text, 3.0),
+            Metrics(1, 0.1, {"loss": 1.0}), SampleAnswer(1, text, text, False), SampleAnswer(2, f"{text} ", text, True),
+            WorstTokens(1, tokens), StateChanged(state, text),
+        ]  # fmt: skip
+        for at, event in enumerate(told):
+            view.apply(StampedEvent(float(at), event))
+        return view
+
+    def view(self, job: JobView | None = None) -> View:
+        return View(self.facts, job, self.width, self.height)
+
+
+def prompt_pages(a: Attack) -> Iterator[Lines]:
+    for draft in (False, True):
+        yield prompt.draw_title(a.facts, draft=draft, width=a.width)
+    assert a.facts.prompt is not None
+    passages = [Passage(0, Span(1, 5)), Passage(1, Span(0, 9))]
+    yield prompt.draw_text(a.facts.prompt, passages, a.width)[0]
+    kinds = ("pattern", "starts_with", "forbidden", "length", "json", "language", "label")
+    rules = [
+        Rule(n, a.text, poisoned(Check(kind, texts=("x",), labels=("x",)), a.text)) for n, kind in enumerate(kinds)
+    ]
+    yield prompt.draw_rules(rules, 2, passages, a.width, focused=True)[0]
+    yield prompt.draw_words(a.text, "", a.width)
+    yield prompt.draw_words("", a.text, a.width)
+    versions = VersionsState()
+    versions.take((VersionRow(2, AT, a.text, 9, 1, 2, True), VersionRow(1, a.text, a.text, 9, 1, 2, False)))
+    yield prompt_faces.draw_versions(versions, a.width, a.height)
+    yield prompt_faces.draw_difference(compare_texts(a.text, f"{a.text} x\n{a.text}"), a.width)
+    trial = TrialState()
+    trial.begin(1, 3, a.text)
+    trial.answer(1, TriedAnswer(a.text, a.text, (TriedRule(1, False, a.text), TriedRule(9, True, a.text))))
+    yield prompt_faces.draw_trial(trial, rules, a.width)
+    trial.end(1, a.error)
+    yield prompt_faces.draw_trial(trial, rules, a.width)
+    yield prompt_faces.draw_own_answer(OwnAnswerState(a.text, tuple(rules), a.checks), a.width)
+
+
+def questions_pages(a: Attack) -> Iterator[Lines]:
+    where = QuestionsWhere(QuestionFilter(topic=a.text, search=a.text))
+    page = QuestionsPage(where, (QuestionRow(a.question, 2),), 0, 1, {"test": 1, None: 1})
+    state = QuestionsState(where=where, page=page)
+    yield questions.draw(a.view(), state)
+    yield questions.draw(a.view(a.job("synthesize")), state)
+    state.busy = a.text
+    yield questions.draw(a.view(), state)
+    preview = ImportPreview(a.text, 3, 1, ((1, a.text),), (a.text,), ((a.text, a.text, 2),))
+    topics = (TopicCounts(a.text, {"train": 1, None: 2}),)
+    state.take_topics(topics)
+    for busy in ("", a.text):
+        yield faces.draw_import(preview, a.width, a.height, busy=busy)
+        yield faces.draw_split(SplitPreview(3, topics), a.width, a.height, busy=busy)
+    yield faces.draw_topics(state, a.width, a.height)
+    state.show_twins((Pair(a.question, a.question, 0.9),), 1)
+    yield faces.draw_twins(state, a.width, a.height)
+
+
+def examples_pages(a: Attack) -> Iterator[Lines]:
+    yield examples.draw(a.view(), WallState())
+    for state in ("running", "paused", "waiting", "failed"):
+        yield examples.draw(a.view(a.job("generate", state=state)), WallState())
+
+
+def review_pages(a: Attack) -> Iterator[Lines]:
+    row = ReviewRow(1, a.text, a.text, a.text, f"{a.text} x", "rejected", True, a.text, a.checks, 4, (1, 2), a.text)
+    where = Where(search=a.text, topic=a.text)
+    job = a.facts.jobs[0]
+    page = ReviewPage(
+        where, (row,), 0, 1, ExampleCounts(3, 1, 1, 1), a.facts.rules, "p", 1, Asked(job, frozenset({4}), 0)
+    )
+    for comparing in (False, True):
+        for whole in (False, True):
+            yield curate.draw(ReviewState(where, page, comparing=comparing, whole=whole), a.width, a.height).lines
+    yield curate.draw(ReviewState(where, ReviewPage(where)), a.width, a.height).lines
+
+
+def dataset_pages(a: Attack) -> Iterator[Lines]:
+    kinds = ("message", "overlap", "too_long", "cut", "no_split", "system_message")
+    refused = tuple(Refusal(n, n, kind, a.text) for n, kind in enumerate(kinds))
+    preview = FreezePreview((TopicRows(a.text, "train", 3),), refused, 1, 1, 1, 1, False)
+    assert a.facts.dataset is not None
+    summary = poisoned(a.facts.dataset, a.text)
+    many = type(summary)(a.text, a.text, a.text, 3, 4, a.text, (OtherPrompt(a.text, a.text, 1, 1),))
+    for place in range(len(kinds)):
+        state = DatasetState(preview, dict.fromkeys(range(6), a.text), (Frozen(many, 1, (1,)), Frozen(many, 0, ())))
+        state.cursor = place
+        yield dataset.draw(a.view(), state, 0.0)
+    state.failure = a.error
+    yield dataset.draw(a.view(), state, 0.0)
+    state.freezing_since, state.said = 0.0, a.text
+    yield dataset.draw(a.view(), state, 9.0)
+
+
+def run_pages(a: Attack) -> Iterator[Lines]:
+    for differing in (False, True):
+        for cursor in (None, 36):
+            state = RunState(differing=differing, cursor=cursor)
+            state.take(a.rows)
+            state.overlays = (a.rows[0].run.id,)
+            yield run.draw(a.view(a.job("train")), state)
+            yield run.draw(a.view(), state)
+    state.comparing = True
+    for state.row in range(len(a.rows)):
+        yield run.draw(a.view(), state)
+    yield run.draw(a.view(a.job("train")), RunState())
+
+
+def evaluation_pages(a: Attack) -> Iterator[Lines]:
+    shown = a.facts.evaluation
+    assert shown is not None
+    answers = tuple(ArmAnswer(name, 1, 0, a.text, a.text, a.checks, 9, 9) for name, _ in (*shown.arms, (a.text, None)))
+    state = EvaluationState((shown,), asked_for=shown.id)
+    state.take(EvaluationAnswers(shown.id, (Lapse(1, 2, (1, 2), 1, 0),), {1: a.question}, {(1, 0): answers}))
+    for figures in (False, True):
+        state.figures = figures
+        yield evaluation.draw(a.view(), state).lines
+    for compared in shown.comparisons:
+        yield marks_told(compared, a.width)
+    state.open()
+    yield evaluation.draw(a.view(), state).lines
+    state.turn_history()
+    yield evaluation.draw(a.view(), state).lines
+    yield evaluation.draw(a.view(a.job("evaluate")), EvaluationState()).lines
+
+
+def release_pages(a: Attack) -> Iterator[Lines]:
+    made = Released(Release(1, 1, "adapter", a.text, a.text, a.text), a.text, (ReleasedFile(a.text, a.text, 9),))
+    runs = (Exportable(1, a.text, 9, "pass", 1.0, False, {"adapter": 9, "merged": None}, {"adapter": a.text}),)
+    state = ReleaseState()
+    state.take(ReleasePage(runs, (made,)))
+    yield release.draw(a.view(), state, 0.0)
+    state.failure = a.error
+    yield release.draw(a.view(), state, 0.0)
+    state.exporting, state.said = "exporting", a.text
+    yield release.draw(a.view(), state, 9.0)
+    state.card = a.text
+    yield release.draw(a.view(), state, 9.0)
+
+
+def chat_pages(a: Attack) -> Iterator[Lines]:
+    state = ChatState((a.text, f"run-{a.text}"), note=a.text)
+    for done, error in ((False, ""), (True, ""), (True, a.text)):
+        turn = state.ask(a.text)
+        for reply in turn.replies.values():
+            reply.text, reply.done, reply.error, reply.checks = a.text, done, error, a.checks
+        yield chat.draw(state, Standing(), a.facts.rules, a.width)
+
+
+def start_pages(a: Attack) -> Iterator[Lines]:
+    jobs = (JobAtWork(1, "train", "running", 1, 9, 3.0),)
+    projects = (
+        ProjectSummary(f"1{a.text}", Path("/p") / "x", NOW.isoformat(), station="run", note=a.text),
+        ProjectSummary(f"2{a.text}", Path("/p") / "x", NOW.isoformat(), station="run", note=a.text, jobs=jobs),
+        ProjectSummary(f"3{a.text}", Path("/p") / "x", NOW.isoformat(), trouble=a.text),
+    )
+    state = StartState()
+    state.take(projects)
+    yield [start.header(state, a.width)]
+    for place in range(len(projects)):
+        state.at = place
+        yield start.body(state, a.width, a.height, NOW)
+        yield start.about(state, a.width, 3)
+    state.search, state.busy, state.trouble = a.text, a.text, a.text
+    yield start.body(state, a.width, a.height, NOW)
+    yield start.about(state, a.width, 3)
+
+
+def frame_pages(a: Attack) -> Iterator[Lines]:
+    for job in a.facts.jobs:
+        yield [header.activity(job, a.job("train")), header.activity(job, None)]
+    yield trouble._lines(a.facts, None, a.width)
+    yield trouble._lines(None, a.error, a.width)
+    for state in ("running", "stale"):
+        stations = tuple(Station(name, state, 1, a.text) for name in STATIONS)
+        yield [rail._rail_line(each, "run", "", a.width) for each in stations]
+
+
+PAGES: list[Callable[[Attack], Iterator[Lines]]] = [
+    prompt_pages, questions_pages, examples_pages, review_pages, dataset_pages, run_pages, evaluation_pages,
+    release_pages, chat_pages, start_pages, frame_pages,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pages", PAGES, ids=lambda pages: pages.__name__.removesuffix("_pages"))
+@settings(max_examples=40)
+@given(text=hostile_text.filter(bool), width=st.sampled_from([40, 56, 77, 117]), height=st.sampled_from([17, 36]))
+def test_every_page_shows_whatever_it_is_given(
+    read: Read,
+    pages: Callable[[Attack], Iterator[Lines]],
+    text: str,
+    width: int,
+    height: int,
+) -> None:
+    for lines in pages(Attack(read, text, width, height)):
+        assert_shown(lines)
