@@ -10,7 +10,6 @@ from textual.content import Content
 from textual.geometry import Region, Size
 
 from tui.widgets.growing import Growing
-
 from tui.widgets.listing import places
 
 
