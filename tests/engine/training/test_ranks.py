@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from engine.training import distributions as distributions_module
 from engine.training.ranks import ALONE
 from tests.engine.training import rank_process
 from tests.engine.training.rank_process import rows_of, train
@@ -37,6 +39,15 @@ class Facts:
 
 def facts(folder: Path, name: str, rank: int) -> Facts:
     return Facts(**json.loads((folder / name / f"{rank}.json").read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def put_back() -> Iterator[None]:
+    """What `train` changes for good, for it is meant for processes of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_ROWS_A_PASS", "score"):
+            patch.setattr(distributions_module, name, getattr(distributions_module, name))
+        yield
 
 
 def statuses_of_two(model_folder: Path, folder: Path, how: str) -> list[int]:
