@@ -115,7 +115,9 @@ class DistillApp(App[int]):
         from tui.screens.workspace.screen import WorkspaceScreen
 
         left, self._folder = self._memory.remembered, folder
-        self._show(WorkspaceScreen(folder, self._home, left.panes.get(str(folder), ""), left.rail_width))
+        self._show(
+            WorkspaceScreen(folder, self._home, left.panes.get(str(folder), ""), left.rail_width, left.maximised)
+        )
 
     def show_projects(self) -> None:
         """Show the list of projects, in place of what is on."""
@@ -207,7 +209,7 @@ class DistillApp(App[int]):
 
     def on_arranged(self, message: Arranged) -> None:
         """Remember how the workspace is arranged."""
-        self._memory.arrange(message.folder, message.pane, message.rail_width)
+        self._memory.arrange(message.folder, message.pane, message.rail_width, maximised=message.maximised)
 
     def on_show_project(self, message: ShowProject) -> None:
         """Open a project."""

@@ -42,6 +42,7 @@ class Remembered:
     theme: str = ""
     instead_of: str = ""  # the theme of the settings when another was chosen; once they change, they hold again
     rail_width: int = 0  # cells; 0: its own width
+    maximised: bool = False  # the pane has the whole screen
     panes: Mapping[str, str] = field(default_factory=dict)  # project folder → the pane that was looked at last
 
     def theme_over(self, settings: Settings) -> str:
@@ -111,6 +112,7 @@ def parse_remembered(text: str) -> Remembered:
         theme=_text(found.get("theme")),
         instead_of=_text(found.get("instead_of")),
         rail_width=width if isinstance(width, int) else 0,
+        maximised=found.get("maximised") is True,
         panes={str(folder): str(pane) for folder, pane in panes.items()} if isinstance(panes, dict) else {},
     )
 
@@ -121,6 +123,7 @@ def remembered_text(remembered: Remembered) -> str:
         "theme": remembered.theme,
         "instead_of": remembered.instead_of,
         "rail_width": remembered.rail_width,
+        "maximised": remembered.maximised,
         "panes": dict(remembered.panes),
     }
     return json.dumps(fields, indent=1, ensure_ascii=False)

@@ -15,12 +15,14 @@ async def test_a_project_opens_at_the_pane_and_width_where_it_was_left(home: Hom
     app = DistillApp(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await until(pilot, lambda: shown(app) == "evaluation")
-        await pilot.press("2", "greater_than_sign", "greater_than_sign", "greater_than_sign", "less_than_sign")
+        await pilot.press("f", "2", "greater_than_sign", "greater_than_sign", "greater_than_sign", "less_than_sign")
         await until(pilot, lambda: shown(app) == "questions")
     app = DistillApp(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await until(pilot, lambda: shown(app) == "questions")
-        assert app.screen.query_one(Rail).outer_size.width == RAIL_WIDTH + 4
+        assert not app.screen.query_one(Rail).is_on_screen
+        await pilot.press("f")
+        await until(pilot, lambda: app.screen.query_one(Rail).outer_size.width == RAIL_WIDTH + 4)
         await pilot.press("w", "0")
         await until(pilot, lambda: shown(app) == "evaluation")
     app = DistillApp(home, folder)

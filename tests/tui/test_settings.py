@@ -123,6 +123,7 @@ def test_what_cannot_be_remembered_is_told_once(home: Home) -> None:
         theme=st.text(),
         instead_of=st.text(),
         rail_width=st.integers(0, 99),
+        maximised=st.booleans(),
         panes=st.dictionaries(st.text(), st.text()),
     )
 )

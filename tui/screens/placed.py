@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from engine.clean import clean_text
 from engine.errors import DistillError
-from tui.actions import Place
+from tui.actions import PaneName, Place
 
 Result = TypeVar("Result")
 
@@ -80,10 +80,20 @@ class ShowProjects(Message):
 
 
 class Arranged(Message):
-    """A person chose a pane, none in particular, or the width of the rail; it is to be so the next time."""
+    """A person chose a pane, none in particular, or the shape of the page; it is to be so the next time."""
 
-    def __init__(self, folder: Path, pane: str, rail_width: int) -> None:
+    def __init__(self, folder: Path, pane: str, rail_width: int, *, maximised: bool) -> None:
         super().__init__()
         self.folder = folder
         self.pane = pane
         self.rail_width = rail_width
+        self.maximised = maximised
+
+
+class Reached(Message):
+    """A pane that was gone to has read what it shows."""
+
+    def __init__(self, pane: PaneName, action: str) -> None:
+        super().__init__()
+        self.pane = pane
+        self.action = action

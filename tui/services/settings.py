@@ -66,9 +66,13 @@ class Memory:
         """Remember the theme, until the settings name another than they do now."""
         self._change(lambda before: replace(before, theme=name, instead_of=settings.theme))
 
-    def arrange(self, folder: Path, pane: str, rail_width: int) -> None:
-        """Remember how the workspace is arranged: the pane that is looked at in this project, the rail in all."""
-        self._change(lambda before: replace(before, rail_width=rail_width, panes={**before.panes, str(folder): pane}))
+    def arrange(self, folder: Path, pane: str, rail_width: int, *, maximised: bool = False) -> None:
+        """Remember how the workspace is arranged: the pane that is looked at in this project, the shape in all."""
+        self._change(
+            lambda before: replace(
+                before, rail_width=rail_width, maximised=maximised, panes={**before.panes, str(folder): pane}
+            )
+        )
 
     def close(self) -> None:
         """Wait until everything is written."""

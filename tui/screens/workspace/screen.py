@@ -10,14 +10,13 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.dom import DOMNode
-from textual.message import Message
 
 from engine.errors import DistillError
 from engine.paths import Home
 from engine.records.job import LIVE_STATES
 from tui.actions import PaneName, Place, bindings, footer_actions
 from tui.panes import pane_class
-from tui.screens.placed import Arranged, ShowProjects
+from tui.screens.placed import Arranged, Reached, ShowProjects
 from tui.screens.workspace.header import Header
 from tui.screens.workspace.rail import PaneChosen, Rail, Spine
 from tui.screens.workspace.search import SearchingScreen, SearchLine
@@ -40,15 +39,6 @@ READ_EVERY_S = 1.0
 DRAW_EVERY_S = 0.2
 
 
-class Reached(Message):
-    """A pane that was gone to has read what it shows."""
-
-    def __init__(self, pane: PaneName, action: str) -> None:
-        super().__init__()
-        self.pane = pane
-        self.action = action
-
-
 class WorkspaceScreen(SearchingScreen):
     """One project's stations, live."""
 
@@ -58,11 +48,11 @@ class WorkspaceScreen(SearchingScreen):
     AUTO_FOCUS = ""  # the pane that is shown has the focus
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - declared by Screen
 
-    def __init__(self, folder: Path, home: Home, pane: str = "", rail_width: int = 0) -> None:
-        """`pane` and `rail_width`: how the person left it."""
+    def __init__(self, folder: Path, home: Home, pane: str = "", rail_width: int = 0, maximised: bool = False) -> None:
+        """`pane`, `rail_width` and `maximised`: how the person left it."""
         super().__init__()
         self.state = WorkspaceState()
-        self.state.restore(pane, rail_width)
+        self.state.restore(pane, rail_width, maximised)
         self._folder = folder
         self._home = home
         self._store = StoreService(folder, home, self)
@@ -87,6 +77,7 @@ class WorkspaceScreen(SearchingScreen):
     def on_mount(self) -> None:
         """Begin to read and to draw."""
         self.query_one(Rail).styles.width = self.state.rail_width
+        self.set_class(self.state.maximised, "-maximised")
         self._draw()
         self.call_after_refresh(self._begin_to_read)
         self.set_interval(DRAW_EVERY_S, self._draw)
@@ -219,6 +210,7 @@ class WorkspaceScreen(SearchingScreen):
         """Give the whole screen to the pane, or take it back."""
         self.state.maximised = not self.state.maximised
         self.set_class(self.state.maximised, "-maximised")
+        self._arranged()
 
     def action_narrower(self) -> None:
         """Make the rail narrower."""
@@ -288,7 +280,8 @@ class WorkspaceScreen(SearchingScreen):
         self._draw()
 
     def _arranged(self) -> None:
-        self.post_message(Arranged(self._folder, self.state.chosen or "", self.state.rail_width))
+        state = self.state
+        self.post_message(Arranged(self._folder, state.chosen or "", state.rail_width, maximised=state.maximised))
 
     def _changed(self) -> None:
         self._stale = True

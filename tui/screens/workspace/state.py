@@ -41,8 +41,9 @@ class WorkspaceState:
             return self.job.station
         return self._furthest()
 
-    def restore(self, pane: str, rail_width: int) -> None:
-        """Begin as the person left: the pane that was chosen, where there is one of that name, and the rail's width."""
+    def restore(self, pane: str, rail_width: int, maximised: bool = False) -> None:
+        """Begin as the person left: the pane that was chosen, where there is one of that name, and the page's shape."""
+        self.maximised = maximised
         self.chosen = next((known for known in PANES if known == pane), None)
         if rail_width:
             self.rail_width = max(NARROWEST_RAIL, min(rail_width, WIDEST_RAIL))
