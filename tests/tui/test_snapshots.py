@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from engine.paths import Home
 from tests.tui.seeds import make_stage
@@ -68,3 +69,32 @@ def test_before_the_project_is_read_its_stations_are_seen(
         await pilot.pause(0.1)
 
     assert snap_compare(DistillApp(home, folder), terminal_size=size, run_before=settle)
+
+
+LAID_OVER = [
+    pytest.param(keys, size, id=f"{name}-{size[0]}")
+    for keys, name, sizes in (
+        ("ctrl+o", "jump", [(120, 40), (80, 24)]),
+        ("ctrl+p", "palette", [(120, 40), (80, 24)]),
+        ("", "too-small", [(59, 19)]),
+    )
+    for size in sizes
+]
+
+
+@pytest.mark.parametrize(("keys", "size"), LAID_OVER)
+@pytest.mark.usefixtures("still_meter")
+def test_what_is_laid_over_a_pane_looks_as_it_did(
+    snap_compare: Callable[..., bool], home: Home, keys: str, size: tuple[int, int]
+) -> None:
+    async def settle(pilot: Pilot[int]) -> None:
+        for _ in range(200):
+            await pilot.pause(0.05)
+            if isinstance(pilot.app.screen, WorkspaceScreen) and pilot.app.focused is not None:
+                break
+        await pilot.press(*keys.split())
+        await pilot.pause(0.5)
+        for field in pilot.app.screen.query(Input):
+            field.cursor_blink = False
+
+    assert snap_compare(DistillApp(home, make_stage(home, "done")), terminal_size=size, run_before=settle)

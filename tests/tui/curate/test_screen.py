@@ -57,6 +57,17 @@ async def test_one_key_decides_and_the_next_answer_comes_up(home: Home, folder: 
         await until(pilot, lambda: stored(folder, home)[1].decision.source == "person")
 
 
+async def test_the_ends_of_the_list_are_a_key_away(home: Home, folder: Path) -> None:
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app)
+        await settled(pilot, app)
+        await pilot.press("G")
+        await until(pilot, lambda: reviewing(app).where.cursor == 19)
+        await pilot.press("g")
+        await until(pilot, lambda: reviewing(app).where.cursor == 0)
+
+
 async def test_ten_answers_are_passed_at_a_time(home: Home, folder: Path) -> None:
     app = DistillApp(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:

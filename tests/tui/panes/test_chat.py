@@ -61,6 +61,9 @@ async def test_a_blind_question_is_answered_by_both_arms_voted_on_and_kept(serve
         turn = chat(app).state.turn
         assert turn is not None
         assert turn.comparable, [reply.error for reply in turn.replies.values()]
+        await pilot.press("R")
+        await until(pilot, lambda: chat(app).state.turn is not turn and turn_is_whole(app), seconds=60)
+        assert (len(chat(app).state.turns), chat(app).state.turn.question) == (1, "why")
         assert "run-1" not in pane_text(app).partition("> why")[2]
         await pilot.press("left")
         await until(pilot, lambda: chat(app).standing.votes == 1)
@@ -110,9 +113,7 @@ def converse(app: DistillApp, state: str) -> None:
 
 
 STATES = ["empty", "waiting", "streaming", "done", "blind", "failed"]
-CASES = [pytest.param(state, (120, 40), id=f"{state}-120") for state in STATES] + [
-    pytest.param(state, (80, 24), id=f"{state}-80") for state in ("done", "blind")
-]
+CASES = [pytest.param(state, size, id=f"{state}-{size[0]}") for size in ((120, 40), (80, 24)) for state in STATES]
 
 
 @pytest.mark.parametrize(("state", "size"), CASES)
