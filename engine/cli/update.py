@@ -44,7 +44,8 @@ def command(
     before_s = sum(project.settings.timings().values())
     plan = plan_update(project, by_rules_alone=by_rules)
     if plan_only:
-        invocation.finish(plan_text(plan), {"plan": plan_json(plan)})
+        text = plan_text(plan)
+        invocation.finish(text, {"plan": plan_json(plan), "text": text})
         return
     if live := project.jobs.live():
         raise UsageError(

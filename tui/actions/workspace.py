@@ -10,6 +10,7 @@ ACTIONS = (
     Action("stop", "x", "x", "stop", "End the job at its next safe point; what it made is kept."),
     Action("resume", "r", "r", "resume", "Take up a job that stopped, failed or was killed.", footer=True),
     Action("curate", "c", "c", "curate", "Review the teacher's answers, one key a decision.", footer=True),
+    Action("update", "B", "B", "update", "See what a changed prompt or rule touches, and redo only that."),
     Action("maximise", "f", "f", "maximise", "Give the whole screen to the pane, or take it back."),
     Action("narrower", "less_than_sign", "<", "narrower", "Make the rail narrower."),
     Action("wider", "greater_than_sign", ">", "wider", "Make the rail wider."),

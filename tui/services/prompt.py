@@ -152,6 +152,8 @@ def save_prompt(project: Project, prompt: Prompt, note: str = "") -> PromptSaved
     if stale:
         verb = "is" if len(stale) == 1 else "are"
         said += f" Of an older version {verb} now: {', '.join(stale)}."
+        if project.datasets.latest() is not None:
+            said += " B shows what the change touches."
     return PromptSaved(version, prompt, said)
 
 

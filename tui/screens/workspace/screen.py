@@ -33,7 +33,9 @@ from tui.widgets.lines import percent
 if TYPE_CHECKING:
     from tui.panes.chat.pane import ArmsChosen
     from tui.panes.pane import Pane, ShowPane
+    from tui.screens.workspace.updating import Updating
     from tui.services.follower import FollowerService, JobTold
+    from tui.services.program import CommandEnded
 
 READ_EVERY_S = 1.0
 DRAW_EVERY_S = 0.2
@@ -58,6 +60,7 @@ class WorkspaceScreen(SearchingScreen):
         self._store = StoreService(folder, home, self)
         self._follower: FollowerService | None = None
         self._meters: MeterService | None = None
+        self._updating: Updating | None = None
         self._made: dict[PaneName, Pane] = {}
         self._pane: Pane | None = None
         self._error: DistillError | None = None
@@ -144,6 +147,11 @@ class WorkspaceScreen(SearchingScreen):
         self.state.follow()
         self._turn()
 
+    def on_command_ended(self, message: "CommandEnded") -> None:
+        """An update ended; what panes asked for comes by here too."""
+        if self._updating is not None:
+            self._updating.take(message)
+
     def on_show_pane(self, message: "ShowPane") -> None:
         """A pane asks for another."""
         self.action_pane(message.pane)
@@ -229,6 +237,14 @@ class WorkspaceScreen(SearchingScreen):
         from tui.screens.curate.screen import CurateScreen  # the first sight of a project does without it
 
         self.app.push_screen(CurateScreen(self._store))
+
+    def action_update(self) -> None:
+        """Show what the changes of prompt and rules touch, and redo only that."""
+        if self._updating is None:
+            from tui.screens.workspace.updating import Updating
+
+            self._updating = Updating(self._folder, self._home, self)
+        self._updating.plan()
 
     def action_projects(self) -> None:
         """Choose another project."""
