@@ -55,9 +55,15 @@ def make_tiny_adapter(
 
 
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let torch use one thread for the rest of the test: with tiny tensors, threads only wait for each other."""
+    """Let torch use one thread for the rest of the test: with tiny tensors, threads only wait for each other.
+
+    And float32 wherever the processor would choose: in bfloat16 an answer depends on the rows that it is made with.
+    """
     import torch
 
+    import engine.model.load
+
+    monkeypatch.setattr(engine.model.load, "_cpu_computes_bfloat16", lambda: False)
     torch.set_num_threads(1)
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
 

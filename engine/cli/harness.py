@@ -36,10 +36,11 @@ def command(
     It is an extra: pip install 'distill-tui[harness]'. Its tasks bring their data from the Hugging Face hub; tasks of
     your own (--include-path) may name local files. The report shows what was measured.
     """
+    from engine.evaluation.harness_json import harness_json
     from engine.harness.program import check_tasks, find_program, find_release, include_folder
     from engine.records.options import HarnessOptions
     from engine.reports.document import Document
-    from engine.reports.harness import harness_json, harness_section
+    from engine.reports.harness import harness_section
     from engine.reports.text import to_text
 
     project = invocation.project

@@ -44,7 +44,6 @@ def command(
     from engine.reports.build import build
     from engine.reports.compared import compared_json
     from engine.reports.facts import read_report
-    from engine.reports.harness import harness_json
     from engine.reports.markdown import to_markdown
     from engine.reports.outputs import write_report
     from engine.reports.sliced import SLICES, sliced, slices_json
@@ -60,7 +59,7 @@ def command(
         files.append(write_report(document, html, "html"))
     if markdown is not None and markdown != _STANDARD_OUTPUT:
         files.append(write_report(document, Path(markdown), "markdown"))
-    data = proof_json(facts.proof) | {"harness": harness_json(facts.proof.harness)}
+    data = proof_json(facts.proof)
     if (other := facts.other) is not None:
         data["compared"] = None if other.evaluation is None else report_json(project, other.run.id)
         data["compared_students"] = compared_json(facts)

@@ -7,6 +7,7 @@ from engine.economics.measured import measure
 from engine.economics.tokens import TokenCount
 from engine.errors import DistillError, NotFoundError
 from engine.evaluation.comparison_json import comparison_json, interval_json, rate_json
+from engine.evaluation.harness_json import harness_json
 from engine.evaluation.preference import PairStanding, standings
 from engine.evaluation.preference_json import preference_json
 from engine.evaluation.regressions_json import regressions_json
@@ -116,6 +117,7 @@ def proof_json(facts: ProofFacts) -> dict[str, object]:
         "preference": preference_json(evaluation.preference),
         "judge": _judge_json(evaluation.judged),
         "regressions": regressions_json(evaluation.regressions),
+        "harness": harness_json(facts.harness),
         "savings": _savings_json(facts),
         "timing": timing,
         "peak_rss_mb": round(max(evaluation.peak_rss_mb, run.peak_rss_mb), 1),

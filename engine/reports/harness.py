@@ -1,7 +1,6 @@
-"""Public tasks as a section of the report, and as the object that others read. Pure."""
+"""Public tasks as a section of the report. Pure."""
 
-import math
-
+from engine.evaluation.harness_json import difference_stderr, outcome
 from engine.records.comparison import Outcome
 from engine.records.harness import HarnessResult, Score, TaskScore
 from engine.reports.document import Block, Column, Row, Section, Table, Words
@@ -9,7 +8,6 @@ from engine.reports.facts import ReportFacts
 from engine.reports.numbers import MISSING, change, moment
 from engine.wording import counted
 
-_Z = 1.959964  # of a normal 95 % interval, as lm-eval's standard errors are meant
 _DECIMALS = 3
 _WORDS: dict[Outcome, str] = {"better": "better", "worse": "worse", "kept": "none shown", "undecided": MISSING}
 _COLUMNS = (
@@ -45,45 +43,6 @@ def harness_section(results: tuple[HarnessResult, ...]) -> Section:
     return Section("public", "Public tasks", tuple(blocks))
 
 
-def harness_json(results: tuple[HarnessResult, ...]) -> list[dict[str, object]]:
-    """Every result with its metrics."""
-    return [
-        {
-            "run": result.run_id,
-            "release": result.release_id,
-            "lm_eval": result.version,
-            "tasks": list(result.tasks),
-            "limit": result.limit,
-            "few_shot": result.few_shot,
-            "chat_template": result.chat_template,
-            "made_at": result.created_at,
-            "seconds": round(result.seconds, 3),
-            "scores": [_score_json(each) for each in result.scores],
-        }
-        for result in results
-    ]
-
-
-def outcome(score: TaskScore) -> Outcome:
-    """Whether the release is shown to be better or worse than its base: at the 95 % level, each metric by itself.
-
-    `undecided` where a standard error or the metric's direction is not known.
-    """
-    stderr = _difference_stderr(score)
-    if stderr is None or score.higher_is_better is None:
-        return "undecided"
-    difference = score.released.value - score.base.value
-    if abs(difference) <= _Z * stderr:
-        return "kept"
-    return "better" if (difference > 0) is score.higher_is_better else "worse"
-
-
-def _difference_stderr(score: TaskScore) -> float | None:
-    if score.base.stderr is None or score.released.stderr is None:
-        return None
-    return math.hypot(score.base.stderr, score.released.stderr)
-
-
 def _caption(result: HarnessResult) -> str:
     few = "" if result.few_shot is None else f", {counted(result.few_shot, 'example')} before each"
     limit = "" if result.limit is None else f", at most {counted(result.limit, 'question')} a task"
@@ -95,7 +54,7 @@ def _caption(result: HarnessResult) -> str:
 
 
 def _row(score: TaskScore) -> Row:
-    found, stderr = outcome(score), _difference_stderr(score)
+    found, stderr = outcome(score), difference_stderr(score)
     metric = score.metric if score.filter == "none" else f"{score.metric}, {score.filter}"
     return Row(
         (
@@ -117,18 +76,3 @@ def _told(score: Score) -> str:
 
 def _error(stderr: float | None) -> str:
     return "" if stderr is None else f"\u00a0\u00b1\u00a0{stderr:.{_DECIMALS}f}"
-
-
-def _score_json(score: TaskScore) -> dict[str, object]:
-    return {
-        "task": score.task,
-        "metric": score.metric,
-        "filter": score.filter,
-        "questions": score.questions,
-        "higher_is_better": score.higher_is_better,
-        "base": {"value": score.base.value, "stderr": score.base.stderr},
-        "released": {"value": score.released.value, "stderr": score.released.stderr},
-        "difference": {"value": score.released.value - score.base.value, "stderr": _difference_stderr(score)},
-        "outcome": outcome(score),
-        "asked": score.asked,
-    }

@@ -57,7 +57,7 @@ def _dots(dots: int) -> str:
 ASCII: dict[str, str] = {
     **{chr(code): _drawn(code) for code in range(0x2500, 0x25A0)},
     **{chr(_BRAILLE + dots): _dots(dots) for dots in range(256)},
-    **{chr(code): "?" for code in range(0x2400, 0x2422)},  # what `engine.clean` shows for control codes
+    **{chr(code): "?" for code in range(0x2400, 0x2425)},  # what `engine.clean` shows for control codes
     **_MARKS,
     **_LINES,
 }

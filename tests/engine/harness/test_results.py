@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import JobError
+from engine.evaluation.harness_json import harness_json, outcome
 from engine.harness.results import find_results, read_results, side_by_side
 from engine.records.harness import HarnessResult, Score, TaskScore
 from engine.reports.document import Table
-from engine.reports.harness import harness_json, harness_section, outcome
+from engine.reports.harness import harness_section
 from tests.engine.harness.recorded import GROUP
 
 NUMBERS = st.floats(0, 1)

@@ -18,6 +18,7 @@ from engine.records.question import Question
 from engine.teachers.ask import ask
 from engine.teachers.job import run
 from tests.tiny import make_tiny_base
+from tests.trained import one_thread
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,10 @@ def test_ids_and_answers_are_kept_as_produced(project: Project, base: Path) -> N
     assert all(ended[stream].startswith(text) for stream, text in shown.items())
 
 
-def test_a_rerun_answers_the_same_whatever_the_batches(project: Project, base: Path, tmp_path: Path) -> None:
+def test_a_rerun_answers_the_same_whatever_the_batches(
+    project: Project, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_thread(monkeypatch)
     generate(project, options(base))
     first = {key: example.token_ids for key, example in stored(project).items()}
     with Project.create(tmp_path / "again", home=Home.locate()) as again:

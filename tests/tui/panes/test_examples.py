@@ -479,7 +479,7 @@ def test_the_form_says_what_will_be_asked_and_what_stands_in_the_way() -> None:
     }  # fmt: skip
     options = wanted(values, GenerateOptions())
     assert options is not None
-    assert (options.splits, options.samples, options.concurrency, options.batch_rows) == (("train",), 2, 8, 32)
+    assert (options.splits, options.samples, options.concurrency, options.batch_rows) == (("train",), 2, 8, 128)
     assert wanted(values | {"address": "ftp://h"}, GenerateOptions()) is None
     local = wanted(values | {"teacher": "this machine", "budget": "3"}, GenerateOptions())
     assert local is not None

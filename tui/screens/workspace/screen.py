@@ -13,7 +13,6 @@ from textual.dom import DOMNode
 
 from engine.errors import DistillError
 from engine.paths import Home
-from engine.records.job import LIVE_STATES
 from tui.actions import PaneName, Place, bindings, footer_actions
 from tui.panes import pane_class
 from tui.screens.placed import Arranged, Reached, ShowProjects
@@ -111,7 +110,7 @@ class WorkspaceScreen(SearchingScreen):
 
             self.state.job = JobView(job.id, job.kind)
             self._follower = FollowerService(job.id, Path(message.facts.folder) / job.folder, self)
-        self._believe_the_store()
+        self.state.believe_the_store()
         self._changed()
         if first:
             self._draw()  # the first sight of a project waits for no clock
@@ -124,7 +123,7 @@ class WorkspaceScreen(SearchingScreen):
         if self.state.job is not None and self.state.job.job_id == message.job_id:
             for event in message.events:
                 self.state.job.apply(event)
-            self._believe_the_store()
+            self.state.believe_the_store()
             self._changed()
 
     def on_meter_read(self, message: MeterRead) -> None:
@@ -271,12 +270,6 @@ class WorkspaceScreen(SearchingScreen):
             self._meters = MeterService(self)
         self._meters.watch(job.pid if job is not None and job.state == "running" else 0)
 
-    def _believe_the_store(self) -> None:
-        """A process that was killed told its log nothing, and one that was just taken up again has not yet."""
-        job = self.state.facts.newest_job if self.state.facts else None
-        if job is not None and self.state.job is not None and (job.state in LIVE_STATES) != self.state.job.live:
-            self.state.job.state = job.state
-
     def _wish_for(self, asked: Asked) -> None:
         job = self.state.facts.newest_job if self.state.facts else None
         wish, said = answer_to(asked, job)
@@ -315,7 +308,8 @@ class WorkspaceScreen(SearchingScreen):
             self.query_one(Spine).show_names()
             return
         said: dict[PaneName, str] = {"cost": facts.cost, "chat": state.arms or compared(facts)}
-        self.query_one(Rail).show_panes(facts, state.shown, self._working(), state.rail_width, said)
+        done = percent(state.progress) if state.progress is not None else ""
+        self.query_one(Rail).show_panes(facts, state.shown, done, state.rail_width, said)
         self.query_one(Spine).show_panes(facts.stations, state.shown)
         if self._pane is None:  # the first sight is the stations; what the pane imports comes after it
             self.call_after_refresh(self._draw_pane)
@@ -353,7 +347,3 @@ class WorkspaceScreen(SearchingScreen):
 
     def _tell_keys(self) -> None:
         self.query_one(Footer).show(footer_actions(*(place for place, _ in self.carriers)))
-
-    def _working(self) -> str:
-        progress = self.state.job.progress if self.state.job is not None and self.state.job.live else None
-        return percent(progress.done / progress.total) if progress is not None and progress.total else ""

@@ -6,6 +6,7 @@ Pure Python, free of Textual and of I/O.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.records.job import LIVE_STATES
 from engine.records.station import StationName
 from tui.actions import PANES, PaneName
 from tui.services.meters import GpuReading, Reading
@@ -40,6 +41,18 @@ class WorkspaceState:
         if self.job is not None and self.job.live and self.job.kind != "serve":  # which makes nothing to be seen
             return self.job.station
         return self._furthest()
+
+    @property
+    def progress(self) -> float | None:
+        """The share that the job which works has done; None where none does or it does not tell."""
+        progress = self.job.progress if self.job is not None and self.job.live else None
+        return progress.done / progress.total if progress is not None and progress.total else None
+
+    def believe_the_store(self) -> None:
+        """A process that was killed told its log nothing, and one that was just taken up again has not yet."""
+        job = self.facts.newest_job if self.facts else None
+        if job is not None and self.job is not None and (job.state in LIVE_STATES) != self.job.live:
+            self.job.state = job.state
 
     def restore(self, pane: str, rail_width: int, maximised: bool = False) -> None:
         """Begin as the person left: the pane that was chosen, where there is one of that name, and the page's shape."""
