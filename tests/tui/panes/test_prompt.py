@@ -505,7 +505,7 @@ class TestTrial:
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await opened(pilot, app)
             await pilot.press("T")
-            await until(pilot, lambda: "no prompt to try yet" in said(app))
+            await until(pilot, lambda: "no prompt yet: i writes one" in said(app))
             with Project.open(empty, home) as project:
                 project.prompts.set(PROMPT)
             await until(pilot, lambda: pane(app)._shown.facts.prompt is not None)
