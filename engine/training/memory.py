@@ -3,6 +3,7 @@
 Knows nothing of models.
 """
 
+import ctypes
 import resource
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import psutil
 import torch
 
 _MB = 1e6
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only glibc has it
 GPU_PEAK = "gpu_peak_mb"  # among a step's figures
 
 
@@ -21,8 +23,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
-def rss_mb() -> float:
-    """Resident memory of this process now, in MB (1e6 bytes)."""
+def trimmed_rss_mb() -> float:
+    """Resident memory of this process now, in MB (1e6 bytes), once what is free was given back to the system.
+
+    glibc keeps the holes between blocks: batches of ever other lengths leave more of them at each step.
+    """
+    if _trim is not None:
+        _trim(0)
     return float(psutil.Process().memory_info().rss) / _MB
 
 

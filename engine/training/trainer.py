@@ -23,7 +23,7 @@ from engine.training.checkpoints import CHECKPOINTS, fault_of, prune_checkpoints
 from engine.training.curve import with_point
 from engine.training.divergence import Recent
 from engine.training.hooks import Hooks, StepMetrics
-from engine.training.memory import device_memory, is_out_of_memory, kernel_oom_kills, peak_rss_mb, rss_mb
+from engine.training.memory import device_memory, is_out_of_memory, kernel_oom_kills, peak_rss_mb, trimmed_rss_mb
 from engine.training.ranks import ALONE, Ranks
 from engine.training.recovery import go_back, resume
 from engine.training.stages import Course, StepWork, Term
@@ -206,7 +206,7 @@ class Trainer:
                     learning_rate=rate,
                     gradient_norm=norm,
                     tokens_per_second=tokens / seconds,
-                    rss_mb=rss_mb(),
+                    rss_mb=trimmed_rss_mb(),
                     steps=self.steps,
                     seconds_left=self._seconds_left(),
                     figures={**means, **work.figures, **device_memory(self.student.device)},
