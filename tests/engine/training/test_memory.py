@@ -1,11 +1,19 @@
-"""What is freed goes back to the system."""
+"""What a run tells of memory, and that what is freed goes back to the system."""
 
 import ctypes
 
 import psutil
 import pytest
+import torch
 
-from engine.training.memory import trimmed_rss_mb
+from engine.training.memory import device_memory, trimmed_rss_mb
+
+
+def test_a_graphics_cards_peak_is_told_and_a_processors_is_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = {torch.device("cuda", 1): 3_000_000_000}
+    monkeypatch.setattr(torch.cuda, "max_memory_reserved", held.__getitem__)
+    assert device_memory(torch.device("cuda", 1)) == {"gpu_peak_mb": 3_000.0}
+    assert device_memory(torch.device("cpu")) == {}
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="only glibc gives its holes back when asked")
