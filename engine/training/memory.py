@@ -12,6 +12,8 @@ import psutil
 import torch
 
 _MB = 1e6
+_SLACK_MB = 500.0
+_level_mb = 0.0  # after the last time
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only glibc has it
 GPU_PEAK = "gpu_peak_mb"  # among a step's figures
 
@@ -26,11 +28,15 @@ def is_out_of_memory(error: BaseException) -> bool:
 def trimmed_rss_mb() -> float:
     """Resident memory of this process now, in MB (1e6 bytes), once what is free was given back to the system.
 
-    glibc keeps the holes between blocks: batches of ever other lengths leave more of them at each step.
+    glibc keeps the holes between blocks: batches of ever other lengths leave more of them at each step. To give them
+    back costs time, for they are asked for again: so only when they may have come to `_SLACK_MB`.
     """
-    if _trim is not None:
+    global _level_mb
+    resident = float(psutil.Process().memory_info().rss) / _MB
+    if _trim is not None and resident > _level_mb + _SLACK_MB:
         _trim(0)
-    return float(psutil.Process().memory_info().rss) / _MB
+        resident = _level_mb = float(psutil.Process().memory_info().rss) / _MB
+    return resident
 
 
 def peak_rss_mb() -> float:
