@@ -8,6 +8,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.paths import Home
+from tests.tui.piloting import pane_text
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
 from tui.screens.workspace.screen import WorkspaceScreen
@@ -90,8 +91,9 @@ def test_what_is_laid_over_a_pane_looks_as_it_did(
     async def settle(pilot: Pilot[int]) -> None:
         for _ in range(200):
             await pilot.pause(0.05)
-            if isinstance(pilot.app.screen, WorkspaceScreen) and pilot.app.focused is not None:
+            if "all rules together" in pane_text(pilot.app) and pilot.app.focused.region.area:
                 break
+        await pilot.pause(0.3)
         await pilot.press(*keys.split())
         await pilot.pause(0.5)
         for field in pilot.app.screen.query(Input):
