@@ -116,7 +116,8 @@ def _add_runs(project: Project, sha256: str) -> None:
     (adapter / "adapter_config.json").write_text(f'{{"base_model_name_or_path": "{hostile("base").encode().hex()}"}}')
     place = f"releases/{hostile('adapter').replace('/', '|')}"
     (project.folder / place).mkdir(parents=True)
-    (project.folder / place / "README.md").write_text(f"# {hostile('card')}\n\n" + f"{hostile('line')}\n" * 60)
+    card = [f"# {hostile('card')}\n", *[hostile("line")] * 60, hostile("end")]
+    (project.folder / place / "README.md").write_text("\n".join(card))
     (project.folder / place / "SHA256SUMS").write_text(f"{'ab' * 32}  {hostile('file').replace('/', '|')}\n")
     project.releases.add("adapter", run_id, place, hostile("sum"))
 
