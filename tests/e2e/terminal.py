@@ -52,6 +52,14 @@ class Terminal:
                 return
         raise AssertionError(f"no row with {words!r} ever looked so")
 
+    def until_sent(self, text: str) -> None:
+        """Read until the program has sent this text, whether or not it stands on the screen."""
+        for _ in range(300):
+            self.until("")
+            if text.encode() in self.sent:
+                return
+        raise AssertionError(f"{text!r} was never sent")
+
     def press(self, keys: str) -> None:
         self._program.send(keys)
 

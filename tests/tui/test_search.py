@@ -6,13 +6,19 @@ from hypothesis import strategies as st
 from textual.pilot import Pilot
 
 from engine.paths import Home
+from engine.project import Project
+from engine.records.prompt import Message, Prompt
+from tests.tui.panes.measured import make_compared
 from tests.tui.piloting import SIZES, open_app, pane_of, reach, text_of, until, workspace
-from tests.tui.seeds import make_stage
+from tests.tui.seeds import PROMPT, make_stage
+from tui.panes.evaluation.pane import EvaluationPane
+from tui.panes.pane import Pane
 from tui.panes.prompt.pane import PromptPane
 from tui.panes.prompt.rules_face import RulesFace
 from tui.panes.prompt.text_face import TextFace
 from tui.panes.questions.pane import QuestionsPane
 from tui.panes.release.pane import ReleasePane
+from tui.panes.run.pane import RunPane
 from tui.screens.workspace.search import SearchLine
 from tui.widgets.footer import Footer
 from tui.widgets.listing import Listed, Listing, from_here, matching, places
@@ -108,3 +114,40 @@ async def test_topics_and_worst_questions_are_searched(home: Home, size: tuple[i
         await until(pilot, lambda: footer._actions[0].id == "found_next")
         await pilot.press("2")
         await until(pilot, lambda: not searching(pilot).on and footer._actions[0].id != "found_next")
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "key", "title", "last", "all_rows"),
+    [
+        (6, EvaluationPane, "equals_sign", "Evaluations", "run 1", "run"),
+        (5, RunPane, "equals_sign", "Runs", "run 1", "rank"),
+        (1, PromptPane, "v", "Versions", "version 1", "version"),
+    ],
+    ids=["evaluations", "runs", "versions"],
+)
+async def test_what_came_before_is_searched(
+    home: Home, number: int, kind: type[Pane], key: str, title: str, last: str, all_rows: str
+) -> None:
+    folder = make_compared(home)
+    with Project.open(folder, home) as project:
+        for text in ("Be brief.", "Be kind."):
+            project.prompts.set(Prompt((*PROMPT.messages, Message("user", text))))
+    app = open_app(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await reach(pilot, number, kind, lambda: text_of(app, kind) != "")
+        await pilot.press(key)
+        await until(pilot, lambda: title in text_of(app, kind))
+        listed = next(node for _, node in workspace(app).carriers if isinstance(node, Listed))
+        await until(pilot, lambda: len(listing(listed).texts) > 1 and last in listing(listed).texts[-1])
+        began, count = listing(listed).at, len(listing(listed).texts)
+        await pilot.press("slash", *last)
+        await until(pilot, lambda: listing(listed).at == count - 1)
+        await pilot.press("escape")
+        await until(pilot, lambda: listing(listed).at == began and not searching(pilot).on)
+        await pilot.press("slash", *all_rows, "enter", "n")
+        await until(pilot, lambda: listing(listed).at == (began + 1) % count)
+        await pilot.press("N", "N")
+        await until(pilot, lambda: listing(listed).at == (began - 1) % count)
+        await pilot.press("escape")
+        await until(pilot, lambda: listing(listed).at == began and not searching(pilot).on)
+        assert title in text_of(app, kind)

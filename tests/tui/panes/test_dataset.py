@@ -124,6 +124,25 @@ async def test_what_is_accepted_is_shown_and_frozen_by_one_key(
     assert ["curate", "freeze"] in at_hand
 
 
+async def test_what_is_refused_is_searched_and_esc_restores_the_place(home: Home, at_hand: list[list[str]]) -> None:
+    app = DistillApp(home, make_leaky(home))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "✗ 3 refused" in text(app))
+        state = pane(app).state
+        found = [place for place, each in enumerate(state.refused) if each.kind == "overlap"]
+        assert len(found) == 2
+        await pilot.press("slash", *"overlap")
+        await until(pilot, lambda: state.cursor == found[0])
+        await pilot.press("enter", "n")
+        await until(pilot, lambda: state.cursor == found[1])
+        await pilot.press("N")
+        await until(pilot, lambda: state.cursor == found[0])
+        await pilot.press("n", "escape")
+        await until(pilot, lambda: state.cursor == 0)
+        assert ["curate", "freeze"] not in at_hand
+
+
 async def test_what_is_refused_is_listed_with_its_words_and_one_key_rejects_it(
     home: Home, at_hand: list[list[str]]
 ) -> None:

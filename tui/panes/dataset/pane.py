@@ -6,6 +6,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.content import Content
 
+from engine.wording import counted
 from tui.actions import PaneName, bindings
 from tui.panes.dataset.drawing import draw, line_of_cursor
 from tui.panes.dataset.state import ALLOW, DatasetState
@@ -147,6 +148,7 @@ class DatasetPane(Pane):
     def _ask(self) -> None:
         state = self.state
         count = len(state.refused)
+        stands = "it stands" if count == 1 else "they stand"
 
         def meaning(values: Values) -> str:
             rejected = len(set(state.to_reject(values["way"])))
@@ -166,7 +168,7 @@ class DatasetPane(Pane):
 
         self.app.push_screen(
             FormScreen(
-                f"{count:,} accepted answers cannot be frozen as they stand",
+                f"{counted(count, 'accepted answer')} cannot be frozen as {stands}",
                 [Field("way", "what about them", choices=state.ways_out())],
                 go="freeze", aside=meaning,
             ),

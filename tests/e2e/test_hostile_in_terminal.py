@@ -1,0 +1,129 @@
+"""A project full of attacks through every screen and face of the installed program: no foreign code leaves it."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.paths import Home
+from tests.e2e.terminal import Terminal
+from tests.engine.teachers.hostile_server import error, good, served, status
+from tests.hostile import hostile, obeyed
+from tests.tui.hostile_project import make_hostile
+from tests.tui.seeds import make_project
+from tui.terminal.notice import BRING_TITLE_BACK
+
+# All that the program sends beside text; a title's words are looked at as any text.
+_OURS = re.compile(
+    r"\x1b\[[\d;]*[mH]"  # styles, and where the cursor goes
+    r"|\x1b\[\?\d+(?:[hl]|\$p)|\x1b\[[<>]\d*u"  # modes and the keyboard's protocol
+    r"|\x1b\]22;\w+\x07"  # the pointer's shape
+    r"|\x07?\x1b\[22;2t|\x1b\]2;(?P<title>[^\x07]*)\x07|\x1b\[23;2t"  # the bell, and the window's title
+)
+_X = "[@click=app.quit]"  # what each foreign text begins with
+ESC, ENTER, JUMP, PALETTE, LOOKED_AT = "\x1b", "\r", "\x0f", "\x10", "\x1b[I"
+# The keys, the words that are to stand then, and those that are to stand no more: the next key finds what it is for.
+PROMPT = [
+    ("1", f"{_X}You answer", ""), ("i", "Edit the prompt", ""), (ESC, "4 rules", ""),
+    ("v", "from version 2 to 3", ""), ("j", "from version 1 to 3", ""), (ENTER, "current one, whole", ""),
+    (ESC, "4 rules", ""), ("P", "found in the text", ""), (ESC, "enter change", ""), (ESC, "i edit", ""),
+    ("C", f"breaks rule 1, «{_X}", ""), (ESC, "4 rules", ""), ("R", "enter change", ""), ("j", f"▌  2 {_X}", ""),
+    (ENTER, "Rule 2, 1 of 2", ""), (ENTER, f"starts with «{_X}", ""), (ESC, "enter change", "Rule 2, 2 of 2"),
+    ("t", "Test the rules", ""), ("x", "✗ 2 ", ""), (ESC, "enter change", ""), (ESC, "i edit", ""),
+    ("m", "Bring a prompt", ""), (ESC, "i edit", "Bring a prompt"), ("T", "Try the prompt", ""),
+    (ENTER, f"HTTP 401: {_X}broken", ""), (ESC, "4 rules", ""),
+    ("B", "Bring it up to date", ""), (ESC, "4 rules", "Bring it up to date"),
+]  # fmt: skip
+QUESTIONS = [
+    ("2", "Question 1 about cards", ""), ("G", f"{_X}What is the fee", ""), ("T", f"{_X}topic", ""),
+    (ENTER, "8 questions listed", ""), (ESC, "Questions   53", "questions listed"), ("d", "repeats it", ""),
+    (ESC, "Questions   53", ""), ("a", f"Topics so far: {_X}", ""), (ESC, "Questions   53", "Topics so far"),
+    ("s", "Let the teacher write", ""), (ESC, "Questions   53", "Let the teacher write"), ("S", "Draw the splits", ""),
+    (ENTER, "enter draws", ""), (ESC, "Questions   53", ""), ("/", "words of the question", ""),
+    ("fee" + ENTER, "10 questions listed", ""), (ESC, "Questions   53", "questions listed"),
+]  # fmt: skip
+EXAMPLES = [
+    ("3", f"{_X}whole", ""), ("g", "most tokens an answer", ""), (ESC, f"{_X}whole", "most tokens an answer"),
+    ("4", "has no split", ""), ("z", "cannot be frozen", ""), (ESC, "has no split", "cannot be frozen"),
+]  # fmt: skip
+RUN = [
+    ("5", f"{_X}reason", ""), ("d", f"{_X}token", ""), ("d", "watching 1 of 3", ""), ("]", "watching 2 of 3", ""),
+    ("]", f"«{_X}asked", ""), ("v", "at the end", ""), ("=", "Runs   2 in all", ""), ("j", "▌a   1 ✓", ""),
+    (ESC, "at the end", ""), ("t", "objective", ""), (ESC, "at the end", "objective"),
+]  # fmt: skip
+EVALUATION = [
+    ("6", f"{_X}Starts wi", ""), ("v", "90–94", ""), ("=", "Evaluations   4 in all", ""), ("j", "▌      2", ""),
+    (ENTER, "1 Starts with", ""), (ESC, f"1 {_X}Starts wi", ""), ("d", "d questions", ""), ("d", "▌✗ 5", ""),
+    (ENTER, f"{_X}I'm sorry", ""), ("]", "sample 3 of 3", ""), (ESC, "▌✗ 5", ""), ("e", "more arms", ""),
+    (ESC, "▌✗ 5", "more arms"), ("i", "Nothing was evaluated on validation", ""), ("h", "Written:", ""),
+]  # fmt: skip
+RELEASE = [
+    ("7", f"{_X}file", ""), (ENTER, f"# {_X}card", ""), ("G", f"{_X}end", ""), (ESC, f"{_X}file", ""),
+    ("e", "Export a run", ""), (ESC, f"{_X}file", "Export a run"), ("8", f"has no '{_X}model", ""),
+    ("e", "enter next", ""), (ESC, "e changes the figures", ""), ("9", "prompted against", ""),
+    ("a", "Compare which arms?", ""), (ESC, "prompted against", "Compare which arms?"),
+]  # fmt: skip
+REVIEW = [
+    ("c", f"{_X}answer of mine", ""), ("d", f"- {_X}answer", ""), ("]", "attempt 2 of 2", ""),
+    (ENTER, f"{_X}flag", "rule 1 ✗"), (ENTER, "rule 1 ✗", ""), ("m", "�31m", ""), (ESC, "rule 1 ✗", "�31m"),
+    ("F", f"topic {_X}", ""), (ESC, "rule 1 ✗", f"topic {_X}"), (ESC, "attempt 1 of 2", ""),
+    ("/", "words to look for", ""), ("answer" + ENTER, "«answer»", ""), (ESC, "rule 1 ✗", "«answer»"),
+    (ESC, "prompted against", ""),
+]  # fmt: skip
+OVER = [
+    ("?", "Show that pane.", ""), ("q", "prompted against", "Show that pane."), (PALETTE, "Search for commands", ""),
+    (ESC, "prompted against", "Search for commands"), (JUMP, " a  Prompt", ""), ("a", f"{_X}You answer", ""),
+    ("o", "2 projects", ""), ("D", f"Duplicate {_X}", ""), (ESC, "2 projects", "Duplicate"),
+    ("x", f"Delete {_X}", ""), (ESC, "2 projects", "Delete"), ("/", "a part of the name", ""),
+    (ESC, "2 projects", "a part of the name"),
+]  # fmt: skip
+
+
+def walk(terminal: Terminal, part: list[tuple[str, str, str]]) -> None:
+    for keys, stands, gone in part:
+        terminal.press(keys)
+        terminal.until(stands, gone, seconds=20)
+
+
+def import_questions(terminal: Terminal, file: Path) -> None:
+    """When it ends the window's title tells of it, until the person looks again."""
+    walk(
+        terminal, [("i", "Bring questions", ""), (f"{file}{ENTER}", f"{_X}brought", ""), (ENTER, "Questions   54", "")]
+    )
+    terminal.until_sent("evil: import is")
+    terminal.press(LOOKED_AT)
+    terminal.until_sent(BRING_TITLE_BACK)
+
+
+def left_of(sent: str) -> set[str]:
+    """What of the text, beside what is ours, a terminal would obey or hide."""
+    return obeyed(_OURS.sub(lambda found: found["title"] or "", sent))
+
+
+def test_an_attack_is_not_taken_for_what_is_ours() -> None:
+    assert {"\x1b", "\x07", "\x9b", "\u202e"} <= left_of(f"\x1b[1;2H\x1b[1m{hostile('x')}\x1b]2;{hostile('x')}\x07")
+
+
+@pytest.mark.timeout(180)
+def test_no_foreign_code_reaches_the_terminal_from_any_screen(home: Home, tmp_path: Path) -> None:
+    home.config.mkdir(parents=True)
+    home.settings.write_text('bell = "always"\n')
+    make_project(home, "other").close()
+    brought = tmp_path / "questions.jsonl"
+    brought.write_text(json.dumps({"question": hostile("brought"), "topic": hostile("matter")}))
+    with served(good(hostile("an"), hostile("answer")), status("401 No", error(hostile("broken")))) as server:
+        folder = make_hostile(home, server.url)
+        assert obeyed(folder.name)
+        terminal = Terminal(home, 120, 40, ESCDELAY="20")
+        terminal.until(f"{_X}name")
+        terminal.press(ENTER)
+        terminal.until("8 Cost")
+        for part in (PROMPT, QUESTIONS):
+            walk(terminal, part)
+        import_questions(terminal, brought)
+        for part in (EXAMPLES, RUN, EVALUATION, RELEASE, REVIEW, OVER):
+            walk(terminal, part)
+        assert terminal.leave() == 0
+    sent = terminal.sent.decode()
+    assert left_of(sent) <= {"\r"}, sorted(left_of(sent))
