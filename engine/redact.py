@@ -7,7 +7,7 @@ keys, `Bearer …` and passwords in addresses. Standard library only; knows noth
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 MASK = "‹redacted›"
@@ -49,6 +49,11 @@ def _environment() -> Iterable[str]:
 @cache
 def _holds_a_key(variable: str) -> bool:
     return _KEY_VARIABLE.search(variable) is not None
+
+
+def without_keys(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment for a program that is not ours: without keys, but for the one of the hub that it reads from."""
+    return {name: value for name, value in environment.items() if name == "HF_TOKEN" or not _holds_a_key(name)}
 
 
 def _longest_first(secrets: set[str]) -> list[str]:

@@ -8,7 +8,7 @@ import time
 import click
 
 from engine.clean import clean_line
-from engine.cli.invocation import Invocation
+from engine.cli.invocation import Invocation, tell
 from engine.errors import JobError
 from engine.jobs.protocol import (
     AnswerDelta,
@@ -112,22 +112,22 @@ class ProgressLines:
     def end(self) -> None:
         """Close the line that is being redrawn."""
         if self._open:
-            click.echo(err=True)
+            tell()
             self._open = False
 
     def _redraw(self, text: str, last: bool) -> None:
         if self._invocation.live:
-            click.echo(f"\r\x1b[K{clean_line(text, 100)}", err=True, nl=last)
+            tell(f"\r\x1b[K{clean_line(text, 100)}", nl=last)
             self._open = not last
         elif text != self._last_line and (last or time.monotonic() - self._last_line_at >= _LINE_EVERY_S):
             self._last_line, self._last_line_at = text, time.monotonic()
-            click.echo(clean_line(text), err=True)
+            tell(clean_line(text))
 
     def _line(self, text: str) -> None:
         if self._open:
-            click.echo("\r\x1b[K", err=True, nl=False)
+            tell("\r\x1b[K", nl=False)
             self._open = False
-        click.echo(text, err=True)
+        tell(text)
 
 
 def _duration(seconds: float) -> str:

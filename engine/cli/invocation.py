@@ -9,6 +9,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from engine.project import Project
 
 P = ParamSpec("P")
+
+
+def tell(text: str = "", *, nl: bool = True) -> None:
+    """Say something on standard error. Where nobody listens any more, the work goes on."""
+    with suppress(BrokenPipeError):
+        click.echo(text, err=True, nl=nl)
 
 
 class Invocation:
@@ -61,13 +68,13 @@ class Invocation:
 
     def say(self, text: str) -> None:
         """Print a line of progress to standard error."""
-        click.echo(clean_text(text), err=True)
+        tell(clean_text(text))
 
     def say_progress(self, done: int, total: int, what: str) -> None:
         """Tell how far a download or a conversion is: redrawn in place on a terminal, once elsewhere."""
         share = f" {100 * done // total} %" if total else ""
         if self.live:
-            click.echo(f"\r\x1b[K{clean_line(what)}{share}", err=True, nl=done >= total)
+            tell(f"\r\x1b[K{clean_line(what)}{share}", nl=done >= total)
         elif done == 0:
             self.say(what)
 

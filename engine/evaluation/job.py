@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.evaluation.comparison import compare
@@ -120,12 +121,14 @@ class _Evaluation:
     def stored_answers(self) -> dict[ArmName, list[ArmAnswer]]:
         """What is stored of this evaluation, by arm; only of the questions that were asked for now."""
         asked = {question.id for question in self._plan.questions}
+        rules = {rule.id for rule in self._plan.rules}  # without rubrics where nobody judges
         stored: dict[ArmName, list[ArmAnswer]] = {arm: [] for arm in self._plan.arms}
         judge = "" if self._options.judge is None else self._options.judge.name
         for key in dict.fromkeys(map(self._plan.key_of, self._plan.arms)):
             for answer in self._context.project.evaluations.answers(key, judge):
                 if answer.question_id in asked and answer.arm in stored and self._plan.key_of(answer.arm) == key:
-                    stored[answer.arm].append(answer)
+                    checks = tuple(check for check in answer.checks if check.rule_id in rules)
+                    stored[answer.arm].append(replace(answer, checks=checks))
         return stored
 
     def judge(self) -> Judged | None:

@@ -49,10 +49,11 @@ class Preferring:
     def prefer(self, answers: Mapping[ArmName, Sequence[ArmAnswer]], seed: int) -> Preference:
         """One pair a held-out question, of each arm's first sample. Raises EndpointError, and JobStopped."""
         reference = self._plan.reference
-        by_arm = {arm: {a.question_id: a.answer for a in answers[arm] if a.sample == 0} for arm in answers}
+        student, top = (_first_samples(answers[arm]) for arm in ("distilled", reference))
         pairs = [
-            Pair(question, by_arm["distilled"][question.id], by_arm[reference][question.id])
+            Pair(question, student[question.id], top[question.id])
             for question in self._plan.questions
+            if question.id in student and question.id in top
         ]
         voted = self._voted()
         self._ask([*pairs, *(pair for pair, _ in voted)])
@@ -70,7 +71,7 @@ class Preferring:
             wins=scores.count(1.0),
             ties=scores.count(0.5),
             losses=scores.count(0.0),
-            missing=len(pairs) - len(found),
+            missing=len(self._plan.questions) - len(found),
             fault=next(iter(self._faults.values()), ""),
             win_rate=mean_by_question(topics, scores, [1] * len(scores), seed=seed) if scores else None,
             flipped=wilson(sum(flipped(*said) for said in asked), len(asked)),
@@ -148,3 +149,8 @@ def _outcome_of(choice: VoteChoice, *, is_left: bool) -> Outcome:
     if choice in ("tie", "both_bad"):
         return "tie"
     return "win" if (choice == "left") == is_left else "loss"
+
+
+def _first_samples(answers: Sequence[ArmAnswer]) -> dict[int, str]:
+    """By question. What an endpoint refused to answer is no answer to be preferred."""
+    return {each.question_id: each.answer for each in answers if each.sample == 0 and each.finish_reason != "error"}

@@ -97,8 +97,10 @@ def _rates(
     passed = dict.fromkeys(arms, 0)
     total = dict.fromkeys(arms, 0)
     for answer in answers:
-        total[answer.arm] += 1
-        passed[answer.arm] += all(check.passed for check in answer.checks if ids is None or check.rule_id in ids)
+        checks = [check.passed for check in answer.checks if ids is None or check.rule_id in ids]
+        if ids is None or checks:  # a judge may have given no verdict on a rule
+            total[answer.arm] += 1
+            passed[answer.arm] += all(checks)
     return tuple((arm, wilson(passed[arm], total[arm])) for arm in arms)
 
 

@@ -19,6 +19,7 @@ from typing import TextIO
 from engine.errors import JobError
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Progress
+from engine.redact import without_keys
 
 _POLL_S = 0.1
 _LEAVES_WITHIN_S = 10.0
@@ -39,7 +40,7 @@ def run_child(
         child = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, **environment},
+            env={**without_keys(os.environ), **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

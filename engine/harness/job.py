@@ -6,6 +6,7 @@ What one of them has scored is kept in the job's folder: a job that is taken up 
 import json
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from engine.clean import clean_line
@@ -77,8 +78,10 @@ def _measured(context: JobContext, program: tuple[str, ...], folder: Path, name:
     if written.is_file() and written.read_text(encoding="utf-8") == told:
         kept = find_results(results)
         if kept is not None:
-            context.emit(Note(f"The {name} was measured before."))
-            return read_results(kept)
+            with suppress(JobError):  # killed while it was written: measured again
+                before = read_results(kept)
+                context.emit(Note(f"The {name} was measured before."))
+                return before
     written.write_text(told, encoding="utf-8")
     context.emit(Note(f"lm-eval measures the {name}."))
     status, lines = run_child((*program, "run", "--config", str(written)), folder, context, name, _ENVIRONMENT)

@@ -49,11 +49,14 @@ class TrainingState:
     best_step: int = 0
     oom_kills: int = -1  # processes that the kernel had killed for memory when this was written; -1: not known
 
-    def with_less_memory(self) -> "TrainingState | None":
-        """How the run goes on where memory did not suffice; None where there is nothing left to give up but time."""
+    def with_less_memory(self, *, may_recompute: bool) -> "TrainingState | None":
+        """How the run goes on where memory did not suffice; None where there is nothing left to give up but time.
+
+        `may_recompute`: whether the base can compute its layers again for their gradients.
+        """
         if self.micro_batch_rows > 1:
             return replace(self, micro_batch_rows=self.micro_batch_rows // 2)
-        return None if self.recomputed else replace(self, recomputed=True)
+        return replace(self, recomputed=True) if may_recompute and not self.recomputed else None
 
     @property
     def passes(self) -> str:

@@ -145,12 +145,12 @@ class Trainer:
         spread_state(self.ranks, self.parameters, self.optimizer)
 
     def _resume(self) -> None:
-        found = resume(self.checkpoints, self.state, self.model, self.optimizer, self.hooks.on_note)
-        if found is None:
+        if (found := resume(self.checkpoints, self.state, self.model, self.optimizer, self.hooks.on_note)) is None:
             return
         self.state, self.saved_step = found, found.step
         self.hooks.on_note(f"Going on from the checkpoint at step {found.step} of {self.steps}.")
-        if 0 <= found.oom_kills < kernel_oom_kills() and (less := found.with_less_memory()) is not None:
+        less = found.with_less_memory(may_recompute=self.student.base.supports_gradient_checkpointing)
+        if 0 <= found.oom_kills < kernel_oom_kills() and less is not None:
             self._go_on_as(less, "The kernel had ended a process for lack of memory")
 
     def _rest(self) -> None:
@@ -256,8 +256,8 @@ class Trainer:
             self.optimizer.zero_grad(set_to_none=True)
             if self.student.device.type == "cuda":
                 torch.cuda.empty_cache()
-            less = self.state.with_less_memory()
-            if less is None or (less.recomputed and not self.student.base.supports_gradient_checkpointing):
+            less = self.state.with_less_memory(may_recompute=self.student.base.supports_gradient_checkpointing)
+            if less is None:
                 raise TrainingError(
                     "A single row does not fit the memory.",
                     f"{self._tried}: {reason}",

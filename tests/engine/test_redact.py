@@ -5,7 +5,7 @@ import json
 import pytest
 
 from engine import redact as module
-from engine.redact import MASK, redact, register_secret
+from engine.redact import MASK, redact, register_secret, without_keys
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +60,9 @@ def test_shapes_of_keys_are_masked(text: str, kept: str) -> None:
 )
 def test_ordinary_text_stays(text: str) -> None:
     assert redact(text) == text
+
+
+def test_a_program_that_is_not_ours_gets_no_keys_but_the_hubs() -> None:
+    kept = {"PATH": "/bin", "HF_TOKEN": "hf"}
+    keys = {"OPENAI_API_KEY": "k", "DISTILL_TUI_API_KEY_HOST": "k", "GITHUB_TOKEN": "k"}
+    assert without_keys({**kept, **keys}) == kept

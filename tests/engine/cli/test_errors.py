@@ -224,6 +224,15 @@ def test_a_reader_that_has_seen_enough_is_no_failure(finished: Path) -> None:
         assert done.stderr.count("\n") == 1
 
 
+def test_where_nobody_listens_any_more_the_work_goes_on(finished: Path) -> None:
+    listener, told = os.pipe()
+    os.close(listener)
+    words = ["-c", "from engine.cli.invocation import tell\nfor _ in range(3): tell('on')\nprint('done')"]
+    done = subprocess.run([sys.executable, *words], stdout=subprocess.PIPE, stderr=told, timeout=60)
+    os.close(told)
+    assert done.stdout == b"done\n"
+
+
 def test_without_a_terminal_the_app_says_what_there_is_instead() -> None:
     program = str(Path(sys.executable).with_name("distill-tui"))
     done = subprocess.run([program], capture_output=True, text=True, timeout=60, env=dict(os.environ))

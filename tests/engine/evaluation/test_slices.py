@@ -1,5 +1,7 @@
 """Slices: every answer in one part of each dimension, the largest gap first, equal lengths together."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +46,14 @@ def test_the_largest_gap_comes_first_and_kinds_are_of_their_rules_alone() -> Non
     assert kinds == {"pattern": pytest.approx(0.5), "label": 1.0}
     assert [each.name[0] for each in found if each.by == "rule"] == ["1", "2"]
     assert slices_of(evaluation(), questions, []) == ()
+
+
+def test_an_answer_without_a_verdict_is_no_trial_of_that_rule() -> None:
+    questions = {1: question(1, 3, "easy"), 2: question(2, 9, "hard")}
+    whole = [arm_answer(arm, number, 0, True, True) for arm in ("unprompted", "prompted") for number in (1, 2)]
+    unjudged = [replace(arm_answer("distilled", number, 0, True, True), checks=()) for number in (1, 2)]
+    found = slices_of(evaluation(), questions, [*whole, *unjudged])
+    assert {dict(each.rates)["distilled"].total for each in found if each.by in ("kind", "rule")} == {0}
 
 
 def test_the_report_tells_those_with_the_largest_gaps_and_all_when_asked(private_home: object) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from engine.clean import clean_line
 from engine.errors import UsageError
 from engine.evaluation.extra_arms import check_arms
 from engine.evaluation.outlook import estimate_evaluation
@@ -50,6 +51,8 @@ def outlook(values: Mapping[str, str], basis: EvaluationBasis) -> str:
         lines.append(f"time  ≈ {duration(estimate.seconds)}: as fast an answer as for run {estimate.like.run_id}")
     if options.teacher is not None:
         lines.append("the teacher is another model than the base: an arm of its own")
+    if options.judge is not None:
+        lines.append(f"rubrics are decided by {clean_line(options.judge.name)}, which may cost money")
     if 0 < estimate.questions < MIN_QUESTIONS:
         lines.append(f"fewer than {MIN_QUESTIONS} questions decide nothing")
     return "\n".join(lines)
