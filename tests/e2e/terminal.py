@@ -23,7 +23,10 @@ class Terminal:
         self.sent = b""
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
+        # The terminal says how large it is; processes that share the tests are told another size.
         told = {**environment(home), **variables}
+        for size in ("COLUMNS", "LINES"):
+            told.pop(size, None)
         self._program = pexpect.spawn(PROGRAM, env=told, dimensions=(rows, columns), timeout=30)
 
     def until(self, words: str, gone: str = "", seconds: float = 60) -> str:
