@@ -70,4 +70,4 @@ def poisoned(value: T, text: str, hint: object = None) -> T:
     elif isinstance(value, Mapping):
         _, of_values = get_args(hint)
         changed = {key: poisoned(item, text, of_values) for key, item in value.items()}
-    return changed  # type: ignore[return-value]
+    return changed

@@ -103,7 +103,7 @@ async def test_what_is_pasted_into_a_question_is_veiled_and_sent_as_it_was() -> 
     class Asking(App[int]):
         sent = ""
 
-        def compose(self):  # type: ignore[no-untyped-def]
+        def compose(self):
             yield QuestionField()
 
         def on_question_field_sent(self, message: QuestionField.Sent) -> None:
@@ -124,7 +124,7 @@ async def test_why_a_project_cannot_be_read_is_shown_clean(home: Home) -> None:
     from tui.screens.workspace.trouble import Trouble
 
     class Failing(App[int]):
-        def compose(self):  # type: ignore[no-untyped-def]
+        def compose(self):
             yield Trouble()
 
     app = Failing()

@@ -88,7 +88,7 @@ def test_after_a_change_only_the_arms_that_it_touches_answer_again(project: Proj
 
 @pytest.mark.parametrize("changed", [{"temperature": 0.5}, {"seed": 4}, {"max_answer_tokens": 9}])
 def test_what_would_be_answered_otherwise_is_asked(project: Project, changed: dict[str, float]) -> None:
-    options = dataclasses.replace(OPTIONS, limit=1, samples=1, **changed)  # type: ignore[arg-type]
+    options = dataclasses.replace(OPTIONS, limit=1, samples=1, **changed)
     assert len(evaluate(project, options).ended()) == 3
 
 

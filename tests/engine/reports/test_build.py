@@ -125,7 +125,7 @@ def test_a_difference_between_runs_is_paired_over_their_questions(home: Home) ->
     second = rows["2\u2002Two short sentences after it"]
     assert second[3] == "1.00", "of four rules, by Holm: 4 × 0.5"
     assert told is not None
-    assert told["all_rules"]["better"] == 2  # type: ignore[index]
+    assert told["all_rules"]["better"] == 2
 
 
 def test_what_a_person_voted_is_told_in_every_form(project: Project) -> None:

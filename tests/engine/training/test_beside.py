@@ -145,7 +145,7 @@ def test_behind_the_prompt_the_student_is_held_to_the_prompted_base(
     assert back.name == "prompt_back_kl"
     assert len(back.rows) == 4
     without = replace(work, beside=())
-    trainer.course.stages[0].work = lambda *_: without  # type: ignore[method-assign]
+    trainer.course.stages[0].work = lambda *_: without
     _work, _sums, own = first_step(trainer, micro_batch_rows)
     questions = questions_of(rows, trainer.student)
     total = torch.tensor(0.0, dtype=torch.float64)

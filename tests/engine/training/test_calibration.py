@@ -21,7 +21,7 @@ from tests.engine.training.test_job import events_of, make_run
 
 def row(number: int, tokens: int, *, own: bool = True, split: str = "train") -> DatasetRow:
     ids = tuple(range(tokens))
-    return DatasetRow(number, number, split, (1, 2), ids, tokens if own else 0, (False,) * tokens)  # type: ignore[arg-type]
+    return DatasetRow(number, number, split, (1, 2), ids, tokens if own else 0, (False,) * tokens)
 
 
 def test_every_longest_row_is_read_and_little_else_is_done() -> None:
@@ -112,9 +112,9 @@ def test_rows_that_do_not_fit_are_halved_and_that_is_kept(
     real = trainer.add_gradients
 
     def cramped(*arguments: object) -> float:
-        if len(arguments[2].input_ids) > 1:  # type: ignore[attr-defined]
+        if len(arguments[2].input_ids) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(*arguments)  # type: ignore[arg-type]
+        return real(*arguments)
 
     monkeypatch.setattr(trainer, "add_gradients", cramped)
     made = make_run(project, model_folder)

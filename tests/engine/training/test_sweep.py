@@ -37,7 +37,7 @@ def steps_of(config: TrainingConfig, rows: int) -> int:
 def tried(number: int, kl: float, rate: float, state: str = "done") -> Tried:
     point = CurvePoint(9, 1.0, 1.0, kl, (), rate, 0.0, 0.0, best=True)
     made = Run(number, "d", CONFIG, "done", "", step=9, steps=9, train_s=61.0, curve=(point,))
-    return Tried(replace(made, state=state), f"--seed {number}")  # type: ignore[arg-type]
+    return Tried(replace(made, state=state), f"--seed {number}")
 
 
 def test_the_winner_is_chosen_as_a_runs_best_step_is() -> None:
@@ -79,7 +79,7 @@ def test_runs_are_trained_one_after_another_and_none_twice(
     emit = JobContext.emit
 
     def stopping(self: JobContext, event: object) -> None:
-        emit(self, event)  # type: ignore[arg-type]
+        emit(self, event)
         if isinstance(event, Note) and event.text.startswith("Run 3, 2 of 2"):
             stop.up = True
 
