@@ -9,6 +9,7 @@ from engine.evaluation.plan import Plan, Task
 from engine.evaluation.scores import passes
 from engine.evaluation.streams import AnswerStreams
 from engine.jobs.context import JobContext
+from engine.jobs.pace import seconds_left
 from engine.jobs.protocol import Progress
 from engine.records.evaluation import ArmAnswer, ArmName
 from engine.records.regressions import ProbeKind
@@ -95,8 +96,8 @@ class Recorder:
         """Units that were done now."""
         self._done += units
         self._done_here += units
-        rate = (time.monotonic() - self._started) / self._done_here
-        self._context.emit(Progress(self._done, self._units, note, round(rate * (self._units - self._done), 1)))
+        left = seconds_left(time.monotonic() - self._started, self._done_here, self._units - self._done)
+        self._context.emit(Progress(self._done, self._units, note, left))
 
     def interrupted(self) -> bool:
         """True when the job must stop; blocks while it is paused. What is finished is stored first."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from engine.jobs.context import JobContext
+from engine.jobs.pace import seconds_left
 from engine.jobs.protocol import AnswerEnded, AnswerStarted, Note, Progress
 from engine.paths import write_atomically
 from engine.questions.duplicates import find_duplicates
@@ -75,8 +76,8 @@ def _write(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> N
         stored += added
         context.emit(AnswerEnded(topic, "\n".join(question.text for question in questions), passed=added > 0))
         context.emit(Note(f"{topic}: {len(questions)}"))
-        seconds_left = (time.monotonic() - began) / number * (len(left) - number)
-        context.emit(Progress(done + number, len(topics), f"{stored} questions stored", seconds_left))
+        time_left = seconds_left(time.monotonic() - began, number, len(left) - number)
+        context.emit(Progress(done + number, len(topics), f"{stored} questions stored", time_left))
         _tell_begun(context, left, number)
 
 
@@ -96,7 +97,7 @@ def _write_alike(context: JobContext, options: SynthesizeOptions, prompt: Prompt
     file = context.folder / _TOPICS_FILE
     done = _named_before(file)
     left = [question for question in wanted if str(question.id) not in done]
-    stored = 0
+    began, stored = time.monotonic(), 0
     context.emit(Progress(len(done), len(wanted), "writing questions"))
     for number, (question, written) in enumerate(write_alike(asked, prompt, left, options.per_topic), start=1):
         fresh = _far_from(held_out, written)
@@ -104,7 +105,8 @@ def _write_alike(context: JobContext, options: SynthesizeOptions, prompt: Prompt
         done = (*done, str(question.id))
         write_atomically(file, json.dumps(done).encode())
         context.emit(Note(f"like question {question.id}: {len(fresh)} of {len(written)}"))
-        context.emit(Progress(len(wanted) - len(left) + number, len(wanted), f"{stored} questions stored"))
+        time_left = seconds_left(time.monotonic() - began, number, len(left) - number)
+        context.emit(Progress(len(wanted) - len(left) + number, len(wanted), f"{stored} questions stored", time_left))
 
 
 def _far_from(held_out: Sequence[Question], written: Sequence[Question]) -> list[Question]:

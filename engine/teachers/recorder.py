@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from engine.jobs.pace import seconds_left
 from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Event, Note, Progress, Spent
 from engine.project import Project
 from engine.records.example import Example
@@ -123,8 +124,7 @@ class Recorder:
         now = time.monotonic()
         self._progress_at = now
         fresh = self._plan.done - self._done_before
-        begun = self._began is not None and fresh > 0
-        left = (now - (self._began or now)) / fresh * (self._plan.total - self._plan.done) if begun else None
+        left = seconds_left(now - (self._began or now), fresh, self._plan.total - self._plan.done)
         self._emit(Progress(self._plan.done, self._plan.total, note or self._words(), left))
         if self._spent != self._spent_told:
             self._spent_told = self._spent
