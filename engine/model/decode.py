@@ -7,6 +7,7 @@ not depend on its neighbours. Knows nothing of text, rules or the store.
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from engine.errors import UsageError
 from engine.model.load import LocalModel
+from engine.model.packed import packed_weights
 from engine.model.prompt_cache import OwnCache, PromptCache, forward_shared, rows_that_fit
 
 OnTokens = Callable[[int, list[int]], None]  # (row, new ids)
@@ -110,12 +112,14 @@ def decode(
     batch = Batch(local, cached, capacity, on_tokens, keep)
     # Like rows are admitted together, so that a prefill pads little and reads no question twice.
     waiting = deque(sorted(waiting, key=lambda row: (len(row.own), row.own)))
-    while waiting or batch.rows:
-        if should_stop is not None and should_stop():
-            results.update((row.index, cancelled(row)) for row in (*batch.rows, *waiting))
-            break
-        batch.admit(waiting)
-        batch.step()
+    # One row alone multiplies as fast with the weights as they lie.
+    with packed_weights(local) if capacity > 1 else nullcontext():
+        while waiting or batch.rows:
+            if should_stop is not None and should_stop():
+                results.update((row.index, cancelled(row)) for row in (*batch.rows, *waiting))
+                break
+            batch.admit(waiting)
+            batch.step()
     return [results[index] for index in range(len(rows))]
 
 

@@ -1,0 +1,74 @@
+"""Weights in the layout of the CPU's own matrix products, for as long as many small products follow one another.
+
+A product of a few rows spends most of its time on bringing a weight into that layout, again at every token: packed
+once, linear layers of SmolLM2-135M take 0.6 of the time at 4 to 16 rows in float32 and bfloat16, 0.85 at 128.
+Knows nothing of who decodes.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psutil
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.model.load import LocalModel
+
+_SHARE = 1 / 3  # of the free memory that the second copy of the weights may take
+
+
+@contextmanager
+def packed_weights(local: LocalModel) -> Iterator[None]:
+    """While inside, plain linear layers multiply with packed copies of their weights wherever no gradient is kept.
+
+    The weights must not change inside. Nothing is packed on other devices than a CPU with oneDNN, in types that it
+    does not compute, where memory is short, or within another such block.
+    """
+    layers = [layer for layer in local.base.modules() if _plain(layer)] if _helps(local) else []
+    packed: list[nn.Linear] = []
+    try:
+        with torch.inference_mode():
+            for layer in layers:
+                layer.forward = _multiply(layer)
+                packed.append(layer)
+        yield
+    finally:
+        for layer in packed:
+            del layer.forward  # the class's own shows again
+
+
+def _helps(local: LocalModel) -> bool:
+    if local.device.type != "cpu" or local.quantized or not torch.backends.mkldnn.is_available():
+        return False
+    known = local.dtype == torch.float32 or (
+        local.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001
+    )
+    size = sum(each.numel() * each.element_size() for each in local.base.parameters())
+    return bool(known) and size < _SHARE * psutil.virtual_memory().available
+
+
+def _plain(layer: nn.Module) -> bool:
+    """A linear layer of its own class, with weights that lie here whole, not packed yet."""
+    return (
+        type(layer) is nn.Linear
+        and type(layer.weight) is nn.Parameter
+        and layer.weight.dtype in (torch.float32, torch.bfloat16)
+        and "forward" not in vars(layer)
+    )
+
+
+def _multiply(layer: nn.Linear) -> Callable[[Tensor], Tensor]:
+    """What stands for the layer's `forward`: (..., in) → (..., out)."""
+    weight, bias = layer.weight, layer.bias
+    # The operators that torch's compiler uses when weights are frozen; torch has no public name for them.
+    packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach())  # noqa: SLF001
+    multiply = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001
+
+    def forward(hidden: Tensor) -> Tensor:
+        if torch.is_grad_enabled() or hidden.dtype != weight.dtype:
+            return functional.linear(hidden, weight, bias)
+        product: Tensor = multiply(hidden, packed, bias, "none", [], "")
+        return product
+
+    return forward

@@ -1,0 +1,83 @@
+"""Packed weights: the same products, for as long as the block lasts, and only where nothing could be lost by them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from torch import Tensor, nn
+
+from engine.model.load import DtypeName, LocalModel, load_base
+from engine.model.packed import packed_weights
+from tests.engine.model.conftest import write_model
+
+IDS = torch.tensor([[5, 40, 61, 33, 90, 12], [44, 60, 61, 62, 80, 81]])
+
+
+@pytest.fixture
+def local(tiny_folder: Path) -> LocalModel:
+    return load_base(tiny_folder, device="cpu", dtype="float32")
+
+
+def logits(local: LocalModel) -> Tensor:
+    with torch.inference_mode():
+        return local.base(input_ids=IDS, use_cache=False).logits
+
+
+def packed_layers(local: LocalModel) -> list[nn.Module]:
+    return [module for module in local.base.modules() if "forward" in vars(module)]
+
+
+@pytest.mark.parametrize(("dtype", "apart"), [("float32", 1e-5), ("bfloat16", 0.2)])
+@pytest.mark.parametrize("kind", ["llama", "qwen2"])  # the second has biases
+def test_products_stay_the_same_and_layers_are_given_back(
+    tmp_path: Path, kind: str, dtype: DtypeName, apart: float
+) -> None:
+    local = load_base(write_model(tmp_path / kind, kind), device="cpu", dtype=dtype)
+    before = logits(local)
+    with packed_weights(local):
+        assert len(packed_layers(local)) == 2 * 7 + 1  # every layer's seven matrices, and the head
+        within = logits(local)
+        with packed_weights(local):
+            pass
+        assert packed_layers(local), "an inner block must not unpack the outer one"
+    assert not packed_layers(local)
+    assert float((within - before).abs().max()) <= apart * float(before.abs().max())
+    assert torch.equal(logits(local), before)
+
+
+def test_changed_weights_are_read_anew_by_the_next_block(local: LocalModel) -> None:
+    with packed_weights(local):
+        before = logits(local)
+    with torch.no_grad():
+        local.base.get_decoder().layers[0].self_attn.q_proj.weight.data.zero_()
+    changed = logits(local)
+    with packed_weights(local):
+        assert torch.allclose(logits(local), changed, atol=1e-5)
+    assert not torch.allclose(before, changed, atol=1e-3)
+
+
+def test_gradients_flow_through_the_weights_as_they_are(local: LocalModel) -> None:
+    with packed_weights(local):
+        hidden = torch.randn(2, 32, requires_grad=True)
+        local.base.get_decoder().layers[0].self_attn.q_proj(hidden).sum().backward()
+    assert hidden.grad is not None
+
+
+def test_a_failure_inside_gives_the_layers_back(local: LocalModel) -> None:
+    with pytest.raises(RuntimeError, match="halfway"), packed_weights(local):
+        raise RuntimeError("halfway")
+    assert not packed_layers(local)
+
+
+def test_nothing_is_packed_where_memory_is_short(local: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = psutil.virtual_memory()
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory._replace(available=1_000))
+    with packed_weights(local):
+        assert not packed_layers(local)
+
+
+def test_nothing_is_packed_for_another_device(local: LocalModel) -> None:
+    with packed_weights(replace(local, device=torch.device("meta"))):
+        assert not packed_layers(local)
