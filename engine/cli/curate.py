@@ -98,6 +98,7 @@ def list_(
                     "topic": question_of[row.example.key.question_id].topic,
                     "answer": row.answer,
                     "generated": row.example.answer,
+                    "finish_reason": row.example.finish_reason,
                     "state": row.state,
                     "decided_by": row.decision.source if row.decision else None,
                     "reason": row.decision.reason if row.decision else "",

@@ -80,7 +80,7 @@ def _empty(facts: Facts, width: int) -> list[Content]:
     elif not waiting:
         step = ("2", "then S there: questions are split before anything is answered")
     else:
-        step = ("g", f"let the teacher answer {waiting:,} questions; a form shows what it will take")
+        step = ("g", f"the teacher answers {waiting:,} questions; a form tells what it takes")
     return [
         *lines,
         Content.assemble("  ", (step[0], ACCENT), f"   {step[1]}"),
