@@ -94,7 +94,7 @@ async def test_a_generation_is_asked_for_by_a_form_and_its_answers_arrive(home: 
     with served(good("RISK SCORE: 2. Call the desk.", " A person helps.")) as server:
         app = DistillApp(home, folder)
         async with app.run_test(size=size, notifications=True) as pilot:
-            await opened(pilot, app, "let the teacher answer 40 questions")
+            await opened(pilot, app, "the teacher answers 40 questions")
             await pilot.press("g")
             form = await outlined(pilot, app, "40 questions, 40 answers")
             await pilot.press("right")
@@ -224,7 +224,7 @@ async def test_the_answer_that_is_read_is_chosen_and_stays(home: Home) -> None:
 
 @pytest.mark.parametrize(
     ("split", "key"),
-    [("train", "g   let the teacher answer 48"), ("test", "2   then S there"), (None, "2   then S there")],
+    [("train", "g   the teacher answers 48"), ("test", "2   then S there"), (None, "2   then S there")],
 )
 async def test_an_empty_pane_names_the_key_that_comes_next(home: Home, split: str | None, key: str) -> None:
     with make_project(home) as project:
@@ -421,7 +421,7 @@ def make_generated(home: Home, state: JobState) -> Path:
 
 
 LOOKS: list[tuple[str, Callable[[Home], Path], str, str]] = [
-    ("empty", lambda home: make_stage(home, "new"), "", "let the teacher answer"),
+    ("empty", lambda home: make_stage(home, "new"), "", "the teacher answers"),
     ("form", lambda home: make_stage(home, "new"), "g", "form"),
     ("form-endpoint", lambda home: make_stage(home, "new"), "g endpoint", "form"),
     ("busy", lambda home: make_generated(home, "running"), "", "57 of 480"),
