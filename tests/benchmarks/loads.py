@@ -1,7 +1,7 @@
 """What keeps the app busy while it is measured: 64 answers at once at 2,000 tokens a second, and a real training.
 
-Run as `python -m tests.benchmarks.loads FOLDER` it writes the events of such a generation to a job's folder until it
-is killed, as a job does: coalesced, ten times a second a stream.
+Run as `python -m tests.benchmarks.loads FOLDER ARM …` it writes the events of such a generation, or of an evaluation of
+these arms, to a job folder until it is killed, as a job does: coalesced, ten times a second a stream.
 """
 
 import itertools
@@ -9,21 +9,21 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from engine.jobs.log import EventLog
-from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted
+from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Event, Progress, StageStarted, StateChanged
 from engine.paths import Home
 from engine.project import Project
 from engine.records.example import Decision, Example, ExampleKey, Usage
-from engine.records.options import ProjectSettings, TeacherSpec
+from engine.records.options import EvaluateOptions, ProjectSettings, TeacherSpec
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.records.rule import CheckResult
 from tests.tiny import make_tiny_base
-from tests.tui.seeds import PROMPT, RULES, TOPICS
+from tests.tui.seeds import PROMPT, RULES, TOPICS, add_dataset, add_examples, add_job, add_run, make_project
 
 STREAMS = 64
 TOKENS_PER_SECOND = 2_000
@@ -32,15 +32,16 @@ _TEXT = "the desk will look at your card and send a letter within seven days if 
 _ANSWER_TOKENS = 120
 
 
-def stream(folder: Path) -> None:
-    """Write the events of a generation without an end."""
+def stream(folder: Path, arms: Sequence[str]) -> None:
+    """Write the events of answers without an end."""
     words = itertools.cycle(_TEXT.split())
     tokens_a_flush = TOKENS_PER_SECOND / FLUSHES_PER_SECOND / STREAMS
     with EventLog(folder) as log:
         names = [f"bench-{index}" for index in range(STREAMS)]
         length = dict.fromkeys(names, 0.0)
+        arm_of = dict(zip(names, itertools.cycle(arms), strict=False))
         for name in names:
-            log.append(AnswerStarted(name, "teacher", f"Question of {name}, what should I do now?"))
+            log.append(AnswerStarted(name, arm_of[name], f"Question of {name}, what should I do now?"))
         for flush in itertools.count(1):
             begin = time.perf_counter()
             for name in names:
@@ -50,14 +51,14 @@ def stream(folder: Path) -> None:
                 if length[name] > _ANSWER_TOKENS:
                     log.append(AnswerEnded(name, "An answer as it was stored, of no great length.", flush % 3 > 0))
                     length[name] = 0.0
-                    log.append(AnswerStarted(name, "teacher", f"Question {flush} of {name}, what should I do now?"))
+                    log.append(AnswerStarted(name, arm_of[name], f"Question {flush} of {name}, what should I do now?"))
             time.sleep(max(0.0, 1 / FLUSHES_PER_SECOND - (time.perf_counter() - begin)))
 
 
 @contextmanager
-def streaming(folder: Path) -> Iterator[None]:
-    """The load of a generation in the folder of a job, for the `with` block."""
-    writer = subprocess.Popen([sys.executable, "-m", "tests.benchmarks.loads", str(folder)])
+def streaming(folder: Path, *arms: str) -> Iterator[None]:
+    """The load of a generation, or of an evaluation of `arms`, in the folder of a job, for the `with` block."""
+    writer = subprocess.Popen([sys.executable, "-m", "tests.benchmarks.loads", str(folder), *(arms or ("teacher",))])
     try:
         yield
     finally:
@@ -89,6 +90,26 @@ def make_training(home: Home) -> Path:
     program(home, "curate", "freeze", "--project", "training")
     program(home, "train", "--epochs", "2000", "--detach", "--project", "training")
     return folder
+
+
+def make_evaluating(home: Home) -> Path:
+    """A project whose run is being evaluated; its folder. The events are `streaming`'s to write."""
+    with make_project(home, "evaluating") as project:
+        add_examples(project)
+        run_id = add_run(project, add_dataset(project), done=True)
+        begun: list[Event] = [StateChanged("running"), StageStarted("evaluation"), Progress(90, 1_080, "answers")]
+        add_job(project, EvaluateOptions(run_id), "running", begun)
+        return project.folder
+
+
+def make_talk(home: Home) -> Path:
+    """A project that a small random model of this machine answers in; its folder."""
+    base = str(make_tiny_base(home.projects.parent / "base", hidden_size=128, layers=4))
+    settings = ProjectSettings(student_base=base, teacher=TeacherSpec(model=base))
+    with Project.create(home.projects / "talk", settings, home) as project:
+        project.prompts.set(PROMPT)
+        project.rules.replace_all(RULES)
+        return project.folder
 
 
 def make_large(home: Home, examples: int) -> Path:
@@ -139,4 +160,4 @@ def program(home: Home, *words: str) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    stream(Path(sys.argv[1]))
+    stream(Path(sys.argv[1]), sys.argv[2:])

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from pathlib import Path
 from engine.jobs import control
 from engine.paths import Home
 from engine.project import Project
-from tests.benchmarks.loads import make_large, make_training, program, streaming
+from tests.benchmarks.loads import make_evaluating, make_large, make_talk, make_training, program, streaming
 from tests.benchmarks.pseudo_terminal import Session
 from tests.tui.seeds import make_stage
 
@@ -43,6 +43,7 @@ PEERS = {
 }
 KEYS_A_ROUND = 30
 LISTEN_S = 10.0
+TALK_S = 20  # the model is loaded first, and an answer ends by its length
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,22 +167,45 @@ def steer(home: Home, folder: Path, wish: Callable[..., object], state: str) -> 
 
 def traffic(home: Home, scratch: Path, repeats: int, generating: Path, training: Path) -> Iterator[Figure]:
     """Bytes a second over the line while a pane is busy."""
-    with Project.open(generating, home) as project:
-        job_folder = generating / project.jobs.all()[0].folder
+    evaluating, talk = make_evaluating(home), make_talk(Home.locate(scratch / "talk"))
     rates: dict[tuple[str, str], list[float]] = {}
     for _ in range(repeats):
         for mode, settings in (("", {}), (", slow mode", {"DISTILL_TUI_SLOW": "1"})):
-            with (
-                streaming(job_folder),
-                watched(home, generating, scratch / "w.json", "Examples", **settings) as session,
+            for load, folder, sought, arms in (
+                ("64 answers", generating, "Examples", ()),
+                ("64 answers of three arms", evaluating, "Evaluation", ("unprompted", "prompted", "distilled")),
             ):
-                rates.setdefault(("64 streams", mode), []).append(session.listen(LISTEN_S) / LISTEN_S / 1000)
+                with (
+                    streaming(newest_job(home, folder), *arms),
+                    watched(home, folder, scratch / "w.json", sought, **settings) as session,
+                ):
+                    rates.setdefault((load, mode), []).append(session.listen(LISTEN_S) / LISTEN_S / 1000)
             steer(home, training, control.resume, "running")
             with watched(home, training, scratch / "w.json", "Run", **settings) as session:
                 rates.setdefault(("training", mode), []).append(session.listen(LISTEN_S) / LISTEN_S / 1000)
             steer(home, training, control.pause, "paused")
+            rates.setdefault(("two arms in the chat", mode), []).append(talking(scratch, talk, settings))
     for (load, mode), values in rates.items():
         yield Figure(f"over the line, {load}{mode}", statistics.median(values), "KB/s", 20.0 if mode else 60.0)
+
+
+def newest_job(home: Home, folder: Path) -> Path:
+    """The folder of the project's newest job."""
+    with Project.open(folder, home) as project:
+        return folder / project.jobs.all()[-1].folder
+
+
+def talking(scratch: Path, folder: Path, settings: Mapping[str, str]) -> float:
+    """KB in the busiest second while two arms of a model of this machine answer at once."""
+    home = Home.locate(scratch / "talk")
+    with watched(home, folder, scratch / "w.json", "Prompt", **settings) as session:
+        session.press("9")
+        session.until("feel whether")
+        session.press("\r")
+        session.until("enter")
+        session.press("What should I do now?\r")
+        session.until("● serve", timeout_s=120)
+        return max(session.listen(1.0) for _ in range(TALK_S)) / 1000
 
 
 def large(home: Home, scratch: Path, repeats: int, examples: int) -> Iterator[Figure]:
