@@ -65,6 +65,8 @@ def methods(config: TrainingConfig) -> dict[str, TrainingConfig]:
         "forward KL": replace(config, objective="forward_kl"),
         "mix": config,
         "mix, then on-policy": mix_then,
+        "mix, half and half": replace(config, cross_entropy_weight=0.5),
+        "mix, 0.7 of the text": replace(config, cross_entropy_weight=0.7),
         "mix, twice as long": replace(config, epochs=2 * config.epochs),
         "mix, 10 % general": replace(config, general_fraction=0.1),
     }
