@@ -8,7 +8,7 @@ from textual.message import Message
 
 from engine.records.station import STATIONS, Station
 from tui.actions import PANE_KEYS, PANES, PaneName
-from tui.screens.workspace.steps import next_step, step_at
+from tui.screens.workspace.steps import next_step, step_from
 from tui.widgets.lines import ACCENT, DIM, MARKS, STRONG, fit, right, spread
 from tui.widgets.listing import Listed, Listing, numbered
 from tui.widgets.page import Page
@@ -58,7 +58,7 @@ class Rail(_Panes):
         for station in facts.stations:
             lines.append(_rail_line(station, shown, working, width))
             if tall:
-                lines.append(Content.styled(f"    {fit(step_at(station, facts), width - 5)}", DIM))
+                lines.append(Content.styled(f"    {fit(step_from(shown, station, facts), width - 5)}", DIM))
         others = [pane for pane in PANE_KEYS if pane not in STATIONS]
         lines += [Content(""), *(_other(pane, shown, said.get(pane, ""), width) for pane in others)]
         if not tall and (step := next_step(facts)):

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from engine.records.station import Station, StationName
-from tui.actions import PANE_KEYS
+from tui.actions import PANE_KEYS, PaneName
 
 if TYPE_CHECKING:
     from tui.services.facts import Facts
@@ -17,6 +17,7 @@ _MADE_BY: dict[StationName, str] = {
     "evaluation": "e measures",
     "release": "e exports",
 }
+_ANYWHERE = ("p ", "c ")  # keys of the workspace itself
 
 
 def step_at(station: Station, facts: "Facts") -> str:
@@ -34,6 +35,13 @@ def step_at(station: Station, facts: "Facts") -> str:
     if station.name == "examples" and (open_ones := facts.examples.undecided):
         return f"c reviews {open_ones:,}"
     return ""
+
+
+def step_from(shown: PaneName, station: Station, facts: "Facts") -> str:
+    """The same for who looks at `shown`: a key that holds at the station alone comes after the key that goes there."""
+    step = step_at(station, facts)
+    here = station.name == shown or step.startswith(_ANYWHERE)
+    return step if here or not step else f"{PANE_KEYS[station.name]} {step}"
 
 
 def next_step(facts: "Facts") -> str:
