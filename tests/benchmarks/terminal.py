@@ -185,6 +185,7 @@ def traffic(home: Home, scratch: Path, repeats: int, generating: Path, training:
                 rates.setdefault(("training", mode), []).append(session.listen(LISTEN_S) / LISTEN_S / 1000)
             steer(home, training, control.pause, "paused")
             rates.setdefault(("two arms in the chat", mode), []).append(talking(scratch, talk, settings))
+    stop(Home.locate(scratch / "talk"), talk)
     for (load, mode), values in rates.items():
         yield Figure(f"over the line, {load}{mode}", statistics.median(values), "KB/s", 20.0 if mode else 60.0)
 
@@ -258,7 +259,7 @@ def main() -> None:
 
 
 def stop(home: Home, folder: Path) -> None:
-    """End the training, so that nothing of the benchmark stays behind."""
+    """End the newest job, so that nothing of the benchmark stays behind."""
     with Project.open(folder, home) as project:
         control.stop(project, project.jobs.all()[-1], force=True, grace_s=5.0)
 
