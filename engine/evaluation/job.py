@@ -51,7 +51,7 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
     stored = evaluation.stored_answers()
     preference = evaluation.prefer(stored)
     answers = {arm: stored[arm] for arm in plan.arms}
-    recovered = recovered_of_answers(plan.questions, answers, plan.reference, options.seed)
+    recovered = recovered_of_answers(plan.rules, plan.questions, answers, plan.reference, options.seed)
     comparisons = compare(plan.rules, plan.questions, answers, _pairs(plan), options.seed)
     gain = next(each.all_rules for each in comparisons if (each.arm, each.against) == ("unprompted", plan.reference))
     seconds = time.monotonic() - started
@@ -67,15 +67,15 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
             arms=tuple((arm, score_arm(plan.rules, answers[arm], measures[arm])) for arm in plan.arms),
             recovered=recovered.interval,
             recovered_note=recovered.note,
-            ceiling=ceiling(answers[plan.reference]),
-            verdict=verdict(recovered.interval, len(plan.questions)),
+            ceiling=ceiling(plan.rules, answers[plan.reference]),
+            verdict=verdict(recovered.interval, recovered.questions),
             questions=len(plan.questions),
             evaluate_s=seconds,
             peak_rss_mb=peak_rss_mb(),
             split=options.split,
-            ratio=ratio_of_answers(plan.questions, answers, plan.reference, options.seed),
+            ratio=ratio_of_answers(plan.rules, plan.questions, answers, plan.reference, options.seed),
             comparisons=comparisons,
-            more_questions=more_questions(recovered.interval, gain, len(plan.questions)),
+            more_questions=more_questions(recovered.interval, gain, recovered.questions),
             answers_key=plan.key,
             extra_keys=tuple((extra.name, plan.key_of(extra.name)) for extra in plan.extras),
             max_answer_tokens=options.max_answer_tokens,
@@ -85,6 +85,7 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
             regressions=evaluation.regressions,
             judged=judged,
             preference=preference,
+            decided=recovered.questions,
         )
     )
     context.project.settings.add_timing("evaluate", seconds)

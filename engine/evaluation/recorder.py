@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from engine.evaluation.plan import Plan, Task
-from engine.evaluation.scores import passes
+from engine.evaluation.shares import passes
 from engine.evaluation.streams import AnswerStreams
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Progress

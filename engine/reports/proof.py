@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
 
-from engine.evaluation.verdict import sentence
+from engine.evaluation.verdict import left_out, sentence
 from engine.records.evaluation import ArmAnswer, ArmScore, Divergence, Evaluation, FinalVerdict, Interval
 from engine.reports.against import against_in_brief
 from engine.reports.document import (
@@ -93,6 +93,7 @@ def rules(facts: ReportFacts) -> Section:
             "that keeps a rule, in %, with its 95 % Wilson interval."
         ),
         Intervals("Answers that keep each rule, %", "rule", with_roles(arms), tuple(rows)),
+        *_left_out(evaluation),
         *against_in_brief(evaluation),
         _measures(facts),
     ]
@@ -191,6 +192,11 @@ def _measures(facts: ReportFacts) -> Table:
             row("tokens a second", lambda score: known(score.tokens_per_second_p50, 1)),
         ),
     )
+
+
+def _left_out(evaluation: Evaluation) -> Iterator[Words]:
+    if words := left_out(evaluation):
+        yield Words(words, "bad")
 
 
 def _longest(evaluation: Evaluation) -> str:

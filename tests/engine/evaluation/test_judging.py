@@ -71,6 +71,10 @@ async def test_a_judge_decides_on_every_answer_and_what_it_garbles_counts_neithe
         assert "rule 3" in first.judged.fault
         assert sum(rate_of(first, arm)[1] for arm in ("unprompted", "prompted", "distilled")) == 16
         assert sum(rate_of(first, arm)[0] for arm in ("unprompted", "prompted", "distilled")) == 15
+        scores = [score for _, score in first.arms]
+        assert (sum(score.all_rules.total for score in scores), sum(map(first.left_out, scores))) == (16, 2)
+        assert first.decided_questions in (4, 5), "a question is out in every arm where it is in one"
+        assert "left out of all rules together" in " ".join(to_text(build(read_report(project))).split())
         found = [c for a in answers_of(project, first).answers for c in a.checks if c.rule_id == 3]
         assert len(found) == 16
         assert [check.note for check in found if not check.passed] == ["cold"]
@@ -85,6 +89,7 @@ async def test_a_judge_decides_on_every_answer_and_what_it_garbles_counts_neithe
     told = report_json(project)["judge"]
     assert isinstance(told, dict)
     assert (told["verdicts"], told["missing"], told["same_family_as"]) == (18, 0, None)
+    assert told["left_out_of_all_rules"] == dict.fromkeys(("unprompted", "prompted", "distilled"), 0)
     assert "gpt-9" in to_text(build(read_report(project)))
 
 
