@@ -79,19 +79,22 @@ class EvaluationTable:
             for answer in map(_answer, rows)
         )
 
-    def add_probe_answers(self, run_id: int, evaluation_key: str, kind: ProbeKind, answers: Sequence[ArmAnswer]) -> int:
-        """Keep answers to probes, whose `question_id` is a probe's number; else as `add_answers`."""
+    def add_probe_answers(self, run_id: int, source_sha256: str, kind: ProbeKind, answers: Sequence[ArmAnswer]) -> int:
+        """Keep answers to probes, whose `question_id` is a probe's number; returns how many were new.
+
+        `source_sha256` names all that they come from beside it: any evaluation that would get the same finds them.
+        """
         return self._connection.write_many(
             """INSERT INTO probe_answers (evaluation_key, kind, arm, number, run_id, answer) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT (evaluation_key, kind, arm, number) DO NOTHING""",
-            [(evaluation_key, kind, answer.arm, answer.question_id, run_id, encode(answer)) for answer in answers],
+            [(source_sha256, kind, answer.arm, answer.question_id, run_id, encode(answer)) for answer in answers],
         )
 
-    def probe_answers(self, evaluation_key: str, kind: ProbeKind) -> tuple[ArmAnswer, ...]:
-        """All kept answers to probes of one kind, by arm and number."""
+    def probe_answers(self, source_sha256: str, kind: ProbeKind) -> tuple[ArmAnswer, ...]:
+        """All kept answers of one source to probes of one kind, by number. Their checks are of the rules of then."""
         rows = self._connection.rows(
             "SELECT answer FROM probe_answers WHERE evaluation_key = ? AND kind = ? ORDER BY arm, number",
-            (evaluation_key, kind),
+            (source_sha256, kind),
         )
         return tuple(decode(ArmAnswer, row[0]) for row in rows)
 

@@ -23,7 +23,7 @@ from tests.engine.evaluation.test_job import evaluate
 from tests.engine.teachers.hostile_server import HostileServer, Request, good, status
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
 
-OPTIONS = EvaluateOptions(run_id=1, samples=1, max_answer_tokens=4, batch_rows=64)
+OPTIONS = EvaluateOptions(run_id=1, samples=1, max_answer_tokens=8, batch_rows=64)
 RUBRIC = Rule(0, "Comforts whoever is upset", Check("rubric"))
 NO, YES = ('{"passed": false, "reason": "cold"}', '{"passed": true, "reason": "warm"}')
 

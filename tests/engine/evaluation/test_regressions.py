@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.curation.leak import longest_overlap
 from engine.evaluation.plan import make_plan
-from engine.evaluation.probes import ANSWER_TOKENS, PROBED, injected, probes
+from engine.evaluation.probes import ANSWER_TOKENS, PROBED, injected, probe_source, probes
 from engine.evaluation.regressions import check_general, check_injection, check_recitation
 from engine.evaluation.report import report_json
 from engine.jobs.protocol import AnswerEnded, Progress
@@ -65,7 +65,11 @@ def answers(rules: tuple[Rule, ...], *texts: str, arm: str = "distilled", reason
 
 
 def test_a_stopped_stage_goes_on_where_it_was_and_every_arm_has_answered_every_probe(project: Project) -> None:
-    key = make_plan(project, OPTIONS).key
+    plan = make_plan(project, OPTIONS)
+
+    def kept_of(kind: ProbeKind) -> list[ArmAnswer]:
+        sources = [probe_source(plan, arm, kind) for arm in PROBED[kind]]
+        return [answer for source in sources for answer in project.evaluations.probe_answers(source, kind)]
 
     class Enough(Exception):
         """The process is gone."""
@@ -82,7 +86,7 @@ def test_a_stopped_stage_goes_on_where_it_was_and_every_arm_has_answered_every_p
         patch.setattr(project.evaluations, "add_probe_answers", add)
         with pytest.raises(Enough):
             evaluate(project, OPTIONS)
-    before = project.evaluations.probe_answers(key, "general")
+    before = kept_of("general")
     assert len(before) == 2 * 54
     assert project.evaluations.latest() is None
 
@@ -91,7 +95,7 @@ def test_a_stopped_stage_goes_on_where_it_was_and_every_arm_has_answered_every_p
     assert progress[-1].done == progress[-1].total
     assert not [event for event in again.events if isinstance(event, AnswerEnded)]  # probes are no answers to rate
     asked = probes(project.questions.all(split="test"), 0)
-    stored = {kind: project.evaluations.probe_answers(key, kind) for kind in KINDS}
+    stored = {kind: kept_of(kind) for kind in KINDS}
     assert stored["general"] == before
     for kind in KINDS:
         assert {(a.arm, a.question_id) for a in stored[kind]} == {
