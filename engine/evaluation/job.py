@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from engine.evaluation.arms import LocalArm
     from engine.model.load import LocalModel
 
-Speed = tuple[float, float]  # median ms to the first token, median tokens a second
+Speed = tuple[float | None, float | None]  # median ms to the first token, median tokens a second; None: not measured
 
 
 def run(context: JobContext, options: EvaluateOptions) -> None:
@@ -161,9 +161,14 @@ class _Evaluation:
         return {arm: ArmMeasures(divergences.get(arm), *speeds[arm]) for arm in self._plan.arms}
 
     def _endpoint(self, teacher: TeacherSpec) -> Speed:
+        """Its speed is that of the answers: where all were there already, it is told as it was measured with them."""
         arm = EndpointArm(teacher, self._plan.prompt, self._context.project.home)
         self._answer("teacher", arm.answer)
-        return arm.speed()
+        first_ms, rate = arm.speed()
+        if first_ms is None:
+            before = self._context.project.evaluations.score_of(self._plan.sources["teacher"])
+            return (None, None) if before is None else (before.ttft_ms_p50, before.tokens_per_second_p50)
+        return first_ms, rate
 
     def _local_teacher(self, teacher: TeacherSpec) -> Speed:
         """Another model than the base: loaded first and let go, so that the two are never in memory together."""

@@ -46,8 +46,8 @@ class ProofFacts:
     @property
     def ttft_ratio(self) -> float | None:
         """The student's time to the first token over the prompted model's; None where it was not measured."""
-        prompted = self.arm("prompted").ttft_ms_p50
-        return self.arm("distilled").ttft_ms_p50 / prompted if prompted > 0 else None
+        prompted, distilled = self.arm("prompted").ttft_ms_p50, self.arm("distilled").ttft_ms_p50
+        return distilled / prompted if prompted and distilled else None
 
 
 def report_json(project: Project, run_id: int | None = None) -> dict[str, object]:
@@ -241,8 +241,8 @@ def _arm_json(score: ArmScore) -> dict[str, object]:
         },
         "prompt_tokens_mean": score.prompt_tokens_mean,
         "completion_tokens_mean": score.completion_tokens_mean,
-        "ttft_ms_p50": score.ttft_ms_p50,
-        "tokens_per_second_p50": score.tokens_per_second_p50,
+        "ttft_ms_p50": score.ttft_ms_p50 or None,
+        "tokens_per_second_p50": score.tokens_per_second_p50 or None,
     }
 
 

@@ -18,8 +18,8 @@ class ArmMeasures:
     """What is measured about an arm beside its answers."""
 
     kl_to_prompted: Divergence | None
-    ttft_ms_p50: float
-    tokens_per_second_p50: float
+    ttft_ms_p50: float | None
+    tokens_per_second_p50: float | None
 
 
 def score_arm(rules: Sequence[Rule], answers: Sequence[ArmAnswer], measures: ArmMeasures) -> ArmScore:

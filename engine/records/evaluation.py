@@ -85,8 +85,8 @@ class ArmScore:
     kl_to_prompted: Divergence | None
     prompt_tokens_mean: float
     completion_tokens_mean: float
-    ttft_ms_p50: float
-    tokens_per_second_p50: float
+    ttft_ms_p50: float | None  # None: not measured; 0 in evaluations made before that was told apart
+    tokens_per_second_p50: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 
-from engine.records.evaluation import ArmAnswer, Evaluation
+from engine.records.evaluation import ArmAnswer, ArmScore, Evaluation
 from engine.records.regressions import ProbeKind
 from engine.records.rule import CheckResult
 from engine.store.clock import now_text
@@ -109,6 +109,22 @@ class EvaluationTable:
             (source_sha256,),
         )
         return tuple(map(_answer, rows))
+
+    def score_of(self, source_sha256: str) -> ArmScore | None:
+        """What the newest evaluation whose arm's answers came from this source, and whose speed was measured, made of
+        that arm; None where there is none.
+        """
+        rows = self._connection.rows(
+            "SELECT DISTINCT evaluation_key, arm FROM arm_answers WHERE source_sha256 = ?", (source_sha256,)
+        )
+        found = {tuple(row) for row in rows}
+        scores = (
+            score
+            for evaluation in reversed(self.all())
+            for arm, score in evaluation.arms
+            if (evaluation.answers_key, arm) in found and score.ttft_ms_p50
+        )
+        return next(scores, None)
 
     def add(self, evaluation: Evaluation) -> Evaluation:
         """Keep a finished evaluation; returns it with its number and time. Raises `StoreError` for an unknown run."""

@@ -14,7 +14,7 @@ from engine.jobs.context import JobContext, StopFlag
 from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import Dataset, DatasetRow
-from engine.records.evaluation import ArmAnswer, Evaluation
+from engine.records.evaluation import ArmAnswer, ArmScore, Evaluation
 from engine.records.options import EvaluateOptions, TeacherSpec
 from engine.records.prompt import Message, Prompt
 from engine.records.regressions import ProbeKind
@@ -133,6 +133,28 @@ async def test_probes_and_verdicts_that_know_nothing_of_the_run_are_asked_for_on
     ]
     assert told[0][0] == told[1][0]
     assert told[0][1] != told[1][1], "what was answered then is held against the rules of now"
+
+
+async def test_the_speed_of_a_teacher_that_was_asked_before_is_the_one_that_was_measured(project: Project) -> None:
+    def measured(url: str, run_id: int, limit: int) -> ArmScore:
+        teacher = TeacherSpec("endpoint", "m", url)
+        with Project.open(project.folder) as mine:
+            evaluate(mine, dataclasses.replace(OPTIONS, run_id=run_id, samples=1, limit=limit, teacher=teacher))
+            score = latest(mine).arm("teacher")
+        assert score is not None
+        return score
+
+    async with HostileServer([good("A fine", " and long", " answer.")]) as server:
+        first = await asyncio.to_thread(measured, server.url, 2, 3)
+        assert first.ttft_ms_p50
+        project.rules.put(project.rules.all()[:1])  # so that the next evaluation has another key
+        again = await asyncio.to_thread(measured, server.url, 2, 3)
+        assert len(server.requests) == 3
+        assert (again.ttft_ms_p50, again.tokens_per_second_p50) == (first.ttft_ms_p50, first.tokens_per_second_p50)
+        wider = await asyncio.to_thread(measured, server.url, 2, 4)
+        assert len(server.requests) == 4
+        assert wider.ttft_ms_p50 not in (None, first.ttft_ms_p50), "of the answer that was asked for now"
+    assert project.evaluations.score_of("unknown") is None
 
 
 @pytest.mark.parametrize("changed", [{"temperature": 0.5}, {"seed": 4}, {"max_answer_tokens": 9}])

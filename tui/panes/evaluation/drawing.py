@@ -163,7 +163,7 @@ def _measures(arms: Sequence[tuple[ArmName, ArmScore]], label: int, cell: int) -
     ]
 
 
-def _known(value: float) -> str:
+def _known(value: float | None) -> str:
     return f"{value:.0f}" if value else "–"
 
 
