@@ -128,7 +128,8 @@ def _table(evaluation: Evaluation, state: EvaluationState, width: int) -> list[C
         lines.append(Content.assemble(f"{rule.id:>2} {fit(rule.text, label - 5)}", mark, " ", *rates))
     if found is not None:
         lines += marks_told(found, width)
-    lines += [Content.styled(line, BAD) for line in wrap(left_out(evaluation), width)]
+    if words := left_out(evaluation):
+        lines += [Content.styled(line, BAD) for line in wrap(words, width)]
     return [*lines, Content(""), *_measures(arms, label, cell)]
 
 
