@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,6 @@ from engine.errors import JobStopped
 from engine.evaluation.answers import answers_of
 from engine.evaluation.job import run as evaluate_in
 from engine.jobs.context import JobContext, StopFlag
-from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import Dataset, DatasetRow
 from engine.records.evaluation import ArmAnswer, ArmScore, Evaluation
@@ -22,32 +21,29 @@ from engine.records.rule import Check, Rule
 from engine.rules.checks import check_answer
 from engine.store.datasets import dataset_sha256
 from engine.updates.side_by_side import earlier_run, evaluation_beside
-from tests.engine.evaluation.test_job import answers_of as answers_under_key
-from tests.engine.evaluation.test_job import evaluate, latest
+from tests.engine.evaluation.evaluating import answers_of as answers_under_key
+from tests.engine.evaluation.evaluating import evaluate, latest
 from tests.engine.teachers.hostile_server import HostileServer, good
-from tests.trained import PROMPT, make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
+from tests.trained import PROMPT, make_tiny_adapter
 
 OPTIONS = EvaluateOptions(run_id=1, samples=2, max_answer_tokens=10, batch_rows=8, limit=5, seed=3)
 
 
 @pytest.fixture
-def project(private_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+def project(project: Project, base: Path) -> Project:
     """Run 1 was evaluated; then the prompt and a rule changed, and run 2 was trained on it."""
-    one_thread(monkeypatch)
-    base = make_tiny_base(tmp_path / "base")
-    with make_trained_project(Home.locate(), base, make_tiny_adapter(base, tmp_path / "one")) as made:
-        made.settings.write(dataclasses.replace(made.settings.read(), teacher=TeacherSpec("local", str(base))))
-        evaluate(made, OPTIONS)
-        prompt = Prompt((Message("system", "Answer with a number."), *PROMPT.messages[1:]))
-        made.prompts.set(prompt)
-        made.rules.put([*made.rules.all()[:1], Rule(2, "An o somewhere", Check("pattern", pattern="o"))])
-        rows = (DatasetRow(1, 1, "train", (1, 2), (3, 2), 2, (False, False)),)
-        sha256 = dataset_sha256(prompt.sha256, str(base), rows)
-        made.datasets.add(Dataset(sha256, prompt.sha256, str(base), rows))
-        second = made.runs.add(sha256, dataclasses.replace(made.runs.get(1).config, initial_run_id=1))
-        made.runs.update(second.id, state="done", step=8, steps=8, best_step=8, device="cpu", dtype="float32")
-        make_tiny_adapter(base, made.folder / second.folder / "adapter", seed=7)
-        yield made
+    project.settings.write(dataclasses.replace(project.settings.read(), teacher=TeacherSpec("local", str(base))))
+    evaluate(project, OPTIONS)
+    prompt = Prompt((Message("system", "Answer with a number."), *PROMPT.messages[1:]))
+    project.prompts.set(prompt)
+    project.rules.put([*project.rules.all()[:1], Rule(2, "An o somewhere", Check("pattern", pattern="o"))])
+    rows = (DatasetRow(1, 1, "train", (1, 2), (3, 2), 2, (False, False)),)
+    sha256 = dataset_sha256(prompt.sha256, str(base), rows)
+    project.datasets.add(Dataset(sha256, prompt.sha256, str(base), rows))
+    second = project.runs.add(sha256, dataclasses.replace(project.runs.get(1).config, initial_run_id=1))
+    project.runs.update(second.id, state="done", step=8, steps=8, best_step=8, device="cpu", dtype="float32")
+    make_tiny_adapter(base, project.folder / second.folder / "adapter", seed=7)
+    return project
 
 
 def test_after_a_change_only_the_arms_that_it_touches_answer_again(project: Project) -> None:
