@@ -30,6 +30,7 @@ from engine.reports.numbers import MISSING, bounds, figure
 from engine.reports.svg import interval_row, key, line_chart
 from engine.reports.text import MARKS
 
+_FEW_ARMS = 4  # whose figures have room beside their intervals; of more they stand above them
 _UNIT = re.compile(r"(?<=\d) %")  # stays with its number
 
 
@@ -178,9 +179,9 @@ def _intervals(block: Intervals) -> Element:
         if block.aside:
             line.append(element("td", row.aside, class_="number"))
         body.append(line)
-    return _wide(
-        element("table", element("caption", block.caption), element("thead", head), body, class_="arms"), block.caption
-    )
+    kind = "arms" if len(block.arms) <= _FEW_ARMS else "arms many"
+    table = element("table", element("caption", block.caption), element("thead", head), body, class_=kind)
+    return _wide(table, block.caption)
 
 
 def _chart(chart: Chart) -> Element:
