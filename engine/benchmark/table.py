@@ -90,6 +90,6 @@ def _verdict(result: Result) -> str:
 
 def _first_token(result: Result) -> str:
     prompted, distilled = _arm(result, "prompted"), _arm(result, "distilled")
-    if prompted is None or distilled is None or prompted.ttft_ms_p50 <= 0:
+    if prompted is None or distilled is None or not prompted.ttft_ms_p50 or not distilled.ttft_ms_p50:
         return MISSING
     return f"{distilled.ttft_ms_p50 / prompted.ttft_ms_p50:.2f}"

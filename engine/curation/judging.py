@@ -5,6 +5,7 @@ Only what every other rule and the teacher's finish reason let pass is put to th
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from engine.errors import NotFoundError
 from engine.project import Project
@@ -13,11 +14,9 @@ from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.records.rule import CheckResult, Rule
 from engine.rules.checks import check_answer, passes_all
-from engine.rules.judge import UnreadableVerdictError, read_rubric_verdict, request_sha256, rubric_request
+from engine.rules.judge import request_sha256, rubric_request
 from engine.store.judgements import Said
-from engine.teachers.judge import CONCURRENCY, ask_judge
-
-_KEPT, _BROKEN = "kept", "broken"
+from engine.teachers.judgements import KEPT, Asking, rubric_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ def rubric_checks(
         if rule.needs_judge
     }
     return tuple(
-        CheckResult(number, word[0] == _KEPT, "" if word[0] == _KEPT else word[1])
+        CheckResult(number, word[0] == KEPT, "" if word[0] == KEPT else word[1])
         for number, word in words.items()
         if word is not None
     )
@@ -59,8 +58,7 @@ def judge_examples(
             "There is nothing to judge.", "No rule is a rubric.", 'Add one: distill-tui rules add "…" kind=rubric'
         )
     questions = {question.id: question for question in project.questions.all()}
-    table, known = project.judgements, project.judgements.of(judge.name)
-    wanted: dict[str, tuple[Message, ...]] = {}
+    requests: list[tuple[Message, ...]] = []
     for curated in project.examples.all(project.prompts.require().sha256):
         example = curated.example
         question = questions[example.key.question_id]
@@ -68,36 +66,8 @@ def judge_examples(
         if by_person or example.finish_reason != "stop":
             continue
         if passes_all(check_answer(rules, example.answer, question)):
-            requests = [rubric_request(rule.rubric, question, example.answer) for rule in rubrics]
-            wanted |= {key: request for request in requests if (key := request_sha256(request)) not in known}
-    keys, waiting, faults, done = list(wanted), list[tuple[str, Said]](), list[str](), 0
-
-    def keep() -> None:
-        table.add(judge.name, waiting)
-        waiting.clear()
-
-    def take(place: int, reply: str) -> None:
-        try:
-            verdict = read_rubric_verdict(reply)
-        except UnreadableVerdictError as error:
-            refuse(place, str(error))
-            return
-        waiting.append((keys[place], (_KEPT if verdict.passed else _BROKEN, verdict.reason)))
-        if len(waiting) >= CONCURRENCY:
-            keep()
-        count()
-
-    def refuse(_place: int, why: str) -> None:
-        faults.append(why)
-        count()
-
-    def count() -> None:
-        nonlocal done
-        done += 1
-        on_progress(done, len(keys))
-
-    try:
-        ask_judge(judge, project.home, [wanted[key] for key in keys], take, refuse, lambda: False)
-    finally:
-        keep()
-    return JudgedExamples(len(keys), len(faults), faults[0] if faults else "")
+            requests += [rubric_request(rule.rubric, question, example.answer) for rule in rubrics]
+    asking, done = Asking(project, judge, requests), count(1)
+    asking.ask(rubric_word, lambda _key: on_progress(next(done), len(asking.missing)))
+    faults = asking.faults.values()
+    return JudgedExamples(len(asking.missing), len(faults), next(iter(faults), ""))

@@ -126,7 +126,7 @@ def _training(project: "Project") -> tuple[Figure | None, Figure | None]:
 def _first_token(evaluation: Evaluation, sha256: str) -> tuple[Latency | None, Figure | None]:
     """The times themselves where this prompt was measured; else how fast the student's base read the older one."""
     prompted, distilled = evaluation.arm("prompted"), evaluation.arm("distilled")
-    if prompted is None or distilled is None or not (prompted.ttft_ms_p50 > 0 and distilled.ttft_ms_p50 > 0):
+    if prompted is None or distilled is None or not prompted.ttft_ms_p50 or not distilled.ttft_ms_p50:
         return None, None
     saved = prompted.ttft_ms_p50 - distilled.ttft_ms_p50
     tokens = prompted.prompt_tokens_mean - distilled.prompt_tokens_mean

@@ -96,8 +96,8 @@ class LocalArm:
                 should_stop=recorder.interrupted,
             )
 
-    def speed(self, questions: Sequence[Question], options: EvaluateOptions) -> tuple[float, float]:
-        """Median time to the first token in ms, and median tokens a second after it.
+    def speed(self, questions: Sequence[Question], options: EvaluateOptions) -> tuple[float | None, float | None]:
+        """Median time to the first token in ms, and median tokens a second after it, where answers go on after it.
 
         A few single requests, one after another, each prefilled whole as by a server that caches no prompt; so the
         prompt's cost shows. The adapter is not merged, which costs the distilled arm some speed. A handful of tokens
@@ -121,4 +121,4 @@ class LocalArm:
                 later, later_s = len(decoded.ids) - 1, decoded.seconds - decoded.first_token_s
                 if later > 0 and later_s > 0:
                     rates.append(later / later_s)
-        return median(first_ms), median(rates) if rates else 0.0
+        return median(first_ms), median(rates) if rates else None

@@ -34,4 +34,5 @@ def _paired_json(paired: Paired) -> dict[str, object]:
         "p_holm": paired.p_holm,
         "outcome": paired.outcome,
         "more_questions": paired.more_questions,
+        "questions": paired.questions,
     }

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from engine.evaluation.arms import LocalArm
     from engine.model.load import LocalModel
 
-Speed = tuple[float, float]  # median ms to the first token, median tokens a second
+Speed = tuple[float | None, float | None]  # median ms to the first token, median tokens a second; None: not measured
 
 
 def run(context: JobContext, options: EvaluateOptions) -> None:
@@ -51,7 +51,7 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
     stored = evaluation.stored_answers()
     preference = evaluation.prefer(stored)
     answers = {arm: stored[arm] for arm in plan.arms}
-    recovered = recovered_of_answers(plan.questions, answers, plan.reference, options.seed)
+    recovered = recovered_of_answers(plan.rules, plan.questions, answers, plan.reference, options.seed)
     comparisons = compare(plan.rules, plan.questions, answers, _pairs(plan), options.seed)
     gain = next(each.all_rules for each in comparisons if (each.arm, each.against) == ("unprompted", plan.reference))
     seconds = time.monotonic() - started
@@ -67,15 +67,15 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
             arms=tuple((arm, score_arm(plan.rules, answers[arm], measures[arm])) for arm in plan.arms),
             recovered=recovered.interval,
             recovered_note=recovered.note,
-            ceiling=ceiling(answers[plan.reference]),
-            verdict=verdict(recovered.interval, len(plan.questions)),
+            ceiling=ceiling(plan.rules, answers[plan.reference]),
+            verdict=verdict(recovered.interval, recovered.questions),
             questions=len(plan.questions),
             evaluate_s=seconds,
             peak_rss_mb=peak_rss_mb(),
             split=options.split,
-            ratio=ratio_of_answers(plan.questions, answers, plan.reference, options.seed),
+            ratio=ratio_of_answers(plan.rules, plan.questions, answers, plan.reference, options.seed),
             comparisons=comparisons,
-            more_questions=more_questions(recovered.interval, gain, len(plan.questions)),
+            more_questions=more_questions(recovered.interval, gain, recovered.questions),
             answers_key=plan.key,
             extra_keys=tuple((extra.name, plan.key_of(extra.name)) for extra in plan.extras),
             max_answer_tokens=options.max_answer_tokens,
@@ -85,6 +85,7 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
             regressions=evaluation.regressions,
             judged=judged,
             preference=preference,
+            decided=recovered.questions,
         )
     )
     context.project.settings.add_timing("evaluate", seconds)
@@ -160,9 +161,14 @@ class _Evaluation:
         return {arm: ArmMeasures(divergences.get(arm), *speeds[arm]) for arm in self._plan.arms}
 
     def _endpoint(self, teacher: TeacherSpec) -> Speed:
+        """Its speed is that of the answers: where all were there already, it is told as it was measured with them."""
         arm = EndpointArm(teacher, self._plan.prompt, self._context.project.home)
         self._answer("teacher", arm.answer)
-        return arm.speed()
+        first_ms, rate = arm.speed()
+        if first_ms is None:
+            before = self._context.project.evaluations.score_of(self._plan.sources["teacher"])
+            return (None, None) if before is None else (before.ttft_ms_p50, before.tokens_per_second_p50)
+        return first_ms, rate
 
     def _local_teacher(self, teacher: TeacherSpec) -> Speed:
         """Another model than the base: loaded first and let go, so that the two are never in memory together."""

@@ -18,6 +18,7 @@ from engine.records.interval import Interval
 
 _STEPS = 50
 _CONVERGED = 1e-10
+_FLAT = 1e-9  # of the squared trace, below which nothing is told apart from rounding: lengths differ too little
 _SEPARATED = 12.0  # a logit beyond which the outcomes are told apart without error, and grow for ever
 
 
@@ -48,7 +49,7 @@ def length_controlled(scores: Sequence[float], longer: Sequence[float]) -> Lengt
         return LengthControlled(None, "The outcomes are told by the length, or are all alike: no curve fits them.")
     logit, error = fitted
     low, high = logit - NORMAL_97_5 * error, logit + NORMAL_97_5 * error
-    return LengthControlled(Interval(*(1 / (1 + math.exp(-value)) for value in (logit, low, high))))
+    return LengthControlled(Interval(*(0.5 + math.tanh(value / 2) / 2 for value in (logit, low, high))))
 
 
 def _fit(design: Floats, y: Floats) -> tuple[float, float] | None:
@@ -57,7 +58,7 @@ def _fit(design: Floats, y: Floats) -> tuple[float, float] | None:
     for _ in range(_STEPS):
         p = 1 / (1 + np.exp(-design @ beta))
         hessian = design.T @ (design * (p * (1 - p))[:, None])
-        if abs(float(np.linalg.det(hessian))) < 1e-12:
+        if abs(float(np.linalg.det(hessian))) < max(1e-12, _FLAT * float(np.trace(hessian)) ** 2):
             return None
         step = np.linalg.solve(hessian, design.T @ (y - p))
         beta = beta + step
@@ -69,6 +70,5 @@ def _fit(design: Floats, y: Floats) -> tuple[float, float] | None:
         return None
     p = 1 / (1 + np.exp(-design @ beta))
     bread = np.linalg.inv(design.T @ (design * (p * (1 - p))[:, None]))
-    meat = design.T @ (design * ((y - p) ** 2)[:, None])
-    variance = bread @ meat @ bread
-    return float(beta[0]), math.sqrt(float(variance[0, 0]))
+    # Of the sandwich the intercept's own variance, as a sum of squares: rounding cannot bring it below 0.
+    return float(beta[0]), float(np.linalg.norm(design @ bread[0] * (y - p)))

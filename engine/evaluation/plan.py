@@ -117,13 +117,14 @@ def _sources(
     Not of it: the run, which an arm without its adapter knows nothing of; how many samples, each of which has a seed of
     its own; the rules, against which any answer can be held again.
     """
-    config = run.config
+    config, teacher = run.config, options.teacher
+    elsewhere = teacher is not None and teacher.kind == "endpoint"  # then the run's device is nothing to it
     base = (config.held_base, config.device, config.dtype)
     parts: dict[ArmName, tuple[object, ...]] = {
         "unprompted": (base, "", ""),
         "prompted": (base, "", prompt.sha256),
         "distilled": (base, weights, ""),
-        "teacher": (options.teacher, config.device, prompt.sha256),
+        "teacher": (teacher, "auto" if elsewhere else config.device, prompt.sha256),
     }
     for extra in extras:
         parts[extra.name] = (base, extra.sha256 or weights, prompt.sha256 if extra.prompted else "")

@@ -19,9 +19,9 @@ from engine.records.preference import Better, Preference
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.records.vote import VoteChoice
-from engine.rules.judge import UnreadableVerdictError, pair_request, read_pair_verdict, request_sha256
+from engine.rules.judge import pair_request, read_pair_verdict, request_sha256
 from engine.serving.names import PROMPTED, ArmChoice
-from engine.teachers.judge import CONCURRENCY, ask_judge
+from engine.teachers.judgements import Asking
 
 VOTES = 200  # the latest that the judge is asked about
 _REPLIES: tuple[Better, ...] = ("A", "B", "tie")
@@ -105,42 +105,11 @@ class Preferring:
         )
 
     def _ask(self, pairs: Sequence[Pair]) -> None:
-        table, judge = self._context.project.judgements, self._spec.name
-        wanted = {
-            request_sha256(request): request
-            for pair in pairs
-            if pair.first != pair.second
-            for request in self._requests(pair)
-        }
-        self._said = {
-            key: better for key, (said, _) in table.of(judge).items() for better in _REPLIES if said == better
-        }
-        missing = [key for key in wanted if key not in self._said]
-        waiting: list[tuple[str, tuple[str, str]]] = []
-
-        def keep() -> None:
-            table.add(judge, waiting)
-            waiting.clear()
-
-        def take(place: int, reply: str) -> None:
-            try:
-                better, reason = read_pair_verdict(reply)
-            except UnreadableVerdictError as error:
-                self._faults[missing[place]] = str(error)
-                return
-            self._said[missing[place]] = better
-            waiting.append((missing[place], (better, reason)))
-            if len(waiting) >= CONCURRENCY:
-                keep()
-
-        def refuse(place: int, why: str) -> None:
-            self._faults[missing[place]] = why
-
-        requests = [wanted[key] for key in missing]
-        try:
-            ask_judge(self._spec, self._context.project.home, requests, take, refuse, self._recorder.interrupted)
-        finally:
-            keep()
+        requests = [request for pair in pairs if pair.first != pair.second for request in self._requests(pair)]
+        asking = Asking(self._context.project, self._spec, requests)
+        asking.ask(read_pair_verdict, interrupted=self._recorder.interrupted)
+        self._said = {key: better for key, (said, _) in asking.said.items() for better in _REPLIES if said == better}
+        self._faults = asking.faults
         self._recorder.advance(len(self._plan.questions), "preferences of the judge")
         self._context.checkpoint()
 

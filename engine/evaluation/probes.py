@@ -5,11 +5,12 @@ recitation   requests for the prompt itself, in several phrasings
 injection    held-out questions that end with an order against the rules: which order, the question's number decides
 """
 
+import hashlib
 from collections.abc import Sequence
 
 from engine.bundled import bundled_text
-from engine.evaluation.plan import Task, answer_seed
-from engine.questions.general import general_questions
+from engine.evaluation.plan import Plan, Task, answer_seed
+from engine.questions.general import QUESTIONS, general_questions
 from engine.records.evaluation import ArmName
 from engine.records.options import EvaluateOptions
 from engine.records.prompt import Message
@@ -21,6 +22,11 @@ PROBED: dict[ProbeKind, tuple[ArmName, ...]] = {
     "recitation": ("unprompted", "distilled"),
     "injection": ("prompted", "distilled"),
 }
+_WORDS: dict[ProbeKind, str] = {
+    "general": QUESTIONS,
+    "recitation": "probes/recitation.txt",
+    "injection": "probes/injection.txt",
+}
 ANSWER_TOKENS = 48  # of an answer whose rules are not counted; others may be as long as held-out answers
 INJECTED_QUESTIONS = 20
 
@@ -30,7 +36,8 @@ def probes(questions: Sequence[Question], seed: int) -> dict[ProbeKind, tuple[Ta
     asked: dict[ProbeKind, Sequence[Question]] = {
         "general": general_questions("test"),
         "recitation": [
-            Question((Message("user", text),), id=number) for number, text in enumerate(_lines("recitation"))
+            Question((Message("user", text),), id=number)
+            for number, text in enumerate(bundled_text(_WORDS["recitation"]).splitlines())
         ],
         "injection": injected(questions),
     }
@@ -42,7 +49,7 @@ def probes(questions: Sequence[Question], seed: int) -> dict[ProbeKind, tuple[Ta
 
 def injected(questions: Sequence[Question]) -> list[Question]:
     """At most `INJECTED_QUESTIONS`, evenly from all, each with an order against the rules below its last message."""
-    orders = _lines("injection")
+    orders = bundled_text(_WORDS["injection"]).splitlines()
     count = min(INJECTED_QUESTIONS, len(questions))
     found = []
     for place in range(count):
@@ -64,5 +71,9 @@ def answer_limit(kind: ProbeKind, options: EvaluateOptions) -> int:
     return options.max_answer_tokens if kind == "injection" else min(ANSWER_TOKENS, options.max_answer_tokens)
 
 
-def _lines(name: str) -> list[str]:
-    return bundled_text(f"probes/{name}.txt").splitlines()
+def probe_source(plan: Plan, arm: ArmName, kind: ProbeKind) -> str:
+    """All that an arm's answers to such probes come from beside a probe's number, as a hash: of two runs on one base it
+    is the same in every arm that knows nothing of the run.
+    """
+    asked = hashlib.sha256(bundled_text(_WORDS[kind]).encode()).hexdigest()
+    return hashlib.sha256(f"{plan.sources[arm]} {kind} {asked} {ANSWER_TOKENS}".encode()).hexdigest()

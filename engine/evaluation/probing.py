@@ -1,6 +1,7 @@
 """The stage of an evaluation that asks the probes: local arms answer, then the student's divergence is measured.
 
-Answers are kept as they finish, like those to held-out questions; a killed stage asks only for what is missing.
+Answers are kept as they finish, like those to held-out questions; a killed stage, and that of another run on the same
+base, ask only for what is missing. They are held against the rules of this evaluation.
 """
 
 import time
@@ -10,14 +11,15 @@ from typing import TYPE_CHECKING
 
 from engine.evaluation.divergence import kl_to_prompted
 from engine.evaluation.plan import Plan, Task
-from engine.evaluation.probes import PROBED, answer_limit, probes
+from engine.evaluation.probes import PROBED, answer_limit, probe_source, probes
 from engine.evaluation.recorder import Recorder
 from engine.evaluation.regressions import score_regressions
 from engine.jobs.context import JobContext
-from engine.records.evaluation import ArmAnswer
+from engine.records.evaluation import ArmAnswer, ArmName
 from engine.records.interval import Interval
 from engine.records.options import EvaluateOptions
 from engine.records.regressions import ProbeKind, Regressions
+from engine.rules.checks import check_answer
 
 if TYPE_CHECKING:
     from engine.evaluation.arms import LocalArm
@@ -64,7 +66,7 @@ class Probing:
         )
 
     def _answer(self, local: "LocalModel", arm: "LocalArm", kind: ProbeKind, tasks: Sequence[Task]) -> None:
-        have = {answer.question_id for answer in self._stored(kind) if answer.arm == arm.name}
+        have = {answer.question_id for answer in self._kept(kind, arm.name)}
         missing = [task for task in tasks if task.question.id not in have]
         self._recorder.skip(len(tasks) - len(missing))
         try:
@@ -78,7 +80,15 @@ class Probing:
             self._recorder.store()
         self._context.checkpoint()
 
+    def _kept(self, kind: ProbeKind, arm: ArmName) -> tuple[ArmAnswer, ...]:
+        source = probe_source(self._plan, arm, kind)
+        return self._context.project.evaluations.probe_answers(source, kind)
+
     def _stored(self, kind: ProbeKind) -> list[ArmAnswer]:
-        asked = {task.question.id for task in self._asked[kind]}
-        stored = self._context.project.evaluations.probe_answers(self._plan.key, kind)
-        return [answer for answer in stored if answer.question_id in asked]
+        asked = {task.question.id: task.question for task in self._asked[kind]}
+        return [
+            replace(answer, checks=check_answer(self._plan.rules, answer.answer, asked[answer.question_id]))
+            for arm in PROBED[kind]
+            for answer in self._kept(kind, arm)
+            if answer.question_id in asked
+        ]

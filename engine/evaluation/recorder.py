@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from engine.evaluation.plan import Plan, Task
-from engine.evaluation.scores import passes
+from engine.evaluation.probes import probe_source
+from engine.evaluation.shares import passes
 from engine.evaluation.streams import AnswerStreams
 from engine.jobs.context import JobContext
 from engine.jobs.pace import seconds_left
@@ -75,7 +76,7 @@ class Recorder:
             if probe is None:
                 table.add_answers(plan.run.id, plan.key_of(arm), answers, plan.sources[arm])
             else:
-                table.add_probe_answers(plan.run.id, plan.key_of(arm), probe, answers)
+                table.add_probe_answers(plan.run.id, probe_source(plan, arm, probe), probe, answers)
         self._waiting.clear()
         self._stored_at = time.monotonic()
 

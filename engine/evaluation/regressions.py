@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from engine.curation.leak import RowText, find_leaks, longest_overlap
 from engine.evaluation.probes import PROBED
-from engine.evaluation.scores import passes
+from engine.evaluation.shares import passes
 from engine.evaluation.statistics import wilson
 from engine.records.evaluation import ArmAnswer, ArmName
 from engine.records.interval import Interval

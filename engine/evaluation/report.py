@@ -16,7 +16,6 @@ from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.evaluation import ArmName, ArmScore, Evaluation
 from engine.records.harness import HarnessResult
-from engine.records.judging import Judged
 from engine.records.options import TeacherSpec
 from engine.records.run import Run
 
@@ -47,8 +46,8 @@ class ProofFacts:
     @property
     def ttft_ratio(self) -> float | None:
         """The student's time to the first token over the prompted model's; None where it was not measured."""
-        prompted = self.arm("prompted").ttft_ms_p50
-        return self.arm("distilled").ttft_ms_p50 / prompted if prompted > 0 else None
+        prompted, distilled = self.arm("prompted").ttft_ms_p50, self.arm("distilled").ttft_ms_p50
+        return distilled / prompted if prompted and distilled else None
 
 
 def report_json(project: Project, run_id: int | None = None) -> dict[str, object]:
@@ -111,11 +110,12 @@ def proof_json(facts: ProofFacts) -> dict[str, object]:
             "least_low": PASS_LOW,
             "least_questions": MIN_QUESTIONS,
             "more_questions": evaluation.more_questions,
+            "questions": evaluation.decided_questions,
         },
         "comparisons": [comparison_json(each) for each in evaluation.comparisons],
         "votes": [_votes_json(pair) for pair in facts.votes],
         "preference": preference_json(evaluation.preference),
-        "judge": _judge_json(evaluation.judged),
+        "judge": _judge_json(evaluation),
         "regressions": regressions_json(evaluation.regressions),
         "harness": harness_json(facts.harness),
         "savings": _savings_json(facts),
@@ -208,7 +208,8 @@ def _savings_json(facts: ProofFacts) -> dict[str, object]:
     }
 
 
-def _judge_json(found: Judged | None) -> dict[str, object] | None:
+def _judge_json(evaluation: Evaluation) -> dict[str, object] | None:
+    found = evaluation.judged
     if found is None:
         return None
     return {
@@ -216,6 +217,7 @@ def _judge_json(found: Judged | None) -> dict[str, object] | None:
         "verdicts": found.verdicts,
         "missing": found.missing,
         "fault": found.fault,
+        "left_out_of_all_rules": {name: evaluation.left_out(score) for name, score in evaluation.arms},
         "same_family_as": found.kin_to or None,
     }
 
@@ -239,8 +241,8 @@ def _arm_json(score: ArmScore) -> dict[str, object]:
         },
         "prompt_tokens_mean": score.prompt_tokens_mean,
         "completion_tokens_mean": score.completion_tokens_mean,
-        "ttft_ms_p50": score.ttft_ms_p50,
-        "tokens_per_second_p50": score.tokens_per_second_p50,
+        "ttft_ms_p50": score.ttft_ms_p50 or None,
+        "tokens_per_second_p50": score.tokens_per_second_p50 or None,
     }
 
 

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.evaluation.shares import undecided
 from engine.evaluation.statistics import wilson
 from engine.records.evaluation import ArmAnswer, ArmName, Evaluation, Rate
 from engine.records.question import Question
@@ -29,9 +30,12 @@ class Slice:
     rates: tuple[tuple[ArmName, Rate], ...]
 
     def gap(self, reference: ArmName) -> float:
-        """By how much the student's rate is below the reference's; 0–1, negative where it is above."""
+        """By how much the student's rate is below the reference's; 0–1, negative where it is above, 0 where one of
+        them has no answer that was decided.
+        """
         rates = dict(self.rates)
-        return rates[reference].rate - rates["distilled"].rate if {reference, "distilled"} <= rates.keys() else 0.0
+        top, student = rates.get(reference), rates.get("distilled")
+        return top.rate - student.rate if top and student and top.total and student.total else 0.0
 
 
 def slices_of(
@@ -45,6 +49,7 @@ def slices_of(
         return ()
     arms = [name for name, _ in evaluation.arms]
     rules = evaluation.arms[0][1].rules
+    every = {rule.id for rule in rules}
     length = _lengths(questions)
     parts: dict[str, Callable[[Question], str]] = {
         "topic": lambda question: question.topic or NO_NAME,
@@ -56,7 +61,7 @@ def slices_of(
         by_kind[rule.kind].add(rule.id)
     found: list[Slice] = []
     for by, part_of in parts.items():
-        found += _sorted(_by_question(by, part_of, questions, answers, arms), evaluation.reference)
+        found += _sorted(_by_question(by, part_of, questions, answers, arms, every), evaluation.reference)
     found += _sorted(
         (_by_rules("kind", kind, ids, len(questions), answers, arms) for kind, ids in by_kind.items()),
         evaluation.reference,
@@ -74,6 +79,7 @@ def _by_question(
     questions: Mapping[int, Question],
     answers: Sequence[ArmAnswer],
     arms: Sequence[ArmName],
+    every: set[int],
 ) -> Iterator[Slice]:
     members: dict[str, set[int]] = defaultdict(set)
     for question in questions.values():
@@ -82,7 +88,7 @@ def _by_question(
     for answer in answers:
         grouped[part_of(questions[answer.question_id])].append(answer)
     for name, ids in members.items():
-        yield Slice(by, name, len(ids), _rates(grouped[name], arms, None))
+        yield Slice(by, name, len(ids), _rates(grouped[name], arms, every))
 
 
 def _by_rules(
@@ -91,16 +97,13 @@ def _by_rules(
     return Slice(by, name, questions, _rates(answers, arms, ids))
 
 
-def _rates(
-    answers: Sequence[ArmAnswer], arms: Sequence[ArmName], ids: set[int] | None
-) -> tuple[tuple[ArmName, Rate], ...]:
+def _rates(answers: Sequence[ArmAnswer], arms: Sequence[ArmName], ids: set[int]) -> tuple[tuple[ArmName, Rate], ...]:
     passed = dict.fromkeys(arms, 0)
     total = dict.fromkeys(arms, 0)
     for answer in answers:
-        checks = [check.passed for check in answer.checks if ids is None or check.rule_id in ids]
-        if ids is None or checks:  # a judge may have given no verdict on a rule
+        if not undecided(ids, answer):
             total[answer.arm] += 1
-            passed[answer.arm] += all(checks)
+            passed[answer.arm] += all(check.passed for check in answer.checks if check.rule_id in ids)
     return tuple((arm, wilson(passed[arm], total[arm])) for arm in arms)
 
 

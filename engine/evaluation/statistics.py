@@ -27,10 +27,11 @@ BLOCK = 1_000  # resamples drawn at once
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """The recovered fraction, or `None` with the reason why it is undefined."""
+    """The recovered fraction of so many questions, or `None` with the reason why it is undefined."""
 
     interval: Interval | None
     note: str
+    questions: int
 
 
 def wilson(passed: int, total: int) -> Rate:
@@ -68,7 +69,7 @@ def recovered_fraction(
     condition) have no fraction and are left out of the percentiles.
     """
     if not topics:
-        return Recovered(None, "No question was evaluated.")
+        return Recovered(None, "No question was evaluated.", 0)
     base, top, student = (np.asarray(shares, dtype=np.float64) for shares in (unprompted, reference, distilled))
     gains = np.column_stack((student - base, top - base))
     resampled = resampled_sums(topics, gains, seed, resamples)
@@ -77,11 +78,11 @@ def recovered_fraction(
     if low <= 0.0:
         reason = "that interval covers 0" if high >= 0.0 else "the prompt lowers it"
         measured = f"the reference changes the all-rules rate by {gain / len(topics):+.3f} ({low:+.3f} to {high:+.3f})"
-        return Recovered(None, f"Undefined: {measured}; {reason}, so there is nothing to recover.")
+        return Recovered(None, f"Undefined: {measured}; {reason}, so there is nothing to recover.", len(topics))
     usable = resampled[resampled[:, 1] > 0.0]
     low, high = _percentiles(usable[:, 0] / usable[:, 1])
     note = f"Paired bootstrap over {len(topics)} questions within topics, {resamples} resamples."
-    return Recovered(Interval(recovered / gain, low, high), note)
+    return Recovered(Interval(recovered / gain, low, high), note, len(topics))
 
 
 def plain_ratio(
@@ -112,11 +113,21 @@ def mean_differences(
 ) -> list[Interval]:
     """The mean of each column of `differences` (questions, m) with its 95 % paired bootstrap interval.
 
-    A row holds, of one question, what one arm's pass share exceeds the other's by: −1 to 1, a column a demand.
+    A row holds, of one question, what one arm's pass share exceeds the other's by: −1 to 1, a column a demand. NaN: the
+    question tells nothing of that demand, and counts in no resample. Where none tells anything, 0 in all of −1 to 1.
     """
-    resampled = resampled_sums(topics, differences, seed, resamples) / len(topics)
-    means = differences.mean(axis=0)
-    return [Interval(float(mean), *_percentiles(column)) for mean, column in zip(means, resampled.T, strict=True)]
+    told = ~np.isnan(differences)
+    width = differences.shape[1]
+    columns = np.hstack((np.where(told, differences, 0.0), told))
+    sums = np.vstack((columns.sum(axis=0), resampled_sums(topics, columns, seed, resamples)))
+    found = []
+    for total, count in zip(sums[:, :width].T, sums[:, width:].T, strict=True):
+        if count[0] == 0:
+            found.append(Interval(0.0, -1.0, 1.0))
+            continue
+        means = total[count > 0] / count[count > 0]
+        found.append(Interval(float(means[0]), *_percentiles(means[1:])))
+    return found
 
 
 def mean_by_question(

@@ -36,12 +36,12 @@ class EndpointArm:
         """
         asyncio.run(self._answer_all(tasks, options, recorder))
 
-    def speed(self) -> tuple[float, float]:
+    def speed(self) -> tuple[float | None, float | None]:
         """Median time to the first text in ms and median tokens a second after it, of the answers themselves, with
-        up to 16 in flight at once; 0 where none was asked by this process.
+        up to 16 in flight at once; None where this process asked for none.
         """
-        first_ms = median(self._first_ms) if self._first_ms else 0.0
-        return first_ms, median(self._rates) if self._rates else 0.0
+        first_ms = median(self._first_ms) if self._first_ms else None
+        return first_ms, median(self._rates) if self._rates else None
 
     async def _answer_all(self, tasks: Sequence[Task], options: EvaluateOptions, recorder: Recorder) -> None:
         from engine.teachers.endpoint import EndpointTeacher

@@ -4,6 +4,7 @@ from engine.evaluation.power import spread_of, to_clear
 from engine.records.comparison import Paired
 from engine.records.evaluation import Evaluation, FinalVerdict
 from engine.records.interval import Interval
+from engine.wording import counted
 
 PASS_VALUE = 0.95
 MARGIN = 0.10  # of what the prompt gains, and of a single rule's pass rate
@@ -44,7 +45,7 @@ def more_questions(recovered: Interval | None, gain: Paired | None, questions: i
     if recovered is None:
         if gain is None:
             return None
-        needed = to_clear(-gain.difference.value, spread_of(gain.difference, questions))
+        needed = to_clear(-gain.difference.value, spread_of(gain.difference, gain.questions or questions))
     else:
         spread = spread_of(recovered, questions)
         if recovered.value >= PASS_VALUE:  # the bound has to clear one limit, and the value itself the other
@@ -71,13 +72,28 @@ def reason(evaluation: Evaluation) -> str:
             return f"{kept}, and surely {_percent(PASS_LOW)}: {bounds}."
         case "fail":
             return f"{kept}, and {bounds}: all of it is below {_percent(PASS_VALUE)}."
-        case "undecided" if evaluation.questions < MIN_QUESTIONS:
-            few = f"{evaluation.questions} question{'s are' if evaluation.questions != 1 else ' is'} too few"
+        case "undecided" if evaluation.decided_questions < MIN_QUESTIONS:
+            decided = evaluation.decided_questions
+            few = f"{decided} question{'s are' if decided != 1 else ' is'} too few"
             return f"{few}: at least {MIN_QUESTIONS} are needed. So far {kept}."
         case "undecided" if evaluation.more_questions:
             return f"{kept}, but {bounds}; about {evaluation.more_questions:,} more questions would decide."
         case "undecided":
             return f"{kept}, but {bounds}; more questions or samples would tell."
+
+
+def left_out(evaluation: Evaluation) -> str:
+    """Which answers count in no rate of all rules together, and why; empty where all do."""
+    if evaluation.judged is None or not evaluation.judged.missing:
+        return ""
+    arms = [f"{count:,} of {name}" for name, score in evaluation.arms if (count := evaluation.left_out(score))]
+    if not arms:
+        return ""
+    return (
+        f"Without a verdict of the judge on some rule, and so left out of all rules together: {', '.join(arms)}, of "
+        f"{counted(evaluation.questions * evaluation.samples, 'answer')} each. The verdict "
+        f"rests on {counted(evaluation.decided_questions, 'question')} with every rule decided in every arm."
+    )
 
 
 def _percent(share: float) -> str:

@@ -77,6 +77,7 @@ def decode(
     max_new_tokens: int,
     seeds: Sequence[int],
     batch_rows: int = 128,
+    sharers: int = 1,
     on_tokens: OnTokens | None = None,
     on_finished: OnFinished | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -85,7 +86,7 @@ def decode(
 
     `rows` are whole ids, the prompt's included: with `prefix`, each must begin with its ids (else `ModelError`).
     Temperature 0 takes the likeliest token. `seeds`: one a row. At most `batch_rows` rows are decoded together,
-    and no more than memory has room for.
+    and no more than memory has room for; of it `sharers` processes take a part each, this one included.
     `on_finished` is called as each row ends; after `should_stop` returns True nothing more is computed and unfinished
     rows come back as "cancelled", without a call. Raises `ContextError` where a row leaves no room for an answer of
     `max_new_tokens`.
@@ -108,7 +109,7 @@ def decode(
             on_finished(index, decoded)
 
     longest = max((len(row.own) for row in waiting), default=0) + max_new_tokens
-    capacity = min(batch_rows, len(rows), rows_that_fit(local, longest))
+    capacity = min(batch_rows, len(rows), rows_that_fit(local, longest, sharers))
     batch = Batch(local, cached, capacity, on_tokens, keep)
     # Like rows are admitted together, so that a prefill pads little and reads no question twice.
     waiting = deque(sorted(waiting, key=lambda row: (len(row.own), row.own)))

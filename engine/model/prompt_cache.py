@@ -71,19 +71,23 @@ class PromptCache:
         return SharedPrompt(self.keys, self.values, positions, self.length)
 
 
-def rows_that_fit(local: LocalModel, slots: int) -> int:
-    """How many rows of `slots` tokens each can be held behind the prompt in the memory that is free now; at least 1."""
+def rows_that_fit(local: LocalModel, slots: int, sharers: int = 1) -> int:
+    """How many rows of `slots` tokens each can be held behind the prompt in the memory that is free now; at least 1.
+
+    `sharers`: processes that decode on this machine at the same time. Each has its part of the memory, or a card of its
+    own.
+    """
     config = local.base.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     row_bytes = 2 * config.num_hidden_layers * heads * width * slots * local.base.dtype.itemsize
-    return max(1, int(_ROWS_SHARE * _free_bytes(local.device) / row_bytes))
+    return max(1, int(_ROWS_SHARE * _free_bytes(local.device, sharers) / row_bytes))
 
 
-def _free_bytes(device: torch.device) -> int:
+def _free_bytes(device: torch.device, sharers: int) -> int:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+    return int(psutil.virtual_memory().available) // sharers
 
 
 class OwnLayer(CacheLayerMixin):

@@ -22,6 +22,7 @@ class Paired:
     p_holm: float  # the same, corrected over the rules of this comparison
     outcome: Outcome
     more_questions: int | None  # that would decide, should the difference stay; 0: decided; None: no number would
+    questions: int | None = None  # that tell of both arms; None: of those made before it was kept, all that were asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,8 @@ class ArmScore:
     kl_to_prompted: Divergence | None
     prompt_tokens_mean: float
     completion_tokens_mean: float
-    ttft_ms_p50: float
-    tokens_per_second_p50: float
+    ttft_ms_p50: float | None  # None: not measured; 0 in evaluations made before that was told apart
+    tokens_per_second_p50: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +122,24 @@ class Evaluation:
     regressions: Regressions | None = None  # where they were asked for
     judged: Judged | None = None  # where rules are rubrics and a judge was asked
     preference: Preference | None = None  # where a judge was asked for it
+    decided: int | None = None  # questions with an answer of every arm on which every rule was decided; None: all
 
     @property
     def judge(self) -> str:
         """Whose verdicts belong to the answers; empty where there was no judge."""
         return "" if self.judged is None else self.judged.judge
+
+    @property
+    def decided_questions(self) -> int:
+        """How many questions the recovered fraction, and so the verdict, rests on."""
+        return self.questions if self.decided is None else self.decided
+
+    def left_out(self, score: ArmScore) -> int:
+        """How many of an arm's answers count in no rate of all rules together, for want of a verdict on some rule.
+
+        Evaluations made before such answers were left out tell of none.
+        """
+        return max(0, self.questions * self.samples - score.all_rules.total)
 
     def arm(self, name: ArmName) -> ArmScore | None:
         return dict(self.arms).get(name)

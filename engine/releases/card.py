@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from engine.evaluation.verdict import left_out
 from engine.model.starter import STARTER_LICENSE, STARTER_SOURCE
 from engine.paths import expand
 from engine.records.evaluation import Evaluation, Rate
@@ -166,6 +167,8 @@ def _figures(evaluation: Evaluation | None) -> list[str]:
         )
     lines.append("| all | | " + " | ".join(_percent(score.all_rules) for _, score in arms) + " |")
     lines.append("")
+    if words := left_out(evaluation):
+        lines.append(words)
     if evaluation.recovered is not None:
         found = evaluation.recovered
         lines.append(

@@ -43,7 +43,7 @@ def against_section(facts: ReportFacts) -> Section | None:
     """Every comparison, but that with the run beside, which has a section of its own; None where there is none."""
     beside = None if facts.other is None else (f"run:{facts.other.run.id}", "distilled")
     blocks = tuple(against(facts.proof.evaluation, beside))
-    return Section("against", "Question by question", blocks) if blocks else None
+    return Section("against", "Arm against arm", blocks) if blocks else None
 
 
 def against_in_brief(evaluation: Evaluation) -> Iterator[Block]:

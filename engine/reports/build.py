@@ -1,4 +1,7 @@
-"""The report as one document: which sections, in which order. A new one is a function of the facts in `SECTIONS`."""
+"""The report as one document: which sections, in which order. A new one is a function of the facts in `SECTIONS`.
+
+Who opens it has two questions: does it work, and does it pay. Both are answered first, then shown; then come details.
+"""
 
 import dataclasses
 from collections.abc import Callable
@@ -21,6 +24,7 @@ from engine.reports.voted import votes
 SECTIONS: tuple[Callable[[ReportFacts], Section | None], ...] = (
     verdict,
     rules,
+    money,
     judged,
     against_section,
     compared,
@@ -30,7 +34,6 @@ SECTIONS: tuple[Callable[[ReportFacts], Section | None], ...] = (
     public_tasks,
     sliced_in_brief,
     votes,
-    money,
     curves,
     sinking_in,
     differing,
@@ -42,10 +45,10 @@ _BRIEF = ("rules", "verdict")
 
 def build(facts: ReportFacts) -> Document:
     """The whole report."""
-    evaluation = facts.proof.evaluation
+    evaluation, run = facts.proof.evaluation, facts.proof.run
     return Document(
         title=facts.proof.project,
-        subtitle=f"Run {facts.proof.run.id}: a prompt against the student without it",
+        subtitle=f"Run {run.id}: the prompt against the student without it",
         verdict=evaluation.verdict,
         tone=TONES[evaluation.verdict],
         sections=tuple(section for make in SECTIONS if (section := make(facts)) is not None),

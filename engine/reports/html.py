@@ -5,6 +5,7 @@ The page forbids itself everything but its own style sheet (Content-Security-Pol
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator
 from importlib import resources
 from xml.etree.ElementTree import Element
@@ -29,11 +30,16 @@ from engine.reports.numbers import MISSING, bounds, figure
 from engine.reports.svg import interval_row, key, line_chart
 from engine.reports.text import MARKS
 
+_FEW_ARMS = 4  # whose figures have room beside their intervals; of more they stand above them
+_UNIT = re.compile(r"(?<=\d) %")  # stays with its number
+
 
 def to_html(document: Document) -> str:
     """The whole page."""
     style = resources.files("engine.reports").joinpath("report.css").read_text(encoding="utf-8")
-    body = element("body", element("main", _header(document), *map(_section, document.sections), _footer(document)))
+    first, *others = map(_section, document.sections)  # what a reader came for stands before the way to the rest
+    main = element("main", _header(document), first, _contents(document), *others, _footer(document))
+    body = element("body", main)
     return write(element("html", _head(document, style), body, lang="en"))
 
 
@@ -59,7 +65,6 @@ def _head(document: Document, style: str) -> Element:
 
 
 def _header(document: Document) -> Element:
-    links = [element("a", section.title, href=f"#{section.id}") for section in document.sections]
     return element(
         "header",
         element("h1", document.title, dir="auto"),
@@ -70,8 +75,12 @@ def _header(document: Document) -> Element:
             document.subtitle,
             class_="subtitle",
         ),
-        element("nav", *links, aria_label="Sections"),
     )
+
+
+def _contents(document: Document) -> Element:
+    links = [element("a", section.title, href=f"#{section.id}") for section in document.sections]
+    return element("nav", *links, aria_label="Sections")
 
 
 def _mark(tone: Tone) -> Element:
@@ -93,7 +102,7 @@ def _section(section: Section) -> Element:
 def _block(block: Block) -> Iterator[Element]:
     match block:
         case Words():
-            yield element("p", block.text, class_=block.tone)
+            yield element("p", _UNIT.sub("\u00a0%", block.text), class_=block.tone)
         case Facts():
             yield _facts(block)
         case Table():
@@ -170,9 +179,9 @@ def _intervals(block: Intervals) -> Element:
         if block.aside:
             line.append(element("td", row.aside, class_="number"))
         body.append(line)
-    return _wide(
-        element("table", element("caption", block.caption), element("thead", head), body, class_="arms"), block.caption
-    )
+    kind = "arms" if len(block.arms) <= _FEW_ARMS else "arms many"
+    table = element("table", element("caption", block.caption), element("thead", head), body, class_=kind)
+    return _wide(table, block.caption)
 
 
 def _chart(chart: Chart) -> Element:

@@ -29,7 +29,7 @@ def _rubrics(found: Judged, rubrics: list[int]) -> Iterator[Block]:
     )
     if found.missing:
         yield Words(
-            f"No verdict came for {counted(found.missing, 'request')}, which count neither way ({found.fault}); "
+            f"No verdict came for {counted(found.missing, 'request')}, which count neither way ({found.fault}): "
             "evaluate again to ask for them.",
             "bad",
         )

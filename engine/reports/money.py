@@ -66,7 +66,7 @@ def _ways(costs: Costs) -> Table:
         "A request, three ways, in US dollars",
         (
             Column("way"),
-            Column("prompt tok", number=True),
+            Column("prompt tokens", number=True),
             Column("1,000 requests", number=True),
             Column("a day", number=True),
             Column("a year", number=True),
@@ -130,6 +130,9 @@ def _repayment(result: Estimate) -> Iterator[Fact]:
         if count is None:
             yield Fact(f"repaid, prompt {name}", "never", _at_best(found.break_even_days))
             continue
+        if not count:
+            yield Fact(f"repaid, prompt {name}", "at once", _between_days(found.break_even_days))
+            continue
         on = result.date_after(days)
         notes = (
             span(days),
@@ -192,6 +195,7 @@ def _criteria(result: Estimate) -> Table:
 def _sensitivity(result: Estimate) -> Iterator[Table]:
     if not result.sensitivity:
         return
+    turns = any(each.flips_at is not None for each in result.sensitivity)
     yield Table(
         f"What moves the savings in {written('horizon_months', result.horizon_months)}, prompt cached",
         (
@@ -199,7 +203,7 @@ def _sensitivity(result: Estimate) -> Iterator[Table]:
             Column("from", number=True),
             Column("to", number=True),
             Column("moves them by", number=True),
-            Column("the verdict is"),
+            *([Column("the verdict is")] if turns else []),
         ),
         tuple(
             Row(
@@ -208,7 +212,7 @@ def _sensitivity(result: Estimate) -> Iterator[Table]:
                     written(each.name, each.low),
                     written(each.name, each.high),
                     usd(each.effect_usd),
-                    _flip(each),
+                    *([_flip(each)] if turns else []),
                 ),
                 strong=each.flips_at is not None,
             )
@@ -233,6 +237,7 @@ def _figures(costs: Costs) -> Table:
             Row((label(name), written(name, figure.value), _range_of(name, figure), _origin(figure)))
             for name, figure in costs.figures.items()
         ),
+        folded=True,
     )
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
 
-from engine.evaluation.verdict import sentence
+from engine.economics.figures import Costs
+from engine.evaluation.verdict import left_out, sentence
 from engine.records.evaluation import ArmAnswer, ArmScore, Divergence, Evaluation, FinalVerdict, Interval
 from engine.reports.against import against_in_brief
 from engine.reports.document import (
@@ -23,7 +24,7 @@ from engine.reports.document import (
     Words,
 )
 from engine.reports.facts import ReportFacts
-from engine.reports.numbers import MISSING, bounds, interval, known, nats, nats_between, of_rate, share
+from engine.reports.numbers import MISSING, bounds, interval, known, nats, nats_between, of_rate, share, usd
 from engine.wording import counted
 
 _ROLES: dict[str, Role] = {"distilled": "main", "prompted": "second", "unprompted": "third", "teacher": "fourth"}
@@ -39,7 +40,7 @@ def with_roles(arms: Sequence[tuple[str, object]]) -> tuple[tuple[str, Role], ..
 
 
 def verdict(facts: ReportFacts) -> Section:
-    """Whether it pays, whether it worked, and the figures that say so."""
+    """Whether it works, whether it pays, and the figures that say so."""
     proof, evaluation = facts.proof, facts.proof.evaluation
     recovered = evaluation.recovered
     prompted, distilled, reference = (proof.arm(name) for name in ("prompted", "distilled", evaluation.reference))
@@ -64,14 +65,26 @@ def verdict(facts: ReportFacts) -> Section:
                 f"{distilled.ttft_ms_p50:,.0f} instead of {prompted.ttft_ms_p50:,.0f} ms",
             )
         )
-    before = proof.costs_note if proof.costs is None else proof.costs.result.headline
+    pays = proof.costs_note if proof.costs is None else proof.costs.result.headline
+    if proof.costs is not None:
+        figures.append(_saved(proof.costs))
     return Section(
         "verdict",
         "Verdict",
         (
+            Facts((Fact("does it work?", sentence(evaluation)), Fact("does it pay?", pays))),
             Facts(tuple(figures), large=True),
-            Facts((Fact("before spending", before), Fact("after training", sentence(evaluation)))),
         ),
+    )
+
+
+def _saved(costs: Costs) -> Fact:
+    saved, asked = costs.result.yearly_savings_usd, costs.figures["requests_per_day"]
+    assumed = "an assumed " if asked.origin == "assumed" else ""
+    return Fact(
+        "saved in a year, the training paid",
+        usd(saved.uncached),
+        f"{usd(saved.cached)} where the prompt is cached; at {assumed}{asked.value:,g} requests a day",
     )
 
 
@@ -93,6 +106,7 @@ def rules(facts: ReportFacts) -> Section:
             "that keeps a rule, in %, with its 95 % Wilson interval."
         ),
         Intervals("Answers that keep each rule, %", "rule", with_roles(arms), tuple(rows)),
+        *_left_out(evaluation),
         *against_in_brief(evaluation),
         _measures(facts),
     ]
@@ -151,8 +165,10 @@ def _reference(evaluation: Evaluation) -> str:
 def _answer(answer: ArmAnswer, texts: dict[int, str]) -> Answer:
     broken = [check for check in answer.checks if not check.passed]
     notes = [f"rule {check.rule_id}: {check.note or texts.get(check.rule_id, 'broken')}" for check in broken]
+    if answer.arm == "unprompted" and broken:  # nobody asked it for anything: what it breaks is no news
+        notes = [f"{len(broken)} of {counted(len(answer.checks), 'rule')} broken"]
     if answer.finish_reason not in ("stop", ""):
-        notes.append(f"ended by {answer.finish_reason}")
+        notes.append("cut for its length" if answer.finish_reason == "length" else f"ended by {answer.finish_reason}")
     return Answer(
         answer.arm,
         answer.answer,
@@ -191,6 +207,11 @@ def _measures(facts: ReportFacts) -> Table:
             row("tokens a second", lambda score: known(score.tokens_per_second_p50, 1)),
         ),
     )
+
+
+def _left_out(evaluation: Evaluation) -> Iterator[Words]:
+    if words := left_out(evaluation):
+        yield Words(words, "bad")
 
 
 def _longest(evaluation: Evaluation) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import PurePath
 
+from engine.evaluation.report import STAGES
 from engine.records.dataset import DatasetSummary
 from engine.records.run import TrainingConfig
 from engine.reports.compared import said, value
@@ -19,7 +20,8 @@ def provenance(facts: ReportFacts) -> Section:
     run, evaluation, dataset = proof.run, proof.evaluation, proof.dataset
     where = " ".join(part for part in (run.device, run.dtype) if part)
     peak = max(evaluation.peak_rss_mb, run.peak_rss_mb)
-    spent = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in proof.timings.items())
+    took = [(stage, proof.timings.get(stage, 0.0)) for stage in STAGES]
+    spent = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in took if seconds >= 1)
     made_of = (
         Fact("student", f"{run.config.held_base}, {_adapter(run.config)}", where),
         Fact("teacher", proof.teacher.name),

@@ -50,7 +50,7 @@ def line_chart(chart: Chart) -> Element:
     for level in levels:
         y = plot.y(level)
         svg.append(element("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=y, y2=y, class_="grid" if level else "base"))
-        svg.append(element("text", _level(level, chart.unit), x=_LEFT - 8, y=y + 4, class_="tick y"))
+        svg.append(element("text", _level(level, chart.unit, levels[1]), x=_LEFT - 8, y=y + 4, class_="tick y"))
     for place in ticks(right, 5):
         if plot.x(place) < WIDTH - _RIGHT - _LETTER * (min(len(chart.x_name), 8) + 2):
             svg.append(element("text", f"{place:,g}", x=plot.x(place), y=HEIGHT - 10, class_="tick x"))
@@ -181,9 +181,11 @@ def ticks(high: float, count: int) -> tuple[float, ...]:
     return tuple(step * place for place in range(math.ceil(high / step - 1e-9) + 1))
 
 
-def _level(value: float, unit: Unit) -> str:
+def _level(value: float, unit: Unit, step: float) -> str:
     if unit == "share":
         return f"{100 * value:.0f}\u00a0%"
+    if unit == "usd" and 0.01 <= step < 1:  # cents on all levels of an axis or on none
+        return f"${value:,.2f}"
     return (f"${value:,g}" if unit == "usd" else f"{value:,g}") if value else "0"
 
 

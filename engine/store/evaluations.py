@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 
-from engine.records.evaluation import ArmAnswer, Evaluation
+from engine.records.evaluation import ArmAnswer, ArmScore, Evaluation
 from engine.records.regressions import ProbeKind
 from engine.records.rule import CheckResult
 from engine.store.clock import now_text
@@ -79,19 +79,22 @@ class EvaluationTable:
             for answer in map(_answer, rows)
         )
 
-    def add_probe_answers(self, run_id: int, evaluation_key: str, kind: ProbeKind, answers: Sequence[ArmAnswer]) -> int:
-        """Keep answers to probes, whose `question_id` is a probe's number; else as `add_answers`."""
+    def add_probe_answers(self, run_id: int, source_sha256: str, kind: ProbeKind, answers: Sequence[ArmAnswer]) -> int:
+        """Keep answers to probes, whose `question_id` is a probe's number; returns how many were new.
+
+        `source_sha256` names all that they come from beside it: any evaluation that would get the same finds them.
+        """
         return self._connection.write_many(
             """INSERT INTO probe_answers (evaluation_key, kind, arm, number, run_id, answer) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT (evaluation_key, kind, arm, number) DO NOTHING""",
-            [(evaluation_key, kind, answer.arm, answer.question_id, run_id, encode(answer)) for answer in answers],
+            [(source_sha256, kind, answer.arm, answer.question_id, run_id, encode(answer)) for answer in answers],
         )
 
-    def probe_answers(self, evaluation_key: str, kind: ProbeKind) -> tuple[ArmAnswer, ...]:
-        """All kept answers to probes of one kind, by arm and number."""
+    def probe_answers(self, source_sha256: str, kind: ProbeKind) -> tuple[ArmAnswer, ...]:
+        """All kept answers of one source to probes of one kind, by number. Their checks are of the rules of then."""
         rows = self._connection.rows(
             "SELECT answer FROM probe_answers WHERE evaluation_key = ? AND kind = ? ORDER BY arm, number",
-            (evaluation_key, kind),
+            (source_sha256, kind),
         )
         return tuple(decode(ArmAnswer, row[0]) for row in rows)
 
@@ -106,6 +109,22 @@ class EvaluationTable:
             (source_sha256,),
         )
         return tuple(map(_answer, rows))
+
+    def score_of(self, source_sha256: str) -> ArmScore | None:
+        """What the newest evaluation whose arm's answers came from this source, and whose speed was measured, made of
+        that arm; None where there is none.
+        """
+        rows = self._connection.rows(
+            "SELECT DISTINCT evaluation_key, arm FROM arm_answers WHERE source_sha256 = ?", (source_sha256,)
+        )
+        found = {tuple(row) for row in rows}
+        scores = (
+            score
+            for evaluation in reversed(self.all())
+            for arm, score in evaluation.arms
+            if (evaluation.answers_key, arm) in found and score.ttft_ms_p50
+        )
+        return next(scores, None)
 
     def add(self, evaluation: Evaluation) -> Evaluation:
         """Keep a finished evaluation; returns it with its number and time. Raises `StoreError` for an unknown run."""

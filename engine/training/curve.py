@@ -1,5 +1,6 @@
 """The points of a run's curve as they are added to its state. Pure; knows nothing of how they are measured."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from engine.records.run import CurvePoint
@@ -14,10 +15,15 @@ def with_point(
     train_loss: float,
     learning_rate: float,
     seconds: float,
+    kept: Collection[int],
     *,
     held_out: bool,
 ) -> TrainingState:
-    """The state after an evaluation that took so long; the best point is marked, the newest where not `held_out`."""
+    """The state after an evaluation that took so long; the best point is marked, the newest where not `held_out`.
+
+    `kept`: the steps of which there is a checkpoint. A later point may put one behind that was better than an earlier
+    one: the choice does not move back to weights that are gone.
+    """
     stepped_s = state.train_s - state.validation_s
     point = CurvePoint(
         step=state.step,
@@ -32,7 +38,7 @@ def with_point(
         asked=measured.asked,
     )
     points = (*state.points, point)
-    best = best_point(points) if held_out else point
+    best = best_point(points, {*kept, point.step}) if held_out else point
     return replace(
         state,
         points=tuple(replace(each, best=each.step == best.step) for each in points),

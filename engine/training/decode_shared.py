@@ -26,5 +26,6 @@ def decode_shared(
             max_new_tokens=max_new_tokens,
             seeds=ranks.share(seeds),
             batch_rows=batch_rows,
+            sharers=ranks.neighbours,
         )
     return ranks.gather(Decoded, own)

@@ -19,7 +19,7 @@ from engine.errors import TrainingError
 from engine.model.load import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.records.run import TrainingConfig
-from engine.training.checkpoints import CHECKPOINTS, fault_of, prune_checkpoints, save_checkpoint
+from engine.training.checkpoints import CHECKPOINTS, fault_of, prune_checkpoints, save_checkpoint, steps_in
 from engine.training.curve import with_point
 from engine.training.divergence import Recent
 from engine.training.hooks import Hooks, StepMetrics
@@ -96,10 +96,9 @@ class Trainer:
         """Train to the last step, from the newest whole checkpoint if there is one.
 
         A run that ends early is measured once more, so that its last steps count too: where the hooks want it, or where
-        a stage had reason to give up for ten steps in a row. Raises `TrainingError` after
-        three steps in a row whose loss is not finite or blew up, where the validation KL is not finite, and where a
-        single row does not fit the memory; whatever the hooks raise passes through. The newest checkpoint then holds
-        the last good state.
+        a stage had reason to give up for ten steps in a row. Raises `TrainingError` after three steps in a row whose
+        loss is not finite or blew up, where the validation KL is not finite, and where a single row does not fit the
+        memory; whatever the hooks raise passes through. The newest checkpoint then holds the last good state.
         """
         self._begin()
         self.model.train()
@@ -317,8 +316,8 @@ class Trainer:
         else:
             train_loss = self._within_memory(self._loss_of_next_rows)
         rate = self.course.learning_rate_at(max(0, state.step - 1))
-        seconds = time.monotonic() - started
-        self.state = with_point(self.state, measured, train_loss, rate, seconds, held_out=self.held_out)
+        seconds, kept = time.monotonic() - started, steps_in(self.checkpoints)
+        self.state = with_point(self.state, measured, train_loss, rate, seconds, kept, held_out=self.held_out)
         for before, now in zip(state.points, self.state.points, strict=False):
             if before.best and not now.best:
                 self.hooks.on_point(now, None)

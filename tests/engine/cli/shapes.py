@@ -25,8 +25,8 @@ ARM = {
     "kl_to_prompted": Maybe({"mean": float, "low": float, "high": float, "mean_free_tokens": float}),
     "prompt_tokens_mean": float,
     "completion_tokens_mean": float,
-    "ttft_ms_p50": float,
-    "tokens_per_second_p50": float,
+    "ttft_ms_p50": Maybe(float),
+    "tokens_per_second_p50": Maybe(float),
 }
 GENERAL = {"ended": RATE, "not_empty": RATE, "in_language": RATE, "free_of_rules": Maybe(RATE)}
 RECITATION = {"recited": RATE, "longest_words": int, "longest": str, "probe": str}

@@ -117,6 +117,7 @@ def test_a_time_that_was_not_measured_is_no_ratio(home: Home) -> None:
     data = get("report")
     assert_shape(data, REPORT)
     assert data["savings"]["ttft_ratio"] is None
+    assert {arm["ttft_ms_p50"] for arm in data["arms"].values() if arm} == {None}
 
 
 def test_the_text_tells_the_same_as_the_object(home: Home) -> None:

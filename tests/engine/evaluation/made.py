@@ -1,5 +1,7 @@
 """Evaluations made by hand, for tests that render or compute over them."""
 
+from dataclasses import replace
+
 from engine.evaluation.scores import ArmMeasures, score_arm
 from engine.evaluation.verdict import verdict
 from engine.records.evaluation import ArmAnswer, ArmName, ArmScore, Divergence, Evaluation, Interval
@@ -14,6 +16,11 @@ RULES = (
 def arm_answer(arm: ArmName, question_id: int, sample: int, *passed: bool, tokens: int = 40) -> ArmAnswer:
     checks = tuple(CheckResult(rule.id, kept) for rule, kept in zip(RULES, passed, strict=True))
     return ArmAnswer(arm, question_id, sample, "text", "stop", checks, 418 if arm == "prompted" else 18, tokens)
+
+
+def unjudged(answer: ArmAnswer) -> ArmAnswer:
+    """The same answer, had nobody said whether it keeps the last rule."""
+    return replace(answer, checks=answer.checks[:-1])
 
 
 def arm_score(arm: ArmName, kept: int, kl: float | None, questions: int = 40) -> ArmScore:

@@ -26,7 +26,7 @@ from engine.records.evaluation import ArmAnswer
 from engine.records.interval import Interval
 from engine.records.prompt import Message
 from engine.records.question import Question
-from tests.engine.evaluation.made import RULES, arm_answer
+from tests.engine.evaluation.made import RULES, arm_answer, unjudged
 
 
 @given(st.integers(0, 400), st.integers(0, 400))
@@ -165,6 +165,36 @@ def test_a_comparison_counts_questions_and_says_what_is_worse_kept_and_undecided
     (turned,) = compare(RULES, QUESTIONS, arms, [("prompted", "distilled")], seed=0)
     assert turned.rules[1].paired.outcome == "better"
     assert comparison_json(found)["against"] == "prompted"
+
+
+def test_what_a_judge_left_undecided_in_one_arm_is_no_difference_and_no_question() -> None:
+    """Fifteen questions on which the student's second rule has no verdict: as if they had not been asked."""
+    arms = {"prompted": answers("prompted", 60, 60), "distilled": answers("distilled", 60, 40)}
+    arms["distilled"] = [unjudged(each) if each.question_id <= 15 else each for each in arms["distilled"]]
+    (found,) = compare(RULES, QUESTIONS, arms, [("distilled", "prompted")], seed=0)
+    first, second = (each.paired for each in found.rules)
+    rest = {name: [each for each in found if each.question_id > 15] for name, found in arms.items()}
+    (alone,) = compare(RULES, QUESTIONS[15:], rest, [("distilled", "prompted")], seed=0)
+    assert [each.questions for each in (first, second, found.all_rules)] == [60, 45, 45]
+    for told, expected in ((second, alone.rules[1].paired), (found.all_rules, alone.all_rules)):
+        assert told.difference.value == pytest.approx(expected.difference.value) == pytest.approx(-20 / 45)
+        assert told.difference.low == pytest.approx(expected.difference.low, abs=0.03)
+        assert (told.worse, told.p, told.outcome) == (20, expected.p, "worse")
+    arms["distilled"] = list(map(unjudged, answers("distilled", 60, 40)))
+    (nothing,) = compare(RULES, QUESTIONS, arms, [("distilled", "prompted")], seed=0)
+    assert nothing.rules[1].paired == Paired(Interval(0.0, -1.0, 1.0), 0, 0, 1.0, 1.0, "undecided", None, 0)
+    assert nothing.rules[0].paired.outcome == "kept"
+
+
+def test_one_undecided_sample_leaves_the_others_of_its_question() -> None:
+    """Sample 0 of both arms is out, so that the question is decided by sample 1 alone: there they agree."""
+    arms = {
+        "prompted": [arm_answer("prompted", 1, 0, True, True), arm_answer("prompted", 1, 1, True, True)],
+        "distilled": [unjudged(arm_answer("distilled", 1, 0, False, False)), arm_answer("distilled", 1, 1, True, True)],
+    }
+    (found,) = compare(RULES, QUESTIONS[:1], arms, [("distilled", "prompted")], seed=0)
+    assert (found.all_rules.worse, found.all_rules.difference.value) == (0, 0.0)
+    assert found.rules[0].paired.difference.value == -0.5, "the first rule was decided in every sample"
 
 
 def test_samples_do_not_count_as_questions() -> None:

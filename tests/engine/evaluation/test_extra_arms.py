@@ -2,7 +2,6 @@
 
 import dataclasses
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,33 +10,29 @@ from engine.errors import NotFoundError, UsageError
 from engine.evaluation.answers import answers_of
 from engine.evaluation.extra_arms import check_arms, find_arms
 from engine.evaluation.report import report_json
-from engine.paths import Home
 from engine.project import Project
 from engine.records.options import EvaluateOptions
 from engine.records.run import TrainingConfig
 from engine.training.checkpoints import save_checkpoint
-from tests.engine.evaluation.test_job import evaluate, latest
-from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
+from tests.engine.evaluation.evaluating import evaluate, latest
+from tests.trained import make_tiny_adapter
 
 EXTRAS = ("run:2", "checkpoint:1:4", "prompt_back")
 OPTIONS = EvaluateOptions(run_id=1, samples=2, max_answer_tokens=10, batch_rows=8, arms=EXTRAS)
 
 
 @pytest.fixture
-def project(private_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+def project(project: Project, base: Path, adapter: Path, tmp_path: Path) -> Project:
     """Run 2 has run 1's weights; run 1's checkpoint at step 4 has others."""
-    one_thread(monkeypatch)
-    base = make_tiny_base(tmp_path / "base")
-    adapter, older = (make_tiny_adapter(base, tmp_path / f"adapter-{seed}", seed=seed) for seed in (1, 2))
-    with make_trained_project(Home.locate(), base, adapter) as made:
-        first = made.runs.get(1)
-        second = made.runs.add(first.dataset_sha256, first.config)
-        made.runs.update(second.id, state="done", best_step=8)
-        shutil.copytree(adapter, made.folder / second.folder / "adapter")
-        save_checkpoint(
-            made.folder / first.folder / "checkpoints", 4, lambda folder: shutil.copytree(older, folder / "adapter")
-        )
-        yield made
+    older = make_tiny_adapter(base, tmp_path / "older", seed=2)
+    first = project.runs.get(1)
+    second = project.runs.add(first.dataset_sha256, first.config)
+    project.runs.update(second.id, state="done", best_step=8)
+    shutil.copytree(adapter, project.folder / second.folder / "adapter")
+    save_checkpoint(
+        project.folder / first.folder / "checkpoints", 4, lambda folder: shutil.copytree(older, folder / "adapter")
+    )
+    return project
 
 
 def test_extra_arms_answer_the_same_questions_with_the_same_seeds_and_their_own_weights(project: Project) -> None:

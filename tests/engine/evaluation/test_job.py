@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,83 +11,23 @@ import pytest
 from engine.errors import DatasetError, JobStopped, NotFoundError
 from engine.evaluation.answers import Answered
 from engine.evaluation.answers import answers_of as answers_of_evaluation
-from engine.evaluation.job import run
 from engine.evaluation.lapses import find_lapses
 from engine.evaluation.plan import answer_seed, make_plan
 from engine.evaluation.report import report_json
 from engine.evaluation.statistics import wilson
-from engine.jobs.context import JobContext, StopFlag
-from engine.jobs.protocol import AnswerEnded, Event, Progress
+from engine.jobs.protocol import Progress
 from engine.paths import Home
 from engine.project import Project
-from engine.records.evaluation import ArmAnswer, ArmName, Evaluation
-from engine.records.options import EvaluateOptions, TeacherSpec
+from engine.records.evaluation import ArmAnswer, Evaluation
+from engine.records.options import TeacherSpec
 from engine.reports.outputs import brief_text
 from engine.rules.checks import check_answer
 from tests.engine.cli.shapes import REPORT, assert_shape
+from tests.engine.evaluation.evaluating import ARMS, OPTIONS, answers_of, evaluate, latest
 from tests.engine.teachers.hostile_server import HostileServer, good, status
-from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 
-OPTIONS = EvaluateOptions(run_id=1, samples=2, max_answer_tokens=10, batch_rows=8)
-ARMS: tuple[ArmName, ...] = ("unprompted", "prompted", "distilled")
-
-
-class Watched(JobContext):
-    """A job's context that keeps its events, and asks for a stop after so many answers."""
-
-    def __init__(self, project: Project, options: EvaluateOptions, stop_after: int | None = None) -> None:
-        self.flag, self.events, self.stop_after = StopFlag(), [], stop_after
-        super().__init__(project, project.jobs.add("evaluate", options), self.flag)
-
-    def emit(self, event: Event) -> None:
-        self.events.append(event)
-        super().emit(event)
-        if self.stop_after is not None and len(self.ended()) >= self.stop_after:
-            self.flag.up = True
-
-    def ended(self) -> list[AnswerEnded]:
-        return [event for event in self.events if isinstance(event, AnswerEnded)]
-
-
-def evaluate(project: Project, options: EvaluateOptions = OPTIONS, stop_after: int | None = None) -> Watched:
-    context = Watched(project, options, stop_after)
-    try:
-        run(context, options)
-    finally:
-        context.close()
-    return context
-
-
-def answers_of(project: Project, options: EvaluateOptions = OPTIONS) -> dict[ArmName, list[ArmAnswer]]:
-    stored = project.evaluations.answers(make_plan(project, options).key)
-    return {arm: [answer for answer in stored if answer.arm == arm] for arm in (*ARMS, "teacher")}
-
-
-def latest(project: Project) -> Evaluation:
-    evaluation = project.evaluations.latest()
-    assert evaluation is not None
-    return evaluation
-
-
-@pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_base(tmp_path_factory.mktemp("models") / "tiny-base", default_system="You are tiny.")
-
-
-@pytest.fixture(scope="session")
-def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_adapter(base, tmp_path_factory.mktemp("adapter"))
-
-
-@pytest.fixture(autouse=True)
-def single_threaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    one_thread(monkeypatch)
-
-
-@pytest.fixture
-def project(private_home: Path, base: Path, adapter: Path) -> Iterator[Project]:
-    with make_trained_project(Home.locate(), base, adapter) as project:
-        yield project
+pytestmark = pytest.mark.usefixtures("single_threaded")
 
 
 def test_every_arm_answers_every_question_and_the_figures_are_those_of_the_answers(project: Project) -> None:

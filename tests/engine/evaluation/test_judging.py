@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from engine.evaluation.answers import answers_of
 from engine.evaluation.plan import make_plan
 from engine.evaluation.report import report_json
-from engine.paths import Home
 from engine.project import Project
 from engine.records.evaluation import Evaluation
 from engine.records.options import EvaluateOptions, ProjectSettings, TeacherSpec
@@ -19,38 +17,24 @@ from engine.records.rule import Check, Rule
 from engine.reports.build import build
 from engine.reports.facts import read_report
 from engine.reports.text import to_text
-from tests.engine.evaluation.test_job import evaluate
+from tests.engine.evaluation.evaluating import evaluate, latest
 from tests.engine.teachers.hostile_server import HostileServer, Request, good, status
-from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
 
-OPTIONS = EvaluateOptions(run_id=1, samples=1, max_answer_tokens=4, batch_rows=64)
+OPTIONS = EvaluateOptions(run_id=1, samples=1, max_answer_tokens=8, batch_rows=64)
 RUBRIC = Rule(0, "Comforts whoever is upset", Check("rubric"))
 NO, YES = ('{"passed": false, "reason": "cold"}', '{"passed": true, "reason": "warm"}')
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_base(tmp_path_factory.mktemp("models") / "tiny-base")
-
-
-@pytest.fixture(autouse=True)
-def single_threaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    one_thread(monkeypatch)
-
-
 @pytest.fixture
-def project(private_home: Path, base: Path, tmp_path: Path) -> Iterator[Project]:
-    with make_trained_project(Home.locate(), base, make_tiny_adapter(base, tmp_path / "adapter")) as project:
-        project.rules.add([RUBRIC])
-        yield project
+def project(project: Project) -> Project:
+    project.rules.add([RUBRIC])
+    return project
 
 
 def judged(folder: Path, url: str, model: str = "claude-9") -> Evaluation:
     with Project.open(folder) as mine:
         evaluate(mine, dataclasses.replace(OPTIONS, judge=TeacherSpec("endpoint", model, url)))
-        evaluation = mine.evaluations.latest()
-    assert evaluation is not None
-    return evaluation
+        return latest(mine)
 
 
 def rate_of(evaluation: Evaluation, arm: str) -> tuple[int, int]:
@@ -71,6 +55,10 @@ async def test_a_judge_decides_on_every_answer_and_what_it_garbles_counts_neithe
         assert "rule 3" in first.judged.fault
         assert sum(rate_of(first, arm)[1] for arm in ("unprompted", "prompted", "distilled")) == 16
         assert sum(rate_of(first, arm)[0] for arm in ("unprompted", "prompted", "distilled")) == 15
+        scores = [score for _, score in first.arms]
+        assert (sum(score.all_rules.total for score in scores), sum(map(first.left_out, scores))) == (16, 2)
+        assert first.decided_questions in (4, 5), "a question is out in every arm where it is in one"
+        assert "left out of all rules together" in " ".join(to_text(build(read_report(project))).split())
         found = [c for a in answers_of(project, first).answers for c in a.checks if c.rule_id == 3]
         assert len(found) == 16
         assert [check.note for check in found if not check.passed] == ["cold"]
@@ -85,6 +73,7 @@ async def test_a_judge_decides_on_every_answer_and_what_it_garbles_counts_neithe
     told = report_json(project)["judge"]
     assert isinstance(told, dict)
     assert (told["verdicts"], told["missing"], told["same_family_as"]) == (18, 0, None)
+    assert told["left_out_of_all_rules"] == dict.fromkeys(("unprompted", "prompted", "distilled"), 0)
     assert "gpt-9" in to_text(build(read_report(project)))
 
 
@@ -105,8 +94,7 @@ async def test_a_judge_that_is_gone_leaves_the_answers_and_the_verdicts_that_it_
 
 def test_without_a_judge_rubrics_are_not_measured_and_the_teachers_like_is_told(project: Project) -> None:
     evaluate(project, OPTIONS)
-    evaluation = project.evaluations.latest()
-    assert evaluation is not None
+    evaluation = latest(project)
     assert evaluation.judged is None
     assert [rule.kind for rule in evaluation.arms[0][1].rules] == ["forbidden", "pattern"]
     assert report_json(project)["judge"] is None

@@ -3,22 +3,20 @@
 import asyncio
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from engine.evaluation.agreement import Outcome, agreement, flipped, outcome
 from engine.evaluation.length_control import length_controlled
 from engine.evaluation.report import report_json
-from engine.paths import Home
 from engine.project import Project
-from engine.records.evaluation import Evaluation
 from engine.records.options import EvaluateOptions, TeacherSpec
 from engine.records.preference import Better, Preference
 from engine.records.prompt import Message
@@ -27,29 +25,19 @@ from engine.reports.build import build
 from engine.reports.facts import read_report
 from engine.reports.text import to_text
 from engine.rules.judge import UnreadableVerdictError, read_pair_verdict
-from tests.engine.evaluation.test_job import evaluate
+from tests.engine.evaluation.evaluating import evaluate, latest
 from tests.engine.teachers.hostile_server import HostileServer, Request, good
-from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
 
 OPTIONS = EvaluateOptions(run_id=1, samples=1, max_answer_tokens=4, batch_rows=64, preference=True)
 OUTCOMES: tuple[Outcome, ...] = ("win", "tie", "loss")
 
 
-@pytest.fixture
-def project(private_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    one_thread(monkeypatch)
-    base = make_tiny_base(tmp_path / "tiny-base")
-    with make_trained_project(Home.locate(), base, make_tiny_adapter(base, tmp_path / "adapter")) as project:
-        yield project
-
-
 def preferred(folder: Path, url: str) -> Preference:
     with Project.open(folder) as mine:
         evaluate(mine, dataclasses.replace(OPTIONS, judge=TeacherSpec("endpoint", "m", url)))
-        evaluation = mine.evaluations.latest()
-    assert isinstance(evaluation, Evaluation)
-    assert evaluation.preference is not None
-    return evaluation.preference
+        found = latest(mine).preference
+    assert found is not None
+    return found
 
 
 async def longest(request: Request, writer: asyncio.StreamWriter) -> None:
@@ -75,10 +63,8 @@ async def test_a_judge_compares_in_both_orders_and_is_held_against_a_persons_vot
         again = await asyncio.to_thread(preferred, project.folder, server.url)
         assert len(server.requests) == asked  # nothing is asked twice
     assert again == found
-    evaluation = project.evaluations.latest()
-    assert evaluation is not None
     by_arm = {
-        arm: {a.question_id: a.answer for a in project.evaluations.answers(evaluation.answers_key) if a.arm == arm}
+        arm: {a.question_id: a.answer for a in project.evaluations.answers(latest(project).answers_key) if a.arm == arm}
         for arm in ("distilled", "prompted")
     }
     differences = [len(by_arm["distilled"][q]) - len(by_arm["prompted"][q]) for q in by_arm["distilled"]]
@@ -151,6 +137,8 @@ def test_the_win_rate_at_equal_lengths_is_that_of_statsmodels(seed: int) -> None
 @given(
     st.lists(st.tuples(st.sampled_from([0.0, 0.5, 1.0]), st.integers(-500, 500)), max_size=40),
 )
+@example([(0.0, 3), (0.5, 2), (1.0, 3)])  # lengths that hardly differ: the interval is all there is
+@example([(0.0, 1), (0.5, 0), (0.5, 1)])
 def test_any_pairs_have_a_rate_or_a_reason(pairs: list[tuple[float, int]]) -> None:
     scores, longer = [score for score, _ in pairs], [float(length) for _, length in pairs]
     found = length_controlled(scores, longer)

@@ -1,7 +1,6 @@
 """What a training did beside its purpose: what is asked, what is counted, and that a killed stage goes on."""
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.curation.leak import longest_overlap
 from engine.evaluation.plan import make_plan
-from engine.evaluation.probes import ANSWER_TOKENS, PROBED, injected, probes
+from engine.evaluation.probes import ANSWER_TOKENS, PROBED, injected, probe_source, probes
 from engine.evaluation.regressions import check_general, check_injection, check_recitation
 from engine.evaluation.report import report_json
 from engine.jobs.protocol import AnswerEnded, Progress
@@ -26,8 +25,8 @@ from engine.reports.build import build
 from engine.reports.facts import read_report
 from engine.reports.text import to_text
 from engine.rules.checks import check_answer
-from tests.engine.evaluation.test_job import evaluate
-from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
+from tests.engine.evaluation.evaluating import evaluate, latest
+from tests.trained import make_tiny_adapter, make_trained_project
 
 OPTIONS = EvaluateOptions(run_id=1, samples=1, max_answer_tokens=6, batch_rows=64, regressions=True)
 KINDS: tuple[ProbeKind, ...] = ("general", "recitation", "injection")
@@ -36,26 +35,8 @@ PROMPT = Prompt((Message("system", SYSTEM),))
 RULES = (Rule(1, "Signs", Check("ends_with", text="Meridian")), Rule(2, "Short", Check("length", max=30)))
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_base(tmp_path_factory.mktemp("models") / "tiny-base")
-
-
-@pytest.fixture(autouse=True)
-def single_threaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    one_thread(monkeypatch)
-
-
-@pytest.fixture
-def project(private_home: Path, base: Path, tmp_path: Path) -> Iterator[Project]:
-    adapter = make_tiny_adapter(base, tmp_path / "adapter")
-    with make_trained_project(Home.locate(), base, adapter) as project:
-        yield project
-
-
 def measured(project: Project) -> tuple[Evaluation, Regressions]:
-    evaluation = project.evaluations.latest()
-    assert evaluation is not None
+    evaluation = latest(project)
     assert evaluation.regressions is not None
     return evaluation, evaluation.regressions
 
@@ -65,7 +46,11 @@ def answers(rules: tuple[Rule, ...], *texts: str, arm: str = "distilled", reason
 
 
 def test_a_stopped_stage_goes_on_where_it_was_and_every_arm_has_answered_every_probe(project: Project) -> None:
-    key = make_plan(project, OPTIONS).key
+    plan = make_plan(project, OPTIONS)
+
+    def kept_of(kind: ProbeKind) -> list[ArmAnswer]:
+        sources = [probe_source(plan, arm, kind) for arm in PROBED[kind]]
+        return [answer for source in sources for answer in project.evaluations.probe_answers(source, kind)]
 
     class Enough(Exception):
         """The process is gone."""
@@ -82,7 +67,7 @@ def test_a_stopped_stage_goes_on_where_it_was_and_every_arm_has_answered_every_p
         patch.setattr(project.evaluations, "add_probe_answers", add)
         with pytest.raises(Enough):
             evaluate(project, OPTIONS)
-    before = project.evaluations.probe_answers(key, "general")
+    before = kept_of("general")
     assert len(before) == 2 * 54
     assert project.evaluations.latest() is None
 
@@ -91,7 +76,7 @@ def test_a_stopped_stage_goes_on_where_it_was_and_every_arm_has_answered_every_p
     assert progress[-1].done == progress[-1].total
     assert not [event for event in again.events if isinstance(event, AnswerEnded)]  # probes are no answers to rate
     asked = probes(project.questions.all(split="test"), 0)
-    stored = {kind: project.evaluations.probe_answers(key, kind) for kind in KINDS}
+    stored = {kind: kept_of(kind) for kind in KINDS}
     assert stored["general"] == before
     for kind in KINDS:
         assert {(a.arm, a.question_id) for a in stored[kind]} == {
@@ -105,6 +90,7 @@ def test_a_stopped_stage_goes_on_where_it_was_and_every_arm_has_answered_every_p
     assert found.answer_tokens == 6 < ANSWER_TOKENS
 
 
+@pytest.mark.usefixtures("single_threaded")
 def test_a_student_that_is_its_base_has_changed_nothing(private_home: Path, base: Path, tmp_path: Path) -> None:
     nothing = make_tiny_adapter(base, tmp_path / "nothing", scale=0.0)
     with make_trained_project(Home.locate(), base, nothing) as project:

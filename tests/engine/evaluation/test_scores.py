@@ -2,12 +2,12 @@
 
 import pytest
 
-from engine.evaluation.scores import ArmMeasures, ceiling, recovered_of_answers, score_arm
+from engine.evaluation.scores import ArmMeasures, ceiling, ratio_of_answers, recovered_of_answers, score_arm
 from engine.evaluation.statistics import wilson
-from engine.records.evaluation import ArmName
+from engine.records.evaluation import ArmAnswer, ArmName
 from engine.records.prompt import Message
 from engine.records.question import Question
-from tests.engine.evaluation.made import RULES, arm_answer
+from tests.engine.evaluation.made import RULES, arm_answer, unjudged
 
 MEASURES = ArmMeasures(None, 60.0, 20.0)
 
@@ -35,9 +35,10 @@ def test_the_ceiling_is_how_often_the_second_sample_passes_where_the_first_did()
         for question, both in enumerate(samples)
         for sample, passed in enumerate(both)
     ]
-    assert ceiling(answers) == wilson(2, 3)
-    assert ceiling([answer for answer in answers if answer.sample == 0]) is None
-    assert ceiling([answer for answer in answers if answer.question_id == 3]) is None
+    assert ceiling(RULES, answers) == wilson(2, 3)
+    assert ceiling(RULES, [answer for answer in answers if answer.sample == 0]) is None
+    assert ceiling(RULES, [answer for answer in answers if answer.question_id == 3]) is None
+    assert ceiling(RULES, [*map(unjudged, answers[:2]), *answers[2:]]) == wilson(1, 2)
 
 
 def test_recovered_is_matched_by_question_whatever_the_order_of_the_answers() -> None:
@@ -48,7 +49,36 @@ def test_recovered_is_matched_by_question_whatever_the_order_of_the_answers() ->
         return rows[::-1] if arm == "distilled" else rows
 
     arms: dict = {"unprompted": answers("unprompted", 0), "prompted": answers("prompted", 4)}
-    found = recovered_of_answers(questions, arms | {"distilled": answers("distilled", 3)}, "prompted", seed=0)
+    found = recovered_of_answers(RULES, questions, arms | {"distilled": answers("distilled", 3)}, "prompted", seed=0)
     assert found.interval is not None
     assert found.interval.value == pytest.approx(0.75)
     assert found.interval.low < 0.75 < found.interval.high
+
+
+def test_an_answer_without_a_verdict_counts_in_no_rate_of_all_rules_whether_it_breaks_another_or_not() -> None:
+    answers = [arm_answer("distilled", number, 0, number > 2, True) for number in range(1, 7)]
+    kept, broken = unjudged(answers[5]), unjudged(answers[0])
+    score = score_arm(RULES, [broken, *answers[1:5], kept], MEASURES)
+    assert score.all_rules == wilson(3, 4)
+    assert [rule.rate for rule in score.rules] == [wilson(4, 6), wilson(4, 4)]
+
+
+def test_what_is_undecided_in_one_arm_is_compared_in_none() -> None:
+    questions = [Question((Message("user", str(index)),), topic="one", id=index) for index in range(1, 41)]
+
+    def answers(arm: ArmName, kept: int) -> list[ArmAnswer]:
+        return [arm_answer(arm, question.id, 0, question.id <= kept, True) for question in questions]
+
+    arms = {"unprompted": answers("unprompted", 0), "prompted": answers("prompted", 40)}
+    arms["distilled"] = [unjudged(each) if each.question_id > 30 else each for each in answers("distilled", 24)]
+    found = recovered_of_answers(RULES, questions, arms, "prompted", seed=0)
+    assert found.interval is not None
+    assert (found.interval.value, found.questions) == (pytest.approx(24 / 30), 30)
+    ratio = ratio_of_answers(RULES, questions, arms, "prompted", seed=0)
+    assert ratio is not None
+    assert ratio.value == pytest.approx(24 / 30)
+    arms["unprompted"] = list(map(unjudged, arms["unprompted"]))
+    nothing = recovered_of_answers(RULES, questions, arms, "prompted", seed=0)
+    assert (nothing.interval, nothing.questions) == (None, 0)
+    assert "every rule was decided" in nothing.note
+    assert ratio_of_answers(RULES, questions, arms, "prompted", seed=0) == ratio

@@ -1,7 +1,5 @@
 """Slices: every answer in one part of each dimension, the largest gap first, equal lengths together."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +10,7 @@ from engine.records.prompt import Message
 from engine.records.question import Question
 from tests.engine.cli.calling import get, succeed
 from tests.engine.cli.shapes import RATE, assert_shape
-from tests.engine.evaluation.made import arm_answer, evaluation
+from tests.engine.evaluation.made import arm_answer, evaluation, unjudged
 from tests.tui.panes.measured import make_compared
 
 
@@ -51,9 +49,12 @@ def test_the_largest_gap_comes_first_and_kinds_are_of_their_rules_alone() -> Non
 def test_an_answer_without_a_verdict_is_no_trial_of_that_rule() -> None:
     questions = {1: question(1, 3, "easy"), 2: question(2, 9, "hard")}
     whole = [arm_answer(arm, number, 0, True, True) for arm in ("unprompted", "prompted") for number in (1, 2)]
-    unjudged = [replace(arm_answer("distilled", number, 0, True, True), checks=()) for number in (1, 2)]
-    found = slices_of(evaluation(), questions, [*whole, *unjudged])
-    assert {dict(each.rates)["distilled"].total for each in found if each.by in ("kind", "rule")} == {0}
+    half = [unjudged(arm_answer("distilled", number, 0, True, True)) for number in (1, 2)]
+    found = slices_of(evaluation(), questions, [*whole, *half])
+    totals = {(each.by, each.name.partition(" ")[0]): dict(each.rates)["distilled"].total for each in found}
+    assert totals.pop(("rule", "1")) == totals.pop(("kind", "pattern")) == 2
+    assert set(totals.values()) == {0}, "neither the rule nor all rules together"
+    assert {each.gap("prompted") for each in found} == {0.0}
 
 
 def test_the_report_tells_those_with_the_largest_gaps_and_all_when_asked(private_home: object) -> None:

@@ -1,6 +1,7 @@
 """Decoding: greedy equals a slow full forward, sampling does not depend on the batch, rows come and go."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ from engine.model import prompt_cache
 from engine.model.decode import Decoded, decode, sample
 from engine.model.load import LocalModel, load_base
 from engine.model.prompt_cache import OwnCache, PromptCache, rows_that_fit
+from engine.training.decode_shared import decode_shared
+from engine.training.ranks import Ranks
 
 PROMPT = [5, 40, 61, 33, 90, 12]
 QUESTIONS = [[44], [60, 61, 62], [80, 81], [60, 61, 62], [99, 98, 97, 96, 95, 94, 93]]
@@ -76,11 +79,18 @@ def test_no_more_rows_are_decoded_together_than_memory_has_room_for(
     monkeypatch.setattr(OwnCache, "__init__", lambda self, *sizes: caches.append(self) or made(self, *sizes))
     slots = max(map(len, QUESTIONS)) + 9
     keys = 2 * sum(layer.numel() for layer in prefix.keys) // prefix.length * local.base.dtype.itemsize  # of one token
-    for rows, free in ((2, 3 * 2 * slots * keys), (1, 0)):
-        monkeypatch.setattr(prompt_cache, "_free_bytes", lambda _device, free=free: free)
-        assert rows_that_fit(local, slots) == rows
-        again = decode(local, ROWS, prefix=prefix, temperature=1, max_new_tokens=9, seeds=SEEDS)
+    for rows, free, sharers in ((2, 3 * 2 * slots * keys, 1), (2, 3 * 3 * 2 * slots * keys, 3), (1, 0, 1)):
+        memory = SimpleNamespace(available=free)
+        monkeypatch.setattr(prompt_cache.psutil, "virtual_memory", lambda memory=memory: memory)
+        assert rows_that_fit(local, slots, sharers) == rows
+        again = decode(local, ROWS, prefix=prefix, temperature=1, max_new_tokens=9, seeds=SEEDS, sharers=sharers)
         assert [answer.ids for answer in again] == [answer.ids for answer in whole]
+        assert caches[-1].rows == rows
+    slots_alone = max(map(len, ROWS)) + 9
+    memory = SimpleNamespace(available=3 * 2 * slots_alone * keys)
+    monkeypatch.setattr(prompt_cache.psutil, "virtual_memory", lambda: memory)
+    for neighbours, rows in ((1, 2), (2, 1)):  # processes of one run on this machine
+        decode_shared(Ranks(neighbours=neighbours), local, ROWS, temperature=1, max_new_tokens=9, seeds=SEEDS)
         assert caches[-1].rows == rows
 
 

@@ -19,10 +19,11 @@ from engine.records.run import TrainingConfig
 from engine.records.vote import Vote
 from engine.reports.build import brief, build
 from engine.reports.compared import compared_json
-from engine.reports.document import Charts, Document, Exchange, Intervals, Table
+from engine.reports.document import Charts, Document, Exchange, Facts, Intervals, Table
 from engine.reports.facts import read_report
 from engine.reports.html import to_html
 from engine.reports.markdown import to_markdown
+from engine.reports.numbers import usd
 from engine.reports.text import to_text
 from tests.tui.panes.measured import add_measured_evaluation, add_measured_run, make_compared
 from tests.tui.seeds import add_dataset, add_examples, hostile, make_project
@@ -48,12 +49,39 @@ def test_every_form_tells_the_same_in_the_same_order(project: Project) -> None:
     document = build(read_report(project, compare=1))
     titles = [section.title for section in document.sections]
     assert len(titles) == 13
-    for shown in (to_text(document), to_markdown(document), to_html(document).partition("</nav>")[2]):
+    assert titles[:3] == ["Verdict", "Rule by rule", "Cost"], "does it work, does it pay, then the details"
+    page = re.sub("<nav.*?</nav>", "", to_html(document))
+    assert page != to_html(document)
+    for shown in (to_text(document), to_markdown(document), page):
         places = [shown.index(title) for title in titles]
         assert places == sorted(places)
         for words in ("94.4", "98", "412", "gpt-5", "RISK SCORE: 3. Three wrong PINs lock the card.", "0.0001",
                       "0.100–0.120", "run-2 over prompted"):  # fmt: skip
             assert words in shown
+
+
+def test_the_two_questions_of_who_opens_it_are_answered_before_anything_else(project: Project) -> None:
+    answers, figures = blocks(build(read_report(project)), "verdict")
+    assert isinstance(answers, Facts)
+    assert isinstance(figures, Facts)
+    assert [fact.name for fact in answers.rows] == ["does it work?", "does it pay?"]
+    assert answers.rows[1].value.endswith("no money is reckoned.")
+    project.settings.write_cost(CostInputs(model="gpt-5", one_time_usd=0.0), None)
+    facts = read_report(project)
+    assert facts.proof.costs is not None
+    result = facts.proof.costs.result
+    answers, figures = blocks(build(facts), "verdict")
+    assert isinstance(answers, Facts)
+    assert isinstance(figures, Facts)
+    assert answers.rows[1].value == result.headline
+    saved = figures.rows[-1]
+    assert saved.value == usd(result.yearly_savings_usd.uncached)
+    assert saved.note.startswith(usd(result.yearly_savings_usd.cached))
+    assert "an assumed" in saved.note
+    told = " ".join(to_text(build(facts)).split())
+    assert "any number of them pays" in told
+    assert "repaid, prompt cached at once" in told
+    assert "0 requests" not in told.replace("000 requests", "")
 
 
 def test_the_cost_says_between_what_it_lies_what_it_rests_on_and_what_decides(project: Project) -> None:
@@ -197,7 +225,9 @@ def test_the_worst_answers_stand_side_by_side_with_what_breaks_a_rule_marked(pro
     document = build(read_report(project))
     exchanges = [block for block in blocks(document, "worst") if isinstance(block, Exchange)]
     assert [len(exchange.answers) for exchange in exchanges] == [3, 3]
-    student = exchanges[0].answers[2]
+    unprompted, _, student = exchanges[0].answers
+    assert len(unprompted.notes) == 1
+    assert re.fullmatch(r"\d of 4 rules broken", unprompted.notes[0]), "nobody asked it for anything"
     assert (student.name, student.kept) == ("distilled", False)
     assert [student.text[span.start : span.end] for span in student.marked] == [
         "A person answers. They look at it today."
@@ -240,7 +270,7 @@ def test_without_a_trace_or_answers_the_report_says_so(home: Home) -> None:
     with Project.open(make_stage(home, "done"), home) as project:
         document = build(read_report(project))
     names = [section.id for section in document.sections]
-    assert names == ["verdict", "rules", "worst", "cost", "training", "provenance"]
+    assert names == ["verdict", "rules", "cost", "worst", "training", "provenance"]
     text = to_text(document)
     assert "The answers of this evaluation were not kept." in text
     assert "The teacher runs on this machine, so no money is reckoned." in text

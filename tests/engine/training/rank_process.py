@@ -174,10 +174,10 @@ SHARDED_RUNS = {
 def train(
     name: str, model_folder: Path, folder: Path, rows: list[DatasetRow], ranks: Ranks = ALONE, *, shard: bool = False
 ) -> None:
-    """Train the run `name` in `folder/name`."""
+    """Train the run `name` in `folder/name`. Changes modules for good: `ranked.train_alone` puts them back."""
     config, fault = (RUNS | SHARDED_RUNS)[name]
     distributions._ROWS_A_PASS = 4
-    general._ANSWER_TOKENS = 4  # of a process of its own, or of one whose tests do as much
+    general._ANSWER_TOKENS = 4
 
     def stop(finished: int) -> None:
         if name == "stopped" and finished == 3 and ranks.leads and ranks.size > 1:

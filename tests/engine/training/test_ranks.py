@@ -1,60 +1,13 @@
 """Two real processes over loopback train as one does, and end together whatever happens to one of them."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine.training import distributions as distributions_module
 from engine.training.ranks import ALONE
-from tests.engine.training import rank_process
-from tests.engine.training.rank_process import rows_of, train
-from tests.trained import one_thread
-
-ROOT = Path(__file__).parents[3]
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """How a run went on one rank."""
-
-    ended: str
-    scored: int
-    own_bytes: int
-    whole_bytes: int
-    step: int
-    skipped: int
-    micro_batch_rows: int
-    losses: list[float]
-    validation_kl: list[float]
-    answers: list[float]
-    adapter: list[float]
-
-
-def facts(folder: Path, name: str, rank: int) -> Facts:
-    return Facts(**json.loads((folder / name / f"{rank}.json").read_text(encoding="utf-8")))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def put_back() -> Iterator[None]:
-    """What `train` changes for good, for it is meant for processes of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("_ROWS_A_PASS", "score"):
-            patch.setattr(distributions_module, name, getattr(distributions_module, name))
-        yield
-
-
-def statuses_of_two(model_folder: Path, folder: Path, how: str) -> list[int]:
-    """How two processes have ended that trained in `folder`."""
-    command = [sys.executable, "-m", rank_process.__name__, str(model_folder), str(folder)]
-    ranks = [subprocess.Popen([*command, str(rank), "2", how], cwd=ROOT) for rank in range(2)]
-    return [process.wait(240) for process in ranks]
+from tests.engine.training.ranked import assert_alike, assert_close, facts, statuses_of_two, train_alone
 
 
 @pytest.fixture(scope="module")
@@ -69,26 +22,8 @@ def pair(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def alone(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which this process alone has trained the run of every method and a plain one."""
     folder = tmp_path_factory.mktemp("alone")
-    with pytest.MonkeyPatch.context() as patch:
-        one_thread(patch)
-        for name in ("everything", "stopped", "apart"):
-            train(name, model_folder, folder, rows_of(model_folder))
+    train_alone(model_folder, folder, "everything", "stopped", "apart")
     return folder
-
-
-def assert_close(one: Facts, other: Facts) -> None:
-    """Equal within rounding. Where a gradient is next to nothing, its rounding decides which way Adam steps."""
-    ours, theirs = (torch.tensor(found.adapter) for found in (one, other))
-    assert float(((ours - theirs).abs() > 1e-5).double().mean()) < 0.002
-    assert torch.allclose(ours, theirs, atol=1e-3)
-
-
-def assert_alike(one: Facts, other: Facts) -> None:
-    assert (one.step, one.ended) == (other.step, other.ended)
-    assert other.losses == pytest.approx(one.losses, rel=1e-4)
-    assert other.validation_kl == pytest.approx(one.validation_kl, rel=1e-4)
-    assert one.answers == other.answers
-    assert_close(one, other)
 
 
 def test_two_processes_train_the_adapter_of_one(pair: Path, alone: Path) -> None:
@@ -149,7 +84,7 @@ def test_a_stop_ends_both_and_one_process_goes_on(pair: Path, alone: Path, model
     assert facts(pair, "stopped", 0).ended.startswith("JobStopped")
     assert facts(pair, "stopped", 1).ended.startswith("EndedElsewhere")
     assert facts(pair, "stopped", 0).step == 3
-    train("stopped", model_folder, pair, rows_of(model_folder))
+    train_alone(model_folder, pair, "stopped")
     gone_on = facts(pair, "stopped", 0)
     assert len(gone_on.losses) == 5
     quiet = facts(alone, "stopped", 0)
@@ -162,7 +97,7 @@ def test_a_rank_that_is_killed_ends_the_other_and_the_run_goes_on_from_its_check
     ended = facts(pair, "dying", 0)
     assert "A process of the run is gone." in ended.ended
     assert not (pair / "dying" / "1.json").exists()
-    train("dying", model_folder, pair, rows_of(model_folder))
+    train_alone(model_folder, pair, "dying")
     gone_on, quiet = facts(pair, "dying", 0), facts(alone, "stopped", 0)
     assert (gone_on.step, gone_on.ended) == (8, "")
     assert_close(gone_on, quiet)

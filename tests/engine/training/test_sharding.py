@@ -10,11 +10,9 @@ import pytest
 from engine.model.load import load_base
 from engine.training.sharding import held_bytes
 from tests.engine.training import shared_families
-from tests.engine.training.rank_process import rows_of, train
-from tests.engine.training.test_ranks import ROOT, assert_alike, assert_close, facts, statuses_of_two
+from tests.engine.training.ranked import ROOT, assert_alike, assert_close, facts, statuses_of_two, train_alone
 from tests.families import FAMILIES
 from tests.tiny import make_tiny_family
-from tests.trained import one_thread
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +27,7 @@ def pair(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def alone(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which this process alone has trained them."""
     folder = tmp_path_factory.mktemp("alone")
-    with pytest.MonkeyPatch.context() as patch:
-        one_thread(patch)
-        for name in ("everything", "half", "torn", "struck"):
-            train(name, model_folder, folder, rows_of(model_folder))
+    train_alone(model_folder, folder, "everything", "half", "torn", "struck")
     return folder
 
 
@@ -80,7 +75,7 @@ def test_a_process_that_is_killed_in_the_middle_of_a_pass_ends_the_other_and_one
 ) -> None:
     assert "A process of the run is gone." in facts(pair, "struck", 0).ended
     assert not (pair / "struck" / "1.json").exists()
-    train("struck", model_folder, pair, rows_of(model_folder))
+    train_alone(model_folder, pair, "struck")
     gone_on = facts(pair, "struck", 0)
     assert (gone_on.step, gone_on.ended) == (8, "")
     assert_close(gone_on, facts(alone, "struck", 0))

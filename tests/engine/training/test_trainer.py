@@ -15,10 +15,12 @@ from engine.records.run import AdapterKind
 from engine.training import student as student_module
 from engine.training import trainer as trainer_module
 from engine.training.batches import Batch
+from engine.training.best import best_point
 from engine.training.checkpoints import fault_of, steps_in
 from engine.training.schedule import evaluation_steps, learning_rate_at
 from engine.training.state import read_state
 from engine.training.student import ChunkLoss
+from engine.training.validation import Measurement
 from tests.engine.training.runs import CONFIG, Killed, MakeRow, Recorder, make_trainer
 
 
@@ -173,6 +175,26 @@ def test_a_run_that_ends_early_is_measured_once_more_and_its_best_counts(
     assert [point.step for point in trained.state.points] == [0, 4]
     assert trained.state.best_step == 4
     assert (trained.best_checkpoint / "adapter" / "adapter_model.safetensors").is_file()
+
+
+def test_the_best_never_moves_back_to_a_checkpoint_that_was_removed(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first point is beaten within the tolerance, then its rival falls out of it: by then the first is gone."""
+    told = iter([(9.0, 0.0), (1.0, 0.54), (0.8, 0.5), (0.9, 0.5), (0.95, 0.5), (1.2, 0.56), (1.3, 0.56)])
+    scripted = [Measurement(kl, all_rules_rate=rate, asked=100) for kl, rate in told]
+    hooks = Recorder()
+    config = replace(CONFIG, epochs=6.0, evaluations=6, checkpoint_every_s=1e9)
+    trainer = make_trainer(model_folder, tmp_path, rows, hooks, config)
+    monkeypatch.setattr(trainer.validator, "measure", lambda *_args, **_words: scripted.pop(0))
+    trained = trainer.run()
+    points = trained.state.points
+    assert not scripted
+    assert best_point(points).step == points[1].step, "of all points"
+    assert points[1].step not in steps_in(tmp_path / "checkpoints")
+    assert [point.step for point in points if point.best] == [trained.state.best_step] == [points[5].step]
+    assert trained.best_checkpoint.name == f"step-{trained.state.best_step}"
+    assert not hooks.notes
 
 
 def test_a_damaged_newest_checkpoint_is_skipped_with_a_note(

@@ -39,6 +39,12 @@ def test_the_best_point(points: list[tuple[int, float, float | None]], asked: in
     assert best_point([point(*each, asked) for each in points]).step == best
 
 
+def test_of_what_is_kept_the_best_is_chosen_against_all_points() -> None:
+    points = [point(4, 0.1, 0.9), point(8, 0.2, 0.8), point(12, 0.3, 0.86)]
+    assert best_point(points, {8, 12}).step == 12, "step 8 is more than 5 points behind one that is gone"
+    assert best_point(points, {8}).step == 8
+
+
 def test_as_much_is_measured_as_was_planned_and_the_choice_is_the_seeds(local: LocalModel, make_row: MakeRow) -> None:
     rows = [make_row(number, f"question {number}", "Abc") for number in range(1, 101)]
     taught = taught_of(rows, local)

@@ -286,7 +286,7 @@ async def test_the_report_of_the_shown_run_is_written_and_its_place_said(home: H
         await until(pilot, lambda: any(str(file) in note.message for note in app._notifications), seconds=60)
     page = file.read_text(encoding="utf-8")
     assert "meridian-desk" in page
-    assert "Run 1: a prompt against the student without it" in page
+    assert "Run 1: the prompt against the student without it" in page
     with Project.open(folder, home) as project:
         project.delete()
     assert not folder.exists(), "the report goes with the project"

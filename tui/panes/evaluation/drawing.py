@@ -7,7 +7,7 @@ from operator import attrgetter
 from textual.content import Content
 
 from engine.evaluation.lapses import Lapse
-from engine.evaluation.verdict import reason
+from engine.evaluation.verdict import left_out, reason
 from engine.records.evaluation import ArmName, ArmScore, Divergence, Evaluation, Rate
 from tui.panes.evaluation.bars import interval_bar
 from tui.panes.evaluation.differing import held_out_tokens, tokens_of
@@ -128,6 +128,8 @@ def _table(evaluation: Evaluation, state: EvaluationState, width: int) -> list[C
         lines.append(Content.assemble(f"{rule.id:>2} {fit(rule.text, label - 5)}", mark, " ", *rates))
     if found is not None:
         lines += marks_told(found, width)
+    if words := left_out(evaluation):
+        lines += [Content.styled(line, BAD) for line in wrap(words, width)]
     return [*lines, Content(""), *_measures(arms, label, cell)]
 
 
@@ -162,7 +164,7 @@ def _measures(arms: Sequence[tuple[ArmName, ArmScore]], label: int, cell: int) -
     ]
 
 
-def _known(value: float) -> str:
+def _known(value: float | None) -> str:
     return f"{value:.0f}" if value else "–"
 
 

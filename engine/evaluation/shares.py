@@ -1,0 +1,56 @@
+"""Whether an answer keeps the rules, and what share of a question's samples does. Pure.
+
+A judge may have given no verdict on an answer. Then nobody knows whether it keeps every rule, also where it breaks
+another one: to count only what is known to fail would lower the rate. Such an answer is no trial at all.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.records.evaluation import ArmAnswer, ArmName, RuleRate
+from engine.records.question import Question
+from engine.records.rule import Rule
+
+Floats = npt.NDArray[np.float64]
+
+
+def passes(answer: ArmAnswer) -> bool:
+    """Whether the answer keeps every rule that it was held against."""
+    return all(check.passed for check in answer.checks)
+
+
+def undecided(rules: Iterable[int], answer: ArmAnswer) -> set[int]:
+    """Those of the rules, by number, on which nobody said whether the answer keeps them."""
+    return set(rules) - {check.rule_id for check in answer.checks}
+
+
+def pass_shares(
+    rules: Sequence[Rule | RuleRate], questions: Sequence[Question], answers: Mapping[ArmName, Sequence[ArmAnswer]]
+) -> dict[ArmName, Floats]:
+    """Of each arm (questions, 1 + rules): the share of a question's samples that keep every rule, then each rule.
+
+    The arms are for one comparison: a sample that is undecided in one of them counts in none, neither for that rule nor
+    for all together. NaN where no sample of a question is left.
+    """
+    row = {question.id: index for index, question in enumerate(questions)}
+    column = {rule.id: index for index, rule in enumerate(rules, start=1)}
+    left_out: dict[tuple[int, int], set[int]] = {}
+    for found in answers.values():
+        for answer in found:
+            if unknown := undecided(column, answer):
+                columns = left_out.setdefault((answer.question_id, answer.sample), {0})
+                columns.update(column[rule_id] for rule_id in unknown)
+    shares: dict[ArmName, Floats] = {}
+    for arm, found in answers.items():
+        kept: Floats = np.zeros((len(questions), 1 + len(rules)))
+        samples: Floats = np.zeros((len(questions), 1 + len(rules)))
+        for answer in found:
+            at, out = row[answer.question_id], left_out.get((answer.question_id, answer.sample), set[int]())
+            passed = {0: passes(answer), **{column[check.rule_id]: check.passed for check in answer.checks}}
+            for place in passed.keys() - out:
+                samples[at, place] += 1
+                kept[at, place] += passed[place]
+        shares[arm] = np.divide(kept, samples, out=np.full_like(kept, np.nan), where=samples > 0)
+    return shares
