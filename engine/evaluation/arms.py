@@ -18,7 +18,7 @@ from engine.records.question import Question
 
 if TYPE_CHECKING:
     from engine.model.decode import Decoded
-    from engine.model.load import LocalModel
+    from engine.model.local_model import LocalModel
     from engine.model.prompt_cache import PromptCache
 
 SPEED_REQUESTS = 5

@@ -11,7 +11,7 @@ from engine.records.evaluation import ArmAnswer, ArmName, Divergence, HeldOutTok
 from engine.records.question import Question
 
 if TYPE_CHECKING:
-    from engine.model.load import LocalModel
+    from engine.model.local_model import LocalModel
     from engine.model.prompt_cache import PromptCache
     from engine.model.score import DivergenceRow, ScoreRow
 

@@ -32,7 +32,7 @@ from engine.records.regressions import Regressions
 
 if TYPE_CHECKING:
     from engine.evaluation.arms import LocalArm
-    from engine.model.load import LocalModel
+    from engine.model.local_model import LocalModel
 
 Speed = tuple[float | None, float | None]  # median ms to the first token, median tokens a second; None: not measured
 

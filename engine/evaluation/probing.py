@@ -23,7 +23,7 @@ from engine.rules.checks import check_answer
 
 if TYPE_CHECKING:
     from engine.evaluation.arms import LocalArm
-    from engine.model.load import LocalModel
+    from engine.model.local_model import LocalModel
 
 
 class Probing:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from engine.errors import ModelError
 from engine.model.adapter_files import check_adapter, holds_whole_layers, weights_sha256
-from engine.model.load import LocalModel, attach, parameter_shapes
+from engine.model.load import attach, parameter_shapes
+from engine.model.local_model import LocalModel
 from engine.model.whole_layers import WholeLayers
 
 KEPT = 8  # adapters in memory; the one that was used longest ago makes room

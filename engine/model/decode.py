@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import UsageError
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 from engine.model.packed import packed_weights
 from engine.model.prompt_cache import OwnCache, PromptCache, forward_shared, rows_that_fit
 

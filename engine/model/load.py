@@ -9,7 +9,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -18,7 +18,6 @@ import torch
 from peft import PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
-from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
@@ -27,50 +26,13 @@ from engine.model.adapter_files import check_adapter
 from engine.model.chat_format import ChatFormat
 from engine.model.folder import check_safetensors
 from engine.model.four_bits import require_four_bits
-from engine.model.quantize import is_quantized, nf4
+from engine.model.local_model import LocalModel
+from engine.model.prompt_cache import check_exactness
+from engine.model.quantize import nf4
 from engine.model.shared_attention import ATTENTION, register_attention
 from engine.records.run import QuantizedBase
 
 DtypeName = Literal["auto", "float32", "bfloat16"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LocalModel:
-    """A loaded model with its chat format. `model` is the bare model, or peft's wrapper where it has an adapter."""
-
-    model: PreTrainedModel | PeftModel
-    format: ChatFormat
-    device: torch.device
-    dtype: torch.dtype
-    folder: Path
-
-    @property
-    def quantized(self) -> bool:
-        """Whether the base's linear layers are held in four bits."""
-        return is_quantized(self.base)
-
-    @property
-    def base(self) -> PreTrainedModel:
-        """The transformers model, with whatever adapter layers are injected into it."""
-        return cast("PreTrainedModel", self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model)
-
-    @property
-    def backbone(self) -> torch.nn.Module:
-        """The decoder below the output head: ids in, hidden states out."""
-        return cast("torch.nn.Module", self.base.get_decoder())
-
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Final hidden states (..., H) → logits (..., V) in float32, scaled and capped as the architecture demands."""
-        head = cast("torch.nn.Module", self.base.get_output_embeddings())
-        logits = cast("Tensor", head(hidden)).float()
-        config = self.base.config.get_text_config()
-        if (scale := getattr(config, "logit_scale", None)) is not None:
-            logits = logits * float(scale)
-        if (divisor := getattr(config, "logits_scaling", None)) is not None:
-            logits = logits / float(divisor)
-        if (cap := getattr(config, "final_logit_softcapping", None)) is not None:
-            logits = torch.tanh(logits / float(cap)) * float(cap)
-        return logits
 
 
 def load_base(
@@ -84,8 +46,6 @@ def load_base(
     architectures whose logits or attention the shared prompt cache would not reproduce, and four bits without a GPU.
     """
     local = read_base(folder, device=device, dtype=dtype, quantize=quantize)
-    from engine.model.prompt_cache import check_exactness  # it needs a loaded model to be defined
-
     check_exactness(local)
     return local
 

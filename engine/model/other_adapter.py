@@ -9,7 +9,8 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 
 from engine.errors import ModelError
 from engine.model.adapter_files import check_adapter
-from engine.model.load import LocalModel, attach
+from engine.model.load import attach
+from engine.model.local_model import LocalModel
 
 _OWN, _OTHER = "default", "other"
 

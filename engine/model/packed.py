@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 
 _SHARE = 1 / 3  # of the free memory that the second copy of the weights may take
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 
 from engine.errors import ModelError
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 from engine.model.shared_attention import SharedPrompt
 
 _PROBE = 12  # tokens of the exactness check

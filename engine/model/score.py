@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from engine.errors import UsageError
-from engine.model.load import LocalModel, adapter_off
+from engine.model.load import adapter_off
+from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache, forward_shared
 
 _BATCH_TOKENS = 1024  # own tokens a forward pass, padding included

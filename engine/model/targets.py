@@ -3,7 +3,7 @@
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 
 ALL_LINEAR = "all-linear"  # peft's word for every linear layer but the output head
 

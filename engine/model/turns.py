@@ -13,7 +13,7 @@ import torch
 from engine.errors import ModelError
 from engine.model.adapters import Adapters
 from engine.model.decode import Batch, Decoded, Draw, Row
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache
 
 PROMPTS_KEPT = 4  # caches of keys and values; the one used longest ago makes room

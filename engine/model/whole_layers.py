@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from engine.model.adapter_files import WEIGHTS, whole_layer_name
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 
 
 def whole_layer_targets(local: LocalModel) -> list[str]:

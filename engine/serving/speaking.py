@@ -14,7 +14,7 @@ from engine.serving.stops import StopText
 
 if TYPE_CHECKING:
     from engine.model.decode import Decoded
-    from engine.model.load import LocalModel
+    from engine.model.local_model import LocalModel
     from engine.model.turns import Turn
 
 

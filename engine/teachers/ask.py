@@ -15,7 +15,7 @@ from engine.teachers.keys import check_address, key_for
 from engine.teachers.plan import seed_of
 
 if TYPE_CHECKING:
-    from engine.model.load import LocalModel
+    from engine.model.local_model import LocalModel
     from engine.model.prompt_cache import PromptCache
 
 

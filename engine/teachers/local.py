@@ -16,7 +16,7 @@ from engine.teachers.recorder import Recorder
 
 if TYPE_CHECKING:
     from engine.model.decode import Decoded
-    from engine.model.load import LocalModel
+    from engine.model.local_model import LocalModel
 
 
 class LocalGeneration:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.training.batches import Batch, behind_one_copy, make_batch, shared_length
 from engine.training.costs import ROWS_BEHIND_A_PROMPT, general_rows_a_step, steps_between_prompts

@@ -11,7 +11,8 @@ import torch
 
 from engine.economics.tokens import estimate_prompt_tokens
 from engine.errors import TrainingError
-from engine.model.load import LocalModel, device_name, load_base, read_base
+from engine.model.load import device_name, load_base, read_base
+from engine.model.local_model import LocalModel
 from engine.model.locate import locate_base
 from engine.paths import Home
 from engine.records.dataset import Dataset, DatasetRow, TaughtPrompt

@@ -14,7 +14,7 @@ from statistics import fmean
 
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note, Progress
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 from engine.records.dataset import Dataset, DatasetRow
 from engine.records.options import CalibrateOptions
 from engine.records.run import Calibration, CurvePoint, TrainingConfig

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from engine.model.decode import Decoded, decode
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 from engine.training.ranks import Ranks
 
 

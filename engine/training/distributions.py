@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from engine.model.load import LocalModel, adapter_off
+from engine.model.load import adapter_off
+from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache
 from engine.model.score import ScoreRow, TopK, score
 from engine.training.ranks import Ranks

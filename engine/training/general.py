@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import cast
 
 from engine.model.decode import decode
-from engine.model.load import LocalModel, adapter_off
+from engine.model.load import adapter_off
+from engine.model.local_model import LocalModel
 from engine.paths import make_private_folder, write_atomically
 from engine.questions.general import general_questions
 from engine.records.dataset import DatasetRow, TaughtPrompt

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from engine.errors import TrainingError
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow, TaughtPrompt
 from engine.records.run import TrainingConfig
 from engine.training.beside import Beside, General, PromptBack

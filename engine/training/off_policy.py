@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.records.run import TrainingConfig
 from engine.training.batches import Batch

@@ -18,7 +18,8 @@ from random import Random
 import torch
 
 from engine.errors import TrainingError
-from engine.model.load import LocalModel, adapter_off
+from engine.model.load import adapter_off
+from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache
 from engine.model.score import ScoreRow, hidden_states
 from engine.records.dataset import DatasetRow, TaughtPrompt

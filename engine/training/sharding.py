@@ -24,7 +24,7 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 
 from engine.errors import ModelError, TrainingError
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import check_exactness
 from engine.training.memory import is_out_of_memory
 from engine.training.ranks import Ranks

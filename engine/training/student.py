@@ -17,7 +17,8 @@ from torch import Tensor
 from engine.errors import TrainingError
 from engine.model.adapter_files import check_adapter, holds_whole_layers
 from engine.model.folder import read_json
-from engine.model.load import LocalModel, parameter_shapes, quiet_libraries
+from engine.model.load import parameter_shapes, quiet_libraries
+from engine.model.local_model import LocalModel
 from engine.model.targets import lora_targets
 from engine.model.whole_layers import whole_layer_targets
 from engine.records.run import TrainingConfig

@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 from engine.model.score import ScoreRow
 from engine.paths import make_private_folder, write_atomically
 from engine.records.dataset import DatasetRow, RowKey, TaughtPrompt

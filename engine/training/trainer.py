@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from peft import PeftModel
 
 from engine.errors import TrainingError
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.records.run import TrainingConfig
 from engine.training.checkpoints import CHECKPOINTS, fault_of, prune_checkpoints, save_checkpoint, steps_in

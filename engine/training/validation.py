@@ -14,7 +14,7 @@ from random import Random
 import torch
 from torch import Tensor
 
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow, TaughtPrompt
 from engine.records.run import WorstToken
 from engine.rules.checks import check_answer, passes_all

@@ -18,7 +18,8 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
 from engine.model.decode import decode
-from engine.model.load import LocalModel, load_base, quiet_libraries
+from engine.model.load import load_base, quiet_libraries
+from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache
 from engine.model.score import ScoreRow, score
 from engine.model.shared_attention import ATTENTION

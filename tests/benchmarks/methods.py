@@ -23,7 +23,8 @@ from engine.demo import FULL, QUICK, open_demo
 from engine.evaluation.statistics import wilson
 from engine.model.chat_format import ChatFormat
 from engine.model.decode import decode
-from engine.model.load import LocalModel, adapter_off, load_base, with_adapter
+from engine.model.load import adapter_off, load_base, with_adapter
+from engine.model.local_model import LocalModel
 from engine.model.locate import locate_base
 from engine.model.prompt_cache import PromptCache
 from engine.model.score import DivergenceRow, divergence

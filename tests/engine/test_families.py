@@ -16,7 +16,8 @@ from engine.curation.freeze import freeze
 from engine.evaluation.arms import LocalArm
 from engine.jobs.context import JobContext
 from engine.model.chat_format import ChatFormat
-from engine.model.load import LocalModel, load_base, quiet_libraries, with_adapter
+from engine.model.load import load_base, quiet_libraries, with_adapter
+from engine.model.local_model import LocalModel
 from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import Dataset

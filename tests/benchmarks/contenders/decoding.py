@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import Tensor
 
 from engine.model.decode import decode
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache
 from engine.records.prompt import Message
 from tests.benchmarks.contenders.child import clocked, serve

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from engine.model.load import LocalModel, adapter_off
+from engine.model.load import adapter_off
+from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache
 from engine.model.score import DivergenceRow, divergence
 from engine.records.prompt import Message, Prompt

@@ -5,7 +5,8 @@ from typing import cast
 
 import torch
 
-from engine.model.load import DtypeName, LocalModel, load_base
+from engine.model.load import DtypeName, load_base
+from engine.model.local_model import LocalModel
 
 
 def load(words: dict[str, object]) -> LocalModel:

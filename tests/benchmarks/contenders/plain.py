@@ -14,7 +14,7 @@ from peft import PeftModel
 from torch import Tensor
 from torch.nn import functional
 
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 from engine.model.shared_attention import ATTENTION
 from engine.training.schedule import learning_rate_at, schedule_of
 from engine.training.student import trained_parameters, with_new_adapter

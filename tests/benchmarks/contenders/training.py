@@ -14,7 +14,7 @@ import torch
 from accelerate import Accelerator
 from peft import PeftModel
 
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow, TaughtPrompt
 from engine.records.prompt import Message
 from engine.records.question import Question
@@ -25,6 +25,7 @@ from engine.training.student import add_gradients, trained_parameters, with_new_
 from engine.training.teacher_cache import TeacherCache
 from engine.training.trainer import Trainer
 from engine.training.validation import Measurement, Validator
+from engine.training.validation_plan import ValidationPlan
 from tests.benchmarks.contenders.child import clocked, serve
 from tests.benchmarks.contenders.held_out import held_out_kl
 from tests.benchmarks.contenders.loading import load
@@ -63,6 +64,7 @@ class Unmeasured:
     """In a validator's place: measures nothing."""
 
     asked = ()
+    plan = ValidationPlan(0, 0, "last", 0.0)
 
     def measure(self, *_: object, **__: object) -> Measurement:
         return Measurement(0.0, (), 0.0, ())

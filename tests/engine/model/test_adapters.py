@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from engine.errors import ModelError
 from engine.model import adapters as adapters_module
 from engine.model.adapters import Adapters, weights_sha256
-from engine.model.load import LocalModel, load_base, with_adapter
+from engine.model.load import load_base, with_adapter
+from engine.model.local_model import LocalModel
 from engine.records.run import AdapterKind
 from tests.trained import make_tiny_adapter
 

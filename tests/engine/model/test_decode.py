@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from engine.errors import ContextError, UsageError
 from engine.model import prompt_cache
 from engine.model.decode import Decoded, decode, sample
-from engine.model.load import LocalModel, load_base
+from engine.model.load import load_base
+from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import OwnCache, PromptCache, rows_that_fit
 from engine.training.decode_shared import decode_shared
 from engine.training.ranks import Ranks

@@ -16,7 +16,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, Gemma3Config, Gemm
 from engine.errors import ModelError
 from engine.model.chat_format import ChatFormat
 from engine.model.decode import decode
-from engine.model.load import LocalModel, load_base, quiet_libraries, with_adapter
+from engine.model.load import load_base, quiet_libraries, with_adapter
+from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache, forward_shared
 from engine.model.score import ScoreRow, score
 from engine.model.shapes import read_shapes

@@ -12,7 +12,8 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelError
-from engine.model.load import LocalModel, adapter_off, load_base, quiet_libraries, with_adapter
+from engine.model.load import adapter_off, load_base, quiet_libraries, with_adapter
+from engine.model.local_model import LocalModel
 from tests.trained import make_tiny_adapter
 
 IDS = torch.tensor([[5, 40, 61, 33]])

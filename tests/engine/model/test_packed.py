@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engine.model.load import DtypeName, LocalModel, load_base
+from engine.model.load import DtypeName, load_base
+from engine.model.local_model import LocalModel
 from engine.model.packed import packed_weights
 from tests.engine.model.conftest import write_model
 

@@ -16,7 +16,8 @@ from peft import PeftModel
 from engine.errors import ModelError
 from engine.model import load as load_module
 from engine.model.four_bits import require_four_bits
-from engine.model.load import LocalModel, adapter_off, load_base, parameter_shapes, with_adapter
+from engine.model.load import adapter_off, load_base, parameter_shapes, with_adapter
+from engine.model.local_model import LocalModel
 from engine.model.merge import merge
 from engine.model.quantize import nf4
 from engine.records.dataset import TaughtPrompt

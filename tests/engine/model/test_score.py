@@ -11,7 +11,8 @@ from torch import Tensor
 
 from engine.errors import ContextError, UsageError
 from engine.model import score as scoring
-from engine.model.load import LocalModel, adapter_off, load_base, quiet_libraries
+from engine.model.load import adapter_off, load_base, quiet_libraries
+from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache
 from engine.model.score import DivergenceRow, ScoreRow, divergence, score
 

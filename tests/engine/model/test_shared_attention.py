@@ -8,7 +8,8 @@ from torch import Tensor
 
 from engine.errors import ModelError
 from engine.model import prompt_cache, shared_attention
-from engine.model.load import LocalModel, load_base
+from engine.model.load import load_base
+from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache, forward_shared
 from tests.engine.model.conftest import CONFIGS, write_model
 

@@ -9,7 +9,8 @@ import torch
 from engine.errors import ContextError, ModelError
 from engine.model.adapters import Adapters
 from engine.model.decode import Decoded, Draw, decode
-from engine.model.load import LocalModel, load_base, with_adapter
+from engine.model.load import load_base, with_adapter
+from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache
 from engine.model.turns import PROMPTS_KEPT, Turn, Turns, Voice
 from tests.trained import make_tiny_adapter

@@ -15,7 +15,8 @@ from safetensors.torch import load_file, save_file
 from engine.evaluation.arms import LocalArm
 from engine.model.chat_format import ChatFormat
 from engine.model.decode import decode
-from engine.model.load import LocalModel, load_base, with_adapter
+from engine.model.load import load_base, with_adapter
+from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache
 from engine.project import Project
 from engine.records.prompt import Message, Prompt

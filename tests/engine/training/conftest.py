@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.model.load import LocalModel, load_base
+from engine.model.load import load_base
+from engine.model.local_model import LocalModel
 from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import DatasetRow

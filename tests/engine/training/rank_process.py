@@ -16,7 +16,8 @@ import torch
 from accelerate import Accelerator
 
 from engine.errors import DistillError, JobStopped
-from engine.model.load import LocalModel, load_base
+from engine.model.load import load_base
+from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache
 from engine.model.score import ScoreRow, TopK, score
 from engine.records.dataset import DatasetRow

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.model.load import DtypeName, LocalModel, load_base, read_base
+from engine.model.load import DtypeName, load_base, read_base
+from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow, TaughtPrompt
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question

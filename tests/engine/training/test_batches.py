@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import ContextError, DatasetError
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.training.batches import check_prompt_absent, check_rows, make_batch, prompt_occurs_in
 from engine.training.schedule import Schedule, schedule_of

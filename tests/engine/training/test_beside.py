@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from engine.errors import TrainingError
-from engine.model.load import LocalModel, adapter_off, load_base
+from engine.model.load import adapter_off, load_base
+from engine.model.local_model import LocalModel
 from engine.questions.general import general_questions
 from engine.records.dataset import DatasetRow
 from engine.training import general as general_module

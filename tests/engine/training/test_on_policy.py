@@ -9,7 +9,8 @@ from accelerate import Accelerator
 
 from engine.errors import TrainingError
 from engine.model.decode import decode
-from engine.model.load import LocalModel, adapter_off, load_base
+from engine.model.load import adapter_off, load_base
+from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.training import on_policy as on_policy_module
 from engine.training import student as student_module

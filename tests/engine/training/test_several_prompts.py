@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from engine.errors import TrainingError
-from engine.model.load import LocalModel, adapter_off
+from engine.model.load import adapter_off
+from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.records.prompt import Message, Prompt
 from engine.records.rule import Check, Rule

@@ -10,7 +10,8 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from engine.errors import ModelError, TrainingError
-from engine.model.load import LocalModel, adapter_off, load_base, with_adapter
+from engine.model.load import adapter_off, load_base, with_adapter
+from engine.model.local_model import LocalModel
 from engine.model.merge import merge
 from engine.records.dataset import DatasetRow
 from engine.records.run import AdapterKind, TrainingConfig

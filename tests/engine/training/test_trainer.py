@@ -9,7 +9,7 @@ import torch
 from accelerate import Accelerator
 
 from engine.errors import TrainingError
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.records.run import AdapterKind
 from engine.training import student as student_module

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.model.load import LocalModel
+from engine.model.local_model import LocalModel
 from engine.records.run import CurvePoint
 from engine.training import student as student_module
 from engine.training.best import best_point
