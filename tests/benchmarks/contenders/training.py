@@ -145,7 +145,7 @@ class Training(Asked):
             if "lora_B" in name:
                 torch.nn.init.normal_(parameter.data, std=0.02)
         folder.mkdir(parents=True)
-        cast("PeftModel", student.model).save_pretrained(folder)
+        cast("PeftModel", student.model).save_pretrained(folder, save_embedding_layers=False)
         course = make_course(student, self.config, self.rows, self.taught, None)
         accelerator = Accelerator(cpu=True, device_placement=False)
         batches, losses, norms = [], [], []
