@@ -24,7 +24,9 @@ from engine.records.run import TrainingConfig
 from engine.rules.documents import parse_rules
 
 # Found by experiment on the bundled questions (README, «What the demo proves»).
-_TRAINING = TrainingConfig(base="starter", epochs=1.5, learning_rate=1e-3, cross_entropy_weight=0.3, evaluations=3)
+_TRAINING = TrainingConfig(
+    base="starter", epochs=1.5, learning_rate=1e-3, cross_entropy_weight=0.3, evaluations=3, general_fraction=0.1
+)
 _COMPARED = "gpt-5-mini"  # a hosted model of which the demo's prompt could be asked
 FULL = Recipe(
     train_questions=None,
@@ -42,7 +44,7 @@ QUICK = dataclasses.replace(
     validation_questions=20,
     test_questions=30,
     generate=dataclasses.replace(FULL.generate, samples=1),
-    training=dataclasses.replace(_TRAINING, epochs=2.5, evaluations=1),
+    training=dataclasses.replace(_TRAINING, epochs=2.5, evaluations=1, general_fraction=0.0),
     evaluate_samples=1,
     regressions=False,  # they would take a fifth of its three minutes
 )

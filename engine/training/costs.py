@@ -15,7 +15,7 @@ from engine.records.run import TrainingConfig
 # single answer, with each answer's own token beside that.
 SCORED_COST, DECODING_STEP_COST = 0.4, 14.0
 BEYOND_LONGEST = 8  # tokens that a sampled answer may be longer than the longest training answer
-GENERAL_ANSWER_TOKENS = 128  # at most
+GENERAL_ANSWER_TOKENS = 64  # at most: they cost a step as much as its own rows do
 GENERAL_QUESTIONS = 162  # that are bundled for training
 _GENERAL_QUESTION_TOKENS = 30  # about
 ROWS_BEHIND_A_PROMPT = 4

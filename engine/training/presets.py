@@ -219,10 +219,10 @@ def _second_stage(preset: Preset, facts: Facts, config: TrainingConfig, picker: 
 
 def _beside(preset: Preset, facts: Facts, config: TrainingConfig, picker: _Picker) -> TrainingConfig:
     """The terms against forgetting and against the prompt coming back."""
-    fraction, why = 0.0, "left out for time: 5 to 20 % guard against forgetting"
-    if preset == "best":
-        fraction, why = _GENERAL_FRACTION, "of a step's rows, against forgetting"
-    fraction = picker.pick("general_fraction", config.general_fraction, fraction, why, _PUBLISHED)
+    fraction, why = _GENERAL_FRACTION, "of a step's rows: other questions keep the base's own answers"
+    if preset == "fast":
+        fraction, why = 0.0, "left out for time: the prompt's form spills over other questions"
+    fraction = picker.pick("general_fraction", config.general_fraction, fraction, why, _DEMO)
     weight, why = 0.0, "left out: it mends what a second stage spoils"
     if config.on_policy_steps and facts.own_rows:
         weight, why = _PROMPT_BACK_WEIGHT, "stays well when the prompt is put back, which a second stage spoils"

@@ -60,15 +60,14 @@ class Row:
 
 def methods(config: TrainingConfig) -> dict[str, TrainingConfig]:
     """By name. The second stage is as long as half of the first one takes."""
-    mix_then = replace(config, on_policy_steps=24, on_policy_batch_rows=32)
+    plain = replace(config, general_fraction=0.0)
     return {
-        "cross-entropy": replace(config, objective="cross_entropy"),
-        "forward KL": replace(config, objective="forward_kl"),
-        "mix": config,
-        "mix, then on-policy": mix_then,
-        "mix, half and half": replace(config, cross_entropy_weight=0.5),
-        "mix, 0.7 of the text": replace(config, cross_entropy_weight=0.7),
-        "mix, twice as long": replace(config, epochs=2 * config.epochs),
+        "cross-entropy": replace(plain, objective="cross_entropy"),
+        "forward KL": replace(plain, objective="forward_kl"),
+        "mix": plain,
+        "mix, then on-policy": replace(plain, on_policy_steps=24, on_policy_batch_rows=32),
+        "mix, 0.7 of the text": replace(plain, cross_entropy_weight=0.7),
+        "mix, twice as long": replace(plain, epochs=2 * config.epochs),
         "mix, 10 % general": replace(config, general_fraction=0.1),
     }
 

@@ -257,7 +257,7 @@ def test_a_second_stage_waits_for_a_first_that_makes_answers_end() -> None:
 
 @pytest.mark.parametrize("term", ["on_policy_steps", "general_fraction", "prompt_back_weight"])
 def test_what_stands_beside_the_first_stage_needs_memory_too(term: str) -> None:
-    facts = replace(FACTS, tokens=replace(TOKENS, prompt=8_000))
+    facts = replace(FACTS, tokens=replace(TOKENS, longest=60, longest_answer=40, prompt=8_000))
     plain = memory_mb(ASKED, facts)
     more = memory_mb(replace(ASKED, **{term: 1 if term == "on_policy_steps" else 0.1}), facts)
     assert plain is not None
