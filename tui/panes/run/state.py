@@ -105,7 +105,10 @@ class RunState:
         return self._live(row, job) or self.traces.get(run.id)
 
     def curves(self, run: Run | None, trace: JobView | None) -> dict[str, Curve]:
-        """Each quantity's points: every step's where they were told, else those of the run's evaluations."""
+        """Each quantity's points: every step's where they were told, else those of the run's evaluations.
+
+        Shares of sampled answers are always the run's own: they are kept with how many answers they are of.
+        """
         curves = {name: Curve() for name in _QUANTITIES}
         for point in run.curve if run else ():
             curves["validation_kl"].add(point.step, point.validation_kl)
@@ -114,7 +117,7 @@ class RunState:
             if point.step:
                 curves["loss"].add(point.step, point.train_loss)
         for name, told in trace.curves.items() if trace else ():
-            if name in curves and len(told.steps) >= len(curves[name].steps):
+            if name in curves and name != "all_rules" and len(told.steps) >= len(curves[name].steps):
                 curves[name] = told
         return curves
 
