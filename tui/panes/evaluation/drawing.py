@@ -11,7 +11,7 @@ from engine.evaluation.verdict import reason
 from engine.records.evaluation import ArmName, ArmScore, Divergence, Evaluation, Rate
 from tui.panes.evaluation.bars import interval_bar
 from tui.panes.evaluation.differing import held_out_tokens, tokens_of
-from tui.panes.evaluation.marks import arm_title, mark_of, marks_told
+from tui.panes.evaluation.marks import arm_title, deciding, mark_of, marks_told
 from tui.panes.evaluation.reading import reading
 from tui.panes.evaluation.state import EvaluationState
 from tui.panes.job import JobView
@@ -110,7 +110,7 @@ def _head(evaluation: Evaluation, width: int) -> list[Content]:
 
 
 def _table(evaluation: Evaluation, state: EvaluationState, width: int) -> list[Content]:
-    """The verdict, then the arms as columns."""
+    """The verdict, then the arms as columns, rule by rule; what they took, and what would decide, comes after that."""
     lines = _head(evaluation, width)
     arms = evaluation.arms
     cell = max(_NARROWEST_CELL, min((width - max(24, width // 3)) // max(len(arms), 1), 26))
@@ -128,7 +128,8 @@ def _table(evaluation: Evaluation, state: EvaluationState, width: int) -> list[C
         lines.append(Content.assemble(f"{rule.id:>2} {fit(rule.text, label - 5)}", mark, " ", *rates))
     if found is not None:
         lines += marks_told(found, width)
-    return [*lines, Content(""), *_measures(arms, label, cell)]
+    lines += [Content(""), *_measures(arms, label, cell)]
+    return [*lines, *deciding(found, width)] if found is not None else lines
 
 
 def _rate(rate: Rate, width: int, arm: ArmName, state: EvaluationState) -> Content:
@@ -187,7 +188,7 @@ def _with_questions(lines: list[Content], state: EvaluationState, evaluation: Ev
         return PageDrawn(lines)
     behind = sum(lapse.broken > 0 for lapse in lapses)
     who = "the teacher" if evaluation.reference == "teacher" else "the prompted model"
-    text = f"{behind:,} of {len(lapses):,} questions where the student breaks a rule that {who} keeps"
+    text = f"{behind:,} of {len(lapses):,} questions where the student breaks what {who} keeps"
     lines += [Content(""), heading(fit(text, view.width))]
     if behind and evaluation.split == "validation":
         lines.append(Content.assemble(("i", ACCENT), ("  asks for training questions like them", DIM)))
