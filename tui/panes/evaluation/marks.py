@@ -35,7 +35,7 @@ def marks_told(found: Comparison, width: int) -> list[Content]:
 
 
 def deciding(found: Comparison, width: int) -> list[Content]:
-    """How many more questions would decide what is undecided, the fewest first; nothing where none is, or none would."""
+    """How many more questions would decide what is undecided, the fewest first; nothing where no number would."""
     needed = sorted(
         (paired.more_questions, name)
         for name, paired in _named(found)
