@@ -53,6 +53,10 @@ class Pane(Scroller):
         """Move the pane's divider so many steps, 0 puts it back; False where the pane is not divided."""
         return False
 
+    def open(self, number: int) -> None:
+        """Show what has this number, in a pane that is about one of several."""
+        raise NotImplementedError
+
     def draw(self, view: View) -> list[Content]:
         """The lines of the page for this view."""
         raise NotImplementedError

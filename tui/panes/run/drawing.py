@@ -10,7 +10,7 @@ from engine.wording import counted
 from tui.panes.job import JobView
 from tui.panes.parts import heading, title
 from tui.panes.run.curves import Drawn, Look, charts, values
-from tui.panes.run.settings import OBJECTIVES
+from tui.panes.run.settings import configuration_words
 from tui.panes.run.state import LETTERS, RunState, Watched, sample_at
 from tui.panes.run.table import STATES, best, table
 from tui.panes.run.worst import worst_tokens
@@ -40,7 +40,7 @@ def draw(view: View, state: RunState) -> list[Content]:
             drawn.append(Drawn(_short(row.run, width), curves, _asked(row.run), state.letter(number)))
     lines = [title(f"Run {run.id}" if run else "Run", *_figure(run, live, width), width)[0]]
     if run is not None:
-        lines.append(Content.styled(shorten(_configuration(run), width), DIM))
+        lines.append(Content.styled(shorten(configuration_words(run), width), DIM))
     lines += [*_stands(run, live, width), Content("")]
     rows = 9 if height >= 32 else 6 if height >= 24 else 4
     look = Look(state.log, state.smoothing, state.cursor)
@@ -144,19 +144,6 @@ def _short(run: Run, width: int) -> str:
     config = run.config
     more = f", {config.last_epochs:g} epochs" if width >= _WIDE else ""
     return f"run {run.id}   {config.adapter_words}, rate {config.learning_rate:g}{more}"
-
-
-def _configuration(run: Run) -> str:
-    config = run.config
-    parts = [
-        OBJECTIVES[config.objective],
-        config.adapter_words,
-        f"rate {config.learning_rate:g}",
-        f"{config.batch_rows} rows a step",
-        f"{config.last_epochs:g} epochs",
-        f"{run.device} {run.dtype}".strip(),
-    ]
-    return " · ".join(part for part in parts if part)
 
 
 def _samples(watched: Watched | None, cursor: int | None, width: int) -> list[Content]:

@@ -35,6 +35,7 @@ class RunState:
     rows: tuple[RunRow, ...] = ()  # the oldest first
     traces: dict[int, JobView] = field(default_factory=dict)  # by run
     traced: dict[int, tuple[str, int]] = field(default_factory=dict)  # state and step that a trace was asked for
+    chosen: int | None = None  # a run's number; None: the one that trains, else the newest
     overlays: tuple[int, ...] = ()
     log: bool = False
     smoothing: float = 0.0
@@ -61,15 +62,22 @@ class RunState:
         self.rows = rows
         known = {row.run.id for row in rows}
         self.overlays = tuple(number for number in self.overlays if number in known)
+        self.chosen = self.chosen if self.chosen in known else None
         self.row = max(0, min(self.row, len(rows) - 1))
 
     def shown(self, facts: Facts) -> Run | None:
-        """The run that trains now, else the newest."""
+        """The run that a person chose, else the one that trains now, else the newest."""
+        if self.chosen is not None and (chosen := self.found(self.chosen)) is not None:
+            return chosen.run
         training = [row.run for row in self.rows if row.run.state in ("running", "paused")]
         newest = facts.run
         if training and (newest is None or newest.state not in ("running", "paused")):
             return training[-1]
         return newest
+
+    def open(self, run_id: int) -> None:
+        """Show this run's curves, with nothing over them."""
+        self.chosen, self.overlays, self.cursor, self.comparing = run_id, (), None, False
 
     def found(self, run_id: int) -> RunRow | None:
         """A run by its number, where it was read."""

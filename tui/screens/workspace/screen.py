@@ -33,6 +33,8 @@ from tui.widgets.shares import Divided, Shares
 
 # What is known only once the project was read is imported then: the rail is seen before.
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from tui.panes.chat.pane import ArmsChosen
     from tui.panes.pane import Pane, ShowPane
     from tui.screens.workspace.updating import Updating
@@ -43,12 +45,19 @@ READ_EVERY_S = 1.0
 DRAW_EVERY_S = 0.2
 
 
+def _project_provider() -> "type[Provider]":
+    from tui.screens.workspace.found import ProjectProvider
+
+    return ProjectProvider
+
+
 class WorkspaceScreen(Divided, SearchingScreen):
     """One project's stations, live."""
 
     place: ClassVar[Place] = "workspace"
     CSS_PATH = "workspace.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings("workspace")
+    COMMANDS = {_project_provider}  # noqa: RUF012 - declared by Screen
     AUTO_FOCUS = ""  # the pane that is shown has the focus
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - declared by Screen
 
@@ -59,7 +68,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self.state.restore(left.panes.get(str(folder), ""), left.rail_width, left.maximised)
         self._folder = folder
         self._home = home
-        self._store = StoreService(folder, home, self)
+        self.store = StoreService(folder, home, self)
         self._watching = Watching(self)
         self._updating: Updating | None = None
         self._made: dict[PaneName, Pane] = {}
@@ -88,13 +97,13 @@ class WorkspaceScreen(Divided, SearchingScreen):
 
     def _begin_to_read(self) -> None:
         if self.is_attached:  # the person has not left at once
-            self._store.read()
-            self.set_interval(READ_EVERY_S, self._store.read)
+            self.store.read()
+            self.set_interval(READ_EVERY_S, self.store.read)
 
     def on_unmount(self) -> None:
         """Let go of the store and the log; the job is not touched."""
         self._watching.close()
-        self._store.close()
+        self.store.close()
 
     def on_facts_read(self, message: FactsRead) -> None:
         """Take in what the store says, and watch the newest job."""
@@ -178,10 +187,15 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self.state.chosen = pane
         self._turn()
 
+    def open_in(self, pane: PaneName, number: int) -> None:
+        """Show a pane, and in it what has this number."""
+        self.action_pane(pane)
+        self._shown_pane().open(number)
+
     def action_do_in(self, pane: PaneName, action: str) -> None:
         """Show a pane, and do there what its own key does, once it has read what it shows."""
         self.action_pane(pane)
-        self._store.ask(lambda _project: Reached(pane, action), self)
+        self.store.ask(lambda _project: Reached(pane, action), self)
 
     def on_reached(self, message: Reached) -> None:
         """The pane's own questions to the store were answered before this one."""
@@ -223,7 +237,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         """Review the answers."""
         from tui.screens.curate.screen import CurateScreen  # the first sight of a project does without it
 
-        self.app.push_screen(CurateScreen(self._store, self.state.shares))
+        self.app.push_screen(CurateScreen(self.store, self.state.shares))
 
     def action_update(self) -> None:
         """Show what the changes of prompt and rules touch, and redo only that."""
@@ -253,7 +267,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         job = self.state.facts.newest_job if self.state.facts else None
         wish, said = answer_to(asked, job)
         if wish is not None and job is not None:
-            self._store.wish(wish, job.id)
+            self.store.wish(wish, job.id)
         self.notify(said, markup=False)
 
     def _turn(self) -> None:
@@ -306,7 +320,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         name = self.state.shown
         pane = self._made.get(name)
         if pane is None:
-            pane = self._made[name] = pane_class(name)(self._store)
+            pane = self._made[name] = pane_class(name)(self.store)
             pane.shares = self.state.shares
             self.query_one("#panes").mount(pane)
         if pane is not self._pane:
