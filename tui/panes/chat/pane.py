@@ -1,9 +1,10 @@
 """The chat pane as a widget: passes questions to the service, answers into the state, votes to the store."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.message import Message
@@ -24,6 +25,8 @@ from tui.services.facts import Facts
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.page import Page
 
+_TYPED = ("ask", "rewrite")  # they go to the field
+
 
 class ArmsChosen(Message):
     """Two arms are compared from now on."""
@@ -37,7 +40,11 @@ class ChatPane(Pane):
     """Two arms side by side; what a person thinks of them is kept as votes."""
 
     place: ClassVar[PaneName] = "chat"
-    BINDINGS: ClassVar[list[BindingType]] = bindings("chat")
+    # The field must have the focus before the next key of a fast typist arrives: here letters are votes and leaps.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        replace(binding, priority=True) if isinstance(binding, Binding) and binding.action in _TYPED else binding
+        for binding in bindings("chat")
+    ]
     DEFAULT_CSS = "ChatPane QuestionField { dock: bottom; }"
 
     def __init__(self, store: StoreService) -> None:
@@ -64,6 +71,10 @@ class ChatPane(Pane):
         """While a question is typed, the field's keys come first."""
         field = self._field
         return [(field.place, field), (self.place, self)] if field.has_focus else [(self.place, self)]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The keys that go to the field are its own once it has the focus."""
+        return action not in _TYPED or not self._field.has_focus
 
     def show(self, facts: Facts, job: JobView | None) -> None:
         """Read the arms again where a prompt or a run has come."""
@@ -166,7 +177,7 @@ class ChatPane(Pane):
 
     def action_ask(self) -> None:
         """Type a question."""
-        self._field.focus()
+        self.screen.set_focus(self._field)
 
     def action_blind(self) -> None:
         """Hide which arm is which from the next question on, or stop it."""
@@ -235,7 +246,7 @@ class ChatPane(Pane):
         if question := self.state.take_back():
             field.text = question
             field.move_cursor(field.document.end)
-        field.focus()
+        self.screen.set_focus(field)
         self.redraw()
 
     def action_keep(self) -> None:
