@@ -15,7 +15,7 @@ from engine.records.vote import VoteChoice
 from tui.actions import PaneName, Place, bindings
 from tui.panes.chat.drawing import draw
 from tui.panes.chat.question import QuestionField
-from tui.panes.chat.state import ChatState
+from tui.panes.chat.state import ChatState, Turn
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.view import View
@@ -199,6 +199,8 @@ class ChatPane(Pane):
 
         if self._arms:
             self.app.push_screen(FormScreen("Compare which arms?", fields, go="compare"), chosen)
+        else:
+            self._say("There is nothing to compare before a prompt is set.")
 
     def action_vote_left(self) -> None:
         """The left answer is better."""
@@ -222,8 +224,11 @@ class ChatPane(Pane):
 
     def action_reveal(self) -> None:
         """Show which arm is which."""
-        self.state.revealed = True
-        self.redraw()
+        if self._asked() is not None:
+            if not self.state.hidden:
+                self._say("Nothing is hidden.")
+            self.state.revealed = True
+            self.redraw()
 
     def action_weaker(self) -> None:
         """Turn the adapter down."""
@@ -236,7 +241,7 @@ class ChatPane(Pane):
     def action_again(self) -> None:
         """The same question again."""
         self._service.halt()
-        if self.state.again() is not None:
+        if self._asked() is not None and self.state.again() is not None:
             self._send()
 
     def action_rewrite(self) -> None:
@@ -251,15 +256,15 @@ class ChatPane(Pane):
 
     def action_keep(self) -> None:
         """Make the question one to train on."""
-        if (turn := self.state.turn) is not None:
+        if (turn := self._asked()) is not None:
             self._service.keep(turn.question)
 
     def action_begin(self) -> None:
         """Begin a talk; the last one can be brought back."""
         self._service.halt()
-        if self.state.turns:
+        if self._asked() is not None:
             self.state.begin()
-            self.app.notify("A new talk. B brings the last one back.", markup=False, timeout=3)
+            self._say("A new talk. B brings the last one back.")
         self.redraw()
 
     def action_restore(self) -> None:
@@ -267,7 +272,7 @@ class ChatPane(Pane):
         self._service.halt()
         before = self.state.compared
         if not self.state.restore():
-            self.app.notify("No turn was dropped.", markup=False, timeout=3)
+            self._say("No turn was dropped.")
             return
         self._ticket += 1  # nothing that still comes belongs to what is shown now
         if self.state.compared != before:
@@ -302,9 +307,23 @@ class ChatPane(Pane):
         if self.state.revealed and self.state.blind:
             self.app.notify("The arms were revealed: a vote would not be blind.", markup=False)
             return
+        if (turn := self._asked()) is None:
+            return
+        voted = turn.voted is not None
         if (vote := self.state.vote(choice)) is not None:
             self._service.vote(vote, self.state.compared)
             self.redraw()
+        else:
+            self._say("You have said that; U takes it back." if voted else "There are no two whole answers to compare.")
+
+    def _asked(self) -> Turn | None:
+        """The newest turn; where there is none, the person is told what brings one."""
+        if self.state.turn is None:
+            self._say("Nothing was asked yet: enter types a question.")
+        return self.state.turn
+
+    def _say(self, words: str) -> None:
+        self.app.notify(words, markup=False, timeout=3)
 
     def _turn_dial(self, steps: int) -> None:
         strength = self.state.turn_dial(steps)

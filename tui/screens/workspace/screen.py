@@ -226,11 +226,16 @@ class WorkspaceScreen(Divided, SearchingScreen):
 
     def move_divider(self, steps: int) -> bool:
         """That of the pane, where it is divided; else the rail becomes wider or narrower."""
-        if self._pane is None or not self._pane.move_divider(steps):
-            self.state.widen(2 * steps)
-            self.query_one(Rail).styles.width = self.state.rail_width
-            self._arranged()
-            self._changed()
+        if self._pane is not None and self._pane.move_divider(steps):
+            return True
+        rail = self.query_one(Rail)
+        if not rail.is_on_screen:
+            self.notify("Nothing is divided here: a narrow window has no rail.", markup=False, timeout=3)
+            return False
+        self.state.widen(2 * steps)
+        rail.styles.width = self.state.rail_width
+        self._arranged()
+        self._changed()
         return True
 
     def action_curate(self) -> None:
