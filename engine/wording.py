@@ -25,6 +25,11 @@ def rate(share: float | None) -> str:
     return "–" if share is None else f"{share:.0%}"
 
 
+def rate_of(share: float | None, count: int) -> str:
+    """A share of so many sampled answers: of few it says little, and that has to be read beside it."""
+    return "–" if share is None else f"{share:.0%} of {count:,}"
+
+
 def size(megabytes: float) -> str:
     """An amount of memory or disk; of 1e6 bytes."""
     return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"

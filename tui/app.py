@@ -40,6 +40,7 @@ from tui.terminal.notice import (
 from tui.widgets.colourless import ColourlessFilter
 from tui.widgets.glyphs import AsciiFilter
 from tui.widgets.guard import CodeFilter
+from tui.widgets.shares import DividerMoved
 
 if TYPE_CHECKING:
     from tui.services.program import CommandEnded
@@ -114,10 +115,8 @@ class DistillApp(App[int]):
         """Show the workspace of a project, in place of what is on."""
         from tui.screens.workspace.screen import WorkspaceScreen
 
-        left, self._folder = self._memory.remembered, folder
-        self._show(
-            WorkspaceScreen(folder, self._home, left.panes.get(str(folder), ""), left.rail_width, left.maximised)
-        )
+        self._folder = folder
+        self._show(WorkspaceScreen(folder, self._home, self._memory.remembered))
 
     def show_projects(self) -> None:
         """Show the list of projects, in place of what is on."""
@@ -210,6 +209,10 @@ class DistillApp(App[int]):
     def on_arranged(self, message: Arranged) -> None:
         """Remember how the workspace is arranged."""
         self._memory.arrange(message.folder, message.pane, message.rail_width, maximised=message.maximised)
+
+    def on_divider_moved(self, message: DividerMoved) -> None:
+        """And how a page is divided."""
+        self._memory.share(message.name, message.share)
 
     def on_show_project(self, message: ShowProject) -> None:
         """Open a project."""

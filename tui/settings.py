@@ -43,6 +43,7 @@ class Remembered:
     instead_of: str = ""  # the theme of the settings when another was chosen; once they change, they hold again
     rail_width: int = 0  # cells; 0: its own width
     maximised: bool = False  # the pane has the whole screen
+    shares: Mapping[str, int] = field(default_factory=dict)  # divider → per cent of the part before it
     panes: Mapping[str, str] = field(default_factory=dict)  # project folder → the pane that was looked at last
 
     def theme_over(self, settings: Settings) -> str:
@@ -107,12 +108,15 @@ def parse_remembered(text: str) -> Remembered:
     if not isinstance(document, dict):
         return Remembered()
     found = cast("dict[str, object]", document)
-    width, panes = found.get("rail_width"), found.get("panes")
+    width, panes, shares = found.get("rail_width"), found.get("panes"), found.get("shares")
     return Remembered(
         theme=_text(found.get("theme")),
         instead_of=_text(found.get("instead_of")),
         rail_width=width if isinstance(width, int) else 0,
         maximised=found.get("maximised") is True,
+        shares={str(name): share for name, share in shares.items() if isinstance(share, int)}
+        if isinstance(shares, dict)
+        else {},
         panes={str(folder): str(pane) for folder, pane in panes.items()} if isinstance(panes, dict) else {},
     )
 
@@ -124,6 +128,7 @@ def remembered_text(remembered: Remembered) -> str:
         "instead_of": remembered.instead_of,
         "rail_width": remembered.rail_width,
         "maximised": remembered.maximised,
+        "shares": dict(remembered.shares),
         "panes": dict(remembered.panes),
     }
     return json.dumps(fields, indent=1, ensure_ascii=False)

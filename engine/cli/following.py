@@ -94,7 +94,8 @@ class ProgressLines:
             case Metrics(_, epoch, values):
                 if "validation_kl" in values:
                     rate = f"  all rules {values['all_rules']:.0%}" if "all_rules" in values else ""
-                    self._line(f"epoch {epoch:.1f}  validation KL {values['validation_kl']:.3f}{rate}")
+                    asked = f" of {values['asked']:.0f}" if "asked" in values else ""
+                    self._line(f"epoch {epoch:.1f}  validation KL {values['validation_kl']:.3f}{rate}{asked}")
                 elif "loss" in values:
                     self._measured = f"  loss {values['loss']:.3f}"
             case SampleAnswer(step, _, answer, passed):

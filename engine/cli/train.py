@@ -16,7 +16,7 @@ from engine.records.run import TrainingConfig
 from engine.status import job_json
 from engine.training.clusters import Launch, Launcher, launch_text
 from engine.training.presets import Preset
-from engine.wording import rate
+from engine.wording import rate_of
 
 _WITH_A_RUN = {
     "run_id",
@@ -137,7 +137,8 @@ def command(
         return
     run = project.runs.get(run.id)
     best = next((point for point in run.curve if point.best), None)
-    figures = f": validation KL {best.validation_kl:.3f}, all rules {rate(best.all_rules_rate)}" if best else ""
+    kept = rate_of(best.all_rules_rate, best.asked) if best else ""
+    figures = f": validation KL {best.validation_kl:.3f}, all rules {kept}" if best else ""
     invocation.finish(
         f"Run {run.id} is trained, best at step {run.best_step} of {run.steps}{figures}.\nNext: distill-tui evaluate",
         {

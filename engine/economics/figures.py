@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
+from engine.clean import clean_line
 from engine.economics.estimate import Estimate, estimate
 from engine.economics.given import EstimateInput, Latency, today
 from engine.economics.labels import label
@@ -42,6 +43,7 @@ ASSUMED: Mapping[str, tuple[float, str]] = {
     "discount_rate": (0.0, "none"),
     "prefill_tokens_per_s": (5_000.0, "a hosted model"),
 }
+_NAME_CELLS = 60  # of a name that no list knows: it may be anything
 _NOT_TERMS = ("prefill_tokens_per_s",)
 ONE_TIME_PARTS = ("generation_usd", "gpu_hours", "gpu_usd_per_hour")  # of the one-time cost
 
@@ -103,10 +105,11 @@ def reckon(
             "Give the name as its provider writes it, for example gpt-5 or claude-sonnet-4-5.",
         )
     if missing:
-        at = f" of {inputs.provider!r}" if inputs.provider else ""
+        at = f" of «{clean_line(inputs.provider, _NAME_CELLS)}»" if inputs.provider else ""
         raise UsageError(
             "The model's prices are not known.",
-            f"genai-prices has no {inputs.model!r}{at}; missing: {', '.join(missing)}.",
+            f"The list (genai-prices) has no «{clean_line(inputs.model, _NAME_CELLS)}»{at}; "
+            f"missing: {', '.join(missing)}.",
             "Give its name as its provider writes it, for example gpt-5, or give its prices.",
         )
     counted = spread("prompt_tokens", Figure(tokens.tokens, "exact" if tokens.exact else "estimated", tokens.tokenizer))

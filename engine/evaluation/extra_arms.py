@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.clean import clean_line
 from engine.errors import NotFoundError, UsageError
 from engine.model.adapter_files import weights_sha256
 from engine.project import Project
@@ -43,7 +44,9 @@ def check_arms(names: Sequence[str]) -> None:
     for name in names:
         if name != PROMPT_BACK and _NAME.fullmatch(name) is None:
             raise UsageError(
-                f"There is no arm {name!r}.", "", "An arm is run:3, checkpoint:3:120 (run and step) or prompt_back."
+                f"There is no arm «{clean_line(name, 60)}».",
+                "",
+                "An arm is run:3, checkpoint:3:120 (run and step) or prompt_back.",
             )
     if len(set(names)) < len(names):
         raise UsageError("An arm is named twice.", ", ".join(names), "Name each once.")

@@ -106,6 +106,12 @@ class CurvePoint:
     tokens_per_second: float
     best: bool
     asked: int = 16  # questions whose sampled answers the rates are of; 0 for none
+    asked_own: int | None = None  # of them those of the project itself, which `rule_rates` are of; None: all
+
+    @property
+    def rules_asked(self) -> int:
+        """How many answers each rule's rate is of."""
+        return self.asked if self.asked_own is None else self.asked_own
 
 
 @dataclass(frozen=True, slots=True)

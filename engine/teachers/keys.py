@@ -12,6 +12,7 @@ import stat
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from engine.clean import clean_line
 from engine.errors import EndpointError, UsageError
 from engine.paths import Home, make_private_folder
 from engine.redact import register_secret
@@ -33,7 +34,8 @@ def check_address(base_url: str) -> str:
     except ValueError as error:
         raise UsageError("The base URL cannot be read.", f"{error}.", example) from error
     if not host or parts.scheme not in ("http", "https"):
-        raise UsageError("The base URL is not a web address.", f"{base_url!r} has no https host.", example)
+        told = f"«{clean_line(base_url, 80)}» has no https host."
+        raise UsageError("The base URL is not a web address.", told, example)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UsageError(
             "The base URL carries more than an address.", f"Host {host}.", f"Keys do not go there. {example}"

@@ -36,6 +36,7 @@ def with_point(
         tokens_per_second=state.tokens / stepped_s if stepped_s else 0.0,
         best=False,
         asked=measured.asked,
+        asked_own=measured.asked_own,
     )
     points = (*state.points, point)
     best = best_point(points, {*kept, point.step}) if held_out else point

@@ -260,7 +260,7 @@ class _JobHooks:
         rates = {f"rule_{rule_id}": rate for rule_id, rate in point.rule_rates}
         values = {"validation_kl": point.validation_kl, **rates}
         if point.all_rules_rate is not None:
-            values["all_rules"] = point.all_rules_rate
+            values |= {"all_rules": point.all_rules_rate, "asked": point.asked}
         self._tell(point.step, point.epoch, values)
         for watched in measured.watched:
             self._context.emit(SampleAnswer(point.step, watched.question, watched.answer, watched.passed))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from engine.records.run import CurvePoint, Run, TrainingConfig
 from engine.training.best import best_point
 from engine.training.schedule import Schedule
-from engine.wording import duration, rate
+from engine.wording import duration, rate_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,12 @@ def winner(tried: Sequence[Tried]) -> Tried | None:
 def sweep_text(tried: Sequence[Tried], won: Tried | None) -> str:
     """A line a run, and how the winner is trained in full."""
     width = max(len("options"), *(len(one.words) for one in tried))
-    lines = [f"  run  {'options':<{width}}  steps  best KL  rules  time"]
+    lines = [f"  run  {'options':<{width}}  steps  best KL   rules kept  time"]
     for one in tried:
         mark = "▸" if one is won else " "
         point = one.best
-        figures = f"{point.validation_kl:>7.3f}  {rate(point.all_rules_rate):>5}" if point else f"{one.run.state:<14}"
+        kept = rate_of(point.all_rules_rate, point.asked) if point else ""
+        figures = f"{point.validation_kl:>7.3f}  {kept:>11}" if point else f"{one.run.state:<20}"
         line = (
             f"{mark} {one.run.id:>3}  {one.words:<{width}}  {one.run.step:>5}  {figures}  {duration(one.run.train_s)}"
         )

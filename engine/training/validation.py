@@ -55,6 +55,7 @@ class Measurement:
     all_rules_rate: float | None = None
     watched: tuple[WatchedAnswer, ...] = ()
     asked: int = 0
+    asked_own: int = 0
 
 
 class Validator:
@@ -171,6 +172,7 @@ class Validator:
             all_rules_rate=passed_all / len(self.asked),
             watched=tuple(watched),
             asked=len(self.asked),
+            asked_own=asked_own,
         )
 
 

@@ -10,6 +10,7 @@ import pytest
 from engine.paths import Home
 from tests.e2e.conftest import environment
 from tests.e2e.terminal import Terminal
+from tests.tui.panes.measured import make_compared
 from tests.tui.seeds import make_stage
 
 _OURS = ("NO_COLOR", "COLORTERM", "TMUX", "STY", "SSH_CONNECTION", "SSH_TTY", "DISTILL_TUI_SLOW", "TEXTUAL_FPS")
@@ -35,17 +36,30 @@ def colour_codes(sent: bytes) -> Iterator[str]:
                 yield "16"
 
 
+ESC, DOWN = "\x1b", "\x1b[B"
+# The keys, the words that are to stand then, and those that are to stand no more.
+FACES = [
+    ("9", "types a question", ""), ("i", "enter send", ""), ("why?", "why?", ""), (ESC, "enter ask", ""),
+    ("a", "Compare which arms", ""), (ESC, "enter ask", "Compare which arms"),
+    ("5", "Run 1", ""), ("t", "learning rate", ""), (f"{DOWN}{DOWN}x\r", "A whole number", ""),
+    (ESC, "Run 1", "learning rate"),
+    ("c", "Curate", ""), (" ", "1 marked", ""), ("/", "words to look for", ""), (ESC, "1 marked", "words to look for"),
+    (ESC, "Curate", "1 marked"), (ESC, "Run 1", "Curate"),
+    ("7", "Release", ""), ("?", "Show that pane.", ""),
+]  # fmt: skip
+
+
 def visited(home: Home, **variables: str) -> Terminal:
-    """A terminal in which every pane, the help and the palette were looked at."""
+    """A terminal in which every pane, a form, the review, the help and the palette were looked at."""
     make_stage(home, "done")
     terminal = Terminal(home, 100, 30, **variables)
     terminal.until("meridian-desk")
     for key in "12345678":
         terminal.press(key)
         terminal.until("meridian-desk")
-    terminal.press("7")
-    terminal.until("Release")
-    terminal.press("?")
+    for keys, stands, gone in FACES:
+        terminal.press(keys)
+        terminal.until(stands, gone)
     terminal.until("Show that pane.")
     terminal.press("q")
     terminal.until("meridian-desk", gone="Show that pane.")
@@ -86,6 +100,42 @@ def test_without_colours_everything_is_still_said(home: Home) -> None:
     terminal.press("\x1b")
     terminal.until("takes it up again", gone="Search for commands")
     assert terminal.leave() == 0
+
+
+def test_without_colours_a_review_a_form_and_a_question_are_still_told(home: Home) -> None:
+    """What is decided and marked by marks, failing words underlined, the field that has the keys by its bold name."""
+    make_compared(home)
+    terminal = Terminal(home, 120, 40, NO_COLOR="1", ESCDELAY="20")
+    terminal.until("2 of 8 questions")
+    terminal.press("\r")
+    terminal.until_row("answers. They look", lambda cell: cell.underscore)
+    terminal.press("5")
+    terminal.until("watching")
+    terminal.press("t")
+    for keys, label in (("", "preset"), (f"{DOWN}{DOWN}", "rank"), (f"{DOWN}x\r", "learning rate")):
+        terminal.press(keys)
+        terminal.until_row(f"  {label}  ", lambda cell, label=label: cell.bold and cell.data in label)
+    terminal.until("✗ A number from")
+    terminal.press(ESC)
+    terminal.until("watching", gone="learning rate")
+    terminal.press("c")
+    terminal.until("Curate")
+    terminal.until_row("Question 5 about cards", lambda cell: cell.data == "✗")
+    terminal.press(" ")
+    terminal.until_row("Question 1 about cards", lambda cell: cell.data == "◆")
+    terminal.until_row("Question 2 about cards", lambda cell: cell.data == "▌")
+    terminal.press(f"{ESC}")
+    terminal.until("Curate", gone="1 marked")
+    terminal.press(ESC)
+    terminal.until("watching", gone="Curate")
+    terminal.press("9")
+    terminal.until("types a question")
+    terminal.press("i")
+    terminal.until_row("ask both arms", lambda cell: cell.reverse)
+    terminal.press(ESC)
+    terminal.until("enter ask")
+    assert terminal.leave() == 0
+    assert not set(colour_codes(terminal.sent))
 
 
 def test_the_console_of_a_machine_gets_ascii_and_sixteen_colours(home: Home) -> None:

@@ -1,13 +1,21 @@
 """The workspace opens as it was left, each project at its own pane; what cannot be so is as it always was."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.paths import Home
-from tests.tui.piloting import shown, until
+from tests.tui.piloting import SIZES, reach, shown, until, workspace
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
+from tui.panes.prompt.pane import PromptPane
+from tui.panes.prompt.rules_face import RulesFace
+from tui.panes.prompt.text_face import TextFace
+from tui.screens.curate.screen import CurateScreen
 from tui.screens.workspace.rail import Rail
 from tui.screens.workspace.state import NARROWEST_RAIL, RAIL_WIDTH, WIDEST_RAIL, WorkspaceState
+from tui.widgets.page import Page
+from tui.widgets.shares import DIVIDERS, LEAST, MOST, NATURAL, DividerName, Shares
 
 
 async def test_a_project_opens_at_the_pane_and_width_where_it_was_left(home: Home) -> None:
@@ -29,6 +37,66 @@ async def test_a_project_opens_at_the_pane_and_width_where_it_was_left(home: Hom
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await until(pilot, lambda: shown(app) == "evaluation")
         assert app.screen.query_one(Rail).outer_size.width == RAIL_WIDTH
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_dividers_are_moved_in_what_is_divided_and_stand_there_the_next_time(
+    home: Home, size: tuple[int, int]
+) -> None:
+    folder = make_stage(home, "done")
+
+    def text_share(app: DistillApp) -> float:
+        text, rules = (app.screen.query_one(kind).outer_size for kind in (TextFace, RulesFace))
+        parts = (text.width, rules.width) if size[0] >= 100 else (text.height, rules.height)
+        return parts[0] / sum(parts)
+
+    def listed(app: DistillApp) -> int:
+        lines = app.screen.query_one("#review", Page).plain.split("\n")
+        return next(index for index, line in enumerate(lines) if line.startswith("──")) - 2
+
+    app = DistillApp(home, folder)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await reach(pilot, 1, PromptPane, lambda: text_share(app) == pytest.approx(0.6, abs=0.05))
+        rail = workspace(app).state.rail_width
+        await pilot.press(*["less_than_sign"] * 4)
+        await until(pilot, lambda: text_share(app) == pytest.approx(0.4, abs=0.05))
+        await pilot.press("R", "greater_than_sign")
+        await until(pilot, lambda: text_share(app) == pytest.approx(0.45, abs=0.05))
+        assert workspace(app).state.rail_width == rail
+        await pilot.press("escape", "v")
+        await until(pilot, lambda: app.screen.query_one(PromptPane).state.face == "versions")
+        await pilot.press("greater_than_sign")
+        assert workspace(app).state.rail_width == rail + 2, "the versions are not divided"
+        await pilot.press("escape", "c")
+        await until(pilot, lambda: isinstance(app.screen, CurateScreen) and app.screen.state.row is not None)
+        before = listed(app)
+        await pilot.press("less_than_sign", "less_than_sign")
+        after = listed(app)
+        assert 3 <= after < before
+    app = DistillApp(home, folder)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await reach(pilot, 1, PromptPane, lambda: text_share(app) == pytest.approx(0.45, abs=0.05))
+        await pilot.press("0", "c")
+        await until(pilot, lambda: isinstance(app.screen, CurateScreen) and app.screen.state.row is not None)
+        assert listed(app) == after
+        await pilot.press("0")
+        assert listed(app) == before
+        await pilot.press("escape")
+        await until(pilot, lambda: shown(app) == "prompt" and text_share(app) == pytest.approx(0.6, abs=0.05))
+
+
+@given(st.lists(st.tuples(st.sampled_from(DIVIDERS), st.integers(-3, 3))), st.dictionaries(st.text(), st.integers()))
+def test_a_divider_leaves_room_on_both_sides_and_finds_its_own_place(
+    moves: list[tuple[DividerName, int]], remembered: dict[str, int]
+) -> None:
+    shares = Shares.restored(remembered)
+    for name, steps in moves:
+        told = shares.move(name, steps)
+        assert (told.name, told.share) == (name, shares.of(name))
+    assert all(LEAST <= shares.of(name) <= MOST for name in DIVIDERS)
+    for name in DIVIDERS:
+        shares.move(name, 0)
+        assert shares.of(name) == NATURAL[name]
 
 
 @pytest.mark.parametrize(

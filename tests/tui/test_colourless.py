@@ -5,6 +5,12 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 
+from engine.paths import Home
+from tests.tui.panes.test_chat import converse, open_chat
+from tests.tui.piloting import pane_text, until
+from tests.tui.seeds import make_stage
+from tui.app import DistillApp
+from tui.terminal.abilities import Abilities
 from tui.widgets.colourless import ColourlessFilter
 
 
@@ -22,6 +28,27 @@ from tui.widgets.colourless import ColourlessFilter
 def test_a_line_keeps_its_meaning(drawn: str, left: str) -> None:
     (segment,) = ColourlessFilter().apply([Segment("word", Style.parse(drawn))], Color(0, 0, 0))
     assert segment == Segment("word", Style.parse(left))
+
+
+@pytest.mark.parametrize("state", ["waiting", "done", "failed"])
+async def test_a_talk_says_without_colours_what_each_side_came_to(home: Home, state: str) -> None:
+    app = DistillApp(home, make_stage(home, "done"), None, Abilities(colours="none"))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await open_chat(pilot)
+        converse(app, state)
+        words = {
+            "waiting": "! The server waits for the device",
+            "done": "✗ 3 At most 30 words",
+            "failed": "✗ The answer was cut off.",
+        }[state]
+        await until(pilot, lambda: words in pane_text(app))
+        assert state != "done" or "1 ✓  2 ✓  3 ✗  4 ✓" in pane_text(app)
+        await pilot.pause()
+        styles = [segment.style for strip in app.screen._compositor.render_strips() for segment in strip]
+        assert len(styles) > 100
+        assert all(
+            colour is None or colour.is_default for style in styles if style for colour in (style.color, style.bgcolor)
+        )
 
 
 def test_a_segment_without_a_style_stays() -> None:

@@ -59,7 +59,7 @@ async def test_a_wrong_value_is_told_under_its_field_and_nothing_is_lost() -> No
         await pilot.press("backspace", "q", "enter")
         await pilot.pause()
         assert not app.answers
-        assert text(app, "#error-samples") == "A whole number, such as 8."
+        assert text(app, "#error-samples") == "✗ A whole number, such as 8."
         await pilot.press("backspace", "7")
         await pilot.pause()
         assert text(app, "#error-samples") == ""
@@ -71,7 +71,7 @@ async def test_what_is_wrong_together_is_told_and_escape_leaves() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("down", "right", "enter")
         await pilot.pause()
-        assert text(app, "#error-name") == "A name is needed for an endpoint."
+        assert text(app, "#error-name") == "✗ A name is needed for an endpoint."
         await pilot.press("escape")
         await pilot.pause()
         assert app.answers == [None]

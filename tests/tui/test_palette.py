@@ -7,19 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App
-from textual.command import CommandPalette
+from textual.command import CommandList, CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.jobs.wishes import read_wish
 from engine.paths import Home
 from engine.project import Project
+from tests.tui.panes.measured import make_compared
 from tests.tui.piloting import SIZES, facts_of, open_app, reach, shown, text_of, until
 from tests.tui.seeds import make_stage
 from tui.actions import ACTIONS, PANES
+from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.prompt.pane import PromptPane
 from tui.panes.prompt.rules_face import RulesFace
 from tui.panes.questions.pane import QuestionsPane
+from tui.panes.run.pane import RunPane
 from tui.screens.form.screen import Field, FormScreen
 from tui.screens.jump.screen import LETTERS, JumpScreen, Target, labels, targets_on
 from tui.screens.workspace.rail import Rail, Spine
@@ -59,6 +62,37 @@ async def test_what_is_chosen_by_name_is_done(home: Home) -> None:
         await until(pilot, lambda: app.screen.query("CommandList").first().option_count > 0)
         await pilot.press("enter")
         await until(pilot, lambda: read_wish(job_folder) == "pause")
+
+
+async def look_up(pilot: Pilot[int], words: str, expected: Callable[[list[str]], bool]) -> None:
+    """Open the palette, type words, wait until it finds what is expected, and take the first of it."""
+    await pilot.press("ctrl+p")
+    await until(pilot, lambda: CommandPalette.is_open(pilot.app))
+    await pilot.press(*("space" if letter == " " else letter for letter in words))
+
+    def found() -> list[str]:
+        return [str(option.hit.text) for option in pilot.app.screen.query_one(CommandList).options]
+
+    await until(pilot, lambda: bool(found()) and expected(found()))
+    await pilot.press("enter")
+
+
+async def test_runs_and_evaluations_are_found_by_number_and_by_words_and_opened(home: Home) -> None:
+    app = open_app(home, make_compared(home))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "evaluation")
+        await look_up(pilot, "run 2", lambda found: found[0].startswith("Run 2   KL + cross-entropy · rank 32 ·"))
+        await until(pilot, lambda: "Run 2   validation KL" in text_of(app, RunPane))
+        assert "watching 1 of 2" in text_of(app, RunPane), "its log is read"
+        await pilot.press("escape")
+        await until(pilot, lambda: "Run 3   validation KL" in text_of(app, RunPane))
+        await look_up(pilot, "rate 0.0001", lambda found: [name.split("   ")[0] for name in found] == ["Run 1"])
+        await until(pilot, lambda: "Run 1   validation KL" in text_of(app, RunPane))
+        await look_up(pilot, "evaluation fail", lambda found: len(found) == 1 and found[0].startswith("Evaluation 1 "))
+        await until(pilot, lambda: "✗ fail" in text_of(app, EvaluationPane))
+        assert "2 of 8 questions" in text_of(app, EvaluationPane), "its own answers are read"
+        await pilot.press("escape")
+        await until(pilot, lambda: "✓ pass" in text_of(app, EvaluationPane))
 
 
 async def test_a_letter_goes_to_its_field() -> None:

@@ -123,6 +123,7 @@ def test_what_cannot_be_remembered_is_told_once(home: Home) -> None:
         theme=st.text(),
         instead_of=st.text(),
         rail_width=st.integers(0, 99),
+        shares=st.dictionaries(st.text(), st.integers()),
         maximised=st.booleans(),
         panes=st.dictionaries(st.text(), st.text()),
     )
@@ -131,7 +132,7 @@ def test_what_is_remembered_is_read_again(remembered: Remembered) -> None:
     assert parse_remembered(remembered_text(remembered)) == remembered
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"theme": 3, "rail_width": "wide", "panes": []}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"theme": 3, "rail_width": "wide", "shares": {"prompt": "half"}}'])
 def test_a_broken_memory_is_an_empty_one(text: str) -> None:
     assert parse_remembered(text) == Remembered()
 

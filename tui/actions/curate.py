@@ -35,5 +35,8 @@ ACTIONS = (
     Action("answer_up", "pageup", "PgUp", "back in it", "Scroll up in it."),
     Action("first", "g,home", "g", "first", "The first answer."),
     Action("last", "G,end", "G", "last", "The last answer."),
+    Action("narrower", "less_than_sign", "<", "shorter list", "Give the list less of the page, and the answer more."),
+    Action("wider", "greater_than_sign", ">", "longer list", "Give the list more of the page, and the answer less."),
+    Action("natural", "0", "0", "natural", "Share the page between list and answer as it was at first."),
     Action("back", "escape", "esc", "back", "Let go of the marks, then of the search, then go back to the stations."),
 )

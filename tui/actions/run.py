@@ -16,5 +16,5 @@ ACTIONS = (
     Action("next_question", "right_square_bracket", "]", "next question", "Watch the next question."),
     Action("previous_question", "left_square_bracket", "[", "question before", "Watch the question before."),
     Action("differing", "d", "d", "differences", "Show the tokens where student and teacher differ most, or go back."),
-    Action("back", "escape", "esc", "back", "Take the cursor away, or leave the table."),
+    Action("back", "escape", "esc", "back", "Leave the table, or take the cursor away; then show the newest run."),
 )

@@ -12,9 +12,9 @@ ACTIONS = (
     Action("curate", "c", "c", "curate", "Review the teacher's answers, one key a decision.", footer=True),
     Action("update", "B", "B", "update", "See what a changed prompt or rule touches, and redo only that."),
     Action("maximise", "f", "f", "maximise", "Give the whole screen to the pane, or take it back."),
-    Action("narrower", "less_than_sign", "<", "narrower", "Make the rail narrower."),
-    Action("wider", "greater_than_sign", ">", "wider", "Make the rail wider."),
-    Action("natural", "0", "0", "natural", "Give the rail its own width again."),
+    Action("narrower", "less_than_sign", "<", "narrower", "Make the rail narrower; of a divided pane, its first part."),
+    Action("wider", "greater_than_sign", ">", "wider", "Make the rail wider; of a divided pane, its first part."),
+    Action("natural", "0", "0", "natural", "Give the rail its own width again; to a divided pane, its own division."),
     Action("search", "slash", "/", "search", "Look for words in what is shown; n N go on, esc restores."),
     Action("projects", "o", "o", "projects", "Choose another project."),
 )

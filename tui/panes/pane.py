@@ -19,6 +19,7 @@ from tui.services.facts import Facts
 from tui.services.store import StoreService
 from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
+from tui.widgets.shares import Shares
 
 
 class ShowPane(Message):
@@ -45,7 +46,16 @@ class Pane(Scroller):
     def __init__(self, store: StoreService) -> None:
         super().__init__(id=f"pane-{self.place}")
         self.store = store
+        self.shares = Shares()  # where dividers stand; the workspace's own, once it shows the pane
         self._shown: _Shown | None = None
+
+    def move_divider(self, steps: int) -> bool:
+        """Move the pane's divider so many steps, 0 puts it back; False where the pane is not divided."""
+        return False
+
+    def open(self, number: int) -> None:
+        """Show what has this number, in a pane that is about one of several."""
+        raise NotImplementedError
 
     def draw(self, view: View) -> list[Content]:
         """The lines of the page for this view."""

@@ -74,6 +74,10 @@ class Memory:
             )
         )
 
+    def share(self, divider: str, share: int) -> None:
+        """Remember where a divider stands."""
+        self._change(lambda before: replace(before, shares={**before.shares, divider: share}))
+
     def close(self) -> None:
         """Wait until everything is written."""
         self._thread.shutdown()

@@ -4,8 +4,9 @@ A project's connection belongs to the thread that opened it: each of the two has
 never waits until the counts of 100,000 examples are read.
 """
 
+from asyncio import wrap_future
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
@@ -58,6 +59,7 @@ class _Closable(Protocol):
 
 
 Held = TypeVar("Held", bound=_Closable)
+Answer = TypeVar("Answer")
 
 
 class _Worker(Generic[Held]):
@@ -68,9 +70,9 @@ class _Worker(Generic[Held]):
         self._opened = opened
         self._held: Held | None = None
 
-    def submit(self, work: Callable[[], None]) -> None:
+    def submit(self, work: Callable[[], Answer]) -> Future[Answer]:
         """Do `work` after what was submitted before."""
-        self._thread.submit(work)
+        return self._thread.submit(work)
 
     @property
     def held(self) -> Held:
@@ -122,6 +124,10 @@ class StoreService:
     def ask(self, work: "Callable[[Project], Message]", target: MessagePump) -> None:
         """Do `work` with the project, and post what it returns to `target`; an error of ours as `StoreFailed`."""
         self._worker.submit(lambda: self._ask(work, target))
+
+    async def answer(self, work: "Callable[[Project], Answer]") -> Answer:
+        """What `work` returns with the project, after what was asked before. Raises what `work` raises."""
+        return await wrap_future(self._worker.submit(lambda: work(self._worker.held)))
 
     def start(self, options: "JobOptions") -> None:
         """Start the job that carries out `options`; ends in `JobStarted`, or `StoreFailed`."""

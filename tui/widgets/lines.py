@@ -77,6 +77,11 @@ def percent(rate: float) -> str:
     return f"{100 * rate:.0f} %"
 
 
+def share_of(rate: float, count: int) -> str:
+    """A rate of so many sampled answers: of few it says little, and that has to be seen beside it."""
+    return f"{percent(rate)} of {count:,}"
+
+
 def moment(iso: str) -> str:
     """A stored time to the minute, as people read it; always UTC."""
     return clean_line(iso[:16].replace("T", " "), 16)

@@ -153,13 +153,13 @@ def test_a_followed_job_tells_its_attacks_in_signs(begun: Path) -> None:
             SampleAnswer(1, HOSTILE, HOSTILE, False),
             WorstTokens(1, (WorstToken(1.0, 1, HOSTILE, HOSTILE, HOSTILE, HOSTILE),)),
             AnswerEnded("1/0", HOSTILE, False, HOSTILE),
-            Metrics(1, 0.5, {"validation_kl": 0.5, "all_rules": 0.25}),
+            Metrics(1, 0.5, {"validation_kl": 0.5, "all_rules": 0.25, "asked": 4}),
             Progress(2, 2, HOSTILE, 0.0),
         ]
         seeds.add_job(project, GenerateOptions(), "done", [*events, StateChanged("done")])
         seeds.add_job(project, GenerateOptions(), "failed", [*events, StateChanged("failed", HOSTILE)], HOSTILE)
     shown = succeed("jobs", "follow", "1")
     assert shown.err.count("evil") >= 4
-    assert "epoch 0.5  validation KL 0.500  all rules 25%" in shown.err
+    assert "epoch 0.5  validation KL 0.500  all rules 25% of 4" in shown.err
     error_told = fail("jobs", "follow", "2", status=1)
     assert error_told["message"] == HOSTILE

@@ -200,6 +200,7 @@ def test_the_curve_is_of_all_prompts_each_under_its_own_rules(
     assert measured.rule_rates == (), "the rules of the project itself, which has none here"
     assert measured.all_rules_rate is not None
     assert measured.all_rules_rate <= 0.5
+    assert (measured.asked, measured.asked_own) == (4, 2)
     swapped = Validator(validation, cache, (replace(own, rules=RULES), other), 0.7, 0, WHOLE_PLAN)
     assert [number for number, _rate in swapped.measure(student, 3, lambda: None).rule_rates] == [1]
     assert {token.prompt_index for token in measured.worst} == {0, 1}

@@ -46,6 +46,7 @@ def test_the_winner_is_chosen_as_a_runs_best_step_is() -> None:
     assert won is found[1]
     text = sweep_text(found, won)
     assert "▸   2  --seed 2" in text
+    assert "97% of 16" in text
     assert text.endswith("distill-tui train --seed 2")
     assert "failed" in text
     assert sweep_json(found, won)["best"] == {"id": 2, "command": "distill-tui train --seed 2"}

@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from engine.evaluation.preference import Standing
@@ -168,6 +169,15 @@ async def test_a_question_is_typed_over_several_lines_while_the_talk_scrolls(hom
         await pilot.press("escape")
         await until(pilot, lambda: chat(app).has_focus)
         assert field.text == "one\ntwo"
+
+
+async def test_a_question_is_typed_as_fast_as_the_keys_come(home: Home) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_chat(pilot)
+        for key in ("i", *"why is i"):
+            app.post_message(events.Key(key, key))  # none waits for the one before
+        await until(pilot, lambda: app.screen.query_one(QuestionField).text == "why is i")
 
 
 async def test_the_dial_the_arms_and_a_revealed_turn(home: Home) -> None:

@@ -231,7 +231,7 @@ CASES = {
     "nobody": CostInputs("gpt-5", requests_per_day=0.0),
     "free": CostInputs("gpt-5", one_time_usd=0.0),
     "huge": CostInputs("gpt-5", requests_per_day=1e11, one_time_usd=1e11),
-    "unknown": CostInputs("no such model"),
+    "unknown": CostInputs("no such \u202emodel"),
 }
 
 
@@ -251,7 +251,7 @@ def test_no_line_is_wider_than_the_page(case: str, width: int) -> None:
         ("never", "✗ Not worth it"),
         ("nobody", "nothing adds up over time"),
         ("free", "repaid at once"),
-        ("unknown", "genai-prices has no 'no such model'"),
+        ("unknown", "The list (genai-prices) has no «no such ‹U+202E›model»; missing: input, cached input, output."),
     ],
 )
 def test_each_verdict_is_told_by_a_mark_and_a_sentence(case: str, words: str) -> None:

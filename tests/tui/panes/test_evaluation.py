@@ -16,7 +16,8 @@ from engine.evaluation.lapses import Lapse
 from engine.evaluation.statistics import wilson
 from engine.paths import Home
 from engine.project import Project
-from engine.records.evaluation import Divergence, Evaluation, Interval
+from engine.records.comparison import Comparison, Paired, RulePaired
+from engine.records.evaluation import Divergence, Evaluation, Interval, RuleRate
 from engine.records.options import EvaluateOptions, ProjectSettings, SynthesizeOptions, TeacherSpec
 from engine.records.run import Run, TrainingConfig
 from engine.store.options_json import options_from_json
@@ -183,7 +184,7 @@ async def test_while_it_measures_the_arms_are_counted(home: Home) -> None:
 async def test_the_worst_answers_are_read_side_by_side(home: Home, size: tuple[int, int]) -> None:
     app = DistillApp(home, make_compared(home))
     async with app.run_test(size=size, notifications=True) as pilot:
-        await opened(pilot, app, "2 of 8 questions where the student breaks a rule")
+        await opened(pilot, app, "2 of 8 questions where the student breaks")
         assert "98 % of what the prompt gains is kept" in " ".join(text(app).split())
         await pilot.press("j")
         assert "▌✗ 3   rule 2" in text(app)
@@ -213,7 +214,7 @@ async def test_the_worst_tokens_take_the_place_of_the_questions_and_give_it_back
 ) -> None:
     app = DistillApp(home, make_compared(home))
     async with app.run_test(size=size, notifications=True) as pilot:
-        await opened(pilot, app, "2 of 8 questions where the student breaks a rule")
+        await opened(pilot, app, "2 of 8 questions where the student breaks")
         await pilot.press("d")
         page = text(app)
         assert "differs most from the prompted model" in page
@@ -397,11 +398,40 @@ def test_extra_arms_have_columns_that_fit_and_short_names(width: int) -> None:
 async def test_marks_say_what_is_worse_and_what_would_decide(home: Home) -> None:
     app = DistillApp(home, make_compared(home))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await opened(pilot, app, "◐ undecided: rule 3 (94 more questions would decide)")
+        await opened(pilot, app, "◐ 94 more questions would decide rule 3.")
+        assert "◐ undecided\n" in text(app)
         await until(pilot, lambda: len(pane(app).state.evaluations) == 2)
         await pilot.press("equals_sign", "down", "enter")
         await until(pilot, lambda: "▼ worse than prompted (McNemar, Holm-corrected)" in text(app))
         assert text(app).count("▼") == 3
+
+
+def test_in_a_low_window_the_verdict_and_all_rules_are_seen_before_what_would_decide() -> None:
+    from tui.panes.evaluation.drawing import _table
+
+    def open_still(more: int | None) -> Paired:
+        return Paired(Interval(-0.06, -0.13, 0.01), 2, 8, 0.11, 0.33, "undecided", more)
+
+    made = evaluation()
+    rules = tuple(RuleRate(number, f"Rule {number}", "contains", wilson(60, 80)) for number in range(1, 9))
+    found = tuple(RulePaired(rule.id, open_still(300 - rule.id if rule.id != 5 else None)) for rule in rules)
+    made = dataclasses.replace(
+        made,
+        verdict="undecided",
+        recovered=Interval(0.93, 0.7, 1.1),
+        arms=tuple((name, dataclasses.replace(score, rules=rules)) for name, score in made.arms),
+        comparisons=(Comparison("distilled", made.reference, open_still(1), found),),
+    )
+    lines = [line.plain for line in _table(made, EvaluationState(), 77)]
+    seen = lines[:17]
+    assert "◐ undecided" in seen[0]
+    assert sum(f"Rule {number}" in line for line in seen for number in range(1, 9)) == 8
+    assert "◐ undecided" in seen
+    told = " ".join(lines[lines.index("◐ undecided") + 1 :])
+    assert told.endswith(
+        "◐ 1 more question would decide all together, 292 rule 8, 293 rule 7, 294 rule 6, 296 rule 4, 297 rule 3, "
+        "298 rule 2, 299 rule 1."
+    ), "the nearest first, and none for the rule that no number decides"
 
 
 @pytest.mark.parametrize(("kl", "words"), [(0.1, "−90 %  0.100"), (1.0, "0 %  1.000"), (1.2, "+20 %  1.200")])

@@ -1,6 +1,7 @@
 """The run pane: training by keys, curves laid over each other, the cursor, the comparison, and how it looks."""
 
 import dataclasses
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from engine.training.costs import RowTokens
 from engine.training.facts import Basis, FreeMemory
 from tests.tui.panes.measured import QUESTIONS, add_measured_run, make_compared, worst, write_log
 from tests.tui.piloting import form_of, pane_of, reach, text_of, until, workspace
-from tests.tui.seeds import add_dataset, add_examples, hostile, make_project, make_stage
+from tests.tui.seeds import CURVE, add_dataset, add_examples, hostile, make_project, make_stage
 from tui.app import DistillApp
 from tui.panes.job import Curve
 from tui.panes.run.curves import Drawn, Look, charts, values
@@ -165,7 +166,8 @@ def test_smoothing_turns_through_its_strengths() -> None:
 def test_every_line_of_the_charts_and_their_values_fits(width: int) -> None:
     curve = Curve([0.0, 36.0, 216.0], [1.9, 0.6, 0.0001])
     curves = {"validation_kl": curve, "all_rules": Curve([0.0, 216.0], [0.0, 1.0]), "loss": curve}
-    drawn = [Drawn("run 3", curves), *(Drawn(f"run {n}", curves, letter) for n, letter in ((2, "a"), (1, "b")))]
+    asked = {0.0: 16, 216.0: 1000}
+    drawn = [Drawn(f"run {n}", curves, asked, letter) for n, letter in ((3, ""), (2, "a"), (1, "b"))]
     for look in (Look(), Look(log=True, smoothing=0.9, cursor=216), Look(cursor=0)):
         lines = [*charts(drawn, look, 216, width, 6), *(values(drawn, look, width) if width > 60 else [])]
         assert max(line.cell_length for line in lines) <= width
@@ -173,7 +175,8 @@ def test_every_line_of_the_charts_and_their_values_fits(width: int) -> None:
 
 def test_a_chart_names_both_ends_of_both_axes() -> None:
     curves = {name: Curve([0.0, 100.0], [2.0, 0.5]) for name in ("validation_kl", "all_rules", "loss")}
-    lines = [line.plain for line in charts([Drawn("run 1", curves)], Look(log=True, cursor=50), 200, 89, 6)]
+    drawn = [Drawn("run 1", curves, {100.0: 16})]
+    lines = [line.plain for line in charts(drawn, Look(log=True, cursor=50), 200, 89, 6)]
     assert lines[1].count("2 ┤") == 2, "KL and loss begin at their greatest value"
     assert lines[1].count("100 % ┤") == 1
     assert lines[6].count("0.5 ┤") == 2
@@ -326,6 +329,26 @@ async def test_curves_are_looked_at_by_keys(home: Home, size: tuple[int, int]) -
         await until(pilot, lambda: 2 in pane(app).state.traces)
         await pilot.press("v")
         await until(pilot, lambda: "╌╌ a  run 1" in text(app))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_rate_is_never_told_without_how_many_answers_it_is_of(home: Home, size: tuple[int, int]) -> None:
+    with make_project(home) as project:
+        add_examples(project)
+        run_id = add_measured_run(project, add_dataset(project), CONFIG)
+        few = dataclasses.replace(CURVE[-1], all_rules_rate=1.0, rule_rates=((1, 1.0),), asked=2, asked_own=1)
+        project.runs.add_curve_point(run_id, few)
+        folder = project.folder
+    app = DistillApp(home, folder)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, app, "watching 1 of 2")
+        table = re.compile(r"kept, of +16 answers +1 answer\n 1 .+ 0 % +100 %\n")
+        assert re.search(r"rules kept +100 % of 2 ", text(app))
+        assert table.search(text(app)), "the rules are of the project's own questions alone"
+        await pilot.press("left", "left")
+        assert re.search(r"── +run 1.+\(180\) 94 % of 16 ", text(app))
+        await pilot.press("equals_sign")
+        assert re.search(r"0\.120 +100 % of 2 ", text(app))
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -48,7 +48,7 @@ def told(app: DistillApp) -> str:
 
 def under(pilot: Pilot[int], field: str) -> str:
     error = pilot.app.screen.query_one(f"#error-{field}", Static)
-    return str(error.visual) if error.display else ""
+    return str(error.visual).removeprefix("✗ ") if error.display else ""
 
 
 async def go_to(pilot: Pilot[int], name: str) -> StartScreen:

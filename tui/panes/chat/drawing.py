@@ -26,7 +26,7 @@ def draw(state: ChatState, score: Standing, rules: tuple[Rule, ...], width: int)
     lines = title("Chat", _compared(state), "", width)
     lines[1:] = [Content.styled(shorten(_standing(state, score), width), DIM), Content("")]
     if state.note:
-        lines += [*(Content.styled(line, WARN) for line in wrap(state.note, width)), Content("")]
+        lines += [*_marked("!", state.note, WARN, width), Content("")]
     if not state.turns:
         return [*lines, *_nothing(state)]
     for turn in state.turns:
@@ -87,7 +87,7 @@ def _reply(place: Place, reply: Reply, rules: tuple[Rule, ...], width: int, *, h
     name = "hidden" if hidden else shorten(reply.arm, width - 4)
     head = Content.assemble((f"{_LETTERS[place]}  ", STRONG), (name, DIM))
     if reply.error:
-        return [head, *(Content.styled(line, BAD) for line in wrap(reply.error, width))]
+        return [head, *_marked("✗", reply.error, BAD, width)]
     body = markdown_lines(reply.text, width) if reply.done else [Content(line) for line in wrap(reply.text, width)]
     lines = [head, *(body or [Content.styled("…", DIM)])]
     # Token counts and times tell the arms apart: they come with the names.
@@ -97,6 +97,12 @@ def _reply(place: Place, reply: Reply, rules: tuple[Rule, ...], width: int, *, h
         above = [Content("")] if hidden or not reply.done else []
         lines += [*above, *_rules(reply.checks, rules, width, ended=reply.done)]
     return lines
+
+
+def _marked(mark: str, text: str, style: str, width: int) -> list[Content]:
+    """Words that are no answer, under a mark that says so without colour."""
+    lines = wrap(text, width - 2)
+    return [Content.styled(f"{mark if place == 0 else ' '} {line}", style) for place, line in enumerate(lines)]
 
 
 def _figures(reply: Reply) -> str:

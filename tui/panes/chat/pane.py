@@ -1,9 +1,10 @@
 """The chat pane as a widget: passes questions to the service, answers into the state, votes to the store."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.message import Message
@@ -14,7 +15,7 @@ from engine.records.vote import VoteChoice
 from tui.actions import PaneName, Place, bindings
 from tui.panes.chat.drawing import draw
 from tui.panes.chat.question import QuestionField
-from tui.panes.chat.state import ChatState
+from tui.panes.chat.state import ChatState, Turn
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.view import View
@@ -23,6 +24,8 @@ from tui.services.chat import ArmsRead, ChatService, Kept, ReplyEnded, ReplyGrew
 from tui.services.facts import Facts
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.page import Page
+
+_TYPED = ("ask", "rewrite")  # they go to the field
 
 
 class ArmsChosen(Message):
@@ -37,7 +40,11 @@ class ChatPane(Pane):
     """Two arms side by side; what a person thinks of them is kept as votes."""
 
     place: ClassVar[PaneName] = "chat"
-    BINDINGS: ClassVar[list[BindingType]] = bindings("chat")
+    # The field must have the focus before the next key of a fast typist arrives: here letters are votes and leaps.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        replace(binding, priority=True) if isinstance(binding, Binding) and binding.action in _TYPED else binding
+        for binding in bindings("chat")
+    ]
     DEFAULT_CSS = "ChatPane QuestionField { dock: bottom; }"
 
     def __init__(self, store: StoreService) -> None:
@@ -64,6 +71,10 @@ class ChatPane(Pane):
         """While a question is typed, the field's keys come first."""
         field = self._field
         return [(field.place, field), (self.place, self)] if field.has_focus else [(self.place, self)]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The keys that go to the field are its own once it has the focus."""
+        return action not in _TYPED or not self._field.has_focus
 
     def show(self, facts: Facts, job: JobView | None) -> None:
         """Read the arms again where a prompt or a run has come."""
@@ -166,7 +177,7 @@ class ChatPane(Pane):
 
     def action_ask(self) -> None:
         """Type a question."""
-        self._field.focus()
+        self.screen.set_focus(self._field)
 
     def action_blind(self) -> None:
         """Hide which arm is which from the next question on, or stop it."""
@@ -188,6 +199,8 @@ class ChatPane(Pane):
 
         if self._arms:
             self.app.push_screen(FormScreen("Compare which arms?", fields, go="compare"), chosen)
+        else:
+            self._say("There is nothing to compare before a prompt is set.")
 
     def action_vote_left(self) -> None:
         """The left answer is better."""
@@ -211,8 +224,11 @@ class ChatPane(Pane):
 
     def action_reveal(self) -> None:
         """Show which arm is which."""
-        self.state.revealed = True
-        self.redraw()
+        if self._asked() is not None:
+            if not self.state.hidden:
+                self._say("Nothing is hidden.")
+            self.state.revealed = True
+            self.redraw()
 
     def action_weaker(self) -> None:
         """Turn the adapter down."""
@@ -225,7 +241,7 @@ class ChatPane(Pane):
     def action_again(self) -> None:
         """The same question again."""
         self._service.halt()
-        if self.state.again() is not None:
+        if self._asked() is not None and self.state.again() is not None:
             self._send()
 
     def action_rewrite(self) -> None:
@@ -235,20 +251,20 @@ class ChatPane(Pane):
         if question := self.state.take_back():
             field.text = question
             field.move_cursor(field.document.end)
-        field.focus()
+        self.screen.set_focus(field)
         self.redraw()
 
     def action_keep(self) -> None:
         """Make the question one to train on."""
-        if (turn := self.state.turn) is not None:
+        if (turn := self._asked()) is not None:
             self._service.keep(turn.question)
 
     def action_begin(self) -> None:
         """Begin a talk; the last one can be brought back."""
         self._service.halt()
-        if self.state.turns:
+        if self._asked() is not None:
             self.state.begin()
-            self.app.notify("A new talk. B brings the last one back.", markup=False, timeout=3)
+            self._say("A new talk. B brings the last one back.")
         self.redraw()
 
     def action_restore(self) -> None:
@@ -256,7 +272,7 @@ class ChatPane(Pane):
         self._service.halt()
         before = self.state.compared
         if not self.state.restore():
-            self.app.notify("No turn was dropped.", markup=False, timeout=3)
+            self._say("No turn was dropped.")
             return
         self._ticket += 1  # nothing that still comes belongs to what is shown now
         if self.state.compared != before:
@@ -291,9 +307,23 @@ class ChatPane(Pane):
         if self.state.revealed and self.state.blind:
             self.app.notify("The arms were revealed: a vote would not be blind.", markup=False)
             return
+        if (turn := self._asked()) is None:
+            return
+        voted = turn.voted is not None
         if (vote := self.state.vote(choice)) is not None:
             self._service.vote(vote, self.state.compared)
             self.redraw()
+        else:
+            self._say("You have said that; U takes it back." if voted else "There are no two whole answers to compare.")
+
+    def _asked(self) -> Turn | None:
+        """The newest turn; where there is none, the person is told what brings one."""
+        if self.state.turn is None:
+            self._say("Nothing was asked yet: enter types a question.")
+        return self.state.turn
+
+    def _say(self, words: str) -> None:
+        self.app.notify(words, markup=False, timeout=3)
 
     def _turn_dial(self, steps: int) -> None:
         strength = self.state.turn_dial(steps)

@@ -11,7 +11,7 @@ from engine.evaluation.verdict import left_out, reason
 from engine.records.evaluation import ArmName, ArmScore, Divergence, Evaluation, Rate
 from tui.panes.evaluation.bars import interval_bar
 from tui.panes.evaluation.differing import held_out_tokens, tokens_of
-from tui.panes.evaluation.marks import arm_title, mark_of, marks_told
+from tui.panes.evaluation.marks import arm_title, deciding, mark_of, marks_told
 from tui.panes.evaluation.reading import reading
 from tui.panes.evaluation.state import EvaluationState
 from tui.panes.job import JobView
@@ -23,6 +23,7 @@ from tui.widgets.listing import numbered
 _ALL_TOKENS: Callable[[Divergence], float] = attrgetter("mean")
 _FREE_TOKENS: Callable[[Divergence], float] = attrgetter("mean_free_tokens")
 _LEAST_LISTED = 5
+_WIDE_FROM = 90  # cells, for three arms' counts in words
 _NARROWEST_CELL, _WITH_BOUNDS = 9, 13  # of an arm's column: a rate alone, and with its bounds
 
 
@@ -78,8 +79,9 @@ def _empty(view: View) -> list[Content]:
 def _measuring(view: View, job: JobView) -> list[Content]:
     """The answers as they come, and how many of each arm keep every rule so far."""
     lines = title("Evaluation", "measuring", pace(job), view.width)
+    of = " of " if view.width >= _WIDE_FROM else "/"
     counts = [
-        Content.assemble((f"{shorten(arm, 24)} ", DIM), f"{job.kept_by_arm.get(arm, 0):,}", (f" of {ended:,}", DIM))
+        Content.assemble((f"{shorten(arm, 24)} ", DIM), f"{job.kept_by_arm.get(arm, 0):,}", (f"{of}{ended:,}", DIM))
         for arm, ended in job.ended_by_arm.items()
     ]
     lines[1:] = [
@@ -110,7 +112,7 @@ def _head(evaluation: Evaluation, width: int) -> list[Content]:
 
 
 def _table(evaluation: Evaluation, state: EvaluationState, width: int) -> list[Content]:
-    """The verdict, then the arms as columns."""
+    """The verdict, then the arms as columns, rule by rule; what they took, and what would decide, comes after that."""
     lines = _head(evaluation, width)
     arms = evaluation.arms
     cell = max(_NARROWEST_CELL, min((width - max(24, width // 3)) // max(len(arms), 1), 26))
@@ -130,7 +132,8 @@ def _table(evaluation: Evaluation, state: EvaluationState, width: int) -> list[C
         lines += marks_told(found, width)
     if words := left_out(evaluation):
         lines += [Content.styled(line, BAD) for line in wrap(words, width)]
-    return [*lines, Content(""), *_measures(arms, label, cell)]
+    lines += [Content(""), *_measures(arms, label, cell)]
+    return [*lines, *deciding(found, width)] if found is not None else lines
 
 
 def _rate(rate: Rate, width: int, arm: ArmName, state: EvaluationState) -> Content:
@@ -189,7 +192,7 @@ def _with_questions(lines: list[Content], state: EvaluationState, evaluation: Ev
         return PageDrawn(lines)
     behind = sum(lapse.broken > 0 for lapse in lapses)
     who = "the teacher" if evaluation.reference == "teacher" else "the prompted model"
-    text = f"{behind:,} of {len(lapses):,} questions where the student breaks a rule that {who} keeps"
+    text = f"{behind:,} of {len(lapses):,} questions where the student breaks what {who} keeps"
     lines += [Content(""), heading(fit(text, view.width))]
     if behind and evaluation.split == "validation":
         lines.append(Content.assemble(("i", ACCENT), ("  asks for training questions like them", DIM)))

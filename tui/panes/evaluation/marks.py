@@ -1,8 +1,9 @@
-"""How the student differs from its reference, as a mark a rule and one line that tells the marks. Pure."""
+"""How the student differs from its reference: a mark a rule, one line that tells the marks, what would decide. Pure."""
 
 from textual.content import Content
 
 from engine.records.comparison import Comparison, Outcome, Paired
+from engine.wording import counted
 from tui.widgets.lines import BAD, DIM, GOOD, WARN, shorten, wrap
 
 _MARKS: dict[Outcome, tuple[str, str]] = {
@@ -11,7 +12,6 @@ _MARKS: dict[Outcome, tuple[str, str]] = {
     "undecided": ("◐", WARN),
     "kept": (" ", ""),
 }
-_LINES = 2  # for what the marks mean
 
 
 def mark_of(paired: Paired | None) -> tuple[str, str]:
@@ -20,9 +20,8 @@ def mark_of(paired: Paired | None) -> tuple[str, str]:
 
 
 def marks_told(found: Comparison, width: int) -> list[Content]:
-    """What the marks mean that stand above, and how many more questions would decide; nothing where all is kept."""
-    named = [*((f"rule {each.id}", each.paired) for each in found.rules), ("all together", found.all_rules)]
-    outcomes = {paired.outcome for _, paired in named}
+    """What the marks mean that stand above, on one line; nothing where all is kept."""
+    outcomes = {paired.outcome for _, paired in _named(found)}
     parts = [
         f"{_MARKS[outcome][0]} {words}"
         for outcome, words in (("better", f"better than {found.against}"), ("worse", f"worse than {found.against}"))
@@ -30,21 +29,28 @@ def marks_told(found: Comparison, width: int) -> list[Content]:
     ]
     if parts:
         parts[-1] += " (McNemar, Holm-corrected)"
-    undecided = [_missing(name, paired) for name, paired in named if paired.outcome == "undecided"]
-    if undecided:
-        parts.append(f"◐ undecided: {', '.join(undecided)}")
-    if not parts:
+    if "undecided" in outcomes:
+        parts.append("◐ undecided")
+    return [Content.styled(shorten("   ".join(parts), width), DIM)] if parts else []
+
+
+def deciding(found: Comparison, width: int) -> list[Content]:
+    """How many more questions would decide what is undecided, the fewest first; nothing where no number would."""
+    needed = sorted(
+        (paired.more_questions, name)
+        for name, paired in _named(found)
+        if paired.outcome == "undecided" and paired.more_questions is not None
+    )
+    if not needed:
         return []
-    lines = wrap("   ".join(parts), width)
-    if len(lines) > _LINES:
-        lines[_LINES - 1 :] = [shorten(" ".join(lines[_LINES - 1 :]), width)]
-    return [Content.styled(line, DIM) for line in lines]
+    (fewest, first), *others = needed
+    words = f"◐ {counted(fewest, 'more question')} would decide {first}"
+    words += "".join(f", {number:,} {name}" for number, name in others)
+    return [Content.styled(line, DIM) for line in wrap(f"{words}.", width)]
 
 
-def _missing(name: str, paired: Paired) -> str:
-    if paired.more_questions is None:
-        return name
-    return f"{name} ({paired.more_questions:,} more question{'s' if paired.more_questions != 1 else ''} would decide)"
+def _named(found: Comparison) -> list[tuple[str, Paired]]:
+    return [*((f"rule {each.id}", each.paired) for each in found.rules), ("all together", found.all_rules)]
 
 
 def arm_title(name: str) -> str:

@@ -86,9 +86,16 @@ class EvaluationPane(Pane):
         texts = [f"rule {' '.join(map(str, each.rules))} {asked[each.question_id].text}" for each in lapses]
         return Listing(texts, state.row, lambda row: self._move(row - state.row))
 
+    def open(self, number: int) -> None:
+        """Show the evaluation of this number."""
+        self.state.open_evaluation(number)
+        self._read()
+        self._turned()
+
     def on_evaluations_read(self, message: EvaluationsRead) -> None:
         """Take in the history."""
         self.state.evaluations = message.evaluations
+        self._read()  # the one that was chosen may be known only now
         self.redraw()
 
     def on_answers_read(self, message: AnswersRead) -> None:

@@ -87,6 +87,10 @@ class EvaluationState:
             self.chosen = self.listed[_within(self.history_row, self.evaluations)].id
         self.face = "table"
 
+    def open_evaluation(self, number: int) -> None:
+        """Show this evaluation from its top."""
+        self.chosen, self.face, self.differing = number, "table", False
+
     def turn_history(self) -> None:
         """List the evaluations, or go back."""
         if self.face == "history":

@@ -40,14 +40,12 @@ class FacedPane(Pane, can_focus=False):
     PromptPane { padding: 0; overflow: hidden hidden; layout: vertical; }
     #prompt-title { height: auto; padding: 1 1 0 2; }
     #prompt-reading { height: 1fr; layout: horizontal; }
-    #prompt-text { width: 3fr; padding: 0 0 0 2; }
-    #prompt-rules { width: 2fr; padding: 0 0 0 1; border-left: solid $panel-lighten-1; }
+    #prompt-text { padding: 0 0 0 2; }
+    #prompt-rules { padding: 0 0 0 1; border-left: solid $panel-lighten-1; }
     Screen.-narrow #prompt-title { padding: 0 1; }
     Screen.-narrow #prompt-reading { layout: vertical; }
-    Screen.-narrow #prompt-text { width: 1fr; height: 3fr; padding: 0 0 0 1; }
-    Screen.-narrow #prompt-rules {
-        width: 1fr; height: 2fr; padding: 0 0 0 1; border-left: none; border-top: solid $panel-lighten-1;
-    }
+    Screen.-narrow #prompt-text { padding: 0 0 0 1; }
+    Screen.-narrow #prompt-rules { border-left: none; border-top: solid $panel-lighten-1; }
     """
 
     def __init__(self, store: StoreService) -> None:
@@ -65,6 +63,18 @@ class FacedPane(Pane, can_focus=False):
         """The keys are the text's."""
         if self.display:
             self.focus()
+
+    def on_resize(self) -> None:
+        """Text and rules lie beside each other, or over each other in a narrow window."""
+        self._divide()
+
+    def move_divider(self, steps: int) -> bool:
+        """That between text and rules, while both are there."""
+        if self.state.face != "reading" or not self.query_one(RulesFace).display:
+            return False
+        self.post_message(self.shares.move("prompt", steps))
+        self._divide()
+        return True
 
     def focus(self, scroll_visible: bool = True) -> Self:
         """Give the keys to the face that is shown."""
@@ -109,6 +119,14 @@ class FacedPane(Pane, can_focus=False):
         """What has the keys when the pane is shown."""
         place, selector = _OTHERS.get(self.state.face, (self.place, "#prompt-text"))
         return next(iter(self.query(f"{selector} DocumentArea" if place in TYPED else selector)), None)
+
+    def _divide(self) -> None:
+        """Give the text its share, and the rules the rest."""
+        share = self.shares.of("prompt")
+        over = self.screen.has_class("-narrow")
+        for part, of in ((self.query_one(TextFace), share), (self.query_one(RulesFace), 100 - share)):
+            # Along the other axis 1fr is all that there is.
+            part.styles.width, part.styles.height = ("1fr", f"{of}fr") if over else (f"{of}fr", "1fr")
 
     def _turn_to(self, face: Face) -> None:
         self.state.face = face

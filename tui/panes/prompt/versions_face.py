@@ -111,9 +111,13 @@ class VersionsFace(Vertical, Listed, can_focus=True):
     def action_make_current(self) -> None:
         """Make this version the current one; the pane hears of it."""
         row = self._state.row
-        if row is not None and not row.current:
-            version = row.version
-            self._store.ask(lambda project: back_to(project, version), self)
+        if row is None:
+            return
+        if row.current:
+            self.app.notify(f"Version {row.version} is the current one.", markup=False, timeout=3)
+            return
+        version = row.version
+        self._store.ask(lambda project: back_to(project, version), self)
 
     def action_back(self) -> None:
         """Go back to the text."""

@@ -3,7 +3,7 @@
 Pure: curves, and how a person looks at them, to lines of `Content`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
@@ -11,7 +11,7 @@ from textual.content import Content
 from tui.panes.job import Curve
 from tui.panes.run.state import value_at
 from tui.widgets.chart import MARKER, NOBODY, Cell, Line, plot, smooth, span
-from tui.widgets.lines import ACCENT, DIM, WARN, fit, percent, right, shorten
+from tui.widgets.lines import ACCENT, DIM, WARN, fit, percent, right, share_of, shorten
 
 AXIS = 8  # cells left of a chart: its label and its edge
 _NARROW = 72  # below it the training loss finds no room
@@ -26,6 +26,7 @@ class Drawn:
 
     name: str
     curves: dict[str, Curve]
+    asked: Mapping[float, int]  # by step: how many sampled answers a share is of
     letter: str = ""  # empty for the run that the page is about
 
 
@@ -44,11 +45,12 @@ class _Quantity:
     name: str
     share: bool = False  # from 0 to 1: its axis is always the whole of it
     short: str = ""  # where there is little room
+    cell: int = 14  # cells of a value, with the step that it is of
 
 
 _QUANTITIES = (
     _Quantity("validation KL", "validation_kl"),
-    _Quantity("rules kept", "all_rules", share=True),
+    _Quantity("rules kept", "all_rules", share=True, cell=20),
     _Quantity("training loss", "loss", short="loss"),
 )
 
@@ -69,17 +71,16 @@ def charts(runs: Sequence[Drawn], look: Look, steps: int, width: int, rows: int)
 def values(runs: Sequence[Drawn], look: Look, width: int) -> list[Content]:
     """The values at the cursor, or at the end, a line a run: the charts' key and their figures in one."""
     where = "at the end" if look.cursor is None else f"at step {look.cursor}"
-    cell = 14
-    label = width - cell * len(_QUANTITIES)
+    label = width - sum(quantity.cell for quantity in _QUANTITIES)
     lines = [
         Content.styled(
-            fit(where, label) + "".join(right(quantity.short or quantity.label, cell) for quantity in _QUANTITIES), DIM
+            fit(where, label) + "".join(right(each.short or each.label, each.cell) for each in _QUANTITIES), DIM
         )
     ]
     for index, run in enumerate(runs):
         style = _style(index)
         mark = f"{_KEYS[index - 1]} {run.letter}  " if index else "──    "
-        figures = [_figure(quantity, run.curves[quantity.name], look.cursor, cell) for quantity in _QUANTITIES]
+        figures = [_figure(quantity, run, look.cursor) for quantity in _QUANTITIES]
         lines.append(
             Content.assemble((mark, style), shorten(run.name, label - len(mark)).ljust(label - len(mark)), *figures)
         )
@@ -108,7 +109,7 @@ def _block(quantity: _Quantity, runs: Sequence[Drawn], look: Look, steps: int, w
     head = f"loss, smooth {look.smoothing:g}" if smoothed else quantity.label
     head += ", log" if log else ""
     newest = value_at(runs[0].curves[quantity.name], None)
-    figure = "" if newest is None else _value(newest[1], quantity)
+    figure = "" if newest is None else _value(quantity, runs[0], *newest)
     page = [Content.assemble((fit(head, max(width - len(figure) - 1, 4)), DIM), " ", (figure, ACCENT))]
     for index, row in enumerate(drawn):
         edge = "┤" if index in marks else "│"
@@ -149,19 +150,22 @@ def _style(index: int) -> str:
     return ACCENT if index == 0 else WARN if index == 1 else ""
 
 
-def _figure(quantity: _Quantity, curve: Curve, cursor: int | None, width: int) -> Content:
+def _figure(quantity: _Quantity, run: Drawn, cursor: int | None) -> Content:
     """A value, with the step that it was measured at where that is not the cursor's."""
-    found = value_at(curve, cursor)
+    found = value_at(run.curves[quantity.name], cursor)
     if found is None:
-        return Content.styled(right("–", width), DIM)
+        return Content.styled(right("–", quantity.cell), DIM)
     step, value = found
-    text = _value(value, quantity)
+    text = _value(quantity, run, step, value)
     before = f"({step:,.0f}) " if cursor is not None and step != cursor else ""
-    return Content.assemble((right(before, width - len(text)), DIM), text)
+    return Content.assemble((right(before, quantity.cell - len(text)), DIM), text)
 
 
-def _value(value: float, quantity: _Quantity) -> str:
-    return percent(value) if quantity.share else f"{value:.3f}"
+def _value(quantity: _Quantity, run: Drawn, step: float, value: float) -> str:
+    """A value as people read it; a share with how many answers it is of."""
+    if not quantity.share:
+        return f"{value:.3f}"
+    return share_of(value, run.asked[step])
 
 
 def _level(value: float, quantity: _Quantity) -> str:

@@ -6,10 +6,11 @@ from textual.content import Content
 
 from engine.records.rule import Rule
 from engine.records.run import CurvePoint, Run
+from engine.wording import counted
 from tui.panes.job import JobView
 from tui.panes.parts import heading, title
 from tui.panes.run.curves import Drawn, Look, charts, values
-from tui.panes.run.settings import OBJECTIVES
+from tui.panes.run.settings import configuration_words
 from tui.panes.run.state import LETTERS, RunState, Watched, sample_at
 from tui.panes.run.table import STATES, best, table
 from tui.panes.run.worst import worst_tokens
@@ -31,15 +32,15 @@ def draw(view: View, state: RunState) -> list[Content]:
     trace = state.trace(run, view.job) if run is not None else job
     live = trace if trace is not None and trace is job else None
     width, height = view.width, view.height
-    drawn = [Drawn(_short(run, width) if run else "this run", state.curves(run, trace))]
+    drawn = [Drawn(_short(run, width) if run else "this run", state.curves(run, trace), _asked(run))]
     for number in state.overlays:
         row = state.found(number)
         if row is not None and (run is None or number != run.id):
             curves = state.curves(row.run, state.traces.get(number))
-            drawn.append(Drawn(_short(row.run, width), curves, state.letter(number)))
+            drawn.append(Drawn(_short(row.run, width), curves, _asked(row.run), state.letter(number)))
     lines = [title(f"Run {run.id}" if run else "Run", *_figure(run, live, width), width)[0]]
     if run is not None:
-        lines.append(Content.styled(shorten(_configuration(run), width), DIM))
+        lines.append(Content.styled(shorten(configuration_words(run), width), DIM))
     lines += [*_stands(run, live, width), Content("")]
     rows = 9 if height >= 32 else 6 if height >= 24 else 4
     look = Look(state.log, state.smoothing, state.cursor)
@@ -51,6 +52,11 @@ def draw(view: View, state: RunState) -> list[Content]:
     else:
         lines += _samples(state.watched(trace), state.cursor, width)
     return lines + _rule_table(run.curve if run else (), view.facts.rules, state.cursor, width)
+
+
+def _asked(run: Run | None) -> dict[float, int]:
+    """By step: how many answers were sampled."""
+    return {point.step: point.asked for point in run.curve} if run is not None else {}
 
 
 def _empty(view: View) -> list[Content]:
@@ -140,19 +146,6 @@ def _short(run: Run, width: int) -> str:
     return f"run {run.id}   {config.adapter_words}, rate {config.learning_rate:g}{more}"
 
 
-def _configuration(run: Run) -> str:
-    config = run.config
-    parts = [
-        OBJECTIVES[config.objective],
-        config.adapter_words,
-        f"rate {config.learning_rate:g}",
-        f"{config.batch_rows} rows a step",
-        f"{config.last_epochs:g} epochs",
-        f"{run.device} {run.dtype}".strip(),
-    ]
-    return " · ".join(part for part in parts if part)
-
-
 def _samples(watched: Watched | None, cursor: int | None, width: int) -> list[Content]:
     """What the student answers to a watched question, step after step; the one at the cursor in full."""
     if watched is None:
@@ -184,7 +177,10 @@ def _samples(watched: Watched | None, cursor: int | None, width: int) -> list[Co
 
 
 def _rule_table(curve: Sequence[CurvePoint], rules: Sequence[Rule], cursor: int | None, width: int) -> list[Content]:
-    """Each rule's pass rate at the first, the best and the newest evaluation, and at the one before the cursor."""
+    """Each rule's pass rate at the first, the best and the newest evaluation, and at the one before the cursor.
+
+    Over them stands how many sampled answers they are of.
+    """
     curve = [point for point in curve if point.rule_rates]
     if not curve:
         return []
@@ -196,7 +192,11 @@ def _rule_table(curve: Sequence[CurvePoint], rules: Sequence[Rule], cursor: int 
     columns = [f"step {point.step:,}{' best' if point.best else ''}" for point in shown]
     cell = max(11, *(len(column) + 3 for column in columns))
     text_width = max(min(width - cell * len(columns) - 4, 50), 10)
-    lines = [heading(fit("rule", text_width + 3) + "".join(right(column, cell) for column in columns))]
+    counts = [counted(point.rules_asked, "answer") for point in shown]
+    lines = [
+        heading(fit(first, text_width + 3) + "".join(right(column, cell) for column in others))
+        for first, others in (("rule", columns), ("  kept, of", counts))
+    ]
     for rule in rules:
         rates = [dict(point.rule_rates).get(rule.id) for point in shown]
         figures = "".join(right("–" if rate is None else percent(rate), cell) for rate in rates)

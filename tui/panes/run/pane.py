@@ -61,6 +61,13 @@ class RunPane(Pane):
         texts = [f"run {run.id} {run.state} {run.config.adapter_words} {run.reason}" for run in runs]
         return Listing(texts, state.row, lambda row: self._move_row(row - state.row))
 
+    def open(self, number: int) -> None:
+        """Show the run of this number."""
+        self.state.open(number)
+        self._read_traces()
+        self.scroll_home(animate=False)
+        self.redraw()
+
     def on_runs_read(self, message: RunsRead) -> None:
         """Take in the runs."""
         self.state.take(message.rows)
@@ -168,12 +175,15 @@ class RunPane(Pane):
         self.redraw()
 
     def action_back(self) -> None:
-        """Leave the table, else take the cursor away."""
+        """Leave the table, else take the cursor away, else show the newest run."""
         if self.state.comparing:
             self.action_compare()
-        else:
-            self.state.cursor = None
-            self.redraw()
+            return
+        if self.state.cursor is None:
+            self.state.chosen = None
+        self.state.cursor = None
+        self._read_traces()
+        self.redraw()
 
     def action_line_down(self) -> None:
         """The next run of the table; else scroll."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast, get_args
 
-from engine.records.run import Objective, TrainingConfig, alpha_of
+from engine.records.run import Objective, Run, TrainingConfig, alpha_of
 from engine.training.facts import Basis
 from engine.training.outlook import outlook_text
 from engine.training.presets import Choice, Preset, choose
@@ -44,6 +44,20 @@ def fields(basis: Basis) -> tuple[Field, ...]:
         Field("device", "device", first.device, hint="auto, cpu, cuda, cuda:1 …", check=device),
         Field("dtype", "numbers", first.dtype, choices=DTYPES),
     )
+
+
+def configuration_words(run: Run) -> str:
+    """What a run was trained with, in one line; device and numbers are foreign text."""
+    config = run.config
+    parts = [
+        OBJECTIVES[config.objective],
+        config.adapter_words,
+        f"rate {config.learning_rate:g}",
+        f"{config.batch_rows} rows a step",
+        f"{config.last_epochs:g} epochs",
+        f"{run.device} {run.dtype}".strip(),
+    ]
+    return " · ".join(part for part in parts if part)
 
 
 def first_values(basis: Basis) -> TrainingConfig:

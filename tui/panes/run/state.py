@@ -35,6 +35,7 @@ class RunState:
     rows: tuple[RunRow, ...] = ()  # the oldest first
     traces: dict[int, JobView] = field(default_factory=dict)  # by run
     traced: dict[int, tuple[str, int]] = field(default_factory=dict)  # state and step that a trace was asked for
+    chosen: int | None = None  # a run's number; None: the one that trains, else the newest
     overlays: tuple[int, ...] = ()
     log: bool = False
     smoothing: float = 0.0
@@ -61,15 +62,22 @@ class RunState:
         self.rows = rows
         known = {row.run.id for row in rows}
         self.overlays = tuple(number for number in self.overlays if number in known)
+        self.chosen = self.chosen if self.chosen in known else None
         self.row = max(0, min(self.row, len(rows) - 1))
 
     def shown(self, facts: Facts) -> Run | None:
-        """The run that trains now, else the newest."""
+        """The run that a person chose, else the one that trains now, else the newest."""
+        if self.chosen is not None and (chosen := self.found(self.chosen)) is not None:
+            return chosen.run
         training = [row.run for row in self.rows if row.run.state in ("running", "paused")]
         newest = facts.run
         if training and (newest is None or newest.state not in ("running", "paused")):
             return training[-1]
         return newest
+
+    def open(self, run_id: int) -> None:
+        """Show this run's curves, with nothing over them."""
+        self.chosen, self.overlays, self.cursor, self.comparing = run_id, (), None, False
 
     def found(self, run_id: int) -> RunRow | None:
         """A run by its number, where it was read."""
@@ -105,7 +113,10 @@ class RunState:
         return self._live(row, job) or self.traces.get(run.id)
 
     def curves(self, run: Run | None, trace: JobView | None) -> dict[str, Curve]:
-        """Each quantity's points: every step's where they were told, else those of the run's evaluations."""
+        """Each quantity's points: every step's where they were told, else those of the run's evaluations.
+
+        Shares of sampled answers are always the run's own: they are kept with how many answers they are of.
+        """
         curves = {name: Curve() for name in _QUANTITIES}
         for point in run.curve if run else ():
             curves["validation_kl"].add(point.step, point.validation_kl)
@@ -114,7 +125,7 @@ class RunState:
             if point.step:
                 curves["loss"].add(point.step, point.train_loss)
         for name, told in trace.curves.items() if trace else ():
-            if name in curves and len(told.steps) >= len(curves[name].steps):
+            if name in curves and name != "all_rules" and len(told.steps) >= len(curves[name].steps):
                 curves[name] = told
         return curves
 

@@ -11,7 +11,21 @@ from tui.panes.parts import VERDICTS
 from tui.panes.run.settings import OBJECTIVES
 from tui.panes.run.state import RunState
 from tui.services.runs import RunRow
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, moment, percent, right, shorten, wrap
+from tui.widgets.lines import (
+    ACCENT,
+    BAD,
+    DIM,
+    GOOD,
+    STRONG,
+    WARN,
+    duration,
+    fit,
+    moment,
+    right,
+    share_of,
+    shorten,
+    wrap,
+)
 from tui.widgets.listing import numbered
 
 STATES = {
@@ -23,7 +37,7 @@ STATES = {
     "failed": ("✗", BAD),
 }
 _MOMENT = 18  # cells of a time with its distance
-_RESULTS = (("best KL", 10), ("rules", 8), ("time", 13), ("verdict", 13))
+_RESULTS = (("best KL", 10), ("rules kept", 14), ("time", 13), ("verdict", 13))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +99,7 @@ def _line(row: RunRow, columns: Sequence[_Setting], state: RunState, shown: int,
     verdict, verdict_style = VERDICTS[row.evaluation.verdict] if row.evaluation else ("–", DIM)
     results = [
         right(f"{point.validation_kl:.3f}" if point else "–", _RESULTS[0][1]),
-        right(percent(point.all_rules_rate) if point and point.all_rules_rate is not None else "–", _RESULTS[1][1]),
+        right(_kept(point), _RESULTS[1][1]),
         right(duration(run.train_s) if run.train_s else "–", _RESULTS[2][1]),
     ]
     return Content.assemble(
@@ -99,6 +113,12 @@ def _line(row: RunRow, columns: Sequence[_Setting], state: RunState, shown: int,
         *results,
         (right(verdict, _RESULTS[3][1]), verdict_style),
     )
+
+
+def _kept(point: CurvePoint | None) -> str:
+    if point is None or point.all_rules_rate is None:
+        return "–"
+    return share_of(point.all_rules_rate, point.asked)
 
 
 def _detail(

@@ -14,6 +14,7 @@ from tui.widgets.listing import numbered
 
 MARKS: dict[ExampleState, tuple[str, str]] = {"accepted": ("✓", GOOD), "rejected": ("✗", BAD), "undecided": ("○", "")}
 _FEWEST_LISTED = 3
+_FEWEST_FOR_AN_ANSWER = 9  # its question, two lines of it, what two rules find, and the decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def draw(state: ReviewState, width: int, height: int) -> Drawn:
     if page.total == 0:
         return Drawn([*lines, *_nothing(state.where, page)])
     if not state.whole:
-        lines += _list(state, page, width, max(_FEWEST_LISTED, min(page.total, (height - 4) * 2 // 5)))
+        lines += _list(state, page, width, _listed_rows(state, page, height))
         lines.append(Content.styled("─" * width, DIM))
     row = state.row
     if row is None:
@@ -48,6 +49,12 @@ def draw(state: ReviewState, width: int, height: int) -> Drawn:
         comparing=state.comparing,
     )
     return Drawn([*lines, *shown.lines][:height], shown.scroll, shown.more)
+
+
+def _listed_rows(state: ReviewState, page: ReviewPage, height: int) -> int:
+    """The list's share of the page; an answer is never left without room to be read in."""
+    wanted = (height - 4) * state.shares.of("review") // 100
+    return max(_FEWEST_LISTED, min(page.total, wanted, height - 3 - _FEWEST_FOR_AN_ANSWER))
 
 
 def _title(state: ReviewState, page: ReviewPage, width: int) -> Content:

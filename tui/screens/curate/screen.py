@@ -10,15 +10,12 @@ from textual.containers import Container
 from textual.widgets import Input
 
 from tui.actions import Place, bindings, footer_actions
-from tui.screens.curate.drawing import draw
-from tui.screens.curate.state import ReviewState
+from tui.screens.curate.walking import WalkingScreen
 from tui.screens.curate.words import WordsLine
-from tui.screens.placed import PlacedScreen
 from tui.services.program import CommandEnded
-from tui.services.review import AttemptRead, FiltersRead, ReviewRead, ReviewService
-from tui.services.store import StoreFailed, StoreService
+from tui.services.review import AttemptRead, FiltersRead, ReviewRead
+from tui.services.store import StoreFailed
 from tui.widgets.footer import Footer
-from tui.widgets.listing import Listed, Listing
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
@@ -28,7 +25,7 @@ LOOK_EVERY_S = 1.0
 _TYPED = ("search", "note")  # they open the line for words
 
 
-class CurateScreen(PlacedScreen[None], Listed):
+class CurateScreen(WalkingScreen):
     """The examples of one project under a person's eyes."""
 
     place: ClassVar[Place] = "curate"
@@ -40,22 +37,12 @@ class CurateScreen(PlacedScreen[None], Listed):
         for binding in bindings("curate")
     ]
 
-    def __init__(self, store: StoreService) -> None:
-        super().__init__()
-        self.state = ReviewState()
-        self._review = ReviewService(store, self)
-
     def compose(self) -> ComposeResult:
         """The page, a line for words to look for, the footer."""
         with Container(id="body"):
             yield Page(id="review")
         yield WordsLine()
         yield Footer(footer_actions("curate"))
-
-    @property
-    def listing(self) -> Listing | None:
-        """The answers; the list has a search of its own."""
-        return Listing((), self.state.where.cursor, lambda row: self._move(row - self.state.where.cursor))
 
     def on_mount(self) -> None:
         """Begin with the first window."""
@@ -109,10 +96,6 @@ class CurateScreen(PlacedScreen[None], Listed):
             self.state.failed = True
             self._review.read(self.state.ask())
 
-    def on_resize(self) -> None:
-        """The page is drawn for its size."""
-        self._draw()
-
     def on_input_submitted(self, message: Input.Submitted) -> None:
         """List what holds the words, or keep them as a note."""
         line = self.query_one(WordsLine)
@@ -121,30 +104,6 @@ class CurateScreen(PlacedScreen[None], Listed):
             self._list(self.state.look_for(message.value))
         else:
             self._flag(up=True, note=message.value.strip())
-
-    def action_row_down(self) -> None:
-        """The next answer."""
-        self._move(1)
-
-    def action_row_up(self) -> None:
-        """The answer before."""
-        self._move(-1)
-
-    def action_rows_down(self) -> None:
-        """Ten answers on."""
-        self._move(10)
-
-    def action_rows_up(self) -> None:
-        """Ten answers back."""
-        self._move(-10)
-
-    def action_first(self) -> None:
-        """The first answer."""
-        self._move(-self.state.total)
-
-    def action_last(self) -> None:
-        """The last answer."""
-        self._move(self.state.total)
 
     def action_accept(self) -> None:
         """Accept, and go on."""
@@ -214,14 +173,6 @@ class CurateScreen(PlacedScreen[None], Listed):
         """Decide again what was taken back."""
         self._review.redo(self.state.ask())
 
-    def action_next_undecided(self) -> None:
-        """Go to what nobody decided."""
-        self._find_undecided(backwards=False)
-
-    def action_previous_undecided(self) -> None:
-        """Go back to what nobody decided."""
-        self._find_undecided(backwards=True)
-
     def action_filter(self) -> None:
         """List another kind."""
         self._list(self.state.turn_filter())
@@ -256,14 +207,6 @@ class CurateScreen(PlacedScreen[None], Listed):
         """Copy the answer that is shown."""
         if (row := self.state.row) is not None:
             self.app.copy_to_clipboard(row.answer)
-
-    def action_answer_down(self) -> None:
-        """Scroll down in the answer."""
-        self._scroll(1)
-
-    def action_answer_up(self) -> None:
-        """Scroll up in the answer."""
-        self._scroll(-1)
 
     def action_check(self) -> None:
         """Let the rules decide what no person decided."""
@@ -311,10 +254,6 @@ class CurateScreen(PlacedScreen[None], Listed):
         self._review.read(self.state.ask(), stay_at or None)
         self._draw()
 
-    def _find_undecided(self, *, backwards: bool) -> None:
-        row = self.state.listed
-        self._review.next_undecided(self.state.ask(), row.id if row is not None else 0, backwards=backwards)
-
     def _turn_attempt(self, steps: int) -> None:
         number = self.state.turn_attempt(steps)
         if number is not None:
@@ -322,28 +261,8 @@ class CurateScreen(PlacedScreen[None], Listed):
         else:
             self._draw()
 
-    def _move(self, steps: int) -> None:
-        self.state.move(steps)
-        self._moved()
-
-    def _moved(self) -> None:
-        """Draw where the cursor is; what is there is read where it was not."""
-        if self.state.total > 0 and self.state.listed is None:
-            self._review.read(self.state.ask())
-        self._draw()
-
-    def _scroll(self, pages: int) -> None:
-        self.state.scroll += pages * max(self.query_one("#body").size.height // 3, 3)
-        self._draw()
-
     def _look_again(self) -> None:
         """While the teacher is asked again, see what has come."""
         page = self.state.page
         if page is not None and page.asked is not None and page.asked.live and self.state.awaited == 0:
             self._review.read(self.state.ask())
-
-    def _draw(self) -> None:
-        body = self.query_one("#body")
-        drawn = draw(self.state, max(body.size.width - 2, 20), max(body.size.height, 8))
-        self.state.scroll = drawn.scroll
-        self.query_one("#review", Page).show(drawn.lines)

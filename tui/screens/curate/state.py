@@ -9,6 +9,7 @@ from engine.records.example import ExampleState
 from engine.records.selection import Selection
 from tui.screens.curate.marks import Marks, Spot
 from tui.services.review import ReviewPage, ReviewRow, Where
+from tui.widgets.shares import Shares
 
 _PACE_OVER_S = 300.0
 _ASKS_UNCONFIRMED = 10  # more than these cost time or money that no undo brings back
@@ -37,6 +38,7 @@ class ReviewState:
     scroll: int = 0  # lines of the answer that are above its place
     whole: bool = False  # the answer has the page
     comparing: bool = False
+    shares: Shares = field(default_factory=Shares)  # of list and answer
     _unconfirmed: Selection | None = None
 
     @property

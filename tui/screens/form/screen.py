@@ -94,7 +94,7 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
             yield Static(Content.styled(clean_line(self._title), STRONG), id="form-title")
             for item in self._fields:
                 with Horizontal(classes="field", id=f"row-{item.id}"):
-                    yield Static(Content.styled(item.label, DIM), classes="label")
+                    yield Static(Content(item.label), classes="label")
                     if item.choices:
                         yield Choice(item.choices, item.value, id=f"field-{item.id}")
                     else:
@@ -125,7 +125,9 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
             self.query_one(f"#field-{item}").focus()
 
     def on_descendant_focus(self) -> None:
-        """The reason of the field that has the keys stands in full."""
+        """The field that has the keys is told by its name, and its reason stands in full."""
+        for row in self.query(".field"):
+            row.set_class(self.focused is not None and self.focused.parent is row, "-here")
         self._tell_why()
 
     def on_input_changed(self) -> None:
@@ -209,5 +211,5 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
 
     def _say(self, field_id: str, error: str) -> None:
         place = self.query_one(f"#error-{field_id}", Words)
-        place.update(Content.styled(clean_text(error), BAD))
+        place.update(Content.styled(f"✗ {clean_text(error)}", BAD))
         place.display = bool(error)

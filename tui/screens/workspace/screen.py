@@ -22,43 +22,54 @@ from tui.screens.workspace.search import SearchingScreen, SearchLine
 from tui.screens.workspace.state import WorkspaceState
 from tui.screens.workspace.steps import compared
 from tui.screens.workspace.trouble import Trouble
+from tui.screens.workspace.watching import Watching
 from tui.screens.workspace.wishes import Asked, answer_to
-from tui.services.meters import MeterRead, MeterService
+from tui.services.meters import MeterRead
 from tui.services.store import FactsRead, JobStarted, StoreFailed, StoreService
+from tui.settings import Remembered
 from tui.widgets.footer import Footer
 from tui.widgets.lines import percent
+from tui.widgets.shares import Divided, Shares
 
 # What is known only once the project was read is imported then: the rail is seen before.
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from tui.panes.chat.pane import ArmsChosen
     from tui.panes.pane import Pane, ShowPane
     from tui.screens.workspace.updating import Updating
-    from tui.services.follower import FollowerService, JobTold
+    from tui.services.follower import JobTold
     from tui.services.program import CommandEnded
 
 READ_EVERY_S = 1.0
 DRAW_EVERY_S = 0.2
 
 
-class WorkspaceScreen(SearchingScreen):
+def _project_provider() -> "type[Provider]":
+    from tui.screens.workspace.found import ProjectProvider
+
+    return ProjectProvider
+
+
+class WorkspaceScreen(Divided, SearchingScreen):
     """One project's stations, live."""
 
     place: ClassVar[Place] = "workspace"
     CSS_PATH = "workspace.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings("workspace")
+    COMMANDS = {_project_provider}  # noqa: RUF012 - declared by Screen
     AUTO_FOCUS = ""  # the pane that is shown has the focus
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - declared by Screen
 
-    def __init__(self, folder: Path, home: Home, pane: str = "", rail_width: int = 0, maximised: bool = False) -> None:
-        """`pane`, `rail_width` and `maximised`: how the person left it."""
+    def __init__(self, folder: Path, home: Home, left: Remembered) -> None:
+        """`left`: as the person left it."""
         super().__init__()
-        self.state = WorkspaceState()
-        self.state.restore(pane, rail_width, maximised)
+        self.state = WorkspaceState(shares=Shares.restored(left.shares))
+        self.state.restore(left.panes.get(str(folder), ""), left.rail_width, left.maximised)
         self._folder = folder
         self._home = home
-        self._store = StoreService(folder, home, self)
-        self._follower: FollowerService | None = None
-        self._meters: MeterService | None = None
+        self.store = StoreService(folder, home, self)
+        self._watching = Watching(self)
         self._updating: Updating | None = None
         self._made: dict[PaneName, Pane] = {}
         self._pane: Pane | None = None
@@ -86,37 +97,26 @@ class WorkspaceScreen(SearchingScreen):
 
     def _begin_to_read(self) -> None:
         if self.is_attached:  # the person has not left at once
-            self._store.read()
-            self.set_interval(READ_EVERY_S, self._store.read)
+            self.store.read()
+            self.set_interval(READ_EVERY_S, self.store.read)
 
     def on_unmount(self) -> None:
         """Let go of the store and the log; the job is not touched."""
-        if self._follower is not None:
-            self._follower.close()
-        if self._meters is not None:
-            self._meters.close()
-        self._store.close()
+        self._watching.close()
+        self.store.close()
 
     def on_facts_read(self, message: FactsRead) -> None:
         """Take in what the store says, and watch the newest job."""
         first, self.state.facts = self.state.facts is None, message.facts
         self._error = None
-        job = message.facts.newest_job
-        if job is not None and (self.state.job is None or self.state.job.job_id != job.id):
-            if self._follower is not None:
-                self._follower.close()
-            from tui.panes.job import JobView
-            from tui.services.follower import FollowerService
-
-            self.state.job = JobView(job.id, job.kind)
-            self._follower = FollowerService(job.id, Path(message.facts.folder) / job.folder, self)
+        self._watching.follow(self.state)
         self.state.believe_the_store()
         self._changed()
         if first:
             self._draw()  # the first sight of a project waits for no clock
-            self.call_after_refresh(self._read_meters)
+            self.call_after_refresh(self._watching.read_meters, self.state)
         else:
-            self._read_meters()
+            self._watching.read_meters(self.state)
 
     def on_job_told(self, message: "JobTold") -> None:
         """Take in the job's events."""
@@ -187,10 +187,15 @@ class WorkspaceScreen(SearchingScreen):
         self.state.chosen = pane
         self._turn()
 
+    def open_in(self, pane: PaneName, number: int) -> None:
+        """Show a pane, and in it what has this number."""
+        self.action_pane(pane)
+        self._shown_pane().open(number)
+
     def action_do_in(self, pane: PaneName, action: str) -> None:
         """Show a pane, and do there what its own key does, once it has read what it shows."""
         self.action_pane(pane)
-        self._store.ask(lambda _project: Reached(pane, action), self)
+        self.store.ask(lambda _project: Reached(pane, action), self)
 
     def on_reached(self, message: Reached) -> None:
         """The pane's own questions to the store were answered before this one."""
@@ -219,23 +224,25 @@ class WorkspaceScreen(SearchingScreen):
         self.set_class(self.state.maximised, "-maximised")
         self._arranged()
 
-    def action_narrower(self) -> None:
-        """Make the rail narrower."""
-        self._widen(-2)
-
-    def action_wider(self) -> None:
-        """Make the rail wider."""
-        self._widen(2)
-
-    def action_natural(self) -> None:
-        """Give the rail its own width again."""
-        self._widen(0)
+    def move_divider(self, steps: int) -> bool:
+        """That of the pane, where it is divided; else the rail becomes wider or narrower."""
+        if self._pane is not None and self._pane.move_divider(steps):
+            return True
+        rail = self.query_one(Rail)
+        if not rail.is_on_screen:
+            self.notify("Nothing is divided here: a narrow window has no rail.", markup=False, timeout=3)
+            return False
+        self.state.widen(2 * steps)
+        rail.styles.width = self.state.rail_width
+        self._arranged()
+        self._changed()
+        return True
 
     def action_curate(self) -> None:
         """Review the answers."""
         from tui.screens.curate.screen import CurateScreen  # the first sight of a project does without it
 
-        self.app.push_screen(CurateScreen(self._store))
+        self.app.push_screen(CurateScreen(self.store, self.state.shares))
 
     def action_update(self) -> None:
         """Show what the changes of prompt and rules touch, and redo only that."""
@@ -261,27 +268,12 @@ class WorkspaceScreen(SearchingScreen):
         """End the job at its next safe point."""
         self._wish_for("stop")
 
-    def _read_meters(self) -> None:
-        """Read the load of the running job, and of the GPUs."""
-        if not self.is_attached:  # the person has left
-            return
-        job = self.state.facts.newest_job if self.state.facts else None
-        if self._meters is None:
-            self._meters = MeterService(self)
-        self._meters.watch(job.pid if job is not None and job.state == "running" else 0)
-
     def _wish_for(self, asked: Asked) -> None:
         job = self.state.facts.newest_job if self.state.facts else None
         wish, said = answer_to(asked, job)
         if wish is not None and job is not None:
-            self._store.wish(wish, job.id)
+            self.store.wish(wish, job.id)
         self.notify(said, markup=False)
-
-    def _widen(self, cells: int) -> None:
-        self.state.widen(cells)
-        self.query_one(Rail).styles.width = self.state.rail_width
-        self._arranged()
-        self._changed()
 
     def _turn(self) -> None:
         self._arranged()
@@ -333,7 +325,8 @@ class WorkspaceScreen(SearchingScreen):
         name = self.state.shown
         pane = self._made.get(name)
         if pane is None:
-            pane = self._made[name] = pane_class(name)(self._store)
+            pane = self._made[name] = pane_class(name)(self.store)
+            pane.shares = self.state.shares
             self.query_one("#panes").mount(pane)
         if pane is not self._pane:
             self.query_one(SearchLine).end()

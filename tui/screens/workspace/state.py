@@ -3,13 +3,14 @@
 Pure Python, free of Textual and of I/O.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.records.job import LIVE_STATES
 from engine.records.station import StationName
 from tui.actions import PANES, PaneName
 from tui.services.meters import GpuReading, Reading
+from tui.widgets.shares import Shares
 
 if TYPE_CHECKING:
     from tui.panes.job import JobView
@@ -29,6 +30,7 @@ class WorkspaceState:
     chosen: PaneName | None = None  # None: follow the work
     maximised: bool = False
     rail_width: int = RAIL_WIDTH
+    shares: Shares = field(default_factory=Shares)  # where the dividers within panes stand
     arms: str = ""  # which the chat compares, once a person chose
     load: Reading | None = None  # of the running job
     gpu: GpuReading | None = None

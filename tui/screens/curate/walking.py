@@ -1,0 +1,104 @@
+"""Walking through the review: from answer to answer, on in a long one, and how list and answer share the page.
+
+Knows the list and its cursor; nothing of what is decided.
+"""
+
+from tui.screens.curate.drawing import draw
+from tui.screens.curate.state import ReviewState
+from tui.screens.placed import PlacedScreen
+from tui.services.review import ReviewService
+from tui.services.store import StoreService
+from tui.widgets.listing import Listed, Listing
+from tui.widgets.page import Page
+from tui.widgets.shares import Divided, Shares
+
+
+class WalkingScreen(Divided, PlacedScreen[None], Listed):
+    """The list with the answer under its cursor."""
+
+    def __init__(self, store: StoreService, shares: Shares) -> None:
+        super().__init__()
+        self.state = ReviewState(shares=shares)
+        self._review = ReviewService(store, self)
+
+    @property
+    def listing(self) -> Listing | None:
+        """The answers; the list has a search of its own."""
+        return Listing((), self.state.where.cursor, lambda row: self._move(row - self.state.where.cursor))
+
+    def on_resize(self) -> None:
+        """The page is drawn for its size."""
+        self._draw()
+
+    def move_divider(self, steps: int) -> bool:
+        """That between the list and the answer, unless the answer has the whole page."""
+        if self.state.whole:
+            self.notify("The answer has the whole page; enter brings the list back.", markup=False)
+            return False
+        self.post_message(self.state.shares.move("review", steps))
+        self._draw()
+        return True
+
+    def action_row_down(self) -> None:
+        """The next answer."""
+        self._move(1)
+
+    def action_row_up(self) -> None:
+        """The answer before."""
+        self._move(-1)
+
+    def action_rows_down(self) -> None:
+        """Ten answers on."""
+        self._move(10)
+
+    def action_rows_up(self) -> None:
+        """Ten answers back."""
+        self._move(-10)
+
+    def action_first(self) -> None:
+        """The first answer."""
+        self._move(-self.state.total)
+
+    def action_last(self) -> None:
+        """The last answer."""
+        self._move(self.state.total)
+
+    def action_next_undecided(self) -> None:
+        """Go to what nobody decided."""
+        self._find_undecided(backwards=False)
+
+    def action_previous_undecided(self) -> None:
+        """Go back to what nobody decided."""
+        self._find_undecided(backwards=True)
+
+    def action_answer_down(self) -> None:
+        """Scroll down in the answer."""
+        self._scroll(1)
+
+    def action_answer_up(self) -> None:
+        """Scroll up in the answer."""
+        self._scroll(-1)
+
+    def _find_undecided(self, *, backwards: bool) -> None:
+        row = self.state.listed
+        self._review.next_undecided(self.state.ask(), row.id if row is not None else 0, backwards=backwards)
+
+    def _move(self, steps: int) -> None:
+        self.state.move(steps)
+        self._moved()
+
+    def _moved(self) -> None:
+        """Draw where the cursor is; what is there is read where it was not."""
+        if self.state.total > 0 and self.state.listed is None:
+            self._review.read(self.state.ask())
+        self._draw()
+
+    def _scroll(self, pages: int) -> None:
+        self.state.scroll += pages * max(self.query_one("#body").size.height // 3, 3)
+        self._draw()
+
+    def _draw(self) -> None:
+        body = self.query_one("#body")
+        drawn = draw(self.state, max(body.size.width - 2, 20), max(body.size.height, 8))
+        self.state.scroll = drawn.scroll
+        self.query_one("#review", Page).show(drawn.lines)
