@@ -23,7 +23,7 @@ from tui.widgets.listing import numbered
 _ALL_TOKENS: Callable[[Divergence], float] = attrgetter("mean")
 _FREE_TOKENS: Callable[[Divergence], float] = attrgetter("mean_free_tokens")
 _LEAST_LISTED = 5
-_WIDE_FROM = 90  # cells, for three arms' counts in words
+_WIDE_FROM = 85  # cells, for three arms' counts in words
 _NARROWEST_CELL, _WITH_BOUNDS = 9, 13  # of an arm's column: a rate alone, and with its bounds
 
 
