@@ -15,7 +15,7 @@ from engine.project import Project
 from engine.records.prompt import Message, Prompt
 from tests.tui.panes.measured import make_compared
 from tests.tui.piloting import open_app, until
-from tests.tui.seeds import PROMPT, make_stage
+from tests.tui.seeds import make_stage
 from tui.actions import ACTIONS, PANES, Place
 from tui.actions.lists import MOVES
 from tui.app import DistillApp
@@ -54,6 +54,8 @@ UP = ("line_up", "page_up", "first")
 BEFORE: dict[str, str] = {
     **{f"{place}.{move}": "G" for place in ACTIONS for move in UP},
     **{f"curate.{move}": "G" for move in ("row_up", "rows_up", "first")},
+    "versions.page_down": "G enter",
+    "versions.page_up": "pagedown",
     "editing.undo": "x",
     "editing.redo": "x ctrl+underscore",
     "asking.send": "w h y",
@@ -73,7 +75,7 @@ BEFORE: dict[str, str] = {
 RESTING = {
     *(f"{place}.{move.id}" for place in ("trial", "proposals", "findings", "dataset", "release", "cost", "chat")
       for move in MOVES),
-    *(f"{place}.{move}" for place in ("rules", "versions", "start") for move in ("page_down", "page_up")),
+    *(f"{place}.{move}" for place in ("rules", "start") for move in ("page_down", "page_up")),
     "asking.scroll_up", "asking.scroll_down", "asking.follow", "curate.answer_down", "curate.answer_up",
     "chat.halt", "examples.back", "release.back",
 }  # fmt: skip
@@ -153,8 +155,10 @@ async def arrive(pilot: Pilot[int], place: Place) -> None:
 async def test_no_action_is_silent(home: Home, place: Place) -> None:
     folder = make_stage(home, "done") if place in ("release", "chat", "asking") else make_compared(home)
     if place == "versions":
-        with Project.open(folder, home) as project:  # a second one to go to
-            project.prompts.set(Prompt((Message("system", f"{PROMPT.messages[0].content} Be kind."),)))
+        same = "\n".join(f"Line {number} stays as it is." for number in range(40))
+        with Project.open(folder, home) as project:  # others to go to, in which little changed
+            for word in ("kind", "brief"):
+                project.prompts.set(Prompt((Message("system", f"{same}\nBe {word}."),)))
     left, silent = list(ACTIONS[place]), set[str]()
     while left:
         app = open_app(home, folder)

@@ -105,6 +105,9 @@ class VersionsFace(Vertical, Listed, can_focus=True):
 
     def action_whole(self) -> None:
         """Show all lines, or those that changed."""
+        if self._state.row is not None and self._state.row.current:
+            self.app.notify("This is the current version: nothing changed in it.", markup=False, timeout=3)
+            return
         self._state.whole = not self._state.whole
         self._compare()
 
