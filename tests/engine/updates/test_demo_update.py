@@ -16,6 +16,7 @@ FULL = os.environ.get("DEMO") == "full"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_one_changed_rule_is_brought_up_in_under_half_of_the_first_time(private_home: Path, tmp_path: Path) -> None:
     began = time.monotonic()
     succeed("demo", *([] if FULL else ["--quick"]), "--headless")
