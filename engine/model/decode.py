@@ -109,12 +109,12 @@ def decode(
             on_finished(index, decoded)
 
     longest = max((len(row.own) for row in waiting), default=0) + max_new_tokens
-    capacity = min(batch_rows, len(rows), rows_that_fit(local, longest, sharers))
-    batch = Batch(local, cached, capacity, on_tokens, keep)
     # Like rows are admitted together, so that a prefill pads little and reads no question twice.
     waiting = deque(sorted(waiting, key=lambda row: (len(row.own), row.own)))
-    # One row alone multiplies as fast with the weights as they lie.
-    with packed_weights(local) if capacity > 1 else nullcontext():
+    # One row alone multiplies as fast with the weights as they lie. Rows may take of what packing has left.
+    with packed_weights(local, sharers) if min(batch_rows, len(rows)) > 1 else nullcontext():
+        capacity = min(batch_rows, len(rows), rows_that_fit(local, longest, sharers))
+        batch = Batch(local, cached, capacity, on_tokens, keep)
         while waiting or batch.rows:
             if should_stop is not None and should_stop():
                 results.update((row.index, cancelled(row)) for row in (*batch.rows, *waiting))

@@ -19,13 +19,14 @@ _SHARE = 1 / 3  # of the free memory that the second copy of the weights may tak
 
 
 @contextmanager
-def packed_weights(local: LocalModel) -> Iterator[None]:
+def packed_weights(local: LocalModel, sharers: int = 1) -> Iterator[None]:
     """While inside, plain linear layers multiply with packed copies of their weights wherever no gradient is kept.
 
     The weights must not change inside. Nothing is packed on other devices than a CPU with oneDNN, in types that it
-    does not compute, where memory is short, or within another such block.
+    does not compute, where memory is short, or within another such block. `sharers`: processes of this machine that do
+    the same, this one included.
     """
-    layers = [layer for layer in local.base.modules() if _plain(layer)] if _helps(local) else []
+    layers = [layer for layer in local.base.modules() if _plain(layer)] if _helps(local, sharers) else []
     packed: list[nn.Linear] = []
     try:
         with torch.inference_mode():
@@ -38,14 +39,14 @@ def packed_weights(local: LocalModel) -> Iterator[None]:
             del layer.forward  # the class's own shows again
 
 
-def _helps(local: LocalModel) -> bool:
+def _helps(local: LocalModel, sharers: int) -> bool:
     if local.device.type != "cpu" or local.quantized or not torch.backends.mkldnn.is_available():
         return False
     known = local.dtype == torch.float32 or (
         local.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001
     )
     size = sum(each.numel() * each.element_size() for each in local.base.parameters())
-    return bool(known) and size < _SHARE * psutil.virtual_memory().available
+    return bool(known) and size < _SHARE * psutil.virtual_memory().available / sharers
 
 
 def _plain(layer: nn.Module) -> bool:

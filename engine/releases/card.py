@@ -189,7 +189,7 @@ def _figures(evaluation: Evaluation | None) -> list[str]:
 
 
 def _percent(rate: Rate) -> str:
-    return f"{100 * rate.rate:.1f} ({100 * rate.low:.0f}–{100 * rate.high:.0f})"
+    return f"{100 * rate.rate:.1f} ({100 * rate.low:.0f}–{100 * rate.high:.0f})" if rate.total else "–"
 
 
 def _license_in(card: Path) -> str | None:

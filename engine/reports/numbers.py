@@ -22,14 +22,14 @@ def figure(value: Measured) -> str:
     return f"{100 * value.value:.1f}"
 
 
-def measured(value: Measured) -> str:
-    """A share and its interval, in per cent without the sign."""
-    return f"{figure(value)} ({bounds(value.low, value.high)})"
+def measured(value: Measured | None) -> str:
+    """A share and its interval, in per cent without the sign; a dash where nothing was counted."""
+    return MISSING if value is None else f"{figure(value)} ({bounds(value.low, value.high)})"
 
 
-def of_rate(rate: Rate) -> Measured:
-    """A pass rate as a share with its counts."""
-    return Measured(rate.rate, rate.low, rate.high, f"{rate.passed:,} of {rate.total:,}")
+def of_rate(rate: Rate) -> Measured | None:
+    """A pass rate as a share with its counts; None where nothing was counted."""
+    return Measured(rate.rate, rate.low, rate.high, f"{rate.passed:,} of {rate.total:,}") if rate.total else None
 
 
 def interval(found: Interval) -> str:

@@ -52,8 +52,8 @@ def verdict(facts: ReportFacts) -> Section:
         ),
         Fact(
             "of answers keep every rule, without the prompt",
-            share(distilled.all_rules.rate),
-            f"{share(reference.all_rules.rate)} {evaluation.reference}, with it",
+            share(distilled.all_rules.rate) if distilled.all_rules.total else MISSING,
+            f"{share(reference.all_rules.rate)} {evaluation.reference}, with it" if reference.all_rules.total else "",
         ),
         Fact("prompt tokens saved a request", f"{proof.prompt_tokens:,}", _saved_share(facts)),
     ]

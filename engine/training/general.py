@@ -7,7 +7,7 @@ An answer that is cut at its limit serves as well: every token has the base's di
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -24,6 +24,13 @@ from engine.training.ranks import ALONE, Ranks
 from engine.training.teacher_cache import TeacherCache, cache_key
 
 NO_PROMPT = Prompt(())
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """The answers' ids, in the questions' order."""
+
+    ids: tuple[tuple[int, ...], ...]
 
 
 def make_general(
@@ -46,7 +53,10 @@ def make_general(
         for question in questions
     ]
     taught = [TaughtPrompt(NO_PROMPT, questions)]
-    answers = ranks.after_the_first(lambda: _answers(local, asked, taught, folder, on_rows))
+    with ranks.together():
+        own = _Answers(_answers(local, asked, taught, folder, on_rows)) if ranks.leads else None
+    # Not each its own: where memory or rounding differ another token may be drawn, and then every row after it differs.
+    answers = ranks.first_says(_Answers, own).ids
     rows = [
         replace(row, completion_ids=ids, edited_from=len(ids), fixed=(False,) * len(ids))
         for row, ids in zip(asked, answers, strict=True)
@@ -61,7 +71,7 @@ def _answers(
     taught: Sequence[TaughtPrompt],
     folder: Path,
     on_rows: Callable[[int, int], None],
-) -> list[tuple[int, ...]]:
+) -> tuple[tuple[int, ...], ...]:
     key = cache_key(local, asked, taught, _ANSWER_TOKENS)
     path = folder / f"general-{key[:16]}.json"
     if (kept := _read(path, key, len(asked))) is not None:
@@ -83,13 +93,13 @@ def _answers(
             seeds=[row.example_id for row in asked],
             on_finished=count,
         )
-    answers = [one.ids for one in decoded]
+    answers = tuple(one.ids for one in decoded)
     make_private_folder(folder)
     write_atomically(path, json.dumps({"key": key, "answers": answers}).encode())
     return answers
 
 
-def _read(path: Path, key: str, count: int) -> list[tuple[int, ...]] | None:
+def _read(path: Path, key: str, count: int) -> tuple[tuple[int, ...], ...] | None:
     """The answers of a whole file that was made from the same things, else None: they can be made again."""
     try:
         found: object = json.loads(path.read_text(encoding="utf-8"))
@@ -98,4 +108,4 @@ def _read(path: Path, key: str, count: int) -> list[tuple[int, ...]] | None:
     if not isinstance(found, dict) or found.get("key") != key:
         return None
     answers = cast("list[list[int]]", found["answers"])
-    return [tuple(ids) for ids in answers] if len(answers) == count else None
+    return tuple(tuple(ids) for ids in answers) if len(answers) == count else None

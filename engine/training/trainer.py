@@ -319,7 +319,7 @@ class Trainer:
         seconds, kept = time.monotonic() - started, steps_in(self.checkpoints)
         self.state = with_point(self.state, measured, train_loss, rate, seconds, kept, held_out=self.held_out)
         for before, now in zip(state.points, self.state.points, strict=False):
-            if before.best and not now.best:
+            if before.best != now.best:
                 self.hooks.on_point(now, None)
         self.hooks.on_point(self.state.points[-1], measured)
         self.saved_step = -1

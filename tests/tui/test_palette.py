@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App
 from textual.command import CommandList, CommandPalette
+from textual.fuzzy import Matcher
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -25,6 +26,7 @@ from tui.panes.questions.pane import QuestionsPane
 from tui.panes.run.pane import RunPane
 from tui.screens.form.screen import Field, FormScreen
 from tui.screens.jump.screen import LETTERS, JumpScreen, Target, labels, targets_on
+from tui.screens.workspace.found import highlighted
 from tui.screens.workspace.rail import Rail, Spine
 from tui.screens.workspace.screen import WorkspaceScreen
 from tui.services.settings import Memory
@@ -175,3 +177,10 @@ async def test_what_another_pane_does_is_chosen_by_name_and_other_projects_too(h
         await offered["Questions: topics   2 T"].callback()
         await until(pilot, lambda: shown(app) == "questions")
         await until(pilot, lambda: app.screen.query_one(QuestionsPane).state.face == "topics")
+
+
+def test_signs_in_a_runs_title_are_no_markup() -> None:
+    title = "Run 3   [@click=app.quit]device[/x] · rank 16"
+    shown = highlighted(Matcher("rank"), title)
+    assert shown.plain == title
+    assert {title[span.start] for span in shown.spans} == set("rank")

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.clean import cell_width, clean_text
+from engine.records.rate import Rate
 from engine.reports.document import Column, Document, Row, Section, Table, Words
+from engine.reports.numbers import measured, of_rate
 from engine.reports.text import to_text, wrap
 from tests.engine.reports.documents import TEXTS, document
 
@@ -38,3 +40,9 @@ def test_a_table_that_is_too_wide_tells_its_rows_one_under_the_other() -> None:
     table = Table("caption", columns, (Row(("first", *(f"{number}00.0" for number in range(8)))),))
     text = to_text(Document("t", "s", "v", "plain", (Section("id", "T", (table, Words("end"))),)), 60)
     assert "first\n  column 0: 000.0\n  column 1: 100.0" in text
+
+
+def test_a_rate_of_nothing_is_a_dash() -> None:
+    nothing = Rate(0, 0, 0.0, 0.0, 1.0)
+    assert measured(of_rate(nothing)) == "–"
+    assert measured(of_rate(Rate(3, 4, 0.75, 0.3, 0.95))).startswith("75")

@@ -139,6 +139,8 @@ def _table(evaluation: Evaluation, state: EvaluationState, width: int) -> list[C
 def _rate(rate: Rate, width: int, arm: ArmName, state: EvaluationState) -> Content:
     """A rate with its interval, as a bar or in figures."""
     style = ACCENT if arm == "distilled" else ""
+    if not rate.total:  # a judge decided on no answer of this arm
+        return Content.styled(right("–", width), DIM)
     room = width - 8
     if width < _WITH_BOUNDS:
         return Content.styled(right(percent(rate.rate), width), style)
@@ -243,7 +245,7 @@ def _past(each: Evaluation, cells: Sequence[int], *, here: bool, mine: bool, wid
     divergence = student.kl_to_prompted if student is not None else None
     figures = (
         kept,
-        percent(student.all_rules.rate) if student is not None else "–",
+        percent(student.all_rules.rate) if student is not None and student.all_rules.total else "–",
         f"{divergence.mean:.3f}" if divergence is not None else "–",
         f"{each.questions:,} × {each.samples}",
     )

@@ -48,11 +48,12 @@ class RunState:
 
     def stale(self, facts: Facts) -> bool:
         """Whether the runs have to be read anew; to be called once for what is known."""
-        run = facts.run
+        run, job = facts.run, facts.newest_job
         key = (
             (run.id, run.state, run.step, run.best_step) if run else None,
             facts.evaluation.id if facts.evaluation else 0,
             len(facts.jobs),
+            (job.id, job.done) if job else None,  # which may go on with an older run
         )
         stale, self.seen = key != self.seen, key
         return stale

@@ -8,6 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from textual.command import Hit, Hits, Provider
+from textual.content import Content
+from textual.fuzzy import Matcher
+from textual.markup import escape
 
 from engine.clean import clean_line
 from engine.errors import DistillError
@@ -58,11 +61,20 @@ class ProjectProvider(Provider):
         for each in self._found:
             if (score := matcher.match(each.title)) > 0:
                 opened = partial(self._workspace.open_in, each.pane, each.number)
-                yield Hit(score, matcher.highlight(each.title), opened, text=each.title, help=each.help)
+                yield Hit(score, highlighted(matcher, each.title), opened, text=each.title, help=escape(each.help))
 
     @property
     def _workspace(self) -> "WorkspaceScreen":
         return cast("WorkspaceScreen", self.screen)  # which alone names this provider
+
+
+def highlighted(matcher: Matcher, title: str) -> Content:
+    """What was found in the title; Textual's own would read markup in it."""
+    content = Content(title)
+    _, offsets = matcher.fuzzy_search.match(matcher.query, title)
+    for offset in offsets:
+        content = content.stylize(matcher.match_style, offset, offset + 1)
+    return content
 
 
 def _run(run: "Run") -> Found:

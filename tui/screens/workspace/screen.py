@@ -230,7 +230,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
             return True
         rail = self.query_one(Rail)
         if not rail.is_on_screen:
-            self.notify("Nothing is divided here: a narrow window has no rail.", markup=False, timeout=3)
+            self.notify("Nothing is divided here: there is no rail to be seen.", markup=False, timeout=3)
             return False
         self.state.widen(2 * steps)
         rail.styles.width = self.state.rail_width
