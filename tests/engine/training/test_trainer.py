@@ -193,6 +193,8 @@ def test_the_best_never_moves_back_to_a_checkpoint_that_was_removed(
     assert best_point(points).step == points[1].step, "of all points"
     assert points[1].step not in steps_in(tmp_path / "checkpoints")
     assert [point.step for point in points if point.best] == [trained.state.best_step] == [points[5].step]
+    told_last = {point.step: point.best for point, _ in hooks.points}
+    assert told_last == {point.step: point.best for point in points}
     assert trained.best_checkpoint.name == f"step-{trained.state.best_step}"
     assert not hooks.notes
 
