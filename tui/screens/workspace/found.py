@@ -5,7 +5,7 @@ They are read when the palette is opened, on the store's thread; the palette doe
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from textual.command import Hit, Hits, Provider
 from textual.content import Content
@@ -26,7 +26,16 @@ from tui.widgets.lines import moment, share_of
 if TYPE_CHECKING:
     from engine.records.evaluation import Evaluation
     from engine.records.run import Run
-    from tui.screens.workspace.screen import WorkspaceScreen
+    from tui.services.store import StoreService
+
+
+class Opens(Protocol):
+    """A screen that shows what was found."""
+
+    store: "StoreService"
+
+    def open_in(self, pane: PaneName, number: int) -> None:
+        """Show a pane, and in it what has this number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +73,8 @@ class ProjectProvider(Provider):
                 yield Hit(score, highlighted(matcher, each.title), opened, text=each.title, help=escape(each.help))
 
     @property
-    def _workspace(self) -> "WorkspaceScreen":
-        return cast("WorkspaceScreen", self.screen)  # which alone names this provider
+    def _workspace(self) -> Opens:
+        return cast("Opens", self.screen)  # which alone names this provider
 
 
 def highlighted(matcher: Matcher, title: str) -> Content:
