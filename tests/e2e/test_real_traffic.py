@@ -79,9 +79,10 @@ def test_every_station_on_real_questions(desk: Desk) -> None:
             desk("jobs", "stop", str(job["id"]))
 
     # What a person does between the README's lines.
-    listed = desk("curate", "list", "--state", "rejected", "--limit", "1000")["examples"]
-    # An answer that was cut can be edited, and is never accepted as it is.
-    first, second, *_ = (str(row["id"]) for row in listed if row["finish_reason"] == "stop")
+    first, second = (
+        str(desk("curate", "list", "--state", state, "--limit", "1")["examples"][0]["id"])
+        for state in ("rejected", "accepted")
+    )
     desk("curate", "edit", first, "-", text="Regarding your card: please call the desk, we will help you. — Meridian")
     desk("curate", "accept", second)
     desk("curate", "reject", second)
