@@ -43,7 +43,7 @@ ASSUMED: Mapping[str, tuple[float, str]] = {
     "discount_rate": (0.0, "none"),
     "prefill_tokens_per_s": (5_000.0, "a hosted model"),
 }
-_NAME_CELLS = 60  # of a name that no list knows: it may be anything
+_NAME_CELLS = 120  # of a model that no list knows; longer ones are cut
 _NOT_TERMS = ("prefill_tokens_per_s",)
 ONE_TIME_PARTS = ("generation_usd", "gpu_hours", "gpu_usd_per_hour")  # of the one-time cost
 

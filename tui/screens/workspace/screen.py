@@ -229,11 +229,10 @@ class WorkspaceScreen(Divided, SearchingScreen):
         if self._pane is not None and self._pane.move_divider(steps):
             return True
         rail = self.query_one(Rail)
-        if not rail.is_on_screen:
-            self.notify("Nothing is divided here: there is no rail to be seen.", markup=False, timeout=3)
-            return False
         self.state.widen(2 * steps)
         rail.styles.width = self.state.rail_width
+        if not rail.is_on_screen:
+            self.notify(f"The rail is {self.state.rail_width} cells wide where it is shown.", markup=False, timeout=3)
         self._arranged()
         self._changed()
         return True
