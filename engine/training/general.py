@@ -47,19 +47,19 @@ def make_general(
     `on_rows(done, total)` may raise to give up; answers are kept once all are there. Of several `ranks` the first
     answers, all score.
     """
-    questions = general_questions("train")[: max(1, count)]
+    questions = general_questions("train")
     asked = [
         DatasetRow(question.id, question.id, "train", tuple(local.format.question_ids(question.messages)), (), 0, ())
         for question in questions
     ]
     taught = [TaughtPrompt(NO_PROMPT, questions)]
     with ranks.together():
-        own = _Answers(_answers(local, asked, taught, folder, on_rows)) if ranks.leads else None
+        own = _Answers(_answers(local, asked, taught, max(1, count), folder, on_rows)) if ranks.leads else None
     # Not each its own: where memory or rounding differ another token may be drawn, and then every row after it differs.
     answers = ranks.first_says(_Answers, own).ids
     rows = [
         replace(row, completion_ids=ids, edited_from=len(ids), fixed=(False,) * len(ids))
-        for row, ids in zip(asked, answers, strict=True)
+        for row, ids in zip(asked, answers, strict=False)  # answers to the first of them
     ]
     base = TeacherCache.build(local, rows, taught, top_k, folder, on_rows=on_rows, ranks=ranks)
     return General(rows, base, fraction)
@@ -69,43 +69,46 @@ def _answers(
     local: LocalModel,
     asked: Sequence[DatasetRow],
     taught: Sequence[TaughtPrompt],
+    count: int,
     folder: Path,
     on_rows: Callable[[int, int], None],
 ) -> tuple[tuple[int, ...], ...]:
+    """Those to the first `count` of all that are `asked`. A run that wants more than one before asks for the rest."""
     key = cache_key(local, asked, taught, _ANSWER_TOKENS)
     path = folder / f"general-{key[:16]}.json"
-    if (kept := _read(path, key, len(asked))) is not None:
-        return kept
+    kept = _read(path, key)
+    missing = asked[len(kept) : count]
+    if not missing:
+        return kept[:count]
     done = 0
 
-    def count(*_: object) -> None:
+    def tell(*_: object) -> None:
         nonlocal done
         done += 1
-        on_rows(done, len(asked))
+        on_rows(done, len(missing))
 
     room = local.format.context_length - max(len(row.question_ids) for row in asked)
     with adapter_off(local):
         decoded = decode(
             local,
-            [row.question_ids for row in asked],
+            [row.question_ids for row in missing],
             temperature=1.0,
             max_new_tokens=max(1, min(_ANSWER_TOKENS, room)),
-            seeds=[row.example_id for row in asked],
-            on_finished=count,
+            seeds=[row.example_id for row in missing],
+            on_finished=tell,
         )
-    answers = tuple(one.ids for one in decoded)
+    answers = (*kept, *(one.ids for one in decoded))
     make_private_folder(folder)
     write_atomically(path, json.dumps({"key": key, "answers": answers}).encode())
     return answers
 
 
-def _read(path: Path, key: str, count: int) -> tuple[tuple[int, ...], ...] | None:
-    """The answers of a whole file that was made from the same things, else None: they can be made again."""
+def _read(path: Path, key: str) -> tuple[tuple[int, ...], ...]:
+    """The answers of a whole file that was made from the same things, else none: they can be made again."""
     try:
         found: object = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
+        return ()
     if not isinstance(found, dict) or found.get("key") != key:
-        return None
-    answers = cast("list[list[int]]", found["answers"])
-    return tuple(tuple(ids) for ids in answers) if len(answers) == count else None
+        return ()
+    return tuple(map(tuple, cast("list[list[int]]", found["answers"])))

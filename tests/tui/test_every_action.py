@@ -16,7 +16,7 @@ from engine.records.prompt import Message, Prompt
 from tests.tui.panes.measured import make_compared
 from tests.tui.piloting import open_app, until
 from tests.tui.seeds import make_stage
-from tui.actions import ACTIONS, PANES, Place
+from tui.actions import ACTIONS, PANE_KEYS, PANES, Place
 from tui.actions.lists import MOVES
 from tui.app import DistillApp
 from tui.screens.placed import PlacedScreen
@@ -24,9 +24,9 @@ from tui.services.trial import TrialEnded, TrialService
 
 # The keys that lead to each place from a project that was just opened.
 WAYS: dict[Place, str] = {
+    **PANE_KEYS,
     "everywhere": "4",
     "workspace": "4",
-    "prompt": "1",
     "rules": "1 R",
     "versions": "1 v",
     "trial": "1 T enter",
@@ -34,15 +34,7 @@ WAYS: dict[Place, str] = {
     "findings": "1 C",
     "editing": "1 i",
     "testing": "1 R t",
-    "questions": "2",
-    "examples": "3",
-    "dataset": "4",
-    "run": "5",
-    "evaluation": "6",
-    "release": "7",
-    "cost": "8",
     "figures": "8 e",
-    "chat": "9",
     "asking": "9 i",
     "searching": "2 T slash",
     "found": "6 slash f r a u d enter",

@@ -120,15 +120,22 @@ def test_a_quarter_of_the_rows_are_general_and_none_of_them_is_held_out(
 def test_the_bases_answers_are_made_and_scored_once(
     model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def made() -> list[tuple[int, ...]]:
+    def made(count: int = 3) -> list[tuple[int, ...]]:
         local = load_base(model_folder, device="cpu", dtype="float32")
-        return [row.completion_ids for row in make_general(local, 3, 0.1, 8, tmp_path).rows]
+        return [row.completion_ids for row in make_general(local, count, 0.1, 8, tmp_path).rows]
 
     first = made()
     assert len(first) == 3
     with monkeypatch.context() as once:
         once.setattr(general_module, "decode", lambda *_, **__: pytest.fail("it was decoded again"))
         assert made() == first
+        assert made(2) == first[:2]
+    asked: list[int] = []
+    with monkeypatch.context() as watched:
+        real = general_module.decode
+        watched.setattr(general_module, "decode", lambda *w, **k: asked.append(len(w[1])) or real(*w, **k))
+        assert made(5)[:3] == first
+    assert asked == [2], "only the rest was asked for"
     (kept,) = tmp_path.glob("general-*.json")
     for spoiled in ("{", "[]", '{"key": "another", "answers": []}'):
         kept.write_text(spoiled)
