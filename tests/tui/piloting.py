@@ -89,8 +89,11 @@ async def reach(pilot: Pilot[int], number: int, kind: type[Pane], ready: Callabl
 
 
 async def form_of(pilot: Pilot[int]) -> FormScreen:
-    """The form that is asked on the screen, once one of its fields has the keys."""
+    """The form that is asked on the screen, once one of its fields has the keys and its words stand."""
     app = pilot.app
-    await until(pilot, lambda: isinstance(app.screen, FormScreen) and app.screen.focused is not None)
+    # A field may have the keys before the form was mounted, which is when it says what its values mean.
+    await until(
+        pilot, lambda: isinstance(app.screen, FormScreen) and app.screen.is_mounted and app.screen.focused is not None
+    )
     assert isinstance(app.screen, FormScreen)
     return app.screen
