@@ -111,7 +111,7 @@ def conduct(context: JobContext, recipe: Recipe) -> Run:
         context.emit(StageStarted("examples"))
         engine.teachers.job.run(context, dataclasses.replace(recipe.generate, teacher=settings.teacher))
         context.emit(StageStarted("dataset"))
-        dataset_sha256 = _freeze(context)
+        dataset_sha256 = freeze_accepted(context)
         context.emit(StageStarted("run"))
         trained = _unfinished_run(project, dataset_sha256) or project.runs.add(
             dataset_sha256, _configuration(project, recipe, settings.student_base)
@@ -134,8 +134,11 @@ def conduct(context: JobContext, recipe: Recipe) -> Run:
     return project.runs.get(trained.id)
 
 
-def _freeze(context: JobContext) -> str:
-    """Let the rules decide, freeze what they accepted, and return the dataset's hash."""
+def freeze_accepted(context: JobContext) -> str:
+    """Let the rules decide, freeze what stands accepted, and return the dataset's hash.
+
+    Raises `TooFewAcceptedError` where that is too little to train on, and what freezing raises.
+    """
     from engine.curation.automatic import check_examples
     from engine.curation.candidates import sort_out
     from engine.curation.freeze import freeze

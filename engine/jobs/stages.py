@@ -18,6 +18,7 @@ STAGES: dict[JobKind, str] = {
     "serve": "engine.serving.job:run",
     "demo": "engine.demo:run",
     "bench": "engine.benchmark.job:run",
+    "update": "engine.updates.job:run",
 }
 
 

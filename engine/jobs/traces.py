@@ -4,6 +4,7 @@ A log is a convenience and may be gone: what has to be known is in the store. Kn
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from engine.jobs.follow import read_all
@@ -27,7 +28,11 @@ def read_trace(project: "Project", run_id: int) -> tuple[StampedEvent, ...]:
 
 
 def jobs_of_runs(runs: Sequence[Run], jobs: Sequence[Job]) -> dict[int, list[Job]]:
-    """Which jobs trained which run. A job that conducts (demo, bench) names none: it has those that no other names."""
+    """Which jobs trained which run, of both the oldest first.
+
+    A job that conducts (demo, bench, update) names none: it has the runs that no other names and that it made or went
+    on with, as their times tell.
+    """
     found: dict[int, list[Job]] = {run.id: [] for run in runs}
     states = {run.id: run.state for run in runs}
     swept: set[int] = set()
@@ -42,5 +47,10 @@ def jobs_of_runs(runs: Sequence[Run], jobs: Sequence[Job]) -> dict[int, list[Job
             training = [trial.run_id for trial in options.trials if states.get(trial.run_id) in ("running", "paused")]
             for number in training[-1:]:
                 found[number].append(job)
-    conducting = [job for job in jobs if job.kind in ("demo", "bench")]
-    return {number: named or ([] if number in swept else conducting) for number, named in found.items()}
+    conducting = [job for job in jobs if job.kind in ("demo", "bench", "update")]
+    unnamed = [run for run in runs if not found[run.id] and run.id not in swept]
+    before = [sum(job.created_at <= run.created_at for job in conducting) for run in unnamed]
+    for run, (end, next_end) in zip(unnamed, pairwise([*before, len(conducting) + 1]), strict=True):
+        if end:  # the job that made it, and those that went on with it before another run was made
+            found[run.id] += conducting[end - 1 : max(end, next_end - 1)]
+    return found

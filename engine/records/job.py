@@ -6,7 +6,7 @@ from typing import Literal
 from engine.records.station import StationName
 
 JobKind = Literal[
-    "synthesize", "generate", "train", "sweep", "calibrate", "evaluate", "harness", "serve", "demo", "bench"
+    "synthesize", "generate", "train", "sweep", "calibrate", "evaluate", "harness", "serve", "demo", "bench", "update"
 ]
 JobState = Literal["waiting", "running", "paused", "done", "stopped", "failed", "lost"]
 STATION_OF_KIND: dict[JobKind, StationName] = {
@@ -20,6 +20,7 @@ STATION_OF_KIND: dict[JobKind, StationName] = {
     "serve": "release",  # it makes nothing there
     "demo": "examples",  # where it begins
     "bench": "examples",
+    "update": "examples",
 }
 LIVE_STATES: tuple[JobState, ...] = ("waiting", "running", "paused")
 

@@ -125,6 +125,15 @@ class BenchOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateOptions:
+    """What a changed prompt or rule touches, done again, from the answers to the evaluation."""
+
+    by_rules: bool = False  # changed passages touch nothing: the rules alone decide which answers are kept
+    epochs: float | None = None  # None: a quarter of the earlier run's
+    from_scratch: bool = False  # train from the base, not from the earlier run's adapter
+
+
+@dataclass(frozen=True, slots=True)
 class SynthesizeOptions:
     """Questions written by a teacher: `topics` topics over the prompt, `per_topic` questions for each.
 
@@ -158,6 +167,7 @@ JobOptions = (
     | ServeOptions
     | DemoOptions
     | BenchOptions
+    | UpdateOptions
 )
 
 

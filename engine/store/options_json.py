@@ -13,6 +13,7 @@ from engine.records.options import (
     SweepOptions,
     SynthesizeOptions,
     TrainOptions,
+    UpdateOptions,
 )
 from engine.store.words_json import decode, encode
 
@@ -27,6 +28,7 @@ _OPTIONS: dict[JobKind, type[JobOptions]] = {
     "serve": ServeOptions,
     "demo": DemoOptions,
     "bench": BenchOptions,
+    "update": UpdateOptions,
 }
 
 

@@ -1,18 +1,15 @@
-"""An update from the app: what a change touches is shown before anything is done, and how it ended is said."""
-
-from collections.abc import Sequence
+"""An update from the app: what a change touches is shown before the job that carries it out is started."""
 
 import pytest
 from textual.widgets import Static
 
-from engine.errors import DistillError
 from engine.paths import Home
+from engine.records.options import JobOptions, UpdateOptions
 from engine.records.prompt import Message, Prompt
-from tests.tui.piloting import SIZES, form_of, open_app, shown, until, workspace
+from tests.tui.piloting import SIZES, form_of, open_app, shown, until
 from tests.tui.seeds import PROMPT, add_dataset, add_examples, make_project
 from tui.app import DistillApp
-from tui.screens.workspace.updating import UPDATE, plan_words
-from tui.services.program import CommandEnded, Program
+from tui.screens.workspace.updating import plan_words
 
 
 def told(app: DistillApp) -> set[str]:
@@ -28,35 +25,20 @@ async def test_the_plan_is_shown_and_carried_out_only_when_a_person_says_so(
         add_dataset(project)
         project.prompts.set(Prompt((Message("system", "You answer for a bank."), *PROMPT.messages[1:])))
         folder = project.folder
-    begun: list[tuple[str, ...]] = []
-    plainly = Program.start
-
-    def start(self: Program, name: str, words: Sequence[str]) -> None:
-        if name == UPDATE:
-            begun.append((name, *words))
-        else:
-            plainly(self, name, words)
-
-    monkeypatch.setattr(Program, "start", start)
+    begun: list[JobOptions] = []
+    monkeypatch.setattr("tui.services.store.StoreService.start", lambda self, options: begun.append(options))
     app = open_app(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
         await until(pilot, lambda: shown(app) != "")
-        await pilot.press("B")
-        await until(pilot, lambda: bool(app.screen.query("#aside")), seconds=60)
-        form = await form_of(pilot)
-        assert "From prompt version 1 to 2:" in str(form.query_one("#aside", Static).visual)
-        assert begun == []
-        await pilot.press("2", "enter")
-        await until(pilot, lambda: begun == [(UPDATE, "update", "--epochs", "2")])
-        await pilot.press("B")
-        await until(pilot, lambda: "The update is at work." in told(app))
-        screen = workspace(app)
-        screen.post_message(CommandEnded(UPDATE, {"run": 2, "earlier_run": 1, "report": {"verdict": "pass"}}, None))
-        await until(
-            pilot, lambda: "Brought up to date: run 2, run 1 beside it; verdict: pass. 6 shows it." in told(app)
-        )
-        screen.post_message(CommandEnded(UPDATE, None, DistillError("It stopped.", "", "Go on.")))
-        await until(pilot, lambda: any("It stopped." in words for words in told(app)))
+        for typed, options in (("2", UpdateOptions(epochs=2.0)), ("", UpdateOptions())):
+            await pilot.press("B")
+            await until(pilot, lambda: bool(app.screen.query("#aside")), seconds=60)
+            form = await form_of(pilot)
+            assert "From prompt version 1 to 2:" in str(form.query_one("#aside", Static).visual)
+            assert begun == []
+            await pilot.press(*typed, "enter")
+            await until(pilot, lambda wanted=options: begun == [wanted])
+            begun.clear()
 
 
 async def test_without_a_dataset_there_is_nothing_to_update(home: Home) -> None:

@@ -39,6 +39,7 @@ def test_only_what_a_changed_rule_touches_is_done_again(home: Home, tiny_base: P
         assert "18 answers kept, 0 touched, 0 to ask for" in succeed("update", "--plan").out
 
         done = succeed("update", "--json", "--epochs", "1")
+        assert "18 answers carried over." in done.err
         assert "Run 2 trains from run 1's adapter for 1 epochs." in done.err
         assert (done.data["run"], done.data["initial_run"], done.data["earlier_run"]) == (2, 1, 1)
         assert "Brought up to date in" in done.err
@@ -57,5 +58,5 @@ def test_only_what_a_changed_rule_touches_is_done_again(home: Home, tiny_base: P
     again = get("update")
     assert (again["run"], again["plan"]["changed"]) == (2, False)
     assert [job["kind"] for job in get("status")["jobs"]] == [
-        "generate", "train", "evaluate", "train", "evaluate",
+        "generate", "train", "evaluate", "update", "update",
     ]  # fmt: skip

@@ -19,6 +19,7 @@ from engine.records.options import (
     SynthesizeOptions,
     TeacherSpec,
     TrainOptions,
+    UpdateOptions,
 )
 from engine.records.rule import Check, CheckResult, Rule
 from engine.records.run import CurvePoint, TrainingConfig
@@ -33,6 +34,7 @@ _OPTIONS: tuple[tuple[JobKind, type[JobOptions]], ...] = (
     ("harness", HarnessOptions),
     ("demo", DemoOptions),
     ("bench", BenchOptions),
+    ("update", UpdateOptions),
 )
 
 

@@ -1,7 +1,5 @@
 """From an old dataset to a changed prompt: what is kept, what is touched and asked for, and that it is done once."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from engine.curation.automatic import check_examples
@@ -9,58 +7,14 @@ from engine.curation.decisions import edit, reject
 from engine.errors import NotFoundError
 from engine.paths import Home
 from engine.project import Project
-from engine.records.dataset import Dataset, DatasetRow
-from engine.records.example import Example, ExampleKey, Usage
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.records.rule import Check, Rule
 from engine.records.selection import Selection
-from engine.store.datasets import dataset_sha256
 from engine.updates.carry import carry
-from engine.updates.plan import UpdatePlan, plan_update
+from engine.updates.plan import plan_update
 from engine.updates.telling import plan_json, plan_text
-
-OLD = Prompt((Message("system", "You answer for a bank. Use at most 9 words."),))
-NEW = Prompt((Message("system", "You answer for a bank. Use at most 4 words."),))
-LONG, SHORT = "This answer has a few words more.", "A short answer."
-TOPICS = ("loan", "card", "card", "saving", "saving", "visa", "visa", "fund")
-
-
-@pytest.fixture
-def project() -> Iterator[Project]:
-    """Eight questions, six to train on, two to validate; the first three have long answers; all accepted and frozen."""
-    home = Home.locate()
-    with Project.create(home.projects / "bank", None, home) as made:
-        made.prompts.set(OLD)
-        made.rules.add([Rule(0, "At most 9 words", Check("length", max=9))])
-        made.questions.add(
-            Question((Message("user", f"Tell me about {topic} number {number}."),), topic=str(number),
-                     split="train" if number < 6 else "validation")
-            for number, topic in enumerate(TOPICS)
-        )  # fmt: skip
-        answer(made, OLD, {question.id: LONG if question.id < 4 else SHORT for question in made.questions.all()})
-        check_examples(made)
-        freeze(made)
-        yield made
-
-
-def answer(project: Project, prompt: Prompt, answers: dict[int, str]) -> None:
-    usage = Usage(prompt_tokens=9, completion_tokens=3, cost_usd=0.1)
-    keys = [(ExampleKey(prompt.sha256, number, "starter", 0), text) for number, text in answers.items()]
-    project.examples.add([Example(key, text, "stop", "local", (5, 6), usage, temperature=0.7) for key, text in keys])
-
-
-def freeze(project: Project) -> None:
-    """A dataset of the current prompt; what is in its rows is of no matter here."""
-    sha256 = project.prompts.require().sha256
-    rows = (DatasetRow(1, 1, "train", (1,), (2,), 1, (False,)),)
-    project.datasets.add(Dataset(dataset_sha256(sha256, "starter", rows), sha256, "starter", rows))
-
-
-def change(project: Project, prompt: Prompt = NEW, most: int = 4) -> UpdatePlan:
-    project.rules.put([Rule(1, f"At most {most} words", Check("length", max=most))])
-    project.prompts.set(prompt)
-    return plan_update(project)
+from tests.engine.updates.bank import LONG, NEW, OLD, SHORT, answer, change, freeze
 
 
 def test_where_nothing_changed_nothing_is_done(project: Project) -> None:

@@ -147,7 +147,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self._turn()
 
     def on_command_ended(self, message: "CommandEnded") -> None:
-        """An update ended; what panes asked for comes by here too."""
+        """The plan of an update is there; what panes asked for comes by here too."""
         if self._updating is not None:
             self._updating.take(message)
 
@@ -248,7 +248,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         if self._updating is None:
             from tui.screens.workspace.updating import Updating
 
-            self._updating = Updating(self._folder, self._home, self)
+            self._updating = Updating(self._folder, self._home, self, self.store)
         self._updating.plan()
 
     def action_projects(self) -> None:

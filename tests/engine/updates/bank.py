@@ -1,0 +1,33 @@
+"""A small project of a bank and what may change in it, for the tests of updates."""
+
+from engine.project import Project
+from engine.records.dataset import Dataset, DatasetRow
+from engine.records.example import Example, ExampleKey, Usage
+from engine.records.prompt import Message, Prompt
+from engine.records.rule import Check, Rule
+from engine.store.datasets import dataset_sha256
+from engine.updates.plan import UpdatePlan, plan_update
+
+OLD = Prompt((Message("system", "You answer for a bank. Use at most 9 words."),))
+NEW = Prompt((Message("system", "You answer for a bank. Use at most 4 words."),))
+LONG, SHORT = "This answer has a few words more.", "A short answer."
+TOPICS = ("loan", "card", "card", "saving", "saving", "visa", "visa", "fund")
+
+
+def answer(project: Project, prompt: Prompt, answers: dict[int, str]) -> None:
+    usage = Usage(prompt_tokens=9, completion_tokens=3, cost_usd=0.1)
+    keys = [(ExampleKey(prompt.sha256, number, "starter", 0), text) for number, text in answers.items()]
+    project.examples.add([Example(key, text, "stop", "local", (5, 6), usage, temperature=0.7) for key, text in keys])
+
+
+def freeze(project: Project) -> None:
+    """A dataset of the current prompt; what is in its rows is of no matter here."""
+    sha256 = project.prompts.require().sha256
+    rows = (DatasetRow(1, 1, "train", (1,), (2,), 1, (False,)),)
+    project.datasets.add(Dataset(dataset_sha256(sha256, "starter", rows), sha256, "starter", rows))
+
+
+def change(project: Project, prompt: Prompt = NEW, most: int = 4) -> UpdatePlan:
+    project.rules.put([Rule(1, f"At most {most} words", Check("length", max=most))])
+    project.prompts.set(prompt)
+    return plan_update(project)

@@ -1,0 +1,113 @@
+"""The update as a job, with stand-ins for the stages: what it asks and trains, and that a stopped one goes on."""
+
+import pytest
+
+import engine.evaluation.job
+import engine.teachers.job
+import engine.training.job
+import engine.updates.job
+from engine.errors import JobStopped, UsageError
+from engine.jobs.context import JobContext
+from engine.project import Project
+from engine.records.options import (
+    EvaluateOptions,
+    GenerateOptions,
+    JobOptions,
+    ServeOptions,
+    TrainOptions,
+    UpdateOptions,
+)
+from engine.records.run import TrainingConfig
+from tests.engine.updates.bank import NEW, SHORT, answer, change, freeze
+
+PLAINLY = UpdateOptions()
+
+
+@pytest.fixture
+def stages(project: Project, monkeypatch: pytest.MonkeyPatch) -> list[JobOptions]:
+    """What the stages were asked to do, in order; they do just enough for the next one."""
+    asked: list[JobOptions] = []
+
+    def teach(context: JobContext, options: GenerateOptions) -> None:
+        asked.append(options)
+        answer(context.project, NEW, {question: SHORT for question, _ in options.asks})
+
+    def train(context: JobContext, options: TrainOptions) -> None:
+        asked.append(options)
+        context.project.runs.update(options.run_id, state="done")
+
+    monkeypatch.setattr(engine.teachers.job, "run", teach)
+    monkeypatch.setattr(engine.training.job, "run", train)
+    monkeypatch.setattr(engine.evaluation.job, "run", lambda _context, options: asked.append(options))
+    monkeypatch.setattr(engine.updates.job, "freeze_accepted", lambda context: freeze(context.project))
+    first = project.runs.add(project.datasets.require_latest().sha256, TrainingConfig("starter", epochs=2.0))
+    project.runs.update(first.id, state="done")
+    return asked
+
+
+def carry_out(project: Project, options: UpdateOptions = PLAINLY) -> None:
+    job = project.jobs.add("update", options)
+    context = JobContext(project, job)
+    try:
+        engine.updates.job.run(context, options)
+        project.jobs.update(job.id, state="done")
+    finally:
+        context.close()
+
+
+def test_only_the_touched_is_asked_and_training_goes_on_from_the_earlier_run(
+    project: Project, stages: list[JobOptions]
+) -> None:
+    plan = change(project)
+    carry_out(project)
+    asks, training, evaluation = stages
+    assert isinstance(asks, GenerateOptions)
+    assert [question for question, _ in asks.asks] == [question for question, _ in plan.asks] == [1, 2, 3]
+    assert training == TrainOptions(2)
+    made = project.runs.get(2).config
+    assert (made.initial_run_id, made.epochs) == (1, 0.5)
+    assert isinstance(evaluation, EvaluateOptions)
+    assert evaluation.run_id == 2
+
+
+def test_a_person_chooses_the_epochs_and_the_base(project: Project, stages: list[JobOptions]) -> None:
+    change(project)
+    carry_out(project, UpdateOptions(epochs=3.0, from_scratch=True))
+    made = project.runs.get(2).config
+    assert (made.initial_run_id, made.epochs) == (None, 3.0)
+    assert stages[1] == TrainOptions(2)
+
+
+def test_what_was_stopped_goes_on_where_it_ended(
+    project: Project, stages: list[JobOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(project)
+    train = engine.training.job.run
+
+    def stop(context: JobContext, options: TrainOptions) -> None:
+        raise JobStopped("The job was stopped.", f"Run {options.run_id}.", "Go on.")
+
+    monkeypatch.setattr(engine.training.job, "run", stop)
+    with pytest.raises(JobStopped):
+        carry_out(project)
+    asked = len(stages)
+    monkeypatch.setattr(engine.training.job, "run", train)
+    project.jobs.update(project.jobs.all()[-1].id, state="stopped")
+    carry_out(project)
+    assert stages[asked] == TrainOptions(2), "nothing is asked again, and no second run is made"
+    assert project.runs.count() == 2
+    assert not [answers for answers in stages[asked:] if isinstance(answers, GenerateOptions)]
+
+
+def test_two_jobs_do_not_change_one_project_at_once(project: Project, stages: list[JobOptions]) -> None:
+    change(project)
+    project.jobs.add("serve", ServeOptions())
+    project.jobs.add("generate", GenerateOptions())
+    with pytest.raises(UsageError, match="Something is at work"):
+        carry_out(project)
+    assert stages == []
+    for job in project.jobs.live():
+        if job.kind != "serve":
+            project.jobs.update(job.id, state="stopped")
+    carry_out(project)
+    assert project.runs.count() == 2
