@@ -4,7 +4,7 @@ All local arms share one copy of the base in memory: the adapter is switched off
 Knows nothing of rules or the store.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from statistics import median
 from typing import TYPE_CHECKING
@@ -26,16 +26,25 @@ SPEED_TOKENS = 8
 
 
 class LocalArm:
-    """A local model as one arm. `prompt` is what it sees; `adapter` says whether its adapter is on.
+    """A local model as one arm. `prompt` is what it sees; `adapter` says whether an adapter is on: the model's own, or
+    the one that `other` switches to.
 
     `single_turn` promises that every question is one message, so that more of the prompt's part can be shared.
     """
 
     def __init__(
-        self, name: ArmName, local: "LocalModel", prompt: Prompt | None, *, adapter: bool, single_turn: bool = False
+        self,
+        name: ArmName,
+        local: "LocalModel",
+        prompt: Prompt | None,
+        *,
+        adapter: bool,
+        other: Callable[[], AbstractContextManager[None]] | None = None,
+        single_turn: bool = False,
     ) -> None:
         self.name = name
         self.adapter = adapter
+        self._other = other or nullcontext
         self._local = local
         self._prompt = prompt
         self._single_turn = single_turn
@@ -51,7 +60,7 @@ class LocalArm:
         """While inside, the model answers as this arm."""
         from engine.model.load import adapter_off
 
-        return nullcontext() if self.adapter else adapter_off(self._local)
+        return self._other() if self.adapter else adapter_off(self._local)
 
     def prefix(self) -> "PromptCache | None":
         """The prompt's keys and values, computed once; None without a prompt."""

@@ -58,7 +58,7 @@ def kl_to_prompted(
         local,
         rows,
         prompted.prefix(),
-        student_adapters=[arm.adapter for arm in arms],
+        students=[arm.switched for arm in arms],
         student_prefix=arms[0].prefix(),
         on_rows=on_rows,
     )

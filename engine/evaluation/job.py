@@ -9,7 +9,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -110,7 +110,7 @@ class _Evaluation:
 
     def __init__(self, context: JobContext, options: EvaluateOptions, plan: Plan) -> None:
         self._context, self._options, self._plan = context, options, plan
-        passes = 1 + len(plan.extras)  # over the prompted answers, for divergence
+        passes = 1 + any(extra.prompted for extra in plan.extras)  # over the prompted answers, for divergence
         units = len(plan.arms) * len(plan.tasks) + passes * len(plan.questions)
         units += probe_units(probes(plan.questions, options.seed)) if options.regressions else 0
         units += sum(rule.needs_judge for rule in plan.rules) * len(plan.arms) * len(plan.tasks)
@@ -199,22 +199,30 @@ class _Evaluation:
         unprompted = LocalArm("unprompted", local, None, adapter=False)
         prompted = LocalArm("prompted", local, plan.prompt, adapter=False, single_turn=plan.single_turn)
         distilled = LocalArm("distilled", local, None, adapter=True)
-        for arm in (unprompted, prompted, distilled):
-            self._answer(arm.name, arm.answer)
-        divergences = self._divergences(local, prompted, (unprompted, distilled))
-        if self._options.regressions:
-            probing = Probing(self._context, plan, self._options, self._recorder)
-            on_rows = self._counted("divergence from the base")
-            self.regressions = probing.measure(local, (unprompted, prompted, distilled), on_rows)
-        for arm in (unprompted, prompted, distilled):
-            self._context.checkpoint()
-            speeds[arm.name] = arm.speed(plan.questions, self._options)
-        for extra in plan.extras:
-            with other_adapter(local, extra.adapter, shapes) if extra.adapter is not None else nullcontext():
-                seen = plan.prompt if extra.prompted else None
-                arm = LocalArm(extra.name, local, seen, adapter=True, single_turn=plan.single_turn)
+        with ExitStack() as held:
+            extras = {
+                extra: LocalArm(
+                    extra.name,
+                    local,
+                    plan.prompt if extra.prompted else None,
+                    adapter=True,
+                    other=held.enter_context(other_adapter(local, extra.adapter, shapes)) if extra.adapter else None,
+                    single_turn=plan.single_turn,
+                )
+                for extra in plan.extras
+            }
+            arms = (unprompted, prompted, distilled, *extras.values())
+            for arm in arms:
                 self._answer(arm.name, arm.answer)
-                divergences |= self._divergences(local, prompted, (arm,))
+            free = [arm for extra, arm in extras.items() if not extra.prompted]
+            divergences = self._divergences(local, prompted, (unprompted, distilled, *free))
+            if behind := [arm for extra, arm in extras.items() if extra.prompted]:
+                divergences |= self._divergences(local, prompted, behind)
+            if self._options.regressions:
+                probing = Probing(self._context, plan, self._options, self._recorder)
+                on_rows = self._counted("divergence from the base")
+                self.regressions = probing.measure(local, (unprompted, prompted, distilled), on_rows)
+            for arm in arms:
                 self._context.checkpoint()
                 speeds[arm.name] = arm.speed(plan.questions, self._options)
         return divergences

@@ -1,7 +1,7 @@
-"""Another adapter in the place of the one that is loaded, for a while. Knows nothing of runs or prompts."""
+"""Another adapter beside the one that is loaded, for a while. Knows nothing of runs or prompts."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from peft import PeftModel
@@ -12,25 +12,36 @@ from engine.model.adapter_files import check_adapter
 from engine.model.load import attach
 from engine.model.local_model import LocalModel
 
-_OWN, _OTHER = "default", "other"
+_OWN = "default"
 
 
 @contextmanager
-def other_adapter(local: LocalModel, folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[None]:
-    """While inside, the adapter of a peft folder answers instead of the model's own; it leaves the memory afterwards.
+def other_adapter(
+    local: LocalModel, folder: Path, shapes: Mapping[str, tuple[int, ...]]
+) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Holds the adapter of a peft folder in memory beside the model's own, and yields what switches to it.
 
-    `shapes` are those of the bare base (`parameter_shapes`). Raises `ModelError` where it cannot be loaded.
+    While inside of that, the other adapter answers. `shapes` are those of the bare base (`parameter_shapes`). Raises
+    `ModelError` where it cannot be loaded.
     """
     if not isinstance(local.model, PeftModel):
         raise ModelError("There is no adapter to put another one beside.", str(local.folder))
     check_adapter(folder, shapes)
-    model = attach(local.model, folder, _OTHER)
+    name = f"other-{len(local.model.peft_config)}"
+    model = attach(local.model, folder, name)
+
+    @contextmanager
+    def switched() -> Iterator[None]:
+        _switch(model, name)
+        try:
+            yield
+        finally:
+            _switch(model, _OWN)
+
     try:
-        _switch(model, _OTHER)
-        yield
+        yield switched
     finally:
-        _switch(model, _OWN)
-        model.delete_adapter(_OTHER)
+        model.delete_adapter(name)
 
 
 def _switch(model: PeftModel, name: str) -> None:

@@ -5,7 +5,7 @@ of text or of how the numbers are used.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -88,34 +88,34 @@ def divergence(
     rows: Sequence[DivergenceRow],
     prefix: PromptCache | None = None,
     *,
-    student_adapters: Sequence[bool] = (True,),
+    students: Sequence[Callable[[], AbstractContextManager[None]]] = (nullcontext,),
     student_prefix: PromptCache | None = None,
     on_rows: Callable[[int], None] | None = None,
 ) -> list[list[Tensor]]:
     """KL(prompted, adapter off ‖ prompt-free) at each completion token, for each student: (T,) float32 nats a row.
 
-    Exact over the whole vocabulary. `prefix` must have been built with the adapter off. A student for which
-    `student_adapters` holds False leaves the adapter off too: how far the unprompted base is from the prompted one.
-    The prompted pass, the dearest, is shared by all students. `student_prefix` is for students behind a prompt of
-    their own, `question_ids` then hold it: it must have been built as they are switched.
+    Exact over the whole vocabulary. `prefix` must have been built with the adapter off. Each of `students` switches the
+    model to that student while inside; `adapter_off` tells how far the unprompted base is from the prompted one. The
+    prompted pass, the dearest, is shared by all students. `student_prefix` is for students behind a prompt of their
+    own, `question_ids` then hold it: it must have been built as they are switched.
     """
-    results: list[dict[int, Tensor]] = [{} for _ in student_adapters]
+    results: list[dict[int, Tensor]] = [{} for _ in students]
     prompted = [ScoreRow(row.prompted_ids, row.completion_ids) for row in rows]
     free = [ScoreRow(row.question_ids, row.completion_ids) for row in rows]
     for indices in _batches([_own_length(row, prefix) for row in prompted]):
         with adapter_off(local):
             teacher = hidden_states(local, [prompted[i] for i in indices], prefix)
-        students: list[Tensor] = []
-        for adapter in student_adapters:
-            with nullcontext() if adapter else adapter_off(local):
-                students.append(hidden_states(local, [free[i] for i in indices], student_prefix))
-        pieces: list[list[Tensor]] = [[] for _ in student_adapters]
-        for teacher_chunk, *student_chunks in _chunks(local, teacher, *students):
+        hidden: list[Tensor] = []
+        for switched in students:
+            with switched():
+                hidden.append(hidden_states(local, [free[i] for i in indices], student_prefix))
+        pieces: list[list[Tensor]] = [[] for _ in students]
+        for teacher_chunk, *student_chunks in _chunks(local, teacher, *hidden):
             with adapter_off(local):
                 expected = torch.log_softmax(local.logits(teacher_chunk), dim=-1)
             weights = expected.exp()
-            for piece, adapter, chunk in zip(pieces, student_adapters, student_chunks, strict=True):
-                with nullcontext() if adapter else adapter_off(local):
+            for piece, switched, chunk in zip(pieces, students, student_chunks, strict=True):
+                with switched():
                     found = torch.log_softmax(local.logits(chunk), dim=-1)
                 piece.append((weights * (expected - found)).sum(dim=-1).cpu())
         counts = [len(rows[i].completion_ids) for i in indices]

@@ -1,7 +1,9 @@
 """Scores and divergences against slow full forward passes in float64."""
 
 import copy
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -78,16 +80,17 @@ def test_the_whole_vocabulary_leaves_a_finite_tail(local: LocalModel) -> None:
     assert (found.tail.exp() == 0).all()
 
 
-@pytest.mark.parametrize("student_adapters", [(True,), (False,), (False, True)])
+@pytest.mark.parametrize("with_adapter", [(True,), (False,), (False, True)])
 def test_divergence_is_exact(
-    adapted: LocalModel, student_adapters: tuple[bool, ...], monkeypatch: pytest.MonkeyPatch
+    adapted: LocalModel, with_adapter: tuple[bool, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scoring, "_HEAD_BYTES", 4096)
     with adapter_off(adapted):
         prefix = PromptCache.build(adapted, PROMPT)
     rows = [DivergenceRow(PROMPT + q, q, c) for q, c in zip(QUESTIONS, COMPLETIONS, strict=True)]
-    found = divergence(adapted, rows, prefix, student_adapters=student_adapters)
-    for adapter, divergences in zip(student_adapters, found, strict=True):
+    students = [nullcontext if adapter else partial(adapter_off, adapted) for adapter in with_adapter]
+    found = divergence(adapted, rows, prefix, students=students)
+    for adapter, divergences in zip(with_adapter, found, strict=True):
         for q, c, kl in zip(QUESTIONS, COMPLETIONS, divergences, strict=True):
             with adapter_off(adapted):
                 teacher = slow_logprobs(adapted, PROMPT + q, c)
