@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -226,23 +227,23 @@ class TestTheArchive:
 
 class TestADuplicate:
     @pytest.fixture
-    def full(self, home: Home) -> Project:
+    def full(self, home: Home) -> Iterator[Project]:
         """Two runs, of which one goes on in a job; a release."""
-        project = make_project(home)
-        project.settings.write(ProjectSettings(serving_temperature=0.3))
-        add_examples(project)
-        sha256 = add_dataset(project)
-        run_id = add_run(project, sha256, done=True)
-        (project.runs_folder / str(run_id)).mkdir()
-        (project.runs_folder / str(run_id) / "adapter.safetensors").write_bytes(b"weights")
-        add_evaluation(project, run_id)
-        project.releases.add("adapter", run_id, "releases/adapter-1", "ab" * 32)
-        going_on = add_run(project, sha256, done=False)
-        (project.runs_folder / str(going_on)).mkdir()
-        for stage in ("questions", "generate", "train"):
-            project.settings.add_timing(stage, 1.0)
-        _set_to_work(project)
-        return project
+        with make_project(home) as project:
+            project.settings.write(ProjectSettings(serving_temperature=0.3))
+            add_examples(project)
+            sha256 = add_dataset(project)
+            run_id = add_run(project, sha256, done=True)
+            (project.runs_folder / str(run_id)).mkdir()
+            (project.runs_folder / str(run_id) / "adapter.safetensors").write_bytes(b"weights")
+            add_evaluation(project, run_id)
+            project.releases.add("adapter", run_id, "releases/adapter-1", "ab" * 32)
+            going_on = add_run(project, sha256, done=False)
+            (project.runs_folder / str(going_on)).mkdir()
+            for stage in ("questions", "generate", "train"):
+                project.settings.add_timing(stage, 1.0)
+            _set_to_work(project)
+            yield project
 
     @pytest.mark.parametrize(
         ("kept", "examples", "runs", "timings"),

@@ -170,7 +170,8 @@ class ProjectsService:
         """Delete the project for good; ends in `ProjectsChanged`."""
 
         def work() -> Message:
-            Project.open(folder, self._home).delete()
+            with Project.open(folder, self._home) as project:
+                project.delete()
             return ProjectsChanged(f"Deleted {folder.name}.")
 
         self._carry_out(work)
