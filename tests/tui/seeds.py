@@ -265,9 +265,9 @@ def make_stage(home: Home, stage: str) -> Path:
             note = "" if stage == "generating" else "The endpoint refused the key. Set OPENAI_API_KEY and resume."
             add_job(project, GenerateOptions(), state, answering_events(), note)
         elif stage == "training":
+            add_job(project, DemoOptions(), "running", training_events())
             add_examples(project)
             add_run(project, add_dataset(project), done=False)
-            add_job(project, DemoOptions(), "running", training_events())
         elif stage == "done":
             add_examples(project)
             run_id = add_run(project, add_dataset(project), done=True)

@@ -1,5 +1,7 @@
 """Synthesis as a job: what it stores as it goes, what it tells, and how it goes on after it was stopped."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from engine.errors import JobStopped, TeacherError, UsageError
@@ -18,10 +20,10 @@ TOPICS, FIRST, SECOND = "1. hours\n2. loans", "1. Is it open?\n2. When?", "1. Ca
 
 
 @pytest.fixture
-def project() -> Project:
-    made = Project.create(Home.locate().projects / "kind")
-    made.prompts.set(Prompt((Message("system", "Be kind."),)))
-    return made
+def project() -> Iterator[Project]:
+    with Project.create(Home.locate().projects / "kind") as made:
+        made.prompts.set(Prompt((Message("system", "Be kind."),)))
+        yield made
 
 
 def begin(project: Project, server: HostileServer) -> tuple[Job, SynthesizeOptions]:
