@@ -126,3 +126,59 @@ def test_short_rows_in_bfloat16_have_the_gradients_of_float32(tokens: int) -> No
         assert (one - other.float()).norm() < 0.02 * one.norm()
     if tokens == 7:
         assert torch.equal(found[0], exact[0].to(torch.bfloat16)), "only the result is rounded"
+
+
+def exact_attention(query: Tensor, key: Tensor, value: Tensor, window: int | None, cap: float | None) -> Tensor:
+    """Attention of the last T positions over all S keys in float64, head by head: query (B, H, T, D) → (B, T, H, D)."""
+    rows, heads, tokens, width = query.shape
+    groups, length = key.shape[1:3]
+    distance = torch.arange(length - tokens, length)[:, None] - torch.arange(length)
+    hidden = (distance < 0) | (distance >= (window or length))
+    out = torch.empty(rows, tokens, heads, width, dtype=torch.float64)
+    for row in range(rows):
+        for head in range(heads):
+            group = head * groups // heads
+            scores = query[row, head].double() @ key[row, group].double().T / width**0.5
+            if cap is not None:
+                scores = cap * torch.tanh(scores / cap)
+            weights = torch.softmax(scores.masked_fill(hidden, -torch.inf), dim=-1)
+            out[row, :, head] = weights @ value[row, group].double()
+    return out
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("heads", [2, 6])
+@pytest.mark.parametrize(("window", "cap"), [(None, None), (None, 5.0), (300, None), (4, None)])
+def test_behind_a_long_prompt_attention_is_exact(
+    dtype: torch.dtype, heads: int, window: int | None, cap: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    rows, groups, tokens, start, width = 3, 2, 6, 700, 16
+    query = torch.randn(rows, heads, tokens, width).to(dtype)
+    key, value = (torch.randn(rows, groups, tokens, width).to(dtype) for _ in range(2))
+    prompt_key, prompt_value = (torch.randn(groups, start, width).to(dtype) for _ in range(2))
+    value[:, :, 0] += 20  # far from the others: a share too large or too small is seen
+    module = torch.nn.Module()
+    module.layer_idx = 0
+    positions = (start + torch.arange(tokens)).expand(rows, -1)
+    shared = shared_attention.SharedPrompt((prompt_key,), (prompt_value,), positions, start)
+    monkeypatch.setattr(shared_attention, "_QUERIES", 7)  # several pieces, the last one shorter
+    fused: list[int] = []  # the keys of each call of the fused kernel
+    kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    monkeypatch.setattr(
+        torch.ops.aten,
+        "_scaled_dot_product_flash_attention_for_cpu",
+        lambda *given, **words: (fused.append(given[1].shape[2]), kernel(*given, **words))[1],
+    )
+    found, _ = shared_attention.shared_attention(
+        module, query, key, value, None, shared=shared, sliding_window=window, softcap=cap
+    )
+    assert found.dtype == dtype
+    whole = [
+        torch.cat((one.expand(rows, -1, -1, -1), own), dim=2) for one, own in ((prompt_key, key), (prompt_value, value))
+    ]
+    expected = exact_attention(query, *whole, window, cap)
+    apart = float((found.double() - expected).norm() / expected.norm())
+    assert apart < (1e-5 if dtype == torch.float32 else 1e-2)
+    quick = dtype == torch.bfloat16 and window is None and torch.cpu._is_avx512_bf16_supported()
+    assert (start in fused) == (cap is None and not quick)
