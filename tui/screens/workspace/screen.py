@@ -13,7 +13,8 @@ from textual.dom import DOMNode
 
 from engine.errors import DistillError
 from engine.paths import Home
-from tui.actions import PaneName, Place, bindings, footer_actions
+from tui.actions import PaneName, Place, bindings
+from tui.keys import footer_actions
 from tui.panes import pane_class
 from tui.screens.placed import Arranged, Reached, ShowProjects
 from tui.screens.workspace.header import Header

@@ -10,6 +10,7 @@ from textual.screen import Screen
 
 from engine.clean import clean_line, clean_text
 from engine.paths import Home
+from tui.keys import key_of
 from tui.panes.checks import number, or_empty
 from tui.screens.form.screen import Field, FormScreen
 from tui.services.program import Answer, CommandEnded, Program
@@ -55,7 +56,7 @@ class Updating:
                 self._busy = True
                 epochs = ["--epochs", values["epochs"]] if values["epochs"] else []
                 self._program.start(UPDATE, ["update", *epochs])
-                self._say("The update began; w shows the pane where it works.")
+                self._say(f"The update began; {key_of('workspace.follow')} shows the pane where it works.")
 
         check = or_empty(number(0.01, _MOST_EPOCHS))
         fields = [Field("epochs", "epochs", "", "a quarter of the earlier run's", check=check)]
@@ -81,4 +82,5 @@ def ended_words(answer: Answer) -> str:
     report = answer.get("report")
     verdict = report.get("verdict") if isinstance(report, Mapping) else None
     beside = f", run {answer['earlier_run']} beside it" if answer.get("earlier_run") is not None else ""
-    return clean_line(f"Brought up to date: run {answer.get('run')}{beside}; verdict: {verdict}. 6 shows it.")
+    shows = f"{key_of('workspace.evaluation')} shows it"
+    return clean_line(f"Brought up to date: run {answer.get('run')}{beside}; verdict: {verdict}. {shows}.")
