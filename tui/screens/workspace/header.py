@@ -32,17 +32,23 @@ class Header(Page):
 
     def show_state(self, state: WorkspaceState, project: str, width: int) -> None:
         """Draw it for a width in cells. `project`: its name, known before anything else is."""
-        left = Content.assemble(("distill-tui", DIM), "   ", (shorten(project, 30), STRONG))
+        name = Content.styled(shorten(project, 30), STRONG)
         job = state.facts.newest_job if state.facts else None
         rest = activity(job, state.job) if job else Content.styled("idle" if state.facts else "", DIM)
         if state.facts is not None:
             rest = Content.assemble(rest, *((f"   {words}", WARN) for words in _others(state.facts)))
-            # Where there is no rail to tell it.
-            step = next_step(state.facts) if width < NARROW_BELOW else ""
-            rest = Content.assemble(rest, (f"   next: {step}", DIM)) if step else rest
-        if width >= NARROW_BELOW:
-            rest = Content.assemble(rest, (_meters(state), DIM))
-        self.show([spread(left, rest, width)])
+        more = _meters(state)
+        if width < NARROW_BELOW:  # there is no rail to tell it
+            step = next_step(state.facts) if state.facts is not None else ""
+            more = f"   next: {step}" if step else ""
+        whole = Content.assemble(rest, (more, DIM))
+        titled = Content.assemble(("distill-tui", DIM), "   ", name)
+        short = Content.styled(shorten(project, max(width - rest.cell_length - 2, 8)), STRONG)
+        # What is at work is told before what comes next, and that before the names.
+        for left, right in ((titled, whole), (name, whole), (name, rest), (short, rest)):
+            if left.cell_length + right.cell_length + 2 <= width:
+                break
+        self.show([spread(left, right, width)])
 
 
 def _others(facts: "Facts") -> list[str]:

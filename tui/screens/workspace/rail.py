@@ -75,17 +75,24 @@ class Spine(_Panes):
         """Draw what is known before the project was read."""
         self.show([Content("  ").join(Content.styled(f" {station}", DIM) for station in STATIONS)])
 
-    def show_panes(self, stations: tuple[Station, ...], shown: PaneName) -> None:
-        """Draw the stations."""
-        parts: list[Content | str] = []
-        for station in stations:
-            mark, style = MARKS[station.state]
-            name_style = f"{STRONG} {ACCENT}" if station.name == shown else DIM
-            part = Content.assemble((mark, style), (station.name, name_style), "  ")
-            parts.append(numbered(part, PANES.index(station.name)))
-        if shown not in {station.name for station in stations}:
-            parts.append(Content.styled(shown, f"{STRONG} {ACCENT}"))
-        self.show([Content.assemble(*parts)])
+    def show_panes(self, stations: tuple[Station, ...], shown: PaneName, width: int) -> None:
+        """Draw the stations for `width` cells; where not all names have room, the keys that go there stand for them."""
+        line = spine(stations, shown, names=True)
+        self.show([line if line.cell_length <= width else spine(stations, shown, names=False)])
+
+
+def spine(stations: tuple[Station, ...], shown: PaneName, *, names: bool) -> Content:
+    """The stations on one line, the shown pane by its name in any case."""
+    parts: list[Content] = []
+    for station in stations:
+        mark, style = MARKS[station.state]
+        here = station.name == shown
+        word = station.name if here or names else key_of(f"workspace.{station.name}")
+        part = Content.assemble((mark, style), (word, f"{STRONG} {ACCENT}" if here else DIM))
+        parts.append(numbered(part, PANES.index(station.name)))
+    if shown not in {station.name for station in stations}:
+        parts.append(Content.styled(shown, f"{STRONG} {ACCENT}"))
+    return Content("  ").join(parts)
 
 
 def _name(pane: PaneName, shown: PaneName | None, width: int) -> Content:
