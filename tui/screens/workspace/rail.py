@@ -88,11 +88,11 @@ def spine(stations: tuple[Station, ...], shown: PaneName, *, names: bool) -> Con
         mark, style = MARKS[station.state]
         here = station.name == shown
         word = station.name if here or names else key_of(f"workspace.{station.name}")
-        part = Content.assemble((mark, style), (word, f"{STRONG} {ACCENT}" if here else DIM))
+        part = Content.assemble((mark, style), (word, f"{STRONG} {ACCENT}" if here else DIM), "  ")
         parts.append(numbered(part, PANES.index(station.name)))
     if shown not in {station.name for station in stations}:
         parts.append(Content.styled(shown, f"{STRONG} {ACCENT}"))
-    return Content("  ").join(parts)
+    return Content.assemble(*parts)
 
 
 def _name(pane: PaneName, shown: PaneName | None, width: int) -> Content:
