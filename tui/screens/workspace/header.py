@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tui.services.facts import Facts
 
 NARROW_BELOW = 98  # cells of the line, as the screen breaks
+_LEAST_NAME = 8  # cells
 _MARKS = {
     "waiting": ("○", WARN),
     "running": ("●", ACCENT),
@@ -32,7 +33,6 @@ class Header(Page):
 
     def show_state(self, state: WorkspaceState, project: str, width: int) -> None:
         """Draw it for a width in cells. `project`: its name, known before anything else is."""
-        name = Content.styled(shorten(project, 30), STRONG)
         job = state.facts.newest_job if state.facts else None
         rest = activity(job, state.job) if job else Content.styled("idle" if state.facts else "", DIM)
         if state.facts is not None:
@@ -42,13 +42,12 @@ class Header(Page):
             step = next_step(state.facts) if state.facts is not None else ""
             more = f"   next: {step}" if step else ""
         whole = Content.assemble(rest, (more, DIM))
+        # In a narrow window what is at work is told before what comes next, and that before the names are whole.
+        right = whole if _LEAST_NAME + 2 + whole.cell_length <= width else rest
+        room = width - 2 - right.cell_length
+        name = Content.styled(shorten(project, max(min(room, 30), _LEAST_NAME)), STRONG)
         titled = Content.assemble(("distill-tui", DIM), "   ", name)
-        short = Content.styled(shorten(project, max(width - rest.cell_length - 2, 8)), STRONG)
-        # What is at work is told before what comes next, and that before the names.
-        for left, right in ((titled, whole), (name, whole), (name, rest), (short, rest)):
-            if left.cell_length + right.cell_length + 2 <= width:
-                break
-        self.show([spread(left, right, width)])
+        self.show([spread(titled if titled.cell_length <= room else name, right, width)])
 
 
 def _others(facts: "Facts") -> list[str]:

@@ -28,9 +28,7 @@ def step_from(shown: PaneName, station: Station, facts: "Facts") -> str:
 
     A key that holds at the station alone comes after the key that goes there.
     """
-    actions, words = _step(station, facts)
-    there = station.name == shown or not actions or actions[0].startswith("workspace.")
-    return _told(actions if there else (f"workspace.{station.name}", *actions), words)
+    return _told(station, *_step(station, facts), here=station.name == shown)
 
 
 def next_step(facts: "Facts") -> str:
@@ -39,15 +37,20 @@ def next_step(facts: "Facts") -> str:
         if station.state == "running":
             return ""
         if station.state in ("failed", "stale", "ready") or (station.state == "empty" and station.name == "prompt"):
-            actions, words = _step(station, facts)
-            return _told((f"workspace.{station.name}", *actions), words)
+            return _told(station, *_step(station, facts), here=False)
     return ""
 
 
 def _step(station: Station, facts: "Facts") -> _Step:
     actions, words = _MADE_BY[station.name]
+    job = facts.newest_job
+    state = job.state if job is not None and job.stage == station.name else ""
+    if state == "paused":
+        return ("workspace.resume",), f"goes on, {key_of('workspace.stop')} ends"
     if station.state == "running":
         return ("workspace.pause",), f"pauses, {key_of('workspace.stop')} ends"
+    if station.state == "failed" and state:
+        return ("workspace.resume",), "takes it up again"
     if station.state in ("stale", "failed"):
         return actions, f"{words} again" if station.name != "examples" else words
     if station.name == "questions" and station.state == "ready" and station.count:
@@ -61,8 +64,11 @@ def _step(station: Station, facts: "Facts") -> _Step:
     return _NOTHING
 
 
-def _told(actions: tuple[str, ...], words: str) -> str:
-    return f"{key_of(*actions)} {words}" if actions else ""
+def _told(station: Station, actions: tuple[str, ...], words: str, *, here: bool) -> str:
+    if not actions:
+        return ""
+    there = () if here or actions[0].startswith("workspace.") else (f"workspace.{station.name}",)
+    return f"{key_of(*there, *actions)} {words}"
 
 
 def compared(facts: "Facts") -> str:
