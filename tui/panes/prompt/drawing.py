@@ -97,7 +97,7 @@ def draw_rules(
             *ways_on(
                 (f"{way}rules.add", "writes one", ""),
                 (f"{way}rules.bring", "brings a file", ""),
-                ("prompt.propose", "proposes some from the text", ""),
+                ("prompt.propose", "proposes some", ""),
             ),
             Content(""),
             Content.styled(shorten("distill-tui rules add", width), DIM),
