@@ -97,7 +97,7 @@ async def test_a_run_is_exported_by_a_form_and_its_files_are_shown(
     app = DistillApp(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
         await opened(pilot, app)
-        await until(pilot, lambda: "✓ pass" in text(app) and "e exports one" in text(app))
+        await until(pilot, lambda: "✓ pass" in text(app) and "e   exports one" in text(app))
         await pilot.press("e")
         await form_of(pilot)
         aside = str(app.screen.query_one("#aside", Static).visual)
