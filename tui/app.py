@@ -19,6 +19,7 @@ from engine.errors import DistillError, StoreError, UsageError
 from engine.paths import Home
 from tui.actions import Place, bindings
 from tui.keymap import own_keys
+from tui.keys import hold
 from tui.screens.placed import Arranged, PlacedScreen, ShowProject
 from tui.services.settings import Memory, last_project, save_copy
 from tui.services.themes import ThemeService, ThemesRead, read_theme
@@ -84,7 +85,6 @@ class DistillApp(App[int]):
         self._home = home
         self._folder = folder
         self._errors = errors
-        self._own: dict[str, str] = {}  # a person's own keys, by place and action
         self._memory = Memory(home, self._tell_from_thread)
         self._themes: ThemeService | None = None
         self._endings = Endings()
@@ -92,8 +92,9 @@ class DistillApp(App[int]):
 
     def on_mount(self) -> None:
         """Put on the theme, and open where the person left."""
-        self._own, errors = own_keys(self.settings.keys)
-        self.set_keymap(self._own)
+        own, errors = own_keys(self.settings.keys)
+        self.set_keymap(own)
+        hold(own)
         for error in (*self._errors, *errors):
             self._tell(error)
         self._dress()
@@ -231,7 +232,7 @@ class DistillApp(App[int]):
         from tui.screens.help.screen import HelpScreen
 
         if isinstance(self.screen, PlacedScreen):
-            self.push_screen(HelpScreen(*(place for place, _ in self.screen.carriers), own=self._own))
+            self.push_screen(HelpScreen(*(place for place, _ in self.screen.carriers)))
 
     def action_jump(self) -> None:
         """Go to what letters name."""
@@ -249,7 +250,7 @@ class DistillApp(App[int]):
         from tui.palette import commands
 
         carriers: list[tuple[Place, DOMNode]] = screen.carriers if isinstance(screen, PlacedScreen) else []
-        yield from commands(self, [*carriers, ("everywhere", self)], self._own)
+        yield from commands(self, [*carriers, ("everywhere", self)])
         for folder in map(Path, self._memory.remembered.panes):
             if folder != self._folder:
                 name = clean_text(folder.name)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from textual.keys import Keys, _character_to_key, key_to_character
 
 from engine.errors import UsageError
-from tui.actions import ACTIONS, PANE_KEYS, Place
+from tui.actions import ACTIONS, BOUND, Place
 from tui.settings import did_you_mean
 
 _MODIFIERS = {"ctrl", "alt", "shift", "meta", "super", "hyper"}
@@ -22,15 +22,14 @@ def own_keys(wanted: Mapping[str, str]) -> tuple[dict[str, str], tuple[UsageErro
 
     Of two entries that clash the later is left out; one that clashes with an action's own key is left out itself.
     """
-    table = _table()
     kept: dict[str, str] = {}
     errors: list[UsageError] = []
     for name, keys in wanted.items():
         pressed = [normalised(key) for key in keys.split(",") if key.strip()]
         strange = [key for key in pressed if not _can_be_pressed(key)]
-        if name not in table:
+        if name not in BOUND:
             near = did_you_mean(
-                name, table, otherwise=f"A name is its place, a dot and its action: {next(iter(table))}."
+                name, BOUND, otherwise=f"A name is its place, a dot and its action: {next(iter(BOUND))}."
             )
             errors.append(UsageError("There is no such action.", f"keys: {name}.", near))
         elif strange or not pressed:
@@ -38,7 +37,7 @@ def own_keys(wanted: Mapping[str, str]) -> tuple[dict[str, str], tuple[UsageErro
             errors.append(UsageError("There is no such key.", said, "Its own key holds."))
         else:
             kept[name] = ",".join(pressed)
-    while (clash := _first_clash({**table, **kept}, kept)) is not None:
+    while (clash := _first_clash({**BOUND, **kept}, kept)) is not None:
         out, other, key = clash
         del kept[out]
         said = f"keys: {key} would be both {out} and {other}."
@@ -50,12 +49,6 @@ def normalised(key: str) -> str:
     """A key as Textual names it: `?` is `question_mark`."""
     *modifiers, last = key.strip().split("+") if len(key.strip()) > 1 else [key.strip()]
     return "+".join([*modifiers, _character_to_key(last) if len(last) == 1 else last])
-
-
-def _table() -> dict[str, str]:
-    """Every binding's id with its keys."""
-    table = {f"{place}.{action.id}": action.keys for place, actions in ACTIONS.items() for action in actions}
-    return {**table, **{f"workspace.{pane}": key for pane, key in PANE_KEYS.items()}}
 
 
 def _can_be_pressed(key: str) -> bool:

@@ -11,6 +11,7 @@ import pytest
 
 from engine.cli.main import group
 from tui.actions import ACTIONS
+from tui.keymap import own_keys
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -79,6 +80,12 @@ def test_the_keys_are_those_of_the_program() -> None:
     footers = {action.shown for place in places for action in ACTIONS[place] if action.footer}
     assert named <= there
     assert footers <= named
+
+
+def test_the_keys_of_ones_own_that_it_shows_hold() -> None:
+    shown = dict(re.findall(r'`"([a-z_.]+)" = "([^"]+)"`', README))
+    assert shown
+    assert own_keys(shown) == (shown, ())
 
 
 def test_the_map_names_every_room() -> None:

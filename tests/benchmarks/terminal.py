@@ -200,6 +200,8 @@ def talking(scratch: Path, folder: Path, settings: Mapping[str, str]) -> float:
     """KB in the busiest second while two arms of a model of this machine answer at once."""
     home = Home.locate(scratch / "talk")
     with watched(home, folder, scratch / "w.json", "Prompt", **settings) as session:
+        session.press("1")  # it opens where the round before left it
+        session.listen(1.0)
         session.press("9")
         session.until("feel whether")
         session.press("\r")

@@ -88,7 +88,7 @@ def test_from_an_empty_home_to_a_blind_vote(home: Home, tmp_path: Path) -> None:
     press("\r", "enter draws them so")
     press("\r", "Questions   67", gone="S draws")
     # 3 Examples: answered while the terminal is killed and opened again
-    press("3", "the teacher answers 60 questions")
+    press("3", "lets the teacher answer 60 questions")
     press("g", "Nothing is paid")
     press("\r", "● generate")
     terminal.kill()

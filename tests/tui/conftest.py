@@ -1,10 +1,12 @@
 """A home for the app, and a still machine: meters that do not move."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from engine.paths import Home
+from tui.keys import hold
 from tui.services.meters import GpuMeter, Meter, Reading
 from tui.services.tokens import PromptTokens
 
@@ -25,3 +27,10 @@ def still_meter(monkeypatch: pytest.MonkeyPatch) -> None:
 def estimated_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     """No starter is there to count with: the estimate stands, and no process is started at each screen to find that."""
     monkeypatch.setattr(PromptTokens, "_count", lambda self: None)
+
+
+@pytest.fixture(autouse=True)
+def nobodys_keys() -> Iterator[None]:
+    """The keys of the table hold again after an app had a person's own."""
+    yield
+    hold({})

@@ -218,6 +218,9 @@ def add_job(project: Project, options: JobOptions, state: JobState, events: list
     # A live job needs a live process: this one.
     me = own_identity()
     project.jobs.update(job.id, state=state, note=note, pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
+    for event in events:
+        if isinstance(event, StageStarted):
+            project.jobs.update(job.id, stage=event.station)
     return project.jobs.get(job.id)
 
 

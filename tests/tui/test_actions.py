@@ -2,8 +2,9 @@
 
 import pytest
 
-from tui.actions import ACTIONS, PANE_KEYS, PANES, Action, Place, footer_actions
+from tui.actions import ACTIONS, PANE_KEYS, PANES, Action, Place
 from tui.app import DistillApp
+from tui.keys import footer_actions, told
 from tui.panes import pane_class
 from tui.panes.chat.question import QuestionField
 from tui.panes.cost.pane import Figures
@@ -72,7 +73,7 @@ def test_a_footer_fits_80_columns_and_help_names_every_action(places: tuple[Plac
     text = " ".join(help_text(*places).plain.split())
     for place in (*places, "everywhere"):
         for action in ACTIONS[place]:
-            assert action.help in text
+            assert told(action.help) in text
 
 
 @pytest.mark.parametrize("place", ACTIONS)

@@ -1,19 +1,25 @@
 """The app by its keys, over real projects."""
 
 from pathlib import Path
+from time import monotonic
 
 import pytest
+from textual.widgets import Static
 
+from engine.jobs.protocol import AnswerDelta, StampedEvent
 from engine.jobs.wishes import read_wish
 from engine.paths import Home
 from engine.project import Project
 from engine.records.station import STATIONS
-from tests.tui.piloting import SIZES, open_app, pane_text, shown, until
+from tests.tui.piloting import SIZES, open_app, pane_text, shown, until, workspace
 from tests.tui.seeds import make_project, make_stage
 from tui.app import DistillApp
+from tui.panes.chat.question import QuestionField
+from tui.panes.examples.pane import ExamplesPane
 from tui.screens.help.screen import HelpScreen
 from tui.screens.start.screen import StartScreen
 from tui.screens.workspace.screen import WorkspaceScreen
+from tui.services.follower import JobTold
 from tui.widgets.page import Page
 
 
@@ -63,6 +69,29 @@ async def test_pause_stop_and_resume_are_wishes_to_the_job(home: Home) -> None:
         await until(pilot, lambda: read_wish(job_folder) == "stop")
 
 
+async def test_however_fast_a_job_speaks_its_pane_is_drawn_ten_times_a_second_at_most(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[float] = []
+    draw = ExamplesPane.draw
+    monkeypatch.setattr(ExamplesPane, "draw", lambda pane, view: drawn.append(monotonic()) or draw(pane, view))
+    app = open_app(home, make_stage(home, "generating"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: "57 of 480" in pane_text(app))
+        screen = workspace(app)
+        assert screen.state.job is not None
+        drawn.clear()
+        begun = monotonic()
+        for number in range(200):
+            event = StampedEvent(0.0, AnswerDelta("12/0", f" word {number}"))
+            screen.post_message(JobTold(screen.state.job.job_id, [event]))
+            await pilot.pause(0.005)
+        took = monotonic() - begun
+        await until(pilot, lambda: "word 199" in screen.state.job.streams["12/0"].text and len(drawn) > 2)
+    assert took > 0.9
+    assert len([at for at in drawn if at < begun + took]) <= 10 * took
+
+
 async def test_a_failed_job_says_why_and_what_to_do(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     taken_up: list[int] = []
     monkeypatch.setattr("engine.jobs.control.resume", lambda _project, job: taken_up.append(job.id))
@@ -109,6 +138,20 @@ async def test_help_opens_over_the_screen_and_closes(home: Home) -> None:
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
+
+
+async def test_help_opens_where_a_letter_is_a_letter_and_tells_of_what_has_the_keys(home: Home) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "evaluation")
+        await pilot.press("9", "i")
+        await until(pilot, lambda: isinstance(app.focused, QuestionField))
+        await pilot.press("question_mark", "f1")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        assert str(app.screen.query_one(Static).visual).startswith("Asking")
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.focused, QuestionField))
+        assert app.focused.text == "?"
 
 
 async def test_a_folder_without_a_project_is_told_in_words(home: Home, tmp_path: Path) -> None:

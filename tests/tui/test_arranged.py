@@ -5,15 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.paths import Home
+from engine.records.station import STATIONS, Station
 from tests.tui.piloting import SIZES, reach, shown, until, workspace
 from tests.tui.seeds import make_stage
+from tui.actions import PANES
 from tui.app import DistillApp
+from tui.keys import hold
 from tui.panes.prompt.pane import PromptPane
 from tui.panes.prompt.rules_face import RulesFace
 from tui.panes.prompt.text_face import TextFace
 from tui.screens.curate.screen import CurateScreen
-from tui.screens.workspace.rail import Rail
+from tui.screens.workspace.rail import _OTHERS, Rail, _other, _rail_line
 from tui.screens.workspace.state import NARROWEST_RAIL, RAIL_WIDTH, WIDEST_RAIL, WorkspaceState
+from tui.widgets.lines import MARKS
 from tui.widgets.page import Page
 from tui.widgets.shares import DIVIDERS, LEAST, MOST, NATURAL, DividerName, Shares
 
@@ -112,3 +116,21 @@ def test_only_what_there_is_is_restored(pane: str, width: int, expected: tuple[s
     state = WorkspaceState()
     state.restore(pane, width)
     assert (state.chosen, state.rail_width) == expected
+
+
+@given(
+    station=st.builds(
+        Station, st.sampled_from(STATIONS), st.sampled_from(list(MARKS)), st.integers(0, 10**7), st.just("note")
+    ),
+    width=st.integers(NARROWEST_RAIL, WIDEST_RAIL),
+    working=st.sampled_from(["", "7 %", "100 %"]),
+    keys=st.dictionaries(st.sampled_from([f"workspace.{pane}" for pane in PANES]), st.sampled_from(["f6", "alt+x"])),
+)
+def test_a_line_of_the_rail_stays_one_line_however_narrow_it_is_and_names_stand_in_a_column(
+    station: Station, width: int, working: str, keys: dict[str, str]
+) -> None:
+    hold(keys)
+    lines = [_rail_line(station, "prompt", working, width), *(_other(pane, "chat", "said", width) for pane in _OTHERS)]
+    assert all(line.cell_length <= width - 1 for line in lines), "one cell is the rule's beside it"
+    name = station.name.capitalize()[:6]  # a long one is cut where the rail is narrow
+    assert lines[0].plain.index(name) == lines[1].plain.index("Cost") == lines[2].plain.index("Chat")

@@ -19,6 +19,7 @@ from tests.tui.panes.measured import make_compared
 from tests.tui.piloting import SIZES, facts_of, open_app, reach, shown, text_of, until
 from tests.tui.seeds import make_stage
 from tui.actions import ACTIONS, PANES
+from tui.keys import told
 from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.prompt.pane import PromptPane
 from tui.panes.prompt.rules_face import RulesFace
@@ -46,7 +47,7 @@ async def test_the_palette_offers_every_action_of_the_pane_of_the_workspace_and_
         await until(pilot, lambda: shown(app) == PANES[number])
         offered = {command.help for command in app.get_system_commands(app.screen)}
         places = (PANES[number], "workspace", "everywhere")
-        expected = {action.help for place in places for action in ACTIONS[place] if action.id not in MOVES}
+        expected = {told(action.help) for place in places for action in ACTIONS[place] if action.id not in MOVES}
         assert expected <= offered
         assert {f"Show the {pane} pane." for pane in PANES} <= offered
 

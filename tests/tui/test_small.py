@@ -6,6 +6,7 @@ from engine.paths import Home
 from tests.tui.piloting import until
 from tests.tui.seeds import make_stage
 from tests.tui.test_glyphs import screen_text
+from tui.actions import PANE_KEYS
 from tui.app import DistillApp
 from tui.screens.placed import LEAST_COLUMNS, LEAST_ROWS
 
@@ -26,6 +27,23 @@ async def test_a_small_window_says_its_size(home: Home, columns: int, rows: int,
         await pilot.resize_terminal(120, 40)
         await until(pilot, lambda: "quit" in screen_text(app))
         assert "is the least" not in screen_text(app)
+
+
+@pytest.mark.parametrize(
+    ("stage", "told"),
+    [
+        ("generating", "● generate   examples 12 %   2 min 14 s left"),
+        ("failed", "✗ generate   failed   next: r takes it up again"),
+        ("done", "idle"),
+    ],
+)
+async def test_in_the_least_window_one_sees_where_one_is_and_how_it_goes(home: Home, stage: str, told: str) -> None:
+    app = DistillApp(home, make_stage(home, stage))
+    async with app.run_test(size=(LEAST_COLUMNS, LEAST_ROWS), notifications=True) as pilot:
+        for pane in ("prompt", "evaluation", "chat"):
+            await until(pilot, lambda: told in screen_text(app))
+            await pilot.press(PANE_KEYS[pane])
+            await until(pilot, lambda pane=pane: pane in screen_text(app).splitlines()[1])
 
 
 async def test_a_small_window_can_be_left(home: Home) -> None:

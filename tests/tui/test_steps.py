@@ -2,10 +2,11 @@
 
 import pytest
 
+from engine.records.job import Job, JobState
 from engine.records.options import ProjectSettings
 from engine.records.station import Station, StationState
 from tui.actions import PaneName
-from tui.screens.workspace.steps import step_from
+from tui.screens.workspace.steps import next_step, step_from
 from tui.services.facts import Facts
 
 
@@ -24,3 +25,22 @@ def test_a_key_of_the_station_comes_after_the_key_that_goes_there(
 ) -> None:
     station = Station("evaluation", state, 0, "")
     assert step_from(shown, station, Facts("p", "/p", ProjectSettings(), (station,))) == words
+
+
+@pytest.mark.parametrize(
+    ("state", "job", "words"),
+    [
+        ("failed", "failed", "r takes it up again"),
+        ("failed", "lost", "r takes it up again"),
+        ("running", "paused", "r goes on, x ends"),
+        ("running", "waiting", "p pauses, x ends"),
+        ("done", "done", ""),
+    ],
+)
+def test_a_job_that_rests_or_failed_is_taken_up_again(state: StationState, job: JobState, words: str) -> None:
+    station, other = Station("run", state, 1, ""), Station("evaluation", "failed", 0, "")
+    facts = Facts("p", "/p", ProjectSettings(), (station, other), jobs=(Job(1, "train", job, "", "", "run"),))
+    assert step_from("chat", station, facts) == words
+    assert step_from("chat", other, facts) == "6 e measures again", "its own job is not the newest"
+    if state == "failed":
+        assert next_step(facts) == words

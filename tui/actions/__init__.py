@@ -4,9 +4,8 @@ Pure data, one module a place. What an action does is the method `action_<id>` o
 the place. A person's own keys name an action `place.id`.
 """
 
-from dataclasses import replace
-
 from textual.binding import Binding, BindingType
+from textual.keys import key_to_character
 
 from tui.actions import (
     chat,
@@ -66,19 +65,24 @@ PANE_KEYS: dict[PaneName, str] = {
     "chat": "9",
 }
 PANES: tuple[PaneName, ...] = tuple(PANE_KEYS)
+# Every binding's id, which is how a person's own keys name it, with its keys as Textual names them.
+BOUND: dict[str, str] = {
+    **{f"{place}.{action.id}": action.keys for place, actions in ACTIONS.items() for action in actions},
+    **{f"workspace.{pane}": key for pane, key in PANE_KEYS.items()},
+}
 FOOTER_KEYS = 6
 TYPED: tuple[Place, ...] = ("editing", "testing", "asking", "figures", "searching")
 _SHORT = {
-    "question_mark": "?",
     "slash": "/",
+    "minus": "-",
+    "plus": "+",
+    "underscore": "_",
     "pagedown": "PgDn",
     "pageup": "PgUp",
-    "ctrl+": "^",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "equals_sign": "=",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
     "escape": "esc",
 }
 
@@ -96,23 +100,13 @@ def bindings(place: Place) -> list[BindingType]:
     return made
 
 
-def footer_actions(*places: Place) -> tuple[Action, ...]:
-    """What the footer shows: the actions of these places, the nearest first, then those that hold everywhere.
-
-    Where text is typed, a letter is a letter: there only the field's own keys hold, and of what holds everywhere those
-    that are no letters.
-    """
-    shown = [action for action in ACTIONS["everywhere"] if action.footer]
-    if places and places[0] in TYPED:
-        places = places[:1]
-        shown = [replace(action, shown=as_read(action.keys.rpartition(",")[2])) for action in shown]
-    own = [action for place in places for action in ACTIONS[place] if action.footer]
-    return (*own[: FOOTER_KEYS - len(shown)], *shown)
-
-
 def as_read(keys: str) -> str:
     """Textual's names of keys as people read them."""
-    shown = keys.replace(",", " ")
-    for name, short in _SHORT.items():
-        shown = shown.replace(name, short)
-    return shown
+    return " ".join(map(_read, keys.split(",")))
+
+
+def _read(key: str) -> str:
+    modifiers, plus, last = key.rpartition("+")
+    sign = key_to_character(last) or ""
+    short = sign if sign.isprintable() and sign.strip() else _SHORT.get(last, last)
+    return f"{modifiers}{plus}{short}".replace("ctrl+", "^")

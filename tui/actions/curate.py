@@ -20,7 +20,11 @@ ACTIONS = (
     Action("filter", "t", "t", "filter", "List all, the undecided, the accepted, the rejected, or the flagged."),
     Action("choose", "F", "F", "topic, rule", "List one topic only, or the answers that break one rule."),
     Action(
-        "search", "slash", "/", "search", "List what has these words in question or answer; esc brings the list back."
+        "search",
+        "slash",
+        "/",
+        "search",
+        "List what has these words in question or answer; {curate.back} brings the list back.",
     ),
     Action("attempt_before", "left_square_bracket", "[", "attempt before", "Show the attempt before at this question."),
     Action("attempt_after", "right_square_bracket", "]", "next attempt", "Show the next attempt at this question."),

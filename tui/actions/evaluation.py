@@ -5,7 +5,14 @@ from tui.actions.words import Action
 ACTIONS = (
     Action("evaluate", "e", "e", "evaluate", "Measure a run; a form shows what it will take.", footer=True),
     Action("open", "enter", "enter", "answers", "Read the answers of the question under the cursor.", footer=True),
-    Action("history", "equals_sign", "=", "history", "List all evaluations, or go back; enter shows one.", footer=True),
+    Action(
+        "history",
+        "equals_sign",
+        "=",
+        "history",
+        "List all evaluations, or go back; {evaluation.open} shows one.",
+        footer=True,
+    ),
     Action("figures", "v", "v", "figures", "Show the intervals as figures, or as bars."),
     Action(
         "report", "h", "h", "report", "Write the report of the shown run as one HTML page into the project's folder."

@@ -11,7 +11,14 @@ MOVES = (
     Action("last", "G,end", "G", "last", "To the end."),
 )
 SEARCHING = (
-    Action("take", "enter", "enter", "keep", "Stay at what was found; n and N go on from there.", footer=True),
+    Action(
+        "take",
+        "enter",
+        "enter",
+        "keep",
+        "Stay at what was found; {found.found_next} and {found.found_before} go on.",
+        footer=True,
+    ),
     Action("leave", "escape", "esc", "restore", "Leave the search, and go back to where it began.", footer=True),
 )
 # While a search is on these come before the pane's own keys.

@@ -17,7 +17,7 @@ RULES = (
     Action("change", "enter", "enter", "change", "Change the rule.", footer=True),
     Action("add", "n", "n", "new", "Write a new rule.", footer=True),
     Action("test", "t", "t", "test", "Test the rules on an answer of your own.", footer=True),
-    Action("remove", "d,delete", "d", "remove", "Remove the rule; u takes it back.", footer=True),
+    Action("remove", "d,delete", "d", "remove", "Remove the rule; {rules.undo} takes it back.", footer=True),
     Action("undo", "u", "u", "undo", "Take back the last change of the rules."),
     Action("bring", "m", "m", "bring a file", "Read rules from a YAML file."),
     Action("back", "escape", "esc", "text", "Go back to the text."),

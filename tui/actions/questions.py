@@ -13,11 +13,11 @@ ACTIONS = (
         "split", "S", "S", "split", "Draw train, validation and test by topic; the result is shown first.", footer=True
     ),
     Action("add", "a", "a", "add", "Type one question."),
-    Action("search", "slash", "/", "search", "List only what holds the words; esc restores the place."),
+    Action("search", "slash", "/", "search", "List only what holds the words; {questions.back} restores the place."),
     Action("found_next", "n", "n", "next found", "The next question that the search found."),
     Action("found_before", "N", "N", "found before", "The question before that the search found."),
     Action("filter", "t", "t", "split list", "List one split after the other, those without one, or all."),
-    Action("topics", "T", "T", "topics", "Show the topics with their splits; enter lists one."),
+    Action("topics", "T", "T", "topics", "Show the topics with their splits; {questions.take} lists one."),
     Action("twins", "d", "d", "near twins", "Find questions that repeat others, side by side."),
     Action("mark", "space", "space", "mark", "Mark the question, and go on; keys then act on all marks."),
     Action("range", "v", "v", "range", "Begin a range of marks; once more ends it."),

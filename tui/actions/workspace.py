@@ -15,6 +15,12 @@ ACTIONS = (
     Action("narrower", "less_than_sign", "<", "narrower", "Make the rail narrower; of a divided pane, its first part."),
     Action("wider", "greater_than_sign", ">", "wider", "Make the rail wider; of a divided pane, its first part."),
     Action("natural", "0", "0", "natural", "Give the rail its own width again; to a divided pane, its own division."),
-    Action("search", "slash", "/", "search", "Look for words in what is shown; n N go on, esc restores."),
+    Action(
+        "search",
+        "slash",
+        "/",
+        "search",
+        "Look for words in what is shown; {found.found_next} {found.found_before} go on, {found.found_leave} restores.",
+    ),
     Action("projects", "o", "o", "projects", "Choose another project."),
 )

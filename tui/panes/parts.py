@@ -6,6 +6,7 @@ from textual.content import Content
 
 from engine.clean import clean_line
 from engine.records.evaluation import FinalVerdict
+from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.view import View
 from tui.services.facts import Stream
@@ -28,6 +29,11 @@ def title(name: str, figure: str, rest: str, width: int) -> list[Content]:
 def heading(text: str) -> Content:
     """A quiet word above a block."""
     return Content.styled(text, DIM)
+
+
+def paused_words() -> str:
+    """That a job rests, and the keys that end that; they hold everywhere in a project."""
+    return f"‖ paused   {key_of('workspace.resume')} goes on, {key_of('workspace.stop')} ends it"
 
 
 def working(view: View, station: str) -> JobView | None:

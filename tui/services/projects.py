@@ -24,6 +24,7 @@ from engine.projects import archive, duplicate, in_order, look, restore
 from engine.records.options import ProjectSettings, TeacherSpec
 from engine.records.prompt import Prompt
 from engine.texts import read_text
+from tui.keys import key_of
 
 FIRST_SIGHT_S = 0.2
 _Seen = tuple[tuple[float, bool], ProjectSummary]  # a project by its time and whether it is archived, and how it looked
@@ -153,7 +154,7 @@ class ProjectsService:
 
         def work() -> Message:
             archive(folder, self._home)
-            return ProjectsChanged(f"Archived {folder.name}. u brings it back.", moved=folder)
+            return ProjectsChanged(f"Archived {folder.name}. {key_of('start.undo')} brings it back.", moved=folder)
 
         self._carry_out(work)
 
@@ -240,8 +241,9 @@ class ProjectsService:
         except DistillError as error:
             self._target.post_message(ProjectsFailed(error, field))
             return
-        following = "1 Prompt is next." if prompt is None else "2 Questions is next."
-        self._target.post_message(ProjectReady(project.folder, f"Made {wanted.name}. {following}"))
+        following = "prompt" if prompt is None else "questions"
+        said = f"Made {wanted.name}. {key_of(f'workspace.{following}')} {following.capitalize()} is next."
+        self._target.post_message(ProjectReady(project.folder, said))
 
 
 def name_trouble(name: str) -> str:

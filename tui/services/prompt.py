@@ -18,6 +18,7 @@ from engine.records.prompt import Prompt
 from engine.records.question import Question
 from engine.records.rule import CheckResult, Rule, Span
 from engine.texts import read_text
+from tui.keys import key_of
 
 if TYPE_CHECKING:
     from engine.prompts.compare import ComparedLine
@@ -153,7 +154,7 @@ def save_prompt(project: Project, prompt: Prompt, note: str = "") -> PromptSaved
         verb = "is" if len(stale) == 1 else "are"
         said += f" Of an older version {verb} now: {', '.join(stale)}."
         if project.datasets.latest() is not None:
-            said += " B shows what the change touches."
+            said += f" {key_of('workspace.update')} shows what the change touches."
     return PromptSaved(version, prompt, said)
 
 
@@ -219,7 +220,7 @@ def put_rules(project: Project, rules: Sequence[Rule]) -> RulesPut:
     before = project.rules.all()
     added = project.rules.add(rules)
     said = f"Rule {added[0].id} is new" if len(added) == 1 else f"{len(added)} rules are new"
-    return RulesPut(f"{said}; u takes it back.", before, project.rules.all())
+    return RulesPut(f"{said}; {key_of('proposals.undo')} takes it back.", before, project.rules.all())
 
 
 def propose(project: Project) -> ProposalsRead:
@@ -241,7 +242,7 @@ def remove_rule(project: Project, number: int) -> RulesPut:
     """Remove one rule; the others keep their numbers."""
     before = project.rules.all()
     project.rules.remove(number)
-    return RulesPut(f"Rule {number} is removed; u takes it back.", before, project.rules.all())
+    return RulesPut(f"Rule {number} is removed; {key_of('rules.undo')} takes it back.", before, project.rules.all())
 
 
 def import_rules(project: Project, path: str, *, replace: bool) -> RulesPut:
@@ -255,7 +256,8 @@ def import_rules(project: Project, path: str, *, replace: bool) -> RulesPut:
     else:
         project.rules.add(rules)
     what = "rule was" if len(rules) == 1 else "rules were"
-    return RulesPut(f"{len(rules)} {what} read; u takes them back.", before, project.rules.all())
+    said = f"{len(rules)} {what} read; {key_of('rules.undo')} takes them back."
+    return RulesPut(said, before, project.rules.all())
 
 
 def take_back(project: Project, before: tuple[Rule, ...], after: tuple[Rule, ...]) -> RulesTakenBack:

@@ -16,6 +16,7 @@ from engine.records.question import Question, QuestionFilter, Split
 from engine.store.questions import RemovedQuestion as RemovedQuestion
 from engine.store.questions import TopicCounts as TopicCounts
 from engine.wording import counted
+from tui.keys import key_of
 from tui.services.program import Answer, Program
 from tui.services.store import StoreService
 
@@ -190,7 +191,9 @@ class QuestionsService:
             if not added.added:
                 return QuestionsRead(_page(project, where), asked, "This question is there already.")
             step = Step("the new question", added_at=added.at)
-            return QuestionsRead(_page(project, where), asked, "Added. u takes it back.", step)
+            return QuestionsRead(
+                _page(project, where), asked, f"Added. {key_of('questions.undo')} takes it back.", step
+            )
 
         self._store.ask(work, self._target)
 
@@ -203,7 +206,8 @@ class QuestionsService:
                 return AnswersStand(tuple(ids), answers)
             removed = project.questions.take_out(ids)
             lost = f", without {answers:,} answers" if answers else ""
-            said = f"Deleted {counted(len(removed), 'question')}. u brings back the questions{lost}."
+            back = f"{key_of('questions.undo')} brings back the questions{lost}"
+            said = f"Deleted {counted(len(removed), 'question')}. {back}."
             return QuestionsRead(_page(project, where), asked, said, Step("the deletion", removed=removed))
 
         self._store.ask(work, self._target)

@@ -118,9 +118,11 @@ def test_what_is_asked_again_or_done_with_many_is_shown() -> None:
 
 def test_an_empty_list_says_the_way_out() -> None:
     def shown(where: Where) -> str:
-        return text(draw(ReviewState(where, ReviewPage(where)), 78, 22).lines)
+        return text(draw(ReviewState(where, ReviewPage(where, counts=COUNTS)), 78, 22).lines)
 
     assert "distill-tui generate" in shown(Where())
-    assert "esc brings the earlier list back" in shown(Where(search="x"))
-    assert "F chooses topic and rule" in shown(Where(rule=3))
+    assert "Nothing in this list: «x»." in shown(Where(search="x"))
+    assert "esc   brings the earlier list back" in shown(Where(search="x"))
+    assert "F   chooses topic and rule" in shown(Where(rule=3))
+    assert "has not answered yet" in text(draw(ReviewState(Where(rule=3), ReviewPage()), 78, 22).lines)
     assert "Reading" in text(draw(ReviewState(), 78, 22).lines)

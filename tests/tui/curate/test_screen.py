@@ -99,7 +99,7 @@ async def test_the_next_undecided_is_found_and_rules_decide_the_rest(home: Home,
         await pilot.press("a")
         await until(pilot, lambda: reviewing(app).total == 4)
         await pilot.press("c")
-        await until(pilot, lambda: "Nothing in this list." in page(app))
+        await until(pilot, lambda: "Nothing in this list" in page(app))
         await pilot.press("n")
         await until(pilot, lambda: stored(folder, home)[-1].state != "undecided")
 
@@ -228,7 +228,7 @@ async def test_everything_in_a_list_is_decided_at_once(home: Home, folder: Path)
         await settled(pilot, app)
         await pilot.press("A", "a")
         await until(pilot, lambda: states(folder, home).endswith("aaaaa"))
-        await until(pilot, lambda: "Nothing in this list." in page(app))
+        await until(pilot, lambda: "Nothing in this list" in page(app))
         assert any("Accepted 5." in note.message for note in app._notifications)
 
 
@@ -242,7 +242,7 @@ async def test_a_flag_is_put_up_listed_and_taken_down(home: Home, folder: Path) 
         await pilot.press("t", "t", "t", "t")
         await until(pilot, lambda: "flagged  1 of 1" in page(app))
         await pilot.press("f")
-        await until(pilot, lambda: "Nothing in this list." in page(app))
+        await until(pilot, lambda: "Nothing in this list" in page(app))
         await pilot.press("u")
         await until(pilot, lambda: "flagged  1 of 1" in page(app))
         assert stored(folder, home)[1].flag is not None

@@ -23,6 +23,8 @@ from tui.app import DistillApp
 from tui.panes.chat.pane import ChatPane
 from tui.panes.chat.question import QuestionField
 from tui.services.chat import _cost, _local_prices
+from tui.settings import Settings
+from tui.widgets.footer import Footer
 
 
 @pytest.fixture
@@ -169,6 +171,23 @@ async def test_a_question_is_typed_over_several_lines_while_the_talk_scrolls(hom
         await pilot.press("escape")
         await until(pilot, lambda: chat(app).has_focus)
         assert field.text == "one\ntwo"
+
+
+async def test_a_persons_own_keys_hold_in_the_field_and_what_they_left_is_the_fields(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(ChatPane, "on_question_field_sent", lambda _pane, message: sent.append(message.text))
+    keys = {"asking.send": "ctrl+g", "asking.newline": "f6"}
+    app = DistillApp(home, make_stage(home, "done"), Settings(keys=keys))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_chat(pilot)
+        await pilot.press("enter", *"one", "f6", *"two", "enter", *"three")
+        field = app.screen.query_one(QuestionField)
+        await until(pilot, lambda: field.text == "one\ntwo\nthree")
+        await until(pilot, lambda: "^g send   f6 new line" in app.screen.query_one(Footer).render().plain)
+        await pilot.press("ctrl+g")
+        await until(pilot, lambda: sent == ["one\ntwo\nthree"])
 
 
 async def test_a_question_is_typed_as_fast_as_the_keys_come(home: Home) -> None:

@@ -314,7 +314,7 @@ async def test_what_failed_on_validation_becomes_a_wish_for_training_questions(
         await until(pilot, lambda: any("e measures them" in note.message for note in app._notifications))
         with Project.open(folder, home) as project:
             failed = add_failed_validation(project)
-        await until(pilot, lambda: "i  asks for training questions like them" in text(app))
+        await until(pilot, lambda: "i asks for training questions like them" in text(app))
         await pilot.press("i")
         form = await form_of(pilot)
         await until(pilot, lambda: "2 requests for up to 10 questions." in str(form.query_one("#aside", Static).visual))

@@ -94,7 +94,7 @@ async def test_a_generation_is_asked_for_by_a_form_and_its_answers_arrive(home: 
     with served(good("RISK SCORE: 2. Call the desk.", " A person helps.")) as server:
         app = DistillApp(home, folder)
         async with app.run_test(size=size, notifications=True) as pilot:
-            await opened(pilot, app, "the teacher answers 40 questions")
+            await opened(pilot, app, "lets the teacher answer 40 questions")
             await pilot.press("g")
             form = await outlined(pilot, app, "40 questions, 40 answers")
             await pilot.press("right")
@@ -224,7 +224,11 @@ async def test_the_answer_that_is_read_is_chosen_and_stays(home: Home) -> None:
 
 @pytest.mark.parametrize(
     ("split", "key"),
-    [("train", "g   the teacher answers 48"), ("test", "2   then S there"), (None, "2   then S there")],
+    [
+        ("train", "g   lets the teacher answer 48"),
+        ("test", "2 S   splits the questions"),
+        (None, "2 S   splits the questions"),
+    ],
 )
 async def test_an_empty_pane_names_the_key_that_comes_next(home: Home, split: str | None, key: str) -> None:
     with make_project(home) as project:
@@ -240,12 +244,12 @@ async def test_without_prompt_or_questions_nothing_is_asked(home: Home) -> None:
         folder = project.folder
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await opened(pilot, app, "1   the prompt is first")
+        await opened(pilot, app, "1   the prompt comes first")
         await pilot.press("g", "R", "tab", "j", "G", "home", "escape")
         await until(pilot, lambda: any("needs a prompt first" in note.message for note in app._notifications))
         with Project.open(folder, home) as project:
             project.prompts.set(PROMPT)
-        await until(pilot, lambda: "2   questions are first" in text(app))
+        await until(pilot, lambda: "2   questions come first" in text(app))
         await pilot.press("g")
         await until(pilot, lambda: any("needs questions first" in note.message for note in app._notifications))
 
@@ -421,7 +425,7 @@ def make_generated(home: Home, state: JobState) -> Path:
 
 
 LOOKS: list[tuple[str, Callable[[Home], Path], str, str]] = [
-    ("empty", lambda home: make_stage(home, "new"), "", "the teacher answers"),
+    ("empty", lambda home: make_stage(home, "new"), "", "lets the teacher answer 40"),
     ("form", lambda home: make_stage(home, "new"), "g", "form"),
     ("form-endpoint", lambda home: make_stage(home, "new"), "g endpoint", "form"),
     ("busy", lambda home: make_generated(home, "running"), "", "57 of 480"),

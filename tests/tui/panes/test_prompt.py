@@ -116,7 +116,7 @@ class TestWriting:
         app = DistillApp(home, empty)
         async with app.run_test(size=size, notifications=True) as pilot:
             await opened(pilot, app)
-            await until(pilot, lambda: "No prompt yet." in text(app) and "m  brings a file" in text(app))
+            await until(pilot, lambda: "No prompt yet." in text(app) and "m   brings a file" in text(app))
             await typing(pilot, app)
             await write(pilot, "Be kind.\n\n## User\nOpen?\n## Assistant\nYes.")
             await until(pilot, lambda: "1 example turn" in text(app) and "not saved" in text(app))
@@ -441,7 +441,7 @@ class TestRules:
         app = DistillApp(home, folder)
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await opened(pilot, app)
-            await until(pilot, lambda: "n  writes one" in text(app))
+            await until(pilot, lambda: "R n   writes one" in text(app))
             await pilot.press("R", "d", "j", "G", "u", "enter")
             await until(pilot, lambda: form(app) == "New rule, 1 of 2")
 

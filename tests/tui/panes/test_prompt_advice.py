@@ -43,7 +43,7 @@ async def test_proposed_rules_are_taken_one_by_one_and_taken_back(home: Home, si
     folder = ruled(home)
     app = open_app(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
-        await reach(pilot, 1, PromptPane, lambda: "P  proposes some" in text_of(app, PromptPane))
+        await reach(pilot, 1, PromptPane, lambda: "proposes some" in text_of(app, PromptPane))
         await pilot.press("P")
         await until(pilot, lambda: bool(app.screen.query(ProposalsFace)))
         face = app.screen.query_one(ProposalsFace)

@@ -135,7 +135,7 @@ class TestDrawing:
         here = [line.plain for line in lines[first : last + 1]]
         assert here[0].startswith("▌  3 At most 30 words")
         assert "not found in the text" in here[-1]
-        assert "n  writes one" in "\n".join(line.plain for line in draw_rules((), 0, None, 30, focused=True)[0])
+        assert "n   writes one" in "\n".join(line.plain for line in draw_rules((), 0, None, 30, focused=True)[0])
 
     @pytest.mark.parametrize(
         ("check", "words"),

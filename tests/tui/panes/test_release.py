@@ -97,7 +97,7 @@ async def test_a_run_is_exported_by_a_form_and_its_files_are_shown(
     app = DistillApp(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
         await opened(pilot, app)
-        await until(pilot, lambda: "✓ pass" in text(app) and "e exports one" in text(app))
+        await until(pilot, lambda: "✓ pass" in text(app) and "e   exports one" in text(app))
         await pilot.press("e")
         await form_of(pilot)
         aside = str(app.screen.query_one("#aside", Static).visual)
@@ -161,7 +161,7 @@ async def test_without_an_adapter_the_key_that_makes_one_is_named(home: Home) ->
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, app)
-        await until(pilot, lambda: "5 trains one" in text(app))
+        await until(pilot, lambda: "5   trains one" in text(app))
         await pilot.press("e", "enter", "y", "escape")
         await until(pilot, lambda: len(app._notifications) == 3)
 

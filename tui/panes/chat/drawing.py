@@ -5,13 +5,16 @@ from textual.content import Content
 from engine.evaluation.preference import Standing
 from engine.records.rule import CheckResult, Rule
 from engine.records.vote import VoteChoice
+from tui.keys import key_of
 from tui.panes.chat.markdown import markdown_lines
 from tui.panes.chat.state import PLACES, ChatState, Place, Reply, Turn
 from tui.panes.parts import title
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, percent, shorten, wrap
+from tui.widgets.ways import ways_on
 
 NARROWEST_SIDE_BY_SIDE = 56
 _GAP = " │ "
+_BROKEN_LINES = 3  # of one broken rule, in words
 _LETTERS: dict[Place, str] = {"left": "A", "right": "B"}
 _SAID: dict[VoteChoice, str] = {
     "left": "A was better",
@@ -55,13 +58,19 @@ def _standing(state: ChatState, score: Standing) -> str:
 
 def _nothing(state: ChatState) -> list[Content]:
     if not state.arms[0]:
-        return [Content("There is nothing to talk to before a prompt is set.")]
+        return [
+            Content("There is nothing to talk to before a prompt is set."),
+            Content(""),
+            *ways_on(("workspace.prompt", "shows where one is written", "distill-tui prompt set FILE")),
+        ]
     return [
         Content("Ask both at once, and feel whether the prompt is still needed."),
         Content(""),
-        Content.assemble(("enter", ACCENT), ("  types a question", DIM)),
-        Content.assemble(("b", ACCENT), ("      hides which is which, and shuffles the sides", DIM)),
-        Content.assemble(("a", ACCENT), ("      compares other arms", DIM)),
+        *ways_on(
+            ("chat.ask", "types a question", ""),
+            ("chat.blind", "hides which is which, and shuffles the sides", ""),
+            ("chat.arms", "compares other arms", ""),
+        ),
     ]
 
 
@@ -79,7 +88,9 @@ def _turn(turn: Turn, state: ChatState, rules: tuple[Rule, ...], width: int, *, 
     if turn.voted is not None:
         lines.append(Content.styled(f"You said: {_SAID[turn.voted]}.", DIM))
     elif newest and turn.comparable:
-        lines.append(Content.styled("Which is better?   ← A   → B   = tie   0 both bad", ACCENT))
+        votes = ("vote_left", "A"), ("vote_right", "B"), ("vote_tie", "tie"), ("vote_both_bad", "both bad")
+        said = (f"{key_of(f'chat.{vote}')} {word}" for vote, word in votes)
+        lines.append(Content.styled("   ".join(("Which is better?", *said)), ACCENT))
     return [*lines, Content("")]
 
 
@@ -89,7 +100,7 @@ def _reply(place: Place, reply: Reply, rules: tuple[Rule, ...], width: int, *, h
     if reply.error:
         return [head, *_marked("✗", reply.error, BAD, width)]
     body = markdown_lines(reply.text, width) if reply.done else [Content(line) for line in wrap(reply.text, width)]
-    lines = [head, *(body or [Content.styled("…", DIM)])]
+    lines = [head, *(body if reply.text else [Content.styled("…", DIM)])]
     # Token counts and times tell the arms apart: they come with the names.
     if reply.done and not hidden:
         lines += [Content(""), *(Content.styled(line, DIM) for line in wrap(_figures(reply), width))]
@@ -114,7 +125,7 @@ def _figures(reply: Reply) -> str:
     if reply.cost_usd is not None:
         parts.append(f"${reply.cost_usd:.5f}")
     # A line breaks between figures, never between a figure and its unit.
-    return "   ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
+    return "  ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
 
 
 def _rules(checks: tuple[CheckResult, ...], rules: tuple[Rule, ...], width: int, *, ended: bool) -> list[Content]:
@@ -126,11 +137,16 @@ def _rules(checks: tuple[CheckResult, ...], rules: tuple[Rule, ...], width: int,
     numbers += [number for number in found if number not in numbers]
     marks = [Content.assemble((f"{n} ", DIM), found.get(n, ("○", DIM)), "  ") for n in numbers]
     broken = [
-        Content.styled(shorten(f"✗ {check.rule_id} {texts.get(check.rule_id, '')}  {check.note}", width), BAD)
+        line
         for check in checks
         if not check.passed
+        for line in _marked("✗", _broken(check, texts.get(check.rule_id, "")), BAD, width)[:_BROKEN_LINES]
     ]
     return [*Content.assemble(*marks).wrap(width), *broken]
+
+
+def _broken(check: CheckResult, text: str) -> str:
+    return f"{check.rule_id} {text}{': ' if text and check.note else ''}{check.note}"
 
 
 def _columns(left: list[Content], right: list[Content], side: int) -> list[Content]:

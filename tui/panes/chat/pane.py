@@ -13,6 +13,7 @@ from engine.clean import clean_text
 from engine.evaluation.preference import Standing
 from engine.records.vote import VoteChoice
 from tui.actions import PaneName, Place, bindings
+from tui.keys import key_of
 from tui.panes.chat.drawing import draw
 from tui.panes.chat.question import QuestionField
 from tui.panes.chat.state import ChatState, Turn
@@ -264,7 +265,7 @@ class ChatPane(Pane):
         self._service.halt()
         if self._asked() is not None:
             self.state.begin()
-            self._say("A new talk. B brings the last one back.")
+            self._say(f"A new talk. {key_of('chat.restore')} brings the last one back.")
         self.redraw()
 
     def action_restore(self) -> None:
@@ -314,12 +315,13 @@ class ChatPane(Pane):
             self._service.vote(vote, self.state.compared)
             self.redraw()
         else:
-            self._say("You have said that; U takes it back." if voted else "There are no two whole answers to compare.")
+            said = f"You have said that; {key_of('chat.unvote')} takes it back."
+            self._say(said if voted else "There are no two whole answers to compare.")
 
     def _asked(self) -> Turn | None:
         """The newest turn; where there is none, the person is told what brings one."""
         if self.state.turn is None:
-            self._say("Nothing was asked yet: enter types a question.")
+            self._say(f"Nothing was asked yet: {key_of('chat.ask')} types a question.")
         return self.state.turn
 
     def _say(self, words: str) -> None:

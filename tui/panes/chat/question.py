@@ -49,7 +49,8 @@ class QuestionField(TextArea):
 
     async def _on_key(self, event: Key) -> None:
         """The keys of the action table come before what the field would do with them."""
-        if event.key in ("enter", "ctrl+j", "alt+enter", "escape", "pageup", "pagedown"):
+        bound = self.screen.active_bindings.get(event.key)  # a person's own keys are in it
+        if bound is not None and bound.node is self:
             event.prevent_default()
 
     def action_send(self) -> None:

@@ -11,12 +11,14 @@ from engine.economics.labels import label, span
 from engine.economics.outlook import WAY_WORDS, Way, WayName, cumulated, horizon_days, ways
 from engine.economics.verdict import flip_words
 from engine.records.cost import Figure, WorthVerdict
+from tui.keys import key_of
 from tui.panes.cost.amounts import dollars, money
 from tui.panes.cost.decision import criteria, decides, saved
 from tui.panes.cost.state import FIELDS, MODEL, CostState
 from tui.panes.parts import heading
 from tui.widgets.chart import Line, plot
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, percent, right, shorten, spread, wrap
+from tui.widgets.ways import ways_on
 
 _MARKS: dict[WorthVerdict, tuple[str, str]] = {
     "worth_it": ("✓", GOOD),
@@ -34,7 +36,7 @@ _AXIS, _LABEL = 12, 16  # cells left and right of the chart
 
 def title(state: CostState, width: int, *, typing: bool) -> list[Content]:
     """The first lines, above the fields: what this is and its one number."""
-    keys = Content.assemble(("e", ACCENT), (" changes the figures", DIM)) if not typing else Content("")
+    keys = Content.assemble((key_of("cost.edit"), ACCENT), (" changes the figures", DIM)) if not typing else Content("")
     costs = state.page.costs if state.page is not None else None
     figure = f"{money(costs.result.yearly_savings_usd.cached)} in the first year" if costs is not None else ""
     left = Content.assemble(("Cost", STRONG), "   ", (figure, ACCENT))
@@ -62,7 +64,8 @@ def models(state: CostState, width: int) -> list[Content]:
                 f"{figures}{prices.output_usd_per_mtok:>9,g}",
             )
         )
-    head = f"  {fit('enter takes it, ↑ ↓ choose', name_width + 12)}{'input':>9}{'cached':>9}{'$/M out':>9}"
+    keys = f"{key_of('figures.next')} takes it, {key_of('figures.figure_up', 'figures.figure_down')} choose"
+    head = f"  {fit(keys, name_width + 12)}{'input':>9}{'cached':>9}{'$/M out':>9}"
     return [heading(head), *lines]
 
 
@@ -76,14 +79,15 @@ def draw(state: CostState, width: int, height: int) -> list[Content]:
     if not page.has_prompt:
         return [
             Content("There is no prompt yet, so there is nothing to save."),
-            Content.assemble(("1", ACCENT), " shows where one is written   ", ("distill-tui prompt set FILE", DIM)),
+            Content(""),
+            *ways_on(("workspace.prompt", "shows where one is written", "distill-tui prompt set FILE")),
         ]
     if page.costs is None:
         said = (page.error.title, page.error.message, page.error.next) if page.error is not None else ()
         return [
             *(Content(line) for part in said for line in wrap(part, width)),
             Content(""),
-            Content.assemble(("e", ACCENT), " goes to the field   ", ("distill-tui estimate --model gpt-5", DIM)),
+            *ways_on(("cost.edit", "goes to the field", "distill-tui estimate --model gpt-5")),
         ]
     costs = page.costs
     rows = 8 if height >= 26 else 5

@@ -8,11 +8,13 @@ from textual.content import Content
 from engine.errors import DistillError
 from engine.records.dataset import DatasetSummary, FreezePreview, RefusalKind
 from engine.records.station import Station
+from tui.keys import key_of
 from tui.panes.dataset.state import DatasetState
 from tui.panes.parts import heading, title
 from tui.panes.view import View
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, moment, right, shorten, wrap
 from tui.widgets.listing import numbered
+from tui.widgets.ways import ways_on
 
 _KINDS: dict[RefusalKind, str] = {
     "message": "a message of the prompt",
@@ -61,7 +63,10 @@ def _title(dataset: DatasetSummary | None, station: Station, width: int) -> list
     lines = title("Dataset", rows, f"frozen {moment(dataset.created_at)}", width)
     if station.state == "stale":
         words = f"◐ stale: {station.note}; "
-        lines[1:] = [Content.assemble((words, WARN), ("z", ACCENT), (" freezes anew", WARN)), Content("")]
+        lines[1:] = [
+            Content.assemble((words, WARN), (key_of("dataset.freeze"), ACCENT), (" freezes anew", WARN)),
+            Content(""),
+        ]
     return lines
 
 
@@ -97,7 +102,7 @@ def _frozen(dataset: DatasetSummary, state: DatasetState, width: int) -> list[Co
     lines = [Content.assemble((f"{name:<15}", DIM), shorten(value, width - 15)) for name, value in rows]
     if newest is not None and not newest.runs:
         lines[-1] = Content.assemble(
-            (f"{'trained on by':<15}", DIM), "no run yet   ", ("5", ACCENT), (" trains one", DIM)
+            (f"{'trained on by':<15}", DIM), "no run yet   ", (key_of("workspace.run"), ACCENT), (" trains one", DIM)
         )
     return [*lines, Content("")]
 
@@ -114,18 +119,14 @@ def _prompts(dataset: DatasetSummary) -> str:
 
 def _nothing(view: View) -> list[Content]:
     examples = view.facts.examples
-    then = Content.assemble(("z", ACCENT), " freezes what is accepted then   ", ("distill-tui curate freeze", DIM))
+    then = ("dataset.freeze", "freezes then what is accepted", "distill-tui curate freeze")
     if not examples.total:
-        return [
-            Content("There is no answer yet that could be frozen."),
-            Content.assemble(("3", ACCENT), " lets the teacher answer   ", ("distill-tui generate", DIM)),
-            then,
-        ]
-    return [
-        Content(f"None of the {examples.total:,} answers is accepted."),
-        Content.assemble(("c", ACCENT), " reviews them, one key each   ", ("distill-tui curate check", DIM)),
-        then,
-    ]
+        said = "There is no answer yet that could be frozen."
+        first = ("workspace.examples", "lets the teacher answer", "distill-tui generate")
+    else:
+        said = f"None of the {examples.total:,} answers is accepted."
+        first = ("workspace.curate", "reviews them, one key each", "distill-tui curate check")
+    return [Content(said), Content(""), *ways_on(first, then)]
 
 
 def _would_be(preview: FreezePreview, state: DatasetState, width: int, *, done: bool) -> list[Content]:
@@ -171,8 +172,8 @@ def _refused(state: DatasetState, width: int) -> list[Content]:
         return [Content.assemble(("✓ ", GOOD), "nothing is refused: no row repeats the prompt"), Content("")]
     count = len(state.refused)
     lines = [
-        Content.assemble((f"✗ {count:,} refused", f"{STRONG} {BAD}"), "   ", ("d", ACCENT), (" rejects one   ", DIM),
-                         ("z", ACCENT), (" asks about all", DIM))
+        Content.assemble((f"✗ {count:,} refused", f"{STRONG} {BAD}"), "   ", (key_of("dataset.reject"), ACCENT),
+                         (" rejects one   ", DIM), (key_of("dataset.freeze"), ACCENT), (" asks about all", DIM))
     ]  # fmt: skip
     first = max(0, min(state.cursor - 3, count - 8))
     for index in range(first, min(first + 8, count)):

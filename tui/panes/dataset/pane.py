@@ -8,6 +8,7 @@ from textual.content import Content
 
 from engine.wording import counted
 from tui.actions import PaneName, bindings
+from tui.keys import key_of
 from tui.panes.dataset.drawing import draw, line_of_cursor
 from tui.panes.dataset.state import ALLOW, DatasetState
 from tui.panes.job import JobView
@@ -93,7 +94,9 @@ class DatasetPane(Pane):
 
     def on_refused_rejected(self, message: RefusedRejected) -> None:
         """Say so; go on to freeze where that was the wish."""
-        self.notify(f"Rejected {message.count}. The review takes it back with u.", markup=False, timeout=4)
+        self.notify(
+            f"Rejected {message.count}. The review takes it back with {key_of('curate.undo')}.", markup=False, timeout=4
+        )
         self.store.read()
         if self._then_freeze is not None:
             self._freeze(allow_overlaps=self._then_freeze)
@@ -106,7 +109,7 @@ class DatasetPane(Pane):
         if facts is None or self.state.freezing_since is not None:
             return
         if not facts.examples.accepted:
-            self.notify("No answer is accepted yet: c reviews them.", markup=False)
+            self.notify(f"No answer is accepted yet: {key_of('workspace.curate')} reviews them.", markup=False)
         elif self.state.refused:
             self._ask()
         else:
@@ -154,7 +157,8 @@ class DatasetPane(Pane):
             rejected = len(set(state.to_reject(values["way"])))
             repeats = "The student will learn to say these words of the prompt. " if values["way"] == ALLOW else ""
             what = f"{rejected:,} answer{' is' if rejected == 1 else 's are'} rejected first" if rejected else ""
-            return f"{repeats}{what}{'; the review takes that back with u.' if what else ''}"
+            undo = f"; the review takes that back with {key_of('curate.undo')}." if what else ""
+            return f"{repeats}{what}{undo}"
 
         def go(values: dict[str, str] | None) -> None:
             if values is None:

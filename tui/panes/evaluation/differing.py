@@ -6,6 +6,7 @@ from textual.content import Content
 
 from engine.evaluation.held_out import rules_told
 from engine.records.evaluation import Evaluation, HeldOutToken
+from tui.keys import key_of
 from tui.panes.tokens import Differing, TokenColumns
 from tui.widgets.lines import ACCENT, DIM, spread
 
@@ -22,7 +23,7 @@ def held_out_tokens(tokens: Sequence[HeldOutToken], width: int) -> list[Content]
     return [
         spread(
             Content.styled("differs most from the prompted model", DIM),
-            Content.assemble(("d", ACCENT), (" questions", DIM)),
+            Content.assemble((key_of("evaluation.differing"), ACCENT), (" questions", DIM)),
             width,
         ),
         columns.heading("question", "prompted", "student"),

@@ -9,6 +9,7 @@ from textual.content import Content
 from engine.evaluation.lapses import Lapse
 from engine.evaluation.verdict import left_out, reason
 from engine.records.evaluation import ArmName, ArmScore, Divergence, Evaluation, Rate
+from tui.keys import key_of
 from tui.panes.evaluation.bars import interval_bar
 from tui.panes.evaluation.differing import held_out_tokens, tokens_of
 from tui.panes.evaluation.marks import arm_title, deciding, mark_of, marks_told
@@ -19,6 +20,7 @@ from tui.panes.parts import VERDICTS, answer_wall, heading, pace, title, working
 from tui.panes.view import View
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, fit, moment, percent, right, shorten, wrap
 from tui.widgets.listing import numbered
+from tui.widgets.ways import ways_on
 
 _ALL_TOKENS: Callable[[Divergence], float] = attrgetter("mean")
 _FREE_TOKENS: Callable[[Divergence], float] = attrgetter("mean_free_tokens")
@@ -70,10 +72,14 @@ def _empty(view: View) -> list[Content]:
     ]
     made = any(station.name == "evaluation" and station.state != "empty" for station in view.facts.stations)
     if made:
-        step = Content.assemble("  ", ("e", ACCENT), "  evaluate the newest run")
-    else:
-        step = Content.assemble("  ", ("5", ACCENT), "  the run comes first: train one")
-    return [*lines, step, Content.styled("     distill-tui evaluate", DIM)]
+        return [*lines, *ways_on(("evaluation.evaluate", "evaluates the newest run", "distill-tui evaluate"))]
+    return [
+        *lines,
+        *ways_on(
+            ("workspace.run", "the run comes first: train one", "distill-tui train"),
+            ("evaluation.evaluate", "measures it then", "distill-tui evaluate"),
+        ),
+    ]
 
 
 def _measuring(view: View, job: JobView) -> list[Content]:
@@ -197,7 +203,9 @@ def _with_questions(lines: list[Content], state: EvaluationState, evaluation: Ev
     text = f"{behind:,} of {len(lapses):,} questions where the student breaks what {who} keeps"
     lines += [Content(""), heading(fit(text, view.width))]
     if behind and evaluation.split == "validation":
-        lines.append(Content.assemble(("i", ACCENT), ("  asks for training questions like them", DIM)))
+        lines.append(
+            Content.assemble((key_of("evaluation.improve"), ACCENT), (" asks for training questions like them", DIM))
+        )
     listed = max(view.height - len(lines), _LEAST_LISTED)
     first = max(0, min(state.row - listed // 2, len(lapses) - listed))
     cursor = len(lines) + state.row - first
@@ -234,7 +242,9 @@ def _history(view: View, state: EvaluationState, shown: Evaluation | None) -> Pa
     for index, each in enumerate(rows[first : first + listed], start=first):
         here, mine = index == row, shown is not None and each.id == shown.id
         lines.append(numbered(_past(each, [cells for _, cells in columns], here=here, mine=mine, wide=wide), index))
-    keys = Content.assemble(("enter", ACCENT), (" show   ", DIM), ("=", ACCENT), (" back", DIM))
+    keys = Content.assemble(
+        (key_of("evaluation.open"), ACCENT), (" show   ", DIM), (key_of("evaluation.history"), ACCENT), (" back", DIM)
+    )
     return PageDrawn([*lines, Content(""), keys], cursor)
 
 

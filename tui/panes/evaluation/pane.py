@@ -9,6 +9,7 @@ from textual.content import Content
 from engine.clean import clean_line, clean_text
 from engine.records.evaluation import Evaluation
 from tui.actions import PaneName, bindings
+from tui.keys import key_of
 from tui.panes.checks import number, whole
 from tui.panes.evaluation.differing import tokens_of
 from tui.panes.evaluation.drawing import draw, measuring
@@ -107,7 +108,7 @@ class EvaluationPane(Pane):
         """Ask what is to be measured."""
         basis = message.basis
         if not basis.runs:
-            self.app.notify("There is no trained run yet. 5 trains one.", markup=False)
+            self.app.notify(f"There is no trained run yet. {key_of('workspace.run')} trains one.", markup=False)
             return
         runs = tuple(str(run.id) for run in basis.runs[:RUNS_OFFERED])
         fields = (
@@ -137,7 +138,10 @@ class EvaluationPane(Pane):
         if view is None or self._writing.asking:
             return
         if failed is None:
-            self.app.notify("Nothing was evaluated on validation questions yet: e measures them.", markup=False)
+            self.app.notify(
+                f"Nothing was evaluated on validation questions yet: {key_of('evaluation.evaluate')} measures them.",
+                markup=False,
+            )
         elif not failed:
             self.app.notify("No validation question failed: there is nothing to improve on.", markup=False)
         else:
@@ -217,7 +221,10 @@ class EvaluationPane(Pane):
     def action_improve(self) -> None:
         """Look up what failed; the form opens when it is there."""
         if self.view is not None and self.view.facts.prompt is None:
-            self.app.notify("The teacher writes for a prompt: 1 shows where it is written.", markup=False)
+            self.app.notify(
+                f"The teacher writes for a prompt: {key_of('workspace.prompt')} shows where it is written.",
+                markup=False,
+            )
         else:
             self.store.ask(read_failed, self)
 

@@ -5,6 +5,7 @@ from textual.content import Content
 from engine.clean import clean_text
 from engine.records.evaluation import ArmAnswer, Evaluation
 from engine.records.rule import Rule
+from tui.keys import key_of
 from tui.panes.evaluation.state import EvaluationState
 from tui.panes.parts import title
 from tui.panes.view import View
@@ -41,7 +42,10 @@ def reading(view: View, state: EvaluationState, evaluation: Evaluation) -> list[
         *lines,
         Content(""),
         Content.assemble(
-            ("[ ]", ACCENT), (" sample, then question   ", DIM), ("esc", ACCENT), (" back to the table", DIM)
+            (key_of("evaluation.previous_answer", "evaluation.next_answer"), ACCENT),
+            (" sample, then question   ", DIM),
+            (key_of("evaluation.back"), ACCENT),
+            (" back to the table", DIM),
         ),
     ]
 

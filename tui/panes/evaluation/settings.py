@@ -11,6 +11,7 @@ from engine.evaluation.verdict import MIN_QUESTIONS
 from engine.records.options import EvaluateOptions, SynthesizeOptions
 from engine.records.question import Split
 from engine.wording import counted
+from tui.keys import key_of
 from tui.panes.checks import whole
 from tui.panes.teacher import teacher_of
 from tui.screens.form.screen import Field, Values
@@ -88,4 +89,5 @@ def arms_named(text: str) -> str:
 def nothing_to_ask(values: Mapping[str, str], basis: EvaluationBasis) -> str:
     """What is wrong with the values together."""
     split = cast(Split, values["split"])
-    return "" if basis.questions.get(split) else f"There is no {split} question. 2 shows how to add some."
+    where = key_of("workspace.questions")
+    return "" if basis.questions.get(split) else f"There is no {split} question. {where} shows how to add some."

@@ -5,14 +5,16 @@ from collections.abc import Mapping
 
 from textual.content import Content
 
+from tui.keys import key_of
 from tui.panes.examples.state import WallState
 from tui.panes.job import JobView
-from tui.panes.parts import title, working
+from tui.panes.parts import paused_words, title, working
 from tui.panes.teacher import dollars
 from tui.panes.view import View
 from tui.services.facts import ExampleCounts, Facts, Stream
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, percent, shorten, spread, wrap
 from tui.widgets.listing import numbered
+from tui.widgets.ways import ways_on
 
 _MARKS = {"writing": ("●", ACCENT), "passed": ("✓", GOOD), "failed": ("✗", BAD)}
 _TALL_FROM, _SHORT_BELOW = 24, 17
@@ -74,19 +76,17 @@ def _empty(facts: Facts, width: int) -> list[Content]:
         Content(""),
     ]
     if facts.prompt is None:
-        step = ("1", "the prompt is first: it is what the teacher sees")
+        first = ("workspace.prompt", "the prompt comes first: the teacher sees it", "distill-tui prompt set FILE")
     elif not facts.topics:
-        step = ("2", "questions are first: they are what the teacher answers")
+        words = "questions come first: the teacher answers them"
+        first = ("workspace.questions", words, "distill-tui questions import FILE")
     elif not waiting:
-        step = ("2", "then S there: questions are split before anything is answered")
+        words = "splits the questions, before anything is answered"
+        first = ("workspace.questions questions.split", words, "distill-tui questions split")
     else:
-        step = ("g", f"the teacher answers {waiting:,} questions; a form tells what it takes")
-    return [
-        *lines,
-        Content.assemble("  ", (step[0], ACCENT), f"   {step[1]}"),
-        Content(""),
-        Content.styled("  distill-tui generate", DIM),
-    ]
+        words = f"lets the teacher answer {waiting:,} questions; a form tells what it takes"
+        return [*lines, *ways_on(("examples.generate", words, "distill-tui generate"))]
+    return [*lines, *ways_on(first, ("examples.generate", "lets the teacher answer then", "distill-tui generate"))]
 
 
 def _busy(job: JobView, width: int) -> list[Content]:
@@ -104,7 +104,7 @@ def _busy(job: JobView, width: int) -> list[Content]:
             pace.append(f"{duration(progress.seconds_left)} left")
     lines = [title("Examples", figure, "   ".join(pace), width)[0], _bar(done / total if total else 0.0, width)]
     if job.state in ("paused", "waiting"):
-        words = "‖ paused   r goes on, x ends it" if job.state == "paused" else f"○ waits   {job.state_note}"
+        words = paused_words() if job.state == "paused" else f"○ waits   {job.state_note}"
         lines.append(Content.styled(shorten(words, width), WARN))
     elif not job.streams and progress is not None and progress.note:
         lines.append(Content.styled(shorten(progress.note, width), DIM))
@@ -179,14 +179,15 @@ def _still(job: JobView | None, facts: Facts, width: int) -> list[Content]:
 
 def _next(job: JobView | None, counts: ExampleCounts) -> Content:
     if job is not None and job.unanswered:
-        step = ("R", f"asks again what has no answer ({len(job.unanswered):,}), and nothing else")
+        step = ("examples.retry", f"asks again what has no answer ({len(job.unanswered):,}), and nothing else")
     elif counts.undecided:
-        step = ("c", "reviews them, one key a decision; c there lets the rules decide")
+        there = key_of("curate.check")
+        step = ("workspace.curate", f"reviews them, one key a decision; {there} there lets the rules decide")
     elif counts.accepted:
-        step = ("4", "the dataset is next: what is accepted is frozen")
+        step = ("workspace.dataset", "the dataset is next: what is accepted is frozen")
     else:
-        step = ("g", "asks again; nothing was accepted")
-    return Content.assemble((step[0], ACCENT), (f" {step[1]}", DIM))
+        step = ("examples.generate", "asks again; nothing was accepted")
+    return Content.assemble((key_of(step[0]), ACCENT), (f" {step[1]}", DIM))
 
 
 def _in_full(stream: Stream, width: int, height: int) -> list[Content]:
@@ -204,7 +205,7 @@ def _in_full(stream: Stream, width: int, height: int) -> list[Content]:
     else:
         body = wrap(stream.text[: width * height * 2], width - 2)
         if len(body) > height - 1:
-            body = [*body[: height - 2], "… c shows all of it"]
+            body = [*body[: height - 2], f"… {key_of('workspace.curate')} shows all of it"]
     lines = [Content(f"  {line}") for line in body]
     if not stream.text:
         lines = [Content.styled(f"  {line}", BAD) for line in wrap(stream.note, width - 2)[: height - 1]]

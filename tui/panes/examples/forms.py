@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from engine.clean import clean_line
 from engine.records.options import GenerateOptions
 from engine.records.question import Split
+from tui.keys import key_of
 from tui.panes.checks import number, or_empty, whole
 from tui.panes.teacher import ENDPOINT, key_trouble, key_words, money_words, teacher_fields, teacher_of
 from tui.screens.form.screen import Field, FormScreen, Values
@@ -91,7 +92,8 @@ def wanted(values: Values, before: GenerateOptions) -> GenerateOptions | None:
 def outlook_words(told: GenerationOutlook, values: Values) -> str:
     """What it will take, in sentences."""
     if not told.questions:
-        unsplit = f" {told.unsplit:,} questions are in no split yet: 2 Questions, then S." if told.unsplit else ""
+        keys = f"{key_of('workspace.questions')} Questions, then {key_of('questions.split')}"
+        unsplit = f" {told.unsplit:,} questions are in no split yet: {keys}." if told.unsplit else ""
         return f"No question to answer here.{unsplit}"
     if not told.left:
         return f"All {told.answers:,} answers are stored already: more answers a question ask for more."

@@ -8,6 +8,7 @@ from textual.content import Content
 from engine.clean import clean_text
 from engine.records.options import GenerateOptions
 from tui.actions import PaneName, bindings
+from tui.keys import key_of
 from tui.panes.examples.drawing import draw, shown_streams
 from tui.panes.examples.forms import generate_form, wanted
 from tui.panes.examples.state import WallState
@@ -81,9 +82,15 @@ class ExamplesPane(Pane):
         if facts is None or self._form is not None:
             return
         if facts.prompt is None:
-            self.notify("The teacher needs a prompt first: 1 shows where it is written.", markup=False)
+            self.notify(
+                f"The teacher needs a prompt first: {key_of('workspace.prompt')} shows where it is written.",
+                markup=False,
+            )
         elif not facts.topics:
-            self.notify("The teacher needs questions first: 2 shows where they come from.", markup=False)
+            self.notify(
+                f"The teacher needs questions first: {key_of('workspace.questions')} shows where they come from.",
+                markup=False,
+            )
         else:
             self._service.read_options()
 
@@ -93,7 +100,9 @@ class ExamplesPane(Pane):
         if job is None or job.station != "examples" or not job.unanswered:
             self.notify("Every question of this job has its answer.", markup=False)
         elif job.live:
-            self.notify("The job is still at work; R asks again when it has ended.", markup=False)
+            self.notify(
+                f"The job is still at work; {key_of('examples.retry')} asks again when it has ended.", markup=False
+            )
         else:
             self._service.ask_again(job.job_id, tuple(sorted(job.unanswered)))
 

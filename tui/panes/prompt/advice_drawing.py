@@ -4,6 +4,7 @@ from textual.content import Content
 
 from engine.prompts.findings import TITLES
 from engine.wording import counted
+from tui.keys import key_of
 from tui.panes.parts import title
 from tui.panes.prompt.drawing import check_words
 from tui.panes.prompt.state import FindingsState, ProposalsState
@@ -21,8 +22,9 @@ def draw_proposals(state: ProposalsState, width: int) -> tuple[list[Content], tu
         return [*lines, *(Content(line) for line in wrap(said, width))], (0, 0)
     lines = title("Proposed rules", f"{len(state.open)} to take", f"{len(state.proposals)} found in the text", width)
     lines[1:] = [
-        Content.assemble(("enter", ACCENT), (" takes one   ", DIM), ("A", ACCENT), (" all with a check   ", DIM),
-                         ("esc", ACCENT), (" back", DIM)),
+        Content.assemble((key_of("proposals.accept"), ACCENT), (" takes one   ", DIM),
+                         (key_of("proposals.accept_all"), ACCENT), (" all with a check   ", DIM),
+                         (key_of("proposals.back"), ACCENT), (" back", DIM)),
         Content(""),
     ]  # fmt: skip
     here = (0, 0)
@@ -56,7 +58,12 @@ def draw_findings(state: FindingsState, width: int) -> list[Content]:
         return [*title("Check of the prompt", "", "", width), Content.styled("Reading the prompt …", DIM)]
     if not state.findings:
         return [*title("Check of the prompt", "nothing found", "", width), Content.styled("✓ Nothing found.", GOOD)]
-    lines = title("Check of the prompt", counted(len(state.findings), "finding"), "lines as e shows them", width)
+    lines = title(
+        "Check of the prompt",
+        counted(len(state.findings), "finding"),
+        f"lines as {key_of('prompt.editor')} shows them",
+        width,
+    )
     for finding in state.findings:
         place = f"line {finding.line}" if finding.line else "the prompt"
         lines.append(Content.assemble(("! ", WARN), (f"{place}: {TITLES[finding.kind]}", STRONG)))

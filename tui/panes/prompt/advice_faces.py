@@ -10,6 +10,7 @@ from textual.message import Message
 
 from engine.records.rule import Rule
 from tui.actions import Place, bindings
+from tui.keys import key_of
 from tui.panes.prompt.advice_drawing import draw_findings, draw_proposals
 from tui.panes.prompt.state import FindingsState, ProposalsState
 from tui.panes.prompt.text_face import ShowFace
@@ -131,7 +132,8 @@ class ProposalsFace(Scroller):
         if proposal.rule:
             self.app.notify(f"Rule {proposal.rule} demands that already.", markup=False)
         elif proposal.check is None:
-            self.app.notify("No check measures it: R n writes a rule with a check of your own.", markup=False)
+            keys = key_of("prompt.rules", "rules.add")
+            self.app.notify(f"No check measures it: {keys} writes a rule with a check of your own.", markup=False)
         else:
             self.post_message(TakeRules((Rule(0, proposal.text, proposal.check),)))
             return True

@@ -1,5 +1,6 @@
 """The forms of the prompt pane that are not about a rule: questions to try, and files to read."""
 
+from tui.keys import key_of
 from tui.screens.form.screen import Field, FormScreen, Values
 from tui.services.facts import Facts
 
@@ -36,7 +37,7 @@ def prompt_file_form(path: str) -> FormScreen:
 def rules_file_form(path: str) -> FormScreen:
     """A form that ends in the `path` of rules, and `how` they meet those that are there; it begins with `path`."""
     fields = (_path(path, "rules.yaml"), Field("how", "rules that are there", choices=("keep", REPLACE)))
-    words = "YAML, as `distill-tui rules import` reads it. u takes it back."
+    words = f"YAML, as `distill-tui rules import` reads it. {key_of('rules.undo')} takes it back."
     return FormScreen("Bring rules from a file", fields, go="read", aside=lambda _: words)
 
 

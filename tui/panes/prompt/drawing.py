@@ -11,12 +11,14 @@ from engine.economics.tokens import estimate_prompt_tokens
 from engine.records.prompt import Message, Prompt, Role
 from engine.records.rule import Check, Rule, Span
 from engine.wording import counted
+from tui.keys import key_of
 from tui.panes.parts import heading, title
 from tui.panes.prompt.marking import MarkKind, code_lines, marks_of
 from tui.services.facts import Facts
 from tui.services.prompt import Passage
 from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, shorten, spread, wrap
 from tui.widgets.listing import numbered
+from tui.widgets.ways import ways_on
 
 MARK_STYLES: dict[MarkKind, str] = {
     "turn": f"{STRONG} {ACCENT}",
@@ -39,7 +41,10 @@ def draw_title(facts: Facts, *, draft: bool, width: int) -> list[Content]:
     figure = f"{facts.prompt_tokens} tokens" if facts.prompt is not None else "none yet"
     if draft:
         left = Content.assemble(("Prompt", STRONG), "   ", (figure, ACCENT))
-        note = Content.assemble(("◐ a draft is not saved", WARN), ("   i goes on   D drops it", DIM))
+        note = Content.assemble(
+            ("◐ a draft is not saved", WARN),
+            (f"   {key_of('prompt.edit')} goes on   {key_of('prompt.drop')} drops it", DIM),
+        )
         return [spread(left, note, width), Content("")]
     rest = f"{counted(turns, 'example turn')}   version {facts.prompt_version}" if turns else ""
     return title("Prompt", figure, rest or f"version {facts.prompt_version}", width)
@@ -47,13 +52,14 @@ def draw_title(facts: Facts, *, draft: bool, width: int) -> list[Content]:
 
 def draw_empty(width: int) -> list[Content]:
     """What is missing, and the keys that bring it."""
-    keys = (("i", "writes one here"), ("e", "opens your editor"), ("m", "brings a file"))
     return [
         *(Content(line) for line in wrap(_NO_PROMPT, width)),
         Content(""),
-        *(Content.assemble("  ", (key, ACCENT), "  ", what) for key, what in keys),
-        Content(""),
-        Content.styled("  distill-tui prompt set FILE", DIM),
+        *ways_on(
+            ("prompt.edit", "writes one here", ""),
+            ("prompt.editor", "opens your editor", ""),
+            ("prompt.bring", "brings a file", "distill-tui prompt set FILE"),
+        ),
     ]
 
 
@@ -84,12 +90,15 @@ def draw_rules(
     """The rules with their checks in words, and the first and the last line of the one under the cursor."""
     lines = [Content.styled(counted(len(rules), "rule"), STRONG if focused else DIM)]
     if not rules:
+        # The same letters mean the prompt's own file in the text beside: the key that goes to the rules comes first.
+        way = "" if focused else "prompt.rules "
         lines += [
             Content(""),
-            # The same letters mean the prompt's own file in the text beside: R comes first there.
-            Content.assemble(("n" if focused else "R n", ACCENT), "  writes one"),
-            Content.assemble(("m" if focused else "R m", ACCENT), "  brings a file"),
-            Content.assemble(("P", ACCENT), "  proposes some from the text"),
+            *ways_on(
+                (f"{way}rules.add", "writes one", ""),
+                (f"{way}rules.bring", "brings a file", ""),
+                ("prompt.propose", "proposes some", ""),
+            ),
             Content(""),
             Content.styled(shorten("distill-tui rules add", width), DIM),
         ]

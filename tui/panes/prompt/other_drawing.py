@@ -7,6 +7,7 @@ from textual.content import Content
 from engine.clean import clean_text
 from engine.prompts.compare import ComparedLine, LineKind
 from engine.records.rule import CheckResult, Rule
+from tui.keys import key_of
 from tui.panes.parts import title
 from tui.panes.prompt.state import OwnAnswerState, TrialState, VersionsState
 from tui.services.prompt import VersionRow
@@ -31,7 +32,10 @@ def draw_versions(state: VersionsState, width: int, height: int) -> list[Content
         return [Content.styled("Reading the versions …", DIM)]
     lines = title("Versions", str(len(rows)), "", width)
     if not rows:
-        return [*lines, Content.assemble("No prompt yet. ", ("esc i", ACCENT), " writes one.")]
+        return [
+            *lines,
+            Content.assemble("No prompt yet. ", (key_of("versions.back", "prompt.edit"), ACCENT), " writes one."),
+        ]
     count = max(3, min(len(rows), height // 3))
     first = max(0, min(state.cursor - count // 2, len(rows) - count))
     for place, row in enumerate(rows[first : first + count], start=first):
@@ -96,18 +100,19 @@ def draw_trial(state: TrialState, rules: Sequence[Rule], width: int) -> list[Con
         lines.append(Content(""))
     if state.running:
         now = f"● the teacher answers question {len(state.answers) + 1}"
-        lines.append(Content.assemble((now, ACCENT), ("   x stops   nothing is kept", DIM)))
+        lines.append(Content.assemble((now, ACCENT), (f"   {key_of('trial.end')} stops   nothing is kept", DIM)))
     elif state.error is not None:
         lines.append(Content.styled(f"✗ {_clean(state.error.title)}", f"{STRONG} {BAD}"))
         for sentence in (state.error.message, state.error.next):
             lines += [Content(f"  {line}") for line in wrap(sentence, width - 2) if sentence]
-        lines.append(Content.assemble("  ", ("T", ACCENT), (" tries again", DIM)))
+        lines.append(Content.assemble("  ", (key_of("prompt.trial"), ACCENT), (" tries again", DIM)))
     elif state.stopped:
-        lines.append(Content.assemble("Stopped.   ", ("T", ACCENT), (" tries again", DIM)))
+        lines.append(Content.assemble("Stopped.   ", (key_of("prompt.trial"), ACCENT), (" tries again", DIM)))
     else:
         kept = sum(all(rule.passed for rule in answer.rules) for answer in state.answers)
         said = f"{kept} of {len(state.answers)} keep every rule" if rules else "no rules to check yet"
-        lines.append(Content.assemble((f"{said}   ", ""), ("T", ACCENT), (" tries others   nothing was kept", DIM)))
+        others = (key_of("prompt.trial"), ACCENT), (" tries others   nothing was kept", DIM)
+        lines.append(Content.assemble((f"{said}   ", ""), *others))
     return lines
 
 
@@ -161,7 +166,7 @@ def draw_own_answer(state: OwnAnswerState, width: int) -> list[Content]:
     if state.results is None:
         return [Content.styled("Checking …", DIM)]
     if not state.results:
-        return [Content.assemble("No rules yet.  ", ("esc n", ACCENT), " writes one.")]
+        return [Content.assemble("No rules yet.  ", (key_of("testing.back", "rules.add"), ACCENT), " writes one.")]
     texts = {rule.id: rule.text for rule in state.rules}
     lines: list[Content] = []
     for result in state.results:

@@ -8,6 +8,7 @@ from engine.clean import clean_text
 from engine.errors import UsageError
 from engine.records.prompt import Prompt
 from tui.actions import PaneName, bindings
+from tui.keys import key_of
 from tui.panes.prompt.drawing import draw_title
 from tui.panes.prompt.faces import FacedPane
 from tui.panes.prompt.rules_face import RulesFace
@@ -121,7 +122,7 @@ class PromptPane(FacedPane):
         from engine.prompts.documents import parse_prompt
         from tui.terminal.editor import edit
 
-        if (text := edit(self.app, self._document, "i changes the prompt here")) is None:
+        if (text := edit(self.app, self._document, f"{key_of('prompt.edit')} changes the prompt here")) is None:
             return
         try:
             self._save(parse_prompt(text))
@@ -200,8 +201,8 @@ class PromptPane(FacedPane):
     def action_drop(self) -> None:
         """Let go of the draft, or take it back."""
         said = {
-            True: "The draft is dropped; D takes it back.",
-            False: "The draft is back; i goes on with it.",
+            True: f"The draft is dropped; {key_of('prompt.drop')} takes it back.",
+            False: f"The draft is back; {key_of('prompt.edit')} goes on with it.",
             None: "There is no draft.",
         }
         self.app.notify(said[self.state.draft.drop()], markup=False)
@@ -234,9 +235,8 @@ class PromptPane(FacedPane):
         from tui.panes.prompt.editor import Editor, can_hold
 
         if not can_hold(document):
-            self.app.notify(
-                "The text has rare line ends that this field would change: e opens your editor.", markup=False
-            )
+            way = f"{key_of('prompt.editor')} opens your editor"
+            self.app.notify(f"The text has rare line ends that this field would change: {way}.", markup=False)
             return
         if self.query(Editor):
             self._editor.begin(document, self._stored, said)
@@ -255,7 +255,7 @@ class PromptPane(FacedPane):
     def _has_prompt(self) -> bool:
         has = self._shown is not None and self._shown.facts.prompt is not None
         if not has:
-            self.app.notify("There is no prompt yet: i writes one.", markup=False)
+            self.app.notify(f"There is no prompt yet: {key_of('prompt.edit')} writes one.", markup=False)
         return has
 
     def _save(self, prompt: Prompt) -> None:

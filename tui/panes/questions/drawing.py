@@ -6,14 +6,16 @@ from textual.content import Content
 
 from engine.records.question import Question, QuestionFilter, Split
 from engine.wording import counted
+from tui.keys import key_of
 from tui.panes.job import JobView
-from tui.panes.parts import title, working
+from tui.panes.parts import paused_words, title, working
 from tui.panes.questions.faces import draw_import, draw_split, draw_topics, draw_twins
 from tui.panes.questions.state import QuestionsState
 from tui.panes.view import View
 from tui.services.questions import QuestionRow
 from tui.widgets.lines import ACCENT, DIM, GOOD, STRONG, WARN, duration, fit, percent, shorten, spread, wrap
 from tui.widgets.listing import numbered
+from tui.widgets.ways import ways_on
 
 _NARROW_BELOW, _TALL_FROM = 70, 26
 _SPLIT_WORDS: dict[Split | None, str] = {"train": "train", "validation": "validation", "test": "test", None: "–"}
@@ -45,7 +47,11 @@ def draw(view: View, state: QuestionsState) -> list[Content]:
     lines = [title("Questions", f"{state.all:,}", spread_words, width)[0], *above]
     lines += [_narrowed(state, width) or _next(state, view, width), Content("")]
     if not page.total:
-        return [*lines, Content("Nothing in this list."), Content.assemble(("esc", ACCENT), (" lists all again", DIM))]
+        return [
+            *lines,
+            Content("Nothing in this list."),
+            Content.assemble((key_of("questions.back"), ACCENT), (" lists all again", DIM)),
+        ]
     row = state.row
     about = _about(row, width, 8 if height >= _TALL_FROM else 5) if row is not None else []
     room = max(height - len(lines) - len(about), 3)
@@ -61,7 +67,7 @@ def _writing(job: JobView, width: int) -> list[Content]:
         f"writes about {topic}" if topic else progress.note if progress is not None and progress.note else "prepares"
     )
     if job.state == "paused":
-        words = "‖ paused   r goes on, x ends it"
+        words = paused_words()
     elif job.state == "waiting":
         words = f"○ waits   {job.state_note}"
     left = progress.seconds_left if progress is not None and job.state == "running" else None
@@ -80,23 +86,19 @@ def _writing(job: JobView, width: int) -> list[Content]:
 
 def _empty(above: Sequence[Content], width: int, *, has_prompt: bool) -> list[Content]:
     """The ways to the first questions."""
-    write = "let the teacher write some" if has_prompt else "let the teacher write some, once there is a prompt (1)"
-    ways = (
-        ("i", "bring them: text, JSONL, CSV, Parquet, stored chats", "distill-tui questions import FILE"),
-        ("s", write, "distill-tui questions synthesize"),
-        ("a", "type one", ""),
-    )
-    lines = [
+    once = "" if has_prompt else f", once there is a prompt ({key_of('workspace.prompt')})"
+    kinds = "text, JSONL, CSV, Parquet, stored chats"
+    return [
         *title("Questions", "none yet", "", width),
         *above,
         Content("Questions are what users will send: real traffic is best."),
         Content(""),
+        *ways_on(
+            ("questions.bring", f"brings them: {kinds}", "distill-tui questions import FILE"),
+            ("questions.synthesize", f"lets the teacher write some{once}", "distill-tui questions synthesize"),
+            ("questions.add", "lets you type one", ""),
+        ),
     ]
-    for key, words, command in ways:
-        lines.append(Content.assemble("  ", (key, ACCENT), f"   {words}"))
-        if command:
-            lines.append(Content.styled(f"      {command}", DIM))
-    return lines
 
 
 def _narrowed(state: QuestionsState, width: int) -> Content | None:
@@ -111,14 +113,13 @@ def _narrowed(state: QuestionsState, width: int) -> Content | None:
         parts.append(shorten(listed.topic, 24) or "no topic")
     if listed.search:
         parts.append(f"«{shorten(listed.search, 24)}»")
-    marked = f"{len(state.marks):,} marked   D deletes them" if state.marks else ""
+    marked = f"{len(state.marks):,} marked   {key_of('questions.remove')} deletes them" if state.marks else ""
     if state.range_from is not None:
-        marked = "a range begins here   v ends it"
+        marked = f"a range begins here   {key_of('questions.range')} ends it"
     if not parts and not marked:
         return None
-    return spread(
-        Content.styled(shorten("   ".join(parts), width), ACCENT), Content.styled(marked or "esc lists all", DIM), width
-    )
+    rest = marked or f"{key_of('questions.back')} lists all"
+    return spread(Content.styled(shorten("   ".join(parts), width), ACCENT), Content.styled(rest, DIM), width)
 
 
 def _next(state: QuestionsState, view: View, width: int) -> Content:
@@ -126,11 +127,13 @@ def _next(state: QuestionsState, view: View, width: int) -> Content:
     splits = state.page.splits if state.page is not None else {}
     if unsplit := splits.get(None, 0):
         words = f"draws train, validation and test for {counted(unsplit, 'question')} without a split"
-        return Content.assemble(("S", ACCENT), (f" {shorten(words, width - 2)}", DIM))
+        return Content.assemble((key_of("questions.split"), ACCENT), (f" {shorten(words, width - 2)}", DIM))
     if not view.facts.examples.total:
-        return Content.assemble(("3", ACCENT), (" the examples are next: the teacher answers", DIM))
+        return Content.assemble(
+            (key_of("workspace.examples"), ACCENT), (" the examples are next: the teacher answers", DIM)
+        )
     topics = counted(len(view.facts.topics), "topic")
-    return Content.styled(shorten(f"{topics}   T shows them", width), DIM)
+    return Content.styled(shorten(f"{topics}   {key_of('questions.topics')} shows them", width), DIM)
 
 
 def _list(state: QuestionsState, width: int, count: int) -> list[Content]:

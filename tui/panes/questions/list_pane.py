@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Input
 
+from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.questions.drawing import draw
@@ -201,7 +202,7 @@ class QuestionList(Pane):
         if self.state.where.listed.search:
             self._move(steps)
         else:
-            self.notify("No search is on; / begins one.", markup=False)
+            self.notify(f"No search is on; {key_of('questions.search')} begins one.", markup=False)
 
     def _close_search(self) -> None:
         self._search.display = False

@@ -7,6 +7,7 @@ from textual.binding import BindingType
 from engine.clean import clean_text
 from engine.wording import counted
 from tui.actions import PaneName, bindings
+from tui.keys import key_of
 from tui.panes.questions import forms
 from tui.panes.questions.list_pane import QuestionList
 from tui.panes.writing import Writing
@@ -111,9 +112,12 @@ class QuestionsPane(QuestionList):
         elif message.name == IMPORT:
             added = whole(answer, "added")
             self._done(Step("the import", added_at=str(answer["at"])) if added else None,
-                       f"{counted(added, 'question')} stored. u takes them back.")  # fmt: skip
+                       f"{counted(added, 'question')} stored. {key_of('questions.undo')} takes them back.")  # fmt: skip
         elif message.name == SPLIT:
-            self._done(Step("the split", split_ids=self._unsplit), "The splits are drawn. u takes them back.")
+            self._done(
+                Step("the split", split_ids=self._unsplit),
+                f"The splits are drawn. {key_of('questions.undo')} takes them back.",
+            )
         self.redraw()
 
     def on_outlook_read(self, message: OutlookRead) -> None:
@@ -138,7 +142,10 @@ class QuestionsPane(QuestionList):
         if self._shown is None or self._writing.asking:
             return
         if self._shown.facts.prompt is None:
-            self.notify("The teacher writes for a prompt: 1 shows where it is written.", markup=False)
+            self.notify(
+                f"The teacher writes for a prompt: {key_of('workspace.prompt')} shows where it is written.",
+                markup=False,
+            )
             return
         teacher = self._shown.facts.settings.teacher
         self._writing.ask("Let the teacher write questions", forms.synthesis_fields(), teacher, forms.synthesis)

@@ -4,12 +4,14 @@ from textual.content import Content
 
 from engine.errors import DistillError
 from engine.records.station import Station
+from tui.keys import key_of
 from tui.panes.parts import VERDICTS, heading, title
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
 from tui.services.release import Exportable, Released
 from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, duration, fit, moment, right, shorten, spread, wrap
 from tui.widgets.listing import numbered
+from tui.widgets.ways import ways_on
 
 _RUNS_SHOWN = 5
 _RELEASES_SHOWN = 8
@@ -53,7 +55,9 @@ def _title(state: ReleaseState, station: Station, width: int) -> list[Content]:
     lines = title("Release", f"{count}" if count else "none yet" if state.page is not None else "", "", width)
     if station.state == "stale":
         lines[1:] = [
-            Content.assemble((f"◐ stale: {station.note}; ", WARN), ("e", ACCENT), (" exports", WARN)),
+            Content.assemble(
+                (f"◐ stale: {station.note}; ", WARN), (key_of("release.export"), ACCENT), (" exports", WARN)
+            ),
             Content(""),
         ]
     return lines
@@ -72,21 +76,25 @@ def _runs(state: ReleaseState, width: int) -> list[Content]:
     if not state.runs:
         return [
             Content("No run has an adapter yet: that is what leaves, alone or merged."),
-            Content.assemble(("5", ACCENT), " trains one   ", ("distill-tui train", DIM)),
-            Content.assemble(("e", ACCENT), " exports it then   ", ("distill-tui export", DIM)),
+            Content(""),
+            *ways_on(
+                ("workspace.run", "trains one", "distill-tui train"),
+                ("release.export", "exports it then", "distill-tui export"),
+            ),
         ]
     columns = (("step", 8), ("evaluated", 14), ("recovered", 11), ("adapter", 12), ("merged", 12))
     lines = [heading(fit("what can leave", 16) + "".join(right(name, cells) for name, cells in columns))]
     lines[0] = lines[0].truncate(width, ellipsis=True)
     lines += [_run(run).truncate(width, ellipsis=True) for run in state.runs[:_RUNS_SHOWN]]
     if len(state.runs) > _RUNS_SHOWN:
-        lines.append(Content.styled(f"{len(state.runs) - _RUNS_SHOWN} older runs; e offers all", DIM))
+        lines.append(
+            Content.styled(f"{len(state.runs) - _RUNS_SHOWN} older runs; {key_of('release.export')} offers all", DIM)
+        )
     if not state.releases and not state.exporting:
         lines += [
             Content(""),
-            Content.assemble(("e", ACCENT), " exports one, with tokenizer, model card and checksums   ",
-                             ("distill-tui export", DIM)),
-        ]  # fmt: skip
+            *ways_on(("release.export", "exports one, with tokenizer, model card and checksums", "distill-tui export")),
+        ]
     return [*lines, Content("")]
 
 
@@ -131,7 +139,7 @@ def _releases(state: ReleaseState, width: int) -> list[Content]:
 def _released(released: Released, width: int) -> list[Content]:
     folder = wrap(released.folder, width - 2)
     lines = [Content.assemble("  ", (line, ACCENT)) for line in folder[:3]]
-    lines[-1] = spread(lines[-1], Content.assemble(("y", ACCENT), (" copies it", DIM)), width)
+    lines[-1] = spread(lines[-1], Content.assemble((key_of("release.copy"), ACCENT), (" copies it", DIM)), width)
     name_width = max(min(30, width - 40), 14)
     digest = max(width - 2 - name_width - 12, 8)
     lines += [
@@ -151,7 +159,7 @@ def _total(released: Released) -> str:
 def _card(state: ReleaseState, width: int) -> list[Content]:
     release = state.under_cursor
     of = f"{release.release.kind} of run {release.release.run_id}" if release is not None else ""
-    keys = Content.assemble(("esc", ACCENT), (" back", DIM))
+    keys = Content.assemble((key_of("release.back"), ACCENT), (" back", DIM))
     lines = [spread(Content.assemble(("Model card", STRONG), "   ", (of, ACCENT)), keys, width), Content("")]
     return [
         *lines,

@@ -8,6 +8,7 @@ from textual.content import Content
 
 from engine.clean import clean_line
 from tui.actions import PaneName, bindings
+from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.release.drawing import draw, size
@@ -79,7 +80,8 @@ class ReleasePane(Pane):
         self.state.exporting = ""
         self.state.failure = message.error
         if message.answer is not None:
-            self.notify("Exported. y copies its path, enter shows its model card.", markup=False, timeout=5)
+            keys = f"{key_of('release.copy')} copies its path, {key_of('release.card')} shows its model card"
+            self.notify(f"Exported. {keys}.", markup=False, timeout=5)
         self.store.read()
         self._service.read()
         self.redraw()
@@ -90,7 +92,7 @@ class ReleasePane(Pane):
         if state.exporting:
             self.notify("An export is under way.", markup=False)
         elif not state.runs:
-            self.notify("No run has an adapter yet: 5 trains one.", markup=False)
+            self.notify(f"No run has an adapter yet: {key_of('workspace.run')} trains one.", markup=False)
         else:
             self.app.push_screen(
                 FormScreen(
@@ -153,9 +155,9 @@ class ReleasePane(Pane):
         if run is None:
             return ""
         verdicts = {"pass": "passed", "fail": "failed", "undecided": "ended undecided"}
-        verdict = (
-            f"Its evaluation {verdicts[run.verdict]}." if run.verdict is not None else "Not evaluated: 6 measures it."
-        )
+        verdict = f"Not evaluated: {key_of('workspace.evaluation')} measures it."
+        if run.verdict is not None:
+            verdict = f"Its evaluation {verdicts[run.verdict]}."
         count = run.bytes[kind]
         weight = f"About {size(count)}" if count is not None else "The base is fetched first"
         stale = "" if run.newest_dataset else " Trained on an older dataset."

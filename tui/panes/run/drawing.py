@@ -7,6 +7,7 @@ from textual.content import Content
 from engine.records.rule import Rule
 from engine.records.run import CurvePoint, Run
 from engine.wording import counted
+from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.parts import heading, title
 from tui.panes.run.curves import Drawn, Look, charts, values
@@ -16,6 +17,7 @@ from tui.panes.run.table import STATES, best, table
 from tui.panes.run.worst import worst_tokens
 from tui.panes.view import View
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, duration, fit, percent, right, shorten, wrap
+from tui.widgets.ways import ways_on
 
 _FULL_ANSWER_LINES = 4
 _WIDE = 88
@@ -67,10 +69,15 @@ def _empty(view: View) -> list[Content]:
         Content(""),
     ]
     if view.facts.dataset is None:
-        step = Content.assemble("  ", ("4", ACCENT), "  the dataset comes first: freeze the accepted answers")
-    else:
-        step = Content.assemble("  ", ("t", ACCENT), f"  train on the {view.facts.dataset.train:,} rows of the dataset")
-    return [*lines, step, Content.styled("     distill-tui train", DIM)]
+        return [
+            *lines,
+            *ways_on(
+                ("workspace.dataset", "the dataset comes first: freeze what is accepted", "distill-tui curate freeze"),
+                ("run.train", "trains on it then", "distill-tui train"),
+            ),
+        ]
+    words = f"trains on the {view.facts.dataset.train:,} rows of the dataset"
+    return [*lines, *ways_on(("run.train", words, "distill-tui train"))]
 
 
 def _comparing(view: View, state: RunState, run: Run | None) -> list[Content]:
@@ -82,9 +89,9 @@ def _comparing(view: View, state: RunState, run: Run | None) -> list[Content]:
         *lines,
         Content(""),
         Content.assemble(
-            ("enter", ACCENT),
+            (key_of("run.choose"), ACCENT),
             (" lay over the curves, or take off   ", DIM),
-            ("=", ACCENT),
+            (key_of("run.compare"), ACCENT),
             (" back to the curves", DIM),
         ),
     ]
@@ -122,7 +129,7 @@ def _stands(run: Run | None, live: JobView | None, width: int) -> list[Content]:
     """What has to be said beside the figures: what it does, why it ended, what comes next."""
     if live is not None:
         if live.state == "paused":
-            return [Content.assemble(("‖ paused", ACCENT), ("   p goes on", DIM))]
+            return [Content.assemble(("‖ paused", ACCENT), (f"   {key_of('run.pause')} goes on", DIM))]
         note = live.progress.note if live.progress is not None and not live.step else ""
         told = note or (live.notes[-1] if live.notes and not live.step else "")
         return [Content.styled(shorten(told, width), DIM)] if told else []
@@ -132,11 +139,14 @@ def _stands(run: Run | None, live: JobView | None, width: int) -> list[Content]:
         lines = wrap(f"✗ {run.reason}", width)[:4]
         return [
             *(Content.styled(line, BAD) for line in lines),
-            Content.styled("r takes it up again   t trains another", DIM),
+            Content.styled(
+                f"{key_of('workspace.resume')} takes it up again   {key_of('run.train')} trains another", DIM
+            ),
         ]
     if run.state == "stopped":
-        rest = "; 6 evaluates its best checkpoint" if run.best_step else ""
-        return [Content.styled(shorten(f"■ stopped at step {run.step:,}; r goes on{rest}", width), DIM)]
+        rest = f"; {key_of('workspace.evaluation')} evaluates its best checkpoint" if run.best_step else ""
+        words = f"■ stopped at step {run.step:,}; {key_of('workspace.resume')} goes on{rest}"
+        return [Content.styled(shorten(words, width), DIM)]
     return [Content.styled(shorten(run.reason, width), DIM)] if run.reason else []
 
 
@@ -151,7 +161,8 @@ def _samples(watched: Watched | None, cursor: int | None, width: int) -> list[Co
     if watched is None:
         return []
     where = f"{watched.place} of {watched.total}  " if watched.total > 1 else ""
-    keys = Content.assemble(("[ ]", ACCENT), (" question", DIM)) if watched.total > 1 else Content("")
+    turn = key_of("run.previous_question", "run.next_question")
+    keys = Content.assemble((turn, ACCENT), (" question", DIM)) if watched.total > 1 else Content("")
     head = f"watching {where}"
     room = width - len(head) - keys.cell_length - 3
     lines = [
@@ -190,9 +201,9 @@ def _rule_table(curve: Sequence[CurvePoint], rules: Sequence[Rule], cursor: int 
         point for index, point in enumerate(curve) if point is kept or point in before or index in (0, len(curve) - 1)
     ]
     columns = [f"step {point.step:,}{' best' if point.best else ''}" for point in shown]
-    cell = max(11, *(len(column) + 3 for column in columns))
-    text_width = max(min(width - cell * len(columns) - 4, 50), 10)
     counts = [counted(point.rules_asked, "answer") for point in shown]
+    cell = max(11, *(len(head) + 3 for head in (*columns, *counts)))
+    text_width = max(min(width - cell * len(columns) - 4, 50), 10)
     lines = [
         heading(fit(first, text_width + 3) + "".join(right(column, cell) for column in others))
         for first, others in (("rule", columns), ("  kept, of", counts))

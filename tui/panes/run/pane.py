@@ -10,6 +10,7 @@ from engine.records.options import TrainOptions
 from engine.training.facts import Basis
 from engine.wording import counted
 from tui.actions import PaneName, bindings
+from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.run.drawing import draw
@@ -102,7 +103,9 @@ class RunPane(Pane):
         """Read what a training rests on; the form opens when it is there."""
         view = self.view
         if view is not None and view.facts.dataset is None:
-            self.app.notify("There is no dataset to train on. 4 shows how to freeze one.", markup=False)
+            self.app.notify(
+                f"There is no dataset to train on. {key_of('workspace.dataset')} shows how to freeze one.", markup=False
+            )
             return
         self.store.ask(basis_of_training, self)
 

@@ -4,6 +4,7 @@ from textual.content import Content
 
 from engine.jobs.protocol import WorstTokens
 from engine.records.run import WorstToken
+from tui.keys import key_of
 from tui.panes.tokens import Differing, TokenColumns
 from tui.widgets.lines import ACCENT, DIM, spread
 
@@ -14,7 +15,7 @@ def worst_tokens(told: WorstTokens, width: int) -> list[Content]:
     return [
         spread(
             Content.styled(f"differs most  step {told.step:,}", DIM),
-            Content.assemble(("d", ACCENT), (" answers", DIM)),
+            Content.assemble((key_of("run.differing"), ACCENT), (" answers", DIM)),
             width,
         ),
         columns.heading("example", "teacher", "student"),

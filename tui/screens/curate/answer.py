@@ -7,6 +7,7 @@ from textual.content import Content
 
 from engine.clean import clean_text
 from engine.prompts.compare import ComparedLine, compare_texts
+from tui.keys import key_of
 from tui.services.review import ReviewRow
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, shorten, spread, wrap
 
@@ -51,7 +52,9 @@ def draw_answer(
         below = len(body) - room - scroll
         more = below > 0
         words = "  ".join(
-            [f"{scroll} lines above"] * (scroll > 0) + [f"{below} lines below"] * more + ["PgDn PgUp enter"]
+            [f"{scroll} lines above"] * (scroll > 0)
+            + [f"{below} lines below"] * more
+            + [key_of("curate.answer_down", "curate.answer_up", "curate.whole")]
         )
         between = Content.styled(f"… {words}", DIM)
         body = body[scroll : scroll + room]
@@ -62,14 +65,15 @@ def draw_answer(
 def _attempt(row: ReviewRow) -> str:
     if len(row.attempts) < 2:
         return ""
-    return f"[ ] attempt {row.attempts.index(row.id) + 1} of {len(row.attempts)}"
+    keys = key_of("curate.attempt_before", "curate.attempt_after")
+    return f"{keys} attempt {row.attempts.index(row.id) + 1} of {len(row.attempts)}"
 
 
 def _why(row: ReviewRow, width: int, *, compared: bool) -> Content:
     by = "" if row.state == "undecided" else " by you" if row.by_person else " by the rules"
     words = f"{row.state}{by}{': ' + row.reason if row.reason else ''}"
     if row.answer != row.generated:
-        words += f"   edited; d shows {'the answer alone' if compared else 'what changed'}"
+        words += f"   edited; {key_of('curate.compare')} shows {'the answer alone' if compared else 'what changed'}"
     flag = "" if row.note is None else f"⚑ {row.note}   " if row.note else "⚑ flagged   "
     room = max(width - 24 if len(row.attempts) > 1 else width, 20)
     flag = f"{shorten(flag, room // 2)}   " if flag else ""

@@ -6,11 +6,13 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from engine.records.example import ExampleState
+from tui.keys import key_of
 from tui.screens.curate.answer import draw_answer
 from tui.screens.curate.state import ReviewState
 from tui.services.review import ReviewPage, ReviewRow, Where
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, shorten, spread
 from tui.widgets.listing import numbered
+from tui.widgets.ways import ways_on
 
 MARKS: dict[ExampleState, tuple[str, str]] = {"accepted": ("✓", GOOD), "rejected": ("✗", BAD), "undecided": ("○", "")}
 _FEWEST_LISTED = 3
@@ -33,7 +35,8 @@ def draw(state: ReviewState, width: int, height: int) -> Drawn:
         return Drawn([Content.styled("Reading the examples …", DIM)])
     lines = [_title(state, page, width), _second(state, page, width)]
     if page.total == 0:
-        return Drawn([*lines, *_nothing(state.where, page)])
+        said, ways = _nothing(state.where, page)
+        return Drawn([*lines, Content(f"{said}."), Content(""), *ways_on(*ways)])
     if not state.whole:
         lines += _list(state, page, width, _listed_rows(state, page, height))
         lines.append(Content.styled("─" * width, DIM))
@@ -108,17 +111,23 @@ def listed_words(where: Where, page: ReviewPage) -> str:
     return f"{narrowed}{place}"
 
 
-def _nothing(where: Where, page: ReviewPage) -> list[Content]:
-    if not where.same_list(Where()):
-        way_out = "esc brings the earlier list back" if where.search else "t lists others, F chooses topic and rule"
-        words = listed_words(where, page)
-        return [Content("Nothing in this list."), Content(""), Content.styled(f"{words}: {way_out}", DIM)]
-    return [
-        Content("The teacher has not answered yet."),
-        Content(""),
-        Content.assemble("  ", ("esc 3 g", ACCENT), "  lets it answer"),
-        Content.styled("  distill-tui generate", DIM),
-    ]
+def _nothing(where: Where, page: ReviewPage) -> tuple[str, tuple[tuple[str, str, str], ...]]:
+    """Why no answer is listed, and the ways on from there."""
+    if not page.counts.total or where.same_list(Where()):
+        keys = "curate.back workspace.examples examples.generate"
+        return "The teacher has not answered yet", ((keys, "lets it answer", "distill-tui generate"),)
+    said = f"Nothing in this list: {listed_words(where, page)}"
+    if where.search:
+        return said, (("curate.back", "brings the earlier list back", ""),)
+    return said, (("curate.filter", "lists others", ""), ("curate.choose", "chooses topic and rule", ""))
+
+
+def nothing_words(state: ReviewState) -> str:
+    """The same in one line, for a key that has no answer to be about."""
+    if state.page is None:
+        return "The answers are still being read."
+    said, ways = _nothing(state.where, state.page)
+    return f"{said}; {', '.join(f'{key_of(*names.split())} {words}' for names, words, _ in ways)}."
 
 
 def _list(state: ReviewState, page: ReviewPage, width: int, count: int) -> list[Content]:

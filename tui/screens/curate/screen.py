@@ -9,8 +9,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widgets import Input
 
-from tui.actions import Place, bindings, footer_actions
-from tui.screens.curate.walking import WalkingScreen
+from tui.actions import Place, bindings
+from tui.keys import footer_actions, key_of
+from tui.screens.curate.walking import WalkingScreen, on_an_answer
 from tui.screens.curate.words import WordsLine
 from tui.services.program import CommandEnded
 from tui.services.review import AttemptRead, FiltersRead, ReviewRead
@@ -105,35 +106,41 @@ class CurateScreen(WalkingScreen):
         else:
             self._flag(up=True, note=message.value.strip())
 
+    @on_an_answer
     def action_accept(self) -> None:
         """Accept, and go on."""
         if (meant := self.state.decide("accepted")) is not None:
             self._review.accept(self.state.ask(), meant)
             self._draw()
 
+    @on_an_answer
     def action_reject(self) -> None:
         """Reject, and go on."""
         if (meant := self.state.decide("rejected")) is not None:
             self._review.reject(self.state.ask(), meant)
             self._draw()
 
+    @on_an_answer
     def action_flag(self) -> None:
         """Put flags up, or take them down where the answer that is shown has one."""
         if (row := self.state.row) is not None:
             self._flag(up=row.note is None)
 
+    @on_an_answer
     def action_note(self) -> None:
         """Ask for the words of a flag."""
         if (row := self.state.row) is not None:
             self.query_one(WordsLine).open("note", row.note or "")
 
+    @on_an_answer
     def action_again(self) -> None:
         """Ask the teacher again; many only when the key is pressed twice."""
         meant = self.state.meant()
         if meant is None:
             return
         if not self.state.confirmed(meant):
-            words = f"Ask the teacher again about {self.state.marked:,} answers? r once more does it."
+            once_more = f"{key_of('curate.again')} once more does it"
+            words = f"Ask the teacher again about {self.state.marked:,} answers? {once_more}."
             self.notify(words, markup=False, severity="warning")
             return
         if self.state.marks.any:
@@ -141,21 +148,25 @@ class CurateScreen(WalkingScreen):
         self._review.again(self.state.ask(), meant)
         self._draw()
 
+    @on_an_answer
     def action_mark(self) -> None:
         """Mark, or let go of the mark."""
         self.state.toggle_mark()
         self._moved()
 
+    @on_an_answer
     def action_range(self) -> None:
         """Begin a range of marks, or let it stay."""
         self.state.toggle_range()
         self._draw()
 
+    @on_an_answer
     def action_mark_all(self) -> None:
         """Mark the whole list."""
         self.state.mark_all()
         self._draw()
 
+    @on_an_answer
     def action_edit(self) -> None:
         """Change the answer in a real editor."""
         from tui.terminal.editor import edit  # most answers are not edited
@@ -181,14 +192,17 @@ class CurateScreen(WalkingScreen):
         """Narrow the list to a topic or to a broken rule."""
         self._review.filters()
 
+    @on_an_answer
     def action_attempt_before(self) -> None:
         """Show the attempt before."""
         self._turn_attempt(-1)
 
+    @on_an_answer
     def action_attempt_after(self) -> None:
         """Show the next attempt."""
         self._turn_attempt(1)
 
+    @on_an_answer
     def action_compare(self) -> None:
         """Show what an edit changed, or the answer alone."""
         self.state.comparing = not self.state.comparing
@@ -198,19 +212,23 @@ class CurateScreen(WalkingScreen):
             self.notify("Edited answers are compared with what was generated; this one is as it came.", markup=False)
         self._draw()
 
+    @on_an_answer
     def action_whole(self) -> None:
         """Give the page to the answer, or take it back."""
         self.state.whole = not self.state.whole
         self._draw()
 
+    @on_an_answer
     def action_copy(self) -> None:
         """Copy the answer that is shown."""
         if (row := self.state.row) is not None:
             self.app.copy_to_clipboard(row.answer)
 
     def action_check(self) -> None:
-        """Let the rules decide what no person decided."""
-        if not self.state.checking:
+        """Let the rules decide what no person decided, wherever it is listed."""
+        if self.state.page is None or not self.state.page.counts.total:
+            self.say_nothing_listed()
+        elif not self.state.checking:
             self.state.checking = True
             self._review.check()
             self._draw()

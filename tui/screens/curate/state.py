@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from engine.records.example import ExampleState
 from engine.records.selection import Selection
+from tui.keys import key_of
 from tui.screens.curate.marks import Marks, Spot
 from tui.services.review import ReviewPage, ReviewRow, Where
 from tui.widgets.shares import Shares
@@ -253,7 +254,11 @@ def _told(before: ReviewPage | None, now: ReviewPage) -> str:
     if before.asked.job.id != now.asked.job.id:
         return ""
     count, missing = now.asked.answered, len(now.asked.open_questions)
-    words = f"{count:,} new answer{'s' if count != 1 else ''} came; n goes to what is open." if count else ""
+    words = (
+        f"{count:,} new answer{'s' if count != 1 else ''} came; {key_of('curate.next_undecided')} goes to what is open."
+        if count
+        else ""
+    )
     return (
         f"{words} {missing:,} did not come: job {now.asked.job.id} {now.asked.job.state}.".strip() if missing else words
     )

@@ -3,7 +3,12 @@
 Knows the list and its cursor; nothing of what is decided.
 """
 
-from tui.screens.curate.drawing import draw
+from collections.abc import Callable
+from functools import wraps
+from typing import TypeVar
+
+from tui.keys import key_of
+from tui.screens.curate.drawing import draw, nothing_words
 from tui.screens.curate.state import ReviewState
 from tui.screens.placed import PlacedScreen
 from tui.services.review import ReviewService
@@ -11,6 +16,21 @@ from tui.services.store import StoreService
 from tui.widgets.listing import Listed, Listing
 from tui.widgets.page import Page
 from tui.widgets.shares import Divided, Shares
+
+Walking = TypeVar("Walking", bound="WalkingScreen")
+
+
+def on_an_answer(action: Callable[[Walking], None]) -> Callable[[Walking], None]:
+    """An action that is about an answer: where none is listed it says why, and what to do next."""
+
+    @wraps(action)
+    def acted(screen: Walking) -> None:
+        if screen.state.total:
+            action(screen)
+        else:
+            screen.say_nothing_listed()
+
+    return acted
 
 
 class WalkingScreen(Divided, PlacedScreen[None], Listed):
@@ -26,55 +46,72 @@ class WalkingScreen(Divided, PlacedScreen[None], Listed):
         """The answers; the list has a search of its own."""
         return Listing((), self.state.where.cursor, lambda row: self._move(row - self.state.where.cursor))
 
+    def say_nothing_listed(self) -> None:
+        """Say why no answer is listed, and what to do next."""
+        self.notify(nothing_words(self.state), markup=False, timeout=4)
+
     def on_resize(self) -> None:
         """The page is drawn for its size."""
         self._draw()
 
     def move_divider(self, steps: int) -> bool:
         """That between the list and the answer, unless the answer has the whole page."""
+        if not self.state.total:
+            self.say_nothing_listed()
+            return False
         if self.state.whole:
-            self.notify("The answer has the whole page; enter brings the list back.", markup=False)
+            self.notify(f"The answer has the whole page; {key_of('curate.whole')} brings the list back.", markup=False)
             return False
         self.post_message(self.state.shares.move("review", steps))
         self._draw()
         return True
 
+    @on_an_answer
     def action_row_down(self) -> None:
         """The next answer."""
         self._move(1)
 
+    @on_an_answer
     def action_row_up(self) -> None:
         """The answer before."""
         self._move(-1)
 
+    @on_an_answer
     def action_rows_down(self) -> None:
         """Ten answers on."""
         self._move(10)
 
+    @on_an_answer
     def action_rows_up(self) -> None:
         """Ten answers back."""
         self._move(-10)
 
+    @on_an_answer
     def action_first(self) -> None:
         """The first answer."""
         self._move(-self.state.total)
 
+    @on_an_answer
     def action_last(self) -> None:
         """The last answer."""
         self._move(self.state.total)
 
+    @on_an_answer
     def action_next_undecided(self) -> None:
         """Go to what nobody decided."""
         self._find_undecided(backwards=False)
 
+    @on_an_answer
     def action_previous_undecided(self) -> None:
         """Go back to what nobody decided."""
         self._find_undecided(backwards=True)
 
+    @on_an_answer
     def action_answer_down(self) -> None:
         """Scroll down in the answer."""
         self._scroll(1)
 
+    @on_an_answer
     def action_answer_up(self) -> None:
         """Scroll up in the answer."""
         self._scroll(-1)

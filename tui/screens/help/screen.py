@@ -1,7 +1,5 @@
 """Shows every key of a place over what was on the screen. Knows only the action table."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,7 +9,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.actions import ACTIONS, PANE_KEYS, Place, as_read
+from tui.actions import ACTIONS, PANES, Place
+from tui.keys import key_of, keys_of, told
 from tui.widgets.lines import ACCENT, DIM, STRONG, fit, wrap
 
 _KEYS_WIDTH = 14
@@ -31,25 +30,23 @@ class HelpScreen(ModalScreen[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,f1,enter", "dismiss", "close", show=False)]
 
-    def __init__(self, *places: Place, own: Mapping[str, str]) -> None:
-        """`own`: a person's own keys, by place and action."""
+    def __init__(self, *places: Place) -> None:
         super().__init__()
         self._places = places
-        self._own = own
 
     def compose(self) -> ComposeResult:
         """One line an action."""
         with VerticalScroll():
-            yield Static(help_text(*self._places, own=self._own))
+            yield Static(help_text(*self._places))
 
 
-def help_text(*places: Place, own: Mapping[str, str] = MappingProxyType({})) -> Content:
+def help_text(*places: Place) -> Content:
     """The keys of these places and of everywhere with their sentences, the nearest place first."""
     lines: list[Content] = []
     for place in (*places, "everywhere"):
-        rows = [(as_read(own.get(f"{place}.{action.id}", action.keys)), action.help) for action in ACTIONS[place]]
+        rows = [(keys_of(f"{place}.{action.id}"), told(action.help)) for action in ACTIONS[place]]
         if place == "workspace":
-            first, *_, last = (as_read(own.get(f"workspace.{pane}", key)) for pane, key in PANE_KEYS.items())
+            first, last = (key_of(f"workspace.{pane}") for pane in (PANES[0], PANES[-1]))
             rows.insert(0, (f"{first} … {last}", "Show that pane."))
         lines += [Content.styled(place.capitalize(), STRONG), *(_row(*row) for row in rows), Content("")]
     lines.append(Content.styled("^p opens the palette.  esc closes this.", DIM))

@@ -7,10 +7,12 @@ from textual.content import Content
 
 from engine.clean import clean_line
 from engine.wording import counted
+from tui.keys import key_of
 from tui.screens.start.state import StartState
 from tui.services.projects import ProjectSummary
 from tui.widgets.lines import ACCENT, DIM, STRONG, WARN, duration, fit, percent, right, shorten, spread, wrap
 from tui.widgets.listing import numbered
+from tui.widgets.ways import ways_on
 
 _WIDE = 100  # from here on what stands and what runs have a column each
 _DUE = "! look at the prompt"  # the day of its reminder has come
@@ -33,7 +35,9 @@ def header(state: StartState, width: int) -> Content:
     if state.archived:
         figures.append(Content.styled(f"{state.archived} archived", DIM))
         if width >= _WIDE:
-            figures[-1] += Content.assemble("  ", (".", ACCENT), (" hides" if state.archived_shown else " lists", DIM))
+            figures[-1] += Content.assemble(
+                "  ", (key_of("start.archived"), ACCENT), (" hides" if state.archived_shown else " lists", DIM)
+            )
     return spread(
         Content.assemble(("distill-tui", DIM), "   ", ("projects", STRONG)), Content("   ").join(figures), width
     )
@@ -70,8 +74,10 @@ def welcome(width: int) -> list[Content]:
         Content(""),
         Content.styled("No project yet.", STRONG),
         Content(""),
-        Content.assemble(("n", ACCENT), "   make one: a name, a student, a teacher, a prompt"),
-        Content.assemble(("d", ACCENT), "   see the demo: a bundled prompt goes all the way, while you watch"),
+        *ways_on(
+            ("start.new", "makes one: a name, a student, a teacher, a prompt", "distill-tui new NAME"),
+            ("start.demo", "runs the demo: a bundled prompt goes all the way, while you watch", "distill-tui demo"),
+        ),
     ]
 
 
@@ -154,6 +160,10 @@ def _middle(project: ProjectSummary, width: int, *, wide: bool) -> Content:
 def _nothing_listed(state: StartState) -> Content:
     if state.search:
         return Content.assemble(
-            "No name holds ", (f"«{clean_line(state.search)}»", STRONG), ".  ", ("esc", ACCENT), (" lists all", DIM)
+            "No name holds ",
+            (f"«{clean_line(state.search)}»", STRONG),
+            ".  ",
+            (key_of("start.back"), ACCENT),
+            (" lists all", DIM),
         )
-    return Content.assemble("Every project is archived.  ", (".", ACCENT), (" lists them", DIM))
+    return Content.assemble("Every project is archived.  ", (key_of("start.archived"), ACCENT), (" lists them", DIM))

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from engine.clean import clean_line
 from engine.records.options import TeacherSpec
 from engine.teachers.keys import check_address
+from tui.keys import key_of
 from tui.panes.teacher import address_trouble
 from tui.screens.form.screen import Field, FormScreen, Values
 from tui.screens.start.drawing import tilde
@@ -106,7 +107,7 @@ def delete_form(project: ProjectSummary) -> FormScreen:
         go="delete for good",
         aside=lambda _values: (
             f"Its prompt, questions, examples, runs and releases go, with {tilde(str(project.folder))}.\n"
-            "This cannot be undone; a archives it instead."
+            f"This cannot be undone; {key_of('start.archive')} archives it instead."
         ),
     )
 

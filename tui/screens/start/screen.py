@@ -12,7 +12,8 @@ from textual.widgets import Input
 
 from engine.clean import clean_text
 from engine.paths import Home
-from tui.actions import Place, bindings, footer_actions
+from tui.actions import Place, bindings
+from tui.keys import footer_actions, key_of
 from tui.screens.form.screen import FormScreen, Values
 from tui.screens.placed import PlacedScreen, ShowProject
 from tui.screens.start.drawing import about, body, first_listed, header
@@ -126,7 +127,9 @@ class StartScreen(PlacedScreen[None], Listed):
 
     def on_prompt_looked_at(self, message: PromptLookedAt) -> None:
         """Say how large the prompt is, where the form still asks for it."""
-        self._prompts[message.path] = message.words + (" 2 Questions is next." if message.readable else "")
+        self._prompts[message.path] = message.words + (
+            f" {key_of('workspace.questions')} Questions is next." if message.readable else ""
+        )
         if self._form is not None and self._form.is_mounted:
             self._form.tell()
 
@@ -183,8 +186,9 @@ class StartScreen(PlacedScreen[None], Listed):
         if project is None or self._is_busy():
             return
         if project.jobs:
+            job, stop = project.jobs[0], key_of("workspace.stop")
             self.notify(
-                f"Job {project.jobs[0].id} ({project.jobs[0].kind}) is at work. Attach to it and stop it with x first.",
+                f"Job {job.id} ({job.kind}) is at work. Attach to it and stop it with {stop} first.",
                 title="A running project is not deleted.",
                 severity="warning",
                 markup=False,

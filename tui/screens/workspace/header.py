@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tui.services.facts import Facts
 
 NARROW_BELOW = 98  # cells of the line, as the screen breaks
+_LEAST_NAME = 8  # cells
 _MARKS = {
     "waiting": ("○", WARN),
     "running": ("●", ACCENT),
@@ -32,17 +33,21 @@ class Header(Page):
 
     def show_state(self, state: WorkspaceState, project: str, width: int) -> None:
         """Draw it for a width in cells. `project`: its name, known before anything else is."""
-        left = Content.assemble(("distill-tui", DIM), "   ", (shorten(project, 30), STRONG))
         job = state.facts.newest_job if state.facts else None
         rest = activity(job, state.job) if job else Content.styled("idle" if state.facts else "", DIM)
         if state.facts is not None:
             rest = Content.assemble(rest, *((f"   {words}", WARN) for words in _others(state.facts)))
-            # Where there is no rail to tell it.
-            step = next_step(state.facts) if width < NARROW_BELOW else ""
-            rest = Content.assemble(rest, (f"   next: {step}", DIM)) if step else rest
-        if width >= NARROW_BELOW:
-            rest = Content.assemble(rest, (_meters(state), DIM))
-        self.show([spread(left, rest, width)])
+        more = _meters(state)
+        if width < NARROW_BELOW:  # there is no rail to tell it
+            step = next_step(state.facts) if state.facts is not None else ""
+            more = f"   next: {step}" if step else ""
+        whole = Content.assemble(rest, (more, DIM))
+        # In a narrow window what is at work is told before what comes next, and that before the names are whole.
+        right = whole if _LEAST_NAME + 2 + whole.cell_length <= width else rest
+        room = width - 2 - right.cell_length
+        name = Content.styled(shorten(project, max(min(room, 30), _LEAST_NAME)), STRONG)
+        titled = Content.assemble(("distill-tui", DIM), "   ", name)
+        self.show([spread(titled if titled.cell_length <= room else name, right, width)])
 
 
 def _others(facts: "Facts") -> list[str]:

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.message import Message
 
 from engine.records.station import STATIONS, Station
-from tui.actions import PANE_KEYS, PANES, PaneName
+from tui.actions import PANES, PaneName
+from tui.keys import key_of
 from tui.screens.workspace.steps import next_step, step_from
 from tui.widgets.lines import ACCENT, DIM, MARKS, STRONG, fit, right, spread
 from tui.widgets.listing import Listed, Listing, numbered
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from tui.services.facts import Facts
 
 _TALL_FROM = 18  # rows: two a station, a blank one, the others, and one over
+_OTHERS = [pane for pane in PANES if pane not in STATIONS]
+_NAME = 11  # cells
 
 
 class PaneChosen(Message):
@@ -41,9 +45,8 @@ class Rail(_Panes):
 
     def show_names(self, width: int) -> None:
         """Draw for `width` cells what is known before the project was read: which panes there are."""
-        others = [pane for pane in PANE_KEYS if pane not in STATIONS]
-        names = [*(_name(station, None) for station in STATIONS), Content(""), *(_name(pane, None) for pane in others)]
-        self.show([name.stylize(DIM).truncate(width - 2) for name in names])
+        names = {pane: _name(pane, None, width).stylize(DIM) for pane in PANES}
+        self.show([*(names[station] for station in STATIONS), Content(""), *(names[pane] for pane in _OTHERS)])
 
     def show_panes(
         self, facts: "Facts", shown: PaneName, working: str, width: int, said: Mapping[PaneName, str]
@@ -59,8 +62,7 @@ class Rail(_Panes):
             lines.append(_rail_line(station, shown, working, width))
             if tall:
                 lines.append(Content.styled(f"    {fit(step_from(shown, station, facts), width - 5)}", DIM))
-        others = [pane for pane in PANE_KEYS if pane not in STATIONS]
-        lines += [Content(""), *(_other(pane, shown, said.get(pane, ""), width) for pane in others)]
+        lines += [Content(""), *(_other(pane, shown, said.get(pane, ""), width) for pane in _OTHERS)]
         if not tall and (step := next_step(facts)):
             lines += [Content(""), Content.styled(f"   {fit(f'next: {step}', width - 4)}", DIM)]
         self.show(lines)
@@ -73,30 +75,43 @@ class Spine(_Panes):
         """Draw what is known before the project was read."""
         self.show([Content("  ").join(Content.styled(f" {station}", DIM) for station in STATIONS)])
 
-    def show_panes(self, stations: tuple[Station, ...], shown: PaneName) -> None:
-        """Draw the stations."""
-        parts: list[Content | str] = []
-        for station in stations:
-            mark, style = MARKS[station.state]
-            name_style = f"{STRONG} {ACCENT}" if station.name == shown else DIM
-            part = Content.assemble((mark, style), (station.name, name_style), "  ")
-            parts.append(numbered(part, PANES.index(station.name)))
-        if shown not in {station.name for station in stations}:
-            parts.append(Content.styled(shown, f"{STRONG} {ACCENT}"))
-        self.show([Content.assemble(*parts)])
+    def show_panes(self, stations: tuple[Station, ...], shown: PaneName, width: int) -> None:
+        """Draw the stations for `width` cells; where not all names have room, the keys that go there stand for them."""
+        line = spine(stations, shown, names=True)
+        self.show([line if line.cell_length <= width else spine(stations, shown, names=False)])
 
 
-def _name(pane: PaneName, shown: PaneName | None) -> Content:
-    here = pane == shown
+def spine(stations: tuple[Station, ...], shown: PaneName, *, names: bool) -> Content:
+    """The stations on one line, the shown pane by its name in any case."""
+    parts: list[Content] = []
+    for station in stations:
+        mark, style = MARKS[station.state]
+        here = station.name == shown
+        word = station.name if here or names else key_of(f"workspace.{station.name}")
+        part = Content.assemble((mark, style), (word, f"{STRONG} {ACCENT}" if here else DIM), "  ")
+        parts.append(numbered(part, PANES.index(station.name)))
+    if shown not in {station.name for station in stations}:
+        parts.append(Content.styled(shown, f"{STRONG} {ACCENT}"))
+    return Content.assemble(*parts)
+
+
+def _name(pane: PaneName, shown: PaneName | None, width: int) -> Content:
+    here, key = pane == shown, _key(pane)
     return Content.assemble(
         ("▌" if here else " ", ACCENT),
-        (f" {PANE_KEYS[pane]} ", DIM),
-        (fit(pane.capitalize(), 11), STRONG if here else ""),
+        (key, DIM),
+        (fit(pane.capitalize(), min(_NAME, width - 4 - cell_len(key))), STRONG if here else ""),
     )
 
 
+def _key(pane: PaneName) -> str:
+    """The pane's key between blanks, as wide for each pane as the widest needs: a person's own may be `f10`."""
+    widest = max(cell_len(key_of(f"workspace.{each}")) for each in PANES)
+    return f" {fit(key_of(f'workspace.{pane}'), widest)} "
+
+
 def _other(pane: PaneName, shown: PaneName, said: str, width: int) -> Content:
-    name = Content.assemble(("▌" if pane == shown else " ", ACCENT), (f" {PANE_KEYS[pane]} ", DIM))
+    name = Content.assemble(("▌" if pane == shown else " ", ACCENT), (_key(pane), DIM))
     label = Content.styled(pane.capitalize(), STRONG if pane == shown else "")
     line = spread(Content.assemble(name, label), Content.styled(said, DIM), width - 2)
     return numbered(line, PANES.index(pane))
@@ -105,11 +120,13 @@ def _other(pane: PaneName, shown: PaneName, said: str, width: int) -> Content:
 def _rail_line(station: Station, shown: PaneName, working: str, width: int) -> Content:
     mark, style = MARKS[station.state]
     figure = working if station.state == "running" and working else f"{station.count:,}" if station.count else ""
+    name = _name(station.name, shown, width)
+    room = width - 3 - name.cell_length  # for the figure, after the mark; two cells stay free at the right
     if station.state == "stale":
-        figure = "stale" if len(figure) + 7 > width - 18 else f"{figure}  stale"
+        figure = "stale" if len(figure) + 7 > room else f"{figure}  stale"
     line = Content.assemble(
-        _name(station.name, shown),
+        name,
         (mark, style),
-        (right(figure, width - 18), "" if station.state in ("done", "running") else DIM),
+        (right(figure, room) if len(figure) <= room else "", "" if station.state in ("done", "running") else DIM),
     )
     return numbered(line, PANES.index(station.name))

@@ -13,7 +13,8 @@ from textual.dom import DOMNode
 
 from engine.errors import DistillError
 from engine.paths import Home
-from tui.actions import PaneName, Place, bindings, footer_actions
+from tui.actions import PaneName, Place, bindings
+from tui.keys import footer_actions
 from tui.panes import pane_class
 from tui.screens.placed import Arranged, Reached, ShowProjects
 from tui.screens.workspace.header import Header
@@ -301,7 +302,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         said: dict[PaneName, str] = {"cost": facts.cost, "chat": state.arms or compared(facts)}
         done = percent(state.progress) if state.progress is not None else ""
         self.query_one(Rail).show_panes(facts, state.shown, done, state.rail_width, said)
-        self.query_one(Spine).show_panes(facts.stations, state.shown)
+        self.query_one(Spine).show_panes(facts.stations, state.shown, self.size.width - 2)
         if self._pane is None:  # the first sight is the stations; what the pane imports comes after it
             self.call_after_refresh(self._draw_pane)
         else:

@@ -3,45 +3,32 @@
 from typing import TYPE_CHECKING
 
 from engine.records.station import Station, StationName
-from tui.actions import PANE_KEYS, PaneName
+from tui.actions import PaneName
+from tui.keys import key_of
 
 if TYPE_CHECKING:
     from tui.services.facts import Facts
 
-_MADE_BY: dict[StationName, str] = {
-    "prompt": "i writes one",
-    "questions": "i imports some",
-    "examples": "g asks the teacher",
-    "dataset": "z freezes",
-    "run": "t trains",
-    "evaluation": "e measures",
-    "release": "e exports",
+# The actions whose keys are pressed one after the other, and what they do.
+_Step = tuple[tuple[str, ...], str]
+_NOTHING: _Step = ((), "")
+_MADE_BY: dict[StationName, _Step] = {
+    "prompt": (("prompt.edit",), "writes one"),
+    "questions": (("questions.bring",), "imports some"),
+    "examples": (("examples.generate",), "asks the teacher"),
+    "dataset": (("dataset.freeze",), "freezes"),
+    "run": (("run.train",), "trains"),
+    "evaluation": (("evaluation.evaluate",), "measures"),
+    "release": (("release.export",), "exports"),
 }
-_ANYWHERE = ("p ", "c ")  # keys of the workspace itself
-
-
-def step_at(station: Station, facts: "Facts") -> str:
-    """What is to be done at this station now; nothing where it waits for another, or has all that it needs."""
-    if station.state == "running":
-        return "p pauses, x ends"
-    if station.state in ("stale", "failed"):
-        return f"{_MADE_BY[station.name]} again" if station.name != "examples" else _MADE_BY["examples"]
-    if station.name == "questions" and station.state == "ready" and station.count:
-        return "S splits them"
-    if station.state == "ready" or (station.state == "empty" and station.name == "prompt"):
-        return _MADE_BY[station.name]
-    if station.name == "prompt" and not facts.rules:
-        return "R n writes a rule"
-    if station.name == "examples" and (open_ones := facts.examples.undecided):
-        return f"c reviews {open_ones:,}"
-    return ""
 
 
 def step_from(shown: PaneName, station: Station, facts: "Facts") -> str:
-    """The same for who looks at `shown`: a key that holds at the station alone comes after the key that goes there."""
-    step = step_at(station, facts)
-    here = station.name == shown or step.startswith(_ANYWHERE)
-    return step if here or not step else f"{PANE_KEYS[station.name]} {step}"
+    """What is to be done at this station now, for who looks at `shown`; nothing where it waits, or has all it needs.
+
+    A key that holds at the station alone comes after the key that goes there.
+    """
+    return _told(station, *_step(station, facts), here=station.name == shown)
 
 
 def next_step(facts: "Facts") -> str:
@@ -50,15 +37,45 @@ def next_step(facts: "Facts") -> str:
         if station.state == "running":
             return ""
         if station.state in ("failed", "stale", "ready") or (station.state == "empty" and station.name == "prompt"):
-            return f"{PANE_KEYS[station.name]} {step_at(station, facts)}"
+            return _told(station, *_step(station, facts), here=False)
     return ""
+
+
+def _step(station: Station, facts: "Facts") -> _Step:
+    actions, words = _MADE_BY[station.name]
+    job = facts.newest_job
+    state = job.state if job is not None and job.stage == station.name else ""
+    if state == "paused":
+        return ("workspace.resume",), f"goes on, {key_of('workspace.stop')} ends"
+    if station.state == "running":
+        return ("workspace.pause",), f"pauses, {key_of('workspace.stop')} ends"
+    if station.state == "failed" and state:
+        return ("workspace.resume",), "takes it up again"
+    if station.state in ("stale", "failed"):
+        return actions, f"{words} again" if station.name != "examples" else words
+    if station.name == "questions" and station.state == "ready" and station.count:
+        return ("questions.split",), "splits them"
+    if station.state == "ready" or (station.state == "empty" and station.name == "prompt"):
+        return actions, words
+    if station.name == "prompt" and not facts.rules:
+        return ("prompt.rules", "rules.add"), "writes a rule"
+    if station.name == "examples" and (open_ones := facts.examples.undecided):
+        return ("workspace.curate",), f"reviews {open_ones:,}"
+    return _NOTHING
+
+
+def _told(station: Station, actions: tuple[str, ...], words: str, *, here: bool) -> str:
+    if not actions:
+        return ""
+    there = () if here or actions[0].startswith("workspace.") else (f"workspace.{station.name}",)
+    return f"{key_of(*there, *actions)} {words}"
 
 
 def compared(facts: "Facts") -> str:
     """Which arms the chat compares before anybody chose: the prompted model with the newest run that has an adapter."""
     run = facts.run
     arms = ["prompted"] if facts.prompt is not None else []
-    arms += [f"run {run.id}"] if run is not None and run.best_step > 0 else []
+    arms += [f"run-{run.id}"] if run is not None and run.best_step > 0 else []
     teacher = facts.settings.teacher
     arms += [teacher.name] if teacher.kind == "endpoint" else []
     return " │ ".join([*arms, "unprompted"][:2]) if arms else ""

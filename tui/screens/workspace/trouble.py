@@ -6,6 +6,7 @@ from textual.content import Content
 
 from engine.clean import clean_text
 from engine.errors import DistillError
+from tui.keys import key_of
 from tui.widgets.lines import BAD, DIM, STRONG, wrap
 from tui.widgets.page import Page
 
@@ -31,7 +32,8 @@ def _lines(facts: "Facts | None", error: DistillError | None, width: int) -> lis
     job = facts.newest_job
     if job is None or job.state not in ("failed", "lost"):
         return []
-    head = f"✗ {job.kind} {'was killed' if job.state == 'lost' else 'failed'}; r takes it up again"
+    again = f"{key_of('workspace.resume')} takes it up again"
+    head = f"✗ {job.kind} {'was killed' if job.state == 'lost' else 'failed'}; {again}"
     said = [Content(f"  {line}") for line in wrap(job.note, width - 2)[:_LINES]]
     return [Content.styled(head, f"{STRONG} {BAD}"), *said]
 

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Literal
 
+from tui.keys import key_of
+
 if TYPE_CHECKING:
     from engine.records.job import Job
 
@@ -20,6 +22,7 @@ def answer_to(asked: Asked, job: "Job | None") -> tuple[Asked | None, str]:
         case "resume" if job.state in ("paused", "stopped", "failed", "lost"):
             return "resume", f"Job {job.id} goes on."
         case "stop" if job.state in ("running", "waiting", "paused"):
-            return "stop", f"Job {job.id} ends at its next safe point. r takes it up again."
+            again = f"{key_of('workspace.resume')} takes it up again"
+            return "stop", f"Job {job.id} ends at its next safe point. {again}."
         case _:
             return None, f"Job {job.id} is {job.state}."

@@ -1,0 +1,63 @@
+"""What a key is called wherever words tell it: a person's own key where the action has one, else that of the table.
+
+One person sits at the terminal that this process draws, so whose keys hold is said once, by the app, before anything
+is drawn. Knows no page.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from tui.actions import ACTIONS, BOUND, FOOTER_KEYS, PANE_KEYS, TYPED, Action, Place, as_read
+
+_SHOWN = {f"{place}.{action.id}": action.shown for place, actions in ACTIONS.items() for action in actions} | {
+    f"workspace.{pane}": key for pane, key in PANE_KEYS.items()
+}
+_NAMED = re.compile(r"\{([a-z_.]+)\}")
+_own: dict[str, str] = {}
+
+
+def hold(own: Mapping[str, str]) -> None:
+    """From now on these are the person's own keys: place and action, and the keys in Textual's names, by comma."""
+    _own.clear()
+    _own.update(own)
+
+
+def key_of(*names: str) -> str:
+    """The key of an action, or of several one after the other, as people read it: `key_of("run.train")` is `t`.
+
+    Raises `KeyError` where there is no such action.
+    """
+    return " ".join(as_read(_own[name].partition(",")[0]) if name in _own else _SHOWN[name] for name in names)
+
+
+def keys_of(name: str) -> str:
+    """Every key of an action, as people read them. Raises `KeyError` where there is no such action."""
+    return as_read(_own.get(name, BOUND[name]))
+
+
+def told(sentence: str) -> str:
+    """A sentence of the table, with each `{place.action}` in it told as its key."""
+    return _NAMED.sub(lambda found: key_of(found[1]), sentence)
+
+
+def footer_actions(*places: Place) -> tuple[Action, ...]:
+    """What the footer shows, each with the key that holds: the actions of these places, the nearest first, then those
+    that hold everywhere.
+
+    Where text is typed, a letter is a letter: there only the field's own keys hold, and of what holds everywhere those
+    that are no letters.
+    """
+    typed = bool(places) and places[0] in TYPED
+    everywhere = [
+        replace(action, shown=keys.split(" ")[-1] if typed else key_of(f"everywhere.{action.id}"))
+        for action in ACTIONS["everywhere"]
+        if action.footer and (keys := keys_of(f"everywhere.{action.id}"))
+    ]
+    own = [
+        replace(action, shown=key_of(f"{place}.{action.id}"))
+        for place in (places[:1] if typed else places)
+        for action in ACTIONS[place]
+        if action.footer
+    ]
+    return (*own[: FOOTER_KEYS - len(everywhere)], *everywhere)
