@@ -18,6 +18,7 @@ from engine.project import Project
 from engine.records.options import ServeOptions
 from engine.serving import job as serving_job
 from engine.serving.job import base_of
+from engine.serving.speaking import Speaker
 from tests.engine.jobs.support import wait_until
 from tests.engine.serving.conftest import Served, serving
 
@@ -92,17 +93,23 @@ def test_a_pause_is_told_and_ends(own_folder: Path) -> None:
         wait_until(lambda: refused(client) == "")
 
 
-def test_a_stop_ends_it_at_once_and_tells_who_waits(own_folder: Path) -> None:
+def test_a_stop_ends_it_at_once_and_tells_who_waits(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = Home.locate()
     with serving(home, own_folder, ServeOptions()) as served, client_of(served) as client:
         wait_until(lambda: refused(client) == "")
-        stream = client.chat.completions.create(
-            model="run-1", messages=HELLO, max_tokens=1900, temperature=2, seed=3, stream=True
-        )
-        next(iter(stream))
-        served.flag.up = True
+        step = Speaker.step
+
+        def step_and_stop(speaker: Speaker) -> None:  # in the middle of an answer, however busy the machine is
+            step(speaker)
+            served.flag.up = speaker.busy
+
+        monkeypatch.setattr(Speaker, "step", step_and_stop)
         with pytest.raises(openai.APIError, match="stopping"):
-            list(stream)
+            list(
+                client.chat.completions.create(
+                    model="run-1", messages=HELLO, max_tokens=1900, temperature=2, seed=3, stream=True
+                )
+            )
         served.thread.join(30)
         assert not served.thread.is_alive()
         assert isinstance(served.errors[0], JobStopped)
