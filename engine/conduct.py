@@ -111,7 +111,7 @@ def conduct(context: JobContext, recipe: Recipe) -> Run:
         context.emit(StageStarted("examples"))
         engine.teachers.job.run(context, dataclasses.replace(recipe.generate, teacher=settings.teacher))
         context.emit(StageStarted("dataset"))
-        dataset_sha256 = freeze_accepted(context)
+        dataset_sha256 = freeze_accepted(context, MIN_TRAIN_ROWS, 1)
         context.emit(StageStarted("run"))
         trained = _unfinished_run(project, dataset_sha256) or project.runs.add(
             dataset_sha256, _configuration(project, recipe, settings.student_base)
@@ -134,10 +134,10 @@ def conduct(context: JobContext, recipe: Recipe) -> Run:
     return project.runs.get(trained.id)
 
 
-def freeze_accepted(context: JobContext) -> str:
+def freeze_accepted(context: JobContext, train_rows: int = 0, validation_rows: int = 0) -> str:
     """Let the rules decide, freeze what stands accepted, and return the dataset's hash.
 
-    Raises `TooFewAcceptedError` where that is too little to train on, and what freezing raises.
+    Raises `TooFewAcceptedError` where less than that many rows of each split would be frozen, and what freezing raises.
     """
     from engine.curation.automatic import check_examples
     from engine.curation.candidates import sort_out
@@ -152,11 +152,11 @@ def freeze_accepted(context: JobContext) -> str:
     questions = {question.id: question for question in project.questions.all()}
     candidates = sort_out(project.examples.all(project.prompts.require().sha256), questions)
     accepted = Counter(question.split for _, question in candidates.chosen)
-    if accepted["train"] < MIN_TRAIN_ROWS or not accepted["validation"]:
+    if accepted["train"] < train_rows or accepted["validation"] < validation_rows:
         raise TooFewAcceptedError(
             "Too few answers keep every rule.",
             f"{accepted['train']} can be trained on and {accepted['validation']} validate; "
-            f"at least {MIN_TRAIN_ROWS} and 1 are needed.",
+            f"at least {train_rows} and {validation_rows} are needed.",
             "Generate more samples.",
         )
     folder = locate_base(project.settings.read().student_base, project.home)

@@ -4,7 +4,7 @@ import time
 
 import click
 
-from engine.cli.following import start_and_follow
+from engine.cli.following import announce, follow_job
 from engine.cli.invocation import Invocation, Number, command_options
 from engine.records.options import UpdateOptions
 from engine.wording import duration
@@ -23,13 +23,15 @@ def command(
     """Compare the newest dataset with the prompt and rules as they are now, say what that touches, and redo only that.
 
     Answers that keep the rules of now and that no change touches become examples of the new version; the others are
-    asked for anew. Training starts from the earlier run's adapter. Interrupted, the same words go on where it ended.
+    asked for anew. Training starts from the earlier run's adapter. The same words follow an update that is at work, and
+    go on where one was stopped.
     """
     from engine.errors import UsageError
     from engine.evaluation.report import proof_json
     from engine.reports.build import build
     from engine.reports.facts import read_report
     from engine.reports.text import to_text
+    from engine.updates.begin import begin_update
     from engine.updates.plan import plan_update
     from engine.updates.side_by_side import earlier_run
     from engine.updates.telling import plan_json, plan_text
@@ -43,9 +45,14 @@ def command(
         invocation.finish(text, {"plan": plan_json(plan), "text": text})
         return
     invocation.say(plan_text(plan))
-    if start_and_follow(invocation, UpdateOptions(by_rules, epochs, from_scratch), detach=detach) is None:
+    job = begin_update(project, UpdateOptions(by_rules, epochs, from_scratch))
+    if detach:
+        announce(invocation, job)
         return
-    run = project.runs.latest()
+    follow_job(invocation, job)
+    newest = project.datasets.require_latest().sha256
+    measured = (each for each in reversed(project.runs.all()) if project.evaluations.latest(each.id) is not None)
+    run = next((each for each in measured if each.dataset_sha256 == newest), None)
     if run is None:
         raise UsageError("The run is gone.", "It was deleted while the update ended.", "Run the update once more.")
     earlier = earlier_run(project, run)

@@ -48,9 +48,19 @@ def jobs_of_runs(runs: Sequence[Run], jobs: Sequence[Job]) -> dict[int, list[Job
             for number in training[-1:]:
                 found[number].append(job)
     conducting = [job for job in jobs if job.kind in ("demo", "bench", "update")]
-    unnamed = [run for run in runs if not found[run.id] and run.id not in swept]
-    before = [sum(job.created_at <= run.created_at for job in conducting) for run in unnamed]
-    for run, (end, next_end) in zip(unnamed, pairwise([*before, len(conducting) + 1]), strict=True):
-        if end:  # the job that made it, and those that went on with it before another run was made
-            found[run.id] += conducting[end - 1 : max(end, next_end - 1)]
+    made = [(run, place) for run in runs if run.id not in swept and (place := _maker(run, conducting)) is not None]
+    for (run, place), (_, following) in pairwise([*made, (None, len(conducting))]):
+        if run is not None and not found[run.id]:
+            # The job that made it, and those that went on with it before the next run was made.
+            found[run.id] += conducting[place : max(place + 1, following)]
     return found
+
+
+def _maker(run: Run, conducting: Sequence[Job]) -> int | None:
+    """The place of the newest job that was at work when the run was made; None where none was."""
+    places = (
+        place
+        for place, job in enumerate(conducting)
+        if job.created_at <= run.created_at and not (job.ended_at and job.ended_at < run.created_at)
+    )
+    return max(places, default=None)

@@ -7,11 +7,11 @@ of how a station works, nor of who follows.
 import dataclasses
 
 from engine.conduct import freeze_accepted
-from engine.errors import UsageError
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note, StageStarted
 from engine.records.options import TrainOptions, UpdateOptions
 from engine.records.run import Run, TrainingConfig
+from engine.updates.begin import require_idle
 from engine.updates.carry import carry
 from engine.updates.plan import UpdatePlan, plan_update
 from engine.updates.side_by_side import earlier_run, evaluation_beside
@@ -26,13 +26,8 @@ def run(context: JobContext, options: UpdateOptions) -> None:
     import engine.training.job
 
     project = context.project
-    others = [job for job in project.jobs.live() if job.id != context.job.id and job.kind != "serve"]
-    if others:
-        raise UsageError(
-            "Something is at work in this project.",
-            f"Job {others[0].id} ({others[0].kind}).",
-            f"When it has ended: distill-tui jobs resume {context.job.id}",
-        )
+    # Of two updates that were started at one moment the older goes on.
+    require_idle(project, lambda job: job.kind == "update" and job.id >= context.job.id)
     plan = plan_update(project, by_rules_alone=options.by_rules)
     if plan.changed:
         _answer(context, plan)

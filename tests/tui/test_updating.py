@@ -4,10 +4,13 @@ import pytest
 from textual.widgets import Static
 
 from engine.paths import Home
-from engine.records.options import JobOptions, UpdateOptions
+from engine.project import Project
+from engine.records.job import Job
+from engine.records.options import GenerateOptions, JobOptions, UpdateOptions
 from engine.records.prompt import Message, Prompt
+from engine.store.options_json import kind_of
 from tests.tui.piloting import SIZES, form_of, open_app, shown, until
-from tests.tui.seeds import PROMPT, add_dataset, add_examples, make_project
+from tests.tui.seeds import PROMPT, add_dataset, add_examples, add_job, make_project
 from tui.app import DistillApp
 from tui.screens.workspace.updating import plan_words
 
@@ -26,7 +29,14 @@ async def test_the_plan_is_shown_and_carried_out_only_when_a_person_says_so(
         project.prompts.set(Prompt((Message("system", "You answer for a bank."), *PROMPT.messages[1:])))
         folder = project.folder
     begun: list[JobOptions] = []
-    monkeypatch.setattr("tui.services.store.StoreService.start", lambda self, options: begun.append(options))
+
+    def start_job(self: Project, options: JobOptions) -> Job:
+        begun.append(options)
+        job = self.jobs.add(kind_of(options), options)
+        self.jobs.update(job.id, state="done")
+        return job
+
+    monkeypatch.setattr(Project, "start_job", start_job)
     app = open_app(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
         await until(pilot, lambda: shown(app) != "")
@@ -39,6 +49,24 @@ async def test_the_plan_is_shown_and_carried_out_only_when_a_person_says_so(
             await pilot.press(*typed, "enter")
             await until(pilot, lambda wanted=options: begun == [wanted])
             begun.clear()
+
+
+async def test_beside_another_job_it_is_refused_and_nothing_is_stored(home: Home) -> None:
+    with make_project(home) as project:
+        add_examples(project)
+        add_dataset(project)
+        add_job(project, GenerateOptions(), "running", [])
+        folder = project.folder
+    app = open_app(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) != "")
+        await pilot.press("B")
+        await until(pilot, lambda: bool(app.screen.query("#aside")), seconds=60)
+        await form_of(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: any("Update when it has ended" in words for words in told(app)))
+    with Project.open(folder, home) as project:
+        assert [job.kind for job in project.jobs.all()] == ["generate"]
 
 
 async def test_without_a_dataset_there_is_nothing_to_update(home: Home) -> None:

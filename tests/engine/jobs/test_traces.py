@@ -7,8 +7,11 @@ from engine.records.run import Run, TrainingConfig
 from engine.store.options_json import options_to_json
 
 
-def job(number: int, kind: JobKind, options: JobOptions, minute: int) -> Job:
-    return Job(number, kind, "done", options_to_json(options), f"jobs/{number}", "run", created_at=at(minute))
+def job(number: int, kind: JobKind, options: JobOptions, minute: int, ended: int | None = None) -> Job:
+    ended_at = "" if ended is None else at(ended)
+    return Job(
+        number, kind, "done", options_to_json(options), "", "run", created_at=at(minute), ended_at=ended_at
+    )  # fmt: skip
 
 
 def run(number: int, minute: int) -> Run:
@@ -19,20 +22,32 @@ def at(minute: int) -> str:
     return f"2026-01-01T00:{minute:02d}:00.000+00:00"
 
 
+def found(runs: tuple[Run, ...], *jobs: Job) -> dict[int, list[int]]:
+    return {number: [each.id for each in of] for number, of in jobs_of_runs(runs, jobs).items()}
+
+
+DEMO = job(1, "demo", DemoOptions(), 0, 8)
+
+
 def test_a_job_that_conducts_has_the_run_that_it_made_and_no_later_one() -> None:
     jobs = (
-        job(1, "demo", DemoOptions(), 0),
-        job(2, "train", TrainOptions(2), 10),
-        job(3, "update", UpdateOptions(), 20),  # was killed
-        job(4, "update", UpdateOptions(), 25),  # went on with what it had made
-        job(5, "update", UpdateOptions(), 40),
+        DEMO,
+        job(2, "train", TrainOptions(2), 10, 15),
+        job(3, "update", UpdateOptions(), 20, 24),  # was killed
+        job(4, "update", UpdateOptions(), 25, 30),  # went on with what it had made
+        job(5, "train", TrainOptions(4), 36, 38),
+        job(6, "update", UpdateOptions(), 40),
     )
-    found = jobs_of_runs((run(1, 5), run(2, 9), run(3, 22), run(4, 42)), jobs)
-    assert {number: [each.id for each in of] for number, of in found.items()} == {1: [1], 2: [2], 3: [3, 4], 4: [5]}
+    runs = (run(1, 5), run(2, 9), run(3, 22), run(4, 35), run(5, 42))
+    assert found(runs, *jobs) == {1: [1], 2: [2], 3: [3, 4], 4: [5], 5: [6]}
+
+
+def test_what_an_update_began_and_a_training_ended_is_not_an_earlier_runs() -> None:
+    update, training = job(2, "update", UpdateOptions(), 10, 12), job(3, "train", TrainOptions(2), 20)
+    assert found((run(1, 5), run(2, 11)), DEMO, update, training) == {1: [1], 2: [3]}
 
 
 def test_a_run_that_no_job_can_have_made_has_none() -> None:
-    assert jobs_of_runs((run(1, 1),), (job(1, "demo", DemoOptions(), 2),)) == {1: []}
-    assert jobs_of_runs((run(1, 1),), (job(1, "train", TrainOptions(1), 2),))[1]
-    twice = jobs_of_runs((run(1, 3), run(2, 4)), (job(1, "demo", DemoOptions(), 2),))
-    assert [[each.id for each in of] for of in twice.values()] == [[1], [1]]
+    assert found((run(1, 9),), DEMO) == {1: []}
+    assert found((run(1, 1),), job(1, "train", TrainOptions(1), 2)) == {1: [1]}
+    assert found((run(1, 3), run(2, 4)), DEMO) == {1: [1], 2: [1]}

@@ -18,7 +18,9 @@ from engine.records.options import (
     UpdateOptions,
 )
 from engine.records.run import TrainingConfig
+from engine.updates.begin import begin_update, require_idle
 from tests.engine.updates.bank import NEW, SHORT, answer, change, freeze
+from tests.tui.seeds import add_job
 
 PLAINLY = UpdateOptions()
 
@@ -48,6 +50,7 @@ def stages(project: Project, monkeypatch: pytest.MonkeyPatch) -> list[JobOptions
 def carry_out(project: Project, options: UpdateOptions = PLAINLY) -> None:
     job = project.jobs.add("update", options)
     context = JobContext(project, job)
+    project.jobs.update(job.id, state="failed")
     try:
         engine.updates.job.run(context, options)
         project.jobs.update(job.id, state="done")
@@ -101,13 +104,24 @@ def test_what_was_stopped_goes_on_where_it_ended(
 
 def test_two_jobs_do_not_change_one_project_at_once(project: Project, stages: list[JobOptions]) -> None:
     change(project)
-    project.jobs.add("serve", ServeOptions())
-    project.jobs.add("generate", GenerateOptions())
-    with pytest.raises(UsageError, match="Something is at work"):
-        carry_out(project)
+    for options in (ServeOptions(), GenerateOptions()):
+        add_job(project, options, "running", [])
+    for begin in (carry_out, begin_update):
+        with pytest.raises(UsageError, match="Something is at work"):
+            begin(project, PLAINLY)
     assert stages == []
-    for job in project.jobs.live():
-        if job.kind != "serve":
-            project.jobs.update(job.id, state="stopped")
+    assert project.jobs.all()[-1].kind == "update", "the second was not even stored"
+    for job in project.jobs.all()[1:]:
+        project.jobs.update(job.id, state="stopped")
+    gone = project.jobs.add("generate", GenerateOptions())
+    project.jobs.update(gone.id, state="running", pid=1, pid_started_at=1.0, boot_id="an earlier boot")
     carry_out(project)
     assert project.runs.count() == 2
+
+
+def test_an_update_that_is_at_work_is_found(project: Project) -> None:
+    older, younger = (add_job(project, PLAINLY, "running", []) for _ in range(2))
+    assert begin_update(project, PLAINLY) == older
+    require_idle(project, lambda job: job.id >= older.id)
+    with pytest.raises(UsageError, match=f"Job {older.id} "):
+        require_idle(project, lambda job: job.id >= younger.id)

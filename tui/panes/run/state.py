@@ -195,7 +195,9 @@ class RunState:
 
     @staticmethod
     def _live(row: RunRow, job: JobView | None) -> JobView | None:
-        return job if job is not None and job.job_id in row.jobs and (job.curves or job.live) else None
+        # A job that conducts is at work elsewhere before it trains: then what is stored of its runs is shown.
+        trains = job is not None and job.job_id in row.jobs and (job.curves or (job.live and job.station == "run"))
+        return job if trains else None
 
 
 def value_at(curve: Curve, step: float | None) -> tuple[float, float] | None:

@@ -49,7 +49,7 @@ def _step(station: Station, facts: "Facts") -> _Step:
         return ("workspace.resume",), f"goes on, {key_of('workspace.stop')} ends"
     if station.state == "running":
         return ("workspace.pause",), f"pauses, {key_of('workspace.stop')} ends"
-    if station.state == "failed" and state:
+    if station.state == "failed" and state in ("failed", "lost", "stopped"):
         return ("workspace.resume",), "takes it up again"
     if station.state in ("stale", "failed"):
         return actions, f"{words} again" if station.name != "examples" else words

@@ -14,6 +14,7 @@ from tui.panes.checks import number, or_empty
 from tui.screens.form.screen import Field, FormScreen
 from tui.services.program import Answer, CommandEnded, Program
 from tui.services.store import StoreService
+from tui.services.updates import update_with
 
 PLAN = "plan an update"
 _LINES = 14  # of the plan, so that the form fits a small screen
@@ -49,7 +50,8 @@ class Updating:
     def _ask(self, answer: Answer) -> None:
         def answered(values: dict[str, str] | None) -> None:
             if values is not None:
-                self._store.start(UpdateOptions(epochs=float(values["epochs"]) if values["epochs"] else None))
+                options = UpdateOptions(epochs=float(values["epochs"]) if values["epochs"] else None)
+                self._store.ask(update_with(options), self._screen)
 
         check = or_empty(number(0.01, _MOST_EPOCHS))
         fields = [Field("epochs", "epochs", "", "a quarter of the earlier run's", check=check)]
