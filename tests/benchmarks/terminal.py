@@ -185,7 +185,6 @@ def traffic(home: Home, scratch: Path, repeats: int, generating: Path, training:
                 rates.setdefault(("training", mode), []).append(session.listen(LISTEN_S) / LISTEN_S / 1000)
             steer(home, training, control.pause, "paused")
             rates.setdefault(("two arms in the chat", mode), []).append(talking(scratch, talk, settings))
-    stop(Home.locate(scratch / "talk"), talk)
     for (load, mode), values in rates.items():
         yield Figure(f"over the line, {load}{mode}", statistics.median(values), "KB/s", 20.0 if mode else 60.0)
 
@@ -208,7 +207,9 @@ def talking(scratch: Path, folder: Path, settings: Mapping[str, str]) -> float:
         session.until("enter")
         session.press("What should I do now?\r")
         session.until("● serve", timeout_s=120)
-        return max(session.listen(1.0) for _ in range(TALK_S)) / 1000
+        busiest = max(session.listen(1.0) for _ in range(TALK_S)) / 1000
+    stop(home, folder)  # the next round waits for a server of its own
+    return busiest
 
 
 def large(home: Home, scratch: Path, repeats: int, examples: int) -> Iterator[Figure]:

@@ -51,6 +51,19 @@ def test_streams_grow_by_their_deltas_and_end_with_the_stored_answer() -> None:
     assert (job.streams["1/0"].text, job.streams["1/0"].state, job.streams["1/0"].note) == ("abcd", "failed", "rule 2")
 
 
+def test_a_training_tells_no_share_before_its_first_step() -> None:
+    job = view([StateChanged("running"), Progress(30, 60, "answers")])
+    assert job.share == 0.5
+    for event in (StageStarted("run"), Progress(87, 87, "general questions"), Progress(0, 99, "the untrained student")):
+        job.apply(StampedEvent(3.0, event))
+        assert job.share is None
+    job.apply(StampedEvent(4.0, Metrics(33, 0.5, {"loss": 1.0})))
+    job.apply(StampedEvent(4.0, Progress(33, 99, "training")))
+    assert job.share == pytest.approx(1 / 3)
+    job.apply(StampedEvent(5.0, StateChanged("done")))
+    assert job.share is None
+
+
 def test_answers_are_counted_by_what_the_rules_found() -> None:
     job = view([AnswerEnded("1/0", "a", True), AnswerEnded("2/0", "b", False), AnswerEnded("3/0", "", False, "cut")])
     assert (job.rules_kept, job.rules_broken) == (1, 1)

@@ -163,6 +163,19 @@ class JobView:
         loss = self.curves.get("loss")
         return int(loss.steps[-1]) if loss and loss.steps else 0
 
+    @property
+    def share(self) -> float | None:
+        """How much of the work at this station is done; None where that is not told, and while a training prepares."""
+        told = self.progress if self.live else None
+        if told is None or not told.total or self.prepares:
+            return None
+        return told.done / told.total
+
+    @property
+    def prepares(self) -> bool:
+        """Whether a training is before its first step: what it counts by then are no steps."""
+        return self.station == "run" and self.kind != "calibrate" and not self.step
+
     def _drop_oldest(self) -> None:
         while len(self.streams) > STREAMS_KEPT:
             self.streams.popitem(last=False)

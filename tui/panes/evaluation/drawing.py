@@ -221,8 +221,8 @@ def _question_line(lapse: Lapse, question: str, width: int, *, here: bool) -> Co
     return Content.assemble(
         ("▌" if here else " ", ACCENT),
         (fit(found, 6), BAD if lapse.broken else GOOD),
-        (fit(rules, 15), DIM),
-        (shorten(question, width - 22), STRONG if here else ""),
+        (f"{fit(rules, 15)} ", DIM),
+        (shorten(question, width - 23), STRONG if here else ""),
     )
 
 

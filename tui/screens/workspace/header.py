@@ -65,7 +65,7 @@ def activity(job: "Job", view: "JobView | None") -> Content:
     mark, style = _MARKS[state]
     words = [Content.assemble((mark, style), " ", job.kind)]
     if state == "running" and view is not None and view.progress is not None and view.progress.total:
-        words.append(Content(f"{view.station} {percent(view.progress.done / view.progress.total)}"))
+        words.append(Content(f"{view.station} {'prepares' if view.share is None else percent(view.share)}"))
         if view.progress.seconds_left is not None:
             words.append(Content.styled(f"{duration(view.progress.seconds_left)} left", DIM))
     elif state != "running":

@@ -47,8 +47,7 @@ class WorkspaceState:
     @property
     def progress(self) -> float | None:
         """The share that the job which works has done; None where none does or it does not tell."""
-        progress = self.job.progress if self.job is not None and self.job.live else None
-        return progress.done / progress.total if progress is not None and progress.total else None
+        return self.job.share if self.job is not None else None
 
     def believe_the_store(self) -> None:
         """A process that was killed told its log nothing, and one that was just taken up again has not yet."""
