@@ -205,7 +205,9 @@ def talking(scratch: Path, folder: Path, settings: Mapping[str, str]) -> float:
         session.until("feel whether")
         session.press("\r")
         session.until("enter")
-        session.press("What should I do now?\r")
+        session.press("What should I do now?")
+        session.until("do now?")  # in the field: enter is a key of its own
+        session.press("\r")
         session.until("● serve", timeout_s=120)
         busiest = max(session.listen(1.0) for _ in range(TALK_S)) / 1000
     stop(home, folder)  # the next round waits for a server of its own
