@@ -1,5 +1,8 @@
 """Lines that scroll by the same keys everywhere. Knows nothing of what they say."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
@@ -31,6 +34,23 @@ class Scroller(VerticalScroll, Listed, can_focus=True):
                 self.scroll_to(y=max(row - height // 3, 0), animate=False, immediate=True)
 
         return Listing(page.rows, top, go)
+
+    @contextmanager
+    def at_end(self) -> Iterator[None]:
+        """Other lines are shown in the `with` block: their end stays in sight where the end was in sight before.
+
+        It is, in the very frame that draws them: were the page moved after it, it would go over the line twice.
+        """
+        stays = self.scroll_offset.y >= self.max_scroll_y
+        yield
+        if not stays:
+            return
+        for page in self.query(".lines").results(Page):
+            if page.size.height and (grown := len(page.rows) - page.size.height):
+                end = max(self.max_scroll_y + grown, 0)
+                self.set_scroll(None, end)
+                self.vertical_scrollbar.position = end
+        self.call_after_refresh(self.scroll_end, animate=False)
 
     def action_line_down(self) -> None:
         """Scroll a line down."""

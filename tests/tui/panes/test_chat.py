@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 from textual import events
+from textual._compositor import Compositor
 from textual.pilot import Pilot
 
 from engine.evaluation.preference import Standing
@@ -22,7 +23,7 @@ from tests.tui.seeds import hostile, make_stage
 from tui.app import DistillApp
 from tui.panes.chat.pane import ChatPane
 from tui.panes.chat.question import QuestionField
-from tui.services.chat import _cost, _local_prices
+from tui.services.chat import ReplyGrew, _cost, _local_prices
 from tui.settings import Settings
 from tui.widgets.footer import Footer
 
@@ -290,3 +291,50 @@ def test_what_serving_here_costs_is_told_where_both_prices_are_given(home: Home)
             CostInputs(distilled_input_usd_per_mtok=2.0, distilled_output_usd_per_mtok=4.0), None
         )
         assert _cost(answer, _local_prices(project)) == pytest.approx(0.004)
+
+
+async def test_the_end_of_growing_answers_stays_in_sight_and_the_page_seldom_goes_over_the_line(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_chat(pilot)
+        pane = chat(app)
+        pane.state.ask("And then?")
+        pane.redraw()
+        await until(pilot, lambda: "And then?" in pane_text(app))
+        monkeypatch.setattr(Compositor, "render_update", counting(sent := []))
+        said, ends = "", set()
+        for step in range(40):
+            said += f"Step {step} of it goes on a line. "
+            for arm in (0, 1):
+                pane.post_message(ReplyGrew(pane._ticket, arm, said))
+            await until(pilot, lambda step=step: f"Step {step} of" in " ".join(pane_text(app).split()))
+            await until(pilot, lambda: pane.is_vertical_scroll_end)
+            ends.add(pane.max_scroll_y)
+        whole = len(app.screen._compositor.render_full_update().render_segments(app.console))
+        assert max(ends) > 20  # rows came, one or two a step
+        assert len(ends) < 12
+        assert sum(sent) < 40 * whole / 2
+        assert max(sent) < whole  # of what stands beside the page nothing is drawn again
+
+        await pilot.press("pageup")
+        place = pane.scroll_offset.y
+        pane.post_message(ReplyGrew(pane._ticket, 0, said + "the last words " * 100))
+        await until(pilot, lambda: pane.max_scroll_y > max(ends))
+        assert pane.scroll_offset.y == place
+        await pilot.press("end")
+        await until(pilot, lambda: pane.is_vertical_scroll_end)
+
+
+def counting(sent: list[int]) -> Callable[..., object]:
+    """What draws on the screen, and keeps how many signs each drawing sends."""
+    draw = Compositor.render_update
+
+    def drawn(compositor: Compositor, *given: object, **named: object) -> object:
+        update = draw(compositor, *given, **named)
+        if update is not None:
+            sent.append(len(update.render_segments(compositor.root.app.console)))
+        return update
+
+    return drawn

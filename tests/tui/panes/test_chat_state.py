@@ -10,7 +10,7 @@ from engine.records.evaluation import Rate
 from engine.records.prompt import Message
 from engine.records.rule import Check, CheckResult, Rule
 from engine.rules.live import check_so_far
-from tui.panes.chat.drawing import draw
+from tui.panes.chat.drawing import draw, room_to_grow
 from tui.panes.chat.markdown import markdown_lines
 from tui.panes.chat.state import PLACES, ChatState, Turn
 
@@ -149,3 +149,13 @@ def test_rules_are_told_while_an_answer_streams_and_the_rest_is_pending() -> Non
     assert "Begins with A" in lines
     reply.done, reply.checks = True, ()
     assert "2 ○" not in "\n".join(line.plain for line in draw(state, Standing(), rules, 120))
+
+
+@given(height=st.integers(1, 80), rows=st.integers(0, 400))
+def test_a_page_that_grows_moves_by_a_quarter_of_its_height(height: int, rows: int) -> None:
+    room, step = room_to_grow(rows, height), max(height // 4, 1)
+    if rows <= height:
+        assert room == 0
+    else:
+        assert 0 <= room < step
+        assert (rows + room - height) % step == 0

@@ -37,6 +37,15 @@ def draw(state: ChatState, score: Standing, rules: tuple[Rule, ...], width: int)
     return lines
 
 
+def room_to_grow(rows: int, height: int) -> int:
+    """How many blank rows to leave under so many while they grow in a page of this height.
+
+    A page that is full moves with every line that comes, and each time the whole of it goes over the line. So it moves
+    by a quarter of its height at once, which is also easier to read than text that never stands still.
+    """
+    return -(rows - height) % max(height // 4, 1) if rows > height else 0
+
+
 def _compared(state: ChatState) -> str:
     if not state.arms[0]:
         return "no arm yet"

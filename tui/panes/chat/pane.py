@@ -5,16 +5,18 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.constants import MAX_FPS
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.message import Message
+from textual.timer import Timer
 
 from engine.clean import clean_text
 from engine.evaluation.preference import Standing
 from engine.records.vote import VoteChoice
 from tui.actions import PaneName, Place, bindings
 from tui.keys import key_of
-from tui.panes.chat.drawing import draw
+from tui.panes.chat.drawing import draw, room_to_grow
 from tui.panes.chat.question import QuestionField
 from tui.panes.chat.state import ChatState, Turn
 from tui.panes.job import JobView
@@ -26,6 +28,8 @@ from tui.services.facts import Facts
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.page import Page
 
+# Five times a second, as the other panes are drawn; as rarely as Textual draws where a person has a slow line.
+DRAW_EVERY_S = max(0.2, 1 / MAX_FPS)
 _TYPED = ("ask", "rewrite")  # they go to the field
 
 
@@ -57,6 +61,7 @@ class ChatPane(Pane):
         self._ticket = 0
         self._arms: tuple[str, ...] = ()
         self._read: tuple[object, ...] = ()
+        self._waiting: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """The talk, and the field under it."""
@@ -87,15 +92,22 @@ class ChatPane(Pane):
         super().show(facts, job)
 
     def draw(self, view: View) -> list[Content]:
-        """The talk."""
-        return draw(self.state, self.standing, view.facts.rules, view.width)
+        """The talk; while it grows, with room for what comes."""
+        lines = draw(self.state, self.standing, view.facts.rules, view.width)
+        return [*lines, *[Content("")] * room_to_grow(len(lines), view.height)] if self.state.streaming else lines
 
     def redraw(self) -> None:
         """Draw the talk; stay at its end where the person is there."""
-        at_end = self.is_vertical_scroll_end
-        super().redraw()
-        if at_end:
-            self.call_after_refresh(self.scroll_end, animate=False)
+        if self._waiting is not None:
+            self._waiting.stop()
+            self._waiting = None
+        with self.at_end():
+            super().redraw()
+
+    def _redraw_soon(self) -> None:
+        """Draw what has come, once for all that comes until then: each time a line is added, the page goes over it."""
+        if self._waiting is None:
+            self._waiting = self.set_timer(DRAW_EVERY_S, self.redraw)
 
     def on_arms_read(self, message: ArmsRead) -> None:
         """Take in which arms there are: compare the newest run with the prompted model, as long as nobody chose."""
@@ -121,7 +133,7 @@ class ChatPane(Pane):
         if message.ticket == self._ticket and (turn := self.state.turn) is not None:
             reply = turn.replies[turn.side_of(message.arm)]
             reply.text, reply.checks = message.text, message.checks
-            self.redraw()
+            self._redraw_soon()
 
     def on_reply_ended(self, message: ReplyEnded) -> None:
         """Take in how an answer ended."""
