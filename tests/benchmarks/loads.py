@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.jobs.log import EventLog
+from engine.jobs.log import EVENTS_FILE, EventLog
 from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Event, Progress, StageStarted, StateChanged
 from engine.paths import Home
 from engine.project import Project
@@ -57,9 +57,16 @@ def stream(folder: Path, arms: Sequence[str]) -> None:
 
 @contextmanager
 def streaming(folder: Path, *arms: str) -> Iterator[None]:
-    """The load of a generation, or of an evaluation of `arms`, in the folder of a job, for the `with` block."""
+    """The load of a generation, or of an evaluation of `arms`, in the folder of a job, for the `with` block.
+
+    The block begins once the answers flow: the writer's own start is no load that is meant.
+    """
+    events = folder / EVENTS_FILE
+    before = events.stat().st_size if events.exists() else 0
     writer = subprocess.Popen([sys.executable, "-m", "tests.benchmarks.loads", str(folder), *(arms or ("teacher",))])
     try:
+        while not events.exists() or events.stat().st_size <= before:
+            time.sleep(0.1)
         yield
     finally:
         writer.kill()
