@@ -9,13 +9,12 @@ import click
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, command_options
 from engine.cli.train_sweep import sweep
-from engine.cli.training_options import said, training_options
+from engine.cli.training_options import preset_of, preset_option, said, training_options
 from engine.jobs.protocol import WorstTokens
 from engine.records.options import CalibrateOptions, MirrorName, TrainOptions
 from engine.records.run import TrainingConfig
 from engine.status import job_json
 from engine.training.clusters import Launch, Launcher, launch_text
-from engine.training.presets import Preset
 from engine.wording import rate_of
 
 _WITH_A_RUN = {
@@ -34,7 +33,7 @@ _WITH_A_RUN = {
 
 
 @click.group("train", invoke_without_command=True)
-@click.option("--preset", type=click.Choice(get_args(Preset)), help="Choose what is not given by data, model, memory.")
+@preset_option()
 @click.option("--show", is_flag=True, help="Print what is chosen, why, and what it will take; train nothing.")
 @click.option(
     "--calibrate", is_flag=True, help="First measure a few steps of the longest rows, and estimate from them."
@@ -60,7 +59,7 @@ _WITH_A_RUN = {
 @command_options
 def command(
     invocation: Invocation,
-    preset: Preset | None,
+    preset: str,
     show: bool,
     calibrate: bool,
     asked: TrainingConfig,
@@ -98,7 +97,8 @@ def command(
         config = dataclasses.replace(asked, base=basis.dataset.base)
         if shard:
             require_shardable(config, processes * nodes)
-        choice = None if preset is None else choose(preset, basis.facts(config), config, said())
+        named = preset_of(preset)
+        choice = None if named is None else choose(named, basis.facts(config), config, said())
         config = config if choice is None else choice.config
         if calibrate:
             if choice is not None:
@@ -111,8 +111,8 @@ def command(
         told = "\n".join([*([choice_text(choice)] if choice is not None else []), outlook_text(config, basis)])
         if show:
             estimate = dataclasses.asdict(estimate_training(config, basis).figures)
-            chosen = {"config": dataclasses.asdict(config)} if choice is None else choice_json(choice)
-            invocation.finish(told, {**chosen, "estimate": estimate})
+            chosen = {} if choice is None else choice_json(choice)
+            invocation.finish(told, {**chosen, "config": dataclasses.asdict(config), "estimate": estimate})
             return
         if config.quantize_base != "none" and print_launch is None:
             require_four_bits(config.device, on_gpu=basis.facts(config).on_gpu)

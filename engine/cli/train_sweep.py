@@ -3,23 +3,27 @@
 import dataclasses
 import itertools
 import shlex
-from typing import get_args
 
 import click
 
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, Number, command_options
-from engine.cli.training_options import changed, option_words, parse_values, said, training_options
+from engine.cli.training_options import (
+    changed,
+    option_words,
+    parse_values,
+    preset_of,
+    preset_option,
+    said,
+    training_options,
+)
 from engine.records.options import SweepOptions, Trial
 from engine.records.run import TrainingConfig
 from engine.status import job_json
-from engine.training.presets import Preset
 
 
 @click.command("sweep")
-@click.option(
-    "--preset", "presets", type=click.Choice(get_args(Preset)), multiple=True, help="Try it; may be repeated."
-)
+@preset_option(multiple=True)
 @click.option(
     "--try", "tries", multiple=True, metavar="OPTION=A,B", help="Try each value: learning-rate=1e-4,5e-4. Repeatable."
 )
@@ -30,7 +34,7 @@ from engine.training.presets import Preset
 @command_options
 def sweep(
     invocation: Invocation,
-    presets: tuple[Preset, ...],
+    presets: tuple[str, ...],
     tries: tuple[str, ...],
     steps: int | None,
     minutes: float | None,
@@ -49,7 +53,7 @@ def sweep(
         raise click.UsageError("A sweep needs a budget: --steps or --minutes.")
     given = said()
     values = [[(name, value) for value in found] for name, found in map(parse_values, tries)]
-    combinations = list(itertools.product(presets or (None,), itertools.product(*values)))
+    combinations = list(itertools.product(presets, itertools.product(*values)))
     if len(combinations) < 2:
         raise click.UsageError("There is nothing to compare: give two presets, or --try with two values.")
     project = invocation.project
@@ -60,9 +64,9 @@ def sweep(
     for preset, chosen in combinations:
         tried = dict(chosen)
         config = changed(base, tried)
-        if preset is not None:
-            config = choose(preset, basis.facts(config), config, {*given, *tried}).require_fit().config
-        words = [*(("--preset", preset) if preset else ()), *option_words({**given, **tried})]
+        if (named := preset_of(preset)) is not None:
+            config = choose(named, basis.facts(config), config, {*given, *tried}).require_fit().config
+        words = ["--preset", preset, *option_words({**given, **tried})]
         planned.append((config if steps is None else within(config, dataset.train, steps), shlex.join(words)))
     trials = tuple(Trial(project.runs.add(dataset.sha256, config).id, words) for config, words in planned)
     share = None if minutes is None else minutes / len(trials)

@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from engine.cli.invocation import Number
 from engine.records.run import FULL_RATE, AdapterKind, Objective, QuantizedBase, TrainingConfig, alpha_of
+from engine.training.presets import CHOSEN, USUAL, Preset
 
 _DEFAULT = TrainingConfig(base="starter")
 _COUNT = click.IntRange(1)
@@ -44,6 +45,7 @@ _OPTIONS: tuple[tuple[str, "click.ParamType[Any]", str], ...] = (
     ("seed", click.INT, "Decides the adapter's first weights, the order of rows, and every draw."),
 )
 _FLAGS = {"initial_run_id": "--initial-run"}
+_PLAIN = "none"  # no preset: what is not given has its plain value
 
 
 def training_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -58,10 +60,34 @@ def training_options(function: Callable[..., None]) -> Callable[..., None]:
 
     for name, kind, help in reversed(_OPTIONS):
         add = click.option(
-            flag_of(name), name, type=kind, default=getattr(_DEFAULT, name), show_default=True, help=help
+            flag_of(name),
+            name,
+            type=kind,
+            default=getattr(_DEFAULT, name),
+            show_default="by the preset" if name in CHOSEN else True,
+            help=help,
         )
         wrapper = add(wrapper)
     return wrapper
+
+
+def preset_option(*, multiple: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The option that says which preset chooses what is not given; `preset_of` reads its words."""
+    return click.option(
+        "--preset",
+        "presets" if multiple else "preset",
+        type=click.Choice((*get_args(Preset), _PLAIN)),
+        multiple=multiple,
+        default=(USUAL,) if multiple else USUAL,
+        show_default=True,
+        help=f"Chooses what is not given, by data, model and memory; {_PLAIN}: plain values."
+        + " Repeatable." * multiple,
+    )
+
+
+def preset_of(word: str) -> Preset | None:
+    """The preset of that word; None for that of the plain values."""
+    return None if word == _PLAIN else cast(Preset, word)
 
 
 def changed(config: TrainingConfig, values: Mapping[str, object]) -> TrainingConfig:

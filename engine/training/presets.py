@@ -14,6 +14,13 @@ from engine.training.peak import Facts, memory_mb, peak_mb
 from engine.wording import size
 
 Preset = Literal["fast", "balanced", "best"]
+USUAL: Preset = "balanced"
+# What a preset chooses; all else is as it was asked for.
+CHOSEN = frozenset({
+    "objective", "cross_entropy_weight", "top_k", "lora_rank", "lora_alpha", "learning_rate", "warmup_fraction",
+    "epochs", "batch_rows", "micro_batch_rows", "evaluations", "on_policy_steps", "on_policy_batch_rows",
+    "on_policy_learning_rate", "general_fraction", "prompt_back_weight",
+})  # fmt: skip
 T = TypeVar("T")
 SAID = "as you said"
 
@@ -54,7 +61,7 @@ class Choice:
                 "The training does not fit the memory that is free.",
                 f"It takes about {_amount(self.memory_mb)}, one row at a time; {_amount(self.free_mb)} are free.",
                 _in_four_bits(self)
-                or "Choose a smaller base or another device, close other programs, or train without a preset.",
+                or "Choose a smaller base or another device, close other programs, or train by --preset none.",
             )
         return self
 

@@ -95,7 +95,7 @@ def make_training(home: Home) -> Path:
         project.decisions.decide([Decision(row.example.id, "accept", "person") for row in project.examples.all()])
         folder = project.folder
     program(home, "curate", "freeze", "--project", "training")
-    program(home, "train", "--epochs", "2000", "--detach", "--project", "training")
+    program(home, "train", "--preset", "none", "--epochs", "2000", "--detach", "--project", "training")
     return folder
 
 

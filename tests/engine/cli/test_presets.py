@@ -33,11 +33,13 @@ def test_a_preset_is_shown_with_its_reasons_and_nothing_is_started(finished: Pat
 
 
 def test_without_a_preset_what_is_asked_for_and_what_it_takes_is_shown(finished: Path) -> None:
-    data = get("train", "--show", "--epochs", "3", "--on-policy-steps", "2")
+    data = get("train", "--preset", "none", "--show", "--epochs", "3", "--on-policy-steps", "2")
+    assert "preset" not in data
     assert (data["config"]["epochs"], data["config"]["on_policy_steps"]) == (3.0, 2)
     assert set(data["estimate"]) == {"seconds", "memory_mb", "disk_mb"}
-    assert "then 2 on 64 own answers each" in succeed("train", "--show", "--on-policy-steps", "2").out
-    assert "75 to 88 % cut" in succeed("train", "--show", "--epochs", "1", "--on-policy-steps", "2").out
+    plain = ("train", "--preset", "none", "--show", "--on-policy-steps", "2")
+    assert "then 2 on 64 own answers each" in succeed(*plain).out
+    assert "75 to 88 % cut" in succeed(*plain, "--epochs", "1").out
 
 
 def test_a_run_started_with_a_preset_has_its_configuration_and_says_why(
@@ -82,6 +84,7 @@ def test_calibrating_measures_first_and_trains_with_what_fits(finished: Path, mo
     with Project.open(finished) as project:
         before = len(project.runs.all())
     data = get("train", "--show", "--calibrate", "--device", "cpu", "--dtype", "float32")
+    assert data["preset"] == "balanced"
     assert data["config"]["micro_batch_rows"] == 2
     assert data["estimate"]["memory_mb"] == 777.0
     assert data["estimate"]["seconds"] > 0

@@ -9,6 +9,7 @@ from engine.cli.training_options import _OPTIONS
 from engine.project import Project
 from engine.records.options import SweepOptions, TrainOptions
 from engine.records.run import TrainingConfig
+from engine.training.presets import CHOSEN, USUAL
 from engine.training.schedule import Schedule
 from tests.engine.cli.calling import fail, succeed
 
@@ -26,10 +27,15 @@ def newest(folder: Path) -> TrainingConfig:
         return run.config
 
 
-def test_without_options_a_run_is_the_plain_one(quiet: Path) -> None:
+def test_without_options_the_usual_preset_chooses(quiet: Path) -> None:
     succeed("train")
-    found = newest(quiet)
-    assert found == TrainingConfig(base=found.base)
+    found, plain = newest(quiet), TrainingConfig(base=newest(quiet).base)
+    assert found.general_fraction > 0  # the prompt's form is not to spill over other questions
+    succeed("train", "--preset", USUAL)
+    assert newest(quiet) == found
+    assert {name for name in plain.__slots__ if getattr(found, name) != getattr(plain, name)} <= CHOSEN
+    succeed("train", "--preset", "none")
+    assert newest(quiet) == plain
 
 
 def test_every_option_reaches_the_run(quiet: Path) -> None:
@@ -55,9 +61,11 @@ def test_a_rank_stabilised_adapter_keeps_its_alpha_at_every_rank(quiet: Path) ->
 
 
 def test_whole_layers_are_trained_in_float32_at_a_tenth_of_the_rate(quiet: Path) -> None:
-    plain = TrainingConfig(base="")
-    succeed("train", "--adapter", "full")
-    assert (newest(quiet).dtype, newest(quiet).learning_rate) == ("float32", plain.learning_rate / 10)
+    for preset in ("none", "balanced"):
+        succeed("train", "--preset", preset)
+        rate = newest(quiet).learning_rate
+        succeed("train", "--preset", preset, "--adapter", "full")
+        assert (newest(quiet).dtype, newest(quiet).learning_rate) == ("float32", pytest.approx(rate / 10))
     succeed("train", "--adapter", "full", "--learning-rate", "1e-3")
     assert newest(quiet).learning_rate == 1e-3
     for words in (("--dtype", "bfloat16"), ("--quantize-base", "nf4")):
@@ -105,7 +113,9 @@ def test_a_sweep_makes_a_run_of_every_combination_and_says_how_to_train_it(
     )
     (options,) = started
     assert [trial.words for trial in options.trials] == [
-        f"--learning-rate {rate} --lora-rank {rank} --seed 7" for rate in ("0.0001", "0.0005") for rank in (4, 8)
+        f"--preset balanced --learning-rate {rate} --lora-rank {rank} --seed 7"
+        for rate in ("0.0001", "0.0005")
+        for rank in (4, 8)
     ]
     with Project.open(finished) as project:
         runs = [project.runs.get(trial.run_id) for trial in options.trials]

@@ -15,26 +15,10 @@ from engine.records.run import TrainingConfig
 from engine.training.costs import RowTokens
 from engine.training.facts import FreeMemory, free_memory
 from engine.training.peak import Facts, memory_mb, peak_mb
-from engine.training.presets import Choice, Preset, Reason, choice_json, choice_text, choose
+from engine.training.presets import CHOSEN, Choice, Preset, Reason, choice_json, choice_text, choose
 
 ASKED = TrainingConfig(base="b", device="cpu", seed=3)
-CHOSEN = {
-    "objective",
-    "cross_entropy_weight",
-    "top_k",
-    "lora_rank",
-    "lora_alpha",
-    "learning_rate",
-    "warmup_fraction",
-    "epochs",
-    "batch_rows",
-    "evaluations",
-    "micro_batch_rows",
-    "on_policy_steps",
-    "general_fraction",
-    "prompt_back_weight",
-}
-SECOND_STAGE = {"on_policy_batch_rows", "on_policy_learning_rate"}  # fmt: skip
+SECOND_STAGE = {"on_policy_batch_rows", "on_policy_learning_rate"}
 
 
 def llama(layers: int, hidden: int, inner: int, vocabulary: int) -> Shapes:
@@ -85,7 +69,7 @@ def test_every_value_is_within_the_recipes_ranges_and_has_its_reason(preset: Pre
     assert 0 < config.cross_entropy_weight < 1
     assert 1 <= config.micro_batch_rows <= config.batch_rows <= facts.rows
     assert 1 <= config.evaluations <= max(1, round(config.epochs * -(-facts.rows // config.batch_rows)))
-    chosen = CHOSEN | (SECOND_STAGE if config.on_policy_steps else set())
+    chosen = CHOSEN - (SECOND_STAGE if not config.on_policy_steps else set())
     assert {reason.name for reason in choice.reasons} == chosen
     assert len(choice.reasons) == len(chosen)
     if config.on_policy_steps:
@@ -152,7 +136,7 @@ def test_whole_layers_have_a_tenth_of_the_rate_and_no_rank() -> None:
     whole = choose("balanced", FACTS, replace(ASKED, adapter="full"))
     matrices = choose("balanced", FACTS, ASKED)
     assert whole.config.learning_rate == pytest.approx(matrices.config.learning_rate / 10)
-    assert CHOSEN - {reason.name for reason in whole.reasons} == {"lora_rank", "lora_alpha"}
+    assert CHOSEN - {reason.name for reason in whole.reasons} == {"lora_rank", "lora_alpha", *SECOND_STAGE}
     assert (whole.memory_mb or 0) > (matrices.memory_mb or 0)
 
 
