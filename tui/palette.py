@@ -11,8 +11,8 @@ from textual.dom import DOMNode
 from tui.actions import ACTIONS, PANES, Action, PaneName, Place
 from tui.keys import key_of, keys_of, told
 
-# Moving through a list by palette is of no use to anybody.
-_BY_KEY_ONLY = {"line_down", "line_up", "page_down", "page_up", "first", "last"}
+# Moving through a list by palette is of no use to anybody, nor is opening the palette.
+_BY_KEY_ONLY = {"line_down", "line_up", "page_down", "page_up", "first", "last", "command_palette"}
 
 
 def commands(app: App[int], carriers: list[tuple[Place, DOMNode]]) -> Iterator[SystemCommand]:

@@ -74,7 +74,7 @@ def test_every_linked_file_is_there() -> None:
 def test_the_keys_are_those_of_the_program() -> None:
     """The README tells the keys that hold in every pane and in the review, and none that is not there."""
     table = README.partition("## Keys")[2].partition("\n## ")[0]
-    named = set(re.findall(r"`([^`]+)`", table)) - {*"123456789", "^p"}
+    named = set(re.findall(r"`([^`]+)`", table)) - {*"123456789"}
     there = {action.shown for actions in ACTIONS.values() for action in actions}
     places = ("everywhere", "workspace", "curate")
     footers = {action.shown for place in places for action in ACTIONS[place] if action.footer}

@@ -44,7 +44,7 @@ QUESTIONS = [
     ("fee" + ENTER, "10 questions listed", ""), (ESC, "Questions   53", "questions listed"),
 ]  # fmt: skip
 EXAMPLES = [
-    ("3", f"{_X}whole", ""), ("g", "most tokens an answer", ""), (ESC, f"{_X}whole", "most tokens an answer"),
+    ("3", f"{_X}whole", ""), (ENTER, "most tokens an answer", ""), (ESC, f"{_X}whole", "most tokens an answer"),
     ("4", "has no split", ""), ("z", "cannot be frozen", ""), (ESC, "has no split", "cannot be frozen"),
 ]  # fmt: skip
 RUN = [

@@ -14,8 +14,10 @@ from tui.panes.prompt.own_answer import OwnAnswerFace
 from tui.panes.prompt.rules_face import RulesFace
 from tui.panes.prompt.trial_face import TrialFace
 from tui.panes.prompt.versions_face import VersionsFace
+from tui.screens.curate.narrow import NarrowScreen
 from tui.screens.curate.screen import CurateScreen
-from tui.screens.help.screen import help_text
+from tui.screens.form.screen import FormScreen
+from tui.screens.help.screen import HelpScreen, help_text
 from tui.screens.start.screen import StartScreen
 from tui.screens.workspace.screen import WorkspaceScreen
 from tui.screens.workspace.search import SearchLine
@@ -24,6 +26,9 @@ CARRIERS: dict[Place, type] = {
     "everywhere": DistillApp,
     "workspace": WorkspaceScreen,
     "curate": CurateScreen,
+    "narrow": NarrowScreen,
+    "form": FormScreen,
+    "help": HelpScreen,
     "start": StartScreen,
     "rules": RulesFace,
     "versions": VersionsFace,
@@ -50,7 +55,10 @@ WHEREABOUTS: list[tuple[Place, ...]] = [
     ("searching", "workspace"),
     *(("found", pane, "workspace") for pane in PANES),
     ("curate",),
+    ("narrow",),
     ("start",),
+    ("form",),
+    ("help",),
 ]
 ROWS = [
     pytest.param(place, action, id=f"{place}.{action.id}") for place, actions in ACTIONS.items() for action in actions

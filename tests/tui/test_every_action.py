@@ -39,7 +39,10 @@ WAYS: dict[Place, str] = {
     "searching": "2 T slash",
     "found": "6 slash f r a u d enter",
     "curate": "c",
+    "narrow": "c F",
     "start": "o",
+    "form": "o D",
+    "help": "4 question_mark",
 }
 UP = ("line_up", "page_up", "first")
 # What has to be done before some actions can do anything, where the way there is not enough.
@@ -51,6 +54,8 @@ BEFORE: dict[str, str] = {
     "editing.undo": "x",
     "editing.redo": "x ctrl+underscore",
     "asking.send": "w h y",
+    "asking.end": "w h y home",
+    "form.next_choice": "down",
     "curate.natural": "greater_than_sign",
     "curate.back": "space",
     "workspace.natural": "greater_than_sign",
@@ -69,7 +74,7 @@ RESTING = {
       for move in MOVES),
     *(f"{place}.{move}" for place in ("rules", "start") for move in ("page_down", "page_up")),
     "asking.scroll_up", "asking.scroll_down", "asking.follow", "curate.answer_down", "curate.answer_up",
-    "chat.halt", "examples.back", "release.back",
+    "form.page_down", "form.page_up", "chat.halt", "examples.back", "release.back",
 }  # fmt: skip
 
 

@@ -7,8 +7,13 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from engine.paths import Home
+from tests.tui.piloting import form_of, until
 from tui.app import DistillApp
 from tui.screens.form.screen import Field, FormScreen, Values
+from tui.screens.help.screen import HelpScreen
+from tui.settings import Settings
+from tui.widgets.page import Page
 
 
 def whole_number(value: str) -> str:
@@ -75,6 +80,43 @@ async def test_what_is_wrong_together_is_told_and_escape_leaves() -> None:
         await pilot.press("escape")
         await pilot.pause()
         assert app.answers == [None]
+
+
+async def test_help_tells_the_forms_keys_over_it_and_leaves_what_was_typed(home: Home) -> None:
+    app = DistillApp(home, None)
+    answers: list[dict[str, str] | None] = []
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        app.push_screen(FormScreen("Generate", FIELDS), answers.append)
+        form = await form_of(pilot)
+        await pilot.press("5", "down", "right", "question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        assert app.screen.query_one(Page).plain.startswith("Form\nenter ^g f10  Go on;")
+        await pilot.press("question_mark", "q", "down", *"q?", "f1")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        await pilot.press("f1", "x")
+        await until(pilot, lambda: form.values == {"samples": "5", "teacher": "endpoint", "name": "q?x"})
+        await pilot.press("enter")
+        await until(pilot, lambda: answers == [{"samples": "5", "teacher": "endpoint", "name": "q?x"}])
+
+
+async def test_a_persons_own_keys_hold_in_a_form_and_in_its_help_and_are_told(home: Home) -> None:
+    keys = {
+        "form.submit": "f5", "form.next_field": "enter", "form.next_choice": "n", "form.leave": "f6",
+        "everywhere.help": "f8",
+    }  # fmt: skip
+    app = DistillApp(home, None, settings=Settings(keys=keys))
+    answers: list[dict[str, str] | None] = []
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        for _ in range(2):
+            app.push_screen(FormScreen("Generate", FIELDS, go="start"), answers.append)
+            form = await form_of(pilot)
+            said = str(form.query_one("#form-keys", Static).visual)
+            assert said == "f5 start   ↑ enter field   ← n choose   f6 leave   f8 help"
+            await pilot.press("5", "enter", "n", "f8")
+            await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+            await pilot.press("f8", "enter", *"no", "f6" if answers else "f5")
+            await until(pilot, lambda: not isinstance(app.screen, FormScreen))
+    assert answers == [{"samples": "5", "teacher": "endpoint", "name": "no"}, None]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80", "120"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from textual.pilot import Pilot
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from engine.errors import DistillError
 from engine.paths import Home
@@ -17,6 +17,7 @@ from tui.screens.help.screen import HelpScreen
 from tui.services.settings import Memory, read_settings, save_copy
 from tui.settings import Remembered, Settings, parse_remembered, parse_settings, remembered_text
 from tui.widgets.footer import Footer
+from tui.widgets.page import Page
 
 WHOLE = """
 theme = "paper"
@@ -170,7 +171,7 @@ async def test_own_keys_are_told_wherever_keys_are_told(home: Home) -> None:
         assert {"Quit   f9", "Next   f8", "Cost   f7", "Run   5"} <= offered
         await pilot.press("q", "question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
-        rows = [line.split() for line in str(app.screen.query_one(Static).visual).split("\n")]
+        rows = [line.split() for line in app.screen.query_one(Page).plain.split("\n")]
         assert ["f8", "Show", "the", "next", "pane."] in rows
         await pilot.press("escape", "f9")
     assert app.return_code == 0

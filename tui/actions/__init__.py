@@ -15,6 +15,7 @@ from tui.actions import (
     evaluation,
     everywhere,
     examples,
+    form,
     prompt,
     questions,
     release,
@@ -22,7 +23,7 @@ from tui.actions import (
     start,
     workspace,
 )
-from tui.actions.lists import FOUND, MOVES, SEARCHING
+from tui.actions.lists import FOUND, HELP, MOVES, SEARCHING
 from tui.actions.words import Action as Action
 from tui.actions.words import PaneName as PaneName
 from tui.actions.words import Place as Place
@@ -51,7 +52,10 @@ ACTIONS: dict[Place, tuple[Action, ...]] = {
     "searching": SEARCHING,
     "found": FOUND,
     "curate": curate.ACTIONS,
+    "narrow": curate.NARROW,
     "start": start.ACTIONS,
+    "form": form.ACTIONS,
+    "help": HELP,
 }
 PANE_KEYS: dict[PaneName, str] = {
     "prompt": "1",
@@ -71,7 +75,7 @@ BOUND: dict[str, str] = {
     **{f"workspace.{pane}": key for pane, key in PANE_KEYS.items()},
 }
 FOOTER_KEYS = 6
-TYPED: tuple[Place, ...] = ("editing", "testing", "asking", "figures", "searching")
+TYPED: tuple[Place, ...] = ("editing", "testing", "asking", "figures", "searching", "form")
 _SHORT = {
     "slash": "/",
     "minus": "-",

@@ -27,5 +27,6 @@ ASKING = (
     Action("leave", "escape", "esc", "leave", "Leave the field; the question stays.", footer=True),
     Action("scroll_up", "pageup", "PgUp", "up", "Scroll the talk up."),
     Action("scroll_down", "pagedown", "PgDn", "down", "Scroll the talk down."),
+    Action("end", "end", "end", "end", "To the end of the line; where the cursor is there, follow the answers again."),
     Action("follow", "ctrl+end", "^end", "follow", "Follow the answers again."),
 )

@@ -1,5 +1,6 @@
 """What a person can do while reviewing answers."""
 
+from tui.actions.lists import MOVES
 from tui.actions.words import Action
 
 ACTIONS = (
@@ -43,4 +44,9 @@ ACTIONS = (
     Action("wider", "greater_than_sign", ">", "longer list", "Give the list more of the page, and the answer less."),
     Action("natural", "0", "0", "natural", "Share the page between list and answer as it was at first."),
     Action("back", "escape", "esc", "back", "Let go of the marks, then of the search, then go back to the stations."),
+)
+NARROW = (
+    Action("choose", "enter", "enter", "choose", "List only what is under the cursor.", footer=True),
+    *MOVES,
+    Action("leave", "escape,q", "esc", "leave", "Leave; the list stays as it was.", footer=True),
 )

@@ -1,14 +1,19 @@
 """What a person can do while the teacher answers, and before."""
 
-from dataclasses import replace
-
 from tui.actions.lists import MOVES
 from tui.actions.words import Action
 
 ACTIONS = (
-    Action("generate", "g", "g", "generate", "Let the teacher answer; a form shows what it will take.", footer=True),
+    Action(
+        "generate",
+        "enter,a",
+        "enter",
+        "generate",
+        "Let the teacher answer; a form shows what it will take.",
+        footer=True,
+    ),
     Action("retry", "R", "R", "ask again", "Ask again what nobody answered, and nothing else."),
     Action("next", "tab", "tab", "next", "Read the next answer that is being written."),
     Action("back", "escape", "esc", "follow", "Read whatever is being written."),
-    *(replace(move, keys="home", shown="home") if move.id == "first" else move for move in MOVES),
+    *MOVES,
 )

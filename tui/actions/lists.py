@@ -21,6 +21,10 @@ SEARCHING = (
     ),
     Action("leave", "escape", "esc", "restore", "Leave the search, and go back to where it began.", footer=True),
 )
+HELP = (
+    *MOVES,
+    Action("leave", "escape,q,enter", "esc", "close", "Close the help; so does the key that opened it.", footer=True),
+)
 # While a search is on these come before the pane's own keys.
 FOUND = (
     Action("found_next", "n", "n", "next", "The next row or line that holds the words.", footer=True),

@@ -11,7 +11,7 @@ PartName = Literal[
     "rules", "versions", "trial", "proposals", "findings", "editing", "testing", "asking", "figures",
     "searching", "found",
 ]  # fmt: skip
-Place = PaneName | PartName | Literal["everywhere", "workspace", "curate", "start"]
+Place = PaneName | PartName | Literal["everywhere", "workspace", "curate", "narrow", "start", "form", "help"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,16 @@ A window that is too small for any page says so in its place.
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.message import Message
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from engine.clean import clean_text
 from engine.errors import DistillError
-from tui.actions import PaneName, Place
+from tui.actions import ACTIONS, PaneName, Place
 
 Result = TypeVar("Result")
 
@@ -65,6 +66,22 @@ class PlacedScreen(Screen[Result]):
     def carriers(self) -> list[tuple[Place, DOMNode]]:
         """The places whose keys hold now, the nearest first, and who carries the actions there."""
         return [(self.place, self)]
+
+
+class OverScreen(PlacedScreen[Result], ModalScreen[Result]):
+    """A place that lies over another, which is still seen around it. What holds everywhere holds here too."""
+
+    # Textual looks for no key behind such a screen. Those that are letters stay away: what is typed here would be lost.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            ",".join(key for key in action.keys.split(",") if len(key) > 1),
+            f"app.{action.id}",
+            action.label,
+            show=False,
+            id=f"everywhere.{action.id}",
+        )
+        for action in ACTIONS["everywhere"]
+    ]
 
 
 class ShowProject(Message):

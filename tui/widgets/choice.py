@@ -1,10 +1,8 @@
-"""One of a few words, turned by ← and →. Knows nothing of what the words mean."""
+"""One of a few words, which the form around it turns. Knows nothing of what the words mean, and no key."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from textual.app import RenderResult
-from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
@@ -15,20 +13,12 @@ from tui.widgets.lines import ACCENT, DIM, STRONG
 
 
 class Choice(Widget, can_focus=True):
-    """Shows all words on one line, the chosen one strong; enter sends what stands, as in a typed field."""
+    """Shows all words on one line, the chosen one strong."""
 
     class Changed(Message):
         """Another word was chosen."""
 
-    class Submitted(Message):
-        """A person wants to go on."""
-
     DEFAULT_CSS = "Choice { height: 1; width: 1fr; } Choice:focus { background: $panel; }"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "turn(-1)", "before", show=False),
-        Binding("right,l,space", "turn(1)", "next", show=False),
-        Binding("enter", "submit", "go", show=False),
-    ]
     index: reactive[int] = reactive(0)
 
     def __init__(self, words: Sequence[str], value: str = "", *, id: str | None = None) -> None:
@@ -53,11 +43,7 @@ class Choice(Widget, can_focus=True):
             parts += [(mark, mark_style), (word, style), ("   ", "")]
         return Content.assemble(*parts)
 
-    def action_turn(self, steps: int) -> None:
+    def turn(self, steps: int) -> None:
         """Choose another word."""
         self.index = (self.index + steps) % len(self._words)
         self.post_message(self.Changed())
-
-    def action_submit(self) -> None:
-        """Go on with what stands."""
-        self.post_message(self.Submitted())

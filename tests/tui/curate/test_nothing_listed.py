@@ -35,9 +35,9 @@ async def test_before_anything_is_answered(home: Home, size: tuple[int, int]) ->
     async with app.run_test(size=size, notifications=True) as pilot:
         await opened(pilot, app)
         assert "The teacher has not answered yet." in page(app)
-        assert "esc 3 g   lets it answer" in page(app)
+        assert "esc 3 enter   lets it answer" in page(app)
         said = await said_to_each_key(pilot, app, WITHOUT)
-        assert set(said.values()) == {"The teacher has not answered yet; esc 3 g lets it answer."}
+        assert set(said.values()) == {"The teacher has not answered yet; esc 3 enter lets it answer."}
         assert len(said) == len(ACTIONS["curate"]) - len(WITHOUT)
         await pilot.press("t", "a")  # nor in any list of those
         await until(pilot, lambda: reviewing(app).where.state == "undecided" and "not answered yet" in page(app))

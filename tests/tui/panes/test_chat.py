@@ -169,6 +169,11 @@ async def test_a_question_is_typed_over_several_lines_while_the_talk_scrolls(hom
         await until(pilot, lambda: chat(app).is_vertical_scroll_end)
         await pilot.press("pageup", "ctrl+end")
         await until(pilot, lambda: chat(app).is_vertical_scroll_end)
+        await pilot.press("pageup", "home", "end")
+        await until(pilot, lambda: field.cursor_location == (1, 3))
+        assert not chat(app).is_vertical_scroll_end, "first it goes to the end of the line"
+        await pilot.press("end")
+        await until(pilot, lambda: chat(app).is_vertical_scroll_end)
         await pilot.press("escape")
         await until(pilot, lambda: chat(app).has_focus)
         assert field.text == "one\ntwo"

@@ -95,7 +95,7 @@ async def test_a_generation_is_asked_for_by_a_form_and_its_answers_arrive(home: 
         app = DistillApp(home, folder)
         async with app.run_test(size=size, notifications=True) as pilot:
             await opened(pilot, app, "lets the teacher answer 40 questions")
-            await pilot.press("g")
+            await pilot.press("enter")
             form = await outlined(pilot, app, "40 questions, 40 answers")
             await pilot.press("right")
             fill(form, model="peer", address=server.url, limit="3", samples="2", at_once="4")
@@ -117,7 +117,7 @@ async def test_what_is_wrong_is_told_under_its_field_and_nothing_starts(home: Ho
     app = DistillApp(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await opened(pilot, app)
-        await pilot.press("g")
+        await pilot.press("enter")
         form = await outlined(pilot, app, "40 questions")
         fill(form, samples="99", temperature="hot", budget="much")
         await outlined(pilot, app, "when all fields are right")
@@ -139,7 +139,7 @@ async def test_a_missing_key_is_told_and_a_typed_one_is_kept_outside_of_the_proj
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, app)
-        await pilot.press("g")
+        await pilot.press("enter")
         form = await outlined(pilot, app, "40 questions")
         await pilot.press("right")
         fill(form, model="gpt-4o-mini", address="https://api.openai.com/v1", budget="2")
@@ -163,7 +163,7 @@ async def test_a_budget_without_a_price_is_refused_in_the_form(home: Home) -> No
     app = DistillApp(home, make_stage(home, "new"))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await opened(pilot, app)
-        await pilot.press("g")
+        await pilot.press("enter")
         form = await outlined(pilot, app, "40 questions")
         await pilot.press("right")
         fill(form, model="peer", address="https://peer.example/v1", budget="2", key="sk-something-long-enough")
@@ -189,7 +189,7 @@ async def test_only_what_nobody_answered_is_asked_again(home: Home) -> None:
         app = DistillApp(home, folder)
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await opened(pilot, app)
-            await pilot.press("g")
+            await pilot.press("enter")
             form = await outlined(pilot, app, "40 questions")
             fill(form, limit="4")
             await outlined(pilot, app, "4 questions")
@@ -218,16 +218,16 @@ async def test_the_answer_that_is_read_is_chosen_and_stays(home: Home) -> None:
         assert pane(app).state.read == writing[1]
         await pilot.press("G")
         assert pane(app).state.read == "0/0"
-        await pilot.press("home", "escape")
+        await pilot.press("g", "escape")
         assert pane(app).state.read is None
 
 
 @pytest.mark.parametrize(
     ("split", "key"),
     [
-        ("train", "g   lets the teacher answer 48"),
-        ("test", "2 S   splits the questions"),
-        (None, "2 S   splits the questions"),
+        ("train", "enter   lets the teacher answer 48"),
+        ("test", "2 S     splits the questions"),
+        (None, "2 S     splits the questions"),
     ],
 )
 async def test_an_empty_pane_names_the_key_that_comes_next(home: Home, split: str | None, key: str) -> None:
@@ -244,13 +244,13 @@ async def test_without_prompt_or_questions_nothing_is_asked(home: Home) -> None:
         folder = project.folder
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await opened(pilot, app, "1   the prompt comes first")
-        await pilot.press("g", "R", "tab", "j", "G", "home", "escape")
+        await opened(pilot, app, "1       the prompt comes first")
+        await pilot.press("enter", "R", "tab", "j", "G", "g", "escape")
         await until(pilot, lambda: any("needs a prompt first" in note.message for note in app._notifications))
         with Project.open(folder, home) as project:
             project.prompts.set(PROMPT)
-        await until(pilot, lambda: "2   questions come first" in text(app))
-        await pilot.press("g")
+        await until(pilot, lambda: "2       questions come first" in text(app))
+        await pilot.press("enter")
         await until(pilot, lambda: any("needs questions first" in note.message for note in app._notifications))
 
 
@@ -426,8 +426,8 @@ def make_generated(home: Home, state: JobState) -> Path:
 
 LOOKS: list[tuple[str, Callable[[Home], Path], str, str]] = [
     ("empty", lambda home: make_stage(home, "new"), "", "lets the teacher answer 40"),
-    ("form", lambda home: make_stage(home, "new"), "g", "form"),
-    ("form-endpoint", lambda home: make_stage(home, "new"), "g endpoint", "form"),
+    ("form", lambda home: make_stage(home, "new"), "enter", "form"),
+    ("form-endpoint", lambda home: make_stage(home, "new"), "enter endpoint", "form"),
     ("busy", lambda home: make_generated(home, "running"), "", "57 of 480"),
     ("reading", lambda home: make_generated(home, "running"), "j j j", "57 of 480"),
     ("paused", lambda home: make_generated(home, "paused"), "", "paused"),

@@ -75,6 +75,13 @@ class QuestionField(TextArea):
         """Scroll the talk down."""
         self.post_message(self.Scrolled(1))
 
+    def action_end(self) -> None:
+        """Go to the end of the line; from there, follow the answers again."""
+        if self.selection.is_empty and self.cursor_location == self.get_cursor_line_end_location():
+            self.action_follow()
+        else:
+            self.action_cursor_line_end()
+
     def action_follow(self) -> None:
         """Follow the answers again."""
         self.post_message(self.Scrolled(0))

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.records.rule import Rule
+from tui.actions import Place, bindings
+from tui.keys import key_of
+from tui.screens.placed import OverScreen
 from tui.services.review import Where
 from tui.widgets.lines import ACCENT, DIM, STRONG, fit
 
@@ -30,9 +32,14 @@ class Narrowed:
     rule: int | None
 
 
-class NarrowScreen(ModalScreen[Narrowed | None]):
+class Choices(OptionList, inherit_bindings=False):
+    """The lines; their keys are those of the action table."""
+
+
+class NarrowScreen(OverScreen[Narrowed | None]):
     """A short list over the review. Ends in what was chosen, or None where a person left it as it was."""
 
+    place: ClassVar[Place] = "narrow"
     DEFAULT_CSS = """
     NarrowScreen { align: center middle; background: $background 60%; }
     NarrowScreen > Vertical {
@@ -49,11 +56,7 @@ class NarrowScreen(ModalScreen[Narrowed | None]):
     }
     NarrowScreen Static { margin: 0 0 1 0; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss(None)", "leave", show=False),
-        Binding("j", "down", "down", show=False),
-        Binding("k", "up", "up", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("narrow")
 
     def __init__(self, topics: tuple[tuple[str, int], ...], rules: tuple[tuple[Rule, int], ...], where: Where) -> None:
         super().__init__()
@@ -71,18 +74,18 @@ class NarrowScreen(ModalScreen[Narrowed | None]):
                 Content.assemble(
                     ("List only", STRONG),
                     "   ",
-                    ("enter", ACCENT),
+                    (key_of("narrow.choose"), ACCENT),
                     (" choose   ", DIM),
-                    ("esc", ACCENT),
+                    (key_of("narrow.leave"), ACCENT),
                     (" leave", DIM),
                 )
             )
-            yield OptionList(*(Option(self._line(*choice)) for choice in self._choices), markup=False)
+            yield Choices(*(Option(self._line(*choice)) for choice in self._choices), markup=False)
 
     def on_mount(self) -> None:
         """Begin at what is listed now."""
         now = Narrowed(self._where.topic, self._where.rule)
-        options = self.query_one(OptionList)
+        options = self._options
         options.highlighted = next((i for i, (choice, *_) in enumerate(self._choices) if choice == now), 0)
         options.focus()
 
@@ -91,13 +94,45 @@ class NarrowScreen(ModalScreen[Narrowed | None]):
         message.stop()
         self.dismiss(self._choices[message.option_index][0])
 
-    def action_down(self) -> None:
-        """The next choice."""
-        self.query_one(OptionList).action_cursor_down()
+    def action_choose(self) -> None:
+        """End with what is under the cursor."""
+        self._options.action_select()
 
-    def action_up(self) -> None:
+    def action_line_down(self) -> None:
+        """The next choice."""
+        self._move(1)
+
+    def action_line_up(self) -> None:
         """The choice before."""
-        self.query_one(OptionList).action_cursor_up()
+        self._move(-1)
+
+    def action_page_down(self) -> None:
+        """A page of choices on."""
+        self._move(self._options.size.height)
+
+    def action_page_up(self) -> None:
+        """A page of choices back."""
+        self._move(-self._options.size.height)
+
+    def action_first(self) -> None:
+        """The first choice."""
+        self._move(-len(self._choices))
+
+    def action_last(self) -> None:
+        """The last choice."""
+        self._move(len(self._choices))
+
+    def action_leave(self) -> None:
+        """Leave the list as it was."""
+        self.dismiss(None)
+
+    @property
+    def _options(self) -> Choices:
+        return self.query_one(Choices)
+
+    def _move(self, steps: int) -> None:
+        options = self._options
+        options.highlighted = min(max((options.highlighted or 0) + steps, 0), len(self._choices) - 1)
 
     def _line(self, choice: Narrowed, words: str, count: str) -> Content:
         here = choice == Narrowed(self._where.topic, self._where.rule)

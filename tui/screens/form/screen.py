@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from engine.clean import clean_line, clean_text
+from tui.actions import Place, bindings
+from tui.keys import footer_actions, key_of
+from tui.screens.placed import OverScreen
 from tui.widgets.choice import Choice
 from tui.widgets.growing import Words
 from tui.widgets.guard import Veil
@@ -50,18 +52,25 @@ class Told:
 Guide = Callable[[Values], Mapping[str, Told]]
 
 
-class FormScreen(ModalScreen[dict[str, str] | None]):
+class _Fields(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """The lines of a form, which scroll by the form's own keys."""
+
+
+class _Entry(Input):
+    """A field that is typed."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What enter means is the form's to say: a person may have given it another meaning."""
+        return action != "submit"
+
+
+class FormScreen(OverScreen[dict[str, str] | None]):
     """Asks for some fields; ends in their values, or None where the person left."""
 
+    place: ClassVar[Place] = "form"
     CSS_PATH = "form.tcss"
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]  # noqa: RUF012 - declared by Screen
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "leave", show=False),
-        # Before the container's own: it would scroll where not all fields fit.
-        Binding("down", "app.focus_next", "next", show=False, priority=True),
-        Binding("up", "app.focus_previous", "previous", show=False, priority=True),
-        Binding("ctrl+g,f10", "submit", "go", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("form")
 
     def __init__(
         self,
@@ -90,7 +99,7 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
 
     def compose(self) -> ComposeResult:
         """The title, a line a field, the words beside, the keys."""
-        with VerticalScroll(id="form", can_focus=False, classes="guided" if self._guide is not None else None):
+        with _Fields(id="form", classes="guided" if self._guide is not None else None):
             yield Static(Content.styled(clean_line(self._title), STRONG), id="form-title")
             for item in self._fields:
                 with Horizontal(classes="field", id=f"row-{item.id}"):
@@ -98,7 +107,7 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
                     if item.choices:
                         yield Choice(item.choices, item.value, id=f"field-{item.id}")
                     else:
-                        yield Input(
+                        yield _Entry(
                             item.value, placeholder=item.hint, id=f"field-{item.id}", compact=True,
                             password=item.secret, highlighter=Veil(),
                         )  # fmt: skip
@@ -108,14 +117,7 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
             if self._guide is not None:
                 yield Words(id="why")
             yield Words(id="aside")
-            yield Static(
-                Content.assemble(
-                    ("enter", ACCENT), (f" {self._go}   ", DIM), ("↑ ↓", ACCENT), (" field   ", DIM),
-                    *((("← →", ACCENT), (" choose   ", DIM)) if any(item.choices for item in self._fields) else ()),
-                    ("esc", ACCENT), (" leave", DIM),
-                ),
-                id="form-keys",
-            )  # fmt: skip
+            yield Static(self._keys(), id="form-keys")
 
     def on_mount(self) -> None:
         """Say what the first values mean, and what was wrong with them before."""
@@ -137,14 +139,6 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
     def on_choice_changed(self) -> None:
         """Words follow what is chosen."""
         self.tell()
-
-    def on_input_submitted(self) -> None:
-        """Enter in any field goes on."""
-        self.action_submit()
-
-    def on_choice_submitted(self) -> None:
-        """Enter on a choice goes on too."""
-        self.action_submit()
 
     @property
     def values(self) -> dict[str, str]:
@@ -170,6 +164,32 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
             return
         self.dismiss(values)
 
+    def action_next_field(self) -> None:
+        """Go to the next field."""
+        self.focus_next()
+
+    def action_field_before(self) -> None:
+        """Go to the field before."""
+        self.focus_previous()
+
+    def action_next_choice(self) -> None:
+        """Choose the next word, where the field offers several."""
+        if isinstance(self.focused, Choice):
+            self.focused.turn(1)
+
+    def action_choice_before(self) -> None:
+        """Choose the word before."""
+        if isinstance(self.focused, Choice):
+            self.focused.turn(-1)
+
+    def action_page_down(self) -> None:
+        """Scroll down."""
+        self.query_one(_Fields).scroll_page_down(animate=False)
+
+    def action_page_up(self) -> None:
+        """Scroll up."""
+        self.query_one(_Fields).scroll_page_up(animate=False)
+
     def action_leave(self) -> None:
         """Leave; nothing is done."""
         self.dismiss(None)
@@ -188,6 +208,15 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
         self.query_one("#aside", Words).update(Content(clean_text(self._aside(values))))
         if self._guide is not None:
             self._tell_guided(self._guide(values))
+
+    def _keys(self) -> Content:
+        told = [(key_of("form.submit"), self._go), (key_of("form.field_before", "form.next_field"), "field")]
+        if any(item.choices for item in self._fields):
+            told.append((key_of("form.choice_before", "form.next_choice"), "choose"))
+        told.append((key_of("form.leave"), "leave"))
+        told += [(action.shown, action.label) for action in footer_actions(self.place) if action.id == "help"]
+        parts = [Content.assemble((key, ACCENT), (f" {words}", DIM)) for key, words in told]
+        return Content("   ").join(parts)
 
     def _tell_guided(self, told: Mapping[str, Told]) -> None:
         self._told = told

@@ -4,31 +4,34 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Static
 
-from tui.actions import ACTIONS, PANES, Place
+from tui.actions import ACTIONS, PANES, Place, bindings
 from tui.keys import key_of, keys_of, told
+from tui.screens.placed import OverScreen
 from tui.widgets.lines import ACCENT, DIM, STRONG, fit, wrap
+from tui.widgets.page import Page
+from tui.widgets.scroller import Scroller
 
 _KEYS_WIDTH = 14
 _SENTENCE_WIDTH = 58
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(OverScreen[None]):
     """The keys that hold where the person is."""
 
+    place: ClassVar[Place] = "help"
     DEFAULT_CSS = """
     HelpScreen { align: center middle; background: $background 60%; }
-    HelpScreen > VerticalScroll {
+    HelpScreen > Scroller {
         width: 80; max-width: 100%; height: auto; max-height: 100%; padding: 1 2; background: $surface;
-        border: round $panel-lighten-1; scrollbar-size-vertical: 1;
+        border: round $panel-lighten-1;
     }
-    HelpScreen Static { height: auto; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,f1,enter", "dismiss", "close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("help"),
+        Binding("question_mark,f1", "leave", show=False, id="everywhere.help"),  # the same key closes it
+    ]
 
     def __init__(self, *places: Place) -> None:
         super().__init__()
@@ -36,8 +39,43 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One line an action."""
-        with VerticalScroll():
-            yield Static(help_text(*self._places))
+        yield Scroller()
+
+    def on_mount(self) -> None:
+        """Tell them."""
+        self._lines.query_one(Page).show([help_text(*self._places)])
+
+    @property
+    def _lines(self) -> Scroller:
+        return self.query_one(Scroller)
+
+    def action_line_down(self) -> None:
+        """Scroll a line down."""
+        self._lines.action_line_down()
+
+    def action_line_up(self) -> None:
+        """Scroll a line up."""
+        self._lines.action_line_up()
+
+    def action_page_down(self) -> None:
+        """Scroll a page down."""
+        self._lines.action_page_down()
+
+    def action_page_up(self) -> None:
+        """Scroll a page up."""
+        self._lines.action_page_up()
+
+    def action_first(self) -> None:
+        """Scroll to the beginning."""
+        self._lines.action_first()
+
+    def action_last(self) -> None:
+        """Scroll to the end."""
+        self._lines.action_last()
+
+    def action_leave(self) -> None:
+        """Close the help."""
+        self.dismiss()
 
 
 def help_text(*places: Place) -> Content:
@@ -49,7 +87,7 @@ def help_text(*places: Place) -> Content:
             first, last = (key_of(f"workspace.{pane}") for pane in (PANES[0], PANES[-1]))
             rows.insert(0, (f"{first} … {last}", "Show that pane."))
         lines += [Content.styled(place.capitalize(), STRONG), *(_row(*row) for row in rows), Content("")]
-    lines.append(Content.styled("^p opens the palette.  esc closes this.", DIM))
+    lines.append(Content.styled(f"{key_of('help.leave')} closes this.", DIM))
     return Content("\n").join(lines)
 
 

@@ -15,7 +15,7 @@ _NOTHING: _Step = ((), "")
 _MADE_BY: dict[StationName, _Step] = {
     "prompt": (("prompt.edit",), "writes one"),
     "questions": (("questions.bring",), "imports some"),
-    "examples": (("examples.generate",), "asks the teacher"),
+    "examples": (("examples.generate",), "generates"),
     "dataset": (("dataset.freeze",), "freezes"),
     "run": (("run.train",), "trains"),
     "evaluation": (("evaluation.evaluate",), "measures"),
