@@ -245,6 +245,16 @@ def harness_results(database: "Database") -> None:
     """)
 
 
+def work_of_jobs(database: "Database") -> None:
+    """How long each job worked at each station, and what it was answered there, whichever of its processes did it."""
+    database.executescript("""
+        CREATE TABLE job_work (
+            job_id INTEGER NOT NULL, station TEXT NOT NULL, seconds REAL NOT NULL,
+            answers INTEGER NOT NULL, PRIMARY KEY (job_id, station),
+            FOREIGN KEY (job_id) REFERENCES jobs (id) ON DELETE CASCADE) STRICT, WITHOUT ROWID;
+    """)
+
+
 STEPS = (
     prompts_and_rules,
     questions,
@@ -261,6 +271,7 @@ STEPS = (
     sources_of_arm_answers,
     probes_and_judgements,
     harness_results,
+    work_of_jobs,
 )
 
 

@@ -285,6 +285,22 @@ def test_a_stop_takes_the_answers_in_flight_and_asks_no_more(project: Project) -
     assert set(asked(server).values()) == {1}
 
 
+def test_its_time_is_that_of_all_its_processes_and_one_that_asks_nothing_leaves_it(project: Project) -> None:
+    with served(good("Bye.")) as server:
+        wanted = options(server)
+        job = project.jobs.add("generate", wanted)
+        for _ in range(2):  # the second finds everything stored
+            context = JobContext(project, job)
+            run(context, wanted)
+            context.close()
+            assert project.settings.timings()["generate"] == pytest.approx(context.work.seconds, abs=0.5)
+            project.jobs.keep_work(job.id, "examples", 1000.0, 0)
+        assert project.settings.timings()["generate"] >= 1000.0 - 0.5
+        generate(project, wanted)
+    assert len(server.requests) == 10
+    assert project.settings.timings()["generate"] >= 1000.0 - 0.5
+
+
 def test_a_pause_takes_the_answers_in_flight_and_goes_on_later(project: Project) -> None:
     asked_in_pause = 0
 
