@@ -14,7 +14,7 @@ from pathlib import Path
 
 from engine.clean import clean_line
 from engine.errors import NotFoundError, UsageError
-from engine.model.adapter_files import weights_sha256
+from engine.model.adapter_files import holds_whole_layers, weights_sha256
 from engine.project import Project
 from engine.records.run import Run
 from engine.releases.adapter import require_adapter
@@ -58,6 +58,12 @@ def find_arms(project: Project, names: Sequence[str], run: Run) -> tuple[ExtraAr
     """
     check_arms(names)
     return tuple(_find(project, name, run) for name in names)
+
+
+def held_together(arms: Sequence[ExtraArm]) -> list[list[ExtraArm]]:
+    """Whose weights are in memory at one time: first all that are small, then whole layers, each by itself."""
+    whole = [arm for arm in arms if arm.adapter is not None and holds_whole_layers(arm.adapter)]
+    return [[arm for arm in arms if arm not in whole], *([arm] for arm in whole)]
 
 
 def _find(project: Project, name: str, run: Run) -> ExtraArm:

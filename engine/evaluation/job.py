@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.evaluation.comparison import compare
+from engine.evaluation.extra_arms import ExtraArm, held_together
 from engine.evaluation.judging import Judging
 from engine.evaluation.plan import Plan, Task, make_plan
 from engine.evaluation.preferring import Preferring
@@ -108,7 +109,8 @@ class _Evaluation:
 
     def __init__(self, context: JobContext, options: EvaluateOptions, plan: Plan) -> None:
         self._context, self._options, self._plan = context, options, plan
-        passes = 1 + any(extra.prompted for extra in plan.extras)  # over the prompted answers, for divergence
+        # Over the prompted answers, for divergence: one for each group, and one behind the prompt.
+        passes = len(held_together(plan.extras)) + any(extra.prompted for extra in plan.extras)
         units = len(plan.arms) * len(plan.tasks) + passes * len(plan.questions)
         units += probe_units(probes(plan.questions, options.seed)) if options.regressions else 0
         units += sum(rule.needs_judge for rule in plan.rules) * len(plan.arms) * len(plan.tasks)
@@ -196,32 +198,30 @@ class _Evaluation:
         unprompted = LocalArm("unprompted", local, None, adapter=False)
         prompted = LocalArm("prompted", local, plan.prompt, adapter=False, single_turn=plan.single_turn)
         distilled = LocalArm("distilled", local, None, adapter=True)
-        with ExitStack() as held:
-            extras = {
-                extra: LocalArm(
-                    extra.name,
-                    local,
-                    plan.prompt if extra.prompted else None,
-                    adapter=True,
-                    other=held.enter_context(other_adapter(local, extra.adapter, shapes)) if extra.adapter else None,
-                    single_turn=plan.single_turn,
-                )
-                for extra in plan.extras
-            }
-            arms = (unprompted, prompted, distilled, *extras.values())
-            for arm in arms:
-                self._answer(arm.name, arm.answer)
-            free = [arm for extra, arm in extras.items() if not extra.prompted]
-            divergences = self._divergences(local, prompted, (unprompted, distilled, *free))
-            if behind := [arm for extra, arm in extras.items() if extra.prompted]:
-                divergences |= self._divergences(local, prompted, behind)
-            if self._options.regressions:
-                probing = Probing(self._context, plan, self._options, self._recorder)
-                on_rows = self._counted("divergence from the base")
-                self.regressions = probing.measure(local, (unprompted, prompted, distilled), on_rows)
-            for arm in arms:
-                self._context.checkpoint()
-                speeds[arm.name] = arm.speed(plan.questions, self._options)
+        standard = (unprompted, prompted, distilled)
+        divergences: dict[ArmName, Divergence | None] = {}
+        for group in held_together(plan.extras):
+            with ExitStack() as held:
+                extras: dict[ExtraArm, LocalArm] = {}
+                for extra in group:
+                    other = held.enter_context(other_adapter(local, extra.adapter, shapes)) if extra.adapter else None
+                    sees = plan.prompt if extra.prompted else None
+                    extras[extra] = LocalArm(
+                        extra.name, local, sees, adapter=True, other=other, single_turn=plan.single_turn
+                    )
+                arms = [*(() if divergences else standard), *extras.values()]
+                for arm in arms:
+                    self._answer(arm.name, arm.answer)
+                behind = [arm for extra, arm in extras.items() if extra.prompted]
+                free = [arm for arm in arms if arm is not prompted and arm not in behind]
+                for alike in filter(None, (free, behind)):
+                    divergences |= self._divergences(local, prompted, alike)
+                for arm in arms:
+                    self._context.checkpoint()
+                    speeds[arm.name] = arm.speed(plan.questions, self._options)
+        if self._options.regressions:
+            probing = Probing(self._context, plan, self._options, self._recorder)
+            self.regressions = probing.measure(local, standard, self._counted("divergence from the base"))
         return divergences
 
     def _divergences(
