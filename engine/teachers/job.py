@@ -49,7 +49,8 @@ def run(context: JobContext, options: GenerateOptions) -> None:
         words = f"{recorder.failures.total()} questions could not be answered ({counts})."
         if not recorder.stored and not stored:
             raise TeacherError("No question was answered.", words, "See the notes of this job.")
-        context.emit(Note(f"{words} Generate again to try them anew."))
+        # Who names the questions knows best how they are asked again: all of them would be another generation.
+        context.emit(Note(words if options.asks else f"{words} Generate again to try them anew."))
     if recorder.stored or earlier:
         project.settings.keep_timing("generate", context.work.seconds)
 
