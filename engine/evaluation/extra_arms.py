@@ -54,7 +54,7 @@ def check_arms(names: Sequence[str]) -> None:
 
 def find_arms(project: Project, names: Sequence[str], run: Run) -> tuple[ExtraArm, ...]:
     """The arms of these names, beside `run`. Raises UsageError as `check_arms`, NotFoundError where one is not there,
-    UsageError where its base is another one.
+    UsageError where its base is another one, or one of the two is whole layers and the other is not.
     """
     check_arms(names)
     return tuple(_find(project, name, run) for name in names)
@@ -71,11 +71,18 @@ def _find(project: Project, name: str, run: Run) -> ExtraArm:
     if found is None:
         return ExtraArm(name, None, "")
     other = project.runs.get(int(found[1] or found[2]))
+    alone = f"Evaluate it by itself: distill-tui evaluate --run {other.id}"
     if other.config.held_base != run.config.held_base:
         raise UsageError(
             f"{name} adapts another base.",
             f"{other.config.held_base}; run {run.id} adapts {run.config.held_base}.",
-            f"Evaluate it by itself: distill-tui evaluate --run {other.id}",
+            alone,
+        )
+    if "full" in (kinds := {other.config.adapter, run.config.adapter}) and len(kinds) > 1:
+        raise UsageError(
+            f"{name} cannot be in memory beside run {run.id}.",
+            "Whole layers and matrices beside them do not fit into one model.",
+            alone,
         )
     folder = project.folder / other.folder
     adapter = (

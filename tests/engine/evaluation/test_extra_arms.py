@@ -112,6 +112,10 @@ def test_an_arm_that_is_not_there_is_refused_with_those_that_are(project: Projec
     (project.folder / "runs/1/checkpoints/step-4/adapter/adapter_config.json").unlink()
     with pytest.raises(NotFoundError, match="cannot be used"):
         find_arms(project, ("checkpoint:1:4",), run)
+    whole = project.runs.add(run.dataset_sha256, dataclasses.replace(run.config, adapter="full"))
+    for one, beside in ((whole, run), (run, whole)):
+        with pytest.raises(UsageError, match=f"evaluate --run {one.id}"):
+            find_arms(project, (f"run:{one.id}",), beside)
     other = project.runs.add(run.dataset_sha256, TrainingConfig(base="elsewhere"))
     with pytest.raises(UsageError, match="another base"):
         find_arms(project, (f"run:{other.id}",), run)
