@@ -31,11 +31,16 @@ def run(context: JobContext, options: GenerateOptions) -> None:
     project = context.project
     prompt, questions = project.prompts.require(), _questions_of(project, options)
     rules = project.rules.all()
-    stored = _stored(project, prompt, options, rules, questions)
+    answers = [
+        curated
+        for curated in project.examples.all(prompt.sha256)
+        if curated.example.key.teacher == options.teacher.name
+    ]
+    stored = _stored(answers, rules, questions)
     by_id = {question.id: question for question in questions}
     asks = [Ask(by_id[question_id], attempt) for question_id, attempt in options.asks if question_id in by_id]
     plan = Plan(questions, options.samples, stored, stop_when_accepted=options.stop_when_accepted, asks=asks)
-    earlier = _answers_of_this_job(context, prompt, options)
+    earlier = _of_this_job(context, answers)
     spent_usd = sum(example.usage.cost_usd for example in earlier)
     recorder = Recorder(project, plan, rules, context.emit, options.max_cost_usd, spent_usd)
     recorder.progress("preparing")
@@ -107,26 +112,23 @@ def _questions_of(project: Project, options: GenerateOptions) -> tuple[Question,
 
 
 def _stored(
-    project: Project, prompt: Prompt, options: GenerateOptions, rules: tuple[Rule, ...], questions: Sequence[Question]
+    answers: Sequence[CuratedExample], rules: tuple[Rule, ...], questions: Sequence[Question]
 ) -> dict[tuple[int, int], bool]:
     """(question id, attempt) → the answer of this teacher that is stored will do."""
     by_id = {question.id: question for question in questions}
     return {
-        (example.key.question_id, example.key.attempt): _will_do(curated, rules, by_id[example.key.question_id])
-        for curated in project.examples.all(prompt.sha256)
-        if (example := curated.example).key.teacher == options.teacher.name and example.key.question_id in by_id
+        (key.question_id, key.attempt): _will_do(curated, rules, by_id[key.question_id])
+        for curated in answers
+        if (key := curated.example.key).question_id in by_id
     }
 
 
-def _answers_of_this_job(context: JobContext, prompt: Prompt, options: GenerateOptions) -> list[Example]:
+def _of_this_job(context: JobContext, answers: Sequence[CuratedExample]) -> list[Example]:
     """What this job was answered, and paid for, before it was resumed."""
-    examples = (curated.example for curated in context.project.examples.all(prompt.sha256))
     return [
         example
-        for example in examples
-        if example.key.teacher == options.teacher.name
-        and example.created_at >= context.job.created_at
-        and not example.carried_from
+        for curated in answers
+        if (example := curated.example).created_at >= context.job.created_at and not example.carried_from
     ]
 
 

@@ -7,14 +7,14 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from engine.economics.prices import Prices
-from engine.errors import BudgetError, EndpointError, JobStopped, UsageError
+from engine.errors import BudgetError, EndpointError, JobStopped, StoreError, UsageError
 from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.control import resume
 from engine.jobs.follow import Follower
@@ -22,6 +22,7 @@ from engine.jobs.liveness import is_alive, reap
 from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Event, Note, Progress, Spent, StateChanged
 from engine.jobs.wishes import write_wish
 from engine.project import Project
+from engine.records.example import Example
 from engine.records.options import GenerateOptions, TeacherSpec
 from engine.teachers import budget, endpoint
 from engine.teachers.endpoint import EndpointLimits
@@ -299,6 +300,25 @@ def test_its_time_is_that_of_all_its_processes_and_one_that_asks_nothing_leaves_
         generate(project, wanted)
     assert len(server.requests) == 10
     assert project.settings.timings()["generate"] >= 1000.0 - 0.5
+
+
+def test_answers_that_a_locked_store_refused_are_stored_at_the_end(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add, refused = project.examples.add, 0
+
+    def locked_at_first(examples: Sequence[Example]) -> int:
+        nonlocal refused
+        refused += 1
+        if refused == 1:
+            raise StoreError("The project is locked.", "Another process writes.", "Try again.")
+        return add(examples)
+
+    monkeypatch.setattr(project.examples, "add", locked_at_first)
+    with served(good("Bye.")) as server, pytest.raises(StoreError):
+        generate(project, options(server))
+    assert project.examples.count() == len(server.requests) > 0
+    assert project.examples.in_flight() == 0
 
 
 def test_a_pause_takes_the_answers_in_flight_and_goes_on_later(project: Project) -> None:
