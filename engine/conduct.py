@@ -63,7 +63,7 @@ def open_or_make(
         started_at = time.monotonic()
         with project.transaction():
             fill(project)
-            project.settings.add_timing("questions", time.monotonic() - started_at)
+            project.settings.keep_timing("questions", time.monotonic() - started_at)
     remember(folder, home)
     return project
 
@@ -146,7 +146,6 @@ def freeze_accepted(context: JobContext, train_rows: int = 0, validation_rows: i
     from engine.model.locate import locate_base
 
     project = context.project
-    started_at = time.monotonic()
     decided = check_examples(project)
     context.emit(Note(f"The rules accepted {decided.accepted} and rejected {decided.rejected} answers."))
     questions = {question.id: question for question in project.questions.all()}
@@ -161,7 +160,7 @@ def freeze_accepted(context: JobContext, train_rows: int = 0, validation_rows: i
         )
     folder = locate_base(project.settings.read().student_base, project.home)
     dataset = freeze(project, ChatFormat.load(folder))
-    project.settings.add_timing("curate", time.monotonic() - started_at)
+    project.settings.keep_timing("curate", context.work.seconds)
     return dataset.sha256
 
 

@@ -11,8 +11,6 @@ from engine.folders import ARCHIVED, DATABASE, NAME
 from engine.paths import Home, expand, make_private_folder
 from engine.records.job import Job
 from engine.records.options import JobOptions, ProjectSettings
-from engine.records.station import Station
-from engine.stations import judge, read_facts
 from engine.store.carrying import CarriedTable
 from engine.store.connection import BUSY_TIMEOUT_S, Connection
 from engine.store.copies import Kept, write_copy
@@ -138,10 +136,6 @@ class Project:
     def check(self) -> tuple[str, ...]:
         """What is wrong with the database, in SQLite's words; empty when all is well."""
         return self._connection.check()
-
-    def stations(self) -> tuple[Station, ...]:
-        """Where each of the seven stations stands."""
-        return judge(read_facts(self))
 
     def write_copy(self, folder: Path, kept: Kept) -> None:
         """Put a database with what `kept` names into `folder`: as it stands at one moment, whatever jobs write.

@@ -32,7 +32,8 @@ from engine.status import is_due
 from engine.store.connection import Connection
 from engine.store.copies import KEPT as KEPT
 from engine.store.copies import Kept as Kept
-from engine.store.migrations import STEPS, check_schema
+from engine.store.migrations import check_schema
+from engine.store.schema import STEPS
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,14 @@ something that is stale itself.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
+from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.job import LIVE_STATES
 from engine.records.question import SPLITS, Split
 from engine.records.station import Station, StationName
 from engine.store.examples import ExampleCounts
 from engine.wording import counted
-
-if TYPE_CHECKING:
-    from engine.project import Project
 
 _WORKED_BY_JOBS: tuple[StationName, ...] = ("questions", "examples", "dataset", "run", "evaluation", "release")
 _NO_EXAMPLES = ExampleCounts(0, 0, 0, 0)
@@ -58,7 +55,12 @@ class StationFacts:
     trouble: Mapping[StationName, str] = field(default_factory=dict)  # where the newest job failed or was lost
 
 
-def read_facts(project: "Project") -> StationFacts:
+def read_stations(project: Project) -> tuple[Station, ...]:
+    """Where each of the seven stations stands."""
+    return judge(read_facts(project))
+
+
+def read_facts(project: Project) -> StationFacts:
     """Ask the tables, all at one moment."""
     with project.snapshot():
         prompt = project.prompts.current()

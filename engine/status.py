@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 
 def status_json(project: "Project") -> dict[str, object]:
     """What `status --json` prints. Jobs whose process is gone are marked so first."""
+    from engine.stations import read_stations  # the commands that only tell of a job wait for no store
+
     reap(project)
     return {
         "project": project.name,
         "folder": str(project.folder),
         "stations": [
             {"name": station.name, "state": station.state, "count": station.count, "note": station.note}
-            for station in project.stations()
+            for station in read_stations(project)
         ],
         "reminder": reminder_json(project),
         "jobs": [job_json(project, job) for job in project.jobs.all()],

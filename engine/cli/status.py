@@ -11,12 +11,13 @@ _MARKS = {"empty": "–", "ready": "○", "running": "●", "done": "✓", "stal
 @command_options
 def command(invocation: Invocation) -> None:
     """Show the stations with state and count, and the jobs that live."""
+    from engine.stations import read_stations
     from engine.status import is_due, status_json
 
     project = invocation.project
     data = status_json(project)  # first: it marks the jobs that were killed
     lines = [project.name]
-    for number, station in enumerate(project.stations(), start=1):
+    for number, station in enumerate(read_stations(project), start=1):
         lines.append(
             f"  {number} {station.name.capitalize():<11} {_MARKS[station.state]} {station.state:<8}"
             f" {station.count:>6}  {station.note}".rstrip()

@@ -1,7 +1,5 @@
 """`distill-tui update`: after the prompt or a rule changed, redoes what the change touches, as one job."""
 
-import time
-
 import click
 
 from engine.cli.following import announce, follow_job
@@ -36,7 +34,6 @@ def command(
     from engine.updates.side_by_side import earlier_run
     from engine.updates.telling import plan_json, plan_text
 
-    began = time.monotonic()
     project = invocation.project
     before_s = sum(project.settings.timings().values())
     plan = plan_update(project, by_rules_alone=by_rules)
@@ -57,7 +54,7 @@ def command(
         raise UsageError("The run is gone.", "It was deleted while the update ended.", "Run the update once more.")
     earlier = earlier_run(project, run)
     facts = read_report(project, run.id, None if earlier is None else earlier.id)
-    seconds = time.monotonic() - began
+    seconds = sum(work.seconds for work in project.jobs.work(job.id).values())
     if plan.changed:
         invocation.say(f"Brought up to date in {duration(seconds)}; what it rests on had taken {duration(before_s)}.")
     data = {

@@ -60,8 +60,11 @@ def check_examples(project: Project) -> AutomaticCounts:
         decision = decide(example, checks, leaks.get(example.id))
         if standing is None or (standing.verdict, standing.reason) != (decision.verdict, decision.reason):
             decisions.append(decision)
-    project.examples.set_all_checks(changed)
-    if decisions:
+    with project.transaction():
+        # What a person decided or removed while this looked at the answers stands.
+        by_person = project.decisions.by_person(prompt.prompt.sha256)
+        project.examples.set_checks({number: checks for number, checks in changed.items() if number in by_person})
+        decisions = [decision for decision in decisions if by_person.get(decision.example_id) is False]
         project.decisions.decide(decisions)
     accepted = sum(decision.verdict == "accept" for decision in decisions)
     return AutomaticCounts(accepted, len(decisions) - accepted, len(examples) - len(decisions))

@@ -98,7 +98,7 @@ def freeze(
         created_at=now_text(),
         others=tuple(taken),
     )
-    project.datasets.add(dataset, own.accepted_sha256)
+    project.datasets.add(dataset, own.accepted_sha256, own.rules)
     return dataset
 
 
@@ -106,12 +106,11 @@ def _answers(
     project: Project, base: str, tokenizer: CompletionTokenizer, *, allow_leaks: bool
 ) -> tuple[TaughtPrompt, tuple[DatasetRow, ...]]:
     """One project's prompt with the rows of its accepted answers. Raises as `freeze` does."""
-    prompt = project.prompts.require()
     with project.snapshot():
+        prompt, rules = project.prompts.require(), project.rules.all()
         accepted_sha256 = project.examples.accepted_sha256(prompt.sha256)
         examples = project.examples.all(prompt.sha256)
-    rules = tuple(project.rules.all())
-    questions = {question.id: question for question in project.questions.all()}
+        questions = {question.id: question for question in project.questions.all()}
     candidates = sort_out(examples, questions)
     for refusal in candidates.refused:
         raise _refused(refusal)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from engine.clean import clean_line
 from engine.errors import NotFoundError, UsageError
-from engine.model.adapter_files import weights_sha256
+from engine.model.adapter_files import holds_whole_layers, weights_sha256
 from engine.project import Project
 from engine.records.run import Run
 from engine.releases.adapter import require_adapter
@@ -54,10 +54,16 @@ def check_arms(names: Sequence[str]) -> None:
 
 def find_arms(project: Project, names: Sequence[str], run: Run) -> tuple[ExtraArm, ...]:
     """The arms of these names, beside `run`. Raises UsageError as `check_arms`, NotFoundError where one is not there,
-    UsageError where its base is another one.
+    UsageError where its base is another one, or one of the two is whole layers and the other is not.
     """
     check_arms(names)
     return tuple(_find(project, name, run) for name in names)
+
+
+def held_together(arms: Sequence[ExtraArm]) -> list[list[ExtraArm]]:
+    """Whose weights are in memory at one time: first all that are small, then whole layers, each by itself."""
+    whole = [arm for arm in arms if arm.adapter is not None and holds_whole_layers(arm.adapter)]
+    return [[arm for arm in arms if arm not in whole], *([arm] for arm in whole)]
 
 
 def _find(project: Project, name: str, run: Run) -> ExtraArm:
@@ -65,11 +71,18 @@ def _find(project: Project, name: str, run: Run) -> ExtraArm:
     if found is None:
         return ExtraArm(name, None, "")
     other = project.runs.get(int(found[1] or found[2]))
+    alone = f"Evaluate it by itself: distill-tui evaluate --run {other.id}"
     if other.config.held_base != run.config.held_base:
         raise UsageError(
             f"{name} adapts another base.",
             f"{other.config.held_base}; run {run.id} adapts {run.config.held_base}.",
-            f"Evaluate it by itself: distill-tui evaluate --run {other.id}",
+            alone,
+        )
+    if "full" in (kinds := {other.config.adapter, run.config.adapter}) and len(kinds) > 1:
+        raise UsageError(
+            f"{name} cannot be in memory beside run {run.id}.",
+            "Whole layers and matrices beside them do not fit into one model.",
+            alone,
         )
     folder = project.folder / other.folder
     adapter = (

@@ -7,13 +7,13 @@ against the rules of this one. Divergence and speed take a small part of the tim
 
 import resource
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.evaluation.comparison import compare
+from engine.evaluation.extra_arms import ExtraArm, held_together
 from engine.evaluation.judging import Judging
 from engine.evaluation.plan import Plan, Task, make_plan
 from engine.evaluation.preferring import Preferring
@@ -40,10 +40,9 @@ Speed = tuple[float | None, float | None]  # median ms to the first token, media
 def run(context: JobContext, options: EvaluateOptions) -> None:
     """Evaluate the run that `options` names, and keep the evaluation in the project.
 
-    `evaluate_s` is what this process took. Raises NotFoundError, DatasetError, ModelError, ContextError,
-    EndpointError, and JobStopped when asked to stop.
+    `evaluate_s` is what the job took, over all its processes. Raises NotFoundError, DatasetError, ModelError,
+    ContextError, EndpointError, and JobStopped when asked to stop.
     """
-    started = time.monotonic()
     plan = make_plan(context.project, options)
     evaluation = _Evaluation(context, options, plan)
     measures = evaluation.measure()
@@ -54,41 +53,41 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
     recovered = recovered_of_answers(plan.rules, plan.questions, answers, plan.reference, options.seed)
     comparisons = compare(plan.rules, plan.questions, answers, _pairs(plan), options.seed)
     gain = next(each.all_rules for each in comparisons if (each.arm, each.against) == ("unprompted", plan.reference))
-    seconds = time.monotonic() - started
-    context.project.evaluations.add(
-        Evaluation(
-            id=0,
-            run_id=plan.run.id,
-            dataset_sha256=plan.run.dataset_sha256,
-            prompt_sha256=plan.prompt.sha256,
-            temperature=options.temperature,
-            samples=options.samples,
-            reference=plan.reference,
-            arms=tuple((arm, score_arm(plan.rules, answers[arm], measures[arm])) for arm in plan.arms),
-            recovered=recovered.interval,
-            recovered_note=recovered.note,
-            ceiling=ceiling(plan.rules, answers[plan.reference]),
-            verdict=verdict(recovered.interval, recovered.questions),
-            questions=len(plan.questions),
-            evaluate_s=seconds,
-            peak_rss_mb=peak_rss_mb(),
-            split=options.split,
-            ratio=ratio_of_answers(plan.rules, plan.questions, answers, plan.reference, options.seed),
-            comparisons=comparisons,
-            more_questions=more_questions(recovered.interval, gain, recovered.questions),
-            answers_key=plan.key,
-            extra_keys=tuple((extra.name, plan.key_of(extra.name)) for extra in plan.extras),
-            max_answer_tokens=options.max_answer_tokens,
-            limit=options.limit,
-            seed=options.seed,
-            reused=evaluation.reused,
-            regressions=evaluation.regressions,
-            judged=judged,
-            preference=preference,
-            decided=recovered.questions,
-        )
+    work = context.work
+    made = Evaluation(
+        id=0,
+        run_id=plan.run.id,
+        dataset_sha256=plan.run.dataset_sha256,
+        prompt_sha256=plan.prompt.sha256,
+        temperature=options.temperature,
+        samples=options.samples,
+        reference=plan.reference,
+        arms=tuple((arm, score_arm(plan.rules, answers[arm], measures[arm])) for arm in plan.arms),
+        recovered=recovered.interval,
+        recovered_note=recovered.note,
+        ceiling=ceiling(plan.rules, answers[plan.reference]),
+        verdict=verdict(recovered.interval, recovered.questions),
+        questions=len(plan.questions),
+        evaluate_s=work.seconds,
+        peak_rss_mb=peak_rss_mb(),
+        split=options.split,
+        ratio=ratio_of_answers(plan.rules, plan.questions, answers, plan.reference, options.seed),
+        comparisons=comparisons,
+        more_questions=more_questions(recovered.interval, gain, recovered.questions),
+        answers_key=plan.key,
+        extra_keys=tuple((extra.name, plan.key_of(extra.name)) for extra in plan.extras),
+        max_answer_tokens=options.max_answer_tokens,
+        limit=options.limit,
+        seed=options.seed,
+        reused=max(0, len(plan.arms) * len(plan.tasks) - work.answers),  # less than none: a rule changed meanwhile
+        regressions=evaluation.regressions,
+        judged=judged,
+        preference=preference,
+        decided=recovered.questions,
     )
-    context.project.settings.add_timing("evaluate", seconds)
+    with context.project.transaction():
+        context.project.evaluations.add(made)
+        context.project.settings.keep_timing("evaluate", work.seconds)
 
 
 def _pairs(plan: Plan) -> list[tuple[ArmName, ArmName]]:
@@ -110,14 +109,14 @@ class _Evaluation:
 
     def __init__(self, context: JobContext, options: EvaluateOptions, plan: Plan) -> None:
         self._context, self._options, self._plan = context, options, plan
-        passes = 1 + any(extra.prompted for extra in plan.extras)  # over the prompted answers, for divergence
+        # Over the prompted answers, for divergence: one for each group, and one behind the prompt.
+        passes = len(held_together(plan.extras)) + any(extra.prompted for extra in plan.extras)
         units = len(plan.arms) * len(plan.tasks) + passes * len(plan.questions)
         units += probe_units(probes(plan.questions, options.seed)) if options.regressions else 0
         units += sum(rule.needs_judge for rule in plan.rules) * len(plan.arms) * len(plan.tasks)
         units += len(plan.questions) if options.preference else 0
         self._recorder = Recorder(context, plan, units)
         self.regressions: Regressions | None = None
-        self.reused = 0  # answers that were there already
 
     def stored_answers(self) -> dict[ArmName, list[ArmAnswer]]:
         """What is stored of this evaluation, by arm; only of the questions that were asked for now."""
@@ -199,32 +198,30 @@ class _Evaluation:
         unprompted = LocalArm("unprompted", local, None, adapter=False)
         prompted = LocalArm("prompted", local, plan.prompt, adapter=False, single_turn=plan.single_turn)
         distilled = LocalArm("distilled", local, None, adapter=True)
-        with ExitStack() as held:
-            extras = {
-                extra: LocalArm(
-                    extra.name,
-                    local,
-                    plan.prompt if extra.prompted else None,
-                    adapter=True,
-                    other=held.enter_context(other_adapter(local, extra.adapter, shapes)) if extra.adapter else None,
-                    single_turn=plan.single_turn,
-                )
-                for extra in plan.extras
-            }
-            arms = (unprompted, prompted, distilled, *extras.values())
-            for arm in arms:
-                self._answer(arm.name, arm.answer)
-            free = [arm for extra, arm in extras.items() if not extra.prompted]
-            divergences = self._divergences(local, prompted, (unprompted, distilled, *free))
-            if behind := [arm for extra, arm in extras.items() if extra.prompted]:
-                divergences |= self._divergences(local, prompted, behind)
-            if self._options.regressions:
-                probing = Probing(self._context, plan, self._options, self._recorder)
-                on_rows = self._counted("divergence from the base")
-                self.regressions = probing.measure(local, (unprompted, prompted, distilled), on_rows)
-            for arm in arms:
-                self._context.checkpoint()
-                speeds[arm.name] = arm.speed(plan.questions, self._options)
+        standard = (unprompted, prompted, distilled)
+        divergences: dict[ArmName, Divergence | None] = {}
+        for group in held_together(plan.extras):
+            with ExitStack() as held:
+                extras: dict[ExtraArm, LocalArm] = {}
+                for extra in group:
+                    other = held.enter_context(other_adapter(local, extra.adapter, shapes)) if extra.adapter else None
+                    sees = plan.prompt if extra.prompted else None
+                    extras[extra] = LocalArm(
+                        extra.name, local, sees, adapter=True, other=other, single_turn=plan.single_turn
+                    )
+                arms = [*(() if divergences else standard), *extras.values()]
+                for arm in arms:
+                    self._answer(arm.name, arm.answer)
+                behind = [arm for extra, arm in extras.items() if extra.prompted]
+                free = [arm for arm in arms if arm is not prompted and arm not in behind]
+                for alike in filter(None, (free, behind)):
+                    divergences |= self._divergences(local, prompted, alike)
+                for arm in arms:
+                    self._context.checkpoint()
+                    speeds[arm.name] = arm.speed(plan.questions, self._options)
+        if self._options.regressions:
+            probing = Probing(self._context, plan, self._options, self._recorder)
+            self.regressions = probing.measure(local, standard, self._counted("divergence from the base"))
         return divergences
 
     def _divergences(
@@ -259,7 +256,6 @@ class _Evaluation:
         missing = [task for task in self._plan.tasks if (task.question.id, task.sample) not in have]
         self._recorder.skip(len(self._plan.tasks) - len(missing))
         missing = self._reuse(arm, missing)
-        self.reused += len(self._plan.tasks) - len(missing)
         try:
             if missing:
                 answer(missing, self._options, self._recorder)

@@ -4,7 +4,6 @@ Answers are kept as they finish, like those to held-out questions; a killed stag
 base, ask only for what is missing. They are held against the rules of this evaluation.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -38,7 +37,7 @@ class Probing:
 
         Raises ContextError where a question leaves no room for a token, and JobStopped when asked to stop.
         """
-        started = time.monotonic()
+        before = self._context.work
         for kind, tasks in self._asked.items():
             for arm in arms:
                 if arm.name in PROBED[kind]:
@@ -62,7 +61,7 @@ class Probing:
             answers,
             None if found is None else Interval(found.mean, found.low, found.high),
             answer_tokens=answer_limit("general", self._options),
-            seconds=time.monotonic() - started,
+            seconds=self._context.work.seconds - before.seconds,
         )
 
     def _answer(self, local: "LocalModel", arm: "LocalArm", kind: ProbeKind, tasks: Sequence[Task]) -> None:

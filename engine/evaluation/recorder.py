@@ -40,6 +40,7 @@ class Recorder:
         self._units, self._done, self._done_here = units, 0, 0
         self._started = self._stored_at = time.monotonic()
         self._waiting: list[tuple[ProbeKind | None, ArmAnswer]] = []
+        self._asked = 0  # of those, the answers to questions that were asked now
 
     def start(self, arm: ArmName, task: Task) -> None:
         """The arm begins to answer, or begins anew. Probes are not streamed: they say nothing of the arm's rates."""
@@ -62,6 +63,7 @@ class Recorder:
             raw.completion_tokens,
         )  # fmt: skip
         self._waiting.append((task.probe, answer))
+        self._asked += task.probe is None
         if time.monotonic() - self._stored_at >= STORE_EVERY_S:
             self.store()
         if task.probe is None:
@@ -69,15 +71,19 @@ class Recorder:
         self.advance(1, f"{arm} answers{f' ({task.probe} probes)' if task.probe else ''}")
 
     def store(self) -> None:
-        """Write what waits: it is of one arm, so in one transaction."""
-        plan, table = self._plan, self._context.project.evaluations
-        for (probe, arm), group in groupby(self._waiting, lambda each: (each[0], each[1].arm)):
-            answers = [answer for _, answer in group]
-            if probe is None:
-                table.add_answers(plan.run.id, plan.key_of(arm), answers, plan.sources[arm])
-            else:
-                table.add_probe_answers(plan.run.id, probe_source(plan, arm, probe), probe, answers)
+        """Write what waits, and the work that it was, in one transaction."""
+        plan, project = self._plan, self._context.project
+        with project.transaction():
+            for (probe, arm), group in groupby(self._waiting, lambda each: (each[0], each[1].arm)):
+                answers = [answer for _, answer in group]
+                if probe is None:
+                    project.evaluations.add_answers(plan.run.id, plan.key_of(arm), answers, plan.sources[arm])
+                else:
+                    source = probe_source(plan, arm, probe)
+                    project.evaluations.add_probe_answers(plan.run.id, source, probe, answers)
+            self._context.keep_work(self._asked)
         self._waiting.clear()
+        self._asked = 0
         self._stored_at = time.monotonic()
 
     def skip(self, units: int) -> None:

@@ -10,9 +10,10 @@ from engine.errors import JobStopped, StoreError
 from engine.jobs.devices import Holder, Ticket
 from engine.jobs.log import EventLog
 from engine.jobs.protocol import Event, Note, Progress, StageStarted, StateChanged, Wish
+from engine.jobs.stopwatch import Stopwatch
 from engine.jobs.wishes import read_wish
 from engine.paths import make_private_folder
-from engine.records.job import LIVE_STATES, Job, JobState
+from engine.records.job import LIVE_STATES, Job, JobState, Work
 from engine.redact import redact
 from engine.store.clock import now_text
 
@@ -42,6 +43,7 @@ class JobContext:
         self.folder: Path = make_private_folder(project.folder / job.folder)
         self._stop = stop or StopFlag()
         self._log = EventLog(self.folder)
+        self._stopwatch = Stopwatch(project.jobs, job)
         self._unwritten_events = 0
         self._progress: Progress | None = None
         self._progress_written_at = 0.0
@@ -62,7 +64,9 @@ class JobContext:
         elif isinstance(event, Progress):
             self._progress = event
         elif isinstance(event, StageStarted):
-            self.project.jobs.update(self.job.id, stage=event.station)
+            with self.project.transaction():
+                self._stopwatch.move(event.station)
+                self.project.jobs.update(self.job.id, stage=event.station)
         self._append(event)
 
     def checkpoint(self) -> None:
@@ -89,6 +93,15 @@ class JobContext:
     def keep_requested(self) -> bool:
         """Whether a training should end well now, with the best that it has; no checkpoint raises for it."""
         return self._current_wish() == "keep"
+
+    @property
+    def work(self) -> Work:
+        """What this job has done at its present station, over all its processes."""
+        return self._stopwatch.read()
+
+    def keep_work(self, answers: int) -> None:
+        """Keep the time of the present station, and that `answers` more are stored: in the transaction that does it."""
+        self._stopwatch.keep(answers)
 
     @property
     def note(self) -> str:
@@ -158,10 +171,11 @@ class JobContext:
     def _write_state(self, event: StateChanged) -> None:
         self._write_progress(now=True)
         note = redact(event.note)
-        if event.state in LIVE_STATES:
-            self.project.jobs.update(self.job.id, state=event.state, note=note)
-        else:
-            self.project.jobs.update(self.job.id, state=event.state, note=note, ended_at=now_text())
+        ended_at = None if event.state in LIVE_STATES else now_text()
+        self._stopwatch.turn(running=event.state == "running")
+        with self.project.transaction():
+            self._stopwatch.keep()
+            self.project.jobs.update(self.job.id, state=event.state, note=note, ended_at=ended_at)
         self._state, self._note = event.state, event.note
 
     def _write_progress(self, *, now: bool = False) -> None:
@@ -170,7 +184,11 @@ class JobContext:
             return
         self._progress_written_at = time.monotonic()
         try:
-            self.project.jobs.update(self.job.id, done=progress.done, total=progress.total, note=redact(progress.note))
+            with self.project.transaction():
+                self._stopwatch.keep()
+                self.project.jobs.update(
+                    self.job.id, done=progress.done, total=progress.total, note=redact(progress.note)
+                )
         except StoreError:
             # The row is only a summary of the log: a locked database must not end the work. The next one tries again.
             return

@@ -5,7 +5,8 @@ to its last and which the kernel releases when it dies.
 """
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from engine.jobs.identity import ProcessIdentity, is_running
 from engine.jobs.locks import FileLock
@@ -16,11 +17,18 @@ from engine.records.job import LIVE_STATES, Job
 from engine.store.clock import now_text
 
 if TYPE_CHECKING:
-    from engine.project import Project
+    from engine.store.jobs import JobTable
 
 LOCK_FILE = "lock"
 # Between the row of a new job and its worker's lock lies the start of an interpreter.
 _STARTS_WITHIN_S = 90.0
+
+
+class HasJobs(Protocol):
+    """What is needed of a project here. A project starts its jobs through this room, which therefore knows none."""
+
+    jobs: "JobTable"
+    folder: Path
 
 
 def is_alive(job: Job) -> bool:
@@ -33,7 +41,7 @@ def is_at_work(job: Job) -> bool:
     return is_alive(job) or _may_be_starting(job)
 
 
-def reap(project: "Project") -> tuple[Job, ...]:
+def reap(project: HasJobs) -> tuple[Job, ...]:
     """Mark every live job whose process is gone as `lost`, and return those.
 
     Safe beside workers that start or end at this moment and beside other readers that do the same.
@@ -41,7 +49,7 @@ def reap(project: "Project") -> tuple[Job, ...]:
     return tuple(lost for job in project.jobs.live() if (lost := _reap(project, job)) is not None)
 
 
-def _reap(project: "Project", job: Job) -> Job | None:
+def _reap(project: HasJobs, job: Job) -> Job | None:
     if is_at_work(job):
         return None
     folder = make_private_folder(project.folder / job.folder)

@@ -31,7 +31,6 @@ def run(context: JobContext, options: SynthesizeOptions) -> None:
     """Write questions. Raises `UsageError` without a prompt, `TeacherError` and `ModelError` as the teacher does,
     `JobStopped` between two requests.
     """
-    began = time.monotonic()
     prompt = context.project.prompts.require()
     context.emit(Progress(0, options.topics, "preparing"))
     holding: AbstractContextManager[object] = nullcontext()
@@ -41,7 +40,7 @@ def run(context: JobContext, options: SynthesizeOptions) -> None:
         holding = context.hold_device(device_name("auto"))
     with holding:
         (_write_alike if options.like else _write)(context, options, prompt)
-    context.project.settings.add_timing("questions", time.monotonic() - began)
+    context.project.settings.keep_timing("questions", context.work.seconds)
 
 
 def _write(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> None:

@@ -106,7 +106,7 @@ class Evaluation:
     ceiling: Rate | None
     verdict: FinalVerdict
     questions: int
-    evaluate_s: float
+    evaluate_s: float  # of its whole job, however often that was taken up again
     peak_rss_mb: float
     created_at: str = ""
     split: Split = "test"
@@ -118,7 +118,7 @@ class Evaluation:
     max_answer_tokens: int | None = None  # None in evaluations made before it was kept
     limit: int | None = None  # questions that were asked for at most; None: all
     seed: int = 0
-    reused: int = 0  # answers that were there already: of an earlier evaluation, or of this one before it was killed
+    reused: int = 0  # answers that were there before its job: of an earlier evaluation, or under another job
     regressions: Regressions | None = None  # where they were asked for
     judged: Judged | None = None  # where rules are rubrics and a judge was asked
     preference: Preference | None = None  # where a judge was asked for it

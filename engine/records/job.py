@@ -44,3 +44,11 @@ class Job:
     created_at: str = ""
     started_at: str = ""
     ended_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a job has done at one station, over all its processes. Waiting for a device and pausing are no work."""
+
+    seconds: float = 0.0
+    answers: int = 0  # that an evaluation asked for; other jobs count none

@@ -45,21 +45,22 @@ class DatasetTable:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, dataset: Dataset, accepted_sha256: str | None = None) -> None:
+    def add(self, dataset: Dataset, accepted_sha256: str | None = None, rules: Sequence[Rule] | None = None) -> None:
         """Keep a frozen dataset and make it the latest; one with this content that is there already is not kept twice.
 
-        `accepted_sha256` is what `ExampleTable.accepted_sha256` said when the examples were read for freezing; left
-        out, it is asked now. Raises `DatasetError` where the name is not the hash of the content.
+        `accepted_sha256` is what `ExampleTable.accepted_sha256` said, and `rules` what held, when the examples were
+        read for freezing; left out, they are asked now. Raises `DatasetError` where the name is not the hash of the
+        content.
         """
         _verify(dataset)
         position = "(SELECT coalesce(max(position), 0) + 1 FROM datasets)"
         train, validation = _counts(dataset.rows)
         with self._connection.transaction():
             accepted = accepted_sha256 or ExampleTable(self._connection).accepted_sha256(dataset.prompt_sha256)
-            rules = encode_all(RuleTable(self._connection).all())
+            held = encode_all(RuleTable(self._connection).all() if rules is None else rules)
             moved = self._connection.write(
                 f"UPDATE datasets SET position = {position}, accepted_sha256 = ?, rules = ? WHERE sha256 = ?",
-                (accepted, rules, dataset.sha256),
+                (accepted, held, dataset.sha256),
             )
             if moved:
                 return
@@ -75,7 +76,7 @@ class DatasetTable:
                     train,
                     validation,
                     dataset.created_at or now_text(),
-                    rules,
+                    held,
                 ),
             )
             self._connection.write_many(

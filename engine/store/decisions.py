@@ -118,6 +118,15 @@ class DecisionTable:
         )
         return tuple(map(_decision, rows))
 
+    def by_person(self, prompt_sha256: str) -> dict[int, bool]:
+        """Of each example of a prompt whether what stands about it was decided by a person."""
+        rows = self._connection.rows(
+            """SELECT e.id, d.source = 'person' FROM examples e LEFT JOIN decisions d ON d.id = e.decision_id
+            WHERE e.prompt_sha256 = ?""",
+            (prompt_sha256,),
+        )
+        return {row[0]: bool(row[1]) for row in rows}
+
     def _refuse_unknown(self, ids: Sequence[int]) -> None:
         unknown = self._connection.value(
             "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT id FROM examples) LIMIT 1",

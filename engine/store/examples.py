@@ -48,14 +48,15 @@ class ExampleTable:
     def add(self, examples: Sequence[Example]) -> int:
         """Store those whose key is new, book their tokens and cost, and take their keys out of flight; all or none.
 
-        Returns how many were stored. Raises `StoreError` where a question is not there any more.
+        Returns how many were stored: a question that was removed while it was answered leaves no example.
         """
         now = now_text()
         marks = ", ".join("?" * len(_COLUMNS))
         with self._connection.transaction():
             last = self._connection.number("SELECT max(id) FROM examples")
             stored = self._connection.write_many(
-                f"INSERT INTO examples ({', '.join(_COLUMNS)}) VALUES ({marks}) ON CONFLICT ({_KEY}) DO NOTHING",
+                f"""INSERT INTO examples ({", ".join(_COLUMNS)}) SELECT {marks}
+                WHERE EXISTS (SELECT 1 FROM questions WHERE id = ?2) ON CONFLICT ({_KEY}) DO NOTHING""",
                 [_row(example, now) for example in examples],
             )
             self._connection.write(
@@ -232,12 +233,8 @@ class ExampleTable:
         value = self._connection.value("SELECT total(completion_tokens) / nullif(sum(answers), 0) FROM spending")
         return value if isinstance(value, float) else None
 
-    def set_checks(self, id: int, checks: Sequence[CheckResult]) -> None:
-        """Keep what the rules' checks found in one example. Raises `NotFoundError`."""
-        self.set_all_checks({id: checks})
-
-    def set_all_checks(self, checks: Mapping[int, Sequence[CheckResult]]) -> None:
-        """The same for many examples, all or none."""
+    def set_checks(self, checks: Mapping[int, Sequence[CheckResult]]) -> None:
+        """Keep what the rules' checks found, by example, all or none. Raises `NotFoundError`."""
         with self._connection.transaction():
             for example_id, results in checks.items():
                 values = (encode_all(results), example_id)

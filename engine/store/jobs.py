@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 from engine.errors import NotFoundError
-from engine.records.job import LIVE_STATES, STATION_OF_KIND, Job, JobKind, JobState
+from engine.records.job import LIVE_STATES, STATION_OF_KIND, Job, JobKind, JobState, Work
 from engine.records.options import JobOptions
 from engine.records.station import StationName
 from engine.store.clock import now_text
@@ -83,6 +83,19 @@ class JobTable:
         }
         if not self._connection.update("jobs", id, fields):
             raise _not_there(id)
+
+    def work(self, id: int) -> dict[StationName, Work]:
+        """What a job has done so far, by station."""
+        rows = self._connection.rows("SELECT station, seconds, answers FROM job_work WHERE job_id = ?", (id,))
+        return {row[0]: Work(row[1], row[2]) for row in rows}
+
+    def keep_work(self, id: int, station: StationName, seconds: float, more_answers: int) -> None:
+        """How long a job has worked at a station by now, and how many answers it got there since this was kept last."""
+        self._connection.write(
+            "INSERT INTO job_work VALUES (?, ?, ?, ?) ON CONFLICT (job_id, station) "
+            "DO UPDATE SET seconds = excluded.seconds, answers = answers + excluded.answers",
+            (id, station, seconds, more_answers),
+        )
 
 
 def _not_there(id: int) -> NotFoundError:

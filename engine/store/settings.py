@@ -58,8 +58,8 @@ class SettingsTable:
         """Keep that day; empty: none."""
         self._keep("remind_on", day)
 
-    def add_timing(self, stage: str, seconds: float) -> None:
-        """Keep how long `stage` (questions, generate, curate, train, evaluate) took; the last value stays."""
+    def keep_timing(self, stage: str, seconds: float) -> None:
+        """Keep how long `stage` (questions, generate, curate, train, evaluate) took, in the place of what was there."""
         self._connection.write(
             "INSERT INTO timings VALUES (?, ?) ON CONFLICT (stage) DO UPDATE SET seconds = excluded.seconds",
             (stage, seconds),

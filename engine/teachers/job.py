@@ -4,14 +4,13 @@ A generation is idempotent: started again with the same options it asks only for
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
 
 from engine.errors import TeacherError, UsageError
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note
 from engine.project import Project
-from engine.records.example import CuratedExample
+from engine.records.example import CuratedExample, Example
 from engine.records.options import GenerateOptions
 from engine.records.prompt import Prompt
 from engine.records.question import Question
@@ -29,15 +28,20 @@ def run(context: JobContext, options: GenerateOptions) -> None:
     Raises `UsageError` without a prompt or questions, `EndpointError` where the endpoint answers none, `ModelError`
     for the local model, `BudgetError` where a budget cannot be kept, `JobStopped`.
     """
-    began = time.monotonic()
     project = context.project
     prompt, questions = project.prompts.require(), _questions_of(project, options)
     rules = project.rules.all()
-    stored = _stored(project, prompt, options, rules, questions)
+    answers = [
+        curated
+        for curated in project.examples.all(prompt.sha256)
+        if curated.example.key.teacher == options.teacher.name
+    ]
+    stored = _stored(answers, rules, questions)
     by_id = {question.id: question for question in questions}
     asks = [Ask(by_id[question_id], attempt) for question_id, attempt in options.asks if question_id in by_id]
     plan = Plan(questions, options.samples, stored, stop_when_accepted=options.stop_when_accepted, asks=asks)
-    spent_usd = _spent_usd(context, prompt, options)
+    earlier = _of_this_job(context, answers)
+    spent_usd = sum(example.usage.cost_usd for example in earlier)
     recorder = Recorder(project, plan, rules, context.emit, options.max_cost_usd, spent_usd)
     recorder.progress("preparing")
     if options.teacher.kind == "endpoint":
@@ -50,9 +54,10 @@ def run(context: JobContext, options: GenerateOptions) -> None:
         words = f"{recorder.failures.total()} questions could not be answered ({counts})."
         if not recorder.stored and not stored:
             raise TeacherError("No question was answered.", words, "See the notes of this job.")
-        context.emit(Note(f"{words} Generate again to try them anew."))
-    if recorder.stored:
-        project.settings.add_timing("generate", time.monotonic() - began)
+        # Who names the questions knows best how they are asked again: all of them would be another generation.
+        context.emit(Note(words if options.asks else f"{words} Generate again to try them anew."))
+    if recorder.stored or earlier:
+        project.settings.keep_timing("generate", context.work.seconds)
 
 
 def _ask_endpoint(
@@ -107,24 +112,24 @@ def _questions_of(project: Project, options: GenerateOptions) -> tuple[Question,
 
 
 def _stored(
-    project: Project, prompt: Prompt, options: GenerateOptions, rules: tuple[Rule, ...], questions: Sequence[Question]
+    answers: Sequence[CuratedExample], rules: tuple[Rule, ...], questions: Sequence[Question]
 ) -> dict[tuple[int, int], bool]:
     """(question id, attempt) → the answer of this teacher that is stored will do."""
     by_id = {question.id: question for question in questions}
     return {
-        (example.key.question_id, example.key.attempt): _will_do(curated, rules, by_id[example.key.question_id])
-        for curated in project.examples.all(prompt.sha256)
-        if (example := curated.example).key.teacher == options.teacher.name and example.key.question_id in by_id
+        (key.question_id, key.attempt): _will_do(curated, rules, by_id[key.question_id])
+        for curated in answers
+        if (key := curated.example.key).question_id in by_id
     }
 
 
-def _spent_usd(context: JobContext, prompt: Prompt, options: GenerateOptions) -> float:
-    """What this job paid before it was resumed."""
-    return sum(
-        curated.example.usage.cost_usd
-        for curated in context.project.examples.all(prompt.sha256)
-        if curated.example.key.teacher == options.teacher.name and curated.example.created_at >= context.job.created_at
-    )
+def _of_this_job(context: JobContext, answers: Sequence[CuratedExample]) -> list[Example]:
+    """What this job was answered, and paid for, before it was resumed."""
+    return [
+        example
+        for curated in answers
+        if (example := curated.example).created_at >= context.job.created_at and not example.carried_from
+    ]
 
 
 def _will_do(curated: CuratedExample, rules: tuple[Rule, ...], question: Question) -> bool:

@@ -6,7 +6,6 @@ that asked this teacher; where neither is known they stay open.
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.economics.figures import ASSUMED
@@ -14,6 +13,7 @@ from engine.economics.prices import Prices, cost_usd, find_prices
 from engine.economics.tokens import estimate_prompt_tokens
 from engine.records.cost import Figure
 from engine.records.example import Usage
+from engine.records.job import Work
 from engine.records.options import GenerateOptions, SynthesizeOptions, TeacherSpec
 from engine.teachers.keys import is_loopback, key_place, variable_of
 
@@ -138,12 +138,12 @@ def _cost(prices: Prices, sent: float, answered: float) -> float:
 def _pace(project: "Project", teacher: TeacherSpec) -> tuple[float | None, str]:
     """Seconds an answer, and the job that they were measured in."""
     for job in reversed(project.jobs.all()):
-        if job.kind != "generate" or not (job.started_at and job.ended_at):
+        if job.kind != "generate" or not job.ended_at:
             continue
-        stored = project.examples.stored_between(teacher.name, job.started_at, job.ended_at)
-        took = (datetime.fromisoformat(job.ended_at) - datetime.fromisoformat(job.started_at)).total_seconds()
-        if stored:
-            return took / stored, f"job {job.id}"
+        work = project.jobs.work(job.id).get(job.stage, Work())
+        stored = project.examples.stored_between(teacher.name, job.created_at, job.ended_at)
+        if stored and work.seconds:
+            return work.seconds / stored, f"job {job.id}"
     return None, ""
 
 

@@ -110,9 +110,9 @@ class Recorder:
 
     def flush(self) -> None:
         """Store the waiting answers now, in one transaction, and tell that they are there."""
-        group, self._group = self._group, []
-        if group:
+        if group := self._group:
             self.stored += self._project.examples.add([example for example, _, _ in group])
+            self._group = []  # not before: what a locked database refused is paid for, and is tried again at the end
             for example, stream, passed in group:
                 note = "" if example.finish_reason == "stop" else example.finish_reason.replace("_", " ")
                 self._emit(AnswerEnded(stream, example.answer, passed, note))

@@ -7,9 +7,12 @@ of how a station works, nor of who follows.
 import dataclasses
 
 from engine.conduct import freeze_accepted
+from engine.errors import UsageError
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note, StageStarted
-from engine.records.options import TrainOptions, UpdateOptions
+from engine.jobs.traces import jobs_of_runs
+from engine.records.dataset import DatasetSummary
+from engine.records.options import GenerateOptions, TrainOptions, UpdateOptions
 from engine.records.run import Run, TrainingConfig
 from engine.updates.begin import require_idle
 from engine.updates.carry import carry
@@ -17,10 +20,12 @@ from engine.updates.plan import UpdatePlan, plan_update
 from engine.updates.side_by_side import earlier_run, evaluation_beside
 from engine.wording import counted
 
+_NAMED = 12  # questions in one sentence
+
 
 def run(context: JobContext, options: UpdateOptions) -> None:
-    """Bring the project up to date with its prompt and rules. Raises UsageError where another job is at work in it,
-    and what a stage raises.
+    """Bring the project up to date with its prompt and rules. Raises UsageError where another job is at work in it, or
+    where something changed since this one began to train, and what a stage raises.
     """
     import engine.evaluation.job
     import engine.training.job
@@ -29,6 +34,7 @@ def run(context: JobContext, options: UpdateOptions) -> None:
     # Of two updates that were started at one moment the older goes on.
     require_idle(project, lambda job: job.kind == "update" and job.id >= context.job.id)
     plan = plan_update(project, by_rules_alone=options.by_rules)
+    _require_its_run(context, plan)
     if plan.changed:
         _answer(context, plan)
     trained = _run_of_newest(context, plan, options)
@@ -44,6 +50,23 @@ def run(context: JobContext, options: UpdateOptions) -> None:
         engine.evaluation.job.run(context, evaluation_beside(project, trained, earlier))
 
 
+def _require_its_run(context: JobContext, plan: UpdatePlan) -> None:
+    """One update trains one run, whose log it is: raises UsageError where one that is taken up again has another."""
+    project, number = context.project, context.job.id
+    if context.job.stage not in ("run", "evaluation"):  # it has trained nothing yet
+        return
+    run = _run_of(project.runs.latest(), project.datasets.require_latest())
+    if not plan.changed and run is not None:
+        mine = jobs_of_runs(project.runs.all(), project.jobs.all())[run.id]
+        if run.state == "done" or number in [job.id for job in mine]:
+            return
+    raise UsageError(
+        f"Update {number} is of an older state of the project.",
+        "The prompt, a rule, the dataset or the newest run is another one since its training began.",
+        "Begin a new one: `distill-tui update` does what is still missing.",
+    )
+
+
 def _answer(context: JobContext, plan: UpdatePlan) -> None:
     """Carry over, ask for the rest, let the rules decide, and freeze."""
     import engine.teachers.job
@@ -53,15 +76,34 @@ def _answer(context: JobContext, plan: UpdatePlan) -> None:
     context.emit(Note(f"{counted(carried.answers, 'answer')} carried over."))
     if carried.options is not None:
         engine.teachers.job.run(context, carried.options)
+        _tell_unanswered(context, carried.options)
     context.emit(StageStarted("dataset"))
     freeze_accepted(context)
+
+
+def _tell_unanswered(context: JobContext, options: GenerateOptions) -> None:
+    """Say which answers the student is trained without, and what brings them."""
+    project = context.project
+    missing = project.examples.missing(options.asks, project.prompts.require().sha256, options.teacher.name)
+    questions = list(dict.fromkeys(question_id for question_id, _ in missing))
+    if not questions:
+        return
+    again = " ".join(f"--question {question_id}" for question_id in questions[:_NAMED])
+    more = f" and {len(questions) - _NAMED} more" if len(questions) > _NAMED else ""
+    context.emit(
+        Note(
+            f"{len(missing)} of {counted(len(options.asks), 'answer')} did not come: the student is trained without "
+            f"{'it' if len(missing) == 1 else 'them'}. Ask again when this update has ended: distill-tui generate "
+            f"{again}{more}; then distill-tui curate check, distill-tui curate freeze and distill-tui update."
+        )
+    )
 
 
 def _run_of_newest(context: JobContext, plan: UpdatePlan, options: UpdateOptions) -> Run:
     """The run of the newest dataset, made if it is not there: to train from the earlier adapter, or from the base."""
     project = context.project
-    dataset, newest = project.datasets.require_latest(), project.runs.latest()
-    if newest is not None and newest.dataset_sha256 == dataset.sha256:
+    dataset = project.datasets.require_latest()
+    if (newest := _run_of(project.runs.latest(), dataset)) is not None:
         return newest
     earlier = plan.run
     config = TrainingConfig(dataset.base) if earlier is None else earlier.config
@@ -74,3 +116,7 @@ def _run_of_newest(context: JobContext, plan: UpdatePlan, options: UpdateOptions
     begins = f"from run {start}'s adapter" if start is not None else "from the base"
     context.emit(Note(f"Run {run.id} trains {begins} for {epochs:g} epochs."))
     return run
+
+
+def _run_of(newest: Run | None, dataset: DatasetSummary) -> Run | None:
+    return newest if newest is not None and newest.dataset_sha256 == dataset.sha256 else None

@@ -94,9 +94,10 @@ _HEAVY = """
 import sys
 from pathlib import Path
 from engine.project import Project
+from engine.stations import read_stations
 folder = Path(sys.argv[1])
 with Project.create(folder) as project:
-    project.stations()
+    read_stations(project)
 made = {"pandas", "numpy", "torch"} & sys.modules.keys()
 import numpy, pandas  # only kept out while sqlite-utils was imported
 sys.stdout.write(f"{sorted(made)}")
@@ -105,8 +106,9 @@ _LIGHT = """
 import sys
 from pathlib import Path
 from engine.project import Project
+from engine.stations import read_stations
 with Project.open(Path(sys.argv[1])) as project:
-    project.stations()
+    read_stations(project)
 sys.stdout.write(f"{sorted({'pandas', 'numpy', 'torch', 'sqlite_utils'} & sys.modules.keys())}")
 """
 

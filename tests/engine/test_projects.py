@@ -241,7 +241,7 @@ class TestADuplicate:
             going_on = add_run(project, sha256, done=False)
             (project.runs_folder / str(going_on)).mkdir()
             for stage in ("questions", "generate", "train"):
-                project.settings.add_timing(stage, 1.0)
+                project.settings.keep_timing(stage, 1.0)
             _set_to_work(project)
             yield project
 

@@ -12,7 +12,7 @@ from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.records.run import TrainingConfig
 from engine.records.station import STATIONS
-from engine.stations import StationFacts, judge, read_facts
+from engine.stations import StationFacts, judge, read_facts, read_stations
 from engine.store.examples import ExampleCounts
 from tests.engine.store.facts import dataset
 
@@ -153,4 +153,4 @@ def test_the_facts_of_a_real_project() -> None:
         project.decisions.redo()
         project.prompts.set(new)
         assert states() == "ddsss>s"
-        assert project.stations()[2].count == 1
+        assert read_stations(project)[2].count == 1

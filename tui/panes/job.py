@@ -91,7 +91,8 @@ class JobView:
                 self.streams.clear()
                 self.answers_ended.clear()
                 self.asked_again.clear()
-                self.unanswered.clear()
+                if station == "examples":  # what stays without an answer is to be asked for after an update, too
+                    self.unanswered.clear()
                 self.spent = None
                 self._written.clear()
             case Progress():
@@ -113,9 +114,9 @@ class JobView:
                 self.kept_by_arm[stream.arm] = self.kept_by_arm.get(stream.arm, 0) + passed
                 self.rules_kept += passed
                 self.rules_broken += bool(answer) and not passed  # one that broke off has no words to judge
-                if fault:
+                if fault and self.station == "examples":
                     self.unanswered[_ask_of(name)] = fault
-                elif self.unanswered:
+                elif self.unanswered and self.station == "examples":
                     self.unanswered.pop(_ask_of(name), None)
                 if answer:
                     self.answers_ended = [*self.answers_ended[-63:], stamped.at]

@@ -17,6 +17,7 @@ from engine.records.prompt import Message as ChatMessage
 from engine.records.prompt import Prompt
 from engine.records.question import Question
 from engine.records.rule import CheckResult, Rule, Span
+from engine.stations import read_stations
 from engine.texts import read_text
 from tui.keys import key_of
 
@@ -148,7 +149,7 @@ class ProposalsRead(Message):
 def save_prompt(project: Project, prompt: Prompt, note: str = "") -> PromptSaved:
     """Make `prompt` the current version."""
     version = project.prompts.set(prompt, note).version
-    stale = [station.name for station in project.stations() if station.state == "stale"]
+    stale = [station.name for station in read_stations(project) if station.state == "stale"]
     said = f"Version {version} is current."
     if stale:
         verb = "is" if len(stale) == 1 else "are"

@@ -10,6 +10,7 @@ from engine.jobs.liveness import reap
 from engine.paths import Home
 from engine.project import Project
 from engine.records.question import SPLITS
+from engine.stations import read_stations
 from tui.services.facts import ExampleCounts, Facts, Stream
 from tui.services.tokens import PromptTokens
 
@@ -47,7 +48,7 @@ class Reader:
             project=project.name,
             folder=str(project.folder),
             settings=settings,
-            stations=project.stations(),
+            stations=read_stations(project),
             prompt=version.prompt if version else None,
             prompt_version=version.version if version else 0,
             prompt_tokens=self._prompt_tokens(settings.student_base, counts.total > 0),

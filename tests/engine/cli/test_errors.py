@@ -137,7 +137,7 @@ def test_what_the_system_refuses_is_a_failure_not_a_traceback(finished: Path, mo
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/some/place")
 
-    monkeypatch.setattr("engine.project.read_facts", refuse)
+    monkeypatch.setattr("engine.stations.read_facts", refuse)
     error = fail("status", status=1)
     assert "/some/place" in error["message"]
     assert "Permission denied" in error["message"]
@@ -149,7 +149,7 @@ def test_ctrl_c_ends_with_its_own_status_and_nothing_on_standard_output(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("engine.project.read_facts", interrupt)
+    monkeypatch.setattr("engine.stations.read_facts", interrupt)
     for words in (("status",), ("status", "--json")):
         ended = call(*words)
         assert (ended.status, ended.out, ended.err.strip()) == (130, "", "Interrupted.")
@@ -159,7 +159,7 @@ def test_a_defect_of_the_program_is_not_hidden(finished: Path, monkeypatch: pyte
     def divide(*_: object) -> float:
         return 1 / 0
 
-    monkeypatch.setattr("engine.project.read_facts", divide)
+    monkeypatch.setattr("engine.stations.read_facts", divide)
     with pytest.raises(ZeroDivisionError):
         call("status")
 

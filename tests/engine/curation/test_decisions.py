@@ -1,14 +1,18 @@
 """What a person decides about a selection: who is meant, what stands then, and one undo for all of it."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import pytest
 
+from engine.curation import automatic
 from engine.curation.automatic import check_examples
 from engine.curation.decisions import Accepted, accept, edit, flag, reject, unflag
 from engine.errors import NotFoundError, UsageError
 from engine.project import Project
 from engine.records.example import Example
+from engine.records.question import Question
+from engine.records.rule import CheckResult, Rule
 from engine.records.selection import Selection
 from tests.engine.curation.conftest import Answer
 
@@ -26,6 +30,32 @@ def three(project: Project, answer: Answer) -> Project:
     check_examples(project)
     assert states(project) == "arr"
     return project
+
+
+def test_what_a_person_decides_while_the_rules_look_stands(
+    three: Project, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(4)
+    answer(5)
+    check = automatic.check_answer
+
+    def meanwhile(rules: Sequence[Rule], text: str, question: Question) -> tuple[CheckResult, ...]:
+        if question.id == 1:
+            with Project.open(three.folder) as app:
+                reject(app, Selection(ids=(4,)), "a person says so")
+                app.questions.remove([2])
+        return check(rules, text, question)
+
+    monkeypatch.setattr(automatic, "check_answer", meanwhile)
+    three.rules.put([])
+    counts = check_examples(three)
+    assert [(row.example.id, row.state) for row in three.examples.all()] == [
+        (1, "accepted"), (3, "accepted"), (4, "rejected"), (5, "accepted"),
+    ]  # fmt: skip
+    standing = three.examples.get(4).decision
+    assert standing is not None
+    assert (standing.source, standing.reason) == ("person", "a person says so")
+    assert (counts.accepted, counts.rejected) == (2, 0)
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,20 @@
 """Freezing: which ids go in, where an edit begins, what is fixed, and everything that must stay out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import engine.curation.freeze as freezing
 from engine.curation.automatic import check_examples
+from engine.curation.candidates import Candidate
 from engine.curation.decisions import accept, edit, reject
 from engine.curation.freeze import LeakError, freeze
 from engine.errors import ContextError, DatasetError, UsageError
 from engine.model.chat_format import ChatFormat
 from engine.project import Project
+from engine.records.dataset import LeakFinding
 from engine.records.example import Decision, Example, ExampleKey
 from engine.records.options import ProjectSettings
 from engine.records.prompt import Message, Prompt
@@ -61,6 +64,24 @@ def test_ids_of_another_local_model_are_not_taken(project: Project, answer: Answ
     rows = freeze(project, chat).rows
     assert rows[1].completion_ids == tuple(chat.completion_ids("Sure. Ask your branch before you act."))
     assert rows[1].edited_from == 0
+
+
+def test_the_rules_that_it_keeps_are_those_that_it_was_frozen_with(
+    project: Project, answer: Answer, chat: ChatFormat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(1)
+    check_examples(project)
+    rules, find = project.rules.all(), freezing.leaks_of
+
+    def meanwhile(prompt: Prompt, held: Sequence[Rule], chosen: Iterable[Candidate]) -> tuple[LeakFinding, ...]:
+        with Project.open(project.folder) as app:
+            app.rules.put([])
+        return find(prompt, held, chosen)
+
+    monkeypatch.setattr(freezing, "leaks_of", meanwhile)
+    dataset = freeze(project, chat)
+    assert project.rules.all() == ()
+    assert project.datasets.rules_of(dataset.sha256) == rules
 
 
 def test_tokens_that_a_rule_dictates_are_fixed_and_the_rest_is_free(

@@ -6,6 +6,7 @@ from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.protocol import AnswerEnded, Event
 from engine.project import Project
 from engine.records.evaluation import ArmAnswer, ArmName, Evaluation
+from engine.records.job import Job
 from engine.records.options import EvaluateOptions
 
 OPTIONS = EvaluateOptions(run_id=1, samples=2, max_answer_tokens=10, batch_rows=8)
@@ -15,9 +16,9 @@ ARMS: tuple[ArmName, ...] = ("unprompted", "prompted", "distilled")
 class Watched(JobContext):
     """A job's context that keeps its events, and asks for a stop after so many answers."""
 
-    def __init__(self, project: Project, options: EvaluateOptions, stop_after: int | None = None) -> None:
+    def __init__(self, project: Project, job: Job, stop_after: int | None = None) -> None:
         self.flag, self.events, self.stop_after = StopFlag(), [], stop_after
-        super().__init__(project, project.jobs.add("evaluate", options), self.flag)
+        super().__init__(project, job, self.flag)
 
     def emit(self, event: Event) -> None:
         self.events.append(event)
@@ -29,8 +30,11 @@ class Watched(JobContext):
         return [event for event in self.events if isinstance(event, AnswerEnded)]
 
 
-def evaluate(project: Project, options: EvaluateOptions = OPTIONS, stop_after: int | None = None) -> Watched:
-    context = Watched(project, options, stop_after)
+def evaluate(
+    project: Project, options: EvaluateOptions = OPTIONS, stop_after: int | None = None, job: Job | None = None
+) -> Watched:
+    """As a new job, or as one that is taken up again."""
+    context = Watched(project, job or project.jobs.add("evaluate", options), stop_after)
     try:
         run(context, options)
     finally:

@@ -5,11 +5,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from peft import PeftModel
 
 from engine.errors import NotFoundError, UsageError
 from engine.evaluation.answers import answers_of
 from engine.evaluation.extra_arms import check_arms, find_arms
 from engine.evaluation.report import report_json
+from engine.jobs.protocol import Progress
+from engine.model import load, other_adapter
 from engine.project import Project
 from engine.records.options import EvaluateOptions
 from engine.records.run import TrainingConfig
@@ -69,6 +72,34 @@ def test_extra_arms_answer_the_same_questions_with_the_same_seeds_and_their_own_
     assert len(again.ended()) == 12, "other weights are another arm"
 
 
+def test_whole_layers_are_in_memory_one_after_the_other(
+    project: Project, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+
+    def attach(model: PeftModel, folder: Path, name: str) -> PeftModel:
+        found = load.attach(model, folder, name)
+        held.append(len(found.peft_config))
+        return found
+
+    monkeypatch.setattr(other_adapter, "attach", attach)
+    third = project.runs.add(project.runs.get(1).dataset_sha256, project.runs.get(1).config)
+    project.runs.update(third.id, state="done", best_step=8)
+    for run, seed in ((1, 3), (2, 3), (3, 4)):
+        make_tiny_adapter(base, project.folder / f"runs/{run}/adapter", seed=seed, kind="full")
+    arms = ("run:2", "run:3", "prompt_back")
+    context = evaluate(project, dataclasses.replace(OPTIONS, samples=1, limit=3, arms=arms))
+    assert held == [2, 2], "each beside the student's own"
+    scores = dict(latest(project).arms)
+    assert list(scores) == ["unprompted", "prompted", "distilled", *arms]
+    means = {name: kl.mean for name, score in scores.items() if (kl := score.kl_to_prompted) is not None}
+    assert means.keys() == scores.keys() - {"prompted"}
+    assert means["run:2"] == pytest.approx(means["distilled"], abs=1e-5)
+    assert means["run:3"] != pytest.approx(means["distilled"], abs=1e-3)
+    last = [event for event in context.events if isinstance(event, Progress)][-1]
+    assert last.done == last.total == 6 * 3 + 4 * 3
+
+
 def test_an_arm_that_is_not_there_is_refused_with_those_that_are(project: Project) -> None:
     run = project.runs.get(1)
     for names in (("run-2",), ("checkpoint:1",), ("run:0",), ("distilled",), ("run:2", "run:2")):
@@ -81,6 +112,10 @@ def test_an_arm_that_is_not_there_is_refused_with_those_that_are(project: Projec
     (project.folder / "runs/1/checkpoints/step-4/adapter/adapter_config.json").unlink()
     with pytest.raises(NotFoundError, match="cannot be used"):
         find_arms(project, ("checkpoint:1:4",), run)
+    whole = project.runs.add(run.dataset_sha256, dataclasses.replace(run.config, adapter="full"))
+    for one, beside in ((whole, run), (run, whole)):
+        with pytest.raises(UsageError, match=f"evaluate --run {one.id}"):
+            find_arms(project, (f"run:{one.id}",), beside)
     other = project.runs.add(run.dataset_sha256, TrainingConfig(base="elsewhere"))
     with pytest.raises(UsageError, match="another base"):
         find_arms(project, (f"run:{other.id}",), run)

@@ -87,13 +87,23 @@ def test_a_stopped_evaluation_goes_on_where_it_was_and_ends_with_the_same_answer
     kept = {(a.arm, a.question_id, a.sample) for found in answers_of(project).values() for a in found}
     assert 17 <= len(kept) < 36
     assert project.evaluations.latest() is None
-    again = evaluate(project)
+    (job,) = project.jobs.all()
+    before = project.jobs.work(job.id)["evaluation"]
+    assert (before.seconds > 0, before.answers) == (True, len(kept))
+    project.jobs.keep_work(job.id, "evaluation", before.seconds + 1000.0, 0)
+    again = evaluate(project, job=job)
     assert len(again.ended()) == 36 - len(kept)
+    whole = latest(project)
+    assert whole.evaluate_s > 1000.0 + before.seconds, "of both processes"
+    assert project.settings.timings()["evaluate"] == pytest.approx(whole.evaluate_s)
+    assert whole.reused == 0, "all were asked by this job"
     with make_trained_project(Home.locate(private_home / "other"), base, adapter) as untouched:
         evaluate(untouched)
         assert answers_of(untouched) == answers_of(project)
         assert latest(untouched).recovered == latest(project).recovered
     assert not evaluate(project).ended()  # all is there: a second evaluation asks nothing again
+    assert latest(project).evaluate_s < 1000.0, "a new job begins at nothing"
+    assert latest(project).reused == 36
 
 
 def test_other_options_or_another_adapter_are_another_evaluation(project: Project, base: Path) -> None:

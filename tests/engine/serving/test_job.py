@@ -19,6 +19,7 @@ from engine.records.options import ServeOptions
 from engine.serving import job as serving_job
 from engine.serving.job import base_of
 from engine.serving.speaking import Speaker
+from engine.stations import read_stations
 from tests.engine.jobs.support import wait_until
 from tests.engine.serving.conftest import Served, serving
 
@@ -175,5 +176,5 @@ def test_the_base_is_the_named_runs_else_the_newest_else_the_projects(own_folder
 
 def test_a_server_is_no_work_of_any_station(own_folder: Path) -> None:
     with serving(Home.locate(), own_folder, ServeOptions()), Project.open(own_folder) as project:
-        states = {station.name: station.state for station in project.stations()}
+        states = {station.name: station.state for station in read_stations(project)}
         assert states["release"] == "ready"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.errors import NotFoundError, StoreError
+from engine.errors import NotFoundError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.example import Decision, Example, ExampleKey, ExampleState, Usage
@@ -45,12 +45,14 @@ def test_a_key_is_stored_and_paid_once(asked: Project) -> None:
     assert asked.examples.keys(PROMPT.sha256, "another") == frozenset()
 
 
-def test_a_batch_with_an_unknown_question_is_kept_out_whole(asked: Project) -> None:
-    with pytest.raises(StoreError, match="refused a fact"):
-        asked.examples.add([example(1, "fine"), example(99, "nowhere")])
-    assert asked.examples.counts().total == 0
-    assert asked.examples.spent_usd() == 0
-    assert asked.examples.window(0, 9, Selection(search="fine")) == ()
+def test_of_a_batch_only_the_answer_to_a_removed_question_is_left_out(asked: Project) -> None:
+    batch = [example(1, "fine"), example(2, "nowhere")]
+    asked.examples.record_in_flight([each.key for each in batch])
+    asked.questions.remove([2])
+    assert asked.examples.add(batch) == 1
+    assert [row.example.answer for row in asked.examples.window(0, 9, Selection(search="fine"))] == ["fine"]
+    assert asked.examples.counts().total == 1
+    assert asked.examples.in_flight() == 0
 
 
 def test_money_stays_spent_when_questions_go(answered: Project) -> None:
@@ -70,11 +72,11 @@ def test_what_is_in_flight_survives_a_restart_and_lands_with_its_example(asked: 
 
 
 def test_checks_are_replaced(answered: Project) -> None:
-    answered.examples.set_checks(1, [CheckResult(1, True)])
-    answered.examples.set_checks(1, [CheckResult(2, False, "why")])
+    answered.examples.set_checks({1: [CheckResult(1, True)]})
+    answered.examples.set_checks({1: [CheckResult(2, False, "why")]})
     assert answered.examples.get(1).example.checks == (CheckResult(2, False, "why"),)
     with pytest.raises(NotFoundError):
-        answered.examples.set_all_checks({2: [CheckResult(1, True)], 99: []})
+        answered.examples.set_checks({2: [CheckResult(1, True)], 99: []})
     assert answered.examples.get(2).example.checks == ()
 
 

@@ -114,8 +114,8 @@ def test_settings_timings_and_releases(asked: Project, run: Run) -> None:
     asked.settings.write(settings)
     asked.settings.write(settings)
     assert asked.settings.read() == settings
-    asked.settings.add_timing("train", 1.0)
-    asked.settings.add_timing("train", 2.0)
+    asked.settings.keep_timing("train", 1.0)
+    asked.settings.keep_timing("train", 2.0)
     assert asked.settings.timings() == {"train": 2.0}
     release = asked.releases.add("adapter", run.id, "releases/adapter-1", "abc")
     assert asked.releases.all() == (release,)

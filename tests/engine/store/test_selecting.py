@@ -15,11 +15,11 @@ def ids(project: Project, selection: Selection) -> list[int]:
 
 def test_broken_rules_follow_the_checks(answered: Project) -> None:
     broken, kept = CheckResult(2, passed=False, note="why"), CheckResult(2, passed=True)
-    answered.examples.set_all_checks({1: [broken], 4: [CheckResult(1, passed=True), broken], 5: [kept]})
+    answered.examples.set_checks({1: [broken], 4: [CheckResult(1, passed=True), broken], 5: [kept]})
     assert ids(answered, Selection(failing_rule=2)) == [1, 4]
     assert answered.examples.broken_rules(PROMPT.sha256) == {2: 2}
     assert answered.examples.broken_rules("another") == {}
-    answered.examples.set_checks(4, [kept])
+    answered.examples.set_checks({4: [kept]})
     assert ids(answered, Selection(failing_rule=2)) == [1]
     answered.questions.remove([1])
     assert answered.examples.broken_rules(PROMPT.sha256) == {}

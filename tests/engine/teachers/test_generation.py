@@ -7,14 +7,14 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from engine.economics.prices import Prices
-from engine.errors import BudgetError, EndpointError, JobStopped, UsageError
+from engine.errors import BudgetError, EndpointError, JobStopped, StoreError, UsageError
 from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.control import resume
 from engine.jobs.follow import Follower
@@ -22,6 +22,7 @@ from engine.jobs.liveness import is_alive, reap
 from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Event, Note, Progress, Spent, StateChanged
 from engine.jobs.wishes import write_wish
 from engine.project import Project
+from engine.records.example import Example
 from engine.records.options import GenerateOptions, TeacherSpec
 from engine.teachers import budget, endpoint
 from engine.teachers.endpoint import EndpointLimits
@@ -285,6 +286,40 @@ def test_a_stop_takes_the_answers_in_flight_and_asks_no_more(project: Project) -
     assert set(asked(server).values()) == {1}
 
 
+def test_its_time_is_that_of_all_its_processes_and_one_that_asks_nothing_leaves_it(project: Project) -> None:
+    with served(good("Bye.")) as server:
+        wanted = options(server)
+        job = project.jobs.add("generate", wanted)
+        for _ in range(2):  # the second finds everything stored
+            context = JobContext(project, job)
+            run(context, wanted)
+            context.close()
+            project.jobs.keep_work(job.id, "examples", 1000.0, 0)
+        took = project.settings.timings()["generate"]
+        generate(project, wanted)
+    assert len(server.requests) == 10
+    assert project.settings.timings()["generate"] == took >= 1000.0
+
+
+def test_answers_that_a_locked_store_refused_are_stored_at_the_end(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add, refused = project.examples.add, 0
+
+    def locked_at_first(examples: Sequence[Example]) -> int:
+        nonlocal refused
+        refused += 1
+        if refused == 1:
+            raise StoreError("The project is locked.", "Another process writes.", "Try again.")
+        return add(examples)
+
+    monkeypatch.setattr(project.examples, "add", locked_at_first)
+    with served(good("Bye.")) as server, pytest.raises(StoreError):
+        generate(project, options(server))
+    assert project.examples.count() == len(server.requests) > 0
+    assert project.examples.in_flight() == 0
+
+
 def test_a_pause_takes_the_answers_in_flight_and_goes_on_later(project: Project) -> None:
     asked_in_pause = 0
 
@@ -351,6 +386,7 @@ def test_killed_at_random_moments_nothing_stored_is_asked_again(project: Project
         await good("Kind. Bye.")(request, writer)
 
     kills = in_flight_at_kills = 0
+    worked: list[float] = []
     with served(slow) as server:
         wanted = options(server, concurrency=concurrency, splits=("train", "validation", "test"))
         prompt, teacher = current_sha256(project), wanted.teacher.name
@@ -365,11 +401,14 @@ def test_killed_at_random_moments_nothing_stored_is_asked_again(project: Project
             wait_until_lost(project, job.id)
             kills += 1
             in_flight_at_kills += project.examples.in_flight()
+            worked.append(project.jobs.work(job.id)["examples"].seconds)
             job = resume(project, project.jobs.get(job.id))
         wait_for_end(project, job.id)
     assert project.jobs.get(job.id).state == "done"
     assert len(project.examples.all()) == 12
     assert kills == KILLS
+    worked.append(project.settings.timings()["generate"])
+    assert worked == sorted(set(worked)), "no process begins to count anew"
     assert stored_when_asked == []
     assert len(server.requests) - 12 <= in_flight_at_kills <= kills * concurrency
     assert project.examples.in_flight() == 0

@@ -69,11 +69,12 @@ def test_money_is_at_list_prices_and_nothing_is_paid_on_this_machine(project: Pr
 def test_time_is_the_pace_of_the_last_job_that_asked_this_teacher(project: Project) -> None:
     assert look_ahead(project, LOCAL).seconds is None
     job = project.jobs.add("generate", LOCAL)
-    project.jobs.update(
-        job.id, state="done", started_at="2026-01-01T00:00:00.000+00:00", ended_at="2026-01-01T00:00:30.000+00:00"
-    )
     for question_id in (1, 2, 3):
-        answer(project, question_id, "starter", 30, "2026-01-01T00:00:10.000+00:00")
+        answer(project, question_id, "starter", 30, job.created_at)
+    # Killed, and found so days later: that it took days is no pace.
+    project.jobs.update(job.id, state="lost", started_at=job.created_at, ended_at="2999-01-01T00:00:00.000+00:00")
+    assert look_ahead(project, LOCAL).seconds is None
+    project.jobs.keep_work(job.id, "examples", 30.0, 0)
     told = look_ahead(project, LOCAL)
     assert (told.seconds, told.pace) == (pytest.approx(70.0), f"job {job.id}")
     assert look_ahead(project, GenerateOptions(OPENAI)).seconds is None

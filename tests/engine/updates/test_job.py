@@ -8,7 +8,10 @@ import engine.training.job
 import engine.updates.job
 from engine.errors import JobStopped, UsageError
 from engine.jobs.context import JobContext
+from engine.jobs.follow import read_all
+from engine.jobs.protocol import Note
 from engine.project import Project
+from engine.records.job import Job
 from engine.records.options import (
     EvaluateOptions,
     GenerateOptions,
@@ -17,6 +20,7 @@ from engine.records.options import (
     TrainOptions,
     UpdateOptions,
 )
+from engine.records.prompt import Message, Prompt
 from engine.records.run import TrainingConfig
 from engine.updates.begin import begin_update, require_idle
 from tests.engine.updates.bank import NEW, SHORT, answer, change, freeze
@@ -47,8 +51,9 @@ def stages(project: Project, monkeypatch: pytest.MonkeyPatch) -> list[JobOptions
     return asked
 
 
-def carry_out(project: Project, options: UpdateOptions = PLAINLY) -> None:
-    job = project.jobs.add("update", options)
+def carry_out(project: Project, options: UpdateOptions = PLAINLY, job: Job | None = None) -> Job:
+    """As a new job, or as one that is taken up again."""
+    job = job or project.jobs.add("update", options)
     context = JobContext(project, job)
     project.jobs.update(job.id, state="failed")
     try:
@@ -56,6 +61,7 @@ def carry_out(project: Project, options: UpdateOptions = PLAINLY) -> None:
         project.jobs.update(job.id, state="done")
     finally:
         context.close()
+    return job
 
 
 def test_only_the_touched_is_asked_and_training_goes_on_from_the_earlier_run(
@@ -100,6 +106,50 @@ def test_what_was_stopped_goes_on_where_it_ended(
     assert stages[asked] == TrainOptions(2), "nothing is asked again, and no second run is made"
     assert project.runs.count() == 2
     assert not [answers for answers in stages[asked:] if isinstance(answers, GenerateOptions)]
+
+
+def test_an_update_that_trained_does_not_go_on_with_another_prompt(
+    project: Project, stages: list[JobOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its log would be of two runs."""
+    change(project)
+    train = engine.training.job.run
+
+    def stop(context: JobContext, options: TrainOptions) -> None:
+        raise JobStopped("The job was stopped.", f"Run {options.run_id}.", "Go on.")
+
+    monkeypatch.setattr(engine.training.job, "run", stop)
+    with pytest.raises(JobStopped):
+        carry_out(project)
+    monkeypatch.setattr(engine.training.job, "run", train)
+    old, asked = project.jobs.all()[-1], len(stages)
+    change(project, Prompt((Message("system", "You answer for a bank. Use at most 3 words."),)), 3)
+    with pytest.raises(UsageError, match=r"is of an older state of the project.*`distill-tui update`"):
+        carry_out(project, job=old)
+    assert len(stages) == asked, "nothing was asked"
+    assert project.runs.count() == 2
+    change(project)
+    carry_out(project, job=project.jobs.get(old.id))
+    assert [project.runs.get(2).state, stages[asked]] == ["done", TrainOptions(2)], "with its own prompt it does"
+
+
+def test_what_the_teacher_refused_is_told_with_the_next_step(
+    project: Project, stages: list[JobOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = change(project)
+
+    def refuse(context: JobContext, options: GenerateOptions) -> None:
+        answer(context.project, NEW, {1: SHORT})
+
+    monkeypatch.setattr(engine.teachers.job, "run", refuse)
+    job = carry_out(project)
+    assert plan.to_ask == 3
+    notes = [told.event.text for told in read_all(project.folder / job.folder) if isinstance(told.event, Note)]
+    assert (
+        "2 of 3 answers did not come: the student is trained without them. Ask again when this update has ended: "
+        "distill-tui generate --question 2 --question 3; then distill-tui curate check, distill-tui curate freeze "
+        "and distill-tui update."
+    ) in notes
 
 
 def test_two_jobs_do_not_change_one_project_at_once(project: Project, stages: list[JobOptions]) -> None:

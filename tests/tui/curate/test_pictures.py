@@ -47,7 +47,7 @@ def folder(home: Home) -> Path:
         broken = CheckResult(4, passed=False, note="says «sorry»", failing=(Span(sorry, sorry + 5),))
         add_attempt(project, 1, 1, CUT)
         ids = [row.example.id for row in project.examples.all()]
-        project.examples.set_checks(ids[-1], [CheckResult(1, passed=True), CheckResult(2, passed=True), broken])
+        project.examples.set_checks({ids[-1]: [CheckResult(1, passed=True), CheckResult(2, passed=True), broken]})
         project.decisions.decide([Decision(2, "edit", "person", edited_answer=LONG)])
         project.decisions.decide([Decision(6, "edit", "person", edited_answer=EDITED)])
         project.decisions.decide_all(

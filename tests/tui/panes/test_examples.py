@@ -19,6 +19,7 @@ from engine.jobs.protocol import (
     Event,
     Progress,
     Spent,
+    StageStarted,
     StampedEvent,
     StateChanged,
 )
@@ -310,6 +311,23 @@ def test_failures_are_counted_by_kind_and_a_retry_is_no_answer() -> None:
     job.apply(StampedEvent(9.0, AnswerEnded("2.0.1", "so", True)))
     assert list(job.unanswered) == [(3, 0)]
     assert job.answers_per_minute is None
+
+
+def test_what_an_update_could_not_ask_is_shown_while_it_trains_and_after_it() -> None:
+    job = told(
+        StageStarted("examples"),
+        AnswerEnded("2.0.1", "", False, "no", "content_filter"),
+        StageStarted("run"),
+        AnswerEnded("distilled/2/0", "", False, "no", "refused"),
+    )
+    assert job.unanswered == {(2, 0): "content_filter"}
+    for state in ("running", "done"):
+        job.apply(StampedEvent(9.0, StateChanged(state)))
+        shown = lines(job, counts=ExampleCounts(5, 5))
+        assert "✗ content filter 1: without an answer" in shown
+        assert "R asks again what has no answer (1), and nothing else" in shown
+    job.apply(StampedEvent(9.0, StageStarted("examples")))
+    assert not job.unanswered
 
 
 def test_tokens_a_second_are_of_the_last_half_minute_and_of_this_process() -> None:

@@ -28,7 +28,10 @@ def draw(view: View, state: WallState) -> list[Content]:
     job = working(view, "examples")
     if job is None and facts.examples.total == 0:
         return _empty(facts, width)
-    lines = _busy(job, width) if job is not None and job.live else _still(job, facts, width)
+    if job is not None and job.live:
+        lines = _busy(job, width)
+    else:
+        lines = _still(view.job if job is None and view.job is not None and view.job.unanswered else job, facts, width)
     streams = state.order(shown_streams(job, facts))
     if not streams:
         return lines

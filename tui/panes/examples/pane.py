@@ -97,7 +97,7 @@ class ExamplesPane(Pane):
     def action_retry(self) -> None:
         """Ask again what nobody answered, and nothing else."""
         job = self._shown.job if self._shown is not None else None
-        if job is None or job.station != "examples" or not job.unanswered:
+        if job is None or not job.unanswered:
             self.notify("Every question of this job has its answer.", markup=False)
         elif job.live:
             self.notify(

@@ -1,0 +1,75 @@
+"""The time of a job is that of all its processes, kept as it goes, and none of its pauses."""
+
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from engine.jobs.context import JobContext
+from engine.jobs.protocol import Progress, StageStarted, StateChanged
+from engine.project import Project
+from tests.engine.jobs.support import options
+
+
+class Clock:
+    """A monotonic clock that the test moves; no process ever sees it stand still for long."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr("engine.jobs.stopwatch.time", SimpleNamespace(monotonic=lambda: self.now))
+
+    def after(self, seconds: float, context: JobContext) -> float:
+        """What the context says of its work that much later."""
+        self.now += seconds
+        return context.work.seconds
+
+
+def test_a_killed_process_leaves_its_time_to_the_next_of_the_same_job(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    job = project.jobs.add("evaluate", options("steps"))
+    killed = JobContext(project, job)
+    killed.emit(StateChanged("running"))
+    clock.now += 20.0
+    with project.transaction():
+        killed.keep_work(3)
+    clock.now += 10.0
+    killed.emit(Progress(3, 9))
+    killed.checkpoint()  # the last that it kept
+    clock.now += 400.0  # nothing of this process is written any more
+    again = JobContext(project, project.jobs.get(job.id))
+    again.emit(StateChanged("running"))
+    assert clock.after(5.0, again) == pytest.approx(35.0)
+    again.keep_work(2)
+    again.close()
+    assert again.work.answers == 5
+    assert JobContext(project, project.jobs.add("evaluate", options("steps"))).work.seconds == 0.0
+
+
+def test_waiting_and_pauses_are_no_work_and_each_station_has_its_own(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    job = project.jobs.add("demo", options("steps"))
+    context = JobContext(project, job)
+    context.emit(StateChanged("running"))
+    for state in ("waiting", "paused"):
+        clock.now += 3.0
+        context.emit(StateChanged(state, "Another holds the device."))
+        clock.now += 1000.0
+        context.emit(StateChanged("running"))
+    assert clock.after(1.0, context) == pytest.approx(7.0)
+    context.emit(StageStarted("run"))
+    assert clock.after(2.0, context) == pytest.approx(2.0)
+    context.emit(StateChanged("stopped"))
+    clock.now += time.monotonic()
+    context = JobContext(project, project.jobs.get(job.id))
+    context.emit(StateChanged("running"))
+    assert clock.after(4.0, context) == pytest.approx(6.0)
+    context.emit(StageStarted("examples"))
+    assert clock.after(1.0, context) == pytest.approx(8.0)
+    context.emit(StateChanged("done"))
+    assert {name: work.seconds for name, work in project.jobs.work(job.id).items()} == pytest.approx(
+        {"examples": 8.0, "run": 6.0}
+    )
