@@ -114,7 +114,7 @@ def conduct(context: JobContext, recipe: Recipe) -> Run:
         dataset_sha256 = freeze_accepted(context, MIN_TRAIN_ROWS, 1)
         context.emit(StageStarted("run"))
         trained = _unfinished_run(project, dataset_sha256) or project.runs.add(
-            dataset_sha256, _configuration(project, recipe, settings.student_base)
+            dataset_sha256, configuration(project, recipe.training, settings.student_base)
         )
         engine.training.job.run(context, TrainOptions(trained.id))
     if project.evaluations.latest(trained.id) is None:
@@ -164,14 +164,17 @@ def freeze_accepted(context: JobContext, train_rows: int = 0, validation_rows: i
     return dataset.sha256
 
 
-def _configuration(project: Project, recipe: Recipe, base: str) -> TrainingConfig:
-    if isinstance(recipe.training, TrainingConfig):
-        return dataclasses.replace(recipe.training, base=base)
+def configuration(project: Project, training: TrainingConfig | Preset, base: str) -> TrainingConfig:
+    """How the newest dataset is trained on: as was said, or as a preset chooses. Raises `TrainingError` where what it
+    chooses does not fit the memory.
+    """
+    if isinstance(training, TrainingConfig):
+        return dataclasses.replace(training, base=base)
     from engine.training.facts import read_basis
     from engine.training.presets import choose
 
     config = TrainingConfig(base=base)
-    return choose(recipe.training, read_basis(project).facts(config), config).require_fit().config
+    return choose(training, read_basis(project).facts(config), config).require_fit().config
 
 
 def _trained_run(project: Project) -> Run | None:

@@ -6,14 +6,15 @@ of how a station works, nor of who follows.
 
 import dataclasses
 
-from engine.conduct import freeze_accepted
+from engine.conduct import configuration, freeze_accepted
 from engine.errors import UsageError
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note, StageStarted
 from engine.jobs.traces import jobs_of_runs
 from engine.records.dataset import DatasetSummary
 from engine.records.options import GenerateOptions, TrainOptions, UpdateOptions
-from engine.records.run import Run, TrainingConfig
+from engine.records.run import Run
+from engine.training.presets import USUAL
 from engine.updates.begin import require_idle
 from engine.updates.carry import carry
 from engine.updates.plan import UpdatePlan, plan_update
@@ -106,7 +107,7 @@ def _run_of_newest(context: JobContext, plan: UpdatePlan, options: UpdateOptions
     if (newest := _run_of(project.runs.latest(), dataset)) is not None:
         return newest
     earlier = plan.run
-    config = TrainingConfig(dataset.base) if earlier is None else earlier.config
+    config = configuration(project, USUAL, dataset.base) if earlier is None else earlier.config
     start = earlier.id if earlier is not None and not options.from_scratch else None
     share = 1.0 if start is None else 0.25  # an adapter that knows the rest needs little for what is new
     epochs = options.epochs if options.epochs is not None else config.epochs * share

@@ -6,6 +6,7 @@ import engine.evaluation.job
 import engine.teachers.job
 import engine.training.job
 import engine.updates.job
+from engine.conduct import configuration
 from engine.errors import JobStopped, UsageError
 from engine.jobs.context import JobContext
 from engine.jobs.follow import read_all
@@ -22,6 +23,7 @@ from engine.records.options import (
 )
 from engine.records.prompt import Message, Prompt
 from engine.records.run import TrainingConfig
+from engine.training.presets import USUAL
 from engine.updates.begin import begin_update, require_idle
 from tests.engine.updates.bank import NEW, SHORT, answer, change, freeze
 from tests.tui.seeds import add_job
@@ -85,6 +87,16 @@ def test_a_person_chooses_the_epochs_and_the_base(project: Project, stages: list
     made = project.runs.get(2).config
     assert (made.initial_run_id, made.epochs) == (None, 3.0)
     assert stages[1] == TrainOptions(2)
+
+
+def test_where_nothing_was_trained_before_the_usual_preset_chooses(project: Project, stages: list[JobOptions]) -> None:
+    change(project)
+    project.runs.update(1, state="failed")  # no adapter to go on from
+    carry_out(project)
+    made = project.runs.get(2).config
+    assert made.initial_run_id is None
+    assert made == configuration(project, USUAL, made.base)
+    assert made.general_fraction > 0
 
 
 def test_what_was_stopped_goes_on_where_it_ended(
