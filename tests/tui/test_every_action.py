@@ -75,7 +75,8 @@ RESTING = {
       for move in MOVES),
     *(f"{place}.{move}" for place in ("rules", "start") for move in ("page_down", "page_up")),
     "asking.scroll_up", "asking.scroll_down", "asking.follow", "curate.answer_down", "curate.answer_up",
-    "form.page_down", "form.page_up", "chat.halt", "examples.back", "release.back", "start.back",
+    "testing.findings_down", "testing.findings_up", "form.page_down", "form.page_up",
+    "chat.halt", "examples.back", "release.back", "start.back",
 }  # fmt: skip
 
 
