@@ -19,25 +19,15 @@ from engine.errors import DistillError, StoreError, UsageError
 from engine.paths import Home
 from tui.actions import Place, bindings
 from tui.keymap import own_keys
-from tui.keys import hold
+from tui.keys import footer_actions, hold
 from tui.screens.placed import Arranged, PlacedScreen, ShowProject
 from tui.services.settings import Memory, last_project, save_copy
 from tui.services.themes import ThemeService, ThemesRead, read_theme
 from tui.services.tmux import load_buffer
 from tui.settings import Settings
+from tui.terminal import notice
 from tui.terminal.abilities import Abilities
 from tui.terminal.clipboard import copy
-from tui.terminal.notice import (
-    BELL,
-    BRING_TITLE_BACK,
-    KEEP_TITLE,
-    LONG_COMMANDS,
-    Endings,
-    command_words,
-    rings,
-    title,
-    words,
-)  # fmt: skip
 from tui.widgets.colourless import ColourlessFilter
 from tui.widgets.glyphs import AsciiFilter
 from tui.widgets.guard import CodeFilter
@@ -87,7 +77,7 @@ class DistillApp(App[int]):
         self._errors = errors
         self._memory = Memory(home, self._tell_from_thread)
         self._themes: ThemeService | None = None
-        self._endings = Endings()
+        self._endings = notice.Endings()
         self._titled = False  # the terminal's window has a title of ours
 
     def on_mount(self) -> None:
@@ -127,6 +117,8 @@ class DistillApp(App[int]):
 
     def _show(self, screen: Screen[None]) -> None:
         """Only what is looked at is there: a project that is left reads and draws no more."""
+        while len(self.screen_stack) > 2:  # what lies over the project goes with it
+            self.pop_screen()
         if len(self.screen_stack) > 1:
             self.switch_screen(screen)
         else:
@@ -191,12 +183,12 @@ class DistillApp(App[int]):
     def on_facts_read(self, message: "FactsRead") -> None:
         """Tell a person who looks elsewhere that work has ended."""
         for job in self._endings.read(message.facts.jobs):
-            self._ring(words(message.facts.project, job))
+            self._ring(notice.words(message.facts.project, job))
 
     def on_command_ended(self, message: "CommandEnded") -> None:
         """And that a command has, which may have taken as long."""
-        if message.name in LONG_COMMANDS and self._folder is not None:
-            self._ring(command_words(self._folder.name, message.name, failed=message.error is not None))
+        if message.name in notice.LONG_COMMANDS and self._folder is not None:
+            self._ring(notice.command_words(self._folder.name, message.name, failed=message.error is not None))
 
     def on_app_focus(self) -> None:
         """The person is back."""
@@ -226,6 +218,11 @@ class DistillApp(App[int]):
     async def action_quit(self) -> None:
         """Leave; jobs are processes of their own and go on."""
         self.exit(0)
+
+    def action_help_quit(self) -> None:
+        """On ctrl+c, which copies: say which key leaves, in a field too."""
+        key = next(action.shown for action in footer_actions("words") if action.id == "quit")
+        self.notify(f"{key} leaves; running jobs go on.", markup=False)
 
     def action_help(self) -> None:
         """Show every key of the screen that is on."""
@@ -282,15 +279,15 @@ class DistillApp(App[int]):
         self._memory.choose_theme(name, self.settings)
 
     def _ring(self, said: str) -> None:
-        if rings(self.settings.bell, looked_at=self.app_focus):
-            self.send(BELL)
-            self.send(("" if self._titled else KEEP_TITLE) + title(said))
+        if notice.rings(self.settings.bell, looked_at=self.app_focus):
+            self.send(notice.BELL)
+            self.send(("" if self._titled else notice.KEEP_TITLE) + notice.title(said))
             self._titled = True
 
     def _bring_title_back(self) -> None:
         if self._titled:
             self._titled = False
-            self.send(BRING_TITLE_BACK)
+            self.send(notice.BRING_TITLE_BACK)
 
     def _tell(self, error: DistillError) -> None:
         said = f"{error.message}\n{error.next}".strip()

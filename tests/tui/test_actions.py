@@ -21,6 +21,7 @@ from tui.screens.help.screen import HelpScreen, help_text
 from tui.screens.start.screen import StartScreen
 from tui.screens.workspace.screen import WorkspaceScreen
 from tui.screens.workspace.search import SearchLine
+from tui.widgets.line import Line
 
 CARRIERS: dict[Place, type] = {
     "everywhere": DistillApp,
@@ -38,6 +39,7 @@ CARRIERS: dict[Place, type] = {
     "asking": QuestionField,
     "figures": Figures,
     "searching": SearchLine,
+    "words": Line,
     "proposals": ProposalsFace,
     "findings": FindingsFace,
     "found": WorkspaceScreen,
@@ -53,8 +55,10 @@ WHEREABOUTS: list[tuple[Place, ...]] = [
     ("asking", "workspace"),
     ("figures", "workspace"),
     ("searching", "workspace"),
+    ("words", "workspace"),
     *(("found", pane, "workspace") for pane in PANES),
     ("curate",),
+    ("words",),
     ("narrow",),
     ("start",),
     ("form",),

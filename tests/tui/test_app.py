@@ -15,10 +15,13 @@ from tests.tui.seeds import make_project, make_stage
 from tui.app import DistillApp
 from tui.panes.chat.question import QuestionField
 from tui.panes.examples.pane import ExamplesPane
+from tui.screens.curate.narrow import NarrowScreen
 from tui.screens.help.screen import HelpScreen
 from tui.screens.start.screen import StartScreen
 from tui.screens.workspace.screen import WorkspaceScreen
 from tui.services.follower import JobTold
+from tui.widgets.footer import Footer
+from tui.widgets.line import Line
 from tui.widgets.page import Page
 
 
@@ -143,6 +146,18 @@ async def test_help_opens_where_a_letter_is_a_letter_and_tells_of_what_has_the_k
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: shown(app) == "evaluation")
+        for keys in ("2 slash", "c slash", "escape escape o slash"):
+            await pilot.press(*keys.split(), "question_mark")
+            await until(pilot, lambda: isinstance(app.focused, Line) and app.focused.value == "?")
+            await until(pilot, lambda: "enter take   esc leave" in app.screen.query_one(Footer).render().plain)
+            await pilot.press("f1")
+            await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+            assert app.screen.query_one(Page).plain.startswith("Words")
+            await pilot.press("f1", "escape")
+            await until(pilot, lambda: "take" not in app.screen.query_one(Footer).render().plain)
+        await until(pilot, lambda: listed(app) == 1)
+        await pilot.press("enter")
+        await until(pilot, lambda: shown(app) == "questions")
         await pilot.press("9", "i")
         await until(pilot, lambda: isinstance(app.focused, QuestionField))
         await pilot.press("question_mark", "f1")
@@ -151,6 +166,29 @@ async def test_help_opens_where_a_letter_is_a_letter_and_tells_of_what_has_the_k
         await pilot.press("f1")
         await until(pilot, lambda: isinstance(app.focused, QuestionField))
         assert app.focused.text == "?"
+
+
+async def test_ctrl_c_says_which_key_leaves(home: Home) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "evaluation")
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: [each.message for each in app._notifications] == ["^q leaves; running jobs go on."])
+        await pilot.press("ctrl+q")
+    assert app.return_code == 0
+
+
+async def test_another_project_takes_the_place_of_all_that_lies_over_the_first(home: Home) -> None:
+    with Project.create(home.projects / "refunds", home=home) as project:
+        other = project.folder
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "evaluation")
+        await pilot.press("c", "F")
+        await until(pilot, lambda: isinstance(app.screen, NarrowScreen))
+        app.show_project(other)
+        await until(pilot, lambda: shown(app) == "prompt")
+        assert sum(isinstance(screen, WorkspaceScreen) for screen in app.screen_stack) == 1
 
 
 async def test_a_folder_without_a_project_is_told_in_words(home: Home, tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ WAYS: dict[Place, str] = {
     "figures": "8 e",
     "asking": "9 i",
     "searching": "2 T slash",
+    "words": "2 slash",
     "found": "6 slash f r a u d enter",
     "curate": "c",
     "narrow": "c F",
@@ -74,7 +75,8 @@ RESTING = {
       for move in MOVES),
     *(f"{place}.{move}" for place in ("rules", "start") for move in ("page_down", "page_up")),
     "asking.scroll_up", "asking.scroll_down", "asking.follow", "curate.answer_down", "curate.answer_up",
-    "form.page_down", "form.page_up", "chat.halt", "examples.back", "release.back",
+    "testing.findings_down", "testing.findings_up", "form.page_down", "form.page_up",
+    "chat.halt", "examples.back", "release.back", "start.back",
 }  # fmt: skip
 
 
@@ -156,6 +158,8 @@ async def test_no_action_is_silent(home: Home, place: Place) -> None:
         with Project.open(folder, home) as project:  # others to go to, in which little changed
             for word in ("kind", "brief"):
                 project.prompts.set(Prompt((Message("system", f"{same}\nBe {word}."),)))
+    if place == "start":
+        Project.create(home.projects / "other", home=home).close()
     left, silent = list(ACTIONS[place]), set[str]()
     while left:
         app = open_app(home, folder)

@@ -23,7 +23,7 @@ from tui.actions import (
     start,
     workspace,
 )
-from tui.actions.lists import FOUND, HELP, MOVES, SEARCHING
+from tui.actions.lists import FOUND, HELP, MOVES, SEARCHING, WORDS
 from tui.actions.words import Action as Action
 from tui.actions.words import PaneName as PaneName
 from tui.actions.words import Place as Place
@@ -51,6 +51,7 @@ ACTIONS: dict[Place, tuple[Action, ...]] = {
     "asking": chat.ASKING,
     "searching": SEARCHING,
     "found": FOUND,
+    "words": WORDS,
     "curate": curate.ACTIONS,
     "narrow": curate.NARROW,
     "start": start.ACTIONS,
@@ -75,7 +76,7 @@ BOUND: dict[str, str] = {
     **{f"workspace.{pane}": key for pane, key in PANE_KEYS.items()},
 }
 FOOTER_KEYS = 6
-TYPED: tuple[Place, ...] = ("editing", "testing", "asking", "figures", "searching", "form")
+TYPED: tuple[Place, ...] = ("editing", "testing", "asking", "figures", "searching", "words", "form")
 _SHORT = {
     "slash": "/",
     "minus": "-",

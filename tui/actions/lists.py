@@ -21,6 +21,10 @@ SEARCHING = (
     ),
     Action("leave", "escape", "esc", "restore", "Leave the search, and go back to where it began.", footer=True),
 )
+WORDS = (
+    Action("take", "enter", "enter", "take", "Go on with the words.", footer=True),
+    Action("leave", "escape", "esc", "leave", "Leave the words.", footer=True),
+)
 HELP = (
     *MOVES,
     Action("leave", "escape,q,enter", "esc", "close", "Close the help; so does the key that opened it.", footer=True),

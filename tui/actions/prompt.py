@@ -53,4 +53,8 @@ EDITING = (
     Action("undo", "ctrl+underscore,ctrl+z", "^_", "undo", "Take back the last change of the text.", footer=True),
     Action("redo", "ctrl+y", "^y", "redo", "Do again what was taken back.", footer=True),
 )
-TESTING = (Action("back", "escape", "esc", "rules", "Go back to the rules.", footer=True),)
+TESTING = (
+    Action("back", "escape", "esc", "rules", "Go back to the rules.", footer=True),
+    Action("findings_down", "pagedown", "PgDn", "down", "Scroll down in what the rules find.", footer=True),
+    Action("findings_up", "pageup", "PgUp", "up", "Scroll up in it."),
+)

@@ -26,6 +26,7 @@ from tui.panes.prompt.state import Face
 from tui.screens.form.screen import FormScreen
 from tui.widgets.footer import Footer
 from tui.widgets.page import Page
+from tui.widgets.scroller import Scroller
 
 SIZES = [(80, 24), (120, 40)]
 AT = "2026-01-02T03:04:05+00:00"
@@ -434,6 +435,23 @@ class TestRules:
             await until(pilot, lambda: "3 of 4 kept" in text(app) and "contains «sorry»" in text(app))
             await pilot.press("escape")
             await until(pilot, lambda: face(app) == "reading" and footer(app)[0] == "change")
+
+    async def test_what_many_rules_find_is_scrolled_while_the_answer_is_typed(self, home: Home, folder: Path) -> None:
+        with Project.open(folder, home) as project:
+            project.rules.replace_all([Rule(0, f"Rule {number}", Check("json")) for number in range(40)])
+        app = DistillApp(home, folder)
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await opened(pilot, app)
+            await pilot.press("R", "t")
+            await until(pilot, lambda: isinstance(app.focused, DocumentArea))
+            await pilot.press("h", "i")
+            findings = app.screen.query_one("OwnAnswerFace Scroller", Scroller)
+            await until(pilot, lambda: findings.max_scroll_y > 0)
+            await pilot.press("pagedown", "x")
+            await until(pilot, lambda: findings.scroll_offset.y > 0)
+            assert field(app).text == "hix"
+            await pilot.press("pageup")
+            await until(pilot, lambda: findings.scroll_offset.y == 0)
 
     async def test_without_rules_the_keys_that_bring_some_are_told(self, home: Home, folder: Path) -> None:
         with Project.open(folder, home) as project:

@@ -18,6 +18,14 @@ from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
 
 
+class _AnswerArea(DocumentArea):
+    """The field for the answer."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Pages are those of the findings below: an answer is short, and rules may be many."""
+        return action not in ("cursor_page_down", "cursor_page_up")
+
+
 class OwnAnswerFace(Vertical):
     """A field for an answer, and what each rule finds in it while it is typed."""
 
@@ -40,7 +48,7 @@ class OwnAnswerFace(Vertical):
     def compose(self) -> ComposeResult:
         """The title, the field, and the findings."""
         yield Page(classes="title")
-        yield DocumentArea(placeholder="An answer as the model might give it.")
+        yield _AnswerArea(placeholder="An answer as the model might give it.")
         with Scroller(can_focus=False):
             yield Page(classes="lines")
 
@@ -75,6 +83,14 @@ class OwnAnswerFace(Vertical):
     def action_back(self) -> None:
         """Go back to the rules."""
         self.post_message(ShowFace("reading", "rules"))
+
+    def action_findings_down(self) -> None:
+        """Scroll down in what the rules find."""
+        self.query_one(Scroller).action_page_down()
+
+    def action_findings_up(self) -> None:
+        """Scroll up in it."""
+        self.query_one(Scroller).action_page_up()
 
     def _check(self) -> None:
         text = self._state.text = self.query_one(DocumentArea).text

@@ -6,8 +6,10 @@ Passes keys and messages into the state; what is done to questions is the pane's
 from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.content import Content
+from textual.dom import DOMNode
 from textual.widgets import Input
 
+from tui.actions import Place
 from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
@@ -17,7 +19,7 @@ from tui.panes.view import View
 from tui.services.facts import Facts
 from tui.services.questions import IdsRead, QuestionsService, TopicsRead
 from tui.services.store import StoreService
-from tui.widgets.guard import Veil
+from tui.widgets.line import Line
 from tui.widgets.listing import Listing
 
 
@@ -33,9 +35,7 @@ class QuestionList(Pane):
         self.state = QuestionsState()
         self._service = QuestionsService(store, self)
         self._seen: tuple[object, ...] = ()
-        self._search = Input(
-            id="question-search", placeholder="words of the question; empty lists all", compact=True, highlighter=Veil()
-        )
+        self._search = Line("words of the question; empty lists all", id="question-search")
         self._search.display = False  # until it is asked for
 
     def compose(self) -> ComposeResult:
@@ -52,6 +52,11 @@ class QuestionList(Pane):
             if self.state.face == "topics":
                 self._service.read_topics()
         super().show(facts, job)
+
+    @property
+    def carriers(self) -> list[tuple[Place, DOMNode]]:
+        """While words are typed, only their keys hold."""
+        return [(self._search.place, self._search)] if self._search.has_focus else super().carriers
 
     @property
     def view(self) -> View | None:
@@ -99,6 +104,10 @@ class QuestionList(Pane):
     def on_input_submitted(self) -> None:
         """Back to the list, as it was narrowed."""
         self._close_search()
+
+    def on_line_left(self) -> None:
+        """Back to the list as it was."""
+        self.action_back()
 
     def action_search(self) -> None:
         """Ask for words to look for in the list; other faces are looked through as every page is."""

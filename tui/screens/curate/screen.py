@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.dom import DOMNode
 from textual.widgets import Input
 
 from tui.actions import Place, bindings
@@ -96,6 +97,24 @@ class CurateScreen(WalkingScreen):
         if not self.state.failed:  # a list that cannot be read would be asked for without an end
             self.state.failed = True
             self._review.read(self.state.ask())
+
+    @property
+    def carriers(self) -> list[tuple[Place, DOMNode]]:
+        """While words are typed, only their keys hold."""
+        line = self.query_one(WordsLine)
+        return [(line.place, line)] if line.is_open else super().carriers
+
+    def on_descendant_focus(self) -> None:
+        """The keys of the line are told while words are typed."""
+        self.query_one(Footer).show(footer_actions(*(place for place, _ in self.carriers)))
+
+    def on_descendant_blur(self) -> None:
+        """And those of the review again."""
+        self.on_descendant_focus()
+
+    def on_line_left(self) -> None:
+        """What was typed is let go of."""
+        self.action_back()
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         """List what holds the words, or keep them as a note."""

@@ -2,9 +2,7 @@
 
 from typing import Literal
 
-from textual.widgets import Input
-
-from tui.widgets.guard import Veil
+from tui.widgets.line import Line
 
 Purpose = Literal["search", "note"]
 _HINTS: dict[Purpose, str] = {
@@ -13,7 +11,7 @@ _HINTS: dict[Purpose, str] = {
 }
 
 
-class WordsLine(Input):
+class WordsLine(Line):
     """Seen only while something is typed in it."""
 
     DEFAULT_CSS = """
@@ -24,7 +22,7 @@ class WordsLine(Input):
     """
 
     def __init__(self) -> None:
-        super().__init__(compact=True, highlighter=Veil())
+        super().__init__()
         self.purpose: Purpose = "search"
 
     @property

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from tui.actions import ACTIONS, PANES, Place, bindings
+from tui.actions import ACTIONS, PANES, TYPED, Place, bindings
 from tui.keys import key_of, keys_of, told
 from tui.screens.placed import OverScreen
 from tui.widgets.lines import ACCENT, DIM, STRONG, fit, wrap
@@ -79,10 +79,16 @@ class HelpScreen(OverScreen[None]):
 
 
 def help_text(*places: Place) -> Content:
-    """The keys of these places and of everywhere with their sentences, the nearest place first."""
+    """The keys of these places and of everywhere with their sentences, the nearest place first.
+
+    Where text is typed a letter is a letter: of the keys of everywhere the last is told, which is none.
+    """
     lines: list[Content] = []
+    typed = bool(places) and places[0] in TYPED
     for place in (*places, "everywhere"):
         rows = [(keys_of(f"{place}.{action.id}"), told(action.help)) for action in ACTIONS[place]]
+        if typed and place == "everywhere":
+            rows = [(keys.split(" ")[-1], sentence) for keys, sentence in rows]
         if place == "workspace":
             first, last = (key_of(f"workspace.{pane}") for pane in (PANES[0], PANES[-1]))
             rows.insert(0, (f"{first} … {last}", "Show that pane."))

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.dom import DOMNode
 from textual.events import Click
 from textual.widgets import Input
 
@@ -29,7 +30,7 @@ from tui.services.projects import (
     PromptLookedAt,
 )
 from tui.widgets.footer import Footer
-from tui.widgets.guard import Veil
+from tui.widgets.line import Line
 from tui.widgets.listing import Listed, Listing
 from tui.widgets.page import Page
 
@@ -57,7 +58,7 @@ class StartScreen(PlacedScreen[None], Listed):
     def compose(self) -> ComposeResult:
         """How many there are, the search, the list, what is under the cursor, the keys."""
         yield Page(id="header")
-        yield Input(id="search", placeholder="a part of the name", compact=True, highlighter=Veil())
+        yield Line("a part of the name", id="search")
         yield Page(id="listed")
         yield Page(id="about")
         yield Footer(())
@@ -66,6 +67,12 @@ class StartScreen(PlacedScreen[None], Listed):
     def listing(self) -> Listing | None:
         """The projects; the list has a search of its own."""
         return Listing((), self.state.at, lambda row: self._move(row - self.state.at))
+
+    @property
+    def carriers(self) -> list[tuple[Place, DOMNode]]:
+        """While a name is typed, only the search's keys hold."""
+        search = self.query_one(Line)
+        return [(search.place, search)] if search.has_focus else super().carriers
 
     def on_mount(self) -> None:
         """Begin to read."""
@@ -141,6 +148,11 @@ class StartScreen(PlacedScreen[None], Listed):
     def on_input_submitted(self) -> None:
         """Back to the list, as it was narrowed."""
         self.set_focus(None)
+        self._draw()
+
+    def on_line_left(self) -> None:
+        """Back to the whole list."""
+        self.action_back()
 
     def action_open(self) -> None:
         """Open the project under the cursor."""
@@ -178,6 +190,8 @@ class StartScreen(PlacedScreen[None], Listed):
     def action_archived(self) -> None:
         """List archived projects too, or hide them again."""
         self.state.turn_archived()
+        if not self.state.archived:
+            self.notify("No project is archived.", markup=False, timeout=4)
         self._draw()
 
     def action_delete(self) -> None:
@@ -206,7 +220,8 @@ class StartScreen(PlacedScreen[None], Listed):
         """Look for a name."""
         search = self.query_one("#search", Input)
         search.display = True
-        search.focus()
+        self.set_focus(search)  # at once: the next key is a letter already
+        self._draw()
 
     def action_back(self) -> None:
         """Leave the search."""
@@ -214,6 +229,7 @@ class StartScreen(PlacedScreen[None], Listed):
         search.value = ""
         search.display = False
         self.set_focus(None)
+        self._draw()
 
     def action_line_down(self) -> None:
         """The next project."""
@@ -299,7 +315,7 @@ class StartScreen(PlacedScreen[None], Listed):
         self.query_one("#header", Page).show([header(state, width)])
         self.query_one("#listed", Page).show(body(state, width, self._height, datetime.now(UTC)))
         self.query_one("#about", Page).show(about(state, width - 4, 2))
-        keys = footer_actions("start")
+        keys = footer_actions(*(place for place, _ in self.carriers))
         if not state.projects:
             keys = tuple(action for action in keys if action.id in _WITHOUT_PROJECTS)
         elif state.chosen is not None and state.chosen.jobs:

@@ -1,0 +1,31 @@
+"""A line in which words are typed, such as those that are looked for. Knows nothing of what they are for."""
+
+from typing import ClassVar
+
+from textual.binding import BindingType
+from textual.message import Message
+from textual.widgets import Input
+
+from tui.actions import Place, bindings
+from tui.widgets.guard import Veil
+
+
+class Line(Input):
+    """A place of the action table; ends in `Input.Submitted` or in `Left`."""
+
+    place: ClassVar[Place] = "words"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("words")
+
+    class Left(Message):
+        """A person wants to leave the words."""
+
+    def __init__(self, placeholder: str = "", *, id: str | None = None) -> None:
+        super().__init__(placeholder=placeholder, id=id, compact=True, highlighter=Veil())
+
+    async def action_take(self) -> None:
+        """Go on with the words."""
+        await self.action_submit()
+
+    def action_leave(self) -> None:
+        """Leave them."""
+        self.post_message(self.Left())
