@@ -69,9 +69,9 @@ def follow_job(invocation: Invocation, job: Job) -> Job:
     lines.end()
     ended = invocation.project.jobs.get(job.id)
     if ended.state != "done":
-        raise JobError(
-            f"Job {ended.id} ({ended.kind}) is {ended.state}.", ended.note, f"distill-tui jobs resume {ended.id}"
-        )
+        told = ended.state == "failed" and "distill-tui " in ended.note  # what failed may know better than to go on
+        next_step = "" if told else f"distill-tui jobs resume {ended.id}"
+        raise JobError(f"Job {ended.id} ({ended.kind}) is {ended.state}.", ended.note, next_step)
     return ended
 
 

@@ -13,6 +13,7 @@ from engine.jobs import control, launch
 from engine.jobs.liveness import is_alive
 from engine.paths import Home
 from engine.project import Project
+from engine.records.options import UpdateOptions
 from tests.engine.cli.calling import fail, get, succeed
 from tests.engine.cli.shapes import JOB, assert_shape
 from tests.engine.jobs.support import STAGES_FOLDER, wait_until
@@ -54,6 +55,15 @@ def open_gate(project: Project) -> None:
 
 def wait_for(project: Project, state: str) -> None:
     wait_until(lambda: project.jobs.get(1).state == state)
+
+
+@pytest.mark.parametrize("note", ["The server failed.", "Begin a new one: `distill-tui update`."])
+def test_a_failed_job_that_says_what_to_do_is_not_to_be_resumed(desk: Project, note: str) -> None:
+    desk.jobs.add("update", UpdateOptions())
+    desk.jobs.update(1, state="failed", note=note, ended_at="2026-01-01T00:00:00.000+00:00")
+    error = fail("jobs", "follow", "1", status=1)
+    assert error["message"] == note
+    assert error["next"] == ("" if "distill-tui" in note else "distill-tui jobs resume 1")
 
 
 def test_a_job_is_paused_resumed_and_followed_to_its_end(desk: Project) -> None:
