@@ -61,10 +61,15 @@ def _first_clash(table: Mapping[str, str], kept: Mapping[str, str]) -> tuple[str
     """The last entry that shares a key with another binding that is looked for at the same moment, and that key."""
     for name in reversed(list(kept)):
         for other, keys in table.items():
-            shared = set(keys.split(",")) & set(kept[name].split(","))
+            shared = set(keys.split(",")) & set(kept[name].split(",")) - _shadowed(name, other)
             if other != name and shared and _meet(_place(name), _place(other)):
                 return name, other, min(shared)
     return None
+
+
+def _shadowed(one: str, other: str) -> set[str]:
+    """The keys that both have by the table itself: what lies nearer takes them there, as it always does."""
+    return set(BOUND[one].split(",")) & set(BOUND[other].split(","))
 
 
 def _place(name: str) -> str:

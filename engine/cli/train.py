@@ -9,7 +9,7 @@ import click
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, command_options
 from engine.cli.train_sweep import sweep
-from engine.cli.training_options import preset_of, preset_option, said, training_options
+from engine.cli.training_options import as_it_begins, preset_of, preset_option, said, training_options
 from engine.jobs.protocol import WorstTokens
 from engine.records.options import CalibrateOptions, MirrorName, TrainOptions
 from engine.records.run import TrainingConfig
@@ -94,14 +94,17 @@ def command(
     project = invocation.project
     if run_id is None:
         basis = dataclasses.replace(read_basis(project), shards=processes * nodes if shard else 1)
-        config = dataclasses.replace(asked, base=basis.dataset.base)
+        if print_launch is not None:
+            basis = dataclasses.replace(basis, free=None)  # what counts is the memory of another machine
+        config, given = as_it_begins(project, dataclasses.replace(asked, base=basis.dataset.base), said())
         if shard:
             require_shardable(config, processes * nodes)
-        named = preset_of(preset)
-        choice = None if named is None else choose(named, basis.facts(config), config, said())
+        # Who asked for no preset is warned: what is held now may be free before the job has its turn.
+        named, must_fit = preset_of(preset), "preset" in said()
+        choice = None if named is None else choose(named, basis.facts(config), config, given)
         config = config if choice is None else choice.config
         if calibrate:
-            if choice is not None:
+            if choice is not None and must_fit:
                 choice.require_fit()
             if start_and_follow(invocation, CalibrateOptions(config, basis.dataset.sha256), detach=False) is None:
                 return
@@ -117,7 +120,7 @@ def command(
         if config.quantize_base != "none" and print_launch is None:
             require_four_bits(config.device, on_gpu=basis.facts(config).on_gpu)
         invocation.say(told)
-        if choice is not None:
+        if choice is not None and must_fit:
             choice.require_fit()
         run = project.runs.add(basis.dataset.sha256, config)
     else:

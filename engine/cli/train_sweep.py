@@ -9,6 +9,7 @@ import click
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, Number, command_options
 from engine.cli.training_options import (
+    as_it_begins,
     changed,
     option_words,
     parse_values,
@@ -51,7 +52,6 @@ def sweep(
 
     if steps is None and minutes is None:
         raise click.UsageError("A sweep needs a budget: --steps or --minutes.")
-    given = said()
     values = [[(name, value) for value in found] for name, found in map(parse_values, tries)]
     combinations = list(itertools.product(presets, itertools.product(*values)))
     if len(combinations) < 2:
@@ -59,14 +59,14 @@ def sweep(
     project = invocation.project
     basis = read_basis(project)
     dataset = basis.dataset
-    base = dataclasses.replace(asked, base=dataset.base)
+    base, given = as_it_begins(project, dataclasses.replace(asked, base=dataset.base), said())
     planned: list[tuple[TrainingConfig, str]] = []
     for preset, chosen in combinations:
         tried = dict(chosen)
         config = changed(base, tried)
         if (named := preset_of(preset)) is not None:
             config = choose(named, basis.facts(config), config, {*given, *tried}).require_fit().config
-        words = ["--preset", preset, *option_words({**given, **tried})]
+        words = ["--preset", preset, *option_words({**said(), **tried})]
         planned.append((config if steps is None else within(config, dataset.train, steps), shlex.join(words)))
     trials = tuple(Trial(project.runs.add(dataset.sha256, config).id, words) for config, words in planned)
     share = None if minutes is None else minutes / len(trials)

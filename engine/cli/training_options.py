@@ -2,13 +2,14 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, cast, get_args
 
 import click
 from click.core import ParameterSource
 
 from engine.cli.invocation import Number
+from engine.project import Project
 from engine.records.run import FULL_RATE, AdapterKind, Objective, QuantizedBase, TrainingConfig, alpha_of
 from engine.training.presets import CHOSEN, USUAL, Preset
 
@@ -88,6 +89,20 @@ def preset_option(*, multiple: bool = False) -> Callable[[Callable[..., None]], 
 def preset_of(word: str) -> Preset | None:
     """The preset of that word; None for that of the plain values."""
     return None if word == _PLAIN else cast(Preset, word)
+
+
+def as_it_begins(
+    project: Project, config: TrainingConfig, given: Collection[str]
+) -> tuple[TrainingConfig, frozenset[str]]:
+    """`config` with the kind and rank of the adapter that it begins from, where it begins from one and nothing else was
+    said; and the names of what was said, these included. Raises NotFoundError where there is no such run.
+    """
+    if config.initial_run_id is None or {"adapter", "lora_rank"} & set(given):
+        return config, frozenset(given)
+    earlier = project.runs.get(config.initial_run_id).config
+    fields = {name: getattr(config, name) for name, _kind, _help in _OPTIONS}
+    fields |= {"adapter": earlier.adapter, "lora_rank": earlier.lora_rank}
+    return dataclasses.replace(_config(fields), base=config.base), frozenset((*given, "lora_rank"))
 
 
 def changed(config: TrainingConfig, values: Mapping[str, object]) -> TrainingConfig:

@@ -16,7 +16,7 @@ _WARM = 1.0  # at temperature 0 a teacher would say the same again
 def options_again(project: Project, question_ids: Iterable[int]) -> GenerateOptions:
     """One more answer for each of these questions, from the project's teacher, as it was asked the last time."""
     teacher = project.settings.read().teacher
-    options = _last(project, teacher)
+    options = last_options(project, teacher)
     return replace(
         options,
         asks=next_asks(project, teacher, question_ids),
@@ -37,7 +37,7 @@ def options_for(project: Project, wanted: Mapping[int, int]) -> GenerateOptions:
     asks = tuple(
         (question_id, first[question_id] + more) for question_id, count in wanted.items() for more in range(count)
     )
-    return replace(_last(project, teacher), asks=asks, samples=1, limit=None, stop_when_accepted=False)
+    return replace(last_options(project, teacher), asks=asks, samples=1, limit=None, stop_when_accepted=False)
 
 
 def next_asks(
@@ -51,7 +51,8 @@ def next_asks(
     return tuple((question_id, first[question_id] + sample) for sample in range(samples) for question_id in ids)
 
 
-def _last(project: Project, teacher: TeacherSpec) -> GenerateOptions:
+def last_options(project: Project, teacher: TeacherSpec) -> GenerateOptions:
+    """How this teacher was asked the last time, or the plain way where it never was."""
     for job in reversed(project.jobs.all()):
         if job.kind == "generate":
             options = options_from_json(job.kind, job.options)

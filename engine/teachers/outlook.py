@@ -6,6 +6,7 @@ that asked this teacher; where neither is known they stay open.
 
 import math
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.economics.figures import ASSUMED
@@ -13,7 +14,7 @@ from engine.economics.prices import Prices, cost_usd, find_prices
 from engine.economics.tokens import estimate_prompt_tokens
 from engine.records.cost import Figure
 from engine.records.example import Usage
-from engine.records.job import Work
+from engine.records.job import Job, Work
 from engine.records.options import GenerateOptions, SynthesizeOptions, TeacherSpec
 from engine.teachers.keys import is_loopback, key_place, variable_of
 
@@ -142,9 +143,17 @@ def _pace(project: "Project", teacher: TeacherSpec) -> tuple[float | None, str]:
             continue
         work = project.jobs.work(job.id).get(job.stage, Work())
         stored = project.examples.stored_between(teacher.name, job.created_at, job.ended_at)
-        if stored and work.seconds:
-            return work.seconds / stored, f"job {job.id}"
+        seconds = work.seconds or _between(job)
+        if stored and seconds:
+            return seconds / stored, f"job {job.id}"
     return None, ""
+
+
+def _between(job: Job) -> float:
+    """Seconds from start to end of a job that ended by itself, whose work older versions did not count."""
+    if job.state != "done" or not (job.started_at and job.ended_at):
+        return 0.0
+    return (datetime.fromisoformat(job.ended_at) - datetime.fromisoformat(job.started_at)).total_seconds()
 
 
 def _key(project: "Project", teacher: TeacherSpec) -> KeyState | None:

@@ -132,7 +132,7 @@ def choose(preset: Preset, facts: Facts, asked: TrainingConfig, said: Collection
     epochs_basis = _SIX if basis == _STARTER else basis
     epochs = picker.pick("epochs", asked.epochs, *_epochs(facts.rows, *aim.epochs), epochs_basis)
     batch = picker.pick("batch_rows", asked.batch_rows, *_batch(facts), basis)
-    steps = max(1, round(epochs * -(-facts.rows // batch)))
+    steps = max(1, round(epochs * -(-facts.rows // batch)) or asked.on_policy_steps)
     evaluations = picker.pick(
         "evaluations",
         asked.evaluations,

@@ -58,8 +58,10 @@ def _require_its_run(context: JobContext, plan: UpdatePlan) -> None:
         return
     run = _run_of(project.runs.latest(), project.datasets.require_latest())
     if not plan.changed and run is not None:
-        mine = jobs_of_runs(project.runs.all(), project.jobs.all())[run.id]
-        if run.state == "done" or number in [job.id for job in mine]:
+        trained = jobs_of_runs(project.runs.all(), project.jobs.all())
+        mine = [id for id, jobs in trained.items() if number in [job.id for job in jobs]]
+        # One that another job had begun is that job's; then this one has none, and goes on with it.
+        if run.state == "done" or not mine or run.id in mine:
             return
     raise UsageError(
         f"Update {number} is of an older state of the project.",

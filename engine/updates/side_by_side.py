@@ -8,19 +8,20 @@ from dataclasses import replace
 from engine.errors import NotFoundError
 from engine.project import Project
 from engine.records.options import EvaluateOptions
-from engine.records.run import Run
+from engine.records.run import Run, TrainingConfig
 from engine.releases.adapter import require_adapter
 
 
 def earlier_run(project: Project, run: Run) -> Run | None:
-    """The run that `run` follows: whose adapter it began from, else the newest finished one before it over its base.
+    """The run that `run` follows: whose adapter it began from, else the newest finished one before it that can be in
+    memory with it.
 
     None where there is none, or its adapter is gone.
     """
     before = [
         each
         for each in project.runs.all()
-        if each.id < run.id and each.state == "done" and each.config.held_base == run.config.held_base
+        if each.id < run.id and each.state == "done" and _fit_together(each.config, run.config)
     ]
     began = run.config.initial_run_id
     found = next((each for each in before if each.id == began), before[-1] if before and began is None else None)
@@ -30,6 +31,11 @@ def earlier_run(project: Project, run: Run) -> Run | None:
     except NotFoundError:
         return None
     return found
+
+
+def _fit_together(one: TrainingConfig, other: TrainingConfig) -> bool:
+    """Over one base, and either both whole layers or neither."""
+    return one.held_base == other.held_base and (one.adapter == "full") == (other.adapter == "full")
 
 
 def evaluation_beside(project: Project, run: Run, earlier: Run | None) -> EvaluateOptions:

@@ -51,6 +51,11 @@ def test_of_two_entries_that_clash_the_first_holds() -> None:
     assert len(errors) == 1
 
 
+def test_what_lies_nearer_by_the_table_itself_takes_the_key_there() -> None:
+    for keys in ("q", "q,ctrl+x", "q,f9"):
+        assert own_keys({"everywhere.quit": keys}) == ({"everywhere.quit": keys}, ())
+
+
 def test_places_that_never_meet_may_share_a_key() -> None:
     shared = {"curate.accept": "f9", "workspace.pause": "f9"}
     assert own_keys(shared) == (shared, ())

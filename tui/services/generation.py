@@ -13,6 +13,7 @@ from engine.errors import DistillError
 from engine.project import Project
 from engine.records.options import GenerateOptions, SynthesizeOptions
 from engine.store.options_json import options_from_json
+from engine.teachers.again import last_options
 from engine.teachers.keys import save_key
 from engine.teachers.outlook import GenerationOutlook as GenerationOutlook
 from engine.teachers.outlook import SynthesisOutlook as SynthesisOutlook
@@ -101,7 +102,7 @@ class GenerationService:
             job = project.jobs.get(job_id)
             before = options_from_json(job.kind, job.options)
             if not isinstance(before, GenerateOptions):
-                before = GenerateOptions(project.settings.read().teacher)
+                before = replace(last_options(project, project.settings.read().teacher), samples=1, limit=None)
             return Ready(replace(before, asks=tuple(asks)))
 
         self._store.ask(work, self._target)

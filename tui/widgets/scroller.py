@@ -15,6 +15,8 @@ class Scroller(VerticalScroll, Listed, can_focus=True):
 
     DEFAULT_CSS = "Scroller { scrollbar-size-vertical: 1; }"
 
+    _at_end = True
+
     def compose(self) -> ComposeResult:
         """The page."""
         yield Page(classes="lines")
@@ -35,15 +37,19 @@ class Scroller(VerticalScroll, Listed, can_focus=True):
 
         return Listing(page.rows, top, go)
 
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Remember whether the end is in sight: a window that shrinks moves it away, and a person did not."""
+        super().watch_scroll_y(old_value, new_value)
+        self._at_end = new_value >= self.max_scroll_y
+
     @contextmanager
     def at_end(self) -> Iterator[None]:
         """Other lines are shown in the `with` block: their end stays in sight where the end was in sight before.
 
         It is, in the very frame that draws them: were the page moved after it, it would go over the line twice.
         """
-        stays = self.scroll_offset.y >= self.max_scroll_y
         yield
-        if not stays:
+        if not self._at_end:
             return
         for page in self.query(".lines").results(Page):
             if page.size.height and (grown := len(page.rows) - page.size.height):

@@ -65,6 +65,13 @@ def test_what_does_not_fit_the_memory_is_shown_and_not_started(finished: Path, m
     assert "does not fit" in fail("train", "--preset", "best", status=1)["title"]
     with Project.open(finished) as project:
         assert len(project.runs.all()) == before
+    monkeypatch.setattr("engine.cli.train.start_and_follow", lambda *_, **__: None)
+    assert "It does not fit" in succeed("train").err, "who asked for none is warned: memory may be free by then"
+    asked = succeed("train", "--preset", "best", "--print-launch", "slurm")
+    assert "It does not fit" not in asked.err, "it is for another machine"
+    with Project.open(finished) as project:
+        assert len(project.runs.all()) == before + 2
+        assert project.runs.all()[-1].config.micro_batch_rows > 1
 
 
 def test_calibrating_measures_first_and_trains_with_what_fits(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:

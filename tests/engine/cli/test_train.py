@@ -38,6 +38,16 @@ def test_without_options_the_usual_preset_chooses(quiet: Path) -> None:
     assert newest(quiet) == plain
 
 
+def test_a_run_that_begins_from_an_earlier_one_has_an_adapter_like_it(quiet: Path) -> None:
+    succeed("train", "--adapter", "rslora", "--lora-rank", "5")
+    for words in ((), ("--preset", "none"), ("--preset", "best")):
+        succeed("train", "--initial-run", "2", *words)
+        assert (newest(quiet).adapter, newest(quiet).lora_rank, newest(quiet).lora_alpha) == ("rslora", 5, 8)
+    succeed("train", "--initial-run", "2", "--lora-rank", "9")
+    assert (newest(quiet).adapter, newest(quiet).lora_rank) == ("lora", 9)
+    assert "no such run" in fail("train", "--initial-run", "99", status=2)["title"]
+
+
 def test_every_option_reaches_the_run(quiet: Path) -> None:
     words: dict[str, object] = {
         "objective": "forward_kl", "cross_entropy_weight": 0.25, "epochs": 0.0, "learning_rate": 0.01, "batch_rows": 3,

@@ -81,6 +81,8 @@ def test_after_a_change_only_the_arms_that_it_touches_answer_again(project: Proj
 
     anew = dataclasses.replace(second, config=dataclasses.replace(second.config, initial_run_id=None))
     assert earlier_run(project, anew) == earlier, "also of a run that began from the base"
+    whole = dataclasses.replace(anew, config=dataclasses.replace(anew.config, adapter="full"))
+    assert earlier_run(project, whole) is None, "whole layers are not in memory beside an adapter"
     (project.folder / earlier.folder / "adapter" / "adapter_config.json").unlink()
     assert earlier_run(project, second) is None
     assert evaluation_beside(project, second, None).arms == ()

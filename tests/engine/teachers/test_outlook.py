@@ -74,6 +74,9 @@ def test_time_is_the_pace_of_the_last_job_that_asked_this_teacher(project: Proje
     # Killed, and found so days later: that it took days is no pace.
     project.jobs.update(job.id, state="lost", started_at=job.created_at, ended_at="2999-01-01T00:00:00.000+00:00")
     assert look_ahead(project, LOCAL).seconds is None
+    done = {"state": "done", "started_at": "2999-01-01T00:00:00.000+00:00"}
+    project.jobs.update(job.id, **done, ended_at="2999-01-01T00:00:09.000+00:00")
+    assert look_ahead(project, LOCAL).seconds == pytest.approx(21.0), "as it was told before work was counted"
     project.jobs.keep_work(job.id, "examples", 30.0, 0)
     told = look_ahead(project, LOCAL)
     assert (told.seconds, told.pace) == (pytest.approx(70.0), f"job {job.id}")

@@ -220,6 +220,12 @@ def test_without_a_gpu_memory_is_the_processors(monkeypatch: pytest.MonkeyPatch)
         assert not on_gpu
 
 
+def test_a_second_stage_alone_is_evaluated_as_often_as_a_first() -> None:
+    asked = replace(ASKED, epochs=0.0, on_policy_steps=50)
+    config = choose("balanced", FACTS, asked, {"epochs", "on_policy_steps"}).config
+    assert (config.epochs, config.evaluations) == (0.0, choose("balanced", FACTS, ASKED).config.evaluations)
+
+
 def test_a_second_stage_waits_for_a_first_that_makes_answers_end() -> None:
     facts = replace(FACTS, shapes=LARGE)
     reasons = {preset: _reason(choose(preset, facts, ASKED), "on_policy_steps") for preset in get_args(Preset)}

@@ -145,6 +145,29 @@ def test_an_update_that_trained_does_not_go_on_with_another_prompt(
     assert [project.runs.get(2).state, stages[asked]] == ["done", TrainOptions(2)], "with its own prompt it does"
 
 
+def test_a_run_that_a_training_had_begun_is_gone_on_with_whenever_it_is_taken_up(
+    project: Project, stages: list[JobOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(project)
+    train = engine.training.job.run
+
+    def stop(context: JobContext, options: TrainOptions) -> None:
+        raise JobStopped("The job was stopped.", f"Run {options.run_id}.", "Go on.")
+
+    monkeypatch.setattr(engine.training.job, "run", stop)
+    with pytest.raises(JobStopped):
+        carry_out(project)
+    training = project.jobs.add("train", TrainOptions(2))
+    project.jobs.update(training.id, state="stopped")
+    for _ in range(2):  # the update that goes on with it is stopped too
+        with pytest.raises(JobStopped):
+            carry_out(project, job=project.jobs.all()[-1] if project.jobs.all()[-1].kind == "update" else None)
+    monkeypatch.setattr(engine.training.job, "run", train)
+    carry_out(project, job=project.jobs.all()[-1])
+    assert project.runs.get(2).state == "done"
+    assert project.runs.count() == 2
+
+
 def test_what_the_teacher_refused_is_told_with_the_next_step(
     project: Project, stages: list[JobOptions], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -323,7 +323,11 @@ async def test_the_end_of_growing_answers_stays_in_sight_and_the_page_seldom_goe
         assert sum(sent) < 40 * whole / 2
         assert max(sent) < whole  # of what stands beside the page nothing is drawn again
 
+        for size in ((70, 21), (110, 30), (80, 24)):  # a window that changes takes nobody away from the end
+            await pilot.resize_terminal(*size)
+            await until(pilot, lambda: pane.is_vertical_scroll_end and pane.max_scroll_y > 0)
         await pilot.press("pageup")
+        await until(pilot, lambda: not pane.is_vertical_scroll_end)
         place = pane.scroll_offset.y
         pane.post_message(ReplyGrew(pane._ticket, 0, said + "the last words " * 100))
         await until(pilot, lambda: pane.max_scroll_y > max(ends))
