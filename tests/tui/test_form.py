@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from textual import events
 from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Static
@@ -99,6 +100,19 @@ async def test_help_tells_the_forms_keys_over_it_and_leaves_what_was_typed(home:
         await until(pilot, lambda: form.values == {"samples": "5", "teacher": "endpoint", "name": "q?x"})
         await pilot.press("enter")
         await until(pilot, lambda: answers == [{"samples": "5", "teacher": "endpoint", "name": "q?x"}])
+
+
+async def test_a_form_is_filled_as_fast_as_the_keys_come(home: Home) -> None:
+    app = DistillApp(home, None)
+    answers: list[dict[str, str] | None] = []
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        app.push_screen(FormScreen("Generate", FIELDS, go="start"), answers.append)
+        await form_of(pilot)
+        for key in ("5", "down", "down", "q", "up", "up", "6", "enter"):
+            # None waits for the one before.
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: bool(answers))
+    assert answers == [{"samples": "6", "teacher": "local", "name": "q"}]
 
 
 async def test_a_persons_own_keys_hold_in_a_form_and_in_its_help_and_are_told(home: Home) -> None:

@@ -4,11 +4,11 @@ Knows nothing of what is asked for. What was typed is lost only when a person le
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
@@ -49,6 +49,7 @@ class Told:
     shown: bool = True  # False: the field means nothing now
 
 
+_MOVES = ("next_field", "field_before")
 Guide = Callable[[Values], Mapping[str, Told]]
 
 
@@ -70,7 +71,11 @@ class FormScreen(OverScreen[dict[str, str] | None]):
     place: ClassVar[Place] = "form"
     CSS_PATH = "form.tcss"
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]  # noqa: RUF012 - declared by Screen
-    BINDINGS: ClassVar[list[BindingType]] = bindings("form")
+    # Another field must have the keys before the next one of a fast typist arrives, who would else type into this one.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        replace(binding, priority=True) if isinstance(binding, Binding) and binding.action in _MOVES else binding
+        for binding in bindings("form")
+    ]
 
     def __init__(
         self,
