@@ -166,9 +166,10 @@ def steer(home: Home, folder: Path, wish: Callable[..., object], state: str) -> 
 
 
 def traffic(home: Home, scratch: Path, repeats: int, generating: Path, training: Path) -> Iterator[Figure]:
-    """Bytes a second over the line while a pane is busy."""
+    """Bytes a second over the line while a pane is busy: over ten seconds, of the chat the busiest ten of a visit."""
     evaluating, talk = make_evaluating(home), make_talk(Home.locate(scratch / "talk"))
     rates: dict[tuple[str, str], list[float]] = {}
+    busiest: dict[str, list[float]] = {}
     for _ in range(repeats):
         for mode, settings in (("", {}), (", slow mode", {"DISTILL_TUI_SLOW": "1"})):
             for load, folder, sought, arms in (
@@ -184,9 +185,15 @@ def traffic(home: Home, scratch: Path, repeats: int, generating: Path, training:
             with watched(home, training, scratch / "w.json", "Run", **settings) as session:
                 rates.setdefault(("training", mode), []).append(session.listen(LISTEN_S) / LISTEN_S / 1000)
             steer(home, training, control.pause, "paused")
-            rates.setdefault(("two arms in the chat", mode), []).append(talking(scratch, talk, settings))
+            seconds = talking(scratch, talk, settings)
+            tens = [sum(seconds[first : first + 10]) / 10 for first in range(len(seconds) - 9)]
+            rates.setdefault(("two arms in the chat", mode), []).append(max(tens))
+            busiest.setdefault(mode, []).append(max(seconds))
     for (load, mode), values in rates.items():
         yield Figure(f"over the line, {load}{mode}", statistics.median(values), "KB/s", 20.0 if mode else 60.0)
+
+    for mode, values in busiest.items():
+        yield Figure(f"  the chat's busiest second{mode}", statistics.median(values), "KB/s")
 
 
 def newest_job(home: Home, folder: Path) -> Path:
@@ -195,8 +202,8 @@ def newest_job(home: Home, folder: Path) -> Path:
         return folder / project.jobs.all()[-1].folder
 
 
-def talking(scratch: Path, folder: Path, settings: Mapping[str, str]) -> float:
-    """KB in the busiest second while two arms of a model of this machine answer at once."""
+def talking(scratch: Path, folder: Path, settings: Mapping[str, str]) -> list[float]:
+    """KB in each second while two arms of a model of this machine answer at once, and after."""
     home = Home.locate(scratch / "talk")
     with watched(home, folder, scratch / "w.json", "Prompt", **settings) as session:
         session.press("1")  # it opens where the round before left it
@@ -209,9 +216,9 @@ def talking(scratch: Path, folder: Path, settings: Mapping[str, str]) -> float:
         session.until("do now?")  # in the field: enter is a key of its own
         session.press("\r")
         session.until("● serve", timeout_s=120)
-        busiest = max(session.listen(1.0) for _ in range(TALK_S)) / 1000
+        seconds = [session.listen(1.0) / 1000 for _ in range(TALK_S)]
     stop(home, folder)  # the next round waits for a server of its own
-    return busiest
+    return seconds
 
 
 def large(home: Home, scratch: Path, repeats: int, examples: int) -> Iterator[Figure]:
