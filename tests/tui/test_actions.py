@@ -17,7 +17,7 @@ from tui.panes.prompt.versions_face import VersionsFace
 from tui.screens.curate.narrow import NarrowScreen
 from tui.screens.curate.screen import CurateScreen
 from tui.screens.form.screen import FormScreen
-from tui.screens.help.screen import HelpScreen, help_text
+from tui.screens.help.screen import Keys, help_text
 from tui.screens.start.screen import StartScreen
 from tui.screens.workspace.screen import WorkspaceScreen
 from tui.screens.workspace.search import SearchLine
@@ -29,7 +29,7 @@ CARRIERS: dict[Place, type] = {
     "curate": CurateScreen,
     "narrow": NarrowScreen,
     "form": FormScreen,
-    "help": HelpScreen,
+    "help": Keys,
     "start": StartScreen,
     "rules": RulesFace,
     "versions": VersionsFace,

@@ -1,8 +1,5 @@
 """Lines that scroll by the same keys everywhere. Knows nothing of what they say."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
@@ -42,13 +39,11 @@ class Scroller(VerticalScroll, Listed, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         self._at_end = new_value >= self.max_scroll_y
 
-    @contextmanager
-    def at_end(self) -> Iterator[None]:
-        """Other lines are shown in the `with` block: their end stays in sight where the end was in sight before.
+    def stay_at_end(self) -> None:
+        """To be called when other lines were shown: their end is in sight where the end was in sight before.
 
         It is, in the very frame that draws them: were the page moved after it, it would go over the line twice.
         """
-        yield
         if not self._at_end:
             return
         for page in self.query(".lines").results(Page):

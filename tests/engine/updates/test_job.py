@@ -53,6 +53,11 @@ def stages(project: Project, monkeypatch: pytest.MonkeyPatch) -> list[JobOptions
     return asked
 
 
+def stopped(context: JobContext, options: TrainOptions) -> None:
+    """A training that is stopped at once."""
+    raise JobStopped("The job was stopped.", f"Run {options.run_id}.", "Go on.")
+
+
 def carry_out(project: Project, options: UpdateOptions = PLAINLY, job: Job | None = None) -> Job:
     """As a new job, or as one that is taken up again."""
     job = job or project.jobs.add("update", options)
@@ -104,11 +109,7 @@ def test_what_was_stopped_goes_on_where_it_ended(
 ) -> None:
     change(project)
     train = engine.training.job.run
-
-    def stop(context: JobContext, options: TrainOptions) -> None:
-        raise JobStopped("The job was stopped.", f"Run {options.run_id}.", "Go on.")
-
-    monkeypatch.setattr(engine.training.job, "run", stop)
+    monkeypatch.setattr(engine.training.job, "run", stopped)
     with pytest.raises(JobStopped):
         carry_out(project)
     asked = len(stages)
@@ -126,11 +127,7 @@ def test_an_update_that_trained_does_not_go_on_with_another_prompt(
     """Its log would be of two runs."""
     change(project)
     train = engine.training.job.run
-
-    def stop(context: JobContext, options: TrainOptions) -> None:
-        raise JobStopped("The job was stopped.", f"Run {options.run_id}.", "Go on.")
-
-    monkeypatch.setattr(engine.training.job, "run", stop)
+    monkeypatch.setattr(engine.training.job, "run", stopped)
     with pytest.raises(JobStopped):
         carry_out(project)
     monkeypatch.setattr(engine.training.job, "run", train)
@@ -150,11 +147,7 @@ def test_a_run_that_a_training_had_begun_is_gone_on_with_whenever_it_is_taken_up
 ) -> None:
     change(project)
     train = engine.training.job.run
-
-    def stop(context: JobContext, options: TrainOptions) -> None:
-        raise JobStopped("The job was stopped.", f"Run {options.run_id}.", "Go on.")
-
-    monkeypatch.setattr(engine.training.job, "run", stop)
+    monkeypatch.setattr(engine.training.job, "run", stopped)
     with pytest.raises(JobStopped):
         carry_out(project)
     training = project.jobs.add("train", TrainOptions(2))

@@ -101,8 +101,8 @@ class ChatPane(Pane):
         if self._waiting is not None:
             self._waiting.stop()
             self._waiting = None
-        with self.at_end():
-            super().redraw()
+        super().redraw()
+        self.stay_at_end()
 
     def _redraw_soon(self) -> None:
         """Draw what has come, once for all that comes until then: each time a line is added, the page goes over it."""

@@ -5,6 +5,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.dom import DOMNode
 
 from tui.actions import ACTIONS, PANES, TYPED, Place, bindings
 from tui.keys import key_of, keys_of, told
@@ -15,6 +16,19 @@ from tui.widgets.scroller import Scroller
 
 _KEYS_WIDTH = 14
 _SENTENCE_WIDTH = 58
+
+
+class Keys(Scroller):
+    """The lines of a help, which carry its keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("help"),
+        Binding("question_mark,f1", "leave", show=False, id="everywhere.help"),  # the same key closes it
+    ]
+
+    def action_leave(self) -> None:
+        """Close the help."""
+        self.screen.dismiss()
 
 
 class HelpScreen(OverScreen[None]):
@@ -28,10 +42,6 @@ class HelpScreen(OverScreen[None]):
         border: round $panel-lighten-1;
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings("help"),
-        Binding("question_mark,f1", "leave", show=False, id="everywhere.help"),  # the same key closes it
-    ]
 
     def __init__(self, *places: Place) -> None:
         super().__init__()
@@ -39,43 +49,16 @@ class HelpScreen(OverScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One line an action."""
-        yield Scroller()
+        yield Keys()
 
     def on_mount(self) -> None:
         """Tell them."""
-        self._lines.query_one(Page).show([help_text(*self._places)])
+        self.query_one(Page).show([help_text(*self._places)])
 
     @property
-    def _lines(self) -> Scroller:
-        return self.query_one(Scroller)
-
-    def action_line_down(self) -> None:
-        """Scroll a line down."""
-        self._lines.action_line_down()
-
-    def action_line_up(self) -> None:
-        """Scroll a line up."""
-        self._lines.action_line_up()
-
-    def action_page_down(self) -> None:
-        """Scroll a page down."""
-        self._lines.action_page_down()
-
-    def action_page_up(self) -> None:
-        """Scroll a page up."""
-        self._lines.action_page_up()
-
-    def action_first(self) -> None:
-        """Scroll to the beginning."""
-        self._lines.action_first()
-
-    def action_last(self) -> None:
-        """Scroll to the end."""
-        self._lines.action_last()
-
-    def action_leave(self) -> None:
-        """Close the help."""
-        self.dismiss()
+    def carriers(self) -> list[tuple[Place, DOMNode]]:
+        """The lines themselves are moved."""
+        return [(self.place, self.query_one(Keys))]
 
 
 def help_text(*places: Place) -> Content:
