@@ -57,6 +57,7 @@ BEFORE: dict[str, str] = {
     "asking.send": "w h y",
     "asking.end": "w h y home",
     "form.next_choice": "down",
+    "start.line_down": "g",  # a project that was archived and brought back may have taken the cursor down with it
     "curate.natural": "greater_than_sign",
     "curate.back": "space",
     "workspace.natural": "greater_than_sign",
