@@ -27,6 +27,7 @@ from engine.model.chat_format import ChatFormat
 from engine.model.folder import check_safetensors
 from engine.model.four_bits import require_four_bits
 from engine.model.local_model import LocalModel
+from engine.model.low_rank import fuse
 from engine.model.prompt_cache import check_exactness
 from engine.model.quantize import nf4
 from engine.model.shared_attention import ATTENTION, register_attention
@@ -136,6 +137,7 @@ def attach(model: PreTrainedModel | PeftModel, adapter_folder: Path, name: str) 
         raise ModelError(
             "The adapter cannot be loaded.", f"{adapter_folder}: {error}", "Export the adapter again from its run."
         ) from error
+    fuse(model)
     model.eval()
     return model
 

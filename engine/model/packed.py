@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import psutil
 import torch
+from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -26,11 +27,12 @@ def packed_weights(local: LocalModel, sharers: int = 1) -> Iterator[None]:
     does not compute, where memory is short, or within another such block. `sharers`: processes of this machine that do
     the same, this one included.
     """
-    layers = [layer for layer in local.base.modules() if _plain(layer)] if _helps(local, sharers) else []
+    small = _matrices(local.base)
+    layers = [layer for layer in local.base.modules() if _plain(layer) and id(layer) not in small]
     packed: list[nn.Linear] = []
     try:
         with torch.inference_mode():
-            for layer in layers:
+            for layer in layers if _helps(local, sharers) else ():
                 layer.forward = _multiply(layer)
                 packed.append(layer)
         yield
@@ -47,6 +49,12 @@ def _helps(local: LocalModel, sharers: int) -> bool:
     )
     size = sum(each.numel() * each.element_size() for each in local.base.parameters())
     return bool(known) and size < _SHARE * psutil.virtual_memory().available / sharers
+
+
+def _matrices(model: nn.Module) -> set[int]:
+    """The identities of adapters' matrices, which are too small to be worth it."""
+    adapted = [layer for layer in model.modules() if isinstance(layer, LoraLayer)]
+    return {id(matrix) for layer in adapted for matrix in (*layer.lora_A.values(), *layer.lora_B.values())}
 
 
 def _plain(layer: nn.Module) -> bool:

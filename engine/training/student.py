@@ -19,6 +19,7 @@ from engine.model.adapter_files import check_adapter, holds_whole_layers
 from engine.model.folder import read_json
 from engine.model.load import parameter_shapes, quiet_libraries
 from engine.model.local_model import LocalModel
+from engine.model.low_rank import fuse
 from engine.model.targets import lora_targets
 from engine.model.whole_layers import whole_layer_targets
 from engine.records.run import TrainingConfig
@@ -55,6 +56,7 @@ def with_new_adapter(local: LocalModel, config: TrainingConfig, initial: Path | 
     torch.manual_seed(config.seed)
     with quiet_libraries():
         model = get_peft_model(local.base, _peft_config(local, config))
+    fuse(model)
     # The name that the user chose: the folder it was loaded from says something of this machine only.
     model.peft_config["default"].base_model_name_or_path = config.base
     if initial is not None:

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from engine.model.load import DtypeName, load_base
 from engine.model.local_model import LocalModel
 from engine.model.packed import packed_weights
+from engine.records.run import TrainingConfig
+from engine.training.student import with_new_adapter
 from tests.engine.model.conftest import write_model
 
 IDS = torch.tensor([[5, 40, 61, 33, 90, 12], [44, 60, 61, 62, 80, 81]])
@@ -82,3 +84,9 @@ def test_nothing_is_packed_where_memory_is_short(local: LocalModel, monkeypatch:
 def test_nothing_is_packed_for_another_device(local: LocalModel) -> None:
     with packed_weights(replace(local, device=torch.device("meta"))):
         assert not packed_layers(local)
+
+
+def test_the_small_matrices_of_an_adapter_are_left_alone(local: LocalModel) -> None:
+    adapted = with_new_adapter(local, TrainingConfig(base="tiny"))
+    with packed_weights(adapted):
+        assert len(packed_layers(adapted)) == 2 * 7 + 1

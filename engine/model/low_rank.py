@@ -1,0 +1,73 @@
+"""LoRA's layers as one operation each: the base's product, with the adapter's part added to it in place.
+
+peft computes the adapter's part in the float32 that its matrices are kept in, and scales, adds and casts an output of
+the layer's whole size each time. Here products are in the base's type, as under autocast (arXiv 1710.03740); the
+matrices, the sums of their gradients and the optimizer stay in float32. Knows nothing of who trains or answers.
+"""
+
+from typing import cast
+
+import torch
+from peft.tuners.lora import Linear
+from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.nn import functional
+
+
+def fuse(model: nn.Module) -> None:
+    """From now on plain LoRA layers over plain linear layers compute so. To be repeated when layers are added."""
+    for layer in model.modules():
+        if type(layer) is Linear and type(layer.base_layer) is nn.Linear:
+            layer.__class__ = FusedLinear
+
+
+class FusedLinear(Linear):
+    """peft's layer in all but how it computes. With no adapter, several, DoRA or another type it computes as peft."""
+
+    def forward(self, x: Tensor, *args: object, **kwargs: object) -> Tensor:
+        """x (..., I) → (..., O), with gradients for x and for both matrices of the adapter that is switched on."""
+        base, name = self.base_layer, self._only_adapter()
+        if name is None or args or kwargs or x.dtype != base.weight.dtype:
+            return cast("Tensor", super().forward(x, *args, **kwargs))
+        down, up, scale = self.lora_A[name].weight, self.lora_B[name].weight, self.scaling[name]
+        if torch.is_grad_enabled():
+            return cast("Tensor", _Adapted.apply(x, base.weight, base.bias, down, up, scale))
+        out: Tensor = base(x)  # by whatever stands for its own forward
+        low = functional.linear(x, down.to(x.dtype)).flatten(0, -2)
+        out.flatten(0, -2).addmm_(low, (up * scale).to(x.dtype).t())
+        return out
+
+    def _only_adapter(self) -> str | None:
+        """The one plain adapter that is switched on; None where that does not say it all."""
+        names = [name for name in self.active_adapters if name in self.lora_A]
+        if self.disable_adapters or self.merged or len(names) != 1:
+            return None
+        name = cast("str", names[0])
+        plain = isinstance(self.lora_dropout[name], nn.Identity) and self.lora_B[name].bias is None
+        return name if plain and name not in self.lora_variant else None
+
+
+class _Adapted(torch.autograd.Function):
+    """y = x Wᵀ + b + s x Aᵀ Bᵀ for x (..., I), W (O, I), b (O,) or None, A (R, I), B (O, R); W and b are frozen."""
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float
+    ) -> Tensor:
+        flat = x.flatten(0, -2)
+        down, up = down.to(flat.dtype), (up * scale).to(flat.dtype)
+        low = flat @ down.t()
+        ctx.save_for_backward(flat, weight, low, down, up, torch.tensor(scale))
+        out: Tensor = functional.linear(flat, weight, bias).addmm_(low, up.t())
+        return cast("Tensor", out.unflatten(0, x.shape[:-1]))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        saved = cast("tuple[Tensor, ...]", ctx.saved_tensors)  # type: ignore[attr-defined]
+        flat, weight, low, down, up, scale = saved
+        of_out = gradient.flatten(0, -2)
+        of_low = of_out @ up
+        of_x = (of_out @ weight).addmm_(of_low, down).unflatten(0, gradient.shape[:-1])
+        of_down, of_up = (of_low.t() @ flat).float(), (of_out.t() @ low).float() * scale
+        return of_x, None, None, of_down, of_up, None

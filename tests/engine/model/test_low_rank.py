@@ -1,0 +1,162 @@
+"""LoRA's layers as one operation: peft's numbers, from the formula in float64, and peft's own way where it must be."""
+
+from typing import Literal, cast
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from peft import LoraConfig, PeftModel, get_peft_model
+from torch import Tensor, nn
+
+from engine.model.low_rank import FusedLinear, fuse
+
+INPUTS, OUTPUTS, RANK = 24, 40, 4
+How = Literal["lora", "rslora", "dora", "dropout"]
+
+
+def adapted(dtype: torch.dtype, *, bias: bool = True, how: How = "lora", seed: int = 0) -> PeftModel:
+    """One linear layer with an adapter that says something."""
+    torch.manual_seed(seed)
+    base = nn.Sequential(nn.Linear(INPUTS, OUTPUTS, bias=bias)).to(dtype).requires_grad_(False)
+    config = LoraConfig(
+        r=RANK,
+        lora_alpha=6,
+        target_modules=["0"],
+        use_rslora=how == "rslora",
+        use_dora=how == "dora",
+        lora_dropout=0.5 if how == "dropout" else 0.0,
+    )
+    model = get_peft_model(base, config)  # type: ignore[arg-type]
+    spread(model, "default")
+    return model
+
+
+def spread(model: PeftModel, name: str) -> None:
+    nn.init.normal_(layer_of(model).lora_B[name].weight, std=0.5)
+
+
+def layer_of(model: PeftModel) -> FusedLinear:
+    return cast("FusedLinear", model.get_base_model()[0])
+
+
+def gradients(model: PeftModel, x: Tensor, against: Tensor) -> tuple[Tensor, ...]:
+    """Output, and the gradients of its product with `against` for input and matrices."""
+    layer, leaf = layer_of(model), x.clone().requires_grad_()
+    out = model(leaf)
+    (out.float() * against).sum().backward()
+    return tuple(
+        cast("Tensor", each).detach()
+        for each in (out, leaf.grad, layer.lora_A["default"].weight.grad, layer.lora_B["default"].weight.grad)
+    )
+
+
+def by_formula(model: PeftModel, x: Tensor, against: Tensor) -> tuple[Tensor, ...]:
+    """The same in float64 from y = x Wᵀ + b + s x Aᵀ Bᵀ, written out."""
+    layer = layer_of(model)
+    w = layer.base_layer.weight.double()
+    a, b = layer.lora_A["default"].weight.double(), layer.lora_B["default"].weight.double()
+    s, d = layer.scaling["default"], against.double()
+    x = x.double()
+    out = torch.einsum("btk,ok->bto", x, w + s * b @ a)
+    if layer.base_layer.bias is not None:
+        out = out + layer.base_layer.bias.double()
+    of_x = torch.einsum("bto,ok->btk", d, w + s * b @ a)
+    of_a = s * torch.einsum("bto,or,btk->rk", d, b, x)
+    of_b = s * torch.einsum("bto,rk,btk->or", d, a, x)
+    return tuple(each.detach() for each in (out, of_x, of_a, of_b))
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    rows=st.integers(1, 4),
+    tokens=st.integers(1, 9),
+    bias=st.booleans(),
+    how=st.sampled_from(["lora", "rslora"]),
+    dtype=st.sampled_from([torch.float32, torch.bfloat16]),
+    seed=st.integers(0, 1_000),
+)
+def test_outputs_and_gradients_are_those_of_the_formula(
+    rows: int, tokens: int, bias: bool, how: How, dtype: torch.dtype, seed: int
+) -> None:
+    model = adapted(dtype, bias=bias, how=how, seed=seed)
+    x, against = torch.randn(rows, tokens, INPUTS, dtype=dtype), torch.randn(rows, tokens, OUTPUTS)
+    fuse(model)
+    # Where the type rounds, the slope by which the output is multiplied is rounded as well.
+    exact = by_formula(model, x, against.to(dtype))
+    tolerance = 1e-5 if dtype == torch.float32 else 2**-6
+    for found, wanted in zip(gradients(model, x, against), exact, strict=True):
+        assert found.shape == wanted.shape
+        assert float((found - wanted).norm()) <= tolerance * float(wanted.norm())
+
+
+def test_gradients_of_the_matrices_are_kept_in_their_own_type() -> None:
+    model = adapted(torch.bfloat16)
+    fuse(model)
+    _, of_x, of_down, of_up = gradients(model, torch.randn(2, 3, INPUTS).bfloat16(), torch.ones(2, 3, OUTPUTS))
+    assert (of_x.dtype, of_down.dtype, of_up.dtype) == (torch.bfloat16, torch.float32, torch.float32)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_without_gradients_it_goes_through_what_stands_for_the_base_and_says_the_same(dtype: torch.dtype) -> None:
+    model, x = adapted(dtype), torch.randn(2, 3, INPUTS, dtype=dtype)
+    fuse(model)
+    base, asked = layer_of(model).base_layer, []
+
+    def stands_for_it(hidden: Tensor) -> Tensor:
+        asked.append(hidden)
+        return nn.functional.linear(hidden, base.weight, base.bias)
+
+    with_gradients = model(x).detach()
+    base.forward = stands_for_it
+    with torch.inference_mode():
+        assert torch.allclose(model(x), with_gradients, rtol=2**-7, atol=2**-7 if dtype == torch.bfloat16 else 1e-6)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("how", ["dora", "dropout"])
+def test_what_it_does_not_compute_is_peft_s_own(how: How) -> None:
+    model, x = adapted(torch.float32, how=how), torch.randn(2, 3, INPUTS)
+    torch.manual_seed(1)
+    before = model(x)
+    fuse(model)
+    torch.manual_seed(1)
+    assert torch.equal(model(x), before)
+
+
+def test_adapters_may_be_off_several_merged_and_of_any_strength() -> None:
+    model, x = adapted(torch.float32), torch.randn(2, 3, INPUTS)
+    model.add_adapter("other", LoraConfig(r=2, target_modules=["0"]))
+    spread(model, "other")
+    layer = layer_of(model)
+    found: list[list[Tensor]] = []
+    for fused in (False, True):
+        if fused:
+            fuse(model)
+        said = []
+        for names, strength in ((["default"], 1.0), (["other"], 0.25), (["default", "other"], 1.0), ([], 1.0)):
+            layer.set_adapter(names)
+            for name in names:
+                layer.set_scale(name, strength)
+            said.append(model(x).detach())
+        layer.set_adapter(["default"])
+        with model.disable_adapter():
+            said.append(model(x).detach())
+        layer.merge()
+        said.append(model(x).detach())
+        layer.unmerge()
+        found.append(said)
+    assert type(layer) is FusedLinear
+    for peft_s, ours in zip(*found, strict=True):
+        assert torch.allclose(ours, peft_s, atol=1e-5)
+    assert not torch.allclose(found[1][0], found[1][4], atol=1e-2)
+
+
+def test_layers_of_another_kind_stay_as_they_are() -> None:
+    torch.manual_seed(0)
+    table = nn.Sequential(nn.Embedding(5, INPUTS))
+    model = get_peft_model(table, LoraConfig(r=2, target_modules=["0"]))  # type: ignore[arg-type]
+    before = type(model.get_base_model()[0])
+    fuse(model)
+    assert type(model.get_base_model()[0]) is before
+    assert before is not FusedLinear
