@@ -61,6 +61,7 @@ class Row:
 def methods(config: TrainingConfig) -> dict[str, TrainingConfig]:
     """By name. The second stage is as long as half of the first one takes."""
     plain = replace(config, general_fraction=0.0)
+    general = replace(config, general_fraction=0.1)
     return {
         "cross-entropy": replace(plain, objective="cross_entropy"),
         "forward KL": replace(plain, objective="forward_kl"),
@@ -68,7 +69,9 @@ def methods(config: TrainingConfig) -> dict[str, TrainingConfig]:
         "mix, then on-policy": replace(plain, on_policy_steps=24, on_policy_batch_rows=32),
         "mix, 0.7 of the text": replace(plain, cross_entropy_weight=0.7),
         "mix, twice as long": replace(plain, epochs=2 * config.epochs),
-        "mix, 10 % general": replace(config, general_fraction=0.1),
+        "10 % general": general,
+        "10 % general, 0.5": replace(general, cross_entropy_weight=0.5),
+        "10 % general, 0.7": replace(general, cross_entropy_weight=0.7),
     }
 
 
