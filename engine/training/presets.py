@@ -113,7 +113,11 @@ def choose(preset: Preset, facts: Facts, asked: TrainingConfig, said: Collection
         "objective", asked.objective, mix, "KL carries the teacher's doubts, cross-entropy what was edited", _DEMO
     )
     weight = picker.pick(
-        "cross_entropy_weight", asked.cross_entropy_weight, 0.3, "the share of the text itself in the mix", _DEMO
+        "cross_entropy_weight",
+        asked.cross_entropy_weight,
+        0.5,
+        "more of the text itself keeps more rules, less stays nearer",
+        _DEMO,
     )
     k, k_why, k_basis = _TOP_K[preset]
     if facts.shapes is not None:

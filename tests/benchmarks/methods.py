@@ -60,16 +60,16 @@ class Row:
 
 def methods(config: TrainingConfig) -> dict[str, TrainingConfig]:
     """By name. The second stage is as long as half of the first one takes."""
-    plain = replace(config, general_fraction=0.0)
-    general = replace(config, general_fraction=0.1)
+    plain = replace(config, general_fraction=0.0, cross_entropy_weight=0.3)
+    general = replace(plain, general_fraction=0.1)
     return {
         "cross-entropy": replace(plain, objective="cross_entropy"),
         "forward KL": replace(plain, objective="forward_kl"),
-        "mix": plain,
-        "mix, then on-policy": replace(plain, on_policy_steps=24, on_policy_batch_rows=32),
+        "mix, 0.3 of the text": plain,
+        "0.3, then on-policy": replace(plain, on_policy_steps=24, on_policy_batch_rows=32),
         "mix, 0.7 of the text": replace(plain, cross_entropy_weight=0.7),
-        "mix, twice as long": replace(plain, epochs=2 * config.epochs),
-        "10 % general": general,
+        "0.3, twice as long": replace(plain, epochs=2 * config.epochs),
+        "10 % general, 0.3": general,
         "10 % general, 0.5": replace(general, cross_entropy_weight=0.5),
         "10 % general, 0.7": replace(general, cross_entropy_weight=0.7),
     }
