@@ -24,6 +24,7 @@ from engine.jobs.wishes import write_wish
 from engine.project import Project
 from engine.records.example import Example
 from engine.records.options import GenerateOptions, TeacherSpec
+from engine.status import status_json
 from engine.teachers import budget, endpoint
 from engine.teachers.endpoint import EndpointLimits
 from engine.teachers.job import run
@@ -282,6 +283,8 @@ def test_a_stop_takes_the_answers_in_flight_and_asks_no_more(project: Project) -
             generate(project, options(server, concurrency=3), stop)
         assert len(project.examples.all()) == len(server.requests) < 10
         assert project.examples.in_flight() == 0
+        (job,) = status_json(project)["jobs"]
+        assert 0 < project.settings.timings()["generate"] <= job["worked_s"] + 0.001, "also where nobody resumes it"
         generate(project, options(server))
     assert set(asked(server).values()) == {1}
 
