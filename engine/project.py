@@ -29,6 +29,7 @@ from engine.store.releases import ReleaseTable
 from engine.store.rules import RuleTable
 from engine.store.runs import RunTable
 from engine.store.settings import SettingsTable
+from engine.store.spending import SpendingTable
 from engine.store.votes import VoteTable
 
 REPORT = "report.html"  # what the evaluation pane writes
@@ -48,6 +49,7 @@ class Project:
         self.rules = RuleTable(connection)
         self.questions = QuestionTable(connection)
         self.examples = ExampleTable(connection)
+        self.spending = SpendingTable(connection)
         self.carried = CarriedTable(connection)
         self.decisions = DecisionTable(connection)
         self.datasets = DatasetTable(connection)

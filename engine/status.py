@@ -42,6 +42,7 @@ def is_due(day: str) -> bool:
 def job_json(project: "Project", job: Job) -> dict[str, object]:
     """One job as the status JSON names its fields."""
     age = heartbeat_age_s(project.folder / job.folder) if job.state in LIVE_STATES else None
+    work = project.jobs.work(job.id).values()
     return {
         "id": job.id,
         "kind": job.kind,
@@ -52,5 +53,7 @@ def job_json(project: "Project", job: Job) -> dict[str, object]:
         "progress": {"done": job.done, "total": job.total},
         "started_at": job.started_at,
         "ended_at": job.ended_at,
+        "worked_s": round(sum(each.seconds for each in work), 3),
+        "cost_usd": sum(each.cost_usd for each in work),
         "heartbeat_age_s": None if age is None else round(age, 3),
     }

@@ -18,7 +18,7 @@ from engine.clean import clean_line, clean_text
 from engine.errors import DistillError, StoreError, UsageError
 from engine.paths import Home
 from tui.actions import Place, bindings
-from tui.keymap import own_keys
+from tui.keymap import over_others, own_keys
 from tui.keys import footer_actions, hold
 from tui.screens.placed import Arranged, PlacedScreen, ShowProject
 from tui.services.settings import Memory, last_project, save_copy
@@ -83,7 +83,7 @@ class DistillApp(App[int]):
     def on_mount(self) -> None:
         """Put on the theme, and open where the person left."""
         own, errors = own_keys(self.settings.keys)
-        self.set_keymap(own)
+        self.set_keymap(own | over_others(own))
         hold(own)
         for error in (*self._errors, *errors):
             self._tell(error)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from textual.keys import Keys, _character_to_key, key_to_character
 
 from engine.errors import UsageError
-from tui.actions import ACTIONS, BOUND, Place
+from tui.actions import ACTIONS, BOUND, OVER, Place, typeless
 from tui.settings import did_you_mean
 
 _MODIFIERS = {"ctrl", "alt", "shift", "meta", "super", "hyper"}
@@ -20,7 +20,9 @@ _NAMES = {key.value for key in Keys}
 def own_keys(wanted: Mapping[str, str]) -> tuple[dict[str, str], tuple[UsageError, ...]]:
     """The entries that can hold, in Textual's names of keys, and an error for each that cannot.
 
-    Of two entries that clash the later is left out; one that clashes with an action's own key is left out itself.
+    Of two entries that clash the later is left out; one that clashes with an action's own key is left out itself. What
+    holds everywhere and was given letters alone keeps those of its keys beside them that are none, and are free: else
+    it could not be reached where text is typed.
     """
     kept: dict[str, str] = {}
     errors: list[UsageError] = []
@@ -42,7 +44,23 @@ def own_keys(wanted: Mapping[str, str]) -> tuple[dict[str, str], tuple[UsageErro
         del kept[out]
         said = f"keys: {key} would be both {out} and {other}."
         errors.append(UsageError("Two actions have one key.", said, f"{out} keeps its own key."))
+    taken = {key for keys in kept.values() for key in keys.split(",")}
+    for name, keys in kept.items():
+        if _place(name) == "everywhere" and not typeless(keys):
+            kept[name] = ",".join([keys, *(key for key in typeless(BOUND[name]) if key not in taken)])
     return kept, tuple(errors)
+
+
+def over_others(own: Mapping[str, str]) -> dict[str, str]:
+    """What becomes of these entries on a screen that lies over another, by the names of its bindings: `over.quit`.
+
+    A letter or a sign of a person's own is only what it types there, and never loses what was typed.
+    """
+    return {
+        name: ",".join(key for key in keys.split(",") if key in typeless(keys) or key in OVER[name].split(","))
+        for place, keys in own.items()
+        if (name := place.replace("everywhere.", "over.", 1)) in OVER
+    }
 
 
 def normalised(key: str) -> str:

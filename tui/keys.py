@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tui.actions import ACTIONS, BOUND, FOOTER_KEYS, PANE_KEYS, TYPED, Action, Place, as_read
+from tui.actions import ACTIONS, BOUND, FOOTER_KEYS, PANE_KEYS, TYPED, Action, Place, as_read, typeless
 
 _SHOWN = {f"{place}.{action.id}": action.shown for place, actions in ACTIONS.items() for action in actions} | {
     f"workspace.{pane}": key for pane, key in PANE_KEYS.items()
@@ -36,6 +36,12 @@ def keys_of(name: str) -> str:
     return as_read(_own.get(name, BOUND[name]))
 
 
+def key_while_typing(name: str) -> str:
+    """The last key of an action that types nothing, as people read it; any where a person left it none."""
+    keys = _own.get(name, BOUND[name])
+    return as_read((typeless(keys) or keys.split(","))[-1])
+
+
 def told(sentence: str) -> str:
     """A sentence of the table, with each `{place.action}` in it told as its key."""
     return _NAMED.sub(lambda found: key_of(found[1]), sentence)
@@ -50,9 +56,9 @@ def footer_actions(*places: Place) -> tuple[Action, ...]:
     """
     typed = bool(places) and places[0] in TYPED
     everywhere = [
-        replace(action, shown=keys.split(" ")[-1] if typed else key_of(f"everywhere.{action.id}"))
+        replace(action, shown=(key_while_typing if typed else key_of)(f"everywhere.{action.id}"))
         for action in ACTIONS["everywhere"]
-        if action.footer and (keys := keys_of(f"everywhere.{action.id}"))
+        if action.footer
     ]
     own = [
         replace(action, shown=key_of(f"{place}.{action.id}"))

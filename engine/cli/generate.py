@@ -75,7 +75,7 @@ def command(
     if job is None:
         return
     counts = invocation.project.examples.counts()
-    spent = invocation.project.examples.spent_usd()
+    spent = invocation.project.spending.usd()
     invocation.finish(
         f"{counts.total} examples stored: {counts.accepted} accepted, {counts.rejected} rejected, "
         f"{counts.undecided} undecided" + (f"; {spent:.2f} USD spent" if spent else "") + ".\n"

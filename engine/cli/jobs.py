@@ -5,6 +5,7 @@ import click
 from engine.cli.following import announce, follow_job
 from engine.cli.invocation import Invocation, command_options
 from engine.status import job_json
+from engine.wording import duration
 
 
 @click.group("jobs")
@@ -22,9 +23,11 @@ def list_(invocation: Invocation, everything: bool) -> None:
     project = invocation.project
     reap(project)
     jobs = [job for job in project.jobs.all() if everything or job.state not in ("done", "stopped")]
+    worked = {job.id: sum(work.seconds for work in project.jobs.work(job.id).values()) for job in jobs}
     invocation.finish(
         "\n".join(
-            f"{job.id:>4}  {job.kind:<9} {job.state:<8} {job.done:>6} of {job.total:<6} {job.note}".rstrip()
+            f"{job.id:>4}  {job.kind:<9} {job.state:<8} {job.done:>6} of {job.total:<6} "
+            f"{duration(worked[job.id]) if worked[job.id] else '–':>11}  {job.note}".rstrip()
             for job in jobs
         )
         or ("No jobs." if everything else "No job lives or was killed. --all lists those that have ended."),

@@ -53,7 +53,7 @@ def measure(project: "Project", evaluation: Evaluation | None = None) -> Measure
     source = f"evaluation of run {evaluation.run_id}" if evaluation is not None else ""
     question = Figure(round(unprompted.prompt_tokens_mean, 1), "measured", source) if unprompted else None
     answer = Figure(round(distilled.completion_tokens_mean, 1), "measured", source) if distilled else None
-    if answer is None and (mean := project.examples.mean_answer_tokens()) is not None:
+    if answer is None and (mean := project.spending.mean_answer_tokens()) is not None:
         answer = Figure(round(mean, 1), "measured", "the teacher's answers")
     versions = project.prompts.versions()
     facts = facts_of_versions(versions)
@@ -99,7 +99,7 @@ def _changes(facts: PromptFacts | None) -> Figure | None:
 
 def _generation(project: "Project", question: Figure | None, answer: Figure | None) -> Figure | None:
     """What the answers have cost; before any, what those that are wanted will, where the teacher has a price."""
-    spent = project.examples.spent_usd()
+    spent = project.spending.usd()
     if spent > 0:
         return Figure(spent, "measured", "paid for answers so far")
     teacher = project.settings.read().teacher

@@ -18,12 +18,14 @@ class Answered:
 def answers_of(project: Project, evaluation: Evaluation) -> Answered:
     """What is stored of `evaluation`; nothing for one that did not name its answers.
 
-    The store keeps answers of one key together, also those of another split or of a wider limit: they are left out.
+    The store keeps answers of one key together, also those of another split or of a wider limit, or to a question that
+    was put back after the evaluation had gone on without it: they are left out.
     """
     with project.snapshot():
         stored = _stored(project, evaluation)
         held_out = {question.id: question for question in project.questions.all(split=evaluation.split)}
-    asked = sorted({answer.question_id for answer in stored} & held_out.keys())[: evaluation.questions]
+    counted = ({answer.question_id for answer in stored} & held_out.keys()) - set(evaluation.removed)
+    asked = sorted(counted)[: evaluation.questions]
     questions = {number: held_out[number] for number in asked}
     return Answered(questions, tuple(answer for answer in stored if answer.question_id in questions))
 

@@ -3,6 +3,9 @@
 Answers are stored as they finish, under a key that names this evaluation: one that was killed goes on where it was.
 What another evaluation asked of the very same model in the very same way is not asked again: it is taken over, and held
 against the rules of this one. Divergence and speed take a small part of the time and are measured anew.
+
+A question that is removed meanwhile takes its answers along: the evaluation goes on without it, in every arm. Only a
+divergence that was measured before still holds it.
 """
 
 import resource
@@ -22,8 +25,9 @@ from engine.evaluation.probing import Probing
 from engine.evaluation.recorder import Recorder
 from engine.evaluation.scores import ArmMeasures, ceiling, ratio_of_answers, recovered_of_answers, score_arm
 from engine.evaluation.teacher_arm import EndpointArm
-from engine.evaluation.verdict import more_questions, verdict
+from engine.evaluation.verdict import more_questions, removed_words, verdict
 from engine.jobs.context import JobContext
+from engine.jobs.protocol import Note
 from engine.records.evaluation import ArmAnswer, ArmName, Divergence, Evaluation
 from engine.records.judging import Judged
 from engine.records.options import EvaluateOptions, TeacherSpec
@@ -43,11 +47,11 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
     `evaluate_s` is what the job took, over all its processes. Raises NotFoundError, DatasetError, ModelError,
     ContextError, EndpointError, and JobStopped when asked to stop.
     """
-    plan = make_plan(context.project, options)
-    evaluation = _Evaluation(context, options, plan)
+    evaluation = _Evaluation(context, options, make_plan(context.project, options))
     measures = evaluation.measure()
     judged = evaluation.judge()
     stored = evaluation.stored_answers()
+    plan = evaluation.plan
     preference = evaluation.prefer(stored)
     answers = {arm: stored[arm] for arm in plan.arms}
     recovered = recovered_of_answers(plan.rules, plan.questions, answers, plan.reference, options.seed)
@@ -84,7 +88,9 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
         judged=judged,
         preference=preference,
         decided=recovered.questions,
+        removed=evaluation.removed,
     )
+    evaluation.end()
     with context.project.transaction():
         context.project.evaluations.add(made)
         context.project.settings.keep_timing("evaluate", work.seconds)
@@ -108,7 +114,8 @@ class _Evaluation:
     """One evaluation under way."""
 
     def __init__(self, context: JobContext, options: EvaluateOptions, plan: Plan) -> None:
-        self._context, self._options, self._plan = context, options, plan
+        self._context, self._options, self.plan = context, options, plan
+        self._answered: list[ArmName] = []  # the arms that have answered every question
         # Over the prompted answers, for divergence: one for each group, and one behind the prompt.
         passes = len(held_together(plan.extras)) + any(extra.prompted for extra in plan.extras)
         units = len(plan.arms) * len(plan.tasks) + passes * len(plan.questions)
@@ -117,16 +124,35 @@ class _Evaluation:
         units += len(plan.questions) if options.preference else 0
         self._recorder = Recorder(context, plan, units)
         self.regressions: Regressions | None = None
+        self.removed: tuple[int, ...] = ()
 
     def stored_answers(self) -> dict[ArmName, list[ArmAnswer]]:
-        """What is stored of this evaluation, by arm; only of the questions that were asked for now."""
-        asked = {question.id for question in self._plan.questions}
-        rules = {rule.id for rule in self._plan.rules}  # without rubrics where nobody judges
-        stored: dict[ArmName, list[ArmAnswer]] = {arm: [] for arm in self._plan.arms}
+        """What is stored of this evaluation, by arm; only of the questions that were asked for now.
+
+        `plan` is without the questions that are gone by then. Raises DatasetError where none is left.
+        """
+        with self._context.project.snapshot():
+            stored = self._stored()
+            there = set(self._context.project.questions.ids())
+        gone = {question.id for question in self.plan.questions} - there
+        for arm in self._answered:  # what was put back meanwhile came without its answers
+            have = {(answer.question_id, answer.sample) for answer in stored[arm]}
+            gone |= {task.question.id for task in self.plan.tasks if (task.question.id, task.sample) not in have}
+        if not gone:
+            return stored
+        self.removed = (*self.removed, *sorted(gone))
+        self.plan = self.plan.without(gone)
+        self._context.emit(Note(removed_words(len(gone))))
+        return {arm: [one for one in found if one.question_id not in gone] for arm, found in stored.items()}
+
+    def _stored(self) -> dict[ArmName, list[ArmAnswer]]:
+        asked = {question.id for question in self.plan.questions}
+        rules = {rule.id for rule in self.plan.rules}  # without rubrics where nobody judges
+        stored: dict[ArmName, list[ArmAnswer]] = {arm: [] for arm in self.plan.arms}
         judge = "" if self._options.judge is None else self._options.judge.name
-        for key in dict.fromkeys(map(self._plan.key_of, self._plan.arms)):
+        for key in dict.fromkeys(map(self.plan.key_of, self.plan.arms)):
             for answer in self._context.project.evaluations.answers(key, judge):
-                if answer.question_id in asked and answer.arm in stored and self._plan.key_of(answer.arm) == key:
+                if answer.question_id in asked and answer.arm in stored and self.plan.key_of(answer.arm) == key:
                     checks = tuple(check for check in answer.checks if check.rule_id in rules)
                     stored[answer.arm].append(replace(answer, checks=checks))
         return stored
@@ -134,15 +160,16 @@ class _Evaluation:
     def judge(self) -> Judged | None:
         """Let the judge decide on what was answered; None where no rule is a rubric, or nobody decides."""
         judge = self._options.judge
-        if judge is None or not any(rule.needs_judge for rule in self._plan.rules):
+        if judge is None or not any(rule.needs_judge for rule in self.plan.rules):
             return None
-        return Judging(self._context, self._plan, judge, self._recorder).judge(self.stored_answers())
+        answers = self.stored_answers()
+        return Judging(self._context, self.plan, judge, self._recorder).judge(answers)
 
     def prefer(self, answers: Mapping[ArmName, Sequence[ArmAnswer]]) -> Preference | None:
         """Let the judge compare the student with the reference; None where nobody asked for it."""
         if self._options.judge is None or not self._options.preference:
             return None
-        preferring = Preferring(self._context, self._plan, self._options.judge, self._recorder)
+        preferring = Preferring(self._context, self.plan, self._options.judge, self._recorder)
         return preferring.prefer(answers, self._options.seed)
 
     def measure(self) -> dict[ArmName, ArmMeasures]:
@@ -153,19 +180,19 @@ class _Evaluation:
         teacher = self._options.teacher
         if teacher is not None and teacher.kind == "endpoint":
             speeds["teacher"] = self._endpoint(teacher)
-        with self._context.hold_device(device_name(self._plan.run.config.device)):
+        with self._context.hold_device(device_name(self.plan.run.config.device)):
             if teacher is not None and teacher.kind == "local":
                 speeds["teacher"] = self._local_teacher(teacher)
             divergences = self._local_arms(speeds)
-        return {arm: ArmMeasures(divergences.get(arm), *speeds[arm]) for arm in self._plan.arms}
+        return {arm: ArmMeasures(divergences.get(arm), *speeds[arm]) for arm in self.plan.arms}
 
     def _endpoint(self, teacher: TeacherSpec) -> Speed:
         """Its speed is that of the answers: where all were there already, it is told as it was measured with them."""
-        arm = EndpointArm(teacher, self._plan.prompt, self._context.project.home)
+        arm = EndpointArm(teacher, self.plan.prompt, self._context.project.home)
         self._answer("teacher", arm.answer)
         first_ms, rate = arm.speed()
         if first_ms is None:
-            before = self._context.project.evaluations.score_of(self._plan.sources["teacher"])
+            before = self._context.project.evaluations.score_of(self.plan.sources["teacher"])
             return (None, None) if before is None else (before.ttft_ms_p50, before.tokens_per_second_p50)
         return first_ms, rate
 
@@ -175,10 +202,10 @@ class _Evaluation:
         from engine.model.load import load_base
         from engine.model.locate import locate_base
 
-        local = load_base(locate_base(teacher.model, self._context.project.home), device=self._plan.run.config.device)
-        arm = LocalArm("teacher", local, self._plan.prompt, adapter=False, single_turn=self._plan.single_turn)
+        local = load_base(locate_base(teacher.model, self._context.project.home), device=self.plan.run.config.device)
+        arm = LocalArm("teacher", local, self.plan.prompt, adapter=False, single_turn=self.plan.single_turn)
         self._answer("teacher", arm.answer)
-        return arm.speed(self._plan.questions, self._options)
+        return arm.speed(self.plan.questions, self._options)
 
     def _local_arms(self, speeds: dict[ArmName, Speed]) -> dict[ArmName, Divergence | None]:
         from engine.evaluation.arms import LocalArm
@@ -186,7 +213,7 @@ class _Evaluation:
         from engine.model.locate import locate_base
         from engine.model.other_adapter import other_adapter
 
-        plan, config = self._plan, self._plan.run.config
+        plan, config = self.plan, self.plan.run.config  # its questions may become fewer while the arms answer
         base = load_base(
             locate_base(config.base, self._context.project.home),
             device=config.device,
@@ -218,9 +245,9 @@ class _Evaluation:
                     divergences |= self._divergences(local, prompted, alike)
                 for arm in arms:
                     self._context.checkpoint()
-                    speeds[arm.name] = arm.speed(plan.questions, self._options)
+                    speeds[arm.name] = arm.speed(self.plan.questions, self._options)
         if self._options.regressions:
-            probing = Probing(self._context, plan, self._options, self._recorder)
+            probing = Probing(self._context, self.plan, self._options, self._recorder)
             self.regressions = probing.measure(local, standard, self._counted("divergence from the base"))
         return divergences
 
@@ -229,15 +256,20 @@ class _Evaluation:
     ) -> dict[ArmName, Divergence | None]:
         from engine.evaluation.divergence import kl_to_prompted
 
+        answers = self.stored_answers()
         return kl_to_prompted(
             local,
             prompted,
             arms,
-            self._plan.questions,
-            self.stored_answers(),
+            self.plan.questions,
+            answers,
             seed=self._options.seed,
             on_rows=self._counted("divergence"),
         )
+
+    def end(self) -> None:
+        """Nothing is left to do, also of what was removed before it was done."""
+        self._recorder.end()
 
     def _counted(self, note: str) -> Callable[[int], None]:
         """Takes how many rows are done of a pass; lets the job pause or stop between them."""
@@ -253,8 +285,8 @@ class _Evaluation:
 
     def _answer(self, arm: ArmName, answer: Callable[[Sequence[Task], EvaluateOptions, Recorder], None]) -> None:
         have = {(stored.question_id, stored.sample) for stored in self.stored_answers()[arm]}
-        missing = [task for task in self._plan.tasks if (task.question.id, task.sample) not in have]
-        self._recorder.skip(len(self._plan.tasks) - len(missing))
+        missing = [task for task in self.plan.tasks if (task.question.id, task.sample) not in have]
+        self._recorder.skip(len(self.plan.tasks) - len(missing))
         missing = self._reuse(arm, missing)
         try:
             if missing:
@@ -262,10 +294,11 @@ class _Evaluation:
         finally:
             self._recorder.store()
         self._context.checkpoint()
+        self._answered.append(arm)
 
     def _reuse(self, arm: ArmName, missing: Sequence[Task]) -> list[Task]:
         """Take over what another evaluation asked of the very same model in the same way; returns the tasks left."""
-        source = self._context.project.evaluations.answers_from(self._plan.sources[arm])
+        source = self._context.project.evaluations.answers_from(self.plan.sources[arm])
         known = {(answer.question_id, answer.sample): answer for answer in source}
         places = [(task, known.get((task.question.id, task.sample))) for task in missing]
         self._recorder.reuse(arm, [(task, answer) for task, answer in places if answer is not None])

@@ -1,8 +1,8 @@
 """What an evaluation will do, read from the project once: which run, prompt, rules and questions, under which key."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.errors import DatasetError, NotFoundError
@@ -31,7 +31,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that does not change while the arms answer."""
+    """What an evaluation sets out to do; while the arms answer, its questions can only become fewer."""
 
     run: Run
     adapter: Path
@@ -53,6 +53,18 @@ class Plan:
         """Under which the store keeps this arm's answers: an extra arm's own key changes with its adapter."""
         sha256 = next((extra.sha256 for extra in self.extras if extra.name == arm), "")
         return hashlib.sha256(f"{self.key} {sha256}".encode()).hexdigest() if sha256 else self.key
+
+    def without(self, questions: Collection[int]) -> "Plan":
+        """The same without these questions, by number. Raises DatasetError where no other is left."""
+        left = tuple(question for question in self.questions if question.id not in questions)
+        if not left:
+            raise DatasetError(
+                "There are no questions left to evaluate on.",
+                "All were removed while they were answered.",
+                "Add questions and split them: distill-tui questions split",
+            )
+        tasks = tuple(task for task in self.tasks if task.question.id not in questions)
+        return replace(self, questions=left, tasks=tasks)
 
     @property
     def reference(self) -> ArmName:

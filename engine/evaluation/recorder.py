@@ -106,6 +106,11 @@ class Recorder:
         left = seconds_left(time.monotonic() - self._started, self._done_here, self._units - self._done)
         self._context.emit(Progress(self._done, self._units, note, left))
 
+    def end(self) -> None:
+        """What was not done by now never will be: it is of what was removed."""
+        if self._done < self._units:
+            self.advance(self._units - self._done, "everything is measured")
+
     def interrupted(self) -> bool:
         """True when the job must stop; blocks while it is paused. What is finished is stored first."""
         if self._context.stop_requested:

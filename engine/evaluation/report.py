@@ -84,6 +84,7 @@ def proof_json(facts: ProofFacts) -> dict[str, object]:
             "train": facts.dataset.train,
             "validation": facts.dataset.validation,
             "test": evaluation.questions,
+            **({"removed_meanwhile": len(evaluation.removed)} if evaluation.removed else {}),
             **({"prompts": facts.dataset.prompts} if facts.dataset.others else {}),
         },
         "sampling": {

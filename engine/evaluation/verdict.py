@@ -83,7 +83,18 @@ def reason(evaluation: Evaluation) -> str:
 
 
 def left_out(evaluation: Evaluation) -> str:
-    """Which answers count in no rate of all rules together, and why; empty where all do."""
+    """What counts in no rate, or in none of all rules together, and why; empty where everything does."""
+    removed = removed_words(len(evaluation.removed)) if evaluation.removed else ""
+    return " ".join(filter(None, (removed, _without_verdict(evaluation))))
+
+
+def removed_words(questions: int) -> str:
+    """What became of questions that a person removed before all arms had answered them."""
+    was, are = ("was", "is") if questions == 1 else ("were", "are")
+    return f"{counted(questions, 'question')} {was} removed during the evaluation and {are} left out of every arm."
+
+
+def _without_verdict(evaluation: Evaluation) -> str:
     if evaluation.judged is None or not evaluation.judged.missing:
         return ""
     arms = [f"{count:,} of {name}" for name, score in evaluation.arms if (count := evaluation.left_out(score))]

@@ -99,9 +99,11 @@ class JobContext:
         """What this job has done at its present station, over all its processes."""
         return self._stopwatch.read()
 
-    def keep_work(self, answers: int) -> None:
-        """Keep the time of the present station, and that `answers` more are stored: in the transaction that does it."""
-        self._stopwatch.keep(answers)
+    def keep_work(self, answers: int = 0, cost_usd: float = 0.0) -> None:
+        """Keep the time of the present station, that `answers` more are stored, and what they cost: in the transaction
+        that stores them.
+        """
+        self._stopwatch.keep(answers, cost_usd)
 
     @property
     def note(self) -> str:

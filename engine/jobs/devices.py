@@ -5,9 +5,10 @@ the device; the tickets of the dead are unlocked by the kernel and swept away by
 """
 
 import json
+import os
 import platform
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -26,6 +27,7 @@ class Holder:
     job_id: int
     kind: str
     project: str
+    pid: int = field(default=0, compare=False)  # of the process that keeps the ticket locked; 0: not told
 
     def __str__(self) -> str:
         return f"job {self.job_id} ({self.kind}) of {self.project}"
@@ -50,16 +52,14 @@ class Ticket:
     @classmethod
     def draw(cls, state_folder: Path, device: str, holder: Holder) -> "Ticket":
         """A ticket at the end of `device`'s queue on this machine. Raises `JobError` or `StoreError`."""
-        # A home folder may be shared by several machines, whose devices have the same names.
-        name = re.sub(r"[^A-Za-z0-9.-]", "-", _FIRST_OF.get(device, device))
-        folder = make_private_folder(state_folder / "devices" / (platform.node() or "localhost") / name)
+        folder = make_private_folder(_folder_of(state_folder, device))
         with _Queue(folder):
             numbers = [int(path.stem) for path in _tickets(folder)]
             path = folder / f"{max(numbers, default=0) + 1:012d}.ticket"
             lock = FileLock.take(path, wait=True)
             if lock is None:
                 raise RuntimeError("a waiting lock came back without being taken")
-            lock.write(json.dumps(asdict(holder)))
+            lock.write(json.dumps(asdict(replace(holder, pid=os.getpid()))))
         return cls(folder, path, lock)
 
     def ahead(self) -> Ahead | None:
@@ -84,6 +84,15 @@ class Ticket:
         self._lock = None
 
 
+def held_by(state_folder: Path, device: str) -> Holder | None:
+    """Who holds `device` now, or None. Its process lives: the ticket is locked by it. Raises `JobError`."""
+    folder = _folder_of(state_folder, device)
+    if not folder.is_dir():
+        return None
+    with _Queue(folder):
+        return next((holder for path in _tickets(folder) if (holder := _sweep(path))), None)
+
+
 class _Queue:
     """While held, no ticket is drawn, given back or swept away."""
 
@@ -97,6 +106,12 @@ class _Queue:
     def __exit__(self, *_: object) -> None:
         if self._lock is not None:
             self._lock.release()
+
+
+def _folder_of(state_folder: Path, device: str) -> Path:
+    # A home folder may be shared by several machines, whose devices have the same names.
+    name = re.sub(r"[^A-Za-z0-9.-]", "-", _FIRST_OF.get(device, device))
+    return state_folder / "devices" / (platform.node() or "localhost") / name
 
 
 def _tickets(folder: Path) -> list[Path]:
@@ -119,7 +134,10 @@ def _holder(path: Path) -> Holder:
     except (OSError, ValueError):
         row = {}
     fields = cast("dict[str, object]", row) if isinstance(row, dict) else {}
-    job_id = fields.get("job_id")
+    job_id, pid = fields.get("job_id"), fields.get("pid")
     return Holder(
-        job_id if isinstance(job_id, int) else 0, str(fields.get("kind", "?")), str(fields.get("project", "?"))
+        job_id if isinstance(job_id, int) else 0,
+        str(fields.get("kind", "?")),
+        str(fields.get("project", "?")),
+        pid if isinstance(pid, int) else 0,
     )

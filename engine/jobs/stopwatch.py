@@ -28,7 +28,7 @@ class Stopwatch:
         return self._earlier.get(self._station, 0.0) + here
 
     def read(self) -> Work:
-        """The work at the present station: the time as it is now, the answers as they are stored."""
+        """The work at the present station: the time as it is now, the rest as it is stored."""
         return replace(self._table.work(self._job_id).get(self._station, Work()), seconds=self.seconds)
 
     def turn(self, *, running: bool) -> None:
@@ -42,6 +42,9 @@ class Stopwatch:
         self.keep()
         self._station = station
 
-    def keep(self, answers: int = 0) -> None:
-        """Write the time at the present station, and that there are `answers` more. Raises `StoreError`."""
-        self._table.keep_work(self._job_id, self._station, self.seconds, answers)
+    def keep(self, answers: int = 0, cost_usd: float = 0.0) -> None:
+        """Write the time at the present station, and that there are `answers` more, and so much more was paid.
+
+        Raises `StoreError`.
+        """
+        self._table.keep_work(self._job_id, self._station, self.seconds, answers, cost_usd)

@@ -71,7 +71,7 @@ def _write(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> N
     for number, (topic, questions) in enumerate(
         write_questions(asked, prompt, left, options.per_topic, options.seed), start=1
     ):
-        added = context.project.questions.add(questions).added
+        added = _store(context, questions)
         stored += added
         context.emit(AnswerEnded(topic, "\n".join(question.text for question in questions), passed=added > 0))
         context.emit(Note(f"{topic}: {len(questions)}"))
@@ -100,12 +100,21 @@ def _write_alike(context: JobContext, options: SynthesizeOptions, prompt: Prompt
     context.emit(Progress(len(done), len(wanted), "writing questions"))
     for number, (question, written) in enumerate(write_alike(asked, prompt, left, options.per_topic), start=1):
         fresh = _far_from(held_out, written)
-        stored += context.project.questions.add(fresh).added
+        stored += _store(context, fresh)
         done = (*done, str(question.id))
         write_atomically(file, json.dumps(done).encode())
         context.emit(Note(f"like question {question.id}: {len(fresh)} of {len(written)}"))
         time_left = seconds_left(time.monotonic() - began, number, len(left) - number)
         context.emit(Progress(len(wanted) - len(left) + number, len(wanted), f"{stored} questions stored", time_left))
+
+
+def _store(context: JobContext, questions: Sequence[Question]) -> int:
+    """Keep them with the time that it took until now, whether the job ends or not; returns how many were new."""
+    with context.project.transaction():
+        added = context.project.questions.add(questions).added
+        context.keep_work()
+        context.project.settings.keep_timing("questions", context.work.seconds)
+    return added
 
 
 def _far_from(held_out: Sequence[Question], written: Sequence[Question]) -> list[Question]:

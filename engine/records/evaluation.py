@@ -123,6 +123,7 @@ class Evaluation:
     judged: Judged | None = None  # where rules are rubrics and a judge was asked
     preference: Preference | None = None  # where a judge was asked for it
     decided: int | None = None  # questions with an answer of every arm on which every rule was decided; None: all
+    removed: tuple[int, ...] = ()  # questions that were removed while it ran, and that count in nothing here
 
     @property
     def judge(self) -> str:

@@ -52,3 +52,4 @@ class Work:
 
     seconds: float = 0.0
     answers: int = 0  # that an evaluation asked for; other jobs count none
+    cost_usd: float = 0.0  # that a generation paid; other jobs count none

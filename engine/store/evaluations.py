@@ -21,14 +21,16 @@ class EvaluationTable:
     def add_answers(
         self, run_id: int, evaluation_key: str, answers: Sequence[ArmAnswer], source_sha256: str = ""
     ) -> int:
-        """Keep answers of a going evaluation; returns how many were new. Those there already stay as they were.
+        """Keep answers of a going evaluation; returns how many were new. Those there already stay as they were, and
+        a question that was removed while it was answered keeps none.
 
         `evaluation_key` names the run, its step and the options, so that a killed evaluation goes on where it was;
         `source_sha256` all that these answers come from beside question and sample, empty where nobody knows.
         """
         return self._connection.write_many(
             """INSERT INTO arm_answers (evaluation_key, arm, question_id, sample, run_id, answer, finish_reason, checks,
-            prompt_tokens, completion_tokens, source_sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            prompt_tokens, completion_tokens, source_sha256) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+            WHERE EXISTS (SELECT 1 FROM questions WHERE id = ?3)
             ON CONFLICT (evaluation_key, arm, question_id, sample) DO NOTHING""",
             [
                 (
@@ -51,10 +53,14 @@ class EvaluationTable:
     def add_verdicts(
         self, run_id: int, evaluation_key: str, judge: str, verdicts: Sequence[tuple[ArmAnswer, CheckResult]]
     ) -> int:
-        """Keep what `judge` found in answers: of each a rule, whether it is kept, and as its note the reason."""
+        """Keep what `judge` found in answers: of each a rule, whether it is kept, and as its note the reason.
+
+        Of an answer whose question was removed meanwhile nothing is kept.
+        """
         return self._connection.write_many(
             """INSERT INTO verdicts (evaluation_key, judge, arm, question_id, sample, rule_id, passed, reason, run_id)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING""",
+            SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM questions WHERE id = ?4)
+            ON CONFLICT DO NOTHING""",
             [
                 (evaluation_key, judge, a.arm, a.question_id, a.sample, found.rule_id, found.passed, found.note, run_id)
                 for a, found in verdicts

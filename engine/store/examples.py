@@ -1,4 +1,4 @@
-"""Examples: one stored completion a key, what they cost, and the decision that stands about each."""
+"""Examples: one stored completion a key, and the decision that stands about each."""
 
 import json
 import sqlite3
@@ -15,6 +15,7 @@ from engine.store.connection import Connection, Value, Values
 from engine.store.packing import pack_ids, unpack_ids
 from engine.store.search import example_index
 from engine.store.selecting import conditions
+from engine.store.spending import SpendingTable
 from engine.store.words_json import decode_all, encode_all
 
 _KEY = "prompt_sha256, question_id, teacher, attempt"
@@ -44,11 +45,13 @@ class ExampleTable:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._spending = SpendingTable(connection)
 
     def add(self, examples: Sequence[Example]) -> int:
         """Store those whose key is new, book their tokens and cost, and take their keys out of flight; all or none.
 
-        Returns how many were stored: a question that was removed while it was answered leaves no example.
+        Returns how many were stored: a question that was removed while it was answered leaves no example, only what
+        the answer cost.
         """
         now = now_text()
         marks = ", ".join("?" * len(_COLUMNS))
@@ -59,20 +62,18 @@ class ExampleTable:
                 WHERE EXISTS (SELECT 1 FROM questions WHERE id = ?2) ON CONFLICT ({_KEY}) DO NOTHING""",
                 [_row(example, now) for example in examples],
             )
-            self._connection.write(
-                """INSERT INTO spending (teacher, answers, prompt_tokens, completion_tokens, cost_usd)
-                SELECT teacher, count(*), sum(prompt_tokens), sum(completion_tokens), total(cost_usd)
-                FROM examples WHERE id > ? GROUP BY teacher
-                ON CONFLICT (teacher) DO UPDATE SET
-                    answers = answers + excluded.answers, prompt_tokens = prompt_tokens + excluded.prompt_tokens,
-                    completion_tokens = completion_tokens + excluded.completion_tokens,
-                    cost_usd = cost_usd + excluded.cost_usd""",
-                (last,),
-            )
+            self._spending.book(last, self._homeless(examples))
             example_index(self._connection).learn("id > ?", (last,))
             self._learn_broken_rules("e.id > ?", (last,))
             self.clear_in_flight([example.key for example in examples])
         return stored
+
+    def _homeless(self, examples: Sequence[Example]) -> list[Example]:
+        """Those whose questions were removed."""
+        asked = json.dumps([example.key.question_id for example in examples])
+        rows = self._connection.rows("SELECT id FROM questions WHERE id IN (SELECT value FROM json_each(?))", (asked,))
+        there = {row[0] for row in rows}
+        return [example for example in examples if example.key.question_id not in there]
 
     def keys(self, prompt_sha256: str, teacher: str) -> frozenset[ExampleKey]:
         """The keys that are stored: what need not be asked again."""
@@ -210,28 +211,11 @@ class ExampleTable:
         )
         return sha256(repr((ids, [tuple(row) for row in edits])).encode("utf-8", "surrogatepass")).hexdigest()
 
-    def spent_usd(self) -> float:
-        """What all stored answers have cost; removing them later gives no money back."""
-        value = self._connection.value("SELECT total(cost_usd) FROM spending")
-        return value if isinstance(value, float) else 0.0
-
     def stored_between(self, teacher: str, start: str, end: str) -> int:
         """How many answers of a teacher were stored from one time to another."""
         return self._connection.number(
             "SELECT count(*) FROM examples WHERE teacher = ? AND created_at BETWEEN ? AND ?", (teacher, start, end)
         )
-
-    def answer_tokens_of(self, teacher: str) -> float | None:
-        """The mean tokens of a teacher's answers, or None before the first."""
-        value = self._connection.value(
-            "SELECT total(completion_tokens) / nullif(sum(answers), 0) FROM spending WHERE teacher = ?", (teacher,)
-        )
-        return float(value) if isinstance(value, int | float) else None
-
-    def mean_answer_tokens(self) -> float | None:
-        """The mean length of all answers that were ever stored; None before there was one."""
-        value = self._connection.value("SELECT total(completion_tokens) / nullif(sum(answers), 0) FROM spending")
-        return value if isinstance(value, float) else None
 
     def set_checks(self, checks: Mapping[int, Sequence[CheckResult]]) -> None:
         """Keep what the rules' checks found, by example, all or none. Raises `NotFoundError`."""

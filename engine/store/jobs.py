@@ -86,15 +86,18 @@ class JobTable:
 
     def work(self, id: int) -> dict[StationName, Work]:
         """What a job has done so far, by station."""
-        rows = self._connection.rows("SELECT station, seconds, answers FROM job_work WHERE job_id = ?", (id,))
-        return {row[0]: Work(row[1], row[2]) for row in rows}
+        rows = self._connection.rows("SELECT station, seconds, answers, cost_usd FROM job_work WHERE job_id = ?", (id,))
+        return {row[0]: Work(row[1], row[2], row[3]) for row in rows}
 
-    def keep_work(self, id: int, station: StationName, seconds: float, more_answers: int) -> None:
-        """How long a job has worked at a station by now, and how many answers it got there since this was kept last."""
+    def keep_work(
+        self, id: int, station: StationName, seconds: float, more_answers: int, more_usd: float = 0.0
+    ) -> None:
+        """How long a job has worked at a station by now, and what it got and paid there since this was kept last."""
         self._connection.write(
-            "INSERT INTO job_work VALUES (?, ?, ?, ?) ON CONFLICT (job_id, station) "
-            "DO UPDATE SET seconds = excluded.seconds, answers = answers + excluded.answers",
-            (id, station, seconds, more_answers),
+            "INSERT INTO job_work (job_id, station, seconds, answers, cost_usd) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (job_id, station) DO UPDATE SET seconds = excluded.seconds, "
+            "answers = answers + excluded.answers, cost_usd = cost_usd + excluded.cost_usd",
+            (id, station, seconds, more_answers, more_usd),
         )
 
 

@@ -244,6 +244,11 @@ def work_of_jobs(database: "Database") -> None:
     """)
 
 
+def cost_of_work(database: "Database") -> None:
+    """What each job paid at each station: its answers may be removed, and the money is spent all the same."""
+    database.executescript("ALTER TABLE job_work ADD COLUMN cost_usd REAL NOT NULL DEFAULT 0")
+
+
 STEPS = (
     prompts_and_rules,
     questions,
@@ -261,4 +266,5 @@ STEPS = (
     probes_and_judgements,
     harness_results,
     work_of_jobs,
+    cost_of_work,
 )

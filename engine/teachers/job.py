@@ -41,8 +41,9 @@ def run(context: JobContext, options: GenerateOptions) -> None:
     asks = [Ask(by_id[question_id], attempt) for question_id, attempt in options.asks if question_id in by_id]
     plan = Plan(questions, options.samples, stored, stop_when_accepted=options.stop_when_accepted, asks=asks)
     earlier = _of_this_job(context, answers)
-    spent_usd = sum(example.usage.cost_usd for example in earlier)
-    recorder = Recorder(project, plan, rules, context.emit, options.max_cost_usd, spent_usd)
+    # Answers may have been removed since they were paid for; older versions kept no cost beside them.
+    spent_usd = max(context.work.cost_usd, sum(example.usage.cost_usd for example in earlier))
+    recorder = Recorder(context, plan, rules, options.max_cost_usd, spent_usd)
     recorder.progress("preparing")
     if options.teacher.kind == "endpoint":
         _ask_endpoint(context, options, prompt, plan, recorder, spent_usd)

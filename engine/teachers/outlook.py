@@ -115,7 +115,7 @@ def look_at_synthesis(project: "Project", options: SynthesizeOptions) -> Synthes
 
 
 def _answer_tokens(project: "Project", options: GenerateOptions) -> Figure:
-    measured = project.examples.answer_tokens_of(options.teacher.name)
+    measured = project.spending.answer_tokens_of(options.teacher.name)
     if measured is not None:
         return Figure(min(measured, float(options.max_answer_tokens)), "measured", "this teacher's answers so far")
     assumed, why = ASSUMED["answer_tokens"]

@@ -6,11 +6,11 @@ slowest part of a fast endpoint. Everything here runs on the thread that owns th
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from engine.jobs.context import JobContext
 from engine.jobs.pace import seconds_left
-from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Event, Note, Progress, Spent
-from engine.project import Project
+from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Note, Progress, Spent
 from engine.records.example import Example
 from engine.records.rule import CheckResult, Rule
 from engine.rules.checks import check_answer, passes_all
@@ -24,22 +24,21 @@ _FAILURES_NAMED = 10
 
 
 class Recorder:
-    """Of one generation. `emit` takes its events."""
+    """Of one generation."""
 
     def __init__(
         self,
-        project: Project,
+        context: JobContext,
         plan: Plan,
         rules: Sequence[Rule],
-        emit: Callable[[Event], None],
         limit_usd: float | None = None,
         spent_usd: float = 0.0,
     ) -> None:
         """`spent_usd`: what this job paid before it was taken up again."""
-        self._project = project
+        self._context = context
+        self._emit = context.emit
         self._plan = plan
         self._rules = rules
-        self._emit = emit
         self._group: list[tuple[Example, str, bool]] = []
         self._group_since = 0.0
         self._deltas: dict[str, tuple[list[str], float]] = {}
@@ -109,9 +108,15 @@ class Recorder:
             self.progress()
 
     def flush(self) -> None:
-        """Store the waiting answers now, in one transaction, and tell that they are there."""
+        """Store the waiting answers now, in one transaction with what they cost, and tell that they are there."""
         if group := self._group:
-            self.stored += self._project.examples.add([example for example, _, _ in group])
+            examples = [example for example, _, _ in group]
+            with self._context.project.transaction():
+                stored = self._context.project.examples.add(examples)
+                self._context.keep_work(cost_usd=sum(example.usage.cost_usd for example in examples))
+                if stored:  # whether the generation ends or not: its answers took this time
+                    self._context.project.settings.keep_timing("generate", self._context.work.seconds)
+            self.stored += stored
             self._group = []  # not before: what a locked database refused is paid for, and is tried again at the end
             for example, stream, passed in group:
                 note = "" if example.finish_reason == "stop" else example.finish_reason.replace("_", " ")

@@ -1,12 +1,16 @@
-"""What presets and estimates rest on: a dataset's rows, the base's shapes, earlier runs, the memory that is free now.
+"""What presets and estimates rest on: a dataset's rows, the base's shapes, earlier runs, the memory that will be free.
 
 No model library: what torch alone could tell (whether a processor computes in bfloat16) is taken at its dearest.
 """
 
+import os
 import re
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from engine.jobs.devices import held_by
 from engine.model.shapes import Shapes, find_shapes
 from engine.records.dataset import Dataset, DatasetSummary
 from engine.records.run import Calibration, Run, TrainingConfig
@@ -14,26 +18,48 @@ from engine.training.costs import RowTokens, row_tokens
 from engine.training.peak import Facts
 
 if TYPE_CHECKING:
+    from engine.paths import Home
     from engine.project import Project
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What the job that holds a device has of its memory: it gives it back before another job begins there."""
+
+    device: str  # "cpu", "cuda:0"
+    mb: float
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
 class FreeMemory:
-    """What is free on this machine, in MB (1e6 bytes); of GPUs by their index."""
+    """What is free on this machine, in MB (1e6 bytes); of GPUs by their index. And what will be, by the device."""
 
     processor_mb: float
     gpus_mb: tuple[float, ...] = ()
+    held: tuple[Held, ...] = ()
 
     def of(self, device: str) -> tuple[float | None, bool]:
-        """What is free on `device`, None where nothing tells; and whether it is a GPU.
+        """What a job will find free on `device`, None where nothing tells; and whether it is a GPU.
 
-        `auto` is the first NVIDIA GPU, else the processor.
+        `auto` is the first NVIDIA GPU, else the processor. Jobs of one home wait for each other: what is held by the
+        one before will be free.
         """
+        index, held = self._gpu(device), self.held_on(device)
+        now = self.processor_mb if index is None else self.gpus_mb[index] if index < len(self.gpus_mb) else None
+        return (None if now is None else now + (held.mb if held is not None else 0.0)), index is not None
+
+    def held_on(self, device: str) -> Held | None:
+        """What will be given back there before another job begins."""
+        index = self._gpu(device)
+        name = "cpu" if index is None else f"cuda:{index}"
+        return next((each for each in self.held if each.device == name), None)
+
+    def _gpu(self, device: str) -> int | None:
         found = re.fullmatch(r"auto|cuda(?::(\d+))?", device)
         if found is None or (device == "auto" and not self.gpus_mb):
-            return self.processor_mb, False
-        index = int(found[1] or 0)
-        return (self.gpus_mb[index] if index < len(self.gpus_mb) else None), True
+            return None
+        return int(found[1] or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +83,14 @@ class Basis:
     def facts(self, config: TrainingConfig) -> Facts:
         """The facts for the device and the number type of `config`."""
         free_mb, on_gpu = self.free.of(config.device) if self.free is not None else (None, False)
+        held = self.free.held_on(config.device) if self.free is not None else None
         return Facts(
             rows=self.dataset.train,
             tokens=self.tokens,
             own_rows=self.own_rows,
             shapes=self.shapes,
             free_mb=free_mb,
+            given_back_by=held.holder if held is not None else "",
             number_bytes=number_bytes(config, on_gpu=on_gpu),
             on_gpu=on_gpu,
             shards=self.shards,
@@ -83,7 +111,7 @@ def read_basis(project: "Project", dataset_sha256: str = "") -> Basis:
         shapes=find_shapes(dataset.base, project.home),
         tokens=row_tokens(rows, _prompt_tokens(project, whole)),
         own_rows=sum(row.edited_from == len(row.completion_ids) for row in rows),
-        free=free_memory(),
+        free=free_memory(project.home),
         calibration=project.settings.calibration(),
     )
 
@@ -93,11 +121,46 @@ def number_bytes(config: TrainingConfig, *, on_gpu: bool) -> int:
     return 4 if config.dtype == "float32" or (config.dtype == "auto" and not on_gpu) else 2
 
 
-def free_memory() -> FreeMemory:
-    """Look at what is free now."""
+def free_memory(home: "Home") -> FreeMemory:
+    """Look at what is free now, and at what jobs of this home hold."""
     import psutil  # the terminal's panes import this module, and can do without
 
-    return FreeMemory(psutil.virtual_memory().available / 1e6, _free_gpus_mb())
+    gpus_mb = _free_gpus_mb()
+    devices = ("cpu", *(f"cuda:{index}" for index in range(len(gpus_mb))))
+    held = tuple(each for device in devices if (each := _held(home, device)) is not None)
+    return FreeMemory(psutil.virtual_memory().available / 1e6, gpus_mb, held)
+
+
+def _held(home: "Home", device: str) -> Held | None:
+    """What another process than this one holds there, with its children; None for nothing."""
+    import psutil
+
+    holder = held_by(home.state, device)
+    if holder is None or holder.pid in (0, os.getpid()):
+        return None
+    held: dict[int, float] = {}  # MB by process
+    with suppress(psutil.Error):  # it has just ended: then it holds nothing
+        first = psutil.Process(holder.pid)
+        for process in (first, *first.children(recursive=True)):
+            with suppress(psutil.Error):
+                memory = process.memory_info()
+                # Files that are mapped, such as weights, count as available already.
+                held[process.pid] = (memory.rss - getattr(memory, "shared", 0)) / 1e6
+    if device != "cpu":
+        held = _held_on_gpu_mb(int(device.partition(":")[2]), held.keys())
+    mb = sum(held.values())
+    return Held(device, mb, str(holder)) if mb > 0 else None
+
+
+def _held_on_gpu_mb(index: int, pids: Collection[int]) -> dict[int, float]:
+    """By process; a driver that does not say how much leaves it out."""
+    import pynvml
+
+    try:
+        found = pynvml.nvmlDeviceGetComputeRunningProcesses(pynvml.nvmlDeviceGetHandleByIndex(index))
+    except pynvml.NVMLError:
+        return {}
+    return {each.pid: each.usedGpuMemory / 1e6 for each in found if each.pid in pids and each.usedGpuMemory}
 
 
 def _free_gpus_mb() -> tuple[float, ...]:

@@ -34,10 +34,11 @@ class Facts:
     tokens: RowTokens
     own_rows: int  # rows whose whole answer is the prompted base's: the second stage asks their questions
     shapes: Shapes | None  # of the base
-    free_mb: float | None  # memory of the device
+    free_mb: float | None  # memory of the device, as the run will find it
     number_bytes: int  # of one weight in memory: 4 or 2
     on_gpu: bool = False
     shards: int = 1  # processes that hold the base's layers between them
+    given_back_by: str = ""  # the job that still holds a part of what is free by then
 
     @property
     def small(self) -> bool:

@@ -47,6 +47,7 @@ class Choice:
     reasons: tuple[Reason, ...]
     memory_mb: float | None
     free_mb: float | None
+    given_back_by: str = ""  # the job that still holds a part of what is free
     quantized_mb: float | None = None  # the peak with the base in four bits, where only that fits this GPU
 
     @property
@@ -59,7 +60,8 @@ class Choice:
         if not self.fits:
             raise TrainingError(
                 "The training does not fit the memory that is free.",
-                f"It takes about {_amount(self.memory_mb)}, one row at a time; {_amount(self.free_mb)} are free.",
+                f"It takes about {_amount(self.memory_mb)}, one row at a time; "
+                f"{_free(self.free_mb, self.given_back_by)}.",
                 _in_four_bits(self)
                 or "Choose a smaller base or another device, close other programs, or train by --preset none.",
             )
@@ -152,7 +154,8 @@ def choose(preset: Preset, facts: Facts, asked: TrainingConfig, said: Collection
     micro, why = _micro_batch(config, facts)
     chosen = picker.pick("micro_batch_rows", asked.micro_batch_rows, micro, why, "estimate of memory")
     config = replace(config, micro_batch_rows=min(chosen, batch))
-    choice = Choice(preset, config, tuple(picker.reasons), peak_mb(config, facts), facts.free_mb)
+    peak = peak_mb(config, facts)
+    choice = Choice(preset, config, tuple(picker.reasons), peak, facts.free_mb, facts.given_back_by)
     in_four_bits = replace(choice, memory_mb=peak_mb(replace(config, quantize_base="nf4"), facts))
     helps = facts.on_gpu and not choice.fits and in_four_bits.fits
     return replace(choice, quantized_mb=in_four_bits.memory_mb) if helps else choice
@@ -169,8 +172,8 @@ def choice_text(choice: Choice) -> str:
     lines = [f"Preset {choice.preset}:"]
     lines += [f"  {r.name:<23} {r.value:<8} {r.why}" + (f" ({r.basis})" if r.basis else "") for r in choice.reasons]
     if not choice.fits:
-        needed, free = _amount(choice.memory_mb), _amount(choice.free_mb)
-        lines.append(f"It does not fit: about {needed} are needed, {free} are free. {_in_four_bits(choice)}".rstrip())
+        needed, free = _amount(choice.memory_mb), _free(choice.free_mb, choice.given_back_by)
+        lines.append(f"It does not fit: about {needed} are needed, {free}. {_in_four_bits(choice)}".rstrip())
     return "\n".join(lines)
 
 
@@ -270,7 +273,8 @@ def _micro_batch(config: TrainingConfig, facts: Facts) -> tuple[int, str]:
     config = replace(config, micro_batch_rows=rows)
     peak = peak_mb(config, facts)
     twice = ", its layers computed twice" if peak != memory_mb(config, facts) else ""
-    return rows, f"rows a forward pass{twice}: ≈ {_amount(peak)} of the {_amount(facts.free_mb)} that are free"
+    free_words = _free(facts.free_mb, facts.given_back_by, "that are free")
+    return rows, f"rows a forward pass{twice}: ≈ {_amount(peak)} of the {free_words}"
 
 
 def _in_four_bits(choice: Choice) -> str:
@@ -282,6 +286,11 @@ def _in_four_bits(choice: Choice) -> str:
 
 def _amount(megabytes: float | None) -> str:
     return "an unknown amount" if megabytes is None else size(megabytes)
+
+
+def _free(megabytes: float | None, given_back_by: str, words: str = "are free") -> str:
+    """How much is free, and whose part of it is still to come."""
+    return f"{_amount(megabytes)} {words}" + (f" once {given_back_by} gives back its part" if given_back_by else "")
 
 
 def _size(facts: Facts) -> str:

@@ -135,6 +135,27 @@ async def test_a_persons_own_keys_hold_in_a_form_and_in_its_help_and_are_told(ho
     assert answers == [{"samples": "5", "teacher": "endpoint", "name": "no"}, None]
 
 
+async def test_a_letter_of_ones_own_that_leaves_the_app_is_a_letter_in_every_field(home: Home) -> None:
+    app = DistillApp(home, None, settings=Settings(keys={"everywhere.quit": "X", "everywhere.help": "H"}))
+    answers: list[dict[str, str] | None] = []
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        app.push_screen(FormScreen("Generate", FIELDS, go="start"), answers.append)
+        form = await form_of(pilot)
+        assert str(form.query_one("#form-keys", Static).visual).endswith("f1 help")
+        await pilot.press("5", "down", "X", "H", "right")
+        assert app.screen is form, "on a choice too"
+        await pilot.press("down", *"XH", "f1")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        told = app.screen.query_one(Page).plain
+        assert "\nf1            Show every key." in told
+        assert "\n^q            Leave; running jobs go on." in told
+        await pilot.press("H", "enter")
+        await until(pilot, lambda: bool(answers))
+        await pilot.press("X")
+        await until(pilot, lambda: app._exit)
+    assert answers == [{"samples": "5", "teacher": "endpoint", "name": "XH"}]
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80", "120"])
 def test_a_form_looks_as_it_did(snap_compare: Callable[..., bool], home, size: tuple[int, int]) -> None:
     form = FormScreen("Generate answers", FIELDS, go="start", aside=lambda values: "About 240 answers, 3 minutes.")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.actions import ACTIONS, PANE_KEYS
-from tui.keymap import normalised, own_keys
+from tui.keymap import normalised, over_others, own_keys
 
 IDS = [f"{place}.{action.id}" for place, actions in ACTIONS.items() for action in actions]
 
@@ -52,8 +52,21 @@ def test_of_two_entries_that_clash_the_first_holds() -> None:
 
 
 def test_what_lies_nearer_by_the_table_itself_takes_the_key_there() -> None:
-    for keys in ("q", "q,ctrl+x", "q,f9"):
+    for keys in ("q,ctrl+q", "q,ctrl+x", "q,f9"):
         assert own_keys({"everywhere.quit": keys}) == ({"everywhere.quit": keys}, ())
+
+
+def test_what_was_given_letters_alone_keeps_a_key_for_where_text_is_typed() -> None:
+    assert own_keys({"everywhere.quit": "X", "everywhere.help": "!"})[0] == {
+        "everywhere.quit": "X,ctrl+q", "everywhere.help": "exclamation_mark,f1",
+    }  # fmt: skip
+    taken = {"everywhere.quit": "X", "form.submit": "ctrl+q", "workspace.pause": "f9"}
+    assert own_keys(taken) == (taken, ())
+
+
+def test_over_another_screen_a_letter_of_ones_own_is_only_what_it_types() -> None:
+    own = {"everywhere.quit": "x,f9,exclamation_mark", "everywhere.help": "question_mark,H,f8", "form.leave": "x"}
+    assert over_others(own) == {"over.quit": "f9", "over.help": "question_mark,f8"}
 
 
 def test_places_that_never_meet_may_share_a_key() -> None:

@@ -75,6 +75,11 @@ BOUND: dict[str, str] = {
     **{f"{place}.{action.id}": action.keys for place, actions in ACTIONS.items() for action in actions},
     **{f"workspace.{pane}": key for pane, key in PANE_KEYS.items()},
 }
+# The same for what holds everywhere, on a screen that lies over another: there no letter leaves the app.
+OVER: dict[str, str] = {
+    f"over.{action.id}": ",".join(key for key in action.keys.split(",") if len(key) > 1)
+    for action in everywhere.ACTIONS
+}
 FOOTER_KEYS = 6
 TYPED: tuple[Place, ...] = ("editing", "testing", "asking", "figures", "searching", "words", "form")
 _SHORT = {
@@ -103,6 +108,11 @@ def bindings(place: Place) -> list[BindingType]:
             Binding(key, f"pane('{pane}')", pane, show=False, id=f"workspace.{pane}") for pane, key in PANE_KEYS.items()
         ]
     return made
+
+
+def typeless(keys: str) -> list[str]:
+    """Those of Textual's names of keys, by comma, that type nothing where text is typed."""
+    return [key for key in keys.split(",") if not (key_to_character(key) or "\n").isprintable()]
 
 
 def as_read(keys: str) -> str:

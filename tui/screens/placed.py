@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from engine.clean import clean_text
 from engine.errors import DistillError
-from tui.actions import ACTIONS, PaneName, Place
+from tui.actions import ACTIONS, OVER, PaneName, Place
 
 Result = TypeVar("Result")
 
@@ -72,13 +72,14 @@ class OverScreen(PlacedScreen[Result], ModalScreen[Result]):
     """A place that lies over another, which is still seen around it. What holds everywhere holds here too."""
 
     # Textual looks for no key behind such a screen. Those that are letters stay away: what is typed here would be lost.
+    # A person's own keys are named apart, so that of them too only such hold that are none.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            ",".join(key for key in action.keys.split(",") if len(key) > 1),
+            OVER[f"over.{action.id}"],
             f"app.{action.id}",
             action.label,
             show=False,
-            id=f"everywhere.{action.id}",
+            id=f"over.{action.id}",
         )
         for action in ACTIONS["everywhere"]
     ]

@@ -145,6 +145,8 @@ JOB = {
     "progress": {"done": int, "total": int},
     "started_at": str,
     "heartbeat_age_s": Maybe(float),  # null once it has ended
+    "worked_s": float,
+    "cost_usd": float,
 }
 STATUS = {
     "project": str,

@@ -14,6 +14,7 @@ from engine.jobs.liveness import is_alive
 from engine.paths import Home
 from engine.project import Project
 from engine.records.options import UpdateOptions
+from engine.wording import duration
 from tests.engine.cli.calling import fail, get, succeed
 from tests.engine.cli.shapes import JOB, assert_shape
 from tests.engine.jobs.support import STAGES_FOLDER, wait_until
@@ -94,7 +95,9 @@ def test_a_stopped_job_fails_its_follower_and_goes_on_where_it_was(desk: Project
     assert error["title"] == "Job 1 (generate) is stopped."
     assert error["next"] == "distill-tui jobs resume 1"
     assert get("jobs", "list") == {"jobs": []}, "only what lives, or was killed"
-    assert [row["state"] for row in get("jobs", "list", "--all")["jobs"]] == ["stopped"]
+    (row,) = get("jobs", "list", "--all")["jobs"]
+    assert (row["state"], row["worked_s"] > 0) == ("stopped", True)
+    assert f" {duration(row['worked_s'])}  Go on" in succeed("jobs", "list", "--all").out
     open_gate(desk)
     assert "distill-tui jobs follow 1" in succeed("jobs", "resume", "1").out
     succeed("jobs", "follow", "1")

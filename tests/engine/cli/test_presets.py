@@ -47,7 +47,7 @@ def test_a_run_started_with_a_preset_has_its_configuration_and_says_why(
 ) -> None:
     monkeypatch.setattr("engine.cli.train.start_and_follow", lambda *_, **__: None)
     # Memory that is free changes from one call to the next.
-    monkeypatch.setattr("engine.training.facts.free_memory", lambda: FreeMemory(9_000.0))
+    monkeypatch.setattr("engine.training.facts.free_memory", lambda _: FreeMemory(9_000.0))
     shown = get("train", "--preset", "fast", "--show", "--seed", "4")
     said = succeed("train", "--preset", "fast", "--seed", "4").err
     assert all(reason["why"] in said for reason in shown["reasons"])
@@ -57,7 +57,7 @@ def test_a_run_started_with_a_preset_has_its_configuration_and_says_why(
 
 
 def test_what_does_not_fit_the_memory_is_shown_and_not_started(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.training.facts.free_memory", lambda: FreeMemory(1.0))
+    monkeypatch.setattr("engine.training.facts.free_memory", lambda _: FreeMemory(1.0))
     monkeypatch.setattr("engine.training.facts.find_shapes", lambda *_: Shapes(((8, 8),), 10, 64, 256))
     assert get("train", "--preset", "best", "--show")["fits"] is False
     with Project.open(finished) as project:

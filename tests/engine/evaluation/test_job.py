@@ -11,19 +11,23 @@ import pytest
 from engine.errors import DatasetError, JobStopped, NotFoundError
 from engine.evaluation.answers import Answered
 from engine.evaluation.answers import answers_of as answers_of_evaluation
+from engine.evaluation.job import run
 from engine.evaluation.lapses import find_lapses
 from engine.evaluation.plan import answer_seed, make_plan
 from engine.evaluation.report import report_json
 from engine.evaluation.statistics import wilson
-from engine.jobs.protocol import Progress
+from engine.jobs.protocol import AnswerEnded, Event, Note, Progress
 from engine.paths import Home
 from engine.project import Project
 from engine.records.evaluation import ArmAnswer, Evaluation
 from engine.records.options import TeacherSpec
+from engine.reports.build import build
+from engine.reports.facts import read_report
 from engine.reports.outputs import brief_text
+from engine.reports.text import to_text
 from engine.rules.checks import check_answer
 from tests.engine.cli.shapes import REPORT, assert_shape
-from tests.engine.evaluation.evaluating import ARMS, OPTIONS, answers_of, evaluate, latest
+from tests.engine.evaluation.evaluating import ARMS, OPTIONS, Watched, answers_of, evaluate, latest
 from tests.engine.teachers.hostile_server import HostileServer, good, status
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 
@@ -104,6 +108,60 @@ def test_a_stopped_evaluation_goes_on_where_it_was_and_ends_with_the_same_answer
     assert not evaluate(project).ended()  # all is there: a second evaluation asks nothing again
     assert latest(project).evaluate_s < 1000.0, "a new job begins at nothing"
     assert latest(project).reused == 36
+
+
+def test_a_question_that_is_removed_meanwhile_is_left_out_of_every_arm_and_that_is_said(project: Project) -> None:
+    first, second, third, *left = [question.id for question in project.questions.all(split="test")]
+
+    class Removing(Watched):
+        """Its person removes a question while the first arm answers, takes one out and back while the second does, and
+        removes one when all have answered.
+        """
+
+        def emit(self, event: Event) -> None:
+            super().emit(event)
+            with Project.open(project.folder) as mine:
+                if isinstance(event, AnswerEnded) and len(self.ended()) == 4:
+                    mine.questions.remove([first])
+                if isinstance(event, AnswerEnded) and len(self.ended()) == 16:
+                    mine.questions.put_back(mine.questions.take_out([second]))
+                if isinstance(event, Progress) and event.note.startswith("divergence"):
+                    mine.questions.remove([third])
+
+    context = Removing(project, project.jobs.add("evaluate", OPTIONS))
+    run(context, OPTIONS)
+    context.close()
+    evaluation, answers = latest(project), answers_of_evaluation(project, latest(project))
+    assert (evaluation.questions, sorted(evaluation.removed)) == (3, [first, second, third])
+    assert [score.all_rules.total for _, score in evaluation.arms] == [3 * 2] * 3
+    assert {each.all_rules.questions for each in evaluation.comparisons} == {3}
+    kept = {(answer.arm, answer.question_id) for answer in answers.answers}
+    assert kept == {(arm, question) for arm in ARMS for question in left}, "what else was answered is there"
+    streamed = {event.stream for event in context.ended()}
+    assert not any(stream.startswith((f"prompted/{first}/", f"distilled/{first}/")) for stream in streamed)
+    progress = [event for event in context.events if isinstance(event, Progress)]
+    assert progress[-1].done == progress[-1].total
+    words = "3 questions were removed during the evaluation and are left out of every arm."
+    assert words in " ".join(to_text(build(read_report(project))).split())
+    assert report_json(project)["dataset"]["removed_meanwhile"] == 3
+    assert [event.text[:10] for event in context.events if isinstance(event, Note)] == ["1 question"] * 3
+    evaluate(project)
+    assert (latest(project).questions, latest(project).removed) == (4, ()), "what was put back is asked anew"
+    assert answers_of_evaluation(project, evaluation) == answers
+
+
+def test_an_evaluation_whose_questions_were_all_removed_says_what_to_do(project: Project) -> None:
+    class Removing(Watched):
+        def emit(self, event: Event) -> None:
+            super().emit(event)
+            if isinstance(event, AnswerEnded) and len(self.ended()) == 2:
+                with Project.open(project.folder) as mine:
+                    mine.questions.remove(mine.questions.ids())
+
+    context = Removing(project, project.jobs.add("evaluate", OPTIONS))
+    with pytest.raises(DatasetError, match="All were removed while they were answered"):
+        run(context, OPTIONS)
+    context.close()
 
 
 def test_other_options_or_another_adapter_are_another_evaluation(project: Project, base: Path) -> None:

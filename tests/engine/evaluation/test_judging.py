@@ -92,6 +92,22 @@ async def test_a_judge_that_is_gone_leaves_the_answers_and_the_verdicts_that_it_
         assert sum(len(a.checks) == 3 for a in project.evaluations.answers(key, judge.name)) == 16
 
 
+async def test_a_question_removed_while_the_judge_decides_takes_no_other_verdict_along(project: Project) -> None:
+    gone, *left = [question.id for question in project.questions.all(split="test")]
+
+    async def removing(request: Request, writer: asyncio.StreamWriter) -> None:
+        project.questions.remove([gone])
+        await good(YES)(request, writer)
+
+    async with HostileServer([removing, good(YES)]) as server:
+        evaluation = await asyncio.to_thread(judged, project.folder, server.url)
+    assert (evaluation.questions, evaluation.removed) == (5, (gone,))
+    assert [rate_of(evaluation, arm) for arm in ("unprompted", "prompted", "distilled")] == [(5, 5)] * 3
+    assert evaluation.decided_questions == 5
+    answers = answers_of(project, evaluation).answers
+    assert {(answer.question_id, len(answer.checks)) for answer in answers} == {(question, 3) for question in left}
+
+
 def test_without_a_judge_rubrics_are_not_measured_and_the_teachers_like_is_told(project: Project) -> None:
     evaluate(project, OPTIONS)
     evaluation = latest(project)

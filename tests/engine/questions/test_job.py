@@ -69,6 +69,7 @@ def test_taken_up_again_it_goes_on_with_the_topics_it_had_named(project: Project
         with pytest.raises(TeacherError):
             carry_out(project, job, wanted)
         assert len(texts(project)) == 2
+        assert project.settings.timings()["questions"] > 0, "also where nobody resumes it"
         carry_out(project, job, wanted)
     assert len(server.requests) == 4
     assert "about this topic: loans" in server.requests[-1].question

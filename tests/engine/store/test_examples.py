@@ -40,7 +40,7 @@ def test_a_key_is_stored_and_paid_once(asked: Project) -> None:
     assert asked.examples.add([example(1, "first"), example(1, "second"), example(1, "other", attempt=1)]) == 2
     assert asked.examples.add([example(1, "third")]) == 0
     assert [curated.example.answer for curated in asked.examples.all()] == ["first", "other"]
-    assert asked.examples.spent_usd() == pytest.approx(0.2)
+    assert asked.spending.usd() == pytest.approx(0.2)
     assert asked.examples.keys(PROMPT.sha256, "teacher") == {example(1, "", 0).key, example(1, "", 1).key}
     assert asked.examples.keys(PROMPT.sha256, "another") == frozenset()
 
@@ -53,11 +53,16 @@ def test_of_a_batch_only_the_answer_to_a_removed_question_is_left_out(asked: Pro
     assert [row.example.answer for row in asked.examples.window(0, 9, Selection(search="fine"))] == ["fine"]
     assert asked.examples.counts().total == 1
     assert asked.examples.in_flight() == 0
+    assert asked.spending.usd() == pytest.approx(0.2), "both were paid for"
+    asked.examples.add([example(3, "gone with its question", attempt=7)])
+    asked.questions.remove([1, 3])
+    assert asked.examples.add([example(1, "late", attempt=1), example(3, "late", attempt=8)]) == 0
+    assert asked.spending.usd() == pytest.approx(0.5)
 
 
 def test_money_stays_spent_when_questions_go(answered: Project) -> None:
     answered.questions.remove([1, 2])
-    assert answered.examples.spent_usd() == pytest.approx(1.2)
+    assert answered.spending.usd() == pytest.approx(1.2)
 
 
 def test_what_is_in_flight_survives_a_restart_and_lands_with_its_example(asked: Project) -> None:

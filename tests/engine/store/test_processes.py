@@ -53,7 +53,7 @@ def test_two_writers_and_a_reader_at_once(shared: Project) -> None:
         with shared.snapshot():
             counts = shared.examples.counts()
             # Money is booked in the very transaction that stores its answer, and so is the decision.
-            assert shared.examples.spent_usd() == counts.total == counts.accepted
+            assert shared.spending.usd() == counts.total == counts.accepted
         assert counts.total >= seen
         seen = counts.total
     for writer in writers:
@@ -81,7 +81,7 @@ def test_a_writer_killed_at_any_moment_loses_nothing_that_it_said_was_stored(sha
         with Project.open(shared.folder) as again:
             counts = again.examples.counts()
             assert said <= counts.total == counts.accepted <= said + 1
-            assert again.examples.spent_usd() == counts.total
+            assert again.spending.usd() == counts.total
             assert again.check() == ()
         said = counts.total
     assert said > 0

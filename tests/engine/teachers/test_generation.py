@@ -24,6 +24,7 @@ from engine.jobs.wishes import write_wish
 from engine.project import Project
 from engine.records.example import Example
 from engine.records.options import GenerateOptions, TeacherSpec
+from engine.status import status_json
 from engine.teachers import budget, endpoint
 from engine.teachers.endpoint import EndpointLimits
 from engine.teachers.job import run
@@ -282,6 +283,8 @@ def test_a_stop_takes_the_answers_in_flight_and_asks_no_more(project: Project) -
             generate(project, options(server, concurrency=3), stop)
         assert len(project.examples.all()) == len(server.requests) < 10
         assert project.examples.in_flight() == 0
+        (job,) = status_json(project)["jobs"]
+        assert 0 < project.settings.timings()["generate"] <= job["worked_s"] + 0.001, "also where nobody resumes it"
         generate(project, options(server))
     assert set(asked(server).values()) == {1}
 
@@ -421,6 +424,35 @@ def current_sha256(project: Project) -> str:
     return version.prompt.sha256
 
 
+def test_an_answer_whose_question_was_removed_is_paid_for_and_counts_over_a_resume(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prices = Prices(input_usd_per_mtok=0.0, output_usd_per_mtok=10_000.0, cached_input_usd_per_mtok=0.0)
+    monkeypatch.setattr(budget, "find_prices", lambda model, base_url: prices)  # 1 cent a token
+
+    async def removing(request: Request, writer: asyncio.StreamWriter) -> None:
+        with Project.open(project.folder) as mine:
+            mine.questions.remove(q.id for q in mine.questions.all() if q.text == request.question)
+        await good("Dear", " all", " Bye.")(request, writer)
+
+    with served(removing, good("Dear", " all", " Bye.")) as server:
+        wanted = options(server, concurrency=1, max_cost_usd=0.16, max_answer_tokens=4)
+        job = project.jobs.add("generate", wanted)
+        for asks in (5, 0):
+            before = len(server.requests)
+            context = JobContext(project, job)
+            run(context, wanted)
+            context.close()
+            assert len(server.requests) - before == asks
+            assert project.spending.usd() == pytest.approx(0.15)
+            assert project.jobs.work(job.id)["examples"].cost_usd == pytest.approx(0.15)
+            stored = project.examples.all()
+            project.questions.remove([stored[0].example.key.question_id])  # one more, whose answer was stored
+    assert len(stored) == 3
+    spent = [e for e in events_of(project, job.folder) if isinstance(e, Spent)]
+    assert spent[-1].usd == pytest.approx(0.15)
+
+
 def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -457,7 +489,7 @@ def test_the_budget_stops_before_it_is_passed_and_counts_over_a_resume(
             context.close()
     # Each answer costs 3 cents and may cost 4: the fifth is asked at 12 cents, a sixth could pass 16.
     assert len(server.requests) == len(project.examples.all()) == 5
-    assert project.examples.spent_usd() == pytest.approx(0.15)
+    assert project.spending.usd() == pytest.approx(0.15)
     notes = [e.text for e in events_of(project, job.folder) if isinstance(e, Note)]
     assert sum("The budget is spent" in text for text in notes) == 2
     spent = [e for e in events_of(project, job.folder) if isinstance(e, Spent)]

@@ -1,6 +1,10 @@
 """Presets: within the recipe's ranges, never over the memory, never more epochs for more data, a reason a value."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import get_args
 
 import psutil
@@ -10,10 +14,13 @@ from hypothesis import strategies as st
 
 from engine.demo import FULL
 from engine.errors import TrainingError
+from engine.jobs.devices import Holder, Ticket
 from engine.model.shapes import Shapes
+from engine.paths import Home
+from engine.records.dataset import DatasetSummary
 from engine.records.run import TrainingConfig
 from engine.training.costs import RowTokens, longest_pass_tokens
-from engine.training.facts import FreeMemory, free_memory
+from engine.training.facts import Basis, FreeMemory, free_memory
 from engine.training.peak import Facts, memory_mb, peak_mb
 from engine.training.presets import CHOSEN, Choice, Preset, Reason, choice_json, choice_text, choose
 
@@ -211,9 +218,63 @@ def test_memory_is_that_of_the_device(device: str, expected: tuple[float | None,
     assert FreeMemory(500.0, (40_000.0, 9_000.0)).of(device) == expected
 
 
+_HOLDING = """
+import sys
+from pathlib import Path
+from engine.jobs.devices import Holder, Ticket
+ticket = Ticket.draw(Path(sys.argv[1]), sys.argv[2], Holder(3, "train", "tone"))
+held = bytearray(300_000_000)
+print(len(held), flush=True)
+input()
+"""
+
+
+def test_what_the_job_before_holds_is_free_for_the_run_that_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.training.facts._free_gpus_mb", lambda: ())
+    home = Home.locate()
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLDING, str(home.state), "cpu"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        (held,) = free_memory(home).held
+        process.communicate(b"\n")
+    assert (held.device, held.holder) == ("cpu", "job 3 (train) of tone")
+    assert 300 < held.mb < 400
+    assert free_memory(home).held == (), "it has ended"
+    mine = Ticket.draw(home.state, "cpu", Holder(4, "train", "tone"))
+    assert free_memory(home).held == (), "what this process holds is no other's"
+    mine.give_back()
+
+    dataset = DatasetSummary(sha256="d", prompt_sha256="p", base="b", train=600, validation=60, created_at="")
+    alone = Basis(dataset, shapes=STARTER, tokens=TOKENS, own_rows=600, free=FreeMemory(2_000.0, (500.0,)))
+    behind = replace(alone, free=FreeMemory(2_000.0, (500.0,), (replace(held, mb=6_000.0),)))
+    on_cpu = replace(ASKED, device="cpu")
+    few, more = (choose("balanced", basis.facts(on_cpu), on_cpu) for basis in (alone, behind))
+    assert few.config.micro_batch_rows < more.config.micro_batch_rows
+    assert "of the 8.0 GB that are free once job 3 (train) of tone gives back its part" in choice_text(more)
+    assert "gives back" not in choice_text(few)
+    assert behind.free is not None
+    assert behind.free.of("cuda:0") == (500.0, True), "another device"
+
+
+def test_on_a_gpu_it_is_what_the_driver_tells_of_the_holders_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = [(os.getppid(), 5_000_000_000), (os.getpid(), 7_000_000_000), (1, None)]
+    monkeypatch.setattr("engine.training.facts._free_gpus_mb", lambda: (1_000.0, 20_000.0))
+    monkeypatch.setattr("pynvml.nvmlDeviceGetHandleByIndex", lambda index: index)
+    monkeypatch.setattr(
+        "pynvml.nvmlDeviceGetComputeRunningProcesses",
+        lambda index: [SimpleNamespace(pid=pid, usedGpuMemory=mb) for pid, mb in used if index == 0],
+    )
+    holder = Holder(3, "serve", "tone", os.getppid())  # this process is a child of it, and counts with it
+    monkeypatch.setattr("engine.training.facts.held_by", lambda _, device: holder if device == "cuda:0" else None)
+    free = free_memory(Home.locate())
+    assert (free.of("auto"), free.of("cuda:1")) == ((13_000.0, True), (20_000.0, True))
+
+
 def test_without_a_gpu_memory_is_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.training.facts._free_gpus_mb", lambda: ())
-    free = free_memory()
+    free = free_memory(Home.locate())
     assert free.of("cuda") == (None, True)
     for device in ("auto", "cpu"):
         free_mb, on_gpu = free.of(device)

@@ -38,7 +38,7 @@ def test_a_tighter_rule_touches_the_answers_that_break_it(project: Project) -> N
 def test_kept_answers_become_examples_of_the_new_version_with_where_they_came_from(project: Project) -> None:
     edit(project, 4, "My own words.")
     reject(project, Selection(ids=(5,)))
-    spent = project.examples.spent_usd()
+    spent = project.spending.usd()
     carried = carry(project, change(project))
     assert carried.answers == 4
     now = project.examples.all(NEW.sha256)
@@ -48,8 +48,8 @@ def test_kept_answers_become_examples_of_the_new_version_with_where_they_came_fr
     assert now[0].decision is not None
     assert (now[0].decision.source, now[0].decision.reason) == ("person", "as decided about example 4")
     assert [row.state for row in now[1:]] == ["undecided"] * 3
-    assert project.examples.spent_usd() == spent, "nothing is paid for twice"
-    assert project.examples.answer_tokens_of("starter") == 3
+    assert project.spending.usd() == spent, "nothing is paid for twice"
+    assert project.spending.answer_tokens_of("starter") == 3
     assert [row.example.id for row in project.examples.window(0, 9, Selection(NEW.sha256))] == [9, 10, 11, 12]
 
 

@@ -436,7 +436,7 @@ def test_the_pane_looks_as_it_did(
     look: str,
 ) -> None:
     monkeypatch.setattr("engine.store.runs.now_text", lambda: "2026-01-02T03:04:05+00:00")
-    monkeypatch.setattr("engine.training.facts.free_memory", lambda: FreeMemory(8_000.0))
+    monkeypatch.setattr("engine.training.facts.free_memory", lambda _: FreeMemory(8_000.0))
     folder = stage(home, name)
     app = DistillApp(home, folder)
 
