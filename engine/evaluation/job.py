@@ -179,7 +179,8 @@ class _Evaluation:
         speeds: dict[ArmName, Speed] = {}
         teacher = self._options.teacher
         if teacher is not None and teacher.kind == "endpoint":
-            speeds["teacher"] = self._endpoint(teacher)
+            with self._context.take_turn("teacher", "asks the teacher"):
+                speeds["teacher"] = self._endpoint(teacher)
         with self._context.hold_device(device_name(self.plan.run.config.device)):
             if teacher is not None and teacher.kind == "local":
                 speeds["teacher"] = self._local_teacher(teacher)

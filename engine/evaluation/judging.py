@@ -48,21 +48,22 @@ class Judging:
             rubric_request(rule.rubric, self._questions[answer.question_id], answer.answer) for answer, rule in asked
         ]
         keys = [request_sha256(request) for request in requests]
-        asking, times = Asking(self._context.project, self._spec, requests), Counter(keys)
-        self._recorder.skip(total - sum(times[key] for key in asking.missing))
-        try:
-            asking.ask(
-                rubric_word,
-                lambda key: self._recorder.advance(times[key], "verdicts of the judge"),
-                self._recorder.interrupted,
-            )
-        finally:
-            self._keep(
-                (answer, CheckResult(rule.id, word == KEPT, reason))
-                for (answer, rule), key in zip(asked, keys, strict=True)
-                if key in asking.said
-                for word, reason in [asking.said[key]]
-            )
+        with self._context.take_turn("judge", "asks the judge"):
+            asking, times = Asking(self._context.project, self._spec, requests), Counter(keys)
+            self._recorder.skip(total - sum(times[key] for key in asking.missing))
+            try:
+                asking.ask(
+                    rubric_word,
+                    lambda key: self._recorder.advance(times[key], "verdicts of the judge"),
+                    self._recorder.interrupted,
+                )
+            finally:
+                self._keep(
+                    (answer, CheckResult(rule.id, word == KEPT, reason))
+                    for (answer, rule), key in zip(asked, keys, strict=True)
+                    if key in asking.said
+                    for word, reason in [asking.said[key]]
+                )
         self._context.checkpoint()
         missing = [
             f"rule {rule.id}, question {answer.question_id}: {asking.faults.get(key, 'not asked')}"

@@ -106,8 +106,9 @@ class Preferring:
 
     def _ask(self, pairs: Sequence[Pair]) -> None:
         requests = [request for pair in pairs if pair.first != pair.second for request in self._requests(pair)]
-        asking = Asking(self._context.project, self._spec, requests)
-        asking.ask(read_pair_verdict, interrupted=self._recorder.interrupted)
+        with self._context.take_turn("judge", "asks the judge"):
+            asking = Asking(self._context.project, self._spec, requests)
+            asking.ask(read_pair_verdict, interrupted=self._recorder.interrupted)
         self._said = {key: better for key, (said, _) in asking.said.items() for better in _REPLIES if said == better}
         self._faults = asking.faults
         self._recorder.advance(len(self._plan.questions), "preferences of the judge")

@@ -1,7 +1,7 @@
 """What a stage sees of the job that it runs in: its project, its log, the person's wishes, the device's queue."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,38 +117,48 @@ class JobContext:
         While it waits the job is `waiting`, with a note that names the holder; it can be stopped, and paused, which
         gives its place away. A job that is paused inside the block keeps the device: its model still lies there.
         """
-        ticket = self._wait_for_device(device)
-        try:
+        with self._hold(self.project.home.state, device, f"holds {device}") as ticket:
             yield ticket
-        finally:
-            ticket.give_back()
+
+    @contextmanager
+    def take_turn(self, queue: str, what: str, meets: Callable[[int], bool] = lambda _: True) -> Iterator[None]:
+        """Wait until no job of this project that came before is in this `queue`, and keep later ones waiting for the
+        `with` block: nothing is asked, and paid for, twice at the same time. What is left to ask is found out inside.
+
+        While it waits the job is `waiting` as for a device; `what` says what the other does: "asks the judge". Of a
+        job's number `meets` says whether it has to be waited for.
+        """
+        with self._hold(self.project.folder / "jobs", queue, what, lambda holder: meets(holder.job_id)):
+            yield
 
     def close(self) -> None:
         """Write what is left of the progress; the context is not used after it."""
         self._write_progress(now=True)
         self._log.close()
 
-    def _wait_for_device(self, device: str) -> Ticket:
+    @contextmanager
+    def _hold(
+        self, folder: Path, queue: str, what: str, stands_in_the_way: Callable[[Holder], bool] = lambda _: True
+    ) -> Iterator[Ticket]:
         holder = Holder(self.job.id, self.job.kind, self.project.name)
-        ticket = Ticket.draw(self.project.home.state, device, holder)
+        ticket = Ticket.draw(folder, queue, holder)
         waited = False
         try:
-            while (ahead := ticket.ahead()) is not None:
+            while (ahead := ticket.ahead(stands_in_the_way)) is not None:
                 more = f", {ahead.others} more before this job" if ahead.others else ""
-                self._change_state("waiting", f"{ahead.holder} holds {device}{more}")
+                self._change_state("waiting", f"{ahead.holder} {what}{more}")
                 waited = True
                 if self.pause_requested:
                     ticket.give_back()
                     self.checkpoint()
-                    ticket = Ticket.draw(self.project.home.state, device, holder)
+                    ticket = Ticket.draw(folder, queue, holder)
                 self.checkpoint()
                 time.sleep(_POLL_S)
-        except BaseException:
+            if waited:
+                self._change_state("running", "")
+            yield ticket
+        finally:
             ticket.give_back()
-            raise
-        if waited:
-            self._change_state("running", "")
-        return ticket
 
     def _wait_while_paused(self) -> None:
         state, note = self._state, self._note

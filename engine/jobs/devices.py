@@ -1,4 +1,5 @@
-"""The queue before a device: one job at a time holds it, first come, first served. Knows nothing of what a device is.
+"""The queue before a device: one job at a time holds it, first come, first served. Knows nothing of what a device is:
+whatever jobs must do one after another has such a queue.
 
 Each job in the queue has a numbered ticket, a file that it keeps locked. The lowest ticket that is still locked holds
 the device; the tickets of the dead are unlocked by the kernel and swept away by whoever looks next.
@@ -8,6 +9,7 @@ import json
 import os
 import platform
 import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -62,10 +64,11 @@ class Ticket:
             lock.write(json.dumps(asdict(replace(holder, pid=os.getpid()))))
         return cls(folder, path, lock)
 
-    def ahead(self) -> Ahead | None:
-        """Who stands before this ticket; `None`: the device is this ticket's."""
+    def ahead(self, stands_in_the_way: Callable[[Holder], bool] = lambda _: True) -> Ahead | None:
+        """Who stands before this ticket, of those in its way; `None`: the device is this ticket's."""
         with _Queue(self._folder):
-            before = [holder for path in _tickets(self._folder) if path < self._path and (holder := _sweep(path))]
+            live = [holder for path in _tickets(self._folder) if path < self._path and (holder := _sweep(path))]
+        before = [holder for holder in live if stands_in_the_way(holder)]
         return Ahead(before[0], len(before) - 1) if before else None
 
     def behind(self) -> Holder | None:

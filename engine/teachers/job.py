@@ -1,10 +1,12 @@
 """The generate stage as a job: finds out what is left to ask, and lets the teacher answer it.
 
-A generation is idempotent: started again with the same options it asks only for what is not stored.
+A generation is idempotent: started again with the same options it asks only for what is not stored. One that may ask
+for the same as another that is under way waits for it.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 
 from engine.errors import TeacherError, UsageError
 from engine.jobs.context import JobContext
@@ -16,9 +18,10 @@ from engine.records.prompt import Prompt
 from engine.records.question import Question
 from engine.records.rule import Rule
 from engine.rules.checks import check_answer, passes_all
+from engine.store.options_json import options_from_json
 from engine.teachers.budget import Budget
 from engine.teachers.keys import key_for
-from engine.teachers.plan import Ask, Plan
+from engine.teachers.plan import Ask, Plan, may_meet
 from engine.teachers.recorder import Recorder
 
 
@@ -28,6 +31,11 @@ def run(context: JobContext, options: GenerateOptions) -> None:
     Raises `UsageError` without a prompt or questions, `EndpointError` where the endpoint answers none, `ModelError`
     for the local model, `BudgetError` where a budget cannot be kept, `JobStopped`.
     """
+    with context.take_turn("answers", "asks for the same answers", _meets(context, options)):
+        _generate(context, options)
+
+
+def _generate(context: JobContext, options: GenerateOptions) -> None:
     project = context.project
     prompt, questions = project.prompts.require(), _questions_of(project, options)
     rules = project.rules.all()
@@ -59,6 +67,18 @@ def run(context: JobContext, options: GenerateOptions) -> None:
         context.emit(Note(words if options.asks else f"{words} Generate again to try them anew."))
     if recorder.stored or earlier:
         project.settings.keep_timing("generate", context.work.seconds)
+
+
+def _meets(context: JobContext, options: GenerateOptions) -> Callable[[int], bool]:
+    """Whether the job of a number may ask for the same: nobody can tell of one of several stages."""
+
+    @cache
+    def meets(job_id: int) -> bool:
+        job = context.project.jobs.get(job_id)
+        theirs = options_from_json(job.kind, job.options)
+        return not isinstance(theirs, GenerateOptions) or may_meet(options, theirs)
+
+    return meets
 
 
 def _ask_endpoint(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from engine.records.options import GenerateOptions
 from engine.records.question import Question
 
 
@@ -104,6 +105,16 @@ class Plan:
         attempts = (attempt for attempt in range(self._samples) if (question.id, attempt) not in self._stored)
         attempt = next(attempts, None)
         return None if attempt is None else Ask(question, attempt)
+
+
+def may_meet(one: GenerateOptions, other: GenerateOptions) -> bool:
+    """Whether two generations may ask for the same attempt at a question."""
+    if one.teacher.name != other.teacher.name:
+        return False
+    if one.asks and other.asks:
+        return not set(one.asks).isdisjoint(other.asks)
+    named, whole = (one, other) if one.asks else (other, one)
+    return not named.asks or any(attempt < whole.samples for _question, attempt in named.asks)
 
 
 def seed_of(seed: int, question_id: int, attempt: int) -> int:

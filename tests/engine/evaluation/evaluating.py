@@ -1,5 +1,8 @@
 """Evaluations as a job makes them, for tests, and what they leave."""
 
+import asyncio
+import time
+
 from engine.evaluation.job import run
 from engine.evaluation.plan import make_plan
 from engine.jobs.context import JobContext, StopFlag
@@ -40,6 +43,17 @@ def evaluate(
     finally:
         context.close()
     return context
+
+
+async def another_waits(project: Project, words: str) -> None:
+    """Until another job waits, with these words in its note; gives up where none does. For a server that holds its
+    answers back.
+    """
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if any(job.state == "waiting" and words in job.note for job in project.jobs.all()):
+            return
+        await asyncio.sleep(0.02)
 
 
 def answers_of(project: Project, options: EvaluateOptions = OPTIONS) -> dict[ArmName, list[ArmAnswer]]:

@@ -27,8 +27,8 @@ from engine.reports.outputs import brief_text
 from engine.reports.text import to_text
 from engine.rules.checks import check_answer
 from tests.engine.cli.shapes import REPORT, assert_shape
-from tests.engine.evaluation.evaluating import ARMS, OPTIONS, Watched, answers_of, evaluate, latest
-from tests.engine.teachers.hostile_server import HostileServer, good, status
+from tests.engine.evaluation.evaluating import ARMS, OPTIONS, Watched, another_waits, answers_of, evaluate, latest
+from tests.engine.teachers.hostile_server import HostileServer, Request, good, status
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 
 pytestmark = pytest.mark.usefixtures("single_threaded")
@@ -207,6 +207,21 @@ async def test_a_teacher_behind_an_address_is_the_reference_and_its_refusals_kee
     assert sorted(answer.answer for answer in answers) == ["", "A fin day.", *["A fine day."] * 4]
     assert [rule.rate.passed for rule in teacher.rules] == [1, 5]
     assert teacher.ttft_ms_p50 > 0
+
+
+async def test_two_at_once_ask_a_teacher_behind_an_address_once(project: Project) -> None:
+    async def held(request: Request, writer: asyncio.StreamWriter) -> None:
+        await another_waits(project, "(evaluate) of trained asks the teacher")
+        await good("A fine day.")(request, writer)
+
+    def work(url: str) -> None:
+        with Project.open(project.folder) as mine:
+            evaluate(mine, dataclasses.replace(OPTIONS, samples=1, teacher=TeacherSpec("endpoint", "peer", url)))
+
+    async with HostileServer([held]) as server:
+        await asyncio.gather(*(asyncio.to_thread(work, server.url) for _ in range(2)))
+        assert len(server.requests) == 6
+    assert latest(project).id == 2
 
 
 def test_another_local_model_can_be_the_teacher(project: Project, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from engine.records.rule import Check, Rule
 from engine.reports.build import build
 from engine.reports.facts import read_report
 from engine.reports.text import to_text
-from tests.engine.evaluation.evaluating import evaluate, latest
+from tests.engine.evaluation.evaluating import another_waits, evaluate, latest
 from tests.engine.teachers.hostile_server import HostileServer, Request, good, status
 
 OPTIONS = EvaluateOptions(run_id=1, samples=1, max_answer_tokens=8, batch_rows=64)
@@ -90,6 +90,17 @@ async def test_a_judge_that_is_gone_leaves_the_answers_and_the_verdicts_that_it_
         key = make_plan(project, dataclasses.replace(OPTIONS, judge=judge)).key
         assert len(project.evaluations.answers(key)) == 18
         assert sum(len(a.checks) == 3 for a in project.evaluations.answers(key, judge.name)) == 16
+
+
+async def test_two_at_once_ask_the_judge_once(project: Project) -> None:
+    async def held(request: Request, writer: asyncio.StreamWriter) -> None:
+        await another_waits(project, "asks the judge")
+        await good(YES)(request, writer)
+
+    async with HostileServer([held]) as server:
+        first, second = await asyncio.gather(*(asyncio.to_thread(judged, project.folder, server.url) for _ in range(2)))
+        assert len(server.requests) == 3 * 6
+    assert first.judged == second.judged
 
 
 async def test_a_question_removed_while_the_judge_decides_takes_no_other_verdict_along(project: Project) -> None:

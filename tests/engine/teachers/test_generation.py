@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -366,6 +367,36 @@ class PausedOnce:
         time.sleep(0.2)
         self.is_paused = False
         write_wish(self._folder, "run")
+
+
+def test_two_at_once_ask_for_everything_once_and_the_later_says_for_whom_it_waits(project: Project) -> None:
+    opened = threading.Event()
+
+    async def gated(request: Request, writer: asyncio.StreamWriter) -> None:
+        while len(server.requests) == 1 and not opened.is_set():
+            await asyncio.sleep(0.01)
+        await good("Bye.")(request, writer)
+
+    def once_more() -> None:
+        with Project.open(project.folder) as mine:
+            generate(mine, wanted)
+
+    with served(gated) as server, ThreadPoolExecutor() as pool:
+        wanted = options(server)
+        try:
+            first = pool.submit(once_more)
+            wait_until(lambda: len(server.requests) == 1)
+            generate(project, options(server, asks=((1, 1),)))  # nobody else may ask for this one: it is answered now
+            assert [curated.example.key.attempt for curated in project.examples.all()] == [1]
+            second = pool.submit(once_more)
+            wait_until(lambda: project.jobs.all()[-1].note == "job 1 (generate) of kind asks for the same answers")
+            assert project.jobs.all()[-1].state == "waiting"
+        finally:
+            opened.set()
+        first.result()
+        second.result()
+    assert sum(asked(server).values()) == len(project.examples.all()) == 11
+    assert project.jobs.all()[-1].done == 10
 
 
 def test_nothing_to_ask_is_said(project: Project) -> None:

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from engine.economics.prices import Prices
 from engine.records.example import Usage
+from engine.records.options import GenerateOptions, TeacherSpec
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.teachers.answer_reader import AnswerReader, without_thinking
 from engine.teachers.budget import Budget
 from engine.teachers.faults import EndpointFault, retry_after_s
-from engine.teachers.plan import Ask, Plan, seed_of
+from engine.teachers.plan import Ask, Plan, may_meet, seed_of
 
 QUESTIONS = tuple(Question((Message("user", f"{n}?"),), id=n) for n in range(1, 6))
 KEYS = st.tuples(st.integers(1, 5), st.integers(0, 3))
@@ -53,6 +54,23 @@ def test_a_plan_asks_each_missing_answer_once_and_ends(
         accepted = any(known[question.id, attempt] for attempt in attempts)
         if question.id not in failing:
             assert len(attempts) == samples or (until_accepted and accepted)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "meet"),
+    [
+        (GenerateOptions(), GenerateOptions(samples=2, limit=3), True),
+        (GenerateOptions(), GenerateOptions(TeacherSpec("endpoint", "peer", "https://x/v1")), False),
+        (GenerateOptions(samples=2), GenerateOptions(asks=((7, 1),)), True),
+        (GenerateOptions(samples=2), GenerateOptions(asks=((7, 2),)), False),
+        (GenerateOptions(asks=((7, 1), (8, 1))), GenerateOptions(asks=((8, 1),)), True),
+        (GenerateOptions(asks=((7, 1),)), GenerateOptions(asks=((7, 2), (8, 1))), False),
+    ],
+)
+def test_generations_meet_where_they_may_ask_for_the_same(
+    one: GenerateOptions, other: GenerateOptions, meet: bool
+) -> None:
+    assert may_meet(one, other) is may_meet(other, one) is meet
 
 
 def test_the_first_attempt_of_all_comes_before_the_second_of_any() -> None:
