@@ -25,3 +25,22 @@ def best_point(points: Sequence[CurvePoint], kept: Collection[int] | None = None
         close = [point for point, rate in zip(trained, rates, strict=True) if rate >= least]
     chosen = [point for point in there if point in close] or there or close
     return min(chosen, key=lambda point: (point.validation_kl, point.step))
+
+
+def contenders(points: Sequence[CurvePoint]) -> frozenset[int]:
+    """The steps of the point that is marked as the best, and of those that can still take its place: its weights and
+    theirs are all that a choice after a later point needs.
+
+    A later point that keeps the rules much better puts the best one out of the tolerance: then the lowest KL of those
+    that are left is chosen, which keeps the rules better than every point of a lower KL. Two steps at most where the
+    rates are of at most 16 answers each: so many rates lie within the tolerance.
+    """
+    found, most = set[int](), 1.0
+    trained = [point for point in points if point.step > 0]
+    rated = all(point.all_rules_rate is not None for point in trained)
+    for point in sorted(points, key=lambda point: (point.validation_kl, point.step)):
+        rate = point.all_rules_rate or 0.0
+        if point.best or (found and rated and point.step > 0 and rate > most):
+            found.add(point.step)
+            most = rate
+    return frozenset(found)

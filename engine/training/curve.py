@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from engine.records.run import CurvePoint
-from engine.training.best import best_point
+from engine.training.best import best_point, contenders
 from engine.training.state import TrainingState
 from engine.training.validation import Measurement
 
@@ -21,8 +21,8 @@ def with_point(
 ) -> TrainingState:
     """The state after an evaluation that took so long; the best point is marked, the newest where not `held_out`.
 
-    `kept`: the steps of which there is a checkpoint. A later point may put one behind that was better than an earlier
-    one: the choice does not move back to weights that are gone.
+    `kept`: the steps of which there is a checkpoint. The choice is between this point and the contenders so far, and
+    does not move back to weights that are gone. Other checkpoints take no part: whether there are any is up to time.
     """
     stepped_s = state.train_s - state.validation_s
     point = CurvePoint(
@@ -39,7 +39,7 @@ def with_point(
         asked_own=measured.asked_own,
     )
     points = (*state.points, point)
-    best = best_point(points, {*kept, point.step}) if held_out else point
+    best = best_point(points, {*contenders(state.points).intersection(kept), point.step}) if held_out else point
     return replace(
         state,
         points=tuple(replace(each, best=each.step == best.step) for each in points),
@@ -49,3 +49,8 @@ def with_point(
         train_s=state.train_s + seconds,
         validation_s=state.validation_s + seconds,
     )
+
+
+def steps_to_keep(state: TrainingState, *, held_out: bool) -> frozenset[int]:
+    """The steps whose checkpoints no newer one replaces: the best, and where it is chosen, what may still become it."""
+    return contenders(state.points) if held_out else frozenset({state.best_step})

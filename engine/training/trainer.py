@@ -20,7 +20,7 @@ from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.records.run import TrainingConfig
 from engine.training.checkpoints import CHECKPOINTS, fault_of, prune_checkpoints, save_checkpoint, steps_in
-from engine.training.curve import with_point
+from engine.training.curve import steps_to_keep, with_point
 from engine.training.divergence import Recent
 from engine.training.hooks import Hooks, StepMetrics
 from engine.training.memory import device_memory, is_out_of_memory, kernel_oom_kills, peak_rss_mb, trimmed_rss_mb
@@ -346,4 +346,4 @@ class Trainer:
         )
         self.saved_step, self.saved_at = state.step, time.monotonic()
         if not suspect:
-            prune_checkpoints(self.checkpoints, _KEPT_CHECKPOINTS, keep={state.best_step})
+            prune_checkpoints(self.checkpoints, _KEPT_CHECKPOINTS, steps_to_keep(state, held_out=self.held_out))

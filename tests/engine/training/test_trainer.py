@@ -177,22 +177,28 @@ def test_a_run_that_ends_early_is_measured_once_more_and_its_best_counts(
     assert (trained.best_checkpoint / "adapter" / "adapter_model.safetensors").is_file()
 
 
-def test_the_best_never_moves_back_to_a_checkpoint_that_was_removed(
-    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("checkpoint_every_s", [0.0, 1e9])
+def test_what_may_still_become_the_best_is_kept_however_many_checkpoints_time_makes(
+    model_folder: Path,
+    tmp_path: Path,
+    rows: list[DatasetRow],
+    monkeypatch: pytest.MonkeyPatch,
+    checkpoint_every_s: float,
 ) -> None:
-    """The first point is beaten within the tolerance, then its rival falls out of it: by then the first is gone."""
+    """The first point is beaten within the tolerance, then its rival falls out of it: the first is the best again."""
     told = iter([(9.0, 0.0), (1.0, 0.54), (0.8, 0.5), (0.9, 0.5), (0.95, 0.5), (1.2, 0.56), (1.3, 0.56)])
     scripted = [Measurement(kl, all_rules_rate=rate, asked=100) for kl, rate in told]
     hooks = Recorder()
-    config = replace(CONFIG, epochs=6.0, evaluations=6, checkpoint_every_s=1e9)
+    config = replace(CONFIG, epochs=6.0, evaluations=6, checkpoint_every_s=checkpoint_every_s)
     trainer = make_trainer(model_folder, tmp_path, rows, hooks, config)
     monkeypatch.setattr(trainer.validator, "measure", lambda *_args, **_words: scripted.pop(0))
     trained = trainer.run()
     points = trained.state.points
     assert not scripted
     assert best_point(points).step == points[1].step, "of all points"
-    assert points[1].step not in steps_in(tmp_path / "checkpoints")
-    assert [point.step for point in points if point.best] == [trained.state.best_step] == [points[5].step]
+    assert [point.step for point in points if point.best] == [trained.state.best_step] == [points[1].step]
+    last = 20 if checkpoint_every_s else 23
+    assert sorted(steps_in(tmp_path / "checkpoints")) == sorted({points[1].step, points[5].step, last, 24})
     told_last = {point.step: point.best for point, _ in hooks.points}
     assert told_last == {point.step: point.best for point in points}
     assert trained.best_checkpoint.name == f"step-{trained.state.best_step}"

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.model.local_model import LocalModel
 from engine.records.run import CurvePoint
 from engine.training import student as student_module
-from engine.training.best import best_point
+from engine.training.best import best_point, contenders
 from engine.training.student import trained_parameters, with_new_adapter
 from engine.training.teacher_cache import TeacherCache
 from engine.training.validation import Validator
@@ -43,6 +45,24 @@ def test_of_what_is_kept_the_best_is_chosen_against_all_points() -> None:
     points = [point(4, 0.1, 0.9), point(8, 0.2, 0.8), point(12, 0.3, 0.86)]
     assert best_point(points, {8, 12}).step == 12, "step 8 is more than 5 points behind one that is gone"
     assert best_point(points, {8}).step == 8
+
+
+@given(
+    measured=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 16)), min_size=1, max_size=12),
+    asked=st.sampled_from([4, 8, 16]),
+    rated=st.booleans(),
+)
+def test_between_the_contenders_and_a_new_point_the_choice_is_that_of_all_points(
+    measured: list[tuple[int, int]], asked: int, rated: bool
+) -> None:
+    points: list[CurvePoint] = [point(0, 9.0, None, asked)]
+    for step, (kl, kept) in enumerate(measured, start=1):
+        there = contenders(points)
+        assert len(there) <= 2
+        points.append(point(step, kl / 10, min(kept, asked) / asked if rated else None, asked))
+        best = best_point(points)
+        assert best_point(points, {*there, step}) == best
+        points = [replace(each, best=each.step == best.step) for each in points]
 
 
 def test_as_much_is_measured_as_was_planned_and_the_choice_is_the_seeds(local: LocalModel, make_row: MakeRow) -> None:
