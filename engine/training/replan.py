@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 
 
 def goes_on(found: TrainingConfig, config: TrainingConfig, step: int) -> bool:
-    """Whether a checkpoint that a run made at `step` under `found` is one of a run under `config`."""
+    """Whether a checkpoint that a run made at `step` under `found` is one of a run under `config`.
+
+    Before the first step any number of epochs may still be planned.
+    """
     later = config.replanned[len(found.replanned) :]
     before = replace(config, replanned=config.replanned[: len(found.replanned)])
+    if not step:
+        before = replace(before, epochs=found.epochs)
     return found == before and all(since >= step for since, _epochs in later)
 
 

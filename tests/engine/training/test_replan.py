@@ -10,8 +10,10 @@ from engine.jobs.context import StopFlag
 from engine.project import Project
 from engine.records.dataset import DatasetRow
 from engine.records.options import TrainOptions
+from engine.training.checkpoints import CHECKPOINTS, steps_in
 from engine.training.replan import goes_on, replan
 from engine.training.schedule import replanned_rate_at
+from engine.training.trainer import Trainer
 from tests.engine.training.runs import CONFIG, Killed, MakeRow, Recorder, make_trainer
 from tests.engine.training.test_job import carry_out, make_run, wish_at_step
 
@@ -69,6 +71,9 @@ def test_a_checkpoint_goes_on_under_later_plans_alone() -> None:
     assert not goes_on(CONFIG, other, 7), "its last step was made under the old plan"
     assert not goes_on(other, CONFIG, 6)
     assert not goes_on(replace(CONFIG, seed=9), other, 6)
+    assert goes_on(CONFIG, replace(CONFIG, epochs=9.0), 0), "no step was made under the old plan"
+    assert not goes_on(CONFIG, replace(CONFIG, epochs=9.0), 1)
+    assert not goes_on(CONFIG, replace(CONFIG, epochs=9.0, seed=9), 0)
 
 
 def test_a_stopped_run_is_planned_anew_and_its_record_says_so(
@@ -95,6 +100,30 @@ def test_a_stopped_run_is_planned_anew_and_its_record_says_so(
     assert (done.state, done.step, done.steps) == ("done", 6, 6)
     with pytest.raises(DistillError, match="past its first stage"):
         replan(project, done, 9.0)
+
+
+def test_a_run_that_was_killed_in_its_first_steps_is_planned_anew_and_goes_on(
+    project: Project, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_run(project, model_folder)
+    real = Trainer._step
+
+    def step(trainer: Trainer) -> None:
+        if trainer.state.step:
+            raise Killed
+        real(trainer)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "_step", step)
+        with pytest.raises(Killed):
+            carry_out(project, made.id)
+    project.jobs.update(project.jobs.all()[0].id, state="lost")
+    assert steps_in(project.folder / made.folder / CHECKPOINTS) == (0,)
+    changed = replan(project, project.runs.get(made.id), 2.0)
+    assert changed.config == replace(made.config, epochs=2.0)
+    carry_out(project, made.id)
+    done = project.runs.get(made.id)
+    assert (done.state, done.step, done.steps) == ("done", 6, 6)
 
 
 def test_a_run_that_has_not_begun_just_gets_other_epochs(project: Project, model_folder: Path) -> None:
