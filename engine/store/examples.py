@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -245,9 +245,10 @@ class ExampleTable:
         sql = "DELETE FROM in_flight WHERE prompt_sha256 = ? AND question_id = ? AND teacher = ? AND attempt = ?"
         self._connection.write_many(sql, [_values(key) for key in keys])
 
-    def in_flight(self) -> int:
-        """How many answers are being asked for, or were when a generation was killed."""
-        return self._connection.number("SELECT count(*) FROM in_flight")
+    def in_flight(self, among: Collection[ExampleKey] | None = None) -> int:
+        """How many answers are being asked for, or were when a generation was killed; only of these, where given."""
+        keys = {ExampleKey(*row) for row in self._connection.rows(f"SELECT {_KEY} FROM in_flight")}
+        return len(keys if among is None else keys.intersection(among))
 
 
 def window_query(selection: Selection) -> tuple[str, tuple[Value, ...]]:

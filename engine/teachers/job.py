@@ -12,7 +12,7 @@ from engine.errors import TeacherError, UsageError
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note
 from engine.project import Project
-from engine.records.example import CuratedExample, Example
+from engine.records.example import CuratedExample, Example, ExampleKey
 from engine.records.options import GenerateOptions
 from engine.records.prompt import Prompt
 from engine.records.question import Question
@@ -88,7 +88,8 @@ def _ask_endpoint(
 
     key = key_for(options.teacher.base_url, context.project.home)
     budget = Budget.of(options.teacher, options.max_cost_usd, spent_usd)
-    left_over = context.project.examples.in_flight()
+    keys = [ExampleKey(prompt.sha256, ask.question.id, options.teacher.name, ask.attempt) for ask in plan.waiting]
+    left_over = context.project.examples.in_flight(keys)
     if left_over:
         context.emit(
             Note(f"{left_over} answers were in flight when a generation was killed; at most these are paid for twice.")

@@ -50,6 +50,11 @@ class Plan:
         self.total = len(asks) or (len(questions) if stop_when_accepted else len(questions) * samples)
         self.done = self.total - len(self._waiting)
 
+    @property
+    def waiting(self) -> tuple[Ask, ...]:
+        """What may be sent now."""
+        return tuple(self._waiting)
+
     def take(self, count: int | None = None) -> list[Ask]:
         """At most `count` asks that may be sent now (None: all); they count as open until reported."""
         taken: list[Ask] = []

@@ -386,7 +386,8 @@ def test_two_at_once_ask_for_everything_once_and_the_later_says_for_whom_it_wait
         try:
             first = pool.submit(once_more)
             wait_until(lambda: len(server.requests) == 1)
-            generate(project, options(server, asks=((1, 1),)))  # nobody else may ask for this one: it is answered now
+            told = generate(project, options(server, asks=((1, 1),)))  # nobody else may ask for this one
+            assert not [event for event in told if isinstance(event, Note)], "what another asks for was not killed"
             assert [curated.example.key.attempt for curated in project.examples.all()] == [1]
             second = pool.submit(once_more)
             wait_until(lambda: project.jobs.all()[-1].note == "job 1 (generate) of kind asks for the same answers")
