@@ -17,7 +17,7 @@ from engine.training.presets import warned
 from engine.training.work import Work, steps_of, work_of
 from engine.wording import duration, size
 
-_CHECKPOINTS = 3  # the two newest and the best
+_CHECKPOINTS = 4  # two for time, and two that may be the best
 _FLOAT_BYTES = 4
 _SMALL_VOCABULARY = 1 << 16
 
@@ -83,7 +83,7 @@ def outlook_text(config: TrainingConfig, basis: Basis) -> str:
         stages += f", then {config.on_policy_steps:,} on {config.on_policy_batch_rows} own answers each"
     disk = "not known before the base is on this machine"
     if estimate.disk_mb is not None:
-        disk = f"≈ {size(estimate.disk_mb)}: adapter, three checkpoints, the teacher's distributions"
+        disk = f"≈ {size(estimate.disk_mb)}: adapter, up to four checkpoints, the teacher's distributions"
     lines = [f"{estimate.steps:,} steps: {stages}", _time(estimate, config), _memory(estimate), f"disk    {disk}"]
     if warning := warned(config):
         lines.append(f"Stage 2: {warning}.")
