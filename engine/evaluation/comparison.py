@@ -67,7 +67,7 @@ def _paired(
     difference: Interval, better: int, worse: int, p: tuple[float, float], questions: int, *, tests: int
 ) -> Paired:
     outcome: Outcome = "undecided"
-    if p[1] < ALPHA and difference.value:
+    if p[1] < ALPHA and (better - worse) * difference.value > 0:  # counts and mean may disagree: many small, few large
         outcome = "better" if difference.value > 0 else "worse"
     elif questions >= MIN_QUESTIONS and difference.low >= -MARGIN:
         outcome = "kept"

@@ -155,7 +155,7 @@ def mean_by_question(
 
 def resampled_sums(topics: Sequence[str], values: Floats, seed: int, resamples: int) -> Floats:
     """Column sums of `values` (questions, m) over each resample of the questions: (resamples, m)."""
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(seed % 2**64)  # which takes no negative seed
     sizes = Counter(topics)
     strata: dict[str | None, list[int]] = {}
     for index, topic in enumerate(topics):

@@ -26,6 +26,8 @@ from engine.records.prompt import Message
 _SYSTEM, _USER, _ASSISTANT, _NEXT = "qxsystemqx", "qxuserqx", "qxassistantqx", "qxnextqx"
 _OPEN, _CLOSE = "<think>", "</think>"
 _NO_THINKING = "{% if enable_thinking is not defined %}{% set enable_thinking = false %}{% endif +%}"
+# What the expressions of a template raise. Nothing bounds its time, nor its memory but the system.
+_FAULTS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError)
 _MARK = re.compile(r"<[^<>\s]+>|\[/?[A-Z_]+\]")
 # The date that Llama's templates fall back to. With today's date the prompted text, and all that was computed behind
 # it, would be another one after midnight; a student that sees no date could not follow it anyway.
@@ -81,10 +83,10 @@ class ChatTemplate:
                 add_generation_prompt=generation_prompt,
                 **self._special_tokens,
             )
-        except (jinja2.TemplateError, TypeError, ValueError, LookupError, AttributeError) as error:
+        except (jinja2.TemplateError, *_FAULTS) as error:
             raise ModelError(
                 "The model's chat template refuses this conversation.",
-                f"It says: {error}",
+                f"It says: {error}" if str(error) else f"It ends in {type(error).__name__}.",
                 "Check that user and assistant messages alternate, or choose another model.",
             ) from error
 

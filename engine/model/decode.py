@@ -19,6 +19,7 @@ from engine.model.local_model import LocalModel
 from engine.model.packed import packed_weights
 from engine.model.prompt_cache import OwnCache, PromptCache, forward_shared, rows_that_fit
 
+_COLDEST = 1e-3  # below it the arithmetic overflows; it means the likeliest token
 OnTokens = Callable[[int, list[int]], None]  # (row, new ids)
 
 
@@ -229,10 +230,11 @@ class Batch:
 def sample(logits: Tensor, temperature: float, uniform: Tensor, top_p: float = 1.0) -> Tensor:
     """Draw one id a row (n,) from logits (n, V) by inverting the cumulative distribution at `uniform` (n,) in [0, 1).
 
-    At temperature 0 the likeliest id. Below `top_p` 1 only the likeliest ids are drawn: the fewest whose mass reaches
-    it (nucleus sampling, arXiv 1904.09751). One number a row makes a draw independent of the other rows.
+    At temperature 0, or next to it, the likeliest id. Below `top_p` 1 only the likeliest ids are drawn: the fewest
+    whose mass reaches it (nucleus sampling, arXiv 1904.09751). One number a row makes a draw independent of the other
+    rows.
     """
-    if temperature == 0:
+    if temperature < _COLDEST:
         return logits.argmax(dim=-1)
     probabilities = torch.softmax(logits / temperature, dim=-1)
     if top_p < 1:

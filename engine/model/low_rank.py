@@ -1,8 +1,9 @@
 """LoRA's layers as one operation each: the base's product, with the adapter's part added to it in place.
 
 peft computes the adapter's part in the float32 that its matrices are kept in, and scales, adds and casts an output of
-the layer's whole size each time. Here products are in the base's type, as under autocast (arXiv 1710.03740); the
-matrices, the sums of their gradients and the optimizer stay in float32. Knows nothing of who trains or answers.
+the layer's whole size each time. Here products are in the base's type, and so is what a pass adds to the gradients, as
+under autocast (arXiv 1710.03740); the matrices, their gradients and the optimizer stay in float32. Knows nothing of who
+trains or answers.
 """
 
 from typing import cast
@@ -58,8 +59,9 @@ class _Adapted(torch.autograd.Function):
         down, up = down.to(flat.dtype), (up * scale).to(flat.dtype)
         low = flat @ down.t()
         ctx.save_for_backward(flat, weight, low, down, up, torch.tensor(scale))
-        out: Tensor = functional.linear(flat, weight, bias).addmm_(low, up.t())
-        return cast("Tensor", out.unflatten(0, x.shape[:-1]))
+        out = functional.linear(x, weight, bias)  # returned itself: models may change it in place, but no view of it
+        out.flatten(0, -2).addmm_(low, up.t())
+        return out
 
     @staticmethod
     @once_differentiable
@@ -69,5 +71,5 @@ class _Adapted(torch.autograd.Function):
         of_out = gradient.flatten(0, -2)
         of_low = of_out @ up
         of_x = (of_out @ weight).addmm_(of_low, down).unflatten(0, gradient.shape[:-1])
-        of_down, of_up = (of_low.t() @ flat).float(), (of_out.t() @ low).float() * scale
+        of_down, of_up = of_low.t() @ flat, (of_out.t() @ low).float() * scale
         return of_x, None, None, of_down, of_up, None

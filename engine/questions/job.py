@@ -49,6 +49,7 @@ def _write(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> N
         context.project.home,
         max_tokens=reply_tokens(options.topics, options.per_topic),
         seed=options.seed,
+        whole_lines=True,
     )
 
     def asked(messages: Sequence[Message]) -> str:
@@ -83,7 +84,11 @@ def _write(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> N
 def _write_alike(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> None:
     """Training questions like the validation questions of `options.like`; near twins of held-out ones are left out."""
     teacher = ask(
-        options.teacher, context.project.home, max_tokens=reply_tokens(1, options.per_topic), seed=options.seed
+        options.teacher,
+        context.project.home,
+        max_tokens=reply_tokens(1, options.per_topic),
+        seed=options.seed,
+        whole_lines=True,
     )
 
     def asked(messages: Sequence[Message]) -> str:

@@ -22,6 +22,7 @@ _ALL = ""  # beside the labels: the count of all questions, whatever their label
 # without train, nothing proved without test.
 _EMPTY: dict[Split, int] = {"train": 4 * 10**30, "test": 2 * 10**30, "validation": 10**30}
 _MISSING_LABEL = 10**24
+_HELD_OUT: tuple[Split, ...] = ("test", "validation")
 _PRECISION = 1_000  # of a question, in what a split should hold
 _MAX_ROUNDS = 20
 _MAX_EXCHANGED_UNITS = 200  # exchanges are tried pair by pair; with more units, moves alone come close enough
@@ -38,23 +39,29 @@ def split_by_topic(
 ) -> dict[int, Split]:
     """The split of every question, by id; `fractions` of train, validation and test.
 
-    A question that has a split keeps it, and new questions of its unit follow it (the most frequent one, where the
-    unit lies in several already). Every split gets a unit where there are enough. Raises UsageError for fractions that
-    are not shares of 1.
+    A question that has a split keeps it. A new one that is a near twin of a held-out question is held out with it;
+    other new questions follow their unit (its most frequent split, where it lies in several already). Every split gets
+    a unit where there are enough. Raises UsageError for fractions that are not shares of 1.
     """
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
         raise UsageError("The fractions mean nothing", f"They are {fractions}.", "Give three shares that add up to 1.")
     drawn: dict[int, Split] = {question.id: question.split for question in questions if question.split is not None}
     units: list[_Unit] = []
     placed: list[tuple[_Unit, Split]] = []
-    for members in _tied_together(questions):
+    twins = [[twin.position for twin in found] for found in earlier_twins(questions)]
+    for members in _tied(questions, twins):
+        kept = next((name for name in _HELD_OUT if any(member.split == name for member in members)), None)
+        if kept is not None:
+            drawn |= {member.id: member.split or kept for member in members}
+    for members in _tied(questions, _with_topics(questions, twins)):
         present = Counter(question.split for question in members if question.split is not None)
         if not present:
             units.append(_unit(members))
             continue
         home = max(SPLITS, key=lambda name: present[name])
-        placed += [(_unit([m for m in members if (m.split or home) == split]), split) for split in SPLITS]
-        drawn |= {member.id: home for member in members if member.split is None}
+        for member in members:
+            drawn.setdefault(member.id, home)
+        placed += [(_unit([m for m in members if drawn[m.id] == split]), split) for split in SPLITS]
     plan = _Plan(dict(zip(SPLITS, fractions, strict=True)), [*units, *(unit for unit, _ in placed)])
     for unit, split in placed:
         plan.add(unit, split)
@@ -68,8 +75,17 @@ def _unit(members: Sequence[Question]) -> _Unit:
     return _Unit(tuple(member.id for member in members), {_ALL: len(members), **labels})
 
 
-def _tied_together(questions: Sequence[Question]) -> list[list[Question]]:
-    """Questions tied by a topic or by near twins, each group and all of them in the order they came."""
+def _with_topics(questions: Sequence[Question], ties: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The ties of each question to earlier ones, and the one to the first of its topic."""
+    first: dict[str, int] = {}
+    return [
+        [*ties[position], *([first.setdefault(question.topic, position)] if question.topic else [])]
+        for position, question in enumerate(questions)
+    ]
+
+
+def _tied(questions: Sequence[Question], ties: Sequence[Sequence[int]]) -> list[list[Question]]:
+    """Questions that ties to others, by position, hold together: each group and all of them in the order they came."""
     parent = list(range(len(questions)))
 
     def root(position: int) -> int:
@@ -78,13 +94,8 @@ def _tied_together(questions: Sequence[Question]) -> list[list[Question]]:
             position = parent[position]
         return position
 
-    first_of_topic: dict[str, int] = {}
-    for position, twins in enumerate(earlier_twins(questions)):
-        ties = [twin.position for twin in twins]
-        topic = questions[position].topic
-        if topic:
-            ties.append(first_of_topic.setdefault(topic, position))
-        for other in ties:
+    for position, others in enumerate(ties):
+        for other in others:
             one, two = sorted((root(position), root(other)))
             parent[two] = one
     groups: dict[int, list[Question]] = {}

@@ -62,7 +62,8 @@ def parquet_rows(path: Path, columns: Columns) -> Iterator[tuple[int, Mapping[st
             for row in cast("list[dict[str, object]]", batch.to_pylist()):
                 number += 1
                 yield number, row
-    except (pa.ArrowException, OSError) as error:
+    # Texts and dates are decoded as they are read: what is none raises as Python's own types do.
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise UsageError(f"{path.name} cannot be read", f"{error}.", "Give a whole Parquet file.") from error
 
 
@@ -83,7 +84,7 @@ def folder_rows(path: Path, columns: Columns, notes: list[str]) -> Iterator[tupl
 
     try:
         loaded: object = datasets.load_from_disk(str(path))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{path.name} is no folder of questions", f"{error}.", "Give a file, or a folder that `datasets` saved."
         ) from error

@@ -13,7 +13,6 @@ from engine.records.prompt import Message, Role
 
 MOST_STOPS = 4
 _LARGEST_SEED = 2**63 - 1
-_SMALLEST_TEMPERATURE = 1e-3  # below it the arithmetic overflows; it means the likeliest token
 _ROLES: dict[object, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 _KNOWN = frozenset(
     {
@@ -177,8 +176,7 @@ def _include_usage(fields: Mapping[str, object], stream: bool) -> bool:
 
 
 def _temperature(fields: Mapping[str, object]) -> float | None:
-    temperature = _number(fields, "temperature", 0.0, 2.0)
-    return 0.0 if temperature is not None and temperature < _SMALLEST_TEMPERATURE else temperature
+    return _number(fields, "temperature", 0.0, 2.0)
 
 
 def _max_tokens(fields: Mapping[str, object]) -> int | None:

@@ -20,42 +20,56 @@ if TYPE_CHECKING:
 
 
 def ask(
-    spec: TeacherSpec, home: Home, *, temperature: float = 0.7, max_tokens: int = 512, seed: int = 0
+    spec: TeacherSpec,
+    home: Home,
+    *,
+    temperature: float = 0.7,
+    max_tokens: int = 512,
+    seed: int = 0,
+    whole_lines: bool = False,
 ) -> Callable[[Sequence[Message]], str]:
     """A function that answers a message list, the last of which is the user's.
 
     A local model is loaded at the first call and kept; calls differ in their seed, so that the same messages may be
-    asked again for another answer. Calls raise `EndpointError`, `ModelError`, `TeacherError`.
+    asked again for another answer. With `whole_lines` the line at which an answer was cut is left out: of a list, its
+    unfinished last item. Calls raise `EndpointError`, `ModelError`, `TeacherError`.
     """
     if spec.kind == "endpoint":
         key = key_for(check_address(spec.base_url), home)
 
         def ask_endpoint(messages: Sequence[Message]) -> str:
-            return asyncio.run(_ask_once(spec, key, messages, temperature, max_tokens))
+            return asyncio.run(_ask_once(spec, key, messages, temperature, max_tokens, whole_lines))
 
         return ask_endpoint
-    return _LocalAnswers(spec.model, home, temperature, max_tokens, seed)
+    return _LocalAnswers(spec.model, home, temperature, max_tokens, seed, whole_lines)
 
 
 async def _ask_once(
-    spec: TeacherSpec, key: str, messages: Sequence[Message], temperature: float, max_tokens: int
+    spec: TeacherSpec, key: str, messages: Sequence[Message], temperature: float, max_tokens: int, whole_lines: bool
 ) -> str:
     from engine.teachers.endpoint import EndpointTeacher  # the client library takes a second to import
 
     async with EndpointTeacher(spec, key, concurrency=1) as teacher:
         answer = await teacher.answer(messages, temperature=temperature, max_tokens=max_tokens)
-    return answer.text
+    return _whole(answer.text) if whole_lines and answer.finish_reason == "length" else answer.text
+
+
+def _whole(cut: str) -> str:
+    return cut.rpartition("\n")[0]
 
 
 class _LocalAnswers:
     """Answers with the local model; what all messages but the last have in common is read once."""
 
-    def __init__(self, model: str, home: Home, temperature: float, max_tokens: int, seed: int) -> None:
+    def __init__(
+        self, model: str, home: Home, temperature: float, max_tokens: int, seed: int, whole_lines: bool
+    ) -> None:
         self._model = model
         self._home = home
         self._temperature = temperature
         self._max_tokens = max_tokens
         self._seed = seed
+        self._whole_lines = whole_lines
         self._calls = 0
         self._local: LocalModel | None = None
         self._prefix: tuple[Prompt, PromptCache] | None = None
@@ -77,7 +91,7 @@ class _LocalAnswers:
         answer = local.format.decode(decoded.ids)
         if not answer.strip():
             raise TeacherError("The teacher's answer is empty.", f"Model {self._model}.", "Ask again.")
-        return answer
+        return _whole(answer) if self._whole_lines and decoded.finish_reason == "length" else answer
 
     def _loaded(self) -> "LocalModel":
         if self._local is None:

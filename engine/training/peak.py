@@ -3,6 +3,7 @@
 Pure; no model library. Knows nothing of what is chosen by it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.model.shapes import Shapes
@@ -13,10 +14,11 @@ from engine.training.costs import RowTokens, longest_pass_tokens
 SMALL_PARAMETERS = 500_000_000
 
 # Measured on the starter, one process on a CPU: bytes kept for the backward pass, a token and each input or output of
-# an adapted layer, were 5.1 in float32 and 3.0 in bfloat16, and 7.5 and 5.6 where peft computes the layer, as it does
-# for DoRA and four bits; libraries and what they hold took 0.9 GB.
+# an adapted layer, were 5.1 in float32 and 3.0 in bfloat16, 7.5 and 5.6 where peft computes the layer, as it does over
+# four bits, and 11.9 and 7.8 (10.5 with fewer layers) with DoRA; libraries and what they hold took 0.9 GB.
 _ACTIVATION_BYTES = {4: 5.5, 2: 3.5}
 _ACTIVATION_BYTES_OF_PEFT = {4: 8.0, 2: 6.0}
+_ACTIVATION_BYTES_OF_DORA = {4: 12.5, 2: 10.5}
 _LIBRARIES_MB = 1_000.0
 _LOGITS_MB = 100.0  # one chunk of the output head, its softmax and its gradient
 # Four bits a number, and of each block of 64 its scale in 8 bits, with a scale of these in 32 bits every 256 blocks.
@@ -62,9 +64,7 @@ def memory_mb(config: TrainingConfig, facts: Facts, *, recomputed: bool = False)
     shapes = facts.shapes
     if shapes is None:
         return None
-    by_peft = config.adapter == "dora" or config.quantize_base != "none"
-    activation_bytes = (_ACTIVATION_BYTES_OF_PEFT if by_peft else _ACTIVATION_BYTES)[facts.number_bytes]
-    kept = sum(inputs + outputs for inputs, outputs in shapes.linear) * activation_bytes
+    kept = sum(inputs + outputs for inputs, outputs in shapes.linear) * _activation_bytes(config)[facts.number_bytes]
     if recomputed and shapes.layers:  # what enters each layer, and the whole of the one that is computed again
         entering = shapes.layers * shapes.linear[0][0] * facts.number_bytes
         kept = kept // shapes.layers + entering
@@ -81,6 +81,13 @@ def memory_mb(config: TrainingConfig, facts: Facts, *, recomputed: bool = False)
         together = 1 / facts.shards + _LAYERS_TOGETHER / max(1, shapes.layers)
         total -= linear * facts.number_bytes * max(0.0, 1 - together)
     return _LIBRARIES_MB + _LOGITS_MB + total / 1e6
+
+
+def _activation_bytes(config: TrainingConfig) -> Mapping[int, float]:
+    """By the bytes of a number in memory."""
+    if config.adapter == "dora":
+        return _ACTIVATION_BYTES_OF_DORA
+    return _ACTIVATION_BYTES if config.quantize_base == "none" else _ACTIVATION_BYTES_OF_PEFT
 
 
 def trained_numbers(config: TrainingConfig, shapes: Shapes) -> int:

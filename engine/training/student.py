@@ -144,7 +144,7 @@ def add_gradients(
     """Add the batch's share of the step's gradients to the adapter; returns its summed loss in nats.
 
     The share is the sum over the batch's completion tokens over `divisor`, as a rule all completion tokens of the
-    optimizer step: so that any split into micro-batches gives the same gradients.
+    optimizer step: so that any split into micro-batches gives the same gradients, but for rounding.
     """
     with accelerator.autocast():
         hidden = completion_hidden(student, batch)

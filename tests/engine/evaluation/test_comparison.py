@@ -167,6 +167,26 @@ def test_a_comparison_counts_questions_and_says_what_is_worse_kept_and_undecided
     assert comparison_json(found)["against"] == "prompted"
 
 
+def test_no_outcome_is_named_where_counts_and_mean_disagree() -> None:
+    """Twenty questions are kept a little better, seven much worse."""
+    before_and_after = [(3, 0)] * 7 + [(2, 3)] * 20 + [(3, 3)] * 33  # of three samples
+    kept = dict(enumerate(before_and_after, start=1))
+    arms = {
+        arm: [
+            arm_answer(arm, question.id, sample, sample < kept[question.id][index], True)
+            for question in QUESTIONS
+            for sample in range(3)
+        ]
+        for index, arm in enumerate(("prompted", "distilled"))
+    }
+    (found,) = compare(RULES, QUESTIONS, arms, [("distilled", "prompted")], seed=0)
+    paired = found.all_rules
+    assert (paired.better, paired.worse) == (20, 7)
+    assert paired.p < 0.05
+    assert paired.difference.value < 0
+    assert paired.outcome in ("undecided", "kept")
+
+
 def test_what_a_judge_left_undecided_in_one_arm_is_no_difference_and_no_question() -> None:
     """Fifteen questions on which the student's second rule has no verdict: as if they had not been asked."""
     arms = {"prompted": answers("prompted", 60, 60), "distilled": answers("distilled", 60, 40)}

@@ -111,7 +111,7 @@ def test_undefined_where_the_prompt_is_not_shown_to_help(base: list[float], top:
         min_size=1,
         max_size=30,
     ),
-    st.integers(0, 5),
+    st.integers(-3, 5),
 )
 def test_same_seed_same_figures_and_a_student_like_its_reference_recovers_all(
     rows: list[tuple[str, float, float, float]], seed: int

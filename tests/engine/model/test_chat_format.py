@@ -159,6 +159,14 @@ def test_a_template_that_refuses_a_conversation_says_so(tmp_path: Path) -> None:
         chat.question_ids((*HI, *HI))
 
 
+@pytest.mark.parametrize(
+    "expression", ["{{ 1 // 0 }}", "{{ 'a' * 10**15 }}", "{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}"]
+)
+def test_a_template_whose_expressions_fail_is_an_error_in_words(tmp_path: Path, expression: str) -> None:
+    with pytest.raises(ModelError, match="refuses this conversation"):
+        ChatFormat.load(write_format(tmp_path, expression + CHATML, "<s>", "<|im_end|>"))
+
+
 def test_a_template_that_drops_the_system_message_is_not_used_silently(tmp_path: Path) -> None:
     dropping = CHATML.replace(
         "{{ '<|im_start|>' + message", "{% if message['role'] != 'system' %}{{ '<|im_start|>' + message", 1

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.tuners.lora import Linear
 from torch import Tensor, nn
 
 from engine.model.low_rank import FusedLinear, fuse
@@ -90,11 +91,19 @@ def test_outputs_and_gradients_are_those_of_the_formula(
         assert float((found - wanted).norm()) <= tolerance * float(wanted.norm())
 
 
-def test_gradients_of_the_matrices_are_kept_in_their_own_type() -> None:
-    model = adapted(torch.bfloat16)
+def test_peft_does_not_compute_a_plain_layer_and_the_output_may_be_changed_in_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, x = adapted(torch.float32), torch.randn(2, 3, INPUTS)
+    wanted = model(x).detach().clamp(-0.5, 0.5)
     fuse(model)
-    _, of_x, of_down, of_up = gradients(model, torch.randn(2, 3, INPUTS).bfloat16(), torch.ones(2, 3, OUTPUTS))
-    assert (of_x.dtype, of_down.dtype, of_up.dtype) == (torch.bfloat16, torch.float32, torch.float32)
+    monkeypatch.setattr(Linear, "forward", lambda *_: pytest.fail("peft computed it"))
+    out = model(x)
+    out.clamp_(-0.5, 0.5)  # as some models clip their queries
+    assert torch.allclose(out, wanted, atol=1e-5)
+    out.sum().backward()
+    with torch.inference_mode():
+        assert torch.allclose(model(x).clamp_(-0.5, 0.5), wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -178,6 +178,12 @@ def test_parquet(tmp_path: Path) -> None:
     assert [(q.text, q.topic) for q in result.questions] == [("Hi", "a"), ("Where?", "")]
     with pytest.raises(UsageError, match=r"b\.parquet cannot be read"):
         import_questions(write(tmp_path, "b.parquet", "PAR1 not really"))
+    no_text = pa.Array.from_buffers(pa.string(), 1, pa.array([b"caf\xe9"]).buffers())
+    no_date = pa.array([2**62], pa.timestamp("us"))
+    for number, column in enumerate((no_text, no_date)):
+        pq.write_table(pa.table({"text": column}), tmp_path / f"c{number}.parquet")
+        with pytest.raises(UsageError, match=rf"c{number}\.parquet cannot be read"):
+            import_questions(str(tmp_path / f"c{number}.parquet"))
 
 
 def test_a_datasets_folder_gives_label_names_and_says_which_split(tmp_path: Path) -> None:
@@ -192,6 +198,10 @@ def test_a_datasets_folder_gives_label_names_and_says_which_split(tmp_path: Path
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="empty is no folder of questions"):
         import_questions(str(tmp_path / "empty"))
+    for state in ("{}", "[]", "7"):
+        (tmp_path / "saved" / "train" / "state.json").write_text(state)
+        with pytest.raises(UsageError, match="train is no folder of questions"):
+            import_questions(str(tmp_path / "saved" / "train"))
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,17 @@ def test_a_split_is_kept_and_new_questions_follow_their_topic() -> None:
     assert all(drawn[n] != "test" for n in range(7, 30))
 
 
+@pytest.mark.parametrize("held", ["test", "validation"])
+def test_a_new_near_twin_of_a_held_out_question_is_held_out_with_it_wherever_its_topic_lies(held: Split) -> None:
+    twin = "please tell me where my new debit card is right now"
+    old = [question(n, "a", split="train") for n in range(1, 9)] + [question(9, "a", text=twin, split=held)]
+    new = [question(10, "a", text=twin + "!"), question(11, "b", text=twin + " ok"), question(12, "a")]
+    drawn = split_by_topic([*old, *new, *(question(n, f"c{n}") for n in range(13, 40))], 0)
+    assert drawn[10] == drawn[11] == held
+    assert drawn[12] == "train"
+    assert [drawn[n] for n in range(1, 9)] == ["train"] * 8
+
+
 def test_drawn_again_nothing_changes() -> None:
     questions = numbered([(f"t{n % 9}", None) for n in range(50)])
     drawn = split_by_topic(questions, 3)
