@@ -80,11 +80,18 @@ def keep(invocation: Invocation, job_id: int) -> None:
 
 @command.command("stop")
 @click.argument("job_id", type=int)
-@click.option("--kill", is_flag=True, help="End the process now; what was in flight may be paid twice.")
+@click.option(
+    "--kill", is_flag=True, help="Wait 30 s for it, then end the process; what was in flight may be paid twice."
+)
 @command_options
 def stop(invocation: Invocation, job_id: int, kill: bool) -> None:
     """End job JOB_ID at its next safe point; what it made is kept."""
     from engine.jobs import control
 
+    if kill:
+        invocation.say("It may reach its next safe point within 30 s; else its process is ended.")
     job = control.stop(invocation.project, invocation.project.jobs.get(job_id), force=kill)
-    invocation.finish(f"Job {job.id} ends at its next safe point.", {"job": job_json(invocation.project, job)})
+    ended = f"Job {job.id} is {job.state}. {job.note}".rstrip()
+    invocation.finish(
+        ended if kill else f"Job {job.id} ends at its next safe point.", {"job": job_json(invocation.project, job)}
+    )

@@ -1,11 +1,13 @@
 """`distill-tui projects`: lists projects; duplicates, archives, restores one, or deletes it for good."""
 
 import dataclasses
+import sys
 from typing import TYPE_CHECKING, cast
 
 import click
 
 from engine.cli.invocation import Invocation, command_options
+from engine.errors import UsageError
 
 if TYPE_CHECKING:
     from engine.projects import Kept, ProjectSummary
@@ -99,7 +101,13 @@ def delete(invocation: Invocation, name: str, yes: bool, force: bool) -> None:
     project = Project.open(locate_project(name, invocation.home), invocation.home)
     invocation.adopt(project)
     folder = project.folder
-    if not yes and not click.confirm(f"Delete {folder} with all its examples, runs and releases?", err=True):
+    try:
+        sure = yes or click.confirm(f"Delete {folder} with all its examples, runs and releases?", err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise UsageError("Nothing was deleted.", "There is nobody to say whether it should be.", "Add --yes.") from None
+    if not sure:
         invocation.finish("Nothing was deleted.", {"deleted": None})
         return
     project.delete(force=force)

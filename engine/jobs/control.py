@@ -67,7 +67,7 @@ def stop(project: "Project", job: Job, *, force: bool = False, grace_s: float = 
 
     `force` waits: `grace_s` for the checkpoint, then sends SIGTERM, and after five more seconds SIGKILL to the job's
     whole process group; the job is then `stopped`. What was not stored by then is lost. Raises `JobError` where the
-    job is not live.
+    job is not live, or outlives even that.
     """
     job = _wish(project, job, "stop")
     if not force or _ended(project, job, grace_s):
@@ -124,8 +124,12 @@ def _ended(project: "Project", job: Job, within_s: float) -> bool:
 
 def _mark_killed(project: "Project", job: Job) -> Job:
     job = project.jobs.get(job.id)
+    if job.state in LIVE_STATES and is_alive(job):
+        raise JobError(
+            f"Job {job.id} does not end.", f"The system has not ended its process {job.pid} yet.", "Try again soon."
+        )
     # A follower may have found it dead first and called it lost; here it is known why it died.
-    if is_alive(job) or job.state not in (*LIVE_STATES, "lost"):
+    if job.state not in (*LIVE_STATES, "lost"):
         return job
     note = f"Stopped by force. Go on with `distill-tui jobs resume {job.id}`."
     project.jobs.update(job.id, state="stopped", note=note, ended_at=now_text())

@@ -289,9 +289,14 @@ class Connection:
 
     def _execute(self, sql: str, values: Values) -> sqlite3.Cursor:
         try:
-            return self._driver.execute(sql, values)
-        except UnicodeEncodeError:
-            return self._driver.execute(sql, _all_encodable(values))
+            try:
+                return self._driver.execute(sql, values)
+            except UnicodeEncodeError:
+                return self._driver.execute(sql, _all_encodable(values))
+        except OverflowError as error:
+            raise UsageError(
+                "A number is too large.", "No project holds a number of more than 18 digits.", "Give a smaller one."
+            ) from error
 
     def _identity(self) -> tuple[int, int]:
         status = self.path.stat()

@@ -122,9 +122,16 @@ def test_a_job_that_listens_to_nothing_is_killed(desk: Project, monkeypatch: pyt
     monkeypatch.setattr(control.stop, "__kwdefaults__", {"force": False, "grace_s": 0.1})
     start("stubborn")
     wait_until(lambda: facts(desk) == 1)
-    assert get("jobs", "stop", "1", "--kill")["job"]["state"] == "stopped"
+    said = succeed("jobs", "stop", "1", "--kill").out
+    assert "Job 1 is stopped. Stopped by force." in said
+    assert "jobs resume 1" in said
     wait_until(lambda: not is_alive(desk.jobs.get(1)))
     assert "jobs resume" in fail("jobs", "stop", "1", status=1)["next"]
+
+
+def test_a_number_that_no_project_can_hold_is_refused_in_words(desk: Project) -> None:
+    error = fail("jobs", "stop", "9" * 20)
+    assert (error["title"], error["next"]) == ("A number is too large.", "Give a smaller one.")
 
 
 def test_a_killed_job_is_lost_in_the_list_and_resumes(desk: Project) -> None:

@@ -187,7 +187,7 @@ class TestProjects:
         for answer in ("n\n", "\n"):
             assert "Nothing was deleted." in succeed("projects", "delete", "zebra", input=answer).out
             assert succeed("projects", "delete", "zebra", "--json", input=answer).data == {"deleted": None}
-        assert call("projects", "delete", "zebra", input="").status == 130  # nobody is there to answer
+        assert fail("projects", "delete", "zebra", input="")["next"] == "Add --yes."  # nobody is there to answer
         assert two[0].exists()
         done = succeed("projects", "delete", "zebra", "--json", input="y\n")
         assert done.data == {"deleted": str(two[0])}
