@@ -27,11 +27,13 @@ from engine.records.example import FinishReason, Usage
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message
 from engine.teachers.answer_reader import AnswerReader, WholeAnswer
-from engine.teachers.faults import EndpointFault, FaultScope, fault_of
+from engine.teachers.faults import EndpointFault, FaultKind, FaultScope, fault_of
 from engine.teachers.keys import KEYLESS, check_address
 from engine.teachers.pacer import Pacer
 
 _LIMIT_FIELDS = ("max_completion_tokens", "max_tokens")
+_OF_EVERY_QUESTION: tuple[FaultKind, ...] = ("unreachable", "html", "not_json")
+_OF_THE_ANSWER: tuple[FaultKind, ...] = ("no_content", "bad_text", "duplicated")  # the server works, and answers so
 _TOKENS_A_MESSAGE = 4  # role and separators, in every chat template within a token or two
 
 
@@ -113,7 +115,8 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
     ) -> EndpointAnswer:
         """Ask until a whole answer comes. `on_delta` gets text as it streams; `on_retry` says why it starts anew.
 
-        Raises `EndpointFault`: its `scope` is `question` where only this question is hit, `job` where all are.
+        Raises `EndpointFault`: its `scope` is `question` where only this question is hit, `job` where all are, and
+        still `retry` where the last try failed as the first did, as in an outage: that says nothing of the question.
         """
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(
@@ -131,7 +134,8 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
                         return await self._try(messages, temperature, max_tokens, on_delta)
         except EndpointFault as fault:
             if fault.scope == "retry":
-                scope: FaultScope = "job" if fault.kind in ("unreachable", "html", "not_json") else "question"
+                scope: FaultScope = "job" if fault.kind in _OF_EVERY_QUESTION else "retry"
+                scope = "question" if fault.kind in _OF_THE_ANSWER else scope
                 detail = f"{fault.message} Tried {self.limits.tries} times.".strip()
                 raise EndpointFault(fault.kind, detail, scope=scope) from fault
             raise

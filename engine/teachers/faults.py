@@ -145,7 +145,7 @@ def _status_fault(error: openai.APIStatusError) -> EndpointFault:
         return EndpointFault("not_found", detail)
     if status == 413:
         return EndpointFault("context", detail)
-    return EndpointFault(kind or "refused", detail, scope="question" if kind != "quota" else "job")
+    return EndpointFault(kind or "refused", detail)
 
 
 def _kind_by_words(code: str, message: str) -> FaultKind | None:
