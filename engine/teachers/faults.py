@@ -113,7 +113,7 @@ def fault_of(error: BaseException) -> EndpointFault | None:
         return body_fault(error.body if error.body is not None else error.message)
     if isinstance(error, UnicodeError):
         return EndpointFault("bad_text", str(error))
-    if isinstance(error, json.JSONDecodeError | RecursionError):
+    if isinstance(error, ValueError | RecursionError):  # a plain ValueError: a number of thousands of digits
         return EndpointFault("not_json", str(error))
     return None
 

@@ -232,6 +232,17 @@ def test_missing_usage_is_counted_and_marked(project: Project) -> None:
     assert counted.prompt_tokens > counted.completion_tokens > 0
 
 
+def test_a_count_of_tokens_that_is_none_loses_no_answer(project: Project) -> None:
+    said = (event(delta("Well. Bye.", "stop")),)
+    huge = raw(head(), *said, event(usage(30, 10**19)), DONE)
+    digits = b'data: {"choices": [], "usage": {"prompt_tokens": ' + b"9" * 5000 + b', "completion_tokens": 1}}\n\n'
+    with served(good("Bye."), huge, raw(head(), *said, digits, DONE), good("Bye.")) as server:
+        generate(project, options(server, concurrency=1, limit=4))
+    assert len(server.requests) == 5, "what cannot be read is asked again"
+    counted = [curated.example.usage.counted_here for curated in project.examples.all()]
+    assert counted == [False, True, False, False]
+
+
 def test_deltas_are_few_and_complete(project: Project) -> None:
     words = [f"w{n} " for n in range(100)]
     chunks = [event(delta(word)) for word in words]

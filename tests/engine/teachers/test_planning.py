@@ -156,7 +156,9 @@ def test_however_an_answer_is_cut_into_events_it_comes_back_whole(text: str, cut
 
 
 @pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": "9"}, {"prompt_tokens": True, "completion_tokens": 1},
-                                   {"prompt_tokens": -4, "completion_tokens": 1}, {"prompt_tokens": 0}])  # fmt: skip
+                                   {"prompt_tokens": -4, "completion_tokens": 1}, {"prompt_tokens": 0},
+                                   {"prompt_tokens": 30, "completion_tokens": 10**19},
+                                   {"prompt_tokens": 10**19, "completion_tokens": 3}])  # fmt: skip
 def test_usage_that_makes_no_sense_counts_as_missing(usage: object) -> None:
     reader = AnswerReader()
     reader.feed({"choices": [{"delta": {"content": "Hi"}, "finish_reason": "stop"}], "usage": usage})
