@@ -64,6 +64,11 @@ class AnswerReader:
         return "".join(self._choice(choice) for choice in choices)
 
     @property
+    def usage(self) -> CountedUsage | None:
+        """What was counted so far: it is billed, whether the answer is whole or not."""
+        return self._usage
+
+    @property
     def end_of_text(self) -> str:
         """The last few pieces together: enough to find a short word that was sent in parts."""
         return "".join(self._pieces[-_PIECES_BACK:])

@@ -17,6 +17,7 @@ import aiohttp
 import openai
 
 from engine.errors import EndpointError
+from engine.records.example import Usage
 from engine.redact import redact
 
 FaultKind = Literal[
@@ -73,7 +74,10 @@ _LONGEST_DETAIL = 400  # characters of a server's own words that are worth showi
 
 
 class EndpointFault(EndpointError):
-    """One named failure. `scope` says who is hit by it: this try, this question, or the whole job."""
+    """One named failure. `scope` says who is hit by it: this try, this question, or the whole job.
+
+    `usage` is what the server says that this try is billed for; None where it told nothing.
+    """
 
     def __init__(
         self,
@@ -82,12 +86,14 @@ class EndpointFault(EndpointError):
         *,
         retry_after_s: float | None = None,
         scope: FaultScope | None = None,
+        usage: Usage | None = None,
     ) -> None:
         title, advice = _TEXTS[kind]
         super().__init__(title, redact(detail)[:_LONGEST_DETAIL], advice)
         self.kind = kind
         self.scope: FaultScope = scope or _SCOPES.get(kind, "retry")
         self.retry_after_s = retry_after_s
+        self.usage = usage
 
 
 def chain_of(error: BaseException) -> Iterator[BaseException]:

@@ -8,13 +8,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from engine.economics.prices import Prices
-from engine.errors import BudgetError, EndpointError, JobStopped, StoreError, UsageError
+from engine.errors import BudgetError, EndpointError, JobStopped, StoreError, TeacherError, UsageError
 from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.control import resume
 from engine.jobs.follow import Follower
@@ -26,7 +27,7 @@ from engine.records.example import Example
 from engine.records.options import GenerateOptions, TeacherSpec
 from engine.status import status_json
 from engine.teachers import budget, endpoint
-from engine.teachers.endpoint import EndpointLimits
+from engine.teachers.endpoint import EndpointLimits, EndpointTeacher
 from engine.teachers.job import run
 from tests.engine.teachers.hostile_server import (
     DONE,
@@ -439,7 +440,7 @@ def test_an_answer_whose_question_was_removed_is_paid_for_and_counts_over_a_resu
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prices = Prices(input_usd_per_mtok=0.0, output_usd_per_mtok=10_000.0, cached_input_usd_per_mtok=0.0)
-    monkeypatch.setattr(budget, "find_prices", lambda model, base_url: prices)  # 1 cent a token
+    monkeypatch.setattr(budget, "find_prices", lambda *_: prices)  # 1 cent a token
 
     async def removing(request: Request, writer: asyncio.StreamWriter) -> None:
         with Project.open(project.folder) as mine:
@@ -489,7 +490,7 @@ def test_the_budget_stops_before_it_is_passed_and_counts_over_a_resume(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prices = Prices(input_usd_per_mtok=0.0, output_usd_per_mtok=10_000.0, cached_input_usd_per_mtok=0.0)
-    monkeypatch.setattr(budget, "find_prices", lambda model, base_url: prices)  # 1 cent a token
+    monkeypatch.setattr(budget, "find_prices", lambda *_: prices)  # 1 cent a token
     spends = good("Dear", " all", " Bye.")
     with served(spends) as server:
         wanted = options(server, concurrency=4, max_cost_usd=0.16, max_answer_tokens=4)
@@ -508,3 +509,41 @@ def test_the_budget_stops_before_it_is_passed_and_counts_over_a_resume(
     assert spent[-1].usd == pytest.approx(0.15)
     assert {e.limit_usd for e in spent} == {0.16}
     assert max(e.completion_tokens for e in spent) >= 12
+
+
+@pytest.mark.parametrize("finish", ["length", "stop"])
+def test_an_answer_that_never_came_is_billed_and_the_budget_binds_over_a_resume(
+    project: Project, monkeypatch: pytest.MonkeyPatch, finish: str
+) -> None:
+    monkeypatch.setattr(EndpointTeacher, "_wait", lambda self, state: 0.0)
+    monkeypatch.setattr(budget, "find_prices", lambda *_: Prices(1_000.0, 1_000.0, 1_000.0))  # 0.1 cents a token
+    thinks = raw(head(), event(delta("<think>Hm.")), event(delta(None, finish)), event(usage(1_000, 500)), DONE)
+    with served(thinks) as server:
+        wanted = options(server, max_cost_usd=2.0)
+        job = project.jobs.add("generate", wanted)
+        for _ in range(2):
+            context = JobContext(project, job)
+            with suppress(TeacherError):  # where a question failed and none was answered
+                run(context, wanted)
+            context.close()
+    assert len(server.requests) == 1, "another one could pass the limit"
+    assert project.spending.usd() == project.jobs.work(job.id)["examples"].cost_usd == pytest.approx(1.5)
+    assert project.spending.mean_answer_tokens() is None
+    assert project.examples.in_flight() == 0
+    told = events_of(project, job.folder)
+    assert sum("The budget is spent" in e.text for e in told if isinstance(e, Note)) == 2
+    assert [e.usd for e in told if isinstance(e, Spent)][-1] == pytest.approx(1.5)
+
+
+def test_what_failed_tries_cost_is_booked_beside_the_answer_and_emptiness_is_tried_twice(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EndpointTeacher, "_wait", lambda self, state: 0.0)
+    monkeypatch.setattr(budget, "find_prices", lambda *_: Prices(0.0, 10_000.0, 0.0))  # 1 cent a token
+    cut = raw(head(), event(delta("Half")), event(usage(30, 7)))
+    empty = raw(head(), event(delta(None, "stop")), event(usage(30, 2)), DONE)
+    with served(cut, good("Dear", " all", " Bye."), empty, empty, good("Bye.")) as server:
+        generate(project, options(server, concurrency=1, limit=3))
+    assert [request.question for request in server.requests] == [f"Question {n}?" for n in (0, 0, 1, 1, 2)]
+    assert project.spending.usd() == pytest.approx(0.07 + 0.03 + 2 * 0.02 + 0.01)
+    assert project.spending.mean_answer_tokens() == 2.0
