@@ -47,9 +47,7 @@ class EndpointLimits:
     total_s: float = 1800.0
     response_bytes: int = 32_000_000  # an event's JSON is hundreds of times its text
     tries: int = 7
-    empty_tries: int = (
-        2  # of an answer that ended well and is empty: each is billed, and most often the next is no other
-    )
+    empty_tries: int = 2  # of an answer that ended well and is empty: each is billed, and the next is seldom another
     longest_wait_s: float = 60.0  # also of what a retry-after asks for
 
 

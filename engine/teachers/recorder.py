@@ -124,7 +124,7 @@ class Recorder:
             examples = [example for example, _, _ in group]
             with self._context.project.transaction():
                 stored = self._context.project.examples.add(examples)
-                self._context.keep_work(cost_usd=sum(example.usage.cost_usd for example in examples))
+                self._context.keep_work(stored, sum(example.usage.cost_usd for example in examples))
                 if stored:  # whether the generation ends or not: its answers took this time
                     self._context.project.settings.keep_timing("generate", self._context.work.seconds)
             self.stored += stored

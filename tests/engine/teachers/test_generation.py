@@ -380,6 +380,21 @@ class PausedOnce:
         write_wish(self._folder, "run")
 
 
+def test_a_job_that_is_taken_up_counts_no_money_of_another(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "find_prices", lambda *_: Prices(0.0, 10_000.0, 0.0))  # 1 cent a token
+    with served(good("Dear", " all", " Bye.")) as server:
+        wanted = options(server, concurrency=1, max_cost_usd=0.16, max_answer_tokens=4)
+        job = project.jobs.add("generate", wanted)  # killed before its first answer
+        generate(project, options(server, splits=("validation",)))
+        assert project.spending.usd() == pytest.approx(0.06)
+        context = JobContext(project, job)
+        run(context, wanted)
+        context.close()
+    spent = [e.usd for e in events_of(project, job.folder) if isinstance(e, Spent)]
+    assert (spent[0], spent[-1]) == (0.0, pytest.approx(0.15))
+    assert len(project.examples.all()) == 2 + 5
+
+
 def test_nothing_to_ask_is_said(project: Project) -> None:
     project.questions.remove([question.id for question in project.questions.all()])
     with served(good()) as server, pytest.raises(UsageError, match="no question"):
