@@ -13,11 +13,14 @@ from engine.economics.formulas import DAYS_PER_YEAR
 from engine.economics.given import Latency, PromptFacts
 from engine.economics.prices import cost_usd, find_prices
 from engine.economics.tokens import estimate_prompt_tokens
+from engine.jobs.traces import jobs_of_runs
 from engine.prompts.variables import find_variables
 from engine.records.cost import Figure
 from engine.records.evaluation import Evaluation
 from engine.records.example import Usage
+from engine.records.options import TrainOptions
 from engine.records.prompt import Prompt, PromptVersion
+from engine.store.options_json import options_from_json
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -106,21 +109,34 @@ def _generation(project: "Project", question: Figure | None, answer: Figure | No
     if teacher.kind == "local":
         return Figure(0.0, "exact", "the teacher is on this machine")
     prompt, wanted = project.prompts.current(), project.questions.count()
-    prices = find_prices(teacher.model, teacher.base_url)
-    if prices is None or prompt is None or not wanted or answer is None:
+    if prompt is None or not wanted or answer is None:
         return None
-    sent = estimate_prompt_tokens(prompt.prompt).tokens + (question.value if question is not None else 0)
-    each = cost_usd(prices, Usage(math.ceil(sent), math.ceil(answer.value)))
+    sent = math.ceil(estimate_prompt_tokens(prompt.prompt).tokens + (question.value if question is not None else 0))
+    prices = find_prices(teacher.model, teacher.base_url, sent)
+    if prices is None:
+        return None
+    each = cost_usd(prices, Usage(sent, math.ceil(answer.value)))
     return Figure(wanted * each, "estimated", f"{wanted:,} answers of {teacher.model}")
 
 
 def _training(project: "Project") -> tuple[Figure | None, Figure | None]:
-    """Hours that the last finished run took, and what they cost where no card was used."""
-    run = next((each for each in reversed(project.runs.all()) if each.state == "done" and each.train_s > 0), None)
+    """Hours that the last finished run took, of every process its own, and what they cost where no card was used."""
+    runs = project.runs.all()
+    run = next((each for each in reversed(runs) if each.state == "done" and each.train_s > 0), None)
     if run is None:
         return None, None
     price = Figure(0.0, "exact", "this machine's processor") if run.device in ("", "cpu") else None
-    return Figure(run.train_s / 3_600, "measured", f"run {run.id}"), price
+    processes, source = 1, f"run {run.id}"
+    for job in jobs_of_runs(runs, project.jobs.all())[run.id]:  # of several jobs the last one's number counts
+        options = options_from_json(job.kind, job.options)
+        if not isinstance(options, TrainOptions):
+            continue
+        processes, source = options.processes or 1, f"run {run.id}"
+        if options.processes is None:
+            source += ", counted for one process: how many a launcher started is not kept"
+        elif processes > 1:
+            source += f", {processes} processes"
+    return Figure(processes * run.train_s / 3_600, "measured", source), price
 
 
 def _first_token(evaluation: Evaluation, sha256: str) -> tuple[Latency | None, Figure | None]:

@@ -285,7 +285,9 @@ class _Evaluation:
         return on_rows
 
     def _answer(self, arm: ArmName, answer: Callable[[Sequence[Task], EvaluateOptions, Recorder], None]) -> None:
-        have = {(stored.question_id, stored.sample) for stored in self.stored_answers()[arm]}
+        stored = self.stored_answers()[arm]
+        # What an endpoint refused is asked again: it may answer now, and older versions kept outages so.
+        have = {(each.question_id, each.sample) for each in stored if each.finish_reason != "error"}
         missing = [task for task in self.plan.tasks if (task.question.id, task.sample) not in have]
         self._recorder.skip(len(self.plan.tasks) - len(missing))
         missing = self._reuse(arm, missing)

@@ -32,7 +32,7 @@ class EndpointArm:
         """Answer every task, until `recorder` is interrupted.
 
         A question that the endpoint refuses is an answer that keeps no rule. Raises EndpointError where no question
-        can be asked at all; what was answered until then is kept.
+        can be asked at all, or an outage outlasts every try; what was answered until then is kept.
         """
         asyncio.run(self._answer_all(tasks, options, recorder))
 

@@ -51,5 +51,5 @@ class Work:
     """What a job has done at one station, over all its processes. Waiting for a device and pausing are no work."""
 
     seconds: float = 0.0
-    answers: int = 0  # that an evaluation asked for; other jobs count none
+    answers: int = 0  # that an evaluation asked for, or a generation stored; other jobs count none
     cost_usd: float = 0.0  # that a generation paid; other jobs count none

@@ -69,7 +69,7 @@ class RemoteClient(AbstractAsyncContextManager["RemoteClient"]):
             asking.cancel()
             with suppress(asyncio.CancelledError, EndpointFault):
                 await asking
-        prices = find_prices(self._spec.model, self._spec.base_url)
+        prices = find_prices(self._spec.model, self._spec.base_url, answer.usage.prompt_tokens)
         yield Answer(
             answer.text,
             answer.finish_reason,

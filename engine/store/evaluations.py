@@ -21,8 +21,8 @@ class EvaluationTable:
     def add_answers(
         self, run_id: int, evaluation_key: str, answers: Sequence[ArmAnswer], source_sha256: str = ""
     ) -> int:
-        """Keep answers of a going evaluation; returns how many were new. Those there already stay as they were, and
-        a question that was removed while it was answered keeps none.
+        """Keep answers of a going evaluation; returns how many were new. Those there already stay as they were, but
+        errors, which give place; a question that was removed while it was answered keeps none.
 
         `evaluation_key` names the run, its step and the options, so that a killed evaluation goes on where it was;
         `source_sha256` all that these answers come from beside question and sample, empty where nobody knows.
@@ -31,7 +31,10 @@ class EvaluationTable:
             """INSERT INTO arm_answers (evaluation_key, arm, question_id, sample, run_id, answer, finish_reason, checks,
             prompt_tokens, completion_tokens, source_sha256) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
             WHERE EXISTS (SELECT 1 FROM questions WHERE id = ?3)
-            ON CONFLICT (evaluation_key, arm, question_id, sample) DO NOTHING""",
+            ON CONFLICT (evaluation_key, arm, question_id, sample) DO UPDATE SET run_id = excluded.run_id,
+            answer = excluded.answer, finish_reason = excluded.finish_reason, checks = excluded.checks,
+            prompt_tokens = excluded.prompt_tokens, completion_tokens = excluded.completion_tokens,
+            source_sha256 = excluded.source_sha256 WHERE arm_answers.finish_reason = 'error'""",
             [
                 (
                     evaluation_key,

@@ -35,8 +35,17 @@ class SpendingTable:
             (after_id, json.dumps(paid)),
         )
 
+    def book_try(self, teacher: str, cost_usd: float) -> None:
+        """Add what a try cost that gave no answer: its tokens tell nothing of how long answers are."""
+        self._connection.write(
+            """INSERT INTO spending (teacher, answers, prompt_tokens, completion_tokens, cost_usd)
+            VALUES (?, 0, 0, 0, ?)
+            ON CONFLICT (teacher) DO UPDATE SET cost_usd = cost_usd + excluded.cost_usd""",
+            (teacher, cost_usd),
+        )
+
     def usd(self) -> float:
-        """What all answers have cost; removing them later gives no money back."""
+        """What all answers, and tries that gave none, have cost; removing them later gives no money back."""
         value = self._connection.value("SELECT total(cost_usd) FROM spending")
         return value if isinstance(value, float) else 0.0
 

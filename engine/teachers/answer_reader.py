@@ -13,6 +13,7 @@ from engine.teachers.faults import EndpointFault, body_fault
 
 LONGEST_ANSWER = 1_000_000  # characters; far above any answer token limit, far below what could fill a disk
 
+_MOST_TOKENS = 1_000_000_000  # of one count; more is no count, and far more does not fit into a database
 _PIECES_BACK = 256
 _THINK, _THOUGHT = "<think>", "</think>"
 
@@ -61,6 +62,11 @@ class AnswerReader:
             return ""  # a usage event, or an event that only some proxy understands
         self._choices_seen = True
         return "".join(self._choice(choice) for choice in choices)
+
+    @property
+    def usage(self) -> CountedUsage | None:
+        """What was counted so far: it is billed, whether the answer is whole or not."""
+        return self._usage
 
     @property
     def end_of_text(self) -> str:
@@ -139,4 +145,4 @@ def _usage(value: object) -> CountedUsage | None:
 
 def _count(table: Mapping[str, object], name: str) -> int | None:
     value = table.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS else None

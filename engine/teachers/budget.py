@@ -1,5 +1,8 @@
 """Money: what answers cost, and whether one more may be asked for. Knows nothing of requests."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from engine.economics.prices import Prices, cost_usd, find_prices
 from engine.errors import BudgetError
 from engine.records.example import Usage
@@ -10,10 +13,12 @@ from engine.teachers.keys import is_loopback
 class Budget:
     """Counts what is spent and what the requests in flight may still cost, at list prices.
 
-    A request in flight is held at its most expensive: nothing of its prompt cached, its answer as long as allowed.
+    A request in flight is held at its most expensive: nothing of its prompt read from a cache, all of it written to one
+    where that is dearer, its answer as long as allowed.
     """
 
-    def __init__(self, prices: Prices | None, limit_usd: float | None, spent_usd: float = 0.0) -> None:
+    def __init__(self, prices: Callable[[int], Prices | None], limit_usd: float | None, spent_usd: float = 0.0) -> None:
+        """`prices` of a request by its prompt tokens, since long prompts may be dearer; None where none are known."""
         self._prices = prices
         self._limit_usd = limit_usd
         self._spent_usd = spent_usd
@@ -22,8 +27,11 @@ class Budget:
     @classmethod
     def of(cls, spec: TeacherSpec, limit_usd: float | None, spent_usd: float = 0.0) -> "Budget":
         """The budget for one teacher. Raises `BudgetError` where a limit is set and no price is known."""
-        prices = find_prices(spec.model, spec.base_url)
-        if prices is None and limit_usd is not None and not is_loopback(spec.base_url):
+
+        def prices(prompt_tokens: int) -> Prices | None:
+            return find_prices(spec.model, spec.base_url, prompt_tokens)
+
+        if prices(0) is None and limit_usd is not None and not is_loopback(spec.base_url):
             raise BudgetError(
                 "The budget cannot be kept.",
                 f"No price is known for {spec.model} at {spec.base_url}.",
@@ -37,11 +45,13 @@ class Budget:
 
     def worst_usd(self, prompt_tokens: int, max_answer_tokens: int) -> float:
         """The most that one request can cost, retries not counted."""
-        return self.cost_usd(Usage(prompt_tokens=prompt_tokens, completion_tokens=max_answer_tokens))
+        plain = Usage(prompt_tokens=prompt_tokens, completion_tokens=max_answer_tokens)
+        return max(self.cost_usd(plain), self.cost_usd(replace(plain, written_tokens=prompt_tokens)))
 
     def cost_usd(self, usage: Usage) -> float:
         """What an answer cost; 0 where no price is known."""
-        return 0.0 if self._prices is None else cost_usd(self._prices, usage)
+        prices = self._prices(usage.prompt_tokens)
+        return 0.0 if prices is None else cost_usd(prices, usage)
 
     def hold(self, usd: float) -> bool:
         """Set `usd` aside for a request; False, and nothing is set aside, where the limit would be passed."""

@@ -26,12 +26,14 @@ from engine.economics.tokens import count_tokens
 from engine.records.example import FinishReason, Usage
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message
-from engine.teachers.answer_reader import AnswerReader, WholeAnswer
-from engine.teachers.faults import EndpointFault, FaultScope, fault_of
+from engine.teachers.answer_reader import AnswerReader, CountedUsage, WholeAnswer
+from engine.teachers.faults import EndpointFault, FaultKind, FaultScope, fault_of
 from engine.teachers.keys import KEYLESS, check_address
 from engine.teachers.pacer import Pacer
 
 _LIMIT_FIELDS = ("max_completion_tokens", "max_tokens")
+_OF_EVERY_QUESTION: tuple[FaultKind, ...] = ("unreachable", "html", "not_json")
+_OF_THE_ANSWER: tuple[FaultKind, ...] = ("no_content", "bad_text", "duplicated")  # the server works, and answers so
 _TOKENS_A_MESSAGE = 4  # role and separators, in every chat template within a token or two
 
 
@@ -45,6 +47,7 @@ class EndpointLimits:
     total_s: float = 1800.0
     response_bytes: int = 32_000_000  # an event's JSON is hundreds of times its text
     tries: int = 7
+    empty_tries: int = 2  # of an answer that ended well and is empty: each is billed, and the next is seldom another
     longest_wait_s: float = 60.0  # also of what a retry-after asks for
 
 
@@ -111,29 +114,34 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         on_delta: Callable[[str], None] | None = None,
         on_retry: Callable[[EndpointFault], None] | None = None,
     ) -> EndpointAnswer:
-        """Ask until a whole answer comes. `on_delta` gets text as it streams; `on_retry` says why it starts anew.
+        """Ask until a whole answer comes. `on_delta` gets text as it streams; `on_retry` says why it starts anew, and
+        what the try that failed is billed for: what it raises is raised, and nothing is asked again.
 
-        Raises `EndpointFault`: its `scope` is `question` where only this question is hit, `job` where all are.
+        Raises `EndpointFault`: its `scope` is `question` where only this question is hit, `job` where all are, and
+        still `retry` where the last try failed as the first did, as in an outage: that says nothing of the question.
         """
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(
                 lambda error: isinstance(error, EndpointFault) and error.scope == "retry"
             ),
-            stop=tenacity.stop_after_attempt(self.limits.tries),
+            stop=self._is_last,
             wait=self._wait,
             before_sleep=lambda state: self._before_sleep(state, on_retry),
             reraise=True,
         )
+        tries = 0
         try:
             async for attempt in retrying:
+                tries += 1
                 with attempt:
                     async with self.pacer.slot():
                         return await self._try(messages, temperature, max_tokens, on_delta)
         except EndpointFault as fault:
             if fault.scope == "retry":
-                scope: FaultScope = "job" if fault.kind in ("unreachable", "html", "not_json") else "question"
-                detail = f"{fault.message} Tried {self.limits.tries} times.".strip()
-                raise EndpointFault(fault.kind, detail, scope=scope) from fault
+                scope: FaultScope = "job" if fault.kind in _OF_EVERY_QUESTION else "retry"
+                scope = "question" if fault.kind in _OF_THE_ANSWER else scope
+                detail = f"{fault.message} Tried {tries} times.".strip()
+                raise EndpointFault(fault.kind, detail, scope=scope, usage=fault.usage) from fault
             raise
         raise AssertionError("tenacity either returns or raises")
 
@@ -159,7 +167,11 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
                                 on_delta(text)
             whole = reader.answer()
         except TimeoutError as error:
-            raise EndpointFault("too_slow", f"More than {self.limits.total_s:.0f} s.") from error
+            detail = f"More than {self.limits.total_s:.0f} s."
+            raise EndpointFault("too_slow", detail, usage=_sent(reader.usage)) from error
+        except EndpointFault as named:
+            named.usage = _sent(reader.usage)
+            raise
         except (
             openai.OpenAIError,
             aiohttp.ClientError,
@@ -171,6 +183,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             fault = fault_of(error)
             if fault is None:
                 raise
+            fault.usage = _sent(reader.usage)
             if fault.kind == "rate_limited":
                 self.pacer.slow_down(min(fault.retry_after_s or 1.0, self.limits.longest_wait_s))
             raise fault from error
@@ -261,14 +274,16 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             response.stream = _GuardedStream(response.stream, self.limits)
 
     def _usage(self, whole: WholeAnswer, messages: Sequence[Message]) -> Usage:
-        if whole.usage is not None:
-            sent = whole.usage
-            return Usage(sent.prompt_tokens, sent.completion_tokens, sent.cached_tokens, sent.written_tokens)
-        return Usage(
+        return _sent(whole.usage) or Usage(
             prompt_tokens=count_messages(messages, self.model),
             completion_tokens=count_tokens(whole.text, self.model).tokens,
             counted_here=True,
         )
+
+    def _is_last(self, state: tenacity.RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome is not None else None
+        empty = isinstance(error, EndpointFault) and error.kind == "no_content"
+        return state.attempt_number >= (min(self.limits.empty_tries, self.limits.tries) if empty else self.limits.tries)
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         backoff = tenacity.wait_exponential_jitter(multiplier=0.5, max=self.limits.longest_wait_s, jitter=0.5)(state)
@@ -283,6 +298,12 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             if on_retry is not None:
                 on_retry(error)
             self._on_note(f"{error.title} {error.message}".strip() + f" Asked again in {wait:.0f} s.")
+
+
+def _sent(usage: CountedUsage | None) -> Usage | None:
+    if usage is None:
+        return None
+    return Usage(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.written_tokens)
 
 
 class _GuardedStream(httpx2.AsyncByteStream):

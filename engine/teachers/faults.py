@@ -17,6 +17,7 @@ import aiohttp
 import openai
 
 from engine.errors import EndpointError
+from engine.records.example import Usage
 from engine.redact import redact
 
 FaultKind = Literal[
@@ -73,7 +74,10 @@ _LONGEST_DETAIL = 400  # characters of a server's own words that are worth showi
 
 
 class EndpointFault(EndpointError):
-    """One named failure. `scope` says who is hit by it: this try, this question, or the whole job."""
+    """One named failure. `scope` says who is hit by it: this try, this question, or the whole job.
+
+    `usage` is what the server says that this try is billed for; None where it told nothing.
+    """
 
     def __init__(
         self,
@@ -82,12 +86,14 @@ class EndpointFault(EndpointError):
         *,
         retry_after_s: float | None = None,
         scope: FaultScope | None = None,
+        usage: Usage | None = None,
     ) -> None:
         title, advice = _TEXTS[kind]
         super().__init__(title, redact(detail)[:_LONGEST_DETAIL], advice)
         self.kind = kind
         self.scope: FaultScope = scope or _SCOPES.get(kind, "retry")
         self.retry_after_s = retry_after_s
+        self.usage = usage
 
 
 def chain_of(error: BaseException) -> Iterator[BaseException]:
@@ -113,7 +119,7 @@ def fault_of(error: BaseException) -> EndpointFault | None:
         return body_fault(error.body if error.body is not None else error.message)
     if isinstance(error, UnicodeError):
         return EndpointFault("bad_text", str(error))
-    if isinstance(error, json.JSONDecodeError | RecursionError):
+    if isinstance(error, ValueError | RecursionError):  # a plain ValueError: a number of thousands of digits
         return EndpointFault("not_json", str(error))
     return None
 
@@ -145,7 +151,7 @@ def _status_fault(error: openai.APIStatusError) -> EndpointFault:
         return EndpointFault("not_found", detail)
     if status == 413:
         return EndpointFault("context", detail)
-    return EndpointFault(kind or "refused", detail, scope="question" if kind != "quota" else "job")
+    return EndpointFault(kind or "refused", detail)
 
 
 def _kind_by_words(code: str, message: str) -> FaultKind | None:

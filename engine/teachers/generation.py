@@ -5,12 +5,12 @@ Knows nothing of HTTP or SQL: the endpoint teacher asks, the recorder stores, th
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from engine.errors import JobStopped
+from engine.errors import BudgetError, JobStopped
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note
-from engine.records.example import Example, ExampleKey, Usage
+from engine.records.example import Example, ExampleKey
 from engine.records.options import GenerateOptions
 from engine.records.prompt import Prompt
 from engine.teachers.budget import Budget
@@ -127,6 +127,10 @@ class EndpointGeneration:
     async def _answer(self, teacher: EndpointTeacher, flight: _Flight) -> EndpointAnswer:
         def start_anew(fault: EndpointFault) -> None:
             self._recorder.asked_again(flight.stream, fault.kind, f"{fault.title} {fault.message}".strip())
+            cost = self._book(fault)
+            self._budget.settle(0.0, cost)
+            if cost and not self._budget.hold(0.0):  # beside what is set aside for this very request
+                raise self._budget.spent_error()
             flight.tries += 1
             flight.stream = f"{flight.ask.question.id}.{flight.ask.attempt}.{flight.tries}"
             self._recorder.started(flight.stream, flight.ask)
@@ -158,8 +162,13 @@ class EndpointGeneration:
         try:
             answer = result()
         except EndpointFault as fault:
-            self._budget.settle(flight.held_usd, 0.0)
+            self._budget.settle(flight.held_usd, self._book(fault))
             self._fail(flight, fault)
+            return
+        except BudgetError:  # it may be asked again only if what is in flight turns out cheaper
+            self._budget.settle(flight.held_usd, 0.0)
+            self._context.project.examples.clear_in_flight([self._key_of(flight.ask)])
+            self._plan.put_back([flight.ask])
             return
         self._warm = True
         self._in_a_row = 0
@@ -171,19 +180,20 @@ class EndpointGeneration:
             answer=answer.text,
             finish_reason=answer.finish_reason,
             teacher_kind="endpoint",
-            usage=Usage(
-                usage.prompt_tokens,
-                usage.completion_tokens,
-                usage.cached_tokens,
-                usage.written_tokens,
-                cost,
-                usage.counted_here,
-            ),
+            usage=replace(usage, cost_usd=cost),
             temperature=self._options.temperature,
             seconds=answer.seconds,
             checks=self._recorder.check(flight.ask, answer.text),
         )
         self._recorder.answered(flight.stream, flight.ask, example)
+
+    def _book(self, fault: EndpointFault) -> float:
+        """Keep what a try that failed is billed for, at once; returns its cost in USD."""
+        if fault.usage is None:
+            return 0.0
+        usage = replace(fault.usage, cost_usd=self._budget.cost_usd(fault.usage))
+        self._recorder.billed(self._options.teacher.name, usage)
+        return usage.cost_usd
 
     def _fail(self, flight: _Flight, fault: EndpointFault) -> None:
         self._context.project.examples.clear_in_flight([self._key_of(flight.ask)])

@@ -12,7 +12,7 @@ from engine.errors import TeacherError, UsageError
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note
 from engine.project import Project
-from engine.records.example import CuratedExample, Example, ExampleKey
+from engine.records.example import CuratedExample, ExampleKey
 from engine.records.options import GenerateOptions
 from engine.records.prompt import Prompt
 from engine.records.question import Question
@@ -48,9 +48,7 @@ def _generate(context: JobContext, options: GenerateOptions) -> None:
     by_id = {question.id: question for question in questions}
     asks = [Ask(by_id[question_id], attempt) for question_id, attempt in options.asks if question_id in by_id]
     plan = Plan(questions, options.samples, stored, stop_when_accepted=options.stop_when_accepted, asks=asks)
-    earlier = _of_this_job(context, answers)
-    # Answers may have been removed since they were paid for; older versions kept no cost beside them.
-    spent_usd = max(context.work.cost_usd, sum(example.usage.cost_usd for example in earlier))
+    spent_usd = context.work.cost_usd  # not that of the answers: some may be another job's, others removed since
     recorder = Recorder(context, plan, rules, options.max_cost_usd, spent_usd)
     recorder.progress("preparing")
     if options.teacher.kind == "endpoint":
@@ -65,7 +63,7 @@ def _generate(context: JobContext, options: GenerateOptions) -> None:
             raise TeacherError("No question was answered.", words, "See the notes of this job.")
         # Who names the questions knows best how they are asked again: all of them would be another generation.
         context.emit(Note(words if options.asks else f"{words} Generate again to try them anew."))
-    if recorder.stored or earlier:
+    if recorder.stored or context.work.answers:
         project.settings.keep_timing("generate", context.work.seconds)
 
 
@@ -143,15 +141,6 @@ def _stored(
         for curated in answers
         if (key := curated.example.key).question_id in by_id
     }
-
-
-def _of_this_job(context: JobContext, answers: Sequence[CuratedExample]) -> list[Example]:
-    """What this job was answered, and paid for, before it was resumed."""
-    return [
-        example
-        for curated in answers
-        if (example := curated.example).created_at >= context.job.created_at and not example.carried_from
-    ]
 
 
 def _will_do(curated: CuratedExample, rules: tuple[Rule, ...], question: Question) -> bool:

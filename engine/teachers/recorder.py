@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from engine.jobs.context import JobContext
 from engine.jobs.pace import seconds_left
 from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Note, Progress, Spent
-from engine.records.example import Example
+from engine.records.example import Example, Usage
 from engine.records.rule import CheckResult, Rule
 from engine.rules.checks import check_answer, passes_all
 from engine.teachers.plan import Ask, Plan
@@ -76,13 +76,7 @@ class Recorder:
         if not self._group:
             self._group_since = time.monotonic()
         self._group.append((example, stream, passed))
-        usage, before = example.usage, self._spent
-        self._spent = Spent(
-            before.usd + usage.cost_usd,
-            before.limit_usd,
-            before.prompt_tokens + usage.prompt_tokens,
-            before.completion_tokens + usage.completion_tokens,
-        )
+        self._count(example.usage)
         self._deltas.pop(stream, None)
         self.flush_if_due()
 
@@ -90,6 +84,23 @@ class Recorder:
         """A stream ended without an answer; the ask goes on as another stream."""
         self._deltas.pop(stream, None)
         self._emit(AnswerEnded(stream, "", passed=False, note=note, fault=kind, again=True))
+
+    def billed(self, teacher: str, usage: Usage) -> None:
+        """A try that gave no answer cost this. Kept at once: there is no answer to keep it with."""
+        self._count(usage)
+        if usage.cost_usd:
+            with self._context.project.transaction():
+                self._context.project.spending.book_try(teacher, usage.cost_usd)
+                self._context.keep_work(cost_usd=usage.cost_usd)
+
+    def _count(self, usage: Usage) -> None:
+        before = self._spent
+        self._spent = Spent(
+            before.usd + usage.cost_usd,
+            before.limit_usd,
+            before.prompt_tokens + usage.prompt_tokens,
+            before.completion_tokens + usage.completion_tokens,
+        )
 
     def failed(self, stream: str, ask: Ask, kind: str, note: str) -> None:
         """This question cannot be answered now."""
@@ -113,7 +124,7 @@ class Recorder:
             examples = [example for example, _, _ in group]
             with self._context.project.transaction():
                 stored = self._context.project.examples.add(examples)
-                self._context.keep_work(cost_usd=sum(example.usage.cost_usd for example in examples))
+                self._context.keep_work(stored, sum(example.usage.cost_usd for example in examples))
                 if stored:  # whether the generation ends or not: its answers took this time
                     self._context.project.settings.keep_timing("generate", self._context.work.seconds)
             self.stored += stored

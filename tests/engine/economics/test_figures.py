@@ -13,6 +13,7 @@ from engine.errors import UsageError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.cost import CostInputs, CostOutcome, Figure
+from engine.records.options import TrainOptions
 from tests.tui.seeds import add_dataset, add_evaluation, add_examples, add_run, make_project
 
 TOKENS = TokenCount(2_000, "o200k_base", exact=True)
@@ -81,6 +82,18 @@ def test_a_project_measures_first_by_its_teacher_then_by_its_evaluation(project:
     after = measure(project)
     assert after.question_tokens == Figure(18.0, "measured", "evaluation of run 1")
     assert after.answer_tokens == Figure(26.0, "measured", "evaluation of run 1")
+
+
+def test_every_process_of_a_training_counts_its_hours(project: Project) -> None:
+    number = add_run(project, add_dataset(project), done=True)
+    project.runs.update(number, train_s=3_600.0, device="cuda:0")
+    assert measure(project).gpu_hours == Figure(1.0, "measured", f"run {number}")
+    project.jobs.add("train", TrainOptions(number, processes=4))
+    assert measure(project).gpu_hours == Figure(4.0, "measured", f"run {number}, 4 processes")
+    project.jobs.add("train", TrainOptions(number, processes=None))
+    launched = measure(project).gpu_hours
+    assert launched is not None
+    assert (launched.value, "launcher" in launched.source) == (1.0, True)
 
 
 def test_what_a_person_said_and_what_came_of_it_are_kept(project: Project) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import DatasetError, JobStopped, NotFoundError
+from engine.errors import DatasetError, EndpointError, JobStopped, NotFoundError
 from engine.evaluation.answers import Answered
 from engine.evaluation.answers import answers_of as answers_of_evaluation
 from engine.evaluation.job import run
@@ -26,9 +26,10 @@ from engine.reports.facts import read_report
 from engine.reports.outputs import brief_text
 from engine.reports.text import to_text
 from engine.rules.checks import check_answer
+from engine.teachers.endpoint import EndpointTeacher
 from tests.engine.cli.shapes import REPORT, assert_shape
 from tests.engine.evaluation.evaluating import ARMS, OPTIONS, Watched, another_waits, answers_of, evaluate, latest
-from tests.engine.teachers.hostile_server import HostileServer, Request, good, status
+from tests.engine.teachers.hostile_server import HostileServer, Request, good, served, status
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 
 pytestmark = pytest.mark.usefixtures("single_threaded")
@@ -222,6 +223,38 @@ async def test_two_at_once_ask_a_teacher_behind_an_address_once(project: Project
         await asyncio.gather(*(asyncio.to_thread(work, server.url) for _ in range(2)))
         assert len(server.requests) == 6
     assert latest(project).id == 2
+
+
+def test_an_outage_of_the_teacher_is_no_answer_and_what_was_kept_as_one_is_asked_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EndpointTeacher, "_wait", lambda self, state: 0.0)
+    answered, down = 0, status("503 Service Unavailable", {"error": {"message": "overloaded"}})
+
+    async def fails_after_two(request: Request, writer: asyncio.StreamWriter) -> None:
+        nonlocal answered
+        answered += 1
+        await (good("A fin", " day.") if answered <= 2 or answered > 100 else down)(request, writer)
+
+    with served(fails_after_two) as server:
+        options = dataclasses.replace(OPTIONS, samples=1, teacher=TeacherSpec("endpoint", "peer", server.url))
+        job = project.jobs.add("evaluate", options)
+        with pytest.raises(EndpointError, match="The server failed"):
+            evaluate(project, options, job=job)
+        assert project.evaluations.latest() is None
+        kept = answers_of(project, options)["teacher"]
+        assert [answer.answer for answer in kept] == ["A fin day."] * 2
+        plan = make_plan(project, options)
+        missing = next(t for t in plan.tasks if t.question.id not in {answer.question_id for answer in kept})
+        old = dataclasses.replace(kept[0], question_id=missing.question.id, answer="", finish_reason="error")
+        project.evaluations.add_answers(plan.run.id, plan.key, [old], plan.sources["teacher"])
+        answered, before = 100, len(server.requests)
+        evaluate(project, options, job=job)
+        assert len(server.requests) - before == 4
+    assert [answer.answer for answer in answers_of(project, options)["teacher"]] == ["A fin day."] * 6
+    teacher = latest(project).arm("teacher")
+    assert teacher is not None
+    assert teacher.all_rules.passed == teacher.all_rules.total == 6
 
 
 def test_another_local_model_can_be_the_teacher(project: Project, tmp_path: Path) -> None:

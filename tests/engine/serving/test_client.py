@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.economics.prices import Prices
 from engine.errors import ContextError, JobError, NotFoundError, TeacherError, UsageError
 from engine.jobs.identity import own_identity
 from engine.jobs.log import EventLog
@@ -19,6 +20,7 @@ from engine.project import Project
 from engine.records.job import Job
 from engine.records.options import ServeOptions, TeacherSpec
 from engine.records.prompt import Message
+from engine.serving import remote
 from engine.serving.address import Address, read_address, remove_address, write_address
 from engine.serving.client import Answer, ArmClient, ensure_server, find_server, wait_until_ready
 from engine.serving.remote import RemoteClient, StartedAnew
@@ -174,7 +176,15 @@ def test_half_an_address_is_none(tmp_path: Path, content: str) -> None:
     assert read_address(tmp_path) is None
 
 
-def test_a_teacher_elsewhere_is_asked_the_same_way(private_home: Path) -> None:
+def test_a_teacher_elsewhere_is_asked_the_same_way(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_for: list[object] = []
+
+    def prices(*words: object) -> Prices:
+        asked_for.extend(words)
+        return Prices(1_000.0, 10_000.0, 0.0)
+
+    monkeypatch.setattr(remote, "find_prices", prices)
+
     async def ask() -> list[str | StartedAnew | Answer]:
         async with HostileServer([status(500, "busy"), good("Yes, it is.")]) as server:
             spec = TeacherSpec("endpoint", "gpt-5", server.url)
@@ -190,6 +200,8 @@ def test_a_teacher_elsewhere_is_asked_the_same_way(private_home: Path) -> None:
     assert isinstance(answer, Answer)
     assert answer.text == "Yes, it is."
     assert answer.provenance is None
+    assert asked_for[2] == 30, "long prompts may be dearer"
+    assert answer.cost_usd == pytest.approx(0.03 + 0.01)
     assert isinstance(pieces[0], StartedAnew)
     assert "".join(piece for piece in pieces if isinstance(piece, str)) == answer.text
 

@@ -9,13 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from engine.economics.prices import Prices
-from engine.errors import BudgetError, EndpointError, JobStopped, StoreError, UsageError
+from engine.errors import BudgetError, EndpointError, JobStopped, StoreError, TeacherError, UsageError
 from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.control import resume
 from engine.jobs.follow import Follower
@@ -27,7 +28,7 @@ from engine.records.example import Example
 from engine.records.options import GenerateOptions, TeacherSpec
 from engine.status import status_json
 from engine.teachers import budget, endpoint
-from engine.teachers.endpoint import EndpointLimits
+from engine.teachers.endpoint import EndpointLimits, EndpointTeacher
 from engine.teachers.job import run
 from tests.engine.teachers.hostile_server import (
     DONE,
@@ -233,6 +234,17 @@ def test_missing_usage_is_counted_and_marked(project: Project) -> None:
     assert counted.prompt_tokens > counted.completion_tokens > 0
 
 
+def test_a_count_of_tokens_that_is_none_loses_no_answer(project: Project) -> None:
+    said = (event(delta("Well. Bye.", "stop")),)
+    huge = raw(head(), *said, event(usage(30, 10**19)), DONE)
+    digits = b'data: {"choices": [], "usage": {"prompt_tokens": ' + b"9" * 5000 + b', "completion_tokens": 1}}\n\n'
+    with served(good("Bye."), huge, raw(head(), *said, digits, DONE), good("Bye.")) as server:
+        generate(project, options(server, concurrency=1, limit=4))
+    assert len(server.requests) == 5, "what cannot be read is asked again"
+    counted = [curated.example.usage.counted_here for curated in project.examples.all()]
+    assert counted == [False, True, False, False]
+
+
 def test_deltas_are_few_and_complete(project: Project) -> None:
     words = [f"w{n} " for n in range(100)]
     chunks = [event(delta(word)) for word in words]
@@ -400,6 +412,21 @@ def test_two_at_once_ask_for_everything_once_and_the_later_says_for_whom_it_wait
     assert project.jobs.all()[-1].done == 10
 
 
+def test_a_job_that_is_taken_up_counts_no_money_of_another(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "find_prices", lambda *_: Prices(0.0, 10_000.0, 0.0))  # 1 cent a token
+    with served(good("Dear", " all", " Bye.")) as server:
+        wanted = options(server, concurrency=1, max_cost_usd=0.16, max_answer_tokens=4)
+        job = project.jobs.add("generate", wanted)  # killed before its first answer
+        generate(project, options(server, splits=("validation",)))
+        assert project.spending.usd() == pytest.approx(0.06)
+        context = JobContext(project, job)
+        run(context, wanted)
+        context.close()
+    spent = [e.usd for e in events_of(project, job.folder) if isinstance(e, Spent)]
+    assert (spent[0], spent[-1]) == (0.0, pytest.approx(0.15))
+    assert len(project.examples.all()) == 2 + 5
+
+
 def test_nothing_to_ask_is_said(project: Project) -> None:
     project.questions.remove([question.id for question in project.questions.all()])
     with served(good()) as server, pytest.raises(UsageError, match="no question"):
@@ -460,7 +487,7 @@ def test_an_answer_whose_question_was_removed_is_paid_for_and_counts_over_a_resu
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prices = Prices(input_usd_per_mtok=0.0, output_usd_per_mtok=10_000.0, cached_input_usd_per_mtok=0.0)
-    monkeypatch.setattr(budget, "find_prices", lambda model, base_url: prices)  # 1 cent a token
+    monkeypatch.setattr(budget, "find_prices", lambda *_: prices)  # 1 cent a token
 
     async def removing(request: Request, writer: asyncio.StreamWriter) -> None:
         with Project.open(project.folder) as mine:
@@ -510,7 +537,7 @@ def test_the_budget_stops_before_it_is_passed_and_counts_over_a_resume(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prices = Prices(input_usd_per_mtok=0.0, output_usd_per_mtok=10_000.0, cached_input_usd_per_mtok=0.0)
-    monkeypatch.setattr(budget, "find_prices", lambda model, base_url: prices)  # 1 cent a token
+    monkeypatch.setattr(budget, "find_prices", lambda *_: prices)  # 1 cent a token
     spends = good("Dear", " all", " Bye.")
     with served(spends) as server:
         wanted = options(server, concurrency=4, max_cost_usd=0.16, max_answer_tokens=4)
@@ -529,3 +556,41 @@ def test_the_budget_stops_before_it_is_passed_and_counts_over_a_resume(
     assert spent[-1].usd == pytest.approx(0.15)
     assert {e.limit_usd for e in spent} == {0.16}
     assert max(e.completion_tokens for e in spent) >= 12
+
+
+@pytest.mark.parametrize("finish", ["length", "stop"])
+def test_an_answer_that_never_came_is_billed_and_the_budget_binds_over_a_resume(
+    project: Project, monkeypatch: pytest.MonkeyPatch, finish: str
+) -> None:
+    monkeypatch.setattr(EndpointTeacher, "_wait", lambda self, state: 0.0)
+    monkeypatch.setattr(budget, "find_prices", lambda *_: Prices(1_000.0, 1_000.0, 1_000.0))  # 0.1 cents a token
+    thinks = raw(head(), event(delta("<think>Hm.")), event(delta(None, finish)), event(usage(1_000, 500)), DONE)
+    with served(thinks) as server:
+        wanted = options(server, max_cost_usd=2.0)
+        job = project.jobs.add("generate", wanted)
+        for _ in range(2):
+            context = JobContext(project, job)
+            with suppress(TeacherError):  # where a question failed and none was answered
+                run(context, wanted)
+            context.close()
+    assert len(server.requests) == 1, "another one could pass the limit"
+    assert project.spending.usd() == project.jobs.work(job.id)["examples"].cost_usd == pytest.approx(1.5)
+    assert project.spending.mean_answer_tokens() is None
+    assert project.examples.in_flight() == 0
+    told = events_of(project, job.folder)
+    assert sum("The budget is spent" in e.text for e in told if isinstance(e, Note)) == 2
+    assert [e.usd for e in told if isinstance(e, Spent)][-1] == pytest.approx(1.5)
+
+
+def test_what_failed_tries_cost_is_booked_beside_the_answer_and_emptiness_is_tried_twice(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EndpointTeacher, "_wait", lambda self, state: 0.0)
+    monkeypatch.setattr(budget, "find_prices", lambda *_: Prices(0.0, 10_000.0, 0.0))  # 1 cent a token
+    cut = raw(head(), event(delta("Half")), event(usage(30, 7)))
+    empty = raw(head(), event(delta(None, "stop")), event(usage(30, 2)), DONE)
+    with served(cut, good("Dear", " all", " Bye."), empty, empty, good("Bye.")) as server:
+        generate(project, options(server, concurrency=1, limit=3))
+    assert [request.question for request in server.requests] == [f"Question {n}?" for n in (0, 0, 1, 1, 2)]
+    assert project.spending.usd() == pytest.approx(0.07 + 0.03 + 2 * 0.02 + 0.01)
+    assert project.spending.mean_answer_tokens() == 2.0

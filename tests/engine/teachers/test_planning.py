@@ -104,29 +104,37 @@ def test_seeds_are_the_same_every_time_and_differ() -> None:
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
-PRICES = Prices(2.0, 8.0, 0.5, 2.5)
+def prices(prompt_tokens: int) -> Prices:
+    return Prices(2.0, 8.0, 0.5, 2.5) if prompt_tokens <= 10_000 else Prices(4.0, 12.0, 1.0, 5.0)
 
 
 @given(cents=st.integers(0, 100), costs=st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 5_000)), max_size=40),
        in_flight=st.integers(1, 8))  # fmt: skip
 def test_a_budget_is_never_passed(cents: int, costs: list[tuple[int, int]], in_flight: int) -> None:
     limit = cents / 100
-    budget = Budget(PRICES, limit)
+    budget = Budget(prices, limit)
     flying: list[tuple[float, float]] = []
     for prompt, answer in costs:
         worst = budget.worst_usd(prompt, 5_000)
         if len(flying) == in_flight:
             budget.settle(*flying.pop(0))
         if budget.hold(worst):
-            flying.append((worst, budget.cost_usd(Usage(prompt, answer, cached_tokens=prompt // 2))))
+            flying.append((worst, budget.cost_usd(Usage(prompt, answer, prompt % 7, prompt - prompt % 7))))
     for held, cost in flying:
         budget.settle(held, cost)
     assert budget.spent_usd <= limit + 1e-9
 
 
 def test_without_a_limit_everything_is_allowed() -> None:
-    assert Budget(None, None).hold(1e9)
-    assert Budget(None, 1.0).cost_usd(Usage(1000, 1000)) == 0.0
+    assert Budget(lambda _: None, None).hold(1e9)
+    assert Budget(lambda _: None, 1.0).cost_usd(Usage(1000, 1000)) == 0.0
+
+
+def test_a_long_prompt_is_counted_at_the_price_of_long_prompts() -> None:
+    spec = TeacherSpec("endpoint", "gemini-2.5-pro", "https://generativelanguage.googleapis.com/v1beta/openai")
+    budget = Budget.of(spec, 1.0)
+    assert budget.cost_usd(Usage(300_000, 1_000)) > 1.9 * 3 * budget.cost_usd(Usage(100_000, 333))
+    assert budget.worst_usd(300_000, 1_000) == budget.cost_usd(Usage(300_000, 1_000))
 
 
 def test_a_server_s_retry_after_may_be_seconds_milliseconds_or_a_date() -> None:
@@ -174,7 +182,9 @@ def test_however_an_answer_is_cut_into_events_it_comes_back_whole(text: str, cut
 
 
 @pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": "9"}, {"prompt_tokens": True, "completion_tokens": 1},
-                                   {"prompt_tokens": -4, "completion_tokens": 1}, {"prompt_tokens": 0}])  # fmt: skip
+                                   {"prompt_tokens": -4, "completion_tokens": 1}, {"prompt_tokens": 0},
+                                   {"prompt_tokens": 30, "completion_tokens": 10**19},
+                                   {"prompt_tokens": 10**19, "completion_tokens": 3}])  # fmt: skip
 def test_usage_that_makes_no_sense_counts_as_missing(usage: object) -> None:
     reader = AnswerReader()
     reader.feed({"choices": [{"delta": {"content": "Hi"}, "finish_reason": "stop"}], "usage": usage})
