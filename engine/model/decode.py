@@ -59,8 +59,9 @@ class Row:
 
     @classmethod
     def make(cls, index: int, own: list[int], limit: int, draw: Draw, seed: int) -> "Row":
-        """A row that draws from the numbers of its seed, a whole number from 0 to 2⁶⁴ − 1."""
-        return cls(index, own, limit, draw, torch.rand(limit, generator=torch.Generator().manual_seed(seed)))
+        """A row that draws from the numbers of its seed, any whole number (modulo 2⁶⁴)."""
+        generator = torch.Generator().manual_seed(seed % 2**64)
+        return cls(index, own, limit, draw, torch.rand(limit, generator=generator))
 
     @property
     def slot(self) -> int:

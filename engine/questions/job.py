@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -17,7 +18,14 @@ from engine.jobs.pace import seconds_left
 from engine.jobs.protocol import AnswerEnded, AnswerStarted, Note, Progress
 from engine.paths import write_atomically
 from engine.questions.duplicates import find_duplicates
-from engine.questions.synthesis import SOURCE, name_topics, reply_tokens, write_alike, write_questions
+from engine.questions.synthesis import (
+    SOURCE,
+    name_topics,
+    reply_tokens,
+    without_last_item,
+    write_alike,
+    write_questions,
+)
 from engine.records.options import SynthesizeOptions
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
@@ -49,7 +57,7 @@ def _write(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> N
         context.project.home,
         max_tokens=reply_tokens(options.topics, options.per_topic),
         seed=options.seed,
-        whole_lines=True,
+        on_cut=partial(_whole_items, context),
     )
 
     def asked(messages: Sequence[Message]) -> str:
@@ -88,7 +96,7 @@ def _write_alike(context: JobContext, options: SynthesizeOptions, prompt: Prompt
         context.project.home,
         max_tokens=reply_tokens(1, options.per_topic),
         seed=options.seed,
-        whole_lines=True,
+        on_cut=partial(_whole_items, context),
     )
 
     def asked(messages: Sequence[Message]) -> str:
@@ -111,6 +119,12 @@ def _write_alike(context: JobContext, options: SynthesizeOptions, prompt: Prompt
         context.emit(Note(f"like question {question.id}: {len(fresh)} of {len(written)}"))
         time_left = seconds_left(time.monotonic() - began, number, len(left) - number)
         context.emit(Progress(len(wanted) - len(left) + number, len(wanted), f"{stored} questions stored", time_left))
+
+
+def _whole_items(context: JobContext, reply: str) -> str:
+    """A reply that was cut, without its last item; that is told."""
+    context.emit(Note("a reply was cut at its longest: its last item is left out"))
+    return without_last_item(reply)
 
 
 def _store(context: JobContext, questions: Sequence[Question]) -> int:

@@ -145,6 +145,13 @@ def parse_list(text: str) -> tuple[str, ...]:
     return tuple(cleaned for item in items if (cleaned := _clean(item)))
 
 
+def without_last_item(reply: str) -> str:
+    """What a reply that was cut holds for certain: all before its last item, which may be half of one."""
+    lines = reply.rstrip().splitlines()
+    marked = [number for number, line in enumerate(lines) if _MARKER.match(line)]
+    return "\n".join(lines[: marked[-1] if marked else -1])
+
+
 def _different(items: Iterable[str], seen: set[str]) -> list[str]:
     """The items whose words are neither in `seen` nor those of an earlier item."""
     fresh: dict[str, str] = {}

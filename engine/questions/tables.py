@@ -84,11 +84,15 @@ def folder_rows(path: Path, columns: Columns, notes: list[str]) -> Iterator[tupl
 
     try:
         loaded: object = datasets.load_from_disk(str(path))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        yield from _table_rows(_one_split(loaded, notes), columns)
+    except UsageError:
+        raise
+    except Exception as error:  # the library takes the folder's files to be whole and sound
         raise UsageError(
-            f"{path.name} is no folder of questions", f"{error}.", "Give a file, or a folder that `datasets` saved."
+            f"{path.name} is no folder of questions",
+            f"{type(error).__name__}: {str(error)[:300]}.",
+            "Give a file, or a folder that `datasets` saved.",
         ) from error
-    yield from _table_rows(_one_split(loaded, notes), columns)
 
 
 def hub_rows(name: str, columns: Columns, notes: list[str]) -> Iterator[tuple[int, Mapping[str, object]]]:

@@ -26,50 +26,57 @@ def ask(
     temperature: float = 0.7,
     max_tokens: int = 512,
     seed: int = 0,
-    whole_lines: bool = False,
+    on_cut: Callable[[str], str] = str,
 ) -> Callable[[Sequence[Message]], str]:
     """A function that answers a message list, the last of which is the user's.
 
     A local model is loaded at the first call and kept; calls differ in their seed, so that the same messages may be
-    asked again for another answer. With `whole_lines` the line at which an answer was cut is left out: of a list, its
-    unfinished last item. Calls raise `EndpointError`, `ModelError`, `TeacherError`.
+    asked again for another answer. An answer that was cut at `max_tokens` is what `on_cut` makes of it. Calls raise
+    `EndpointError`, `ModelError`, `TeacherError`.
     """
     if spec.kind == "endpoint":
         key = key_for(check_address(spec.base_url), home)
 
         def ask_endpoint(messages: Sequence[Message]) -> str:
-            return asyncio.run(_ask_once(spec, key, messages, temperature, max_tokens, whole_lines))
+            return asyncio.run(_ask_once(spec, key, messages, temperature, max_tokens, on_cut))
 
         return ask_endpoint
-    return _LocalAnswers(spec.model, home, temperature, max_tokens, seed, whole_lines)
+    return _LocalAnswers(spec.model, home, temperature, max_tokens, seed, on_cut)
 
 
 async def _ask_once(
-    spec: TeacherSpec, key: str, messages: Sequence[Message], temperature: float, max_tokens: int, whole_lines: bool
+    spec: TeacherSpec,
+    key: str,
+    messages: Sequence[Message],
+    temperature: float,
+    max_tokens: int,
+    on_cut: Callable[[str], str],
 ) -> str:
     from engine.teachers.endpoint import EndpointTeacher  # the client library takes a second to import
 
     async with EndpointTeacher(spec, key, concurrency=1) as teacher:
         answer = await teacher.answer(messages, temperature=temperature, max_tokens=max_tokens)
-    return _whole(answer.text) if whole_lines and answer.finish_reason == "length" else answer.text
-
-
-def _whole(cut: str) -> str:
-    return cut.rpartition("\n")[0]
+    return on_cut(answer.text) if answer.finish_reason == "length" else answer.text
 
 
 class _LocalAnswers:
     """Answers with the local model; what all messages but the last have in common is read once."""
 
     def __init__(
-        self, model: str, home: Home, temperature: float, max_tokens: int, seed: int, whole_lines: bool
+        self,
+        model: str,
+        home: Home,
+        temperature: float,
+        max_tokens: int,
+        seed: int,
+        on_cut: Callable[[str], str],
     ) -> None:
         self._model = model
         self._home = home
         self._temperature = temperature
         self._max_tokens = max_tokens
         self._seed = seed
-        self._whole_lines = whole_lines
+        self._on_cut = on_cut
         self._calls = 0
         self._local: LocalModel | None = None
         self._prefix: tuple[Prompt, PromptCache] | None = None
@@ -91,7 +98,7 @@ class _LocalAnswers:
         answer = local.format.decode(decoded.ids)
         if not answer.strip():
             raise TeacherError("The teacher's answer is empty.", f"Model {self._model}.", "Ask again.")
-        return _whole(answer) if self._whole_lines and decoded.finish_reason == "length" else answer
+        return self._on_cut(answer) if decoded.finish_reason == "length" else answer
 
     def _loaded(self) -> "LocalModel":
         if self._local is None:

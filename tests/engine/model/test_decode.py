@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.errors import ContextError, UsageError
 from engine.model import prompt_cache
-from engine.model.decode import Decoded, decode, sample
+from engine.model.decode import Decoded, Draw, Row, decode, sample
 from engine.model.load import load_base
 from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import OwnCache, PromptCache, rows_that_fit
@@ -163,6 +163,13 @@ def test_samples_follow_the_distribution() -> None:
     uniform = torch.rand(20000, generator=torch.Generator().manual_seed(0))
     counts = torch.bincount(sample(logits.expand(20000, -1), 0.5, uniform), minlength=4) / 20000
     torch.testing.assert_close(counts, torch.softmax(logits / 0.5, 0), rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("seed", [-1, -(10**30), 10**30])
+def test_any_whole_number_is_a_seed(seed: int) -> None:
+    one, again, other = (Row.make(0, [1], 3, Draw(1.0), each).uniform for each in (seed, seed, seed + 1))
+    assert one.equal(again)
+    assert not one.equal(other)
 
 
 def test_only_the_likeliest_ids_of_a_mass_are_drawn_and_in_their_proportion() -> None:

@@ -198,6 +198,10 @@ def test_a_datasets_folder_gives_label_names_and_says_which_split(tmp_path: Path
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="empty is no folder of questions"):
         import_questions(str(tmp_path / "empty"))
+    (arrow,) = (tmp_path / "saved" / "test").glob("*.arrow")
+    arrow.write_bytes(arrow.read_bytes().replace(b"a bc d", b"a \xffc d"))
+    with pytest.raises(UsageError, match="test is no folder of questions"):
+        import_questions(str(tmp_path / "saved" / "test"))
     for state in ("{}", "[]", "7"):
         (tmp_path / "saved" / "train" / "state.json").write_text(state)
         with pytest.raises(UsageError, match="train is no folder of questions"):

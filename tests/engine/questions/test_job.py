@@ -95,13 +95,15 @@ def test_a_topic_without_a_list_is_told_and_the_next_one_comes(project: Project)
 
 
 def test_a_question_at_which_a_reply_was_cut_is_left_out(project: Project) -> None:
-    cut = "1. Is it open?\n2. My card was lost while I was trav"
+    cut = "1. Is it open?\n2. My card was lost while I was\n   travelling in the nor"
     one_line = "1. Can I le"
     with served(good(TOPICS), good(cut, finish="length"), good(one_line, finish="length")) as server:
         job, wanted = begin(project, server)
         carry_out(project, job, wanted)
     assert texts(project) == [("hours", "Is it open?")]
-    assert "loans: 0" in [event.text for event in told(project, job) if isinstance(event, Note)]
+    notes = [event.text for event in told(project, job) if isinstance(event, Note)]
+    assert notes.count("a reply was cut at its longest: its last item is left out") == 2
+    assert "loans: 0" in notes
 
 
 def test_without_a_prompt_nobody_is_asked() -> None:
