@@ -13,7 +13,7 @@ from engine.status import job_json
 @click.option("--base-url", default=None, help="An OpenAI-compatible endpoint; else the project's teacher.")
 @click.option("--model", default=None, help="The teacher's model; else the project's teacher.")
 @click.option("--samples", type=click.IntRange(1, 64), default=1, help="Answers a question.")
-@click.option("--temperature", type=Number(0.0, 2.0), default=1.0)
+@click.option("--temperature", type=Number(0.0, 2.0), default=None, help="Else the serving temperature.")
 @click.option("--split", "splits", type=click.Choice(SPLITS), multiple=True, default=("train", "validation"))
 @click.option("--max-answer-tokens", type=click.IntRange(1), default=512)
 @click.option("--limit", type=click.IntRange(1), default=None, help="Ask at most this many questions.")
@@ -38,7 +38,7 @@ def command(
     base_url: str | None,
     model: str | None,
     samples: int,
-    temperature: float,
+    temperature: float | None,
     splits: tuple[Split, ...],
     max_answer_tokens: int,
     limit: int | None,
@@ -61,7 +61,7 @@ def command(
         teacher=teacher,
         splits=splits,
         samples=samples,
-        temperature=temperature,
+        temperature=invocation.project.settings.read().serving_temperature if temperature is None else temperature,
         max_answer_tokens=max_answer_tokens,
         limit=limit,
         seed=seed,
@@ -79,7 +79,7 @@ def command(
     invocation.finish(
         f"{counts.total} examples stored: {counts.accepted} accepted, {counts.rejected} rejected, "
         f"{counts.undecided} undecided" + (f"; {spent:.2f} USD spent" if spent else "") + ".\n"
-        "Next: distill-tui curate list, then distill-tui curate freeze",
+        "Next: distill-tui curate check, then distill-tui curate list",
         {
             "job": job_json(invocation.project, job),
             "examples": {

@@ -31,7 +31,7 @@ class GenerateOptions:
     teacher: TeacherSpec = TeacherSpec()
     splits: tuple[Split, ...] = ("train", "validation")
     samples: int = 1
-    temperature: float = 1.0
+    temperature: float = 0.7  # the serving temperature of a project that sets none
     max_answer_tokens: int = 512
     limit: int | None = None  # questions; None: all
     seed: int = 0

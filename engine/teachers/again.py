@@ -58,4 +58,4 @@ def last_options(project: Project, teacher: TeacherSpec) -> GenerateOptions:
             options = options_from_json(job.kind, job.options)
             if isinstance(options, GenerateOptions) and options.teacher == teacher:
                 return options
-    return GenerateOptions(teacher=teacher)
+    return GenerateOptions(teacher=teacher, temperature=project.settings.read().serving_temperature)

@@ -69,7 +69,7 @@ def make_project(home: Home, name: str = "meridian-desk") -> Project:
     return project
 
 
-def add_examples(project: Project, count: int = 40) -> None:
+def add_examples(project: Project, count: int = 40, *, decided: bool = True) -> None:
     """Answers of the teacher; every fifth breaks rule 3 and is rejected by the rules."""
     examples = []
     for index, question in enumerate(project.questions.all()[:count]):
@@ -90,6 +90,8 @@ def add_examples(project: Project, count: int = 40) -> None:
             )
         )
     project.examples.add(examples)
+    if not decided:
+        return
     project.decisions.decide(
         [
             Decision(row.example.id, "accept" if all(c.passed for c in row.example.checks) else "reject", "rules")

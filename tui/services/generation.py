@@ -68,7 +68,8 @@ class GenerationService:
                     before = options_from_json(job.kind, job.options)
                     if isinstance(before, GenerateOptions) and not before.asks:
                         return OptionsRead(before)
-            return OptionsRead(GenerateOptions(project.settings.read().teacher))
+            settings = project.settings.read()
+            return OptionsRead(GenerateOptions(settings.teacher, temperature=settings.serving_temperature))
 
         self._store.ask(work, self._target)
 

@@ -77,10 +77,13 @@ class Reader:
         project = self._project
         streams: list[Stream] = []
         for row in project.examples.window(max(total - 60, 0), 60):
-            broken = next((check.note for check in row.example.checks if not check.passed), "")
-            question = project.questions.get(row.example.key.question_id)
-            state: Literal["passed", "failed"] = "failed" if broken or not row.accepted else "passed"
-            streams.append(Stream(str(row.example.id), "teacher", question.text, row.answer, state, broken))
+            example, decision = row.example, row.decision
+            broken = [check.note for check in example.checks if not check.passed]
+            good = row.accepted if decision else example.finish_reason == "stop" and not broken
+            state: Literal["passed", "failed"] = "passed" if good else "failed"
+            why = decision.reason if decision and decision.reason else next(iter(broken), "")
+            question = project.questions.get(example.key.question_id)
+            streams.append(Stream(str(example.id), "teacher", question.text, row.answer, state, "" if good else why))
         return tuple(streams)
 
 

@@ -21,7 +21,8 @@ from tests.engine.teachers.hostile_server import HostileServer, Request, error, 
 def server(home: Home) -> Iterator[HostileServer]:
     """A teacher that answers everything well, and a project that asks it: eight questions in four splits of two."""
     with served(good("Good", " day.")) as server:
-        succeed("new", "desk", "--base", "owner/model", "--teacher", "peer", "--base-url", server.url)
+        succeed("new", "desk", "--base", "owner/model", "--teacher", "peer", "--base-url", server.url,
+                "--temperature", "0.4")  # fmt: skip
         succeed("prompt", "set", "-", input="Be brief.")
         succeed("rules", "add", "No day", "kind=forbidden", "texts=[night]")
         rows = [{"text": f"Question {n}?", "topic": f"topic {n % 4}"} for n in range(8)]
@@ -50,7 +51,8 @@ def test_a_generation_is_followed_to_its_end_and_asks_nothing_twice(server: Host
     assert server.requests[0].body["messages"][0] == {"role": "system", "content": "Be brief."}
     again = succeed("generate")
     assert "6 examples stored" in again.out
-    assert "distill-tui curate" in again.out
+    assert "distill-tui curate check" in again.out
+    assert {request.body["temperature"] for request in server.requests} == {0.4}, "the project's serving temperature"
     assert len(server.requests) == 6
     assert {row["answer"] for row in get("curate", "list")["examples"]} == {"Good day."}
     assert [job["state"] for job in jobs()] == ["done", "done"]

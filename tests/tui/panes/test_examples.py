@@ -1,6 +1,7 @@
 """The examples pane by its keys: the form that tells what it will take, the wall while answers come, what failed."""
 
 import asyncio
+import dataclasses
 import stat
 from collections.abc import Callable
 from functools import partial
@@ -26,8 +27,10 @@ from engine.jobs.protocol import (
 from engine.paths import Home
 from engine.project import Project
 from engine.records.cost import Figure
+from engine.records.example import Decision
 from engine.records.job import JobState
 from engine.records.options import GenerateOptions, ProjectSettings, TeacherSpec
+from engine.records.rule import CheckResult
 from engine.store.options_json import options_from_json
 from engine.teachers import keys
 from engine.teachers.outlook import GenerationOutlook, KeyState, Money
@@ -359,6 +362,40 @@ def test_an_answer_that_broke_off_with_its_job_is_not_shown_as_being_written() -
     assert any("whole" in line for line in shown)
 
 
+async def test_what_nobody_decided_is_marked_by_the_rules_and_what_somebody_did_by_that(home: Home) -> None:
+    with make_project(home) as project:
+        add_examples(project, 20, decided=False)
+        first, _, _, _, broken, *_ = (row.example.id for row in project.examples.all())
+        project.decisions.decide(
+            [Decision(first, "reject", "person", reason="rude"), Decision(broken, "accept", "person")]
+        )
+        folder = project.folder
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app, "1 accepted")
+        shown = {stream.name: (stream.state, stream.note) for stream in pane(app)._streams}
+        assert (shown[str(first)], shown[str(broken)]) == (("failed", "rude"), ("passed", ""))
+        assert [state for state, _ in shown.values()].count("failed") == 4
+        assert ("failed", "2 of 32 words too many") in shown.values()
+
+
+@pytest.mark.parametrize(("kept", "count", "doubted"), [(0, 10, True), (2, 10, True), (3, 10, False), (0, 9, False)])
+def test_a_teacher_that_seldom_keeps_the_rules_is_doubted(kept: int, count: int, doubted: bool) -> None:
+    answers = tuple(Stream(f"{n}", "teacher", "q", "a", "passed" if n < kept else "failed", "") for n in range(count))
+    facts = Facts(
+        "p", "/p", ProjectSettings(), (), prompt=PROMPT, latest_answers=answers,
+        examples=ExampleCounts(count, undecided=count),
+    )  # fmt: skip
+    for width in (50, 90):
+        drawn = draw(View(facts, None, width, 36), WallState())
+        assert max(line.cell_length for line in drawn) <= width
+        words = " ".join(line.plain.strip() for line in drawn)
+        assert ("1 T tries them on a few questions." in words) is doubted
+    assert ("None of these 10 answers keeps every rule." in words) is (doubted and not kept)
+    once = dataclasses.replace(facts, examples=ExampleCounts(count, 1, undecided=count - 1))
+    assert not any("every rule" in line.plain for line in draw(View(once, None, 90, 36), WallState()))
+
+
 @given(st.text(st.sampled_from("ab \n\tü漢\u202e\x1b\r"), max_size=300), st.integers(5, 40), st.integers(1, 9))
 def test_the_last_lines_are_those_of_the_whole(words: str, width: int, room: int) -> None:
     whole = wrap(words.replace("\r\n", "\n"), width)
@@ -442,6 +479,14 @@ def make_generated(home: Home, state: JobState) -> Path:
         return project.folder
 
 
+def make_doubted(home: Home) -> Path:
+    with make_project(home) as project:
+        add_examples(project, 20, decided=False)
+        unlike = CheckResult(1, passed=False, note="no match")
+        project.examples.set_checks({row.example.id: [unlike] for row in project.examples.all()[1:]})
+        return project.folder
+
+
 LOOKS: list[tuple[str, Callable[[Home], Path], str, str]] = [
     ("empty", lambda home: make_stage(home, "new"), "", "lets the teacher answer 40"),
     ("form", lambda home: make_stage(home, "new"), "enter", "form"),
@@ -451,6 +496,7 @@ LOOKS: list[tuple[str, Callable[[Home], Path], str, str]] = [
     ("paused", lambda home: make_generated(home, "paused"), "", "paused"),
     ("failed", lambda home: make_generated(home, "failed"), "", "asked again"),
     ("done", lambda home: make_generated(home, "done"), "", "R asks again"),
+    ("doubted", make_doubted, "", "stronger teacher"),
 ]
 
 

@@ -1,7 +1,7 @@
 """The teacher's answers as lines: how far they are, what they cost, one in full, the others a line each. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from textual.content import Content
 
@@ -18,6 +18,7 @@ from tui.widgets.ways import ways_on
 
 _MARKS = {"writing": ("●", ACCENT), "passed": ("✓", GOOD), "failed": ("✗", BAD)}
 _TALL_FROM, _SHORT_BELOW = 24, 17
+_ENOUGH_TO_DOUBT, _DOUBTED_SHARE = 10, 0.2  # answers, and which share of them at most keeps every rule
 # Of an answer without line breaks so much is wrapped at most, from a place that seldom moves.
 _WRAPPED_CHARACTERS = 8_000
 
@@ -28,11 +29,12 @@ def draw(view: View, state: WallState) -> list[Content]:
     job = working(view, "examples")
     if job is None and facts.examples.total == 0:
         return _empty(facts, width)
+    streams = state.order(shown_streams(job, facts))
     if job is not None and job.live:
         lines = _busy(job, width)
     else:
-        lines = _still(view.job if job is None and view.job is not None and view.job.unanswered else job, facts, width)
-    streams = state.order(shown_streams(job, facts))
+        last = view.job if job is None and view.job is not None and view.job.unanswered else job
+        lines = [*_still(last, facts, width), *_doubts(streams, facts.examples, width)]
     if not streams:
         return lines
     at = state.place(streams)
@@ -176,11 +178,11 @@ def _still(job: JobView | None, facts: Facts, width: int) -> list[Content]:
         title("Examples", f"{counts.total:,}", facts.settings.teacher.name, width)[0],
         spread(decided, Content.styled(spent, DIM), width),
         *(_faults(job, width) if job is not None else ()),
-        _next(job, counts),
+        _next(job, counts, width),
     ]
 
 
-def _next(job: JobView | None, counts: ExampleCounts) -> Content:
+def _next(job: JobView | None, counts: ExampleCounts, width: int) -> Content:
     if job is not None and job.unanswered:
         step = ("examples.retry", f"asks again what has no answer ({len(job.unanswered):,}), and nothing else")
     elif counts.undecided:
@@ -190,7 +192,21 @@ def _next(job: JobView | None, counts: ExampleCounts) -> Content:
         step = ("workspace.dataset", "the dataset is next: what is accepted is frozen")
     else:
         step = ("examples.generate", "asks again; nothing was accepted")
-    return Content.assemble((key_of(step[0]), ACCENT), (f" {step[1]}", DIM))
+    key = key_of(step[0])
+    return Content.assemble((key, ACCENT), (f" {shorten(step[1], width - len(key) - 1)}", DIM))
+
+
+def _doubts(streams: Sequence[Stream], counts: ExampleCounts, width: int) -> list[Content]:
+    """What to do about a teacher that seldom keeps the rules, before a person has read all of its answers."""
+    kept = sum(stream.state == "passed" for stream in streams)
+    if counts.accepted or len(streams) < _ENOUGH_TO_DOUBT or kept > len(streams) * _DOUBTED_SHARE:
+        return []
+    words = (
+        f"! {kept or 'None'} of these {len(streams)} answers keep{'s' if kept < 2 else ''} every rule. A lower "
+        "temperature, example turns in the prompt, or a stronger teacher: "
+        f"{key_of('workspace.prompt', 'prompt.trial')} tries them on a few questions."
+    )
+    return [Content.styled(line, WARN) for line in wrap(words, width)]
 
 
 def _in_full(stream: Stream, width: int, height: int) -> list[Content]:
