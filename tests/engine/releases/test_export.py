@@ -278,3 +278,28 @@ def test_the_commands_of_a_card_load_a_base_of_any_name(project: Project) -> Non
     card = model_card("adapter", BaseModel('a "b" c', None), project.runs.get(1), None)
     assert r'from_pretrained("a \"b\" c")' in card
     assert """vllm serve 'a "b" c' --enable-lora --max-lora-rank 8 """ in card  # vLLM takes no 4
+
+
+def test_what_a_killed_export_left_goes_with_the_next_one_and_nothing_else(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    around = tmp_path / "around"
+    (around / ".out.settings").mkdir(parents=True)
+    place = around / "out"
+
+    def nothing(*_: object, **__: object) -> None: ...
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:  # as if killed: nothing is cleared away
+        patch.setattr(exporting.shutil, "rmtree", nothing)
+        patch.setattr(exporting, "write_tokenizer", stop)
+        with pytest.raises(KeyboardInterrupt):
+            release(project, "adapter", place)
+    (left,) = (path for path in around.iterdir() if path.name != ".out.settings")
+    with exporting._beside(around / "other"):  # one that is at work next to it
+        release(project, "adapter", place)
+        assert left.is_dir()
+    release(project, "adapter", place, force=True)
+    assert {path.name for path in around.iterdir()} == {"out", ".out.settings", "other"}
