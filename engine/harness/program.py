@@ -12,7 +12,7 @@ from engine.records.options import HarnessOptions
 from engine.records.release import Release
 from engine.records.run import Run
 from engine.releases.adapter import ADAPTER_FILES
-from engine.releases.look import folder_of
+from engine.releases.look import folder_of, lies_there
 
 PROGRAM = "lm_eval"
 
@@ -43,7 +43,11 @@ def find_program(named: str = "") -> tuple[str, ...]:
 
 
 def find_release(project: Project, number: int | None) -> Release:
-    """The release of this number, else the newest; its files are there. Raises `NotFoundError`."""
+    """The release of this number, else the newest; its files are there. Raises `NotFoundError`.
+
+    Raises `UsageError` for an adapter over a base in four bits: lm-eval would lay it over the base's plain weights,
+    where it answers differently from what was trained.
+    """
     releases = project.releases.all()
     if not releases:
         raise NotFoundError("Nothing was released yet.", "", "Release a run: distill-tui export")
@@ -54,9 +58,15 @@ def find_release(project: Project, number: int | None) -> Release:
         )
     folder = folder_of(project, release)
     needed = ADAPTER_FILES if release.kind == "adapter" else ("config.json",)
-    if not all((folder / name).is_file() for name in needed):
+    if not lies_there(folder, release) or not all((folder / name).is_file() for name in needed):
         raise NotFoundError(
             "The release is gone.", f"{folder} does not hold it any more.", "Release it again: distill-tui export"
+        )
+    if release.kind == "adapter" and project.runs.get(release.run_id).config.quantize_base == "nf4":
+        raise UsageError(
+            "This release is measured over another base.",
+            f"Run {release.run_id} was trained over its base in four bits, which lm-eval reads in full.",
+            f"Release it merged and measure that: distill-tui export --run {release.run_id} --form merged",
         )
     return release
 

@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from engine.errors import UsageError
+from engine.errors import ModelError, UsageError
 from engine.model.local_model import LocalModel
 from engine.model.packed import packed_weights
 from engine.model.prompt_cache import OwnCache, PromptCache, forward_shared, rows_that_fit
@@ -233,17 +233,25 @@ def sample(logits: Tensor, temperature: float, uniform: Tensor, top_p: float = 1
 
     At temperature 0, or next to it, the likeliest id. Below `top_p` 1 only the likeliest ids are drawn: the fewest
     whose mass reaches it (nucleus sampling, arXiv 1904.09751). One number a row makes a draw independent of the other
-    rows.
+    rows. Raises `ModelError` for logits that are no numbers.
     """
     if temperature < _COLDEST:
         return logits.argmax(dim=-1)
     probabilities = torch.softmax(logits / temperature, dim=-1)
     if top_p < 1:
         ordered, ids = probabilities.sort(dim=-1, descending=True, stable=True)
-        beyond = ordered.cumsum(dim=-1) - ordered >= top_p
+        # The likeliest stays, also under a mass that these floats take for none.
+        beyond = ordered.cumsum(dim=-1) - ordered >= max(top_p, torch.finfo(ordered.dtype).tiny)
         probabilities = probabilities.scatter(-1, ids, ordered.masked_fill(beyond, 0.0))
     cumulative = probabilities.cumsum(dim=-1)
     total = cumulative[:, -1:]
+    if not total.isfinite().all():
+        raise ModelError(
+            "The model computes no probabilities.",
+            "Its logits are infinite or no numbers: its weights or its adapter's are broken, or this precision is too "
+            "small for them.",
+            "Train again with a lower learning rate, or use float32.",
+        )
     # Rounding may leave the total a little off 1: the number is scaled to it and kept below it, so that no draw falls
     # off the end, or on an id without any mass.
     target = (uniform.to(cumulative.dtype)[:, None] * total).minimum(total.nextafter(torch.zeros_like(total)))

@@ -5,7 +5,8 @@ others decode are admitted between two steps. Knows nothing of text, runs or who
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -72,9 +73,13 @@ class Turns:
 
     @torch.inference_mode()
     def add(self, turn: Turn) -> None:
-        """Let an answer begin with the next step. Raises `ContextError` where it does not fit with its answer."""
+        """Let an answer begin with the next step.
+
+        Raises `ContextError` where it does not fit with its answer, `ModelError` where memory does not suffice.
+        """
         self._local.format.check_length([*turn.ids, *([0] * turn.max_new_tokens)], "The conversation with its answer")
-        prefix = self._prompt(turn.voice)
+        with _within_memory():
+            prefix = self._prompt(turn.voice)
         index = self._next_index
         self._next_index += 1
         row = Row.make(index, prefix.own_part(turn.ids), turn.max_new_tokens, turn.draw, turn.seed)
@@ -103,17 +108,14 @@ class Turns:
     def step(self) -> None:
         """One token for every row of every voice, one voice after the other; waiting rows are read first.
 
-        Raises `ModelError` where memory does not suffice; then all rows are lost, and this object with them.
+        Raises `ModelError` where memory does not suffice, or the model computes what is no number; then all rows are
+        lost, and this object with them.
         """
-        try:
+        with _within_memory():
             for voice, lane in list(self._lanes.items()):
                 self._adapters.switch(voice.adapter, voice.strength)
                 lane.batch.admit(lane.waiting)
                 lane.batch.step()
-        except torch.OutOfMemoryError as error:
-            raise ModelError(
-                "The answers do not fit the device's memory.", f"{error}", "Ask for fewer or shorter ones at once."
-            ) from error
         self._sweep()
 
     def _prompt(self, voice: Voice) -> PromptCache:
@@ -142,3 +144,13 @@ class Turns:
     def _on_finished(self, index: int, decoded: Decoded) -> None:
         turn, _ = self._turns.pop(index)
         turn.on_finished(decoded)
+
+
+@contextmanager
+def _within_memory() -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise ModelError(
+            "The answers do not fit the device's memory.", f"{error}", "Ask for fewer or shorter ones at once."
+        ) from error

@@ -3,6 +3,9 @@
 It quotes neither the prompt nor the rules' texts, which restate it: a card is public, a prompt often is not.
 """
 
+import json
+import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +24,7 @@ _ADAPTER_USE = """\
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(".")
-    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base}"), ".")
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({base}), ".")
 
 """
 _NF4_USE = """\
@@ -34,7 +37,7 @@ _NF4_USE = """\
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
     tokenizer = AutoTokenizer.from_pretrained(".")
-    base = AutoModelForCausalLM.from_pretrained("{base}", quantization_config=four_bits)
+    base = AutoModelForCausalLM.from_pretrained({base}, quantization_config=four_bits)
     model = PeftModel.from_pretrained(base, ".")
 
 Over the base's plain weights the adapter answers differently from what was measured. For vLLM release this run as
@@ -43,7 +46,7 @@ merged weights, which are those of the base in four bits, written out, and the a
 _ADAPTER_VLLM = """\
 or with vLLM:
 
-    vllm serve {base} --enable-lora --max-lora-rank {rank} --lora-modules student=. --tokenizer . \\
+    vllm serve {word} --enable-lora --max-lora-rank {rank} --lora-modules student=. --tokenizer . \\
         --chat-template chat_template.jinja
 """
 _DORA_NOTE = "vLLM and llama.cpp load no DoRA adapters: release this run as merged weights for them."
@@ -58,6 +61,8 @@ or with vLLM:
 
     vllm serve .
 """
+_VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # all that it takes as the largest rank
+_LICENSE_NAME = re.compile(r"[\w .,+()/-]{1,100}")
 _KIND_NAMES: dict[AdapterKind, str] = {"lora": "LoRA", "rslora": "Rank-stabilised LoRA", "dora": "DoRA"}
 _NOTES: dict[AdapterKind, str] = {"dora": _DORA_NOTE, "full": _WHOLE_NOTE}
 
@@ -97,6 +102,11 @@ def model_card(
         use = _ADAPTER_USE + _NOTES.get(config.adapter, _ADAPTER_VLLM)
         if config.quantize_base == "nf4":
             use = _NF4_USE
+    words = {
+        "base": json.dumps(base.name),
+        "word": shlex.quote(base.name),
+        "rank": next((rank for rank in _VLLM_RANKS if rank >= config.lora_rank), config.lora_rank),
+    }
     lines = [
         "---",
         yaml.safe_dump(front, sort_keys=False).strip(),
@@ -120,7 +130,7 @@ def model_card(
         *_figures(evaluation),
         "## Use",
         "",
-        use.format(base=base.name, rank=config.lora_rank).rstrip(),
+        use.format(**words).rstrip(),
         "",
         "`sha256sum -c SHA256SUMS` verifies the files.",
         "",
@@ -193,7 +203,7 @@ def _percent(rate: Rate) -> str:
 
 
 def _license_in(card: Path) -> str | None:
-    """The `license` field in the metadata block of the base's own card."""
+    """The `license` field in the metadata block of the base's own card: a name, and nothing that writes on ours."""
     try:
         text = card.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -206,4 +216,4 @@ def _license_in(card: Path) -> str | None:
     except yaml.YAMLError:
         return None
     found = front.get("license") if isinstance(front, dict) else None
-    return found if isinstance(found, str) else None
+    return found if isinstance(found, str) and _LICENSE_NAME.fullmatch(found) else None

@@ -1,7 +1,9 @@
 """Writes a release: beside its destination, checksummed, then renamed, so that a half one is never seen."""
 
 import contextlib
+import fcntl
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +19,8 @@ from engine.releases.card import describe_base, model_card
 from engine.releases.tokenizer import write_generation_config, write_tokenizer
 
 CHECKSUMS = "SHA256SUMS"
+_HALF = ".half-release-"  # in the names of folders that are no releases yet, or no more
+_OLD = ".old"
 
 
 def export(
@@ -73,12 +77,13 @@ def _beside(target: Path) -> Iterator[Path]:
     """A new folder next to `target` that takes its place when the block ends well, and vanishes otherwise."""
     make_private_folder(target.parent)
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        try:
-            yield folder
-            _replace(target, folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with _swept(target):
+            folder = Path(tempfile.mkdtemp(prefix=f".{target.name}{_HALF}", dir=target.parent))
+            try:
+                yield folder
+                _replace(target, folder)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         raise StoreError(
             "The release cannot be written.",
@@ -87,8 +92,27 @@ def _beside(target: Path) -> Iterator[Path]:
         ) from error
 
 
+@contextlib.contextmanager
+def _swept(target: Path) -> Iterator[None]:
+    """While inside, no other export clears away what lies next to `target`; what a killed one left there is gone."""
+    handle = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):  # held by another export; or this file system knows no locks
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for left in target.parent.iterdir():
+                # Killed between two renames, an export leaves the release that it replaced as the only one.
+                only = left.name.endswith(_OLD) and not target.exists()
+                if left.name.startswith(f".{target.name}{_HALF}") and not only:
+                    shutil.rmtree(left, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
+
+
 def _replace(target: Path, folder: Path) -> None:
-    old = folder.with_name(f"{folder.name}.old")
+    old = folder.with_name(folder.name + _OLD)
     if target.exists():
         target.rename(old)
     try:

@@ -1,5 +1,7 @@
 """What lies in a release's folder, and how large an export will be: read from names and sizes, nothing is hashed."""
 
+import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 from engine.economics.tokens import find_tokenizer
@@ -18,6 +20,13 @@ _LONGEST_CARD = 1_000_000  # characters
 def folder_of(project: Project, release: Release) -> Path:
     """Where the release was written, in full."""
     return project.folder / release.folder
+
+
+def lies_there(folder: Path, release: Release) -> bool:
+    """Whether the folder still holds this release, and not another that took its place."""
+    with suppress(OSError):
+        return hashlib.sha256((folder / CHECKSUMS).read_bytes()).hexdigest() == release.sha256
+    return False
 
 
 def released_files(folder: Path) -> tuple[ReleasedFile, ...]:

@@ -195,7 +195,8 @@ def _refused(refusal: Refusal) -> Response:
     headers = {} if refusal.retry_after_s is None else {"retry-after": str(refusal.retry_after_s)}
     if refusal.status == 401:
         headers["www-authenticate"] = "Bearer"
-    return JSONResponse(error_object(refusal), refusal.status, headers)
+    # In ASCII: what is told back of a request may hold half a character.
+    return Response(json.dumps(error_object(refusal)), refusal.status, headers, "application/json")
 
 
 async def _on_http_error(_: Request, error: Exception) -> Response:

@@ -85,7 +85,7 @@ class Speaker:
 
         try:
             self._turns.step()
-        except ModelError as error:  # memory, most likely: these answers are lost, the next may fit again
+        except ModelError as error:  # of memory or of broken weights: these answers are lost, the next may fit again
             self.fail(refusal_of(error))
             self._turns = Turns(self._local, self._adapters)
 

@@ -67,13 +67,16 @@ def compare_rules(before: Sequence[Rule], after: Sequence[Rule]) -> tuple[RuleCh
 
 
 def compare_passages(before: Prompt, after: Prompt, changes: Sequence[RuleChange]) -> tuple[PassageChange, ...]:
-    """The sentences and example turns of one version alone, but those that a rule of `changes` speaks for."""
-    old_rules = [change.before for change in changes if change.before is not None]
-    new_rules = [change.after for change in changes if change.after is not None]
+    """The sentences and example turns of one version alone, but those that a rule of `changes` speaks for.
+
+    A rubric speaks for none: only a judge could tell which of the old answers break it.
+    """
+    old_rules = [rule for change in changes if (rule := change.before) is not None and not rule.needs_judge]
+    new_rules = [rule for change in changes if (rule := change.after) is not None and not rule.needs_judge]
     return (
         *_only_in(after, before, new_rules, added=True),
         *_only_in(before, after, old_rules, added=False),
-        *_turns(before, after, explained=bool(changes)),
+        *_turns(before, after, explained=bool(old_rules or new_rules)),
     )
 
 
@@ -114,4 +117,4 @@ def _overlap(one: Span, other: Span) -> bool:
 
 
 def _normal(sentence: str) -> str:
-    return " ".join(sentence.casefold().split())
+    return " ".join(sentence.split())

@@ -204,6 +204,26 @@ def test_what_is_not_there_is_refused_before_a_job(project: Project, monkeypatch
     assert not project.jobs.all()
 
 
+def test_a_release_in_whose_place_another_lies_is_not_measured(released: Project, tmp_path: Path) -> None:
+    run = released.runs.get(1)
+    place = tmp_path / "release"
+    for config in (run.config, replace(run.config, lora_alpha=16)):  # the card tells the alpha
+        export(released, replace(run, config=config), "adapter", place, home=released.home, force=True)
+    with pytest.raises(NotFoundError, match="release is gone"):
+        find_release(released, 2)
+    assert find_release(released, 3).run_id == 1
+
+
+def test_an_adapter_over_four_bits_is_refused(project: Project) -> None:
+    first = project.runs.get(1)
+    run = project.runs.add(first.dataset_sha256, replace(first.config, quantize_base="nf4"))
+    (project.folder / run.folder).mkdir(exist_ok=True)
+    (project.folder / first.folder / "adapter").rename(project.folder / run.folder / "adapter")
+    export(project, run, "adapter", home=project.home)
+    with pytest.raises(UsageError, match="--form merged"):
+        find_release(project, None)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("lm_eval") is None, reason="the extra `harness` is not installed")
 def test_the_real_program_measures_a_tiny_model_on_local_data(

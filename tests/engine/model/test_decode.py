@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import ContextError, UsageError
+from engine.errors import ContextError, ModelError, UsageError
 from engine.model import prompt_cache
 from engine.model.decode import Decoded, Draw, Row, decode, sample
 from engine.model.load import load_base
@@ -187,7 +187,7 @@ def test_only_the_likeliest_ids_of_a_mass_are_drawn_and_in_their_proportion() ->
     logits=st.lists(st.floats(-30, 30, width=32), min_size=2, max_size=9),
     uniform=st.floats(0, 1, exclude_max=True, width=32),
     temperature=st.sampled_from([0.0, 1e-300, 1e-40, 0.1, 1.0, 3.0]),
-    top_p=st.sampled_from([1e-6, 0.5, 0.999, 1.0]),
+    top_p=st.sampled_from([5e-324, 1e-6, 0.5, 0.999, 1.0]),
 )
 def test_a_draw_is_always_an_id_with_some_probability(
     logits: list[float], uniform: float, temperature: float, top_p: float
@@ -198,3 +198,11 @@ def test_a_draw_is_always_an_id_with_some_probability(
     assert probabilities[token] > 0
     likelier = float(probabilities[probabilities > probabilities[token]].sum())
     assert top_p == 1 or likelier < top_p + 1e-6  # sums of float32 differ in their last digits
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_what_is_no_number_draws_no_id_past_the_last(broken: float) -> None:
+    logits = torch.tensor([[1.0, broken, 2.0]])
+    for top_p in (0.5, 1.0):
+        with pytest.raises(ModelError, match="no probabilities"):
+            sample(logits, 0.7, torch.tensor([0.3]), top_p)

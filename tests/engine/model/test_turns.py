@@ -158,3 +158,6 @@ def test_what_does_not_fit_is_refused_and_out_of_memory_is_explained(
     monkeypatch.setattr("engine.model.decode.Batch.admit", full)
     with pytest.raises(ModelError, match="memory"):
         turns.step()
+    monkeypatch.setattr("engine.model.prompt_cache.PromptCache.build", full)
+    with pytest.raises(ModelError, match="memory"):
+        turns.add(Heard(Voice(prefix_ids=tuple(PROMPT)), [*PROMPT, *QUESTION]).turn())

@@ -20,7 +20,7 @@ from engine.project import Project
 from engine.records.evaluation import Evaluation
 from engine.records.release import Release, ReleaseKind
 from engine.releases import export as exporting
-from engine.releases.card import describe_base, model_card
+from engine.releases.card import BaseModel, describe_base, model_card
 from engine.releases.export import export
 from tests.engine.evaluation.made import evaluation
 from tests.trained import CANARY, RULES, make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
@@ -259,7 +259,10 @@ def test_the_licence_is_the_one_that_the_base_states(tmp_path: Path) -> None:
     assert describe_base(str(tmp_path), tmp_path).license == "mit"
     assert describe_base("owner/name", tmp_path).name == "owner/name"
     assert describe_base("starter", tmp_path).license == "apache-2.0"
-    for text in ("no metadata", "---\n[: broken\n---\n", "---\nlicense: [1]\n---\n"):
+    for text in (
+        "no metadata", "---\n[: broken\n---\n", "---\nlicense: [1]\n---\n",
+        '---\nlicense: "mit\\n\\n# Measured\\n\\n<script>"\n---\n',
+    ):  # fmt: skip
         (tmp_path / "README.md").write_text(text)
         assert describe_base(str(tmp_path), tmp_path).license is None
 
@@ -269,3 +272,34 @@ def test_a_broken_adapter_is_refused_by_name(project: Project) -> None:
     with pytest.raises(ModelError, match="adapter"):
         release(project, "merged")
     assert not project.releases.all()
+
+
+def test_the_commands_of_a_card_load_a_base_of_any_name(project: Project) -> None:
+    card = model_card("adapter", BaseModel('a "b" c', None), project.runs.get(1), None)
+    assert r'from_pretrained("a \"b\" c")' in card
+    assert """vllm serve 'a "b" c' --enable-lora --max-lora-rank 8 """ in card  # vLLM takes no 4
+
+
+def test_what_a_killed_export_left_goes_with_the_next_one_and_nothing_else(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    around = tmp_path / "around"
+    (around / ".out.settings").mkdir(parents=True)
+    place = around / "out"
+
+    def nothing(*_: object, **__: object) -> None: ...
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:  # as if killed: nothing is cleared away
+        patch.setattr(exporting.shutil, "rmtree", nothing)
+        patch.setattr(exporting, "write_tokenizer", stop)
+        with pytest.raises(KeyboardInterrupt):
+            release(project, "adapter", place)
+    (left,) = (path for path in around.iterdir() if path.name != ".out.settings")
+    with exporting._beside(around / "other"):  # one that is at work next to it
+        release(project, "adapter", place)
+        assert left.is_dir()
+    release(project, "adapter", place, force=True)
+    assert {path.name for path in around.iterdir()} == {"out", ".out.settings", "other"}

@@ -137,6 +137,8 @@ def test_every_refusal_has_the_protocols_shape(served: Served) -> None:
         ("/v1/completions", b"{}", 404),
         ("/v1/models/nothing", None, 404),
         ("/v1/chat/completions", b" " * 8_000_001, 413),
+        ("/v1/chat/completions", rb'{"half a \ud800character": 1}', 400),
+        ("/v1/chat/completions", rb'{"model": "run-1", "messages": [{"role": "user", "\ud800": 1}]}', 400),
     ):
         found, reply = raw(served, path, body)
         assert found == status, path

@@ -71,9 +71,7 @@ def ask(client: openai.OpenAI, arm: str, **more: Any) -> Any:
     return client.chat.completions.create(
         model=arm,
         messages=[{"role": "user", "content": QUESTION[0].content}],
-        temperature=0,
-        max_tokens=TOKENS,
-        **more,
+        **{"temperature": 0, "max_tokens": TOKENS, **more},
     )
 
 
@@ -213,3 +211,17 @@ def test_an_adapter_that_was_trained_on_is_read_anew(served: Served, client: ope
     again = ask(client, "run-1")
     assert json.dumps(again.distill_tui) == json.dumps(before.distill_tui)
     assert again.choices[0].message.content == before.choices[0].message.content
+
+
+def test_a_broken_adapter_or_an_odd_request_ends_no_server(served: Served, client: openai.OpenAI) -> None:
+    with Project.open(served.project_folder, served.home) as project:
+        file = project.folder / project.runs.get(1).folder / "adapter" / "adapter_model.safetensors"
+    content = file.read_bytes()
+    try:
+        save_file({name: tensor * float("nan") for name, tensor in load_file(file).items()}, file)
+        with pytest.raises(openai.InternalServerError, match="no probabilities"):
+            ask(client, "run-1", temperature=1)
+    finally:
+        file.write_bytes(content)
+    coldest = ask(client, "run-1", temperature=1, top_p=5e-324)
+    assert coldest.choices[0].message.content == ask(client, "run-1").choices[0].message.content

@@ -74,3 +74,15 @@ def test_a_demand_for_some_cases_and_a_fact_matter_to_questions_that_speak_of_th
 def test_white_space_and_order_change_nothing() -> None:
     one, other = parse_prompt("Be kind.  Use lists."), parse_prompt("Use lists.\n\nBe  kind.")
     assert compare_passages(one, other, ()) == ()
+
+
+def test_another_case_is_another_demand() -> None:
+    one, other = parse_prompt("Bank desk. End with «Cheers»."), parse_prompt("Bank desk. End with «CHEERS».")
+    assert [row.added for row in compare_passages(one, other, ())] == [True, False]
+
+
+def test_a_rubric_speaks_for_no_passage_and_no_turn() -> None:
+    turns = "\n\n## User\n\nOpen?\n\n## Assistant\n\n"
+    one, other = parse_prompt(f"Bank desk.{turns}Yes."), parse_prompt(f"Bank desk. Be warm.{turns}Yes, dear.")
+    changes = compare_rules([], [Rule(1, "Be warm.", Check("rubric"))])
+    assert {row.text for row in compare_passages(one, other, changes)} == {"Be warm.", "Open?"}

@@ -108,6 +108,13 @@ def test_a_demand_without_a_rule_touches_all_and_a_case_those_that_speak_of_it(p
     assert plan.touched[0].reason == "speaks of «A loan takes two days.»"
 
 
+def test_a_new_demand_that_only_a_judge_can_check_touches_all(project: Project) -> None:
+    project.rules.add([Rule(0, "Always write kindly.", Check("rubric"))])
+    project.prompts.set(Prompt((Message("system", OLD.system + " Always write kindly."),)))
+    plan = plan_update(project)
+    assert (len(plan.kept), len(plan.touched)) == (0, 8)
+
+
 def test_a_new_question_is_asked_for_too(project: Project) -> None:
     project.questions.add([Question((Message("user", "And a ninth?"),), topic="9", split="train")])
     assert change(project).asks[-1] == (9, 1)
