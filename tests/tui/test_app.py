@@ -14,8 +14,8 @@ from engine.records.station import STATIONS
 from tests.tui.piloting import SIZES, open_app, pane_text, shown, until, workspace
 from tests.tui.seeds import make_project, make_stage
 from tui.app import DistillApp
-from tui.panes.chat.question import QuestionField
 from tui.palette import Palette
+from tui.panes.chat.question import QuestionField
 from tui.panes.examples.pane import ExamplesPane
 from tui.panes.pane import Pane
 from tui.screens.curate.narrow import NarrowScreen
