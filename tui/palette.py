@@ -27,7 +27,7 @@ class Palette(CommandPalette, LeftOnce[None]):
 
 def open_palette(app: App[int]) -> None:
     """Show it over whatever is on."""
-    if not Palette.is_open(app):
+    if not isinstance(app.screen, Palette):
         app.push_screen(Palette(id="--command-palette"))
 
 

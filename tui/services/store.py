@@ -158,8 +158,12 @@ class StoreService:
             target.post_message(StoreFailed(error))
 
     def _start(self, options: "JobOptions") -> None:
+        from engine.store.options_json import kind_of
+
         try:
-            self._target.post_message(JobStarted(self._worker.held.start_job(options)))
+            project = self._worker.held
+            project.jobs.check_new(kind_of(options), options)
+            self._target.post_message(JobStarted(project.start_job(options)))
         except DistillError as error:
             self._target.post_message(StoreFailed(error))
         self.read()
