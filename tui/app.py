@@ -75,7 +75,7 @@ class DistillApp(App[int]):
         self._home = home
         self._folder = folder
         self._errors = errors
-        self._memory = Memory(home, self._tell_from_thread)
+        self._memory = Memory(home, partial(self.call_later, self._tell))
         self._themes: ThemeService | None = None
         self._endings = notice.Endings()
         self._titled = False  # the terminal's window has a title of ours
@@ -231,6 +231,12 @@ class DistillApp(App[int]):
         if isinstance(self.screen, PlacedScreen):
             self.push_screen(HelpScreen(*(place for place, _ in self.screen.carriers)))
 
+    def action_command_palette(self) -> None:
+        """Offer whatever can be done here, by name."""
+        from tui.palette import open_palette
+
+        open_palette(self)
+
     def action_jump(self) -> None:
         """Go to what letters name."""
         from tui.screens.jump.screen import JumpScreen, Target, targets_on
@@ -292,6 +298,3 @@ class DistillApp(App[int]):
     def _tell(self, error: DistillError) -> None:
         said = f"{error.message}\n{error.next}".strip()
         self.notify(said, title=error.title, severity="warning", markup=False)
-
-    def _tell_from_thread(self, error: DistillError) -> None:
-        self.call_later(self._tell, error)

@@ -6,13 +6,29 @@ Knows the action table and who carries it; knows nothing of what the actions do.
 from collections.abc import Iterator
 
 from textual.app import App, SystemCommand
+from textual.command import CommandList, CommandPalette
 from textual.dom import DOMNode
 
 from tui.actions import ACTIONS, PANES, Action, PaneName, Place
 from tui.keys import key_of, keys_of, told
+from tui.screens.placed import LeftOnce
 
 # Moving through a list by palette is of no use to anybody, nor is opening the palette.
 _BY_KEY_ONLY = {"line_down", "line_up", "page_down", "page_up", "first", "last", "command_palette"}
+
+
+class Palette(CommandPalette, LeftOnce[None]):
+    """Textual's own (8.2.8), where keys may come faster than it finds anything, or goes."""
+
+    def _action_command_list(self, action: str) -> None:
+        if self.query_one(CommandList).option_count:  # else a page up or down in it ends the program
+            super()._action_command_list(action)
+
+
+def open_palette(app: App[int]) -> None:
+    """Show it over whatever is on."""
+    if not isinstance(app.screen, Palette):
+        app.push_screen(Palette(id="--command-palette"))
 
 
 def commands(app: App[int], carriers: list[tuple[Place, DOMNode]]) -> Iterator[SystemCommand]:

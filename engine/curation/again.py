@@ -34,12 +34,15 @@ class Asked:
 def ask_again(project: Project, selection: Selection) -> Job:
     """Start a job that asks for one more answer to each selected question, then reject the selected answers.
 
-    Raises `UsageError` where nothing is selected, `JobError` where no job can be started; then nothing is rejected.
+    Raises `UsageError` where nothing is selected or all of it is being asked again, `JobError` where no job can be
+    started; then nothing is rejected.
     """
     questions = project.examples.questions_of(selection)
     if not questions:
         raise UsageError("There is nothing to ask again.", "No answer is selected.", "Choose one.")
-    job = project.start_job(options_again(project, questions))
+    options = options_again(project, questions)
+    project.jobs.check_new("generate", options)
+    job = project.start_job(options)
     reject(project, selection, REASON)
     return job
 

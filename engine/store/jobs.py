@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from engine.errors import NotFoundError
+from engine.errors import NotFoundError, UsageError
 from engine.records.job import LIVE_STATES, STATION_OF_KIND, Job, JobKind, JobState, Work
 from engine.records.options import JobOptions
 from engine.records.station import StationName
@@ -45,6 +45,17 @@ class JobTable:
         marks = ", ".join("?" * len(LIVE_STATES))
         rows = self._connection.rows(f"SELECT {_JOB} FROM jobs WHERE state IN ({marks}) ORDER BY id", LIVE_STATES)
         return tuple(Job(*row) for row in rows)
+
+    def check_new(self, kind: JobKind, options: JobOptions) -> None:
+        """Raise `UsageError` while a live job does the very same: a key that is pressed twice asks once."""
+        asked = options_to_json(options)
+        for job in self.live():
+            if (job.kind, job.options) == (kind, asked):
+                raise UsageError(
+                    "This is being done already.",
+                    f"Job {job.id} ({job.kind}) was asked for the very same, and is {job.state}.",
+                    f"Wait for it, or stop it: `distill-tui jobs stop {job.id}`.",
+                )
 
     def latest(self, stage: StationName) -> Job | None:
         """The newest job that is or was last at work at a station, or None. A server works for none of them."""

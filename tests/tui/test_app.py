@@ -4,6 +4,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+from textual.command import CommandList
 
 from engine.jobs.protocol import AnswerDelta, StampedEvent
 from engine.jobs.wishes import read_wish
@@ -13,8 +14,10 @@ from engine.records.station import STATIONS
 from tests.tui.piloting import SIZES, open_app, pane_text, shown, until, workspace
 from tests.tui.seeds import make_project, make_stage
 from tui.app import DistillApp
+from tui.palette import Palette
 from tui.panes.chat.question import QuestionField
 from tui.panes.examples.pane import ExamplesPane
+from tui.panes.pane import Pane
 from tui.screens.curate.narrow import NarrowScreen
 from tui.screens.help.screen import HelpScreen
 from tui.screens.start.screen import StartScreen
@@ -230,3 +233,42 @@ async def test_a_job_that_was_taken_up_again_is_running_before_its_log_says_so(h
             project.jobs.update(project.jobs.all()[0].id, state="running")
         await until(pilot, lambda: "r takes it up again" not in pane_text(app))
         assert app.screen.state.job.live
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("keys", [("ctrl+o", "1", "2", "3"), ("ctrl+p", *"prompt", "enter", "enter", "enter")])
+async def test_keys_that_come_faster_than_a_screen_goes_take_away_no_other(
+    home: Home, keys: tuple[str, ...], size: tuple[int, int]
+) -> None:
+    app = DistillApp(home, make_stage(home, "done"))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "evaluation" and bool(app.screen.query(Pane)))
+        app.simulate_key(keys[0])
+        await until(pilot, lambda: len(app.screen_stack) == 3)
+        await pilot.pause(0.5)
+        for key in keys[1:]:
+            app.simulate_key(key)
+        await until(pilot, lambda: len(app.screen_stack) < 3)
+        await pilot.pause(0.5)
+        assert workspace(app).is_active
+
+
+@pytest.mark.parametrize("key", ["slash", "0"])
+async def test_a_key_may_come_before_the_prompt_is_drawn(home: Home, key: str) -> None:
+    app = DistillApp(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "evaluation" and bool(app.screen.query(Pane)))
+        app.simulate_key("1")
+        app.simulate_key(key)
+        await until(pilot, lambda: "You answer for Meridian" in pane_text(app))
+
+
+async def test_a_palette_that_has_found_nothing_yet_has_no_pages(home: Home) -> None:
+    app = DistillApp(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "evaluation")
+        await pilot.press("ctrl+p")
+        assert isinstance(app.screen, Palette)
+        app.screen.query_one(CommandList).clear_options()
+        await pilot.press("pageup", "pagedown", "escape")
+        await until(pilot, lambda: workspace(app).is_active)

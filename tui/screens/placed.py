@@ -6,6 +6,7 @@ A window that is too small for any page says so in its place.
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.dom import DOMNode
@@ -34,7 +35,15 @@ class TooSmall(Static):
     """
 
 
-class PlacedScreen(Screen[Result]):
+class LeftOnce(Screen[Result]):
+    """A screen that can be left once. Keys that come faster than it goes would take what lies under it away as well."""
+
+    def dismiss(self, result: Result | None = None) -> AwaitComplete:
+        """As every screen's, as long as it is the one that is on."""
+        return super().dismiss(result) if self.is_active else AwaitComplete()
+
+
+class PlacedScreen(LeftOnce[Result]):
     """A screen that is a place of the action table."""
 
     DEFAULT_CSS = "PlacedScreen { layers: default above; }"

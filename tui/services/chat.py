@@ -72,11 +72,13 @@ class ArmsRead(Message):
 
 
 class VotesRead(Message):
-    """How the votes on two arms stand; `said` tells what was done before, if anything."""
+    """How the votes on two arms stand; `said` tells what was done before, if anything, `kept` or `taken` with what."""
 
-    def __init__(self, standing: Standing, said: str = "") -> None:
+    def __init__(
+        self, standing: Standing, said: str = "", *, kept: Vote | None = None, taken: Vote | None = None
+    ) -> None:
         super().__init__()
-        self.standing, self.said = standing, said
+        self.standing, self.said, self.kept, self.taken = standing, said, kept, taken
 
 
 class Kept(Message):
@@ -134,14 +136,14 @@ class ChatService:
 
     def read_votes(self, arms: tuple[str, str]) -> None:
         """Ask how the votes on these two stand; ends in `VotesRead`."""
-        self._store.ask(lambda project: _votes(project, arms), self._target)
+        self._store.ask(lambda project: VotesRead(_standing(project, arms)), self._target)
 
     def vote(self, vote: Vote, arms: tuple[str, str]) -> None:
         """Keep a vote; ends in `VotesRead`."""
 
         def work(project: Project) -> Message:
             project.votes.add(vote)
-            return _votes(project, arms)
+            return VotesRead(_standing(project, arms), kept=vote)
 
         self._store.ask(work, self._target)
 
@@ -151,9 +153,9 @@ class ChatService:
         def work(project: Project) -> Message:
             cast = project.votes.between(*arms)
             if not cast:
-                return _votes(project, arms, "There is no vote to take back.")
+                return VotesRead(_standing(project, arms), "There is no vote to take back.")
             project.votes.remove(cast[-1].id)
-            return _votes(project, arms, "The last vote was taken back.")
+            return VotesRead(_standing(project, arms), "The last vote was taken back.", taken=cast[-1])
 
         self._store.ask(work, self._target)
 
@@ -179,7 +181,7 @@ class ChatService:
             server = await asyncio.wrap_future(found)
             arms = [name for name, _ in asked]
             client = await self._connect(server) if any(name != server.teacher.name for name in arms) else None
-        except DistillError as error:
+        except (DistillError, OSError) as error:
             self._end_all(ticket, len(asked), str(error))
             return
         except asyncio.CancelledError:
@@ -227,7 +229,7 @@ class ChatService:
                 if (now := time.monotonic()) - told_at >= FLUSH_EVERY_S:
                     told_at = now
                     self._target.post_message(ReplyGrew(ticket, arm, text, check_so_far(self._rules, text)))
-        except DistillError as error:
+        except (DistillError, OSError) as error:
             self._end(ticket, arm, None, str(error))
             return
         except asyncio.CancelledError:
@@ -307,8 +309,8 @@ def _arms(project: Project) -> Message:
     return ArmsRead((*arms, "unprompted"), project.rules.all())
 
 
-def _votes(project: Project, arms: tuple[str, str], said: str = "") -> Message:
-    return VotesRead(standing(project.votes.between(*arms), arms[0]), said)
+def _standing(project: Project, arms: tuple[str, str]) -> Standing:
+    return standing(project.votes.between(*arms), arms[0])
 
 
 def _keep(project: Project, text: str) -> str:

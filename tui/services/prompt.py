@@ -4,7 +4,7 @@ What reads documents and runs checks is imported there, when it is first wanted:
 none of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, cast
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from engine.records.finding import Finding, FindingKind, FindingSource
     from engine.records.proposal import Proposal
 
+RuleChanges = list[tuple[tuple[Rule, ...], tuple[Rule, ...]]]  # before, after; only the store's thread touches it
 _CONTEXT_LINES = 2
 
 
@@ -108,6 +109,9 @@ class RulesPut(Message):
         self.said = said
         self.before = before
         self.after = after
+
+
+RulesWork = Callable[[Project], RulesPut]
 
 
 class RulesTakenBack(Message):
@@ -217,9 +221,13 @@ def put_rule(project: Project, rule: Rule) -> RulesPut:
 
 
 def put_rules(project: Project, rules: Sequence[Rule]) -> RulesPut:
-    """Add these; their numbers are given by the store."""
+    """Add these; their numbers are given by the store. Raises UsageError where all of them are there already."""
     before = project.rules.all()
-    added = project.rules.add(rules)
+    there = [(rule.text, rule.check) for rule in before]
+    new = [rule for rule in rules if (rule.text, rule.check) not in there]
+    if not new:
+        raise UsageError("There is such a rule already.", "It is not added a second time.", "")
+    added = project.rules.add(new)
     said = f"Rule {added[0].id} is new" if len(added) == 1 else f"{len(added)} rules are new"
     return RulesPut(f"{said}; {key_of('proposals.undo')} takes it back.", before, project.rules.all())
 
@@ -261,11 +269,26 @@ def import_rules(project: Project, path: str, *, replace: bool) -> RulesPut:
     return RulesPut(said, before, project.rules.all())
 
 
-def take_back(project: Project, before: tuple[Rule, ...], after: tuple[Rule, ...]) -> RulesTakenBack:
-    """Undo a change of the rules. Raises UsageError where someone changed them since."""
+def noted(changes: RuleChanges, work: RulesWork) -> RulesWork:
+    """The same work, which then remembers what takes its change back."""
+
+    def whole(project: Project) -> RulesPut:
+        put = work(project)
+        changes.append((put.before, put.after))
+        return put
+
+    return whole
+
+
+def take_back(project: Project, changes: RuleChanges) -> RulesTakenBack:
+    """Undo the last of these changes. Raises UsageError where there is none, or someone changed the rules since."""
+    if not changes:
+        raise UsageError("Nothing is taken back.", "There is no change of the rules to take back.", "")
+    before, after = changes[-1]
     if project.rules.all() != after:
         raise UsageError("The rules are not as you left them.", "Somebody changed them since.", "Change them by hand.")
     project.rules.put(before)
+    changes.pop()
     return RulesTakenBack("Took back the last change of the rules.")
 
 

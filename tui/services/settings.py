@@ -55,7 +55,7 @@ class Memory:
     What cannot be written is told once, to `tell`, from another thread; the program goes on without it.
     """
 
-    def __init__(self, home: Home, tell: Callable[[DistillError], None]) -> None:
+    def __init__(self, home: Home, tell: Callable[[DistillError], object]) -> None:
         self._path = home.state / _REMEMBERED
         self._tell = tell
         self._told = False

@@ -5,8 +5,9 @@ never waits until the counts of 100,000 examples are read.
 """
 
 from asyncio import wrap_future
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
@@ -144,30 +145,29 @@ class StoreService:
 
     def _read(self) -> None:
         try:
-            if (facts := self._reader.held.read_new()) is not None:
-                self._target.post_message(FactsRead(facts))
-        except DistillError as error:
-            self._target.post_message(StoreFailed(error))
+            with _failing_to(self._target):
+                if (facts := self._reader.held.read_new()) is not None:
+                    self._target.post_message(FactsRead(facts))
         finally:
             self._reading = False
 
     def _ask(self, work: "Callable[[Project], Message]", target: MessagePump) -> None:
-        try:
+        with _failing_to(target):
             target.post_message(work(self._worker.held))
-        except DistillError as error:
-            target.post_message(StoreFailed(error))
 
     def _start(self, options: "JobOptions") -> None:
-        try:
-            self._target.post_message(JobStarted(self._worker.held.start_job(options)))
-        except DistillError as error:
-            self._target.post_message(StoreFailed(error))
+        from engine.store.options_json import kind_of
+
+        with _failing_to(self._target):
+            project = self._worker.held
+            project.jobs.check_new(kind_of(options), options)
+            self._target.post_message(JobStarted(project.start_job(options)))
         self.read()
 
     def _wish(self, wish: Wish, job_id: int) -> None:
         from engine.jobs import control
 
-        try:
+        with _failing_to(self._target):
             project = self._worker.held
             job = project.jobs.get(job_id)
             match wish:
@@ -179,6 +179,18 @@ class StoreService:
                     control.keep(project, job)
                 case "resume":
                     control.resume(project, job)
-        except DistillError as error:
-            self._target.post_message(StoreFailed(error))
         self.read()
+
+
+@contextmanager
+def _failing_to(target: MessagePump) -> Iterator[None]:
+    """Whatever goes wrong inside is told to `target`: what fails on a thread is seen by nobody else."""
+    try:
+        yield
+    except DistillError as error:
+        target.post_message(StoreFailed(error))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        said = f"{where}{error.strerror or error}."
+        refused = DistillError("The system refused.", said, "Check the free space and the permissions, then try again.")
+        target.post_message(StoreFailed(refused))

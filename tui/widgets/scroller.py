@@ -25,14 +25,14 @@ class Scroller(VerticalScroll, Listed, can_focus=True):
 
     @property
     def listing(self) -> Listing | None:
-        """The rows of the page; to go to one is to scroll there."""
-        page, top, height = self.query_one(".lines", Page), round(self.scroll_offset.y), self.size.height
+        """The rows of the page, once it is there; to go to one is to scroll there."""
+        top, height = round(self.scroll_offset.y), self.size.height
 
         def go(row: int) -> None:
             if not top <= row < top + height - 1:
                 self.scroll_to(y=max(row - height // 3, 0), animate=False, immediate=True)
 
-        return Listing(page.rows, top, go)
+        return next((Listing(page.rows, top, go) for page in self.query(".lines").results(Page)), None)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Remember whether the end is in sight: a window that shrinks moves it away, and a person did not."""

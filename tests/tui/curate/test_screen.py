@@ -451,3 +451,24 @@ async def test_the_shown_answer_is_copied(home: Home, folder: Path, monkeypatch:
         await opened(pilot, app)
         await pilot.press("j", "y")
         assert copied == [stored(folder, home)[1].answer]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_an_attempt_that_is_gone_is_told_once_and_the_list_goes_on(
+    home: Home, folder: Path, size: tuple[int, int]
+) -> None:
+    with Project.open(folder, home) as project:
+        add_attempt(project, 1, 1, "RISK SCORE: 1. The new one. Call us.")
+    app = DistillApp(home, folder)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, app)
+        await settled(pilot, app)
+        with Project.open(folder, home) as project:
+            project.questions.take_out([1])
+        await pilot.press("right_square_bracket")
+        await until(pilot, lambda: reviewing(app).total == 19)
+        assert "attempt" not in page(app)
+        await pilot.press("x", "j")
+        await until(pilot, lambda: stored(folder, home)[0].state == "rejected" and reviewing(app).where.cursor == 2)
+        await settled(pilot, app)
+        assert [note.title for note in app._notifications] == ["There is no such example."]

@@ -112,6 +112,29 @@ def test_a_refused_decision_comes_up_again() -> None:
     assert state.where.cursor == 0
 
 
+def test_an_attempt_is_let_go_of_where_another_question_comes_up_under_the_cursor() -> None:
+    state = ReviewState()
+    listed = replace(row(5), attempts=(5, 8))
+    state.ask()
+    state.take(ReviewPage(Where(), (listed, row(6)), 0, 2), 0, 0.0)
+    assert state.turn_attempt(1) == 8
+    state.ask()
+    state.take(ReviewPage(Where(), (listed, row(6)), 0, 2), 0, 0.0)
+    assert state.other_id == 8
+    state.ask()
+    state.take(ReviewPage(Where(), (replace(row(6), attempts=(6, 9)),), 0, 1), 0, 0.0)
+    assert state.row is state.listed is not None
+    assert state.turn_attempt(1) == 9
+
+
+def test_windows_are_taken_after_something_else_that_was_asked_for_failed() -> None:
+    state = state_over(3)
+    state.take(None, 0, 0.0)
+    state.ask()
+    state.take(ReviewPage(Where(), (row(7),), 0, 1), 0, 0.0)
+    assert state.row == row(7)
+
+
 def test_filters_come_round_and_stay_at_the_example() -> None:
     state = state_over(5, Where(rule=2))
     state.move(3)

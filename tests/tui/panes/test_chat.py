@@ -9,6 +9,7 @@ from textual import events
 from textual._compositor import Compositor
 from textual.pilot import Pilot
 
+from engine.errors import StoreError
 from engine.evaluation.preference import Standing
 from engine.jobs import control
 from engine.paths import Home
@@ -16,7 +17,9 @@ from engine.project import Project
 from engine.records.cost import CostInputs
 from engine.records.evaluation import Rate
 from engine.records.rule import CheckResult
+from engine.records.vote import Vote
 from engine.serving.client import Answer
+from engine.store.votes import VoteTable
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 from tests.tui.piloting import open_app, pane_text, reach, until
 from tests.tui.seeds import hostile, make_stage
@@ -347,3 +350,46 @@ def counting(sent: list[int]) -> Callable[..., object]:
         return update
 
     return drawn
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_vote_is_told_once_it_is_stored_and_can_be_given_anew_when_taken_back(
+    home: Home, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await open_chat(pilot)
+        converse(app, "voting")
+        with monkeypatch.context() as patch:
+            patch.setattr(VoteTable, "add", full)
+            await pilot.press("left")
+            await until(pilot, lambda: bool(app._notifications))
+        assert [note.title for note in app._notifications] == ["The project cannot grow."]
+        assert "You said" not in pane_text(app)
+        await pilot.press("left")
+        await until(pilot, lambda: "You said: A was better." in pane_text(app))
+        await pilot.press("U")
+        await until(pilot, lambda: "You said" not in pane_text(app))
+        await pilot.press("right")
+        await until(pilot, lambda: "You said: B was better." in pane_text(app))
+        assert chat(app).standing.votes == 1
+
+
+def full(table: VoteTable, vote: Vote) -> None:
+    raise StoreError("The project cannot grow.", "The disk is full.", "Make room.")
+
+
+async def test_a_server_that_the_system_does_not_start_ends_the_turn_and_says_why(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(project: Project) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("engine.serving.client.ensure_server", refused)
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_chat(pilot)
+        await pilot.press("enter", *"why", "enter")
+        await until(pilot, lambda: turn_is_whole(app))
+        assert "No space left on device" in pane_text(app)
+        await until(pilot, lambda: [note.title for note in app._notifications] == ["The system refused."])

@@ -159,3 +159,13 @@ def test_a_page_that_grows_moves_by_a_quarter_of_its_height(height: int, rows: i
     else:
         assert 0 <= room < step
         assert (rows + room - height) % step == 0
+
+
+def test_what_was_not_answered_whole_is_no_part_of_the_next_question() -> None:
+    state = ChatState(arms=("prompted", "run-1"))
+    left, right = state.ask("one").replies.values()
+    left.text, left.done, right.text = "answer", True, "half an ans"
+    state.ask("two")
+    assert (right.done, right.error) == (True, "Stopped.")
+    assert [message.content for message in state.history(0)] == ["one", "answer", "two"]
+    assert [message.content for message in state.history(1)] == ["two"]

@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import UsageError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.prompt import Message, Prompt
+from engine.records.rule import Check, Rule
 from tests.tui.piloting import SIZES, open_app, reach, text_of, until
-from tests.tui.seeds import make_stage
+from tests.tui.seeds import RULES, make_project, make_stage
 from tui.panes.prompt.advice_faces import FindingsFace, ProposalsFace
 from tui.panes.prompt.pane import PromptPane
 from tui.panes.prompt.rules_face import RulesFace
+from tui.services.prompt import put_rules
 from tui.widgets.page import Page
 
 SYSTEM = """You answer for a bank.
@@ -94,3 +97,12 @@ def test_the_faces_import_no_model_library() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_rule_that_is_taken_twice_is_there_once(home: Home) -> None:
+    with make_project(home) as project:
+        new = (Rule(0, "Never says please", Check("forbidden", texts=("please",))),)
+        assert len(put_rules(project, new).after) == len(RULES) + 1
+        with pytest.raises(UsageError):
+            put_rules(project, new)
+        assert len(project.rules.all()) == len(RULES) + 1

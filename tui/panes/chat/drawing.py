@@ -95,7 +95,7 @@ def _turn(turn: Turn, state: ChatState, rules: tuple[Rule, ...], width: int, *, 
     ]  # fmt: skip
     lines.append(Content(""))
     if turn.voted is not None:
-        lines.append(Content.styled(f"You said: {_SAID[turn.voted]}.", DIM))
+        lines.append(Content.styled(f"You said: {_SAID[turn.voted]}." if turn.kept else "Keeping your vote …", DIM))
     elif newest and turn.comparable:
         votes = ("vote_left", "A"), ("vote_right", "B"), ("vote_tie", "tie"), ("vote_both_bad", "both bad")
         said = (f"{key_of(f'chat.{vote}')} {word}" for vote, word in votes)

@@ -117,8 +117,11 @@ class ChatPane(Pane):
         self.redraw()
 
     def on_votes_read(self, message: VotesRead) -> None:
-        """Take in how the votes stand."""
+        """Take in how the votes stand, and that one is stored, or was taken back."""
         self.standing = message.standing
+        for vote, kept in ((message.kept, True), (message.taken, False)):
+            if vote is not None:
+                self.state.settle(vote, kept=kept)
         if message.said:
             self.app.notify(clean_text(message.said), markup=False, timeout=3)
         self.redraw()
@@ -152,10 +155,9 @@ class ChatPane(Pane):
         self.redraw()
 
     def on_store_failed(self, message: StoreFailed) -> None:
-        """Say why it cannot be done; nothing is lost."""
-        error = message.error
-        words = clean_text(f"{error.message}\n{error.next}".strip())
-        self.app.notify(words, title=clean_text(error.title), severity="error", markup=False)
+        """Nothing that was not stored is told as such; the workspace says why."""
+        self.state.forget_unkept()
+        self.redraw()
 
     def on_kept(self, message: Kept) -> None:
         """Say that the question was kept."""

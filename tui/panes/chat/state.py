@@ -37,13 +37,14 @@ class Reply:
 
 @dataclass(slots=True)
 class Turn:
-    """One question and the two replies to it; `voted` is what a person thought of them."""
+    """One question and the two replies to it; `voted` is what a person thought of them, `kept` once it is stored."""
 
     question: str
     replies: dict[Place, Reply]
     blind: bool
     swapped: bool = False  # the second arm is on the left
     voted: VoteChoice | None = None
+    kept: bool = False
 
     def side_of(self, arm: int) -> Place:
         """Where the first (0) or the second (1) of the compared arms stands."""
@@ -93,7 +94,8 @@ class ChatState:
         return f"{arm}@{self.strength}" if arm.startswith("run-") and self.strength != FULL_STRENGTH else arm
 
     def ask(self, question: str) -> Turn:
-        """Begin a turn; in blind mode its sides are shuffled."""
+        """Begin a turn; in blind mode its sides are shuffled. What still streamed has been stopped."""
+        self._stop()
         turn = Turn(question, {}, self.blind, swapped=self.blind and self.random.random() < 0.5)
         turn.replies = {turn.side_of(arm): Reply(self.named(name)) for arm, name in enumerate(self.arms)}
         self.turns.append(turn)
@@ -129,12 +131,17 @@ class ChatState:
         self.revealed = False
 
     def history(self, arm: int) -> tuple[Message, ...]:
-        """What the first (0) or second (1) arm was asked and has answered, the newest question last."""
+        """What the first (0) or second (1) arm was asked and has answered, the newest question last.
+
+        What it did not answer whole it was not asked: half an answer, or none, would be taken up in the next one.
+        """
         messages: list[Message] = []
         for turn in self.turns:
-            messages.append(Message("user", turn.question))
-            if turn is not self.turn:
-                messages.append(Message("assistant", turn.replies[turn.side_of(arm)].text))
+            reply = turn.replies[turn.side_of(arm)]
+            if turn is self.turn:
+                messages.append(Message("user", turn.question))
+            elif not reply.error:
+                messages += [Message("user", turn.question), Message("assistant", reply.text)]
         return tuple(messages)
 
     def turn_dial(self, steps: int) -> int:
@@ -151,6 +158,19 @@ class ChatState:
         left, right = turn.replies["left"], turn.replies["right"]
         return Vote(self.history(0), left.arm, right.arm, left.text, right.text, choice, turn.blind)
 
+    def settle(self, vote: Vote, *, kept: bool) -> None:
+        """The vote is stored now, or it is not any more: then its turn can be judged anew."""
+        for turn in reversed(self.turns):
+            answers = turn.replies["left"].text, turn.replies["right"].text
+            if turn.voted is not None and answers == (vote.left_answer, vote.right_answer):
+                turn.kept, turn.voted = kept, turn.voted if kept else None
+                return
+
+    def forget_unkept(self) -> None:
+        """The store failed: a vote that it did not tell of is none."""
+        for turn in self.turns:
+            turn.voted = turn.voted if turn.kept else None
+
     @property
     def compared(self) -> tuple[str, str]:
         """The two arms as votes name them: at the dial's strength."""
@@ -165,7 +185,10 @@ class ChatState:
         """Remember the talk as it is; what still streams has been stopped, and no word of it will come."""
         if self.turn is None:
             return
-        for reply in self.turn.replies.values():
+        self._stop()
+        self._past = [*self._past[-(_KEPT - 1) :], (self.arms, list(self.turns), self.revealed)]
+
+    def _stop(self) -> None:
+        for reply in self.turn.replies.values() if self.turn is not None else ():
             if not reply.done:
                 reply.done, reply.error = True, "Stopped."
-        self._past = [*self._past[-(_KEPT - 1) :], (self.arms, list(self.turns), self.revealed)]

@@ -106,6 +106,8 @@ class EvaluationPane(Pane):
 
     def on_evaluation_basis_read(self, message: EvaluationBasisRead) -> None:
         """Ask what is to be measured."""
+        if self.covered:
+            return
         basis = message.basis
         if not basis.runs:
             self.app.notify(f"There is no trained run yet. {key_of('workspace.run')} trains one.", markup=False)
@@ -135,7 +137,7 @@ class EvaluationPane(Pane):
     def on_failed_read(self, message: FailedRead) -> None:
         """Ask how many training questions shall be written, where some validation question failed."""
         view, failed = self.view, message.failed
-        if view is None or self._writing.asking:
+        if view is None or self.covered:
             return
         if failed is None:
             self.app.notify(

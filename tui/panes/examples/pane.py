@@ -51,6 +51,8 @@ class ExamplesPane(Pane):
 
     def on_options_read(self, message: OptionsRead) -> None:
         """Ask how the teacher shall answer."""
+        if self.covered:
+            return
         before = message.options
         self._told.clear()
         self._form = form = generate_form(before, self._outlook)

@@ -70,7 +70,7 @@ class FacedPane(Pane, can_focus=False):
 
     def move_divider(self, steps: int) -> bool:
         """That between text and rules, while both are there."""
-        if self.state.face != "reading" or not self.query_one(RulesFace).display:
+        if self.state.face != "reading" or not any(rules.display for rules in self.query(RulesFace)):
             return False
         self.post_message(self.shares.move("prompt", steps))
         self._divide()
@@ -94,25 +94,31 @@ class FacedPane(Pane, can_focus=False):
     @property
     def listing(self) -> Listing | None:
         """The text's: other faces tell their own."""
-        return self.query_one(TextFace).listing
+        return next((text.listing for text in self.query(TextFace)), None)
 
     def action_line_down(self) -> None:
-        self.query_one(TextFace).action_line_down()
+        for text in self.query(TextFace):
+            text.action_line_down()
 
     def action_line_up(self) -> None:
-        self.query_one(TextFace).action_line_up()
+        for text in self.query(TextFace):
+            text.action_line_up()
 
     def action_page_down(self) -> None:
-        self.query_one(TextFace).action_page_down()
+        for text in self.query(TextFace):
+            text.action_page_down()
 
     def action_page_up(self) -> None:
-        self.query_one(TextFace).action_page_up()
+        for text in self.query(TextFace):
+            text.action_page_up()
 
     def action_first(self) -> None:
-        self.query_one(TextFace).action_first()
+        for text in self.query(TextFace):
+            text.action_first()
 
     def action_last(self) -> None:
-        self.query_one(TextFace).action_last()
+        for text in self.query(TextFace):
+            text.action_last()
 
     @property
     def _holder(self) -> Widget | None:
@@ -124,9 +130,9 @@ class FacedPane(Pane, can_focus=False):
         """Give the text its share, and the rules the rest."""
         share = self.shares.of("prompt")
         over = self.screen.has_class("-narrow")
-        for part, of in ((self.query_one(TextFace), share), (self.query_one(RulesFace), 100 - share)):
-            # Along the other axis 1fr is all that there is.
-            part.styles.width, part.styles.height = ("1fr", f"{of}fr") if over else (f"{of}fr", "1fr")
+        for kind, of in ((TextFace, share), (RulesFace, 100 - share)):
+            for part in self.query(kind):  # along the other axis 1fr is all that there is
+                part.styles.width, part.styles.height = ("1fr", f"{of}fr") if over else (f"{of}fr", "1fr")
 
     def _turn_to(self, face: Face) -> None:
         self.state.face = face

@@ -142,7 +142,8 @@ class PromptPane(FacedPane):
     def action_rules(self) -> None:
         """Go to the rules."""
         self._turn_to("reading")
-        self.query_one(RulesFace).focus()
+        for rules in self.query(RulesFace):
+            rules.focus()
 
     def action_trial(self) -> None:
         """Ask for questions, and let the teacher answer them."""

@@ -15,7 +15,9 @@ from tui.services.prompt import (
     PassagesRead,
     RulesPut,
     RulesTakenBack,
+    RulesWork,
     import_rules,
+    noted,
     put_rule,
     put_rules,
     read_passages,
@@ -83,7 +85,7 @@ class RulesFace(Scroller):
 
     def put(self, rules: tuple[Rule, ...]) -> None:
         """Store these beside the others; u takes them back."""
-        self._store.ask(lambda project: put_rules(project, rules), self)
+        self._change(lambda project: put_rules(project, rules))
 
     def on_passages_read(self, message: PassagesRead) -> None:
         """Take in where the rule comes from; the pane marks it."""
@@ -93,9 +95,8 @@ class RulesFace(Scroller):
             message.stop()
 
     def on_rules_put(self, message: RulesPut) -> None:
-        """Say what was done, and keep what takes it back."""
+        """Say what was done."""
         message.stop()
-        self._state.changes.append((message.before, message.after))
         new = {rule.id for rule in message.after} - {rule.id for rule in message.before}
         if new:
             self._state.cursor = next(place for place, rule in enumerate(message.after) if rule.id in new)
@@ -104,7 +105,6 @@ class RulesFace(Scroller):
     def on_rules_taken_back(self, message: RulesTakenBack) -> None:
         """Say what was done."""
         message.stop()
-        self._state.changes.pop()
         self._said(message.said)
 
     def action_line_down(self) -> None:
@@ -135,15 +135,11 @@ class RulesFace(Scroller):
         """Remove the rule under the cursor."""
         if (rule := self._state.rule(self._rules)) is not None:
             number = rule.id
-            self._store.ask(lambda project: remove_rule(project, number), self)
+            self._change(lambda project: remove_rule(project, number))
 
     def action_undo(self) -> None:
         """Take back the last change that was made here."""
-        if not self._state.changes:
-            self.app.notify("There is no change of the rules to take back.", markup=False)
-            return
-        before, after = self._state.changes[-1]
-        self._store.ask(lambda project: take_back(project, before, after), self)
+        self._store.ask(lambda project: take_back(project, self._state.changes), self)
 
     def action_test(self) -> None:
         """Test the rules on an answer."""
@@ -157,7 +153,7 @@ class RulesFace(Scroller):
             if values is not None:
                 path, replace = values["path"], values["how"] == REPLACE
                 self._state.path = path
-                self._store.ask(lambda project: import_rules(project, path, replace=replace), self)
+                self._change(lambda project: import_rules(project, path, replace=replace))
 
         self.app.push_screen(rules_file_form(self._state.path), read)
 
@@ -185,7 +181,7 @@ class RulesFace(Scroller):
             def put(second: "Values | None") -> None:
                 if second is not None:
                     made = rule_from(rule, first, second)
-                    self._store.ask(lambda project: put_rule(project, made), self)
+                    self._change(lambda project: put_rule(project, made))
 
             title = clean_line(f"{name}, 2 of 2: {first['kind']}")
             self.app.push_screen(
@@ -194,6 +190,9 @@ class RulesFace(Scroller):
             )
 
         self.app.push_screen(FormScreen(f"{name}, 1 of 2", rule_fields(rule), go="go on", aside=kind_words), go_on)
+
+    def _change(self, work: RulesWork) -> None:
+        self._store.ask(noted(self._state.changes, work), self)
 
     def _move(self, steps: int) -> None:
         self._state.cursor = max(0, min(self._state.cursor + steps, len(self._rules) - 1))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from engine.errors import DistillError
 from engine.records.prompt import Prompt
 from engine.records.rule import CheckResult, Rule
-from tui.services.prompt import Passage, VersionRow
+from tui.services.prompt import Passage, RuleChanges, VersionRow
 
 if TYPE_CHECKING:  # the first sight of a project compares and tries nothing
     from engine.prompts.compare import ComparedLine
@@ -27,7 +27,7 @@ class RulesState:
 
     cursor: int = 0
     path: str = ""  # of the file that was tried last
-    changes: list[tuple[tuple[Rule, ...], tuple[Rule, ...]]] = field(default_factory=list)  # before, after
+    changes: RuleChanges = field(default_factory=list)
     _wanted: tuple[Rule, Prompt] | None = None  # whose passages were asked for last
     _found: tuple[Passage, ...] | None = None
 

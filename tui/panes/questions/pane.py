@@ -218,6 +218,9 @@ class QuestionsPane(QuestionList):
         self.app.push_screen(forms.split_form(values, errors), answered)
 
     def _ask_sure(self, title: str, words: str, ids: tuple[int, ...]) -> None:
+        if self.covered:
+            return
+
         def answered(given: dict[str, str] | None) -> None:
             if given is not None and given["sure"] == forms.YES:
                 self._service.remove(self.state.where, self.state.ask(), ids, with_answers=True)

@@ -82,6 +82,8 @@ class RunPane(Pane):
 
     def on_basis_read(self, message: BasisRead) -> None:
         """Ask for the configuration of a new run."""
+        if self.covered:
+            return
         basis = message.basis
         self.app.push_screen(
             FormScreen(

@@ -80,7 +80,7 @@ class ReviewState:
 
         Returns what is to be said about answers that were asked for again.
         """
-        self.awaited -= 1
+        self.awaited = max(self.awaited - 1, 0)  # what is asked for beside windows may fail as well
         self.decided_at = [*(at for at in self.decided_at if now - at < _PACE_OVER_S), *([now] * decided)]
         if page is None:
             self.doing = ""
@@ -94,6 +94,8 @@ class ReviewState:
         cursor = page.where.cursor if page.sent else max(0, min(self.where.cursor, page.total - 1))
         self.page = page
         self._go(replace(page.where, cursor=cursor))
+        if self.listed is None or self.other_id not in self.listed.attempts:
+            self.other_id = self.other = None  # another question has come up under the cursor
         return told
 
     def move(self, steps: int) -> bool:

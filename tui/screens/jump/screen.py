@@ -16,6 +16,7 @@ from textual.geometry import Offset
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
+from tui.screens.placed import LeftOnce
 from tui.widgets.listing import ROW, Listed, holder
 from tui.widgets.page import Page
 
@@ -30,7 +31,7 @@ class Target:
     go: Callable[[], object]
 
 
-class JumpScreen(ModalScreen[Target | None]):
+class JumpScreen(ModalScreen[Target | None], LeftOnce[Target | None]):
     """Ends in the target whose letters were pressed; a key that begins none leaves."""
 
     DEFAULT_CSS = """
