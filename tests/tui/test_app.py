@@ -6,6 +6,7 @@ from time import monotonic
 import pytest
 from textual.command import CommandList
 
+from engine.errors import StoreError
 from engine.jobs.protocol import AnswerDelta, StampedEvent
 from engine.jobs.wishes import read_wish
 from engine.paths import Home
@@ -21,8 +22,9 @@ from tui.panes.pane import Pane
 from tui.screens.curate.narrow import NarrowScreen
 from tui.screens.help.screen import HelpScreen
 from tui.screens.start.screen import StartScreen
-from tui.screens.workspace.screen import WorkspaceScreen
+from tui.screens.workspace.screen import READ_EVERY_S, WorkspaceScreen
 from tui.services.follower import JobTold
+from tui.services.reading import Reader
 from tui.widgets.footer import Footer
 from tui.widgets.line import Line
 from tui.widgets.page import Page
@@ -272,3 +274,23 @@ async def test_a_palette_that_has_found_nothing_yet_has_no_pages(home: Home) -> 
         app.screen.query_one(CommandList).clear_options()
         await pilot.press("pageup", "pagedown", "escape")
         await until(pilot, lambda: workspace(app).is_active)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_that_the_project_cannot_be_read_stands_above_the_pane_until_it_can(
+    home: Home, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    app = DistillApp(home, make_stage(home, "done"))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "evaluation" and bool(app.screen.query(Pane)))
+        with monkeypatch.context() as patch:
+            patch.setattr(Reader, "read_new", busy)
+            await until(pilot, lambda: "Another process writes." in pane_text(app))
+            await pilot.pause(2.5 * READ_EVERY_S)
+            assert "Evaluation" in pane_text(app)
+        await until(pilot, lambda: "Another process writes." not in pane_text(app))
+        assert not app._notifications, "one each second would cover the page"
+
+
+def busy(reader: Reader) -> None:
+    raise StoreError("The project is busy.", "Another process writes.", "Wait.")

@@ -13,7 +13,7 @@ from engine.project import Project
 from engine.records.prompt import Message as Turn
 from engine.records.prompt import Prompt
 from tests.tui.seeds import make_stage
-from tui.services.store import FactsRead, StoreFailed, StoreService
+from tui.services.store import FactsRead, ReadFailed, StoreService
 
 
 class Inbox:
@@ -100,7 +100,7 @@ def test_facts_come_anew_once_the_store_can_be_read_again(
         broken.setattr("tui.services.reading.reap", fail)
         read_and_settle(service)
     read_and_settle(service)
-    assert [type(message) for message in inbox.wait(before + 2)[before:]] == [StoreFailed, FactsRead]
+    assert [type(message) for message in inbox.wait(before + 2)[before:]] == [ReadFailed, FactsRead]
 
 
 def test_what_a_person_asks_for_does_not_wait_for_the_facts(service: StoreService, inbox: Inbox) -> None:

@@ -113,11 +113,10 @@ class TopicsRead(Message):
 class AnswersStand(Message):
     """Questions that are to be deleted have answers, which nothing would bring back: nothing was done."""
 
-    def __init__(self, ids: tuple[int, ...], answers: int, step: Step | None = None) -> None:
+    def __init__(self, ids: tuple[int, ...], answers: int) -> None:
         super().__init__()
         self.ids = ids
         self.answers = answers
-        self.step = step  # that was to be taken back
 
 
 class NewestFound(Message):
@@ -222,11 +221,17 @@ class QuestionsService:
 
         self._store.ask(work, self._target)
 
-    def take_back(self, where: Where, asked: int, step: Step) -> None:
-        """Undo a step; ends in `QuestionsRead`, or in `AnswersStand` where answers would go with it."""
+    def take_back(self, where: Where, asked: int, steps: list[Step]) -> None:
+        """Undo the last of these steps; ends in `QuestionsRead`, or in `AnswersStand` where answers would go with it.
+
+        It is one no more once it is undone, and not before: what fails can be tried again.
+        """
 
         def work(project: Project) -> Message:
             table = project.questions
+            if not steps:
+                return QuestionsRead(_page(project, where), asked, "There is nothing more to take back.")
+            step = steps[-1]
             if step.removed:
                 said = f"{counted(table.put_back(step.removed), 'question')} brought back."
             elif step.split_ids:
@@ -239,8 +244,9 @@ class QuestionsService:
                 ids = table.ids_added(step.added_at)
                 answers = sum(table.examples_of(ids).values())
                 if answers:
-                    return AnswersStand(ids, answers, step)
+                    return AnswersStand(ids, answers)
                 said = f"Took back {step.words}: {counted(table.remove(ids), 'question')}."
+            steps.remove(step)
             return QuestionsRead(_page(project, where), asked, said)
 
         self._store.ask(work, self._target)

@@ -47,6 +47,10 @@ class StoreFailed(Message):
         self.error = error
 
 
+class ReadFailed(StoreFailed):
+    """The facts could not be read: what is shown is old, until they can be again."""
+
+
 class JobStarted(Message):
     """A job was started."""
 
@@ -145,7 +149,7 @@ class StoreService:
 
     def _read(self) -> None:
         try:
-            with _failing_to(self._target):
+            with _failing_to(self._target, ReadFailed):
                 if (facts := self._reader.held.read_new()) is not None:
                     self._target.post_message(FactsRead(facts))
         finally:
@@ -183,14 +187,14 @@ class StoreService:
 
 
 @contextmanager
-def _failing_to(target: MessagePump) -> Iterator[None]:
+def _failing_to(target: MessagePump, kind: type[StoreFailed] = StoreFailed) -> Iterator[None]:
     """Whatever goes wrong inside is told to `target`: what fails on a thread is seen by nobody else."""
     try:
         yield
     except DistillError as error:
-        target.post_message(StoreFailed(error))
+        target.post_message(kind(error))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         said = f"{where}{error.strerror or error}."
         refused = DistillError("The system refused.", said, "Check the free space and the permissions, then try again.")
-        target.post_message(StoreFailed(refused))
+        target.post_message(kind(refused))

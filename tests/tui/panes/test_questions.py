@@ -9,12 +9,14 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
+from engine.errors import StoreError
 from engine.jobs.protocol import AnswerStarted, Progress, StateChanged
 from engine.paths import Home
 from engine.project import Project
 from engine.records.options import ProjectSettings, SynthesizeOptions, TeacherSpec
 from engine.records.prompt import Message
 from engine.records.question import Question, QuestionFilter, Split
+from engine.store.questions import QuestionTable
 from tests.engine.teachers.hostile_server import good, served
 from tests.tui.piloting import form_of, pane_of, reach, text_of, until
 from tests.tui.seeds import PROMPT, TOPICS, add_examples, add_job, hostile, make_project, make_stage
@@ -537,3 +539,30 @@ def test_a_filter_of_nothing_lists_everything() -> None:
     for split in ("train", "validation", "test", "unsplit", None):
         state.turn_filter()
         assert state.where.listed == QuestionFilter(split=split)
+
+
+async def test_what_could_not_be_taken_back_still_can_be(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    with make_project(home) as project:
+        folder, count = project.folder, len(project.questions.ids())
+
+    def left() -> int:
+        with Project.open(folder, home) as project:
+            return len(project.questions.ids())
+
+    def busy(table: QuestionTable, removed: object) -> int:
+        raise StoreError("The project is busy.", "Another process writes.", "Wait.")
+
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await reach(pilot, 2, QuestionsPane, lambda: True)
+        await until(pilot, lambda: pane_of(app, QuestionsPane).state.row is not None)
+        await pilot.press("D")
+        await until(pilot, lambda: left() == count - 1 and bool(pane_of(app, QuestionsPane).state.steps))
+        with monkeypatch.context() as patch:
+            patch.setattr(QuestionTable, "put_back", busy)
+            await pilot.press("u")
+            await until(pilot, lambda: "The project is busy." in [note.title for note in app._notifications])
+        app.simulate_key("u")
+        app.simulate_key("u")
+        await until(pilot, lambda: left() == count)
+        await until(pilot, lambda: any("nothing more" in note.message for note in app._notifications))

@@ -69,9 +69,7 @@ class QuestionsPane(QuestionList):
         self.redraw()
 
     def on_answers_stand(self, message: AnswersStand) -> None:
-        """Ask before answers go; what was to be taken back is kept until then."""
-        if message.step is not None:
-            self.state.steps.append(message.step)
+        """Ask before answers go."""
         self._read()
         words = (
             f"{counted(len(message.ids), 'question')} with {counted(message.answers, 'answer')}: the answers go with "
@@ -180,7 +178,7 @@ class QuestionsPane(QuestionList):
     def action_undo(self) -> None:
         """Take back the last step; without one, ask whether the last import shall go."""
         if self.state.steps:
-            self._service.take_back(self.state.where, self.state.ask(), self.state.steps.pop())
+            self._service.take_back(self.state.where, self.state.ask(), self.state.steps)
         else:
             self._service.find_newest()
 

@@ -26,7 +26,7 @@ from tui.screens.workspace.trouble import Trouble
 from tui.screens.workspace.watching import Watching
 from tui.screens.workspace.wishes import Asked, answer_to
 from tui.services.meters import MeterRead
-from tui.services.store import FactsRead, JobStarted, StoreFailed, StoreService
+from tui.services.store import FactsRead, JobStarted, ReadFailed, StoreFailed, StoreService
 from tui.settings import Remembered
 from tui.widgets.footer import Footer
 from tui.widgets.lines import percent
@@ -132,14 +132,14 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self.state.load, self.state.gpu = message.reading, message.gpu
         self._show_header()
 
+    def on_read_failed(self, message: ReadFailed) -> None:
+        """Say above the pane, or in its place, why nothing newer is shown; it stands there until it can be read."""
+        self._error = message.error
+        self._changed()
+
     def on_store_failed(self, message: StoreFailed) -> None:
-        """Say what happened where the pane would be, or beside it when there is something to show."""
-        error = message.error
-        if self.state.facts is None:
-            self._error = error
-            self._changed()
-        else:
-            self.say_error(error)
+        """Say beside the pane what could not be done."""
+        self.say_error(message.error)
 
     def on_job_started(self, message: JobStarted) -> None:
         """Say that it started, and go where it works."""

@@ -20,15 +20,17 @@ class Trouble(Page):
     """Takes no room where there is nothing to say."""
 
     def show_trouble(self, facts: "Facts | None", error: DistillError | None, screen_width: int) -> None:
-        """Draw. `error`: why there are no facts."""
+        """Draw. `error`: why there are no facts, or no newer ones."""
         lines = _lines(facts, error, max(self.size.width or screen_width - 4, 20))
         self.display = bool(lines)
         self.show(lines)
 
 
 def _lines(facts: "Facts | None", error: DistillError | None, width: int) -> list[Content]:
+    if error is not None:
+        return _failure(error)
     if facts is None:
-        return [Content.styled("Reading the project …", DIM)] if error is None else _failure(error)
+        return [Content.styled("Reading the project …", DIM)]
     job = facts.newest_job
     if job is None or job.state not in ("failed", "lost"):
         return []
