@@ -392,6 +392,8 @@ def test_a_teacher_that_seldom_keeps_the_rules_is_doubted(kept: int, count: int,
         words = " ".join(line.plain.strip() for line in drawn)
         assert ("1 T tries them on a few questions." in words) is doubted
     assert ("None of these 10 answers keeps every rule." in words) is (doubted and not kept)
+    unanswered = dataclasses.replace(facts, latest_answers=tuple(dataclasses.replace(a, text="") for a in answers))
+    assert not any("every rule" in line.plain for line in draw(View(unanswered, None, 90, 36), WallState()))
     once = dataclasses.replace(facts, examples=ExampleCounts(count, 1, undecided=count - 1))
     assert not any("every rule" in line.plain for line in draw(View(once, None, 90, 36), WallState()))
 

@@ -198,11 +198,12 @@ def _next(job: JobView | None, counts: ExampleCounts, width: int) -> Content:
 
 def _doubts(streams: Sequence[Stream], counts: ExampleCounts, width: int) -> list[Content]:
     """What to do about a teacher that seldom keeps the rules, before a person has read all of its answers."""
-    kept = sum(stream.state == "passed" for stream in streams)
-    if counts.accepted or len(streams) < _ENOUGH_TO_DOUBT or kept > len(streams) * _DOUBTED_SHARE:
+    answers = [stream for stream in streams if stream.text]  # what stayed without an answer is told by itself
+    kept = sum(stream.state == "passed" for stream in answers)
+    if counts.accepted or len(answers) < _ENOUGH_TO_DOUBT or kept > len(answers) * _DOUBTED_SHARE:
         return []
     words = (
-        f"! {kept or 'None'} of these {len(streams)} answers keep{'s' if kept < 2 else ''} every rule. A lower "
+        f"! {kept or 'None'} of these {len(answers)} answers keep{'s' if kept < 2 else ''} every rule. A lower "
         "temperature, example turns in the prompt, or a stronger teacher: "
         f"{key_of('workspace.prompt', 'prompt.trial')} tries them on a few questions."
     )
