@@ -35,7 +35,7 @@ def test_the_next_attempt_is_asked_for_and_the_old_answers_are_rejected_as_one_s
         answer(question, local=False, attempt=attempt)
     ask_again(project, Selection(ids=(1, 2)))
     assert started[0].asks == ((1, 1), (2, 2))
-    assert (started[0].teacher, started[0].temperature) == (PEER, 1.0)
+    assert (started[0].teacher, started[0].temperature) == (PEER, 0.7)
     reasons = [(row.state, row.decision.reason if row.decision else "") for row in project.examples.all()]
     assert reasons == [("rejected", REASON), ("rejected", REASON), ("undecided", "")]
     moved = project.decisions.undo()
