@@ -90,7 +90,7 @@ def test_every_question_of_the_splits_is_asked_once_and_stored(project: Project)
     assert first.key.teacher == f"peer @ {server.url}"
     assert [check.passed for check in first.checks] == [True]
     assert first.usage.completion_tokens == 2
-    assert first.temperature == 1.0
+    assert first.temperature == 0.7
     assert project.examples.in_flight() == 0
     ended = [e for e in events if isinstance(e, AnswerEnded)]
     assert len(ended) == 10
