@@ -31,7 +31,7 @@ class ProofFacts:
     evaluation: Evaluation
     run: Run
     dataset: DatasetSummary
-    teacher: TeacherSpec
+    teacher: TeacherSpec  # who gave the answers that the student was trained on
     prompt_tokens: int  # that the student saves a request
     timings: dict[str, float]
     costs: Costs | None
@@ -137,14 +137,17 @@ def read_facts(project: Project, run_id: int | None = None) -> ProofFacts:
             raise NotFoundError("Nothing has been evaluated yet.", f"{which} {project.name}.", step)
         run = project.runs.get(evaluation.run_id)
         dataset = next(each for each in project.datasets.all() if each.sha256 == evaluation.dataset_sha256)
-        teacher = project.settings.read().teacher
+        today = project.settings.read().teacher
+        teacher = project.datasets.teacher_of(dataset.sha256) or today
+        if evaluation.arm("teacher") is not None and teacher.model == run.config.base:
+            teacher = today  # the arm is another model than the base that answered: it was named later
         timings = project.settings.timings()
         votes = standings(project.votes.all(), run.id)
         harness = project.harness.standing(run.id)
     means = {name: score.prompt_tokens_mean for name, score in evaluation.arms}
     # Both arms were asked the same questions through the same chat format: what they differ by is the prompt.
     prompt_tokens = round(means["prompted"] - means["unprompted"])
-    costs, note = _costs(project, evaluation, teacher, TokenCount(prompt_tokens, run.config.base, exact=False))
+    costs, note = _costs(project, evaluation, today, TokenCount(prompt_tokens, run.config.base, exact=False))
     return ProofFacts(
         project.name, evaluation, run, dataset, teacher, prompt_tokens, timings, costs, note, votes, harness
     )

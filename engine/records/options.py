@@ -23,6 +23,12 @@ class TeacherSpec:
         """What examples are keyed by: the model, with its address for an endpoint."""
         return f"{self.model} @ {self.base_url}" if self.kind == "endpoint" else self.model
 
+    @classmethod
+    def named(cls, kind: TeacherKind, name: str) -> "TeacherSpec":
+        """The one whose examples are keyed by `name`."""
+        model, _, base_url = name.rpartition(" @ ") if kind == "endpoint" else (name, "", "")
+        return cls(kind, model, base_url)
+
 
 @dataclass(frozen=True, slots=True)
 class GenerateOptions:

@@ -61,7 +61,9 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class ReportFacts:
-    """Everything that sections are made of. `rules` are the project's now; an evaluation keeps its own texts."""
+    """Everything that sections are made of. `rules` are those that the dataset was frozen with, else the project's now;
+    an evaluation keeps its own texts.
+    """
 
     proof: ProofFacts
     rules: tuple[Rule, ...]
@@ -82,7 +84,7 @@ def read_report(project: Project, run_id: int | None = None, compare: int | None
     answered = answers_of(project, proof.evaluation)
     return ReportFacts(
         proof=proof,
-        rules=project.rules.all(),
+        rules=project.datasets.rules_of(proof.dataset.sha256) or project.rules.all(),
         answered=answered,
         lapses=find_lapses(answered.answers, proof.evaluation.reference),
         trace=_trace(project, proof.run.id),

@@ -7,6 +7,7 @@ from hashlib import sha256 as new_sha256
 
 from engine.errors import DatasetError, NotFoundError
 from engine.records.dataset import Dataset, DatasetRow, DatasetSummary, OtherPrompt, TaughtPrompt
+from engine.records.options import TeacherSpec
 from engine.records.prompt import messages_to_json
 from engine.records.rule import Rule
 from engine.store.clock import now_text
@@ -162,6 +163,16 @@ class DatasetTable:
         """The rules that this dataset was last frozen with; None where that was not kept, or for an unknown one."""
         value = self._connection.value("SELECT rules FROM datasets WHERE sha256 = ?", (sha256,))
         return decode_all(Rule, value) if isinstance(value, str) else None
+
+    def teacher_of(self, sha256: str) -> TeacherSpec | None:
+        """Who gave most of this dataset's answers to the project's own questions; None where they are gone."""
+        row = self._connection.row(
+            """SELECT e.teacher_kind, e.teacher FROM datasets d JOIN dataset_rows r ON r.dataset_id = d.id
+            JOIN examples e ON e.id = r.example_id WHERE d.sha256 = ? AND r.prompt_index = 0
+            GROUP BY e.teacher_kind, e.teacher ORDER BY count(*) DESC, min(e.id)""",
+            (sha256,),
+        )
+        return None if row is None else TeacherSpec.named(row["teacher_kind"], row["teacher"])
 
     def frozen_from(self, sha256: str) -> str:
         """The `ExampleTable.accepted_sha256` that this dataset was last frozen from; empty for an unknown one."""

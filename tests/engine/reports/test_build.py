@@ -15,6 +15,7 @@ from engine.project import Project
 from engine.records.cost import CostInputs
 from engine.records.evaluation import Interval
 from engine.records.harness import HarnessResult, Score, TaskScore
+from engine.records.options import TeacherSpec
 from engine.records.run import TrainingConfig
 from engine.records.vote import Vote
 from engine.reports.build import brief, build
@@ -114,6 +115,24 @@ def test_an_unnamed_report_is_of_the_run_evaluated_last(project: Project) -> Non
         read_report(project, run_id=9)
     with pytest.raises(NotFoundError):
         read_report(project, compare=9)
+
+
+def test_the_teacher_is_who_answered_and_not_who_would_today(project: Project) -> None:
+    settings = project.settings.read()
+    today = TeacherSpec("endpoint", "gpt-5", "https://api.openai.com/v1")
+    project.settings.write(dataclasses.replace(settings, teacher=today))
+    facts = read_report(project)
+    assert proof_json(facts.proof)["teacher"] == {"kind": "local", "model": "starter"}
+    made_of = next(block for block in blocks(build(facts), "provenance") if isinstance(block, Facts))
+    assert [fact.value for fact in made_of.rows if fact.name == "teacher"] == ["starter"]
+    assert facts.proof.costs is not None, "what is saved is what gpt-5 costs"
+
+
+def test_the_rules_of_a_training_keep_the_words_that_they_had(project: Project) -> None:
+    before = project.rules.all()
+    project.rules.put([dataclasses.replace(rule, text=f"Another {rule.id}") for rule in before])
+    rates = table(build(read_report(project)), "training", "Each rule")
+    assert [row.cells[0].partition("\u2002")[2] for row in rates.rows] == [rule.text for rule in before]
 
 
 def test_two_runs_are_told_apart_by_what_differs(project: Project) -> None:
