@@ -71,7 +71,7 @@ def cumulated(given: EstimateInput, result: Estimate, days: Sequence[float]) -> 
     """The cost of each way over time. A year's retrainings are paid at even distances within it."""
     every = DAYS_PER_YEAR / (given.retrainings_per_year + 1)
     requests = [given.requests_per_day * day for day in days]
-    trainings = [1 + min(int(day / every), int(given.retrainings_per_year)) for day in days]
+    trainings = [1 + min(int(day / every), given.retrainings_per_year) for day in days]
     return Cumulated(
         days=tuple(days),
         prompted=tuple(count * result.prompted_usd for count in requests),

@@ -27,8 +27,8 @@ def test_the_three_ways_differ_by_the_prompt_and_its_price() -> None:
     assert distilled.year_usd == pytest.approx(0.000045 * 5_000 * 365)
 
 
-@drawn(st.integers(0, 12), st.floats(1e-9, 10_000), st.floats(1e-9, 5_000))
-def test_a_year_of_the_curves_is_the_first_years_savings(retrainings: int, once: float, a_day: float) -> None:
+@drawn(st.integers(0, 12) | st.floats(0.01, 12), st.floats(1e-9, 10_000), st.floats(1e-9, 5_000))
+def test_a_year_of_the_curves_is_the_first_years_savings(retrainings: float, once: float, a_day: float) -> None:
     case, result = changed(retrainings_per_year=float(retrainings), one_time_usd=once, requests_per_day=a_day)
     curves = cumulated(case, result, (0.0, DAYS_PER_YEAR))
     assert curves.distilled[0] == pytest.approx(once)
