@@ -7,7 +7,7 @@ the stations, and nothing of how a stage works or of which prompt it is.
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from engine.errors import DatasetError
 from engine.folders import remember
@@ -134,8 +134,10 @@ def conduct(context: JobContext, recipe: Recipe) -> Run:
     return project.runs.get(trained.id)
 
 
-def freeze_accepted(context: JobContext, train_rows: int = 0, validation_rows: int = 0) -> str:
-    """Let the rules decide, freeze what stands accepted, and return the dataset's hash.
+def freeze_accepted(
+    context: JobContext, train_rows: int = 0, validation_rows: int = 0, others: Sequence[Project] = ()
+) -> str:
+    """Let the rules decide, freeze what stands accepted, here and in `others`, and return the dataset's hash.
 
     Raises `TooFewAcceptedError` where less than that many rows of each split would be frozen, and what freezing raises.
     """
@@ -159,7 +161,7 @@ def freeze_accepted(context: JobContext, train_rows: int = 0, validation_rows: i
             "Generate more samples.",
         )
     folder = locate_base(project.settings.read().student_base, project.home)
-    dataset = freeze(project, ChatFormat.load(folder))
+    dataset = freeze(project, ChatFormat.load(folder), others=others)
     project.settings.keep_timing("curate", context.work.seconds)
     return dataset.sha256
 

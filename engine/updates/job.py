@@ -5,12 +5,15 @@ of how a station works, nor of who follows.
 """
 
 import dataclasses
+from contextlib import ExitStack
 
 from engine.conduct import configuration, freeze_accepted
 from engine.errors import UsageError
+from engine.folders import locate_project
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note, StageStarted
 from engine.jobs.traces import jobs_of_runs
+from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.options import GenerateOptions, TrainOptions, UpdateOptions
 from engine.records.run import Run
@@ -71,17 +74,23 @@ def _require_its_run(context: JobContext, plan: UpdatePlan) -> None:
 
 
 def _answer(context: JobContext, plan: UpdatePlan) -> None:
-    """Carry over, ask for the rest, let the rules decide, and freeze."""
+    """Carry over, ask for the rest, let the rules decide, and freeze; with what was frozen of other projects before."""
     import engine.teachers.job
 
-    context.emit(StageStarted("examples"))
-    carried = carry(context.project, plan)
-    context.emit(Note(f"{counted(carried.answers, 'answer')} carried over."))
-    if carried.options is not None:
-        engine.teachers.job.run(context, carried.options)
-        _tell_unanswered(context, carried.options)
-    context.emit(StageStarted("dataset"))
-    freeze_accepted(context)
+    home = context.project.home
+    with ExitStack() as opened:
+        # Without the other prompts that the old dataset teaches, the student would forget them.
+        others = [
+            opened.enter_context(Project.open(locate_project(other.project, home), home)) for other in plan.old.others
+        ]
+        context.emit(StageStarted("examples"))
+        carried = carry(context.project, plan)
+        context.emit(Note(f"{counted(carried.answers, 'answer')} carried over."))
+        if carried.options is not None:
+            engine.teachers.job.run(context, carried.options)
+            _tell_unanswered(context, carried.options)
+        context.emit(StageStarted("dataset"))
+        freeze_accepted(context, others=others)
 
 
 def _tell_unanswered(context: JobContext, options: GenerateOptions) -> None:

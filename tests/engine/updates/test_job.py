@@ -1,5 +1,8 @@
 """The update as a job, with stand-ins for the stages: what it asks and trains, and that a stopped one goes on."""
 
+import dataclasses
+from collections.abc import Sequence
+
 import pytest
 
 import engine.evaluation.job
@@ -7,11 +10,12 @@ import engine.teachers.job
 import engine.training.job
 import engine.updates.job
 from engine.conduct import configuration
-from engine.errors import JobStopped, UsageError
+from engine.errors import JobStopped, NotFoundError, UsageError
 from engine.jobs.context import JobContext
 from engine.jobs.follow import read_all
 from engine.jobs.protocol import Note
 from engine.project import Project
+from engine.records.dataset import Dataset, DatasetRow, TaughtPrompt
 from engine.records.job import Job
 from engine.records.options import (
     EvaluateOptions,
@@ -22,10 +26,12 @@ from engine.records.options import (
     UpdateOptions,
 )
 from engine.records.prompt import Message, Prompt
+from engine.records.question import Question
 from engine.records.run import TrainingConfig
+from engine.store.datasets import dataset_sha256
 from engine.training.presets import USUAL
 from engine.updates.begin import begin_update, require_idle
-from tests.engine.updates.bank import NEW, SHORT, answer, change, freeze
+from tests.engine.updates.bank import NEW, OLD, SHORT, answer, change, freeze
 from tests.tui.seeds import add_job
 
 PLAINLY = UpdateOptions()
@@ -47,7 +53,7 @@ def stages(project: Project, monkeypatch: pytest.MonkeyPatch) -> list[JobOptions
     monkeypatch.setattr(engine.teachers.job, "run", teach)
     monkeypatch.setattr(engine.training.job, "run", train)
     monkeypatch.setattr(engine.evaluation.job, "run", lambda _context, options: asked.append(options))
-    monkeypatch.setattr(engine.updates.job, "freeze_accepted", lambda context: freeze(context.project))
+    monkeypatch.setattr(engine.updates.job, "freeze_accepted", lambda context, others: freeze(context.project))
     first = project.runs.add(project.datasets.require_latest().sha256, TrainingConfig("starter", epochs=2.0))
     project.runs.update(first.id, state="done")
     return asked
@@ -84,6 +90,30 @@ def test_only_the_touched_is_asked_and_training_goes_on_from_the_earlier_run(
     assert (made.initial_run_id, made.epochs) == (1, 0.5)
     assert isinstance(evaluation, EvaluateOptions)
     assert evaluation.run_id == 2
+
+
+def test_the_other_prompts_that_the_student_knows_are_frozen_again(
+    project: Project, stages: list[JobOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught = TaughtPrompt(NEW, (Question((Message("user", "Open?"),), id=1),), project="shop")
+    row = DatasetRow(1, 1, "train", (1,), (2,), 1, (False,))
+    rows = (row, dataclasses.replace(row, prompt_index=1))
+    sha256 = dataset_sha256(OLD.sha256, "starter", rows, (taught,))
+    project.datasets.add(Dataset(sha256, OLD.sha256, "starter", rows, others=(taught,)))
+    change(project)
+    with pytest.raises(NotFoundError, match="shop"):
+        carry_out(project)
+    assert not stages, "and nothing was asked for"
+    Project.create(project.home.projects / "shop", None, project.home).close()
+    frozen: list[str] = []
+
+    def freeze_with(context: JobContext, others: Sequence[Project]) -> None:
+        frozen.extend(other.name for other in others)
+        freeze(context.project)
+
+    monkeypatch.setattr(engine.updates.job, "freeze_accepted", freeze_with)
+    carry_out(project)
+    assert frozen == ["shop"]
 
 
 def test_a_person_chooses_the_epochs_and_the_base(project: Project, stages: list[JobOptions]) -> None:
