@@ -24,6 +24,7 @@ class Server:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((HOST, port))
+            listening.listen()  # else another may bind it too, and find out late
         except OSError as error:
             listening.close()
             raise JobError(

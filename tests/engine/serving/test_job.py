@@ -18,6 +18,7 @@ from engine.project import Project
 from engine.records.options import ServeOptions
 from engine.serving import job as serving_job
 from engine.serving.job import base_of
+from engine.serving.server import Server
 from engine.serving.speaking import Speaker
 from engine.stations import read_stations
 from tests.engine.jobs.support import wait_until
@@ -163,6 +164,11 @@ def test_a_port_is_taken_as_asked_and_a_taken_one_is_explained(
         assert f"127.0.0.1:{port}" in second.errors[0].message
     with serving(other_home, other, ServeOptions(port=port)) as again:
         assert again.address.base_url == f"http://127.0.0.1:{port}/v1"
+
+
+def test_a_port_is_taken_from_the_first_moment() -> None:
+    with Server(0) as first, pytest.raises(JobError, match="cannot be had"):
+        Server(int(first.base_url.rpartition(":")[2].removesuffix("/v1")))
 
 
 def test_the_base_is_the_named_runs_else_the_newest_else_the_projects(own_folder: Path, base: Path) -> None:
