@@ -139,6 +139,8 @@ def read_facts(project: Project, run_id: int | None = None) -> ProofFacts:
         dataset = next(each for each in project.datasets.all() if each.sha256 == evaluation.dataset_sha256)
         today = project.settings.read().teacher
         teacher = project.datasets.teacher_of(dataset.sha256) or today
+        if evaluation.arm("teacher") is not None and teacher.model == run.config.base:
+            teacher = today  # the arm is another model than the base that answered: it was named later
         timings = project.settings.timings()
         votes = standings(project.votes.all(), run.id)
         harness = project.harness.standing(run.id)
