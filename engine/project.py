@@ -33,8 +33,9 @@ from engine.store.spending import SpendingTable
 from engine.store.votes import VoteTable
 
 REPORT = "report.html"  # what the evaluation pane writes
+DRAFT = "draft.md"  # a prompt that a person has begun to write and not saved
 # All that a project puts into its folder beside the database; deleting it touches nothing else.
-_CONTENTS = ("runs", "jobs", "caches", "releases", ARCHIVED, REPORT)
+_CONTENTS = ("runs", "jobs", "caches", "releases", ARCHIVED, REPORT, DRAFT)
 
 
 class Project:

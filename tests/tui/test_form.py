@@ -167,3 +167,11 @@ def test_a_form_looks_as_it_did(snap_compare: Callable[..., bool], home, size: t
         await pilot.pause()
 
     assert snap_compare(DistillApp(home, None), terminal_size=size, run_before=open_form)
+
+
+async def test_all_lines_that_are_pasted_come_into_the_field() -> None:
+    app = Asking()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("down", "down")
+        app.post_message(events.Paste("Where is\nmy card?\r\nI lost it.\n"))
+        await until(pilot, lambda: app.form.values["name"] == "Where is my card? I lost it.")

@@ -5,14 +5,16 @@ none of it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from textual.message import Message
 
 from engine.economics.tokens import estimate_prompt_tokens
-from engine.errors import UsageError
-from engine.project import Project
+from engine.errors import StoreError, UsageError
+from engine.paths import write_atomically
+from engine.project import DRAFT, Project
 from engine.records.prompt import Message as ChatMessage
 from engine.records.prompt import Prompt
 from engine.records.question import Question
@@ -142,6 +144,18 @@ class DocumentRead(Message):
         self.said = said
 
 
+class DraftRead(Message):
+    """What was typed and not saved when the prompt was left; None: nothing."""
+
+    def __init__(self, text: str | None) -> None:
+        super().__init__()
+        self.text = text
+
+
+class DraftKept(Message):
+    """It is; nobody waits for that."""
+
+
 class ProposalsRead(Message):
     """Rules that the prompt asks for."""
 
@@ -161,6 +175,24 @@ def save_prompt(project: Project, prompt: Prompt, note: str = "") -> PromptSaved
         if project.datasets.latest() is not None:
             said += f" {key_of('workspace.update')} shows what the change touches."
     return PromptSaved(version, prompt, said)
+
+
+def read_draft(project: Project) -> DraftRead:
+    """What lies beside the database as a draft."""
+    try:
+        return DraftRead((project.folder / DRAFT).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return DraftRead(None)
+
+
+def keep_draft(project: Project, text: str | None) -> DraftKept:
+    """Let a draft outlive the terminal; None: there is none any more. Where it cannot be written it lives as long."""
+    with suppress(StoreError, OSError):
+        if text is None:
+            (project.folder / DRAFT).unlink(missing_ok=True)
+        else:
+            write_atomically(project.folder / DRAFT, text.encode())
+    return DraftKept()
 
 
 def back_to(project: Project, version: int) -> PromptSaved:

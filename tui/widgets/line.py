@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from textual.binding import BindingType
+from textual.events import Paste
 from textual.message import Message
 from textual.widgets import Input
 
@@ -10,7 +11,14 @@ from tui.actions import Place, bindings
 from tui.widgets.guard import Veil
 
 
-class Line(Input):
+class Entry(Input):
+    """A field of one line, which takes all that is pasted: of Textual's own (8.2.8), only the first line comes."""
+
+    def _on_paste(self, event: Paste) -> None:
+        event.text = " ".join(event.text.splitlines())  # the field takes it in after this
+
+
+class Line(Entry):
     """A place of the action table; ends in `Input.Submitted` or in `Left`."""
 
     place: ClassVar[Place] = "words"

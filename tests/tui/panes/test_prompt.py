@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import stat
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.paths import Home
-from engine.project import Project
+from engine.project import DRAFT, Project
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message, Prompt
 from engine.records.rule import Check, Rule
@@ -81,6 +82,10 @@ async def typing(pilot: Pilot[int], app: DistillApp) -> None:
 
 async def write(pilot: Pilot[int], words: str) -> None:
     await pilot.press(*("enter" if char == "\n" else "space" if char == " " else char for char in words))
+
+
+def draft(folder: Path) -> str:
+    return (folder / DRAFT).read_text() if (folder / DRAFT).exists() else ""
 
 
 def stored(folder: Path, home: Home) -> tuple[int, Prompt | None]:
@@ -171,6 +176,38 @@ class TestWriting:
             await pilot.press("ctrl+underscore", "escape")
             await until(pilot, lambda: face(app) == "reading" and "a draft is not saved" not in text(app))
             assert stored(folder, home) == (2, LATER)
+
+    @pytest.mark.parametrize("size", SIZES)
+    @pytest.mark.parametrize("leaves", ["ctrl+q", "escape"])
+    async def test_what_is_not_saved_outlives_the_program(
+        self, home: Home, folder: Path, leaves: str, size: tuple[int, int]
+    ) -> None:
+        app = DistillApp(home, folder)
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await opened(pilot, app)
+            await typing(pilot, app)
+            await write(pilot, "Hm. ")
+            await pilot.press(leaves)
+            await pilot.pause()
+        app = DistillApp(home, folder)
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await opened(pilot, app)
+            await until(pilot, lambda: "a draft is not saved" in text(app))
+            await typing(pilot, app)
+            assert field(app).text.startswith("Hm. You answer")
+            await pilot.press("ctrl+g")
+            await until(pilot, lambda: stored(folder, home)[0] == 3 and not (folder / DRAFT).exists())
+
+    async def test_what_is_typed_is_a_draft_before_the_terminal_goes_away(self, home: Home, folder: Path) -> None:
+        app = DistillApp(home, folder)
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await opened(pilot, app)
+            await typing(pilot, app)
+            await write(pilot, "Hm. ")
+            await until(pilot, lambda: draft(folder).startswith("Hm. You answer"))
+            assert stat.S_IMODE((folder / DRAFT).stat().st_mode) == 0o600
+            await pilot.press(*["ctrl+underscore"] * 4)
+            await until(pilot, lambda: not draft(folder))
 
     async def test_saving_what_is_stored_makes_no_version(self, home: Home, folder: Path) -> None:
         app = DistillApp(home, folder)

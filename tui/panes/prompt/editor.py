@@ -110,25 +110,24 @@ class Editor(Vertical):
             super().__init__()
             self.prompt = prompt
 
+    class Typed(Message):
+        """A person has typed, and pauses."""
+
     class Leave(Message):
         """A person wants to leave the field."""
 
     def __init__(self, text: str, stored: str, said: str = "") -> None:
         super().__init__(id="prompt-editor")
-        self._begun_with, self._stored, self._said = text, stored, said
+        self.area = DocumentArea(text, placeholder=PLACEHOLDER)
+        self._stored, self._said = stored, said
         self._refused: tuple[str, str] | None = None  # a text that cannot be saved, and why
         self._waiting: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """The field between its figures and its words."""
         yield Page(classes="title")
-        yield DocumentArea(self._begun_with, placeholder=PLACEHOLDER)
+        yield self.area
         yield Page(classes="words")
-
-    @property
-    def area(self) -> DocumentArea:
-        """The field."""
-        return self.query_one(DocumentArea)
 
     def begin(self, text: str, stored: str, said: str = "") -> None:
         """Hold another text. It is one more change: undo gives back what stood there before."""
@@ -142,7 +141,7 @@ class Editor(Vertical):
         """Figures follow when a person stops for a moment: each key would be too often in a long text."""
         if self._waiting is not None:
             self._waiting.stop()
-        self._waiting = self.set_timer(FIGURES_AFTER_S, self._tell)
+        self._waiting = self.set_timer(FIGURES_AFTER_S, self._paused)
 
     def on_resize(self) -> None:
         """The words are drawn for their room."""
@@ -171,8 +170,12 @@ class Editor(Vertical):
         """Do again what was taken back."""
         self.area.redo()
 
-    def _tell(self) -> None:
+    def _paused(self) -> None:
         self._waiting = None
+        self.post_message(self.Typed())
+        self._tell()
+
+    def _tell(self) -> None:
         text = self.area.text
         try:
             prompt = parse_prompt(text)

@@ -14,7 +14,16 @@ from tui.panes.prompt.faces import FacedPane
 from tui.panes.prompt.rules_face import RulesFace
 from tui.panes.prompt.text_face import ShowFace, TextFace
 from tui.services.facts import Facts
-from tui.services.prompt import DocumentRead, PassagesRead, PromptSaved, read_document, save_prompt
+from tui.services.prompt import (
+    DocumentRead,
+    DraftRead,
+    PassagesRead,
+    PromptSaved,
+    keep_draft,
+    read_document,
+    read_draft,
+    save_prompt,
+)
 from tui.services.store import StoreService
 from tui.widgets.page import Page
 
@@ -33,6 +42,18 @@ class PromptPane(FacedPane):
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
         self._saved: tuple[int, Prompt] | None = None  # what is stored though facts still tell of that older version
+        self._kept: str | None = None  # the draft that outlives the terminal
+        self._field: Editor | None = None  # which stays readable while all is being left
+
+    def on_mount(self) -> None:
+        """What was typed and not saved the last time is a draft still."""
+        self.store.ask(read_draft, self)
+
+    def on_unmount(self) -> None:
+        """And what was typed until now is one the next time."""
+        if self.state.face == "editing" and self._field is not None:
+            self.state.draft.keep(self._field.area.text, self._stored)
+        self._keep_draft()
 
     def redraw(self) -> None:
         """Draw the title and the face that is shown."""
@@ -42,6 +63,7 @@ class PromptPane(FacedPane):
         if self._saved is not None and self._saved[0] != facts.prompt_version:
             self._saved = None
         if self.state.face == "reading":
+            self._keep_draft()
             width = max(self.size.width - 3, 20)
             self.query_one("#prompt-title", Page).show(
                 draw_title(facts, draft=self.state.draft.text is not None, width=width)
@@ -105,6 +127,19 @@ class PromptPane(FacedPane):
         """Save it as a new version."""
         message.stop()
         self._save(message.prompt)
+
+    def on_draft_read(self, message: DraftRead) -> None:
+        """Go on with it, where nothing else was begun meanwhile."""
+        message.stop()
+        if self._kept is None and self.state.draft.text is None and self.state.face != "editing":
+            self._kept = self.state.draft.text = message.text
+            self.redraw()
+
+    def on_editor_typed(self, message: "Editor.Typed") -> None:
+        """The terminal may go away at any moment."""
+        message.stop()
+        self.state.draft.keep(self._editor.area.text, self._stored)
+        self._keep_draft()
 
     def on_editor_leave(self, message: "Editor.Leave") -> None:
         """Leave the field; what is not saved is kept."""
@@ -242,7 +277,8 @@ class PromptPane(FacedPane):
         if self.query(Editor):
             self._editor.begin(document, self._stored, said)
         else:
-            self.mount(Editor(document, self._stored, said))
+            self._field = Editor(document, self._stored, said)
+            self.mount(self._field)
         self._turn_to("editing")
         self.call_after_refresh(self.focus)
 
@@ -266,6 +302,11 @@ class PromptPane(FacedPane):
             self._leave_editor()
         else:
             self.store.ask(lambda project: save_prompt(project, prompt), self)
+
+    def _keep_draft(self) -> None:
+        if (draft := self.state.draft.text) != self._kept:
+            self._kept = draft
+            self.store.ask(lambda project: keep_draft(project, draft), self)
 
     def _leave_editor(self) -> None:
         self.state.draft.text = None

@@ -20,6 +20,7 @@ from tui.screens.placed import OverScreen
 from tui.widgets.choice import Choice
 from tui.widgets.growing import Words
 from tui.widgets.guard import Veil
+from tui.widgets.line import Entry
 from tui.widgets.lines import ACCENT, BAD, DIM, STRONG
 
 Values = Mapping[str, str]
@@ -57,7 +58,7 @@ class _Fields(VerticalScroll, can_focus=False, inherit_bindings=False):
     """The lines of a form, which scroll by the form's own keys."""
 
 
-class _Entry(Input):
+class _Entry(Entry):
     """A field that is typed."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
