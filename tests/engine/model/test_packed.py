@@ -40,7 +40,7 @@ def packed_layers(local: LocalModel) -> list[nn.Module]:
             "bfloat16",
             0.2,
             marks=pytest.mark.skipif(
-                not torch.ops.mkldnn._is_mkldnn_bf16_supported(),  # noqa: SLF001
+                not torch.ops.mkldnn._is_mkldnn_bf16_supported(),
                 reason="this processor does not compute bfloat16",
             ),
         ),
