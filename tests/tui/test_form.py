@@ -6,7 +6,7 @@ import pytest
 from textual import events
 from textual.app import App
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from engine.paths import Home
 from tests.tui.piloting import form_of, until
@@ -162,9 +162,12 @@ def test_a_form_looks_as_it_did(snap_compare: Callable[..., bool], home, size: t
 
     async def open_form(pilot: Pilot[int]) -> None:
         pilot.app.push_screen(form)
-        await pilot.pause()
+        await until(pilot, lambda: form.is_current and bool(form.query(Input)))
+        for field in form.query(Input):
+            field.cursor_blink = False
         await pilot.press("backspace", "q", "enter")
-        await pilot.pause()
+        await until(pilot, lambda: any("A whole number" in str(each.visual) for each in form.query(Static)))
+        await pilot.pause(0.3)
 
     assert snap_compare(DistillApp(home, None), terminal_size=size, run_before=open_form)
 

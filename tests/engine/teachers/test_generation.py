@@ -334,7 +334,7 @@ def test_answers_that_a_locked_store_refused_are_stored_at_the_end(
     assert refused
     stored = {curated.example.key for curated in project.examples.all()}
     assert {example.key for example in refused} <= stored
-    assert project.examples.in_flight() == 0
+    assert project.examples.in_flight(stored) == 0  # others may still have been asked for when the store refused
 
 
 def test_a_pause_takes_the_answers_in_flight_and_goes_on_later(project: Project) -> None:
