@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from peft.tuners.lora import Linear
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import BackwardCFunction, FunctionCtx, once_differentiable
 from torch.nn import functional
 
 
@@ -65,9 +65,8 @@ class _Adapted(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        saved = cast("tuple[Tensor, ...]", ctx.saved_tensors)  # type: ignore[attr-defined]
-        flat, weight, low, down, up, scale = saved
+    def backward(ctx: BackwardCFunction, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        flat, weight, low, down, up, scale = cast("tuple[Tensor, ...]", ctx.saved_tensors)
         of_out = gradient.flatten(0, -2)
         of_low = of_out @ up
         of_x = (of_out @ weight).addmm_(of_low, down).unflatten(0, gradient.shape[:-1])

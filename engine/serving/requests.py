@@ -85,7 +85,7 @@ def parse_request(body: bytes) -> ChatRequest:
         messages=_messages(fields.get("messages")),
         stream=stream,
         include_usage=_include_usage(fields, stream),
-        temperature=_temperature(fields),
+        temperature=_number(fields, "temperature", 0.0, 2.0),
         top_p=_number(fields, "top_p", 0.0, 1.0, above_low=True) or 1.0,
         max_tokens=_max_tokens(fields),
         seed=_whole(fields, "seed", -_LARGEST_SEED, _LARGEST_SEED),
@@ -173,10 +173,6 @@ def _include_usage(fields: Mapping[str, object], stream: bool) -> bool:
             where = f"stream_options.{name}"
             raise Refusal(f"{where} is not supported here.", code="unsupported_parameter", param=where)
     return _truth(options, "include_usage")
-
-
-def _temperature(fields: Mapping[str, object]) -> float | None:
-    return _number(fields, "temperature", 0.0, 2.0)
 
 
 def _max_tokens(fields: Mapping[str, object]) -> int | None:

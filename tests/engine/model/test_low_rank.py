@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import Linear
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from engine.model.low_rank import FusedLinear, fuse
 
@@ -28,7 +29,7 @@ def adapted(dtype: torch.dtype, *, bias: bool = True, how: How = "lora", seed: i
         use_dora=how == "dora",
         lora_dropout=0.5 if how == "dropout" else 0.0,
     )
-    model = get_peft_model(base, config)  # type: ignore[arg-type]
+    model = get_peft_model(cast("PreTrainedModel", base), config)  # peft takes any module
     spread(model, "default")
     return model
 
@@ -164,7 +165,7 @@ def test_adapters_may_be_off_several_merged_and_of_any_strength() -> None:
 def test_layers_of_another_kind_stay_as_they_are() -> None:
     torch.manual_seed(0)
     table = nn.Sequential(nn.Embedding(5, INPUTS))
-    model = get_peft_model(table, LoraConfig(r=2, target_modules=["0"]))  # type: ignore[arg-type]
+    model = get_peft_model(cast("PreTrainedModel", table), LoraConfig(r=2, target_modules=["0"]))
     before = type(model.get_base_model()[0])
     fuse(model)
     assert type(model.get_base_model()[0]) is before
