@@ -186,10 +186,10 @@ class ChatFormat:
         ids = whole[len(lead) :]
         if whole[: len(lead)] == lead and self._special_ids.isdisjoint(ids):
             return ids
-        return list(self._verbatim.encode(answer, add_special_tokens=False).ids)
+        return _ids(self._verbatim, answer)
 
     def _encode(self, text: str) -> list[int]:
-        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        return _ids(self._tokenizer, text)
 
     def _without_stop(self, ids: Sequence[int]) -> list[int]:
         end = len(ids)
@@ -198,10 +198,14 @@ class ChatFormat:
         return list(ids[:end])
 
 
+def _ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    """The ids of a text. As a batch of one: other threads go on meanwhile, which a plain `encode` keeps waiting."""
+    return list(tokenizer.encode_batch_fast([text], add_special_tokens=False)[0].ids)
+
+
 def _stop_id(chat: ChatTemplate, tokenizer: Tokenizer, files: ModelFolder, special: frozenset[int]) -> int:
     """The token with which the template ends an assistant turn, else the model's own end-of-sequence token."""
-    tail = tokenizer.encode(chat.assistant_tail, add_special_tokens=False).ids
-    for token in tail:
+    for token in _ids(tokenizer, chat.assistant_tail):
         if token in files.stop_ids or token in special:
             return token
     if not files.stop_ids:

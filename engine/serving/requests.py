@@ -190,10 +190,10 @@ def _stop(value: object) -> tuple[str, ...]:
 
 
 def _truth(fields: Mapping[str, object], name: str) -> bool:
-    value = fields.get(name, False)
-    if not isinstance(value, bool):
+    value = fields.get(name)
+    if value is not None and not isinstance(value, bool):
         raise Refusal(f"{name!r} is neither true nor false.", param=name)
-    return value
+    return bool(value)
 
 
 def _whole(fields: Mapping[str, object], name: str, low: int, high: int) -> int | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual.notifications import Notification
 
 from engine.paths import Home
 from tui.keys import hold
@@ -27,6 +28,12 @@ def still_meter(monkeypatch: pytest.MonkeyPatch) -> None:
 def estimated_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     """No starter is there to count with: the estimate stands, and no process is started at each screen to find that."""
     monkeypatch.setattr(PromptTokens, "_count", lambda self: None)
+
+
+@pytest.fixture(autouse=True)
+def notes_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the app told stays until it is read: a machine that stands still for seconds would have it pass unseen."""
+    monkeypatch.setattr(Notification, "time_left", property(lambda self: 3600.0))
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,23 @@ def test_streamed_text_holds_whole_characters_only(tiny_folder: Path) -> None:
     pieces = [feed([token]) for token in chat.completion_ids("é🙂 ok")]
     assert "".join(pieces) == "é🙂 ok"
     assert all("\ufffd" not in piece for piece in pieces)
+
+
+def test_a_long_text_keeps_no_other_thread_waiting(tiny_folder: Path) -> None:
+    chat = ChatFormat.load(tiny_folder)
+    question = (Message("user", "hello wonderful world " * 40_000),)
+    done, turns = threading.Event(), []
+
+    def take_turns() -> None:
+        while not done.wait(0.001):
+            turns.append(1)
+
+    other = threading.Thread(target=take_turns)
+    other.start()
+    chat.question_ids(question)
+    done.set()
+    other.join()
+    assert len(turns) > 20
 
 
 def test_what_does_not_fit_is_refused_by_name(tiny_folder: Path) -> None:

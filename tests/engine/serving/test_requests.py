@@ -39,6 +39,9 @@ def test_everything_that_can_be_asked() -> None:
         stream=True, include_usage=True, temperature=0.5, top_p=0.9, max_tokens=7, seed=-3, stop=("a", "b"),
     )  # fmt: skip
     assert parse(stop="x", max_tokens=5, max_completion_tokens=5).stop == ("x",)
+    unsaid = parse(messages=messages, stream=None, stream_options=None, temperature=None, max_tokens=None, stop=None)
+    assert unsaid == parse(messages=messages)
+    assert not parse(stream=True, stream_options={"include_usage": None}).include_usage
 
 
 @pytest.mark.parametrize(

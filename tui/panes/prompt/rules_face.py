@@ -75,12 +75,9 @@ class RulesFace(Scroller):
         """Drawn for its size."""
         self.redraw()
 
-    def on_focus(self) -> None:
-        """The cursor is bright where the keys are."""
-        self.redraw()
-
-    def on_blur(self) -> None:
-        """The cursor is dim where they are not."""
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """The cursor is bright where the keys are. While `on_focus` runs this widget does not have them yet."""
+        super().watch_has_focus(has_focus)
         self.redraw()
 
     def put(self, rules: tuple[Rule, ...]) -> None:
