@@ -1,5 +1,6 @@
 """What every test stands on: a home of its own, no network but loopback, no key from the user's environment."""
 
+import gc
 import os
 import socket
 from pathlib import Path
@@ -21,10 +22,22 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give each of the processes that share the tests one core: threads of models would wait for each other."""
+    gc.disable()  # until all is imported
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker and hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+
+
+def pytest_collection_finish() -> None:
+    """Never look for garbage among what was imported: with the model libraries that takes seconds each time."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    """Libraries that end tell of what is still there."""
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
