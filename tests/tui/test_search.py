@@ -3,7 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.events import Paste
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from engine.paths import Home
 from engine.project import Project
@@ -151,3 +153,13 @@ async def test_what_came_before_is_searched(
         await pilot.press("escape")
         await until(pilot, lambda: listing(listed).at == began and not searching(pilot).on)
         assert title in text_of(app, kind)
+
+
+async def test_all_lines_that_are_pasted_are_looked_for(home: Home) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await reach(pilot, 1, PromptPane, lambda: "rules" in text_of(app, PromptPane))
+        await pilot.press("slash")
+        await until(pilot, lambda: searching(pilot).typing)
+        app.post_message(Paste("RISK\r\nSCORE\n"))
+        await until(pilot, lambda: searching(pilot).query_one(Input).value == "RISK SCORE")

@@ -16,6 +16,7 @@ from engine.clean import clean_line
 from tui.actions import Place, bindings
 from tui.panes.cost.drawing import models
 from tui.panes.cost.state import COLUMNS, FIELDS, MODEL, CostState
+from tui.widgets.line import Entry
 from tui.widgets.lines import DIM
 from tui.widgets.page import Page
 
@@ -62,7 +63,7 @@ class Figures(Vertical):
         """The model, the models that its name may mean, three columns of figures."""
         with Horizontal(classes="figure"):
             yield Static(Content.styled("model today", DIM))
-            yield Input(id=MODEL, compact=True, placeholder="gpt-5, gpt-5 @ azure, …", select_on_focus=True)
+            yield Entry(id=MODEL, compact=True, placeholder="gpt-5, gpt-5 @ azure, …", select_on_focus=True)
             yield Page(id="listed")
         yield Page(id="models")
         with Horizontal(id="columns"):
@@ -72,7 +73,7 @@ class Figures(Vertical):
                     for item in column:
                         with Horizontal(classes="figure"):
                             yield Static(Content.styled(f" {item.label}", DIM))
-                            yield Input(id=item.name, compact=True, select_on_focus=True)
+                            yield Entry(id=item.name, compact=True, select_on_focus=True)
 
     @property
     def field(self) -> str | None:

@@ -17,6 +17,7 @@ from textual.widgets import Input
 
 from tui.actions import TYPED, Place, bindings
 from tui.screens.placed import PlacedScreen
+from tui.widgets.line import Entry
 from tui.widgets.lines import DIM, WARN, right
 from tui.widgets.listing import Listed, from_here, matching
 from tui.widgets.page import Page
@@ -49,7 +50,7 @@ class SearchLine(Horizontal):
 
     def compose(self) -> ComposeResult:
         """The words, and how many rows hold them."""
-        yield Input(placeholder="words to look for", compact=True, select_on_focus=False)
+        yield Entry(placeholder="words to look for", compact=True, select_on_focus=False)
         yield Page()
 
     @property
