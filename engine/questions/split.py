@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from engine.errors import UsageError
-from engine.questions.duplicates import earlier_twins
+from engine.questions.duplicates import Groups, ties_to_earlier
 from engine.records.question import SPLITS, Question, Split
 
 _ALL = ""  # beside the labels: the count of all questions, whatever their label
@@ -48,7 +48,7 @@ def split_by_topic(
     drawn: dict[int, Split] = {question.id: question.split for question in questions if question.split is not None}
     units: list[_Unit] = []
     placed: list[tuple[_Unit, Split]] = []
-    twins = [[twin.position for twin in found] for found in earlier_twins(questions)]
+    twins = ties_to_earlier(questions)
     for members in _tied(questions, twins):
         kept = next((name for name in _HELD_OUT if any(member.split == name for member in members)), None)
         if kept is not None:
@@ -86,21 +86,13 @@ def _with_topics(questions: Sequence[Question], ties: Sequence[Sequence[int]]) -
 
 def _tied(questions: Sequence[Question], ties: Sequence[Sequence[int]]) -> list[list[Question]]:
     """Questions that ties to others, by position, hold together: each group and all of them in the order they came."""
-    parent = list(range(len(questions)))
-
-    def root(position: int) -> int:
-        while parent[position] != position:
-            parent[position] = parent[parent[position]]
-            position = parent[position]
-        return position
-
+    tied = Groups(len(questions))
     for position, others in enumerate(ties):
         for other in others:
-            one, two = sorted((root(position), root(other)))
-            parent[two] = one
+            tied.tie(position, other)
     groups: dict[int, list[Question]] = {}
     for position, question in enumerate(questions):
-        groups.setdefault(root(position), []).append(question)
+        groups.setdefault(tied.root(position), []).append(question)
     return list(groups.values())
 
 

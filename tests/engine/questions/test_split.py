@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import UsageError
-from engine.questions.duplicates import earlier_twins
+from engine.questions.duplicates import twins_of
 from engine.questions.split import split_by_topic
 from engine.records.prompt import Message
 from engine.records.question import SPLITS, Question, Split
@@ -103,9 +103,9 @@ def test_no_near_twin_crosses_even_between_topics() -> None:
 def test_twins_share_a_split_whatever_the_texts(texts: list[list[str]]) -> None:
     questions = [question(n, text=" ".join(words)) for n, words in enumerate(texts, 1)]
     drawn = split_by_topic(questions, 0)
-    for position, twins in enumerate(earlier_twins(questions)):
-        for twin in twins:
-            assert drawn[questions[position].id] == drawn[questions[twin.position].id]
+    for position, one in enumerate(questions):
+        for twin in twins_of(one, questions[:position]):
+            assert drawn[one.id] == drawn[questions[twin.position].id]
 
 
 def test_a_split_is_kept_and_new_questions_follow_their_topic() -> None:
