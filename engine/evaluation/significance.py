@@ -1,6 +1,5 @@
 """Exact tests of paired outcomes, and what a family of them is worth together. Pure; needs no library."""
 
-import math
 from collections.abc import Sequence
 
 ALPHA = 0.05  # of a family of tests
@@ -14,7 +13,10 @@ def mcnemar_exact(better: int, worse: int) -> float:
     Source: McNemar 1947; the exact form, e.g. Agresti, «Categorical Data Analysis», 10.1.
     """
     discordant, fewer = better + worse, min(better, worse)
-    tail = sum(math.comb(discordant, count) for count in range(fewer + 1))
+    tail = term = 1  # each binomial coefficient from the one before: reckoned by themselves, thousands take minutes
+    for count in range(fewer):
+        term = term * (discordant - count) // (count + 1)
+        tail += term
     return min(1.0, 2 * tail / (1 << discordant))
 
 
