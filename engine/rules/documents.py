@@ -16,6 +16,7 @@ import yaml
 from engine.errors import UsageError
 from engine.records.rule import Check, CheckKind, LengthUnit, Rule
 from engine.rules.checks import validate_check
+from engine.strict_yaml import read_yaml
 
 MAX_DOCUMENT_BYTES = 1_000_000
 MAX_RULES = 500
@@ -45,7 +46,7 @@ def parse_rules(text: str, source: str) -> tuple[Rule, ...]:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_DOCUMENT_BYTES:
         raise _problem(source, f"it is larger than {MAX_DOCUMENT_BYTES} bytes")
     try:
-        document: object = yaml.safe_load(text)
+        document = read_yaml(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
@@ -85,7 +86,7 @@ def check_to_fields(check: Check) -> dict[str, object]:
 def check_from_fields(fields: Mapping[str, object], name: str = "The check") -> Check:
     """The check that `check_to_fields` writes, or that a person wrote. Raises UsageError beginning with `name`."""
     kind = fields.get("kind")
-    if kind not in _FIELDS:
+    if not isinstance(kind, str) or kind not in _FIELDS:
         raise UsageError(
             f"{name} cannot be used", f"kind is {kind!r}; allowed: {', '.join(_FIELDS)}.", "Choose one of these kinds."
         )
@@ -134,7 +135,7 @@ def _read_value(value: object, holds: _Field, title: str, field: str) -> object:
         return value
     if holds == "schema" and isinstance(value, dict | bool):
         try:
-            return json.dumps(value, ensure_ascii=False, sort_keys=True)
+            return _schema_text(value)
         except (TypeError, ValueError) as error:  # a YAML date, or a mapping with mixed keys
             raise UsageError(title, f"{field} is no JSON: {error}.", "Quote such values.") from error
     if holds == "schema" and isinstance(value, str):
@@ -148,6 +149,18 @@ def _read_value(value: object, holds: _Field, title: str, field: str) -> object:
         "schema": "a JSON Schema, as a mapping or as JSON text",
     }[holds]
     raise UsageError(title, f"{field} must be {expected}, not {value!r}.", "Mend the field.")
+
+
+def _schema_text(schema: object) -> str:
+    """The schema as JSON. Raises TypeError and ValueError where it is none, or aliases of aliases fill the memory."""
+    parts: list[str] = []
+    left = MAX_DOCUMENT_BYTES
+    for part in json.JSONEncoder(ensure_ascii=False, sort_keys=True).iterencode(schema):
+        left -= len(part)
+        if left < 0:
+            raise ValueError(f"it has more than {MAX_DOCUMENT_BYTES} characters")
+        parts.append(part)
+    return "".join(parts)
 
 
 def _problem(source: str, reason: str) -> UsageError:

@@ -77,6 +77,10 @@ def test_round_trip(pairs: list[tuple[str, Check]]) -> None:
         ("rules: [{text: ok, check: {kind: json}}, {text: b, check: {kind: pattern, pattern: '('}}]", ("Rule 2 of",)),
         ("rules: !!python/object/apply:os.getcwd []", ("no YAML",)),
         ("a: &a [b, b]\n" + "x: " + "[" * 1_000, ("no YAML",)),
+        ("rules: [{text: a, check: {kind: [json]}}]", ("Rule 1", "kind is ['json']", "allowed: pattern")),
+        # A forgotten dash: the rule «a» would be lost.
+        ("rules:\n- text: a\n  check: {kind: json}\n  text: b\n", ("at line 4, column 3", "'text' is there twice")),
+        ("rules: []\nrules: []", ("at line 2, column 1", "'rules' is there twice")),
         ("rules: [" + "{text: a, check: {kind: json}}, " * 501 + "]", ("at most 500",)),
         ("#" * 1_000_001, ("larger than 1000000 bytes",)),
     ],
@@ -87,3 +91,22 @@ def test_what_is_wrong_is_named(document: str, words: tuple[str, ...]) -> None:
         parse_rules(document, "rules.yaml")
     for word in words:
         assert word in str(caught.value)
+
+
+def test_aliases_may_stand_for_what_was_said_before() -> None:
+    document = """
+rules:
+  - {text: a, check: &label {kind: label, labels: &both [yes please, no]}}
+"""
+    with pytest.raises(UsageError, match="in quotes"):
+        parse_rules(document, "rules.yaml")
+    named = document.replace("no]", "'no']") + "  - {text: b, check: {<<: *label, labels: *both}}\n"
+    first, second = parse_rules(named, "rules.yaml")
+    assert first.check == second.check == Check("label", labels=("yes please", "no"))
+
+
+def test_aliases_of_aliases_fill_no_memory() -> None:
+    lines = ["rules:", "  - text: a", "    check:", "      kind: json", "      schema:", "        a0: &a0 {b: 1, c: 1}"]
+    lines += [f"        a{n}: &a{n} {{b: *a{n - 1}, c: *a{n - 1}}}" for n in range(1, 60)]
+    with pytest.raises(UsageError, match=r"json.schema is no JSON: it has more than 1000000 characters"):
+        parse_rules("\n".join(lines), "rules.yaml")
