@@ -14,13 +14,14 @@ def read_yaml(text: str) -> object:
         root = loader.get_single_node()
         if root is None:
             return None
-        _refuse_repeated_names(root)
+        _mend(root)
         return loader.construct_document(root)
     finally:
         loader.dispose()
 
 
-def _refuse_repeated_names(root: yaml.Node) -> None:
+def _mend(root: yaml.Node) -> None:
+    """Refuse names that are there twice; make one character of each two halves, as JSON writes those beyond U+FFFF."""
     left, looked_at = [root], set[int]()
     while left:
         node = left.pop()
@@ -37,3 +38,10 @@ def _refuse_repeated_names(root: yaml.Node) -> None:
                     names.add((name.tag, name.value))
         elif isinstance(node, yaml.SequenceNode):
             left += node.value
+        elif isinstance(node, yaml.ScalarNode):
+            try:
+                node.value = node.value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+            except UnicodeDecodeError:
+                raise yaml.MarkedYAMLError(
+                    problem="half of a surrogate pair stands alone", problem_mark=node.start_mark
+                ) from None

@@ -8,7 +8,8 @@
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Literal, cast, get_args
 
 import yaml
@@ -22,6 +23,7 @@ MAX_DOCUMENT_BYTES = 1_000_000
 MAX_RULES = 500
 MAX_TEXT_CHARACTERS = 4_000
 
+_UNSET = {field.name: field.default for field in fields(Check)}
 _Field = Literal["text", "texts", "whole", "flag", "unit", "schema"]
 # The fields of each kind and what they hold; a field of another kind is refused rather than ignored.
 _FIELDS: dict[CheckKind, dict[str, _Field]] = {
@@ -63,15 +65,9 @@ def parse_rules(text: str, source: str) -> tuple[Rule, ...]:
     return tuple(_read_rule(entry, number, source) for number, entry in enumerate(entries, 1))
 
 
-def rules_to_yaml(rules: Sequence[Rule]) -> str:
-    """The document that `parse_rules` reads back to the same rules, numbered from 1."""
-    entries = [{"text": rule.text, "check": check_to_fields(rule.check)} for rule in rules]
-    return yaml.safe_dump({"rules": entries}, sort_keys=False, allow_unicode=True, width=120)
-
-
 def check_to_fields(check: Check) -> dict[str, object]:
     """A check's kind and those of its fields that say something."""
-    fields: dict[str, object] = {"kind": check.kind}
+    said: dict[str, object] = {"kind": check.kind}
     unset = Check(check.kind)
     for name, holds in _FIELDS[check.kind].items():
         value: object = getattr(check, name)
@@ -79,23 +75,25 @@ def check_to_fields(check: Check) -> dict[str, object]:
             continue
         if holds == "schema":
             value = json.loads(check.schema)
-        fields[name] = list(value) if isinstance(value, tuple) else value
-    return fields
+        said[name] = list(value) if isinstance(value, tuple) else value
+    return said
 
 
-def check_from_fields(fields: Mapping[str, object], name: str = "The check") -> Check:
+def check_from_fields(given: Mapping[str, object], name: str = "The check") -> Check:
     """The check that `check_to_fields` writes, or that a person wrote. Raises UsageError beginning with `name`."""
-    kind = fields.get("kind")
+    kind = given.get("kind")
     if not isinstance(kind, str) or kind not in _FIELDS:
         raise UsageError(
             f"{name} cannot be used", f"kind is {kind!r}; allowed: {', '.join(_FIELDS)}.", "Choose one of these kinds."
         )
     allowed = _FIELDS[kind]
     values: dict[str, object] = {}
-    for field, value in fields.items():
+    for field, value in given.items():
         if field == "kind":
             continue
         if field not in allowed:
+            if field in _UNSET and _said(value) == _UNSET[field]:  # `rules list --json` names every field
+                continue
             message = f"a {kind} check has no field {field!r}; allowed: {', '.join(allowed)}."
             raise UsageError(f"{name} cannot be used", message, "Remove or rename the field.")
         values[field] = _read_value(value, allowed[field], f"{name} cannot be used", f"{kind}.{field}")
@@ -149,6 +147,10 @@ def _read_value(value: object, holds: _Field, title: str, field: str) -> object:
         "schema": "a JSON Schema, as a mapping or as JSON text",
     }[holds]
     raise UsageError(title, f"{field} must be {expected}, not {value!r}.", "Mend the field.")
+
+
+def _said(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _schema_text(schema: object) -> str:
