@@ -2,6 +2,8 @@
 
 import json
 import time
+import unicodedata
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -163,6 +165,19 @@ def test_a_text_too_short_for_its_language_passes_and_says_so() -> None:
     assert result.passed
     assert result.note == "too short to tell its language"
     assert not found(Check("language", code="en"), "こんにちは").passed
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("other", ["NFC", "NFD"])
+def test_what_looks_the_same_is_the_same(form: Literal["NFC", "NFD"], other: Literal["NFC", "NFD"]) -> None:
+    text, answer = unicodedata.normalize(form, "Café"), unicodedata.normalize(other, " Café ")
+    span = (Span(1, len(answer) - 1),)
+    assert found(Check("starts_with", text=text), answer).fixed == span
+    assert found(Check("ends_with", text=text), answer).fixed == span
+    assert found(Check("contains", text=text), answer).fixed == span
+    assert found(Check("forbidden", texts=("tea", text)), answer).failing == span
+    assert found(Check("label", labels=("tea", text), gold=True), answer, label=text).fixed == span
+    assert not found(Check("contains", text=text), "Cafe").passed
 
 
 LABEL = Check("label", pattern=r"CATEGORY: (\w+)", labels=("Billing", "Cards"), gold=True)
