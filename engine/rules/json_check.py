@@ -57,7 +57,8 @@ def unfenced(reply: str) -> str:
     """The reply without the one code fence around it that many models add whatever they are told."""
     text = reply.strip()
     first, _, rest = text.partition("\n")
-    return rest.removesuffix("```") if first in ("```", "```json") and rest.endswith("```") else text
+    opens = "".join(first.split()).casefold() in ("```", "```json")  # «```JSON», «``` json», and before `\r\n`
+    return rest.removesuffix("```") if opens and rest.endswith("```") else text
 
 
 def make_schema_check(schema_text: str) -> Callable[[object], str]:

@@ -88,3 +88,8 @@ def test_families_are_known_by_the_name() -> None:
     assert are_kin("claude-opus-4-5", "anthropic/claude-haiku-4-5")
     assert not are_kin("gpt-5", "claude-opus-4-5")
     assert not are_kin("4-of-a-kind", "7b")  # names that tell nothing
+
+
+@pytest.mark.parametrize("fence", ["```\n{}\n```", "```json\n{}\n```", "```JSON\r\n{}\r\n```\r\n", "``` json\n{}```"])
+def test_a_verdict_in_a_code_fence_is_read(fence: str) -> None:
+    assert read_rubric_verdict(fence.replace("{}", '{"passed": true, "reason": "Kind."}')).passed
