@@ -22,7 +22,7 @@ _ALL = ""  # beside the labels: the count of all questions, whatever their label
 # without train, nothing proved without test.
 _EMPTY: dict[Split, int] = {"train": 4 * 10**30, "test": 2 * 10**30, "validation": 10**30}
 _MISSING_LABEL = 10**24
-_HELD_OUT: tuple[Split, ...] = ("test", "validation")
+_TWINS_FOLLOW: tuple[Split, ...] = ("test", "validation", "train")  # the first that any of them lies in
 _PRECISION = 1_000  # of a question, in what a split should hold
 _MAX_ROUNDS = 20
 _MAX_EXCHANGED_UNITS = 200  # exchanges are tried pair by pair; with more units, moves alone come close enough
@@ -39,9 +39,10 @@ def split_by_topic(
 ) -> dict[int, Split]:
     """The split of every question, by id; `fractions` of train, validation and test.
 
-    A question that has a split keeps it. A new one that is a near twin of a held-out question is held out with it;
-    other new questions follow their unit (its most frequent split, where it lies in several already). Every split gets
-    a unit where there are enough. Raises UsageError for fractions that are not shares of 1.
+    A question that has a split keeps it. A new one that is a near twin of a held-out question is held out with it, one
+    of a training question trained on; other new questions follow their unit (its most frequent split, where it lies in
+    several already). Every split gets a unit where there are enough. Raises UsageError for fractions that are not
+    shares of 1.
     """
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
         raise UsageError("The fractions mean nothing", f"They are {fractions}.", "Give three shares that add up to 1.")
@@ -50,7 +51,7 @@ def split_by_topic(
     placed: list[tuple[_Unit, Split]] = []
     twins = ties_to_earlier(questions)
     for members in _tied(questions, twins):
-        kept = next((name for name in _HELD_OUT if any(member.split == name for member in members)), None)
+        kept = next((name for name in _TWINS_FOLLOW if any(member.split == name for member in members)), None)
         if kept is not None:
             drawn |= {member.id: member.split or kept for member in members}
     for members in _tied(questions, _with_topics(questions, twins)):

@@ -130,6 +130,13 @@ def test_a_new_near_twin_of_a_held_out_question_is_held_out_with_it_wherever_its
     assert [drawn[n] for n in range(1, 9)] == ["train"] * 8
 
 
+def test_a_new_near_twin_of_a_training_question_is_trained_on_though_its_topic_is_held_out() -> None:
+    twin = "please tell me where my new debit card is right now"
+    old = [question(n, "a", split="test") for n in range(1, 21)] + [question(21, "b", text=twin, split="train")]
+    drawn = split_by_topic([*old, question(22, "a", text=twin + "!"), question(23, "a")], 0)
+    assert (drawn[22], drawn[23]) == ("train", "test")
+
+
 def test_drawn_again_nothing_changes() -> None:
     questions = numbered([(f"t{n % 9}", None) for n in range(50)])
     drawn = split_by_topic(questions, 3)
