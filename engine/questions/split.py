@@ -7,7 +7,7 @@ in all and for each gold label. Knows nothing of the store.
 """
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -40,9 +40,9 @@ def split_by_topic(
     """The split of every question, by id; `fractions` of train, validation and test.
 
     A question that has a split keeps it. A new one that is a near twin of a held-out question is held out with it, one
-    of a training question trained on; other new questions follow their unit (its most frequent split, where it lies in
-    several already). Every split gets a unit where there are enough. Raises UsageError for fractions that are not
-    shares of 1.
+    of a training question trained on; other new questions follow their topic, and where that is new, their unit (the
+    most frequent split, where it lies in several already). Every split gets a unit where there are enough. Raises
+    UsageError for fractions that are not shares of 1.
     """
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
         raise UsageError("The fractions mean nothing", f"They are {fractions}.", "Give three shares that add up to 1.")
@@ -50,8 +50,15 @@ def split_by_topic(
     units: list[_Unit] = []
     placed: list[tuple[_Unit, Split]] = []
     twins = ties_to_earlier(questions)
+    lies: defaultdict[str, Counter[Split]] = defaultdict(Counter)
+    for question in questions:
+        if question.topic and question.split is not None:
+            lies[question.topic][question.split] += 1
     for members in _tied(questions, twins):
         kept = next((name for name in _TWINS_FOLLOW if any(member.split == name for member in members)), None)
+        if kept is None and (here := sum((lies[member.topic] for member in members), Counter[Split]())):
+            most: Split = max(SPLITS, key=here.__getitem__)
+            kept = most
         if kept is not None:
             drawn |= {member.id: member.split or kept for member in members}
     for members in _tied(questions, _with_topics(questions, twins)):

@@ -137,6 +137,16 @@ def test_a_new_near_twin_of_a_training_question_is_trained_on_though_its_topic_i
     assert (drawn[22], drawn[23]) == ("train", "test")
 
 
+def test_a_twin_elsewhere_draws_no_other_question_of_its_topic_along() -> None:
+    twin = "please tell me where my new debit card is right now"
+    old = [question(n, "a", split="test") for n in range(1, 3)] + [
+        question(n, "b", split="train") for n in range(3, 30)
+    ]
+    old += [question(30, "b", text=twin, split="train")]
+    drawn = split_by_topic([*old, question(31, "a", text=twin + "!"), question(32, "a"), question(33, "b")], 0)
+    assert (drawn[31], drawn[32], drawn[33]) == ("train", "test", "train")
+
+
 def test_drawn_again_nothing_changes() -> None:
     questions = numbered([(f"t{n % 9}", None) for n in range(50)])
     drawn = split_by_topic(questions, 3)
