@@ -202,7 +202,8 @@ def edit_(invocation: Invocation, example_id: int, source: str | None) -> None:
     text = read_text_argument(source) if source else click.edit(row.answer, require_save=True)
     if text is None:
         raise UsageError("Nothing was changed.", "The editor closed without saving.", "The old answer stands.")
-    results = edit(invocation.project, example_id, text.removesuffix("\n"))
+    # Line ends of other systems are no part of what a student is to say.
+    results = edit(invocation.project, example_id, text.replace("\r\n", "\n").removesuffix("\n"))
     broken = [result for result in results if not result.passed]
     invocation.finish(
         f"Example {example_id} is edited and accepted."

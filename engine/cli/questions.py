@@ -155,21 +155,26 @@ def improve(
 @click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
 @command_options
 def dedupe(invocation: Invocation, threshold: float, dry_run: bool) -> None:
-    """Remove near-duplicates; of each group the first stays."""
+    """Remove near-duplicates with their answers; of each group the first stays. --dry-run tells how many that are."""
     from engine.questions.duplicates import find_duplicates
+    from engine.wording import counted
 
     table = invocation.project.questions
     questions = table.all()
     pairs = find_duplicates(questions, threshold)
     text_of = {question.id: question.text for question in questions}
+    dropped = [pair.dropped for pair in pairs]
+    answers = sum(table.examples_of(dropped).values())
     if not dry_run:
-        table.remove([pair.dropped for pair in pairs])
+        table.remove(dropped)
     for pair in pairs[:10]:
         invocation.say(f"{pair.similarity:.2f}  {text_of[pair.dropped]}  ≈  {text_of[pair.kept]}")
     invocation.finish(
-        f"{'Would remove' if dry_run else 'Removed'} {len(pairs)} of {len(questions)} questions.",
+        f"{'Would remove' if dry_run else 'Removed'} {len(pairs)} of {len(questions)} questions"
+        + (f", and {counted(answers, 'answer')} to them." if answers else "."),
         {
             "removed": 0 if dry_run else len(pairs),
+            "answers": answers,
             "pairs": [{"kept": p.kept, "dropped": p.dropped, "similarity": p.similarity} for p in pairs],
         },
     )

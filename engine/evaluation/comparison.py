@@ -12,7 +12,7 @@ from engine.evaluation.power import spread_of, to_clear, to_tell_apart
 from engine.evaluation.shares import Floats, pass_shares
 from engine.evaluation.significance import ALPHA, holm, mcnemar_exact
 from engine.evaluation.statistics import mean_differences
-from engine.evaluation.verdict import MARGIN, MIN_QUESTIONS
+from engine.evaluation.verdict import MARGIN, MIN_QUESTIONS, ROUNDING
 from engine.records.comparison import Comparison, Outcome, Paired, RulePaired
 from engine.records.evaluation import ArmAnswer, ArmName, RuleRate
 from engine.records.interval import Interval
@@ -69,7 +69,7 @@ def _paired(
     outcome: Outcome = "undecided"
     if p[1] < ALPHA and (better - worse) * difference.value > 0:  # counts and mean may disagree: many small, few large
         outcome = "better" if difference.value > 0 else "worse"
-    elif questions >= MIN_QUESTIONS and difference.low >= -MARGIN:
+    elif questions >= MIN_QUESTIONS and difference.low >= -MARGIN - ROUNDING:
         outcome = "kept"
     more: int | None = 0
     if outcome == "undecided":

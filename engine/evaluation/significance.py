@@ -13,10 +13,10 @@ def mcnemar_exact(better: int, worse: int) -> float:
     Source: McNemar 1947; the exact form, e.g. Agresti, «Categorical Data Analysis», 10.1.
     """
     discordant, fewer = better + worse, min(better, worse)
-    tail = ways = 1
+    tail = term = 1  # each binomial coefficient from the one before: reckoned by themselves, thousands take minutes
     for count in range(fewer):
-        ways = ways * (discordant - count) // (count + 1)  # each from the one before: thousands at once take no time
-        tail += ways
+        term = term * (discordant - count) // (count + 1)
+        tail += term
     return min(1.0, 2 * tail / (1 << discordant))
 
 

@@ -3,7 +3,8 @@
 One resampling serves every bootstrap here. Questions are the units: all samples of a question move together, because
 they are not independent of each other, and all arms of a question move together, because they answer the same one
 (the bootstrap is paired). Questions are drawn with replacement within their topic, so that every resample keeps the
-mixture of topics. A topic with a single question would never vary; all such topics form one stratum.
+mixture of topics. A topic with a single question would never vary; all such topics form one stratum, and where there
+is but one of them, it joins the smallest other topic.
 Method: Efron & Tibshirani, «An Introduction to the Bootstrap», chapters 13 (percentile interval) and 8 (strata).
 """
 
@@ -160,6 +161,9 @@ def resampled_sums(topics: Sequence[str], values: Floats, seed: int, resamples: 
     strata: dict[str | None, list[int]] = {}
     for index, topic in enumerate(topics):
         strata.setdefault(topic if sizes[topic] > 1 else None, []).append(index)
+    if len(strata) > 1 and len(strata.get(None, ())) == 1:
+        (lonely,) = strata.pop(None)
+        min(strata.values(), key=len).append(lonely)
     sums: Floats = np.zeros((resamples, values.shape[1]))
     for members in strata.values():
         size = len(members)

@@ -10,6 +10,7 @@ PASS_VALUE = 0.95
 MARGIN = 0.10  # of what the prompt gains, and of a single rule's pass rate
 PASS_LOW = 1.0 - MARGIN
 MIN_QUESTIONS = 35
+ROUNDING = 1e-9  # by which sums of shares such as ⅓ may miss a limit that they lie on
 
 _WORDS: dict[FinalVerdict, str] = {"pass": "Passed", "fail": "Failed", "undecided": "Undecided"}
 
@@ -24,9 +25,9 @@ def verdict(recovered: Interval | None, questions: int) -> FinalVerdict:
     """
     if recovered is None or questions < MIN_QUESTIONS:
         return "undecided"
-    if recovered.value >= PASS_VALUE and recovered.low >= PASS_LOW:
+    if recovered.value >= PASS_VALUE - ROUNDING and recovered.low >= PASS_LOW - ROUNDING:
         return "pass"
-    return "fail" if recovered.high < PASS_VALUE else "undecided"
+    return "fail" if recovered.high < PASS_VALUE - ROUNDING else "undecided"
 
 
 def sentence(evaluation: Evaluation) -> str:

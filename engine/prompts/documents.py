@@ -17,6 +17,7 @@ import yaml
 from engine.errors import UsageError
 from engine.prompts.chat_json import ChatProblemError, clean_content, read_message
 from engine.records.prompt import Message, Prompt, Role
+from engine.strict_yaml import read_yaml
 
 MAX_DOCUMENT_BYTES = 2_000_000
 MAX_MESSAGES = 500
@@ -106,7 +107,7 @@ def _read_json(text: str, where: str) -> list[Message]:
 
 def _read_yaml(text: str, where: str) -> list[Message]:
     try:
-        document: object = yaml.safe_load(text)
+        document = read_yaml(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""

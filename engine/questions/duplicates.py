@@ -10,9 +10,13 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from engine.records.question import Question
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 NEAR_TWIN = 0.7  # similarity from which two questions count as twins
 
@@ -20,7 +24,7 @@ _SHINGLE_WORDS = 3
 _PERMUTATIONS = 128
 _SEED = 1
 # The bands are laid out for a lower threshold: a candidate costs a set intersection, a twin that is missed costs more.
-# At a threshold of 0.7 this gives 32 bands of 4: a pair just at it is found with probability 1 − (1 − 0.7⁴)³² > 0.999.
+# At a threshold of 0.7 this gives 29 bands of 4: a pair just at it is found with probability 1 − (1 − 0.7⁴)²⁹ > 0.999.
 _BAND_MARGIN = 0.6
 _WORD = re.compile(r"\w+")
 
@@ -38,48 +42,96 @@ class DuplicatePair:
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """An earlier question by its position, and how similar it is."""
+    """One of several questions by its position, and how similar it is."""
 
     position: int
     similarity: float
 
 
+class Groups:
+    """Things by position, from 0, that ties hold together."""
+
+    def __init__(self, size: int) -> None:
+        self._parent = list(range(size))
+
+    def tie(self, one: int, other: int) -> None:
+        """Join the groups of both."""
+        first, second = sorted((self.root(one), self.root(other)))
+        self._parent[second] = first
+
+    def root(self, position: int) -> int:
+        """The same number for all of a group; another one once it was joined with an earlier group."""
+        while self._parent[position] != position:
+            self._parent[position] = self._parent[self._parent[position]]
+            position = self._parent[position]
+        return position
+
+
 def find_duplicates(questions: Sequence[Question], threshold: float = NEAR_TWIN) -> tuple[DuplicatePair, ...]:
     """Every question that repeats an earlier one, with the most similar one that stays. Of twins the first stays."""
-    dropped: set[int] = set()
+    bands = _Bands(threshold)
+    staying: dict[_Shingles, int] = {}
+    shingles: dict[int, _Shingles] = {}
+    buckets: dict[bytes, list[int]] = {}  # of those that stay: a thousand repeats cost no more than one
     pairs: list[DuplicatePair] = []
-    for position, twins in enumerate(earlier_twins(questions, threshold)):
-        stay = [twin for twin in twins if twin.position not in dropped]
-        if stay:
-            best = max(stay, key=lambda twin: (twin.similarity, -twin.position))
-            dropped.add(position)
-            pairs.append(DuplicatePair(questions[best.position].id, questions[position].id, best.similarity))
+    for position, question in enumerate(questions):
+        own = _shingles(question)
+        best = Twin(staying[own], 1.0) if own in staying else None
+        if best is None:
+            keys = bands.of(own)
+            near = {other for key in keys for other in buckets.get(key, ())}
+            twins = [Twin(other, _jaccard(own, shingles[other])) for other in near]
+            alike = [twin for twin in twins if twin.similarity >= threshold]
+            best = max(alike, key=lambda twin: (twin.similarity, -twin.position), default=None)
+            if best is None:
+                staying[own], shingles[position] = position, own
+                for key in keys:
+                    buckets.setdefault(key, []).append(position)
+                continue
+        pairs.append(DuplicatePair(questions[best.position].id, question.id, best.similarity))
     return tuple(pairs)
 
 
-def earlier_twins(questions: Sequence[Question], threshold: float = NEAR_TWIN) -> list[list[Twin]]:
-    """For each question those before it whose similarity is at least `threshold`, in order.
+def ties_to_earlier(questions: Sequence[Question], threshold: float = NEAR_TWIN) -> list[list[int]]:
+    """For each question earlier twins by position: of each group that twins hold together, the first that was found.
 
-    Of questions with the very same shingles only the first stands for all.
+    Who follows all ties comes to every twin. One tie a group is enough for that: where thousands of questions are all
+    twins of each other, naming every pair would take hours and fill the memory.
     """
-    from datasketch import MinHash, MinHashLSH
-
-    index = cast("_Index", MinHashLSH(threshold=threshold * _BAND_MARGIN, num_perm=_PERMUTATIONS))
-    blank = MinHash(num_perm=_PERMUTATIONS, seed=_SEED)  # copied: drawing the permutations anew costs more than hashing
+    bands, groups = _Bands(threshold), Groups(len(questions))
     shingles = [_shingles(question) for question in questions]
     first_with: dict[_Shingles, int] = {}
-    result: list[list[Twin]] = []
+    buckets: dict[bytes, dict[int, list[int]]] = {}  # in each, by what was the root of their group
+    ties: list[list[int]] = []
     for position, own in enumerate(shingles):
+        found: list[int] = []
         if own in first_with:
-            result.append([Twin(first_with[own], 1.0)])
-            continue
-        first_with[own] = position
-        sketch = blank.copy()
-        sketch.update_batch([shingle.encode("utf-8", "surrogatepass") for shingle in sorted(own)])
-        twins = [Twin(other, _jaccard(own, shingles[other])) for other in sorted(index.query(sketch))]
-        result.append([twin for twin in twins if twin.similarity >= threshold])
-        index.insert(position, sketch)
-    return result
+            found.append(first_with[own])
+            groups.tie(position, first_with[own])
+        else:
+            first_with[own] = position
+            keys = bands.of(own)
+            compared: set[int] = set()
+            for key in keys:
+                for root, members in _regrouped(buckets.setdefault(key, {}), groups).items():
+                    if groups.root(root) == groups.root(position):
+                        continue
+                    for other in members:
+                        if other not in compared and _jaccard(own, shingles[other]) >= threshold:
+                            found.append(other)
+                            groups.tie(position, other)
+                            break
+                        compared.add(other)
+            for key in keys:
+                buckets[key].setdefault(groups.root(position), []).append(position)
+        ties.append(found)
+    return ties
+
+
+def _regrouped(bucket: dict[int, list[int]], groups: Groups) -> dict[int, list[int]]:
+    for old in [root for root in bucket if groups.root(root) != root]:
+        bucket.setdefault(groups.root(old), []).extend(bucket.pop(old))
+    return bucket
 
 
 def twins_of(question: Question, others: Sequence[Question], threshold: float = NEAR_TWIN) -> list[Twin]:
@@ -92,10 +144,30 @@ def twins_of(question: Question, others: Sequence[Question], threshold: float = 
     return sorted((twin for twin in twins if twin.similarity >= threshold), key=lambda twin: -twin.similarity)
 
 
-class _Index(Protocol):
-    def query(self, minhash: object) -> list[int]: ...
+class _Bands:
+    """The bands of a text's sketch. Texts that share none are not compared."""
 
-    def insert(self, key: int, minhash: object) -> None: ...
+    def __init__(self, threshold: float) -> None:
+        from datasketch import MinHash, MinHashLSH
+
+        layout = MinHashLSH(threshold=threshold * _BAND_MARGIN, num_perm=_PERMUTATIONS)
+        self._bands, self._rows = cast("tuple[int, int]", (layout.b, layout.r))
+        # Copied for each text: drawing the permutations anew costs more than hashing.
+        self._blank = cast("_Sketch", MinHash(num_perm=_PERMUTATIONS, seed=_SEED))
+
+    def of(self, shingles: _Shingles) -> list[bytes]:
+        sketch = self._blank.copy()
+        sketch.update_batch([shingle.encode("utf-8", "surrogatepass") for shingle in shingles])
+        parts = sketch.hashvalues[: self._bands * self._rows].reshape(self._bands, self._rows)
+        return [bytes((band,)) + part.tobytes() for band, part in enumerate(parts)]
+
+
+class _Sketch(Protocol):
+    hashvalues: "npt.NDArray[np.uint32]"
+
+    def copy(self) -> "_Sketch": ...
+
+    def update_batch(self, b: list[bytes]) -> None: ...
 
 
 def _shingles(question: Question) -> _Shingles:

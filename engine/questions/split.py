@@ -7,13 +7,13 @@ in all and for each gold label. Knows nothing of the store.
 """
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from engine.errors import UsageError
-from engine.questions.duplicates import earlier_twins
+from engine.questions.duplicates import Groups, ties_to_earlier
 from engine.records.question import SPLITS, Question, Split
 
 _ALL = ""  # beside the labels: the count of all questions, whatever their label
@@ -22,7 +22,7 @@ _ALL = ""  # beside the labels: the count of all questions, whatever their label
 # without train, nothing proved without test.
 _EMPTY: dict[Split, int] = {"train": 4 * 10**30, "test": 2 * 10**30, "validation": 10**30}
 _MISSING_LABEL = 10**24
-_HELD_OUT: tuple[Split, ...] = ("test", "validation")
+_TWINS_FOLLOW: tuple[Split, ...] = ("test", "validation", "train")  # the first that any of them lies in
 _PRECISION = 1_000  # of a question, in what a split should hold
 _MAX_ROUNDS = 20
 _MAX_EXCHANGED_UNITS = 200  # exchanges are tried pair by pair; with more units, moves alone come close enough
@@ -39,18 +39,26 @@ def split_by_topic(
 ) -> dict[int, Split]:
     """The split of every question, by id; `fractions` of train, validation and test.
 
-    A question that has a split keeps it. A new one that is a near twin of a held-out question is held out with it;
-    other new questions follow their unit (its most frequent split, where it lies in several already). Every split gets
-    a unit where there are enough. Raises UsageError for fractions that are not shares of 1.
+    A question that has a split keeps it. A new one that is a near twin of a held-out question is held out with it, one
+    of a training question trained on; other new questions follow their topic, and where that is new, their unit (the
+    most frequent split, where it lies in several already). Every split gets a unit where there are enough. Raises
+    UsageError for fractions that are not shares of 1.
     """
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
         raise UsageError("The fractions mean nothing", f"They are {fractions}.", "Give three shares that add up to 1.")
     drawn: dict[int, Split] = {question.id: question.split for question in questions if question.split is not None}
     units: list[_Unit] = []
     placed: list[tuple[_Unit, Split]] = []
-    twins = [[twin.position for twin in found] for found in earlier_twins(questions)]
+    twins = ties_to_earlier(questions)
+    lies: defaultdict[str, Counter[Split]] = defaultdict(Counter)
+    for question in questions:
+        if question.topic and question.split is not None:
+            lies[question.topic][question.split] += 1
     for members in _tied(questions, twins):
-        kept = next((name for name in _HELD_OUT if any(member.split == name for member in members)), None)
+        kept = next((name for name in _TWINS_FOLLOW if any(member.split == name for member in members)), None)
+        if kept is None and (here := sum((lies[member.topic] for member in members), Counter[Split]())):
+            most: Split = max(SPLITS, key=here.__getitem__)
+            kept = most
         if kept is not None:
             drawn |= {member.id: member.split or kept for member in members}
     for members in _tied(questions, _with_topics(questions, twins)):
@@ -86,21 +94,13 @@ def _with_topics(questions: Sequence[Question], ties: Sequence[Sequence[int]]) -
 
 def _tied(questions: Sequence[Question], ties: Sequence[Sequence[int]]) -> list[list[Question]]:
     """Questions that ties to others, by position, hold together: each group and all of them in the order they came."""
-    parent = list(range(len(questions)))
-
-    def root(position: int) -> int:
-        while parent[position] != position:
-            parent[position] = parent[parent[position]]
-            position = parent[position]
-        return position
-
+    tied = Groups(len(questions))
     for position, others in enumerate(ties):
         for other in others:
-            one, two = sorted((root(position), root(other)))
-            parent[two] = one
+            tied.tie(position, other)
     groups: dict[int, list[Question]] = {}
     for position, question in enumerate(questions):
-        groups.setdefault(root(position), []).append(question)
+        groups.setdefault(tied.root(position), []).append(question)
     return list(groups.values())
 
 

@@ -60,7 +60,7 @@ words, the same kind of matter. Do not answer them. Answer with a numbered list,
 else."""
 
 _MARKER = re.compile(r"\s*(?:[-*•–—]|\(?\d{1,4}[.):]|[A-Za-z][.)])\s+")
-_FENCE = re.compile(r"```[a-zA-Z]*\n(.*?)```", re.DOTALL)
+_FENCE = re.compile(r"```[ \t]*[a-zA-Z]*\s*?\n(.*?)```", re.DOTALL)
 _QUOTES = {'"': '"', "'": "'", "“": "”", "«": "»", "`": "`"}
 _WORDS = re.compile(r"\w+")
 

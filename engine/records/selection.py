@@ -1,6 +1,6 @@
 """Which examples are meant: the filters of a list, and what was picked in it. Knows nothing of how they are found."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.records.example import ExampleState
 
@@ -25,4 +25,4 @@ class Selection:
     @property
     def empty(self) -> bool:
         """No filter at all: what a slip of the hand would mean by "everything"."""
-        return self == Selection()
+        return replace(self, search=self.search.strip()) == Selection()

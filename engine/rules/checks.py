@@ -5,6 +5,7 @@ text: an answer longer than `MAX_ANSWER_CHARACTERS` fails, patterns run under a 
 Knows nothing of models or of where answers come from.
 """
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -91,6 +92,11 @@ def _required(value: str, field: str) -> str:
     return value
 
 
+def _forms(text: str) -> tuple[str, ...]:
+    """The same characters as one writes them: «é» is one code point or two, which nobody sees."""
+    return tuple(dict.fromkeys((text, unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text))))
+
+
 def _build_pattern(check: Check) -> _Checker:
     pattern = _pattern(check.pattern)
 
@@ -105,12 +111,14 @@ def _build_pattern(check: Check) -> _Checker:
 
 def _build_starts_with(check: Check) -> _Checker:
     text = _required(check.text, "text")
+    forms = _forms(text)
 
     def run(answer: str, _question: Question | None) -> _Finding:
         start = len(answer) - len(answer.lstrip())
         span = Span(start, min(start + len(text), len(answer)))
-        if answer.startswith(text, start):
-            return _Finding(True, fixed=(span,))
+        for form in forms:
+            if answer.startswith(form, start):
+                return _Finding(True, fixed=(Span(start, start + len(form)),))
         return _Finding(False, f"starts with «{_short(answer[span.start : span.end])}»", failing=_not_empty(span))
 
     return run
@@ -118,12 +126,14 @@ def _build_starts_with(check: Check) -> _Checker:
 
 def _build_ends_with(check: Check) -> _Checker:
     text = _required(check.text, "text")
+    forms = _forms(text)
 
     def run(answer: str, _question: Question | None) -> _Finding:
         end = len(answer.rstrip())
         span = Span(max(end - len(text), 0), end)
-        if answer.endswith(text, 0, end):
-            return _Finding(True, fixed=(span,))
+        for form in forms:
+            if answer.endswith(form, 0, end):
+                return _Finding(True, fixed=(Span(end - len(form), end),))
         return _Finding(False, f"ends with «{_short(answer[span.start : span.end])}»", failing=_not_empty(span))
 
     return run
@@ -131,12 +141,13 @@ def _build_ends_with(check: Check) -> _Checker:
 
 def _build_contains(check: Check) -> _Checker:
     text = _required(check.text, "text")
+    forms = _forms(text)
 
     def run(answer: str, _question: Question | None) -> _Finding:
-        start = answer.find(text)
-        if start < 0:
-            return _Finding(False, f"«{_short(text)}» is missing")
-        return _Finding(True, fixed=(Span(start, start + len(text)),))
+        for form in forms:
+            if (start := answer.find(form)) >= 0:
+                return _Finding(True, fixed=(Span(start, start + len(form)),))
+        return _Finding(False, f"«{_short(text)}» is missing")
 
     return run
 
@@ -147,7 +158,7 @@ def _build_forbidden(check: Check) -> _Checker:
     texts = [_required(text, "one of texts") for text in check.texts]
 
     def run(answer: str, _question: Question | None) -> _Finding:
-        found = {text: find_text(text, answer) for text in texts}
+        found = {text: [place for form in _forms(text) for place in find_text(form, answer)] for text in texts}
         failing = tuple(Span(*place) for place in sorted({place for places in found.values() for place in places}))
         names = ", ".join(f"«{_short(text)}»" for text, places in found.items() if places)
         return _Finding(not failing, f"contains {names}" if failing else "", failing=failing)
@@ -219,7 +230,7 @@ def _build_label(check: Check) -> _Checker:
     pattern = _pattern(check.pattern) if check.pattern else None
     if pattern is not None and pattern.groups != 1:
         raise _InvalidCheckError(f"the pattern has {pattern.groups} groups; exactly one extracts the label")
-    allowed = {label.strip().casefold() for label in check.labels}
+    allowed = set(map(_label_key, check.labels))
 
     def run(answer: str, question: Question | None) -> _Finding:
         if pattern is None:
@@ -234,9 +245,9 @@ def _build_label(check: Check) -> _Checker:
         if not label:
             return _Finding(False, "the label is empty")
         gold = question.label if check.gold and question is not None else None
-        if allowed and label.casefold() not in allowed:
+        if allowed and _label_key(label) not in allowed:
             return _Finding(False, f"label {_short(label)} is none of the allowed ones", failing=(group,))
-        if gold is not None and label.casefold() != gold.strip().casefold():
+        if gold is not None and _label_key(label) != _label_key(gold):
             return _Finding(False, f"label {_short(label)}, expected {_short(gold)}", failing=(group,))
         return _Finding(True, fixed=(whole,))
 
@@ -254,6 +265,10 @@ _BUILDERS: dict[CheckKind, Callable[[Check], _Checker]] = {
     "language": _build_language,
     "label": _build_label,
 }
+
+
+def _label_key(label: str) -> str:
+    return unicodedata.normalize("NFC", label).strip().casefold()
 
 
 def _not_empty(span: Span) -> tuple[Span, ...]:

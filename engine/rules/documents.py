@@ -8,7 +8,8 @@
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Literal, cast, get_args
 
 import yaml
@@ -16,11 +17,13 @@ import yaml
 from engine.errors import UsageError
 from engine.records.rule import Check, CheckKind, LengthUnit, Rule
 from engine.rules.checks import validate_check
+from engine.strict_yaml import read_yaml
 
 MAX_DOCUMENT_BYTES = 1_000_000
 MAX_RULES = 500
 MAX_TEXT_CHARACTERS = 4_000
 
+_UNSET = {field.name: field.default for field in fields(Check)}
 _Field = Literal["text", "texts", "whole", "flag", "unit", "schema"]
 # The fields of each kind and what they hold; a field of another kind is refused rather than ignored.
 _FIELDS: dict[CheckKind, dict[str, _Field]] = {
@@ -45,7 +48,7 @@ def parse_rules(text: str, source: str) -> tuple[Rule, ...]:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_DOCUMENT_BYTES:
         raise _problem(source, f"it is larger than {MAX_DOCUMENT_BYTES} bytes")
     try:
-        document: object = yaml.safe_load(text)
+        document = read_yaml(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
@@ -62,15 +65,9 @@ def parse_rules(text: str, source: str) -> tuple[Rule, ...]:
     return tuple(_read_rule(entry, number, source) for number, entry in enumerate(entries, 1))
 
 
-def rules_to_yaml(rules: Sequence[Rule]) -> str:
-    """The document that `parse_rules` reads back to the same rules, numbered from 1."""
-    entries = [{"text": rule.text, "check": check_to_fields(rule.check)} for rule in rules]
-    return yaml.safe_dump({"rules": entries}, sort_keys=False, allow_unicode=True, width=120)
-
-
 def check_to_fields(check: Check) -> dict[str, object]:
     """A check's kind and those of its fields that say something."""
-    fields: dict[str, object] = {"kind": check.kind}
+    said: dict[str, object] = {"kind": check.kind}
     unset = Check(check.kind)
     for name, holds in _FIELDS[check.kind].items():
         value: object = getattr(check, name)
@@ -78,23 +75,25 @@ def check_to_fields(check: Check) -> dict[str, object]:
             continue
         if holds == "schema":
             value = json.loads(check.schema)
-        fields[name] = list(value) if isinstance(value, tuple) else value
-    return fields
+        said[name] = list(value) if isinstance(value, tuple) else value
+    return said
 
 
-def check_from_fields(fields: Mapping[str, object], name: str = "The check") -> Check:
+def check_from_fields(given: Mapping[str, object], name: str = "The check") -> Check:
     """The check that `check_to_fields` writes, or that a person wrote. Raises UsageError beginning with `name`."""
-    kind = fields.get("kind")
-    if kind not in _FIELDS:
+    kind = given.get("kind")
+    if not isinstance(kind, str) or kind not in _FIELDS:
         raise UsageError(
             f"{name} cannot be used", f"kind is {kind!r}; allowed: {', '.join(_FIELDS)}.", "Choose one of these kinds."
         )
     allowed = _FIELDS[kind]
     values: dict[str, object] = {}
-    for field, value in fields.items():
+    for field, value in given.items():
         if field == "kind":
             continue
         if field not in allowed:
+            if field in _UNSET and _said(value) == _UNSET[field]:  # `rules list --json` names every field
+                continue
             message = f"a {kind} check has no field {field!r}; allowed: {', '.join(allowed)}."
             raise UsageError(f"{name} cannot be used", message, "Remove or rename the field.")
         values[field] = _read_value(value, allowed[field], f"{name} cannot be used", f"{kind}.{field}")
@@ -134,7 +133,7 @@ def _read_value(value: object, holds: _Field, title: str, field: str) -> object:
         return value
     if holds == "schema" and isinstance(value, dict | bool):
         try:
-            return json.dumps(value, ensure_ascii=False, sort_keys=True)
+            return _schema_text(value)
         except (TypeError, ValueError) as error:  # a YAML date, or a mapping with mixed keys
             raise UsageError(title, f"{field} is no JSON: {error}.", "Quote such values.") from error
     if holds == "schema" and isinstance(value, str):
@@ -148,6 +147,22 @@ def _read_value(value: object, holds: _Field, title: str, field: str) -> object:
         "schema": "a JSON Schema, as a mapping or as JSON text",
     }[holds]
     raise UsageError(title, f"{field} must be {expected}, not {value!r}.", "Mend the field.")
+
+
+def _said(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _schema_text(schema: object) -> str:
+    """The schema as JSON. Raises TypeError and ValueError where it is none, or aliases of aliases fill the memory."""
+    parts: list[str] = []
+    left = MAX_DOCUMENT_BYTES
+    for part in json.JSONEncoder(ensure_ascii=False, sort_keys=True).iterencode(schema):
+        left -= len(part)
+        if left < 0:
+            raise ValueError(f"it has more than {MAX_DOCUMENT_BYTES} characters")
+        parts.append(part)
+    return "".join(parts)
 
 
 def _problem(source: str, reason: str) -> UsageError:

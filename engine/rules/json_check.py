@@ -5,8 +5,10 @@ a check never touches the network.
 """
 
 import json
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Protocol, cast
+import math
+from collections.abc import Callable, Hashable, Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Protocol, TypeGuard, cast
 
 from engine.rules.patterns import Pattern, PatternError
 
@@ -55,7 +57,8 @@ def unfenced(reply: str) -> str:
     """The reply without the one code fence around it that many models add whatever they are told."""
     text = reply.strip()
     first, _, rest = text.partition("\n")
-    return rest.removesuffix("```") if first in ("```", "```json") and rest.endswith("```") else text
+    opens = "".join(first.split()).casefold() in ("```", "```json")  # «```JSON», «``` json», and before `\r\n`
+    return rest.removesuffix("```") if opens and rest.endswith("```") else text
 
 
 def make_schema_check(schema_text: str) -> Callable[[object], str]:
@@ -75,6 +78,8 @@ def make_schema_check(schema_text: str) -> Callable[[object], str]:
     if not isinstance(schema, dict | bool):
         raise SchemaProblemError("a schema is a JSON object, or true or false")
     _check_patterns(schema)
+    if isinstance(schema, dict) and not isinstance(schema.get("$schema", ""), str):
+        raise SchemaProblemError("$.$schema: it is no text")
     base = validator_for(schema, default=Draft202012Validator)
     try:
         base.check_schema(cast("dict[str, object]", schema))
@@ -86,13 +91,28 @@ def make_schema_check(schema_text: str) -> Callable[[object], str]:
         if isinstance(value, str) and Pattern(text).search(value) is None:
             yield ValidationError(f"{value!r} does not match {text!r}")
 
-    bounded = cast("type[_Validator]", extend(base, {"pattern": pattern}))  # type: ignore[no-untyped-call]
-    # The default registry would fetch references over the network.
-    validator = bounded(schema, registry=EMPTY_REGISTRY)
+    def multiple_of(_validator: object, step: float, value: object, _schema: object) -> Iterator[ValidationError]:
+        # The library's own divides floats: by it 19.99 is no multiple of 0.01, and a huge number cannot be divided.
+        if _is_number(value) and not _is_multiple(value, step):
+            yield ValidationError(f"{value!r} is not a multiple of {step!r}")
+
+    def unique_items(_validator: object, wanted: object, value: object, _schema: object) -> Iterator[ValidationError]:
+        # The library's own compares every two items.
+        if wanted and isinstance(value, list) and len(set(map(_key, value))) < len(value):
+            yield ValidationError("two items are the same")
+
+    own = {"pattern": pattern, "multipleOf": multiple_of, "uniqueItems": unique_items}
+    bounded = cast("type[_Validator]", extend(base, own))  # type: ignore[no-untyped-call]
     try:
+        # The default registry would fetch references over the network.
+        validator = bounded(schema, registry=EMPTY_REGISTRY)
         next(validator.iter_errors(None), None)
     except Unresolvable as error:
         raise SchemaProblemError(f"it refers to {error.ref}, which is not in it") from error
+    except RecursionError as error:
+        raise SchemaProblemError("a reference in it leads back to itself") from error
+    except ValueError as error:  # an address that is none
+        raise SchemaProblemError(f"a reference in it cannot be followed: {error}") from error
 
     def problem(value: object) -> str:
         try:
@@ -101,6 +121,10 @@ def make_schema_check(schema_text: str) -> Callable[[object], str]:
             return f"the schema refers to {unresolvable.ref}, which is not in it"
         except RecursionError:
             return "nested too deeply for the schema"
+        except OverflowError:
+            return "it holds a number that is too large for the schema"
+        except ValueError as broken:
+            return f"a reference in the schema cannot be followed: {_short(str(broken))}"
         return "" if error is None else f"{error.json_path}: {_short(error.message)}"
 
     return problem
@@ -124,6 +148,28 @@ def _check_patterns(schema: object) -> None:
             raise SchemaProblemError(f"pattern {text!r}: {error}") from error
     for part in schema.values():
         _check_patterns(part)
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_multiple(value: float, step: float) -> bool:
+    """By the decimal digits that were written, exactly."""
+    return math.inf not in (abs(value), step) and _exact(value) % _exact(step) == 0
+
+
+def _exact(number: float) -> Fraction:
+    return Fraction(number if isinstance(number, int) else str(number))
+
+
+def _key(value: object) -> Hashable:
+    """The same for values that are the same in JSON, where 1 is 1.0 and not true."""
+    if isinstance(value, dict):
+        return "object", frozenset((name, _key(part)) for name, part in value.items())
+    if isinstance(value, list):
+        return "list", tuple(map(_key, value))
+    return type(value) if value is None or isinstance(value, bool) else "", value
 
 
 def _short(text: str, limit: int = 120) -> str:

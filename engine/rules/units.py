@@ -27,7 +27,10 @@ _CLOSING = "etc a.m p.m inc ltd corp co usw al u.s u.k no est jr sr"
 _AMBIGUOUS = frozenset(_CLOSING.split())
 _WORD = re.compile(r"\S+")
 _END = re.compile(r"[.!?…]+[\"'”’»)\]}*_`]*(?=\s|$)|[。！？]+[」』”’）]*")
-_ENUMERATION = re.compile(r"\s*(?:[-*•]\s+)?(?:\d{1,3}|[A-Za-z])\.$")
+_ENUMERATION = re.compile(r"\s*(?:[-*•]\s+)?(?:\d{1,3}|[A-Za-z])\.")
+_OPENING = "\"'“‘«([{*_`"
+_NEXT = re.compile(rf"[^ \t{re.escape(_OPENING)}]")
+_LOOKED_BACK = 80  # characters: what stands before each end, copied whole, would cost minutes in a long answer
 
 
 def unit_spans(text: str, unit: LengthUnit) -> tuple[Span, ...]:
@@ -71,16 +74,17 @@ def _sentences(text: str, line: Span) -> Iterator[Span]:
 def _ends_sentence(text: str, start: int, found: "re.Match[str]", line: Span) -> bool:
     if found.end() >= line.end:
         return True
-    following = text[found.end() : line.end].lstrip(" \t\"'“‘«([{*_`")[:1]
+    after = _NEXT.search(text, found.end(), line.end)
+    following = after.group() if after is not None else ""
     stops = found.group().rstrip("\"'”’»)]}*_`")
     if stops in ("…", "..", "..."):
         return not following.islower()
     if stops != ".":
         return True
-    if start == line.start and _ENUMERATION.match(text[start : found.start() + 1]):
+    if start == line.start and _ENUMERATION.fullmatch(text, start, found.start() + 1):
         return False
-    before = text[start : found.start()].split()
-    word = before[-1].lstrip("\"'“‘«([{*_`").casefold() if before else ""
+    before = text[max(start, found.start() - _LOOKED_BACK) : found.start()].split()
+    word = before[-1].lstrip(_OPENING).casefold() if before else ""
     if len(word) == 1 and word.isalpha() and before[-1][-1:].isupper() and len(before) > 1:
         return word == "i"  # «so do I. Then» ends; the initial in «J. Smith» does not
     if word in _ABBREVIATIONS:

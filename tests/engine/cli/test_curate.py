@@ -185,6 +185,18 @@ def test_an_edited_answer_is_accepted_and_told_what_it_breaks(
     assert listed()[4]["state"] == "rejected"
 
 
+@pytest.mark.parametrize("words", [(), ("--search", ""), ("--search", " "), ("--contains", "")], ids=str)
+def test_nothing_said_means_no_example_and_never_all(words: tuple[str, ...], finished: Path) -> None:
+    before = counts()
+    assert fail("curate", "reject", *words)["title"] == "Which examples?"
+    assert counts() == before
+
+
+def test_line_ends_of_other_systems_are_no_part_of_an_edit(finished: Path) -> None:
+    get("curate", "edit", "5", "-", input=b"Sorry.\r\nIt is shut.\r\n")
+    assert listed()[4]["answer"] == "Sorry.\nIt is shut."
+
+
 @pytest.mark.parametrize("data", [b"", b" \n", b"\xff"], ids=["empty", "blank", "not UTF-8"])
 def test_an_edit_that_is_no_text_is_refused_and_the_old_answer_stands(data: bytes, finished: Path) -> None:
     before = listed()

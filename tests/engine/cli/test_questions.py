@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from engine.paths import Home
+from engine.project import Project
+from engine.records.example import Example, ExampleKey
+from engine.records.prompt import Message, Prompt
 from engine.records.question import SPLITS
 from tests.engine.cli.calling import fail, get, succeed
 from tests.engine.teachers.hostile_server import error, good, served, status
@@ -128,13 +131,25 @@ def test_near_twins_are_listed_first_and_removed_after() -> None:
     assert len(questions()) == 3
     assert "Would remove 1 of 3" in succeed("questions", "dedupe", "--dry-run").out
     strict = get("questions", "dedupe", "--threshold", "1")
-    assert strict == {"removed": 0, "pairs": []}
+    assert strict == {"removed": 0, "answers": 0, "pairs": []}
     done = succeed("questions", "dedupe", "--json")
     assert done.data["removed"] == 1
     assert "≈" in done.err
     assert [row["id"] for row in questions()] == [1, 3]
     for threshold in ("0", "1.5", "nan", "much"):
         fail("questions", "dedupe", "--threshold", threshold)
+
+
+def test_answers_that_go_along_with_a_near_twin_are_told(home: Home) -> None:
+    long = "How do I send money to an account in another country with my new card"
+    succeed("questions", "import", "-", input=f"{long}?\n{long} please?\n")
+    with Project.open(home.projects / "desk") as project:
+        sha256 = project.prompts.set(Prompt((Message("system", "Be brief."),))).prompt.sha256
+        keys = [ExampleKey(sha256, number, "starter", attempt) for number, attempt in ((1, 0), (2, 0), (2, 1))]
+        project.examples.add([Example(key, "Yes.", "stop", "local") for key in keys])
+    dry = succeed("questions", "dedupe", "--dry-run", "--json")
+    assert (dry.data["removed"], dry.data["answers"]) == (0, 2)
+    assert succeed("questions", "dedupe").out == "Removed 1 of 2 questions, and 2 answers to them.\n"
 
 
 def test_a_split_tears_no_topic_and_what_has_one_keeps_it() -> None:

@@ -118,6 +118,18 @@ def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
     assert str(tmp_path) in fail("rules", "import", tmp_path)["message"]
 
 
+def test_what_the_list_prints_can_be_imported(tmp_path: Path) -> None:
+    succeed("rules", "add", "No thanks 👍", "kind=forbidden", "texts=[thanks, 👍]")
+    succeed("rules", "add", "Valid JSON", "kind=json", 'schema={"type": "object"}')
+    succeed("rules", "add", "Comforts", "kind=rubric")
+    file = tmp_path / "rules.json"
+    file.write_text(succeed("rules", "list", "--json").out)
+    before = rules()
+    succeed("new", "other")
+    succeed("rules", "import", str(file))
+    assert rules() == before
+
+
 def test_a_removed_rule_leaves_the_others_their_numbers() -> None:
     succeed("rules", "import", "-", input=TWO)
     assert get("rules", "remove", "1") == {"removed": 1}

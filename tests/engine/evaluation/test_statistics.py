@@ -88,6 +88,9 @@ def test_strata_keep_the_mixture_of_topics() -> None:
     lonely = recovered_fraction([str(index) for index in range(60)], [0.0] * 60, [1.0] * 60, student).interval
     assert lonely is not None
     assert lonely.high - lonely.low > 0.15  # single questions share a stratum, else they would never vary
+    one = recovered_fraction(["a"] * 20 + ["b"] * 39 + ["c"], [0.0] * 60, [1.0] * 60, [1.0] * 59 + [0.0]).interval
+    assert one is not None
+    assert one.low < 1 - 1 / 60 < one.high  # also where there is but one of them
 
 
 @pytest.mark.parametrize(

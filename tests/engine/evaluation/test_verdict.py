@@ -18,6 +18,7 @@ from tests.engine.evaluation.made import evaluation
         (Interval(0.97, 0.89, 1.0), "undecided"),
         (Interval(0.94, 0.91, 0.96), "undecided"),
         (Interval(0.94, 0.92, 0.949), "fail"),
+        (Interval(0.9499999999999998, 0.8999999999999999, 1.0), "pass"),  # 1,140 of 1,200 samples, summed by thirds
         (Interval(0.50, 0.40, 0.60), "fail"),
         (None, "undecided"),
     ],

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import UsageError
-from engine.questions.duplicates import earlier_twins
+from engine.questions.duplicates import twins_of
 from engine.questions.split import split_by_topic
 from engine.records.prompt import Message
 from engine.records.question import SPLITS, Question, Split
@@ -103,9 +103,9 @@ def test_no_near_twin_crosses_even_between_topics() -> None:
 def test_twins_share_a_split_whatever_the_texts(texts: list[list[str]]) -> None:
     questions = [question(n, text=" ".join(words)) for n, words in enumerate(texts, 1)]
     drawn = split_by_topic(questions, 0)
-    for position, twins in enumerate(earlier_twins(questions)):
-        for twin in twins:
-            assert drawn[questions[position].id] == drawn[questions[twin.position].id]
+    for position, one in enumerate(questions):
+        for twin in twins_of(one, questions[:position]):
+            assert drawn[one.id] == drawn[questions[twin.position].id]
 
 
 def test_a_split_is_kept_and_new_questions_follow_their_topic() -> None:
@@ -128,6 +128,23 @@ def test_a_new_near_twin_of_a_held_out_question_is_held_out_with_it_wherever_its
     assert drawn[10] == drawn[11] == held
     assert drawn[12] == "train"
     assert [drawn[n] for n in range(1, 9)] == ["train"] * 8
+
+
+def test_a_new_near_twin_of_a_training_question_is_trained_on_though_its_topic_is_held_out() -> None:
+    twin = "please tell me where my new debit card is right now"
+    old = [question(n, "a", split="test") for n in range(1, 21)] + [question(21, "b", text=twin, split="train")]
+    drawn = split_by_topic([*old, question(22, "a", text=twin + "!"), question(23, "a")], 0)
+    assert (drawn[22], drawn[23]) == ("train", "test")
+
+
+def test_a_twin_elsewhere_draws_no_other_question_of_its_topic_along() -> None:
+    twin = "please tell me where my new debit card is right now"
+    old = [question(n, "a", split="test") for n in range(1, 3)] + [
+        question(n, "b", split="train") for n in range(3, 30)
+    ]
+    old += [question(30, "b", text=twin, split="train")]
+    drawn = split_by_topic([*old, question(31, "a", text=twin + "!"), question(32, "a"), question(33, "b")], 0)
+    assert (drawn[31], drawn[32], drawn[33]) == ("train", "test", "train")
 
 
 def test_drawn_again_nothing_changes() -> None:

@@ -35,6 +35,7 @@ PROMPT = Prompt(
         "- First one?\n* Second, one.\n• Third",
         '["First one?", "Second, one.", "Third"]',
         'Here:\n```json\n[\n "First one?",\n "Second, one.",\n "Third"\n]\n```\nDone.',
+        'Here:\r\n``` JSON\r\n[\r\n "First one?",\r\n "Second, one.",\r\n "Third"\r\n]\r\n```\r\nDone.',
         '{"questions": [{"text": "First one?"}, {"text": "Second, one."}, {"text": "Third"}]}',
         "Questions:\nFirst one?\nSecond, one.\nThird\n",
         '1. "First one?"\n2. **Second, one.**\n3. «Third»',

@@ -1,6 +1,9 @@
 """Every kind of check, on answers that keep it, break it, and mean harm."""
 
 import json
+import time
+import unicodedata
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -109,6 +112,34 @@ def test_json_schema_pattern_runs_under_the_time_limit() -> None:
     assert found(check, json.dumps("ab" + "a" * 5_000 + "!")).note == "the pattern took longer than 1 s"
 
 
+@pytest.mark.parametrize(
+    ("schema", "answer", "passed"),
+    [
+        ({"multipleOf": 0.01}, "19.99", True),
+        ({"multipleOf": 0.01}, "19.995", False),
+        ({"multipleOf": 0.5}, "1" * 4_000, True),
+        ({"multipleOf": 0.01}, "1e999", False),
+        ({"uniqueItems": True}, '[1, true, "1", [1], {"a": 1}, null]', True),
+        ({"uniqueItems": True}, '[{"a": [1], "b": 2}, {"b": 2.0, "a": [1.0]}]', False),
+    ],
+)
+def test_json_schema_numbers_are_those_that_were_written(schema: object, answer: str, passed: bool) -> None:
+    assert found(Check("json", schema=json.dumps(schema)), answer).passed is passed
+
+
+@pytest.mark.parametrize("answer", [json.dumps([{"a": n} for n in range(9_000)]), "e.g. " * 20_000, "J. " * 33_000])
+def test_long_answers_are_checked_in_no_time(answer: str) -> None:
+    began = time.thread_time()
+    check_answer(
+        [
+            Rule(1, "", Check("json", schema='{"uniqueItems": true}')),
+            Rule(2, "", Check("length", unit="sentences", max=3)),
+        ],
+        answer,
+    )
+    assert time.thread_time() - began < 5  # minutes, where all is compared with all
+
+
 @pytest.mark.parametrize("reference", ["https://example.com/schema.json", "#/$defs/absent"])
 def test_json_schema_fetches_nothing(reference: str) -> None:
     with pytest.raises(UsageError, match=r"Rule 7 cannot be used. json: it refers to"):
@@ -134,6 +165,19 @@ def test_a_text_too_short_for_its_language_passes_and_says_so() -> None:
     assert result.passed
     assert result.note == "too short to tell its language"
     assert not found(Check("language", code="en"), "こんにちは").passed
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("other", ["NFC", "NFD"])
+def test_what_looks_the_same_is_the_same(form: Literal["NFC", "NFD"], other: Literal["NFC", "NFD"]) -> None:
+    text, answer = unicodedata.normalize(form, "Café"), unicodedata.normalize(other, " Café ")
+    span = (Span(1, len(answer) - 1),)
+    assert found(Check("starts_with", text=text), answer).fixed == span
+    assert found(Check("ends_with", text=text), answer).fixed == span
+    assert found(Check("contains", text=text), answer).fixed == span
+    assert found(Check("forbidden", texts=("tea", text)), answer).failing == span
+    assert found(Check("label", labels=("tea", text), gold=True), answer, label=text).fixed == span
+    assert not found(Check("contains", text=text), "Cafe").passed
 
 
 LABEL = Check("label", pattern=r"CATEGORY: (\w+)", labels=("Billing", "Cards"), gold=True)
@@ -178,6 +222,9 @@ def test_label_without_a_pattern_is_the_whole_answer() -> None:
         (Check("json", schema='{"type": "wish"}'), "'wish' is not valid"),
         (Check("json", schema='{"pattern": "("}'), "not a regular expression"),
         (Check("json", schema='{"patternProperties": {"^a": true}}'), "patternProperties is not supported"),
+        (Check("json", schema='{"$ref": "#"}'), "a reference in it leads back to itself"),
+        (Check("json", schema='{"$schema": 5}'), "$schema: it is no text"),
+        (Check("json", schema='{"$id": "http://[", "$ref": "a"}'), "cannot be followed: Invalid IPv6 URL"),
         (Check("language", code="tlh"), "is not one of ar, bg"),
         (Check("label"), "neither labels nor gold"),
         (Check("label", labels=("a",), pattern="a"), "0 groups; exactly one"),

@@ -1,12 +1,16 @@
 """Rules as YAML: read strictly, written so that they read back the same."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import UsageError
 from engine.records.rule import Check, Rule
-from engine.rules.documents import parse_rules, rules_to_yaml
+from engine.rules.documents import check_from_fields, check_to_fields, parse_rules
 
 DOCUMENT = """
 rules:
@@ -31,7 +35,12 @@ def test_reads_and_numbers() -> None:
     assert rules[1].check == Check("length", unit="words", max=46)
     assert rules[2].check == Check("json", schema='{"required": ["score"], "type": "object"}')
     assert rules[3].check == Check("label", pattern=r"CATEGORY: (\w+)", labels=("CARDS", "NO"), gold=True)
-    assert parse_rules(rules_to_yaml(rules), "again") == rules
+    assert parse_rules(listed(rules), "again") == rules
+
+
+def listed(rules: Sequence[Rule]) -> str:
+    """As `rules list --json` tells them."""
+    return json.dumps({"rules": [asdict(rule) for rule in rules]})
 
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30).filter(
@@ -53,7 +62,8 @@ checks = st.one_of(
 @given(st.lists(st.tuples(words, checks), min_size=1, max_size=3))
 def test_round_trip(pairs: list[tuple[str, Check]]) -> None:
     rules = tuple(Rule(number, text, check) for number, (text, check) in enumerate(pairs, 1))
-    assert parse_rules(rules_to_yaml(rules), "round trip") == rules
+    assert parse_rules(listed(rules), "round trip") == rules
+    assert [check_from_fields(check_to_fields(rule.check)) for rule in rules] == [rule.check for rule in rules]
 
 
 @pytest.mark.parametrize(
@@ -77,6 +87,11 @@ def test_round_trip(pairs: list[tuple[str, Check]]) -> None:
         ("rules: [{text: ok, check: {kind: json}}, {text: b, check: {kind: pattern, pattern: '('}}]", ("Rule 2 of",)),
         ("rules: !!python/object/apply:os.getcwd []", ("no YAML",)),
         ("a: &a [b, b]\n" + "x: " + "[" * 1_000, ("no YAML",)),
+        ("rules: [{text: a, check: {kind: [json]}}]", ("Rule 1", "kind is ['json']", "allowed: pattern")),
+        # A forgotten dash: the rule «a» would be lost.
+        ("rules:\n- text: a\n  check: {kind: json}\n  text: b\n", ("at line 4, column 3", "'text' is there twice")),
+        (r'rules: [{text: "\ud83d", check: {kind: json}}]', ("at line 1", "half of a surrogate pair")),
+        ("rules: []\nrules: []", ("at line 2, column 1", "'rules' is there twice")),
         ("rules: [" + "{text: a, check: {kind: json}}, " * 501 + "]", ("at most 500",)),
         ("#" * 1_000_001, ("larger than 1000000 bytes",)),
     ],
@@ -87,3 +102,22 @@ def test_what_is_wrong_is_named(document: str, words: tuple[str, ...]) -> None:
         parse_rules(document, "rules.yaml")
     for word in words:
         assert word in str(caught.value)
+
+
+def test_aliases_may_stand_for_what_was_said_before() -> None:
+    document = """
+rules:
+  - {text: a, check: &label {kind: label, labels: &both [yes please, no]}}
+"""
+    with pytest.raises(UsageError, match="in quotes"):
+        parse_rules(document, "rules.yaml")
+    named = document.replace("no]", "'no']") + "  - {text: b, check: {<<: *label, labels: *both}}\n"
+    first, second = parse_rules(named, "rules.yaml")
+    assert first.check == second.check == Check("label", labels=("yes please", "no"))
+
+
+def test_aliases_of_aliases_fill_no_memory() -> None:
+    lines = ["rules:", "  - text: a", "    check:", "      kind: json", "      schema:", "        a0: &a0 {b: 1, c: 1}"]
+    lines += [f"        a{n}: &a{n} {{b: *a{n - 1}, c: *a{n - 1}}}" for n in range(1, 60)]
+    with pytest.raises(UsageError, match=r"json.schema is no JSON: it has more than 1000000 characters"):
+        parse_rules("\n".join(lines), "rules.yaml")

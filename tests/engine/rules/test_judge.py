@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.rules.checks import check_answer, validate_check
-from engine.rules.documents import parse_rules, rules_to_yaml
+from engine.rules.documents import check_from_fields, check_to_fields, parse_rules
 from engine.rules.judge import UnreadableVerdictError, are_kin, family_of, read_rubric_verdict, rubric_request
 
 QUESTION = Question((Message("user", "Is it open?"),))
@@ -23,7 +23,7 @@ rules:
 
 def test_rubrics_are_written_like_other_rules_and_left_to_a_judge() -> None:
     rules = parse_rules(DOCUMENT, "here")
-    assert parse_rules(rules_to_yaml(rules), "again") == rules
+    assert [check_from_fields(check_to_fields(rule.check)) for rule in rules] == [rule.check for rule in rules]
     assert [rule.rubric for rule in rules[:2]] == ["Comforts whoever is upset", "No word that blames the customer."]
     assert [result.rule_id for result in check_answer(rules, "Yes.")] == [3]
     validate_check(rules[0].check)
@@ -88,3 +88,8 @@ def test_families_are_known_by_the_name() -> None:
     assert are_kin("claude-opus-4-5", "anthropic/claude-haiku-4-5")
     assert not are_kin("gpt-5", "claude-opus-4-5")
     assert not are_kin("4-of-a-kind", "7b")  # names that tell nothing
+
+
+@pytest.mark.parametrize("fence", ["```\n{}\n```", "```json\n{}\n```", "```JSON\r\n{}\r\n```\r\n", "``` json\n{}```"])
+def test_a_verdict_in_a_code_fence_is_read(fence: str) -> None:
+    assert read_rubric_verdict(fence.replace("{}", '{"passed": true, "reason": "Kind."}')).passed

@@ -1,0 +1,47 @@
+"""YAML that a person writes, read so that nothing of it gets lost. Knows nothing of what it says."""
+
+import yaml
+
+
+def read_yaml(text: str) -> object:
+    """What the one document says, as plain Python values.
+
+    Raises yaml.YAMLError, also for a name that a mapping holds twice, of which the library would keep the last one
+    without a word; ValueError and RecursionError as the library does.
+    """
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        _mend(root)
+        return loader.construct_document(root)
+    finally:
+        loader.dispose()
+
+
+def _mend(root: yaml.Node) -> None:
+    """Refuse names that are there twice; make one character of each two halves, as JSON writes those beyond U+FFFF."""
+    left, looked_at = [root], set[int]()
+    while left:
+        node = left.pop()
+        if id(node) in looked_at:  # an alias
+            continue
+        looked_at.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            names: set[tuple[str, str]] = set()
+            for name, value in node.value:
+                left += [name, value]
+                if isinstance(name, yaml.ScalarNode) and (name.tag, name.value) in names:
+                    raise yaml.MarkedYAMLError(problem=f"{name.value!r} is there twice", problem_mark=name.start_mark)
+                if isinstance(name, yaml.ScalarNode):
+                    names.add((name.tag, name.value))
+        elif isinstance(node, yaml.SequenceNode):
+            left += node.value
+        elif isinstance(node, yaml.ScalarNode):
+            try:
+                node.value = node.value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+            except UnicodeDecodeError:
+                raise yaml.MarkedYAMLError(
+                    problem="half of a surrogate pair stands alone", problem_mark=node.start_mark
+                ) from None
