@@ -49,7 +49,7 @@ class ChatFormat:
         """Read the tokenizer and template of a model folder. Raises `ModelError` where one is missing or unusable."""
         files = read_model_folder(folder)
         chat = ChatTemplate.detect(files.chat_template, files.special_tokens)
-        tokenizer, verbatim = Tokenizer.from_file(str(files.tokenizer)), Tokenizer.from_file(str(files.tokenizer))
+        tokenizer, verbatim = _tokenizer_of(files), _tokenizer_of(files)
         for each in (tokenizer, verbatim):
             # A folder may ship truncation or padding left over from its training: nothing is cut silently here.
             each.no_truncation()
@@ -196,6 +196,15 @@ class ChatFormat:
         while end and ids[end - 1] in self.stop_ids:
             end -= 1
         return list(ids[:end])
+
+
+def _tokenizer_of(files: ModelFolder) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(files.tokenizer))
+    except Exception as error:  # the library raises nothing more exact
+        raise ModelError(
+            "The model's tokenizer cannot be read.", f"{files.tokenizer}: {error}.", "Download the model again."
+        ) from error
 
 
 def _stop_id(chat: ChatTemplate, tokenizer: Tokenizer, files: ModelFolder, special: frozenset[int]) -> int:
