@@ -237,6 +237,13 @@ async def test_refused_fields_are_asked_otherwise_and_remembered(server: Hostile
     assert (last.get("max_completion_tokens"), last.get("max_tokens")) == (8, None)
 
 
+async def test_a_server_that_knows_neither_field_is_not_asked_for_ever(server: HostileServer) -> None:
+    refusal = error("Neither max_tokens nor max_completion_tokens is supported.")
+    with pytest.raises(EndpointFault) as caught:
+        await ask(server, status("400 Bad Request", refusal))
+    assert (caught.value.kind, len(server.requests)) == ("refused", 3)
+
+
 async def test_a_long_retry_after_is_capped(server: HostileServer) -> None:
     began = time.monotonic()
     await ask(server, status("429 Too Many Requests", error("Wait."), "retry-after: 120"), good())
