@@ -141,9 +141,10 @@ class ChatFormat:
         text = self.decode(ids)
         ends = [0]
         for count in range(1, len(kept) + 1):
-            ends.append(
-                max(ends[-1], _common_length(self._tokenizer.decode(kept[:count], skip_special_tokens=False), text))
-            )
+            part, known = self._tokenizer.decode(kept[:count], skip_special_tokens=False), ends[-1]
+            if part[:known] == text[:known]:  # what was found before is compared at once: answers can be long
+                known += _common_length(part[known:], text[known : len(part)])
+            ends.append(known)
         ends[-1] = len(text)
         spans = [
             (start, next((end for end in ends[i + 1 :] if end > start), start)) for i, start in enumerate(ends[:-1])
