@@ -136,7 +136,7 @@ def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: flo
     except Exception:
         best = trainer.checkpoints / f"step-{trainer.state.best_step}"
         if trainer.state.best_step and fault_of(best) is None:
-            with suppress(OSError):  # a full disk, say: what ended the run is what is told
+            with suppress(TrainingError):  # a full disk, say: what ended the run is what is told
                 _place_adapter(best, folder)
         raise
     finally:
@@ -162,14 +162,21 @@ def brief_of(project: Project, config: TrainingConfig, dataset: Dataset, folder:
 
 
 def _place_adapter(checkpoint: Path, folder: Path) -> None:
-    """Put the checkpoint's adapter where evaluations and releases look for the run's best."""
+    """Put the checkpoint's adapter where evaluations and releases look for the run's best. Raises `TrainingError`."""
     target, beside = folder / ADAPTER, folder / f"{ADAPTER}.tmp"
-    shutil.rmtree(beside, ignore_errors=True)
-    shutil.copytree(checkpoint / ADAPTER, beside)
-    if target.exists():
-        shutil.rmtree(target)
-    beside.rename(target)
-    sync_folder(folder)
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        shutil.copytree(checkpoint / ADAPTER, beside)
+        if target.exists():
+            shutil.rmtree(target)
+        beside.rename(target)
+        sync_folder(folder)
+    except OSError as error:
+        raise TrainingError(
+            "The best adapter cannot be put in its place.",
+            f"{target}: {error.strerror or error}.",
+            "Check the free space and the permissions, then resume the job: no step is made again.",
+        ) from error
 
 
 def _end(context: JobContext, run: Run, trained: Trained) -> None:
