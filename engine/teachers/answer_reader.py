@@ -69,6 +69,11 @@ class AnswerReader:
         return self._usage
 
     @property
+    def finished(self) -> bool:
+        """Whether the server has said that the answer is at its end."""
+        return self._finish is not None
+
+    @property
     def text(self) -> str:
         """All that has come, thinking included."""
         return "".join(self._pieces)

@@ -35,6 +35,7 @@ _LIMIT_FIELDS = ("max_completion_tokens", "max_tokens")
 _CHANGES = 2  # of one request: in which of the limit's fields it stands, and whether usage is asked for
 _OF_EVERY_QUESTION: tuple[FaultKind, ...] = ("unreachable", "html", "not_json")
 _OF_THE_ANSWER: tuple[FaultKind, ...] = ("no_content", "bad_text", "duplicated")  # the server works, and answers so
+_FAULTS = (openai.OpenAIError, aiohttp.ClientError, httpx2.HTTPError, OSError, ValueError, RecursionError)
 _TOKENS_A_MESSAGE = 4  # role and separators, in every chat template within a token or two
 
 
@@ -46,6 +47,7 @@ class EndpointLimits:
     first_byte_s: float = 300.0  # a long prompt on a busy CPU is read for minutes before a word comes
     stall_s: float = 120.0  # between two pieces of one answer
     total_s: float = 1800.0
+    end_s: float = 10.0  # after an answer's end, for what it counts and the end of the stream
     response_bytes: int = 32_000_000  # an event's JSON is hundreds of times its text
     tries: int = 7
     empty_tries: int = 2  # of an answer that ended well and is empty: each is billed, and the next is seldom another
@@ -154,33 +156,14 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         on_delta: Callable[[str], None] | None,
     ) -> EndpointAnswer:
         started = time.monotonic()
-        first_text = 0.0
         reader = AnswerReader()
         try:
-            async with asyncio.timeout(self.limits.total_s):
-                async with aclosing(self._events(messages, temperature, max_tokens)) as events:
-                    async for event in events:
-                        text = reader.feed(event)
-                        if text:
-                            self._refuse_key(reader.end_of_text)
-                            first_text = first_text or time.monotonic()
-                            if on_delta is not None:
-                                on_delta(text)
+            first_text = await self._read(reader, self._events(messages, temperature, max_tokens), on_delta)
             whole = reader.answer()
-        except TimeoutError as error:
-            detail = f"More than {self.limits.total_s:.0f} s."
-            raise EndpointFault("too_slow", detail, usage=self._billed(reader, messages)) from error
         except EndpointFault as named:
             named.usage = self._billed(reader, messages)
             raise
-        except (
-            openai.OpenAIError,
-            aiohttp.ClientError,
-            httpx2.HTTPError,
-            OSError,
-            ValueError,
-            RecursionError,
-        ) as error:
+        except _FAULTS as error:
             fault = fault_of(error)
             if fault is None:
                 raise
@@ -197,6 +180,28 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             ended - started,
             (first_text or ended) - started,
         )
+
+    async def _read(
+        self, reader: AnswerReader, sent: AsyncGenerator[object, None], on_delta: Callable[[str], None] | None
+    ) -> float:
+        """Let the reader have all events; when its first text came, or 0."""
+        first_text = 0.0
+        try:
+            async with asyncio.timeout(self.limits.total_s) as ends, aclosing(sent) as events:
+                async for event in events:
+                    text = reader.feed(event)
+                    if reader.finished:  # what it counts may follow, or nothing, from a server that never closes
+                        by = asyncio.get_running_loop().time() + self.limits.end_s
+                        ends.reschedule(min(ends.when() or by, by))
+                    if text:
+                        self._refuse_key(reader.end_of_text)
+                        first_text = first_text or time.monotonic()
+                        if on_delta is not None:
+                            on_delta(text)
+        except TimeoutError as error:
+            if not reader.finished:
+                raise EndpointFault("too_slow", f"More than {self.limits.total_s:.0f} s.") from error
+        return first_text
 
     def _refuse_key(self, text: str) -> None:
         if self._key != KEYLESS and self._key in text:
