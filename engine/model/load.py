@@ -15,14 +15,14 @@ from typing import Literal, cast
 
 import psutil
 import torch
-from peft import PeftModel
+from peft import PeftModel, get_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from engine.errors import ModelError
-from engine.model.adapter_files import check_adapter
+from engine.model.adapter_files import check_adapter, check_all_used
 from engine.model.chat_format import ChatFormat
 from engine.model.folder import check_safetensors
 from engine.model.four_bits import require_four_bits
@@ -150,6 +150,14 @@ def attach(model: PreTrainedModel | PeftModel, adapter_folder: Path, name: str) 
         raise ModelError(
             "The adapter cannot be loaded.", f"{adapter_folder}: {error}", "Export the adapter again from its run."
         ) from error
+    try:
+        check_all_used(adapter_folder, get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False))
+    except ModelError:
+        if len(model.peft_config) > 1:
+            model.delete_adapter(name)
+        else:
+            model.unload()  # nothing of it may be left in the base
+        raise
     fuse(model)
     model.eval()
     return model
@@ -179,6 +187,8 @@ def quiet_libraries() -> Iterator[None]:
             warnings.filterwarnings("ignore", ".*gradient_checkpointing.*", FutureWarning)
             # A layer is copied whole whatever its type.
             warnings.filterwarnings("ignore", "Unsupported layer type", UserWarning)
+            # An adapter of which a part is missing is refused.
+            warnings.filterwarnings("ignore", "Found missing adapter keys", UserWarning)
             yield
     finally:
         transformers_logging.set_verbosity(level)

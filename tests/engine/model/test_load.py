@@ -12,6 +12,7 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelError
+from engine.model.adapters import Adapters
 from engine.model.load import adapter_off, load_base, quiet_libraries, with_adapter
 from engine.model.local_model import LocalModel
 from tests.trained import make_tiny_adapter
@@ -219,6 +220,9 @@ def as_pickle(adapter: Path) -> None:
         (edit_config(loftq_config={"loftq_bits": 4}), "loftq_config"),
         (edit_config(init_lora_weights="pissa"), "pissa"),
         (edit_config(r=0), "rank is 0"),
+        (edit_config(lora_alpha=float("nan")), "alpha is nan"),
+        (edit_config(lora_alpha=10**400), "alpha is 1000"),
+        (edit_config(lora_alpha="x"), "alpha is x"),
         (edit_config(r=4), "has the shape"),
         (edit_config(bias="all"), "biases"),
         (edit_weights(lambda w: {n.replace("layers.1", "layers.9"): t for n, t in w.items()}), "does not have"),
@@ -236,6 +240,28 @@ def test_a_strange_adapter_is_refused_before_it_is_loaded(
     monkeypatch.setattr("engine.model.load.PeftModel.from_pretrained", lambda *_, **__: pytest.fail("it was loaded"))
     with pytest.raises(ModelError, match=words):
         with_adapter(load_base(tiny_folder, device="cpu", dtype="float32"), adapter)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (edit_config(target_modules=["q_proj"]), r"does not expect .*down_proj"),
+        (edit_weights(lambda w: {n: t for n, t in w.items() if "layers.1" not in n}), r"lacks .*layers\.1"),
+    ],
+)
+def test_an_adapter_of_which_only_a_part_would_be_loaded_is_refused_and_leaves_nothing_behind(
+    tiny_folder: Path, adapter: Path, damage: Callable[[Path], object], words: str
+) -> None:
+    local = load_base(tiny_folder, device="cpu", dtype="float32")
+    bare = logits(local)
+    damage(adapter)
+    with pytest.raises(ModelError, match=words):
+        with_adapter(local, adapter)
+    torch.testing.assert_close(logits(local), bare)
+    adapters = Adapters(local)
+    with pytest.raises(ModelError, match=words):
+        adapters.load(adapter)
+    torch.testing.assert_close(logits(local), bare)
 
 
 @pytest.mark.parametrize(
