@@ -4,7 +4,7 @@ Reads JSON and safetensors headers only; no model library. Knows nothing of how 
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -16,6 +16,7 @@ from engine.model.folder import read_json
 _CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PREFIX = "base_model.model."
 _MAX_RANK = 1024
+_MAX_ALPHA = 1_000_000
 _WHOLE, _WHOLE_LAYER = "LN_TUNING", "ln_tuning_layers"
 _MAGNITUDE = "lora_magnitude_vector"  # DoRA's, one number an output
 # Keys whose value matters and is checked or harmless; every other key must be unset.
@@ -54,6 +55,16 @@ def check_adapter(folder: Path, base_shapes: Mapping[str, tuple[int, ...]]) -> N
         _check_whole(folder, shapes, base_shapes)
     else:
         _check_lora(folder, config, shapes, base_shapes)
+
+
+def check_all_used(folder: Path, used: Collection[str]) -> None:
+    """Raise `ModelError` where an adapter that was loaded is not made of the folder's tensors, all and alone.
+
+    peft leaves out what its configuration does not name, and begins anew what the file lacks.
+    """
+    if strange := sorted(set(used).symmetric_difference(_shapes(folder))):
+        why = "lacks" if strange[0] in used else "does not expect"
+        raise _refused(folder, f"Its configuration and its tensors disagree: it {why} {strange[0]}.")
 
 
 def weights_sha256(folder: Path) -> str:
@@ -98,6 +109,9 @@ def _check_lora(
     rank = config.get("r")
     if not isinstance(rank, int) or isinstance(rank, bool) or not 1 <= rank <= _MAX_RANK:
         raise _refused(folder, f"Its rank is {rank!r}.")
+    alpha = config.get("lora_alpha")
+    if not isinstance(alpha, int | float) or isinstance(alpha, bool) or not 0 < alpha <= _MAX_ALPHA:
+        raise _refused(folder, f"Its alpha is {str(alpha)[:40]}.")
     if config.get("bias", "none") != "none":
         raise _refused(folder, "It trains biases of the base model.")
     if not isinstance(config.get("init_lora_weights", True), bool):

@@ -49,7 +49,7 @@ class ChatFormat:
         """Read the tokenizer and template of a model folder. Raises `ModelError` where one is missing or unusable."""
         files = read_model_folder(folder)
         chat = ChatTemplate.detect(files.chat_template, files.special_tokens)
-        tokenizer, verbatim = Tokenizer.from_file(str(files.tokenizer)), Tokenizer.from_file(str(files.tokenizer))
+        tokenizer, verbatim = _tokenizer_of(files), _tokenizer_of(files)
         for each in (tokenizer, verbatim):
             # A folder may ship truncation or padding left over from its training: nothing is cut silently here.
             each.no_truncation()
@@ -141,9 +141,10 @@ class ChatFormat:
         text = self.decode(ids)
         ends = [0]
         for count in range(1, len(kept) + 1):
-            ends.append(
-                max(ends[-1], _common_length(self._tokenizer.decode(kept[:count], skip_special_tokens=False), text))
-            )
+            part, known = self._tokenizer.decode(kept[:count], skip_special_tokens=False), ends[-1]
+            if part[:known] == text[:known]:  # what was found before is compared at once: answers can be long
+                known += _common_length(part[known:], text[known : len(part)])
+            ends.append(known)
         ends[-1] = len(text)
         spans = [
             (start, next((end for end in ends[i + 1 :] if end > start), start)) for i, start in enumerate(ends[:-1])
@@ -201,6 +202,15 @@ class ChatFormat:
 def _ids(tokenizer: Tokenizer, text: str) -> list[int]:
     """The ids of a text. As a batch of one: other threads go on meanwhile, which a plain `encode` keeps waiting."""
     return list(tokenizer.encode_batch_fast([text], add_special_tokens=False)[0].ids)
+
+
+def _tokenizer_of(files: ModelFolder) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(files.tokenizer))
+    except Exception as error:  # the library raises nothing more exact
+        raise ModelError(
+            "The model's tokenizer cannot be read.", f"{files.tokenizer}: {error}.", "Download the model again."
+        ) from error
 
 
 def _stop_id(chat: ChatTemplate, tokenizer: Tokenizer, files: ModelFolder, special: frozenset[int]) -> int:

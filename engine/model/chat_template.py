@@ -57,7 +57,13 @@ class ChatTemplate:
         # Jinja drops one newline at the end of a template; once wrapped it would no longer be at the end.
         given = source.removesuffix("\n")
         bare = _bare(_without_thinking(given, special_tokens), special_tokens)
-        before, _, lead = bare.render(_QUESTION).partition(_USER)
+        before, question, lead = bare.render(_QUESTION).partition(_USER)
+        if not question:
+            raise ModelError(
+                "The model's chat template leaves the question out.",
+                "It was given a user's message, and does not write its text.",
+                "Choose another model, or mend its template.",
+            )
         known = replace(bare, without_thinking=bare.source != given, assistant_lead=lead)
         found = known.without_default(before)
         if found.render(_QUESTION) != _bare(found.source, special_tokens, _ANOTHER_DAY).render(_QUESTION):

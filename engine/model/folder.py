@@ -62,9 +62,18 @@ def read_model_folder(folder: Path) -> ModelFolder:
 
 
 def check_safetensors(folder: Path) -> None:
-    """Raise `ModelError` unless the folder holds safetensors weights and no quantised or code-carrying format."""
+    """Raise `ModelError` unless the folder holds safetensors weights and no quantised or code-carrying format.
+
+    Nor an adapter: transformers would put it into the base, whose answers nobody then has without it.
+    """
     if not folder.is_dir():
         raise ModelError("The model folder is not there.", str(folder), "Check the path, or name a model of the hub.")
+    if (folder / "adapter_config.json").exists():
+        raise ModelError(
+            "The model folder holds an adapter.",
+            f"There is an adapter_config.json in {folder}.",
+            "Name the base model that it was trained over, or merge the two.",
+        )
     if any(folder.glob("*.safetensors")):
         quantized = read_json(folder / "config.json").get("quantization_config")
         if quantized is not None:
@@ -94,9 +103,7 @@ def read_json(path: Path, *, required: bool = True) -> dict[str, object]:
             "A file of the model is missing.", str(path), "Check the folder, or download it again."
         ) from None
     except (OSError, ValueError) as error:
-        raise ModelError(
-            "A file of the model cannot be read.", f"{path}: {error}", "Download the model again."
-        ) from error
+        raise _unreadable(path, error) from error
     if not isinstance(content, dict):
         raise ModelError(
             "A file of the model cannot be read.", f"{path} is no JSON object.", "Download the model again."
@@ -104,10 +111,17 @@ def read_json(path: Path, *, required: bool = True) -> dict[str, object]:
     return cast("dict[str, object]", content)
 
 
+def _unreadable(path: Path, error: Exception) -> ModelError:
+    return ModelError("A file of the model cannot be read.", f"{path}: {error}", "Download the model again.")
+
+
 def _chat_template(folder: Path, tokenizer_config: dict[str, object]) -> str | None:
     beside = folder / "chat_template.jinja"
     if beside.is_file():
-        return beside.read_text(encoding="utf-8")
+        try:
+            return beside.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise _unreadable(beside, error) from error
     template = tokenizer_config.get("chat_template")
     if isinstance(template, list):  # several, by name
         named = {str(entry.get("name")): entry.get("template") for entry in template if isinstance(entry, dict)}

@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +15,14 @@ from typing import Literal, cast
 
 import psutil
 import torch
-from peft import PeftModel
+from peft import PeftModel, get_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from engine.errors import ModelError
-from engine.model.adapter_files import check_adapter
+from engine.model.adapter_files import check_adapter, check_all_used
 from engine.model.chat_format import ChatFormat
 from engine.model.folder import check_safetensors
 from engine.model.four_bits import require_four_bits
@@ -76,13 +76,14 @@ def read_base(
         _prepare_cpu()
     try:
         with quiet_libraries():
-            model = AutoModelForCausalLM.from_pretrained(
+            model, loaded = AutoModelForCausalLM.from_pretrained(
                 folder,
                 dtype=kind,
                 attn_implementation=ATTENTION,
                 use_safetensors=True,
                 local_files_only=True,
                 trust_remote_code=False,
+                output_loading_info=True,
                 **how,
             )
             model = model if how or not placed else model.to(place)
@@ -90,15 +91,27 @@ def read_base(
         raise ModelError(
             "The model does not fit the device's memory.", f"{folder} on {place}: {error}", "Choose a smaller model."
         ) from error
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+    except Exception as error:  # a configuration of wrong types ends in whatever its architecture trips over
         raise ModelError(
             "The model cannot be loaded.",
             f"{folder}: {error}",
             "Choose a model whose architecture transformers knows; code from model folders is never run.",
         ) from error
+    _require_all(folder, loaded["missing_keys"])
     model.requires_grad_(False)
     model.eval()
     return LocalModel(model, chat_format, place, kind, folder)
+
+
+def _require_all(folder: Path, missing: Collection[str]) -> None:
+    """What the files lack, transformers makes up of random numbers. Raises `ModelError`."""
+    if missing:
+        first, *others = sorted(missing)
+        raise ModelError(
+            "The model's weights are not whole.",
+            f"{folder}: its files lack {first}" + (f" and {len(others)} more." if others else "."),
+            "Download the model again, or choose one whose config.json and weights belong together.",
+        )
 
 
 def with_adapter(local: LocalModel, adapter_folder: Path) -> LocalModel:
@@ -137,6 +150,14 @@ def attach(model: PreTrainedModel | PeftModel, adapter_folder: Path, name: str) 
         raise ModelError(
             "The adapter cannot be loaded.", f"{adapter_folder}: {error}", "Export the adapter again from its run."
         ) from error
+    try:
+        check_all_used(adapter_folder, get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False))
+    except ModelError:
+        if len(model.peft_config) > 1:
+            model.delete_adapter(name)
+        else:
+            model.unload()  # nothing of it may be left in the base
+        raise
     fuse(model)
     model.eval()
     return model
@@ -166,6 +187,8 @@ def quiet_libraries() -> Iterator[None]:
             warnings.filterwarnings("ignore", ".*gradient_checkpointing.*", FutureWarning)
             # A layer is copied whole whatever its type.
             warnings.filterwarnings("ignore", "Unsupported layer type", UserWarning)
+            # An adapter of which a part is missing is refused.
+            warnings.filterwarnings("ignore", "Found missing adapter keys", UserWarning)
             yield
     finally:
         transformers_logging.set_verbosity(level)

@@ -24,6 +24,7 @@ from engine.paths import Home, expand, make_private_folder
 
 STARTER = "starter"
 _PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja"]
+_NOT_WANTED = ["consolidated*", "original/*", "*/consolidated*"]  # the same weights once more, for other programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,16 @@ def _hub_folder(home: Home) -> Path:
     return home.cache / "models" / "hub"
 
 
+def _download(name: str, cache: Path, *, local_files_only: bool = False) -> str:
+    return snapshot_download(
+        name, cache_dir=cache, allow_patterns=_PATTERNS, ignore_patterns=_NOT_WANTED, local_files_only=local_files_only
+    )
+
+
 def _from_hub(name: str, home: Home, on_progress: OnProgress | None) -> Path:
     cache = make_private_folder(_hub_folder(home))
     try:
-        return Path(snapshot_download(name, cache_dir=cache, allow_patterns=_PATTERNS, local_files_only=True))
+        return Path(_download(name, cache, local_files_only=True))
     except HFValidationError as error:
         raise ModelError("That is no name of a model.", f"{name}: {error}", "A hub name is owner/name.") from error
     except LocalEntryNotFoundError:
@@ -96,7 +103,7 @@ def _from_hub(name: str, home: Home, on_progress: OnProgress | None) -> Path:
     if on_progress is not None:
         on_progress(0, 1, f"downloading {name}")
     try:
-        folder = Path(snapshot_download(name, cache_dir=cache, allow_patterns=_PATTERNS))
+        folder = Path(_download(name, cache))
     except GatedRepoError as error:
         raise ModelError(
             "The model is gated.",

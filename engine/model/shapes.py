@@ -36,7 +36,7 @@ def find_shapes(base: str, home: Home) -> Shapes | None:
         return None
     try:
         return read_shapes(folder)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -45,7 +45,7 @@ def read_shapes(folder: Path) -> Shapes:
     linear: list[tuple[int, int]] = []
     layers: set[str] = set()
     vocabulary = parameters = size = 0
-    files = sorted(folder.glob("*.safetensors"))
+    files = _weight_files(folder)
     if not files:
         raise ValueError("there are no weights")
     for path in files:
@@ -62,6 +62,17 @@ def read_shapes(folder: Path) -> Shapes:
                 linear.append((shape[1], shape[0]))
                 layers.update(part for part in name.split(".") if part.isdecimal())
     return Shapes(tuple(linear), vocabulary, parameters, size, len(layers))
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The files that are loaded: some folders hold the same weights once more, for other programs."""
+    index, whole = folder / "model.safetensors.index.json", folder / "model.safetensors"
+    if whole.is_file():
+        return [whole]
+    if index.is_file():
+        placed = cast("dict[str, dict[str, str]]", json.loads(index.read_text(encoding="utf-8")))["weight_map"]
+        return sorted(folder / name for name in set(placed.values()))
+    return sorted(folder.glob("*.safetensors"))
 
 
 def _header(path: Path) -> dict[str, list[int]]:

@@ -5,15 +5,13 @@ others decode are admitted between two steps. Knows nothing of text, runs or who
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
-from engine.errors import ModelError
 from engine.model.adapters import Adapters
-from engine.model.decode import Batch, Decoded, Draw, Row
+from engine.model.decode import Batch, Decoded, Draw, Row, within_memory
 from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache
 
@@ -78,7 +76,7 @@ class Turns:
         Raises `ContextError` where it does not fit with its answer, `ModelError` where memory does not suffice.
         """
         self._local.format.check_length([*turn.ids, *([0] * turn.max_new_tokens)], "The conversation with its answer")
-        with _within_memory():
+        with within_memory("Ask for fewer or shorter ones at once."):
             prefix = self._prompt(turn.voice)
         index = self._next_index
         self._next_index += 1
@@ -111,7 +109,7 @@ class Turns:
         Raises `ModelError` where memory does not suffice, or the model computes what is no number; then all rows are
         lost, and this object with them.
         """
-        with _within_memory():
+        with within_memory("Ask for fewer or shorter ones at once."):
             for voice, lane in list(self._lanes.items()):
                 self._adapters.switch(voice.adapter, voice.strength)
                 lane.batch.admit(lane.waiting)
@@ -144,13 +142,3 @@ class Turns:
     def _on_finished(self, index: int, decoded: Decoded) -> None:
         turn, _ = self._turns.pop(index)
         turn.on_finished(decoded)
-
-
-@contextmanager
-def _within_memory() -> Iterator[None]:
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise ModelError(
-            "The answers do not fit the device's memory.", f"{error}", "Ask for fewer or shorter ones at once."
-        ) from error

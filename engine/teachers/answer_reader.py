@@ -69,6 +69,16 @@ class AnswerReader:
         return self._usage
 
     @property
+    def finished(self) -> bool:
+        """Whether the server has said that the answer is at its end."""
+        return self._finish is not None
+
+    @property
+    def text(self) -> str:
+        """All that has come, thinking included."""
+        return "".join(self._pieces)
+
+    @property
     def end_of_text(self) -> str:
         """The last few pieces together: enough to find a short word that was sent in parts."""
         return "".join(self._pieces[-_PIECES_BACK:])
@@ -82,7 +92,7 @@ class AnswerReader:
         finish = _FINISHES.get(self._finish)
         if finish is None:
             raise EndpointFault("unknown_finish", f"finish_reason is {self._finish!r}.", scope="question")
-        text = without_thinking(whole_text("".join(self._pieces)))
+        text = without_thinking(whole_text(self.text))
         if not text.strip() and finish != "content_filter":
             raise EndpointFault("no_content", f"finish_reason is {self._finish!r}.",
                                 scope="question" if finish == "length" else "retry")  # fmt: skip
@@ -124,10 +134,13 @@ def whole_text(text: str) -> str:
 
 
 def without_thinking(text: str) -> str:
-    """The answer alone, where a server sends the thinking that precedes it as text; nothing where it only thought."""
-    if not text.lstrip().startswith(_THINK):
-        return text
-    return text.partition(_THOUGHT)[2].lstrip()
+    """The answer alone, where a server sends the thinking that precedes it as text; nothing where it only thought.
+
+    Where the model's template has opened the thinking block, only its end stands in the text.
+    """
+    thought, closed, answer = text.partition(_THOUGHT)
+    opened = text.lstrip().startswith(_THINK)
+    return answer.lstrip() if opened or (closed and _THINK not in thought) else text
 
 
 def _usage(value: object) -> CountedUsage | None:

@@ -26,14 +26,16 @@ from engine.economics.tokens import count_tokens
 from engine.records.example import FinishReason, Usage
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message
-from engine.teachers.answer_reader import AnswerReader, CountedUsage, WholeAnswer
+from engine.teachers.answer_reader import AnswerReader, CountedUsage
 from engine.teachers.faults import EndpointFault, FaultKind, FaultScope, fault_of
 from engine.teachers.keys import KEYLESS, check_address
 from engine.teachers.pacer import Pacer
 
 _LIMIT_FIELDS = ("max_completion_tokens", "max_tokens")
+_CHANGES = 2  # of one request: in which of the limit's fields it stands, and whether usage is asked for
 _OF_EVERY_QUESTION: tuple[FaultKind, ...] = ("unreachable", "html", "not_json")
 _OF_THE_ANSWER: tuple[FaultKind, ...] = ("no_content", "bad_text", "duplicated")  # the server works, and answers so
+_FAULTS = (openai.OpenAIError, aiohttp.ClientError, httpx2.HTTPError, OSError, ValueError, RecursionError)
 _TOKENS_A_MESSAGE = 4  # role and separators, in every chat template within a token or two
 
 
@@ -45,6 +47,7 @@ class EndpointLimits:
     first_byte_s: float = 300.0  # a long prompt on a busy CPU is read for minutes before a word comes
     stall_s: float = 120.0  # between two pieces of one answer
     total_s: float = 1800.0
+    end_s: float = 10.0  # after an answer's end, for what it counts and the end of the stream
     response_bytes: int = 32_000_000  # an event's JSON is hundreds of times its text
     tries: int = 7
     empty_tries: int = 2  # of an answer that ended well and is empty: each is billed, and the next is seldom another
@@ -153,37 +156,18 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         on_delta: Callable[[str], None] | None,
     ) -> EndpointAnswer:
         started = time.monotonic()
-        first_text = 0.0
         reader = AnswerReader()
         try:
-            async with asyncio.timeout(self.limits.total_s):
-                async with aclosing(self._events(messages, temperature, max_tokens)) as events:
-                    async for event in events:
-                        text = reader.feed(event)
-                        if text:
-                            self._refuse_key(reader.end_of_text)
-                            first_text = first_text or time.monotonic()
-                            if on_delta is not None:
-                                on_delta(text)
+            first_text = await self._read(reader, self._events(messages, temperature, max_tokens), on_delta)
             whole = reader.answer()
-        except TimeoutError as error:
-            detail = f"More than {self.limits.total_s:.0f} s."
-            raise EndpointFault("too_slow", detail, usage=_sent(reader.usage)) from error
         except EndpointFault as named:
-            named.usage = _sent(reader.usage)
+            named.usage = self._billed(reader, messages)
             raise
-        except (
-            openai.OpenAIError,
-            aiohttp.ClientError,
-            httpx2.HTTPError,
-            OSError,
-            ValueError,
-            RecursionError,
-        ) as error:
+        except _FAULTS as error:
             fault = fault_of(error)
             if fault is None:
                 raise
-            fault.usage = _sent(reader.usage)
+            fault.usage = self._billed(reader, messages)
             if fault.kind == "rate_limited":
                 self.pacer.slow_down(min(fault.retry_after_s or 1.0, self.limits.longest_wait_s))
             raise fault from error
@@ -192,10 +176,32 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         return EndpointAnswer(
             whole.text,
             whole.finish_reason,
-            self._usage(whole, messages),
+            self._usage(whole.usage, whole.text, messages),
             ended - started,
             (first_text or ended) - started,
         )
+
+    async def _read(
+        self, reader: AnswerReader, sent: AsyncGenerator[object, None], on_delta: Callable[[str], None] | None
+    ) -> float:
+        """Let the reader have all events; when its first text came, or 0."""
+        first_text = 0.0
+        try:
+            async with asyncio.timeout(self.limits.total_s) as ends, aclosing(sent) as events:
+                async for event in events:
+                    text = reader.feed(event)
+                    if reader.finished:  # what it counts may follow, or nothing, from a server that never closes
+                        by = asyncio.get_running_loop().time() + self.limits.end_s
+                        ends.reschedule(min(ends.when() or by, by))
+                    if text:
+                        self._refuse_key(reader.end_of_text)
+                        first_text = first_text or time.monotonic()
+                        if on_delta is not None:
+                            on_delta(text)
+        except TimeoutError as error:
+            if not reader.finished:
+                raise EndpointFault("too_slow", f"More than {self.limits.total_s:.0f} s.") from error
+        return first_text
 
     def _refuse_key(self, text: str) -> None:
         if self._key != KEYLESS and self._key in text:
@@ -224,7 +230,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
     async def _open(
         self, messages: Sequence[Message], temperature: float, max_tokens: int
     ) -> openai.AsyncStream[object]:
-        while True:
+        for changes_left in range(_CHANGES, -1, -1):
             body: dict[str, object] = {
                 "model": self.model,
                 "messages": [{"role": m.role, "content": m.content} for m in messages],
@@ -249,8 +255,9 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             except TimeoutError as error:
                 raise EndpointFault("stalled", f"No answer began in {self.limits.first_byte_s:.0f} s.") from error
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                if not self._adapt(str(error.body or error.message), body):
+                if not (changes_left and self._adapt(str(error.body or error.message), body)):
                     raise
+        raise AssertionError("the last refusal is raised")
 
     def _adapt(self, refusal: str, body: dict[str, object]) -> bool:
         """Servers differ in two fields. True if the refusal names one of them and it can be asked otherwise."""
@@ -273,12 +280,16 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         if isinstance(response.stream, httpx2.AsyncByteStream):
             response.stream = _GuardedStream(response.stream, self.limits)
 
-    def _usage(self, whole: WholeAnswer, messages: Sequence[Message]) -> Usage:
-        return _sent(whole.usage) or Usage(
-            prompt_tokens=count_messages(messages, self.model),
-            completion_tokens=count_tokens(whole.text, self.model).tokens,
-            counted_here=True,
-        )
+    def _billed(self, reader: AnswerReader, messages: Sequence[Message]) -> Usage | None:
+        """Of a try that failed: what has come is paid for, though a server tells what it counts at the end alone."""
+        text = reader.text.encode(errors="replace").decode()  # it may hold half a character
+        return self._usage(reader.usage, text, messages) if reader.usage or text else None
+
+    def _usage(self, sent: CountedUsage | None, text: str, messages: Sequence[Message]) -> Usage:
+        if sent is not None:
+            return Usage(sent.prompt_tokens, sent.completion_tokens, sent.cached_tokens, sent.written_tokens)
+        tokens = count_messages(messages, self.model), count_tokens(text, self.model).tokens
+        return Usage(*tokens, counted_here=True)
 
     def _is_last(self, state: tenacity.RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome is not None else None
@@ -298,12 +309,6 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             if on_retry is not None:
                 on_retry(error)
             self._on_note(f"{error.title} {error.message}".strip() + f" Asked again in {wait:.0f} s.")
-
-
-def _sent(usage: CountedUsage | None) -> Usage | None:
-    if usage is None:
-        return None
-    return Usage(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.written_tokens)
 
 
 class _GuardedStream(httpx2.AsyncByteStream):

@@ -76,7 +76,7 @@ _LONGEST_DETAIL = 400  # characters of a server's own words that are worth showi
 class EndpointFault(EndpointError):
     """One named failure. `scope` says who is hit by it: this try, this question, or the whole job.
 
-    `usage` is what the server says that this try is billed for; None where it told nothing.
+    `usage` is what this try is billed for, counted here where the server does not tell; None where nothing came.
     """
 
     def __init__(

@@ -65,7 +65,7 @@ class LocalGeneration:
         return fitting
 
     def _decode(self, rows: list[tuple[Ask, list[int]]]) -> None:
-        from engine.model.decode import decode
+        from engine.model.decode import decode, within_memory
 
         if not rows:
             return
@@ -86,18 +86,19 @@ class LocalGeneration:
             ask, ids = rows[row]
             self._recorder.answered(_stream_of(ask), ask, self._example(ask, len(ids), decoded))
 
-        decode(
-            self._local,
-            [ids for _, ids in rows],
-            prefix=self._prefix,
-            temperature=options.temperature,
-            max_new_tokens=options.max_answer_tokens,
-            seeds=[seed_of(options.seed, ask.question.id, ask.attempt) for ask, _ in rows],
-            batch_rows=options.batch_rows,
-            on_tokens=on_tokens,
-            on_finished=on_finished,
-            should_stop=self._rest,
-        )
+        with within_memory("Generate again with a smaller --batch-rows: what is stored is not asked for again."):
+            decode(
+                self._local,
+                [ids for _, ids in rows],
+                prefix=self._prefix,
+                temperature=options.temperature,
+                max_new_tokens=options.max_answer_tokens,
+                seeds=[seed_of(options.seed, ask.question.id, ask.attempt) for ask, _ in rows],
+                batch_rows=options.batch_rows,
+                on_tokens=on_tokens,
+                on_finished=on_finished,
+                should_stop=self._rest,
+            )
 
     def _rest(self) -> bool:
         """Between two steps: store what is due, and obey a wish to pause or stop (which raises)."""

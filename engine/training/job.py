@@ -49,22 +49,30 @@ def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) ->
     """
     project = context.project
     run = project.runs.get(options.run_id)
-    if run.state == "done":
+    launched = options.processes is None  # by another: the other processes wait for this one, whatever it finds
+    if run.state == "done" and not launched:
         context.emit(Note(f"Run {run.id} is trained already."))
         return
     try:
         with ExitStack() as held:
             here = planned_ranks(options.processes)
+            if launched:
+                ranks = held.enter_context(ranks_of(None, context))
             devices = {device_of(run.config.device, place, here.neighbours) for place in range(here.neighbours)}
             for device in sorted(devices):  # in one order everywhere, so that no two jobs wait for each other
                 held.enter_context(context.hold_device(device))
-            ranks = held.enter_context(ranks_of(options.processes, context))
+            if not launched:
+                ranks = held.enter_context(ranks_of(options.processes, context))
+            with ranks.together():
+                run = _unless_done(project, run.id)  # while this job waited, another may have trained it
             project.runs.update(run.id, state="running", reason="")
             require_libraries(options.mirrors)
             about = About(project.name, f"run-{run.id}", asdict(run.config), project.folder / run.folder / "mirrors")
             mirrors = Mirrors(options.mirrors, about, lambda text: context.emit(Note(text)))
             held.callback(mirrors.close)
             _train(context, run, ranks, options.shard, most_s, mirrors)
+    except _DoneError as done:
+        context.emit(Note(done.title))
     except JobStopped as stopped:
         project.runs.update(run.id, state="stopped", reason=stopped.title, peak_rss_mb=peak_rss_mb())
         raise
@@ -72,6 +80,17 @@ def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) ->
         reason = str(error) if isinstance(error, DistillError) else f"{type(error).__name__}: {error}"
         project.runs.update(run.id, state="failed", reason=reason, peak_rss_mb=peak_rss_mb())
         raise
+
+
+class _DoneError(TrainingError):
+    """There is nothing to train."""
+
+
+def _unless_done(project: Project, run_id: int) -> Run:
+    run = project.runs.get(run_id)
+    if run.state == "done":
+        raise _DoneError(f"Run {run.id} is trained already.")
+    return run
 
 
 def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: float, mirrors: Mirrors) -> None:
@@ -136,7 +155,7 @@ def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: flo
     except Exception:
         best = trainer.checkpoints / f"step-{trainer.state.best_step}"
         if trainer.state.best_step and fault_of(best) is None:
-            with suppress(OSError):  # a full disk, say: what ended the run is what is told
+            with suppress(TrainingError):  # a full disk, say: what ended the run is what is told
                 _place_adapter(best, folder)
         raise
     finally:
@@ -162,14 +181,21 @@ def brief_of(project: Project, config: TrainingConfig, dataset: Dataset, folder:
 
 
 def _place_adapter(checkpoint: Path, folder: Path) -> None:
-    """Put the checkpoint's adapter where evaluations and releases look for the run's best."""
+    """Put the checkpoint's adapter where evaluations and releases look for the run's best. Raises `TrainingError`."""
     target, beside = folder / ADAPTER, folder / f"{ADAPTER}.tmp"
-    shutil.rmtree(beside, ignore_errors=True)
-    shutil.copytree(checkpoint / ADAPTER, beside)
-    if target.exists():
-        shutil.rmtree(target)
-    beside.rename(target)
-    sync_folder(folder)
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        shutil.copytree(checkpoint / ADAPTER, beside)
+        if target.exists():
+            shutil.rmtree(target)
+        beside.rename(target)
+        sync_folder(folder)
+    except OSError as error:
+        raise TrainingError(
+            "The best adapter cannot be put in its place.",
+            f"{target}: {error.strerror or error}.",
+            "Check the free space and the permissions, then resume the job: no step is made again.",
+        ) from error
 
 
 def _end(context: JobContext, run: Run, trained: Trained) -> None:

@@ -64,6 +64,8 @@ def main() -> int:
 
 def train_along(ranks: Ranks, home: Home) -> None:
     """Do this rank's share of the run that the first one tells of. Raises what ends the run."""
+    with ranks.together():
+        pass  # the first looks whether there is anything to do
     brief = ranks.first_says(Brief, None)
     local, ranks = load_for(brief, home, ranks)
     known = ask_base(brief, local, ranks, lambda _done, _total, _what: None)

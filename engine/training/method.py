@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 
+from engine.economics.tokens import estimate_prompt_tokens
 from engine.errors import TrainingError
 from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow, TaughtPrompt
 from engine.records.run import TrainingConfig
 from engine.training.beside import Beside, General, PromptBack
+from engine.training.costs import row_tokens
 from engine.training.off_policy import OffPolicy
 from engine.training.on_policy import OnPolicy
 from engine.training.prompted import Prompted
 from engine.training.ranks import ALONE, Ranks
 from engine.training.stages import Course, Stage
 from engine.training.teacher_cache import TeacherCache
+from engine.training.work import work_of
 
 
 def make_course(
@@ -40,10 +43,15 @@ def make_course(
             rows, Prompted(student.format, taught), teacher, config.prompt_back_weight, config.batch_rows
         )
     beside = Beside(student, config.seed, general, prompt_back)
+    tokens = row_tokens(rows, max(estimate_prompt_tokens(each.prompt).tokens for each in taught))
+    work = work_of(config, len(rows), 0, tokens)
     stages: list[Stage] = []
+    costs: list[float] = []
     if config.epochs > 0:
         cached = teacher if config.objective != "cross_entropy" else None
         stages.append(OffPolicy(student, config, rows, cached, beside))
+        costs.append(work.first)
     if config.on_policy_steps > 0:
         stages.append(OnPolicy(student, config, rows, taught, beside, ranks))
-    return Course(tuple(stages), config)
+        costs.append(work.second)
+    return Course(tuple(stages), config, tuple(costs))

@@ -47,11 +47,6 @@ class StepWork:
     def terms(self) -> tuple[Term, ...]:
         return (self.main, *self.beside)
 
-    @property
-    def real_tokens(self) -> int:
-        """Tokens that the student reads in this step, without padding."""
-        return sum(len(row.question_ids) + len(row.completion_ids) - 1 for term in self.terms for row in term.rows)
-
 
 class Stage(Protocol):
     """One method of making steps. Steps are counted from the stage's own first, 0."""
@@ -81,6 +76,7 @@ class Course:
 
     stages: tuple[Stage, ...]
     config: TrainingConfig
+    costs: tuple[float, ...]  # about, of one step of each stage, in one unit
 
     def __post_init__(self) -> None:
         """Raises `UsageError` where there is nothing to do."""
@@ -98,6 +94,15 @@ class Course:
                 return stage, step
             step -= stage.steps
         raise IndexError(step)
+
+    def cost(self, first: int, last: int) -> float:
+        """Of the steps from `first` up to `last`: those of one stage may take many times those of another."""
+        total, begin = 0.0, 0
+        for stage, cost in zip(self.stages, self.costs, strict=True):
+            end = begin + stage.steps
+            total += cost * max(0, min(last, end) - max(first, begin))
+            begin = end
+        return total
 
     def begins_at(self, step: int) -> bool:
         """Whether a stage after the first begins with step `step`."""

@@ -166,9 +166,9 @@ class Trainer:
             self.state = replace(self.state, recent=Recent())
         if self.course.begins_at(step) or self._paced_from[0] < 0:
             self._paced_from = step, self.state.train_s  # a step of another stage takes another time
-        work, sums = self._within_memory(lambda size: self._gradients(step, size))
+        work, sums, tokens = self._within_memory(lambda size: self._gradients(step, size))
         means = {term.name: sums[term.name] / max(1, term.tokens) for term in work.terms}
-        loss, loss_tokens, tokens = means.pop(work.main.name), work.main.tokens, work.real_tokens
+        loss, loss_tokens = means.pop(work.main.name), work.main.tokens
         rate = self.course.learning_rate_at(step)
         norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_gradient_norm))
         good = all(map(math.isfinite, (loss, norm, *means.values())))
@@ -215,30 +215,31 @@ class Trainer:
             self._bad_step(fault, finite=good)
 
     def _seconds_left(self) -> float:
-        """At the pace of this stage so far, evaluations included."""
-        first, before = self._paced_from
-        state = self.state
-        return (state.train_s - before) / (state.step - first) * (self.steps - state.step)
+        """At the pace of this stage so far, evaluations included; another stage's steps by what they cost beside."""
+        (first, before), step = self._paced_from, self.state.step
+        pace = (self.state.train_s - before) / self.course.cost(first, step)
+        return pace * self.course.cost(step, self.steps)
 
-    def _gradients(self, step: int, micro_batch_rows: int) -> tuple[StepWork, dict[str, float]]:
-        """The step's work and the summed losses of its terms, gradients added."""
+    def _gradients(self, step: int, micro_batch_rows: int) -> tuple[StepWork, dict[str, float], int]:
+        """The step's work, the summed losses of its terms, gradients added, and the tokens that were read for them."""
         self.optimizer.zero_grad(set_to_none=True)
         stage, own = self.course.at(step)
         work = stage.work(own, micro_batch_rows)
         with self.ranks.together():
-            sums = [self._add_gradients(term, self.ranks.share(term.rows), micro_batch_rows) for term in work.terms]
+            made = [self._add_gradients(term, self.ranks.share(term.rows), micro_batch_rows) for term in work.terms]
         self.ranks.sum_gradients(self.parameters)
-        names = [term.name for term in work.terms]
-        return work, dict(zip(names, self.ranks.sum(sums), strict=True))
+        *losses, tokens = self.ranks.sum([*(loss for loss, _ in made), sum(read for _, read in made)])
+        return work, dict(zip((term.name for term in work.terms), losses, strict=True)), int(tokens)
 
-    def _add_gradients(self, term: Term, rows: Sequence[DatasetRow], micro_batch_rows: int) -> float:
-        starts = range(0, len(rows), micro_batch_rows)
-        return sum(self._micro_batch(term, rows[start : start + micro_batch_rows]) for start in starts)
-
-    def _micro_batch(self, term: Term, rows: Sequence[DatasetRow]) -> float:
-        self._tried = rows[0].name
-        batch = term.batch(rows)
-        return add_gradients(self.student, self.accelerator, batch, term.loss(rows, batch), term.divisor)
+    def _add_gradients(self, term: Term, rows: Sequence[DatasetRow], micro_batch_rows: int) -> tuple[float, int]:
+        loss, read = 0.0, 0
+        for start in range(0, len(rows), micro_batch_rows):
+            part = rows[start : start + micro_batch_rows]
+            self._tried = part[0].name
+            batch = term.batch(part)
+            loss += add_gradients(self.student, self.accelerator, batch, term.loss(part, batch), term.divisor)
+            read += batch.real_tokens
+        return loss, read
 
     def _within_memory(self, attempt: Callable[[int], Found]) -> Found:
         """What `attempt` makes in passes of so many rows; in smaller ones while the memory does not suffice."""

@@ -12,6 +12,7 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelError
+from engine.model.adapters import Adapters
 from engine.model.load import adapter_off, load_base, quiet_libraries, with_adapter
 from engine.model.local_model import LocalModel
 from tests.trained import make_tiny_adapter
@@ -82,6 +83,78 @@ def test_damaged_weights_are_explained(folder: Path) -> None:
         load_base(folder)
 
 
+def without_a_layer(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    save_file({n: t for n, t in load_file(path).items() if "layers.1.mlp" not in n}, path, metadata={"format": "pt"})
+
+
+def with_a_layer_too_many(folder: Path) -> None:
+    change_config(folder, num_hidden_layers=3)
+
+
+def with_names_of_another_architecture(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    save_file({f"other.{n}": t for n, t in load_file(path).items()}, path, metadata={"format": "pt"})
+
+
+def change_config(folder: Path, **changes: object) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | changes))
+
+
+@pytest.mark.parametrize("damage", [without_a_layer, with_a_layer_too_many, with_names_of_another_architecture])
+def test_weights_that_files_lack_are_not_made_up(folder: Path, damage: Callable[[Path], None]) -> None:
+    damage(folder)
+    with pytest.raises(ModelError, match="its files lack "):
+        load_base(folder, device="cpu", dtype="float32")
+
+
+def test_a_head_that_is_neither_there_nor_tied_is_not_made_up(folder: Path) -> None:
+    change_config(folder, tie_word_embeddings=False)
+    with pytest.raises(ModelError, match=r"its files lack lm_head\.weight\."):
+        load_base(folder, device="cpu", dtype="float32")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hidden_size": "x"},
+        {"num_attention_heads": 0},
+        {"pad_token_id": 99_999},
+        {"text_config": {"max_position_embeddings": 128}},
+        {"layer_types": ["foo", "bar"]},
+        {"eos_token_id": {"a": 1}},
+    ],
+)
+def test_a_configuration_that_makes_no_sense_is_explained(folder: Path, changes: dict[str, object]) -> None:
+    change_config(folder, **changes)
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_base(folder, device="cpu", dtype="float32")
+
+
+def test_a_base_that_holds_an_adapter_is_refused(folder: Path, adapter: Path) -> None:
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        shutil.copy(adapter / name, folder)
+    with pytest.raises(ModelError, match="holds an adapter"):
+        load_base(folder, device="cpu", dtype="float32")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("tokenizer.json", b"{}", "tokenizer cannot be read"),
+        ("tokenizer.json", b"\x00\xff", "tokenizer cannot be read"),
+        ("chat_template.jinja", b"\xff\xfe", r"chat_template\.jinja"),
+        ("chat_template.jinja", b"", "leaves the question out"),
+        ("chat_template.jinja", b"{% for m in messages %}<s>{% endfor %}", "leaves the question out"),
+    ],
+)
+def test_texts_that_cannot_be_used_are_explained(folder: Path, name: str, content: bytes, words: str) -> None:
+    (folder / name).write_bytes(content)
+    with pytest.raises(ModelError, match=words):
+        load_base(folder, device="cpu", dtype="float32")
+
+
 def test_a_device_that_is_not_there_is_named(tiny_folder: Path) -> None:
     with pytest.raises(ModelError, match="nonsense"):
         load_base(tiny_folder, device="nonsense")
@@ -147,6 +220,9 @@ def as_pickle(adapter: Path) -> None:
         (edit_config(loftq_config={"loftq_bits": 4}), "loftq_config"),
         (edit_config(init_lora_weights="pissa"), "pissa"),
         (edit_config(r=0), "rank is 0"),
+        (edit_config(lora_alpha=float("nan")), "alpha is nan"),
+        (edit_config(lora_alpha=10**400), "alpha is 1000"),
+        (edit_config(lora_alpha="x"), "alpha is x"),
         (edit_config(r=4), "has the shape"),
         (edit_config(bias="all"), "biases"),
         (edit_weights(lambda w: {n.replace("layers.1", "layers.9"): t for n, t in w.items()}), "does not have"),
@@ -164,6 +240,28 @@ def test_a_strange_adapter_is_refused_before_it_is_loaded(
     monkeypatch.setattr("engine.model.load.PeftModel.from_pretrained", lambda *_, **__: pytest.fail("it was loaded"))
     with pytest.raises(ModelError, match=words):
         with_adapter(load_base(tiny_folder, device="cpu", dtype="float32"), adapter)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (edit_config(target_modules=["q_proj"]), r"does not expect .*down_proj"),
+        (edit_weights(lambda w: {n: t for n, t in w.items() if "layers.1" not in n}), r"lacks .*layers\.1"),
+    ],
+)
+def test_an_adapter_of_which_only_a_part_would_be_loaded_is_refused_and_leaves_nothing_behind(
+    tiny_folder: Path, adapter: Path, damage: Callable[[Path], object], words: str
+) -> None:
+    local = load_base(tiny_folder, device="cpu", dtype="float32")
+    bare = logits(local)
+    damage(adapter)
+    with pytest.raises(ModelError, match=words):
+        with_adapter(local, adapter)
+    torch.testing.assert_close(logits(local), bare)
+    adapters = Adapters(local)
+    with pytest.raises(ModelError, match=words):
+        adapters.load(adapter)
+    torch.testing.assert_close(logits(local), bare)
 
 
 @pytest.mark.parametrize(

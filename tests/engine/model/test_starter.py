@@ -14,6 +14,7 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
 )
+from huggingface_hub.utils import filter_repo_objects
 
 from engine.errors import ModelError
 from engine.model import locate, starter
@@ -149,6 +150,24 @@ def test_only_safe_files_are_asked_for(home: Home, tiny_folder: Path, monkeypatc
     monkeypatch.setattr(locate, "snapshot_download", download)
     assert locate_base("owner/model", home) == tiny_folder
     assert not [pattern for pattern in asked if str(pattern).endswith((".bin", ".py", ".pt", "*"))]
+
+
+def test_no_weights_are_fetched_twice(home: Home, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = [
+        "config.json",
+        "model-00001-of-00001.safetensors",
+        "consolidated.safetensors",
+        "original/model.safetensors",
+    ]
+    fetched: list[str] = []
+
+    def download(name: str, *, allow_patterns: list[str], ignore_patterns: list[str], **kwargs: object) -> str:
+        fetched[:] = filter_repo_objects(there, allow_patterns=allow_patterns, ignore_patterns=ignore_patterns)
+        return str(tiny_folder)
+
+    monkeypatch.setattr(locate, "snapshot_download", download)
+    locate_base("owner/model", home)
+    assert fetched == there[:2]
 
 
 @pytest.mark.slow

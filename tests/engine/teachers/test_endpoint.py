@@ -6,6 +6,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -235,6 +236,27 @@ async def test_refused_fields_are_asked_otherwise_and_remembered(server: Hostile
     assert len(server.requests) == 4
     assert "stream_options" not in last
     assert (last.get("max_completion_tokens"), last.get("max_tokens")) == (8, None)
+
+
+@pytest.mark.parametrize("after", [b"", b": ping\n\n", event(usage(9, 2))], ids=["silent", "pings", "counts for ever"])
+async def test_a_whole_answer_is_taken_from_a_server_that_never_closes(server: HostileServer, after: bytes) -> None:
+    async def keeps_open(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(head() + event(delta("Whole.", "stop")))
+        while True:
+            writer.write(after)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    answer = await ask(server, keeps_open, limits=replace(QUICK, total_s=20, end_s=0.2))
+    assert (answer.text, len(server.requests)) == ("Whole.", 1)
+    assert answer.seconds < 5
+
+
+async def test_a_server_that_knows_neither_field_is_not_asked_for_ever(server: HostileServer) -> None:
+    refusal = error("Neither max_tokens nor max_completion_tokens is supported.")
+    with pytest.raises(EndpointFault) as caught:
+        await ask(server, status("400 Bad Request", refusal))
+    assert (caught.value.kind, len(server.requests)) == ("refused", 3)
 
 
 async def test_a_long_retry_after_is_capped(server: HostileServer) -> None:

@@ -594,3 +594,16 @@ def test_what_failed_tries_cost_is_booked_beside_the_answer_and_emptiness_is_tri
     assert [request.question for request in server.requests] == [f"Question {n}?" for n in (0, 0, 1, 1, 2)]
     assert project.spending.usd() == pytest.approx(0.07 + 0.03 + 2 * 0.02 + 0.01)
     assert project.spending.mean_answer_tokens() == 2.0
+
+
+def test_tries_that_break_off_before_they_are_counted_are_paid_from_the_budget(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EndpointTeacher, "_wait", lambda self, state: 0.0)
+    monkeypatch.setattr(budget, "find_prices", lambda *_: Prices(0.0, 10_000.0, 0.0))  # 1 cent a token
+    cut = raw(head(), event(delta("It is forty characters long, or ten tokens.")))
+    half = raw(head(), b'data: {"choices":[{"delta":{"content":"Half\\ud83d"},"finish_reason":"stop"}]}\n\n')
+    with served(half, cut) as server, suppress(TeacherError):
+        generate(project, options(server, concurrency=1, max_cost_usd=0.3, max_answer_tokens=10))
+    assert len(server.requests) == 3, "another one could pass the limit"
+    assert project.spending.usd() == pytest.approx(0.02 + 2 * 0.11)

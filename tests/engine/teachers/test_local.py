@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+import torch
 
-from engine.errors import JobStopped, UsageError
+from engine.errors import JobStopped, ModelError, UsageError
 from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.follow import Follower
 from engine.jobs.protocol import AnswerDelta, AnswerEnded, Event, Note
 from engine.model.chat_format import ChatFormat
+from engine.model.decode import Batch
 from engine.paths import Home
 from engine.project import Project
 from engine.records.example import Example
@@ -143,3 +145,24 @@ def test_asking_outside_of_a_project(base: Path) -> None:
     answers = [teacher(messages) for _ in range(3)]
     assert len(set(answers)) > 1
     assert [same(messages) for _ in range(3)] == answers
+
+
+def test_memory_that_does_not_suffice_is_told_with_what_to_do_and_what_came_is_kept(
+    project: Project, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, steps = Batch.step, iter(range(60))
+
+    def fails_later(self: Batch) -> None:
+        if next(steps) == 59:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        step(self)
+
+    monkeypatch.setattr(Batch, "step", fails_later)
+    with pytest.raises(ModelError, match=r"CUDA out of memory.*smaller --batch-rows"):
+        generate(project, options(base, samples=4))
+    kept = len(stored(project))
+    assert 0 < kept < 40
+    monkeypatch.undo()
+    one_thread(monkeypatch)
+    generate(project, options(base, samples=4))
+    assert len(stored(project)) == 40

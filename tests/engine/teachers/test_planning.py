@@ -198,6 +198,8 @@ def test_usage_that_makes_no_sense_counts_as_missing(usage: object) -> None:
         ("\n<think>Hm</think>Yes </think>", "Yes </think>"),
         ("<think>\nHm, it was cut", ""),
         ("Write <think> like </think> this.", "Write <think> like </think> this."),
+        ("Hm, the template has opened it.\n</think>\n\nYes.", "Yes."),
+        ("It only thought.</think>\n", ""),
         ("", ""),
     ],
 )

@@ -70,7 +70,7 @@ def gradients_of(trainer: Trainer) -> list[Tensor]:
 
 
 def first_step(trainer: Trainer, micro_batch_rows: int) -> tuple[StepWork, dict[str, float], list[Tensor]]:
-    work, sums = trainer._gradients(0, micro_batch_rows)
+    work, sums, _tokens = trainer._gradients(0, micro_batch_rows)
     return work, sums, gradients_of(trainer)
 
 
@@ -165,6 +165,17 @@ def test_behind_the_prompt_the_student_is_held_to_the_prompted_base(
     (0.3 * total / back.tokens).backward()
     for one, before, other in zip(_all, own, gradients_of(trainer), strict=True):
         assert torch.allclose(one - before, other, atol=5e-3 * float(other.abs().max()) + 1e-6)
+
+
+@pytest.mark.parametrize("micro_batch_rows", [1, 4])
+def test_a_prompt_that_rows_share_counts_as_often_as_it_is_read(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], micro_batch_rows: int
+) -> None:
+    trainer = make_trainer(model_folder, tmp_path, rows, Recorder(), BACK)
+    work, _sums, tokens = trainer._gradients(0, micro_batch_rows)
+    own, back = ([len(row.question_ids) + len(row.completion_ids) - 1 for row in term.rows] for term in work.terms)
+    shared = shared_length([row.question_ids for row in trainer.course.stages[0]._beside._prompt_back.parts[0].rows])
+    assert tokens == sum(own) + sum(back) - shared * (len(back) - len(back) // micro_batch_rows)
 
 
 def test_edited_tokens_are_not_pulled_back_by_it(

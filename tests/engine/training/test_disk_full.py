@@ -85,6 +85,18 @@ def test_a_checkpoint(project: Project, model_folder: Path, monkeypatch: pytest.
     assert ends_and_goes_on(project, made.id, monkeypatch, TrainingError).endswith("step 7.")
 
 
+def test_the_adapter_in_its_place(project: Project, model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = make_run(project, model_folder)
+    monkeypatch.setattr("engine.training.job.shutil.copytree", refuse)
+    with pytest.raises(TrainingError, match=r"adapter: No space left.*resume the job"):
+        carry_out(project, made.id)
+    assert project.runs.get(made.id).state == "failed"
+    monkeypatch.undo()
+    told = [event for event in events_of(carry_out(project, made.id)) if isinstance(event, Metrics)]
+    assert project.runs.get(made.id).state == "done"
+    assert not [event for event in told if "loss" in event.values], "no step is made again"
+
+
 def test_the_event_log(project: Project, model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = make_run(project, model_folder)
     with monkeypatch.context() as patch:

@@ -34,6 +34,22 @@ def rows(make_row: MakeRow) -> list[DatasetRow]:
     return train + [make_row(number, f"question {number}", "Abb", split="validation") for number in range(17, 21)]
 
 
+def test_the_time_left_reckons_with_the_dearer_steps_of_the_second_stage(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
+) -> None:
+    trainer = make_trainer(model_folder, tmp_path, rows, Recorder(), BOTH)
+    course, first = trainer.course, trainer.course.stages[0].steps
+    trainer.state = replace(trainer.state, step=first, train_s=10.0)
+    trainer._paced_from = 0, 0.0
+    of_one = 10.0 / first
+    dearer = course.cost(first, first + 1) / course.cost(0, 1)
+    assert dearer > 2
+    assert trainer._seconds_left() == pytest.approx(dearer * of_one * BOTH.on_policy_steps)
+    trainer.state = replace(trainer.state, step=first + 2, train_s=16.0)
+    trainer._paced_from = first, 10.0
+    assert trainer._seconds_left() == pytest.approx(3.0 * (BOTH.on_policy_steps - 2))
+
+
 def second_stage(trainer: Trainer) -> OnPolicy:
     stage = trainer.course.stages[-1]
     assert isinstance(stage, OnPolicy)

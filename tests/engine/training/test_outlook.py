@@ -1,9 +1,11 @@
 """What a training will take: its steps, and what earlier runs say of time, memory and disk."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from engine.errors import NotFoundError
 from engine.model.load import load_base
@@ -172,8 +174,21 @@ def test_a_base_that_is_not_here_or_is_broken_has_no_shapes(private_home: Path, 
     assert find_shapes("starter", home) is None
     assert find_shapes("owner/name", home) is None
     assert find_shapes(str(tmp_path), home) is None
-    (tmp_path / "model.safetensors").write_bytes(b"\xff" * 64)
-    assert find_shapes(str(tmp_path), home) is None
+    for broken in (b"\xff" * 64, b"\2" + bytes(7) + b"[]"):
+        (tmp_path / "model.safetensors").write_bytes(broken)
+        assert find_shapes(str(tmp_path), home) is None
+
+
+def test_weights_that_a_folder_holds_twice_count_once(model_folder: Path, tmp_path: Path) -> None:
+    once = read_shapes(model_folder)
+    whole = load_file(model_folder / "model.safetensors")
+    named = {name: f"model-{place % 2 + 1:05}-of-00002.safetensors" for place, name in enumerate(whole)}
+    for file in set(named.values()):
+        save_file({name: whole[name] for name in whole if named[name] == file}, tmp_path / file)
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": named}))
+    save_file(whole, tmp_path / "consolidated.safetensors")
+    found = read_shapes(tmp_path)
+    assert (sorted(found.linear), found.parameters) == (sorted(once.linear), once.parameters)
 
 
 def test_a_base_of_the_hub_is_found_in_the_cache(private_home: Path, model_folder: Path) -> None:

@@ -120,6 +120,18 @@ def test_the_printed_command_trains_the_run_with_two_processes(
     assert_same_adapter(project, project.runs.get(alone.id), done)
 
 
+def test_processes_that_are_launched_for_a_run_that_is_done_all_end(project: Project, model_folder: Path) -> None:
+    made = make_run(project, model_folder)
+    command = printed(project, "--run", str(made.id), "--processes", "2", "--print-launch", "torchrun")
+    project.runs.update(made.id, state="done")
+    log = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
+    assert log.returncode == 0, log.stdout + log.stderr
+    job = project.jobs.all()[-1]
+    told = [stamped.event for stamped in read_all(project.folder / job.folder)]
+    assert Note(f"Run {made.id} is trained already.") in told
+    assert (job.state, project.runs.get(made.id).state) == ("done", "done")
+
+
 def test_texts_for_clusters_are_whole_and_name_the_run(project: Project, model_folder: Path) -> None:
     made = make_run(project, model_folder)
     words = ("--run", str(made.id), "--processes", "8", "--nodes", "2", "--print-launch")

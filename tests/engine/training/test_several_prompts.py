@@ -127,7 +127,7 @@ def test_the_first_stage_with_both_prompts_in_a_batch_is_that_of_whole_passes(
 ) -> None:
     config = replace(EVERYTHING, prompt_back_weight=0.0, batch_rows=8)
     trainer = awake(make_trainer(model_folder, tmp_path, rows, Recorder(), config, prompts=PROMPTS))
-    work, sums = trainer._gradients(0, micro_batch_rows)
+    work, sums, _tokens = trainer._gradients(0, micro_batch_rows)
     assert {row.prompt_index for row in work.main.rows} == {0, 1}
     slow = Slow(trainer.student, rows)
     kls = slow.forward_kls(work.main.rows)
