@@ -109,8 +109,7 @@ class AnswerReader:
         if choice.get("index") not in (0, None):
             return ""  # one answer was asked for
         part = choice.get("delta") or choice.get("message") or {}
-        content = part.get("content") if isinstance(part, dict) else None
-        text = content if isinstance(content, str) else ""
+        text = _text_of(part.get("content")) if isinstance(part, dict) else ""
         if text and self._finish is not None:
             raise EndpointFault("duplicated", "Text came after the answer's end.")
         if text:
@@ -123,6 +122,14 @@ class AnswerReader:
         if isinstance(finish, str) and finish:
             self._finish = finish
         return text
+
+
+def _text_of(content: object) -> str:
+    """The text of one message or piece. Some servers send parts, and their model's thinking as a part of its own."""
+    if isinstance(content, list):
+        texts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
+        return "".join(text for text in texts if isinstance(text, str))
+    return content if isinstance(content, str) else ""
 
 
 def whole_text(text: str) -> str:

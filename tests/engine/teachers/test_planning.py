@@ -181,6 +181,15 @@ def test_however_an_answer_is_cut_into_events_it_comes_back_whole(text: str, cut
     assert reader.answer().text == text
 
 
+def test_an_answer_in_parts_is_the_text_without_the_thinking() -> None:
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}
+    reader = AnswerReader()
+    for parts in ([thinking], [{"type": "text", "text": "Yes, "}], [thinking, {"type": "text", "text": "it is."}], [7]):
+        reader.feed({"choices": [{"delta": {"content": parts}}]})
+    reader.feed({"choices": [{"delta": {"content": ""}, "finish_reason": "stop"}]})
+    assert reader.answer().text == "Yes, it is."
+
+
 @pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": "9"}, {"prompt_tokens": True, "completion_tokens": 1},
                                    {"prompt_tokens": -4, "completion_tokens": 1}, {"prompt_tokens": 0},
                                    {"prompt_tokens": 30, "completion_tokens": 10**19},
