@@ -110,13 +110,8 @@ class Project:
 
     @cached_property
     def caches(self) -> Path:
-        """For what can be computed again; made when first asked for, like the two below."""
+        """For what can be computed again; made when first asked for, like the one below."""
         return make_private_folder(self.folder / "caches")
-
-    @cached_property
-    def runs_folder(self) -> Path:
-        """Checkpoints and adapters, one folder a run."""
-        return make_private_folder(self.folder / "runs")
 
     @cached_property
     def releases_folder(self) -> Path:

@@ -27,9 +27,7 @@ def test_a_new_project_keeps_its_settings(home: Home) -> None:
     settings = ProjectSettings(serving_temperature=0.1)
     with Project.create(home.projects / "first", settings) as project:
         assert project.name == "first"
-        assert {path.parent for path in (project.caches, project.runs_folder, project.releases_folder)} == {
-            project.folder
-        }
+        assert project.caches.parent == project.releases_folder.parent == project.folder
     with Project.open(project.folder) as again:
         assert again.settings.read() == settings
 
@@ -64,8 +62,8 @@ def test_a_project_that_cannot_be_made_leaves_no_database(home: Home, monkeypatc
 
 def test_delete_removes_all_of_the_project_and_nothing_else(home: Home) -> None:
     project = Project.create(home.projects / "gone")
-    (project.runs_folder / "1").mkdir()
-    (project.runs_folder / "1" / "adapter.bin").write_bytes(b"x")
+    (project.folder / "runs" / "1").mkdir(parents=True)
+    (project.folder / "runs" / "1" / "adapter.bin").write_bytes(b"x")
     (project.folder / "project-schema-3.backup.db").write_bytes(b"x")
     (project.folder / "caches").symlink_to(home.root or Path())
     project.delete()
