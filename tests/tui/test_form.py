@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from engine.paths import Home
-from tests.tui.piloting import form_of, until
+from tests.tui.piloting import form_of, settled, until
 from tui.app import DistillApp
 from tui.screens.form.screen import Field, FormScreen, Values
 from tui.screens.help.screen import HelpScreen
@@ -167,7 +167,7 @@ def test_a_form_looks_as_it_did(snap_compare: Callable[..., bool], home, size: t
             field.cursor_blink = False
         await pilot.press("backspace", "q", "enter")
         await until(pilot, lambda: any("A whole number" in str(each.visual) for each in form.query(Static)))
-        await pilot.pause(0.3)
+        await settled(pilot)
 
     assert snap_compare(DistillApp(home, None), terminal_size=size, run_before=open_form)
 
