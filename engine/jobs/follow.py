@@ -27,6 +27,7 @@ class Follower:
     def __init__(self, folder: Path) -> None:
         self._path = folder / EVENTS_FILE
         self._offset = 0
+        self._behind = False
         self._half_line = bytearray()
         self._at = 0.0
 
@@ -42,6 +43,7 @@ class Follower:
         except FileNotFoundError:
             return []
         self._offset += len(piece)
+        self._behind = len(piece) == max_bytes
         *lines, rest = piece.split(b"\n")
         events: list[StampedEvent] = []
         for line in lines:
@@ -58,6 +60,11 @@ class Follower:
     def offset(self) -> int:
         """Bytes read so far."""
         return self._offset
+
+    @property
+    def behind(self) -> bool:
+        """Whether the last call took as much as it might, so that newer events may be waiting."""
+        return self._behind
 
 
 def read_all(folder: Path) -> Iterator[StampedEvent]:

@@ -1,4 +1,7 @@
-"""Follows a job's event log from a thread, and posts what is new in batches: at most ten a second."""
+"""Follows a job's event log from a thread, and posts what is new in batches: at most ten a second.
+
+What a job told before anybody watched it comes as fast as it is read.
+"""
 
 import threading
 from pathlib import Path
@@ -11,15 +14,17 @@ from engine.jobs.follow import Follower
 from engine.jobs.protocol import StampedEvent
 
 POLL_S = 0.1
+_CATCH_UP_S = 0.01  # between two pieces of the past: keys come through
 
 
 class JobTold(Message):
-    """New events of the job that is watched."""
+    """New events of the job that is watched; `past` while newer ones are waiting."""
 
-    def __init__(self, job_id: int, events: list[StampedEvent]) -> None:
+    def __init__(self, job_id: int, events: list[StampedEvent], *, past: bool = False) -> None:
         super().__init__()
         self.job_id = job_id
         self.events = events
+        self.past = past
 
 
 class FollowerService:
@@ -38,8 +43,10 @@ class FollowerService:
         self._closed.set()
 
     def _follow(self) -> None:
+        past = False
         while not self._closed.is_set():
-            events = self._follower.read_new()
-            if events:
-                self._target.post_message(JobTold(self._job_id, events))
-            self._closed.wait(POLL_S)
+            events, was_past = self._follower.read_new(), past
+            past = self._follower.behind
+            if events or was_past:
+                self._target.post_message(JobTold(self._job_id, events, past=past))
+            self._closed.wait(_CATCH_UP_S if past else POLL_S)

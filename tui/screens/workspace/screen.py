@@ -120,12 +120,13 @@ class WorkspaceScreen(Divided, SearchingScreen):
             self._watching.read_meters(self.state)
 
     def on_job_told(self, message: "JobTold") -> None:
-        """Take in the job's events."""
+        """Take in the job's events. How far it was once is not shown on the way to how far it is."""
         if self.state.job is not None and self.state.job.job_id == message.job_id:
             for event in message.events:
                 self.state.job.apply(event)
-            self.state.believe_the_store()
-            self._changed()
+            if not message.past:
+                self.state.believe_the_store()
+                self._changed()
 
     def on_meter_read(self, message: MeterRead) -> None:
         """Take in the load of the machine; only the header tells it."""
