@@ -24,7 +24,6 @@ from tui.screens.help.screen import HelpScreen
 from tui.screens.start.screen import StartScreen
 from tui.screens.workspace.screen import READ_EVERY_S, WorkspaceScreen
 from tui.services.follower import JobTold
-from tui.services.reading import Reader
 from tui.widgets.footer import Footer
 from tui.widgets.line import Line
 from tui.widgets.page import Page
@@ -284,7 +283,7 @@ async def test_that_the_project_cannot_be_read_stands_above_the_pane_until_it_ca
     async with app.run_test(size=size, notifications=True) as pilot:
         await until(pilot, lambda: shown(app) == "evaluation" and bool(app.screen.query(Pane)))
         with monkeypatch.context() as patch:
-            patch.setattr(Reader, "read_new", busy)
+            patch.setattr("tui.services.reading.reap", busy)
             await until(pilot, lambda: "Another process writes." in pane_text(app))
             await pilot.pause(2.5 * READ_EVERY_S)
             assert "Evaluation" in pane_text(app)
@@ -292,5 +291,5 @@ async def test_that_the_project_cannot_be_read_stands_above_the_pane_until_it_ca
         assert not app._notifications, "one each second would cover the page"
 
 
-def busy(reader: Reader) -> None:
+def busy(project: Project) -> None:
     raise StoreError("The project is busy.", "Another process writes.", "Wait.")
