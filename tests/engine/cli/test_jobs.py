@@ -1,6 +1,7 @@
 """The jobs command on real processes that carry out small stages of the tests' own."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
@@ -175,4 +176,4 @@ def test_a_project_at_work_is_only_deleted_by_force(desk: Project) -> None:
     assert desk.database.is_file()
     (row,) = get("projects", "list")["projects"]
     assert (row["name"], row["live_jobs"]) == ("desk", 1)
-    assert "● generate 10 %" in succeed("projects", "list").out
+    assert re.search(r"● generate \d+ %", succeed("projects", "list").out)

@@ -248,11 +248,13 @@ def test_a_count_of_tokens_that_is_none_loses_no_answer(project: Project) -> Non
 def test_deltas_are_few_and_complete(project: Project) -> None:
     words = [f"w{n} " for n in range(100)]
     chunks = [event(delta(word)) for word in words]
+    began = time.monotonic()
     with served(raw(head(), *chunks, event(delta(None, "stop")), event(usage(9, 100)), DONE, pause=0.003)) as server:
         events = generate(project, options(server, limit=1))
+    most = (time.monotonic() - began) / 0.1  # ten a second, however long a busy machine takes
     pieces = [e.text for e in events if isinstance(e, AnswerDelta)]
     (ended,) = [e for e in events if isinstance(e, AnswerEnded)]
-    assert 1 <= len(pieces) <= 12
+    assert 1 <= len(pieces) <= most
     assert "".join(words).startswith("".join(pieces))
     assert ended.answer == "".join(words)
 

@@ -42,7 +42,12 @@ def statuses_of_two(model_folder: Path, folder: Path, how: str) -> list[int]:
     """How two processes have ended that trained in `folder`."""
     command = [sys.executable, "-m", rank_process.__name__, str(model_folder), str(folder)]
     ranks = [subprocess.Popen([*command, str(rank), "2", how], cwd=ROOT) for rank in range(2)]
-    return [process.wait(240) for process in ranks]
+    try:
+        return [process.wait(280) for process in ranks]
+    finally:
+        for process in ranks:
+            process.kill()
+            process.wait()
 
 
 def train_alone(model_folder: Path, folder: Path, *names: str) -> None:
