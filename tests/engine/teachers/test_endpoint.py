@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.economics.prices import Prices, cost_usd
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message
 from engine.teachers.endpoint import EndpointAnswer, EndpointLimits, EndpointTeacher
@@ -207,6 +208,19 @@ async def test_length_and_content_filter_are_kept_as_such(server: HostileServer)
     assert (await ask(server, good("Too", " long", finish="length"))).finish_reason == "length"
     filtered = await ask(server, raw(head(), event(delta(None, "content_filter")), event(usage()), DONE))
     assert (filtered.finish_reason, filtered.text) == ("content_filter", "")
+
+
+@pytest.mark.parametrize(("cached", "written"), [(40, 40), (0, 41), (2_000, 0), (39, 2), (0, 10**9)])
+async def test_cached_and_written_tokens_above_the_prompts_never_lower_the_cost(
+    server: HostileServer, cached: int, written: int
+) -> None:
+    counts = usage(40, 9, cached_tokens=cached, cache_write_tokens=written)
+    answer = await ask(server, raw(head(), event(delta("Fine")), event(delta(None, "stop")), event(counts), DONE))
+    prices = Prices(2.0, 10.0, 0.5, 2.5)
+    beside = 40 * 2.0 + cached * 0.5 + written * 2.5 + 9 * 10.0
+    assert cost_usd(prices, answer.usage) == pytest.approx(beside / 1e6)
+    plain = answer.usage.prompt_tokens - answer.usage.cached_tokens - answer.usage.written_tokens
+    assert plain == 40
 
 
 async def test_missing_usage_is_counted_here_and_marked(server: HostileServer) -> None:
