@@ -60,6 +60,7 @@ words, the same kind of matter. Do not answer them. Answer with a numbered list,
 else."""
 
 _MARKER = re.compile(r"\s*(?:[-*•–—]|\(?\d{1,4}[.):]|[A-Za-z][.)])\s+")
+_OPENS_JSON = re.compile(r"""\s*[\[{]\s*(?:["'\[{]|$)""")
 _FENCE = re.compile(r"```[ \t]*[a-zA-Z]*\s*?\n(.*?)```", re.DOTALL)
 _QUOTES = {'"': '"', "'": "'", "“": "”", "«": "»", "`": "`"}
 _WORDS = re.compile(r"\w+")
@@ -187,7 +188,8 @@ def _json_items(text: str) -> list[str] | None:
 def _line_items(text: str) -> list[str]:
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("```")]
     if not any(_MARKER.match(line) for line in lines):
-        return [line for line in lines if not line.rstrip().endswith(":")]
+        # A line that opens a JSON list stands here because the list could not be read: it is no question.
+        return [line for line in lines if not line.rstrip().endswith(":") and not _OPENS_JSON.match(line)]
     items: list[str] = []
     for line in lines:
         marker = _MARKER.match(line)

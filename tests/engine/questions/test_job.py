@@ -86,8 +86,9 @@ def test_it_stops_between_two_requests(project: Project) -> None:
     assert not server.requests
 
 
-def test_a_topic_without_a_list_is_told_and_the_next_one_comes(project: Project) -> None:
-    with served(*map(good, (TOPICS, "::", SECOND))) as server:
+@pytest.mark.parametrize("reply", ["::", '["Is it open?", "When?",]'])
+def test_a_topic_without_a_list_is_told_and_the_next_one_comes(project: Project, reply: str) -> None:
+    with served(*map(good, (TOPICS, reply, SECOND))) as server:
         job, wanted = begin(project, server)
         carry_out(project, job, wanted)
     assert "hours: 0" in [event.text for event in told(project, job) if isinstance(event, Note)]

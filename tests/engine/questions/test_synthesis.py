@@ -50,6 +50,30 @@ def test_any_list_is_read(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        '["First one?", "Second, one.",]',
+        '["First one?", "Second, one."',
+        "['First one?', 'Second, one.']",
+        '[{"question": "First one?"} {"question": "Second, one."}]',
+        '{"questions": ["First one?", "Second, one.",]}',
+        '{"question": "First one?"}\n{"question": "Second, one."}',
+        'Here:\n```json\n["First one?", "Second, one.",]\n```',
+    ],
+)
+def test_a_json_list_that_cannot_be_read_is_no_question(text: str) -> None:
+    assert parse_list(text) == ()
+
+
+def test_a_question_may_begin_with_a_bracket() -> None:
+    assert parse_list("[urgent] Where is my card?\n[2] Is it lost?") == (
+        "[urgent] Where is my card?",
+        "[2] Is it lost?",
+    )
+    assert parse_list('1. {"card": 7} does not parse. Why?') == ('{"card": 7} does not parse. Why?',)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "",
         "\n\n",
         "[]",
