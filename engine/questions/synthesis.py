@@ -107,21 +107,24 @@ def write_alike(
         )
 
 
-def name_topics(ask: Callable[[Sequence[Message]], str], prompt: Prompt, count: int) -> tuple[str, ...]:
-    """Up to `count` different topics over the prompt. Raises TeacherError where none can be read."""
+def name_topics(
+    ask: Callable[[Sequence[Message]], str], prompt: Prompt, count: int, known: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Up to `count` different topics over the prompt, none of `known`. Raises TeacherError where none can be read."""
     text = prompt_to_markdown(prompt)
     found: list[str] = []
     for _ in range(_TOPIC_ATTEMPTS):
-        known = "\nLeave out these: " + "; ".join(found) if found else ""
-        request = TOPICS_REQUEST.format(prompt=text, count=count - len(found), known=known)
+        named = [*known, *found]
+        left_out = "\nLeave out these: " + "; ".join(named) if named else ""
+        request = TOPICS_REQUEST.format(prompt=text, count=count - len(found), known=left_out)
         items = (item for item in parse_list(ask([Message("user", request)])) if len(item) <= MAX_TOPIC_CHARACTERS)
-        found += _different((item.rstrip(".:; ") for item in items), {_key(topic) for topic in found})
+        found += _different((item.rstrip(".:; ") for item in items), {_key(topic) for topic in named})
         if len(found) >= count:
             break
     if not found:
         raise TeacherError(
             "The teacher named no topics.",
-            f"None of its {_TOPIC_ATTEMPTS} replies held a list.",
+            f"None of its {_TOPIC_ATTEMPTS} replies held a list of {'other ' if known else ''}topics.",
             "Try a larger teacher, or import questions instead.",
         )
     return tuple(found[:count])

@@ -146,6 +146,15 @@ def test_no_topics_is_an_error() -> None:
         synthesized(ask, 2, 5)
 
 
+def test_topics_that_are_known_are_left_out() -> None:
+    ask, requests = teacher("1. cards\n2. Loans", "1. Cards", "1. Fees")
+    assert name_topics(ask, PROMPT, 2, known=("Cards",)) == ("Loans", "Fees")
+    assert ["Leave out these: Cards" in requests[0], "Leave out these: Cards; Loans" in requests[1]] == [True, True]
+    ask, _ = teacher(*["1. Cards"] * 3)
+    with pytest.raises(TeacherError, match="a list of other topics"):
+        name_topics(ask, PROMPT, 2, known=("Cards",))
+
+
 def test_the_seed_orders_the_kinds() -> None:
     def order(seed: int) -> list[int]:
         ask, requests = teacher("1. Cards", "1. A?")
