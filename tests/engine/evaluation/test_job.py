@@ -328,6 +328,16 @@ def test_the_answers_of_an_evaluation_are_found_again_and_no_others(project: Pro
     assert answers_of_evaluation(project, unnamed) == Answered({}, ())
 
 
+def test_a_question_of_a_wider_evaluation_never_takes_the_place_of_one_that_was_removed(project: Project) -> None:
+    evaluate(project, dataclasses.replace(OPTIONS, limit=2))
+    narrow = latest(project)
+    evaluate(project)
+    first, second, *_ = (question.id for question in project.questions.all(split="test"))
+    project.questions.remove([first])
+    assert list(answers_of_evaluation(project, narrow).questions) == [second]
+    assert len(answers_of_evaluation(project, latest(project)).questions) == 5
+
+
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # peft asks for it
 def test_the_worst_held_out_tokens_are_those_of_plain_forward_passes(
     project: Project, base: Path, adapter: Path
