@@ -7,8 +7,9 @@ import math
 from pathlib import Path
 
 import pytest
+import torch
 
-from engine.errors import DatasetError, EndpointError, JobStopped, NotFoundError
+from engine.errors import DatasetError, EndpointError, JobStopped, ModelError, NotFoundError
 from engine.evaluation.answers import Answered
 from engine.evaluation.answers import answers_of as answers_of_evaluation
 from engine.evaluation.job import run
@@ -16,7 +17,9 @@ from engine.evaluation.lapses import find_lapses
 from engine.evaluation.plan import answer_seed, make_plan
 from engine.evaluation.report import report_json
 from engine.evaluation.statistics import wilson
-from engine.jobs.protocol import AnswerEnded, Event, Note, Progress
+from engine.jobs.protocol import AnswerEnded, AnswerStarted, Event, Note, Progress
+from engine.model import score
+from engine.model.decode import Batch
 from engine.paths import Home
 from engine.project import Project
 from engine.records.evaluation import ArmAnswer, Evaluation
@@ -30,7 +33,7 @@ from engine.teachers.endpoint import EndpointTeacher
 from tests.engine.cli.shapes import REPORT, assert_shape
 from tests.engine.evaluation.evaluating import ARMS, OPTIONS, Watched, another_waits, answers_of, evaluate, latest
 from tests.engine.teachers.hostile_server import HostileServer, Request, good, served, status
-from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
 
 pytestmark = pytest.mark.usefixtures("single_threaded")
 
@@ -180,6 +183,36 @@ def test_what_cannot_be_evaluated_is_refused_with_the_next_step(project: Project
     (project.folder / "runs/1/adapter/adapter_model.safetensors").unlink()
     with pytest.raises(NotFoundError, match="distill-tui train"):
         evaluate(project)
+
+
+def test_memory_that_does_not_suffice_is_told_with_the_arm_and_what_is_stored_is_kept(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = dataclasses.replace(OPTIONS, samples=1)
+
+    def no_room(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    class Filling(Watched):
+        """The device is full as soon as the prompted arm answers."""
+
+        def emit(self, event: Event) -> None:
+            super().emit(event)
+            if isinstance(event, AnswerStarted) and event.stream.startswith("prompted/"):
+                monkeypatch.setattr(Batch, "step", no_room)
+
+    context = Filling(project, project.jobs.add("evaluate", options))
+    with pytest.raises(ModelError, match=r"answers of arm prompted do not fit.*CUDA out of memory.*--batch-rows"):
+        run(context, options)
+    context.close()
+    monkeypatch.undo()
+    assert {answer.arm for found in answers_of(project, options).values() for answer in found} == {"unprompted"}
+    one_thread(monkeypatch)
+    with monkeypatch.context() as full:
+        full.setattr(score, "forward_shared", no_room)
+        with pytest.raises(ModelError, match=r"answers of arms prompted, unprompted, distilled do not fit"):
+            evaluate(project, options)
+    assert not evaluate(project, dataclasses.replace(options, batch_rows=1)).ended(), "nothing is asked again"
 
 
 async def test_a_teacher_behind_an_address_is_the_reference_and_its_refusals_keep_no_rule(
