@@ -121,7 +121,7 @@ BAD: list[tuple[str, Behaviour, FaultKind, FaultScope]] = [
     ("401", status("401 Unauthorized", error(f"Incorrect API key provided: {CANARY}")), "key", "job"),
     ("402", status("402 Payment Required", error("No credit.")), "quota", "job"),
     ("429 without quota", status("429 Too Many Requests", error("Pay.", "insufficient_quota")), "quota", "job"),
-    ("429", status("429 Too Many Requests", error("Slow down."), "retry-after: 120"), "rate_limited", "retry"),
+    ("429", status("429 Too Many Requests", error("Slow down."), "retry-after-ms: 20"), "rate_limited", "retry"),
     ("400 context", status("400 Bad Request", error("maximum context length is 8 tokens", "context_length_exceeded")),
      "context", "question"),
     ("400 filter", status("400 Bad Request", error("Filtered.", "content_filter")), "content_filter", "question"),
@@ -273,10 +273,25 @@ async def test_a_server_that_knows_neither_field_is_not_asked_for_ever(server: H
     assert (caught.value.kind, len(server.requests)) == ("refused", 3)
 
 
-async def test_a_long_retry_after_is_capped(server: HostileServer) -> None:
+async def test_a_retry_after_is_waited_and_that_is_told(server: HostileServer) -> None:
+    notes: list[str] = []
+    server.behaviours = [status("429 Too Many Requests", error("Wait."), "retry-after: 1"), good("Yes.")]
     began = time.monotonic()
-    await ask(server, status("429 Too Many Requests", error("Wait."), "retry-after: 120"), good())
-    assert time.monotonic() - began < 5
+    async with EndpointTeacher(
+        TeacherSpec("endpoint", "peer", server.url), CANARY, limits=QUICK, on_note=notes.append
+    ) as teacher:
+        answer = await teacher.answer(QUESTION, temperature=0, max_tokens=8)
+    assert (answer.text, len(server.requests)) == ("Yes.", 2)
+    assert time.monotonic() - began >= 1, "longer than the longest wait of our own"
+    assert notes == ["The endpoint asks for fewer requests. HTTP 429: Wait. Asked again in 1 s."]
+
+
+async def test_a_retry_after_that_is_too_long_to_wait_ends_it_at_once(server: HostileServer) -> None:
+    for refusal in ("429 Too Many Requests", "503 Service Unavailable"):
+        with pytest.raises(EndpointFault, match=r"It asks to wait 86,400 s\.") as caught:
+            await ask(server, status(refusal, error("Come back tomorrow."), "retry-after: 86400"))
+        assert caught.value.scope == "job"
+    assert len(server.requests) == 2
 
 
 async def test_an_answer_that_repeats_the_key_is_refused_before_it_is_shown(server: HostileServer) -> None:
