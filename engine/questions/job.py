@@ -64,6 +64,7 @@ def _write(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> N
         max_tokens=reply_tokens(options.topics, options.per_topic),
         seed=options.seed,
         on_cut=partial(_whole_items, context),
+        on_note=lambda text: context.emit(Note(text)),
     )
 
     def asked(messages: Sequence[Message]) -> str:
@@ -103,6 +104,7 @@ def _write_alike(context: JobContext, options: SynthesizeOptions, prompt: Prompt
         max_tokens=reply_tokens(1, options.per_topic),
         seed=options.seed,
         on_cut=partial(_whole_items, context),
+        on_note=lambda text: context.emit(Note(text)),
     )
 
     def asked(messages: Sequence[Message]) -> str:

@@ -221,19 +221,22 @@ async def test_a_teacher_behind_an_address_is_the_reference_and_its_refusals_kee
     options = dataclasses.replace(OPTIONS, samples=1, teacher=TeacherSpec("endpoint", "peer", "http://127.0.0.1:1/v1"))
     folder = project.folder
 
-    def work(url: str) -> tuple[Evaluation, list[ArmAnswer]]:
+    def work(url: str) -> tuple[Evaluation, list[ArmAnswer], list[str]]:
         with Project.open(folder) as mine:
             asked = dataclasses.replace(options, teacher=TeacherSpec("endpoint", "peer", url))
-            evaluate(mine, asked)
-            return latest(mine), answers_of(mine, asked)["teacher"]
+            events = evaluate(mine, asked).events
+            notes = [event.text for event in events if isinstance(event, Note)]
+            return latest(mine), answers_of(mine, asked)["teacher"], notes
 
     refusal = status("400 Bad Request", {"error": {"message": "no", "code": "content_filter"}})
-    async with HostileServer([refusal, good("A fin", " day."), good("A fine day.")]) as server:
-        evaluation, answers = await asyncio.to_thread(work, server.url)
-        assert len(server.requests) == 6
+    busy = status("429 Too Many Requests", {"error": {"message": "later"}}, "retry-after-ms: 10")
+    async with HostileServer([refusal, busy, good("A fin", " day."), good("A fine day.")]) as server:
+        evaluation, answers, notes = await asyncio.to_thread(work, server.url)
+        assert len(server.requests) == 7
         messages = server.requests[0].body["messages"]
     assert isinstance(messages, list)
     assert [message["role"] for message in messages] == ["system", "user", "assistant", "user"]
+    assert ["HTTP 429: later Asked again in" in note for note in notes] == [True]
     assert evaluation.reference == "teacher"
     teacher = evaluation.arm("teacher")
     assert teacher is not None

@@ -111,6 +111,15 @@ def test_a_question_at_which_a_reply_was_cut_is_left_out(project: Project) -> No
     assert "loans: 0" in notes
 
 
+def test_why_it_waits_for_the_endpoint_is_told(project: Project) -> None:
+    busy = status("429 Too Many Requests", error("Slow down."), "retry-after-ms: 10")
+    with served(busy, *map(good, (TOPICS, FIRST, SECOND))) as server:
+        job, wanted = begin(project, server)
+        carry_out(project, job, wanted)
+    first = next(event.text for event in told(project, job) if isinstance(event, Note))
+    assert "asks for fewer requests. HTTP 429: Slow down. Asked again in" in first
+
+
 def test_without_a_prompt_nobody_is_asked() -> None:
     with Project.create(Home.locate().projects / "bare") as bare, served(good(TOPICS)) as server:
         job, wanted = begin(bare, server)
