@@ -17,6 +17,7 @@ from engine.records.question import SPLITS, Split
 @click.option("--max-answer-tokens", type=click.IntRange(1), default=256, show_default=True)
 @click.option("--limit", type=click.IntRange(1), default=None, help="Ask at most this many questions.")
 @click.option("--seed", type=int, default=0)
+@click.option("--batch-rows", type=click.IntRange(1, 1024), default=128, help="Rows decoded together locally.")
 @click.option(
     "--arm",
     "arms",
@@ -44,6 +45,7 @@ def command(
     max_answer_tokens: int,
     limit: int | None,
     seed: int,
+    batch_rows: int,
     arms: tuple[str, ...],
     *,
     regressions: bool,
@@ -90,6 +92,7 @@ def command(
         max_answer_tokens=max_answer_tokens,
         limit=limit,
         seed=seed,
+        batch_rows=batch_rows,
         teacher=settings.other_teacher,
         arms=arms,
         regressions=regressions,

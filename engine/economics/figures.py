@@ -10,7 +10,7 @@ from datetime import date
 
 from engine.clean import clean_line
 from engine.economics.estimate import Estimate, estimate
-from engine.economics.given import EstimateInput, Latency, today
+from engine.economics.given import EstimateInput, Latency, check_number, check_range, today
 from engine.economics.labels import label
 from engine.economics.measured import Measured
 from engine.economics.prices import Prices, cost_usd, find_prices
@@ -123,6 +123,11 @@ def reckon(
                 f"This estimate has no {label(name)} of its own.",
                 "Give that figure too, or leave its range out; the one-time cost is one figure or its parts.",
             )
+    for name in _NOT_TERMS:  # `estimate` checks the terms
+        if (value := getattr(inputs, name)) is not None:
+            check_number(label(name), value)
+    for name, low, high in inputs.ranges:
+        check_range(name, low, high)
     idle = {*_NOT_TERMS, *unused}
     given = EstimateInput(
         prompt_tokens=tokens,

@@ -134,21 +134,31 @@ def check(given: EstimateInput) -> None:
     if given.prices.cache_write_usd_per_mtok is not None:
         numbers["cache write price"] = given.prices.cache_write_usd_per_mtok
     for name, value in numbers.items():
-        if not (math.isfinite(value) and value >= 0):
-            raise UsageError(_TITLE, f"{name} is {value}.", "Give 0 or more.")
-        if value and not _SMALLEST <= value <= _LARGEST:
-            raise UsageError(_TITLE, f"{name} is {value}.", f"Give 0, or {_SMALLEST:g} to {_LARGEST:g}.")
+        check_number(name, value)
     for name in _SHARES:
         if (share := getattr(given, name)) > 1:
             raise UsageError(_TITLE, f"{name.replace('_', ' ')} is {share}.", "Give a share of 0 to 1.")
     if not 1 <= given.horizon_months <= _LONGEST_MONTHS:
         raise UsageError(_TITLE, f"The horizon is {given.horizon_months} months.", f"Give 1 to {_LONGEST_MONTHS:,}.")
     for name, (low, high) in given.ranges.items():
-        between = f"{name.replace('_', ' ')} lies between {low} and {high}."
-        if not 0 <= low <= high or (name in _SHARES and high > 1):
-            raise UsageError(_TITLE, between, "Give low ≤ high.")
-        if any(end and not _LEAST_END <= end <= _MOST_END for end in (low, high)):
-            raise UsageError(_TITLE, between, f"Give 0, or {_LEAST_END:g} to {_MOST_END:g}.")
+        check_range(name, low, high)
+
+
+def check_number(name: str, value: float) -> None:
+    """Raises `UsageError` for a number that cannot be reckoned with; `name` in words."""
+    if not (math.isfinite(value) and value >= 0):
+        raise UsageError(_TITLE, f"{name} is {value}.", "Give 0 or more.")
+    if value and not _SMALLEST <= value <= _LARGEST:
+        raise UsageError(_TITLE, f"{name} is {value}.", f"Give 0, or {_SMALLEST:g} to {_LARGEST:g}.")
+
+
+def check_range(name: str, low: float, high: float) -> None:
+    """The same for a range; `name` as in `CostInputs`."""
+    between = f"{name.replace('_', ' ')} lies between {low} and {high}."
+    if not 0 <= low <= high or (name in _SHARES and high > 1):
+        raise UsageError(_TITLE, between, "Give low ≤ high.")
+    if any(end and not _LEAST_END <= end <= _MOST_END for end in (low, high)):
+        raise UsageError(_TITLE, between, f"Give 0, or {_LEAST_END:g} to {_MOST_END:g}.")
 
 
 def _values(given: EstimateInput) -> dict[str, float | None]:

@@ -24,9 +24,9 @@ def answers_of(project: Project, evaluation: Evaluation) -> Answered:
     with project.snapshot():
         stored = _stored(project, evaluation)
         held_out = {question.id: question for question in project.questions.all(split=evaluation.split)}
-    counted = ({answer.question_id for answer in stored} & held_out.keys()) - set(evaluation.removed)
-    asked = sorted(counted)[: evaluation.questions]
-    questions = {number: held_out[number] for number in asked}
+    there = ({answer.question_id for answer in stored} & held_out.keys()) - set(evaluation.removed)
+    asked = there & set(evaluation.asked) if evaluation.asked else sorted(there)[: evaluation.questions]
+    questions = {number: held_out[number] for number in sorted(asked)}
     return Answered(questions, tuple(answer for answer in stored if answer.question_id in questions))
 
 

@@ -21,8 +21,19 @@ if TYPE_CHECKING:
     from engine.model.local_model import LocalModel
     from engine.model.prompt_cache import PromptCache
 
+_LESS_MEMORY = (
+    "Evaluate again with a smaller --batch-rows, or with more of the device's memory free: answers that are stored are "
+    "not asked for again."
+)
 SPEED_REQUESTS = 5
 SPEED_TOKENS = 8
+
+
+def within_memory_of(*arms: ArmName) -> AbstractContextManager[None]:
+    """While inside, memory of the device that does not suffice is a `ModelError` that names these arms."""
+    from engine.model.decode import within_memory
+
+    return within_memory(_LESS_MEMORY, f"The answers of {'arm' if len(arms) == 1 else 'arms'} {', '.join(arms)}")
 
 
 class LocalArm:
@@ -73,7 +84,9 @@ class LocalArm:
         return self._prefix
 
     def answer(self, tasks: Sequence[Task], options: EvaluateOptions, recorder: Recorder) -> None:
-        """Answer every task, until `recorder` is interrupted. Raises ContextError where one does not fit."""
+        """Answer every task, until `recorder` is interrupted. Raises ContextError where one does not fit, and
+        ModelError where memory does not suffice.
+        """
         from engine.model.decode import decode
 
         rows = [self.context_ids(task.question) for task in tasks]
@@ -91,7 +104,7 @@ class LocalArm:
             raw = RawAnswer(text, decoded.finish_reason, len(rows[row]), len(decoded.ids))
             recorder.finish(self.name, tasks[row], raw)
 
-        with self.switched():
+        with within_memory_of(self.name), self.switched():
             decode(
                 self._local,
                 rows,
@@ -117,7 +130,7 @@ class LocalArm:
         step = max(1, len(questions) // SPEED_REQUESTS)
         first_ms: list[float] = []
         rates: list[float] = []
-        with self.switched():
+        with within_memory_of(self.name), self.switched():
             for question in questions[::step][:SPEED_REQUESTS]:
                 (decoded,) = decode(
                     self._local,

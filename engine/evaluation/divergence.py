@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from typing import TYPE_CHECKING
 
-from engine.evaluation.arms import LocalArm
+from engine.evaluation.arms import LocalArm, within_memory_of
 from engine.evaluation.held_out import BEFORE_CHARACTERS, broken_by_question, rules_at, worst_answers, worst_places
 from engine.evaluation.statistics import mean_by_question
 from engine.records.evaluation import ArmAnswer, ArmName, Divergence, HeldOutToken
@@ -35,7 +35,7 @@ def kl_to_prompted(
     Of the prompted arm's `answers` each question's first sample is read, tokenised with its stop token unless it was
     cut; those of the other arms tell which rules they break themselves. The interval is a bootstrap over questions
     within topics. Free tokens are those that no rule fixes: they touch no span that a check of this answer calls fixed.
-    `on_rows` is told how many answers are done.
+    `on_rows` is told how many answers are done. Raises `ModelError` where memory does not suffice.
     """
     from engine.model.score import DivergenceRow, divergence
 
@@ -54,28 +54,29 @@ def kl_to_prompted(
     ]
     free = [_free(local, first[question.id], completions[question.id]) for question in chosen]
     topics = [question.topic for question in chosen]
-    found = divergence(
-        local,
-        rows,
-        prompted.prefix(),
-        students=[arm.switched for arm in arms],
-        student_prefix=arms[0].prefix(),
-        on_rows=on_rows,
-    )
     divergences: dict[ArmName, Divergence | None] = {}
-    for arm, tensors in zip(arms, found, strict=True):
-        tokens = [[float(value) for value in row] for row in tensors]
-        whole = mean_by_question(topics, [sum(row) for row in tokens], [len(row) for row in tokens], seed=seed)
-        free_tokens = [value for row, mask in zip(tokens, free, strict=True) for value in compress(row, mask)]
-        mean_free = sum(free_tokens) / len(free_tokens) if free_tokens else 0.0
-        divergences[arm.name] = Divergence(
-            whole.value,
-            whole.low,
-            whole.high,
-            mean_free,
-            _worst_tokens(local, prompted, arm, rows, chosen, tokens, answers) if arm.adapter else (),
-            worst_answers(chosen, tokens, answers[arm.name]) if arm.adapter else (),
+    with within_memory_of(prompted.name, *(arm.name for arm in arms)):
+        found = divergence(
+            local,
+            rows,
+            prompted.prefix(),
+            students=[arm.switched for arm in arms],
+            student_prefix=arms[0].prefix(),
+            on_rows=on_rows,
         )
+        for arm, tensors in zip(arms, found, strict=True):
+            tokens = [[float(value) for value in row] for row in tensors]
+            whole = mean_by_question(topics, [sum(row) for row in tokens], [len(row) for row in tokens], seed=seed)
+            free_tokens = [value for row, mask in zip(tokens, free, strict=True) for value in compress(row, mask)]
+            mean_free = sum(free_tokens) / len(free_tokens) if free_tokens else 0.0
+            divergences[arm.name] = Divergence(
+                whole.value,
+                whole.low,
+                whole.high,
+                mean_free,
+                _worst_tokens(local, prompted, arm, rows, chosen, tokens, answers) if arm.adapter else (),
+                worst_answers(chosen, tokens, answers[arm.name]) if arm.adapter else (),
+            )
     return divergences
 
 

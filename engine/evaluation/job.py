@@ -89,6 +89,7 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
         preference=preference,
         decided=recovered.questions,
         removed=evaluation.removed,
+        asked=tuple(question.id for question in plan.questions),
     )
     evaluation.end()
     with context.project.transaction():

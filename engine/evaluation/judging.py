@@ -56,6 +56,7 @@ class Judging:
                     rubric_word,
                     lambda key: self._recorder.advance(times[key], "verdicts of the judge"),
                     self._recorder.interrupted,
+                    self._recorder.note,
                 )
             finally:
                 self._keep(

@@ -11,7 +11,7 @@ from engine.evaluation.shares import passes
 from engine.evaluation.streams import AnswerStreams
 from engine.jobs.context import JobContext
 from engine.jobs.pace import seconds_left
-from engine.jobs.protocol import Progress
+from engine.jobs.protocol import Note, Progress
 from engine.records.evaluation import ArmAnswer, ArmName
 from engine.records.regressions import ProbeKind
 from engine.records.rule import CheckResult
@@ -85,6 +85,10 @@ class Recorder:
         self._waiting.clear()
         self._asked = 0
         self._stored_at = time.monotonic()
+
+    def note(self, text: str) -> None:
+        """What whoever watches should know."""
+        self._context.emit(Note(text))
 
     def skip(self, units: int) -> None:
         """Units that an earlier process has done already."""

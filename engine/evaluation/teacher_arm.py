@@ -48,7 +48,7 @@ class EndpointArm:
         from engine.teachers.keys import key_for
 
         key = key_for(self._spec.base_url, self._home)
-        async with EndpointTeacher(self._spec, key, concurrency=CONCURRENCY) as teacher:
+        async with EndpointTeacher(self._spec, key, concurrency=CONCURRENCY, on_note=recorder.note) as teacher:
 
             async def ask(task: Task) -> None:
                 recorder.start(self.name, task)

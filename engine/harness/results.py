@@ -106,7 +106,11 @@ def _number(value: object) -> float | None:
     """A finite number; a standard error that was not reckoned is "N/A"."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -127,12 +127,12 @@ def decode(
 
 
 @contextmanager
-def within_memory(advice: str) -> Iterator[None]:
+def within_memory(advice: str, what: str = "The answers") -> Iterator[None]:
     """While inside, memory of the device that does not suffice is a `ModelError` with this advice."""
     try:
         yield
     except torch.OutOfMemoryError as error:
-        raise ModelError("The answers do not fit the device's memory.", f"{error}", advice) from error
+        raise ModelError(f"{what} do not fit the device's memory.", f"{error}", advice) from error
 
 
 def cancelled(row: Row) -> Decoded:

@@ -1,7 +1,8 @@
 """The synthesize stage as a job: a teacher names topics over the prompt, then writes questions for each.
 
 Each topic's questions are stored as they come: they are paid for already should a later request fail. Taken up again,
-it goes on with the topics that it had named and not come to.
+it goes on with the topics that it had named and not come to. One that is started while another asks waits for it, and
+leaves out the topics that have questions by then.
 """
 
 import json
@@ -39,8 +40,13 @@ def run(context: JobContext, options: SynthesizeOptions) -> None:
     """Write questions. Raises `UsageError` without a prompt, `TeacherError` and `ModelError` as the teacher does,
     `JobStopped` between two requests.
     """
-    prompt = context.project.prompts.require()
     context.emit(Progress(0, options.topics, "preparing"))
+    with context.take_turn("questions", "asks for questions"):
+        _ask(context, options)
+
+
+def _ask(context: JobContext, options: SynthesizeOptions) -> None:
+    prompt = context.project.prompts.require()
     holding: AbstractContextManager[object] = nullcontext()
     if options.teacher.kind == "local":
         from engine.model.load import device_name
@@ -58,6 +64,7 @@ def _write(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> N
         max_tokens=reply_tokens(options.topics, options.per_topic),
         seed=options.seed,
         on_cut=partial(_whole_items, context),
+        on_note=lambda text: context.emit(Note(text)),
     )
 
     def asked(messages: Sequence[Message]) -> str:
@@ -66,10 +73,10 @@ def _write(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> N
 
     file = context.folder / _TOPICS_FILE
     topics = _named_before(file)
-    written = {q.topic for q in context.project.questions.all() if q.source == SOURCE} if topics else set[str]()
+    written = dict.fromkeys(q.topic for q in context.project.questions.all() if q.source == SOURCE)
     if not topics:
         context.emit(Progress(0, options.topics, "naming topics"))
-        topics = name_topics(asked, prompt, options.topics)
+        topics = name_topics(asked, prompt, options.topics, tuple(written))
         write_atomically(file, json.dumps(topics).encode())
         context.emit(Note(f"{len(topics)} topics"))
     left = [topic for topic in topics if topic not in written]
@@ -97,6 +104,7 @@ def _write_alike(context: JobContext, options: SynthesizeOptions, prompt: Prompt
         max_tokens=reply_tokens(1, options.per_topic),
         seed=options.seed,
         on_cut=partial(_whole_items, context),
+        on_note=lambda text: context.emit(Note(text)),
     )
 
     def asked(messages: Sequence[Message]) -> str:

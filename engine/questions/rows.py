@@ -5,6 +5,7 @@ messages are dropped (a question has none: the prompt is the project's) and so i
 teacher will give anew.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -136,6 +137,8 @@ def _refuse_nul(text: str) -> None:
 def _named(row: Mapping[str, object], column: str | None, guesses: Sequence[str]) -> str | None:
     name = column or next((guess for guess in guesses if row.get(guess) is not None), None)
     value = row.get(name) if name is not None else None
+    if isinstance(value, float):  # what pandas makes of whole numbers with gaps
+        value = None if math.isnan(value) else int(value) if value.is_integer() else value
     if value is None or value == "":
         return None
     if not isinstance(value, str | int):

@@ -60,6 +60,7 @@ words, the same kind of matter. Do not answer them. Answer with a numbered list,
 else."""
 
 _MARKER = re.compile(r"\s*(?:[-*•–—]|\(?\d{1,4}[.):]|[A-Za-z][.)])\s+")
+_OPENS_JSON = re.compile(r"""\s*[\[{]\s*(?:["'\[{]|$)""")
 _FENCE = re.compile(r"```[ \t]*[a-zA-Z]*\s*?\n(.*?)```", re.DOTALL)
 _QUOTES = {'"': '"', "'": "'", "“": "”", "«": "»", "`": "`"}
 _WORDS = re.compile(r"\w+")
@@ -106,21 +107,24 @@ def write_alike(
         )
 
 
-def name_topics(ask: Callable[[Sequence[Message]], str], prompt: Prompt, count: int) -> tuple[str, ...]:
-    """Up to `count` different topics over the prompt. Raises TeacherError where none can be read."""
+def name_topics(
+    ask: Callable[[Sequence[Message]], str], prompt: Prompt, count: int, known: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Up to `count` different topics over the prompt, none of `known`. Raises TeacherError where none can be read."""
     text = prompt_to_markdown(prompt)
     found: list[str] = []
     for _ in range(_TOPIC_ATTEMPTS):
-        known = "\nLeave out these: " + "; ".join(found) if found else ""
-        request = TOPICS_REQUEST.format(prompt=text, count=count - len(found), known=known)
+        named = [*known, *found]
+        left_out = "\nLeave out these: " + "; ".join(named) if named else ""
+        request = TOPICS_REQUEST.format(prompt=text, count=count - len(found), known=left_out)
         items = (item for item in parse_list(ask([Message("user", request)])) if len(item) <= MAX_TOPIC_CHARACTERS)
-        found += _different((item.rstrip(".:; ") for item in items), {_key(topic) for topic in found})
+        found += _different((item.rstrip(".:; ") for item in items), {_key(topic) for topic in named})
         if len(found) >= count:
             break
     if not found:
         raise TeacherError(
             "The teacher named no topics.",
-            f"None of its {_TOPIC_ATTEMPTS} replies held a list.",
+            f"None of its {_TOPIC_ATTEMPTS} replies held a list of {'other ' if known else ''}topics.",
             "Try a larger teacher, or import questions instead.",
         )
     return tuple(found[:count])
@@ -187,7 +191,8 @@ def _json_items(text: str) -> list[str] | None:
 def _line_items(text: str) -> list[str]:
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("```")]
     if not any(_MARKER.match(line) for line in lines):
-        return [line for line in lines if not line.rstrip().endswith(":")]
+        # A line that opens a JSON list stands here because the list could not be read: it is no question.
+        return [line for line in lines if not line.rstrip().endswith(":") and not _OPENS_JSON.match(line)]
     items: list[str] = []
     for line in lines:
         marker = _MARKER.match(line)

@@ -124,6 +124,7 @@ class Evaluation:
     preference: Preference | None = None  # where a judge was asked for it
     decided: int | None = None  # questions with an answer of every arm on which every rule was decided; None: all
     removed: tuple[int, ...] = ()  # questions that were removed while it ran, and that count in nothing here
+    asked: tuple[int, ...] = ()  # the questions that count here; empty in evaluations made before they were kept
 
     @property
     def judge(self) -> str:

@@ -160,7 +160,9 @@ def _usage(value: object) -> CountedUsage | None:
     inner: Mapping[str, object] = cast("dict[str, object]", details) if isinstance(details, dict) else {}
     cached = _count(inner, "cached_tokens") or _count(value, "cache_read_input_tokens") or 0
     written = _count(inner, "cache_write_tokens") or _count(value, "cache_creation_input_tokens") or 0
-    return CountedUsage(prompt, completion, min(cached, prompt), min(written, prompt))
+    if cached + written > prompt:  # then they are counted beside it, or wrongly: no token is left out of the cost
+        prompt += cached + written
+    return CountedUsage(prompt, completion, cached, written)
 
 
 def _count(table: Mapping[str, object], name: str) -> int | None:

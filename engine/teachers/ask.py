@@ -27,18 +27,19 @@ def ask(
     max_tokens: int = 512,
     seed: int = 0,
     on_cut: Callable[[str], str] = str,
+    on_note: Callable[[str], None] | None = None,
 ) -> Callable[[Sequence[Message]], str]:
     """A function that answers a message list, the last of which is the user's.
 
     A local model is loaded at the first call and kept; calls differ in their seed, so that the same messages may be
-    asked again for another answer. An answer that was cut at `max_tokens` is what `on_cut` makes of it. Calls raise
-    `EndpointError`, `ModelError`, `TeacherError`.
+    asked again for another answer. An answer that was cut at `max_tokens` is what `on_cut` makes of it; `on_note` is
+    told why an endpoint is asked again, and after how long. Calls raise `EndpointError`, `ModelError`, `TeacherError`.
     """
     if spec.kind == "endpoint":
         key = key_for(check_address(spec.base_url), home)
 
         def ask_endpoint(messages: Sequence[Message]) -> str:
-            return asyncio.run(_ask_once(spec, key, messages, temperature, max_tokens, on_cut))
+            return asyncio.run(_ask_once(spec, key, messages, temperature, max_tokens, on_cut, on_note))
 
         return ask_endpoint
     return _LocalAnswers(spec.model, home, temperature, max_tokens, seed, on_cut)
@@ -51,10 +52,11 @@ async def _ask_once(
     temperature: float,
     max_tokens: int,
     on_cut: Callable[[str], str],
+    on_note: Callable[[str], None] | None,
 ) -> str:
     from engine.teachers.endpoint import EndpointTeacher  # the client library takes a second to import
 
-    async with EndpointTeacher(spec, key, concurrency=1) as teacher:
+    async with EndpointTeacher(spec, key, concurrency=1, on_note=on_note) as teacher:
         answer = await teacher.answer(messages, temperature=temperature, max_tokens=max_tokens)
     return on_cut(answer.text) if answer.finish_reason == "length" else answer.text
 

@@ -51,7 +51,7 @@ class EndpointLimits:
     response_bytes: int = 32_000_000  # an event's JSON is hundreds of times its text
     tries: int = 7
     empty_tries: int = 2  # of an answer that ended well and is empty: each is billed, and the next is seldom another
-    longest_wait_s: float = 60.0  # also of what a retry-after asks for
+    longest_wait_s: float = 60.0  # where the server asks for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
                 raise
             fault.usage = self._billed(reader, messages)
             if fault.kind == "rate_limited":
-                self.pacer.slow_down(min(fault.retry_after_s or 1.0, self.limits.longest_wait_s))
+                self.pacer.slow_down(fault.retry_after_s or min(1.0, self.limits.longest_wait_s))
             raise fault from error
         self.pacer.speed_up()
         ended = time.monotonic()
@@ -300,7 +300,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         backoff = tenacity.wait_exponential_jitter(multiplier=0.5, max=self.limits.longest_wait_s, jitter=0.5)(state)
         error = state.outcome.exception() if state.outcome is not None else None
         asked = error.retry_after_s if isinstance(error, EndpointFault) and error.retry_after_s is not None else 0.0
-        return min(max(backoff, asked), self.limits.longest_wait_s)
+        return max(backoff, asked)
 
     def _before_sleep(self, state: tenacity.RetryCallState, on_retry: Callable[[EndpointFault], None] | None) -> None:
         error = state.outcome.exception() if state.outcome is not None else None

@@ -6,6 +6,7 @@ requests are sent, and repeats no key: server text is redacted before it becomes
 
 import errno
 import json
+import math
 import socket
 import ssl
 from collections.abc import Iterator
@@ -71,6 +72,7 @@ _TEXTS: dict[FaultKind, tuple[str, str]] = {
 _CONTEXT_WORDS = ("context length", "context_length", "maximum context", "context window", "available context",
                   "context size", "too many tokens", "prompt is too long")  # fmt: skip
 _LONGEST_DETAIL = 400  # characters of a server's own words that are worth showing
+_LONGEST_WAIT_S = 600.0  # that a server may ask for; whether a job waits for longer, a person decides
 
 
 class EndpointFault(EndpointError):
@@ -144,14 +146,21 @@ def _status_fault(error: openai.APIStatusError) -> EndpointFault:
     if status == 429:
         if kind == "quota":
             return EndpointFault("quota", detail)
-        return EndpointFault("rate_limited", detail, retry_after_s=retry_after_s(error.response.headers))
+        return _asks_to_wait("rate_limited", detail, error)
     if status in (408, 409, 425) or status >= 500:
-        return EndpointFault("server", detail, retry_after_s=retry_after_s(error.response.headers))
+        return _asks_to_wait("server", detail, error)
     if status in (404, 405):
         return EndpointFault("not_found", detail)
     if status == 413:
         return EndpointFault("context", detail)
     return EndpointFault(kind or "refused", detail)
+
+
+def _asks_to_wait(kind: FaultKind, detail: str, error: openai.APIStatusError) -> EndpointFault:
+    asked_s = retry_after_s(error.response.headers)
+    if asked_s is None or asked_s <= _LONGEST_WAIT_S:
+        return EndpointFault(kind, detail, retry_after_s=asked_s)
+    return EndpointFault(kind, f"It asks to wait {asked_s:,.0f} s. {detail}", scope="job")
 
 
 def _kind_by_words(code: str, message: str) -> FaultKind | None:
@@ -200,23 +209,23 @@ def _code_and_message(body: object) -> tuple[str, str]:
 
 
 def retry_after_s(headers: object) -> float | None:
-    """Seconds that a `retry-after-ms` or `retry-after` header asks for (a number or a date); None without one."""
+    """Seconds that a `retry-after-ms` or `retry-after` header asks for (a number or a date); None without one, and for
+    what is no time.
+    """
     get = getattr(headers, "get", None)
     if get is None:
         return None
     milliseconds, after = get("retry-after-ms"), get("retry-after")
     try:
-        if isinstance(milliseconds, str):
-            return max(0.0, float(milliseconds) / 1000)
-        if isinstance(after, str):
-            return max(0.0, float(after))
+        seconds = float(milliseconds) / 1000 if isinstance(milliseconds, str) else float(str(after))
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
         pass
     if not isinstance(after, str):
         return None
     try:
         moment = parsedate_to_datetime(after)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -18,13 +18,15 @@ def ask_judge(
     take: Callable[[int, str], None],
     refuse: Callable[[int, str], None],
     interrupted: Callable[[], bool],
+    on_note: Callable[[str], None] | None = None,
 ) -> None:
     """Ask every request at temperature 0: `take` gets its place and the reply, `refuse` its place and why none came.
 
-    Stops before the next group where `interrupted` says so: what is in flight is paid for, and is taken. Raises
-    EndpointError where nothing can be asked at all; what was answered until then was taken.
+    `on_note` is told of every try that failed. Stops before the next group where `interrupted` says so: what is in
+    flight is paid for, and is taken. Raises EndpointError where nothing can be asked at all; what was answered until
+    then was taken.
     """
-    asyncio.run(_ask_all(spec, home, requests, take, refuse, interrupted))
+    asyncio.run(_ask_all(spec, home, requests, take, refuse, interrupted, on_note))
 
 
 async def _ask_all(
@@ -34,12 +36,14 @@ async def _ask_all(
     take: Callable[[int, str], None],
     refuse: Callable[[int, str], None],
     interrupted: Callable[[], bool],
+    on_note: Callable[[str], None] | None,
 ) -> None:
     from engine.teachers.endpoint import EndpointTeacher  # the client library takes a second to import
     from engine.teachers.faults import EndpointFault
     from engine.teachers.keys import check_address, key_for
 
-    async with EndpointTeacher(spec, key_for(check_address(spec.base_url), home), concurrency=CONCURRENCY) as judge:
+    key = key_for(check_address(spec.base_url), home)
+    async with EndpointTeacher(spec, key, concurrency=CONCURRENCY, on_note=on_note) as judge:
 
         async def ask(place: int) -> None:
             try:

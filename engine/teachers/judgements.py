@@ -32,9 +32,11 @@ class Asking:
         read: Callable[[str], Said],
         on_answered: Callable[[str], None] = lambda _key: None,
         interrupted: Callable[[], bool] = lambda: False,
+        on_note: Callable[[str], None] | None = None,
     ) -> None:
         """Ask for every word that is missing; what came is kept, whatever happens. `read` makes a word of a reply, or
-        raises UnreadableVerdictError. Raises EndpointError where nothing can be asked.
+        raises UnreadableVerdictError; `on_note` is told of every try that failed. Raises EndpointError where nothing
+        can be asked.
         """
         keys, waiting = list(self.missing), list[tuple[str, Said]]()
 
@@ -58,7 +60,7 @@ class Asking:
             on_answered(keys[place])
 
         try:
-            ask_judge(self._judge, self._project.home, list(self.missing.values()), take, refuse, interrupted)
+            ask_judge(self._judge, self._project.home, list(self.missing.values()), take, refuse, interrupted, on_note)
         finally:
             keep()
 

@@ -126,7 +126,7 @@ def check_prompt_absent(rows: Sequence[DatasetRow], message_ids: Sequence[Sequen
     long = [ids for ids in message_ids if len(ids) >= _LEAK_TOKENS]
     for row in rows:
         free = np.concatenate([np.ones(len(row.question_ids), dtype=bool), ~np.asarray(row.fixed, dtype=bool)])
-        for message, start in _occurrences((*row.question_ids, *row.completion_ids), long):
+        for message, start in occurrences((*row.question_ids, *row.completion_ids), long):
             if free[start : start + len(long[message])].sum() >= _LEAK_TOKENS:
                 raise DatasetError(
                     "The dataset repeats the prompt.",
@@ -135,13 +135,8 @@ def check_prompt_absent(rows: Sequence[DatasetRow], message_ids: Sequence[Sequen
                 )
 
 
-def prompt_occurs_in(ids: Sequence[int], message_ids: Sequence[Sequence[int]]) -> int | None:
-    """The index of the first of the prompt's messages whose token ids stand in `ids` in one piece, or None."""
-    return next((message for message, _start in _occurrences(ids, message_ids)), None)
-
-
-def _occurrences(ids: Sequence[int], message_ids: Sequence[Sequence[int]]) -> Iterator[tuple[int, int]]:
-    """(message, where it starts) of every occurrence."""
+def occurrences(ids: Sequence[int], message_ids: Sequence[Sequence[int]]) -> Iterator[tuple[int, int]]:
+    """(which of the messages, where it starts) of every one whose token ids stand in `ids` in one piece."""
     text = np.asarray(ids, dtype=np.int64)
     for index, message in enumerate(message_ids):
         needle = np.asarray(message, dtype=np.int64)

@@ -50,6 +50,7 @@ NO_NUMBERS = (
     "evaluate --temperature -1",
     "evaluate --max-answer-tokens 0",
     "evaluate --limit 0",
+    "evaluate --batch-rows 0",
     "export --run last",
     "export --form zip",
     "jobs stop",

@@ -70,6 +70,15 @@ def test_a_write_price_goes_with_the_listed_discount_alone() -> None:
     assert reckon(own, Measured(), TOKENS).result.prompted_cached_usd == listed.prompted_usd
 
 
+@pytest.mark.parametrize("value", [5e-324, 1e-320, 1e-300, 1e300, 1e308])
+@pytest.mark.parametrize("name", [*ASSUMED, "input_usd_per_mtok", "one_time_usd"])
+def test_a_number_whose_quotients_leave_the_range_of_floats_is_refused_by_name(name: str, value: float) -> None:
+    ranges = (("generation_usd" if name == "one_time_usd" else name, 0.0, value),)
+    for inputs in (CostInputs("gpt-5", **{name: value}), CostInputs("gpt-5", ranges=ranges)):
+        with pytest.raises(UsageError, match=r"The estimate needs other numbers.*Give"):
+            reckon(inputs, Measured(), TOKENS)
+
+
 def test_a_project_measures_first_by_its_teacher_then_by_its_evaluation(project: Project) -> None:
     assert measure(project) == Measured(
         generation_usd=Figure(0.0, "exact", "the teacher is on this machine"), prompt_facts=ANY

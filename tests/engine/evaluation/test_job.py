@@ -7,8 +7,9 @@ import math
 from pathlib import Path
 
 import pytest
+import torch
 
-from engine.errors import DatasetError, EndpointError, JobStopped, NotFoundError
+from engine.errors import DatasetError, EndpointError, JobStopped, ModelError, NotFoundError
 from engine.evaluation.answers import Answered
 from engine.evaluation.answers import answers_of as answers_of_evaluation
 from engine.evaluation.job import run
@@ -16,7 +17,9 @@ from engine.evaluation.lapses import find_lapses
 from engine.evaluation.plan import answer_seed, make_plan
 from engine.evaluation.report import report_json
 from engine.evaluation.statistics import wilson
-from engine.jobs.protocol import AnswerEnded, Event, Note, Progress
+from engine.jobs.protocol import AnswerEnded, AnswerStarted, Event, Note, Progress
+from engine.model import score
+from engine.model.decode import Batch
 from engine.paths import Home
 from engine.project import Project
 from engine.records.evaluation import ArmAnswer, Evaluation
@@ -30,7 +33,7 @@ from engine.teachers.endpoint import EndpointTeacher
 from tests.engine.cli.shapes import REPORT, assert_shape
 from tests.engine.evaluation.evaluating import ARMS, OPTIONS, Watched, another_waits, answers_of, evaluate, latest
 from tests.engine.teachers.hostile_server import HostileServer, Request, good, served, status
-from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
 
 pytestmark = pytest.mark.usefixtures("single_threaded")
 
@@ -182,25 +185,58 @@ def test_what_cannot_be_evaluated_is_refused_with_the_next_step(project: Project
         evaluate(project)
 
 
+def test_memory_that_does_not_suffice_is_told_with_the_arm_and_what_is_stored_is_kept(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = dataclasses.replace(OPTIONS, samples=1)
+
+    def no_room(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    class Filling(Watched):
+        """The device is full as soon as the prompted arm answers."""
+
+        def emit(self, event: Event) -> None:
+            super().emit(event)
+            if isinstance(event, AnswerStarted) and event.stream.startswith("prompted/"):
+                monkeypatch.setattr(Batch, "step", no_room)
+
+    context = Filling(project, project.jobs.add("evaluate", options))
+    with pytest.raises(ModelError, match=r"answers of arm prompted do not fit.*CUDA out of memory.*--batch-rows"):
+        run(context, options)
+    context.close()
+    monkeypatch.undo()
+    assert {answer.arm for found in answers_of(project, options).values() for answer in found} == {"unprompted"}
+    one_thread(monkeypatch)
+    with monkeypatch.context() as full:
+        full.setattr(score, "forward_shared", no_room)
+        with pytest.raises(ModelError, match=r"answers of arms prompted, unprompted, distilled do not fit"):
+            evaluate(project, options)
+    assert not evaluate(project, dataclasses.replace(options, batch_rows=1)).ended(), "nothing is asked again"
+
+
 async def test_a_teacher_behind_an_address_is_the_reference_and_its_refusals_keep_no_rule(
     project: Project,
 ) -> None:
     options = dataclasses.replace(OPTIONS, samples=1, teacher=TeacherSpec("endpoint", "peer", "http://127.0.0.1:1/v1"))
     folder = project.folder
 
-    def work(url: str) -> tuple[Evaluation, list[ArmAnswer]]:
+    def work(url: str) -> tuple[Evaluation, list[ArmAnswer], list[str]]:
         with Project.open(folder) as mine:
             asked = dataclasses.replace(options, teacher=TeacherSpec("endpoint", "peer", url))
-            evaluate(mine, asked)
-            return latest(mine), answers_of(mine, asked)["teacher"]
+            events = evaluate(mine, asked).events
+            notes = [event.text for event in events if isinstance(event, Note)]
+            return latest(mine), answers_of(mine, asked)["teacher"], notes
 
     refusal = status("400 Bad Request", {"error": {"message": "no", "code": "content_filter"}})
-    async with HostileServer([refusal, good("A fin", " day."), good("A fine day.")]) as server:
-        evaluation, answers = await asyncio.to_thread(work, server.url)
-        assert len(server.requests) == 6
+    busy = status("429 Too Many Requests", {"error": {"message": "later"}}, "retry-after-ms: 10")
+    async with HostileServer([refusal, busy, good("A fin", " day."), good("A fine day.")]) as server:
+        evaluation, answers, notes = await asyncio.to_thread(work, server.url)
+        assert len(server.requests) == 7
         messages = server.requests[0].body["messages"]
     assert isinstance(messages, list)
     assert [message["role"] for message in messages] == ["system", "user", "assistant", "user"]
+    assert ["HTTP 429: later Asked again in" in note for note in notes] == [True]
     assert evaluation.reference == "teacher"
     teacher = evaluation.arm("teacher")
     assert teacher is not None
@@ -326,6 +362,16 @@ def test_the_answers_of_an_evaluation_are_found_again_and_no_others(project: Pro
     assert {lapse.question_id for lapse in find_lapses(found.answers, "prompted")} == found.questions.keys()
     unnamed = dataclasses.replace(narrow, answers_key="")
     assert answers_of_evaluation(project, unnamed) == Answered({}, ())
+
+
+def test_a_question_of_a_wider_evaluation_never_takes_the_place_of_one_that_was_removed(project: Project) -> None:
+    evaluate(project, dataclasses.replace(OPTIONS, limit=2))
+    narrow = latest(project)
+    evaluate(project)
+    first, second, *_ = (question.id for question in project.questions.all(split="test"))
+    project.questions.remove([first])
+    assert list(answers_of_evaluation(project, narrow).questions) == [second]
+    assert len(answers_of_evaluation(project, latest(project)).questions) == 5
 
 
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # peft asks for it

@@ -64,6 +64,14 @@ def test_a_file_without_a_figure_is_refused_by_name(tmp_path: Path, text: str) -
         read_results(path)
 
 
+@pytest.mark.parametrize("digits", [400, 5_000])
+def test_a_number_that_no_float_holds_is_no_figure(tmp_path: Path, digits: int) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(f'{{"results": {{"t": {{"acc,none": {"9" * digits}}}}}}}')
+    with pytest.raises(JobError, match=r"results\.json"):
+        read_results(path)
+
+
 def test_the_newest_file_is_found_below_the_model_s_name(tmp_path: Path) -> None:
     assert find_results(tmp_path / "none") is None
     for name in ("results_2026-01-01T00-00-00.json", "results_2026-01-02T00-00-00.json"):

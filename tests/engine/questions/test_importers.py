@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -184,6 +185,25 @@ def test_parquet(tmp_path: Path) -> None:
         pq.write_table(pa.table({"text": column}), tmp_path / f"c{number}.parquet")
         with pytest.raises(UsageError, match=rf"c{number}\.parquet cannot be read"):
             import_questions(str(tmp_path / f"c{number}.parquet"))
+
+
+def test_whole_numbers_with_gaps_are_the_same_labels_everywhere(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows: dict[str, list[object]] = {
+        "text": ["a", "b", "c", "d", "e"],
+        "label": [1.0, None, math.nan, 0.5, math.inf],
+        "topic": [30.0, 2.0, 2.0, 2.0, 2.0],
+    }
+    pq.write_table(pa.table(rows), tmp_path / "a.parquet")
+    same = jsonl(*(dict(zip(rows, row, strict=True)) for row in zip(*rows.values(), strict=True)))
+    for file in (str(tmp_path / "a.parquet"), write(tmp_path, "a.jsonl", same)):
+        result = import_questions(file)
+        assert [(q.text, q.label, q.topic) for q in result.questions] == [
+            ("a", "1", "30"), ("b", None, "2"), ("c", None, "2"),
+        ]  # fmt: skip
+        assert [refusal.reason for refusal in result.refused] == ["label is no text but float"] * 2
 
 
 def test_a_datasets_folder_gives_label_names_and_says_which_split(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """Synthesis as a job: what it stores as it goes, what it tells, and how it goes on after it was stopped."""
 
+import asyncio
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -14,7 +17,8 @@ from engine.questions.job import run
 from engine.records.job import Job
 from engine.records.options import SynthesizeOptions, TeacherSpec
 from engine.records.prompt import Message, Prompt
-from tests.engine.teachers.hostile_server import HostileServer, error, good, served, status
+from tests.engine.jobs.support import wait_until
+from tests.engine.teachers.hostile_server import HostileServer, Request, error, good, served, status
 
 TOPICS, FIRST, SECOND = "1. hours\n2. loans", "1. Is it open?\n2. When?", "1. Can I lend?\n2. When?"
 
@@ -86,8 +90,9 @@ def test_it_stops_between_two_requests(project: Project) -> None:
     assert not server.requests
 
 
-def test_a_topic_without_a_list_is_told_and_the_next_one_comes(project: Project) -> None:
-    with served(*map(good, (TOPICS, "::", SECOND))) as server:
+@pytest.mark.parametrize("reply", ["::", '["Is it open?", "When?",]'])
+def test_a_topic_without_a_list_is_told_and_the_next_one_comes(project: Project, reply: str) -> None:
+    with served(*map(good, (TOPICS, reply, SECOND))) as server:
         job, wanted = begin(project, server)
         carry_out(project, job, wanted)
     assert "hours: 0" in [event.text for event in told(project, job) if isinstance(event, Note)]
@@ -106,9 +111,46 @@ def test_a_question_at_which_a_reply_was_cut_is_left_out(project: Project) -> No
     assert "loans: 0" in notes
 
 
+def test_why_it_waits_for_the_endpoint_is_told(project: Project) -> None:
+    busy = status("429 Too Many Requests", error("Slow down."), "retry-after-ms: 10")
+    with served(busy, *map(good, (TOPICS, FIRST, SECOND))) as server:
+        job, wanted = begin(project, server)
+        carry_out(project, job, wanted)
+    first = next(event.text for event in told(project, job) if isinstance(event, Note))
+    assert "asks for fewer requests. HTTP 429: Slow down. Asked again in" in first
+
+
 def test_without_a_prompt_nobody_is_asked() -> None:
     with Project.create(Home.locate().projects / "bare") as bare, served(good(TOPICS)) as server:
         job, wanted = begin(bare, server)
         with pytest.raises(UsageError, match="There is no prompt"):
             carry_out(bare, job, wanted)
         assert not server.requests
+
+
+def test_of_two_at_once_the_later_waits_and_leaves_out_the_topics_that_have_questions(project: Project) -> None:
+    opened = threading.Event()
+
+    async def held(request: Request, writer: asyncio.StreamWriter) -> None:
+        while len(server.requests) == 1 and not opened.is_set():
+            await asyncio.sleep(0.01)
+        await good(TOPICS)(request, writer)
+
+    def once_more() -> None:
+        with Project.open(project.folder) as mine:
+            carry_out(mine, *begin(mine, server))
+
+    replies = map(good, (FIRST, SECOND, "1. Hours.\n2. cards\n3. fees", "1. Lost?", "1. How much?"))
+    with served(held, *replies) as server, ThreadPoolExecutor() as pool:
+        try:
+            first = pool.submit(once_more)
+            wait_until(lambda: len(server.requests) == 1)
+            second = pool.submit(once_more)
+            wait_until(lambda: project.jobs.all()[-1].note == "job 1 (synthesize) of kind asks for questions")
+            assert project.jobs.all()[-1].state == "waiting"
+        finally:
+            opened.set()
+        first.result()
+        second.result()
+    assert "Leave out these: hours; loans" in server.requests[3].question
+    assert list(dict.fromkeys(topic for topic, _ in texts(project))) == ["hours", "loans", "cards", "fees"]

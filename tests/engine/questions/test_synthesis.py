@@ -50,6 +50,30 @@ def test_any_list_is_read(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        '["First one?", "Second, one.",]',
+        '["First one?", "Second, one."',
+        "['First one?', 'Second, one.']",
+        '[{"question": "First one?"} {"question": "Second, one."}]',
+        '{"questions": ["First one?", "Second, one.",]}',
+        '{"question": "First one?"}\n{"question": "Second, one."}',
+        'Here:\n```json\n["First one?", "Second, one.",]\n```',
+    ],
+)
+def test_a_json_list_that_cannot_be_read_is_no_question(text: str) -> None:
+    assert parse_list(text) == ()
+
+
+def test_a_question_may_begin_with_a_bracket() -> None:
+    assert parse_list("[urgent] Where is my card?\n[2] Is it lost?") == (
+        "[urgent] Where is my card?",
+        "[2] Is it lost?",
+    )
+    assert parse_list('1. {"card": 7} does not parse. Why?') == ('{"card": 7} does not parse. Why?',)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "",
         "\n\n",
         "[]",
@@ -120,6 +144,15 @@ def test_no_topics_is_an_error() -> None:
     ask, _ = teacher("", "::", "\n")
     with pytest.raises(TeacherError, match="named no topics"):
         synthesized(ask, 2, 5)
+
+
+def test_topics_that_are_known_are_left_out() -> None:
+    ask, requests = teacher("1. cards\n2. Loans", "1. Cards", "1. Fees")
+    assert name_topics(ask, PROMPT, 2, known=("Cards",)) == ("Loans", "Fees")
+    assert ["Leave out these: Cards" in requests[0], "Leave out these: Cards; Loans" in requests[1]] == [True, True]
+    ask, _ = teacher(*["1. Cards"] * 3)
+    with pytest.raises(TeacherError, match="a list of other topics"):
+        name_topics(ask, PROMPT, 2, known=("Cards",))
 
 
 def test_the_seed_orders_the_kinds() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.economics.prices import Prices, cost_usd
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message
 from engine.teachers.endpoint import EndpointAnswer, EndpointLimits, EndpointTeacher
@@ -120,7 +121,7 @@ BAD: list[tuple[str, Behaviour, FaultKind, FaultScope]] = [
     ("401", status("401 Unauthorized", error(f"Incorrect API key provided: {CANARY}")), "key", "job"),
     ("402", status("402 Payment Required", error("No credit.")), "quota", "job"),
     ("429 without quota", status("429 Too Many Requests", error("Pay.", "insufficient_quota")), "quota", "job"),
-    ("429", status("429 Too Many Requests", error("Slow down."), "retry-after: 120"), "rate_limited", "retry"),
+    ("429", status("429 Too Many Requests", error("Slow down."), "retry-after-ms: 20"), "rate_limited", "retry"),
     ("400 context", status("400 Bad Request", error("maximum context length is 8 tokens", "context_length_exceeded")),
      "context", "question"),
     ("400 filter", status("400 Bad Request", error("Filtered.", "content_filter")), "content_filter", "question"),
@@ -209,6 +210,19 @@ async def test_length_and_content_filter_are_kept_as_such(server: HostileServer)
     assert (filtered.finish_reason, filtered.text) == ("content_filter", "")
 
 
+@pytest.mark.parametrize(("cached", "written"), [(40, 40), (0, 41), (2_000, 0), (39, 2), (0, 10**9)])
+async def test_cached_and_written_tokens_above_the_prompts_never_lower_the_cost(
+    server: HostileServer, cached: int, written: int
+) -> None:
+    counts = usage(40, 9, cached_tokens=cached, cache_write_tokens=written)
+    answer = await ask(server, raw(head(), event(delta("Fine")), event(delta(None, "stop")), event(counts), DONE))
+    prices = Prices(2.0, 10.0, 0.5, 2.5)
+    beside = 40 * 2.0 + cached * 0.5 + written * 2.5 + 9 * 10.0
+    assert cost_usd(prices, answer.usage) == pytest.approx(beside / 1e6)
+    plain = answer.usage.prompt_tokens - answer.usage.cached_tokens - answer.usage.written_tokens
+    assert plain == 40
+
+
 async def test_missing_usage_is_counted_here_and_marked(server: HostileServer) -> None:
     answer = await ask(server, raw(head(), event(delta("Four words it has", "stop")), DONE))
     assert answer.usage.counted_here
@@ -259,10 +273,25 @@ async def test_a_server_that_knows_neither_field_is_not_asked_for_ever(server: H
     assert (caught.value.kind, len(server.requests)) == ("refused", 3)
 
 
-async def test_a_long_retry_after_is_capped(server: HostileServer) -> None:
+async def test_a_retry_after_is_waited_and_that_is_told(server: HostileServer) -> None:
+    notes: list[str] = []
+    server.behaviours = [status("429 Too Many Requests", error("Wait."), "retry-after: 1"), good("Yes.")]
     began = time.monotonic()
-    await ask(server, status("429 Too Many Requests", error("Wait."), "retry-after: 120"), good())
-    assert time.monotonic() - began < 5
+    async with EndpointTeacher(
+        TeacherSpec("endpoint", "peer", server.url), CANARY, limits=QUICK, on_note=notes.append
+    ) as teacher:
+        answer = await teacher.answer(QUESTION, temperature=0, max_tokens=8)
+    assert (answer.text, len(server.requests)) == ("Yes.", 2)
+    assert time.monotonic() - began >= 1, "longer than the longest wait of our own"
+    assert notes == ["The endpoint asks for fewer requests. HTTP 429: Wait. Asked again in 1 s."]
+
+
+async def test_a_retry_after_that_is_too_long_to_wait_ends_it_at_once(server: HostileServer) -> None:
+    for refusal in ("429 Too Many Requests", "503 Service Unavailable"):
+        with pytest.raises(EndpointFault, match=r"It asks to wait 86,400 s\.") as caught:
+            await ask(server, status(refusal, error("Come back tomorrow."), "retry-after: 86400"))
+        assert caught.value.scope == "job"
+    assert len(server.requests) == 2
 
 
 async def test_an_answer_that_repeats_the_key_is_refused_before_it_is_shown(server: HostileServer) -> None:

@@ -143,7 +143,8 @@ def test_a_server_s_retry_after_may_be_seconds_milliseconds_or_a_date() -> None:
     assert retry_after_s({"retry-after-ms": "250"}) == 0.25
     assert 25 < (retry_after_s({"retry-after": soon}) or 0) <= 30
     assert retry_after_s({"retry-after": "-5"}) == 0
-    assert retry_after_s({"retry-after": "soon"}) is None
+    for nonsense in ("soon", "nan", "inf", "1e999", "Mon, 01 Jan 99999999999 00:00:00 GMT"):
+        assert retry_after_s({"retry-after": nonsense}) is None
     assert retry_after_s({}) is None
 
 

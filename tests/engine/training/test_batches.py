@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.errors import ContextError, DatasetError
 from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow
-from engine.training.batches import check_prompt_absent, check_rows, make_batch, prompt_occurs_in
+from engine.training.batches import check_prompt_absent, check_rows, make_batch, occurrences
 from engine.training.schedule import Schedule, schedule_of
 from tests.engine.training.runs import CONFIG, PROMPT, MakeRow
 
@@ -69,16 +69,16 @@ def test_no_training_batch_holds_any_message_of_the_prompt(local: LocalModel, ma
     for step in range(schedule.steps):
         batch = make_batch([rows[index] for index in schedule.rows_at(step)])
         for ids in batch.input_ids.tolist():
-            assert prompt_occurs_in(ids, messages) is None
+            assert not list(occurrences(ids, messages))
     leaky = make_batch([*rows[:3], make_row(99, "Say it.", f"It is: {PROMPT.system}")])
-    assert [prompt_occurs_in(ids, system) for ids in leaky.input_ids.tolist()] == [None, None, None, 0]
+    assert [bool(list(occurrences(ids, system))) for ids in leaky.input_ids.tolist()] == [False, False, False, True]
 
 
 @given(st.lists(st.integers(0, 2), max_size=30), st.lists(st.integers(0, 2), min_size=1, max_size=4))
 @settings(max_examples=200, deadline=None)
 def test_the_search_finds_exactly_the_runs_of_ids(text: list[int], message: list[int]) -> None:
-    there = any(text[start : start + len(message)] == message for start in range(len(text)))
-    assert (prompt_occurs_in(text, [[], message]) == 1) == there
+    there = [(1, start) for start in range(len(text)) if text[start : start + len(message)] == message]
+    assert list(occurrences(text, [[], message])) == there
 
 
 def test_a_repeated_message_refuses_the_dataset_but_what_rules_dictate_does_not(
