@@ -71,6 +71,10 @@ def command(
         stop_when_accepted=until_accepted,
         asks=_asks(invocation, teacher, question_ids, samples),
     )
+    from engine.teachers.job import questions_of
+
+    invocation.project.prompts.require()
+    questions_of(invocation.project, options)  # what is missing is told before there is a job
     job = start_and_follow(invocation, options, detach=detach)
     if job is None:
         return

@@ -45,7 +45,8 @@ def show(invocation: Invocation, number: int | None) -> None:
     """Print the prompt as Markdown, with its token counts on standard error."""
     from engine.prompts.documents import prompt_to_markdown
 
-    prompt = invocation.project.prompts.by_version(number).prompt if number is not None else current_prompt(invocation)
+    table = invocation.project.prompts
+    prompt = table.by_version(number).prompt if number is not None else table.require()
     tokens = _counts(invocation, prompt)
     invocation.say(_counts_text(tokens))
     invocation.finish(
@@ -127,7 +128,7 @@ def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stre
     from engine.teachers.ask import ask
 
     project = invocation.project
-    prompt = current_prompt(invocation)
+    prompt = project.prompts.require()
     asked = [Question((Message("user", text),)) for text in questions] or list(project.questions.window(0, count))
     if not asked:
         raise UsageError(
@@ -192,16 +193,6 @@ def say_left_out(invocation: Invocation, left_out: int) -> None:
     """Tell how much of what the teacher said was of no use."""
     if left_out:
         invocation.say(f"{left_out} of what the teacher named quote no words of the prompt, or cannot be checked.")
-
-
-def current_prompt(invocation: Invocation) -> Prompt:
-    """The current prompt. Raises NotFoundError when the project has none."""
-    from engine.errors import NotFoundError
-
-    version = invocation.project.prompts.current()
-    if version is None:
-        raise NotFoundError("The project has no prompt.", "", "Set one: distill-tui prompt set FILE")
-    return version.prompt
 
 
 def _counts(invocation: Invocation, prompt: Prompt) -> list[dict[str, object]]:

@@ -89,11 +89,10 @@ def synthesize(
     """Let the teacher write topics over the prompt, and questions for each."""
     from engine.cli.following import start_and_follow
     from engine.cli.generate import chosen_teacher
-    from engine.cli.prompt import current_prompt
     from engine.records.options import SynthesizeOptions
     from engine.status import job_json
 
-    current_prompt(invocation)
+    invocation.project.prompts.require()
     before = invocation.project.questions.count()
     options = SynthesizeOptions(chosen_teacher(invocation, base_url, model), topics, per_topic, seed)
     job = start_and_follow(invocation, options, detach=detach)
@@ -127,12 +126,11 @@ def improve(
     """Let the teacher write training questions like the validation questions that the student fails."""
     from engine.cli.following import start_and_follow
     from engine.cli.generate import chosen_teacher
-    from engine.cli.prompt import current_prompt
     from engine.evaluation.improve import failed_validation
     from engine.records.options import SynthesizeOptions
     from engine.status import job_json
 
-    current_prompt(invocation)
+    invocation.project.prompts.require()
     failed = failed_validation(invocation.project, limit)
     if not failed:
         invocation.finish("No validation question failed: there is nothing to improve on.", {"failed": [], "added": 0})
