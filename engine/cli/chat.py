@@ -22,10 +22,14 @@ TEACHER = "teacher"
 @click.command("chat")
 @click.argument("question", required=False)
 @click.option(
-    "--arm", "arms", multiple=True, metavar="NAME", help="unprompted, prompted, run-1, run-1@60, run-1+prompt, teacher."
+    "--arm",
+    "arms",
+    multiple=True,
+    metavar="NAME",
+    help="unprompted, prompted, run-1, run-1@60, run-1+prompt or teacher. Repeatable.",
 )
 @click.option("--temperature", type=Number(0.0, 2.0), default=None, help="Else the serving temperature.")
-@click.option("--max-answer-tokens", type=click.IntRange(1), default=None)
+@click.option("--max-answer-tokens", type=click.IntRange(1), default=None, help="Longer ones are cut.")
 @click.option("--seed", type=int, default=None, help="The same seed, the same answer; a teacher knows none.")
 @command_options
 def command(

@@ -43,7 +43,7 @@ RANGED = tuple(
     type=(click.Choice(RANGED), Number(0.0), Number(0.0)),
     multiple=True,
     metavar="FIGURE LOW HIGH",
-    help="Between what a figure lies, such as `requests-per-day 500 5000`; can be given many times.",
+    help="Between what a figure lies, such as `requests-per-day 500 5000`; repeatable.",
 )
 @command_options
 def command(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli.invocation import Invocation, command_options, read_text_argument
+from engine.cli.invocation import CommandGroup, Invocation, command_options, read_text_argument
 from engine.records.prompt import Message, Prompt
 
 if TYPE_CHECKING:
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 REVIEW_TOKENS = 4_096  # of a teacher's review; one that is cut is no JSON, and told
 
 
-@click.group("prompt")
+@click.group("prompt", cls=CommandGroup)
 def command() -> None:
     """Set, show, check, compare and try the prompt."""
 
 
 @command.command("set")
 @click.argument("source", metavar="FILE|-")
-@click.option("--note", default="", help="Why this version, in a few words.")
+@click.option("--note", default="", show_default=False, help="Why this version, in a few words.")
 @command_options
 def set_(invocation: Invocation, source: str, note: str) -> None:
     """Make FILE (Markdown, YAML or OpenAI chat JSON; - is standard input) the current prompt."""
@@ -121,7 +121,7 @@ def remind(invocation: Invocation, day: str | None) -> None:
 @click.option("--stream", is_flag=True, help="With --json: one object a line, each answer as it comes.")
 @command_options
 def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stream: bool) -> None:
-    """Let the teacher answer QUESTIONS (or a few stored ones) with the prompt, before anything is paid for."""
+    """Let the teacher answer QUESTIONS, or a few stored ones, with the prompt; nothing is stored."""
     from engine.errors import UsageError
     from engine.records.question import Question
     from engine.rules.checks import check_answer
@@ -157,10 +157,10 @@ def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stre
 @click.option("--teacher", "ask_teacher", is_flag=True, help="Also ask the project's endpoint, which may bill for it.")
 @command_options
 def check(invocation: Invocation, *, ask_teacher: bool) -> None:
-    """Look for demands that are vague, contradictory, untestable or said twice, for example turns that break rules,
-    for what changes with each request and cannot be distilled, and for a length that does not pay or does not fit.
+    """Look for what is wrong with the prompt, before it is paid for.
 
-    Lines are those of `distill-tui prompt show`. What the program finds by itself is little and sure.
+    Demands that are vague, contradictory, untestable or said twice; example turns that break rules; what changes with
+    each request and cannot be distilled; a length that does not pay or does not fit. Lines are those of `distill-tui prompt show`. What the program finds by itself is little and sure.
     """
     from engine.prompts.findings import check_prompt, findings_text
 

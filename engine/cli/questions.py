@@ -5,15 +5,15 @@ import collections
 import click
 
 from engine.clean import clean_line
-from engine.cli.invocation import Invocation, Number, command_options
+from engine.cli.invocation import CommandGroup, Invocation, Number, command_options
 from engine.records.question import SPLITS, Question, Split
 
 _SHOWN_FIRST = 20  # of what would be stored
 
 
-@click.group("questions")
+@click.group("questions", cls=CommandGroup)
 def command() -> None:
-    """Import, synthesize, deduplicate, split and list questions."""
+    """Import, synthesize, deduplicate, split, list and improve questions."""
 
 
 @command.command("import")
@@ -70,10 +70,10 @@ def import_(
 
 @command.command("synthesize")
 @click.option("--topics", type=click.IntRange(1, 200), default=20, help="Topics to ask the teacher for.")
-@click.option("--per-topic", type=click.IntRange(1, 50), default=10, help="Questions a topic.")
+@click.option("--per-topic", type=click.IntRange(1, 50), default=10, help="Questions per topic.")
 @click.option("--base-url", default=None, help="An OpenAI-compatible endpoint; else the project's teacher.")
 @click.option("--model", default=None, help="The teacher's model; else the project's teacher.")
-@click.option("--seed", type=int, default=0)
+@click.option("--seed", type=int, default=0, help="Decides every draw of a local teacher.")
 @click.option("--detach", is_flag=True, help="Print the job's id and return.")
 @command_options
 def synthesize(
@@ -106,11 +106,13 @@ def synthesize(
 
 
 @command.command("improve")
-@click.option("--limit", type=click.IntRange(1, 200), default=20, help="The worst so many failed questions.")
+@click.option(
+    "--limit", type=click.IntRange(1, 200), default=20, help="At most this many failed questions, the worst first."
+)
 @click.option("--per-question", type=click.IntRange(1, 50), default=5, help="Training questions for each.")
 @click.option("--base-url", default=None, help="An OpenAI-compatible endpoint; else the project's teacher.")
 @click.option("--model", default=None, help="The teacher's model; else the project's teacher.")
-@click.option("--seed", type=int, default=0)
+@click.option("--seed", type=int, default=0, help="Decides every draw of a local teacher.")
 @click.option("--detach", is_flag=True, help="Print the job's id and return.")
 @command_options
 def improve(
@@ -179,9 +181,9 @@ def dedupe(invocation: Invocation, threshold: float, dry_run: bool) -> None:
 
 
 @command.command("split")
-@click.option("--seed", type=int, default=0)
-@click.option("--test", "test_fraction", type=Number(0.01, 0.9), default=0.1)
-@click.option("--validation", "validation_fraction", type=Number(0.01, 0.9), default=0.1)
+@click.option("--seed", type=int, default=0, help="Decides every draw.")
+@click.option("--test", "test_fraction", type=Number(0.01, 0.9), default=0.1, help="Its share.")
+@click.option("--validation", "validation_fraction", type=Number(0.01, 0.9), default=0.1, help="Its share.")
 @click.option("--dry-run", is_flag=True, help="Only tell where each topic would go.")
 @command_options
 def split(
@@ -215,9 +217,9 @@ def split(
 
 
 @command.command("list")
-@click.option("--split", "split_name", type=click.Choice(SPLITS), default=None)
-@click.option("--topic", default=None)
-@click.option("--limit", type=click.IntRange(1), default=None)
+@click.option("--split", "split_name", type=click.Choice(SPLITS), default=None, help="Only those of this split.")
+@click.option("--topic", default=None, help="Only those of this topic.")
+@click.option("--limit", type=click.IntRange(1), default=None, help="Show at most this many.")
 @command_options
 def list_(invocation: Invocation, split_name: Split | None, topic: str | None, limit: int | None) -> None:
     """List questions with topic and split, and how many there are of each."""

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import click
 
-from engine.cli.invocation import Invocation, command_options, read_text_argument
+from engine.cli.invocation import CommandGroup, Invocation, command_options, read_text_argument
 from engine.records.proposal import Proposal
 from engine.records.rule import Check, Rule
 
 
-@click.group("rules")
+@click.group("rules", cls=CommandGroup)
 def command() -> None:
-    """List, propose, add, import and test the prompt's rules."""
+    """List, propose, add, import, remove and test the prompt's rules."""
 
 
 @command.command("list")
