@@ -1,6 +1,8 @@
 """`distill-tui curate`: reviews answers by hand, and freezes the accepted ones into a dataset."""
 
 import dataclasses
+import os
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, ParamSpec, TypedDict, Unpack, get_args
@@ -199,6 +201,10 @@ def edit_(invocation: Invocation, example_id: int, source: str | None) -> None:
     from engine.errors import UsageError
 
     row = invocation.project.examples.get(example_id)
+    if source is None and not (sys.stdin.isatty() or os.environ.get("VISUAL") or os.environ.get("EDITOR")):
+        raise UsageError(
+            "There is no terminal for an editor.", f"Example {example_id}.", "Give a FILE, or - and a text."
+        )
     text = read_text_argument(source) if source else click.edit(row.answer, require_save=True)
     if text is None:
         raise UsageError("Nothing was changed.", "The editor closed without saving.", "The old answer stands.")
@@ -259,6 +265,7 @@ def freeze_(invocation: Invocation, allow_leaks: bool, others: tuple[str, ...], 
         if dry_run:
             _preview(invocation, taken)
             return
+        project.prompts.require()
         folder = locate_base(project.settings.read().student_base, invocation.home, invocation.say_progress)
         dataset = freeze(project, ChatFormat.load(folder), allow_leaks=allow_leaks, others=taken)
     train, validation = len(dataset.split("train")), len(dataset.split("validation"))

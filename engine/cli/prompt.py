@@ -160,7 +160,8 @@ def check(invocation: Invocation, *, ask_teacher: bool) -> None:
     """Look for what is wrong with the prompt, before it is paid for.
 
     Demands that are vague, contradictory, untestable or said twice; example turns that break rules; what changes with
-    each request and cannot be distilled; a length that does not pay or does not fit. Lines are those of `distill-tui prompt show`. What the program finds by itself is little and sure.
+    each request and cannot be distilled; a length that does not pay or does not fit. Lines are those of `distill-tui
+    prompt show`. What the program finds by itself is little and sure.
     """
     from engine.prompts.findings import check_prompt, findings_text
 

@@ -35,8 +35,10 @@ def import_(
     dry_run: bool,
 ) -> None:
     """Import questions: text, JSONL, CSV, Parquet, a datasets folder or hub name, or OpenAI chat JSONL."""
+    from engine.errors import UsageError
     from engine.questions.importers import import_questions
     from engine.store.questions import AddedQuestions
+    from engine.wording import counted
 
     result = import_questions(
         source, text_column=text_column, topic_column=topic_column, label_column=label_column, limit=limit
@@ -54,10 +56,17 @@ def import_(
         invocation.say(f"refused, line {refusal.line}: {refusal.reason}")
     if len(result.refused) > 10:
         invocation.say(f"refused: {len(result.refused) - 10} more")
+    if result.refused and not result.questions and not dry_run:
+        first = result.refused[0]
+        raise UsageError(
+            f"No question was taken from {source}",
+            f"{counted(len(result.refused), 'line')} refused; line {first.line}: {first.reason}.",
+            "Mend the file, or name the column of the question with --text-column.",
+        )
     invocation.finish(
-        f"{'Would add' if dry_run else 'Added'} {added.added} questions; {added.duplicates} were there already, "
-        f"{len(result.refused)} refused.\n"
-        + ("" if dry_run else "Next: distill-tui questions dedupe, then distill-tui questions split"),
+        f"{'Would add' if dry_run else 'Added'} {counted(added.added, 'question')}; "
+        f"{added.duplicates} were there already, {len(result.refused)} refused."
+        + ("" if dry_run else "\nNext: distill-tui questions dedupe, then distill-tui questions split"),
         {
             "added": added.added,
             "duplicates": added.duplicates,
@@ -223,10 +232,13 @@ def split(
 @command_options
 def list_(invocation: Invocation, split_name: Split | None, topic: str | None, limit: int | None) -> None:
     """List questions with topic and split, and how many there are of each."""
+    from engine.wording import counted
+
     questions = invocation.project.questions.all(split=split_name, topic=topic)
     shown = questions[:limit] if limit else questions
     by_split = collections.Counter(question.split or "unsplit" for question in questions)
-    invocation.say(f"{len(questions)} questions: " + ", ".join(f"{n} {name}" for name, n in by_split.items()))
+    parts = ", ".join(f"{n} {name}" for name, n in by_split.items())
+    invocation.say(counted(len(questions), "question") + (f": {parts}" if parts else ""))
     invocation.finish(
         "\n".join(
             f"{q.id:>5}  {q.split or '-':<10}  {clean_line(q.topic) or '-':<20}  {clean_line(q.text)}" for q in shown

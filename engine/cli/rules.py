@@ -65,7 +65,18 @@ def add(invocation: Invocation, text: str, check: tuple[str, ...]) -> None:
 @click.option("--replace", is_flag=True, help="Replace all present rules instead of adding.")
 @command_options
 def import_(invocation: Invocation, source: str, replace: bool) -> None:
-    """Import rules from a YAML file."""
+    """Import rules from a YAML file.
+
+    \b
+    rules:
+      - text: Begins with the risk score.
+        check: {kind: pattern, pattern: '^RISK SCORE: [1-5]'}
+      - text: At most 40 words.
+        check: {kind: length, unit: words, max: 40}
+
+    Other kinds: starts_with, ends_with, contains and rubric (text), forbidden (texts), json (schema), language (code),
+    label (labels).
+    """
     from engine.rules.documents import parse_rules
 
     rules = parse_rules(read_text_argument(source), source)
