@@ -75,13 +75,13 @@ def first_lines(prompt: Prompt) -> tuple[int, ...]:
     return tuple(found)
 
 
-def diff_prompts(before: Prompt, after: Prompt, before_name: str = "before", after_name: str = "after") -> str:
+def diff_prompts(before: Prompt, after: Prompt) -> str:
     """A unified diff of the two prompts' Markdown; empty where they are the same."""
     lines = difflib.unified_diff(
         prompt_to_markdown(before).splitlines(),
         prompt_to_markdown(after).splitlines(),
-        before_name,
-        after_name,
+        "before",
+        "after",
         lineterm="",
     )
     return "\n".join(lines)

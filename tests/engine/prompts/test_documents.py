@@ -137,8 +137,8 @@ def test_refusals_say_what_and_where(text: str, words: str) -> None:
 
 def test_diff() -> None:
     changed = Prompt((Message("system", "You are a bank's assistant.\n\n## Style\nBe thorough."), *PROMPT.messages[1:]))
-    lines = diff_prompts(PROMPT, changed, "version 1", "version 2").splitlines()
-    assert lines[:2] == ["--- version 1", "+++ version 2"]
+    lines = diff_prompts(PROMPT, changed).splitlines()
+    assert lines[:2] == ["--- before", "+++ after"]
     assert [line for line in lines[2:] if line[0] in "+-"] == ["-Be brief.", "+Be thorough."]
     assert diff_prompts(PROMPT, PROMPT) == ""
 
