@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from engine.records.run import TrainingConfig
 from engine.training.costs import (
     GENERAL_ANSWER_TOKENS,
-    GENERAL_ROW_TOKENS,
     GENERAL_QUESTIONS,
+    GENERAL_ROW_TOKENS,
     ROWS_BEHIND_A_PROMPT,
     SCORED_COST,
     RowTokens,
