@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from engine.clean import clean_line
+from engine.errors import DistillError
 from engine.records.evaluation import FinalVerdict
 from tui.keys import key_of
 from tui.panes.job import JobView
@@ -24,6 +25,16 @@ def title(name: str, figure: str, rest: str, width: int) -> list[Content]:
     """The pane's first two lines: what this is, its one number, and the detail at the right edge; foreign or not."""
     left = Content.assemble((name, STRONG), "   ", (clean_line(figure), ACCENT))
     return [spread(left, Content.styled(clean_line(rest), DIM), width), Content("")]
+
+
+def failure(error: DistillError, width: int) -> list[Content]:
+    """What happened, to what, and what to do next."""
+    first, *rest = (line for part in (error.title, error.message, error.next) if part for line in wrap(part, width - 2))
+    return [
+        Content.assemble(("✗ ", BAD), (first, f"{STRONG} {BAD}")),
+        *(Content(f"  {line}") for line in rest[:8]),
+        Content(""),
+    ]
 
 
 def heading(text: str) -> Content:
