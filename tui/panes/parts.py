@@ -18,7 +18,7 @@ VERDICTS: dict[FinalVerdict, tuple[str, str]] = {
     "fail": ("✗ fail", BAD),
     "undecided": ("◐ undecided", WARN),
 }
-_STREAM_MARKS = {"writing": ("●", ACCENT), "passed": ("✓", GOOD), "failed": ("✗", BAD)}
+STREAM_MARKS = {"writing": ("●", ACCENT), "passed": ("✓", GOOD), "failed": ("✗", BAD)}
 
 
 def title(name: str, figure: str, rest: str, width: int) -> list[Content]:
@@ -84,7 +84,7 @@ def answer_wall(streams: Sequence[Stream], width: int, height: int, *, arms: boo
     others.sort(key=lambda stream: stream.state != "writing")
     question_width = max(min(38, width // 3), 12)
     for stream in others[: max(height - len(lines), 1)]:
-        mark, style = _STREAM_MARKS[stream.state]
+        mark, style = STREAM_MARKS[stream.state]
         arm = fit(stream.arm, 11) if arms else ""
         tail = _tail(stream, width - question_width - len(arm) - 5)
         lines.append(
@@ -102,7 +102,7 @@ def answer_wall(streams: Sequence[Stream], width: int, height: int, *, arms: boo
 
 def focused_answer(stream: Stream, width: int, height: int, *, arms: bool = False) -> list[Content]:
     """One answer as text under its question: always `height` lines, the end of it while it is being written."""
-    mark, style = _STREAM_MARKS[stream.state]
+    mark, style = STREAM_MARKS[stream.state]
     note = f"{stream.arm}  {stream.note}".strip() if arms else stream.note
     head = spread(
         Content.assemble((mark, style), " ", (shorten(stream.question, width - 4), STRONG)),
