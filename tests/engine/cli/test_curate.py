@@ -305,4 +305,5 @@ class TestFreeze:
 
     def test_a_base_that_is_not_there_is_a_failure_with_a_way_out(self, begun: Path) -> None:
         succeed("new", "lost", "--base", "./no-such-folder")
+        succeed("prompt", "set", "-", input="Be brief.")
         assert "starter" in fail("curate", "freeze", status=1)["next"]

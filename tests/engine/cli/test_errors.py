@@ -230,7 +230,7 @@ def test_a_reader_that_has_seen_enough_is_no_failure(finished: Path) -> None:
         line = f'"{program}" {words} | head -c 20; echo " ${{PIPESTATUS[0]}}"'
         done = subprocess.run(["bash", "-c", line], env=dict(os.environ), capture_output=True, text=True, timeout=60)
         assert done.stdout.endswith(" 0\n")
-        assert done.stderr.startswith("1048 questions: ")
+        assert done.stderr.startswith("1,048 questions: ")
         assert done.stderr.count("\n") == 1
 
 
