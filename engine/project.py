@@ -205,7 +205,7 @@ def check_name(name: str) -> None:
     if NAME.fullmatch(name) is None:
         raise UsageError(
             "This cannot be a project's name.",
-            f"{name!r} is not made of 1 to 100 letters, digits, dots, dashes and underscores, or begins with a dot.",
+            f"{name!r} is not 1 to 100 letters A to Z, digits, dots, dashes, underscores, or begins with a dot.",
             "Choose another name, such as `support-desk`.",
         )
 

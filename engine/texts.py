@@ -4,6 +4,7 @@ from engine.errors import NotFoundError, UsageError
 from engine.paths import expand
 
 MOST_BYTES = 64_000_000
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how such a file begins
 
 
 def read_text(path: str, *, regular: bool = False) -> str:
@@ -30,6 +31,5 @@ def decode_text(data: bytes, source: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UsageError(
-            "The file is not UTF-8 text.", f"{source}: byte {error.start} does not fit.", "Save it as UTF-8."
-        ) from None
+        why = "it is UTF-16" if data.startswith(UTF_16) else f"byte {error.start} does not fit"
+        raise UsageError("The file is not UTF-8 text.", f"{source}: {why}.", "Save it as UTF-8.") from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.clean import clean_line
 from engine.cli.invocation import Invocation, Number, command_options
 
 if TYPE_CHECKING:
@@ -22,10 +23,14 @@ TEACHER = "teacher"
 @click.command("chat")
 @click.argument("question", required=False)
 @click.option(
-    "--arm", "arms", multiple=True, metavar="NAME", help="unprompted, prompted, run-1, run-1@60, run-1+prompt, teacher."
+    "--arm",
+    "arms",
+    multiple=True,
+    metavar="NAME",
+    help="unprompted, prompted, run-1, run-1@60, run-1+prompt or teacher. Repeatable.",
 )
 @click.option("--temperature", type=Number(0.0, 2.0), default=None, help="Else the serving temperature.")
-@click.option("--max-answer-tokens", type=click.IntRange(1), default=None)
+@click.option("--max-answer-tokens", type=click.IntRange(1), default=None, help="Longer ones are cut.")
 @click.option("--seed", type=int, default=None, help="The same seed, the same answer; a teacher knows none.")
 @command_options
 def command(
@@ -41,9 +46,14 @@ def command(
     Without --arm the base behind the prompt and the newest run without it answer.
     """
     from engine.errors import UsageError
+    from engine.serving.names import parse_arm
 
     if question is None and (invocation.json_output or not sys.stdin.isatty()):
         raise UsageError("There is no question.", "Lines are asked for on a terminal only.", "Give one: chat «…»")
+    for arm in arms:
+        if arm != TEACHER and parse_arm(arm) is None:  # told before a server is started
+            known = "unprompted, prompted, run-1, run-1@60, run-1+prompt or teacher"
+            raise UsageError(f"There is no arm «{clean_line(arm, 60)}».", f"An arm is {known}.", "Name one of these.")
     settings = invocation.project.settings.read()
     asking = _Asking(
         invocation,

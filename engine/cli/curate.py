@@ -1,13 +1,15 @@
 """`distill-tui curate`: reviews answers by hand, and freezes the accepted ones into a dataset."""
 
 import dataclasses
+import os
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, ParamSpec, TypedDict, Unpack, get_args
 
 import click
 
-from engine.cli.invocation import Invocation, command_options, read_text_argument
+from engine.cli.invocation import CommandGroup, Invocation, command_options, read_text_argument
 from engine.cli.judge import ask_about_examples, judge_options
 from engine.records.example import CuratedExample, ExampleState
 from engine.records.selection import Selection
@@ -17,9 +19,9 @@ if TYPE_CHECKING:
     from engine.records.dataset import FreezePreview
 
 
-@click.group("curate")
+@click.group("curate", cls=CommandGroup)
 def command() -> None:
-    """Review answers and freeze the accepted ones into a dataset."""
+    """Review answers, and freeze the accepted ones into a dataset."""
 
 
 @command.command("check")
@@ -56,9 +58,9 @@ def check(invocation: Invocation, judge_model: str | None, judge_url: str | None
 @click.option(
     "--failing-rule", type=int, default=None, help="Those whose answer, as it was generated, breaks this rule."
 )
-@click.option("--search", default="", help="Words in question or answer.")
-@click.option("--offset", type=click.IntRange(0), default=0)
-@click.option("--limit", type=click.IntRange(1), default=50)
+@click.option("--search", default="", show_default=False, help="Words in question or answer.")
+@click.option("--offset", type=click.IntRange(0), default=0, help="Leave out so many first.")
+@click.option("--limit", type=click.IntRange(1), default=50, help="Show at most this many.")
 @command_options
 def list_(
     invocation: Invocation,
@@ -118,8 +120,8 @@ P = ParamSpec("P")
 def selection_options(function: Callable[P, None]) -> Callable[P, None]:
     """Give a command the words that say which examples are meant."""
     for option in (
-        click.option("--contains", default="", help="Those whose answer contains this text."),
-        click.option("--search", default="", help="Those with these words in question or answer."),
+        click.option("--contains", default="", show_default=False, help="Those whose answer contains this text."),
+        click.option("--search", default="", show_default=False, help="Those with these words in question or answer."),
         click.option("--failing-rule", type=int, default=None, help="Those that break this rule."),
         click.option("--topic", default=None, help="Those whose question has this topic."),
         click.option("--flagged", is_flag=True, help="Those with a flag."),
@@ -143,7 +145,7 @@ class Words(TypedDict):
 
 
 @command.command("accept")
-@click.option("--reason", default="", help="Kept in the journal.")
+@click.option("--reason", default="", show_default=False, help="Kept in the journal.")
 @selection_options
 @command_options
 def accept_(invocation: Invocation, reason: str, **words: Unpack[Words]) -> None:
@@ -161,7 +163,7 @@ def accept_(invocation: Invocation, reason: str, **words: Unpack[Words]) -> None
 
 
 @command.command("reject")
-@click.option("--reason", default="", help="Kept in the journal.")
+@click.option("--reason", default="", show_default=False, help="Kept in the journal.")
 @selection_options
 @command_options
 def reject_(invocation: Invocation, reason: str, **words: Unpack[Words]) -> None:
@@ -173,7 +175,7 @@ def reject_(invocation: Invocation, reason: str, **words: Unpack[Words]) -> None
 
 
 @command.command("flag")
-@click.option("--note", default="", help="What you want to remember about them.")
+@click.option("--note", default="", show_default=False, help="What you want to remember about them.")
 @click.option("--remove", is_flag=True, help="Take the flags down instead.")
 @selection_options
 @command_options
@@ -199,6 +201,10 @@ def edit_(invocation: Invocation, example_id: int, source: str | None) -> None:
     from engine.errors import UsageError
 
     row = invocation.project.examples.get(example_id)
+    if source is None and not (sys.stdin.isatty() or os.environ.get("VISUAL") or os.environ.get("EDITOR")):
+        raise UsageError(
+            "There is no terminal for an editor.", f"Example {example_id}.", "Give a FILE, or - and a text."
+        )
     text = read_text_argument(source) if source else click.edit(row.answer, require_save=True)
     if text is None:
         raise UsageError("Nothing was changed.", "The editor closed without saving.", "The old answer stands.")
@@ -237,7 +243,7 @@ def redo(invocation: Invocation) -> None:
 @click.option(
     "--with", "others", multiple=True, metavar="NAME-or-PATH",
     help="Take in the accepted answers of this project too, behind its own prompt: one adapter learns the prompts of "
-    "all. May be given more than once.",
+    "all. Repeatable.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what would be frozen and what would be refused; freeze nothing.")
 @command_options
@@ -259,6 +265,7 @@ def freeze_(invocation: Invocation, allow_leaks: bool, others: tuple[str, ...], 
         if dry_run:
             _preview(invocation, taken)
             return
+        project.prompts.require()
         folder = locate_base(project.settings.read().student_base, invocation.home, invocation.say_progress)
         dataset = freeze(project, ChatFormat.load(folder), allow_leaks=allow_leaks, others=taken)
     train, validation = len(dataset.split("train")), len(dataset.split("validation"))

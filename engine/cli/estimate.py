@@ -43,7 +43,7 @@ RANGED = tuple(
     type=(click.Choice(RANGED), Number(0.0), Number(0.0)),
     multiple=True,
     metavar="FIGURE LOW HIGH",
-    help="Between what a figure lies, such as `requests-per-day 500 5000`; can be given many times.",
+    help="Between what a figure lies, such as `requests-per-day 500 5000`; repeatable.",
 )
 @command_options
 def command(
@@ -61,7 +61,6 @@ def command(
     finds in the list of prices; what is left is assumed. `inputs` in the JSON says which, and how far it may be off.
     For a FILE nothing is remembered: --model and --requests-per-day have to be given.
     """
-    from engine.cli.prompt import current_prompt
     from engine.economics.document import estimate_json, estimate_text
     from engine.economics.figures import ONE_TIME_PARTS, reckon
     from engine.economics.measured import Measured, facts_of_prompt, measure
@@ -76,7 +75,7 @@ def command(
         prompt = parse_prompt(read_text_argument(prompt_source), prompt_source)
         inputs, measured = CostInputs(), Measured(prompt_facts=facts_of_prompt(prompt))
     else:
-        prompt = current_prompt(invocation)
+        prompt = invocation.project.prompts.require()
         inputs, measured = invocation.project.settings.cost_inputs(), measure(invocation.project)
     if (model is not None and model != inputs.model) or (provider is not None and provider != inputs.provider):
         # the remembered provider and prices are another model's

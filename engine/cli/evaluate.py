@@ -11,24 +11,23 @@ from engine.records.question import SPLITS, Split
 
 @click.command("evaluate")
 @click.option("--run", "run_id", type=int, default=None, help="A run's number; else the last one.")
-@click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True)
-@click.option("--samples", type=click.IntRange(1, 64), default=3, show_default=True, help="Answers a question and arm.")
+@click.option("--split", type=click.Choice(SPLITS), default="test", help="Whose questions.")
+@click.option("--samples", type=click.IntRange(1, 64), default=3, help="Answers per question and arm.")
 @click.option("--temperature", type=Number(0.0, 2.0), default=None, help="Else the serving temperature.")
-@click.option("--max-answer-tokens", type=click.IntRange(1), default=256, show_default=True)
+@click.option("--max-answer-tokens", type=click.IntRange(1), default=256, help="Longer ones are cut.")
 @click.option("--limit", type=click.IntRange(1), default=None, help="Ask at most this many questions.")
-@click.option("--seed", type=int, default=0)
+@click.option("--seed", type=int, default=0, help="Decides every draw.")
 @click.option("--batch-rows", type=click.IntRange(1, 1024), default=128, help="Rows decoded together locally.")
 @click.option(
     "--arm",
     "arms",
     multiple=True,
     metavar="ARM",
-    help="Measure one more: run:3, checkpoint:3:120 or prompt_back. Can be repeated.",
+    help="Measure one more: run:3, checkpoint:3:120 or prompt_back. Repeatable.",
 )
 @click.option(
     "--regressions/--no-regressions",
     default=True,
-    show_default=True,
     help="Also ask what must not have changed: general questions, for the prompt, and against its rules.",
 )
 @judge_options

@@ -9,7 +9,7 @@ from engine.cli.invocation import Invocation, command_options
 
 
 @click.command("export")
-@click.option("--form", type=click.Choice(("adapter", "merged")), default="adapter", show_default=True)
+@click.option("--form", type=click.Choice(("adapter", "merged")), default="adapter")
 @click.option("--run", "run_id", type=int, default=None, help="A run's number; else the last one.")
 @click.option("--to", "destination", type=click.Path(path_type=Path), default=None, help="Else the project's releases.")
 @click.option("--force", is_flag=True, help="Replace what is at the destination.")

@@ -27,6 +27,7 @@ from engine.jobs.protocol import (
 from engine.records.job import Job
 from engine.records.options import JobOptions
 from engine.status import job_json
+from engine.wording import duration
 
 _LINE_EVERY_S = 5.0
 
@@ -89,7 +90,7 @@ class ProgressLines:
         """Print what this event tells, if anything."""
         match event:
             case Progress(done, total, note, seconds_left):
-                left = f"  {_duration(seconds_left)} left" if seconds_left is not None else ""
+                left = f"  {duration(seconds_left)} left" if seconds_left is not None else ""
                 self._redraw(f"{note} {done} of {total}{left}{self._measured}".strip(), done >= total)
             case Metrics(_, epoch, values):
                 if "validation_kl" in values:
@@ -129,8 +130,3 @@ class ProgressLines:
             tell("\r\x1b[K", nl=False)
             self._open = False
         tell(text)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

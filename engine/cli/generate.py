@@ -12,10 +12,19 @@ from engine.status import job_json
 @click.command("generate")
 @click.option("--base-url", default=None, help="An OpenAI-compatible endpoint; else the project's teacher.")
 @click.option("--model", default=None, help="The teacher's model; else the project's teacher.")
-@click.option("--samples", type=click.IntRange(1, 64), default=1, help="Answers a question.")
+@click.option("--samples", type=click.IntRange(1, 64), default=1, help="Answers per question.")
 @click.option("--temperature", type=Number(0.0, 2.0), default=None, help="Else the serving temperature.")
-@click.option("--split", "splits", type=click.Choice(SPLITS), multiple=True, default=("train", "validation"))
-@click.option("--max-answer-tokens", type=click.IntRange(1), default=512)
+@click.option(
+    "--split",
+    "splits",
+    type=click.Choice(SPLITS),
+    multiple=True,
+    default=("train", "validation"),
+    help="Whose questions. Repeatable.",
+)
+@click.option(
+    "--max-answer-tokens", type=click.IntRange(1), default=512, help="Longer ones are cut, and never trained on."
+)
 @click.option("--limit", type=click.IntRange(1), default=None, help="Ask at most this many questions.")
 @click.option("--concurrency", type=click.IntRange(1, 1024), default=16, help="Requests in flight at an endpoint.")
 @click.option("--batch-rows", type=click.IntRange(1, 1024), default=128, help="Rows decoded together locally.")
@@ -27,10 +36,10 @@ from engine.status import job_json
     type=int,
     multiple=True,
     metavar="ID",
-    help="Ask this question again, for --samples more answers; can be given many times. No other is asked.",
+    help="Ask this question again, for --samples more answers; no other is asked. Repeatable.",
 )
 @click.option("--key-env", default=None, metavar="NAME", help="The variable that holds this endpoint's key.")
-@click.option("--seed", type=int, default=0)
+@click.option("--seed", type=int, default=0, help="Decides every draw of a local teacher.")
 @click.option("--detach", is_flag=True, help="Print the job's id and return.")
 @command_options
 def command(
@@ -52,6 +61,8 @@ def command(
     detach: bool,
 ) -> None:
     """Let the teacher answer the questions, with the prompt; stored answers are never asked again."""
+    from engine.teachers.job import questions_of
+
     teacher = chosen_teacher(invocation, base_url, model)
     if key_env is not None:
         from engine.teachers.keys import bind_variable
@@ -71,6 +82,8 @@ def command(
         stop_when_accepted=until_accepted,
         asks=_asks(invocation, teacher, question_ids, samples),
     )
+    invocation.project.prompts.require()
+    questions_of(invocation.project, options)  # what is missing is told before there is a job
     job = start_and_follow(invocation, options, detach=detach)
     if job is None:
         return

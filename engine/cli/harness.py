@@ -11,12 +11,14 @@ from engine.cli.invocation import Invocation, command_options
 @click.option(
     "--tasks", required=True, multiple=True, metavar="NAMES", help="lm-eval's names, by comma: ifeval,mmlu_anatomy."
 )
-@click.option("--limit", type=click.IntRange(1), default=None, help="At most this many questions a task.")
+@click.option("--limit", type=click.IntRange(1), default=None, help="At most this many questions per task.")
 @click.option("--few-shot", type=click.IntRange(0, 100), default=None, help="Examples before a question.")
-@click.option("--batch-rows", type=click.IntRange(1, 4096), default=8, show_default=True, help="Rows a forward pass.")
-@click.option("--chat-template/--no-chat-template", default=True, show_default=True, help="Ask as a chat.")
-@click.option("--include-path", default="", metavar="DIR", help="A folder with tasks of your own.")
-@click.option("--lm-eval", "program", default="", metavar="PATH", help="The lm_eval of another environment.")
+@click.option("--batch-rows", type=click.IntRange(1, 4096), default=8, help="Rows per forward pass.")
+@click.option("--chat-template/--no-chat-template", default=True, help="Ask as a chat.")
+@click.option("--include-path", default="", show_default=False, metavar="DIR", help="A folder with tasks of your own.")
+@click.option(
+    "--lm-eval", "program", default="", show_default=False, metavar="PATH", help="The lm_eval of another environment."
+)
 @click.option("--detach", is_flag=True, help="Print the job's id and return.")
 @command_options
 def command(

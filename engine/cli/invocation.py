@@ -84,8 +84,19 @@ class Invocation:
         return sys.stderr.isatty()
 
 
+class CommandGroup(click.Group):
+    """A group that lists its commands with the first sentence of each, whole; click's own cuts it off."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, each.get_short_help_str(1_000)) for name, each in sorted(self.commands.items())])
+
+
 class Number(click.FloatRange):
     """A number within a range. Unlike click's own, neither `nan` nor `inf` is one."""
+
+    name = "number"
 
     def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Raise click.BadParameter for what is no finite number of the range."""

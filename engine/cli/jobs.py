@@ -3,12 +3,12 @@
 import click
 
 from engine.cli.following import announce, follow_job
-from engine.cli.invocation import Invocation, command_options
+from engine.cli.invocation import CommandGroup, Invocation, command_options
 from engine.status import job_json
 from engine.wording import duration
 
 
-@click.group("jobs")
+@click.group("jobs", cls=CommandGroup)
 def command() -> None:
     """List, follow, pause, resume and stop jobs; keep what one trained."""
 

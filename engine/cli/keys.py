@@ -4,10 +4,10 @@ import sys
 
 import click
 
-from engine.cli.invocation import Invocation, command_options, read_text_argument
+from engine.cli.invocation import CommandGroup, Invocation, command_options, read_text_argument
 
 
-@click.group("keys")
+@click.group("keys", cls=CommandGroup)
 def command() -> None:
     """Keep an endpoint's key in a file that only you can read."""
 

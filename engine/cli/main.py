@@ -24,10 +24,10 @@ COMMANDS: dict[str, str] = {
     "bench": "Distil the bundled benchmark prompts with any base, and print a table that others can reproduce.",
     "new": "Make a project.",
     "prompt": "Set, show, check, compare and try the prompt.",
-    "rules": "List, propose, add, import and test the prompt's rules.",
-    "questions": "Import, synthesize, deduplicate, split and list questions.",
+    "rules": "List, propose, add, import, remove and test the prompt's rules.",
+    "questions": "Import, synthesize, deduplicate, split, list and improve questions.",
     "generate": "Let the teacher, who sees the prompt, answer the questions.",
-    "curate": "Review answers and freeze the accepted ones into a dataset.",
+    "curate": "Review answers, and freeze the accepted ones into a dataset.",
     "train": "Train an adapter on the frozen dataset, without the prompt.",
     "evaluate": "Measure every rule on held-out questions, with and without the prompt.",
     "update": "Bring everything up to a changed prompt or changed rules, redoing only what they touch.",
@@ -38,8 +38,8 @@ COMMANDS: dict[str, str] = {
     "harness": "Ask the release and its base public tasks of lm-evaluation-harness, side by side.",
     "estimate": "Say before anything is spent whether distilling pays.",
     "status": "Show where every station of the project stands.",
-    "jobs": "List, follow, pause, resume and stop jobs.",
-    "projects": "List and delete projects.",
+    "jobs": "List, follow, pause, resume and stop jobs; keep what one trained.",
+    "projects": "List, duplicate, archive, restore and delete projects.",
     "keys": "Keep an endpoint's key in a file that only you can read.",
     "models": "List and download models.",
     "paths": "Print where everything lives.",
@@ -69,7 +69,10 @@ class CommandTable(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.command(cls=CommandTable, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
+
+
+@click.command(cls=CommandTable, context_settings=_HELP)
 @click.version_option(engine.__version__, prog_name="distill-tui")
 def group() -> None:
     """Distil a long system prompt into the weights of a local model.

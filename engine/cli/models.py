@@ -2,10 +2,10 @@
 
 import click
 
-from engine.cli.invocation import Invocation, command_options
+from engine.cli.invocation import CommandGroup, Invocation, command_options
 
 
-@click.group("models")
+@click.group("models", cls=CommandGroup)
 def command() -> None:
     """List and download models."""
 

@@ -21,12 +21,14 @@ def command(
 ) -> None:
     """Make a project called NAME (or at the path NAME) and make it the current one."""
     from engine.folders import remember
-    from engine.project import Project
+    from engine.project import Project, check_name
 
     settings = ProjectSettings(
         student_base=base, serving_temperature=temperature, teacher=teacher_spec(base, teacher_model, base_url)
     )
     is_path = "/" in name or name.startswith(".")
+    if not is_path:
+        check_name(name)
     folder = expand(name).resolve() if is_path else invocation.home.projects / name
     project = Project.create(folder, settings, invocation.home)
     invocation.adopt(project)

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from engine.cli.invocation import Invocation, command_options
+from engine.cli.invocation import CommandGroup, Invocation, command_options
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
     from engine.projects import Kept, ProjectSummary
 
 
-@click.group("projects")
+@click.group("projects", cls=CommandGroup)
 def command() -> None:
-    """List, duplicate, archive and delete projects."""
+    """List, duplicate, archive, restore and delete projects."""
 
 
 @command.command("list")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli.invocation import Invocation, command_options, read_text_argument
+from engine.cli.invocation import CommandGroup, Invocation, command_options, read_text_argument
 from engine.records.prompt import Message, Prompt
 
 if TYPE_CHECKING:
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 REVIEW_TOKENS = 4_096  # of a teacher's review; one that is cut is no JSON, and told
 
 
-@click.group("prompt")
+@click.group("prompt", cls=CommandGroup)
 def command() -> None:
     """Set, show, check, compare and try the prompt."""
 
 
 @command.command("set")
 @click.argument("source", metavar="FILE|-")
-@click.option("--note", default="", help="Why this version, in a few words.")
+@click.option("--note", default="", show_default=False, help="Why this version, in a few words.")
 @command_options
 def set_(invocation: Invocation, source: str, note: str) -> None:
     """Make FILE (Markdown, YAML or OpenAI chat JSON; - is standard input) the current prompt."""
@@ -45,7 +45,8 @@ def show(invocation: Invocation, number: int | None) -> None:
     """Print the prompt as Markdown, with its token counts on standard error."""
     from engine.prompts.documents import prompt_to_markdown
 
-    prompt = invocation.project.prompts.by_version(number).prompt if number is not None else current_prompt(invocation)
+    table = invocation.project.prompts
+    prompt = table.by_version(number).prompt if number is not None else table.require()
     tokens = _counts(invocation, prompt)
     invocation.say(_counts_text(tokens))
     invocation.finish(
@@ -120,14 +121,14 @@ def remind(invocation: Invocation, day: str | None) -> None:
 @click.option("--stream", is_flag=True, help="With --json: one object a line, each answer as it comes.")
 @command_options
 def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stream: bool) -> None:
-    """Let the teacher answer QUESTIONS (or a few stored ones) with the prompt, before anything is paid for."""
+    """Let the teacher answer QUESTIONS, or a few stored ones, with the prompt; nothing is stored."""
     from engine.errors import UsageError
     from engine.records.question import Question
     from engine.rules.checks import check_answer
     from engine.teachers.ask import ask
 
     project = invocation.project
-    prompt = current_prompt(invocation)
+    prompt = project.prompts.require()
     asked = [Question((Message("user", text),)) for text in questions] or list(project.questions.window(0, count))
     if not asked:
         raise UsageError(
@@ -156,10 +157,11 @@ def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stre
 @click.option("--teacher", "ask_teacher", is_flag=True, help="Also ask the project's endpoint, which may bill for it.")
 @command_options
 def check(invocation: Invocation, *, ask_teacher: bool) -> None:
-    """Look for demands that are vague, contradictory, untestable or said twice, for example turns that break rules,
-    for what changes with each request and cannot be distilled, and for a length that does not pay or does not fit.
+    """Look for what is wrong with the prompt, before it is paid for.
 
-    Lines are those of `distill-tui prompt show`. What the program finds by itself is little and sure.
+    Demands that are vague, contradictory, untestable or said twice; example turns that break rules; what changes with
+    each request and cannot be distilled; a length that does not pay or does not fit. Lines are those of `distill-tui
+    prompt show`. What the program finds by itself is little and sure.
     """
     from engine.prompts.findings import check_prompt, findings_text
 
@@ -192,16 +194,6 @@ def say_left_out(invocation: Invocation, left_out: int) -> None:
     """Tell how much of what the teacher said was of no use."""
     if left_out:
         invocation.say(f"{left_out} of what the teacher named quote no words of the prompt, or cannot be checked.")
-
-
-def current_prompt(invocation: Invocation) -> Prompt:
-    """The current prompt. Raises NotFoundError when the project has none."""
-    from engine.errors import NotFoundError
-
-    version = invocation.project.prompts.current()
-    if version is None:
-        raise NotFoundError("The project has no prompt.", "", "Set one: distill-tui prompt set FILE")
-    return version.prompt
 
 
 def _counts(invocation: Invocation, prompt: Prompt) -> list[dict[str, object]]:

@@ -5,15 +5,15 @@ import collections
 import click
 
 from engine.clean import clean_line
-from engine.cli.invocation import Invocation, Number, command_options
+from engine.cli.invocation import CommandGroup, Invocation, Number, command_options
 from engine.records.question import SPLITS, Question, Split
 
 _SHOWN_FIRST = 20  # of what would be stored
 
 
-@click.group("questions")
+@click.group("questions", cls=CommandGroup)
 def command() -> None:
-    """Import, synthesize, deduplicate, split and list questions."""
+    """Import, synthesize, deduplicate, split, list and improve questions."""
 
 
 @command.command("import")
@@ -35,8 +35,10 @@ def import_(
     dry_run: bool,
 ) -> None:
     """Import questions: text, JSONL, CSV, Parquet, a datasets folder or hub name, or OpenAI chat JSONL."""
+    from engine.errors import UsageError
     from engine.questions.importers import import_questions
     from engine.store.questions import AddedQuestions
+    from engine.wording import counted
 
     result = import_questions(
         source, text_column=text_column, topic_column=topic_column, label_column=label_column, limit=limit
@@ -54,10 +56,17 @@ def import_(
         invocation.say(f"refused, line {refusal.line}: {refusal.reason}")
     if len(result.refused) > 10:
         invocation.say(f"refused: {len(result.refused) - 10} more")
+    if result.refused and not result.questions and not dry_run:
+        first = result.refused[0]
+        raise UsageError(
+            f"No question was taken from {source}",
+            f"{counted(len(result.refused), 'line')} refused; line {first.line}: {first.reason}.",
+            "Mend the file, or name the column of the question with --text-column.",
+        )
     invocation.finish(
-        f"{'Would add' if dry_run else 'Added'} {added.added} questions; {added.duplicates} were there already, "
-        f"{len(result.refused)} refused.\n"
-        + ("" if dry_run else "Next: distill-tui questions dedupe, then distill-tui questions split"),
+        f"{'Would add' if dry_run else 'Added'} {counted(added.added, 'question')}; "
+        f"{added.duplicates} were there already, {len(result.refused)} refused."
+        + ("" if dry_run else "\nNext: distill-tui questions dedupe, then distill-tui questions split"),
         {
             "added": added.added,
             "duplicates": added.duplicates,
@@ -70,10 +79,10 @@ def import_(
 
 @command.command("synthesize")
 @click.option("--topics", type=click.IntRange(1, 200), default=20, help="Topics to ask the teacher for.")
-@click.option("--per-topic", type=click.IntRange(1, 50), default=10, help="Questions a topic.")
+@click.option("--per-topic", type=click.IntRange(1, 50), default=10, help="Questions per topic.")
 @click.option("--base-url", default=None, help="An OpenAI-compatible endpoint; else the project's teacher.")
 @click.option("--model", default=None, help="The teacher's model; else the project's teacher.")
-@click.option("--seed", type=int, default=0)
+@click.option("--seed", type=int, default=0, help="Decides every draw of a local teacher.")
 @click.option("--detach", is_flag=True, help="Print the job's id and return.")
 @command_options
 def synthesize(
@@ -89,11 +98,10 @@ def synthesize(
     """Let the teacher write topics over the prompt, and questions for each."""
     from engine.cli.following import start_and_follow
     from engine.cli.generate import chosen_teacher
-    from engine.cli.prompt import current_prompt
     from engine.records.options import SynthesizeOptions
     from engine.status import job_json
 
-    current_prompt(invocation)
+    invocation.project.prompts.require()
     before = invocation.project.questions.count()
     options = SynthesizeOptions(chosen_teacher(invocation, base_url, model), topics, per_topic, seed)
     job = start_and_follow(invocation, options, detach=detach)
@@ -107,11 +115,13 @@ def synthesize(
 
 
 @command.command("improve")
-@click.option("--limit", type=click.IntRange(1, 200), default=20, help="The worst so many failed questions.")
+@click.option(
+    "--limit", type=click.IntRange(1, 200), default=20, help="At most this many failed questions, the worst first."
+)
 @click.option("--per-question", type=click.IntRange(1, 50), default=5, help="Training questions for each.")
 @click.option("--base-url", default=None, help="An OpenAI-compatible endpoint; else the project's teacher.")
 @click.option("--model", default=None, help="The teacher's model; else the project's teacher.")
-@click.option("--seed", type=int, default=0)
+@click.option("--seed", type=int, default=0, help="Decides every draw of a local teacher.")
 @click.option("--detach", is_flag=True, help="Print the job's id and return.")
 @command_options
 def improve(
@@ -127,12 +137,11 @@ def improve(
     """Let the teacher write training questions like the validation questions that the student fails."""
     from engine.cli.following import start_and_follow
     from engine.cli.generate import chosen_teacher
-    from engine.cli.prompt import current_prompt
     from engine.evaluation.improve import failed_validation
     from engine.records.options import SynthesizeOptions
     from engine.status import job_json
 
-    current_prompt(invocation)
+    invocation.project.prompts.require()
     failed = failed_validation(invocation.project, limit)
     if not failed:
         invocation.finish("No validation question failed: there is nothing to improve on.", {"failed": [], "added": 0})
@@ -181,9 +190,9 @@ def dedupe(invocation: Invocation, threshold: float, dry_run: bool) -> None:
 
 
 @command.command("split")
-@click.option("--seed", type=int, default=0)
-@click.option("--test", "test_fraction", type=Number(0.01, 0.9), default=0.1)
-@click.option("--validation", "validation_fraction", type=Number(0.01, 0.9), default=0.1)
+@click.option("--seed", type=int, default=0, help="Decides every draw.")
+@click.option("--test", "test_fraction", type=Number(0.01, 0.9), default=0.1, help="Its share.")
+@click.option("--validation", "validation_fraction", type=Number(0.01, 0.9), default=0.1, help="Its share.")
 @click.option("--dry-run", is_flag=True, help="Only tell where each topic would go.")
 @command_options
 def split(
@@ -217,16 +226,19 @@ def split(
 
 
 @command.command("list")
-@click.option("--split", "split_name", type=click.Choice(SPLITS), default=None)
-@click.option("--topic", default=None)
-@click.option("--limit", type=click.IntRange(1), default=None)
+@click.option("--split", "split_name", type=click.Choice(SPLITS), default=None, help="Only those of this split.")
+@click.option("--topic", default=None, help="Only those of this topic.")
+@click.option("--limit", type=click.IntRange(1), default=None, help="Show at most this many.")
 @command_options
 def list_(invocation: Invocation, split_name: Split | None, topic: str | None, limit: int | None) -> None:
     """List questions with topic and split, and how many there are of each."""
+    from engine.wording import counted
+
     questions = invocation.project.questions.all(split=split_name, topic=topic)
     shown = questions[:limit] if limit else questions
     by_split = collections.Counter(question.split or "unsplit" for question in questions)
-    invocation.say(f"{len(questions)} questions: " + ", ".join(f"{n} {name}" for name, n in by_split.items()))
+    parts = ", ".join(f"{n} {name}" for name, n in by_split.items())
+    invocation.say(counted(len(questions), "question") + (f": {parts}" if parts else ""))
     invocation.finish(
         "\n".join(
             f"{q.id:>5}  {q.split or '-':<10}  {clean_line(q.topic) or '-':<20}  {clean_line(q.text)}" for q in shown

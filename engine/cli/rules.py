@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import click
 
-from engine.cli.invocation import Invocation, command_options, read_text_argument
+from engine.cli.invocation import CommandGroup, Invocation, command_options, read_text_argument
 from engine.records.proposal import Proposal
 from engine.records.rule import Check, Rule
 
 
-@click.group("rules")
+@click.group("rules", cls=CommandGroup)
 def command() -> None:
-    """List, propose, add, import and test the prompt's rules."""
+    """List, propose, add, import, remove and test the prompt's rules."""
 
 
 @command.command("list")
@@ -65,7 +65,18 @@ def add(invocation: Invocation, text: str, check: tuple[str, ...]) -> None:
 @click.option("--replace", is_flag=True, help="Replace all present rules instead of adding.")
 @command_options
 def import_(invocation: Invocation, source: str, replace: bool) -> None:
-    """Import rules from a YAML file."""
+    """Import rules from a YAML file.
+
+    \b
+    rules:
+      - text: Begins with the risk score.
+        check: {kind: pattern, pattern: '^RISK SCORE: [1-5]'}
+      - text: At most 40 words.
+        check: {kind: length, unit: words, max: 40}
+
+    Other kinds: starts_with, ends_with, contains and rubric (text), forbidden (texts), json (schema), language (code),
+    label (labels).
+    """
     from engine.rules.documents import parse_rules
 
     rules = parse_rules(read_text_argument(source), source)

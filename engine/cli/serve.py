@@ -19,7 +19,6 @@ _DEFAULT = ServeOptions()
     "--idle-minutes",
     type=Number(0.05),
     default=_DEFAULT.idle_minutes,
-    show_default=True,
     help="Then it ends by itself.",
 )
 @click.option("--detach", is_flag=True, help="Return as soon as it answers; it goes on.")

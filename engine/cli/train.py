@@ -7,7 +7,7 @@ from typing import get_args
 import click
 
 from engine.cli.following import start_and_follow
-from engine.cli.invocation import Invocation, command_options
+from engine.cli.invocation import CommandGroup, Invocation, command_options
 from engine.cli.train_sweep import sweep
 from engine.cli.training_options import as_it_begins, preset_of, preset_option, said, training_options
 from engine.jobs.protocol import WorstTokens
@@ -32,7 +32,7 @@ _WITH_A_RUN = {
 }
 
 
-@click.group("train", invoke_without_command=True)
+@click.group("train", cls=CommandGroup, invoke_without_command=True)
 @preset_option()
 @click.option("--show", is_flag=True, help="Print what is chosen, why, and what it will take; train nothing.")
 @click.option(
@@ -53,7 +53,7 @@ _WITH_A_RUN = {
     "mirrors",
     type=click.Choice(get_args(MirrorName)),
     multiple=True,
-    help="Tell the metrics there too, on this machine; may be repeated.",
+    help="Tell the metrics there too, on this machine; repeatable.",
 )
 @click.option("--detach", is_flag=True, help="Print the job's id and return.")
 @command_options

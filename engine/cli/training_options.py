@@ -21,7 +21,7 @@ _OPTIONS: tuple[tuple[str, "click.ParamType[Any]", str], ...] = (
     ("cross_entropy_weight", Number(0.0, 1.0), "Its share of the mix; the rest is forward KL."),
     ("epochs", Number(0.0), "Of the first stage; 0 with --on-policy-steps leaves it out."),
     ("learning_rate", Number(0.0, 1.0), "The highest of the first stage; of whole layers a tenth."),
-    ("batch_rows", _COUNT, "Rows an optimizer step."),
+    ("batch_rows", _COUNT, "Rows per optimizer step."),
     (
         "adapter",
         click.Choice(get_args(AdapterKind)),
@@ -30,17 +30,17 @@ _OPTIONS: tuple[tuple[str, "click.ParamType[Any]", str], ...] = (
     ("lora_rank", click.IntRange(1, 1024), "Of the adapter's matrices."),
     ("quantize_base", click.Choice(get_args(QuantizedBase)), "Linear layers in four bits (QLoRA), on a GPU."),
     ("initial_run_id", _COUNT, "Start from this run's adapter."),
-    ("top_k", click.IntRange(1, 1024), "Teacher tokens kept a position."),
+    ("top_k", click.IntRange(1, 1024), "Teacher tokens kept per position."),
     ("on_policy_steps", click.IntRange(0), "Steps of a second stage, on the student's own answers."),
-    ("on_policy_batch_rows", _COUNT, "Questions a step of it, one answer each."),
+    ("on_policy_batch_rows", _COUNT, "Questions per step of it, one answer each."),
     ("on_policy_learning_rate", Number(0.0, 1.0), "The highest of the second stage."),
     ("on_policy_answer_tokens", _COUNT, "An answer's most tokens in it."),
-    ("on_policy_top_k", _COUNT, "Student tokens compared a position in it."),
+    ("on_policy_top_k", _COUNT, "Student tokens compared per position in it."),
     ("on_policy_skipped_tokens", click.IntRange(0), "First tokens of an answer without loss."),
     ("on_policy_ratio_clip", Number(0.0, min_open=True), "Nats that one token's log-ratio counts for at most."),
     ("general_fraction", Number(0.0, 0.5), "Share of general questions in a step, against forgetting."),
     ("prompt_back_weight", Number(0.0), "Weight of staying like the base when the prompt is put back."),
-    ("evaluations", click.IntRange(1, 100), "Validation passes a stage."),
+    ("evaluations", click.IntRange(1, 100), "Validation passes per stage."),
     ("dtype", click.Choice(("auto", "float32", "bfloat16")), "Of the base's weights."),
     ("device", click.STRING, "auto, cpu, cuda, cuda:1 …"),
     ("seed", click.INT, "Decides the adapter's first weights, the order of rows, and every draw."),
@@ -65,7 +65,7 @@ def training_options(function: Callable[..., None]) -> Callable[..., None]:
             name,
             type=kind,
             default=getattr(_DEFAULT, name),
-            show_default="by the preset" if name in CHOSEN else True,
+            show_default="by the preset" if name in CHOSEN else None,
             help=help,
         )
         wrapper = add(wrapper)
@@ -80,7 +80,6 @@ def preset_option(*, multiple: bool = False) -> Callable[[Callable[..., None]], 
         type=click.Choice((*get_args(Preset), _PLAIN)),
         multiple=multiple,
         default=(USUAL,) if multiple else USUAL,
-        show_default=True,
         help=f"Chooses what is not given, by data, model and memory; {_PLAIN}: plain values."
         + " Repeatable." * multiple,
     )
@@ -118,7 +117,11 @@ def parse_values(text: str) -> tuple[str, tuple[object, ...]]:
     if kind is None:
         raise click.UsageError(f"{flag!r} is no option of train that can be tried.")
     context = click.get_current_context()
-    return name, tuple(kind.convert(value.strip(), None, context) for value in values.split(","))
+    try:
+        return name, tuple(kind.convert(value.strip(), None, context) for value in values.split(","))
+    except click.BadParameter as error:
+        error.param_hint = f"--try {flag}"
+        raise
 
 
 def said() -> dict[str, object]:

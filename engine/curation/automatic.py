@@ -20,11 +20,10 @@ _LEAK_SHOWN = 80
 
 @dataclass(frozen=True, slots=True)
 class AutomaticCounts:
-    """What one automatic pass did: new decisions by verdict, and the examples that it left as they stood."""
+    """What one automatic pass did: new decisions by verdict."""
 
     accepted: int
     rejected: int
-    untouched: int
 
 
 def check_examples(project: Project) -> AutomaticCounts:
@@ -35,7 +34,7 @@ def check_examples(project: Project) -> AutomaticCounts:
     """
     prompt = project.prompts.current()
     if prompt is None:
-        return AutomaticCounts(0, 0, 0)
+        return AutomaticCounts(0, 0)
     rules = project.rules.all()
     judge = project.settings.read().judge if any(rule.needs_judge for rule in rules) else None
     said = project.judgements.of(judge.name) if judge is not None else {}
@@ -67,7 +66,7 @@ def check_examples(project: Project) -> AutomaticCounts:
         decisions = [decision for decision in decisions if by_person.get(decision.example_id) is False]
         project.decisions.decide(decisions)
     accepted = sum(decision.verdict == "accept" for decision in decisions)
-    return AutomaticCounts(accepted, len(decisions) - accepted, len(examples) - len(decisions))
+    return AutomaticCounts(accepted, len(decisions) - accepted)
 
 
 def _rule_id(check: CheckResult) -> int:

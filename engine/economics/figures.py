@@ -116,7 +116,10 @@ def reckon(
     figures = {"prompt_tokens": counted, **figures}
     whole = figures["one_time_usd"].origin == "given"
     unused = ONE_TIME_PARTS if whole else ("one_time_usd",)
-    for name, _, _ in inputs.ranges:
+    for name, low, high in inputs.ranges:
+        if not low <= high:
+            between = f"{label(name)} lies between {low:g} and {high:g}."
+            raise UsageError("A range is upside down.", between, "Give its low end first.")
         if name in unused or name not in figures:
             raise UsageError(
                 "A range belongs to no figure.",

@@ -22,8 +22,6 @@ from engine.economics.formulas import (
     per_request,
 )
 
-_BELOW = 1.0  # token: a prompt of one less than the minimum is not cached
-
 
 @dataclass(frozen=True, slots=True)
 class Range:

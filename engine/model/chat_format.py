@@ -36,8 +36,6 @@ class ChatFormat:
     without_thinking: bool  # that template would let the model think before it answers; here it never does
     stop_ids: frozenset[int]
     context_length: int
-    pad_id: int
-    vocabulary_size: int
     _chat: ChatTemplate
     _tokenizer: Tokenizer
     _verbatim: Tokenizer  # reads control tokens in a text as plain text
@@ -58,7 +56,6 @@ class ChatFormat:
         special_ids = frozenset(i for i, token in tokenizer.get_added_tokens_decoder().items() if token.special)
         stop_id = _stop_id(chat, tokenizer, files, special_ids)
         stop_ids = files.stop_ids | {stop_id}
-        pad_id = tokenizer.token_to_id(files.special_tokens.get("pad_token", ""))
         return cls(
             folder=folder,
             template=chat.source,
@@ -66,8 +63,6 @@ class ChatFormat:
             without_thinking=chat.without_thinking,
             stop_ids=stop_ids,
             context_length=files.context_length,
-            pad_id=stop_id if pad_id is None else pad_id,
-            vocabulary_size=tokenizer.get_vocab_size(),
             _chat=chat,
             _tokenizer=tokenizer,
             _verbatim=verbatim,

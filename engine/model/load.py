@@ -216,7 +216,7 @@ def _device(name: str) -> torch.device:
         if device.type == "cuda" and not torch.cuda.is_available():
             raise RuntimeError("torch sees no CUDA device")
     except RuntimeError as error:
-        raise ModelError("The device is not there.", f"{name}: {error}", "Use --device cpu, or auto.") from error
+        raise ModelError("The device is not there.", f"{name}: {error}.", "Use --device cpu, or auto.") from error
     return device
 
 

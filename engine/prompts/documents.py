@@ -1,4 +1,4 @@
-"""Prompts as files: Markdown, YAML or OpenAI chat JSON, told apart by what they hold.
+"""Prompts as files: Markdown, YAML or OpenAI chat JSON, told apart by what they hold, else by the file's name.
 
 Markdown: the text is the system message; `## User` and `## Assistant`, alone on a line, begin example turns. A line of
 a message that looks like such a heading is written with a backslash before it. YAML: a list under `messages:`.
@@ -31,7 +31,7 @@ _NEXT = "A prompt is a system message, then example turns: user, assistant, user
 
 
 def parse_prompt(text: str, source: str = "") -> Prompt:
-    """The prompt that a document holds.
+    """The prompt that a document holds; `source` is its file.
 
     Raises UsageError that names the message's position for tool calls, images, unknown roles, a system message that
     is not the first, turns that do not alternate, and an end that is not the assistant's.
@@ -40,7 +40,10 @@ def parse_prompt(text: str, source: str = "") -> Prompt:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_DOCUMENT_BYTES:
         raise _problem(where, f"It is larger than {MAX_DOCUMENT_BYTES} bytes.")
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    messages = {"json": _read_json, "yaml": _read_yaml, "markdown": _read_markdown}[_format_of(text)](text, where)
+    form = _format_of(text)
+    if form == "markdown" and source.lower().endswith((".json", ".yaml", ".yml")):
+        form = "json" if source.lower().endswith(".json") else "yaml"  # rules, say: no text to distil
+    messages = {"json": _read_json, "yaml": _read_yaml, "markdown": _read_markdown}[form](text, where)
     if not messages:
         raise _problem(where, "It holds no message.")
     if len(messages) > MAX_MESSAGES:
@@ -72,13 +75,13 @@ def first_lines(prompt: Prompt) -> tuple[int, ...]:
     return tuple(found)
 
 
-def diff_prompts(before: Prompt, after: Prompt, before_name: str = "before", after_name: str = "after") -> str:
+def diff_prompts(before: Prompt, after: Prompt) -> str:
     """A unified diff of the two prompts' Markdown; empty where they are the same."""
     lines = difflib.unified_diff(
         prompt_to_markdown(before).splitlines(),
         prompt_to_markdown(after).splitlines(),
-        before_name,
-        after_name,
+        "before",
+        "after",
         lineterm="",
     )
     return "\n".join(lines)

@@ -60,8 +60,8 @@ def import_questions(
 ) -> ImportResult:
     """Read questions from `source`: a file, a folder, a hub name, or `-`. At most `limit` of them, if given.
 
-    Raises NotFoundError where nothing is there, and UsageError for a file that is broken as a whole or has more than
-    `MAX_ROWS` rows.
+    Raises NotFoundError where nothing is there, and UsageError for a file that is empty, broken as a whole or has more
+    than `MAX_ROWS` rows.
     """
     columns = Columns(text_column, topic_column, label_column)
     notes: list[str] = []
@@ -122,6 +122,8 @@ def _collect(
             questions.append(reader.read(row))
         except RefusedError as error:
             refused.append(Refusal(line, str(error)))
+    if not questions and not refused:
+        raise UsageError(f"There is no question in {source}", "It is empty.", "Give a file with a question a line.")
     if reader.dropped_system:
         notes.append(f"dropped {reader.dropped_system} system messages: a question has none")
     if reader.dropped_answers:

@@ -7,7 +7,7 @@ leaves out the topics that have questions by then.
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -57,11 +57,12 @@ def _ask(context: JobContext, options: SynthesizeOptions) -> None:
     context.project.settings.keep_timing("questions", context.work.seconds)
 
 
-def _write(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> None:
+def _teacher(context: JobContext, options: SynthesizeOptions, topics: int) -> Callable[[Sequence[Message]], str]:
+    """The teacher, whose replies have room for so many topics; between two of them the job may be stopped."""
     teacher = ask(
         options.teacher,
         context.project.home,
-        max_tokens=reply_tokens(options.topics, options.per_topic),
+        max_tokens=reply_tokens(topics, options.per_topic),
         seed=options.seed,
         on_cut=partial(_whole_items, context),
         on_note=lambda text: context.emit(Note(text)),
@@ -71,6 +72,11 @@ def _write(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> N
         context.checkpoint()
         return teacher(messages)
 
+    return asked
+
+
+def _write(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> None:
+    asked = _teacher(context, options, options.topics)
     file = context.folder / _TOPICS_FILE
     topics = _named_before(file)
     written = dict.fromkeys(q.topic for q in context.project.questions.all() if q.source == SOURCE)
@@ -98,19 +104,7 @@ def _write(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> N
 
 def _write_alike(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> None:
     """Training questions like the validation questions of `options.like`; near twins of held-out ones are left out."""
-    teacher = ask(
-        options.teacher,
-        context.project.home,
-        max_tokens=reply_tokens(1, options.per_topic),
-        seed=options.seed,
-        on_cut=partial(_whole_items, context),
-        on_note=lambda text: context.emit(Note(text)),
-    )
-
-    def asked(messages: Sequence[Message]) -> str:
-        context.checkpoint()
-        return teacher(messages)
-
+    asked = _teacher(context, options, 1)
     everything = context.project.questions.all()
     held_out = tuple(question for question in everything if question.split in ("validation", "test"))
     wanted = [question for question in held_out if question.id in options.like and question.split == "validation"]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from engine.errors import UsageError
+from engine.texts import UTF_16
 
 MAX_LINE_BYTES = 10_000_000
-_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,8 @@ def read_lines(stream: BinaryIO, source: str) -> Iterator[Line]:
     while data := stream.readline(MAX_LINE_BYTES + 1):
         number += 1
         if number == 1:
-            if data[:2] in _BOMS:
-                raise UsageError(
-                    f"{source} cannot be read",
-                    f"It is {_BOMS[data[:2]]}, not UTF-8.",
-                    "Save it as UTF-8 and try again.",
-                )
+            if data.startswith(UTF_16):
+                raise UsageError(f"{source} cannot be read", "It is UTF-16, not UTF-8.", "Save it as UTF-8.")
             data = data.removeprefix(b"\xef\xbb\xbf")
         if len(data) > MAX_LINE_BYTES:
             while data and not data.endswith(b"\n"):

@@ -64,7 +64,9 @@ def parquet_rows(path: Path, columns: Columns) -> Iterator[tuple[int, Mapping[st
                 yield number, row
     # Texts and dates are decoded as they are read: what is none raises as Python's own types do.
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        raise UsageError(f"{path.name} cannot be read", f"{error}.", "Give a whole Parquet file.") from error
+        raise UsageError(
+            f"{path.name} cannot be read", f"{str(error).rstrip('.')}.", "Give a whole Parquet file."
+        ) from error
 
 
 class _Table(Protocol):
@@ -90,7 +92,7 @@ def folder_rows(path: Path, columns: Columns, notes: list[str]) -> Iterator[tupl
     except Exception as error:  # the library takes the folder's files to be whole and sound
         raise UsageError(
             f"{path.name} is no folder of questions",
-            f"{type(error).__name__}: {str(error)[:300]}.",
+            f"{type(error).__name__}: {str(error)[:300].rstrip('.')}.",
             "Give a file, or a folder that `datasets` saved.",
         ) from error
 
@@ -107,7 +109,7 @@ def hub_rows(name: str, columns: Columns, notes: list[str]) -> Iterator[tuple[in
     except Exception as error:  # the library passes on whatever its transports raise
         raise NotFoundError(
             f"{name} is neither a file here nor a data set that can be reached",
-            f"{type(error).__name__}: {str(error)[:300]}",
+            f"{type(error).__name__}: {str(error)[:300].rstrip('.')}.",
             "Check the name and the connection.",
         ) from error
 

@@ -63,9 +63,9 @@ def nats_between(low: float, high: float) -> str:
     return f"{low:.3f}\u2013{high:.3f}"
 
 
-def known(value: float | None, decimals: int = 0, unit: str = "") -> str:
+def known(value: float | None, decimals: int = 0) -> str:
     """A measured quantity; None and 0 stand for one that was not measured."""
-    return f"{value:,.{decimals}f}{unit}" if value else MISSING
+    return f"{value:,.{decimals}f}" if value else MISSING
 
 
 def usd(value: float) -> str:

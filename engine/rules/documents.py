@@ -169,5 +169,5 @@ def _problem(source: str, reason: str) -> UsageError:
     return UsageError(
         f"Rules cannot be read from {source}",
         f"{reason[0].upper()}{reason[1:]}.",
-        "See `rules list --json` for the form.",
+        "`distill-tui rules import -h` shows the form.",
     )

@@ -34,14 +34,14 @@ class Match:
 class Pattern:
     """A compiled pattern. `groups` is how many capturing groups it has."""
 
-    def __init__(self, text: str, *, ignore_case: bool = False) -> None:
+    def __init__(self, text: str) -> None:
         """Raises PatternError where the text is empty, too long or not a regular expression."""
         if not text:
             raise PatternError("the pattern is empty")
         if len(text) > MAX_PATTERN_CHARACTERS:
             raise PatternError(f"the pattern has {len(text)} characters; at most {MAX_PATTERN_CHARACTERS} are read")
         try:
-            self._compiled = regex.compile(text, regex.IGNORECASE if ignore_case else 0)
+            self._compiled = regex.compile(text)
         except (regex.error, OverflowError, RecursionError, KeyError) as error:
             raise PatternError(f"not a regular expression: {error}") from error
         self.groups: int = self._compiled.groups

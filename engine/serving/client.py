@@ -80,14 +80,14 @@ def find_server(project: "Project") -> Job | None:
     return next((job for job in reversed(project.jobs.live()) if job.kind == "serve"), None)
 
 
-def ensure_server(project: "Project", options: ServeOptions | None = None) -> Started:
-    """The project's server, started with `options` where none lives, and woken where it is paused.
+def ensure_server(project: "Project") -> Started:
+    """The project's server, started where none lives, and woken where it is paused.
 
     Raises `JobError` where it cannot be started.
     """
     job = find_server(project)
     if job is None:
-        return Started(project.start_job(options or ServeOptions()), new=True)
+        return Started(project.start_job(ServeOptions()), new=True)
     if job.state == "paused":
         resume(project, job)
     return Started(job, new=False)

@@ -37,7 +37,7 @@ class PromptTable:
         """The prompt in force. Raises `UsageError` before the first."""
         version = self.current()
         if version is None:
-            raise UsageError("There is no prompt.", "Teachers answer with one.", "Set one: distill-tui prompt set FILE")
+            raise UsageError("There is no prompt.", "Every station needs one.", "Set one: distill-tui prompt set FILE")
         return version.prompt
 
     def versions(self) -> tuple[PromptVersion, ...]:

@@ -37,7 +37,7 @@ def run(context: JobContext, options: GenerateOptions) -> None:
 
 def _generate(context: JobContext, options: GenerateOptions) -> None:
     project = context.project
-    prompt, questions = project.prompts.require(), _questions_of(project, options)
+    prompt, questions = project.prompts.require(), questions_of(project, options)
     rules = project.rules.all()
     answers = [
         curated
@@ -113,7 +113,8 @@ def _ask_local(context: JobContext, options: GenerateOptions, prompt: Prompt, pl
         LocalGeneration(context, options, prompt, plan, recorder, local).run()
 
 
-def _questions_of(project: Project, options: GenerateOptions) -> tuple[Question, ...]:
+def questions_of(project: Project, options: GenerateOptions) -> tuple[Question, ...]:
+    """The questions that a generation is about. Raises `UsageError` where there are none."""
     if options.asks:
         wanted = {question_id for question_id, _ in options.asks}
         named = tuple(question for question in project.questions.all() if question.id in wanted)
@@ -122,12 +123,13 @@ def _questions_of(project: Project, options: GenerateOptions) -> tuple[Question,
         return named
     questions = [question for split in options.splits for question in project.questions.all(split)]
     if not questions:
-        unsplit = project.questions.count()
-        raise UsageError(
-            "There is no question to answer.",
-            f"{unsplit} questions have no split yet." if unsplit else "The project has none.",
-            "Run: distill-tui questions split" if unsplit else "Run: distill-tui questions import FILE",
-        )
+        title, every = "There is no question to answer.", project.questions.all()
+        if not every:
+            raise UsageError(title, "The project has none.", "Run: distill-tui questions import FILE")
+        if unsplit := sum(question.split is None for question in every):
+            raise UsageError(title, f"{unsplit} questions have no split yet.", "Run: distill-tui questions split")
+        message = f"None of the {len(every)} is in the split {' or '.join(options.splits)}."
+        raise UsageError(title, message, "Name another split, or import more: distill-tui questions import FILE")
     return tuple(questions[: options.limit])
 
 

@@ -32,11 +32,11 @@ class Batch:
     visible: Tensor | None = None  # (B, 1, L, L) bool: which keys each query sees, where that is not all before it
 
 
-def make_batch(rows: Sequence[DatasetRow], pad_id: int = 0) -> Batch:
-    """Tensors of `rows`; the input leaves out each row's last token, which nothing is predicted from."""
+def make_batch(rows: Sequence[DatasetRow]) -> Batch:
+    """Tensors of `rows`, padded with 0; the input leaves out each row's last token, which nothing is predicted from."""
     sequences = [(*row.question_ids, *row.completion_ids)[:-1] for row in rows]
     longest = max(len(sequence) for sequence in sequences)
-    input_ids = torch.full((len(rows), longest), pad_id, dtype=torch.int64)
+    input_ids = torch.zeros((len(rows), longest), dtype=torch.int64)
     positions: list[Tensor] = []
     for place, (row, sequence) in enumerate(zip(rows, sequences, strict=True)):
         input_ids[place, : len(sequence)] = torch.tensor(sequence, dtype=torch.int64)

@@ -71,7 +71,7 @@ def launch_text(launcher: Launcher, launch: Launch) -> str:
 def _torchrun(launch: Launch) -> str:
     if launch.nodes == 1:
         return f"{launch.torchrun} --standalone --nproc-per-node {launch.processes} {launch.member}"
-    placed = _placed(launch, "$NODE", "$FIRST_NODE")
+    placed = _placed(launch, "$NODE")
     return f"{_on_each(launch)}{launch.torchrun} {placed} {launch.member}"
 
 
@@ -95,7 +95,7 @@ def _on_each(launch: Launch) -> str:
 
 
 def _slurm(launch: Launch) -> str:
-    command = f"{launch.torchrun} {_placed(launch, '$SLURM_NODEID', '$FIRST_NODE')} {launch.member}"
+    command = f"{launch.torchrun} {_placed(launch, '$SLURM_NODEID')} {launch.member}"
     gpus = [f"#SBATCH --gpus-per-node={launch.processes}"] if launch.gpu else []
     lines = [
         "#!/bin/bash",
@@ -146,10 +146,10 @@ def _skypilot(launch: Launch) -> str:
     return "\n".join(lines)
 
 
-def _placed(launch: Launch, node: str, first: str) -> str:
+def _placed(launch: Launch, node: str) -> str:
     return (
         f"--nnodes {launch.nodes} --nproc-per-node {launch.processes} "
-        f'--node-rank "{node}" --master-addr "{first}" --master-port {_PORT}'
+        f'--node-rank "{node}" --master-addr "$FIRST_NODE" --master-port {_PORT}'
     )
 
 

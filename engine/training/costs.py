@@ -17,7 +17,7 @@ SCORED_COST, DECODING_STEP_COST = 0.4, 14.0
 BEYOND_LONGEST = 8  # tokens that a sampled answer may be longer than the longest training answer
 GENERAL_ANSWER_TOKENS = 64  # at most: they cost a step as much as its own rows do
 GENERAL_QUESTIONS = 162  # that are bundled for training
-_GENERAL_QUESTION_TOKENS = 30  # about
+GENERAL_ROW_TOKENS = 30 + GENERAL_ANSWER_TOKENS  # about what a question and the longest answer take
 ROWS_BEHIND_A_PROMPT = 4
 _PROMPT_SHARE = 0.25  # of the tokens that the student reads, that the prompt's own may add
 
@@ -70,11 +70,6 @@ def general_rows(config: TrainingConfig, rows: int) -> int:
     return math.ceil(per_epoch * config.epochs + on_policy * config.on_policy_steps)
 
 
-def general_row_tokens(answer_tokens: int = GENERAL_ANSWER_TOKENS) -> int:
-    """About as long as a general row is at most."""
-    return _GENERAL_QUESTION_TOKENS + answer_tokens
-
-
 def steps_between_prompts(prompt_tokens: int, row_tokens: float, batch_rows: int) -> int:
     """Every how many steps the student reads the prompt, so that it adds a quarter to a step or less."""
     return max(1, math.ceil(prompt_tokens / (_PROMPT_SHARE * row_tokens * batch_rows)))
@@ -91,7 +86,7 @@ def longest_pass_tokens(config: TrainingConfig, tokens: RowTokens) -> int:
     if config.on_policy_steps:
         longest = max(longest, tokens.longest - tokens.longest_answer + sampled_tokens(config, tokens))
     if config.general_fraction:
-        longest = max(longest, general_row_tokens())
+        longest = max(longest, GENERAL_ROW_TOKENS)
     rows = config.micro_batch_rows
     behind_prompt = 0
     if config.prompt_back_weight:

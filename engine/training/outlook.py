@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from engine.records.dataset import DatasetSummary
 from engine.records.run import Calibration, Estimated, Run, TrainingConfig
-from engine.training.costs import GENERAL_QUESTIONS, RowTokens, general_row_tokens, general_rows, needs_teacher
+from engine.training.costs import GENERAL_QUESTIONS, GENERAL_ROW_TOKENS, RowTokens, general_rows, needs_teacher
 from engine.training.facts import Basis
 from engine.training.peak import peak_mb, trained_numbers
 from engine.training.presets import warned
@@ -216,5 +216,5 @@ def _disk_mb(config: TrainingConfig, basis: Basis) -> float | None:
     scored = basis.dataset.validation + (basis.dataset.train if needs_teacher(config) else 0)
     tokens = scored * basis.tokens.answer
     if config.general_fraction:
-        tokens += min(general_rows(config, basis.dataset.train), GENERAL_QUESTIONS) * general_row_tokens()
+        tokens += min(general_rows(config, basis.dataset.train), GENERAL_QUESTIONS) * GENERAL_ROW_TOKENS
     return (adapter * (1 + 3 * _CHECKPOINTS) + tokens * token_bytes) / 1e6

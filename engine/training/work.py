@@ -7,11 +7,11 @@ from engine.records.run import TrainingConfig
 from engine.training.costs import (
     GENERAL_ANSWER_TOKENS,
     GENERAL_QUESTIONS,
+    GENERAL_ROW_TOKENS,
     ROWS_BEHIND_A_PROMPT,
     SCORED_COST,
     RowTokens,
     decoding_cost,
-    general_row_tokens,
     general_rows,
     general_rows_a_step,
     needs_teacher,
@@ -67,7 +67,7 @@ def work_of(config: TrainingConfig, train: int, validation: int, tokens: RowToke
     if config.general_fraction:
         asked = min(general_rows(config, train), GENERAL_QUESTIONS)
         once += decoding_cost(asked, GENERAL_ANSWER_TOKENS, GENERAL_ANSWER_TOKENS)
-        once += asked * general_row_tokens() * SCORED_COST
+        once += asked * GENERAL_ROW_TOKENS * SCORED_COST
     first_steps = steps_of(config, train)
     in_a_step = train / math.ceil(train / config.batch_rows) if train else 0.0
     asked_a_step = min(config.on_policy_batch_rows, train)
@@ -86,7 +86,7 @@ def work_of(config: TrainingConfig, train: int, validation: int, tokens: RowToke
 
 def _beside(config: TrainingConfig, rows: float, tokens: RowTokens) -> float:
     """Of the terms that stand beside the own one of a step of `rows` rows."""
-    cost = general_rows_a_step(rows, config.general_fraction) * general_row_tokens()
+    cost = general_rows_a_step(rows, config.general_fraction) * GENERAL_ROW_TOKENS
     if config.prompt_back_weight and tokens.mean:
         every = steps_between_prompts(tokens.prompt, tokens.mean, config.batch_rows)
         cost += (tokens.prompt + ROWS_BEHIND_A_PROMPT * tokens.mean) / every

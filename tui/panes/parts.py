@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from engine.clean import clean_line
+from engine.errors import DistillError
 from engine.records.evaluation import FinalVerdict
 from tui.keys import key_of
 from tui.panes.job import JobView
@@ -17,13 +18,23 @@ VERDICTS: dict[FinalVerdict, tuple[str, str]] = {
     "fail": ("✗ fail", BAD),
     "undecided": ("◐ undecided", WARN),
 }
-_STREAM_MARKS = {"writing": ("●", ACCENT), "passed": ("✓", GOOD), "failed": ("✗", BAD)}
+STREAM_MARKS = {"writing": ("●", ACCENT), "passed": ("✓", GOOD), "failed": ("✗", BAD)}
 
 
 def title(name: str, figure: str, rest: str, width: int) -> list[Content]:
     """The pane's first two lines: what this is, its one number, and the detail at the right edge; foreign or not."""
     left = Content.assemble((name, STRONG), "   ", (clean_line(figure), ACCENT))
     return [spread(left, Content.styled(clean_line(rest), DIM), width), Content("")]
+
+
+def failure(error: DistillError, width: int) -> list[Content]:
+    """What happened, to what, and what to do next."""
+    first, *rest = (line for part in (error.title, error.message, error.next) if part for line in wrap(part, width - 2))
+    return [
+        Content.assemble(("✗ ", BAD), (first, f"{STRONG} {BAD}")),
+        *(Content(f"  {line}") for line in rest[:8]),
+        Content(""),
+    ]
 
 
 def heading(text: str) -> Content:
@@ -73,7 +84,7 @@ def answer_wall(streams: Sequence[Stream], width: int, height: int, *, arms: boo
     others.sort(key=lambda stream: stream.state != "writing")
     question_width = max(min(38, width // 3), 12)
     for stream in others[: max(height - len(lines), 1)]:
-        mark, style = _STREAM_MARKS[stream.state]
+        mark, style = STREAM_MARKS[stream.state]
         arm = fit(stream.arm, 11) if arms else ""
         tail = _tail(stream, width - question_width - len(arm) - 5)
         lines.append(
@@ -91,7 +102,7 @@ def answer_wall(streams: Sequence[Stream], width: int, height: int, *, arms: boo
 
 def focused_answer(stream: Stream, width: int, height: int, *, arms: bool = False) -> list[Content]:
     """One answer as text under its question: always `height` lines, the end of it while it is being written."""
-    mark, style = _STREAM_MARKS[stream.state]
+    mark, style = STREAM_MARKS[stream.state]
     note = f"{stream.arm}  {stream.note}".strip() if arms else stream.note
     head = spread(
         Content.assemble((mark, style), " ", (shorten(stream.question, width - 4), STRONG)),

@@ -6,6 +6,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from engine.clean import clean_line
+from engine.reports.words import token_word
 from tui.widgets.lines import DIM, GOOD, STRONG, WARN, fit, right, shorten
 
 _NATS, _PLACE = 6, 9
@@ -38,7 +39,7 @@ class TokenColumns:
 
     def line(self, token: Differing) -> Content:
         """One token."""
-        shown = shorten(_word(token.token), self._text)
+        shown = shorten(token_word(token.token), self._text)
         before = _end_of(token.before, self._text - cell_len(shown))
         return Content.assemble(
             right(f"{token.kl:.2f}", _NATS),
@@ -48,9 +49,9 @@ class TokenColumns:
             (shown, STRONG),
             " " * (self._text - cell_len(before) - cell_len(shown)),
             "  ",
-            (fit(_word(token.left), self._word), GOOD),
+            (fit(token_word(token.left), self._word), GOOD),
             "  ",
-            (fit(_word(token.right), self._word), WARN),
+            (fit(token_word(token.right), self._word), WARN),
         )
 
     def under(self, text: str) -> Content:
@@ -65,11 +66,6 @@ class TokenColumns:
     @property
     def _text(self) -> int:
         return self.width - _NATS - _PLACE - 2 * (self._word + _GAP) - _GAP
-
-
-def _word(token: str) -> str:
-    """A token so that it is seen: one that is nothing but space, or ends the answer, has a name."""
-    return token.strip() or ("‹space›" if token else "‹end›")
 
 
 def _end_of(text: str, width: int) -> str:

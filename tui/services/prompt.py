@@ -164,9 +164,9 @@ class ProposalsRead(Message):
         self.proposals = proposals
 
 
-def save_prompt(project: Project, prompt: Prompt, note: str = "") -> PromptSaved:
+def save_prompt(project: Project, prompt: Prompt) -> PromptSaved:
     """Make `prompt` the current version."""
-    version = project.prompts.set(prompt, note).version
+    version = project.prompts.set(prompt).version
     stale = [station.name for station in read_stations(project) if station.state == "stale"]
     said = f"Version {version} is current."
     if stale:

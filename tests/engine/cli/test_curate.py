@@ -237,6 +237,12 @@ def test_an_editor_that_saves_nothing_changes_nothing(
     assert listed() == before
 
 
+def test_no_editor_is_opened_where_there_is_no_terminal(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("VISUAL", "EDITOR"):
+        monkeypatch.delenv(name, raising=False)
+    assert "no terminal" in fail("curate", "edit", "1")["title"]
+
+
 def test_an_editor_that_is_not_there_is_a_failure(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISUAL", os.devnull + "/no-editor")
     fail("curate", "edit", "5", status=1)
@@ -299,4 +305,5 @@ class TestFreeze:
 
     def test_a_base_that_is_not_there_is_a_failure_with_a_way_out(self, begun: Path) -> None:
         succeed("new", "lost", "--base", "./no-such-folder")
+        succeed("prompt", "set", "-", input="Be brief.")
         assert "starter" in fail("curate", "freeze", status=1)["next"]

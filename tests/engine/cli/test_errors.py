@@ -11,6 +11,7 @@ import pytest
 
 import engine.cli.main
 from engine.cli.main import run
+from engine.paths import Home
 from engine.project import Project
 from tests.engine.cli.calling import call, fail, get, succeed
 
@@ -82,6 +83,15 @@ def test_a_station_before_its_turn_names_the_command_that_comes_first(
     assert f"distill-tui {next_command}".strip() in fail(*words.split())["next"]
     with Project.open(begun) as project:
         assert (project.jobs.all(), project.runs.all()) == ((), ())
+
+
+@pytest.mark.parametrize("name", ["", "bänk", "two words", ".hidden"])
+def test_a_name_that_no_project_can_have_is_refused(name: str, home: Home) -> None:
+    if name == ".hidden":  # a path
+        name = f"{home.root}/.hidden"
+    error = fail("new", name)
+    assert error["title"] == "This cannot be a project's name."
+    assert not home.projects.exists()
 
 
 def test_a_run_that_is_not_there_is_refused_by_number(finished: Path) -> None:
@@ -221,7 +231,7 @@ def test_a_reader_that_has_seen_enough_is_no_failure(finished: Path) -> None:
         line = f'"{program}" {words} | head -c 20; echo " ${{PIPESTATUS[0]}}"'
         done = subprocess.run(["bash", "-c", line], env=dict(os.environ), capture_output=True, text=True, timeout=60)
         assert done.stdout.endswith(" 0\n")
-        assert done.stderr.startswith("1048 questions: ")
+        assert done.stderr.startswith("1,048 questions: ")
         assert done.stderr.count("\n") == 1
 
 

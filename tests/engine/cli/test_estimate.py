@@ -203,6 +203,7 @@ def test_ranges_and_another_provider_can_be_given_and_each_input_tells_its_origi
 def test_a_range_without_its_figure_is_refused(prompt: Path) -> None:
     words = words_of(prompt, "gpt-5", GIVEN)
     assert "GPU hours" in fail(*words, "--range", "gpu-hours", "1", "2")["message"]
+    assert "between 5 and 2" in fail(*words, "--range", "requests-per-day", "5", "2")["message"]
     parts = words_of(prompt, "gpt-5", {name: value for name, value in GIVEN.items() if name != "one-time-usd"})
     assert "one-time cost" in fail(*parts, "--range", "one-time-usd", "50", "100")["message"]
     assert get(*parts, "--range", "gpu-hours", "1", "2")["inputs"]["gpu_hours"]["high"] == 2

@@ -124,6 +124,18 @@ def test_the_list_of_commands_is_in_the_order_of_the_work() -> None:
     assert re.findall(r"^  ([a-z]+)", shown, re.MULTILINE) == list(COMMANDS)
 
 
+@pytest.mark.parametrize("name", sorted({words[0] for words in LEAVES if len(words) == 2}))
+def test_a_group_tells_its_commands_in_whole_sentences_and_itself_in_one_way(name: str) -> None:
+    command = command_of((name,))
+    assert isinstance(command, click.Group)
+    listed = "".join(succeed(name, "--help").out.partition("Commands:")[2].split())
+    for each in command.commands.values():
+        sentence, _, _ = (each.help or "").partition("\n\n")[0].partition(". ")
+        assert "".join(sentence.split()) in listed
+    if not command.invoke_without_command:
+        assert command.help == COMMANDS[name]
+
+
 def test_the_version_is_the_packages() -> None:
     assert succeed("--version").out == f"distill-tui, version {engine.__version__}\n"
 

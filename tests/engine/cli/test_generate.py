@@ -176,3 +176,16 @@ def test_ctrl_c_stops_following_and_leaves_the_job(server: HostileServer, monkey
     assert (stopped.status, stopped.out) == (130, "")
     assert "distill-tui jobs follow 1" in stopped.err
     assert get("jobs", "follow", "1")["job"]["state"] == "done"
+
+
+def test_what_is_missing_is_told_before_there_is_a_job(home: Home) -> None:
+    succeed("new", "desk")
+    assert fail("generate")["next"] == "Set one: distill-tui prompt set FILE"
+    succeed("prompt", "set", "-", input="Be brief.")
+    assert fail("generate")["next"] == "Run: distill-tui questions import FILE"
+    succeed("questions", "import", "-", input="When do you open?")
+    assert fail("generate")["next"] == "Run: distill-tui questions split"
+    with find_project("desk", home) as project:
+        project.questions.set_splits({question.id: "test" for question in project.questions.all()})
+    assert fail("generate")["message"] == "None of the 1 is in the split train or validation."
+    assert jobs() == []

@@ -126,8 +126,8 @@ def test_files_of_attacks_are_refused_in_signs(begun: Path, tmp_path: Path) -> N
     (tmp_path / "rules.yaml").write_text(f"rules: [{{text: x, check: {{kind: '{HOSTILE[:18]}'}}, {HOSTILE[:9]}: 1}}]")
     fail("rules", "import", tmp_path / "rules.yaml")
     (tmp_path / "q.jsonl").write_text(f'{{"messages": [{{"role": "\\u001b[2J", "content": "x"}}]}}\n{HOSTILE}\n')
-    told = succeed("questions", "import", tmp_path / "q.jsonl")
-    assert told.err.count("refused") == 2
+    told = call("questions", "import", tmp_path / "q.jsonl")
+    assert told.err.count("refused, line") == 2
     assert "␛[2J" in told.err or "\\x1b[2J" in told.err
 
 

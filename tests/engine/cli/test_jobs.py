@@ -15,6 +15,8 @@ from engine.jobs.liveness import is_alive
 from engine.paths import Home
 from engine.project import Project
 from engine.records.options import UpdateOptions
+from engine.records.prompt import Message, Prompt
+from engine.records.question import Question
 from engine.wording import duration
 from tests.engine.cli.calling import fail, get, succeed
 from tests.engine.cli.shapes import JOB, assert_shape
@@ -27,6 +29,8 @@ def desk(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     monkeypatch.setattr(launch, "WORKER_MODULE", "steps_worker")
     monkeypatch.setenv("PYTHONPATH", STAGES_FOLDER)
     with Project.create(home.projects / "desk", home=home) as project:
+        project.prompts.set(Prompt((Message("system", "Be brief."),)))
+        project.questions.add([Question((Message("user", "Is it open?"),), split="train")])
         yield project
         for job in project.jobs.all():
             if is_alive(job):

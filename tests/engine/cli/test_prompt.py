@@ -98,6 +98,7 @@ def test_without_a_prompt_every_command_says_how_to_set_one() -> None:
     ("text", "place"),
     [
         (b"Be brief \xff", "byte 9"),
+        ("Be brief.".encode("utf-16"), "UTF-16"),
         (b"", "no message"),
         (b"messages:\n  - {role: system, content: 'open\n", "line"),
         (b"messages:\n  - role: robot\n    content: x\n", "robot"),
@@ -106,7 +107,17 @@ def test_without_a_prompt_every_command_says_how_to_set_one() -> None:
         (b'[{"role": "assistant", "content": null, "tool_calls": [{"id": 1}]}]', "tool calls"),
         (b"x" * 2_000_001, "2000000"),
     ],
-    ids=["not UTF-8", "empty", "bad YAML", "unknown role", "bad JSON", "half a turn", "tool call", "too large"],
+    ids=[
+        "not UTF-8",
+        "UTF-16",
+        "empty",
+        "bad YAML",
+        "unknown role",
+        "bad JSON",
+        "half a turn",
+        "tool call",
+        "too large",
+    ],
 )
 def test_a_bad_document_is_refused_with_its_place_and_the_old_prompt_stays(
     text: bytes, place: str, tmp_path: Path

@@ -75,11 +75,23 @@ def test_rows_that_are_no_questions_are_refused_by_line_and_the_rest_is_kept(tmp
     assert (done.data["added"], [row["line"] for row in done.data["refused"]]) == (2, [2, 3, 4])
     assert all(row["reason"] for row in done.data["refused"])
     assert done.err.count("refused, line") == 3
-    (tmp_path / "many.txt").write_bytes(b"\n".join([b"\xff"] * 40))
+    (tmp_path / "many.txt").write_bytes(b"\n".join([b"Is it far?", *[b"\xff"] * 40]))
     told = succeed("questions", "import", tmp_path / "many.txt")
     assert told.err.count("refused, line") == 10
     assert "30 more" in told.err
     assert "40 refused" in told.out
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [("q.jsonl", b"", "It is empty."), ("q.txt", b"\n \n", "It is empty."),
+     ("q.jsonl", b'{"foo": "Is it open?"}\n', "1 line refused; line 1: no question in it.")],
+)  # fmt: skip
+def test_a_file_without_a_question_is_no_success(name: str, data: bytes, why: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(data)
+    error = fail("questions", "import", tmp_path / name)
+    assert (name in error["title"], error["message"]) == (True, why)
+    assert error["next"]
 
 
 @pytest.mark.parametrize(

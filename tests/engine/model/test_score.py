@@ -75,7 +75,7 @@ def test_top_k_and_tail_equal_a_full_forward_pass(
 
 def test_the_whole_vocabulary_leaves_a_finite_tail(local: LocalModel) -> None:
     (found,) = score(local, [ScoreRow([5, 6], [7, 2])], k=10_000)
-    assert found.ids.shape == (2, local.format.vocabulary_size)
+    assert found.ids.shape == (2, local.model.config.vocab_size)
     assert torch.isfinite(found.tail).all()
     assert (found.tail.exp() == 0).all()
 

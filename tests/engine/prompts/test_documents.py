@@ -137,7 +137,21 @@ def test_refusals_say_what_and_where(text: str, words: str) -> None:
 
 def test_diff() -> None:
     changed = Prompt((Message("system", "You are a bank's assistant.\n\n## Style\nBe thorough."), *PROMPT.messages[1:]))
-    lines = diff_prompts(PROMPT, changed, "version 1", "version 2").splitlines()
-    assert lines[:2] == ["--- version 1", "+++ version 2"]
+    lines = diff_prompts(PROMPT, changed).splitlines()
+    assert lines[:2] == ["--- before", "+++ after"]
     assert [line for line in lines[2:] if line[0] in "+-"] == ["-Be brief.", "+Be thorough."]
     assert diff_prompts(PROMPT, PROMPT) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("rules: [{text: Be brief, check: {kind: rubric}}]", "rules.yaml"),
+        ("rules: [", "p.YML"),
+        ("Be brief.", "p.json"),
+    ],
+)
+def test_a_file_that_is_named_as_data_and_holds_no_messages_is_no_prompt(text: str, source: str) -> None:
+    with pytest.raises(UsageError, match=f"cannot be read from {source}"):
+        parse_prompt(text, source)
+    assert parse_prompt(text, "p.md").system == text

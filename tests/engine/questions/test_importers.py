@@ -244,7 +244,7 @@ def test_other_formats_are_refused_with_the_list(tmp_path: Path, name: str) -> N
 
 @pytest.mark.parametrize(
     ("content", "texts"),
-    [('\n{"text": "a"}\n', ["a"]), ("a\n{b}\n", ["a", "{b}"]), ("", [])],
+    [('\n{"text": "a"}\n', ["a"]), ("a\n{b}\n", ["a", "{b}"])],
 )
 def test_standard_input_and_files_without_a_suffix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, texts: list[str]

@@ -88,7 +88,7 @@ def test_question_tokens_and_padding_carry_no_loss(local: LocalModel, make_row: 
     """The gradient of the loss with respect to every position's own logits is zero outside the completions."""
     rows = [make_row(1, "abc", "de"), make_row(2, "a much longer question", "answer")]
     batch = make_batch(rows)
-    logits = torch.randn(*batch.input_ids.shape, local.format.vocabulary_size, requires_grad=True)
+    logits = torch.randn(*batch.input_ids.shape, local.model.config.vocab_size, requires_grad=True)
     cross_entropy(logits.flatten(0, 1)[batch.positions], batch.target_ids).sum().backward()
     assert logits.grad is not None
     carries = logits.grad.abs().sum(-1) > 0

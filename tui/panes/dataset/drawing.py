@@ -5,12 +5,11 @@ from pathlib import PurePath
 
 from textual.content import Content
 
-from engine.errors import DistillError
 from engine.records.dataset import DatasetSummary, FreezePreview, RefusalKind
 from engine.records.station import Station
 from tui.keys import key_of
 from tui.panes.dataset.state import DatasetState
-from tui.panes.parts import heading, title
+from tui.panes.parts import failure, heading, title
 from tui.panes.view import View
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, moment, right, shorten, wrap
 from tui.widgets.listing import numbered
@@ -37,7 +36,7 @@ def draw(view: View, state: DatasetState, now: float) -> list[Content]:
     elif station.state == "running":
         lines += [Content.assemble(("● ", ACCENT), shorten(station.note, width - 2)), Content("")]
     elif state.failure is not None:
-        lines += _failed(state.failure, width)
+        lines += failure(state.failure, width)
     if facts.dataset is not None:
         lines += _frozen(facts.dataset, state, width)
     if not facts.examples.accepted:
@@ -77,15 +76,6 @@ def _busy(state: DatasetState, seconds: float, width: int) -> list[Content]:
                          (shorten(words, max(width - 24, 8)), DIM)),
         Content(""),
     ]  # fmt: skip
-
-
-def _failed(error: DistillError, width: int) -> list[Content]:
-    first, *rest = (line for part in (error.title, error.message, error.next) if part for line in wrap(part, width - 2))
-    return [
-        Content.assemble(("✗ ", BAD), (first, f"{STRONG} {BAD}")),
-        *(Content(f"  {line}") for line in rest[:8]),
-        Content(""),
-    ]
 
 
 def _frozen(dataset: DatasetSummary, state: DatasetState, width: int) -> list[Content]:

@@ -8,7 +8,7 @@ from textual.content import Content
 from tui.keys import key_of
 from tui.panes.examples.state import WallState
 from tui.panes.job import JobView
-from tui.panes.parts import paused_words, title, working
+from tui.panes.parts import STREAM_MARKS, paused_words, title, working
 from tui.panes.teacher import dollars
 from tui.panes.view import View
 from tui.services.facts import ExampleCounts, Facts, Stream
@@ -16,7 +16,6 @@ from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fi
 from tui.widgets.listing import numbered
 from tui.widgets.ways import ways_on
 
-_MARKS = {"writing": ("●", ACCENT), "passed": ("✓", GOOD), "failed": ("✗", BAD)}
 _TALL_FROM, _SHORT_BELOW = 24, 17
 _ENOUGH_TO_DOUBT, _DOUBTED_SHARE = 10, 0.2  # answers, and which share of them at most keeps every rule
 # Of an answer without line breaks so much is wrapped at most, from a place that seldom moves.
@@ -212,7 +211,7 @@ def _doubts(streams: Sequence[Stream], counts: ExampleCounts, width: int) -> lis
 
 def _in_full(stream: Stream, width: int, height: int) -> list[Content]:
     """One answer as text under its question, always `height` lines; its end while it is being written."""
-    mark, style = _MARKS[stream.state]
+    mark, style = STREAM_MARKS[stream.state]
     note = shorten(stream.note, width // 2) if stream.text else ""
     room = width - 2 - (len(note) + 3 if note else 0)
     head = spread(
@@ -234,7 +233,7 @@ def _in_full(stream: Stream, width: int, height: int) -> list[Content]:
 
 def _short(stream: Stream, width: int, *, here: bool) -> Content:
     """One answer as a line: its mark, its question, and the end of what is written so far or the beginning of all."""
-    mark, style = _MARKS[stream.state]
+    mark, style = STREAM_MARKS[stream.state]
     question_width = max(min(38, width // 3), 12)
     room = width - question_width - 6
     return Content.assemble(

@@ -2,10 +2,9 @@
 
 from textual.content import Content
 
-from engine.errors import DistillError
 from engine.records.station import Station
 from tui.keys import key_of
-from tui.panes.parts import VERDICTS, heading, title
+from tui.panes.parts import VERDICTS, failure, heading, title
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
 from tui.services.release import Exportable, Released
@@ -32,7 +31,7 @@ def draw(view: View, state: ReleaseState, now: float) -> list[Content]:
             Content(""),
         ]
     elif state.failure is not None:
-        lines += _failed(state.failure, width)
+        lines += failure(state.failure, width)
     if state.page is None:
         return [*lines, Content.styled("Reading the releases …", DIM)]
     lines += _runs(state, width)
@@ -61,15 +60,6 @@ def _title(state: ReleaseState, station: Station, width: int) -> list[Content]:
             Content(""),
         ]
     return lines
-
-
-def _failed(error: DistillError, width: int) -> list[Content]:
-    first, *rest = (line for part in (error.title, error.message, error.next) if part for line in wrap(part, width - 2))
-    return [
-        Content.assemble(("✗ ", BAD), (first, f"{STRONG} {BAD}")),
-        *(Content(f"  {line}") for line in rest[:8]),
-        Content(""),
-    ]
 
 
 def _runs(state: ReleaseState, width: int) -> list[Content]:
