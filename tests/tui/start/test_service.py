@@ -100,7 +100,7 @@ def test_a_damaged_project_is_deleted_too(home: Home, service: ProjectsService, 
     shelve(home, "broken")
     (home.projects / "broken" / DATABASE).write_text("nonsense " * 100)
     service.delete(home.projects / "broken")
-    service._doer.submit(lambda: None).result(10)
+    service._doer.shutdown()  # once it has done this
     assert isinstance(told.messages[-1], ProjectsChanged)
     assert not (home.projects / "broken").exists()
 
