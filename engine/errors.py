@@ -7,6 +7,7 @@ three sentences. Anything outside this tree is a defect of the program and is lo
     ├── UsageError          the caller's words are wrong (exit status 2)
     │   └── NotFoundError   something named is not there
     ├── StoreError          the project's database cannot be read or written
+    │   ├── DamagedError    its file does not hold together any more
     │   └── SchemaError     it was written by a newer program, or its migration failed
     ├── ModelError          a model cannot be found, loaded or trusted
     │   └── ContextError    prompt + question + answer exceed the context; nothing is cut silently
@@ -48,6 +49,10 @@ class NotFoundError(UsageError):
 
 class StoreError(DistillError):
     """The project's database cannot be read or written."""
+
+
+class DamagedError(StoreError):
+    """The database is no database any more, or does not hold together."""
 
 
 class SchemaError(StoreError):

@@ -171,21 +171,7 @@ class Project:
                 f"Stop it first: `distill-tui jobs stop {at_work[0].id}`.",
             )
         self.close()
-        try:
-            for name in _CONTENTS:
-                _remove(self.folder / name)
-            # The database goes last, so that a deletion that was cut short can be repeated.
-            for path in sorted(self.folder.glob("project-schema-*.backup.db*")):
-                path.unlink()
-            _remove_database(self.folder)
-            if not any(self.folder.iterdir()):
-                self.folder.rmdir()
-        except OSError as error:
-            raise StoreError(
-                "The project could not be deleted whole.",
-                f"{error.filename or self.folder}: {error.strerror or error}.",
-                "Check the permissions, then delete it again.",
-            ) from error
+        remove_project(self.folder)
 
     def close(self) -> None:
         """Close the database. Closing twice is harmless."""
@@ -216,6 +202,25 @@ def check_free(folder: Path) -> None:
         raise UsageError(
             "The place is taken.", f"{folder} is there already and not empty.", "Choose another name or folder."
         )
+
+
+def remove_project(folder: Path) -> None:
+    """Remove what is a project's in `folder`, as `Project.delete` does, whatever is at work. Raises `StoreError`."""
+    try:
+        for name in _CONTENTS:
+            _remove(folder / name)
+        # The database goes last, so that a deletion that was cut short can be repeated.
+        for path in sorted(folder.glob("project-schema-*.backup.db*")):
+            path.unlink()
+        _remove_database(folder)
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    except OSError as error:
+        raise StoreError(
+            "The project could not be deleted whole.",
+            f"{error.filename or folder}: {error.strerror or error}.",
+            "Check the permissions, then delete it again.",
+        ) from error
 
 
 def _remove_database(folder: Path) -> None:

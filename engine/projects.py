@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.errors import DistillError, JobError, StoreError
+from engine.errors import DamagedError, DistillError, JobError, StoreError
 from engine.folders import (
     ARCHIVED,
     DATABASE,
@@ -22,10 +22,10 @@ from engine.folders import (
     unnamed_project,
 )
 from engine.jobs.follow import latest_progress
-from engine.jobs.liveness import is_at_work
+from engine.jobs.liveness import LOCK_FILE, is_at_work
 from engine.jobs.locks import FileLock
 from engine.paths import Home, make_private_folder, sync_folder, write_atomically
-from engine.project import Project, check_free, check_name
+from engine.project import Project, check_free, check_name, remove_project
 from engine.records.job import Job, JobKind, JobState
 from engine.records.station import StationName
 from engine.status import is_due
@@ -141,6 +141,20 @@ def restore(folder: Path) -> None:
         ) from error
 
 
+def delete(folder: Path, home: Home, *, force: bool = False) -> None:
+    """Really delete the project in `folder` as `Project.delete` does, a damaged one of this home too."""
+    try:
+        with Project.open(folder, home) as project:
+            project.delete(force=force)
+    except DamagedError:
+        # Elsewhere any program's file may have the name, and what lies beside it is not ours to remove.
+        if folder.resolve().parent != home.projects.resolve():
+            raise
+        if not force:
+            _refuse_while_locked(folder)
+        remove_project(folder)
+
+
 def duplicate(source: Project, name: str, kept: Kept = "questions") -> Path:
     """Make a project called `name` with the prompt, rules and questions of `source`, and what else `kept` names.
 
@@ -177,6 +191,19 @@ def duplicate(source: Project, name: str, kept: Kept = "questions") -> Path:
     finally:
         lock.release()
     return folder
+
+
+def _refuse_while_locked(folder: Path) -> None:
+    """What a store that cannot be read does not tell: a job holds its lock as long as it lives. Raises `JobError`."""
+    for path in sorted(folder.glob(f"jobs/*/{LOCK_FILE}")):
+        lock = FileLock.take(path)
+        if lock is None:
+            raise JobError(
+                "A job is at work.",
+                f"Job {path.parent.name} of {folder.name} would lose its project.",
+                f"Wait for its end, or: `distill-tui projects delete {folder.name} --force`.",
+            )
+        lock.release()
 
 
 def _standing(project: Project) -> tuple[StationName | None, str]:

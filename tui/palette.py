@@ -4,10 +4,12 @@ Knows the action table and who carries it; knows nothing of what the actions do.
 """
 
 from collections.abc import Iterator
+from inspect import unwrap
 
 from textual.app import App, SystemCommand
 from textual.command import CommandList, CommandPalette
 from textual.dom import DOMNode
+from textual.worker import Worker
 
 from tui.actions import ACTIONS, PANES, Action, PaneName, Place
 from tui.keys import key_of, keys_of, told
@@ -23,6 +25,17 @@ class Palette(CommandPalette, LeftOnce[None]):
     def _action_command_list(self, action: str) -> None:
         if self.query_one(CommandList).option_count:  # else a page up or down in it ends the program
             super()._action_command_list(action)
+
+    def _gather_commands(self, search_value: str) -> Worker[None]:
+        return self.run_worker(self._gather(search_value), group=self._GATHER_COMMANDS_GROUP, exclusive=True)
+
+    async def _gather(self, search_value: str) -> None:
+        try:
+            await unwrap(super()._gather_commands)(self, search_value)
+        except Exception:
+            # When the app is left, list and styles go, or never come, before the work ends that looks for them.
+            if self.is_attached and not self._pruning:
+                raise
 
 
 def open_palette(app: App[int]) -> None:

@@ -70,7 +70,10 @@ def ask_about_examples(invocation: Invocation, model: str | None, base_url: str 
     if judge is None:
         raise UsageError("No judge is set.", "", "Name one: --judge-model MODEL --judge-url URL")
     judged = judge_examples(
-        invocation.project, judge, lambda done, total: invocation.say_progress(done, total, "The judge decides")
+        invocation.project,
+        judge,
+        lambda done, total: invocation.say_progress(done, total, "The judge decides"),
+        lambda why: invocation.say(f"Waiting: {why}."),
     )
     if judged.missing:
         invocation.say(

@@ -96,11 +96,9 @@ def restore(invocation: Invocation, name: str) -> None:
 def delete(invocation: Invocation, name: str, yes: bool, force: bool) -> None:
     """Delete the project NAME with everything in it. This cannot be undone."""
     from engine.folders import locate_project
-    from engine.project import Project
+    from engine.projects import delete
 
-    project = Project.open(locate_project(name, invocation.home), invocation.home)
-    invocation.adopt(project)
-    folder = project.folder
+    folder = locate_project(name, invocation.home)
     try:
         sure = yes or click.confirm(f"Delete {folder} with all its examples, runs and releases?", err=True)
     except click.Abort:
@@ -110,7 +108,7 @@ def delete(invocation: Invocation, name: str, yes: bool, force: bool) -> None:
     if not sure:
         invocation.finish("Nothing was deleted.", {"deleted": None})
         return
-    project.delete(force=force)
+    delete(folder, invocation.home, force=force)
     invocation.finish(f"Deleted {folder}", {"deleted": str(folder)})
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from engine.errors import NotFoundError
+from engine.jobs.devices import Holder, command_turn
 from engine.project import Project
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message
@@ -45,11 +46,15 @@ def rubric_checks(
 
 
 def judge_examples(
-    project: Project, judge: TeacherSpec, on_progress: Callable[[int, int], None] = lambda _done, _total: None
+    project: Project,
+    judge: TeacherSpec,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    on_wait: Callable[[str], None] = lambda _why: None,
 ) -> JudgedExamples:
     """Ask for every word that is missing on the answers to the current prompt; what came is kept, whatever happens.
 
-    Raises NotFoundError without a rubric, EndpointError where nothing can be asked.
+    While something else of this project asks the judge it waits, and `on_wait` is told why. Raises NotFoundError
+    without a rubric, EndpointError where nothing can be asked.
     """
     rules = project.rules.all()
     rubrics = [rule for rule in rules if rule.needs_judge]
@@ -67,7 +72,9 @@ def judge_examples(
             continue
         if passes_all(check_answer(rules, example.answer, question)):
             requests += [rubric_request(rule.rubric, question, example.answer) for rule in rubrics]
-    asking, done = Asking(project, judge, requests), count(1)
-    asking.ask(rubric_word, lambda _key: on_progress(next(done), len(asking.missing)))
+    me = Holder(0, "curate check", project.name)
+    with command_turn(project.folder / "jobs", "judge", me, lambda ahead: on_wait(f"{ahead.holder} asks the judge")):
+        asking, done = Asking(project, judge, requests), count(1)
+        asking.ask(rubric_word, lambda _key: on_progress(next(done), len(asking.missing)))
     faults = asking.faults.values()
     return JudgedExamples(len(asking.missing), len(faults), next(iter(faults), ""))

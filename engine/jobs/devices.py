@@ -9,7 +9,9 @@ import json
 import os
 import platform
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -18,6 +20,7 @@ from engine.jobs.locks import FileLock
 from engine.paths import make_private_folder
 
 _QUEUE_LOCK = "queue.lock"
+_POLL_S = 0.1
 # Two names of one device must lead to one queue.
 _FIRST_OF = {"cuda": "cuda:0"}
 
@@ -26,13 +29,13 @@ _FIRST_OF = {"cuda": "cuda:0"}
 class Holder:
     """Who holds a device, or waits for it."""
 
-    job_id: int
+    job_id: int  # 0: a command that is no job
     kind: str
     project: str
     pid: int = field(default=0, compare=False)  # of the process that keeps the ticket locked; 0: not told
 
     def __str__(self) -> str:
-        return f"job {self.job_id} ({self.kind}) of {self.project}"
+        return f"{f'job {self.job_id}' if self.job_id else 'a command'} ({self.kind}) of {self.project}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,24 @@ def held_by(state_folder: Path, device: str) -> Holder | None:
         return None
     with _Queue(folder):
         return next((holder for path in _tickets(folder) if (holder := _sweep(path))), None)
+
+
+@contextmanager
+def command_turn(state_folder: Path, device: str, holder: Holder, on_wait: Callable[[Ahead], None]) -> Iterator[None]:
+    """Hold `device` for the `with` block, where no job is there to tell what it waits for: `on_wait` is told instead.
+
+    Raises `JobError` or `StoreError`.
+    """
+    ticket, told = Ticket.draw(state_folder, device, holder), None
+    try:
+        while (ahead := ticket.ahead()) is not None:
+            if ahead != told:
+                told = ahead
+                on_wait(ahead)
+            time.sleep(_POLL_S)
+        yield
+    finally:
+        ticket.give_back()
 
 
 class _Queue:

@@ -41,6 +41,7 @@ class Follower:
                 file.seek(self._offset)
                 piece = file.read(max_bytes)
         except FileNotFoundError:
+            self._behind = False
             return []
         self._offset += len(piece)
         self._behind = len(piece) == max_bytes

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.errors import StoreError
+from engine.errors import DamagedError, StoreError
 
 _PRIMARY_CODE = 0xFF  # extended codes keep the primary one in their lowest byte
 
@@ -53,6 +53,7 @@ _SENTENCES: dict[int, tuple[str, str, str]] = {
 }
 _SENTENCES[sqlite3.SQLITE_LOCKED] = _SENTENCES[sqlite3.SQLITE_BUSY]
 _SENTENCES[sqlite3.SQLITE_PERM] = _SENTENCES[sqlite3.SQLITE_READONLY]
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _OTHERWISE = (
     "The project's database reported a failure.",
     "{path}: {detail}.",
@@ -62,8 +63,9 @@ _OTHERWISE = (
 
 def explain(error: sqlite3.Error, path: Path) -> StoreError:
     """The `StoreError` that says what `error` means for the database at `path`."""
-    title, message, next_step = _SENTENCES.get(error.sqlite_errorcode & _PRIMARY_CODE, _OTHERWISE)
-    return StoreError(title, message.format(path=path, detail=error), next_step)
+    code = error.sqlite_errorcode & _PRIMARY_CODE
+    title, message, next_step = _SENTENCES.get(code, _OTHERWISE)
+    return (DamagedError if code in _DAMAGED else StoreError)(title, message.format(path=path, detail=error), next_step)
 
 
 @contextmanager

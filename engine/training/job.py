@@ -18,7 +18,7 @@ from engine.project import Project
 from engine.records.dataset import Dataset, TaughtPrompt
 from engine.records.options import TrainOptions
 from engine.records.question import Question
-from engine.records.run import CurvePoint, Run, TrainingConfig
+from engine.records.run import CurvePoint, Run, RunState, TrainingConfig
 from engine.releases.adapter import require_adapter
 from engine.store.words_json import encode
 from engine.training.batches import check_prompt_absent, check_rows
@@ -53,6 +53,7 @@ def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) ->
     if run.state == "done" and not launched:
         context.emit(Note(f"Run {run.id} is trained already."))
         return
+    ours = False
     try:
         with ExitStack() as held:
             here = planned_ranks(options.processes)
@@ -65,6 +66,7 @@ def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) ->
                 ranks = held.enter_context(ranks_of(options.processes, context))
             with ranks.together():
                 run = _unless_done(project, run.id)  # while this job waited, another may have trained it
+            ours = True
             project.runs.update(run.id, state="running", reason="")
             require_libraries(options.mirrors)
             about = About(project.name, f"run-{run.id}", asdict(run.config), project.folder / run.folder / "mirrors")
@@ -74,11 +76,11 @@ def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) ->
     except _DoneError as done:
         context.emit(Note(done.title))
     except JobStopped as stopped:
-        project.runs.update(run.id, state="stopped", reason=stopped.title, peak_rss_mb=peak_rss_mb())
+        _tell_end(project, run.id, "stopped", stopped.title, ours=ours)
         raise
     except Exception as error:
         reason = str(error) if isinstance(error, DistillError) else f"{type(error).__name__}: {error}"
-        project.runs.update(run.id, state="failed", reason=reason, peak_rss_mb=peak_rss_mb())
+        _tell_end(project, run.id, "failed", reason, ours=ours)
         raise
 
 
@@ -91,6 +93,12 @@ def _unless_done(project: Project, run_id: int) -> Run:
     if run.state == "done":
         raise _DoneError(f"Run {run.id} is trained already.")
     return run
+
+
+def _tell_end(project: Project, run_id: int, state: RunState, reason: str, *, ours: bool) -> None:
+    """Write how it ended, unless it never was this job's turn and another trains the run, or has trained it."""
+    if ours or project.runs.get(run_id).state not in ("running", "paused", "done"):
+        project.runs.update(run_id, state=state, reason=reason, peak_rss_mb=peak_rss_mb())
 
 
 def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: float, mirrors: Mirrors) -> None:

@@ -21,7 +21,7 @@ from engine.jobs.log import EventLog
 from engine.jobs.protocol import AnswerDelta, Note, Progress
 from engine.paths import Home, make_private_folder
 from engine.project import Project
-from engine.projects import JobAtWork, Kept, archive, duplicate, find_project, list_projects, look, restore
+from engine.projects import JobAtWork, Kept, archive, delete, duplicate, find_project, list_projects, look, restore
 from engine.records.options import GenerateOptions, ProjectSettings, TrainOptions
 from engine.records.run import TrainingConfig
 from engine.records.selection import Selection
@@ -223,6 +223,16 @@ class TestTheArchive:
         archive(folder, home)
         Project.open(folder, home).delete()
         assert not folder.exists()
+
+
+@pytest.mark.parametrize("offset", [0, 4096 * 2])
+def test_one_whose_database_does_not_hold_together_is_deleted_whole(home: Home, offset: int) -> None:
+    folder = _make(home, "broken")
+    data = (folder / "project.db").read_bytes()
+    (folder / "project.db").write_bytes(data[:offset] + b"nonsense" * ((len(data) - offset) // 8))
+    (folder / "runs" / "1").mkdir(parents=True)
+    delete(folder, home)
+    assert not folder.exists()
 
 
 class TestADuplicate:

@@ -1,18 +1,20 @@
 """The app by its keys, over real projects."""
 
 from pathlib import Path
+from threading import Event
 from time import monotonic
 
 import pytest
 from textual.command import CommandList
 
 from engine.errors import StoreError
+from engine.jobs.follow import MAX_BYTES_A_READ, Follower
 from engine.jobs.protocol import AnswerDelta, StampedEvent
 from engine.jobs.wishes import read_wish
 from engine.paths import Home
 from engine.project import Project
 from engine.records.station import STATIONS
-from tests.tui.piloting import SIZES, open_app, pane_text, shown, until, workspace
+from tests.tui.piloting import SIZES, facts_of, open_app, pane_text, shown, until, workspace
 from tests.tui.seeds import make_project, make_stage
 from tui.app import DistillApp
 from tui.palette import Palette
@@ -96,6 +98,32 @@ async def test_however_fast_a_job_speaks_its_pane_is_drawn_ten_times_a_second_at
         await until(pilot, lambda: "word 199" in screen.state.job.streams["12/0"].text and len(drawn) > 2)
     assert took > 0.9
     assert len([at for at in drawn if at < begun + took]) <= 10 * took
+
+
+async def test_how_far_a_job_was_once_is_not_shown_while_its_log_is_read(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_stage(home, "generating")
+    go_on, read_new = Event(), Follower.read_new
+
+    def slow(self: Follower, max_bytes: int = MAX_BYTES_A_READ) -> list[StampedEvent]:
+        events = read_new(self, 2048)
+        assert not self.offset > 2048 or go_on.wait(20)
+        return events
+
+    monkeypatch.setattr(Follower, "read_new", slow)
+    app = open_app(home, folder)
+    async with app.run_test(size=(120, 30), notifications=True) as pilot:
+        await until(pilot, lambda: workspace(app).state.facts is not None)
+        first = facts_of(app)
+        with Project.open(folder, home) as project:
+            project.jobs.update(1, done=58)
+        await until(pilot, lambda: facts_of(app) is not first)
+        workspace(app)._draw()
+        await pilot.pause()
+        assert "57 of 480" not in pane_text(app)
+        go_on.set()
+        await until(pilot, lambda: "57 of 480" in pane_text(app))
 
 
 async def test_a_failed_job_says_why_and_what_to_do(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

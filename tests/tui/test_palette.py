@@ -1,5 +1,6 @@
 """The palette offers every action of where the person is, and does what it says; letters lead to every field."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.tui.piloting import SIZES, facts_of, open_app, reach, shown, text_of,
 from tests.tui.seeds import make_stage
 from tui.actions import ACTIONS, PANES
 from tui.keys import told
+from tui.palette import open_palette
 from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.prompt.pane import PromptPane
 from tui.panes.prompt.rules_face import RulesFace
@@ -50,6 +52,18 @@ async def test_the_palette_offers_every_action_of_the_pane_of_the_workspace_and_
         expected = {told(action.help) for place in places for action in ACTIONS[place] if action.id not in BY_KEY_ONLY}
         assert expected <= offered
         assert {f"Show the {pane} pane." for pane in PANES} <= offered
+
+
+@pytest.mark.parametrize("by_exit", [False, True])
+async def test_the_app_can_be_left_at_any_moment_of_the_palettes_opening(by_exit: bool) -> None:
+    for turns in range(0, 60, 2):
+        app: App[int] = App()
+        async with app.run_test(size=(80, 24)):
+            open_palette(app)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if by_exit:
+                app.exit(0)
 
 
 async def test_what_is_chosen_by_name_is_done(home: Home) -> None:

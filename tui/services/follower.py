@@ -1,10 +1,12 @@
 """Follows a job's event log from a thread, and posts what is new in batches: at most ten a second.
 
-What a job told before anybody watched it comes as fast as it is read.
+What a job told before anybody watched it is taken in on the thread too, and posted as one: nobody sees it pass.
 """
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 from textual.app import App
 from textual.message import Message
@@ -14,26 +16,46 @@ from engine.jobs.follow import Follower
 from engine.jobs.protocol import StampedEvent
 
 POLL_S = 0.1
-_CATCH_UP_S = 0.01  # between two pieces of the past: keys come through
+# No job tells as much between two looks. More is waiting before the first, and after the terminal was asleep.
+_NEW_BYTES = 1024 * 1024
+
+
+class Takes(Protocol):
+    """What events make: one after the other changes it."""
+
+    def apply(self, stamped: StampedEvent) -> None:
+        """Take in one event."""
+
+
+View = TypeVar("View", bound=Takes)
+
+
+class PastTold(Message, Generic[View]):
+    """All that the job told until now is in `view`, which the thread lets go of; it takes the place of an earlier."""
+
+    def __init__(self, view: View) -> None:
+        super().__init__()
+        self.view = view
 
 
 class JobTold(Message):
-    """New events of the job that is watched; `past` while newer ones are waiting."""
+    """New events of the job that is watched."""
 
-    def __init__(self, job_id: int, events: list[StampedEvent], *, past: bool = False) -> None:
+    def __init__(self, job_id: int, events: list[StampedEvent]) -> None:
         super().__init__()
         self.job_id = job_id
         self.events = events
-        self.past = past
 
 
-class FollowerService:
-    """Watches one job's folder until it is closed. Survives a log that is not there yet."""
+class FollowerService(Generic[View]):
+    """Watches one job's folder until it is closed. Survives a log that is not there, or cannot be read for a while."""
 
-    def __init__(self, job_id: int, folder: Path, target: Widget | App[int]) -> None:
+    def __init__(self, job_id: int, folder: Path, target: Widget | App[int], begin: Callable[[], View]) -> None:
+        """`begin` makes a view that has taken in nothing yet; it is called on the thread."""
         self._job_id = job_id
-        self._follower = Follower(folder)
+        self._folder = folder
         self._target = target
+        self._begin = begin
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._follow, name=f"follow-{job_id}", daemon=True)
         self._thread.start()
@@ -43,10 +65,29 @@ class FollowerService:
         self._closed.set()
 
     def _follow(self) -> None:
-        past = False
+        follower: Follower | None = None
         while not self._closed.is_set():
-            events, was_past = self._follower.read_new(), past
-            past = self._follower.behind
-            if events or was_past:
-                self._target.post_message(JobTold(self._job_id, events, past=past))
-            self._closed.wait(_CATCH_UP_S if past else POLL_S)
+            try:
+                follower = self._tell_new(follower) if follower is not None else self._tell_past()
+            except OSError:  # the store lies in the same place, and says what is wrong there
+                follower = None
+            self._closed.wait(POLL_S)
+
+    def _tell_past(self) -> Follower | None:
+        follower, view = Follower(self._folder), self._begin()
+        while not self._closed.is_set():
+            for stamped in follower.read_new():
+                view.apply(stamped)
+            if not follower.behind:
+                self._target.post_message(PastTold(view))
+                return follower
+        return None
+
+    def _tell_new(self, follower: Follower) -> Follower | None:
+        """None: too much is new to be told one after the other."""
+        events = follower.read_new(_NEW_BYTES)
+        if follower.behind:
+            return None
+        if events:
+            self._target.post_message(JobTold(self._job_id, events))
+        return follower

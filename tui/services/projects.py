@@ -20,7 +20,7 @@ from engine.paths import Home, expand
 from engine.project import Project, check_name
 from engine.projects import Kept as Kept
 from engine.projects import ProjectSummary as ProjectSummary
-from engine.projects import archive, duplicate, in_order, look, restore
+from engine.projects import archive, delete, duplicate, in_order, look, restore
 from engine.records.options import ProjectSettings, TeacherSpec
 from engine.records.prompt import Prompt
 from engine.texts import read_text
@@ -171,8 +171,7 @@ class ProjectsService:
         """Delete the project for good; ends in `ProjectsChanged`."""
 
         def work() -> Message:
-            with Project.open(folder, self._home) as project:
-                project.delete()
+            delete(folder, self._home)
             return ProjectsChanged(f"Deleted {folder.name}.")
 
         self._carry_out(work)

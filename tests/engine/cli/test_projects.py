@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.jobs.locks import FileLock
 from engine.paths import Home
 from engine.project import Project
 from tests.engine.cli.calling import fail, get, succeed
@@ -75,6 +76,27 @@ def test_a_duplicate_takes_no_name_that_is_taken_or_none(begun: Path) -> None:
 @pytest.mark.parametrize("command", ["archive", "restore", "delete"])
 def test_an_unknown_project_is_named_by_near_ones(begun: Path, command: str) -> None:
     assert "meridian-desk" in fail("projects", command, "meridian-dsk")["next"]
+
+
+def test_a_damaged_project_is_deleted_like_a_sound_one(begun: Path) -> None:
+    (begun / "project.db").write_text("nonsense " * 100)
+    assert "Nothing was deleted." in succeed("projects", "delete", "meridian-desk", input="n\n").out
+    (begun / "jobs" / "3").mkdir(parents=True)
+    lock = FileLock.take(begun / "jobs" / "3" / "lock")
+    assert lock is not None
+    failed = fail("projects", "delete", "meridian-desk", "--yes", status=1)
+    assert "Job 3" in failed["message"]
+    assert "--force" in failed["next"]
+    lock.release()
+    assert get("projects", "delete", "meridian-desk", "--yes") == {"deleted": str(begun)}
+    assert not begun.exists()
+
+
+def test_what_lies_beside_a_file_that_is_no_project_is_not_deleted(begun: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine" / "jobs").mkdir(parents=True)
+    (tmp_path / "mine" / "project.db").write_text("nonsense " * 100)
+    assert "not a project" in fail("projects", "delete", str(tmp_path / "mine"), "--yes", status=1)["title"]
+    assert (tmp_path / "mine" / "jobs").is_dir()
 
 
 def test_a_project_is_kept_unless_a_person_says_yes(begun: Path) -> None:

@@ -38,6 +38,7 @@ def test_tickets_are_served_in_order_and_name_the_holder(tmp_path: Path) -> None
     assert _ahead(second) == Ahead(_A, 0)
     assert _ahead(third) == Ahead(_A, 1)
     assert str(_A) == "job 1 (train) of tone"
+    assert str(Holder(0, "curate check", "tone")) == "a command (curate check) of tone"
     second.give_back()
     assert _ahead(third) == Ahead(_A, 0)
     first.give_back()

@@ -8,8 +8,9 @@ import pytest
 
 from engine.errors import DatasetError, JobStopped, NotFoundError, TrainingError
 from engine.jobs.context import JobContext, StopFlag
+from engine.jobs.devices import Holder, Ticket
 from engine.jobs.follow import Follower
-from engine.jobs.protocol import Event, Metrics, Note, Progress, SampleAnswer, WorstTokens
+from engine.jobs.protocol import Event, Metrics, Note, Progress, SampleAnswer, StateChanged, WorstTokens
 from engine.jobs.wishes import write_wish
 from engine.model.chat_format import ChatFormat
 from engine.model.load import load_base, with_adapter
@@ -18,7 +19,7 @@ from engine.records.dataset import Dataset, DatasetRow
 from engine.records.options import TrainOptions
 from engine.records.prompt import Message
 from engine.records.question import Question
-from engine.records.run import Run, TrainingConfig
+from engine.records.run import Run, RunState, TrainingConfig
 from engine.releases.adapter import require_adapter
 from engine.store.datasets import dataset_sha256
 from engine.training.job import run
@@ -130,6 +131,33 @@ def wish_at_step(step: int, carry_it_out: Callable[[JobContext], None], monkeypa
             carry_it_out(self)
 
     monkeypatch.setattr(JobContext, "emit", wishing)
+
+
+@pytest.mark.parametrize(
+    ("stands", "left"), [("waiting", "stopped"), ("running", "running"), ("paused", "paused"), ("done", "done")]
+)
+def test_a_job_that_is_stopped_before_its_turn_leaves_the_run_to_the_job_that_trains_it(
+    project: Project, model_folder: Path, stands: RunState, left: RunState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_run(project, model_folder)
+    stop, emit = StopFlag(), JobContext.emit
+
+    def waiting(self: JobContext, event: Event) -> None:
+        emit(self, event)
+        if isinstance(event, StateChanged) and event.state == "waiting":
+            project.runs.update(made.id, state=stands, reason="by the other")
+            stop.up = True
+
+    monkeypatch.setattr(JobContext, "emit", waiting)
+    ticket = Ticket.draw(project.home.state, "cpu", Holder(7, "train", project.name))
+    try:
+        with pytest.raises(JobStopped):
+            carry_out(project, made.id, stop)
+    finally:
+        ticket.give_back()
+    run = project.runs.get(made.id)
+    assert run.state == left
+    assert (run.reason == "by the other") == (left == stands)
 
 
 def test_a_stopped_run_leaves_its_best_adapter_to_be_evaluated(

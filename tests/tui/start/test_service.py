@@ -16,7 +16,14 @@ from engine.records.options import TeacherSpec
 from engine.store.prompts import PromptTable
 from tests.tui.start.conftest import age, set_to_work
 from tui.services import projects
-from tui.services.projects import NewProject, ProjectReady, ProjectsFailed, ProjectsRead, ProjectsService
+from tui.services.projects import (
+    NewProject,
+    ProjectReady,
+    ProjectsChanged,
+    ProjectsFailed,
+    ProjectsRead,
+    ProjectsService,
+)
 
 
 class Told:
@@ -87,6 +94,15 @@ def test_a_list_that_did_not_change_is_not_told_again(home: Home, service: Proje
     Project.open(home.projects / "one", home).delete()
     service._read()
     assert told.lists() == [["one"], []]
+
+
+def test_a_damaged_project_is_deleted_too(home: Home, service: ProjectsService, told: Told) -> None:
+    shelve(home, "broken")
+    (home.projects / "broken" / DATABASE).write_text("nonsense " * 100)
+    service.delete(home.projects / "broken")
+    service._doer.shutdown()  # once it has done this
+    assert isinstance(told.messages[-1], ProjectsChanged)
+    assert not (home.projects / "broken").exists()
 
 
 def test_at_first_the_last_used_are_shown_while_the_others_are_read(

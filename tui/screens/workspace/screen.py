@@ -37,9 +37,10 @@ if TYPE_CHECKING:
     from textual.command import Provider
 
     from tui.panes.chat.pane import ArmsChosen
+    from tui.panes.job import JobView
     from tui.panes.pane import Pane, ShowPane
     from tui.screens.workspace.updating import Updating
-    from tui.services.follower import JobTold
+    from tui.services.follower import JobTold, PastTold
     from tui.services.program import CommandEnded
 
 READ_EVERY_S = 1.0
@@ -119,14 +120,20 @@ class WorkspaceScreen(Divided, SearchingScreen):
         else:
             self._watching.read_meters(self.state)
 
+    def on_past_told(self, message: "PastTold[JobView]") -> None:
+        """Show the job where it stands. How far it was once is not shown on the way to how far it is."""
+        if self.state.job is not None and self.state.job.job_id == message.view.job_id:
+            self.state.job = message.view
+            self.state.believe_the_store()
+            self._changed()
+
     def on_job_told(self, message: "JobTold") -> None:
-        """Take in the job's events. How far it was once is not shown on the way to how far it is."""
+        """Take in the job's new events."""
         if self.state.job is not None and self.state.job.job_id == message.job_id:
             for event in message.events:
                 self.state.job.apply(event)
-            if not message.past:
-                self.state.believe_the_store()
-                self._changed()
+            self.state.believe_the_store()
+            self._changed()
 
     def on_meter_read(self, message: MeterRead) -> None:
         """Take in the load of the machine; only the header tells it."""

@@ -3,6 +3,7 @@
 Both are read by services of their own, which begin with the first job that there is to watch.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from tui.screens.workspace.state import WorkspaceState
 from tui.services.meters import MeterService
 
 if TYPE_CHECKING:  # the first sight of a project does without it
+    from tui.panes.job import JobView
     from tui.services.follower import FollowerService
 
 
@@ -20,7 +22,7 @@ class Watching:
 
     def __init__(self, screen: Screen[None]) -> None:
         self._screen = screen
-        self._follower: FollowerService | None = None
+        self._follower: FollowerService[JobView] | None = None
         self._meters: MeterService | None = None
 
     def follow(self, state: WorkspaceState) -> None:
@@ -33,8 +35,9 @@ class Watching:
 
         if self._follower is not None:
             self._follower.close()
-        state.job = JobView(job.id, job.kind)
-        self._follower = FollowerService(job.id, Path(state.facts.folder) / job.folder, self._screen)
+        begin = partial(JobView, job.id, job.kind)
+        state.job = begin()
+        self._follower = FollowerService(job.id, Path(state.facts.folder) / job.folder, self._screen, begin)
 
     def read_meters(self, state: WorkspaceState) -> None:
         """Read the load of the running job, and of the GPUs."""
