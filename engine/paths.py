@@ -59,6 +59,28 @@ def expand(path: Path | str) -> Path:
         raise UsageError("There is no such user.", f"{path} begins with one.", "Write the path in full.") from None
 
 
+def model_name(name: str) -> str:
+    """The name of a base model as it is remembered: that of a folder whole, because jobs run in the project's.
+
+    "starter" and a hub's "owner/name" stay as they are; a folder wins over a hub's name. Raises `UsageError` for what
+    is none of these. Whether the hub has such a model is seen when it is first needed.
+    """
+    if name == "starter":
+        return name
+    folder = expand(name)
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise UsageError("This folder holds no model.", f"There is no config.json in {name}.", "Check the path.")
+        return str(folder.resolve())
+    if name.startswith(("/", ".", "~")) or name.count("/") != 1:
+        raise UsageError(
+            "There is no such model.",
+            f"{name} is neither a folder nor a hub's owner/name.",
+            "Check the path, or take the starter.",
+        )
+    return name
+
+
 def make_private_folder(path: Path) -> Path:
     """Create `path` and its missing parents with mode 0700 and return it; folders that exist keep their mode.
 

@@ -5,6 +5,7 @@ import click
 from engine.cli.following import follow_job
 from engine.cli.invocation import Invocation, command_options
 from engine.cli.new import teacher_spec
+from engine.paths import model_name
 from engine.records.options import BenchOptions, ProjectSettings
 
 
@@ -41,6 +42,7 @@ def command(
     from engine.reports.markdown import to_markdown
     from engine.reports.text import to_text
 
+    base = model_name(base)
     settings = ProjectSettings(student_base=base, teacher=teacher_spec(base, teacher_model, base_url))
     # All are read before the first is run: a word that is wrong is told at once.
     prompts = [load_benchmark_prompt(name) for name in dict.fromkeys(names or BUNDLED)]

@@ -5,7 +5,7 @@ import dataclasses
 import click
 
 from engine.cli.invocation import Invocation, Number, command_options
-from engine.paths import expand
+from engine.paths import expand, model_name
 from engine.records.options import ProjectSettings, TeacherSpec
 
 
@@ -23,6 +23,7 @@ def command(
     from engine.folders import remember
     from engine.project import Project, check_name
 
+    base = model_name(base)
     settings = ProjectSettings(
         student_base=base, serving_temperature=temperature, teacher=teacher_spec(base, teacher_model, base_url)
     )
@@ -42,13 +43,14 @@ def command(
 def teacher_spec(base: str, model: str | None, base_url: str | None, model_option: str = "--teacher") -> TeacherSpec:
     """The teacher that the words describe.
 
-    Raises UsageError for an endpoint without a model name (`model_option` is where it belongs) or an unsafe address.
+    Raises UsageError for an endpoint without a model name (`model_option` is where it belongs), an unsafe address, or a
+    local model that can be none.
     """
     from engine.errors import UsageError
     from engine.teachers.keys import check_address
 
     if base_url is None:
-        return TeacherSpec(kind="local", model=model or base)
+        return TeacherSpec(kind="local", model=base if model is None else model_name(model))
     address = check_address(base_url)
     if model is None:
         raise UsageError("The endpoint's model is missing.", f"{address} serves several.", f"Add {model_option} MODEL.")

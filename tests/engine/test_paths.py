@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import StoreError
-from engine.paths import Home, make_private_folder, write_atomically
+from engine.errors import StoreError, UsageError
+from engine.paths import Home, make_private_folder, model_name, write_atomically
 
 
 def test_an_override_wins_over_the_environment(tmp_path: Path, private_home: Path) -> None:
@@ -57,3 +57,27 @@ def test_a_failed_replacement_leaves_nothing_beside(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written"):
         write_atomically(tmp_path / "taken", b"new")
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_models_folder_is_remembered_whole_and_other_names_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("starter", "owner/model"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "config.json").write_text("{}")
+    whole = str(tmp_path / "owner/model")
+    assert {model_name(name) for name in ("owner/model", "./owner/model", "~/owner/model", whole)} == {whole}
+    assert [model_name(name) for name in ("starter", "Qwen/Qwen2.5-0.5B")] == ["starter", "Qwen/Qwen2.5-0.5B"]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("./none", "neither a folder"), ("gpt-5", "neither a folder"), ("a/b/c", "neither"), ("empty", "config.json")],
+)
+def test_what_can_be_no_model_is_refused(name: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=why):
+        model_name(name)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from engine.clean import clean_line
 from engine.errors import UsageError
+from engine.paths import model_name
 from engine.records.options import TeacherSpec
 from engine.teachers.keys import check_address
 from engine.teachers.outlook import KeyState, Money
@@ -21,7 +22,7 @@ def teacher_fields(spec: TeacherSpec, values: Callable[[], Values]) -> Sequence[
     return (
         Field("teacher", "teacher", ENDPOINT if spec.kind == "endpoint" else LOCAL, choices=(LOCAL, ENDPOINT)),
         Field("model", "  model", spec.model, "starter, a folder, or a hub's owner/name; there: its name",
-              check=lambda value: "" if value else "Name the model."),
+              check=lambda value: _model_trouble(value, at_an_endpoint())),
         Field("address", "  address", spec.base_url, "for an endpoint: https://host/v1",
               check=lambda value: address_trouble(value) if at_an_endpoint() else ""),
         Field("key", "  key", "", "for an endpoint; empty: the key that is known", secret=True),
@@ -30,10 +31,10 @@ def teacher_fields(spec: TeacherSpec, values: Callable[[], Values]) -> Sequence[
 
 def teacher_of(values: Values) -> TeacherSpec | None:
     """The teacher that the fields name; None while they name none."""
-    if not values["model"]:
+    if _model_trouble(values["model"], values["teacher"] == ENDPOINT):
         return None
     if values["teacher"] == LOCAL:
-        return TeacherSpec("local", values["model"])
+        return TeacherSpec("local", model_name(values["model"]))
     if address_trouble(values["address"]):
         return None
     return TeacherSpec("endpoint", values["model"], check_address(values["address"]))
@@ -45,6 +46,17 @@ def address_trouble(value: str) -> str:
         check_address(value)
     except UsageError as error:
         return clean_line(f"{error.title} {error.next}")
+    return ""
+
+
+def _model_trouble(value: str, at_an_endpoint: bool) -> str:
+    if not value:
+        return "Name the model."
+    if not at_an_endpoint:
+        try:
+            model_name(value)
+        except UsageError as error:
+            return clean_line(error.message)
     return ""
 
 

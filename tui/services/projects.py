@@ -14,9 +14,9 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from engine.economics.tokens import estimate_prompt_tokens
-from engine.errors import DistillError, ModelError, UsageError
+from engine.errors import DistillError, UsageError
 from engine.folders import changed_at_s, is_archived, project_folders, remember
-from engine.paths import Home, expand
+from engine.paths import Home, model_name
 from engine.project import Project, check_name
 from engine.projects import Kept as Kept
 from engine.projects import ProjectSummary as ProjectSummary
@@ -230,9 +230,10 @@ class ProjectsService:
         try:
             prompt = _read_prompt(wanted.prompt_path) if wanted.prompt_path else None
             field = "student"
-            _check_student(wanted.student)
+            student = model_name(wanted.student)
+            teacher = wanted.teacher if wanted.teacher.kind == "endpoint" else TeacherSpec("local", student)
             field = "name"
-            settings = ProjectSettings(student_base=wanted.student, teacher=wanted.teacher)
+            settings = ProjectSettings(student_base=student, teacher=teacher)
             with Project.create(self._home.projects / wanted.name, settings, self._home) as project:
                 if prompt is not None:
                     _set_prompt(project, prompt, wanted.prompt_path)
@@ -267,17 +268,3 @@ def _read_prompt(path: str) -> Prompt:
     from engine.prompts.documents import parse_prompt  # the first sight does without it
 
     return parse_prompt(read_text(path, regular=True), Path(path).name)
-
-
-def _check_student(name: str) -> None:
-    """Only what can be seen at once: a hub's model is looked for when a job first needs it."""
-    if name == "starter":
-        return
-    folder = expand(name)
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise ModelError("This folder holds no model.", f"There is no config.json in {name}.", "")
-    elif name.startswith(("/", ".", "~")) or name.count("/") != 1:
-        raise ModelError(
-            "There is no such model.", f"{name} is neither a folder nor a hub's owner/name.", "Or take the starter."
-        )

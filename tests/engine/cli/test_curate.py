@@ -1,6 +1,7 @@
 """The curate command: what the rules decide, what a person decides, undo and redo, and what refuses to be frozen."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -303,7 +304,11 @@ class TestFreeze:
         succeed("curate", "reject", "3")
         assert get("curate", "freeze")["train"] == 9
 
-    def test_a_base_that_is_not_there_is_a_failure_with_a_way_out(self, begun: Path) -> None:
-        succeed("new", "lost", "--base", "./no-such-folder")
+    def test_a_base_that_is_not_there_is_a_failure_with_a_way_out(self, begun: Path, tmp_path: Path) -> None:
+        base = tmp_path / "base"
+        base.mkdir()
+        (base / "config.json").write_text("{}")
+        succeed("new", "lost", "--base", base)
+        shutil.rmtree(base)
         succeed("prompt", "set", "-", input="Be brief.")
         assert "starter" in fail("curate", "freeze", status=1)["next"]

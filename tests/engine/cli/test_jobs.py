@@ -22,6 +22,8 @@ from tests.engine.cli.calling import fail, get, succeed
 from tests.engine.cli.shapes import JOB, assert_shape
 from tests.engine.jobs.support import STAGES_FOLDER, wait_until
 
+ENDPOINT = ("--base-url", "http://127.0.0.1:9/v1")  # the model there is the name of a stage
+
 
 @pytest.fixture
 def desk(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
@@ -40,7 +42,7 @@ def desk(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
 
 def start(stage: str, steps: int = 20) -> dict[str, Any]:
     """Start a job of the stage and return at once."""
-    job: dict[str, Any] = get("generate", "--model", stage, "--limit", steps, "--detach")["job"]
+    job: dict[str, Any] = get("generate", "--model", stage, *ENDPOINT, "--limit", steps, "--detach")["job"]
     return job
 
 
@@ -152,7 +154,7 @@ def test_a_killed_job_is_lost_in_the_list_and_resumes(desk: Project) -> None:
 
 
 def test_a_job_that_fails_tells_its_three_sentences_without_a_secret(desk: Project) -> None:
-    error = fail("generate", "--model", "refused", status=1)
+    error = fail("generate", "--model", "refused", *ENDPOINT, status=1)
     assert error["title"] == "Job 2 (generate) is failed."
     assert "The teacher refused." in error["message"]
     assert "sk-abcdef" not in str(error)
@@ -160,7 +162,7 @@ def test_a_job_that_fails_tells_its_three_sentences_without_a_secret(desk: Proje
 
 
 def test_a_done_job_is_not_controlled_any_more(desk: Project) -> None:
-    succeed("generate", "--model", "steps", "--limit", "2")
+    succeed("generate", "--model", "steps", *ENDPOINT, "--limit", "2")
     for verb in ("pause", "stop", "resume"):
         assert "done" in str(fail("jobs", verb, "1", status=1))
     assert get("jobs", "list") == {"jobs": []}

@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from engine.paths import Home
 from engine.records.station import STATIONS
 from tests.engine.cli.calling import fail, get, succeed
@@ -19,11 +21,14 @@ rules:
 """
 
 
-def test_a_prompt_is_distilled_by_words_alone(home: Home, tiny_base: Path, tmp_path: Path) -> None:
+def test_a_prompt_is_distilled_by_words_alone(
+    home: Home, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_base.parent)  # the jobs run elsewhere
     (tmp_path / "rules.yaml").write_text(RULES)
     rows = [{"text": f"question {n} of {topic}?", "topic": topic} for topic in "abcdefgh" for n in range(3)]
     (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    assert get("new", "walk", "--base", tiny_base)["settings"]["teacher"]["kind"] == "local"
+    assert get("new", "walk", "--base", f"./{tiny_base.name}")["settings"]["teacher"]["kind"] == "local"
     counted = get("prompt", "set", "-", input=PROMPT)["tokens"]
     assert [count["exact"] for count in counted] == [True]
     assert len(get("rules", "import", tmp_path / "rules.yaml")["rules"]) == 2

@@ -299,14 +299,22 @@ async def test_what_the_disk_says_against_it_comes_back_under_its_field_with_not
         await until(pilot, lambda: isinstance(app.screen, StartScreen))
 
 
-async def test_a_folder_with_a_model_is_a_student(home: Home, app: DistillApp, tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text("{}")
+async def test_a_folder_with_a_model_is_a_student(
+    home: Home, app: DistillApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "config.json").write_text("{}")
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await read(pilot)
         await pilot.press("n", *"bank")
-        (await form_of(pilot)).query_one("#field-student", Input).value = str(tmp_path)
+        (await form_of(pilot)).query_one("#field-student", Input).value = "./base"
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
+    with Project.open(home.projects / "bank", home) as project:
+        settings = project.settings.read()
+    # Jobs run in the project's folder.
+    assert settings.student_base == settings.teacher.model == str(tmp_path / "base")
 
 
 async def test_a_broken_project_is_listed_with_its_trouble_and_says_it_when_opened(
