@@ -4,6 +4,7 @@ Knows the action table and who carries it; knows nothing of what the actions do.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from inspect import unwrap
 
 from textual.app import App, SystemCommand
@@ -27,7 +28,7 @@ class Palette(CommandPalette, LeftOnce[None]):
             super()._action_command_list(action)
 
     def _gather_commands(self, search_value: str) -> Worker[None]:
-        return self.run_worker(self._gather(search_value), group=self._GATHER_COMMANDS_GROUP, exclusive=True)
+        return self.run_worker(partial(self._gather, search_value), group=self._GATHER_COMMANDS_GROUP, exclusive=True)
 
     async def _gather(self, search_value: str) -> None:
         try:
