@@ -10,9 +10,9 @@ from engine.cli.main import run
 from engine.demo import open_demo, verdict_before
 from engine.jobs.protocol import StageStarted, StateChanged
 from engine.paths import Home
-from engine.records.prompt import Message, Prompt
 from engine.records.cost import CostInputs
 from engine.records.options import DemoOptions
+from engine.records.prompt import Message, Prompt
 from tests.engine.cli.calling import fail, get, succeed
 from tests.engine.cli.shapes import JOB, REPORT, assert_shape
 from tests.tui import seeds
