@@ -83,8 +83,10 @@ def last_used(home: Home) -> Path | None:
         text = (home.state / _LAST_PROJECT).read_bytes().decode("utf-8", "surrogateescape")
     except OSError:
         return None
-    folder = Path(text.rstrip("\n"))
-    return folder if (folder / DATABASE).is_file() and not is_archived(folder) else None
+    folder = Path(text.removesuffix("\n"))
+    with suppress(OSError):
+        return folder if (folder / DATABASE).is_file() and not is_archived(folder) else None
+    return None
 
 
 def unnamed_project(home: Home) -> Path:

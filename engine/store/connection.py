@@ -94,12 +94,6 @@ class Connection:
         return driver
 
     def _prepare(self, driver: sqlite3.Connection) -> None:
-        (used,) = driver.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        # Looked at before anything is set: the journal's mode is written into the file.
-        if used and driver.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            raise StoreError(
-                "This is not a project.", f"{self.path} belongs to another program.", "Name another folder."
-            )
         for pragma in (
             "foreign_keys=ON",
             "synchronous=FULL",
@@ -111,6 +105,12 @@ class Connection:
             f"journal_size_limit={_KEPT_LOG_BYTES}",
         ):
             driver.execute(f"PRAGMA {pragma}").close()
+        (used,) = driver.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        # The journal's mode, other than all above, is written into the file.
+        if used and driver.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise StoreError(
+                "This is not a project.", f"{self.path} belongs to another program.", "Name another folder."
+            )
         if driver.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
             raise StoreError(
                 "The project cannot be shared between processes here.",
@@ -280,6 +280,9 @@ class Connection:
                 f"{copy}: {error.strerror or error}.",
                 "Check the permissions and the free space; nothing was changed.",
             ) from error
+        finally:
+            with suppress(OSError):  # half a copy would fill a disk that is full
+                beside.unlink(missing_ok=True)
 
     def _write(self, sql: str, values: Values) -> sqlite3.Cursor:
         if self._in_transaction():

@@ -327,6 +327,7 @@ class TestADuplicate:
         with pytest.raises(StoreError, match="No space left"):
             duplicate(full, "twin", "runs")
         assert [summary.name for summary in list_projects(home)] == [full.name]
+        assert not (home.projects / ".twin.part").exists()
 
     def test_killed_in_the_middle_it_leaves_nothing_half(self, home: Home, full: Project) -> None:
         program = f"""
@@ -452,3 +453,8 @@ def test_a_project_behind_a_link_is_deleted_with_the_link(home: Home, tmp_path: 
     Project.create(home.projects / "linked", home=home).delete()
     assert not (home.projects / "linked").is_symlink()
     assert not any(disk.iterdir())
+
+
+def test_a_last_used_one_that_cannot_be_looked_at_is_gone(home: Home, tmp_path: Path) -> None:
+    remember(tmp_path / ("n" * 300), home)
+    assert last_used(home) is None

@@ -218,3 +218,15 @@ def test_a_folder_whose_name_is_no_utf8_holds_a_project(tmp_path: Path) -> None:
         made.write_copy(parent, "questions")
     with Project.open(parent) as copy:
         assert [question.text for question in copy.questions.all()] == ["kept"]
+
+
+def test_half_a_backup_does_not_stay_on_a_full_disk(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(StoreError, match="No space left"):
+        project.write_copy(tmp_path, "questions")
+    assert not list(tmp_path.glob("project.db*"))
