@@ -411,7 +411,11 @@ def test_a_job_that_waits_for_its_process_is_at_work(home: Home) -> None:
     assert [job.state for job in look(project.folder, home).jobs] == ["waiting"]
 
 
-@pytest.mark.parametrize("messages", ["garbage", "[" * 100_000, "{}", '[{"role": "owner", "content": 1}]'])
+@pytest.mark.parametrize(
+    "messages",
+    ["garbage", "[" * 100_000, "{}", '[{"role": "owner", "content": 1}]'],
+    ids=["no JSON", "deep", "no list", "no message"],
+)
 def test_what_no_program_wrote_hides_no_other_project(home: Home, messages: str) -> None:
     broken = _make(home, "broken")
     _make(home, "well")
@@ -435,7 +439,7 @@ def test_no_folder_of_a_project_leads_out_of_it(home: Home, place: str) -> None:
                 ask()
 
 
-@pytest.mark.parametrize("name", ["n" * 300, "./" + "n" * 300])
+@pytest.mark.parametrize("name", ["n" * 300, "./" + "n" * 300], ids=["a name", "a path"])
 def test_a_name_that_no_file_can_have_is_no_project(home: Home, name: str) -> None:
     with pytest.raises(NotFoundError, match="name too long"):
         find_project(name, home)

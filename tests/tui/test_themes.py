@@ -137,7 +137,7 @@ def test_every_colour_that_a_widget_uses_is_held_against_its_ground() -> None:
         (SOUND + 'primary: "#445566"\n', "line 4: primary is there twice"),
         (SOUND + "variables:\n  border: red\n  border: blue\n", "line 6: border is there twice"),
         (SOUND + "? [accent]\n: red\n", "line 4: this is no name of a field"),
-        ("[" * 2_000, "bad.yaml: maximum recursion depth"),
+        pytest.param("[" * 2_000, "bad.yaml: maximum recursion depth", id="deep"),
         (SOUND + "variables:\n  border: auto 50%\n", "line 5: auto 50% does not fit border"),
         (SOUND + "variables:\n  border: initial\n", "line 5: initial does not fit border"),
         (SOUND + "variables:\n  text: auto bogus\n", "line 5: auto bogus does not fit text"),
