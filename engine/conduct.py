@@ -51,14 +51,13 @@ def open_or_make(
     What `fill` stores is kept whole or not at all, so that a project that is there was filled.
     """
     folder = home.projects / name
-    project: Project | None = None
-    if (folder / "project.db").exists():
+    if not (folder / "project.db").exists():
+        project = Project.create(folder, settings, home)
+    else:
         project = Project.open(folder, home)
         if fresh:
             project.delete(force=True)
-            project = None
-    if project is None:
-        project = Project.create(folder, settings, home)
+            project = Project.create(folder, settings, home, again=True)
     if project.prompts.current() is None:
         started_at = time.monotonic()
         with project.transaction():

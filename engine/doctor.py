@@ -5,6 +5,7 @@ packages' metadata. Never prints a key, only whether there is one.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -64,7 +65,7 @@ def _packages() -> Iterator[Finding]:
         except PackageNotFoundError:
             yield Finding(name, "failure", "not installed", "Install distill-tui again.")
             continue
-        numbers = tuple(int(part) for part in found.split("+")[0].split(".")[:2])
+        numbers = tuple(int(part) for part in re.findall(r"\d+", found)[:2])  # of 5.0rc1 too
         wanted = ".".join(str(part) for part in needed)
         well = numbers >= needed
         yield Finding(name, "ok" if well else "failure", found, "" if well else f"Install {name}>={wanted}.")

@@ -50,10 +50,15 @@ def changed_at_s(folder: Path) -> float:
 def locate_project(name_or_path: str, home: Home) -> Path:
     """The folder of the project of this name, or at this path. Raises `NotFoundError`, with names that are near."""
     path = expand(name_or_path)
-    if NAME.fullmatch(name_or_path) and (home.projects / name_or_path / DATABASE).is_file():
-        return home.projects / name_or_path
-    if (path / DATABASE).is_file():
-        return path.resolve()
+    try:
+        if NAME.fullmatch(name_or_path) and (home.projects / name_or_path / DATABASE).is_file():
+            return home.projects / name_or_path
+        if (path / DATABASE).is_file():
+            return path.resolve()
+    except OSError as error:
+        raise NotFoundError(
+            "There is no such project.", f"{error.filename}: {error.strerror}.", "Check the name and the permissions."
+        ) from error
     from difflib import get_close_matches  # only where a name is wrong
 
     near = get_close_matches(name_or_path, [folder.name for folder in project_folders(home)], n=3)
@@ -78,8 +83,10 @@ def last_used(home: Home) -> Path | None:
         text = (home.state / _LAST_PROJECT).read_bytes().decode("utf-8", "surrogateescape")
     except OSError:
         return None
-    folder = Path(text.rstrip("\n"))
-    return folder if (folder / DATABASE).is_file() and not is_archived(folder) else None
+    folder = Path(text.removesuffix("\n"))
+    with suppress(OSError):
+        return folder if (folder / DATABASE).is_file() and not is_archived(folder) else None
+    return None
 
 
 def unnamed_project(home: Home) -> Path:

@@ -64,15 +64,19 @@ class Project:
         self.judgements = JudgementTable(connection)
 
     @classmethod
-    def create(cls, folder: Path, settings: ProjectSettings | None = None, home: Home | None = None) -> "Project":
+    def create(
+        cls, folder: Path, settings: ProjectSettings | None = None, home: Home | None = None, *, again: bool = False
+    ) -> "Project":
         """Make a project in a folder that is not there yet, or empty.
 
+        `again`: in the place of one that was deleted, beside what else a person keeps there.
         Raises `UsageError` where something is there, `StoreError` where it cannot be made.
         """
         home = home or Home.locate()
         folder = expand(folder).absolute()
         check_name(folder.name)
-        check_free(folder)
+        if not again:
+            check_free(folder)
         make_private_folder(folder)
         Connection.create_file(folder / DATABASE)
         try:
@@ -198,7 +202,13 @@ def check_name(name: str) -> None:
 
 def check_free(folder: Path) -> None:
     """Raise `UsageError` unless a project can be made at `folder`: nothing is there, or an empty folder."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    try:
+        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    except OSError as error:
+        raise UsageError(
+            "No project can be made there.", f"{error.filename}: {error.strerror}.", "Choose another name or folder."
+        ) from error
+    if taken:
         raise UsageError(
             "The place is taken.", f"{folder} is there already and not empty.", "Choose another name or folder."
         )
@@ -214,7 +224,8 @@ def remove_project(folder: Path) -> None:
             path.unlink()
         _remove_database(folder)
         if not any(folder.iterdir()):
-            folder.rmdir()
+            # What a person has linked to is the person's, and stays, as empty as it was.
+            folder.unlink() if folder.is_symlink() else folder.rmdir()
     except OSError as error:
         raise StoreError(
             "The project could not be deleted whole.",

@@ -170,10 +170,11 @@ def duplicate(source: Project, name: str, kept: Kept = "questions") -> Path:
         raise StoreError(
             "Another project is being duplicated.", f"{name} would have to wait.", "Try again in a moment."
         )
+    part = home.projects / f".{name}.part"
     try:
         for left_over in make_private_folder(home.projects).glob(".*.part"):
             shutil.rmtree(left_over)
-        part = make_private_folder(home.projects / f".{name}.part")
+        make_private_folder(part)
         source.write_copy(part, kept)
         with Project.open(part, home) as copy:
             for run in copy.runs.all():
@@ -189,6 +190,7 @@ def duplicate(source: Project, name: str, kept: Kept = "questions") -> Path:
             "Check the permissions and the free space, then try again; nothing was changed.",
         ) from error
     finally:
+        shutil.rmtree(part, ignore_errors=True)  # where it is still there, it is half a copy, and may be large
         lock.release()
     return folder
 

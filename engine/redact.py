@@ -1,7 +1,8 @@
 """Takes secrets out of text before it is written anywhere: job logs, events, error messages.
 
 By value: what environment variables that hold keys contain, and what was registered. By pattern: the shapes of common
-keys, `Bearer …` and passwords in addresses. Standard library only; knows nothing of where keys are kept.
+keys, `Bearer …` and whatever stands before the host of an address. Standard library only; knows nothing of where keys
+are kept.
 """
 
 import json
@@ -13,11 +14,11 @@ from functools import cache
 MASK = "‹redacted›"
 # Shorter values ("EMPTY", "none") are placeholders of local servers; masking them would mangle ordinary text.
 _SHORTEST_SECRET = 8
-_KEY_VARIABLE = re.compile(r"_API_KEY(_|$)|^DISTILL_TUI_API_KEY|(^|_)(TOKEN|SECRET|PASSWORD)$|^HF_TOKEN")
+_KEY_VARIABLE = re.compile(r"_API_KEY(_|$)|^DISTILL_TUI_API_KEY|(^|_)(KEY|TOKEN|SECRET|PASSWORD|PASSWD)$|^HF_TOKEN")
 _PATTERNS = re.compile(
     r"(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{16,}|gsk_[A-Za-z0-9]{16,}|xai-[A-Za-z0-9]{16,}"
     r"|AIza[A-Za-z0-9_-]{30,})"
-    r"|(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"
+    r"|(?<=://)[^\s/\"'<>]+(?=@)"
     r"|(?<=bearer )[A-Za-z0-9._~+/=-]{8,}",
     re.IGNORECASE,
 )

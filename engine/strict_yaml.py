@@ -2,12 +2,16 @@
 
 import yaml
 
+# Aliases within aliases make a few hundred characters say more than any memory holds.
+MOST_VALUES = 200_000
+
 
 def read_yaml(text: str) -> object:
     """What the one document says, as plain Python values.
 
     Raises yaml.YAMLError, also for a name that a mapping holds twice, of which the library would keep the last one
-    without a word; ValueError and RecursionError as the library does.
+    without a word, and for more than `MOST_VALUES` values, each counted as often as it is named; ValueError and
+    RecursionError as the library does.
     """
     loader = yaml.SafeLoader(text)
     try:
@@ -16,18 +20,20 @@ def read_yaml(text: str) -> object:
             return None
         _mend(root)
         return loader.construct_document(root)
+    except (LookupError, AttributeError) as error:  # `!!bool maybe`, `!!timestamp soon`, `!!int ""`
+        raise yaml.YAMLError("a value is not what its tag or its form says") from error
     finally:
         loader.dispose()
 
 
 def _mend(root: yaml.Node) -> None:
     """Refuse names that are there twice; make one character of each two halves, as JSON writes those beyond U+FFFF."""
-    left, looked_at = [root], set[int]()
+    left, values = [root], 0
     while left:
         node = left.pop()
-        if id(node) in looked_at:  # an alias
-            continue
-        looked_at.add(id(node))
+        values += 1
+        if values > MOST_VALUES:
+            raise yaml.YAMLError(f"it holds more than {MOST_VALUES:,} values, with those that aliases repeat")
         if isinstance(node, yaml.MappingNode):
             names: set[tuple[str, str]] = set()
             for name, value in node.value:

@@ -17,7 +17,9 @@ def read_text(path: str, *, regular: bool = False) -> str:
         if regular and file.exists() and not file.is_file():
             raise UsageError("This is no file.", f"{path} is something else.", "Check the path.")
         if regular and file.is_file() and file.stat().st_size > MOST_BYTES:
-            raise UsageError("The file is too large.", f"{path} has more than {MOST_BYTES:,} bytes.", "")
+            raise UsageError(
+                "The file is too large.", f"{path} has more than {MOST_BYTES:,} bytes.", "Give a part of it."
+            )
         data = file.read_bytes()
     except FileNotFoundError:
         raise NotFoundError("The file is not there.", f"{path} does not exist.", "Check the path.") from None

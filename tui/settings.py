@@ -55,7 +55,7 @@ def parse_settings(text: str, source: str) -> tuple[Settings, tuple[UsageError, 
     """The settings in a TOML text, and what is wrong with it. `source` is how the file is named to a person."""
     try:
         document = cast("dict[str, object]", tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of too many digits is no error of the format's own
         # The reader's own words end in the line and the column.
         wrong = UsageError(_UNREAD, f"{source}: {error}.", "Mend the file; until then the defaults hold.")
         return _DEFAULTS, (wrong,)
@@ -103,7 +103,7 @@ def parse_remembered(text: str) -> Remembered:
     """What was remembered. The file is the program's own: what cannot be read there is forgotten."""
     try:
         document = cast("object", json.loads(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         return Remembered()
     if not isinstance(document, dict):
         return Remembered()
@@ -131,7 +131,7 @@ def remembered_text(remembered: Remembered) -> str:
         "shares": dict(remembered.shares),
         "panes": dict(remembered.panes),
     }
-    return json.dumps(fields, indent=1, ensure_ascii=False)
+    return json.dumps(fields, indent=1)  # escaped: a folder's name need not be UTF-8
 
 
 def _text(value: object) -> str:

@@ -3,6 +3,7 @@
 Pure. A theme is named by its file. With `ansi: true` its colours are the terminal's own sixteen, by Textual's names.
 """
 
+import re
 from functools import cache
 from typing import cast
 
@@ -20,8 +21,9 @@ _NEEDED = ("primary", "foreground", "background")
 _FLAGS = ("dark", "ansi")
 # Textual's style sheets name these, and its generator leaves them out of themes of the terminal's own colours.
 _ANSI_VARIABLES = {"ansi-background": "ansi_default", "ansi-foreground": "ansi_default"}
-_STYLES = {"none", "not", "bold", "b", "dim", "italic", "i", "underline", "u", "reverse", "r", "strike", "s"}
-_NO_COLOURS = ("transparent", "initial")
+_ONE_STYLE = r"(?:not )?(?:bold|b|dim|italic|i|underline|u|reverse|r|strike|s)"
+_STYLE = re.compile(rf"none|{_ONE_STYLE}(?: {_ONE_STYLE})*")
+_FILLED_IN = re.compile(r"initial|auto(?: \d{1,2}(?:\.\d+)?%| 100%)?")
 _UNREAD = "A theme cannot be read."
 
 
@@ -32,10 +34,10 @@ def parse_theme(text: str, source: str) -> Theme:
         raise UsageError(_UNREAD, f"{source} holds no fields.", "Write one field a line.")
     fields: dict[str, str] = {}
     variables: dict[str, str] = {}
-    for key, value in _pairs(node):
+    for key, value in _pairs(node, source):
         line = key.start_mark.line + 1
         if key.value == "variables" and isinstance(value, yaml.MappingNode):
-            for variable, found in _pairs(value):
+            for variable, found in _pairs(value, source):
                 where = f"{source}, line {variable.start_mark.line + 1}"
                 variables[variable.value] = _checked_variable(variable.value, str(found.value), where)
         elif key.value not in (*_COLOURS, *_FLAGS) or not isinstance(value, yaml.ScalarNode):
@@ -69,13 +71,20 @@ def _node(text: str, source: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UsageError(_UNREAD, f"{source}, line {line}: {error.problem}.", "Mend the file.") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise UsageError(_UNREAD, f"{source}: {error}.", "Mend the file.") from None
 
 
-def _pairs(node: yaml.MappingNode) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
-    pairs = cast("list[tuple[yaml.Node, yaml.Node]]", node.value)
-    return [(key, value) for key, value in pairs if isinstance(key, yaml.ScalarNode)]
+def _pairs(node: yaml.MappingNode, source: str) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
+    pairs: list[tuple[yaml.ScalarNode, yaml.Node]] = []
+    for key, value in cast("list[tuple[yaml.Node, yaml.Node]]", node.value):
+        where = f"{source}, line {key.start_mark.line + 1}"
+        if not isinstance(key, yaml.ScalarNode):
+            raise UsageError(_UNREAD, f"{where}: this is no name of a field.", "Write one field a line.")
+        if any(key.value == known.value for known, _ in pairs):
+            raise UsageError(_UNREAD, f"{where}: {key.value} is there twice.", "Keep one of the two.")
+        pairs.append((key, value))
+    return pairs
 
 
 def _checked_variable(name: str, said: str, where: str) -> str:
@@ -84,9 +93,15 @@ def _checked_variable(name: str, said: str, where: str) -> str:
     if name not in known:
         raise UsageError(_UNREAD, f"{where}: unknown variable: {name}.", did_you_mean(name, known, "Leave it out."))
     if name.endswith("-style") or "-style-" in name:
-        fits = set(said.split()) <= _STYLES
+        fits = _STYLE.fullmatch(said) is not None
+    elif said in ("initial", "auto") or said.startswith("auto "):
+        # They mean something to a colour of text, and where Textual itself says them; a border of them ends the app.
+        word = said.partition(" ")[0]
+        fits = _FILLED_IN.fullmatch(said) is not None and (
+            known[name].partition(" ")[0] == word or (word == "auto" and name.endswith("-foreground"))
+        )
     else:
-        fits = said in _NO_COLOURS or said.startswith("auto ") or _is_colour(said)
+        fits = said == "transparent" or _is_colour(said)
     if not fits:
         raise UsageError(_UNREAD, f"{where}: {said} does not fit {name}.", f"Textual's own is {known[name]}.")
     return said

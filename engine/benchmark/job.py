@@ -47,7 +47,8 @@ def project_name(benchmark: BenchmarkPrompt, settings: ProjectSettings, *, quick
     if settings.other_teacher is not None:
         others.append(settings.teacher.model)
     tails = [re.sub(r"[^A-Za-z0-9._-]", "-", other.rstrip("/").rpartition("/")[2]) for other in others]
-    return "-".join(["bench", benchmark.name, *tails, *(["quick"] if quick else [])])[:100]
+    ending = "-quick" if quick else ""  # a long name is cut before it: results of both kinds never share a project
+    return "-".join(["bench", benchmark.name, *tails])[: 100 - len(ending)] + ending
 
 
 def open_benchmark(

@@ -58,7 +58,12 @@ def load_benchmark_prompt(name: str) -> BenchmarkPrompt:
             f"Bundled are {', '.join(BUNDLED)}.",
             "Name one of these, or a folder of your own: distill-tui bench ./mine",
         )
-    missing = [file for file in FILES if not (folder / file).is_file()]
+    try:
+        missing = [file for file in FILES if not (folder / file).is_file()]
+    except OSError as error:
+        raise NotFoundError(
+            "This is no benchmark prompt.", f"{error.filename}: {error.strerror}.", "Check the path."
+        ) from error
     if missing:
         raise NotFoundError(
             "This is no benchmark prompt.",

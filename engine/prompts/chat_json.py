@@ -9,6 +9,7 @@ from typing import cast
 from engine.records.prompt import ROLES, Message, Role
 
 _TOOL_FIELDS = ("tool_calls", "function_call", "tool_call_id")
+SHOWN = 60  # characters of what was not understood
 
 
 class ChatProblemError(ValueError):
@@ -30,7 +31,7 @@ def read_message(value: object) -> Message:
     if role == "developer":
         role = "system"
     if role not in ROLES:
-        raise ChatProblemError(f"unknown role {role!r}; allowed: {', '.join(ROLES)}")
+        raise ChatProblemError(f"unknown role {repr(role)[:SHOWN]}; allowed: {', '.join(ROLES)}")
     text = clean_content(_read_content(value.get("content")))
     if not text:
         raise ChatProblemError("its content is empty")
@@ -59,7 +60,11 @@ def _read_content(content: object) -> str:
         kind = part.get("type") if isinstance(part, Mapping) else None
         text = part.get("text") if isinstance(part, Mapping) else None
         if kind not in ("text", "input_text", "output_text") or not isinstance(text, str):
-            named = "images are" if kind in ("image", "image_url", "input_image") else f"parts of type {kind!r} are"
+            named = (
+                "images are"
+                if kind in ("image", "image_url", "input_image")
+                else f"parts of type {repr(kind)[:SHOWN]} are"
+            )
             raise ChatProblemError(f"{named} not supported")
         texts.append(text)
     return "\n".join(texts)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from engine.records.rule import Check, LengthUnit
+from engine.rules.documents import MAX_TEXT_CHARACTERS
 
 _COUNTED = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -131,6 +132,8 @@ _NUMERIC = re.compile(r"n|number|score|count|\d+", re.IGNORECASE)
 def checks_of(sentence: str) -> tuple[Check, ...]:
     """The checks that `sentence`, a demand on one line, asks of every answer; none where none is beyond doubt."""
     found: list[Check] = []
+    if len(sentence) > MAX_TEXT_CHARACTERS:  # no rule may be as long, and all readers look back from each finding
+        return ()
     for read in _READERS:
         found += [check for check in read(sentence) if check not in found]
     return tuple(found)

@@ -17,7 +17,7 @@ from engine.records.rule import Span
 from engine.rules.units import unit_spans
 
 _LIST_MARK = re.compile(r"\s*(?:[-*+•–]|\(?\d{1,3}[.)]|[A-Za-z][.)])\s+")
-_HEADING = re.compile(r"\s*(?:#{1,6}\s+(?P<marks>.+?)\s*#*|\*\*(?P<bold>[^*]+?):?\*\*:?|__(?P<under>[^_]+?):?__:?)\s*")
+_HEADING = re.compile(r"\s*(?:#{1,6}\s+(?P<marks>.+)|\*\*(?P<bold>[^*]+?):?\*\*:?|__(?P<under>[^_]+?):?__:?)\s*")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _EXAMPLE_OPENS = re.compile(r"\s*<(?P<tag>examples?|sample|transcript)\b[^<>]*>\s*", re.IGNORECASE)
 _EMPHASIS = re.compile(r"\*\*|__")
@@ -167,7 +167,8 @@ def _lines(text: str) -> list[_Line]:
         inside = fenced or fence or bool(closing)
         title = None if inside else _HEADING.fullmatch(line)
         if title:
-            heading, lead = next(part for part in title.groups() if part), ""
+            named = next(part for part in title.groups() if part)
+            heading, lead = named.rstrip().rstrip("#").rstrip() if title["marks"] else named, ""
         elif not inside and line.strip() and not _LIST_MARK.match(line):
             lead = line.strip() if line.rstrip("*_ ").endswith(":") else ""
         found.append(_Line(start, heading, lead, inside or title is not None))

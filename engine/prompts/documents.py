@@ -15,13 +15,14 @@ from typing import Literal, cast
 import yaml
 
 from engine.errors import UsageError
-from engine.prompts.chat_json import ChatProblemError, clean_content, read_message
+from engine.prompts.chat_json import SHOWN, ChatProblemError, clean_content, read_message
 from engine.records.prompt import Message, Prompt, Role
 from engine.strict_yaml import read_yaml
 
 MAX_DOCUMENT_BYTES = 2_000_000
 MAX_MESSAGES = 500
 
+_MARK = "\ufeff"  # of the byte order, which is no part of a text
 _HEADING = re.compile(r"## (system|user|assistant)[ \t]*", re.IGNORECASE)
 _ESCAPED_HEADING = re.compile(r"\\+## (?:system|user|assistant)[ \t]*", re.IGNORECASE)
 # `messages:` with a list, after comments at most; a Markdown heading is no comment.
@@ -39,7 +40,7 @@ def parse_prompt(text: str, source: str = "") -> Prompt:
     where = f" from {source}" if source else ""
     if len(text.encode("utf-8", "surrogatepass")) > MAX_DOCUMENT_BYTES:
         raise _problem(where, f"It is larger than {MAX_DOCUMENT_BYTES} bytes.")
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text = text.removeprefix(_MARK).replace("\r\n", "\n").replace("\r", "\n")
     form = _format_of(text)
     if form == "markdown" and source.lower().endswith((".json", ".yaml", ".yml")):
         form = "json" if source.lower().endswith(".json") else "yaml"  # rules, say: no text to distil
@@ -56,7 +57,7 @@ def prompt_to_markdown(prompt: Prompt) -> str:
     """The document that `parse_prompt` reads back to the same prompt; ends with a line end."""
     system = _escape(prompt.system)
     blocks = [system] if system else []
-    if system and _format_of(system) != "markdown":
+    if _needs_heading(system):
         blocks.insert(0, "## System")
     for message in prompt.example_turns:
         blocks += [f"## {message.role.capitalize()}", _escape(message.content)]
@@ -66,7 +67,7 @@ def prompt_to_markdown(prompt: Prompt) -> str:
 def first_lines(prompt: Prompt) -> tuple[int, ...]:
     """The line, from 1, at which each message's text begins in `prompt_to_markdown`."""
     system = prompt.system
-    line = 3 if system and _format_of(system) != "markdown" else 1
+    line = 3 if _needs_heading(system) else 1
     found: list[int] = []
     for message in prompt.messages:
         line += 2 if message.role != "system" else 0  # its heading and a blank line
@@ -78,13 +79,18 @@ def first_lines(prompt: Prompt) -> tuple[int, ...]:
 def diff_prompts(before: Prompt, after: Prompt) -> str:
     """A unified diff of the two prompts' Markdown; empty where they are the same."""
     lines = difflib.unified_diff(
-        prompt_to_markdown(before).splitlines(),
-        prompt_to_markdown(after).splitlines(),
+        prompt_to_markdown(before).removesuffix("\n").split("\n"),
+        prompt_to_markdown(after).removesuffix("\n").split("\n"),
         "before",
         "after",
         lineterm="",
     )
     return "\n".join(lines)
+
+
+def _needs_heading(system: str) -> bool:
+    """Whether the system message, at the very beginning of a document, would be read as something else."""
+    return bool(system) and (system[0] == _MARK or _format_of(system) != "markdown")
 
 
 def _format_of(text: str) -> Literal["json", "yaml", "markdown"]:
@@ -100,12 +106,21 @@ def _format_of(text: str) -> Literal["json", "yaml", "markdown"]:
 
 def _read_json(text: str, where: str) -> list[Message]:
     try:
-        document: object = json.loads(text)
+        document: object = json.loads(text, object_pairs_hook=_named_once)
     except json.JSONDecodeError as error:
         raise _problem(where, f"It is no JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
     except (ValueError, RecursionError) as error:
         raise _problem(where, f"It is no JSON: {error}.") from error
     return _read_messages(document, where)
+
+
+def _named_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{repr(twice)[:SHOWN]} is there twice")
+    return found
 
 
 def _read_yaml(text: str, where: str) -> list[Message]:

@@ -149,8 +149,10 @@ def _examples(prompt: Prompt, demands: Sequence[Demand], rules: Sequence[Rule]) 
 def _variables(prompt: Prompt) -> Iterator[Finding]:
     lines = first_lines(prompt)
     for message, first in zip(prompt.messages, lines, strict=True):
+        line, counted_to = first, 0
         for variable in find_variables(message.content):
-            line = first + message.content.count("\n", 0, variable.start)
+            line += message.content.count("\n", counted_to, variable.start)
+            counted_to = variable.start
             what = "It is true on one day only" if variable.is_date else "It changes with each request"
             problem = f"{what}, so it cannot be distilled: the student would learn one value for ever."
             yield Finding("variable", line, variable.name, problem, "Take it out here and keep it in the question.")

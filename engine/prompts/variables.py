@@ -45,6 +45,7 @@ _DATE = re.compile(
     r"|\d{4}\b|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{1,2}:\d{2}\b)[^.\n]{0,30}",
     re.IGNORECASE,
 )
+_NEAR = 80  # characters before a placeholder that are its sentence
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _CODE = re.compile(r"`[^`\n]+`")
 
@@ -81,30 +82,36 @@ def _goes_on(line: str) -> bool:
 
 
 def _in_line(line: str, start: int, above: str, closed: set[str], *, fenced: bool) -> Iterator[Variable]:
-    code = [] if fenced else [found.span() for found in _CODE.finditer(line)]
     dates = list(_DATE.finditer(line))
     for date in dates:
         yield Variable(date.group().strip(), start + date.start(), start + date.end(), is_date=True)
+    code = [] if fenced else [found.span() for found in _CODE.finditer(line)]
+    taken = sorted([*(date.span() for date in dates), *code], reverse=True)  # the first is the last
+    # What holds of the whole line is looked for once: a line may be a page, and hold thousands of placeholders.
+    alone = line.strip()
+    formed = _OF_THE_FORM.search(f"{above} {line}")
+    form_from = formed.end() - len(above) - 1 if formed else len(line)
+    of_a_shell = _OF_A_SHELL.search(line) is not None
     for found in _PLACEHOLDERS.finditer(line):
-        alone = line.strip() == found.group()
-        if (fenced and not alone) or any(begin <= found.start() < end for begin, end in code):
+        while taken and taken[-1][1] <= found.start():
+            taken.pop()
+        if (fenced and alone != found.group()) or (taken and taken[-1][0] <= found.start()):
             continue
-        if any(date.start() <= found.start() < date.end() for date in dates):
-            continue
-        if _changes(found, line, above, closed):
+        if found["shell"]:
+            changes = found.group() not in _SHELLS_OWN and not of_a_shell
+        else:
+            changes = _changes(found, line, closed, of_the_form=form_from <= found.start())
+        if changes:
             yield Variable(found.group(), start + found.start(), start + found.end(), is_date=False)
 
 
-def _changes(found: "re.Match[str]", line: str, above: str, closed: set[str]) -> bool:
+def _changes(found: "re.Match[str]", line: str, closed: set[str], *, of_the_form: bool) -> bool:
     text = found.group()
     name = re.sub(r"[^\w.\-]", "", text.partition("|")[0])
     if found["double"]:
         return True
-    if found["shell"]:
-        return text not in _SHELLS_OWN and not _OF_A_SHELL.search(line)
     if found["angle"] and (name.lower() in closed or name.lower() in _HTML):
         return False
-    of_the_form = _OF_THE_FORM.search(f"{above} {line[: found.start()]}") is not None
     if found["single"]:
         return not of_the_form or _FILLED_IN.fullmatch(name) is not None
     return not of_the_form and ("_" in name or _told(line, found))
@@ -112,4 +119,5 @@ def _changes(found: "re.Match[str]", line: str, above: str, closed: set[str]) ->
 
 def _told(line: str, found: "re.Match[str]") -> bool:
     """Whether a sentence tells a fact with it: «The user is called <name>»."""
-    return re.search(r"(?:\b(?:is|are|was|called|named|for|from|to)|:)\s*[\"“«']?\Z", line[: found.start()]) is not None
+    before = line[max(found.start() - _NEAR, 0) : found.start()]
+    return re.search(r"(?:\b(?:is|are|was|called|named|for|from|to)|:)\s*[\"“«']?\Z", before) is not None

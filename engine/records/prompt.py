@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 Role = Literal["system", "user", "assistant"]
 ROLES: tuple[Role, ...] = ("system", "user", "assistant")
@@ -21,12 +21,6 @@ class Message:
 def messages_to_json(messages: Sequence[Message]) -> str:
     """The canonical JSON of a message list: what is stored and what is hashed."""
     return json.dumps([{"role": m.role, "content": m.content} for m in messages], ensure_ascii=False)
-
-
-def messages_from_json(text: str) -> tuple[Message, ...]:
-    """The inverse of `messages_to_json`, for text that this program wrote."""
-    rows = cast("list[dict[str, str]]", json.loads(text))
-    return tuple(Message(cast(Role, row["role"]), row["content"]) for row in rows)
 
 
 @dataclass(frozen=True, slots=True)

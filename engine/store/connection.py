@@ -28,6 +28,7 @@ from engine.store.faults import explained
 Value = str | int | float | bytes | None
 Values = Sequence[Value]
 
+APPLICATION_ID = 0x44545549  # "DTUI": tells this program's databases from all others
 BUSY_TIMEOUT_S = 60.0
 OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 COMMITS_PER_CHECKPOINT = 64
@@ -81,8 +82,9 @@ class Connection:
 
     def _connect(self) -> sqlite3.Connection:
         # `mode=rw`: a database that was removed is an error, never silently made anew.
-        address = f"file:{quote(str(self.path.absolute()))}?mode=rw"
-        driver = sqlite3.connect(address, uri=True, timeout=self._timeout_s, isolation_level=None)
+        driver = sqlite3.connect(
+            f"{_address(self.path)}?mode=rw", uri=True, timeout=self._timeout_s, isolation_level=None
+        )
         driver.row_factory = sqlite3.Row
         try:
             self._prepare(driver)
@@ -103,6 +105,12 @@ class Connection:
             f"journal_size_limit={_KEPT_LOG_BYTES}",
         ):
             driver.execute(f"PRAGMA {pragma}").close()
+        (used,) = driver.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        # The journal's mode, other than all above, is written into the file.
+        if used and driver.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise StoreError(
+                "This is not a project.", f"{self.path} belongs to another program.", "Name another folder."
+            )
         if driver.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
             raise StoreError(
                 "The project cannot be shared between processes here.",
@@ -161,10 +169,10 @@ class Connection:
         """Run one writing statement for each of `rows`, all or none. Returns how many rows were changed."""
         kept = list(rows)
         try:
-            with self.transaction():
+            with self.transaction(), _numbers_fit():
                 return self._driver.executemany(sql, kept).rowcount
         except UnicodeEncodeError:
-            with self.transaction():
+            with self.transaction(), _numbers_fit():
                 return self._driver.executemany(sql, [_all_encodable(values) for values in kept]).rowcount
 
     def update(self, table: str, id: int, fields: Mapping[str, Value]) -> bool:
@@ -259,8 +267,9 @@ class Connection:
         try:
             beside.unlink(missing_ok=True)
             self.create_file(beside)
-            with explained(self.path):
-                self._execute("VACUUM INTO ?", (str(beside),))
+            # By a connection of its own, so that it can be asked for while this one keeps other writers out.
+            with explained(self.path), closing(self._connect()) as copier:
+                copier.execute("VACUUM INTO ?", (_address(beside),)).close()
             with beside.open("rb") as file:
                 os.fsync(file.fileno())
             beside.replace(copy)
@@ -271,6 +280,9 @@ class Connection:
                 f"{copy}: {error.strerror or error}.",
                 "Check the permissions and the free space; nothing was changed.",
             ) from error
+        finally:
+            with suppress(OSError):  # half a copy would fill a disk that is full
+                beside.unlink(missing_ok=True)
 
     def _write(self, sql: str, values: Values) -> sqlite3.Cursor:
         if self._in_transaction():
@@ -288,15 +300,11 @@ class Connection:
         return self._driver.in_transaction
 
     def _execute(self, sql: str, values: Values) -> sqlite3.Cursor:
-        try:
+        with _numbers_fit():
             try:
                 return self._driver.execute(sql, values)
             except UnicodeEncodeError:
                 return self._driver.execute(sql, _all_encodable(values))
-        except OverflowError as error:
-            raise UsageError(
-                "A number is too large.", "No project holds a number of more than 18 digits.", "Give a smaller one."
-            ) from error
 
     def _identity(self) -> tuple[int, int]:
         status = self.path.stat()
@@ -313,6 +321,20 @@ class Connection:
                 f"{self.path} was removed or replaced while it was open.",
                 "Open the project again; nothing was written to the file that took its place.",
             )
+
+
+@contextmanager
+def _numbers_fit() -> Iterator[None]:
+    try:
+        yield
+    except OverflowError as error:
+        raise UsageError(
+            "A number is too large.", "No project holds a number of more than 18 digits.", "Give a smaller one."
+        ) from error
+
+
+def _address(path: Path) -> str:
+    return f"file:{quote(os.fsencode(path.absolute()))}"
 
 
 def _all_encodable(values: Values) -> Values:

@@ -1,5 +1,6 @@
 """Jobs as facts: what they were asked, where they stand, which process they were last seen in."""
 
+import sqlite3
 from dataclasses import fields
 
 from engine.errors import NotFoundError, UsageError
@@ -9,6 +10,7 @@ from engine.records.station import StationName
 from engine.store.clock import now_text
 from engine.store.connection import Connection
 from engine.store.options_json import options_to_json
+from engine.store.words_json import inner_folder
 
 _JOB = ", ".join(field.name for field in fields(Job))
 
@@ -34,17 +36,17 @@ class JobTable:
         row = self._connection.row(f"SELECT {_JOB} FROM jobs WHERE id = ?", (id,))
         if row is None:
             raise _not_there(id)
-        return Job(*row)
+        return _job(row)
 
     def all(self) -> tuple[Job, ...]:
         """All jobs, the oldest first."""
-        return tuple(Job(*row) for row in self._connection.rows(f"SELECT {_JOB} FROM jobs ORDER BY id"))
+        return tuple(_job(row) for row in self._connection.rows(f"SELECT {_JOB} FROM jobs ORDER BY id"))
 
     def live(self) -> tuple[Job, ...]:
         """The jobs whose last known state is a live one; whether their processes are, the jobs' own room tells."""
         marks = ", ".join("?" * len(LIVE_STATES))
         rows = self._connection.rows(f"SELECT {_JOB} FROM jobs WHERE state IN ({marks}) ORDER BY id", LIVE_STATES)
-        return tuple(Job(*row) for row in rows)
+        return tuple(_job(row) for row in rows)
 
     def check_new(self, kind: JobKind, options: JobOptions) -> None:
         """Raise `UsageError` while a live job does the very same: a key that is pressed twice asks once."""
@@ -62,7 +64,7 @@ class JobTable:
         row = self._connection.row(
             f"SELECT {_JOB} FROM jobs WHERE stage = ? AND kind != 'serve' ORDER BY id DESC LIMIT 1", (stage,)
         )
-        return None if row is None else Job(*row)
+        return None if row is None else _job(row)
 
     def update(
         self,
@@ -110,6 +112,11 @@ class JobTable:
             "answers = answers + excluded.answers, cost_usd = cost_usd + excluded.cost_usd",
             (id, station, seconds, more_answers, more_usd),
         )
+
+
+def _job(row: sqlite3.Row) -> Job:
+    inner_folder(row["folder"])
+    return Job(*row)
 
 
 def _not_there(id: int) -> NotFoundError:

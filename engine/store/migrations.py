@@ -12,31 +12,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import SchemaError, StoreError
-from engine.store.connection import Connection
+from engine.store.connection import APPLICATION_ID, Connection
 from engine.store.schema import STEPS
 
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
-APPLICATION_ID = 0x44545549  # "DTUI": tells this program's databases from all others
-
 
 def migrate(connection: Connection) -> None:
     """Bring the database to this program's schema, whole or not at all; a backup of a non-empty one comes first.
 
-    Raises `SchemaError` where it is newer than this program or a step fails, `StoreError` as `check_schema` does.
+    Raises `SchemaError` where it is newer than this program, cannot be backed up, or a step fails.
     """
     found = check_schema(connection)
     if found == len(STEPS):
         return
-    if not _is_empty(connection):
-        connection.back_up(backup_path(connection.path, found))
     steps = _as_migrations()
     try:
         with connection.transaction():
             # Another process may have been faster since: a newer one is refused here, after an equal one nothing is
-            # pending any more.
-            check_schema(connection)
+            # pending any more. The backup is made in here too, else it could be of what the other has changed.
+            found = check_schema(connection)
+            if found < len(STEPS) and connection.number("SELECT count(*) FROM sqlite_schema"):
+                connection.back_up(backup_path(connection.path, found))
             steps.apply(_wrap(connection))
             connection.write(f"PRAGMA application_id={APPLICATION_ID}")
             connection.write(f"PRAGMA user_version={len(STEPS)}")
@@ -51,11 +49,7 @@ def migrate(connection: Connection) -> None:
 
 
 def check_schema(connection: Connection) -> int:
-    """How many steps the database has. Raises `SchemaError` for a newer one, `StoreError` for another program's."""
-    if not _is_empty(connection) and connection.number("PRAGMA application_id") != APPLICATION_ID:
-        raise StoreError(
-            "This is not a project.", f"{connection.path} belongs to another program.", "Name another folder."
-        )
+    """How many steps the database has. Raises `SchemaError` for a newer one."""
     found = connection.number("PRAGMA user_version")
     if found > len(STEPS):
         raise SchemaError(
@@ -69,10 +63,6 @@ def check_schema(connection: Connection) -> int:
 def backup_path(database: Path, schema: int) -> Path:
     """Where the copy is kept that was made before a migration from `schema`."""
     return database.with_name(f"{database.stem}-schema-{schema}.backup.db")
-
-
-def _is_empty(connection: Connection) -> bool:
-    return connection.number("SELECT count(*) FROM sqlite_schema") == 0
 
 
 def _as_migrations() -> "Migrations":

@@ -3,9 +3,10 @@
 import sqlite3
 
 from engine.errors import NotFoundError, UsageError
-from engine.records.prompt import Prompt, PromptVersion, messages_from_json, messages_to_json
+from engine.records.prompt import Message, Prompt, PromptVersion, messages_to_json
 from engine.store.clock import now_text
 from engine.store.connection import Connection
+from engine.store.words_json import decode_all
 
 
 class PromptTable:
@@ -65,7 +66,7 @@ _LIST = "`distill-tui prompt versions` lists them."
 def _version(row: sqlite3.Row) -> PromptVersion:
     return PromptVersion(
         version=row["version"],
-        prompt=Prompt(messages_from_json(row["messages"])),
+        prompt=Prompt(decode_all(Message, row["messages"])),
         note=row["note"],
         created_at=row["created_at"],
         current=bool(row["current"]),

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.errors import NotFoundError
-from engine.records.prompt import Message, messages_from_json, messages_to_json
+from engine.records.prompt import Message, messages_to_json
 from engine.records.question import Question, QuestionFilter, Split
 from engine.store.clock import now_text
 from engine.store.connection import Connection, Value
 from engine.store.search import example_index, match_query, question_index
+from engine.store.words_json import decode_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +297,7 @@ def _row(question: Question, created_at: str) -> tuple[Value, ...]:
 
 def _question(row: sqlite3.Row) -> Question:
     return Question(
-        messages=messages_from_json(row["messages"]),
+        messages=decode_all(Message, row["messages"]),
         topic=row["topic"],
         source=row["source"],
         label=row["label"],

@@ -6,7 +6,7 @@ from engine.errors import NotFoundError
 from engine.records.run import CurvePoint, Estimated, Run, RunState, TrainingConfig
 from engine.store.clock import now_text
 from engine.store.connection import Connection
-from engine.store.words_json import decode, encode
+from engine.store.words_json import decode, encode, inner_folder
 
 
 class RunTable:
@@ -99,7 +99,7 @@ class RunTable:
             dataset_sha256=row["dataset_sha256"],
             config=decode(TrainingConfig, row["config"]),
             state=row["state"],
-            folder=row["folder"],
+            folder=inner_folder(row["folder"]),
             step=row["step"],
             steps=row["steps"],
             best_step=row["best_step"],

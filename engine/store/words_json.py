@@ -35,6 +35,13 @@ def decode_all(kind: type[Word], text: str) -> tuple[Word, ...]:
     return tuple(cast("Word", _build(kind, item, kind.__name__)) for item in value)
 
 
+def inner_folder(text: str) -> str:
+    """A folder below the project's own, as it is stored. Raises `StoreError` for one that leads out of it."""
+    if text.startswith("/") or ".." in text.split("/"):
+        raise _mismatch("A folder", "below the project's", text)
+    return text
+
+
 def _plain(word: object) -> object:
     if not is_dataclass(word) or isinstance(word, type):
         raise TypeError(f"{word!r} is no word")
@@ -44,7 +51,7 @@ def _plain(word: object) -> object:
 def _parse(text: str) -> object:
     try:
         value: object = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(
             "A stored fact cannot be read.", f"It is no JSON: {error}.", "Run `distill-tui doctor`."
         ) from error

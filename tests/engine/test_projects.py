@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.benchmark.prompts import load_benchmark_prompt
 from engine.errors import JobError, NotFoundError, SchemaError, StoreError, UsageError
 from engine.folders import ARCHIVED, last_used, locate_project, remember
 from engine.jobs.identity import own_identity
@@ -336,6 +337,7 @@ class TestADuplicate:
         with pytest.raises(StoreError, match="No space left"):
             duplicate(full, "twin", "runs")
         assert [summary.name for summary in list_projects(home)] == [full.name]
+        assert not (home.projects / ".twin.part").exists()
 
     def test_killed_in_the_middle_it_leaves_nothing_half(self, home: Home, full: Project) -> None:
         program = f"""
@@ -417,3 +419,56 @@ def test_a_job_that_waits_for_its_process_is_at_work(home: Home) -> None:
     with Project.create(home.projects / "busy", home=home) as project:
         project.jobs.add("generate", GenerateOptions())
     assert [job.state for job in look(project.folder, home).jobs] == ["waiting"]
+
+
+@pytest.mark.parametrize(
+    "messages",
+    ["garbage", "[" * 100_000, "{}", '[{"role": "owner", "content": 1}]'],
+    ids=["no JSON", "deep", "no list", "no message"],
+)
+def test_what_no_program_wrote_hides_no_other_project(home: Home, messages: str) -> None:
+    broken = _make(home, "broken")
+    _make(home, "well")
+    with contextlib.closing(sqlite3.connect(broken / "project.db")) as driver, driver:
+        driver.execute("INSERT INTO prompts VALUES (1, 'x', ?, '', 1, '')", (messages,))
+    troubles = {project.name: project.trouble for project in list_projects(home)}
+    assert "cannot be read" in troubles["broken"]
+    assert not troubles["well"]
+
+
+@pytest.mark.parametrize("place", ["../../elsewhere", "/elsewhere", "runs/../../elsewhere"])
+def test_no_folder_of_a_project_leads_out_of_it(home: Home, place: str) -> None:
+    folder = _make(home, "foreign")
+    with Project.open(folder, home) as project:
+        job = project.jobs.add("train", TrainOptions(1))
+    with contextlib.closing(sqlite3.connect(folder / "project.db")) as driver, driver:
+        driver.execute("UPDATE jobs SET folder = ?", (place,))
+    with Project.open(folder, home) as project:
+        for ask in (project.jobs.all, project.jobs.live, lambda: project.jobs.get(job.id)):
+            with pytest.raises(StoreError, match="below the project's"):
+                ask()
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "./" + "n" * 300], ids=["a name", "a path"])
+def test_a_name_that_no_file_can_have_is_no_project(home: Home, name: str) -> None:
+    with pytest.raises(NotFoundError, match="name too long"):
+        find_project(name, home)
+    with pytest.raises(UsageError, match="name too long"):
+        Project.create(Path(name) / "new", home=home)
+    with pytest.raises(NotFoundError, match="name too long"):
+        load_benchmark_prompt(f"./{name}")
+
+
+def test_a_project_behind_a_link_is_deleted_with_the_link(home: Home, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    make_private_folder(home.projects)
+    (home.projects / "linked").symlink_to(disk)
+    Project.create(home.projects / "linked", home=home).delete()
+    assert not (home.projects / "linked").is_symlink()
+    assert not any(disk.iterdir())
+
+
+def test_a_last_used_one_that_cannot_be_looked_at_is_gone(home: Home, tmp_path: Path) -> None:
+    remember(tmp_path / ("n" * 300), home)
+    assert last_used(home) is None

@@ -14,7 +14,17 @@ def none_registered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["OPENAI_API_KEY", "HF_TOKEN", "DISTILL_TUI_API_KEY_LOCALHOST", "ANTHROPIC_API_KEY", "PGPASSWORD_TOKEN"]
+    "name",
+    [
+        "OPENAI_API_KEY",
+        "HF_TOKEN",
+        "DISTILL_TUI_API_KEY_LOCALHOST",
+        "ANTHROPIC_API_KEY",
+        "PGPASSWORD_TOKEN",
+        "AZURE_OPENAI_KEY",
+        "AWS_SECRET_ACCESS_KEY",
+        "DB_PASSWD",
+    ],
 )
 def test_values_of_key_variables_are_masked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, 'canary"0123\\456')
@@ -41,6 +51,9 @@ def test_registered_values_are_masked_the_longest_first() -> None:
         ("Incorrect API key: hf_abcdefghijklmnopqrst.", f"Incorrect API key: {MASK}."),
         ("authorization: Bearer abc.def-ghi", f"authorization: Bearer {MASK}"),
         ("https://me:hunter2@example.org/v1", f"https://{MASK}@example.org/v1"),
+        ("https://me:half@half@example.org/v1", f"https://{MASK}@example.org/v1"),
+        ("https://:hunter2@example.org", f"https://{MASK}@example.org"),
+        ("https://token@example.org", f"https://{MASK}@example.org"),
         ("AIzaSyA0123456789012345678901234567890", MASK),
     ],
 )
@@ -56,6 +69,8 @@ def test_shapes_of_keys_are_masked(text: str, kept: str) -> None:
         "the bearer of bad news",
         "http://localhost:8000/v1",
         "a@b.c: hi",
+        '{"url":"https://example.org","mail":"me@example.org"}',
+        "https://example.org/a: write to me@example.org",
     ],
 )
 def test_ordinary_text_stays(text: str) -> None:

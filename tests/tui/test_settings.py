@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.errors import DistillError
-from engine.paths import Home
+from engine.paths import Home, make_private_folder
 from tests.tui.piloting import shown, until
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
@@ -67,6 +67,26 @@ def test_what_is_wrong_is_named_and_the_default_stands(text: str, message: str, 
 def test_no_text_stops_the_program(text: str) -> None:
     settings, errors = parse_settings(text, "s.toml")
     assert errors or isinstance(settings, Settings)
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 5_000, "a = " + "9" * 5_000], ids=["deep", "long"])
+def test_what_no_reader_takes_is_named(text: str) -> None:
+    settings, errors = parse_settings(text, "s.toml")
+    assert settings == Settings()
+    assert [error.title for error in errors] == ["The settings cannot be read."]
+
+
+def test_a_byte_order_mark_before_the_settings_is_no_setting(home: Home) -> None:
+    make_private_folder(home.config)
+    home.settings.write_text("\ufeffmouse = false\r\n", encoding="utf-8")
+    assert read_settings(home, {}) == (Settings(mouse=False), ())
+
+
+def test_a_project_whose_folder_is_no_utf8_is_remembered(home: Home) -> None:
+    memory = Memory(home, lambda error: pytest.fail(str(error)))
+    memory.arrange(Path("/work/b\udcffd"), "run", 0)
+    memory.close()
+    assert Memory(home, lambda _: None).remembered.panes == {"/work/b\udcffd": "run"}
 
 
 def test_the_environment_makes_it_slow(home: Home) -> None:
@@ -133,7 +153,9 @@ def test_what_is_remembered_is_read_again(remembered: Remembered) -> None:
     assert parse_remembered(remembered_text(remembered)) == remembered
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"theme": 3, "rail_width": "wide", "shares": {"prompt": "half"}}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"theme": 3, "rail_width": "wide", "shares": {"prompt": "half"}}', "[" * 9_000]
+)
 def test_a_broken_memory_is_an_empty_one(text: str) -> None:
     assert parse_remembered(text) == Remembered()
 

@@ -134,6 +134,16 @@ def test_every_colour_that_a_widget_uses_is_held_against_its_ground() -> None:
         (SOUND + "variables:\n  bordr: red\n", "line 5: unknown variable: bordr"),
         (SOUND + "variables:\n  border: reddish\n", "line 5: reddish does not fit border"),
         (SOUND + "variables:\n  link-style: loud\n", "line 5: loud does not fit link-style"),
+        (SOUND + 'primary: "#445566"\n', "line 4: primary is there twice"),
+        (SOUND + "variables:\n  border: red\n  border: blue\n", "line 6: border is there twice"),
+        (SOUND + "? [accent]\n: red\n", "line 4: this is no name of a field"),
+        pytest.param("[" * 2_000, "bad.yaml: maximum recursion depth", id="deep"),
+        (SOUND + "variables:\n  border: auto 50%\n", "line 5: auto 50% does not fit border"),
+        (SOUND + "variables:\n  border: initial\n", "line 5: initial does not fit border"),
+        (SOUND + "variables:\n  text: auto bogus\n", "line 5: auto bogus does not fit text"),
+        (SOUND + "variables:\n  link-style: not\n", "line 5: not does not fit link-style"),
+        (SOUND + "variables:\n  link-style: none bold\n", "line 5: none bold does not fit link-style"),
+        (SOUND + "variables:\n  link-style: ''\n", "does not fit link-style"),
         ('primary: "#112233"\n', "missing: foreground, background"),
     ],
 )
@@ -154,6 +164,15 @@ def own(home: Home, name: str, text: str) -> Path:
     path = home.themes / f"{name}.yaml"
     path.write_text(text)
     return path
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["text: auto 60%", "footer-foreground: auto 87%", "border: transparent", "link-style: not bold underline"],
+)
+def test_what_fits_a_variable_is_taken(variable: str) -> None:
+    name, _, said = variable.partition(": ")
+    assert parse_theme(SOUND + f"variables:\n  {variable}\n", "mine.yaml").variables[name] == said
 
 
 def test_a_persons_own_theme_goes_before_one_that_ships(home: Home) -> None:

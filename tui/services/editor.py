@@ -16,4 +16,6 @@ def edit_text(text: str) -> str | None:
         raise UsageError("The editor failed.", f"{error.format_message()}", "The old text stands.") from error
     except UnicodeError as error:
         raise UsageError("The editor failed.", "The text is no UTF-8.", "The old text stands.") from error
+    except ValueError as error:  # quotes in the command that are opened and never closed
+        raise UsageError("The editor failed.", f"$VISUAL or $EDITOR: {error}.", "The old text stands.") from error
     return None if saved is None or saved.strip() == text.strip() else saved.removesuffix("\n")

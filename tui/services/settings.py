@@ -23,7 +23,7 @@ _COPIED = "copied.txt"
 def read_settings(home: Home, environment: Mapping[str, str] = os.environ) -> tuple[Settings, tuple[UsageError, ...]]:
     """The settings of this home and this environment, and what is wrong with them."""
     try:
-        text = home.settings.read_text(encoding="utf-8")
+        text = home.settings.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         text = ""
     except (OSError, UnicodeDecodeError) as error:

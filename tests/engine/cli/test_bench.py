@@ -195,3 +195,6 @@ def test_every_base_and_teacher_has_a_project_of_its_own() -> None:
     ]
     assert names[:3] == ["bench-desk", "bench-desk-quick", "bench-desk-Qwen2.5-0.5B-Instruct"]
     assert len(set(names)) == 6
+    long = ProjectSettings(student_base="n" * 120)
+    assert project_name(desk, long, quick=True) != project_name(desk, long, quick=False)
+    assert all(len(project_name(desk, long, quick=quick)) == 100 for quick in (False, True))

@@ -12,6 +12,7 @@ from engine.jobs.protocol import StageStarted, StateChanged
 from engine.paths import Home
 from engine.records.cost import CostInputs
 from engine.records.options import DemoOptions
+from engine.records.prompt import Message, Prompt
 from tests.engine.cli.calling import fail, get, succeed
 from tests.engine.cli.shapes import JOB, REPORT, assert_shape
 from tests.tui import seeds
@@ -53,6 +54,15 @@ def test_before_it_begins_a_demo_says_whether_it_would_pay(home: Home) -> None:
         assert "no such model" in verdict_before(project)
         project.settings.write_cost(CostInputs("gpt-5-mini", requests_per_day=0.01, one_time_usd=75.0), None)
         assert "Not worth it: 0.01 requests a day" in verdict_before(project)
+
+
+def test_a_demo_is_made_again_beside_what_a_person_keeps_there(home: Home) -> None:
+    with open_demo(home, quick=True, fresh=False) as project:
+        (project.folder / "notes.txt").write_text("mine")
+        project.prompts.set(Prompt((Message("system", "Changed."),)))
+    with open_demo(home, quick=True, fresh=True) as project:
+        assert project.prompts.require().system != "Changed."
+        assert (project.folder / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,15 @@ def test_the_doctor_needs_no_project(private_home: Path) -> None:
     assert not private_home.exists()
 
 
+@pytest.mark.parametrize(("found", "level"), [("5.9rc1", "ok"), ("4.0a1", "ok"), ("0.1.dev3+g12", "failure")])
+def test_a_version_before_its_release_is_a_version(
+    private_home: Path, monkeypatch: pytest.MonkeyPatch, found: str, level: str
+) -> None:
+    monkeypatch.setattr("engine.doctor.version", lambda name: found if name == "sqlite-utils" else "99.0")
+    data = call("doctor", "--json").data
+    assert {row["subject"]: row["level"] for row in data["findings"]}["sqlite-utils"] == level
+
+
 def test_what_is_broken_fails_with_all_findings_in_the_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = Finding("torch", "failure", "not installed", "Install it.")
     monkeypatch.setattr("engine.doctor.examine", lambda *_: (Finding("python", "ok", "3"), broken))

@@ -1,5 +1,7 @@
 """A comparison gives both texts back, and marks only what changed."""
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,3 +49,11 @@ def test_far_lines_are_folded_into_a_gap() -> None:
         "gap", "same", "same", "removed", "added", "same", "same", "gap",
     ]  # fmt: skip
     assert [line.left_out for line in compared if line.kind == "gap"] == [8, 7]
+
+
+def test_a_prompt_with_many_empty_lines_is_compared_in_no_time() -> None:
+    before, after = ("\n\n".join(f"{name} {number}" for number in range(1_000)) for name in ("rule", "demand"))
+    started_at = time.process_time()
+    lines = compare_texts(before, after)
+    assert time.process_time() - started_at < 3.0
+    assert "\n".join(line.text for line in lines if line.kind in ("same", "removed")) == before

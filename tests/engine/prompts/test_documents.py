@@ -155,3 +155,52 @@ def test_a_file_that_is_named_as_data_and_holds_no_messages_is_no_prompt(text: s
     with pytest.raises(UsageError, match=f"cannot be read from {source}"):
         parse_prompt(text, source)
     assert parse_prompt(text, "p.md").system == text
+
+
+NINE = ", ".join(["*{0}"] * 9)
+BOMB = ", ".join(["&a0 [x, x]", *(f"&a{n} [{NINE.format(f'a{n - 1}')}]" for n in range(1, 9))])
+MERGED = "".join(f"- &a{n}\n  <<: [{NINE.format(f'a{n - 1}')}]\n" for n in range(1, 8))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"messages:\n- role: system\n  content: a\n- role: [{BOMB}]\n", f"messages:\n- &a0 {{a: 1, b: 2}}\n{MERGED}"],
+    ids=["named", "merged"],
+)
+def test_aliases_within_aliases_are_refused_before_they_fill_the_memory(text: str) -> None:
+    with pytest.raises(UsageError, match="more than 200,000 values"):
+        parse_prompt(text)
+
+
+@pytest.mark.parametrize("value", ["!!bool maybe", "!!timestamp soon", '!!int ""'])
+def test_a_value_that_is_not_what_its_form_says_is_named_as_such(value: str) -> None:
+    with pytest.raises(UsageError, match="It is no YAML"):
+        parse_prompt(f"messages:\n- role: system\n  content: {value}\n")
+
+
+def test_a_role_as_long_as_a_book_is_told_in_a_line() -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_prompt(chat(("x" * 100_000, "a")))
+    assert len(refused.value.message) < 200
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"role": "system", "content": "Be brief.", "content": "Be long."}]',
+        '{"messages": [{"role": "system", "content": "a"}], "messages": [{"role": "system", "content": "b"}]}',
+    ],
+)
+def test_json_that_names_something_twice_is_refused_as_yaml_is(text: str) -> None:
+    with pytest.raises(UsageError, match="is there twice"):
+        parse_prompt(text)
+
+
+def test_prompts_that_differ_in_a_line_separator_differ() -> None:
+    before, after = Prompt((Message("system", "a\nb"),)), Prompt((Message("system", "a\u2028b"),))
+    assert "+a\u2028b" in diff_prompts(before, after)
+
+
+def test_a_byte_order_mark_within_a_prompt_survives_the_document() -> None:
+    prompt = Prompt((Message("system", "\ufeffBe brief."),))
+    assert parse_prompt(prompt_to_markdown(prompt)) == prompt

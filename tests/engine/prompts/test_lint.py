@@ -1,5 +1,6 @@
 """The check of a prompt: what is wrong is found at its line, and a well-written prompt has nothing to say about."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -235,3 +236,20 @@ def test_any_text_is_read_and_its_lines_are_those_of_the_document(texts: list[st
     found = lint_prompt(prompt)
     assert found == lint_prompt(prompt)
     assert all(1 <= finding.line <= len(document) for finding in found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# a" + " " * 20_000 + "b",
+        "Ask {user_b} " * 4_000,
+        "Ask <user_b> " * 4_000,
+        "Ask `a` {user_b} " * 4_000,
+        "Answer " + "Begin with «a», " * 4_000 + "b.",
+    ],
+    ids=["a heading of blanks", "braces", "angles", "code", "quotes"],
+)
+def test_a_page_on_one_line_is_checked_in_no_time(text: str) -> None:
+    started_at = time.process_time()
+    lint_prompt(Prompt((Message("system", text),)))
+    assert time.process_time() - started_at < 3.0

@@ -116,8 +116,16 @@ rules:
     assert first.check == second.check == Check("label", labels=("yes please", "no"))
 
 
-def test_aliases_of_aliases_fill_no_memory() -> None:
-    lines = ["rules:", "  - text: a", "    check:", "      kind: json", "      schema:", "        a0: &a0 {b: 1, c: 1}"]
-    lines += [f"        a{n}: &a{n} {{b: *a{n - 1}, c: *a{n - 1}}}" for n in range(1, 60)]
-    with pytest.raises(UsageError, match=r"json.schema is no JSON: it has more than 1000000 characters"):
+@pytest.mark.parametrize(
+    ("repeated", "levels", "said"),
+    [
+        ("{b: 1, c: 1}", 60, "more than 200,000 values"),
+        ("x" * 1_000, 12, r"json.schema is no JSON: it has more than 1000000 characters"),
+    ],
+    ids=["values", "characters"],
+)
+def test_aliases_of_aliases_fill_no_memory(repeated: str, levels: int, said: str) -> None:
+    lines = ["rules:", "  - text: a", "    check:", "      kind: json", "      schema:", f"        a0: &a0 {repeated}"]
+    lines += [f"        a{n}: &a{n} {{b: *a{n - 1}, c: *a{n - 1}}}" for n in range(1, levels)]
+    with pytest.raises(UsageError, match=said):
         parse_rules("\n".join(lines), "rules.yaml")

@@ -1,6 +1,7 @@
 """The connection on real files: its safety settings, and every way in which SQLite can refuse."""
 
 import multiprocessing
+import os
 import sqlite3
 import stat
 from contextlib import closing, suppress
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import NotFoundError, StoreError
+from engine.errors import NotFoundError, StoreError, UsageError
 from engine.project import Project
 from engine.records.options import ProjectSettings
 from engine.records.prompt import Message
@@ -154,8 +155,10 @@ def test_something_else_is_no_project(folder: Path) -> None:
 def test_a_database_of_another_program_is_left_alone(folder: Path) -> None:
     with closing(sqlite3.connect(folder / "project.db")) as driver:
         driver.execute("CREATE TABLE notes (text)")
+    before = (folder / "project.db").read_bytes()
     with pytest.raises(StoreError, match="another program"):
         Project.open(folder)
+    assert (folder / "project.db").read_bytes() == before
     with closing(sqlite3.connect(folder / "project.db")) as driver:
         assert [row[0] for row in driver.execute("SELECT name FROM sqlite_schema")] == ["notes"]
 
@@ -199,3 +202,31 @@ def test_dangling_facts_are_found(project: Project, connection: Connection) -> N
         "INSERT INTO releases (kind, run_id, folder, sha256, created_at) VALUES ('adapter', 9, '', '', '')"
     )
     assert project.check() == ("releases row 1 names a missing runs",)
+
+
+def test_a_number_that_is_too_large_is_refused_among_many_too(connection: Connection) -> None:
+    with pytest.raises(UsageError, match="too large"):
+        connection.write_many("INSERT INTO timings VALUES (?, ?)", [("train", 1.0), ("evaluate", 10**30)])
+    assert connection.number("SELECT count(*) FROM timings") == 0
+
+
+def test_a_folder_whose_name_is_no_utf8_holds_a_project(tmp_path: Path) -> None:
+    parent = Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xffd?#%41"))
+    parent.mkdir()
+    with Project.create(parent / "odd") as made:
+        made.questions.add([_question("kept")])
+        made.write_copy(parent, "questions")
+    with Project.open(parent) as copy:
+        assert [question.text for question in copy.questions.all()] == ["kept"]
+
+
+def test_half_a_backup_does_not_stay_on_a_full_disk(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(StoreError, match="No space left"):
+        project.write_copy(tmp_path, "questions")
+    assert not list(tmp_path.glob("project.db*"))

@@ -16,6 +16,7 @@ from engine.projects import list_projects
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.store import migrations
+from engine.store.connection import Connection
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -141,3 +142,24 @@ def test_a_migration_killed_at_any_statement_leaves_the_old_schema(folder: Path,
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 60
+
+
+def test_who_comes_second_backs_up_nothing_that_is_new_already(
+    filled: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _version_and_columns(filled.database)
+    _add_step(monkeypatch, _hints)
+    asked = []
+
+    def other_is_faster(connection: Connection) -> int:
+        found = check_schema(connection)
+        if not asked:
+            asked.append(found)
+            Project.open(filled.folder).close()
+        return found
+
+    check_schema = migrations.check_schema
+    monkeypatch.setattr(migrations, "check_schema", other_is_faster)
+    Project.open(filled.folder).close()
+    (backup,) = filled.folder.glob("*.backup.db*")
+    assert _version_and_columns(backup) == before

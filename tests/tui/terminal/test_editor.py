@@ -44,6 +44,12 @@ def test_what_is_not_saved_is_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     assert edit_text("old") is None
 
 
+def test_an_editor_whose_quotes_never_close_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISUAL", "vim '")
+    with pytest.raises(UsageError, match="No closing quotation"):
+        edit_text("old")
+
+
 @pytest.mark.parametrize(
     ("script", "text", "said"),
     [
