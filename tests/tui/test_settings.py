@@ -154,7 +154,14 @@ def test_what_is_remembered_is_read_again(remembered: Remembered) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"theme": 3, "rail_width": "wide", "shares": {"prompt": "half"}}', "[" * 9_000]
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"theme": 3, "rail_width": "wide", "shares": {"prompt": "half"}}',
+        pytest.param("[" * 9_000, id="deep"),
+    ],
 )
 def test_a_broken_memory_is_an_empty_one(text: str) -> None:
     assert parse_remembered(text) == Remembered()
