@@ -43,7 +43,7 @@ from tui.panes.examples.forms import outlook_trouble, outlook_words, wanted
 from tui.panes.examples.pane import ExamplesPane
 from tui.panes.examples.state import WallState
 from tui.panes.job import JobView
-from tui.panes.teacher import dollars
+from tui.panes.teacher import dollars, teacher_fields, teacher_of
 from tui.panes.view import View
 from tui.screens.form.screen import FormScreen
 from tui.screens.workspace.screen import WorkspaceScreen
@@ -542,6 +542,20 @@ def test_the_pane_looks_as_it_did(
     assert snap_compare(app, terminal_size=size, run_before=settle)
 
 
+def test_a_local_teacher_is_a_model_of_this_machine_by_its_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "config.json").write_text("{}")
+    values = {"teacher": "this machine", "address": "", "key": ""}
+    assert teacher_of(values | {"model": "./base"}) == TeacherSpec("local", str(tmp_path / "base"))
+    assert teacher_of(values | {"model": "gpt-5"}) is None
+    fields = {field.id: field for field in teacher_fields(TeacherSpec(), lambda: values)}
+    assert "neither a folder" in fields["model"].check("gpt-5")
+    assert fields["model"].check("starter") == ""
+
+
 def test_the_form_says_what_will_be_asked_and_what_stands_in_the_way() -> None:
     values = {
         "teacher": "an endpoint", "model": "m", "address": "https://h/v1", "key": "", "splits": "train", "samples": "2",
@@ -551,7 +565,7 @@ def test_the_form_says_what_will_be_asked_and_what_stands_in_the_way() -> None:
     assert options is not None
     assert (options.splits, options.samples, options.concurrency, options.batch_rows) == (("train",), 2, 8, 128)
     assert wanted(values | {"address": "ftp://h"}, GenerateOptions()) is None
-    local = wanted(values | {"teacher": "this machine", "budget": "3"}, GenerateOptions())
+    local = wanted(values | {"teacher": "this machine", "model": "starter", "budget": "3"}, GenerateOptions())
     assert local is not None
     assert (local.batch_rows, local.max_cost_usd, local.teacher.kind) == (8, None, "local")
     figure = Figure(20.0, "measured", "")
