@@ -97,19 +97,16 @@ def verdict_before(project: Project) -> str:
 
     Kept as a person's own figures would be: the cost pane and the report tell the same.
     """
-    from engine.economics.figures import reckon
-    from engine.economics.measured import measure
+    from engine.economics.keeping import reckon_project
     from engine.economics.outlook import outcome
-    from engine.economics.tokens import count_prompt_tokens
 
     inputs = project.settings.cost_inputs()
     if not inputs.model:
         inputs = dataclasses.replace(inputs, model=_COMPARED)
     try:
-        prompt = project.prompts.require()
-        found = reckon(inputs, measure(project), count_prompt_tokens(prompt, inputs.model, project.home))
+        found, sha256 = reckon_project(project, inputs)
     except DistillError as error:  # the demo does not hang on a price
         return f"Before: no money is reckoned. {error.title} {error.message}"
-    project.settings.write_cost(inputs, outcome(found.result, prompt.sha256))
+    project.settings.write_cost(inputs, outcome(found.result, sha256))
     asked = f"If {inputs.model} answered {found.given.requests_per_day:,g} requests a day at list prices."
     return f"Before: {found.result.headline} {asked} Why: distill-tui estimate --model {inputs.model}"

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from engine.economics.keeping import renew_outcome
 from engine.evaluation.comparison import compare
 from engine.evaluation.extra_arms import ExtraArm, held_together
 from engine.evaluation.judging import Judging
@@ -95,6 +96,7 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
     with context.project.transaction():
         context.project.evaluations.add(made)
         context.project.settings.keep_timing("evaluate", work.seconds)
+    renew_outcome(context.project)
 
 
 def _pairs(plan: Plan) -> list[tuple[ArmName, ArmName]]:

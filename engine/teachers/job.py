@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import cache
 
+from engine.economics.keeping import renew_outcome
 from engine.errors import TeacherError, UsageError
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note
@@ -65,6 +66,7 @@ def _generate(context: JobContext, options: GenerateOptions) -> None:
         context.emit(Note(words if options.asks else f"{words} Generate again to try them anew."))
     if recorder.stored or context.work.answers:
         project.settings.keep_timing("generate", context.work.seconds)
+        renew_outcome(project)
 
 
 def _meets(context: JobContext, options: GenerateOptions) -> Callable[[int], bool]:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from engine.economics.keeping import renew_outcome
 from engine.errors import DatasetError, DistillError, JobStopped, TrainingError
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Metrics, Note, Progress, SampleAnswer, WorstTokens
@@ -218,6 +219,7 @@ def _end(context: JobContext, run: Run, trained: Trained) -> None:
         )
         context.emit(Note(reason))
     context.project.runs.update(run.id, state="done", best_step=state.best_step, reason=reason)
+    renew_outcome(context.project)
     share = state.validation_s / state.train_s if state.train_s else 0.0
     context.emit(
         Note(

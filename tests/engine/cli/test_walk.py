@@ -3,12 +3,16 @@
 import json
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.paths import Home
+from engine.project import Project
+from engine.records.cost import CostInputs, CostOutcome
 from engine.records.station import STATIONS
 from tests.engine.cli.calling import fail, get, succeed
 from tests.engine.cli.shapes import JOB, REPORT, assert_shape
@@ -36,16 +40,21 @@ def test_a_prompt_is_distilled_by_words_alone(
     splits = get("questions", "split", "--test", "0.25", "--validation", "0.25")["splits"]
     assert splits == {"train": 12, "validation": 6, "test": 6}
 
-    generated = succeed("generate", "--max-answer-tokens", "8", "--json")
+    project = Project.open(home.projects / "walk", home)
+    with reckoned_anew(project):
+        generated = succeed("generate", "--max-answer-tokens", "8", "--json")
     assert (generated.data["job"]["state"], generated.data["examples"]["total"]) == ("done", 18)
     edit_all(tmp_path)
     frozen = get("curate", "freeze")
     assert (frozen["train"], frozen["validation"]) == (12, 6)
 
-    trained = get("train", "--epochs", "1", "--evaluations", "1", "--lora-rank", "2", "--batch-rows", "4")
+    with reckoned_anew(project):
+        trained = get("train", "--epochs", "1", "--evaluations", "1", "--lora-rank", "2", "--batch-rows", "4")
     assert_shape(trained, {"job": JOB, "run": {"id": int, "steps": int, "validation_kl": float, "folder": str}})
     assert (trained["run"]["steps"], trained["run"]["best_step"]) == (3, 3)
-    evaluated = get("evaluate", "--samples", "1", "--max-answer-tokens", "8")
+    with reckoned_anew(project):
+        evaluated = get("evaluate", "--samples", "1", "--max-answer-tokens", "8")
+    project.close()
     assert_shape(evaluated, REPORT)
     report = get("report")
     assert report == evaluated
@@ -59,6 +68,16 @@ def test_a_prompt_is_distilled_by_words_alone(
     assert {row["name"]: row["state"] for row in get("status")["stations"]} == dict.fromkeys(STATIONS, "done")
     assert [job["kind"] for job in get("status")["jobs"]] == ["generate", "train", "evaluate"]
     assert get("jobs", "list") == {"jobs": []}
+
+
+@contextmanager
+def reckoned_anew(project: Project) -> Iterator[None]:
+    """Inside, a station measures something: what the project costs is not what it was thought to."""
+    project.settings.write_cost(CostInputs("gpt-5-mini"), CostOutcome("of before", "worth_it", 1.0))
+    yield
+    found = project.settings.cost_outcome()
+    assert found is not None
+    assert found.prompt_sha256 == project.prompts.require().sha256
 
 
 def edit_all(folder: Path) -> None:
