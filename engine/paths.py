@@ -72,13 +72,18 @@ def model_name(name: str) -> str:
         if not (folder / "config.json").is_file():
             raise UsageError("This folder holds no model.", f"There is no config.json in {name}.", "Check the path.")
         return str(folder.resolve())
-    if name.startswith(("/", ".", "~")) or name.count("/") != 1:
+    if not may_be_of_the_hub(name):
         raise UsageError(
             "There is no such model.",
             f"{name} is neither a folder nor a hub's owner/name.",
             "Check the path, or take the starter.",
         )
     return name
+
+
+def may_be_of_the_hub(name: str) -> bool:
+    """Whether a model's name has the form "owner/name"."""
+    return not name.startswith(("/", ".", "~")) and name.count("/") == 1
 
 
 def make_private_folder(path: Path) -> Path:

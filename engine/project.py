@@ -225,7 +225,10 @@ def remove_project(folder: Path) -> None:
         _remove_database(folder)
         if not any(folder.iterdir()):
             # What a person has linked to is the person's, and stays, as empty as it was.
-            folder.unlink() if folder.is_symlink() else folder.rmdir()
+            if folder.is_symlink():
+                folder.unlink()
+            else:
+                folder.rmdir()
     except OSError as error:
         raise StoreError(
             "The project could not be deleted whole.",

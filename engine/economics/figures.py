@@ -117,9 +117,7 @@ def reckon(
     whole = figures["one_time_usd"].origin == "given"
     unused = ONE_TIME_PARTS if whole else ("one_time_usd",)
     for name, low, high in inputs.ranges:
-        if not low <= high:
-            between = f"{label(name)} lies between {low:g} and {high:g}."
-            raise UsageError("A range is upside down.", between, "Give its low end first.")
+        check_range(name, low, high)
         if name in unused or name not in figures:
             raise UsageError(
                 "A range belongs to no figure.",
@@ -129,8 +127,6 @@ def reckon(
     for name in _NOT_TERMS:  # `estimate` checks the terms
         if (value := getattr(inputs, name)) is not None:
             check_number(label(name), value)
-    for name, low, high in inputs.ranges:
-        check_range(name, low, high)
     idle = {*_NOT_TERMS, *unused}
     given = EstimateInput(
         prompt_tokens=tokens,

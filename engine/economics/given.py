@@ -154,7 +154,7 @@ def check_number(name: str, value: float) -> None:
 
 def check_range(name: str, low: float, high: float) -> None:
     """The same for a range; `name` as in `CostInputs`."""
-    between = f"{name.replace('_', ' ')} lies between {low} and {high}."
+    between = f"{name.replace('_', ' ')} lies between {low:g} and {high:g}."
     if not 0 <= low <= high or (name in _SHARES and high > 1):
         raise UsageError(_TITLE, between, "Give low ≤ high.")
     if any(end and not _LEAST_END <= end <= _MOST_END for end in (low, high)):

@@ -20,7 +20,7 @@ from huggingface_hub.errors import (
 from engine.errors import ModelError
 from engine.model.folder import check_safetensors
 from engine.model.starter import STARTER_SOURCE, OnProgress, ensure_starter, starter_folder
-from engine.paths import Home, expand, make_private_folder
+from engine.paths import Home, expand, make_private_folder, may_be_of_the_hub
 
 STARTER = "starter"
 _PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja"]
@@ -49,7 +49,7 @@ def locate_base(name: str, home: Home, on_progress: OnProgress | None = None) ->
     if local.is_dir():
         check_safetensors(local)
         return local.resolve()
-    if name.startswith(("/", ".", "~")) or name.count("/") != 1:
+    if not may_be_of_the_hub(name):
         raise ModelError(
             "There is no such model.",
             f"{name} is neither a folder nor the name of a hub model (owner/name).",

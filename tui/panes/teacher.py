@@ -31,13 +31,14 @@ def teacher_fields(spec: TeacherSpec, values: Callable[[], Values]) -> Sequence[
 
 def teacher_of(values: Values) -> TeacherSpec | None:
     """The teacher that the fields name; None while they name none."""
-    if _model_trouble(values["model"], values["teacher"] == ENDPOINT):
+    if not values["model"]:
         return None
-    if values["teacher"] == LOCAL:
-        return TeacherSpec("local", model_name(values["model"]))
-    if address_trouble(values["address"]):
+    try:
+        if values["teacher"] == LOCAL:
+            return TeacherSpec("local", model_name(values["model"]))
+        return TeacherSpec("endpoint", values["model"], check_address(values["address"]))
+    except UsageError:  # told under its field
         return None
-    return TeacherSpec("endpoint", values["model"], check_address(values["address"]))
 
 
 def address_trouble(value: str) -> str:
