@@ -11,7 +11,7 @@ from engine.economics.figures import Costs, reckon
 from engine.economics.measured import measure
 from engine.economics.outlook import outcome
 from engine.economics.tokens import count_prompt_tokens
-from engine.errors import DistillError
+from engine.errors import DistillError, StoreError
 from engine.records.cost import CostInputs
 
 if TYPE_CHECKING:
@@ -40,6 +40,6 @@ def renew_outcome(project: "Project") -> None:
     with suppress(DistillError):
         costs, sha256 = reckon_project(project, inputs)
         came = outcome(costs.result, sha256)
-    with project.transaction():
+    with suppress(StoreError), project.transaction():  # the station that measured is done, whatever becomes of this
         if project.settings.cost_inputs() == inputs:  # a person may have typed others meanwhile, and knows what came
             project.settings.write_cost(inputs, came)

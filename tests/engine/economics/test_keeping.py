@@ -8,6 +8,7 @@ from engine.economics import keeping
 from engine.economics.keeping import reckon_project, renew_outcome
 from engine.economics.outlook import outcome
 from engine.economics.tokens import TokenCount
+from engine.errors import StoreError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.cost import CostInputs, CostOutcome
@@ -57,3 +58,15 @@ def test_what_a_person_types_meanwhile_stands(project: Project, monkeypatch: pyt
     monkeypatch.setattr(keeping, "count_prompt_tokens", typing)
     renew_outcome(project)
     assert (project.settings.cost_inputs(), project.settings.cost_outcome()) == (typed, came)
+
+
+def test_a_store_that_cannot_keep_it_fails_no_station(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = CostOutcome("ab", "worth_it", 9.0)
+    project.settings.write_cost(ASKED, kept)
+
+    def full(inputs: CostInputs, outcome: CostOutcome | None) -> None:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(project.settings, "write_cost", full)
+    renew_outcome(project)
+    assert project.settings.cost_outcome() == kept
