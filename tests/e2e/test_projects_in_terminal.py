@@ -9,7 +9,7 @@ from engine.projects import list_projects
 from tests.e2e.terminal import Terminal
 from tests.tui.seeds import hostile, make_project
 
-DOWN = "\x1b[B"
+ESC, DOWN = "\x1b", "\x1b[B"
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)])
@@ -50,16 +50,26 @@ def test_projects_are_made_copied_put_away_and_deleted_by_keys(
 
 
 def test_no_foreign_code_of_a_name_reaches_the_terminal(home: Home) -> None:
-    for name in ("evil", "other"):
+    for name in ("other", "evil"):
         make_project(home, name).close()
     name = hostile("name").replace("/", "|")
     (home.projects / "evil").rename(home.projects / name)
     terminal = Terminal(home, 120, 40)
     terminal.until("[@click=app.quit]")
-    for key in ("G", "g", "/", "q", "\x1b", "D", "\x1b", "x", "\x1b"):
+    # A key that follows escape at once is one key with it, so what escape closes is waited for.
+    for key, stands, gone in (
+        ("G", "▌", ""),
+        ("g", "▌", ""),
+        ("/", "a part of the name", ""),
+        ("q", "▌ [@click", "other"),
+        (ESC, "other", ""),
+        ("D", "Duplicate [@click", ""),
+        (ESC, "2 projects", "Duplicate "),
+        ("x", "Delete [@click", ""),
+        (ESC, "2 projects", "Delete "),
+    ):
         terminal.press(key)
-        terminal.until("distill-tui")
-    terminal.until("2 projects")
+        terminal.until(stands, gone)
     assert terminal.leave() == 0
     foreign = terminal.sent.replace(b"\x1b]22;default\x07", b"").replace(b"\x1b]22;text\x07", b"")
     for code in (b"\x1b]52", b"\x1b]8;", b"\x9b31m", b"\x07", "\u202e".encode(), "\x9b".encode()):
