@@ -6,15 +6,17 @@ Knows the action table and who carries it; knows nothing of what the actions do.
 from collections.abc import Iterator
 from functools import partial
 from inspect import unwrap
+from typing import ClassVar
 
 from textual.app import App, SystemCommand
+from textual.binding import BindingType
 from textual.command import CommandList, CommandPalette
 from textual.dom import DOMNode
 from textual.worker import Worker
 
 from tui.actions import ACTIONS, PANES, Action, PaneName, Place
 from tui.keys import key_of, keys_of, told
-from tui.screens.placed import LeftOnce
+from tui.screens.placed import LeftOnce, over_bindings
 
 # Moving through a list by palette is of no use to anybody, nor is opening the palette.
 _BY_KEY_ONLY = {"line_down", "line_up", "page_down", "page_up", "first", "last", "command_palette"}
@@ -22,6 +24,8 @@ _BY_KEY_ONLY = {"line_down", "line_up", "page_down", "page_up", "first", "last",
 
 class Palette(CommandPalette, LeftOnce[None]):
     """Textual's own (8.2.8), where keys may come faster than it finds anything, or goes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = over_bindings("quit")
 
     def _action_command_list(self, action: str) -> None:
         if self.query_one(CommandList).option_count:  # else a page up or down in it ends the program

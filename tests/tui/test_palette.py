@@ -54,6 +54,19 @@ async def test_the_palette_offers_every_action_of_the_pane_of_the_workspace_and_
         assert {f"Show the {pane} pane." for pane in PANES} <= offered
 
 
+async def test_ctrl_q_leaves_from_the_palette_and_q_is_typed_there(home: Home) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) != "")
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press("q")
+        await until(pilot, lambda: app.screen.query_one(Input).value == "q")
+        assert app.return_code is None
+        await pilot.press("ctrl+q")
+    assert app.return_code == 0
+
+
 @pytest.mark.parametrize("by_exit", [False, True])
 async def test_the_app_can_be_left_at_any_moment_of_the_palettes_opening(by_exit: bool) -> None:
     for turns in range(0, 60, 2):

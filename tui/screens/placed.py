@@ -35,6 +35,19 @@ class TooSmall(Static):
     """
 
 
+def over_bindings(only: str = "") -> list[BindingType]:
+    """What holds everywhere, or `only` this of it, on a screen that lies over another: Textual looks no further.
+
+    Keys that are letters stay away: what is typed there would be lost. A person's own keys are named apart, so that of
+    them too only such hold that are none.
+    """
+    return [
+        Binding(OVER[f"over.{action.id}"], f"app.{action.id}", action.label, show=False, id=f"over.{action.id}")
+        for action in ACTIONS["everywhere"]
+        if only in ("", action.id)
+    ]
+
+
 class LeftOnce(Screen[Result]):
     """A screen that can be left once. Keys that come faster than it goes would take what lies under it away as well."""
 
@@ -80,18 +93,7 @@ class PlacedScreen(LeftOnce[Result]):
 class OverScreen(PlacedScreen[Result], ModalScreen[Result]):
     """A place that lies over another, which is still seen around it. What holds everywhere holds here too."""
 
-    # Textual looks for no key behind such a screen. Those that are letters stay away: what is typed here would be lost.
-    # A person's own keys are named apart, so that of them too only such hold that are none.
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            OVER[f"over.{action.id}"],
-            f"app.{action.id}",
-            action.label,
-            show=False,
-            id=f"over.{action.id}",
-        )
-        for action in ACTIONS["everywhere"]
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = over_bindings()
 
 
 class ShowProject(Message):
