@@ -16,13 +16,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
+from engine.jobs.gpus import card_of
 from engine.jobs.locks import FileLock
 from engine.paths import make_private_folder
 
 _QUEUE_LOCK = "queue.lock"
 _POLL_S = 0.1
-# Two names of one device must lead to one queue.
-_FIRST_OF = {"cuda": "cuda:0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +132,9 @@ class _Queue:
 
 
 def _folder_of(state_folder: Path, device: str) -> Path:
-    # A home folder may be shared by several machines, whose devices have the same names.
-    name = re.sub(r"[^A-Za-z0-9.-]", "-", _FIRST_OF.get(device, device))
+    # Two names of one device must lead to one queue, also where processes see other parts of the machine's GPUs. A home
+    # folder may be shared by several machines, whose devices have the same names.
+    name = re.sub(r"[^A-Za-z0-9.-]", "-", card_of(device))
     return state_folder / "devices" / (platform.node() or "localhost") / name
 
 

@@ -22,6 +22,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from engine.errors import ModelError
+from engine.jobs.gpus import computes_bfloat16, count_as_the_driver
 from engine.model.adapter_files import check_adapter, check_all_used
 from engine.model.chat_format import ChatFormat
 from engine.model.folder import check_safetensors
@@ -209,6 +210,7 @@ def device_name(name: str) -> str:
 
 
 def _device(name: str) -> torch.device:
+    count_as_the_driver()
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -223,8 +225,13 @@ def _device(name: str) -> torch.device:
 def _dtype(name: DtypeName, device: torch.device) -> torch.dtype:
     if name != "auto":
         return torch.bfloat16 if name == "bfloat16" else torch.float32
-    native = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_computes_bfloat16()
+    native = _gpu_computes_bfloat16(device) if device.type == "cuda" else _cpu_computes_bfloat16()
     return torch.bfloat16 if native else torch.float32
+
+
+def _gpu_computes_bfloat16(device: torch.device) -> bool:
+    # torch's own answer is of the current device, and counts those that emulate it.
+    return torch.version.hip is not None or computes_bfloat16(torch.cuda.get_device_capability(device)[0])
 
 
 def _cpu_computes_bfloat16() -> bool:

@@ -5,12 +5,12 @@ No model library: what torch alone could tell (whether a processor computes in b
 
 import os
 import re
-from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.jobs.devices import held_by
+from engine.jobs.gpus import Gpu, held_mb, visible_gpus
 from engine.model.shapes import Shapes, find_shapes
 from engine.records.dataset import Dataset, DatasetSummary
 from engine.records.run import Calibration, Run, TrainingConfig
@@ -33,10 +33,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class FreeMemory:
-    """What is free on this machine, in MB (1e6 bytes); of GPUs by their index. And what will be, by the device."""
+    """What is free on this machine, in MB (1e6 bytes). And what will be, by the device."""
 
     processor_mb: float
-    gpus_mb: tuple[float, ...] = ()
+    gpus: tuple[Gpu, ...] = ()  # as CUDA counts them
     held: tuple[Held, ...] = ()
 
     def of(self, device: str) -> tuple[float | None, bool]:
@@ -46,8 +46,13 @@ class FreeMemory:
         one before will be free.
         """
         index, held = self._gpu(device), self.held_on(device)
-        now = self.processor_mb if index is None else self.gpus_mb[index] if index < len(self.gpus_mb) else None
+        now = self.processor_mb if index is None else self.gpus[index].free_mb if index < len(self.gpus) else None
         return (None if now is None else now + (held.mb if held is not None else 0.0)), index is not None
+
+    def computes_bfloat16(self, device: str) -> bool:
+        """Whether `device` is a GPU that does; one that nothing is known of is taken to."""
+        index = self._gpu(device)
+        return index is not None and (index >= len(self.gpus) or self.gpus[index].computes_bfloat16)
 
     def held_on(self, device: str) -> Held | None:
         """What will be given back there before another job begins."""
@@ -57,7 +62,7 @@ class FreeMemory:
 
     def _gpu(self, device: str) -> int | None:
         found = re.fullmatch(r"auto|cuda(?::(\d+))?", device)
-        if found is None or (device == "auto" and not self.gpus_mb):
+        if found is None or (device == "auto" and not self.gpus):
             return None
         return int(found[1] or 0)
 
@@ -83,6 +88,7 @@ class Basis:
     def facts(self, config: TrainingConfig) -> Facts:
         """The facts for the device and the number type of `config`."""
         free_mb, on_gpu = self.free.of(config.device) if self.free is not None else (None, False)
+        narrow = self.free is not None and self.free.computes_bfloat16(config.device)
         held = self.free.held_on(config.device) if self.free is not None else None
         return Facts(
             rows=self.dataset.train,
@@ -91,7 +97,7 @@ class Basis:
             shapes=self.shapes,
             free_mb=free_mb,
             given_back_by=held.holder if held is not None else "",
-            number_bytes=number_bytes(config, on_gpu=on_gpu),
+            number_bytes=number_bytes(config, narrow=narrow),
             on_gpu=on_gpu,
             shards=self.shards,
         )
@@ -116,19 +122,19 @@ def read_basis(project: "Project", dataset_sha256: str = "") -> Basis:
     )
 
 
-def number_bytes(config: TrainingConfig, *, on_gpu: bool) -> int:
-    """Of one weight in memory; at most."""
-    return 4 if config.dtype == "float32" or (config.dtype == "auto" and not on_gpu) else 2
+def number_bytes(config: TrainingConfig, *, narrow: bool) -> int:
+    """Of one weight in memory, at most; `narrow`: where nothing is said, it is bfloat16."""
+    return 4 if config.dtype == "float32" or (config.dtype == "auto" and not narrow) else 2
 
 
 def free_memory(home: "Home") -> FreeMemory:
     """Look at what is free now, and at what jobs of this home hold."""
     import psutil  # the terminal's panes import this module, and can do without
 
-    gpus_mb = _free_gpus_mb()
-    devices = ("cpu", *(f"cuda:{index}" for index in range(len(gpus_mb))))
+    gpus = visible_gpus()
+    devices = ("cpu", *(f"cuda:{index}" for index in range(len(gpus))))
     held = tuple(each for device in devices if (each := _held(home, device)) is not None)
-    return FreeMemory(psutil.virtual_memory().available / 1e6, gpus_mb, held)
+    return FreeMemory(psutil.virtual_memory().available / 1e6, gpus, held)
 
 
 def _held(home: "Home", device: str) -> Held | None:
@@ -147,31 +153,9 @@ def _held(home: "Home", device: str) -> Held | None:
                 # Files that are mapped, such as weights, count as available already.
                 held[process.pid] = (memory.rss - getattr(memory, "shared", 0)) / 1e6
     if device != "cpu":
-        held = _held_on_gpu_mb(int(device.partition(":")[2]), held.keys())
+        held = held_mb(device, held.keys())
     mb = sum(held.values())
     return Held(device, mb, str(holder)) if mb > 0 else None
-
-
-def _held_on_gpu_mb(index: int, pids: Collection[int]) -> dict[int, float]:
-    """By process; a driver that does not say how much leaves it out."""
-    import pynvml
-
-    try:
-        found = pynvml.nvmlDeviceGetComputeRunningProcesses(pynvml.nvmlDeviceGetHandleByIndex(index))
-    except pynvml.NVMLError:
-        return {}
-    return {each.pid: each.usedGpuMemory / 1e6 for each in found if each.pid in pids and each.usedGpuMemory}
-
-
-def _free_gpus_mb() -> tuple[float, ...]:
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        return tuple(float(pynvml.nvmlDeviceGetMemoryInfo(handle).free) / 1e6 for handle in handles)
-    except pynvml.NVMLError:
-        return ()
 
 
 def _prompt_tokens(project: "Project", dataset: Dataset) -> int:

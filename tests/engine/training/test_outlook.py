@@ -8,6 +8,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from engine.errors import NotFoundError
+from engine.jobs.gpus import Gpu
 from engine.model.load import load_base
 from engine.model.shapes import Shapes, find_shapes, read_shapes
 from engine.paths import Home
@@ -109,7 +110,7 @@ def test_memory_that_was_never_measured_is_reckoned_from_shapes(model_folder: Pa
     assert narrow is not None
     assert wide is not None
     assert narrow < wide
-    on_gpu = replace(basis, free=FreeMemory(9_000.0, (9_000.0,)))
+    on_gpu = replace(basis, free=FreeMemory(9_000.0, (Gpu(9_000.0),)))
     assert estimate_training(replace(CONFIG, device="auto", dtype="auto"), on_gpu).memory_mb == narrow
     assert estimate_training(CONFIG, replace(basis, runs=(RUN,))).memory_mb == 900.0
     for other in (

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from engine.demo import FULL
 from engine.errors import TrainingError
 from engine.jobs.devices import Holder, Ticket
+from engine.jobs.gpus import Gpu
 from engine.model.shapes import Shapes
 from engine.paths import Home
 from engine.records.dataset import DatasetSummary
@@ -215,7 +216,7 @@ def test_programs_read_the_same() -> None:
     ],
 )
 def test_memory_is_that_of_the_device(device: str, expected: tuple[float | None, bool]) -> None:
-    assert FreeMemory(500.0, (40_000.0, 9_000.0)).of(device) == expected
+    assert FreeMemory(500.0, (Gpu(40_000.0), Gpu(9_000.0))).of(device) == expected
 
 
 _HOLDING = """
@@ -230,7 +231,7 @@ input()
 
 
 def test_what_the_job_before_holds_is_free_for_the_run_that_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.training.facts._free_gpus_mb", lambda: ())
+    monkeypatch.setattr("engine.training.facts.visible_gpus", lambda: ())
     home = Home.locate()
     with subprocess.Popen(
         [sys.executable, "-c", _HOLDING, str(home.state), "cpu"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -247,8 +248,8 @@ def test_what_the_job_before_holds_is_free_for_the_run_that_waits_for_it(monkeyp
     mine.give_back()
 
     dataset = DatasetSummary(sha256="d", prompt_sha256="p", base="b", train=600, validation=60, created_at="")
-    alone = Basis(dataset, shapes=STARTER, tokens=TOKENS, own_rows=600, free=FreeMemory(2_000.0, (500.0,)))
-    behind = replace(alone, free=FreeMemory(2_000.0, (500.0,), (replace(held, mb=6_000.0),)))
+    alone = Basis(dataset, shapes=STARTER, tokens=TOKENS, own_rows=600, free=FreeMemory(2_000.0, (Gpu(500.0),)))
+    behind = replace(alone, free=FreeMemory(2_000.0, (Gpu(500.0),), (replace(held, mb=6_000.0),)))
     on_cpu = replace(ASKED, device="cpu")
     few, more = (choose("balanced", basis.facts(on_cpu), on_cpu) for basis in (alone, behind))
     assert few.config.micro_batch_rows < more.config.micro_batch_rows
@@ -260,8 +261,8 @@ def test_what_the_job_before_holds_is_free_for_the_run_that_waits_for_it(monkeyp
 
 def test_on_a_gpu_it_is_what_the_driver_tells_of_the_holders_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     used = [(os.getppid(), 5_000_000_000), (os.getpid(), 7_000_000_000), (1, None)]
-    monkeypatch.setattr("engine.training.facts._free_gpus_mb", lambda: (1_000.0, 20_000.0))
-    monkeypatch.setattr("pynvml.nvmlDeviceGetHandleByIndex", lambda index: index)
+    monkeypatch.setattr("engine.training.facts.visible_gpus", lambda: (Gpu(1_000.0), Gpu(20_000.0)))
+    monkeypatch.setattr("engine.jobs.gpus._visible_handles", lambda: [0, 1])
     monkeypatch.setattr(
         "pynvml.nvmlDeviceGetComputeRunningProcesses",
         lambda index: [SimpleNamespace(pid=pid, usedGpuMemory=mb) for pid, mb in used if index == 0],
@@ -272,8 +273,18 @@ def test_on_a_gpu_it_is_what_the_driver_tells_of_the_holders_processes(monkeypat
     assert (free.of("auto"), free.of("cuda:1")) == ((13_000.0, True), (20_000.0, True))
 
 
+def test_a_gpu_that_only_emulates_bfloat16_is_reckoned_in_float32() -> None:
+    dataset = DatasetSummary(sha256="d", prompt_sha256="p", base="b", train=600, validation=60, created_at="")
+    free = FreeMemory(2_000.0, (Gpu(16_000.0, computes_bfloat16=False), Gpu(16_000.0)))
+    basis = Basis(dataset, shapes=STARTER, tokens=TOKENS, free=free)
+    asked = {device: replace(ASKED, device=device) for device in ("auto", "cuda", "cuda:0", "cuda:1", "cuda:2", "cpu")}
+    found = {device: basis.facts(config).number_bytes for device, config in asked.items()}
+    assert found == {"auto": 4, "cuda": 4, "cuda:0": 4, "cuda:1": 2, "cuda:2": 2, "cpu": 4}
+    assert basis.facts(replace(ASKED, device="cuda", dtype="bfloat16")).number_bytes == 2
+
+
 def test_without_a_gpu_memory_is_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.training.facts._free_gpus_mb", lambda: ())
+    monkeypatch.setattr("engine.training.facts.visible_gpus", lambda: ())
     free = free_memory(Home.locate())
     assert free.of("cuda") == (None, True)
     for device in ("auto", "cpu"):
