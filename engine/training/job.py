@@ -13,6 +13,7 @@ from pathlib import Path
 from engine.economics.keeping import renew_outcome
 from engine.errors import DatasetError, DistillError, JobStopped, TrainingError
 from engine.jobs.context import JobContext
+from engine.jobs.gpus import card_of
 from engine.jobs.protocol import Metrics, Note, Progress, SampleAnswer, WorstTokens
 from engine.paths import make_private_folder, sync_folder, write_atomically
 from engine.project import Project
@@ -61,7 +62,7 @@ def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) ->
             if launched:
                 ranks = held.enter_context(ranks_of(None, context))
             devices = {device_of(run.config.device, place, here.neighbours) for place in range(here.neighbours)}
-            for device in sorted(devices):  # in one order everywhere, so that no two jobs wait for each other
+            for device in sorted(devices, key=card_of):  # in one order everywhere, or two jobs may wait for each other
                 held.enter_context(context.hold_device(device))
             if not launched:
                 ranks = held.enter_context(ranks_of(options.processes, context))
