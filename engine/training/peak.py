@@ -20,7 +20,7 @@ _ACTIVATION_BYTES = {4: 5.5, 2: 3.5}
 _ACTIVATION_BYTES_OF_PEFT = {4: 8.0, 2: 6.0}
 _ACTIVATION_BYTES_OF_DORA = {4: 12.5, 2: 10.5}
 _LIBRARIES_MB = 1_000.0
-_LOGITS_MB = 100.0  # one chunk of the output head, its softmax and its gradient
+_LOGITS_MB, _LOGITS_MB_ON_GPU = 100.0, 540.0  # one chunk of the output head, its softmax and its gradient
 # Four bits a number, and of each block of 64 its scale in 8 bits, with a scale of these in 32 bits every 256 blocks.
 _NF4_BYTES = (4 + 8 / 64 + 32 / (64 * 256)) / 8
 # Put together at a time: the layer of which a pass is, what its parts came in, and the same of the next one.
@@ -80,7 +80,7 @@ def memory_mb(config: TrainingConfig, facts: Facts, *, recomputed: bool = False)
     if facts.shards > 1:
         together = 1 / facts.shards + _LAYERS_TOGETHER / max(1, shapes.layers)
         total -= linear * facts.number_bytes * max(0.0, 1 - together)
-    return _LIBRARIES_MB + _LOGITS_MB + total / 1e6
+    return _LIBRARIES_MB + (_LOGITS_MB_ON_GPU if facts.on_gpu else _LOGITS_MB) + total / 1e6
 
 
 def _activation_bytes(config: TrainingConfig) -> Mapping[int, float]:

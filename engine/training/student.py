@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
 from peft import LNTuningConfig, LoraConfig, PeftConfig, TaskType, get_peft_model
 from torch import Tensor
 
@@ -27,8 +26,8 @@ from engine.training.batches import Batch
 from engine.training.state import load_adapter
 
 # Logits of one chunk. The C library hands memory blocks beyond 32 MiB back to the system each time, and touching them
-# anew costs as much as the arithmetic.
-_CHUNK_BYTES = 24 << 20
+# anew costs as much as the arithmetic. On a GPU reading the output head once takes as long as some 200 rows' products.
+_CHUNK_BYTES, _CHUNK_BYTES_ON_GPU = 24 << 20, 128 << 20
 
 ChunkLoss = Callable[[Tensor, slice], Tensor]  # logits (n, V) of completion tokens `slice` of the batch → loss (n,)
 
@@ -138,23 +137,20 @@ def completion_hidden(student: LocalModel, batch: Batch) -> Tensor:
     return hidden.flatten(0, 1)[batch.positions.to(student.device)]
 
 
-def add_gradients(
-    student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, divisor: float
-) -> float:
+def add_gradients(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
     """Add the batch's share of the step's gradients to the adapter; returns its summed loss in nats.
 
     The share is the sum over the batch's completion tokens over `divisor`, as a rule all completion tokens of the
     optimizer step: so that any split into micro-batches gives the same gradients, but for rounding.
     """
-    with accelerator.autocast():
-        hidden = completion_hidden(student, batch)
-        leaf = hidden.detach().requires_grad_()
-        total = 0.0
-        for part in _chunks(student, len(leaf)):
-            chunk = loss(student.logits(leaf[part]), part).sum()
-            (chunk / divisor).backward()
-            total += float(chunk.detach())
-    accelerator.backward(hidden, gradient=leaf.grad)
+    hidden = completion_hidden(student, batch)
+    leaf = hidden.detach().requires_grad_()
+    total = 0.0
+    for part in _chunks(student, len(leaf)):
+        chunk = loss(student.logits(leaf[part]), part).sum()
+        (chunk / divisor).backward()
+        total += float(chunk.detach())
+    hidden.backward(gradient=leaf.grad)
     return total
 
 
@@ -167,5 +163,6 @@ def token_losses(student: LocalModel, batch: Batch, loss: ChunkLoss) -> Tensor:
 
 def _chunks(student: LocalModel, count: int) -> Iterator[slice]:
     vocabulary = student.base.get_input_embeddings().num_embeddings
-    size = max(1, _CHUNK_BYTES // (4 * vocabulary))
+    held = _CHUNK_BYTES_ON_GPU if student.device.type == "cuda" else _CHUNK_BYTES
+    size = max(1, held // (4 * vocabulary))
     return (slice(start, min(start + size, count)) for start in range(0, count, size))

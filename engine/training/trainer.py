@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import torch
-from accelerate import Accelerator
 from peft import PeftModel
 
 from engine.errors import TrainingError
@@ -79,10 +78,6 @@ class Trainer:
         self.parameters = trained_parameters(student)
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=course.learning_rate_at(0), weight_decay=self.config.weight_decay, fused=True
-        )
-        mixed = student.device.type == "cuda" and student.dtype == torch.bfloat16
-        self.accelerator = Accelerator(
-            mixed_precision="bf16" if mixed else "no", cpu=student.device.type == "cpu", device_placement=False
         )
         self.state = TrainingState(
             self.config, dataset_sha256, micro_batch_rows=min(self.config.micro_batch_rows, self.config.batch_rows)
@@ -237,7 +232,7 @@ class Trainer:
             part = rows[start : start + micro_batch_rows]
             self._tried = part[0].name
             batch = term.batch(part)
-            loss += add_gradients(self.student, self.accelerator, batch, term.loss(part, batch), term.divisor)
+            loss += add_gradients(self.student, batch, term.loss(part, batch), term.divisor)
             read += batch.real_tokens
         return loss, read
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
 from transformers import AutoModelForCausalLM, LlamaConfig
 
 from engine.model.chat_format import ChatFormat
@@ -121,14 +120,10 @@ def _steps(local: LocalModel, shape: Shape, ids: Callable[[int], list[int]]) -> 
     rows = [DatasetRow(i, i, "train", tuple(ids(half)), tuple(ids(half)), half, ()) for i in range(shape.rows)]
     batch = make_batch(rows)
     targets = batch.target_ids.to(student.device)
-    on_gpu = student.device.type == "cuda"
-    accelerator = Accelerator(mixed_precision="bf16" if on_gpu else "no", cpu=not on_gpu, device_placement=False)
     optimizer = torch.optim.AdamW(trained_parameters(student), lr=1e-4, fused=True)
 
     def step() -> None:
-        add_gradients(
-            student, accelerator, batch, lambda logits, here: cross_entropy(logits, targets[here]), len(targets)
-        )
+        add_gradients(student, batch, lambda logits, here: cross_entropy(logits, targets[here]), len(targets))
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal, cast
 
 import torch
-from accelerate import Accelerator
 from peft import PeftModel
 
 from engine.model.local_model import LocalModel
@@ -147,13 +146,12 @@ class Training(Asked):
         folder.mkdir(parents=True)
         cast("PeftModel", student.model).save_pretrained(folder, save_embedding_layers=False)
         course = make_course(student, self.config, self.rows, self.taught, None)
-        accelerator = Accelerator(cpu=True, device_placement=False)
         batches, losses, norms = [], [], []
         for step in range(1):
             stage, own = course.at(step)
             term = stage.work(step=own, micro_batch_rows=self.config.micro_batch_rows).main
             batch = term.batch(term.rows)
-            total = add_gradients(student, accelerator, batch, term.loss(term.rows, batch), term.divisor)
+            total = add_gradients(student, batch, term.loss(term.rows, batch), term.divisor)
             norms.append(float(torch.nn.utils.clip_grad_norm_(trained_parameters(student), torch.inf)))
             student.model.zero_grad(set_to_none=True)
             losses.append(total / term.divisor)

@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
 
 from engine.errors import DistillError, JobStopped
 from engine.model.load import load_base
@@ -36,7 +35,7 @@ EVERYTHING = replace(
     on_policy_answer_tokens=6, on_policy_learning_rate=1e-2, general_fraction=0.2, prompt_back_weight=0.1,
 )  # fmt: skip
 PLAIN = replace(CONFIG, epochs=2.0)
-AddGradients = Callable[[LocalModel, Accelerator, Batch, ChunkLoss, float], float]
+AddGradients = Callable[[LocalModel, Batch, ChunkLoss, float], float]
 REAL: AddGradients = student_module.add_gradients
 
 
@@ -67,10 +66,8 @@ class Counted:
 class Cramped:
     """No room for more than two rows a pass."""
 
-    def __call__(
-        self, student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, divisor: float
-    ) -> float:
-        total = REAL(student, accelerator, batch, loss, divisor)
+    def __call__(self, student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
+        total = REAL(student, batch, loss, divisor)
         if len(batch.input_ids) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return total
@@ -81,12 +78,10 @@ class Spoiled:
 
     passes = 0
 
-    def __call__(
-        self, student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, divisor: float
-    ) -> float:
+    def __call__(self, student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
         self.passes += 1
         bad = torch.nan if self.passes in (2, 3) else 1.0
-        return REAL(student, accelerator, batch, lambda logits, here: loss(logits, here) * bad, divisor)
+        return REAL(student, batch, lambda logits, here: loss(logits, here) * bad, divisor)
 
 
 class Failing:
@@ -95,13 +90,11 @@ class Failing:
     def __init__(self, end: Callable[[], None]) -> None:
         self.end, self.passes = end, 0
 
-    def __call__(
-        self, student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, divisor: float
-    ) -> float:
+    def __call__(self, student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
         self.passes += 1
         if self.passes == 4:
             self.end()
-        return REAL(student, accelerator, batch, loss, divisor)
+        return REAL(student, batch, loss, divisor)
 
 
 class Amid:
@@ -110,9 +103,7 @@ class Amid:
     def __init__(self, forward: Callable[[int], None], backward: Callable[[int], None] = lambda _rows: None) -> None:
         self.forward, self.backward = forward, backward
 
-    def __call__(
-        self, student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, divisor: float
-    ) -> float:
+    def __call__(self, student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
         rows = len(batch.input_ids)
 
         def behind(_module: torch.nn.Module, _given: object, found: torch.Tensor) -> None:
@@ -122,7 +113,7 @@ class Amid:
         before = last.register_forward_pre_hook(lambda _module, _given: self.forward(rows), prepend=True)
         after = last.register_forward_hook(behind, prepend=True)
         try:
-            return REAL(student, accelerator, batch, loss, divisor)
+            return REAL(student, batch, loss, divisor)
         finally:
             before.remove()
             after.remove()

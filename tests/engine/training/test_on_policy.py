@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerate import Accelerator
 
 from engine.errors import TrainingError
 from engine.model.decode import decode
@@ -270,12 +269,12 @@ def test_a_spoiled_step_of_the_second_stage_is_skipped(
     real = student_module.add_gradients
     calls = 0
 
-    def spoiled(student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
+    def spoiled(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
         nonlocal calls
         calls += 1
         if calls == 3:  # two micro-batches a step
-            return real(student, accelerator, batch, lambda logits, here: loss(logits, here) * torch.nan, divisor)
-        return real(student, accelerator, batch, loss, divisor)
+            return real(student, batch, lambda logits, here: loss(logits, here) * torch.nan, divisor)
+        return real(student, batch, loss, divisor)
 
     monkeypatch.setattr(trainer_module, "add_gradients", spoiled)
     hooks = Recorder()

@@ -6,7 +6,6 @@ from random import Random
 
 import pytest
 import torch
-from accelerate import Accelerator
 
 from engine.errors import TrainingError
 from engine.model.local_model import LocalModel
@@ -107,12 +106,12 @@ def test_ten_kills_at_random_moments_give_the_bytes_of_one_quiet_run(
     real = student_module.add_gradients
     passes_left = 0
 
-    def mortal(student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
+    def mortal(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
         nonlocal passes_left
         if passes_left == 0:
             raise Killed
         passes_left -= 1
-        return real(student, accelerator, batch, loss, divisor)
+        return real(student, batch, loss, divisor)
 
     monkeypatch.setattr(trainer_module, "add_gradients", mortal)
     reached = []
@@ -241,9 +240,9 @@ def test_out_of_memory_halves_the_micro_batch_and_changes_nothing_else(
     real = student_module.add_gradients
     failures = 0
 
-    def cramped(student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, tokens: int) -> float:
+    def cramped(student: LocalModel, batch: Batch, loss: ChunkLoss, tokens: int) -> float:
         nonlocal failures
-        total = real(student, accelerator, batch, loss, tokens)  # gradients of the failed pass must not be kept
+        total = real(student, batch, loss, tokens)  # gradients of the failed pass must not be kept
         if len(batch.input_ids) > 2:
             failures += 1
             raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: …")
@@ -269,7 +268,7 @@ def test_one_row_that_does_not_fit_has_its_layers_computed_again_and_stays_so(
     real = student_module.add_gradients
     kept = []  # bytes that the forward passes keep for the backward pass
 
-    def cramped(student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
+    def cramped(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
         saved = 0
 
         def pack(tensor: torch.Tensor) -> torch.Tensor:
@@ -278,7 +277,7 @@ def test_one_row_that_does_not_fit_has_its_layers_computed_again_and_stays_so(
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            total = real(student, accelerator, batch, loss, divisor)
+            total = real(student, batch, loss, divisor)
         kept.append(saved)
         if not any(getattr(module, "gradient_checkpointing", False) for module in student.base.modules()):
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -334,12 +333,12 @@ def spoil(monkeypatch: pytest.MonkeyPatch, hooks: Recorder, steps: set[int]) -> 
     real = student_module.add_gradients
     seen = 0
 
-    def spoiled(student: LocalModel, accelerator: Accelerator, batch: Batch, loss: ChunkLoss, tokens: int) -> float:
+    def spoiled(student: LocalModel, batch: Batch, loss: ChunkLoss, tokens: int) -> float:
         nonlocal seen
         seen += 1
         if seen in steps:
-            return real(student, accelerator, batch, lambda logits, here: loss(logits, here) * torch.nan, tokens)
-        return real(student, accelerator, batch, loss, tokens)
+            return real(student, batch, lambda logits, here: loss(logits, here) * torch.nan, tokens)
+        return real(student, batch, loss, tokens)
 
     monkeypatch.setattr(trainer_module, "add_gradients", spoiled)
 
