@@ -12,6 +12,7 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelError
+from engine.model import load as load_module
 from engine.model.adapters import Adapters
 from engine.model.load import adapter_off, load_base, quiet_libraries, with_adapter
 from engine.model.local_model import LocalModel
@@ -262,6 +263,15 @@ def test_an_adapter_of_which_only_a_part_would_be_loaded_is_refused_and_leaves_n
     with pytest.raises(ModelError, match=words):
         adapters.load(adapter)
     torch.testing.assert_close(logits(local), bare)
+
+
+@pytest.mark.parametrize(("generation", "dtype"), [(7, torch.float32), (8, torch.bfloat16), (9, torch.bfloat16)])
+def test_gpus_that_emulate_bfloat16_compute_in_float32(
+    generation: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: (generation, 5))
+    assert load_module._dtype("auto", torch.device("cuda", 1)) == dtype
+    assert load_module._dtype("bfloat16", torch.device("cuda", 1)) == torch.bfloat16
 
 
 @pytest.mark.parametrize(

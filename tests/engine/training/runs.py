@@ -103,6 +103,7 @@ def make_trainer(
     caches: Path | None = None,
     prompts: Sequence[Prompt] = (PROMPT,),
     shard: bool = False,
+    device: str = "cpu",
 ) -> Trainer:
     """A fresh process's view of a run in `folder`: model loaded, adapter new, caches opened or built."""
     dtype: DtypeName = "bfloat16" if config.dtype == "bfloat16" else "float32"
@@ -110,7 +111,7 @@ def make_trainer(
         local = read_base(model_folder, device="cpu", dtype=dtype, placed=False)
         ranks = share_layers(local, ranks)
     else:
-        local = load_base(model_folder, device="cpu", dtype=dtype)
+        local = load_base(model_folder, device=device, dtype=dtype)
     train = [row for row in rows if row.split == "train"]
     validation = [row for row in rows if row.split == "validation"]
     taught = taught_of(rows, local, prompts)

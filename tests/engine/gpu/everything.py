@@ -1,0 +1,121 @@
+"""All that a model does for us, once, on one device: answers, scores, arms that take turns, a run of every term.
+
+What it tells is plain numbers, so that two devices can be compared. Knows nothing of where it runs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from engine.model.adapters import Adapters
+from engine.model.decode import Decoded, Draw, decode
+from engine.model.load import load_base, with_adapter
+from engine.model.local_model import LocalModel
+from engine.model.prompt_cache import PromptCache
+from engine.model.score import DivergenceRow, ScoreRow, divergence, score
+from engine.model.turns import Turn, Turns, Voice
+from engine.records.dataset import DatasetRow
+from engine.training.hooks import StepMetrics
+from tests.engine.training.runs import CONFIG, Killed, Recorder, make_trainer
+
+ANSWER_TOKENS = 12
+STEPS, ON_POLICY_STEPS = 4, 2
+_PROMPT = tuple(range(5, 45))
+_RUN = replace(
+    CONFIG, epochs=2.0, batch_rows=8, micro_batch_rows=4, checkpoint_every_s=1e9, general_fraction=0.25,
+    prompt_back_weight=0.5, on_policy_steps=ON_POLICY_STEPS, on_policy_batch_rows=4, on_policy_answer_tokens=8,
+)  # fmt: skip
+
+
+@dataclass
+class _Told(Recorder):
+    """Is told of each step, too."""
+
+    on_part: Callable[[str], None] = lambda _: None
+
+    def on_step(self, metrics: StepMetrics) -> None:
+        super().on_step(metrics)
+        self.on_part(f"step {metrics.step}")
+
+
+def everything(
+    base: Path, adapter: Path, folder: Path, device: str, on_part: Callable[[str], None] = lambda _: None
+) -> dict[str, object]:
+    """Do it on `device`, with threads that leave the sums alone; `on_part` is told what has just been done."""
+    torch.set_num_threads(1)
+    own = load_base(base, device=device)
+    local = with_adapter(load_base(base, device=device, dtype="float32"), adapter)
+    on_part("loading")
+    found: dict[str, object] = {"device": str(local.device), "own type": str(own.dtype)}
+    for name, do in {
+        "answers": lambda: _answers(local),
+        "scores": lambda: _scores(local),
+        "turns": lambda: _turns(base, adapter, device),
+        "run": lambda: _run(base, folder, device, on_part),
+    }.items():
+        found[name] = do()
+        on_part(name)
+    return found
+
+
+def _answers(local: LocalModel) -> object:
+    prefix = PromptCache.build(local, _PROMPT)
+    rows = [[*_PROMPT, *range(50, 52 + number)] for number in range(5)]
+    how = {"prefix": prefix, "max_new_tokens": ANSWER_TOKENS, "seeds": range(5), "batch_rows": 3}
+    return [
+        [list(each.ids) for each in decode(local, rows, temperature=temperature, **how)] for temperature in (0.0, 0.8)
+    ]
+
+
+def _scores(local: LocalModel) -> object:
+    prefix = PromptCache.build(local, _PROMPT)
+    own = [list(range(50, 53 + number)) for number in range(4)]
+    answers = [list(range(80, 84 + number)) for number in range(4)]
+    likeliest = score(
+        local, [ScoreRow([*_PROMPT, *row], ids) for row, ids in zip(own, answers, strict=True)], prefix=prefix, k=4
+    )
+    ((*kls,),) = divergence(
+        local, [DivergenceRow([*_PROMPT, *row], row, ids) for row, ids in zip(own, answers, strict=True)]
+    )
+    return [each.completion_logprobs.tolist() for each in likeliest], [kl.tolist() for kl in kls]
+
+
+def _turns(base: Path, adapter: Path, device: str) -> object:
+    local = load_base(base, device=device, dtype="float32")
+    adapters = Adapters(local)
+    sha256 = adapters.load(adapter)
+    turns, ended = Turns(local, adapters, batch_rows=2), list[Decoded]()
+    for voice in (Voice(), Voice(sha256, 1.0), Voice("", 0.0, _PROMPT), Voice(sha256, 0.5, _PROMPT)):
+        for seed in range(2):
+            draw = Draw(0.8 * (seed % 2), 0.9)
+            ids = [*voice.prefix_ids, 50, 51 + seed]
+            turns.add(Turn(voice, ids, ANSWER_TOKENS, draw, seed, lambda _: None, ended.append))
+    while turns.busy:
+        turns.step()
+    return sorted(list(each.ids) for each in ended)
+
+
+def _run(base: Path, folder: Path, device: str, on_part: Callable[[str], None]) -> object:
+    """Killed once in each stage; losses and norms of every step, and what was measured on the way."""
+    rows = [_row(number, "train") for number in range(1, 17)] + [_row(number, "validation") for number in range(17, 21)]
+    hooks = _Told(on_part=on_part)
+    for killed_after in (STEPS // 2, STEPS + 1, STEPS + ON_POLICY_STEPS + 1):
+
+        def kill(finished: int, at: int = killed_after) -> None:
+            if finished >= at:
+                raise Killed
+
+        hooks.interrupt = kill
+        try:
+            make_trainer(base, folder, rows, hooks, _RUN, device=device).run()
+        except Killed:
+            continue
+    steps = [(metrics.step, metrics.loss, metrics.gradient_norm) for metrics in hooks.steps]
+    return steps, [(point.step, point.train_loss, point.validation_kl) for point, _ in hooks.points]
+
+
+def _row(number: int, split: str) -> DatasetRow:
+    ids = tuple(range(100, 104 + number % 3))
+    return DatasetRow(number, number, split, tuple(range(60, 66 + number % 4)), ids, len(ids), (False,) * len(ids))
