@@ -75,6 +75,8 @@ def read_base(
     register_attention()
     if place.type == "cpu":
         _prepare_cpu()
+    elif place.index is not None:  # what libraries do on whatever GPU is the current one, they do there
+        torch.cuda.set_device(place)
     try:
         with quiet_libraries():
             model, loaded = AutoModelForCausalLM.from_pretrained(
@@ -215,8 +217,9 @@ def _device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        if device.type == "cuda" and not torch.cuda.is_available():
-            raise RuntimeError("torch sees no CUDA device")
+        seen = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if device.type == "cuda" and (device.index or 0) >= seen:
+            raise RuntimeError(f"torch sees {seen or 'no'} CUDA device{'s' * (seen > 1)}")
     except RuntimeError as error:
         raise ModelError("The device is not there.", f"{name}: {error}.", "Use --device cpu, or auto.") from error
     return device

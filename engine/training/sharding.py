@@ -66,8 +66,6 @@ def share_layers(local: LocalModel, ranks: Ranks) -> Ranks:
             f"It is {torch.__version__}, whose fully_shard cannot take up again after a pass that failed.",
             "Install the torch that this program was tested with, or train without --shard.",
         )
-    if local.device.type == "cuda":
-        torch.cuda.set_device(local.device)  # the device that fully_shard moves each layer to
     sharing = replace(ranks, meet=_Layers(local, ranks).meet)
     with sharing.together():
         check_exactness(local)

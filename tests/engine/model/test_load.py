@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from engine.errors import ModelError
 from engine.model import load as load_module
 from engine.model.adapters import Adapters
-from engine.model.load import adapter_off, load_base, quiet_libraries, with_adapter
+from engine.model.load import adapter_off, load_base, quiet_libraries, read_base, with_adapter
 from engine.model.local_model import LocalModel
 from tests.trained import make_tiny_adapter
 
@@ -263,6 +263,19 @@ def test_an_adapter_of_which_only_a_part_would_be_loaded_is_refused_and_leaves_n
     with pytest.raises(ModelError, match=words):
         adapters.load(adapter)
     torch.testing.assert_close(logits(local), bare)
+
+
+def test_the_gpu_that_is_named_is_the_current_one(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """fully_shard and four bits do their work on whichever is; another's memory is not to be touched."""
+    current: list[torch.device] = []
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.set_device", current.append)
+    for device in ("cuda", "cuda:1"):
+        read_base(tiny_folder, device=device, dtype="float32", placed=False)
+    with pytest.raises(ModelError, match="cuda:2: torch sees 2 CUDA devices"):
+        read_base(tiny_folder, device="cuda:2")
+    assert current == [torch.device("cuda", 1)]
 
 
 @pytest.mark.parametrize(("generation", "dtype"), [(7, torch.float32), (8, torch.bfloat16), (9, torch.bfloat16)])
