@@ -31,7 +31,7 @@ SPEED_TOKENS = 8
 
 def within_memory_of(*arms: ArmName) -> AbstractContextManager[None]:
     """While inside, memory of the device that does not suffice is a `ModelError` that names these arms."""
-    from engine.model.decode import within_memory
+    from engine.model.memory import within_memory
 
     return within_memory(_LESS_MEMORY, f"The answers of {'arm' if len(arms) == 1 else 'arms'} {', '.join(arms)}")
 

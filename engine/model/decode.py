@@ -6,8 +6,8 @@ not depend on its neighbours. Knows nothing of text, rules or the store.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -124,15 +124,6 @@ def decode(
             batch.admit(waiting)
             batch.step()
     return [results[index] for index in range(len(rows))]
-
-
-@contextmanager
-def within_memory(advice: str, what: str = "The answers") -> Iterator[None]:
-    """While inside, memory of the device that does not suffice is a `ModelError` with this advice."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise ModelError(f"{what} do not fit the device's memory.", f"{error}", advice) from error
 
 
 def cancelled(row: Row) -> Decoded:

@@ -29,6 +29,7 @@ from engine.model.folder import check_safetensors
 from engine.model.four_bits import require_four_bits
 from engine.model.local_model import LocalModel
 from engine.model.low_rank import fuse
+from engine.model.memory import within_memory
 from engine.model.prompt_cache import check_exactness
 from engine.model.quantize import nf4
 from engine.model.shared_attention import ATTENTION, register_attention
@@ -78,7 +79,7 @@ def read_base(
     elif place.index is not None:  # what libraries do on whatever GPU is the current one, they do there
         torch.cuda.set_device(place)
     try:
-        with quiet_libraries():
+        with quiet_libraries(), within_memory("Choose a smaller model.", f"The weights in {folder}"):
             model, loaded = AutoModelForCausalLM.from_pretrained(
                 folder,
                 dtype=kind,
@@ -90,10 +91,8 @@ def read_base(
                 **how,
             )
             model = model if how or not placed else model.to(place)
-    except torch.OutOfMemoryError as error:
-        raise ModelError(
-            "The model does not fit the device's memory.", f"{folder} on {place}: {error}", "Choose a smaller model."
-        ) from error
+    except ModelError:
+        raise
     except Exception as error:  # a configuration of wrong types ends in whatever its architecture trips over
         raise ModelError(
             "The model cannot be loaded.",

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 import torch
 
 from engine.model.adapters import Adapters
-from engine.model.decode import Batch, Decoded, Draw, Row, within_memory
+from engine.model.decode import Batch, Decoded, Draw, Row
 from engine.model.local_model import LocalModel
+from engine.model.memory import within_memory
 from engine.model.prompt_cache import PromptCache
 
 PROMPTS_KEPT = 4  # caches of keys and values; the one used longest ago makes room

@@ -65,7 +65,8 @@ class LocalGeneration:
         return fitting
 
     def _decode(self, rows: list[tuple[Ask, list[int]]]) -> None:
-        from engine.model.decode import decode, within_memory
+        from engine.model.decode import decode
+        from engine.model.memory import within_memory
 
         if not rows:
             return

@@ -1,4 +1,4 @@
-"""What a run needs to know of memory: how much it took, whether an error means that there was too little.
+"""What a run needs to know of memory: how much it took, and whether the kernel ended a process for it.
 
 Knows nothing of models.
 """
@@ -16,13 +16,6 @@ _SLACK_MB = 500.0
 _level_mb = 0.0  # after the last time
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only glibc has it
 GPU_PEAK = "gpu_peak_mb"  # among a step's figures
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch or Python gave up for lack of memory; torch's CPU allocator says so only in words."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
 def trimmed_rss_mb() -> float:

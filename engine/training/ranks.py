@@ -29,9 +29,9 @@ import torch.distributed as dist
 from torch import Tensor
 
 from engine.errors import TrainingError
+from engine.model.memory import is_out_of_memory
 from engine.paths import PRIVATE_FILE_MODE
 from engine.store.words_json import decode_all, encode_all
-from engine.training.memory import is_out_of_memory
 
 # A paused run waits within an exchange. A rank that dies closes its connections, which ends the others' at once.
 _PATIENCE = timedelta(days=30)

@@ -16,13 +16,14 @@ from peft import PeftModel
 
 from engine.errors import TrainingError
 from engine.model.local_model import LocalModel
+from engine.model.memory import is_out_of_memory
 from engine.records.dataset import DatasetRow
 from engine.records.run import TrainingConfig
 from engine.training.checkpoints import CHECKPOINTS, fault_of, prune_checkpoints, save_checkpoint, steps_in
 from engine.training.curve import steps_to_keep, with_point
 from engine.training.divergence import Recent
 from engine.training.hooks import Hooks, StepMetrics
-from engine.training.memory import device_memory, is_out_of_memory, kernel_oom_kills, peak_rss_mb, trimmed_rss_mb
+from engine.training.memory import device_memory, kernel_oom_kills, peak_rss_mb, trimmed_rss_mb
 from engine.training.ranks import ALONE, Ranks
 from engine.training.recovery import go_back, resume
 from engine.training.stages import Course, StepWork, Term

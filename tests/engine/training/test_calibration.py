@@ -112,7 +112,7 @@ def test_rows_that_do_not_fit_are_halved_and_that_is_kept(
     real = trainer.add_gradients
 
     def cramped(*arguments: object) -> float:
-        if len(arguments[2].input_ids) > 1:
+        if len(arguments[1].input_ids) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return real(*arguments)
 
