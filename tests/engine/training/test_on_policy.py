@@ -216,7 +216,7 @@ def test_out_of_memory_halves_the_micro_batch_while_sampling_and_while_learning(
 
     def gradients_in_little(*arguments: object) -> float:
         total = real_gradients(*arguments)
-        batch = arguments[2]
+        batch = arguments[1]
         assert isinstance(batch, Batch)
         if len(batch.input_ids) > 1:
             failures.append("gradients")
