@@ -52,9 +52,13 @@ _OPPOSITES = (
 
 
 def find_conflicts(demands: Sequence[Demand]) -> Iterator[Finding]:
-    """Contradictions and repeats, each told at the later of the two demands; one finding a pair at most."""
-    for one, other in combinations(demands[:MOST_COMPARED], 2):
-        if one.scope != other.scope:
+    """Contradictions and repeats, each told at the later of the two demands; one finding a pair at most.
+
+    For what is said many times the first time stands: each further one is told once, and meets no other demand.
+    """
+    further: set[int] = set()
+    for (at, one), (place, other) in combinations(enumerate(demands[:MOST_COMPARED]), 2):
+        if one.scope != other.scope or at in further or place in further:
             continue
         if (
             telling_words(one.text) == telling_words(other.text)
@@ -62,6 +66,7 @@ def find_conflicts(demands: Sequence[Demand]) -> Iterator[Finding]:
             and one.conditional == other.conditional
         ):
             if one.negative == other.negative:
+                further.add(place)
                 problem = f"It says again what line {one.line} says: «{one.text}»."
                 yield Finding("duplicate", other.line, other.text, problem, "Keep one of the two.", one.line)
             else:

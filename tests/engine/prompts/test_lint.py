@@ -144,6 +144,17 @@ def test_a_repeated_demand_is_found_whatever_the_order_of_its_words() -> None:
     assert found("Refunds take 3 days: say so.\nRefunds take 5 days: say so.") == []
 
 
+def test_what_is_said_many_times_is_told_once_at_each() -> None:
+    often = ["Name the desk in every answer."] * 3
+    text = "\n\n".join([*often, "Never name the desk in an answer.", *often])
+    assert found(text) == [
+        ("duplicate", 3, 1),
+        ("duplicate", 5, 1),
+        ("contradiction", 7, 1),
+        *(("duplicate", line, 1) for line in (9, 11, 13)),
+    ]
+
+
 def test_a_hand_wrapped_sentence_is_one_and_told_at_its_first_line() -> None:
     text = "You answer the questions of our customers.\n\nYou write to people who have little time, so\nbe polite."
     assert found(text) == []
