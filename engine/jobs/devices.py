@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
-from engine.jobs.gpus import card_of
+from engine.gpus import card_of
 from engine.jobs.locks import FileLock
 from engine.paths import make_private_folder
 

@@ -22,7 +22,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from engine.errors import ModelError
-from engine.jobs.gpus import computes_bfloat16, count_as_the_driver
+from engine.gpus import computes_bfloat16, count_as_the_driver
 from engine.model.adapter_files import check_adapter, check_all_used
 from engine.model.chat_format import ChatFormat
 from engine.model.folder import check_safetensors

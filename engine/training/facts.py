@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from engine.gpus import Gpu, held_mb, visible_gpus
 from engine.jobs.devices import held_by
-from engine.jobs.gpus import Gpu, held_mb, visible_gpus
 from engine.model.shapes import Shapes, find_shapes
 from engine.records.dataset import Dataset, DatasetSummary
 from engine.records.run import Calibration, Run, TrainingConfig

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from engine.economics.keeping import renew_outcome
 from engine.errors import DatasetError, DistillError, JobStopped, TrainingError
+from engine.gpus import card_of
 from engine.jobs.context import JobContext
-from engine.jobs.gpus import card_of
 from engine.jobs.protocol import Metrics, Note, Progress, SampleAnswer, WorstTokens
 from engine.paths import make_private_folder, sync_folder, write_atomically
 from engine.project import Project

@@ -8,7 +8,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from engine.errors import NotFoundError
-from engine.jobs.gpus import Gpu
+from engine.gpus import Gpu
 from engine.model.load import load_base
 from engine.model.shapes import Shapes, find_shapes, read_shapes
 from engine.paths import Home

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.gpus import Gpu, card_of, held_mb, visible_gpus
 from engine.jobs.devices import Holder, Ticket, held_by
-from engine.jobs.gpus import Gpu, card_of, held_mb, visible_gpus
 from engine.paths import Home
 
 UUIDS = ("GPU-aa11", "GPU-aa22", "GPU-bb33", "GPU-cc44")
