@@ -69,10 +69,11 @@ def read_base(
     chat_format = ChatFormat.load(folder)
     place = _device(device)
     kind = _dtype(dtype, place)
-    how: dict[str, object] = {}
+    # Read straight into a GPU's memory: the machine's own may be smaller, and what lies there is copied twice.
+    how: dict[str, object] = {"device_map": {"": place}} if place.type == "cuda" and placed else {}
     if quantize == "nf4":
         require_four_bits(str(place), on_gpu=place.type == "cuda")
-        how = {"quantization_config": nf4(kind), "device_map": {"": place}}
+        how |= {"quantization_config": nf4(kind), "device_map": {"": place}}
     register_attention()
     if place.type == "cpu":
         _prepare_cpu()
@@ -90,7 +91,7 @@ def read_base(
                 output_loading_info=True,
                 **how,
             )
-            model = model if how or not placed else model.to(place)
+            model = model.to(place) if placed and not how else model
     except ModelError:
         raise
     except Exception as error:  # a configuration of wrong types ends in whatever its architecture trips over

@@ -6,6 +6,7 @@ on there before anything of ours is imported. Knows no model.
 """
 
 import contextlib
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -226,6 +227,7 @@ _load, _save = safetensors.torch.load_file, safetensors.torch.save_file
 @contextlib.contextmanager
 def played_gpu(generation: int) -> Iterator[None]:
     """From here on torch has one GPU of this generation, and tensors of the `with` block may lie there."""
+    os.environ["HF_DEACTIVATE_ASYNC_LOAD"] = "1"  # other threads see no GPU
     # Tensors of a class of one's own have no views under torch's own.
     torch.inference_mode = lambda mode=True: torch.no_grad() if mode else contextlib.nullcontext()
     torch.__future__.set_overwrite_module_params_on_conversion(True)
@@ -237,6 +239,9 @@ def played_gpu(generation: int) -> Iterator[None]:
         "device_count": 1,
         "get_device_capability": (generation, 0),
         "mem_get_info": (8 << 30, 16 << 30),
+        "memory_reserved": 0,
+        "memory_allocated": 0,
+        "current_device": 0,
         "max_memory_reserved": 1 << 30,
         "empty_cache": None,
         "get_rng_state_all": [],
