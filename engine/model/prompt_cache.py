@@ -86,7 +86,8 @@ def rows_that_fit(local: LocalModel, slots: int, sharers: int = 1) -> int:
 
 def _free_bytes(device: torch.device, sharers: int) -> int:
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, for what comes next
+        return int(torch.cuda.mem_get_info(device)[0]) + kept
     return int(psutil.virtual_memory().available) // sharers
 
 

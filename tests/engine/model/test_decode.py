@@ -1,5 +1,6 @@
 """Decoding: greedy equals a slow full forward, sampling does not depend on the batch, rows come and go."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -93,6 +94,22 @@ def test_no_more_rows_are_decoded_together_than_memory_has_room_for(
     for neighbours, rows in ((1, 2), (2, 1)):  # processes of one run on this machine
         decode_shared(Ranks(neighbours=neighbours), local, ROWS, temperature=1, max_new_tokens=9, seeds=SEEDS)
         assert caches[-1].rows == rows
+
+
+def test_what_torch_keeps_of_a_gpu_for_itself_is_free_for_rows(
+    local: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver calls it taken: each decoding would find less room than the one before."""
+    gpu = replace(local, device=torch.device("cuda", 1))
+    for name, answer in {"mem_get_info": (1_000_000, 0), "memory_reserved": 0, "memory_allocated": 0}.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, answer=answer: answer)
+    before = rows_that_fit(gpu, 16)
+    assert before > 1
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (100_000, 0))
+    assert rows_that_fit(gpu, 16) < before
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 1_900_000)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 1_000_000)
+    assert rows_that_fit(gpu, 16) == before
 
 
 def test_answers_end_at_a_stop_token_or_at_the_limit(local: LocalModel, prefix: PromptCache) -> None:
