@@ -17,6 +17,7 @@ from typing import Literal
 
 import psutil
 
+from engine.gpus import unusable, visible_gpus
 from engine.paths import Home
 
 Level = Literal["ok", "warning", "failure"]
@@ -119,20 +120,14 @@ def _processor() -> Finding:
 
 
 def _gpu() -> Finding:
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        return Finding("gpu", "ok", "none; training runs on the processor")
-    try:
-        found = subprocess.run(
-            [command, "--query-gpu=name,memory.total", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        ).stdout.strip()
-    except (subprocess.SubprocessError, OSError):
-        return Finding("gpu", "warning", "nvidia-smi does not answer", "Check the driver.")
-    return Finding("gpu", "ok", found.replace("\n", "; "))
+    if why := unusable():
+        mend = "Update the driver, or install a torch that was built for the CUDA that it knows."
+        return Finding("gpu", "warning", f"not used: {why}; training runs on the processor", mend)
+    found = [
+        f"{gpu.name}, {gpu.free_mb / 1e3:.1f} GB free, trains in {'bfloat16' if gpu.computes_bfloat16 else 'float32'}"
+        for gpu in visible_gpus()
+    ]
+    return Finding("gpu", "ok", "; ".join(found) or "none; training runs on the processor")
 
 
 def _permissions(home: Home) -> Finding:

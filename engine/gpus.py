@@ -7,6 +7,9 @@ import os
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ class Gpu:
 
     free_mb: float  # 1e6 bytes
     computes_bfloat16: bool = True
+    name: str = ""
 
 
 def computes_bfloat16(generation: int) -> bool:
@@ -35,18 +39,54 @@ def count_as_the_driver() -> None:
 
 
 def visible_gpus() -> tuple[Gpu, ...]:
-    """`cuda:0` first; none where there is none, or no driver tells."""
+    """`cuda:0` first; none where there is none, no driver tells, or torch cannot use them."""
     import pynvml
 
     found = []
     try:
-        for handle in _visible_handles():
+        for handle in () if unusable() else _visible_handles():
             free_mb = float(pynvml.nvmlDeviceGetMemoryInfo(handle).free) / 1e6
             major, _minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
-            found.append(Gpu(free_mb, computes_bfloat16(int(major))))
+            name = str(pynvml.nvmlDeviceGetName(handle))
+            found.append(Gpu(free_mb, computes_bfloat16(int(major)), name))
     except pynvml.NVMLError:
         return ()
     return tuple(found)
+
+
+def unusable() -> str:
+    """Why torch cannot use the GPUs that this machine has; empty where it can, and where there are none.
+
+    Torch itself would say nothing, and work on the processor. Drivers know every CUDA of their own first number.
+    """
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        if not pynvml.nvmlDeviceGetCount():
+            return ""
+        known = int(pynvml.nvmlSystemGetCudaDriverVersion_v2())  # 12040 for 12.4
+    except pynvml.NVMLError_LibraryNotFound:
+        return ""
+    except pynvml.NVMLError as error:
+        return f"its driver does not answer ({error})"
+    wanted = _cuda_of_torch()
+    if not wanted:
+        return "the torch that is installed was built without CUDA"
+    if known // 1_000 < int(wanted.partition(".")[0]):
+        return f"its driver knows CUDA {known // 1_000}.{known % 1_000 // 10}, and this torch wants {wanted}"
+    return ""
+
+
+@lru_cache
+def _cuda_of_torch() -> str:
+    """The CUDA that the installed torch was built for; empty for none. Read from its files: torch takes seconds."""
+    found = find_spec("torch")
+    if found is None or found.origin is None:
+        return ""
+    words = Path(found.origin).with_name("version.py").read_text(encoding="utf-8")
+    cuda = re.search(r"^cuda\b.*'(\d+(?:\.\d+)?)'", words, re.MULTILINE)
+    return cuda[1] if cuda else ""
 
 
 def held_mb(device: str, pids: Collection[int]) -> dict[int, float]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import JobStopped, StoreError
+from engine.gpus import unusable
 from engine.jobs.devices import Holder, Ticket
 from engine.jobs.log import EventLog
 from engine.jobs.protocol import Event, Note, Progress, StageStarted, StateChanged, Wish
@@ -117,6 +118,8 @@ class JobContext:
         While it waits the job is `waiting`, with a note that names the holder; it can be stopped, and paused, which
         gives its place away. A job that is paused inside the block keeps the device: its model still lies there.
         """
+        if device == "cpu" and (why := unusable()):
+            self.emit(Note(f"The GPU of this machine is not used: {why}. `distill-tui doctor` says what to do."))
         with self._hold(self.project.home.state, device, f"holds {device}") as ticket:
             yield ticket
 

@@ -1,5 +1,7 @@
 """GPUs by the driver's word, on a machine of four that is played: two old cards between two new ones."""
 
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pynvml
@@ -7,22 +9,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.gpus import Gpu, card_of, held_mb, visible_gpus
+from engine import gpus
+from engine.doctor import examine
+from engine.gpus import Gpu, card_of, held_mb, unusable, visible_gpus
+from engine.jobs.context import JobContext
 from engine.jobs.devices import Holder, Ticket, held_by
 from engine.paths import Home
+from engine.project import Project
+from engine.records.options import TrainOptions
 
 UUIDS = ("GPU-aa11", "GPU-aa22", "GPU-bb33", "GPU-cc44")
 FREE_MB = (10.0, 20.0, 30.0, 40.0)
 GENERATIONS = (9, 7, 7, 8)
-MACHINE = [Gpu(free, generation >= 8) for free, generation in zip(FREE_MB, GENERATIONS, strict=True)]
+MACHINE = [Gpu(free, generation >= 8, "Card") for free, generation in zip(FREE_MB, GENERATIONS, strict=True)]
 
 
 @pytest.fixture(autouse=True)
 def driver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(gpus, "_cuda_of_torch", lambda: "13.2")
     for name, answer in {
         "Init": lambda: None,
         "DeviceGetCount": lambda: 4,
+        "SystemGetCudaDriverVersion_v2": lambda: 13_000,
+        "DeviceGetName": lambda handle: "Card",
         "DeviceGetHandleByIndex": lambda index: index,
         "DeviceGetIndex": lambda handle: handle,
         "DeviceGetUUID": lambda handle: UUIDS[handle],
@@ -77,13 +87,60 @@ def test_one_card_has_one_queue_whoever_sees_it_as_what(monkeypatch: pytest.Monk
     assert held_by(state, "cuda") is None
 
 
+@pytest.mark.parametrize(
+    ("known", "wanted", "why"),
+    [
+        (12_040, "13.2", "its driver knows CUDA 12.4, and this torch wants 13.2"),
+        (13_000, "13.2", ""),
+        (13_020, "12.6", ""),
+        (13_000, "", "the torch that is installed was built without CUDA"),
+    ],
+)
+def test_gpus_that_torch_cannot_use_are_none_and_the_reason_is_told(
+    known: int, wanted: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pynvml, "nvmlSystemGetCudaDriverVersion_v2", lambda: known)
+    monkeypatch.setattr(gpus, "_cuda_of_torch", lambda: wanted)
+    assert unusable() == why
+    assert len(visible_gpus()) == (0 if why else 4)
+    (finding,) = (found for found in examine(Home.locate(), {}) if found.subject == "gpu")
+    if why:
+        assert (finding.level, why in finding.found) == ("warning", True)
+        assert "driver" in finding.next
+    else:
+        assert finding.level == "ok"
+        assert finding.found.startswith("Card, 0.0 GB free, trains in bfloat16; Card, 0.0 GB free, trains in float32;")
+
+
+def test_what_torch_was_built_for_is_read_without_it() -> None:
+    import torch
+
+    words = "import sys; from engine.gpus import _cuda_of_torch as cuda; print(cuda(), 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(torch.version.cuda), "False"]
+
+
+def test_a_job_on_the_processor_says_why_the_gpu_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pynvml, "nvmlSystemGetCudaDriverVersion_v2", lambda: 12_040)
+    with Project.create(Home.locate().projects / "p") as project:
+        job = project.jobs.add("train", TrainOptions(1, 1, (), False))
+        context = JobContext(project, job)
+        with context.hold_device("cpu"):
+            pass
+        with context.hold_device("cuda:1"):
+            pass
+        context.close()
+        log = (project.folder / "jobs" / str(job.id) / "events.jsonl").read_text()
+    assert log.count("The GPU of this machine is not used: its driver knows CUDA 12.4") == 1
+
+
 def test_without_a_driver_there_is_none_and_names_stay_what_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
-        raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+        raise pynvml.NVMLError_LibraryNotFound
 
     monkeypatch.setattr(pynvml, "nvmlInit", refuse)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-zz99")
-    assert (visible_gpus(), held_mb("cuda", {1})) == ((), {})
+    assert (unusable(), visible_gpus(), held_mb("cuda", {1})) == ("", (), {})
     assert [card_of(name) for name in ("cuda:0", "cuda:1")] == ["cuda:5", "cuda:GPU-zz99"]
 
 
