@@ -17,6 +17,7 @@ from engine.model.prompt_cache import PromptCache
 from engine.model.score import DivergenceRow, ScoreRow, divergence, score
 from engine.model.turns import Turn, Turns, Voice
 from engine.records.dataset import DatasetRow
+from engine.records.run import TrainingConfig
 from engine.training.hooks import StepMetrics
 from tests.engine.training.runs import CONFIG, Killed, Recorder, make_trainer
 
@@ -27,6 +28,7 @@ _RUN = replace(
     CONFIG, epochs=2.0, batch_rows=8, micro_batch_rows=4, checkpoint_every_s=1e9, general_fraction=0.25,
     prompt_back_weight=0.5, on_policy_steps=ON_POLICY_STEPS, on_policy_batch_rows=4, on_policy_answer_tokens=8,
 )  # fmt: skip
+_SHORT = replace(CONFIG, epochs=0.5, checkpoint_every_s=1e9, dtype="bfloat16")
 
 
 @dataclass
@@ -53,7 +55,8 @@ def everything(
         "answers": lambda: _answers(local),
         "scores": lambda: _scores(local),
         "turns": lambda: _turns(base, adapter, device),
-        "run": lambda: _run(base, folder, device, on_part),
+        "run": lambda: _run(base, folder, device, _RUN, on_part),
+        "run in bfloat16": lambda: _run(base, folder / "bfloat16", device, _SHORT),
     }.items():
         found[name] = do()
         on_part(name)
@@ -97,7 +100,9 @@ def _turns(base: Path, adapter: Path, device: str) -> object:
     return sorted(list(each.ids) for each in ended)
 
 
-def _run(base: Path, folder: Path, device: str, on_part: Callable[[str], None]) -> object:
+def _run(
+    base: Path, folder: Path, device: str, config: TrainingConfig, on_part: Callable[[str], None] = lambda _: None
+) -> object:
     """Killed once in each stage; losses and norms of every step, and what was measured on the way."""
     rows = [_row(number, "train") for number in range(1, 17)] + [_row(number, "validation") for number in range(17, 21)]
     hooks = _Told(on_part=on_part)
@@ -109,7 +114,7 @@ def _run(base: Path, folder: Path, device: str, on_part: Callable[[str], None]) 
 
         hooks.interrupt = kill
         try:
-            make_trainer(base, folder, rows, hooks, _RUN, device=device).run()
+            make_trainer(base, folder, rows, hooks, config, device=device).run()
         except Killed:
             continue
     steps = [(metrics.step, metrics.loss, metrics.gradient_norm) for metrics in hooks.steps]

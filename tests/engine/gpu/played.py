@@ -157,7 +157,9 @@ def _dispatch(func: Any, args: Any, kwargs: Any) -> Any:
     tensors = [each for each in pytree.tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
     here = any(isinstance(each, OnGpu) for each in tensors)
     device = kwargs.get("device")
-    there = here if device is None else _is_gpu(device) or (func not in _COPIES and _in_the_backward_pass())
+    there = here
+    if device is not None:
+        there = _is_gpu(device) or ((here or func not in _COPIES) and _in_the_backward_pass())
     if here:
         _refuse_to_mix(func, args, tensors)
     if func is _aten.copy_.default and here and not isinstance(args[0], OnGpu):
