@@ -98,7 +98,13 @@ def printed(project: Project, *words: str) -> str:
     return succeed("train", "--project", project.folder, *words).out
 
 
-@pytest.mark.parametrize(("launcher", "how"), [("torchrun", ("--shard",)), ("accelerate", ())])
+@pytest.mark.parametrize(
+    ("launcher", "how"),
+    [
+        ("torchrun", ("--shard",)),
+        pytest.param("accelerate", (), marks=pytest.mark.slow),
+    ],
+)
 def test_the_printed_command_trains_the_run_with_two_processes(
     project: Project, model_folder: Path, launcher: str, how: tuple[str, ...]
 ) -> None:
