@@ -13,6 +13,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 
 from engine.errors import ModelError
 from engine.model.local_model import LocalModel
+from engine.model.memory import is_out_of_memory, within_memory
 from engine.model.shared_attention import SharedPrompt
 
 _PROBE = 12  # tokens of the exactness check
@@ -197,18 +198,27 @@ def forward_shared(
 def check_exactness(local: LocalModel) -> None:
     """Compare shared attention and our output head with the model's own forward pass on a few tokens.
 
-    Raises `ModelError` for architectures that they would not reproduce (attention or logits of another kind).
+    Raises `ModelError` for architectures that they would not reproduce (attention or logits of another kind), and for a
+    device that does not compute at all.
     """
     vocabulary = local.base.get_input_embeddings().num_embeddings
     ids = torch.arange(1, _PROBE + 1, device=local.device)[None] * 7 % vocabulary
     half = _PROBE // 2
-    with torch.inference_mode():
+    with torch.inference_mode(), within_memory("Choose a smaller model.", "The first passes"):
         try:
             expected = local.base(input_ids=ids, use_cache=False).logits[0, half:].float()
             prefix = PromptCache.build(local, ids[0, :half].tolist())
             positions = torch.arange(half, _PROBE, device=local.device)[None]
             found = local.logits(forward_shared(local, prefix, ids[:, half:], positions, None))[0]
         except (TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
+            if is_out_of_memory(error):
+                raise
+            if "CUDA error" in str(error):
+                raise ModelError(
+                    "The GPU does not compute.",
+                    f"{local.device}: {str(error).splitlines()[0]}.",
+                    "Look at it with `distill-tui doctor`, or use --device cpu.",
+                ) from error
             raise _unsupported(local, str(error)) from error
     distance = float((found - expected).norm() / (expected - expected.mean()).norm().clamp_min(1e-6))
     limit = 1e-3 if local.dtype == torch.float32 else 0.1

@@ -16,6 +16,7 @@ from engine.model import load as load_module
 from engine.model.adapters import Adapters
 from engine.model.load import adapter_off, load_base, quiet_libraries, read_base, with_adapter
 from engine.model.local_model import LocalModel
+from engine.model.prompt_cache import PromptCache
 from tests.trained import make_tiny_adapter
 
 IDS = torch.tensor([[5, 40, 61, 33]])
@@ -276,6 +277,28 @@ def test_the_gpu_that_is_named_is_the_current_one(tiny_folder: Path, monkeypatch
     with pytest.raises(ModelError, match="cuda:2: torch sees 2 CUDA devices"):
         read_base(tiny_folder, device="cuda:2")
     assert current == [torch.device("cuda", 1)]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            RuntimeError("CUDA error: no kernel image is available for execution on the device\nCompile with x"),
+            r"The GPU does not compute. cpu: CUDA error: no kernel image .* device\. Look at it with",
+        ),
+        (torch.OutOfMemoryError("CUDA out of memory."), "do not fit the device's memory.*Choose a smaller model"),
+        (RuntimeError("shapes"), r"architecture cannot be distilled here.*\(shapes\)"),
+    ],
+)
+def test_a_first_pass_that_fails_is_told_as_what_it_is(
+    error: Exception, told: str, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> PromptCache:
+        raise error
+
+    monkeypatch.setattr(PromptCache, "build", fail)
+    with pytest.raises(ModelError, match=told):
+        load_base(tiny_folder, device="cpu", dtype="float32")
 
 
 @pytest.mark.parametrize(("generation", "dtype"), [(7, torch.float32), (8, torch.bfloat16), (9, torch.bfloat16)])
