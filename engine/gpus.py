@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _ORDER = "CUDA_DEVICE_ORDER"
+_PART = "MIG-"  # of a card: a device of its own, which is not among the cards
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,37 @@ def count_as_the_driver() -> None:
     os.environ.setdefault(_ORDER, "PCI_BUS_ID")
 
 
+def visible_handles() -> "list[c_void_p]":
+    """What the driver's library asks each of them by, in CUDA's order. Raises `pynvml.NVMLError`."""
+    import pynvml
+
+    pynvml.nvmlInit()
+    every = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+    entries = _entries()
+    if entries is None:
+        return every
+    by_uuid = {str(pynvml.nvmlDeviceGetUUID(handle)): handle for handle in every}
+    found = []
+    for entry in entries:
+        if entry.isdecimal():
+            named = every[int(entry) : int(entry) + 1]
+        elif entry.startswith(_PART):
+            named = [pynvml.nvmlDeviceGetHandleByUUID(entry)]
+        else:  # the beginning of a name is enough
+            named = [handle for uuid, handle in by_uuid.items() if entry and uuid.startswith(entry)]
+        if len(named) != 1:
+            break  # as CUDA does: what follows an entry that names no card is not seen
+        found += named
+    return found
+
+
 def visible_gpus() -> tuple[Gpu, ...]:
     """`cuda:0` first; none where there is none, no driver tells, or torch cannot use them."""
     import pynvml
 
     found = []
     try:
-        for handle in () if unusable() else _visible_handles():
+        for handle in () if unusable() else visible_handles():
             free_mb = float(pynvml.nvmlDeviceGetMemoryInfo(handle).free) / 1e6
             major, _minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
             name = str(pynvml.nvmlDeviceGetName(handle))
@@ -55,15 +80,14 @@ def visible_gpus() -> tuple[Gpu, ...]:
 
 
 def unusable() -> str:
-    """Why torch cannot use the GPUs that this machine has; empty where it can, and where there are none.
+    """Why torch cannot use the GPUs that it would see; empty where it can, and where there are none.
 
-    Torch itself would say nothing, and work on the processor. Drivers know every CUDA of their own first number.
+    Torch itself warns in a log at most, and works on the processor. Drivers know every CUDA of their own first number.
     """
     import pynvml
 
     try:
-        pynvml.nvmlInit()
-        if not pynvml.nvmlDeviceGetCount():
+        if not visible_handles():
             return ""
         known = int(pynvml.nvmlSystemGetCudaDriverVersion_v2())  # 12040 for 12.4
     except pynvml.NVMLError_LibraryNotFound:
@@ -94,7 +118,7 @@ def held_mb(device: str, pids: Collection[int]) -> dict[int, float]:
     import pynvml
 
     try:
-        handle = _visible_handles()[_index(device) or 0]
+        handle = visible_handles()[_index(device) or 0]
         found = pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
     except (pynvml.NVMLError, IndexError):
         return {}
@@ -113,10 +137,12 @@ def card_of(device: str) -> str:
         return f"cuda:{index}"
     if entries[index].isdecimal():
         return f"cuda:{int(entries[index])}"
+    if entries[index].startswith(_PART):
+        return f"cuda:{entries[index]}"
     import pynvml
 
     try:
-        return f"cuda:{pynvml.nvmlDeviceGetIndex(_visible_handles()[index])}"
+        return f"cuda:{pynvml.nvmlDeviceGetIndex(visible_handles()[index])}"
     except (pynvml.NVMLError, IndexError):
         return f"cuda:{entries[index]}"
 
@@ -129,25 +155,3 @@ def _index(device: str) -> int | None:
 def _entries() -> list[str] | None:
     visible = os.environ.get(_VISIBLE)
     return None if visible is None else [entry.strip() for entry in visible.split(",")]
-
-
-def _visible_handles() -> "list[c_void_p]":
-    """Raises `pynvml.NVMLError`."""
-    import pynvml
-
-    pynvml.nvmlInit()
-    every = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-    entries = _entries()
-    if entries is None:
-        return every
-    by_uuid = {str(pynvml.nvmlDeviceGetUUID(handle)): handle for handle in every}
-    found = []
-    for entry in entries:
-        if entry.isdecimal():
-            named = every[int(entry) : int(entry) + 1]
-        else:  # the beginning of a name is enough
-            named = [handle for uuid, handle in by_uuid.items() if entry and uuid.startswith(entry)]
-        if len(named) != 1:
-            break  # as CUDA does: what follows an entry that names no card is not seen
-        found += named
-    return found

@@ -13,7 +13,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 
 from engine.errors import ModelError
 from engine.model.local_model import LocalModel
-from engine.model.memory import is_out_of_memory, within_memory
+from engine.model.memory import within_memory
 from engine.model.shared_attention import SharedPrompt
 
 _PROBE = 12  # tokens of the exactness check
@@ -204,15 +204,14 @@ def check_exactness(local: LocalModel) -> None:
     vocabulary = local.base.get_input_embeddings().num_embeddings
     ids = torch.arange(1, _PROBE + 1, device=local.device)[None] * 7 % vocabulary
     half = _PROBE // 2
-    with torch.inference_mode(), within_memory("Choose a smaller model.", "The first passes"):
+    with torch.inference_mode():
         try:
-            expected = local.base(input_ids=ids, use_cache=False).logits[0, half:].float()
-            prefix = PromptCache.build(local, ids[0, :half].tolist())
-            positions = torch.arange(half, _PROBE, device=local.device)[None]
-            found = local.logits(forward_shared(local, prefix, ids[:, half:], positions, None))[0]
+            with within_memory("Choose a smaller model.", "The first passes"):
+                expected = local.base(input_ids=ids, use_cache=False).logits[0, half:].float()
+                prefix = PromptCache.build(local, ids[0, :half].tolist())
+                positions = torch.arange(half, _PROBE, device=local.device)[None]
+                found = local.logits(forward_shared(local, prefix, ids[:, half:], positions, None))[0]
         except (TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
-            if is_out_of_memory(error):
-                raise
             if "CUDA error" in str(error):
                 raise ModelError(
                     "The GPU does not compute.",

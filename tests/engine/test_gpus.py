@@ -24,6 +24,12 @@ GENERATIONS = (9, 7, 7, 8)
 MACHINE = [Gpu(free, generation >= 8, "Card") for free, generation in zip(FREE_MB, GENERATIONS, strict=True)]
 
 
+def part_of_a_card(uuid: str) -> int:
+    if uuid != "MIG-3":
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
+    return 3
+
+
 @pytest.fixture(autouse=True)
 def driver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -35,6 +41,7 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> None:
         "DeviceGetName": lambda handle: "Card",
         "DeviceGetHandleByIndex": lambda index: index,
         "DeviceGetIndex": lambda handle: handle,
+        "DeviceGetHandleByUUID": part_of_a_card,
         "DeviceGetUUID": lambda handle: UUIDS[handle],
         "DeviceGetMemoryInfo": lambda handle: SimpleNamespace(free=FREE_MB[handle] * 1e6),
         "DeviceGetCudaComputeCapability": lambda handle: (GENERATIONS[handle], 0),
@@ -71,6 +78,12 @@ def test_cuda_counts_what_it_is_told_to_see(said: str, cards: list[int], monkeyp
     assert [card_of(f"cuda:{index}") for index in range(len(cards))] == [f"cuda:{card}" for card in cards]
     assert [held_mb(f"cuda:{index}", {0, 1, 2, 3}) for index in range(len(cards))] == [{card: 5.0} for card in cards]
     assert held_mb("cuda:7", {0, 1, 2, 3}) == {}
+
+
+def test_a_part_of_a_card_is_a_device_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-3")
+    assert visible_gpus() == (MACHINE[3],)
+    assert (card_of("cuda"), held_mb("cuda", {3})) == ("cuda:MIG-3", {3: 5.0})
 
 
 def test_one_card_has_one_queue_whoever_sees_it_as_what(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,6 +123,13 @@ def test_gpus_that_torch_cannot_use_are_none_and_the_reason_is_told(
     else:
         assert finding.level == "ok"
         assert finding.found.startswith("Card, 0.0 GB free, trains in bfloat16; Card, 0.0 GB free, trains in float32;")
+
+
+def test_of_gpus_that_are_hidden_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pynvml, "nvmlSystemGetCudaDriverVersion_v2", lambda: 12_040)
+    assert unusable()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert unusable() == ""
 
 
 def test_what_torch_was_built_for_is_read_without_it() -> None:

@@ -23,9 +23,12 @@ def test_two_gpus_are_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pynvml, "nvmlInit", lambda: None)
     monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", lambda: 2)
     monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lambda index: index)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetUUID", lambda index: f"GPU-{index}")
     monkeypatch.setattr(pynvml, "nvmlDeviceGetUtilizationRates", lambda device: SimpleNamespace(gpu=busy[device]))
     monkeypatch.setattr(pynvml, "nvmlDeviceGetMemoryInfo", lambda device: SimpleNamespace(used=used[device]))
     assert GpuMeter().read() == GpuReading(65.0, 7000.0)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert GpuMeter().read() == GpuReading(90.0, 5000.0), "another's card is not ours"
 
 
 def test_a_machine_without_a_driver_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,14 @@
 """Processor, memory and GPU of the watched job, read once a second from a thread: a GPU's driver may take its time."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 from textual.message_pump import MessagePump
+
+from engine.gpus import visible_handles
 
 if TYPE_CHECKING:
     import psutil
@@ -62,19 +65,15 @@ class GpuMeter:
     """Asks NVIDIA's own library; where it or a GPU is missing, there is nothing to read, now or later."""
 
     def __init__(self) -> None:
-        self._devices: list[object] | None = None
+        self._devices: Sequence[object] | None = None
 
     def read(self) -> GpuReading | None:
-        """The load now, or None where there is no GPU that can be asked."""
+        """The load now of those that jobs would see, or None where there is no GPU that can be asked."""
         import pynvml
 
         try:
             if self._devices is None:
-                self._devices = []
-                pynvml.nvmlInit()
-                self._devices = [
-                    pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())
-                ]
+                self._devices = visible_handles()
             if not self._devices:
                 return None
             busy = [float(pynvml.nvmlDeviceGetUtilizationRates(device).gpu) for device in self._devices]

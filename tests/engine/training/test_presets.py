@@ -262,7 +262,7 @@ def test_what_the_job_before_holds_is_free_for_the_run_that_waits_for_it(monkeyp
 def test_on_a_gpu_it_is_what_the_driver_tells_of_the_holders_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     used = [(os.getppid(), 5_000_000_000), (os.getpid(), 7_000_000_000), (1, None)]
     monkeypatch.setattr("engine.training.facts.visible_gpus", lambda: (Gpu(1_000.0), Gpu(20_000.0)))
-    monkeypatch.setattr("engine.gpus._visible_handles", lambda: [0, 1])
+    monkeypatch.setattr("engine.gpus.visible_handles", lambda: [0, 1])
     monkeypatch.setattr(
         "pynvml.nvmlDeviceGetComputeRunningProcesses",
         lambda index: [SimpleNamespace(pid=pid, usedGpuMemory=mb) for pid, mb in used if index == 0],
