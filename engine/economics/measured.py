@@ -13,7 +13,7 @@ from engine.economics.formulas import DAYS_PER_YEAR
 from engine.economics.given import Latency, PromptFacts
 from engine.economics.prices import cost_usd, find_prices
 from engine.economics.tokens import estimate_prompt_tokens
-from engine.jobs.traces import jobs_of_runs
+from engine.jobs.runs import jobs_of_runs
 from engine.prompts.variables import find_variables
 from engine.records.cost import Figure
 from engine.records.evaluation import Evaluation

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 from engine.errors import JobError
 from engine.jobs.launch import launch
-from engine.jobs.liveness import is_alive, reap
-from engine.jobs.log import EventLog
-from engine.jobs.protocol import StateChanged, Wish
+from engine.jobs.liveness import is_alive, reap, write_end
+from engine.jobs.protocol import Wish
 from engine.jobs.wishes import read_wish, write_wish
 from engine.paths import make_private_folder
 from engine.records.job import LIVE_STATES, Job
-from engine.store.clock import now_text
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -132,7 +130,4 @@ def _mark_killed(project: "Project", job: Job) -> Job:
     if job.state not in (*LIVE_STATES, "lost"):
         return job
     note = f"Stopped by force. Go on with `distill-tui jobs resume {job.id}`."
-    project.jobs.update(job.id, state="stopped", note=note, ended_at=now_text())
-    with EventLog(project.folder / job.folder) as log:
-        log.append(StateChanged("stopped", note))
-    return project.jobs.get(job.id)
+    return write_end(project, job, "stopped", note)

@@ -4,20 +4,23 @@ Two proofs: the process itself (pid, start time, boot) and the job's lock, which
 to its last and which the kernel releases when it dies.
 """
 
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from engine.jobs.identity import ProcessIdentity, is_running
 from engine.jobs.locks import FileLock
 from engine.jobs.log import EventLog
 from engine.jobs.protocol import StateChanged
+from engine.jobs.runs import jobs_of_runs
 from engine.paths import make_private_folder
 from engine.records.job import LIVE_STATES, Job
 from engine.store.clock import now_text
 
 if TYPE_CHECKING:
     from engine.store.jobs import JobTable
+    from engine.store.runs import RunTable
 
 LOCK_FILE = "lock"
 # Between the row of a new job and its worker's lock lies the start of an interpreter.
@@ -28,7 +31,11 @@ class HasJobs(Protocol):
     """What is needed of a project here. A project starts its jobs through this room, which therefore knows none."""
 
     jobs: "JobTable"
+    runs: "RunTable"
     folder: Path
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Everything within is written, or nothing."""
 
 
 def is_alive(job: Job) -> bool:
@@ -62,12 +69,24 @@ def _reap(project: HasJobs, job: Job) -> Job | None:
         if job.state not in LIVE_STATES:
             return None
         note = f"Its process was killed or the machine was restarted. Go on with `distill-tui jobs resume {job.id}`."
-        project.jobs.update(job.id, state="lost", note=note, ended_at=now_text())
-        with EventLog(folder) as log:
-            log.append(StateChanged("lost", note))
-        return project.jobs.get(job.id)
+        return write_end(project, job, "lost", note)
     finally:
         lock.release()
+
+
+def write_end(project: HasJobs, job: Job, state: Literal["lost", "stopped"], note: str) -> Job:
+    """Write of a job whose process is gone what it could not write itself: its end, and that of the run it trained."""
+    with project.transaction():
+        runs = project.runs.all()
+        trained = jobs_of_runs(runs, project.jobs.all())
+        project.jobs.update(job.id, state=state, note=note, ended_at=now_text())
+        for run in runs:
+            numbers = [each.id for each in trained[run.id] if each.id == job.id or each.state in ("running", "paused")]
+            if run.state in ("running", "paused") and numbers == [job.id]:
+                project.runs.update(run.id, state="stopped", reason="Its process was killed.")
+    with EventLog(project.folder / job.folder) as log:
+        log.append(StateChanged(state, note))
+    return project.jobs.get(job.id)
 
 
 def _may_be_starting(job: Job) -> bool:

@@ -3,16 +3,11 @@
 A log is a convenience and may be gone: what has to be known is in the store. Knows nothing of who shows it.
 """
 
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from engine.jobs.follow import read_all
 from engine.jobs.protocol import Metrics, SampleAnswer, StampedEvent, WorstTokens
-from engine.records.job import Job
-from engine.records.options import SweepOptions, TrainOptions
-from engine.records.run import Run
-from engine.store.options_json import options_from_json
+from engine.jobs.runs import jobs_of_runs
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -25,42 +20,3 @@ def read_trace(project: "Project", run_id: int) -> tuple[StampedEvent, ...]:
         told = read_all(project.folder / job.folder)
         events += [each for each in told if isinstance(each.event, Metrics | SampleAnswer | WorstTokens)]
     return tuple(events)
-
-
-def jobs_of_runs(runs: Sequence[Run], jobs: Sequence[Job]) -> dict[int, list[Job]]:
-    """Which jobs trained which run, of both the oldest first.
-
-    A job that conducts (demo, bench, update) names none: it has the runs that no other names and that it made or went
-    on with, as their times tell.
-    """
-    found: dict[int, list[Job]] = {run.id: [] for run in runs}
-    states = {run.id: run.state for run in runs}
-    swept: set[int] = set()
-    for job in jobs:
-        if job.kind == "train":
-            options = options_from_json(job.kind, job.options)
-            if isinstance(options, TrainOptions) and options.run_id in found:
-                found[options.run_id].append(job)
-        elif job.kind == "sweep" and isinstance(options := options_from_json(job.kind, job.options), SweepOptions):
-            swept |= {trial.run_id for trial in options.trials}
-            # Its log tells of one run after another: what stands last in it is of the one that trains.
-            training = [trial.run_id for trial in options.trials if states.get(trial.run_id) in ("running", "paused")]
-            for number in training[-1:]:
-                found[number].append(job)
-    conducting = [job for job in jobs if job.kind in ("demo", "bench", "update")]
-    made = [(run, place) for run in runs if run.id not in swept and (place := _maker(run, conducting)) is not None]
-    for (run, place), (_, following) in pairwise([*made, (None, len(conducting))]):
-        if run is not None and not found[run.id]:
-            # The job that made it, and those that went on with it before the next run was made.
-            found[run.id] += conducting[place : max(place + 1, following)]
-    return found
-
-
-def _maker(run: Run, conducting: Sequence[Job]) -> int | None:
-    """The place of the newest job that was at work when the run was made; None where none was."""
-    places = (
-        place
-        for place, job in enumerate(conducting)
-        if job.created_at <= run.created_at and not (job.ended_at and job.ended_at < run.created_at)
-    )
-    return max(places, default=None)

@@ -12,7 +12,7 @@ from engine.errors import UsageError
 from engine.folders import locate_project
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note, StageStarted
-from engine.jobs.traces import jobs_of_runs
+from engine.jobs.runs import jobs_of_runs
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.options import GenerateOptions, TrainOptions, UpdateOptions

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from engine.jobs.protocol import StampedEvent
-from engine.jobs.traces import jobs_of_runs, read_trace
+from engine.jobs.runs import jobs_of_runs
+from engine.jobs.traces import read_trace
 from engine.project import Project
 from engine.records.evaluation import Evaluation
 from engine.records.run import Run, TrainingConfig

@@ -19,8 +19,12 @@ from engine.jobs.locks import FileLock
 from engine.jobs.protocol import StampedEvent, StateChanged
 from engine.jobs.wishes import read_wish
 from engine.project import Project
+from engine.records.dataset import Dataset
 from engine.records.job import Job, JobState
 from engine.records.options import TrainOptions
+from engine.records.prompt import Message, Prompt
+from engine.records.run import Run, TrainingConfig
+from engine.store.datasets import dataset_sha256
 from tests.engine.jobs.support import options, wait_until
 
 
@@ -51,6 +55,13 @@ def _states(project: Project, job: Job) -> list[str]:
 
 def _open_gate(project: Project, job: Job) -> None:
     (project.folder / job.folder / "gate").touch()
+
+
+def _new_run(project: Project) -> Run:
+    prompt_sha256 = project.prompts.set(Prompt((Message("system", "Be kind."),))).prompt.sha256
+    dataset = Dataset(dataset_sha256(prompt_sha256, "starter", ()), prompt_sha256, "starter", ())
+    project.datasets.add(dataset)
+    return project.runs.add(dataset.sha256, TrainingConfig(base="starter"))
 
 
 def test_a_paused_job_stands_still_and_goes_on(project: Project) -> None:
@@ -179,6 +190,32 @@ def test_a_job_whose_launcher_died_is_lost(project: Project, monkeypatch: pytest
     job = project.jobs.add("generate", options("steps", 1))
     monkeypatch.setattr("engine.jobs.liveness._STARTS_WITHIN_S", 0.0)
     assert [lost.id for lost in reap(project)] == [job.id]
+
+
+def test_the_run_of_a_job_that_was_killed_is_stopped(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, other = (_new_run(project) for _ in range(2))
+    job = project.jobs.add("train", TrainOptions(run.id))
+    project.runs.update(run.id, state="running")
+    project.runs.update(other.id, state="paused")
+    monkeypatch.setattr("engine.jobs.liveness._STARTS_WITHIN_S", 0.0)
+    reap(project)
+    now = project.runs.get(run.id)
+    assert (now.state, now.reason) == ("stopped", "Its process was killed.")
+    assert project.runs.get(other.id).state == "paused"
+    assert _state(project, job) == "lost"
+
+
+def test_the_run_of_a_job_that_was_killed_goes_on_where_another_trains_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = _new_run(project)
+    killed, other = (project.jobs.add("train", TrainOptions(run.id)) for _ in range(2))
+    project.runs.update(run.id, state="running")
+    me = own_identity()
+    project.jobs.update(other.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
+    monkeypatch.setattr("engine.jobs.liveness._STARTS_WITHIN_S", 0.0)
+    assert [lost.id for lost in reap(project)] == [killed.id]
+    assert project.runs.get(run.id).state == "running"
 
 
 def test_a_held_lock_keeps_readers_from_burying_the_living(project: Project) -> None:

@@ -1,6 +1,6 @@
 """Which jobs trained which run: those that name it, else the one that made it and whoever went on with it."""
 
-from engine.jobs.traces import jobs_of_runs
+from engine.jobs.runs import jobs_of_runs
 from engine.records.job import Job, JobKind
 from engine.records.options import DemoOptions, JobOptions, TrainOptions, UpdateOptions
 from engine.records.run import Run, TrainingConfig
