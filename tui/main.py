@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 # Textual draws at most so often; it reads the variable when it is imported, and never again.
 _FLUSHES_VARIABLE = "TEXTUAL_FPS"
 _SLOW_FLUSHES_A_SECOND = "2"
-_ALLOCATIONS_A_COLLECTION = 10_000  # a drawn pane makes thousands; they live for one drawing
+# A drawn pane makes thousands of objects, which live for one drawing. What survives is looked through while it is
+# little (a look at what ten collections left took longer than a frame), and all of it as seldom as else.
+_COLLECTIONS = (10_000, 3, 30)
 
 
 def main() -> None:
@@ -61,7 +63,7 @@ def run_app(app: "DistillApp") -> int:
     Looking through all modules takes longer than a frame, and a person at the keys feels it.
     """
     gc.freeze()
-    gc.set_threshold(_ALLOCATIONS_A_COLLECTION, *gc.get_threshold()[1:])
+    gc.set_threshold(*_COLLECTIONS)
     gc.enable()
     app.run(mouse=app.settings.mouse)
     return app.return_code or 0

@@ -3,15 +3,26 @@
 A step that was released is never changed; a new one is added below it.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
 
+def _statements_in(database: "Database") -> Callable[[str], None]:
+    """Carries out statements without a semicolon within: the library looks for their ends letter by letter."""
+
+    def carry_out(statements: str) -> None:
+        for statement in filter(str.strip, statements.split(";")):
+            database.execute(statement)
+
+    return carry_out
+
+
 def prompts_and_rules(database: "Database") -> None:
     """Prompt versions by hash, one of them current, and the numbered rules."""
-    database.executescript("""
+    _statements_in(database)("""
         CREATE TABLE prompts (
             version INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, messages TEXT NOT NULL,
             note TEXT NOT NULL, current INTEGER NOT NULL, created_at TEXT NOT NULL) STRICT;
@@ -22,7 +33,7 @@ def prompts_and_rules(database: "Database") -> None:
 
 def questions(database: "Database") -> None:
     """Message lists, unique by their normalised text, searchable by their last message."""
-    database.executescript("""
+    _statements_in(database)("""
         CREATE TABLE questions (
             id INTEGER PRIMARY KEY AUTOINCREMENT, normal_sha256 TEXT NOT NULL UNIQUE, messages TEXT NOT NULL,
             text TEXT NOT NULL, topic TEXT NOT NULL, source TEXT NOT NULL, label TEXT, split TEXT,
@@ -37,7 +48,7 @@ def examples(database: "Database") -> None:
     """Answers by key, what they cost, and what is being asked for right now."""
     key = "prompt_sha256 TEXT NOT NULL, question_id INTEGER NOT NULL, teacher TEXT NOT NULL, attempt INTEGER NOT NULL"
     unique = "UNIQUE (prompt_sha256, question_id, teacher, attempt)"
-    database.executescript(f"""
+    _statements_in(database)(f"""
         CREATE TABLE examples (
             id INTEGER PRIMARY KEY AUTOINCREMENT, {key},
             state TEXT NOT NULL DEFAULT 'undecided', decision_id INTEGER,
@@ -60,7 +71,7 @@ def examples(database: "Database") -> None:
 
 def decisions(database: "Database") -> None:
     """The journal. The step's state is the undo pointer; examples mirror the decision that stands."""
-    database.executescript("""
+    _statements_in(database)("""
         CREATE TABLE decision_steps (step INTEGER PRIMARY KEY, state TEXT NOT NULL) STRICT;
         CREATE INDEX decision_steps_state ON decision_steps (state, step);
         CREATE TABLE decisions (
@@ -77,7 +88,7 @@ def decisions(database: "Database") -> None:
 
 def datasets(database: "Database") -> None:
     """Frozen rows of packed token ids; `position` tells which dataset was frozen last."""
-    database.executescript("""
+    _statements_in(database)("""
         CREATE TABLE datasets (
             id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, position INTEGER NOT NULL UNIQUE,
             prompt_sha256 TEXT NOT NULL, base TEXT NOT NULL, accepted_sha256 TEXT NOT NULL,
@@ -93,7 +104,7 @@ def datasets(database: "Database") -> None:
 
 def runs_and_evaluations(database: "Database") -> None:
     """Trainings with their curves, the arms' answers as they finish, and what was measured at the end."""
-    database.executescript("""
+    _statements_in(database)("""
         CREATE TABLE runs (
             id INTEGER PRIMARY KEY AUTOINCREMENT, dataset_sha256 TEXT NOT NULL, config TEXT NOT NULL,
             state TEXT NOT NULL, folder TEXT NOT NULL, step INTEGER NOT NULL DEFAULT 0,
@@ -122,7 +133,7 @@ def runs_and_evaluations(database: "Database") -> None:
 
 def jobs_settings_and_releases(database: "Database") -> None:
     """Jobs, the project's settings and its stages' times, and what left the project."""
-    database.executescript("""
+    _statements_in(database)("""
         CREATE TABLE jobs (
             id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, state TEXT NOT NULL, options TEXT NOT NULL,
             folder TEXT NOT NULL, stage TEXT NOT NULL, pid INTEGER NOT NULL DEFAULT 0,
@@ -143,7 +154,7 @@ def jobs_settings_and_releases(database: "Database") -> None:
 
 def flags_and_broken_rules(database: "Database") -> None:
     """The flag that stands on an example, and which rules its answer breaks, so that a list of them reads an index."""
-    database.executescript("""
+    _statements_in(database)("""
         ALTER TABLE examples ADD COLUMN flag_id INTEGER;
         CREATE INDEX examples_flagged ON examples (prompt_sha256, id) WHERE flag_id IS NOT NULL;
         CREATE TABLE broken_rules (
@@ -157,7 +168,7 @@ def flags_and_broken_rules(database: "Database") -> None:
 
 def votes(database: "Database") -> None:
     """What a person thought of two arms' answers, found by the arms."""
-    database.executescript("""
+    _statements_in(database)("""
         CREATE TABLE votes (
             id INTEGER PRIMARY KEY, left_arm TEXT NOT NULL, right_arm TEXT NOT NULL, vote TEXT NOT NULL) STRICT;
         CREATE INDEX votes_arms ON votes (left_arm, right_arm);
@@ -166,7 +177,7 @@ def votes(database: "Database") -> None:
 
 def estimates_of_runs(database: "Database") -> None:
     """What each training was thought to take, and the disk that it took."""
-    database.executescript("""
+    _statements_in(database)("""
         ALTER TABLE runs ADD COLUMN estimate TEXT;
         ALTER TABLE runs ADD COLUMN disk_mb REAL NOT NULL DEFAULT 0;
     """)
@@ -174,7 +185,7 @@ def estimates_of_runs(database: "Database") -> None:
 
 def rules_of_datasets_and_carried_answers(database: "Database") -> None:
     """The rules that a dataset was frozen with, unknown for older ones; which example an answer was carried from."""
-    database.executescript("""
+    _statements_in(database)("""
         ALTER TABLE datasets ADD COLUMN rules TEXT;
         ALTER TABLE examples ADD COLUMN carried_from INTEGER NOT NULL DEFAULT 0;
     """)
@@ -182,7 +193,7 @@ def rules_of_datasets_and_carried_answers(database: "Database") -> None:
 
 def prompts_of_other_projects(database: "Database") -> None:
     """Datasets that teach prompts of other projects too: whose each row is, and what was asked there."""
-    database.executescript("""
+    _statements_in(database)("""
         ALTER TABLE dataset_rows ADD COLUMN prompt_index INTEGER NOT NULL DEFAULT 0;
         CREATE TABLE dataset_prompts (
             dataset_id INTEGER NOT NULL, prompt_index INTEGER NOT NULL, project TEXT NOT NULL,
@@ -194,7 +205,7 @@ def prompts_of_other_projects(database: "Database") -> None:
 
 def sources_of_arm_answers(database: "Database") -> None:
     """What each answer of an arm came from, so that it is not asked for anew; unknown for older ones."""
-    database.executescript("""
+    _statements_in(database)("""
         ALTER TABLE arm_answers ADD COLUMN source_sha256 TEXT NOT NULL DEFAULT '';
         CREATE INDEX arm_answers_source ON arm_answers (source_sha256, question_id, sample) WHERE source_sha256 <> '';
     """)
@@ -204,7 +215,7 @@ def probes_and_judgements(database: "Database") -> None:
     """Answers to what is asked beside the held-out questions; a judge's verdicts on arms' answers by the rubric, and
     what else it said, by the hash of the request.
     """
-    database.executescript("""
+    _statements_in(database)("""
         CREATE TABLE probe_answers (
             evaluation_key TEXT NOT NULL, kind TEXT NOT NULL, arm TEXT NOT NULL, number INTEGER NOT NULL,
             run_id INTEGER NOT NULL, answer TEXT NOT NULL, PRIMARY KEY (evaluation_key, kind, arm, number),
@@ -226,7 +237,7 @@ def probes_and_judgements(database: "Database") -> None:
 
 def harness_results(database: "Database") -> None:
     """What public tasks measured of releases, beside their bases."""
-    database.executescript("""
+    _statements_in(database)("""
         CREATE TABLE harness_results (
             id INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL, created_at TEXT NOT NULL,
             result TEXT NOT NULL, FOREIGN KEY (run_id) REFERENCES runs (id) ON DELETE CASCADE) STRICT;
@@ -236,7 +247,7 @@ def harness_results(database: "Database") -> None:
 
 def work_of_jobs(database: "Database") -> None:
     """How long each job worked at each station, and what it was answered there, whichever of its processes did it."""
-    database.executescript("""
+    _statements_in(database)("""
         CREATE TABLE job_work (
             job_id INTEGER NOT NULL, station TEXT NOT NULL, seconds REAL NOT NULL,
             answers INTEGER NOT NULL, PRIMARY KEY (job_id, station),
@@ -246,7 +257,7 @@ def work_of_jobs(database: "Database") -> None:
 
 def cost_of_work(database: "Database") -> None:
     """What each job paid at each station: its answers may be removed, and the money is spent all the same."""
-    database.executescript("ALTER TABLE job_work ADD COLUMN cost_usd REAL NOT NULL DEFAULT 0")
+    _statements_in(database)("ALTER TABLE job_work ADD COLUMN cost_usd REAL NOT NULL DEFAULT 0")
 
 
 STEPS = (
