@@ -89,7 +89,7 @@ def test_a_generation_and_a_training_outlive_their_terminal(project: Project, ho
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_killed_jobs_lose_nothing_and_ask_nothing_twice(project: Project, kills: int) -> None:
     moment = random.Random(kills)
     job = project.start_job(

@@ -64,7 +64,7 @@ def test_a_job_of_two_processes_trains_the_adapter_of_one(project: Project, mode
     assert_same_adapter(project, one, two)
 
 
-@pytest.mark.parametrize(("shard", "goes_on"), [(False, 1), (True, 2)])
+@pytest.mark.parametrize(("shard", "goes_on"), [(False, 1), pytest.param(True, 2, marks=pytest.mark.slow)])
 def test_a_killed_process_ends_the_job_with_the_reason_and_the_run_goes_on(
     project: Project, model_folder: Path, monkeypatch: pytest.MonkeyPatch, shard: bool, goes_on: int
 ) -> None:
@@ -126,6 +126,7 @@ def test_the_printed_command_trains_the_run_with_two_processes(
     assert_same_adapter(project, project.runs.get(alone.id), done)
 
 
+@pytest.mark.slow
 def test_processes_that_are_launched_for_a_run_that_is_done_all_end(project: Project, model_folder: Path) -> None:
     made = make_run(project, model_folder)
     command = printed(project, "--run", str(made.id), "--processes", "2", "--print-launch", "torchrun")

@@ -81,6 +81,7 @@ def test_a_process_that_is_killed_in_the_middle_of_a_pass_ends_the_other_and_one
     assert_close(gone_on, facts(alone, "struck", 0))
 
 
+@pytest.mark.slow
 def test_the_layers_of_every_family_are_shared_and_compute_as_before(tmp_path: Path) -> None:
     decoders = {family.config: family for family in FAMILIES.values()}  # some differ in their templates alone
     for name, family in decoders.items():
