@@ -5,7 +5,7 @@ is drawn. Knows no page.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from tui.actions import ACTIONS, BOUND, FOOTER_KEYS, PANE_KEYS, TYPED, Action, Place, as_read, typeless
@@ -47,9 +47,9 @@ def told(sentence: str) -> str:
     return _NAMED.sub(lambda found: key_of(found[1]), sentence)
 
 
-def footer_actions(*places: Place) -> tuple[Action, ...]:
+def footer_actions(*places: Place, vain: Collection[str] = ()) -> tuple[Action, ...]:
     """What the footer shows, each with the key that holds: the actions of these places, the nearest first, then those
-    that hold everywhere.
+    that hold everywhere. What is `vain` now, by place and id, is left out.
 
     Where text is typed, a letter is a letter: there only the field's own keys hold, and of what holds everywhere those
     that are no letters.
@@ -64,6 +64,6 @@ def footer_actions(*places: Place) -> tuple[Action, ...]:
         replace(action, shown=key_of(f"{place}.{action.id}"))
         for place in (places[:1] if typed else places)
         for action in ACTIONS[place]
-        if action.footer
+        if action.footer and f"{place}.{action.id}" not in vain
     ]
     return (*own[: FOOTER_KEYS - len(everywhere)], *everywhere)

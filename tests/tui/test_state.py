@@ -22,7 +22,7 @@ from engine.records.job import Job
 from engine.records.options import ProjectSettings
 from engine.records.station import STATIONS, Station
 from tests.tui.seeds import answering_events, training_events
-from tui.actions import PANES
+from tui.actions import ACTIONS, PANES
 from tui.panes.job import STREAMS_KEPT, Curve, JobView
 from tui.screens.workspace.state import WorkspaceState
 from tui.services.facts import Facts
@@ -188,3 +188,42 @@ def test_a_server_takes_nobody_to_another_pane() -> None:
     state.job = JobView(1, "serve")
     state.job.apply(StampedEvent(0.0, StateChanged("running")))
     assert state.shown == before
+
+
+JOB_KEYS = frozenset({"workspace.follow", "workspace.pause", "workspace.resume", "run.pause", "run.keep"})
+
+
+@pytest.mark.parametrize(
+    ("live", "stands", "offered"),
+    [
+        (None, "done", set()),
+        ("running", "running", {"workspace.follow", "workspace.pause", "run.pause", "run.keep"}),
+        ("paused", "paused", {"workspace.follow", "workspace.resume", "run.pause", "run.keep"}),
+        (None, "lost", {"workspace.resume"}),
+    ],
+)
+def test_the_footer_offers_what_the_job_can_be_asked(live: str | None, stands: str, offered: set[str]) -> None:
+    training = None if live is None else view([*training_events(), StateChanged(live)])
+    state = WorkspaceState(replace(facts(7), jobs=(job(1, "train", stands),)), training)
+    assert JOB_KEYS - state.vain == offered
+
+
+def test_the_footer_offers_nothing_of_a_station_that_made_nothing() -> None:
+    assert WorkspaceState(facts(7)).vain == JOB_KEYS
+    assert WorkspaceState(facts(0)).vain == JOB_KEYS | {
+        "prompt.versions", "prompt.trial", "workspace.curate", "run.compare", "evaluation.open", "evaluation.history",
+        "release.card",
+    }  # fmt: skip
+    assert WorkspaceState().vain == WorkspaceState(facts(0)).vain
+
+
+def test_a_server_is_no_work_to_follow() -> None:
+    state = WorkspaceState(facts(7), JobView(1, "serve"))
+    assert state.job is not None
+    state.job.apply(StampedEvent(0.0, StateChanged("running")))
+    assert "workspace.follow" in state.vain
+
+
+def test_what_is_not_told_is_a_key_of_the_table_that_a_footer_would_tell() -> None:
+    told = {f"{place}.{action.id}" for place, actions in ACTIONS.items() for action in actions if action.footer}
+    assert WorkspaceState().vain <= told

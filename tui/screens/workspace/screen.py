@@ -87,7 +87,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
             with Vertical(id="panes"):
                 yield Trouble(id="trouble")
         yield SearchLine()
-        yield Footer(footer_actions("workspace"))
+        yield Footer(footer_actions())
 
     def on_mount(self) -> None:
         """Begin to read and to draw."""
@@ -319,6 +319,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
     def _draw_pane(self) -> None:
         if self.state.facts is not None and self._is_here:
             self._shown_pane().show(self.state.facts, self.state.job)
+            self._tell_keys()
 
     @property
     def _is_here(self) -> bool:
@@ -343,8 +344,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
             self._pane = pane
             pane.display = True
             pane.focus()
-            self._tell_keys()
         return pane
 
     def _tell_keys(self) -> None:
-        self.query_one(Footer).show(footer_actions(*(place for place, _ in self.carriers)))
+        self.query_one(Footer).show(footer_actions(*(place for place, _ in self.carriers), vain=self.state.vain))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from engine.records.job import LIVE_STATES
 from engine.records.station import StationName
 from tui.actions import PANES, PaneName
+from tui.screens.workspace.vain import vain_actions
 from tui.services.meters import GpuReading, Reading
 from tui.widgets.shares import Shares
 
@@ -48,6 +49,11 @@ class WorkspaceState:
     def progress(self) -> float | None:
         """The share that the job which works has done; None where none does or it does not tell."""
         return self.job.share if self.job is not None else None
+
+    @property
+    def vain(self) -> frozenset[str]:
+        """The actions that nothing is there for now."""
+        return vain_actions(self.facts, self.job)
 
     def believe_the_store(self) -> None:
         """A process that was killed told its log nothing, and one that was just taken up again has not yet."""
