@@ -176,7 +176,7 @@ def last_step(project: Project, job: Job) -> int:
 
 
 def test_ctrl_c_stops_following_and_not_the_job(project: Project, home: Home) -> None:
-    terminal = in_terminal(home, "generate", "--samples", "4", "--max-answer-tokens", "24", "--batch-rows", "2")
+    terminal = in_terminal(home, "generate", "--samples", "2", "--max-answer-tokens", "24", "--batch-rows", "4")
     until(lambda: bool(project.jobs.all()) and project.examples.counts().total > 0)
     terminal.sendintr()
     terminal.expect_exact("goes on")

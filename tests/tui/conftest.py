@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.notifications import Notification
 
 from engine.paths import Home
@@ -34,6 +36,22 @@ def estimated_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
 def notes_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the app told stays until it is read: a machine that stands still for seconds would have it pass unseen."""
     monkeypatch.setattr(Notification, "time_left", property(lambda self: 3600.0))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def styles_parsed_once() -> Iterator[None]:
+    """Apps by the hundred begin with the same style sheets in the same colours."""
+    parse, parsed = Stylesheet._parse_rules, dict[object, list[RuleSet]]()
+
+    def remembered(sheet: Stylesheet, css: str, *where: object, **how: object) -> list[RuleSet]:
+        asked = (tuple(sheet._variables.items()), css, where, tuple(how.items()))
+        if asked not in parsed:
+            parsed[asked] = parse(sheet, css, *where, **how)  # type: ignore[arg-type]
+        return parsed[asked]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "_parse_rules", remembered)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -103,7 +103,7 @@ def _turns(base: Path, adapter: Path, device: str) -> object:
 def _run(
     base: Path, folder: Path, device: str, config: TrainingConfig, on_part: Callable[[str], None] = lambda _: None
 ) -> object:
-    """Killed once in each stage; losses and norms of every step, and what was measured on the way."""
+    """Killed once in each stage that it has; losses and norms of every step, and what was measured on the way."""
     rows = [_row(number, "train") for number in range(1, 17)] + [_row(number, "validation") for number in range(17, 21)]
     hooks = _Told(on_part=on_part)
     for killed_after in (STEPS // 2, STEPS + 1, STEPS + ON_POLICY_STEPS + 1):
@@ -117,6 +117,7 @@ def _run(
             make_trainer(base, folder, rows, hooks, config, device=device).run()
         except Killed:
             continue
+        break
     steps = [(metrics.step, metrics.loss, metrics.gradient_norm) for metrics in hooks.steps]
     return steps, [(point.step, point.train_loss, point.validation_kl) for point, _ in hooks.points]
 
