@@ -126,6 +126,8 @@ class _Pace:
 
     def on_point(self, point: CurvePoint, measured: Measurement | None) -> None: ...
 
+    def on_saved(self, step: int) -> None: ...
+
     def on_note(self, text: str) -> None:
         self.context.emit(Note(text))
 

@@ -31,6 +31,9 @@ class Hooks(Protocol):
     def on_point(self, point: CurvePoint, measured: Measurement | None) -> None:
         """A new point of the curve with what was measured; or, without it, an old one that is the best no longer."""
 
+    def on_saved(self, step: int) -> None:
+        """A checkpoint of this step is on the disk: from there a run that is killed goes on."""
+
     def on_note(self, text: str) -> None: ...
 
     def save_first(self) -> bool:

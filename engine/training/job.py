@@ -293,7 +293,6 @@ class _JobHooks:
         self._context.project.runs.add_curve_point(self._run.id, point)
         if measured is None:
             return
-        self._context.project.runs.update(self._run.id, step=point.step)
         rates = {f"rule_{rule_id}": rate for rule_id, rate in point.rule_rates}
         values = {"validation_kl": point.validation_kl, **rates}
         if point.all_rules_rate is not None:
@@ -306,6 +305,9 @@ class _JobHooks:
     def _tell(self, step: int, epoch: float, values: dict[str, float]) -> None:
         self._context.emit(Metrics(step, epoch, values))
         self._mirrors.log(step, values)
+
+    def on_saved(self, step: int) -> None:
+        self._context.project.runs.update(self._run.id, step=step)
 
     def on_note(self, text: str) -> None:
         self._context.emit(Note(text))

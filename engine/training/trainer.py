@@ -342,5 +342,6 @@ class Trainer:
             lambda folder: write_state(folder, self.model, self.optimizer, state),
         )
         self.saved_step, self.saved_at = state.step, time.monotonic()
+        self.hooks.on_saved(state.step)
         if not suspect:
             prune_checkpoints(self.checkpoints, _KEPT_CHECKPOINTS, steps_to_keep(state, held_out=self.held_out))

@@ -126,7 +126,12 @@ def test_killed_jobs_lose_nothing_and_ask_nothing_twice(project: Project, kills:
         wanted = (kill + 1) * 60 // (kills + 1)
         until(lambda wanted=wanted: last_step(project, job) >= wanted or ended(project))
         assert not ended(project), f"the training ended before kill {kill}"
-        kill_and_resume(project, job)
+        os.killpg(project.jobs.get(job.id).pid, signal.SIGKILL)
+        until(lambda: ended(project))
+        stands = project.runs.get(run.id)
+        assert stands.state == "stopped"
+        assert 0 < stands.step < 80, "it is known from where it goes on"
+        control.resume(project, project.jobs.get(job.id))
     until(lambda: ended(project))
     assert project.jobs.get(job.id).state == "done", project.jobs.get(job.id).note
     trained = project.runs.get(run.id)

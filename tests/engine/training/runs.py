@@ -48,6 +48,7 @@ class Recorder:
     wants_end: Callable[[], bool] = lambda: False
     steps: list[StepMetrics] = field(default_factory=list)
     points: list[tuple[CurvePoint, Measurement | None]] = field(default_factory=list)
+    saved: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def on_step(self, metrics: StepMetrics) -> None:
@@ -55,6 +56,9 @@ class Recorder:
 
     def on_point(self, point: CurvePoint, measured: Measurement | None) -> None:
         self.points.append((point, measured))
+
+    def on_saved(self, step: int) -> None:
+        self.saved.append(step)
 
     def on_note(self, text: str) -> None:
         self.notes.append(text)

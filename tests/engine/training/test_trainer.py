@@ -69,9 +69,9 @@ def test_killed_and_resumed_it_ends_with_the_same_bytes(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow], killed_after: tuple[int, ...]
 ) -> None:
     """12 steps, killed before a step, sometimes twice; the checkpoint before each kill is where it goes on."""
-    straight = make_trainer(model_folder, tmp_path / "straight", rows, Recorder())
-    expected = straight.run()
-    assert expected.state.step == 12
+    told = Recorder()
+    expected = make_trainer(model_folder, tmp_path / "straight", rows, told).run()
+    assert expected.state.step == told.saved[-1] == 12
     folder = tmp_path / "killed"
     for step in killed_after:
 
@@ -117,9 +117,11 @@ def test_ten_kills_at_random_moments_give_the_bytes_of_one_quiet_run(
     reached = []
     for _kill in range(10):
         passes_left = moment.randrange(2, 12)
+        hooks = Recorder()
         with pytest.raises(Killed):
-            make_trainer(model_folder, folder, rows, Recorder(), config).run()
+            make_trainer(model_folder, folder, rows, hooks, config).run()
         reached.append(max(steps_in(folder / "checkpoints")))
+        assert hooks.saved[-1:] in ([], reached[-1:]), "of what is saved the caller knows"
     assert reached[0] < 8 < reached[-1] < 16, "kills fell into both stages"
     passes_left = -1
     make_trainer(model_folder, folder, rows, Recorder(), config).run()
