@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish() -> None:
     """Never look for garbage among what was imported: with the model libraries that takes seconds each time.
 
-    Among the rest seldom: apps by the hundred are drawn, and a fifth of their tests' time went into looking.
+    Among the rest seldom: apps by the hundred are drawn, and a sixth of their tests' time went into looking.
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from engine.store.runs import RunTable
 
 LOCK_FILE = "lock"
+_AT_WORK = ("running", "paused")  # of a job, and of the run that it trains
 # Between the row of a new job and its worker's lock lies the start of an interpreter.
 _STARTS_WITHIN_S = 90.0
 
@@ -77,12 +78,13 @@ def _reap(project: HasJobs, job: Job) -> Job | None:
 def write_end(project: HasJobs, job: Job, state: Literal["lost", "stopped"], note: str) -> Job:
     """Write of a job whose process is gone what it could not write itself: its end, and that of the run it trained."""
     with project.transaction():
+        project.jobs.update(job.id, state=state, note=note, ended_at=now_text())
         runs = project.runs.all()
         trained = jobs_of_runs(runs, project.jobs.all())
-        project.jobs.update(job.id, state=state, note=note, ended_at=now_text())
         for run in runs:
-            numbers = [each.id for each in trained[run.id] if each.id == job.id or each.state in ("running", "paused")]
-            if run.state in ("running", "paused") and numbers == [job.id]:
+            its_jobs = trained[run.id]
+            goes_on = any(each.state in _AT_WORK for each in its_jobs)
+            if run.state in _AT_WORK and not goes_on and any(each.id == job.id for each in its_jobs):
                 project.runs.update(run.id, state="stopped", reason="Its process was killed.")
     with EventLog(project.folder / job.folder) as log:
         log.append(StateChanged(state, note))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from textual.css.model import RuleSet
-from textual.css.stylesheet import Stylesheet
+from textual.css.stylesheet import CSSLocation, Stylesheet
 from textual.notifications import Notification
 
 from engine.paths import Home
@@ -43,10 +43,12 @@ def styles_parsed_once() -> Iterator[None]:
     """Apps by the hundred begin with the same style sheets in the same colours."""
     parse, parsed = Stylesheet._parse_rules, dict[object, list[RuleSet]]()
 
-    def remembered(sheet: Stylesheet, css: str, *where: object, **how: object) -> list[RuleSet]:
-        asked = (tuple(sheet._variables.items()), css, where, tuple(how.items()))
+    def remembered(
+        sheet: Stylesheet, css: str, read_from: CSSLocation, is_default_rules: bool, tie_breaker: int, scope: str
+    ) -> list[RuleSet]:
+        asked = (tuple(sheet._variables.items()), css, read_from, is_default_rules, tie_breaker, scope)
         if asked not in parsed:
-            parsed[asked] = parse(sheet, css, *where, **how)  # type: ignore[arg-type]
+            parsed[asked] = parse(sheet, css, read_from, is_default_rules, tie_breaker, scope)
         return parsed[asked]
 
     with pytest.MonkeyPatch.context() as patch:
