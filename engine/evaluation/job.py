@@ -193,7 +193,11 @@ class _Evaluation:
     def _endpoint(self, teacher: TeacherSpec) -> Speed:
         """Its speed is that of the answers: where all were there already, it is told as it was measured with them."""
         arm = EndpointArm(teacher, self.plan.prompt, self._context.project.home)
-        self._answer("teacher", arm.answer)
+
+        def answer(tasks: Sequence[Task], options: EvaluateOptions, recorder: Recorder) -> None:
+            arm.answer(tasks, options, recorder, has_answered=len(tasks) < len(self.plan.tasks))
+
+        self._answer("teacher", answer)
         first_ms, rate = arm.speed()
         if first_ms is None:
             before = self._context.project.evaluations.score_of(self.plan.sources["teacher"])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
+from engine.clean import clean_line
 from engine.evaluation.plan import Task
 from engine.evaluation.recorder import RawAnswer, Recorder
 from engine.paths import Home
@@ -14,6 +15,7 @@ from engine.records.prompt import Prompt
 
 if TYPE_CHECKING:
     from engine.teachers.endpoint import EndpointTeacher
+    from engine.teachers.faults import EndpointFault
 
 CONCURRENCY = 16
 
@@ -28,13 +30,16 @@ class EndpointArm:
         self._first_ms: list[float] = []
         self._rates: list[float] = []
 
-    def answer(self, tasks: Sequence[Task], options: EvaluateOptions, recorder: Recorder) -> None:
-        """Answer every task, until `recorder` is interrupted.
+    def answer(
+        self, tasks: Sequence[Task], options: EvaluateOptions, recorder: Recorder, *, has_answered: bool = False
+    ) -> None:
+        """Answer every task, until `recorder` is interrupted. `has_answered`: other tasks of this evaluation, before.
 
-        A question that the endpoint refuses is an answer that keeps no rule. Raises EndpointError where no question
-        can be asked at all, or an outage outlasts every try; what was answered until then is kept.
+        A question that the endpoint refuses is an answer that keeps no rule: kept once an answer to another one shows
+        that it is the question's fault. Raises EndpointError where no question can be asked at all, none was answered,
+        or an outage outlasts every try; what was answered until then is kept.
         """
-        asyncio.run(self._answer_all(tasks, options, recorder))
+        asyncio.run(self._answer_all(tasks, options, _Refusals(self.name, recorder, has_answered), recorder))
 
     def speed(self) -> tuple[float | None, float | None]:
         """Median time to the first text in ms and median tokens a second after it, of the answers themselves, with
@@ -43,8 +48,11 @@ class EndpointArm:
         first_ms = median(self._first_ms) if self._first_ms else None
         return first_ms, median(self._rates) if self._rates else None
 
-    async def _answer_all(self, tasks: Sequence[Task], options: EvaluateOptions, recorder: Recorder) -> None:
+    async def _answer_all(
+        self, tasks: Sequence[Task], options: EvaluateOptions, refusals: "_Refusals", recorder: Recorder
+    ) -> None:
         from engine.teachers.endpoint import EndpointTeacher
+        from engine.teachers.faults import EndpointFault
         from engine.teachers.keys import key_for
 
         key = key_for(self._spec.base_url, self._home)
@@ -52,8 +60,13 @@ class EndpointArm:
 
             async def ask(task: Task) -> None:
                 recorder.start(self.name, task)
-                raw = await self._ask(teacher, task, options, recorder)
-                recorder.finish(self.name, task, raw)
+                try:
+                    raw = await self._ask(teacher, task, options, recorder)
+                except EndpointFault as fault:
+                    refusals.take(task, fault)
+                else:
+                    recorder.finish(self.name, task, raw)
+                    refusals.answered()
 
             # A pause or a stop waits for the group in flight: those answers are paid for.
             for start in range(0, len(tasks), CONCURRENCY):
@@ -63,27 +76,59 @@ class EndpointArm:
                 for outcome in await asyncio.gather(*group, return_exceptions=True):
                     if outcome is not None:
                         raise outcome
+        refusals.end()
 
     async def _ask(
         self, teacher: "EndpointTeacher", task: Task, options: EvaluateOptions, recorder: Recorder
     ) -> RawAnswer:
-        from engine.teachers.faults import EndpointFault
-
-        try:
-            answer = await teacher.answer(
-                (*self._prompt.messages, *task.question.messages),
-                temperature=options.temperature,
-                max_tokens=options.max_answer_tokens,
-                on_delta=lambda text: recorder.feed(self.name, task, text),
-                on_retry=lambda _: recorder.start(self.name, task),
-            )
-        except EndpointFault as fault:
-            if fault.scope != "question":
-                raise
-            return RawAnswer("", "error", 0, 0, refused=fault.title)
+        answer = await teacher.answer(
+            (*self._prompt.messages, *task.question.messages),
+            temperature=options.temperature,
+            max_tokens=options.max_answer_tokens,
+            on_delta=lambda text: recorder.feed(self.name, task, text),
+            on_retry=lambda _: recorder.start(self.name, task),
+        )
         usage = answer.usage
         self._first_ms.append(1000.0 * answer.ttft_s)
         later_s = answer.seconds - answer.ttft_s
-        if usage.completion_tokens > 1 and later_s > 0:
-            self._rates.append((usage.completion_tokens - 1) / later_s)
+        shown = 0 if answer.thinking_tokens is None else usage.completion_tokens - answer.thinking_tokens
+        if shown > 1 and later_s > 0:
+            self._rates.append((shown - 1) / later_s)
         return RawAnswer(answer.text, answer.finish_reason, usage.prompt_tokens, usage.completion_tokens)
+
+
+class _Refusals:
+    """Refused questions, held back until an answer shows that the endpoint works."""
+
+    def __init__(self, arm: ArmName, recorder: Recorder, has_answered: bool) -> None:
+        from engine.teachers.streak import Streak
+
+        self._arm, self._recorder = arm, recorder
+        self._streak = Streak(has_answered=has_answered)
+        self._held: list[tuple[Task, EndpointFault]] = []
+
+    def take(self, task: Task, fault: "EndpointFault") -> None:
+        """Raises the fault itself where it is not the question's, or one too many."""
+        if fault.scope != "question" or self._streak.is_hopeless(fault):
+            raise fault
+        if self._streak.of_the_question(fault):
+            self._keep(task, fault)
+        else:
+            self._held.append((task, fault))
+
+    def answered(self) -> None:
+        """An answer came."""
+        self._streak.answered()
+        for task, fault in self._held:
+            self._keep(task, fault)
+        self._held.clear()
+
+    def end(self) -> None:
+        """All was asked. Raises the last fault where nothing was ever answered."""
+        if self._held and not self._streak.has_answered:
+            raise self._held[-1][1]
+        self.answered()
+
+    def _keep(self, task: Task, fault: "EndpointFault") -> None:
+        refused = clean_line(f"{fault.title} {fault.message}".strip())
+        self._recorder.finish(self._arm, task, RawAnswer("", "error", 0, 0, refused=refused))

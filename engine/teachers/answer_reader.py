@@ -17,7 +17,13 @@ _MOST_TOKENS = 1_000_000_000  # of one count; more is no count, and far more doe
 _PIECES_BACK = 256
 _THINK, _THOUGHT = "<think>", "</think>"
 
-_FINISHES: dict[str, FinishReason] = {"stop": "stop", "length": "length", "content_filter": "content_filter"}
+_FINISHES: dict[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "model_length": "length",  # Mistral's
+    "content_filter": "content_filter",
+}
+_BROKEN_OFF = ("insufficient_system_resource", "error", "abort")  # DeepSeek's, OpenRouter's, vLLM's
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +34,20 @@ class CountedUsage:
     completion_tokens: int
     cached_tokens: int
     written_tokens: int
+    thinking_tokens: int  # of the completion's
 
 
 @dataclass(frozen=True, slots=True)
 class WholeAnswer:
-    """An accepted answer. `usage` is None where the server sent none."""
+    """An accepted answer. `usage` is None where the server sent none.
+
+    `thinking_tokens` of the completion's were thought and never sent as text; None where nobody says how many.
+    """
 
     text: str
     finish_reason: FinishReason
     usage: CountedUsage | None
+    thinking_tokens: int | None
 
 
 class AnswerReader:
@@ -49,6 +60,7 @@ class AnswerReader:
         self._finish: str | None = None
         self._usage: CountedUsage | None = None
         self._choices_seen = False
+        self._thought = False
 
     def feed(self, event: object) -> str:
         """Take one event and return the text that it adds. Raises `EndpointFault`."""
@@ -89,6 +101,8 @@ class AnswerReader:
             raise EndpointFault("no_choices" if self._usage else "cut")
         if self._finish is None:
             raise EndpointFault("cut", f"{self._characters} characters had come.")
+        if self._finish in _BROKEN_OFF:
+            raise EndpointFault("server", f"finish_reason is {self._finish!r}.")
         finish = _FINISHES.get(self._finish)
         if finish is None:
             raise EndpointFault("unknown_finish", f"finish_reason is {self._finish!r}.", scope="question")
@@ -101,7 +115,8 @@ class AnswerReader:
         tokens = self._usage.completion_tokens if self._usage else 0
         if 0 < tokens < len(self._pieces) <= tokens + self._repeats:
             raise EndpointFault("duplicated", f"{len(self._pieces)} pieces for {tokens} tokens.")
-        return WholeAnswer(text, finish, self._usage)
+        thinking = self._usage.thinking_tokens if self._usage else 0
+        return WholeAnswer(text, finish, self._usage, None if self._thought and not thinking else thinking)
 
     def _choice(self, choice: object) -> str:
         if not isinstance(choice, dict):
@@ -109,7 +124,10 @@ class AnswerReader:
         if choice.get("index") not in (0, None):
             return ""  # one answer was asked for
         part = choice.get("delta") or choice.get("message") or {}
-        text = _text_of(part.get("content")) if isinstance(part, dict) else ""
+        text = ""
+        if isinstance(part, dict):
+            text = _text_of(part.get("content"))
+            self._thought = self._thought or bool(part.get("reasoning_content") or part.get("reasoning"))
         if text and self._finish is not None:
             raise EndpointFault("duplicated", "Text came after the answer's end.")
         if text:
@@ -156,13 +174,21 @@ def _usage(value: object) -> CountedUsage | None:
     prompt, completion = _count(value, "prompt_tokens"), _count(value, "completion_tokens")
     if not prompt or completion is None:
         return None
-    details = value.get("prompt_tokens_details")
-    inner: Mapping[str, object] = cast("dict[str, object]", details) if isinstance(details, dict) else {}
+    inner = _table(value.get("prompt_tokens_details"))
     cached = _count(inner, "cached_tokens") or _count(value, "cache_read_input_tokens") or 0
     written = _count(inner, "cache_write_tokens") or _count(value, "cache_creation_input_tokens") or 0
+    # Some count what was thought beside the completion, and in the total alone; it is paid for as all of it.
+    beside = (_count(value, "total_tokens") or 0) - prompt - completion
     if cached + written > prompt:  # then they are counted beside it, or wrongly: no token is left out of the cost
         prompt += cached + written
-    return CountedUsage(prompt, completion, cached, written)
+        beside -= cached + written
+    thinking = _count(_table(value.get("completion_tokens_details")), "reasoning_tokens") or 0
+    completion += max(0, beside)
+    return CountedUsage(prompt, completion, cached, written, min(max(thinking, beside, 0), completion))
+
+
+def _table(value: object) -> Mapping[str, object]:
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 def _count(table: Mapping[str, object], name: str) -> int | None:

@@ -27,12 +27,11 @@ from engine.records.example import FinishReason, Usage
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message
 from engine.teachers.answer_reader import AnswerReader, CountedUsage
+from engine.teachers.dialect import MOST_CHANGES, Dialect
 from engine.teachers.faults import EndpointFault, FaultKind, FaultScope, fault_of
-from engine.teachers.keys import KEYLESS, check_address
+from engine.teachers.keys import KEYLESS, check_address, is_loopback
 from engine.teachers.pacer import Pacer
 
-_LIMIT_FIELDS = ("max_completion_tokens", "max_tokens")
-_CHANGES = 2  # of one request: in which of the limit's fields it stands, and whether usage is asked for
 _OF_EVERY_QUESTION: tuple[FaultKind, ...] = ("unreachable", "html", "not_json")
 _OF_THE_ANSWER: tuple[FaultKind, ...] = ("no_content", "bad_text", "duplicated")  # the server works, and answers so
 _FAULTS = (openai.OpenAIError, aiohttp.ClientError, httpx2.HTTPError, OSError, ValueError, RecursionError)
@@ -63,6 +62,7 @@ class EndpointAnswer:
     usage: Usage
     seconds: float
     ttft_s: float  # from the request to the first text
+    thinking_tokens: int | None = 0  # of the completion's, thought and never sent; None: nobody says how many
 
 
 class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
@@ -90,18 +90,17 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             timeout=httpx2.Timeout(None, connect=self.limits.connect_s),
             http_client=openai.DefaultAioHttpClient(
                 verify=_trust(),
+                trust_env=not is_loopback(self.base_url),  # whatever proxy it names: a key stays on this machine
                 follow_redirects=False,
                 event_hooks={"response": [self._guard]},
                 limits=httpx2.Limits(max_connections=max(1, concurrency), max_keepalive_connections=concurrency),
             ),
         )
-        openai_itself = urlsplit(self.base_url).hostname == "api.openai.com"
-        if not openai_itself:
+        if urlsplit(self.base_url).hostname != "api.openai.com":
             # The library reads both from the environment and would send them to any host.
             self._client.organization = None
             self._client.project = None
-        self._limit_field = _LIMIT_FIELDS[0] if openai_itself else _LIMIT_FIELDS[1]
-        self._ask_for_usage = True
+        self._dialect = Dialect(self.base_url, self.model, self._on_note)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -179,6 +178,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             self._usage(whole.usage, whole.text, messages),
             ended - started,
             (first_text or ended) - started,
+            whole.thinking_tokens,
         )
 
     async def _read(
@@ -230,16 +230,8 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
     async def _open(
         self, messages: Sequence[Message], temperature: float, max_tokens: int
     ) -> openai.AsyncStream[object]:
-        for changes_left in range(_CHANGES, -1, -1):
-            body: dict[str, object] = {
-                "model": self.model,
-                "messages": [{"role": m.role, "content": m.content} for m in messages],
-                "temperature": temperature,
-                self._limit_field: max_tokens,
-                "stream": True,
-            }
-            if self._ask_for_usage:
-                body["stream_options"] = {"include_usage": True}
+        for changes_left in range(MOST_CHANGES, -1, -1):
+            body = self._dialect.request(messages, temperature, max_tokens)
             try:
                 async with asyncio.timeout(self.limits.first_byte_s):
                     # Events are taken as plain JSON: the library's models are built without validation, so their
@@ -255,20 +247,9 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             except TimeoutError as error:
                 raise EndpointFault("stalled", f"No answer began in {self.limits.first_byte_s:.0f} s.") from error
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                if not (changes_left and self._adapt(str(error.body or error.message), body)):
+                if not (changes_left and self._dialect.learn(str(error.body or error.message), body)):
                     raise
         raise AssertionError("the last refusal is raised")
-
-    def _adapt(self, refusal: str, body: dict[str, object]) -> bool:
-        """Servers differ in two fields. True if the refusal names one of them and it can be asked otherwise."""
-        if "stream_options" in body and ("stream_options" in refusal or "include_usage" in refusal):
-            self._ask_for_usage = False
-            return True
-        for asked, other in (_LIMIT_FIELDS, _LIMIT_FIELDS[::-1]):
-            if asked in body and asked in refusal and other in refusal:
-                self._limit_field = other
-                return True
-        return False
 
     async def _guard(self, response: httpx2.Response) -> None:
         encoding = response.headers.get("content-encoding", "identity").lower()

@@ -23,8 +23,8 @@ from engine.redact import redact
 
 FaultKind = Literal[
     "cut", "html", "not_json", "error_body", "no_choices", "no_content", "bad_text", "duplicated", "unknown_finish",
-    "stalled", "too_slow", "too_long", "broken", "unreachable", "certificate", "redirect", "rate_limited",
-    "server", "key", "quota", "context", "content_filter", "refused", "not_found",
+    "stalled", "too_slow", "too_long", "broken", "unreachable", "certificate", "no_tls", "redirect",
+    "rate_limited", "server", "key", "quota", "context", "content_filter", "refused", "not_found",
 ]  # fmt: skip
 # retry: the same request may succeed later. question: this question cannot be answered, others can.
 # job: no question can be answered until a person changes something.
@@ -36,6 +36,7 @@ _SCOPES: dict[FaultKind, FaultScope] = {
     "content_filter": "question",
     "refused": "question",
     "certificate": "job",
+    "no_tls": "job",
     "redirect": "job",
     "key": "job",
     "quota": "job",
@@ -58,6 +59,7 @@ _TEXTS: dict[FaultKind, tuple[str, str]] = {
     "broken": ("The connection broke.", "Check the network and the server's log."),
     "unreachable": ("The endpoint cannot be reached.", "Check that the server runs, and the base URL."),
     "certificate": ("The endpoint's certificate is not trusted.", "Check the address; http is for loopback only."),
+    "no_tls": ("The endpoint does not speak https.", "Check the address and its port; http is for loopback only."),
     "redirect": ("The endpoint redirects elsewhere.", "Set the base URL to the final address; keys never follow one."),
     "rate_limited": ("The endpoint asks for fewer requests.", "Lower --concurrency, or resume later."),
     "server": ("The server failed.", "See the server's log, or resume later."),
@@ -71,7 +73,9 @@ _TEXTS: dict[FaultKind, tuple[str, str]] = {
 
 _CONTEXT_WORDS = ("context length", "context_length", "maximum context", "context window", "available context",
                   "context size", "too many tokens", "prompt is too long")  # fmt: skip
+_FILTER_WORDS = ("content_filter", "content_policy", "content policy", "requires moderation", "was flagged")
 _LONGEST_DETAIL = 400  # characters of a server's own words that are worth showing
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")  # what OpenSSL calls plain text
 _LONGEST_WAIT_S = 600.0  # that a server may ask for; whether a job waits for longer, a person decides
 
 
@@ -139,8 +143,8 @@ def _status_fault(error: openai.APIStatusError) -> EndpointFault:
     kind = _kind_by_words(code, message)
     if 300 <= status < 400:
         return EndpointFault("redirect", f"HTTP {status} to {error.response.headers.get('location', 'nowhere')}.")
-    if status in (401, 403):
-        return EndpointFault("key", detail)
+    if status in (401, 403):  # some tell so of a question that their moderation has flagged
+        return EndpointFault("content_filter" if kind == "content_filter" else "key", detail)
     if status == 402:
         return EndpointFault("quota", detail)
     if status == 429:
@@ -171,7 +175,7 @@ def _kind_by_words(code: str, message: str) -> FaultKind | None:
         return "context"
     if "invalid_api_key" in words or "invalid api key" in words or "incorrect api key" in words:
         return "key"
-    if "content_filter" in words or "content_policy" in words:
+    if any(phrase in words for phrase in _FILTER_WORDS):
         return "content_filter"
     if "rate_limit" in words or "rate limit" in words:
         return "rate_limited"
@@ -181,8 +185,12 @@ def _kind_by_words(code: str, message: str) -> FaultKind | None:
 def _connection_fault(error: BaseException) -> EndpointFault:
     links = list(chain_of(error))
     detail = str(links[-1]) or type(links[-1]).__name__
-    if any(isinstance(link, ssl.SSLError | aiohttp.ClientSSLError) for link in links):
+    if any(isinstance(link, ssl.SSLCertVerificationError | aiohttp.ClientConnectorCertificateError) for link in links):
         return EndpointFault("certificate", detail)
+    if any(getattr(link, "reason", None) in _NO_TLS for link in links):
+        return EndpointFault("no_tls", detail)
+    if any(isinstance(link, ssl.SSLError) for link in links):  # which the client takes for a timeout
+        return EndpointFault("broken", detail)
     if any(isinstance(link, ConnectionRefusedError | socket.gaierror) for link in links) or any(
         isinstance(link, OSError) and link.errno in (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)
         for link in links

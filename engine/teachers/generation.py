@@ -18,11 +18,9 @@ from engine.teachers.endpoint import EndpointAnswer, EndpointTeacher, count_mess
 from engine.teachers.faults import EndpointFault
 from engine.teachers.plan import Ask, Plan
 from engine.teachers.recorder import GROUP_S, Recorder
+from engine.teachers.streak import Streak
 
 GRACE_S = 20.0  # how long a stop waits for answers that are being paid for
-_HOPELESS_IN_A_ROW = 10
-# These say something about one question only; the others say something about the server when they pile up.
-_OF_THE_QUESTION = ("context", "content_filter", "too_long", "no_content", "unknown_finish")
 
 
 @dataclass(slots=True)
@@ -59,7 +57,7 @@ class EndpointGeneration:
         self._flights: dict[asyncio.Task[EndpointAnswer], _Flight] = {}
         self._prompt_tokens = count_messages(prompt.messages, options.teacher.model)
         self._warm = False
-        self._in_a_row = 0
+        self._streak = Streak()
         self._budget_spent = False
         self._fatal: EndpointFault | None = None
 
@@ -171,7 +169,7 @@ class EndpointGeneration:
             self._plan.put_back([flight.ask])
             return
         self._warm = True
-        self._in_a_row = 0
+        self._streak.answered()
         usage = answer.usage
         cost = self._budget.cost_usd(usage)
         self._budget.settle(flight.held_usd, cost)
@@ -198,9 +196,7 @@ class EndpointGeneration:
     def _fail(self, flight: _Flight, fault: EndpointFault) -> None:
         self._context.project.examples.clear_in_flight([self._key_of(flight.ask)])
         self._recorder.failed(flight.stream, flight.ask, fault.kind, f"{fault.title} {fault.message}".strip())
-        if fault.kind not in _OF_THE_QUESTION:
-            self._in_a_row += 1
-        if fault.scope == "job" or self._in_a_row >= _HOPELESS_IN_A_ROW:
+        if self._streak.is_hopeless(fault):
             self._fatal = self._fatal or fault
 
     def _key_of(self, ask: Ask) -> ExampleKey:

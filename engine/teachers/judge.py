@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from engine.clean import clean_line
 from engine.paths import Home
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message
@@ -24,7 +25,7 @@ def ask_judge(
 
     `on_note` is told of every try that failed. Stops before the next group where `interrupted` says so: what is in
     flight is paid for, and is taken. Raises EndpointError where nothing can be asked at all; what was answered until
-    then was taken.
+    then was taken; so it is after ten refusals in a row that are not about what was asked.
     """
     asyncio.run(_ask_all(spec, home, requests, take, refuse, interrupted, on_note))
 
@@ -41,7 +42,9 @@ async def _ask_all(
     from engine.teachers.endpoint import EndpointTeacher  # the client library takes a second to import
     from engine.teachers.faults import EndpointFault
     from engine.teachers.keys import check_address, key_for
+    from engine.teachers.streak import Streak
 
+    streak = Streak()
     key = key_for(check_address(spec.base_url), home)
     async with EndpointTeacher(spec, key, concurrency=CONCURRENCY, on_note=on_note) as judge:
 
@@ -49,10 +52,11 @@ async def _ask_all(
             try:
                 answer = await judge.answer(requests[place], temperature=0.0, max_tokens=REPLY_TOKENS)
             except EndpointFault as fault:
-                if fault.scope != "question":
+                if fault.scope != "question" or streak.is_hopeless(fault):
                     raise
-                refuse(place, fault.title)
+                refuse(place, clean_line(f"{fault.title} {fault.message}".strip()))
             else:
+                streak.answered()
                 take(place, answer.text)
 
         for start in range(0, len(requests), CONCURRENCY):

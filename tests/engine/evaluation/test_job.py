@@ -293,6 +293,42 @@ def test_an_outage_of_the_teacher_is_no_answer_and_what_was_kept_as_one_is_asked
     assert teacher.all_rules.passed == teacher.all_rules.total == 6
 
 
+def test_a_teacher_that_refuses_everything_is_no_teacher_that_keeps_no_rule(project: Project) -> None:
+    refusal = status("400 Bad Request", {"error": {"message": "no such parameter: seed"}})
+    with served(refusal) as server:
+        options = dataclasses.replace(OPTIONS, samples=3, teacher=TeacherSpec("endpoint", "peer", server.url))
+        with pytest.raises(EndpointError, match="no such parameter"):
+            evaluate(project, options)
+        with pytest.raises(EndpointError, match="no such parameter"):  # nor where the questions are few
+            evaluate(project, dataclasses.replace(options, samples=1, limit=2))
+    assert project.evaluations.latest() is None
+    assert answers_of(project, options)["teacher"] == []
+
+
+def test_a_question_that_the_teacher_refuses_keeps_no_rule_also_where_it_is_the_last_one_left(
+    project: Project,
+) -> None:
+    asked, first = 0, project.questions.all("test")[0].text
+
+    async def choosy(request: Request, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        refusal = status("400 Bad Request", {"error": {"message": "bad byte"}})
+        answer = refusal if request.question == first else good("A fin day.")
+        await answer(request, writer)
+
+    with served(choosy) as server:
+        options = dataclasses.replace(OPTIONS, samples=1, teacher=TeacherSpec("endpoint", "peer", server.url))
+        evaluate(project, options)
+        before = asked
+        evaluate(project, options)  # only the refused one is asked again
+        assert asked - before == 1
+    answers = answers_of(project, options)["teacher"]
+    assert sorted(answer.answer for answer in answers) == ["", *["A fin day."] * 5]
+    (lost,) = [answer for answer in answers if not answer.answer]
+    assert all("refused the request. HTTP 400: bad byte" in check.note for check in lost.checks)
+
+
 def test_another_local_model_can_be_the_teacher(project: Project, tmp_path: Path) -> None:
     teacher = TeacherSpec("local", str(make_tiny_base(tmp_path / "other", seed=5)))
     options = dataclasses.replace(OPTIONS, samples=1, teacher=teacher)

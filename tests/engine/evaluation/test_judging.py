@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import EndpointError
 from engine.evaluation.answers import answers_of
 from engine.evaluation.plan import make_plan
 from engine.evaluation.report import report_json
@@ -42,6 +43,13 @@ def rate_of(evaluation: Evaluation, arm: str) -> tuple[int, int]:
     assert score is not None
     (rate,) = [rule.rate for rule in score.rules if rule.kind == "rubric"]
     return rate.passed, rate.total
+
+
+async def test_a_judge_that_refuses_everything_ends_it_with_its_own_words(project: Project) -> None:
+    async with HostileServer([status("400 Bad Request", {"error": {"message": "no such parameter"}})]) as server:
+        with pytest.raises(EndpointError, match="no such parameter"):
+            await asyncio.to_thread(judged, project.folder, server.url)
+        assert len(server.requests) <= 16
 
 
 async def test_a_judge_decides_on_every_answer_and_what_it_garbles_counts_neither_way(project: Project) -> None:

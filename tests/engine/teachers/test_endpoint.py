@@ -101,6 +101,8 @@ BAD: list[tuple[str, Behaviour, FaultKind, FaultScope]] = [
      "no_content", "question"),
     ("only spaces", good("  ", "\n"), "no_content", "question"),
     ("a tool call", raw(head(), ROW, event(delta(None, "tool_calls")), DONE), "unknown_finish", "question"),
+    ("an overload told as an end", raw(head(), ROW, event(delta(None, "insufficient_system_resource")), DONE),
+     "server", "retry"),
     ("307 to another origin", status("307 Temporary Redirect", {}, "location: http://127.0.0.2:9/v1"),
      "redirect", "job"),
     ("stall before the first byte", stalls(), "stalled", "retry"),
@@ -119,6 +121,9 @@ BAD: list[tuple[str, Behaviour, FaultKind, FaultScope]] = [
     ("broken UTF-8", raw(head(), b'data: {"choices":[{"delta":{"content":"\xff\xfe"},"finish_reason":"stop"}]}\n\n'),
      "bad_text", "question"),
     ("401", status("401 Unauthorized", error(f"Incorrect API key provided: {CANARY}")), "key", "job"),
+    ("403", status("403 Forbidden", error("Your key has no access to this model.")), "key", "job"),
+    ("403 moderation", status("403 Forbidden", error("The model requires moderation. Your input was flagged.", "403")),
+     "content_filter", "question"),
     ("402", status("402 Payment Required", error("No credit.")), "quota", "job"),
     ("429 without quota", status("429 Too Many Requests", error("Pay.", "insufficient_quota")), "quota", "job"),
     ("429", status("429 Too Many Requests", error("Slow down."), "retry-after-ms: 20"), "rate_limited", "retry"),
@@ -252,6 +257,62 @@ async def test_refused_fields_are_asked_otherwise_and_remembered(server: Hostile
     assert (last.get("max_completion_tokens"), last.get("max_tokens")) == (8, None)
 
 
+async def test_a_model_that_takes_no_temperature_is_asked_without_and_that_is_told_once(server: HostileServer) -> None:
+    notes: list[str] = []
+    refusal = error("Unsupported value: 'temperature' does not support 0.7 with this model. Only 1 is supported.")
+
+    async def thinks(request: Request, writer: asyncio.StreamWriter) -> None:
+        await (status("400 Bad Request", refusal) if "temperature" in request.body else good("Yes."))(request, writer)
+
+    server.behaviours = [thinks]
+    teacher = EndpointTeacher(TeacherSpec("endpoint", "peer", server.url), CANARY, on_note=notes.append)
+    async with teacher:
+        asks = (teacher.answer(QUESTION, temperature=0.7, max_tokens=8) for _ in range(3))
+        assert [answer.text for answer in await asyncio.gather(*asks)] == ["Yes."] * 3
+        await teacher.answer(QUESTION, temperature=0.7, max_tokens=8)
+    assert notes == ["peer takes no temperature: it answers at its own."]
+    assert "temperature" not in server.requests[-1].body
+    assert len(server.requests) == 7
+
+
+async def test_no_proxy_hears_of_a_server_on_this_machine(
+    server: HostileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with HostileServer([good("Overheard.")]) as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        assert (await ask(server, good("Fine."))).text == "Fine."
+        assert proxy.requests == []
+
+
+@pytest.mark.parametrize(
+    ("counts", "completion", "thinking"),
+    [
+        ({"total_tokens": 12 + 1 + 386, "completion_tokens_details": {"reasoning_tokens": 386}}, 387, 386),  # xAI
+        ({"total_tokens": 12 + 1 + 386}, 387, 386),  # Gemini
+        ({"total_tokens": 13, "completion_tokens_details": {"reasoning_tokens": 1}}, 1, 1),  # OpenAI
+        ({"total_tokens": 13}, 1, 0),
+        ({"total_tokens": 33, "prompt_tokens_details": {"cached_tokens": 20}}, 1, 0),  # cached ones beside
+        ({"total_tokens": 5}, 1, 0),
+        ({}, 1, 0),
+    ],
+)
+async def test_what_is_thought_beside_the_answer_is_paid_for(
+    server: HostileServer, counts: dict[str, object], completion: int, thinking: int
+) -> None:
+    sent = {"choices": [], "usage": {"prompt_tokens": 12, "completion_tokens": 1, **counts}}
+    answer = await ask(server, raw(head(), event(delta("Yes", "stop")), event(sent), DONE))
+    assert (answer.usage.completion_tokens, answer.thinking_tokens) == (completion, thinking)
+
+
+async def test_thoughts_that_nobody_counts_leave_their_number_open(server: HostileServer) -> None:
+    thought = {"choices": [{"index": 0, "delta": {"reasoning_content": "Hm."}}]}
+    answer = await ask(server, raw(head(), event(thought), event(delta("Yes", "stop")), event(usage(30, 9)), DONE))
+    assert (answer.text, answer.thinking_tokens) == ("Yes", None)
+
+
 @pytest.mark.parametrize("after", [b"", b": ping\n\n", event(usage(9, 2))], ids=["silent", "pings", "counts for ever"])
 async def test_a_whole_answer_is_taken_from_a_server_that_never_closes(server: HostileServer, after: bytes) -> None:
     async def keeps_open(request: Request, writer: asyncio.StreamWriter) -> None:
@@ -270,7 +331,7 @@ async def test_a_server_that_knows_neither_field_is_not_asked_for_ever(server: H
     refusal = error("Neither max_tokens nor max_completion_tokens is supported.")
     with pytest.raises(EndpointFault) as caught:
         await ask(server, status("400 Bad Request", refusal))
-    assert (caught.value.kind, len(server.requests)) == ("refused", 3)
+    assert (caught.value.kind, len(server.requests)) == ("refused", 4)
 
 
 async def test_a_retry_after_is_waited_and_that_is_told(server: HostileServer) -> None:
@@ -324,6 +385,29 @@ async def test_a_bad_certificate_is_never_accepted(tmp_path: Path) -> None:
             await ask(server, good())
     assert (caught.value.kind, caught.value.scope) == ("certificate", "job")
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "kind", "scope"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n", "no_tls", "job"),
+        (bytes([21, 3, 3, 0, 2, 2, 80]), "broken", "retry"),  # an alert: internal error
+    ],
+    ids=["plain http", "a balancer's alert"],
+)
+async def test_a_handshake_that_fails_is_not_a_bad_certificate(sent: bytes, kind: FaultKind, scope: FaultScope) -> None:
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(sent)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        async with EndpointTeacher(TeacherSpec("endpoint", "peer", url), CANARY, limits=QUICK) as teacher:
+            with pytest.raises(EndpointFault) as caught:
+                await teacher.answer(QUESTION, temperature=0, max_tokens=8)
+    assert (caught.value.kind, caught.value.scope) == (kind, scope)
 
 
 async def test_a_storm_of_429_is_paced() -> None:

@@ -219,6 +219,21 @@ def test_a_server_that_only_fails_stops_the_job(project: Project) -> None:
     assert len(server.requests) == 11
 
 
+def test_a_model_that_only_thinks_is_not_paid_for_every_question(project: Project) -> None:
+    thinks = raw(head(), event(delta(None, "length")), event(usage(30, 512)), DONE)
+    with served(thinks) as server, pytest.raises(EndpointError, match="Raise the answer token limit"):
+        generate(project, options(server, samples=2, splits=("train", "validation", "test"), concurrency=1))
+    assert len(server.requests) == 10
+
+
+def test_a_question_on_which_it_only_thinks_does_not_stop_the_others(project: Project) -> None:
+    thinks = raw(head(), event(delta(None, "length")), event(usage(30, 512)), DONE)
+    with served(good("Bye."), thinks) as server:
+        generate(project, options(server, samples=2, splits=("train", "validation", "test"), concurrency=1))
+    assert len(server.requests) > 11
+    assert len(project.examples.all()) == 1
+
+
 def test_a_cut_answer_is_stored_as_cut(project: Project) -> None:
     with served(good("Too long", finish="length")) as server:
         generate(project, options(server, limit=1))

@@ -1,0 +1,54 @@
+"""In which fields one endpoint takes a request: servers and models differ in a few, and say so when they refuse one.
+
+What was learned from a refusal holds for all later requests. Knows nothing of how requests are sent.
+"""
+
+from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
+
+from engine.records.prompt import Message
+
+MOST_CHANGES = 3  # of one request: the field of its limit, whether usage is asked for, and whether a temperature is
+_LIMIT_FIELDS = ("max_completion_tokens", "max_tokens")
+
+
+class Dialect:
+    """Writes requests for one model behind one address. `on_note` is told what cannot be asked for there."""
+
+    def __init__(self, base_url: str, model: str, on_note: Callable[[str], None]) -> None:
+        self._model = model
+        self._on_note = on_note
+        self._limit_field = _LIMIT_FIELDS[0 if urlsplit(base_url).hostname == "api.openai.com" else 1]
+        self._asks_for_usage = True
+        self._takes_temperature = True
+
+    def request(self, messages: Sequence[Message], temperature: float, max_tokens: int) -> dict[str, object]:
+        """The body of one request, its answer to be streamed."""
+        body: dict[str, object] = {
+            "model": self._model,
+            "messages": [{"role": message.role, "content": message.content} for message in messages],
+            self._limit_field: max_tokens,
+            "stream": True,
+        }
+        if self._takes_temperature:
+            body["temperature"] = temperature
+        if self._asks_for_usage:
+            body["stream_options"] = {"include_usage": True}
+        return body
+
+    def learn(self, refusal: str, body: dict[str, object]) -> bool:
+        """True if the refusal names a field of `body`, and the request can be written otherwise."""
+        if "stream_options" in body and ("stream_options" in refusal or "include_usage" in refusal):
+            self._asks_for_usage = False
+            return True
+        for asked, other in (_LIMIT_FIELDS, _LIMIT_FIELDS[::-1]):
+            if asked in body and asked in refusal and other in refusal:
+                self._limit_field = other
+                return True
+        # Models that think take none. One that is merely out of range is an error: nobody asked for another.
+        if "temperature" in body and "temperature" in refusal and "support" in refusal.casefold():
+            if self._takes_temperature:
+                self._on_note(f"{self._model} takes no temperature: it answers at its own.")
+            self._takes_temperature = False
+            return True
+        return False
