@@ -16,7 +16,7 @@ from engine.benchmark.job import recipe_of
 from engine.benchmark.prompts import FRACTIONS, SPLIT_SEED, BenchmarkPrompt
 from engine.economics.tokens import TokenCount, count_prompt_tokens
 from engine.evaluation.report import report_json
-from engine.evaluation.statistics import mean_by_question, wilson
+from engine.evaluation.statistics import mean_by_question, rate_of_samples
 from engine.project import Project
 from engine.records.evaluation import ArmName, Evaluation, Interval, Rate
 from engine.records.options import ProjectSettings
@@ -59,8 +59,9 @@ def read_result(project: Project, benchmark: BenchmarkPrompt, failure: str = "")
         answers = [
             curated.example for curated in project.examples.all(prompt.sha256) if curated.example.key.teacher == teacher
         ]
-        kept = sum(answer.finish_reason == "stop" and passes_all(answer.checks) for answer in answers)
-        accepted = wilson(kept, len(answers))
+        accepted = rate_of_samples(
+            (answer.key.question_id, answer.finish_reason == "stop" and passes_all(answer.checks)) for answer in answers
+        )
         counts = tuple((split, project.questions.count(split)) for split in SPLITS)
         seconds = sum(project.settings.timings().values())
     tokens = count_prompt_tokens(prompt, project.settings.read().student_base, project.home)

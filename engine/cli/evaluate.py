@@ -5,14 +5,16 @@ import click
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, Number, command_options
 from engine.cli.judge import chosen_judge, judge_options
-from engine.records.options import EvaluateOptions
+from engine.records.options import EvaluateOptions, usual_samples
 from engine.records.question import SPLITS, Split
 
 
 @click.command("evaluate")
 @click.option("--run", "run_id", type=int, default=None, help="A run's number; else the last one.")
 @click.option("--split", type=click.Choice(SPLITS), default="test", help="Whose questions.")
-@click.option("--samples", type=click.IntRange(1, 64), default=3, help="Answers per question and arm.")
+@click.option(
+    "--samples", type=click.IntRange(1, 64), default=None, help="Answers per question and arm; else 3, or 1 at T = 0."
+)
 @click.option("--temperature", type=Number(0.0, 2.0), default=None, help="Else the serving temperature.")
 @click.option("--max-answer-tokens", type=click.IntRange(1), default=256, help="Longer ones are cut.")
 @click.option("--limit", type=click.IntRange(1), default=None, help="Ask at most this many questions.")
@@ -39,7 +41,7 @@ def command(
     invocation: Invocation,
     run_id: int | None,
     split: Split,
-    samples: int,
+    samples: int | None,
     temperature: float | None,
     max_answer_tokens: int,
     limit: int | None,
@@ -83,11 +85,12 @@ def command(
         raise UsageError(
             "Nobody can prefer an answer.", "No judge is set.", "Name one: --judge-model MODEL --judge-url URL"
         )
+    temperature = settings.serving_temperature if temperature is None else temperature
     options = EvaluateOptions(
         run_id=run.id,
         split=split,
-        temperature=settings.serving_temperature if temperature is None else temperature,
-        samples=samples,
+        temperature=temperature,
+        samples=usual_samples(temperature) if samples is None else samples,
         max_answer_tokens=max_answer_tokens,
         limit=limit,
         seed=seed,

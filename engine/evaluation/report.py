@@ -88,6 +88,7 @@ def proof_json(facts: ProofFacts) -> dict[str, object]:
             **({"prompts": facts.dataset.prompts} if facts.dataset.others else {}),
         },
         "sampling": {
+            "split": evaluation.split,
             "temperature": evaluation.temperature,
             "samples": evaluation.samples,
             "max_answer_tokens": evaluation.max_answer_tokens,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.evaluation.shares import pass_shares, passes, undecided
-from engine.evaluation.statistics import Recovered, plain_ratio, recovered_fraction, wilson
+from engine.evaluation.statistics import Recovered, plain_ratio, rate_of_samples, recovered_fraction, wilson
 from engine.records.evaluation import ArmAnswer, ArmName, ArmScore, Divergence, Rate, RuleRate
 from engine.records.interval import Interval
 from engine.records.question import Question
@@ -23,21 +23,18 @@ class ArmMeasures:
 
 
 def score_arm(rules: Sequence[Rule], answers: Sequence[ArmAnswer], measures: ArmMeasures) -> ArmScore:
-    """The rates of one arm's answers; every sample of every question counts as one trial of the Wilson interval.
+    """The rates of one arm's answers, with intervals that know the samples of a question.
 
     An answer on which the judge of a rubric gave no verdict is no trial of that rule, and none of all together.
     """
-    found: dict[int, list[bool]] = {rule.id: [] for rule in rules}
+    found: dict[int, list[tuple[int, bool]]] = {rule.id: [] for rule in rules}
     for answer in answers:
         for check in answer.checks:
-            found[check.rule_id].append(check.passed)
+            found[check.rule_id].append((answer.question_id, check.passed))
     whole = _decided(rules, answers)
     return ArmScore(
-        rules=tuple(
-            RuleRate(rule.id, rule.text, rule.check.kind, wilson(sum(found[rule.id]), len(found[rule.id])))
-            for rule in rules
-        ),
-        all_rules=wilson(sum(map(passes, whole)), len(whole)),
+        rules=tuple(RuleRate(rule.id, rule.text, rule.check.kind, rate_of_samples(found[rule.id])) for rule in rules),
+        all_rules=rate_of_samples((answer.question_id, passes(answer)) for answer in whole),
         kl_to_prompted=measures.kl_to_prompted,
         prompt_tokens_mean=_mean([answer.prompt_tokens for answer in answers]),
         completion_tokens_mean=_mean([answer.completion_tokens for answer in answers]),

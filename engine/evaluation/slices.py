@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.evaluation.shares import undecided
-from engine.evaluation.statistics import wilson
+from engine.evaluation.statistics import rate_of_samples
 from engine.records.evaluation import ArmAnswer, ArmName, Evaluation, Rate
 from engine.records.question import Question
 
@@ -98,13 +98,12 @@ def _by_rules(
 
 
 def _rates(answers: Sequence[ArmAnswer], arms: Sequence[ArmName], ids: set[int]) -> tuple[tuple[ArmName, Rate], ...]:
-    passed = dict.fromkeys(arms, 0)
-    total = dict.fromkeys(arms, 0)
+    decided: dict[ArmName, list[tuple[int, bool]]] = {arm: [] for arm in arms}
     for answer in answers:
         if not undecided(ids, answer):
-            total[answer.arm] += 1
-            passed[answer.arm] += all(check.passed for check in answer.checks if check.rule_id in ids)
-    return tuple((arm, wilson(passed[arm], total[arm])) for arm in arms)
+            kept = all(check.passed for check in answer.checks if check.rule_id in ids)
+            decided[answer.arm].append((answer.question_id, kept))
+    return tuple((arm, rate_of_samples(decided[arm])) for arm in arms)
 
 
 def _sorted(found: Iterator[Slice], reference: ArmName) -> list[Slice]:

@@ -10,7 +10,7 @@ Method: Efron & Tibshirani, «An Introduction to the Bootstrap», chapters 13 (p
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,11 +42,44 @@ def wilson(passed: int, total: int) -> Rate:
     """
     if not 0 <= passed <= total:
         raise ValueError(f"{passed} passed of {total}")
+    return _rate(passed, total, float(total))
+
+
+def rate_of_samples(found: Iterable[tuple[int, bool]]) -> Rate:
+    """How many answers pass, each given as its question and whether it does, with a 95 % interval.
+
+    Samples of one question are not independent trials: at temperature 0 they are one. The Wilson interval is that of
+    the effective number of answers, at least the questions' and at most their own (design effect: Kish, «Survey
+    Sampling», 1965; with Wilson's interval: Dean & Pagano, J. Survey Statistics and Methodology 3, 2015). How far the
+    samples of a question agree is measured with two more questions, all of whose samples pass or none: where all
+    answers are alike nothing tells, and the questions are the trials. Covers the truth at 93 to 98 % for 40 and 120
+    questions of three samples, at rates from 0.5 to 0.97 and any agreement, where independent trials cover it at 70 %.
+    """
+    passed: Counter[int] = Counter()
+    samples: Counter[int] = Counter()
+    for question, passes in found:
+        passed[question] += passes
+        samples[question] += 1
+    total, questions = samples.total(), len(samples)
+    if total == questions:
+        return _rate(passed.total(), total, float(total))
+    usual = total / questions
+    counts = np.array([*samples.values(), usual, usual], dtype=np.float64)
+    kept = np.array([*(passed[question] for question in samples), usual, 0.0], dtype=np.float64)
+    size = float(counts.sum())
+    rate = float(kept.sum()) / size
+    between = float(np.square(kept - rate * counts).sum()) / size**2 * len(counts) / (len(counts) - 1)
+    effect = between * size / (rate * (1 - rate))
+    return _rate(passed.total(), total, min(max(total / effect, float(questions)), float(total)))
+
+
+def _rate(passed: int, total: int, trials: float) -> Rate:
+    """`passed` of `total` with the Wilson interval of so many independent trials."""
     if total == 0:
         return Rate(0, 0, 0.0, 0.0, 1.0)
     rate, z2 = passed / total, NORMAL_97_5**2
-    centre = (rate + z2 / (2 * total)) / (1 + z2 / total)
-    half = NORMAL_97_5 / (1 + z2 / total) * math.sqrt(rate * (1 - rate) / total + z2 / (4 * total**2))
+    centre = (rate + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = NORMAL_97_5 / (1 + z2 / trials) * math.sqrt(rate * (1 - rate) / trials + z2 / (4 * trials**2))
     # The bounds are exactly 0 and 1 at the ends; rounding would leave them a few ulps beside.
     low = 0.0 if passed == 0 else max(0.0, centre - half)
     high = 1.0 if passed == total else min(1.0, centre + half)

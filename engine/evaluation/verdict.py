@@ -4,6 +4,7 @@ from engine.evaluation.power import spread_of, to_clear
 from engine.records.comparison import Paired
 from engine.records.evaluation import Evaluation, FinalVerdict
 from engine.records.interval import Interval
+from engine.records.question import Split
 from engine.wording import counted
 
 PASS_VALUE = 0.95
@@ -12,6 +13,11 @@ PASS_LOW = 1.0 - MARGIN
 MIN_QUESTIONS = 35
 ROUNDING = 1e-9  # by which sums of shares such as ⅓ may miss a limit that they lie on
 
+_SEEN: dict[Split, str] = {  # what was no proof, in every verdict's words
+    "train": "On questions that it was trained on, and so no proof: ",
+    "validation": "On questions that its checkpoint was chosen by, and so no proof: ",
+    "test": "",
+}
 _WORDS: dict[FinalVerdict, str] = {"pass": "Passed", "fail": "Failed", "undecided": "Undecided"}
 
 
@@ -62,6 +68,10 @@ def more_questions(recovered: Interval | None, gain: Paired | None, questions: i
 
 def reason(evaluation: Evaluation) -> str:
     """Why the verdict is what it is, in one or two sentences."""
+    return _SEEN[evaluation.split] + _why(evaluation)
+
+
+def _why(evaluation: Evaluation) -> str:
     recovered = evaluation.recovered
     if recovered is None:
         more = evaluation.more_questions

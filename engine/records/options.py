@@ -82,6 +82,11 @@ class CalibrateOptions:
     dataset_sha256: str
 
 
+def usual_samples(temperature: float) -> int:
+    """How many answers each question gets in an evaluation where nobody says: at temperature 0 they would be alike."""
+    return 3 if temperature > 0 else 1
+
+
 @dataclass(frozen=True, slots=True)
 class EvaluateOptions:
     """One evaluation of one run on the held-out questions."""

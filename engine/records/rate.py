@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A pass rate with its 95 % Wilson interval."""
+    """A pass rate with its 95 % interval."""
 
     passed: int
     total: int

@@ -158,15 +158,16 @@ def _starter_note(base: str) -> list[str]:
 
 
 def _figures(evaluation: Evaluation | None) -> list[str]:
+    """Of an evaluation on the test split; others prove nothing."""
     if evaluation is None:
-        return ["## Measured", "", "Not evaluated yet.", ""]
+        return ["## Measured", "", "Not evaluated on held-out questions yet.", ""]
     arms = [(name, score) for name, score in evaluation.arms]
     sampling = f"{evaluation.samples} sampled answers each at temperature {evaluation.temperature:g}"
     lines = [
         "## Measured",
         "",
         f"{evaluation.questions} held-out questions, {sampling}.",
-        "Shares of answers in %, 95 % Wilson interval in brackets. Rules are left unnamed: they restate the prompt.",
+        "Shares of answers in %, 95 % intervals in brackets. Rules are left unnamed: they restate the prompt.",
         "",
         "| rule | check | " + " | ".join(name for name, _ in arms) + " |",
         "| --- | --- | " + " | ".join("---:" for _ in arms) + " |",

@@ -49,7 +49,7 @@ def export(
             merge(base, adapter, folder, run.config.quantize_base)
         write_tokenizer(base, chat.template, folder)
         write_generation_config(base, project.settings.read().serving_temperature, chat.stop_ids, folder)
-        card = model_card(kind, described, run, project.evaluations.latest(run.id), chat.notes)
+        card = model_card(kind, described, run, project.evaluations.latest(run.id, "test"), chat.notes)
         (folder / "README.md").write_text(card, encoding="utf-8")
         sha256 = _write_checksums(folder)
     inside = target.is_relative_to(project.folder)

@@ -6,6 +6,7 @@ from itertools import cycle
 from engine.economics.figures import Costs
 from engine.evaluation.verdict import left_out, sentence
 from engine.records.evaluation import ArmAnswer, ArmScore, Divergence, Evaluation, FinalVerdict, Interval
+from engine.records.question import Split
 from engine.reports.against import against_in_brief
 from engine.reports.document import (
     Answer,
@@ -30,6 +31,11 @@ from engine.wording import counted
 _ROLES: dict[str, Role] = {"distilled": "main", "prompted": "second", "unprompted": "third", "teacher": "fourth"}
 _EXTRA_ROLES: tuple[Role, ...] = ("fifth", "sixth", "seventh")
 TONES: dict[FinalVerdict, Tone] = {"pass": "good", "fail": "bad", "undecided": "open"}
+_QUESTIONS: dict[Split, str] = {
+    "test": "held-out test question",
+    "validation": "validation question",
+    "train": "training question",
+}
 _WORST_SHOWN = 3
 
 
@@ -101,9 +107,10 @@ def rules(facts: ReportFacts) -> Section:
     rows.append(IntervalRow("every rule", tuple(of_rate(score.all_rules) for _, score in arms), strong=True))
     blocks: list[Block] = [
         Words(
-            f"The same {counted(evaluation.questions, f'held-out {evaluation.split} question')} to every arm, "
+            f"The same {counted(evaluation.questions, _QUESTIONS[evaluation.split])} to every arm, "
             f"{samples} each at temperature {evaluation.temperature:g}{_longest(evaluation)}. Of all answers the share "
-            "that keeps a rule, in %, with its 95 % Wilson interval."
+            "that keeps a rule, in %, with a 95 % interval that takes the samples of a question for what they tell "
+            "together."
         ),
         Intervals("Answers that keep each rule, %", "rule", with_roles(arms), tuple(rows)),
         *_left_out(evaluation),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.records.evaluation import ArmAnswer, ArmScore, Evaluation
+from engine.records.question import Split
 from engine.records.regressions import ProbeKind
 from engine.records.rule import CheckResult
 from engine.store.clock import now_text
@@ -147,11 +148,15 @@ class EvaluationTable:
             self._connection.write("UPDATE evaluations SET evaluation = ? WHERE id = ?", (encode(stored), number))
         return stored
 
-    def latest(self, run_id: int | None = None) -> Evaluation | None:
-        """The newest evaluation, of all runs or of one; None where there is none."""
-        where, values = ("", ()) if run_id is None else ("WHERE run_id = ?", (run_id,))
-        row = self._connection.row(f"SELECT evaluation FROM evaluations {where} ORDER BY id DESC LIMIT 1", values)
-        return None if row is None else decode(Evaluation, row[0])
+    def latest(self, run_id: int | None = None, split: Split | None = None) -> Evaluation | None:
+        """The newest evaluation, of all runs or of one, on any questions or on a split's; None where there is none."""
+        where = "WHERE run_id = coalesce(?, run_id) ORDER BY id DESC LIMIT ?"
+        limit = 1 if split is None else -1
+        for row in self._connection.rows(f"SELECT evaluation FROM evaluations {where}", (run_id, limit)):
+            evaluation = decode(Evaluation, row[0])
+            if split in (None, evaluation.split):
+                return evaluation
+        return None
 
     def all(self) -> tuple[Evaluation, ...]:
         """All evaluations, the oldest first."""

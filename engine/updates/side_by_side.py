@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from engine.errors import NotFoundError
 from engine.project import Project
-from engine.records.options import EvaluateOptions
+from engine.records.options import EvaluateOptions, usual_samples
 from engine.records.run import Run, TrainingConfig
 from engine.releases.adapter import require_adapter
 
@@ -44,6 +44,7 @@ def evaluation_beside(project: Project, run: Run, earlier: Run | None) -> Evalua
     options = EvaluateOptions(
         run_id=run.id,
         temperature=settings.serving_temperature,
+        samples=usual_samples(settings.serving_temperature),
         teacher=settings.other_teacher,
         judge=settings.judge,
         arms=() if earlier is None else (f"run:{earlier.id}",),

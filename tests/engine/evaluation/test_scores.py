@@ -3,7 +3,7 @@
 import pytest
 
 from engine.evaluation.scores import ArmMeasures, ceiling, ratio_of_answers, recovered_of_answers, score_arm
-from engine.evaluation.statistics import wilson
+from engine.evaluation.statistics import rate_of_samples, wilson
 from engine.records.evaluation import ArmAnswer, ArmName
 from engine.records.prompt import Message
 from engine.records.question import Question
@@ -24,7 +24,7 @@ def test_each_rule_and_all_rules_together_are_counted_over_every_sample() -> Non
         (1, "pattern", 3, 4),
         (2, "label", 3, 4),
     ]
-    assert score.all_rules == wilson(2, 4)
+    assert score.all_rules == rate_of_samples([(1, True), (1, False), (2, False), (2, True)])
     assert (score.prompt_tokens_mean, score.completion_tokens_mean) == (18, 25)
 
 

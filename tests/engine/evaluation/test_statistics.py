@@ -1,5 +1,7 @@
 """The statistics against scipy, against closed forms, and by their properties."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from scipy.stats import binomtest
 from engine.evaluation.statistics import (
     Recovered,
     mean_by_question,
+    rate_of_samples,
     recovered_fraction,
     resampled_sums,
     wilson,
@@ -33,6 +36,53 @@ def test_wilson_of_nothing_knows_nothing_and_nonsense_is_refused() -> None:
     assert (wilson(0, 0).low, wilson(0, 0).high) == (0.0, 1.0)
     with pytest.raises(ValueError, match="3 passed of 2"):
         wilson(3, 2)
+
+
+def _samples(kept: Sequence[int], samples: int) -> list[tuple[int, bool]]:
+    return [(question, sample < passed) for question, passed in enumerate(kept) for sample in range(samples)]
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=200), st.integers(1, 5))
+def test_samples_that_always_agree_tell_no_more_than_one_of_them(kept: list[bool], samples: int) -> None:
+    rate = rate_of_samples(_samples([samples * passed for passed in kept], samples))
+    once = wilson(sum(kept), len(kept))
+    assert (rate.passed, rate.total) == (samples * once.passed, samples * once.total)
+    assert (rate.low, rate.high) == (pytest.approx(once.low), pytest.approx(once.high))
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=60))
+def test_the_interval_of_samples_lies_between_that_of_the_answers_and_that_of_the_questions(kept: list[int]) -> None:
+    rate = rate_of_samples(_samples(kept, 3))
+    answers = wilson(sum(kept), 3 * len(kept))
+    assert 0.0 <= rate.low <= rate.rate <= rate.high <= 1.0
+    assert (rate.rate, rate.total) == (answers.rate, answers.total)
+    assert rate.low <= answers.low + 1e-12
+    assert rate.high >= answers.high - 1e-12
+    if len(set(kept)) == 1 and kept[0] in (0, 3):
+        questions = wilson(sum(kept) // 3, len(kept))
+        assert (rate.low, rate.high) == (questions.low, questions.high)
+
+
+@pytest.mark.parametrize("agreement", [1.0, 0.5, 0.0])
+@pytest.mark.parametrize("truth", [0.8, 0.97])
+def test_the_interval_of_samples_covers_the_truth_however_far_they_agree(agreement: float, truth: float) -> None:
+    covered, trials = 0, 300
+    for trial in range(trials):
+        generator = np.random.default_rng(trial)
+        if agreement == 1.0:
+            kept = 3 * (generator.random(60) < truth)
+        elif agreement == 0.0:
+            kept = generator.binomial(3, truth, 60)
+        else:
+            ways = (1 - agreement) / agreement
+            kept = generator.binomial(3, generator.beta(truth * ways, (1 - truth) * ways, 60))
+        rate = rate_of_samples(_samples([int(each) for each in kept], 3))
+        covered += rate.low <= truth <= rate.high
+    assert covered >= 0.91 * trials  # 95 % expected; a binomial falls below 91 % once in 600 times
+
+
+def test_samples_of_nothing_know_nothing() -> None:
+    assert (rate_of_samples([]).low, rate_of_samples([]).high) == (0.0, 1.0)
 
 
 def _shares(generator: np.random.Generator, questions: int, rate: float, samples: int = 3) -> list[float]:

@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 
 from engine.evaluation.statistics import wilson
-from engine.evaluation.verdict import MIN_QUESTIONS, reason, verdict
+from engine.evaluation.verdict import MIN_QUESTIONS, reason, sentence, verdict
 from engine.records.evaluation import Interval
+from engine.records.question import Split
 from tests.engine.evaluation.made import evaluation
 
 
@@ -51,3 +52,10 @@ def test_the_reason_says_what_the_verdict_rests_on(
     measured = dataclasses.replace(evaluation(interval), questions=questions, verdict=verdict(interval, questions))
     text = reason(measured)
     assert all(word in text for word in words), text
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_a_verdict_on_questions_that_were_seen_says_that_it_is_no_proof(split: Split) -> None:
+    held_out = evaluation(Interval(1.02, 0.97, 1.1))
+    assert "no proof" not in sentence(held_out)
+    assert "no proof" in sentence(dataclasses.replace(held_out, split=split))

@@ -250,8 +250,16 @@ def test_the_card_has_valid_metadata_and_the_figures(
     assert project.runs.get(1).dataset_sha256 in body
     assert ("87.5 (74–95)" in body) == (measured is not None)
     assert "Start with the risk score" not in body
-    assert ("Not evaluated yet" in body) == (measured is None)
+    assert ("Not evaluated on held-out questions yet" in body) == (measured is None)
     assert ("0.973 (0.912 to 1.040)" in body) == (measured is not None and measured.recovered is not None)
+
+
+def test_the_card_tells_of_held_out_questions_alone(project: Project, tmp_path: Path) -> None:
+    project.evaluations.add(evaluation())
+    project.evaluations.add(replace(evaluation(), split="train", questions=7))
+    made = release(project, "adapter", tmp_path / "out")
+    card = (Path(made.folder) / "README.md").read_text(encoding="utf-8")
+    assert f"{evaluation().questions} held-out questions" in card
 
 
 def test_the_licence_is_the_one_that_the_base_states(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from textual.content import Content
 
 from engine.clean import clean_line, clean_text
 from engine.records.evaluation import Evaluation
+from engine.records.options import usual_samples
 from tui.actions import PaneName, bindings
 from tui.keys import key_of
 from tui.panes.checks import number, whole
@@ -113,11 +114,12 @@ class EvaluationPane(Pane):
             self.app.notify(f"There is no trained run yet. {key_of('workspace.run')} trains one.", markup=False)
             return
         runs = tuple(str(run.id) for run in basis.runs[:RUNS_OFFERED])
+        temperature = basis.settings.serving_temperature
         fields = (
             Field("run", "run", runs[0], choices=runs),
             Field("split", "questions", SPLITS[0], choices=SPLITS),
-            Field("samples", "samples a question", "3", check=whole(1, 64)),
-            Field("temperature", "temperature", f"{basis.settings.serving_temperature:g}", check=number(0.0, 2.0)),
+            Field("samples", "samples a question", str(usual_samples(temperature)), check=whole(1, 64)),
+            Field("temperature", "temperature", f"{temperature:g}", check=number(0.0, 2.0)),
             Field(
                 "limit", "at most", "", hint="all questions", check=lambda text: whole(1, 10**6)(text) if text else ""
             ),
