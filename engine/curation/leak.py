@@ -9,7 +9,6 @@ Words are compared without case and punctuation; scripts without spaces are comp
 Knows nothing of tokens or of the store.
 """
 
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,12 +16,9 @@ from dataclasses import dataclass
 from engine.records.dataset import LeakFinding
 from engine.records.prompt import Prompt
 from engine.records.rule import Span
+from engine.scripts import WORD
 
 LEAK_WORDS = 13  # consecutive words: fewer occur by chance between texts on one subject
-
-# Chinese, Japanese and Thai write no spaces: there a character stands for a word.
-_NO_SPACES = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_NO_SPACES}]|[^\W_{_NO_SPACES}]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +66,7 @@ def longest_overlap(prompt: Prompt, text: str) -> Overlap:
     Whatever holds a run of n words holds one of n − 1: so lengths are tried by bisection.
     """
     system = tuple(_words_of(prompt.system))
-    found = list(_WORD.finditer(text))
+    found = list(WORD.finditer(text))
     words = tuple(_plain(match.group()) for match in found)
     longest, at = 0, 0
     too_long = min(len(system), len(words)) + 1
@@ -137,14 +133,14 @@ class _Scanner:
     def _number(self, text: str) -> _Words:
         ids: list[int] = []
         spans: list[tuple[int, int]] = []
-        for match in _WORD.finditer(text):
+        for match in WORD.finditer(text):
             ids.append(self._numbers.get(_plain(match.group()), -1))
             spans.append(match.span())
         return _Words(tuple(ids), tuple(spans))
 
 
 def _words_of(text: str) -> Iterator[str]:
-    return (_plain(match.group()) for match in _WORD.finditer(text))
+    return (_plain(match.group()) for match in WORD.finditer(text))
 
 
 def _plain(word: str) -> str:

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 # A folder that is still being written has a longer name.
 _STARTER = f"models/starter-{'[0-9a-f]' * 12}/tokenizer.json"
-ESTIMATE = "characters / 4"
-_CHARACTERS_PER_TOKEN = 4  # of English prose, by OpenAI's rule of thumb
+ESTIMATE = "by length"
+# Tokens of a character by its bytes of UTF-8: of English prose by OpenAI's rule of thumb, of others between what o200k
+# and cl100k make of Russian, and of Chinese, Japanese and Korean.
+_ONE_BYTE, _TWO_BYTES, _MORE_BYTES = 0.25, 0.35, 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,17 @@ def _count(texts: list[str], tokenizer: str, home: Home | None) -> TokenCount:
     return _estimate(texts)
 
 
+def estimate_tokens(text: str) -> float:
+    """What most tokenizers make of a text, by its length and its script."""
+    if text.isascii():
+        return len(text) * _ONE_BYTE
+    one = len(text.encode("ascii", "ignore"))
+    more = len(text.encode("utf-8", "surrogatepass")) - len(text) - (len(text) - one)  # four bytes count twice
+    return one * _ONE_BYTE + max(0, len(text) - one - more) * _TWO_BYTES + more * _MORE_BYTES
+
+
 def _estimate(texts: list[str]) -> TokenCount:
-    return TokenCount(sum(math.ceil(len(text) / _CHARACTERS_PER_TOKEN) for text in texts), ESTIMATE, exact=False)
+    return TokenCount(sum(math.ceil(estimate_tokens(text)) for text in texts), ESTIMATE, exact=False)
 
 
 def _shown(tokenizer: str, path: Path) -> str:

@@ -1,18 +1,19 @@
 """Near twins among questions: MinHash finds the candidates, the exact Jaccard similarity of word 3-shingles decides.
 
-Two questions are compared by the words of all their messages, whatever case, punctuation and width of characters.
+Two questions are compared by the words of all their messages, whatever case, punctuation and width of characters; in
+scripts without spaces by their characters.
 Deterministic: the same questions in the same order give the same twins. Knows nothing of the store.
 
 MinHash: Broder, «On the resemblance and containment of documents», 1997; banding as in datasketch's MinHashLSH.
 """
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
 from engine.records.question import Question
+from engine.scripts import WORD
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +27,6 @@ _SEED = 1
 # The bands are laid out for a lower threshold: a candidate costs a set intersection, a twin that is missed costs more.
 # At a threshold of 0.7 this gives 29 bands of 4: a pair just at it is found with probability 1 − (1 − 0.7⁴)²⁹ > 0.999.
 _BAND_MARGIN = 0.6
-_WORD = re.compile(r"\w+")
 
 _Shingles = frozenset[str]
 
@@ -172,7 +172,7 @@ class _Sketch(Protocol):
 
 def _shingles(question: Question) -> _Shingles:
     text = "\n".join(message.content for message in question.messages)
-    words = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    words = WORD.findall(unicodedata.normalize("NFKC", text).casefold())
     if not words:
         return frozenset([text])  # nothing but signs: only the very same text is a twin
     last = max(len(words) - _SHINGLE_WORDS, 0)

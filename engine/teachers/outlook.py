@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.economics.figures import ASSUMED
 from engine.economics.prices import Prices, cost_usd, find_prices
-from engine.economics.tokens import estimate_prompt_tokens
+from engine.economics.tokens import estimate_prompt_tokens, estimate_tokens
 from engine.records.cost import Figure
 from engine.records.example import Usage
 from engine.records.job import Job, Work
@@ -21,7 +21,7 @@ from engine.teachers.keys import is_loopback, key_place, variable_of
 if TYPE_CHECKING:
     from engine.project import Project
 
-_CHARACTERS_A_TOKEN = 4
+_SAMPLED = 100  # questions, whose script says how many tokens the characters of all are
 _TOKENS_A_REQUEST = 180  # what the requests for topics and questions say around the prompt, in tokens
 
 
@@ -84,7 +84,7 @@ def look_ahead(project: "Project", options: GenerateOptions) -> GenerationOutloo
     covered = project.questions.coverage(options.splits, options.limit, prompt.sha256, teacher.name, options.samples)
     answers = covered.questions * options.samples
     left = answers - covered.answers
-    question_tokens = covered.characters / _CHARACTERS_A_TOKEN / max(covered.questions, 1)
+    question_tokens = covered.characters * _tokens_a_character(project) / max(covered.questions, 1)
     sent = math.ceil(left * (estimate_prompt_tokens(prompt).tokens + question_tokens))
     each = _answer_tokens(project, options)
     seconds, pace = _pace(project, teacher)
@@ -112,6 +112,12 @@ def look_at_synthesis(project: "Project", options: SynthesizeOptions) -> Synthes
     return SynthesisOutlook(
         requests, questions, sent, written, _money(teacher, requests, sent, written, written), _key(project, teacher)
     )
+
+
+def _tokens_a_character(project: "Project") -> float:
+    texts = [message.content for question in project.questions.window(0, _SAMPLED) for message in question.messages]
+    characters = sum(map(len, texts))
+    return sum(map(estimate_tokens, texts)) / characters if characters else 0.0
 
 
 def _answer_tokens(project: "Project", options: GenerateOptions) -> Figure:

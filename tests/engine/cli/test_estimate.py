@@ -117,7 +117,7 @@ def test_tokens_are_exact_where_the_vocabulary_is_known_and_an_estimate_elsewher
     assert exact["tokens"] == {"prompt": 2, "tokenizer": "o200k_base", "exact": True}
     assert get(*words, "gpt-4", input="hello world")["tokens"]["tokenizer"] == "cl100k_base"
     guessed = get(*words, "claude-sonnet-4-5", input="hello world")
-    assert guessed["tokens"] == {"prompt": 3, "tokenizer": "characters / 4", "exact": False}
+    assert guessed["tokens"] == {"prompt": 3, "tokenizer": "by length", "exact": False}
     assert any("estimate" in reason for reason in guessed["reasons"])
 
 

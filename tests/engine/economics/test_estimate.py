@@ -98,14 +98,12 @@ def test_reasons_name_what_would_change_the_verdict() -> None:
     case = dataclasses.replace(CASE, one_time_usd=4_000, ranges={"one_time_usd": (3_000.0, 8_000.0)})
     assert estimate(case).verdict == "worth_it"
     assert "With one-time cost above $5,119.12: not worth it." in estimate(case).reasons
-    short = dataclasses.replace(
-        CASE, prompt_tokens=TokenCount(412, "characters / 4", exact=False), cache_min_tokens=1_024
-    )
+    short = dataclasses.replace(CASE, prompt_tokens=TokenCount(412, "by length", exact=False), cache_min_tokens=1_024)
     assert any("caches prompts of 1,024" in reason for reason in estimate(short).reasons)
     unsaid = dataclasses.replace(short, cache_min_tokens=0)
     assert any("cache only prompts of 1,024" in reason for reason in estimate(unsaid).reasons)
     assert estimate(short).prompted_cached_usd == estimate(short).prompted_usd > estimate(unsaid).prompted_cached_usd
-    assert any("estimate (characters / 4)" in reason for reason in estimate(short).reasons)
+    assert any("estimate (by length)" in reason for reason in estimate(short).reasons)
     undiscounted = dataclasses.replace(CASE, prices=Prices(2.0, 10.0, 2.0))
     assert "The provider gives no discount for cached input." in estimate(undiscounted).reasons
 

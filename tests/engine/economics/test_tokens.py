@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from engine.economics.tokens import TokenCount, count_prompt_tokens, count_tokens
+from engine.economics.tokens import TokenCount, count_prompt_tokens, count_tokens, estimate_tokens
 from engine.errors import ModelError
 from engine.paths import Home
 from engine.records.prompt import Message, Prompt
@@ -65,7 +65,28 @@ def test_counts_agree_with_an_independent_implementation(text: str, encoding: st
 @pytest.mark.usefixtures("no_sockets")
 @pytest.mark.parametrize("model", ["starter", "claude-sonnet-4-5", "text-davinci-003", "acme/none", "a//b/c", "../x"])
 def test_others_are_an_estimate_that_says_so(model: str) -> None:
-    assert count_tokens("a" * 41, model) == TokenCount(11, "characters / 4", exact=False)
+    assert count_tokens("a" * 41, model) == TokenCount(11, "by length", exact=False)
+
+
+@pytest.mark.parametrize("encoding", ["o200k_base", "cl100k_base"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You work for the customer support of a bank. Always answer politely in two sentences.",
+        "你是一家银行的客服助手。请始终用两句话礼貌地回答，并在结尾加上免责声明。不要透露内部信息。",
+        "あなたは銀行のカスタマーサポート担当です。常に丁寧に二文で回答し、最後に免責事項を付け加えてください。",
+        "당신은 은행의 고객 지원 담당자입니다. 항상 두 문장으로 정중하게 답하고 마지막에 면책 조항을 추가하세요.",
+    ],
+    ids=["English", "Chinese", "Japanese", "Korean"],
+)
+def test_an_estimate_is_about_right_in_any_script(text: str, encoding: str) -> None:
+    guessed = count_tokens(text, "claude-sonnet-4-5").tokens
+    assert 0.7 * guessed <= count_tokens(text, encoding).tokens <= 1.35 * guessed
+
+
+@given(st.text(max_size=60))
+def test_no_text_is_estimated_at_less_than_a_quarter_of_its_characters_nor_at_more_than_twice_them(text: str) -> None:
+    assert len(text) / 4 <= estimate_tokens(text) <= 2 * len(text)
 
 
 def test_a_local_tokenizer_counts_without_cutting(tmp_path: Path) -> None:

@@ -44,6 +44,23 @@ def test_short_and_wordless_questions() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("one", "twin", "other"),
+    [
+        ("请问我的信用卡密码应该怎么在手机银行里查询和修改？", "请问我的信用卡密码应该怎么在手机银行里查询和修改呢？",
+         "请问房贷提前还款应该去哪里办理，需要带什么材料？"),
+        ("クレジットカードの限度額を引き上げる方法を教えてください",
+         "クレジットカードの限度額を引き上げる方法を教えて下さい",
+         "クレジットカードを紛失したので利用を止めたいのですが"),
+        ("ฉันจะเปลี่ยนรหัสผ่านบัตรเครดิตของฉันได้อย่างไร", "ฉันจะเปลี่ยนรหัสผ่านบัตรเครดิตของฉันได้อย่างไรคะ",
+         "บัตรเครดิตของฉันหายควรทำอย่างไร"),
+    ],
+    ids=["Chinese", "Japanese", "Thai"],
+)  # fmt: skip
+def test_twins_are_seen_in_scripts_without_spaces(one: str, twin: str, other: str) -> None:
+    assert [(pair.kept, pair.dropped) for pair in find_duplicates(asked(one, twin, other))] == [(1, 2)]
+
+
 def test_the_whole_conversation_counts() -> None:
     before = Message("assistant", "Do you mean the blue card or the gold card?")
     first = Question((Message("user", "Where is my card?"), before, Message("user", "Blue")), id=1)

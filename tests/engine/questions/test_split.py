@@ -51,6 +51,19 @@ topics = st.lists(
 )
 
 
+def test_no_near_twin_crosses_in_a_script_without_spaces() -> None:
+    subjects = [
+        f"{what}{of}"
+        for what in ("信用卡", "储蓄卡", "房贷", "基金", "保险", "外汇")
+        for of in ("密码", "额度", "利率", "账单")
+    ]
+    texts = [
+        f"请问我的{subject}应该怎么在手机银行里查询和修改{end}？" for subject in subjects for end in ("", "呢", "啊")
+    ]
+    drawn = split_by_topic([question(number, text=text) for number, text in enumerate(texts, 1)], 0)
+    assert all(len({drawn[first + place] for place in range(3)}) == 1 for first in range(1, len(texts), 3))
+
+
 @settings(max_examples=40)
 @given(topics, st.integers(0, 5))
 def test_topics_stay_whole_and_splits_are_filled(topics: list[tuple[str, str | None]], seed: int) -> None:
