@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.dom import DOMNode
+from textual.driver import Driver
 from textual.events import DescendantFocus
 from textual.filter import DimFilter, LineFilter
 from textual.notifications import SeverityLevel
@@ -101,6 +102,15 @@ class DistillApp(App[int]):
         if self._themes is not None:
             self._themes.close()
         self._memory.close()
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's choice for this platform, with another way of reading keys where there is one."""
+        chosen = super().get_driver_class()
+        if chosen.__module__ != "textual.drivers.linux_driver":
+            return chosen
+        from tui.terminal.driver import TerminalDriver
+
+        return TerminalDriver
 
     def show_project(self, folder: Path) -> None:
         """Show the workspace of a project, in place of what is on."""

@@ -63,7 +63,7 @@ class Terminal:
                 return
         raise AssertionError(f"{text!r} was never sent")
 
-    def press(self, keys: str) -> None:
+    def press(self, keys: str | bytes) -> None:
         self._program.send(keys)
 
     def leave(self) -> int:

@@ -37,3 +37,22 @@ def test_no_foreign_code_reaches_the_terminal(home: Home) -> None:
     foreign = terminal.sent.replace(b"\x1b]22;default\x07", b"")
     for code in (b"\x1b]52", b"\x1b]8;", b"\x9b31m", b"\x07", "\u202e".encode(), "\x9b".encode()):
         assert code not in foreign
+
+
+def test_no_byte_ends_it_and_a_paste_with_escapes_stays_one(home: Home) -> None:
+    make_stage(home, "done")
+    terminal = Terminal(home, 80, 24)
+    terminal.until("all rules together")
+    terminal.press("1")
+    terminal.until("You answer for Meridian")
+    terminal.press("i")
+    terminal.until("Edit the prompt")
+    terminal.press(b"\x1b[200~caf\xe9 \x1b[1mbold\x1b[0m second\rthird line\x1b[201~")
+    text = terminal.until("third line")
+    assert "caf\ufffd ␛[1mbold␛[0m second" in text
+    assert text.index("second") < text.index("third line")
+    terminal.press(b"\xe9!")
+    terminal.until("third line\ufffd!")
+    terminal.press("\x1b")
+    terminal.until("a draft is not saved")
+    assert terminal.leave() == 0
