@@ -11,6 +11,7 @@ from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.job import LIVE_STATES
 from engine.records.question import SPLITS, Split
+from engine.records.run import Run
 from engine.records.station import Station, StationName
 from engine.store.examples import ExampleCounts
 from engine.wording import counted
@@ -39,10 +40,10 @@ class StationFacts:
     dataset: DatasetSummary | None = None  # the latest, as are all below
     dataset_accepted_sha256: str = ""
     runs: int = 0
-    run_id: int = 0
+    run_id: int = 0  # of the latest that has an adapter, else of the latest: one that was given up ages nothing
     run_dataset_sha256: str = ""
-    run_note: str = ""
     run_made: bool = False  # it has an adapter
+    run_note: str = ""  # of the latest, whatever became of it
     run_failed: bool = False
     evaluations: int = 0
     evaluation_run_id: int = 0
@@ -66,7 +67,8 @@ def read_facts(project: Project) -> StationFacts:
         prompt = project.prompts.current()
         sha256 = prompt.prompt.sha256 if prompt else ""
         examples = project.examples.counts(sha256)
-        dataset, run = project.datasets.latest(), project.runs.latest()
+        dataset, latest = project.datasets.latest(), project.runs.latest()
+        run = project.runs.latest_trained()
         evaluation, releases = project.evaluations.latest(), project.releases.all()
         live: dict[StationName, str] = {}
         trouble: dict[StationName, str] = {}
@@ -93,9 +95,9 @@ def read_facts(project: Project) -> StationFacts:
             runs=project.runs.count(),
             run_id=run.id if run else 0,
             run_dataset_sha256=run.dataset_sha256 if run else "",
-            run_note=(run.reason or f"run {run.id}, {run.state}, step {run.step} of {run.steps}") if run else "",
             run_made=run is not None and (run.state == "done" or run.best_step > 0),
-            run_failed=run is not None and run.state == "failed",
+            run_note=_run_note(latest) if latest else "",
+            run_failed=latest is not None and latest.state == "failed",
             evaluations=project.evaluations.count(),
             evaluation_run_id=evaluation.run_id if evaluation else 0,
             evaluation_prompt_sha256=evaluation.prompt_sha256 if evaluation else "",
@@ -106,6 +108,10 @@ def read_facts(project: Project) -> StationFacts:
             live=live,
             trouble=trouble,
         )
+
+
+def _run_note(run: Run) -> str:
+    return run.reason or f"run {run.id}, {run.state}, step {run.step} of {run.steps}"
 
 
 def judge(facts: StationFacts) -> tuple[Station, ...]:

@@ -76,7 +76,7 @@ def command(
     from engine.reports.outputs import brief_text
 
     project = invocation.project
-    run = project.runs.latest() if run_id is None else project.runs.get(run_id)
+    run = project.runs.latest_trained() if run_id is None else project.runs.get(run_id)
     if run is None:
         raise NotFoundError("There is no run to evaluate.", "", "Train one: distill-tui train")
     settings = project.settings.read()

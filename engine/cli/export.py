@@ -26,7 +26,7 @@ def command(
     from engine.releases.export import export
 
     project = invocation.project
-    run = project.runs.latest() if run_id is None else project.runs.get(run_id)
+    run = project.runs.latest_trained() if run_id is None else project.runs.get(run_id)
     if run is None:
         raise NotFoundError("There is no run to release.", "", "Train one: distill-tui train")
     release = export(project, run, form, destination, home=invocation.home, force=force)

@@ -83,6 +83,12 @@ class RunTable:
         row = self._connection.row("SELECT * FROM runs ORDER BY id DESC LIMIT 1")
         return None if row is None else self._run(row)
 
+    def latest_trained(self) -> Run | None:
+        """The newest run that has an adapter, else the newest of all."""
+        trained = "(state = 'done' OR best_step > 0)"
+        row = self._connection.row(f"SELECT * FROM runs ORDER BY {trained} DESC, id DESC LIMIT 1")
+        return None if row is None else self._run(row)
+
     def all(self) -> tuple[Run, ...]:
         """All runs with their curves, the oldest first."""
         with self._connection.snapshot():

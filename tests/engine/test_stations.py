@@ -145,6 +145,11 @@ def test_the_facts_of_a_real_project() -> None:
         project.jobs.update(trained.id, state="done")
         project.runs.update(run.id, state="done", step=5, steps=5, best_step=5)
         assert states() == "dddddRR"
+        given_up = project.runs.add(frozen.sha256, TrainingConfig("starter"))
+        project.runs.update(given_up.id, state="stopped", step=0, steps=5)
+        assert project.runs.latest_trained() == project.runs.get(run.id)
+        assert states() == "dddddRR", "a run without an adapter ages nothing"
+        assert "run 2, stopped, step 0 of 5" in [station.note for station in read_stations(project)]
         project.releases.add("merged", run.id, "releases/merged-1", "abc")
         project.jobs.add("evaluate", EvaluateOptions(run.id))
         assert states() == "ddddd>d"
