@@ -9,7 +9,7 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.dom import DOMNode
 from textual.driver import Driver
-from textual.events import DescendantFocus
+from textual.events import DescendantFocus, Event, Key, Paste
 from textual.filter import DimFilter, LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
@@ -111,6 +111,14 @@ class DistillApp(App[int]):
         from tui.terminal.driver import TerminalDriver
 
         return TerminalDriver
+
+    async def on_event(self, event: Event) -> None:
+        """In a window that is too small to see anything, no key does anything but leave."""
+        if isinstance(event, Key | Paste) and isinstance(self.screen, PlacedScreen) and self.screen.is_unseen:
+            bound = self.active_bindings.get(event.key) if isinstance(event, Key) else None
+            if bound is None or bound.binding.action.removeprefix("app.") != "quit":
+                return
+        await super().on_event(event)
 
     def show_project(self, folder: Path) -> None:
         """Show the workspace of a project, in place of what is on."""

@@ -1,6 +1,7 @@
 """A window that is too small for a page says so, and the page is there again when it grows."""
 
 import pytest
+from textual.events import Paste
 
 from engine.paths import Home
 from tests.tui.piloting import until
@@ -44,6 +45,37 @@ async def test_in_the_least_window_one_sees_where_one_is_and_how_it_goes(home: H
             await until(pilot, lambda: told in screen_text(app))
             await pilot.press(PANE_KEYS[pane])
             await until(pilot, lambda pane=pane: pane in screen_text(app).splitlines()[1])
+
+
+async def test_what_is_not_seen_is_not_decided(home: Home) -> None:
+    folder = make_stage(home, "done")
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: "meridian-desk" in screen_text(app))
+        await pilot.press("c")
+        await until(pilot, lambda: "32 ✓  8 ✗" in screen_text(app))
+        seen = screen_text(app)
+        await pilot.resize_terminal(60, 18)
+        await until(pilot, lambda: "is the least" in screen_text(app))
+        assert "^q leaves" in screen_text(app)
+        await pilot.press("x", "j", "a", "e", "escape", "slash", "z")
+        app.post_message(Paste("pasted"))
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "32 ✓  8 ✗" in screen_text(app))
+        assert screen_text(app) == seen
+
+
+async def test_a_talk_is_at_its_beginning_when_the_window_grows_again(home: Home) -> None:
+    app = DistillApp(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: "meridian-desk" in screen_text(app))
+        await pilot.press("9")
+        await until(pilot, lambda: "no votes yet" in screen_text(app))
+        await pilot.resize_terminal(80, 12)
+        await until(pilot, lambda: "is the least" in screen_text(app))
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "compares other arms" in screen_text(app))
+        assert "no votes yet" in screen_text(app)
 
 
 async def test_a_small_window_can_be_left(home: Home) -> None:

@@ -17,6 +17,7 @@ from textual.widgets import Static
 from engine.clean import clean_text
 from engine.errors import DistillError
 from tui.actions import ACTIONS, OVER, PaneName, Place
+from tui.keys import key_while_typing
 
 Result = TypeVar("Result")
 
@@ -59,7 +60,10 @@ class LeftOnce(Screen[Result]):
 class PlacedScreen(LeftOnce[Result]):
     """A screen that is a place of the action table."""
 
-    DEFAULT_CSS = "PlacedScreen { layers: default above; }"
+    DEFAULT_CSS = """
+    PlacedScreen { layers: default above; }
+    PlacedScreen.-unseen { overflow: hidden; }
+    """
     place: ClassVar[Place]
 
     # Textual calls these handlers beside those that a screen has of its own.
@@ -68,15 +72,23 @@ class PlacedScreen(LeftOnce[Result]):
         self.mount(TooSmall())
         self._say_size()
 
+    @property
+    def is_unseen(self) -> bool:
+        """Whether the window is too small for what is here."""
+        columns, rows = self.app.size
+        return columns < LEAST_COLUMNS or rows < LEAST_ROWS
+
     def on_resize(self) -> None:
         """Show the word as long as the window is too small."""
         self._say_size()
 
     def _say_size(self) -> None:
         columns, rows = self.app.size
+        self.set_class(self.is_unseen, "-unseen")
         for word in self.query(TooSmall):
-            word.display = columns < LEAST_COLUMNS or rows < LEAST_ROWS
-            said = f"This window is {columns}x{rows}.\n{LEAST_COLUMNS}x{LEAST_ROWS} is the least."
+            word.display = self.is_unseen
+            least = f"{LEAST_COLUMNS}x{LEAST_ROWS} is the least."
+            said = f"This window is {columns}x{rows}.\n{least}\n{key_while_typing('everywhere.quit')} leaves."
             word.update(Content(said))
 
     def say_error(self, error: DistillError) -> None:

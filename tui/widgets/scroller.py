@@ -48,7 +48,8 @@ class Scroller(VerticalScroll, Listed, can_focus=True):
             return
         for page in self.query(".lines").results(Page):
             if page.size.height and (grown := len(page.rows) - page.size.height):
-                end = max(self.max_scroll_y + grown, 0)
+                fits = len(page.rows) < self.container_size.height  # as in a window that has grown
+                end = 0 if fits else max(self.max_scroll_y + grown, 0)
                 self.set_scroll(None, end)
                 self.vertical_scrollbar.position = end
         self.call_after_refresh(self.scroll_end, animate=False)
