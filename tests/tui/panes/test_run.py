@@ -16,6 +16,7 @@ from engine.model.shapes import Shapes
 from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
+from engine.records.example import Decision
 from engine.records.options import DemoOptions, SweepOptions, Trial
 from engine.records.run import CurvePoint, Run, TrainingConfig, WorstToken
 from engine.training.costs import RowTokens
@@ -266,6 +267,19 @@ async def test_a_training_is_started_by_keys(
             assert (run.config.lora_rank, run.config.lora_alpha) == (8, 16)
             assert run.config.base == "starter"
             assert '"run_id": 1' in project.jobs.all()[0].options
+
+
+async def test_a_training_on_a_stale_dataset_is_told_before_it_starts(home: Home) -> None:
+    folder = make_stage(home, "done")
+    with Project.open(folder, home) as project:
+        project.decisions.decide([Decision(1, "reject", "person")])
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app, "Run   ")
+        await pilot.press("t")
+        await form_of(pilot)
+        aside = str(app.screen.query_one("#aside", Static).visual)
+        assert aside.startswith("The dataset is stale: other examples are accepted now.\n16 steps: 26 rows")
 
 
 def jobs_of(folder: Path, home: Home) -> int:

@@ -87,7 +87,7 @@ def _frozen(dataset: DatasetSummary, state: DatasetState, width: int) -> list[Co
         ("prompt", f"{version}{dataset.prompt_sha256[:12]}"),
         *((("prompts", _prompts(dataset)),) if dataset.others else ()),
         ("tokenizer", dataset.base),
-        ("trained on by", trained or "no run yet"),
+        ("trained on by", trained or ("…" if newest is None else "no run yet")),
     )
     lines = [Content.assemble((f"{name:<15}", DIM), shorten(value, width - 15)) for name, value in rows]
     if newest is not None and not newest.runs:

@@ -85,12 +85,15 @@ class RunPane(Pane):
         if self.covered:
             return
         basis = message.basis
+        stations = self.view.facts.stations if self.view is not None else ()
+        aged = next((each.note for each in stations if each.name == "dataset" and each.state == "stale"), "")
+        stale = f"The dataset is stale: {aged}.\n" if aged else ""
         self.app.push_screen(
             FormScreen(
                 f"Train on {counted(basis.dataset.train, 'row')}, {basis.dataset.validation:,} for validation",
                 fields(basis),
                 go="train",
-                aside=lambda values: outlook(values, basis),
+                aside=lambda values: stale + outlook(values, basis),
                 whole=lambda values: trouble(values, basis),
                 guide=lambda values: guide(values, basis),
             ),
