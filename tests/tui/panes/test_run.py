@@ -275,7 +275,7 @@ async def test_a_training_on_a_stale_dataset_is_told_before_it_starts(home: Home
         project.decisions.decide([Decision(1, "reject", "person")])
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await opened(pilot, app, "Run   ")
+        await opened(pilot, app, "loss")
         await pilot.press("t")
         await form_of(pilot)
         aside = str(app.screen.query_one("#aside", Static).visual)
