@@ -277,8 +277,10 @@ def _listed(listed: QuestionFilter) -> tuple[str, tuple[str, ...]]:
         conditions.append("topic = ?")
         values.append(listed.topic)
     if query := match_query(listed.search):
-        conditions.append("id IN (SELECT rowid FROM questions_fts WHERE questions_fts MATCH ?)")
-        values.append(query)
+        found = "SELECT rowid FROM questions_fts WHERE questions_fts MATCH ?"
+        topics = "SELECT topic FROM (SELECT DISTINCT topic FROM questions) WHERE instr(lower(topic), lower(?))"
+        conditions.append(f"(id IN ({found}) OR topic IN ({topics}))")
+        values += [query, listed.search.strip()]
     return (" WHERE " + " AND ".join(conditions) if conditions else ""), tuple(values)
 
 

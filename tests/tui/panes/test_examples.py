@@ -226,6 +226,17 @@ async def test_the_answer_that_is_read_is_chosen_and_stays(home: Home) -> None:
         assert pane(app).state.read is None
 
 
+async def test_where_nothing_is_written_no_place_is_lost(home: Home) -> None:
+    app = DistillApp(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app)
+        await pilot.press("G")
+        read = pane(app).state.read
+        assert read is not None
+        await pilot.press("escape")
+        assert pane(app).state.read == read
+
+
 @pytest.mark.parametrize(
     ("split", "key"),
     [

@@ -114,9 +114,11 @@ class ExamplesPane(Pane):
         self.redraw()
 
     def action_back(self) -> None:
-        """Read whatever is being written."""
-        self.state.follow()
-        self.redraw()
+        """Read whatever is being written; where nothing is, the cursor stays."""
+        job = self._shown.job if self._shown is not None else None
+        if job is not None and job.live:
+            self.state.follow()
+            self.redraw()
 
     def action_line_down(self) -> None:
         """The next answer."""
