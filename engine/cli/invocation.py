@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from engine.project import Project
 
 P = ParamSpec("P")
+project_option = click.option(
+    "--project", "-p", "project_name", metavar="NAME-or-PATH", help="The project; else the last used one."
+)
+home_option = click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where everything lives; else $DISTILL_TUI_HOME, else the XDG folders.",
+)
 
 
 def tell(text: str = "", *, nl: bool = True) -> None:
@@ -110,19 +119,13 @@ def command_options(function: Callable[Concatenate[Invocation, P], None]) -> Cal
     """Give a command `--json`, `--project` and `--home`, and hand it the `Invocation` they make."""
 
     @click.option("--json", "json_output", is_flag=True, help="Print one JSON object on standard output.")
-    @click.option(
-        "--project", "-p", "project_name", metavar="NAME-or-PATH", help="The project; else the last used one."
-    )
-    @click.option(
-        "--home",
-        type=click.Path(path_type=Path, file_okay=False),
-        metavar="DIR",
-        help="Where everything lives; else $DISTILL_TUI_HOME, else the XDG folders.",
-    )
+    @project_option
+    @home_option
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
-        home = kwargs.pop("home")
-        project_name = kwargs.pop("project_name")
+        before = click.get_current_context().find_root().params  # both may also stand before the command
+        home = kwargs.pop("home") or before.get("home")
+        project_name = kwargs.pop("project_name") or before.get("project_name")
         invocation = Invocation(
             json_output=bool(kwargs.pop("json_output")),
             project_name=project_name if isinstance(project_name, str) else None,

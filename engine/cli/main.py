@@ -15,6 +15,7 @@ from typing import cast
 import click
 
 import engine
+from engine.cli.invocation import home_option, project_option
 from engine.errors import DistillError
 from engine.paths import Home
 
@@ -46,7 +47,7 @@ COMMANDS: dict[str, str] = {
     "doctor": "Check this machine and the project's database.",
 }
 
-Face = Callable[[Path, Home], int]  # project folder, home → exit status
+Face = Callable[[Path | None, Home], int]  # project folder (none: the last used one), home → exit status
 
 
 class CommandTable(click.Group):
@@ -72,13 +73,29 @@ class CommandTable(click.Group):
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
 
 
-@click.command(cls=CommandTable, context_settings=_HELP)
+@click.command(cls=CommandTable, context_settings=_HELP, invoke_without_command=True)
+@project_option
+@home_option
 @click.version_option(engine.__version__, prog_name="distill-tui")
-def group() -> None:
+@click.pass_context
+def group(ctx: click.Context, project_name: str | None, home: Path | None) -> None:
     """Distil a long system prompt into the weights of a local model.
 
     Without a command, the terminal app opens. Every command takes --json, --project and --home.
     """
+    if ctx.invoked_subcommand is not None:
+        return
+    face, place = cast("Face | None", ctx.obj), Home.locate(home)
+    if face is None:
+        click.echo(ctx.get_help())
+        return
+    folder = None
+    if project_name is not None:
+        from engine.projects import find_project
+
+        with find_project(project_name, place) as project:
+            folder = project.folder
+    ctx.exit(face(folder, place))
 
 
 def run(words: Sequence[str], face: Face | None = None) -> int:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.cli.main import run
 from engine.paths import Home
 from engine.project import Project
 from tests.engine.cli.calling import fail, get, succeed
@@ -184,3 +185,26 @@ def test_settings_that_cannot_work_make_no_project(words: tuple[str, ...], priva
     error = fail("new", "desk", *words)
     assert "secret1" not in str(error)
     assert not (private_home / "projects").exists()
+
+
+def test_project_and_home_may_stand_before_the_command(tmp_path: Path) -> None:
+    home = tmp_path / "elsewhere"
+    for name in ("one", "two"):
+        succeed("new", name, "--home", home)
+    assert get("-p", "one", "--home", home, "status")["project"] == "one"
+    assert get("-p", "one", "--home", home, "status", "--project", "two")["project"] == "two"
+
+
+def test_without_a_command_the_app_opens_on_the_named_project(tmp_path: Path) -> None:
+    home, opened = tmp_path / "elsewhere", list[tuple[Path | None, Path]]()
+    succeed("new", "one", "--home", home)
+
+    def face(folder: Path | None, place: Home) -> int:
+        opened.append((folder, place.projects))
+        return 0
+
+    assert run(["--project", "one", "--home", str(home)], face) == 0
+    assert run(["--home", str(home)], face) == 0
+    assert run(["--project", "none", "--home", str(home)], face) == 2
+    projects = Home.locate(home).projects
+    assert opened == [(projects / "one", projects), (None, projects)]
