@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.dom import DOMNode
@@ -234,8 +235,9 @@ class DistillApp(App[int]):
         self.show_projects()
 
     async def action_quit(self) -> None:
-        """Leave; jobs are processes of their own and go on."""
-        self.exit(0)
+        """Leave; jobs are processes of their own and go on, which is told where the program was called."""
+        project = clean_line(self._folder.name) if self._folder is not None else ""
+        self.exit(0, message=Text(notice.parting(project, self._endings.at_work)))
 
     def action_help_quit(self) -> None:
         """On ctrl+c, which copies: say which key leaves, in a field too."""

@@ -3,7 +3,7 @@
 Pure. A terminal that never tells whether it is looked at counts as looked at.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from engine.clean import clean_line
 from engine.records.job import LIVE_STATES, Job
@@ -28,12 +28,15 @@ class Endings:
 
     def __init__(self) -> None:
         self._live: set[int] = set()
+        self.at_work: tuple[str, ...] = ()  # what the live ones do, by the last reading
 
     def read(self, jobs: Iterable[Job]) -> list[Job]:
         """The jobs that ended since the last reading."""
         now = list(jobs)
         ended = [job for job in now if job.id in self._live and job.state not in LIVE_STATES]
-        self._live = {job.id for job in now if job.state in LIVE_STATES}
+        live = [job for job in now if job.state in LIVE_STATES]
+        self._live = {job.id for job in live}
+        self.at_work = tuple(dict.fromkeys(job.kind for job in live))
         return ended
 
 
@@ -45,6 +48,12 @@ def words(project: str, job: Job) -> str:
 def command_words(project: str, name: str, *, failed: bool) -> str:
     """What is said of a command that ended."""
     return f"{project}: {name} {_ENDS['failed' if failed else 'done']}"
+
+
+def parting(project: str, at_work: Sequence[str]) -> str:
+    """What is said to a person who leaves; nothing where nothing is at work."""
+    go = "goes" if len(at_work) == 1 else "go"
+    return f"{project}: {' and '.join(at_work)} {go} on; distill-tui shows it again." if at_work else ""
 
 
 def rings(bell: Bell, *, looked_at: bool) -> bool:

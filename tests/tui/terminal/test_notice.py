@@ -15,7 +15,7 @@ from tui.services.dataset import FREEZE
 from tui.services.program import CommandEnded
 from tui.services.questions import IMPORT
 from tui.settings import Bell, Settings
-from tui.terminal.notice import BELL, BRING_TITLE_BACK, KEEP_TITLE, LONG_COMMANDS, Endings, rings, title, words
+from tui.terminal.notice import BELL, BRING_TITLE_BACK, KEEP_TITLE, LONG_COMMANDS, Endings, parting, rings, title, words
 
 
 def job(id: int, state: JobState) -> Job:
@@ -109,3 +109,9 @@ async def test_a_freeze_an_export_and_an_import_are_told_when_they_end(home: Hom
         await until(pilot, lambda: len(sent) == 2)
     assert {FREEZE, IMPORT} < set(LONG_COMMANDS)
     assert sent[:2] == [BELL, f"{KEEP_TITLE}\x1b]2;meridian-desk: freeze failed\x07"]
+
+
+def test_who_leaves_is_told_what_goes_on() -> None:
+    assert parting("desk", ()) == ""
+    assert parting("desk", ("train",)) == "desk: train goes on; distill-tui shows it again."
+    assert parting("desk", ("train", "serve")) == "desk: train and serve go on; distill-tui shows it again."
