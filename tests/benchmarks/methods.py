@@ -20,7 +20,7 @@ import torch
 from engine.curation.automatic import check_examples
 from engine.curation.freeze import freeze
 from engine.demo import FULL, QUICK, open_demo
-from engine.evaluation.statistics import wilson
+from engine.evaluation.statistics import rate_of_samples
 from engine.model.chat_format import ChatFormat
 from engine.model.decode import decode
 from engine.model.load import adapter_off, load_base, with_adapter
@@ -125,7 +125,7 @@ class Examiner:
         student = with_adapter(self._base(), self._project.folder / run.folder / "adapter")
         greedy = self._kept(student, 0.0, 1)
         warm = self._kept(student, WARM, SAMPLES)
-        interval = wilson(sum(warm), len(warm))
+        interval = rate_of_samples((at // SAMPLES, kept) for at, kept in enumerate(warm))
         with adapter_off(student):
             prefix = PromptCache.build(student, student.format.prompt_prefix_ids(self._prompt, single_turn=True))
         return Row(
