@@ -406,6 +406,10 @@ class TestRules:
             await write(pilot, "Signs")
             await pilot.press("down", "right", "enter")
             await until(pilot, lambda: form(app) == "New rule, 2 of 2: ends with")
+            await pilot.press("escape")
+            await until(pilot, lambda: form(app) == "New rule, 1 of 2")
+            await pilot.press("enter")
+            await until(pilot, lambda: form(app) == "New rule, 2 of 2: ends with")
             await pilot.press("enter")
             assert form(app) != "", "an empty text is no check"
             await write(pilot, "Yours")

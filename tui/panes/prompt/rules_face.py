@@ -1,5 +1,6 @@
 """The rules beside the text: a cursor over them, forms that change them, and what takes a change back."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
@@ -159,7 +160,9 @@ class RulesFace(Scroller):
         self.post_message(ShowFace("reading"))
 
     def _ask_for(self, rule: Rule | None) -> None:
-        """Two short forms: what it demands and the kind of its check, then the check's own fields."""
+        """Two short forms: what it demands and the kind of its check, then the check's own fields. Escape in the second
+        goes back to the first, with what was typed there.
+        """
         from tui.panes.prompt.forms import check_fields, kind_of, kind_words, problem_of, rule_fields, rule_from
         from tui.screens.form.screen import FormScreen
 
@@ -176,7 +179,9 @@ class RulesFace(Scroller):
                 return clean_line(f"An answer keeps it when it {_kept_when(rule_from(rule, first, second))}.")
 
             def put(second: "Values | None") -> None:
-                if second is not None:
+                if second is None:
+                    begin(first)
+                else:
                     made = rule_from(rule, first, second)
                     self._change(lambda project: put_rule(project, made))
 
@@ -186,7 +191,11 @@ class RulesFace(Scroller):
                 put,
             )
 
-        self.app.push_screen(FormScreen(f"{name}, 1 of 2", rule_fields(rule), go="go on", aside=kind_words), go_on)
+        def begin(typed: "Values") -> None:
+            fields = [replace(item, value=typed.get(item.id, item.value)) for item in rule_fields(rule)]
+            self.app.push_screen(FormScreen(f"{name}, 1 of 2", fields, go="go on", aside=kind_words), go_on)
+
+        begin({})
 
     def _change(self, work: RulesWork) -> None:
         self._store.ask(noted(self._state.changes, work), self)
