@@ -95,6 +95,7 @@ async def test_that_a_job_is_ending_is_told_until_it_has(home: Home, size: tuple
             beside = app.screen.query_one(Rail if size[0] >= 100 else Spine).plain
             assert ("■    ending" if size[0] >= 100 else "■run") in beside
             assert "x ends" not in beside
+            assert " left" not in whole(app)
             await pilot.press("x", "p", "b")
             said = [note.message for note in app._notifications]
             ends, *again = [words for words in said if "Job 1" in words]

@@ -72,14 +72,14 @@ def working(view: View, station: str) -> JobView | None:
     return job if job is not None and job.station == station and (job.live or job.streams) else None
 
 
-def pace(job: JobView) -> str:
-    """Done of total, time left, answers a minute: whatever is known."""
+def pace(job: JobView, *, ending: bool = False) -> str:
+    """Done of total, time left, answers a minute: whatever is known. `ending`: it will not come to its end."""
     parts: list[str] = []
     if job.progress is not None and job.progress.total:
         parts.append(f"{job.progress.done:,} of {job.progress.total:,}")
     if job.live and job.answers_per_minute is not None:
         parts.append(f"{job.answers_per_minute:.0f} a minute")
-    if job.live and job.progress is not None and job.progress.seconds_left is not None:
+    if job.live and not ending and job.progress is not None and job.progress.seconds_left is not None:
         parts.append(f"{duration(job.progress.seconds_left)} left")
     return "   ".join(parts)
 

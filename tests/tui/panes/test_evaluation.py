@@ -15,6 +15,7 @@ from textual.widgets import Static
 from engine.evaluation.lapses import Lapse
 from engine.evaluation.statistics import wilson
 from engine.jobs.protocol import Progress, StampedEvent, StateChanged
+from engine.jobs.wishes import write_wish
 from engine.paths import Home
 from engine.project import Project
 from engine.records.comparison import Comparison, Paired, RulePaired
@@ -25,7 +26,7 @@ from engine.store.options_json import options_from_json
 from tests.engine.evaluation.made import arm_answer, evaluation
 from tests.tui.panes.measured import add_measured_evaluation, add_measured_run, make_compared, make_evaluating
 from tests.tui.panes.measured import arm_answer as kept_answer
-from tests.tui.piloting import form_of, pane_of, reach, text_of, until, workspace
+from tests.tui.piloting import facts_of, form_of, pane_of, reach, text_of, until, workspace
 from tests.tui.seeds import add_dataset, add_examples, arm, make_project, make_stage
 from tui.app import DistillApp
 from tui.panes.evaluation.bars import interval_bar
@@ -217,6 +218,11 @@ async def test_after_the_last_answer_it_says_what_it_does(home: Home, size: tupl
             event = StampedEvent(0.0, StateChanged(state, "for the judge"))
             workspace(app).post_message(JobTold(job.job_id, [event]))
             await until(pilot, lambda words=words: words in text(app) and "now:" not in text(app))
+        watched = facts_of(app).newest_job
+        assert watched is not None
+        write_wish(Path(facts_of(app).folder) / watched.folder, "stop")  # as from another terminal
+        await until(pilot, lambda: "■ ending   at its next safe point" in text(app))
+        assert " left" not in text(app)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -16,7 +16,7 @@ from tui.panes.evaluation.marks import arm_title, deciding, mark_of, marks_told
 from tui.panes.evaluation.reading import reading
 from tui.panes.evaluation.state import EvaluationState
 from tui.panes.job import JobView
-from tui.panes.parts import VERDICTS, answer_wall, heading, pace, rests, title, working
+from tui.panes.parts import VERDICTS, answer_wall, heading, is_ending, pace, rests, title, working
 from tui.panes.view import View
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, moment, percent, right, shorten, wrap
 from tui.widgets.listing import numbered
@@ -86,7 +86,7 @@ def _measuring(view: View, job: JobView) -> list[Content]:
     """The answers as they come, how many of each arm keep every rule so far, and what it does now: most of the time
     after the last answer goes into what nobody sees being written.
     """
-    lines = title("Evaluation", "measuring", pace(job), view.width)
+    lines = title("Evaluation", "measuring", pace(job, ending=is_ending(view, job)), view.width)
     of = " of " if view.width >= _WIDE_FROM else "/"
     counts = [
         Content.assemble((f"{shorten(arm, 24)} ", DIM), f"{job.kept_by_arm.get(arm, 0):,}", (f"{of}{ended:,}", DIM))

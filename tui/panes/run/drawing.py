@@ -40,7 +40,7 @@ def draw(view: View, state: RunState) -> list[Content]:
         if row is not None and (run is None or number != run.id):
             curves = state.curves(row.run, state.traces.get(number))
             drawn.append(Drawn(_short(row.run, width), curves, _asked(row.run), state.letter(number)))
-    lines = [title(f"Run {run.id}" if run else "Run", *_figure(run, live, width), width)[0]]
+    lines = [title(f"Run {run.id}" if run else "Run", *_figure(view, run, live), width)[0]]
     if run is not None:
         lines.append(Content.styled(shorten(configuration_words(run), width), DIM))
     lines += [*_stands(view, run, live, width), Content("")]
@@ -97,15 +97,16 @@ def _comparing(view: View, state: RunState, run: Run | None) -> list[Content]:
     ]
 
 
-def _figure(run: Run | None, live: JobView | None, width: int) -> tuple[str, str]:
+def _figure(view: View, run: Run | None, live: JobView | None) -> tuple[str, str]:
     """The one number, and the detail beside it."""
     if live is not None:
         steps = run.steps if run else 0
         figure = f"step {live.step:,} of {steps:,}" if steps else "preparing"
         memory = live.curves.get("rss_mb")
         parts = [f"epoch {live.epoch:.1f}"]
-        if live.progress is not None and live.progress.seconds_left is not None and live.step:
-            parts.append(f"{duration(live.progress.seconds_left)} left")
+        left = live.progress.seconds_left if live.progress is not None and live.step else None
+        if left is not None and not is_ending(view, live):
+            parts.append(f"{duration(left)} left")
         if memory is not None and memory.last is not None:
             parts.append(f"{memory.last / 1000:.1f} GB")
         return figure, "   ".join(parts)
@@ -120,7 +121,7 @@ def _figure(run: Run | None, live: JobView | None, width: int) -> tuple[str, str
         f"{run.peak_rss_mb / 1000:.1f} GB" if run.peak_rss_mb else "",
     ]
     told = [part for part in parts if part]
-    while len("   ".join(told)) + len(figure) > width - 12 and len(told) > 1:
+    while len("   ".join(told)) + len(figure) > view.width - 12 and len(told) > 1:
         told.pop()  # the least of them comes last
     return figure, "   ".join(told)
 
