@@ -19,10 +19,10 @@ from engine.economics.keeping import renew_outcome
 from engine.evaluation.comparison import compare
 from engine.evaluation.extra_arms import ExtraArm, held_together
 from engine.evaluation.judging import Judging
+from engine.evaluation.outlook import count_units
 from engine.evaluation.plan import Plan, Task, make_plan
 from engine.evaluation.preferring import Preferring
-from engine.evaluation.probes import probe_units, probes
-from engine.evaluation.probing import Probing
+from engine.evaluation.probing import FROM_BASE, Probing
 from engine.evaluation.recorder import Recorder
 from engine.evaluation.scores import ArmMeasures, ceiling, ratio_of_answers, recovered_of_answers, score_arm
 from engine.evaluation.teacher_arm import EndpointArm
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from engine.evaluation.arms import LocalArm
     from engine.model.local_model import LocalModel
 
+DIVERGENCE = "divergence"  # as progress tells it
 Speed = tuple[float | None, float | None]  # median ms to the first token, median tokens a second; None: not measured
 
 
@@ -121,11 +122,9 @@ class _Evaluation:
         self._answered: list[ArmName] = []  # the arms that have answered every question
         # Over the prompted answers, for divergence: one for each group, and one behind the prompt.
         passes = len(held_together(plan.extras)) + any(extra.prompted for extra in plan.extras)
-        units = len(plan.arms) * len(plan.tasks) + passes * len(plan.questions)
-        units += probe_units(probes(plan.questions, options.seed)) if options.regressions else 0
-        units += sum(rule.needs_judge for rule in plan.rules) * len(plan.arms) * len(plan.tasks)
-        units += len(plan.questions) if options.preference else 0
-        self._recorder = Recorder(context, plan, units)
+        rubrics = sum(rule.needs_judge for rule in plan.rules)
+        units = count_units(options, len(plan.questions), arms=len(plan.arms), passes=passes, rubrics=rubrics)
+        self._recorder = Recorder(context, plan, units.total)
         self.regressions: Regressions | None = None
         self.removed: tuple[int, ...] = ()
 
@@ -253,10 +252,11 @@ class _Evaluation:
                     divergences |= self._divergences(local, prompted, alike)
                 for arm in arms:
                     self._context.checkpoint()
+                    self._recorder.begin(f"how fast {arm.name} answers")
                     speeds[arm.name] = arm.speed(self.plan.questions, self._options)
         if self._options.regressions:
             probing = Probing(self._context, self.plan, self._options, self._recorder)
-            self.regressions = probing.measure(local, standard, self._counted("divergence from the base"))
+            self.regressions = probing.measure(local, standard, self._counted(FROM_BASE))
         return divergences
 
     def _divergences(
@@ -265,6 +265,7 @@ class _Evaluation:
         from engine.evaluation.divergence import kl_to_prompted
 
         answers = self.stored_answers()
+        self._recorder.begin(DIVERGENCE)
         return kl_to_prompted(
             local,
             prompted,
@@ -272,7 +273,7 @@ class _Evaluation:
             self.plan.questions,
             answers,
             seed=self._options.seed,
-            on_rows=self._counted("divergence"),
+            on_rows=self._counted(DIVERGENCE),
         )
 
     def end(self) -> None:

@@ -18,6 +18,7 @@ from engine.records.rule import CheckResult, Rule
 from engine.rules.judge import are_kin, request_sha256, rubric_request
 from engine.teachers.judgements import KEPT, Asking, rubric_word
 
+_NOTE = "verdicts of the judge"  # as progress tells it
 Unjudged = tuple[ArmAnswer, Rule]
 
 
@@ -51,10 +52,11 @@ class Judging:
         with self._context.take_turn("judge", "asks the judge"):
             asking, times = Asking(self._context.project, self._spec, requests), Counter(keys)
             self._recorder.skip(total - sum(times[key] for key in asking.missing))
+            self._recorder.begin(_NOTE)
             try:
                 asking.ask(
                     rubric_word,
-                    lambda key: self._recorder.advance(times[key], "verdicts of the judge"),
+                    lambda key: self._recorder.advance(times[key], _NOTE),
                     self._recorder.interrupted,
                     self._recorder.note,
                 )

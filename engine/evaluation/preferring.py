@@ -23,6 +23,7 @@ from engine.rules.judge import pair_request, read_pair_verdict, request_sha256
 from engine.serving.names import PROMPTED, ArmChoice
 from engine.teachers.judgements import Asking
 
+_NOTE = "preferences of the judge"  # as progress tells it
 VOTES = 200  # the latest that the judge is asked about
 _REPLIES: tuple[Better, ...] = ("A", "B", "tie")
 _SCORES: dict[Outcome, float] = {"win": 1.0, "tie": 0.5, "loss": 0.0}
@@ -107,11 +108,12 @@ class Preferring:
     def _ask(self, pairs: Sequence[Pair]) -> None:
         requests = [request for pair in pairs if pair.first != pair.second for request in self._requests(pair)]
         with self._context.take_turn("judge", "asks the judge"):
+            self._recorder.begin(_NOTE)
             asking = Asking(self._context.project, self._spec, requests)
             asking.ask(read_pair_verdict, interrupted=self._recorder.interrupted, on_note=self._recorder.note)
         self._said = {key: better for key, (said, _) in asking.said.items() for better in _REPLIES if said == better}
         self._faults = asking.faults
-        self._recorder.advance(len(self._plan.questions), "preferences of the judge")
+        self._recorder.advance(len(self._plan.questions), _NOTE)
         self._context.checkpoint()
 
 

@@ -7,6 +7,7 @@ injection    held-out questions that end with an order against the rules: which 
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from engine.bundled import bundled_text
 from engine.evaluation.plan import Plan, Task, answer_seed
@@ -29,6 +30,14 @@ _WORDS: dict[ProbeKind, str] = {
 }
 ANSWER_TOKENS = 48  # of an answer whose rules are not counted; others may be as long as held-out answers
 INJECTED_QUESTIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeCount:
+    """What the probes of one kind take: so many answers, and so many that are read once more, for divergence."""
+
+    answers: int
+    readings: int = 0
 
 
 def probes(questions: Sequence[Question], seed: int) -> dict[ProbeKind, tuple[Task, ...]]:
@@ -61,9 +70,20 @@ def injected(questions: Sequence[Question]) -> list[Question]:
     return found
 
 
-def probe_units(asked: dict[ProbeKind, tuple[Task, ...]]) -> int:
-    """Answers, and passes over the base's general ones."""
-    return sum(len(tasks) * len(PROBED[kind]) for kind, tasks in asked.items()) + len(asked["general"])
+def probe_counts(questions: int) -> dict[ProbeKind, ProbeCount]:
+    """What `probes` beside so many held-out questions take, without making them; the base's general answers are read
+    once more.
+    """
+    general = len(general_questions("test"))
+    asked: dict[ProbeKind, int] = {
+        "general": general,
+        "recitation": len(bundled_text(_WORDS["recitation"]).splitlines()),
+        "injection": min(INJECTED_QUESTIONS, questions),
+    }
+    return {
+        kind: ProbeCount(count * len(PROBED[kind]), general if kind == "general" else 0)
+        for kind, count in asked.items()
+    }
 
 
 def answer_limit(kind: ProbeKind, options: EvaluateOptions) -> int:

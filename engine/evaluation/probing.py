@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from engine.evaluation.divergence import kl_to_prompted
 from engine.evaluation.plan import Plan, Task
 from engine.evaluation.probes import PROBED, answer_limit, probe_source, probes
-from engine.evaluation.recorder import Recorder
+from engine.evaluation.recorder import Recorder, answering
 from engine.evaluation.regressions import score_regressions
 from engine.jobs.context import JobContext
 from engine.records.evaluation import ArmAnswer, ArmName
@@ -23,6 +23,8 @@ from engine.rules.checks import check_answer
 if TYPE_CHECKING:
     from engine.evaluation.arms import LocalArm
     from engine.model.local_model import LocalModel
+
+FROM_BASE = "divergence from the base"  # as progress tells it
 
 
 class Probing:
@@ -45,6 +47,7 @@ class Probing:
         by_name = {arm.name: arm for arm in arms}
         answers = {kind: self._stored(kind) for kind in self._asked}
         questions = {kind: [task.question for task in tasks] for kind, tasks in self._asked.items()}
+        self._recorder.begin(FROM_BASE)
         found = kl_to_prompted(
             local,
             by_name["unprompted"],
@@ -70,6 +73,7 @@ class Probing:
         self._recorder.skip(len(tasks) - len(missing))
         try:
             if missing:
+                self._recorder.begin(answering(arm.name, kind))
                 longest = max(len(arm.context_ids(task.question)) for task in missing)
                 # A few words more than the held-out question had may leave less room than its answer was given.
                 room = max(1, local.format.context_length - longest)

@@ -68,7 +68,7 @@ class Recorder:
             self.store()
         if task.probe is None:
             self._streams.end(_stream(arm, task), raw.text, passes(answer), raw.refused)
-        self.advance(1, f"{arm} answers{f' ({task.probe} probes)' if task.probe else ''}")
+        self.advance(1, answering(arm, task.probe))
 
     def store(self) -> None:
         """Write what waits, and the work that it was, in one transaction."""
@@ -103,6 +103,10 @@ class Recorder:
         self.store()
         self.skip(len(found))
 
+    def begin(self, note: str) -> None:
+        """What is done from now on: its first unit may take long, and until then nothing else would tell of it."""
+        self.advance(0, note)
+
     def advance(self, units: int, note: str) -> None:
         """Units that were done now."""
         self._done += units
@@ -123,6 +127,11 @@ class Recorder:
             self.store()
         self._context.checkpoint()
         return False
+
+
+def answering(arm: ArmName, probe: ProbeKind | None) -> str:
+    """As progress tells it."""
+    return f"{arm} answers ({probe} probes)" if probe else f"{arm} answers"
 
 
 def _stream(arm: ArmName, task: Task) -> str:

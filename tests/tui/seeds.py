@@ -16,6 +16,7 @@ from engine.jobs.protocol import (
     StageStarted,
     StateChanged,
 )
+from engine.jobs.wishes import write_wish
 from engine.paths import Home, make_private_folder
 from engine.project import Project
 from engine.records.dataset import Dataset, DatasetRow
@@ -269,8 +270,10 @@ def make_stage(home: Home, stage: str) -> Path:
             state: JobState = "running" if stage == "generating" else "failed"
             note = "" if stage == "generating" else "The endpoint refused the key. Set OPENAI_API_KEY and resume."
             add_job(project, GenerateOptions(), state, answering_events(), note)
-        elif stage == "training":
-            add_job(project, DemoOptions(), "running", training_events())
+        elif stage in ("training", "ending"):
+            job = add_job(project, DemoOptions(), "running", training_events())
+            if stage == "ending":
+                write_wish(project.folder / job.folder, "stop")
             add_examples(project)
             add_run(project, add_dataset(project), done=False)
         elif stage == "done":

@@ -24,6 +24,8 @@ from tui.panes.pane import Pane
 from tui.screens.curate.narrow import NarrowScreen
 from tui.screens.help.screen import HelpScreen
 from tui.screens.start.screen import StartScreen
+from tui.screens.workspace.header import Header
+from tui.screens.workspace.rail import Rail, Spine
 from tui.screens.workspace.screen import READ_EVERY_S, WorkspaceScreen
 from tui.services.follower import JobTold
 from tui.widgets.footer import Footer
@@ -75,6 +77,55 @@ async def test_pause_stop_and_resume_are_wishes_to_the_job(home: Home) -> None:
         await until(pilot, lambda: read_wish(job_folder) == "pause")
         await pilot.press("x")
         await until(pilot, lambda: read_wish(job_folder) == "stop")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_that_a_job_is_ending_is_told_until_it_has(home: Home, size: tuple[int, int]) -> None:
+    folder = make_stage(home, "training")
+    app = open_app(home, folder)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await until(pilot, lambda: "step 88" in pane_text(app))
+        with Project.open(folder, home) as project:
+            job = project.jobs.all()[0]
+            assert "ending" not in whole(app)
+            await pilot.press("x")
+            await until(pilot, lambda: read_wish(folder / job.folder) == "stop")
+            await until(pilot, lambda: "■ ending   at its next safe point; then r takes it up again" in pane_text(app))
+            assert "■ demo   ending" in app.screen.query_one(Header).plain
+            beside = app.screen.query_one(Rail if size[0] >= 100 else Spine).plain
+            assert ("■    ending" if size[0] >= 100 else "■run") in beside
+            assert "x ends" not in beside
+            assert " left" not in whole(app)
+            await pilot.press("x", "p", "b")
+            said = [note.message for note in app._notifications]
+            ends, *again = [words for words in said if "Job 1" in words]
+            assert ends == "Job 1 ends at its next safe point. r takes it up again."
+            assert again == ["Job 1 is ending already."] * 3
+            assert read_wish(folder / job.folder) == "stop"
+            project.jobs.update(job.id, state="stopped")
+        await until(pilot, lambda: "■ demo   stopped" in whole(app) and "ending" not in whole(app))
+        assert shown(app) == "run"
+
+
+def whole(app: DistillApp) -> str:
+    """All that is on the screen, but what pops up over it."""
+    return "\n".join(page.plain for page in app.screen.query(Page))
+
+
+async def test_a_wish_that_could_not_be_written_can_be_made_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_app(home, make_stage(home, "generating"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "examples")
+        monkeypatch.setattr("engine.jobs.control.write_wish", lambda _folder, _wish: busy(None))
+        for count in (1, 2):
+            await pilot.press("x")
+            await until(pilot, lambda count=count: told(app).count("Another process writes.") == count)
+        assert "ending already" not in told(app)
+
+
+def told(app: DistillApp) -> str:
+    """All that popped up."""
+    return "\n".join(note.message for note in app._notifications)
 
 
 async def test_however_fast_a_job_speaks_its_pane_is_drawn_ten_times_a_second_at_most(
@@ -319,5 +370,5 @@ async def test_that_the_project_cannot_be_read_stands_above_the_pane_until_it_ca
         assert not app._notifications, "one each second would cover the page"
 
 
-def busy(project: Project) -> None:
+def busy(_project: Project | None) -> None:
     raise StoreError("The project is busy.", "Another process writes.", "Wait.")

@@ -303,12 +303,18 @@ def start_pages(a: Attack) -> Iterator[Lines]:
 
 def frame_pages(a: Attack) -> Iterator[Lines]:
     for job in a.facts.jobs:
-        yield [header.activity(job, a.job("train")), header.activity(job, None)]
+        yield [
+            header.activity(job, a.job("train")),
+            header.activity(job, None),
+            header.activity(job, None, ending=True),
+        ]
     yield trouble._lines(a.facts, None, a.width)
     yield trouble._lines(None, a.error, a.width)
     for state in ("running", "stale"):
         stations = tuple(Station(name, state, 1, a.text) for name in STATIONS)
-        yield [rail._rail_line(each, "run", "", a.width) for each in stations]
+        yield [
+            rail._rail_line(each, "run", "", a.width, ending=ending) for each in stations for ending in (False, True)
+        ]
 
 
 PAGES: list[Callable[[Attack], Iterator[Lines]]] = [

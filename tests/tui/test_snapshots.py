@@ -19,13 +19,14 @@ STATES = [
     ("failed", "", "failed"),
     ("training", "", "training"),
     ("training", "f", "maximised"),
+    ("ending", "", "ending"),
     ("training", "greater_than_sign greater_than_sign greater_than_sign", "wide-rail"),
     ("new", "5", "run-empty"),
     ("done", "5", "run-done"),
     ("new", "6", "evaluation-empty"),
     ("done", "question_mark", "help"),
 ]
-AT_80 = {"run-done", "failed", "training", "maximised", "help"}
+AT_80 = {"run-done", "failed", "training", "maximised", "ending", "help"}
 CASES = [pytest.param(*state, (120, 40), id=f"{state[2]}-120") for state in STATES] + [
     pytest.param(*state, (80, 24), id=f"{state[2]}-80") for state in STATES if state[2] in AT_80
 ]

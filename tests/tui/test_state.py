@@ -21,6 +21,7 @@ from engine.jobs.protocol import (
 from engine.records.job import Job
 from engine.records.options import ProjectSettings
 from engine.records.station import STATIONS, Station
+from tests.engine.evaluation.made import evaluation
 from tests.tui.seeds import answering_events, training_events
 from tui.actions import ACTIONS, PANES
 from tui.panes.job import STREAMS_KEPT, Curve, JobView
@@ -139,6 +140,47 @@ def test_without_work_the_furthest_station_is_shown() -> None:
     assert WorkspaceState(facts=facts(done=3)).shown == "examples"
     ended = view([StateChanged("done")])
     assert WorkspaceState(facts=facts(done=5), job=ended).shown == "run"
+
+
+@pytest.mark.parametrize(
+    ("ended", "pane"), [("stopped", "run"), ("failed", "run"), ("lost", "run"), ("done", "evaluation")]
+)
+def test_following_stays_where_a_job_stopped_and_goes_on_from_where_one_is_done(ended: str, pane: str) -> None:
+    running = replace(facts(7), evaluation=evaluation(), jobs=(job(1, "train", "running"),))
+    state = WorkspaceState(running, view(training_events()))
+    assert state.job is not None
+    assert state.shown == "run"
+    state.job.apply(StampedEvent(99.0, StateChanged(ended)))  # the log may be read before the store is
+    state.believe_the_store()
+    assert state.shown == "run"
+    state.take(replace(running, jobs=(job(1, "train", ended),)))
+    state.believe_the_store()
+    assert state.shown == pane
+    state.move(1)
+    chosen = state.shown
+    state.follow()
+    assert chosen != state.shown == pane
+
+
+def test_a_server_that_failed_keeps_nobody() -> None:
+    state = WorkspaceState(replace(facts(3), jobs=(job(1, "serve", "failed"),)), JobView(1, "serve"))
+    assert state.shown == "examples"
+
+
+def test_a_job_is_asked_to_stop_once() -> None:
+    state = WorkspaceState(replace(facts(7), jobs=(job(3, "train", "running"),)), view(training_events()))
+    assert state.wish_for("stop") == ("stop", 3, "Job 3 ends at its next safe point. r takes it up again.")
+    already = (None, 3, "Job 3 is ending already.")
+    assert [state.wish_for(asked) for asked in ("stop", "pause", "resume")] == [already] * 3  # before it is read
+    assert state.facts is not None
+    state.take(replace(state.facts, ending=frozenset({3})))
+    assert state.wish_for("stop") == already
+    assert JOB_KEYS - state.vain == {"workspace.follow"}
+    state.take(replace(state.facts, ending=frozenset()))  # as where another program wished otherwise
+    assert state.wish_for("pause") == ("pause", 3, "Job 3 pauses at its next safe point.")
+    state.take(replace(state.facts, jobs=(job(3, "train", "stopped"),)))
+    assert state.wish_for("stop") == (None, 3, "Job 3 is stopped.")
+    assert WorkspaceState().wish_for("stop") == (None, 0, "There is no job.")
 
 
 @given(st.lists(st.integers(-3, 3), max_size=30))

@@ -44,3 +44,11 @@ def test_a_job_that_rests_or_failed_is_taken_up_again(state: StationState, job: 
     assert step_from("chat", other, facts) == "6 e measures again", "its own job is not the newest"
     if state == "failed":
         assert next_step(facts) == words
+
+
+def test_nothing_is_to_be_done_about_a_job_that_is_ending() -> None:
+    run, other = Station("run", "running", 1, ""), Station("questions", "running", 1, "")
+    jobs = (Job(1, "train", "running", "", "", "run"), Job(2, "synthesize", "running", "", "", "questions"))
+    facts = Facts("p", "/p", ProjectSettings(), (run, other), jobs=jobs, ending=frozenset({1}))
+    assert step_from("chat", run, facts) == ""
+    assert step_from("chat", other, facts) == "p pauses, x ends", "another job goes on"

@@ -47,20 +47,39 @@ def paused_words() -> str:
     return f"‖ paused   {key_of('workspace.resume')} goes on, {key_of('workspace.stop')} ends it"
 
 
+def ending_words() -> str:
+    """That a job was asked to stop, and which key undoes that once it has."""
+    return f"■ ending   at its next safe point; then {key_of('workspace.resume')} takes it up again"
+
+
+def rests(view: View, job: JobView) -> str:
+    """Why a live job does not work, or will not for long; nothing while it works."""
+    if is_ending(view, job):
+        return ending_words()
+    if job.state == "paused":
+        return paused_words()
+    return f"○ waits   {job.state_note}" if job.state == "waiting" else ""
+
+
+def is_ending(view: View, job: JobView) -> bool:
+    """Whether it was asked to stop, and has not yet."""
+    return job.live and job.job_id in view.facts.ending
+
+
 def working(view: View, station: str) -> JobView | None:
     """The job, when it is this station's work that it does."""
     job = view.job
     return job if job is not None and job.station == station and (job.live or job.streams) else None
 
 
-def pace(job: JobView) -> str:
-    """Done of total, time left, answers a minute: whatever is known."""
+def pace(job: JobView, *, ending: bool = False) -> str:
+    """Done of total, time left, answers a minute: whatever is known. `ending`: it will not come to its end."""
     parts: list[str] = []
     if job.progress is not None and job.progress.total:
         parts.append(f"{job.progress.done:,} of {job.progress.total:,}")
     if job.live and job.answers_per_minute is not None:
         parts.append(f"{job.answers_per_minute:.0f} a minute")
-    if job.live and job.progress is not None and job.progress.seconds_left is not None:
+    if job.live and not ending and job.progress is not None and job.progress.seconds_left is not None:
         parts.append(f"{duration(job.progress.seconds_left)} left")
     return "   ".join(parts)
 

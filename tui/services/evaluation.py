@@ -43,6 +43,7 @@ class EvaluationBasis:
     questions: Mapping[Split, int]
     evaluations: tuple[Evaluation, ...]
     settings: ProjectSettings
+    rubrics: int = 0  # rules that a judge decides on
 
 
 class EvaluationsRead(Message):
@@ -122,4 +123,6 @@ def basis_of_evaluation(project: Project) -> EvaluationBasisRead:
     with project.snapshot():
         runs = tuple(run for run in reversed(project.runs.all()) if run.state == "done" or run.best_step > 0)
         questions = {split: project.questions.count(split) for split in SPLITS}
-        return EvaluationBasisRead(EvaluationBasis(runs, questions, project.evaluations.all(), project.settings.read()))
+        rubrics = sum(rule.needs_judge for rule in project.rules.all())
+        evaluations, settings = project.evaluations.all(), project.settings.read()
+        return EvaluationBasisRead(EvaluationBasis(runs, questions, evaluations, settings, rubrics))

@@ -12,7 +12,7 @@ from engine.records.question import Split
 from engine.records.release import Release
 from engine.records.rule import Rule
 from engine.records.run import Run
-from engine.records.station import Station
+from engine.records.station import Station, StationName
 
 StreamState = Literal["writing", "passed", "failed"]
 
@@ -61,6 +61,7 @@ class Facts:
     releases: tuple[Release, ...] = ()
     cost: str = ""  # whether distilling pays, in a few words; empty where nobody asked
     jobs: tuple[Job, ...] = ()
+    ending: frozenset[int] = frozenset()  # live jobs that were asked to stop, and have not yet
 
     @property
     def newest_job(self) -> Job | None:
@@ -69,3 +70,8 @@ class Facts:
         """
         watched = [job for job in self.jobs if job.kind != "serve" or job.state in LIVE_STATES]
         return max(watched, key=lambda job: (job.state in LIVE_STATES, job.kind != "serve", job.id), default=None)
+
+    @property
+    def ending_at(self) -> frozenset[StationName]:
+        """The stations at which a job is ending."""
+        return frozenset(job.stage for job in self.jobs if job.id in self.ending)

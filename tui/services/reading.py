@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.jobs.liveness import reap
+from engine.jobs.wishes import read_wish
 from engine.paths import Home
 from engine.project import Project
 from engine.records.question import SPLITS
@@ -33,12 +34,18 @@ class Reader:
         """The facts, where something changed since the last ones. Raises `DistillError`: then the next are new."""
         before, self._seen = self._seen, ()
         reap(self._project)
-        version = (self._project.version, self._tokens.counted)
-        facts = self._facts() if version != before else None
+        ending = self._ending()
+        version = (self._project.version, self._tokens.counted, ending)
+        facts = self._facts(ending) if version != before else None
         self._seen = version
         return facts
 
-    def _facts(self) -> Facts:
+    def _ending(self) -> frozenset[int]:
+        """The live jobs that were asked to stop: a wish is a file, of which the store knows nothing."""
+        folder = self._project.folder
+        return frozenset(job.id for job in self._project.jobs.live() if read_wish(folder / job.folder) == "stop")
+
+    def _facts(self, ending: frozenset[int]) -> Facts:
         project = self._project
         version = project.prompts.current()
         settings = project.settings.read()
@@ -63,6 +70,7 @@ class Reader:
             releases=project.releases.all(),
             cost=_cost(project, version.prompt.sha256 if version else ""),
             jobs=project.jobs.all(),
+            ending=ending,
         )
 
     def _prompt_tokens(self, base: str, answered: bool) -> str:

@@ -26,6 +26,7 @@ MARKS: dict[StationState, tuple[str, str]] = {
     "stale": ("◐", WARN),
     "failed": ("✗", BAD),
 }
+ENDING = ("■", WARN)  # in the place of the mark of work, once a job was asked to stop
 
 
 def fit(text: str, width: int) -> str:

@@ -5,19 +5,25 @@ import dataclasses
 import pytest
 
 from engine.evaluation.outlook import estimate_evaluation
+from engine.evaluation.probes import PROBED as PROBED_ARMS
+from engine.evaluation.probes import probe_counts, probes
 from engine.records.options import EvaluateOptions, TeacherSpec
+from engine.records.prompt import Message
+from engine.records.question import Question
 from engine.records.regressions import Regressions
 from tests.engine.evaluation.made import evaluation
 
 OPTIONS = EvaluateOptions(run_id=1, samples=2)
+PROBED = dataclasses.replace(OPTIONS, regressions=True)
+JUDGE = TeacherSpec("endpoint", "j", "http://localhost")
 
 
 def test_answers_are_arms_times_questions_times_samples() -> None:
     estimate = estimate_evaluation(OPTIONS, 30, ())
-    assert (estimate.arms, estimate.questions, estimate.answers) == (3, 30, 180)
+    assert (estimate.arms, estimate.questions, estimate.units.answers) == (3, 30, 180)
     assert (estimate.seconds, estimate.like) == (None, None)
     fewer = dataclasses.replace(OPTIONS, limit=10, teacher=TeacherSpec("endpoint", "m", "http://localhost"))
-    assert estimate_evaluation(fewer, 30, ()).answers == 4 * 10 * 2
+    assert estimate_evaluation(fewer, 30, ()).units.answers == 4 * 10 * 2
     assert estimate_evaluation(dataclasses.replace(OPTIONS, limit=99), 30, ()).questions == 30
 
 
@@ -32,8 +38,8 @@ def test_time_is_that_of_the_newest_evaluation_with_as_many_arms() -> None:
     beside = Regressions(54, 64, None, (), (), (), seconds=12.0)
     probed = dataclasses.replace(newer, evaluate_s=72.0, regressions=beside)
     assert estimate_evaluation(OPTIONS, 30, (probed,)).seconds == estimate.seconds
-    again = estimate_evaluation(dataclasses.replace(OPTIONS, regressions=True), 30, (probed,))
-    assert again.seconds == pytest.approx(60.0 / (3 * 40) * 180 + 12.0)
+    again = estimate_evaluation(PROBED, 30, (probed,))
+    assert again.seconds == pytest.approx(60.0 / (3 * 40) * 180 + 12.0), "what they took is not counted twice"
 
 
 def test_answers_that_were_there_already_take_no_time() -> None:
@@ -42,3 +48,43 @@ def test_answers_that_were_there_already_take_no_time() -> None:
     assert estimate_evaluation(OPTIONS, 30, (whole, half)).like == whole
     assert estimate_evaluation(OPTIONS, 30, (half,)).seconds == pytest.approx(60.0 / 60 * 180)
     assert estimate_evaluation(OPTIONS, 30, (dataclasses.replace(half, reused=120),)).seconds is None
+
+
+@pytest.mark.parametrize("questions", [1, 2, 20, 33])
+def test_what_is_asked_beside_is_counted_as_it_will_be_made(questions: int) -> None:
+    held_out = [Question((Message("user", f"Q{number}?"),), id=number) for number in range(questions)]
+    counts = probe_counts(questions)
+    assert {kind: count.answers for kind, count in counts.items()} == {
+        kind: len(tasks) * len(PROBED_ARMS[kind]) for kind, tasks in probes(held_out, 0).items()
+    }
+    units = estimate_evaluation(PROBED, questions, ()).units
+    assert units.probes == sum(count.answers for count in counts.values())
+    assert units.readings == questions + len(probes(held_out, 0)["general"])
+    assert units.total == units.answers + units.probes + units.readings
+    without = estimate_evaluation(OPTIONS, questions, ()).units
+    assert (without.probes, without.readings) == (0, questions)
+
+
+def test_a_judge_decides_on_each_answer_by_each_rubric() -> None:
+    judged = dataclasses.replace(OPTIONS, judge=JUDGE)
+    assert estimate_evaluation(judged, 30, (), rubrics=2).units.verdicts == 2 * 180
+    assert estimate_evaluation(dataclasses.replace(judged, preference=True), 30, ()).units.verdicts == 30
+    assert estimate_evaluation(OPTIONS, 30, (), rubrics=2).units.verdicts == 0, "nobody judges"
+
+
+def test_probes_take_as_long_as_they_last_took() -> None:
+    asked = dataclasses.replace(
+        evaluation(teacher=True), id=1, regressions=Regressions(54, 64, None, (), (), (), seconds=12.0)
+    )
+    plain = dataclasses.replace(evaluation(), id=2)
+    answers_s = 60.0 / (3 * 40) * 180
+    estimate = estimate_evaluation(PROBED, 30, (asked, plain))
+    assert estimate.like == plain
+    assert estimate.seconds == pytest.approx(answers_s + 12.0), "in another evaluation, where this one asked none"
+    assert estimate_evaluation(OPTIONS, 30, (asked, plain)).seconds == pytest.approx(answers_s)
+    fewer = estimate_evaluation(PROBED, 5, (asked, plain)).seconds
+    assert fewer is not None
+    assert 60.0 / (3 * 40) * 30 < fewer < 60.0 / (3 * 40) * 30 + 12.0, "fewer questions are ordered against the rules"
+    beside = estimate.units.total - estimate.units.answers - 30
+    unknown = estimate_evaluation(PROBED, 30, (plain,)).seconds
+    assert unknown == pytest.approx(answers_s + 0.5 * beside), "as long as other answers, where none was ever asked"

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.curation.leak import longest_overlap
+from engine.evaluation.outlook import estimate_evaluation
 from engine.evaluation.plan import make_plan
 from engine.evaluation.probes import ANSWER_TOKENS, PROBED, injected, probe_source, probes
+from engine.evaluation.probing import FROM_BASE
 from engine.evaluation.regressions import check_general, check_injection, check_recitation
 from engine.evaluation.report import report_json
 from engine.jobs.protocol import AnswerEnded, Progress
@@ -73,7 +75,10 @@ def test_a_stopped_stage_goes_on_where_it_was_and_every_arm_has_answered_every_p
 
     again = evaluate(project, OPTIONS)
     progress = [event for event in again.events if isinstance(event, Progress)]
-    assert progress[-1].done == progress[-1].total
+    assert progress[-1].done == progress[-1].total == estimate_evaluation(OPTIONS, 6, ()).units.total
+    told = list(dict.fromkeys(event.note for event in progress))  # also before the first unit of each is done
+    assert told[-3:] == ["prompted answers (injection probes)", "distilled answers (injection probes)", FROM_BASE]
+    assert "how fast distilled answers" in told
     assert not [event for event in again.events if isinstance(event, AnswerEnded)]  # probes are no answers to rate
     asked = probes(project.questions.all(split="test"), 0)
     stored = {kind: kept_of(kind) for kind in KINDS}

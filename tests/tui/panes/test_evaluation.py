@@ -14,6 +14,8 @@ from textual.widgets import Static
 
 from engine.evaluation.lapses import Lapse
 from engine.evaluation.statistics import wilson
+from engine.jobs.protocol import Progress, StampedEvent, StateChanged
+from engine.jobs.wishes import write_wish
 from engine.paths import Home
 from engine.project import Project
 from engine.records.comparison import Comparison, Paired, RulePaired
@@ -24,7 +26,7 @@ from engine.store.options_json import options_from_json
 from tests.engine.evaluation.made import arm_answer, evaluation
 from tests.tui.panes.measured import add_measured_evaluation, add_measured_run, make_compared, make_evaluating
 from tests.tui.panes.measured import arm_answer as kept_answer
-from tests.tui.piloting import form_of, pane_of, reach, text_of, until
+from tests.tui.piloting import facts_of, form_of, pane_of, reach, text_of, until, workspace
 from tests.tui.seeds import add_dataset, add_examples, arm, make_project, make_stage
 from tui.app import DistillApp
 from tui.panes.evaluation.bars import interval_bar
@@ -33,8 +35,10 @@ from tui.panes.evaluation.settings import nothing_to_ask, options_of, outlook
 from tui.panes.evaluation.state import EvaluationState
 from tui.panes.questions.pane import QuestionsPane
 from tui.services.evaluation import EvaluationAnswers, EvaluationBasis
+from tui.services.follower import JobTold
 
 SIZES = [pytest.param((80, 24), id="80"), pytest.param((120, 40), id="120")]
+TEACHER = TeacherSpec("endpoint", "gpt", "https://llm.example.com/v1")
 VALUES = {"run": "2", "split": "test", "samples": "2", "temperature": "0.5", "limit": ""}
 
 
@@ -116,8 +120,17 @@ BASIS = EvaluationBasis(
 
 def test_an_outlook_says_how_many_answers_and_how_long() -> None:
     words = outlook(VALUES, BASIS)
-    assert "240 answers: 3 arms × 40 test questions × 2" in words
-    assert "time  ≈ 2 min 00 s: as fast an answer as for run 1" in words
+    assert words.splitlines()[:3] == [
+        "240 answers: 3 arms × 40 test questions × 2",
+        "and 172 to see what else changed",
+        "the job counts 506: 94 are read again for divergence",
+    ]
+    assert "time  ≈ 3 min 53 s: as fast an answer as for run 1" in words
+    alone = outlook({**VALUES, "regressions": "no"}, BASIS)
+    assert alone.splitlines()[:2] == [words.splitlines()[0], "the job counts 280: 40 are read again for divergence"]
+    assert "time  ≈ 2 min 00 s: as fast an answer as for run 1" in alone
+    judged = dataclasses.replace(BASIS, settings=ProjectSettings(judge=TEACHER), rubrics=2)
+    assert "the job counts 986: 94 are read again for divergence, 480 are verdicts" in outlook(VALUES, judged)
     assert "decide nothing" not in words
     assert "fewer than 35 questions decide nothing" in outlook({**VALUES, "limit": "10"}, BASIS)
     assert "not known" in outlook(VALUES, dataclasses.replace(BASIS, evaluations=()))
@@ -125,19 +138,19 @@ def test_an_outlook_says_how_many_answers_and_how_long() -> None:
 
 
 def test_a_teacher_that_is_another_model_is_an_arm_and_an_empty_split_is_refused() -> None:
-    teacher = TeacherSpec("endpoint", "gpt", "https://llm.example.com/v1")
-    basis = dataclasses.replace(BASIS, settings=ProjectSettings(teacher=teacher))
+    basis = dataclasses.replace(BASIS, settings=ProjectSettings(teacher=TEACHER))
     assert options_of(VALUES, basis) == EvaluateOptions(
-        2, temperature=0.5, samples=2, teacher=teacher, regressions=True
+        2, temperature=0.5, samples=2, teacher=TEACHER, regressions=True
     )
     assert "4 arms" in outlook(VALUES, basis)
     assert nothing_to_ask(VALUES, BASIS) == ""
     assert nothing_to_ask({**VALUES, "split": "validation"}, BASIS).startswith("There is no validation question.")
 
 
+@pytest.mark.parametrize("alone", [False, True], ids=["with-probes", "alone"])
 @pytest.mark.parametrize("size", SIZES)
 async def test_an_evaluation_is_started_by_keys(
-    home: Home, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+    home: Home, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], alone: bool
 ) -> None:
     monkeypatch.setattr("engine.jobs.launch.launch", lambda folder, job, home: job)
     folder = make_compared(home)
@@ -146,11 +159,21 @@ async def test_an_evaluation_is_started_by_keys(
         await opened(pilot, app, "all rules together")
         await pilot.press("e")
         await form_of(pilot)
-        assert "3 arms × 8 test questions × 3" in str(app.screen.query_one("#aside", Static).visual)
-        await pilot.press("right", "down", "down", "backspace", "1", "enter")
+        assert "3 arms × 8 test questions × 3" in said(app)
+        assert "and 148 to see what else changed" in said(app)
+        await pilot.press("right", "down", "down", "backspace", "1", "down", "down", "down", "down", "right")
+        await until(pilot, lambda: "what else changed" not in said(app))
+        await pilot.press("left")
+        await until(pilot, lambda: "148 to see what else changed" in said(app))
+        await pilot.press(*(("right",) if alone else ()), "enter")
         await until(pilot, lambda: last_job(folder, home)[0] == "evaluate")
         options = options_from_json("evaluate", last_job(folder, home)[1])
-        assert options == EvaluateOptions(run_id=2, samples=1, regressions=True)
+        assert options == EvaluateOptions(run_id=2, samples=1, regressions=not alone)
+
+
+def said(app: DistillApp) -> str:
+    """What the form says that its values mean."""
+    return str(app.screen.query_one("#aside", Static).visual)
 
 
 def last_job(folder: Path, home: Home) -> tuple[str, str]:
@@ -176,8 +199,30 @@ async def test_while_it_measures_the_arms_are_counted(home: Home) -> None:
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await opened(pilot, app, "distilled 4 of 4")
         assert "unprompted 0 of 8    prompted 7 of 8" in text(app)
+        assert "● now: distilled answers" in text(app)
         await pilot.press("enter")
         assert "measuring" in text(app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_after_the_last_answer_it_says_what_it_does(home: Home, size: tuple[int, int]) -> None:
+    app = DistillApp(home, make_evaluating(home))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, app, "distilled 4")
+        job = workspace(app).state.job
+        assert job is not None
+        for note in ("distilled answers (general probes)", "divergence from the base", "verdicts of the judge"):
+            workspace(app).post_message(JobTold(job.job_id, [StampedEvent(0.0, Progress(30, 44, note))]))
+            await until(pilot, lambda note=note: f"● now: {note}" in text(app))
+        for state, words in (("paused", "‖ paused   r goes on"), ("waiting", "○ waits   for the judge")):
+            event = StampedEvent(0.0, StateChanged(state, "for the judge"))
+            workspace(app).post_message(JobTold(job.job_id, [event]))
+            await until(pilot, lambda words=words: words in text(app) and "now:" not in text(app))
+        watched = facts_of(app).newest_job
+        assert watched is not None
+        write_wish(Path(facts_of(app).folder) / watched.folder, "stop")  # as from another terminal
+        await until(pilot, lambda: "■ ending   at its next safe point" in text(app))
+        assert " left" not in text(app)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -16,9 +16,9 @@ from tui.panes.evaluation.marks import arm_title, deciding, mark_of, marks_told
 from tui.panes.evaluation.reading import reading
 from tui.panes.evaluation.state import EvaluationState
 from tui.panes.job import JobView
-from tui.panes.parts import VERDICTS, answer_wall, heading, pace, title, working
+from tui.panes.parts import VERDICTS, answer_wall, heading, is_ending, pace, rests, title, working
 from tui.panes.view import View
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, fit, moment, percent, right, shorten, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, moment, percent, right, shorten, wrap
 from tui.widgets.listing import numbered
 from tui.widgets.ways import ways_on
 
@@ -83,8 +83,10 @@ def _empty(view: View) -> list[Content]:
 
 
 def _measuring(view: View, job: JobView) -> list[Content]:
-    """The answers as they come, and how many of each arm keep every rule so far."""
-    lines = title("Evaluation", "measuring", pace(job), view.width)
+    """The answers as they come, how many of each arm keep every rule so far, and what it does now: most of the time
+    after the last answer goes into what nobody sees being written.
+    """
+    lines = title("Evaluation", "measuring", pace(job, ending=is_ending(view, job)), view.width)
     of = " of " if view.width >= _WIDE_FROM else "/"
     counts = [
         Content.assemble((f"{shorten(arm, 24)} ", DIM), f"{job.kept_by_arm.get(arm, 0):,}", (f"{of}{ended:,}", DIM))
@@ -93,9 +95,18 @@ def _measuring(view: View, job: JobView) -> list[Content]:
     lines[1:] = [
         heading(shorten("the same held-out questions to every arm; the student never sees the prompt", view.width)),
         Content.assemble(("every rule kept:  ", DIM), *_between(counts)) if counts else Content(""),
+        _now(view, job),
         Content(""),
     ]
     return lines + answer_wall(list(job.streams.values()), view.width, view.height - len(lines), arms=True)
+
+
+def _now(view: View, job: JobView) -> Content:
+    """What it does at this moment, or why nothing."""
+    if rest := rests(view, job):
+        return Content.styled(shorten(rest, view.width), WARN)
+    note = job.progress.note if job.progress is not None else ""
+    return Content.assemble(("● ", ACCENT), (shorten(f"now: {note or 'prepares'}", view.width - 2), DIM))
 
 
 def _between(parts: Sequence[Content]) -> list[Content | str]:

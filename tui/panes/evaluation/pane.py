@@ -15,8 +15,10 @@ from tui.panes.checks import number, whole
 from tui.panes.evaluation.differing import tokens_of
 from tui.panes.evaluation.drawing import draw, measuring
 from tui.panes.evaluation.settings import (
+    NO,
     RUNS_OFFERED,
     SPLITS,
+    YES,
     arms_named,
     improvement,
     improvement_fields,
@@ -124,6 +126,7 @@ class EvaluationPane(Pane):
                 "limit", "at most", "", hint="all questions", check=lambda text: whole(1, 10**6)(text) if text else ""
             ),
             Field("arms", "more arms", "", hint="run:3  checkpoint:3:120  prompt_back", check=arms_named),
+            Field("regressions", "see what else changed", YES, choices=(YES, NO)),
         )
         self.app.push_screen(
             FormScreen(

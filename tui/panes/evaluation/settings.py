@@ -6,7 +6,7 @@ from typing import cast
 from engine.clean import clean_line
 from engine.errors import UsageError
 from engine.evaluation.extra_arms import check_arms
-from engine.evaluation.outlook import estimate_evaluation
+from engine.evaluation.outlook import EvaluationEstimate, estimate_evaluation
 from engine.evaluation.verdict import MIN_QUESTIONS
 from engine.records.options import EvaluateOptions, SynthesizeOptions
 from engine.records.question import Split
@@ -20,6 +20,7 @@ from tui.widgets.lines import duration
 
 SPLITS: tuple[Split, ...] = ("test", "validation")
 RUNS_OFFERED = 8
+YES, NO = "yes", "no"
 
 
 def options_of(values: Mapping[str, str], basis: EvaluationBasis) -> EvaluateOptions:
@@ -32,7 +33,7 @@ def options_of(values: Mapping[str, str], basis: EvaluationBasis) -> EvaluateOpt
         limit=int(values["limit"]) if values["limit"] else None,
         teacher=basis.settings.other_teacher,
         arms=tuple(values.get("arms", "").split()),
-        regressions=True,
+        regressions=values.get("regressions", YES) == YES,
         judge=basis.settings.judge,
     )
 
@@ -43,9 +44,9 @@ def outlook(values: Mapping[str, str], basis: EvaluationBasis) -> str:
         options = options_of(values, basis)
     except ValueError:
         return ""
-    estimate = estimate_evaluation(options, basis.questions.get(options.split, 0), basis.evaluations)
-    asked = f"{estimate.questions:,} {options.split} questions × {options.samples}"
-    lines = [f"{estimate.answers:,} answers: {estimate.arms} arms × {asked}"]
+    asked = basis.questions.get(options.split, 0)
+    estimate = estimate_evaluation(options, asked, basis.evaluations, rubrics=basis.rubrics)
+    lines = _answers(options, estimate)
     if estimate.seconds is None or estimate.like is None:
         lines.append("time  not known: nothing was evaluated yet")
     else:
@@ -57,6 +58,18 @@ def outlook(values: Mapping[str, str], basis: EvaluationBasis) -> str:
     if 0 < estimate.questions < MIN_QUESTIONS:
         lines.append(f"fewer than {MIN_QUESTIONS} questions decide nothing")
     return "\n".join(lines)
+
+
+def _answers(options: EvaluateOptions, estimate: EvaluationEstimate) -> list[str]:
+    """How many answers are asked for, and what the job counts beside them: a person sees its figures afterwards."""
+    units = estimate.units
+    asked = f"{estimate.questions:,} {options.split} questions × {options.samples}"
+    lines = [f"{units.answers:,} answers: {estimate.arms} arms × {asked}"]
+    if units.probes:
+        lines.append(f"and {units.probes:,} to see what else changed")
+    verdicts = f", {units.verdicts:,} are verdicts" if units.verdicts else ""
+    lines.append(f"the job counts {units.total:,}: {units.readings:,} are read again for divergence{verdicts}")
+    return lines
 
 
 def improvement_fields(failed: Sequence[int]) -> tuple[Field, ...]:

@@ -8,7 +8,7 @@ from textual.content import Content
 from tui.keys import key_of
 from tui.panes.examples.state import WallState
 from tui.panes.job import JobView
-from tui.panes.parts import STREAM_MARKS, paused_words, title, working
+from tui.panes.parts import STREAM_MARKS, rests, title, working
 from tui.panes.teacher import dollars
 from tui.panes.view import View
 from tui.services.facts import ExampleCounts, Facts, Stream
@@ -30,7 +30,7 @@ def draw(view: View, state: WallState) -> list[Content]:
         return _empty(facts, width)
     streams = state.order(shown_streams(job, facts))
     if job is not None and job.live:
-        lines = _busy(job, width)
+        lines = _busy(job, rests(view, job), width)
     else:
         last = view.job if job is None and view.job is not None and view.job.unanswered else job
         lines = [*_still(last, facts, width), *_doubts(streams, facts.examples, width)]
@@ -93,13 +93,13 @@ def _empty(facts: Facts, width: int) -> list[Content]:
     return [*lines, *ways_on(first, ("examples.generate", "lets the teacher answer then", "distill-tui generate"))]
 
 
-def _busy(job: JobView, width: int) -> list[Content]:
-    """While answers come in: how far, how fast, what the rules find, what fails, what it costs."""
+def _busy(job: JobView, rest: str, width: int) -> list[Content]:
+    """While answers come in: how far, how fast, what the rules find, what fails, what it costs. `rest`: why none do."""
     progress = job.progress
     done, total = (progress.done, progress.total) if progress is not None else (0, 0)
     figure = f"{done:,} of {total:,}" if total else "preparing"
     pace: list[str] = []
-    if job.state == "running":
+    if not rest:
         if job.answers_per_minute is not None:
             pace.append(f"{job.answers_per_minute:,.0f} a minute")
         if job.tokens_per_second is not None:
@@ -107,9 +107,8 @@ def _busy(job: JobView, width: int) -> list[Content]:
         if progress is not None and progress.seconds_left is not None:
             pace.append(f"{duration(progress.seconds_left)} left")
     lines = [title("Examples", figure, "   ".join(pace), width)[0], _bar(done / total if total else 0.0, width)]
-    if job.state in ("paused", "waiting"):
-        words = paused_words() if job.state == "paused" else f"○ waits   {job.state_note}"
-        lines.append(Content.styled(shorten(words, width), WARN))
+    if rest:
+        lines.append(Content.styled(shorten(rest, width), WARN))
     elif not job.streams and progress is not None and progress.note:
         lines.append(Content.styled(shorten(progress.note, width), DIM))
     found = Content.assemble(

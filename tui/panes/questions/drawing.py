@@ -8,7 +8,7 @@ from engine.records.question import Question, QuestionFilter, Split
 from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.job import JobView
-from tui.panes.parts import paused_words, title, working
+from tui.panes.parts import rests, title, working
 from tui.panes.questions.faces import draw_import, draw_split, draw_topics, draw_twins
 from tui.panes.questions.state import QuestionsState
 from tui.panes.view import View
@@ -25,7 +25,7 @@ def draw(view: View, state: QuestionsState) -> list[Content]:
     """The lines of this pane."""
     width, height = view.width, view.height
     job = working(view, "questions")
-    above = _writing(job, width) if job is not None and job.live else []
+    above = _writing(job, rests(view, job), width) if job is not None and job.live else []
     if state.busy:
         above = [*above, Content.styled(f"● {shorten(state.busy, width - 2)}", ACCENT)]
     if state.face == "import" and state.preview is not None:
@@ -58,19 +58,16 @@ def draw(view: View, state: QuestionsState) -> list[Content]:
     return [*lines, *_list(state, width, min(room, page.total)), *about]
 
 
-def _writing(job: JobView, width: int) -> list[Content]:
-    """A teacher writes questions: how far it is, and the last of what it said."""
+def _writing(job: JobView, rest: str, width: int) -> list[Content]:
+    """A teacher writes questions: how far it is, and the last of what it said. `rest`: why it writes none."""
     progress = job.progress
     share = progress.done / progress.total if progress is not None and progress.total else 0.0
     topic = next((stream.question for stream in reversed(job.streams.values()) if stream.state == "writing"), "")
     words = (
         f"writes about {topic}" if topic else progress.note if progress is not None and progress.note else "prepares"
     )
-    if job.state == "paused":
-        words = paused_words()
-    elif job.state == "waiting":
-        words = f"○ waits   {job.state_note}"
-    left = progress.seconds_left if progress is not None and job.state == "running" else None
+    words = rest or words
+    left = progress.seconds_left if progress is not None and not rest else None
     figures = f"{percent(share)}{f'   {duration(left)} left' if left else ''}"
     bar = max(width // 6, 8)
     full = round(bar * share)

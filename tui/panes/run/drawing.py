@@ -9,14 +9,14 @@ from engine.records.run import CurvePoint, Run
 from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.job import JobView
-from tui.panes.parts import heading, title
+from tui.panes.parts import ending_words, heading, is_ending, title
 from tui.panes.run.curves import Drawn, Look, charts, values
 from tui.panes.run.settings import configuration_words
 from tui.panes.run.state import LETTERS, RunState, Watched, sample_at
 from tui.panes.run.table import STATES, best, table
 from tui.panes.run.worst import worst_tokens
 from tui.panes.view import View
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, duration, fit, percent, right, shorten, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, WARN, duration, fit, percent, right, shorten, wrap
 from tui.widgets.ways import ways_on
 
 _FULL_ANSWER_LINES = 4
@@ -40,10 +40,10 @@ def draw(view: View, state: RunState) -> list[Content]:
         if row is not None and (run is None or number != run.id):
             curves = state.curves(row.run, state.traces.get(number))
             drawn.append(Drawn(_short(row.run, width), curves, _asked(row.run), state.letter(number)))
-    lines = [title(f"Run {run.id}" if run else "Run", *_figure(run, live, width), width)[0]]
+    lines = [title(f"Run {run.id}" if run else "Run", *_figure(view, run, live), width)[0]]
     if run is not None:
         lines.append(Content.styled(shorten(configuration_words(run), width), DIM))
-    lines += [*_stands(run, live, width), Content("")]
+    lines += [*_stands(view, run, live, width), Content("")]
     rows = 9 if height >= 32 else 6 if height >= 24 else 4
     look = Look(state.log, state.smoothing, state.cursor)
     lines += [*charts(drawn, look, run.steps if run else 0, width, rows), Content("")]
@@ -97,15 +97,16 @@ def _comparing(view: View, state: RunState, run: Run | None) -> list[Content]:
     ]
 
 
-def _figure(run: Run | None, live: JobView | None, width: int) -> tuple[str, str]:
+def _figure(view: View, run: Run | None, live: JobView | None) -> tuple[str, str]:
     """The one number, and the detail beside it."""
     if live is not None:
         steps = run.steps if run else 0
         figure = f"step {live.step:,} of {steps:,}" if steps else "preparing"
         memory = live.curves.get("rss_mb")
         parts = [f"epoch {live.epoch:.1f}"]
-        if live.progress is not None and live.progress.seconds_left is not None and live.step:
-            parts.append(f"{duration(live.progress.seconds_left)} left")
+        left = live.progress.seconds_left if live.progress is not None and live.step else None
+        if left is not None and not is_ending(view, live):
+            parts.append(f"{duration(left)} left")
         if memory is not None and memory.last is not None:
             parts.append(f"{memory.last / 1000:.1f} GB")
         return figure, "   ".join(parts)
@@ -120,14 +121,16 @@ def _figure(run: Run | None, live: JobView | None, width: int) -> tuple[str, str
         f"{run.peak_rss_mb / 1000:.1f} GB" if run.peak_rss_mb else "",
     ]
     told = [part for part in parts if part]
-    while len("   ".join(told)) + len(figure) > width - 12 and len(told) > 1:
+    while len("   ".join(told)) + len(figure) > view.width - 12 and len(told) > 1:
         told.pop()  # the least of them comes last
     return figure, "   ".join(told)
 
 
-def _stands(run: Run | None, live: JobView | None, width: int) -> list[Content]:
+def _stands(view: View, run: Run | None, live: JobView | None, width: int) -> list[Content]:
     """What has to be said beside the figures: what it does, why it ended, what comes next."""
     if live is not None:
+        if is_ending(view, live):
+            return [Content.styled(shorten(ending_words(), width), WARN)]
         if live.state == "paused":
             return [Content.assemble(("‖ paused", ACCENT), (f"   {key_of('run.pause')} goes on", DIM))]
         note = live.progress.note if live.progress is not None and not live.step else ""

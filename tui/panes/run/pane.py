@@ -13,6 +13,7 @@ from tui.actions import PaneName, bindings
 from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
+from tui.panes.parts import is_ending
 from tui.panes.run.drawing import draw
 from tui.panes.run.settings import config_of, fields, guide, outlook, trouble
 from tui.panes.run.state import RunState
@@ -119,6 +120,9 @@ class RunPane(Pane):
         job = self.view.job if self.view is not None else None
         if job is None or not job.live or job.station != "run":
             self.app.notify("Nothing trains now.", markup=False)
+            return
+        if self.view is not None and is_ending(self.view, job):  # a second wish would take the place of the first
+            self.app.notify(f"Job {job.job_id} is ending already.", markup=False)
             return
         self.store.wish("keep", job.job_id)
         self.app.notify(f"Job {job.job_id} measures its run once more, then keeps the best.", markup=False)

@@ -7,7 +7,7 @@ from textual.content import Content
 from engine.records.job import LIVE_STATES
 from tui.screens.workspace.state import WorkspaceState
 from tui.screens.workspace.steps import next_step
-from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, duration, percent, shorten, spread
+from tui.widgets.lines import ACCENT, BAD, DIM, ENDING, STRONG, WARN, duration, percent, shorten, spread
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class Header(Page):
     def show_state(self, state: WorkspaceState, project: str, width: int) -> None:
         """Draw it for a width in cells. `project`: its name, known before anything else is."""
         job = state.facts.newest_job if state.facts else None
-        rest = activity(job, state.job) if job else Content.styled("idle" if state.facts else "", DIM)
+        ending = state.facts is not None and job is not None and job.id in state.facts.ending
+        rest = activity(job, state.job, ending=ending) if job else Content.styled("idle" if state.facts else "", DIM)
         if state.facts is not None:
             rest = Content.assemble(rest, *((f"   {words}", WARN) for words in _others(state.facts)))
         more = _meters(state)
@@ -58,12 +59,15 @@ def _others(facts: "Facts") -> list[str]:
     return told + ([f"+{len(others) - len(waiting)} more"] if len(others) > len(waiting) else [])
 
 
-def activity(job: "Job", view: "JobView | None") -> Content:
-    """What the newest job is doing, in a few words."""
+def activity(job: "Job", view: "JobView | None", *, ending: bool = False) -> Content:
+    """What the newest job is doing, in a few words. `ending`: it was asked to stop, whatever it does until then."""
     state = view.state if view is not None and view.job_id == job.id and view.state != "waiting" else job.state
     state = job.state if job.state not in ("waiting", "running", "paused") else state
-    mark, style = _MARKS[state]
+    ending = ending and state in LIVE_STATES
+    mark, style = ENDING if ending else _MARKS[state]
     words = [Content.assemble((mark, style), " ", job.kind)]
+    if ending:
+        return Content("   ").join([*words, Content.styled("ending", style)])
     if state == "running" and view is not None and view.progress is not None and view.progress.total:
         words.append(Content(f"{view.station} {'prepares' if view.share is None else percent(view.share)}"))
         if view.progress.seconds_left is not None:

@@ -11,7 +11,7 @@ from engine.records.station import STATIONS, Station
 from tui.actions import PANES, PaneName
 from tui.keys import key_of
 from tui.screens.workspace.steps import next_step, step_from
-from tui.widgets.lines import ACCENT, DIM, MARKS, STRONG, fit, right, spread
+from tui.widgets.lines import ACCENT, DIM, ENDING, MARKS, STRONG, fit, right, spread
 from tui.widgets.listing import Listed, Listing, numbered
 from tui.widgets.page import Page
 
@@ -56,10 +56,10 @@ class Rail(_Panes):
         `working`: what stands beside the running station instead of its count. `said`: what stands beside a pane that
         is no station.
         """
-        tall = self.size.height >= _TALL_FROM
+        tall, ending = self.size.height >= _TALL_FROM, facts.ending_at
         lines: list[Content] = []
         for station in facts.stations:
-            lines.append(_rail_line(station, shown, working, width))
+            lines.append(_rail_line(station, shown, working, width, ending=station.name in ending))
             if tall:
                 lines.append(Content.styled(f"    {fit(step_from(shown, station, facts), width - 5)}", DIM))
         lines += [Content(""), *(_other(pane, shown, said.get(pane, ""), width) for pane in _OTHERS)]
@@ -75,17 +75,18 @@ class Spine(_Panes):
         """Draw what is known before the project was read."""
         self.show([Content("  ").join(Content.styled(f" {station}", DIM) for station in STATIONS)])
 
-    def show_panes(self, stations: tuple[Station, ...], shown: PaneName, width: int) -> None:
+    def show_panes(self, facts: "Facts", shown: PaneName, width: int) -> None:
         """Draw the stations for `width` cells; where not all names have room, the keys that go there stand for them."""
-        line = spine(stations, shown, names=True)
-        self.show([line if line.cell_length <= width else spine(stations, shown, names=False)])
+        line = spine(facts, shown, names=True)
+        self.show([line if line.cell_length <= width else spine(facts, shown, names=False)])
 
 
-def spine(stations: tuple[Station, ...], shown: PaneName, *, names: bool) -> Content:
+def spine(facts: "Facts", shown: PaneName, *, names: bool) -> Content:
     """The stations on one line, the shown pane by its name in any case."""
+    stations, ending = facts.stations, facts.ending_at
     parts: list[Content] = []
     for station in stations:
-        mark, style = MARKS[station.state]
+        mark, style = _mark(station, ending=station.name in ending)
         here = station.name == shown
         word = station.name if here or names else key_of(f"workspace.{station.name}")
         part = Content.assemble((mark, style), (word, f"{STRONG} {ACCENT}" if here else DIM), "  ")
@@ -117,8 +118,13 @@ def _other(pane: PaneName, shown: PaneName, said: str, width: int) -> Content:
     return numbered(line, PANES.index(pane))
 
 
-def _rail_line(station: Station, shown: PaneName, working: str, width: int) -> Content:
-    mark, style = MARKS[station.state]
+def _mark(station: Station, *, ending: bool) -> tuple[str, str]:
+    return ENDING if ending and station.state == "running" else MARKS[station.state]
+
+
+def _rail_line(station: Station, shown: PaneName, working: str, width: int, *, ending: bool) -> Content:
+    mark, style = _mark(station, ending=ending)
+    working = "ending" if ending else working
     figure = working if station.state == "running" and working else f"{station.count:,}" if station.count else ""
     name = _name(station.name, shown, width)
     room = width - 3 - name.cell_length  # for the figure, after the mark; two cells stay free at the right

@@ -24,7 +24,7 @@ from tui.screens.workspace.state import WorkspaceState
 from tui.screens.workspace.steps import compared
 from tui.screens.workspace.trouble import Trouble
 from tui.screens.workspace.watching import Watching
-from tui.screens.workspace.wishes import Asked, answer_to
+from tui.screens.workspace.wishes import Asked
 from tui.services.meters import MeterRead
 from tui.services.store import FactsRead, JobStarted, ReadFailed, StoreFailed, StoreService
 from tui.settings import Remembered
@@ -109,7 +109,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
 
     def on_facts_read(self, message: FactsRead) -> None:
         """Take in what the store says, and watch the newest job."""
-        first, self.state.facts = self.state.facts is None, message.facts
+        first = self.state.take(message.facts)
         self._error = None
         self._watching.follow(self.state)
         self.state.believe_the_store()
@@ -147,6 +147,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
 
     def on_store_failed(self, message: StoreFailed) -> None:
         """Say beside the pane what could not be done."""
+        self.state.asked_to_end = 0  # that may be what could not
         self.say_error(message.error)
 
     def on_job_started(self, message: JobStarted) -> None:
@@ -277,10 +278,9 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self._wish_for("stop")
 
     def _wish_for(self, asked: Asked) -> None:
-        job = self.state.facts.newest_job if self.state.facts else None
-        wish, said = answer_to(asked, job)
-        if wish is not None and job is not None:
-            self.store.wish(wish, job.id)
+        wish, job_id, said = self.state.wish_for(asked)
+        if wish is not None:
+            self.store.wish(wish, job_id)
         self.notify(said, markup=False)
 
     def _turn(self) -> None:
@@ -310,7 +310,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         said: dict[PaneName, str] = {"cost": facts.cost, "chat": state.arms or compared(facts)}
         done = percent(state.progress) if state.progress is not None else ""
         self.query_one(Rail).show_panes(facts, state.shown, done, state.rail_width, said)
-        self.query_one(Spine).show_panes(facts.stations, state.shown, self.size.width - 2)
+        self.query_one(Spine).show_panes(facts, state.shown, self.size.width - 2)
         if self._pane is None:  # the first sight is the stations; what the pane imports comes after it
             self.call_after_refresh(self._draw_pane)
         else:

@@ -10,6 +10,7 @@ from engine.records.job import LIVE_STATES
 from engine.records.station import StationName
 from tui.actions import PANES, PaneName
 from tui.screens.workspace.vain import vain_actions
+from tui.screens.workspace.wishes import Asked, answer_to
 from tui.services.meters import GpuReading, Reading
 from tui.widgets.shares import Shares
 
@@ -35,14 +36,20 @@ class WorkspaceState:
     arms: str = ""  # which the chat compares, once a person chose
     load: Reading | None = None  # of the running job
     gpu: GpuReading | None = None
+    asked_to_end: int = 0  # the job that was, until the facts tell of it; 0: none
 
     @property
     def shown(self) -> PaneName:
-        """The pane on the screen: the chosen one, else where the work is, else where it last was."""
+        """The pane on the screen: the chosen one, else where the work is, or was when it stopped, failed or was killed;
+        else how far the project is.
+        """
         if self.chosen is not None:
             return self.chosen
-        if self.job is not None and self.job.live and self.job.kind != "serve":  # which makes nothing to be seen
-            return self.job.station
+        if self.job is not None and self.job.kind != "serve":  # which makes nothing to be seen
+            if self.job.live:
+                return self.job.station
+            if (left := self._left_at()) is not None:
+                return left
         return self._furthest()
 
     @property
@@ -54,6 +61,21 @@ class WorkspaceState:
     def vain(self) -> frozenset[str]:
         """The actions that nothing is there for now."""
         return vain_actions(self.facts, self.job)
+
+    def take(self, facts: "Facts") -> bool:
+        """Take in what the store says now; whether that is the first that is known."""
+        first, self.facts, self.asked_to_end = self.facts is None, facts, 0
+        return first
+
+    def wish_for(self, asked: Asked) -> tuple[Asked | None, int, str]:
+        """The wish that is put to the watched job, None where there is none to put; its number, and what is said."""
+        job = self.facts.newest_job if self.facts else None
+        number = job.id if job is not None else 0
+        ending = self.facts is not None and number in (*self.facts.ending, self.asked_to_end)
+        wish, said = answer_to(asked, job, ending=ending)
+        if wish == "stop":
+            self.asked_to_end = number
+        return wish, number, said
 
     def believe_the_store(self) -> None:
         """A process that was killed told its log nothing, and one that was just taken up again has not yet."""
@@ -81,6 +103,13 @@ class WorkspaceState:
         """Make the rail wider or narrower, within reason; 0 gives it its own width."""
         width = self.rail_width + cells if cells else RAIL_WIDTH
         self.rail_width = max(NARROWEST_RAIL, min(width, WIDEST_RAIL))
+
+    def _left_at(self) -> StationName | None:
+        """Where the watched job ended without being done: what is left to do is there, and so is why."""
+        job = self.facts.newest_job if self.facts else None
+        if job is None or self.job is None or job.id != self.job.job_id or job.state in (*LIVE_STATES, "done"):
+            return None
+        return job.stage
 
     def _furthest(self) -> StationName:
         """The evaluation where there is one, for it is what the work was for; else the last station with content."""

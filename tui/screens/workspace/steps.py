@@ -45,6 +45,8 @@ def _step(station: Station, facts: "Facts") -> _Step:
     actions, words = _MADE_BY[station.name]
     job = facts.newest_job
     state = job.state if job is not None and job.stage == station.name else ""
+    if station.state == "running" and station.name in facts.ending_at:
+        return _NOTHING
     if state == "paused":
         return ("workspace.resume",), f"goes on, {key_of('workspace.stop')} ends"
     if station.state == "running":

@@ -24,10 +24,11 @@ def vain_actions(facts: "Facts | None", job: "JobView | None") -> frozenset[str]
     made = {station.name for station in facts.stations if station.count} if facts is not None else set()
     vain = {action for station, actions in _NEEDED_BY.items() if station not in made for action in actions}
     newest = facts.newest_job if facts is not None else None
-    vain |= {f"workspace.{asked}" for asked in _ASKED if answer_to(asked, newest)[0] != asked}
+    ending = facts is not None and newest is not None and newest.id in facts.ending
+    vain |= {f"workspace.{asked}" for asked in _ASKED if answer_to(asked, newest, ending=ending)[0] != asked}
     at_work = job.station if job is not None and job.live and job.kind != "serve" else None
     if at_work is None:
         vain.add("workspace.follow")
-    if at_work != "run":
+    if at_work != "run" or ending:
         vain |= {"run.keep", "run.pause"}
     return frozenset(vain)

@@ -10,10 +10,15 @@ if TYPE_CHECKING:
 Asked = Literal["pause", "resume", "stop"]
 
 
-def answer_to(asked: Asked, job: "Job | None") -> tuple[Asked | None, str]:
-    """The wish that is put to the job, None where there is none to put; and the words for the person."""
+def answer_to(asked: Asked, job: "Job | None", *, ending: bool = False) -> tuple[Asked | None, str]:
+    """The wish that is put to the job, None where there is none to put; and the words for the person.
+
+    `ending`: it was asked to stop. Another wish would take the place of that one.
+    """
     if job is None:
         return None, "There is no job."
+    if ending and job.state in ("running", "waiting", "paused"):
+        return None, f"Job {job.id} is ending already."
     if asked == "pause" and job.state == "paused":
         asked = "resume"
     match asked:
