@@ -55,7 +55,7 @@ def test_a_long_answer_says_how_it_goes_on_and_rules_are_named_by_their_number()
     top = drawn(long)
     assert top.more
     assert "lines below  PgDn PgUp enter" in text(top.lines)
-    assert "7 Be brief: too long" in text(top.lines)
+    assert "✗ 7 too long · Be brief" in text(top.lines)
     end = drawn(long, scroll=10_000)
     assert not end.more
     assert "lines above" in text(end.lines)

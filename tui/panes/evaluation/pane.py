@@ -5,15 +5,16 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
+from textual.dom import DOMNode
 
 from engine.clean import clean_line, clean_text
 from engine.records.evaluation import Evaluation
 from engine.records.options import usual_samples
-from tui.actions import PaneName, bindings
+from tui.actions import PaneName, Place, bindings
 from tui.keys import key_of
 from tui.panes.checks import number, whole
 from tui.panes.evaluation.differing import tokens_of
-from tui.panes.evaluation.drawing import draw, measuring
+from tui.panes.evaluation.drawing import Over, draw, measuring
 from tui.panes.evaluation.settings import (
     RUNS_OFFERED,
     SPLITS,
@@ -49,26 +50,37 @@ from tui.services.store import StoreService
 from tui.widgets.listing import Listing
 
 _PAGE_ROWS = 10
+_PLACES: tuple[Place, ...] = ("answers", "history", "differences", "evaluation")  # the nearest first
 
 
 class EvaluationPane(Pane):
     """The proof."""
 
     place: ClassVar[PaneName] = "evaluation"
-    BINDINGS: ClassVar[list[BindingType]] = bindings("evaluation")
+    BINDINGS: ClassVar[list[BindingType]] = [binding for place in _PLACES for binding in bindings(place)]
 
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
         self.state = EvaluationState()
         self._cursor: int | None = None  # the line that has to be seen
+        self._over: Over | None = None  # what is shown over the table
         self._reports = ReportWriter(store, self)
         self._writing = Writing(store, self)
 
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""
         drawn = draw(view, self.state)
-        self._cursor = drawn.cursor
+        self._cursor, self._over = drawn.cursor, drawn.over
         return drawn.lines
+
+    @property
+    def carriers(self) -> list[tuple[Place, DOMNode]]:
+        """The keys of what is shown over the table come first."""
+        return [(self._over, self), *super().carriers] if self._over is not None else super().carriers
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what is shown can be left."""
+        return not action.startswith("leave_") or action == f"leave_{self._over}"
 
     def show(self, facts: Facts, job: JobView | None) -> None:
         """Take in what is known now; what only this pane shows is read when it has changed."""
@@ -246,6 +258,8 @@ class EvaluationPane(Pane):
         self._read()
         self._turned()
 
+    action_leave_answers = action_leave_history = action_leave_differences = action_back
+
     def action_line_down(self) -> None:
         """The next question; where there is no list, a line."""
         self._move(1)
@@ -256,11 +270,17 @@ class EvaluationPane(Pane):
 
     def action_page_down(self) -> None:
         """Ten questions on; where there is no list, a page."""
-        self._move(_PAGE_ROWS)
+        if self._over == "answers":
+            super().action_page_down()
+        else:
+            self._move(_PAGE_ROWS)
 
     def action_page_up(self) -> None:
         """Ten questions back; where there is no list, a page."""
-        self._move(-_PAGE_ROWS)
+        if self._over == "answers":
+            super().action_page_up()
+        else:
+            self._move(-_PAGE_ROWS)
 
     def action_first(self) -> None:
         """The worst question, and the top of the page."""
@@ -307,6 +327,10 @@ class EvaluationPane(Pane):
             self._turned()
 
     def _move(self, by: int) -> None:
+        if self._over == "answers":
+            self.state.move(by)
+            self._turned()
+            return
         if self._cursor is None:
             self.scroll_relative(y=by, animate=False)
             return
