@@ -40,7 +40,8 @@ def failure(error: DistillError, width: int) -> list[Content]:
 
 def broken_rule(check: CheckResult, text: str) -> str:
     """A broken rule in words: its number, what was found, and only then what it demands: the end may be cut."""
-    return f"{check.rule_id} {' · '.join(part for part in (check.note, text) if part)}"
+    # A colon, for what was found may begin with a number too.
+    return f"{check.rule_id}: {' · '.join(part for part in (check.note, text) if part)}"
 
 
 def heading(text: str) -> Content:

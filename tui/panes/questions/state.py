@@ -74,7 +74,10 @@ class QuestionsState:
     @property
     def can_store(self) -> bool:
         """Whether there is anything in it to be stored, and nothing is being done."""
-        new = self.preview.added if self.preview is not None else self.drawn.drawn if self.drawn is not None else 0
+        if self.face == "import":
+            new = self.preview.added if self.preview is not None else 0
+        else:
+            new = self.drawn.drawn if self.drawn is not None else 0
         return self.previewed and new > 0 and not self.busy
 
     def ask(self) -> int:
