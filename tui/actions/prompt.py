@@ -35,7 +35,7 @@ FINDINGS = (
 VERSIONS = (
     Action("make_current", "b", "b", "back to it", "Make this version the current one; no other is lost.", footer=True),
     Action("whole", "enter", "enter", "whole text", "Show the whole text, or what changed alone.", footer=True),
-    Action("back", "escape,q", "esc", "text", "Go back to the prompt.", footer=True),
+    Action("back", "escape,q,v", "esc", "text", "Go back to the prompt.", footer=True),
     Action("line_down", "j,down", "j", "down", "The next version."),
     Action("line_up", "k,up", "k", "up", "The version before."),
     Action("page_down", "pagedown,ctrl+d", "PgDn", "page down", "Down a page of what changed."),
