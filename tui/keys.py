@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from tui.actions import ACTIONS, BOUND, FOOTER_KEYS, PANE_KEYS, TYPED, Action, Place, as_read, typeless
+from tui.actions import ACTIONS, BOUND, FOOTER_KEYS, PANE_KEYS, TYPED, WAITING, Action, Place, as_read, typeless
 
 _SHOWN = {f"{place}.{action.id}": action.shown for place, actions in ACTIONS.items() for action in actions} | {
     f"workspace.{pane}": key for pane, key in PANE_KEYS.items()
@@ -31,9 +31,18 @@ def key_of(*names: str) -> str:
     return " ".join(as_read(_own[name].partition(",")[0]) if name in _own else _SHOWN[name] for name in names)
 
 
-def keys_of(name: str) -> str:
-    """Every key of an action, as people read them. Raises `KeyError` where there is no such action."""
-    return as_read(_own.get(name, BOUND[name]))
+def keys_of(name: str, taken: Collection[str] = ()) -> str:
+    """Every key of an action that is not `taken`, as people read them; all of them where all are.
+
+    Raises `KeyError` where there is no such action.
+    """
+    keys = _keys(name)
+    return as_read(",".join([key for key in keys if key not in taken] or keys))
+
+
+def keys_taken(*places: Place) -> frozenset[str]:
+    """The keys of these places, as Textual names them: whatever lies farther away does not get them."""
+    return frozenset(key for place in places for action in ACTIONS[place] for key in _keys(f"{place}.{action.id}"))
 
 
 def key_while_typing(name: str) -> str:
@@ -49,21 +58,31 @@ def told(sentence: str) -> str:
 
 def footer_actions(*places: Place, vain: Collection[str] = ()) -> tuple[Action, ...]:
     """What the footer shows, each with the key that holds: the actions of these places, the nearest first, then those
-    that hold everywhere. What is `vain` now, by place and id, is left out.
+    that hold everywhere. What is `vain` now, by place and id, is left out, and so is what would be told by a key that
+    a nearer place takes.
 
     Where text is typed, a letter is a letter: there only the field's own keys hold, and of what holds everywhere those
-    that are no letters.
+    that are no letters. Where something waits for an answer, nothing else is told.
     """
     typed = bool(places) and places[0] in TYPED
+    alone = typed or (bool(places) and places[0] in WAITING)
+    taken: set[str] = set()
+    own: list[Action] = []
+    for place in places[:1] if alone else places:
+        here = [action for action in ACTIONS[place] if f"{place}.{action.id}" not in vain]
+        own += [
+            replace(action, shown=key_of(f"{place}.{action.id}"))
+            for action in here
+            if action.footer and _keys(f"{place}.{action.id}")[0] not in taken
+        ]
+        taken.update(key for action in here for key in _keys(f"{place}.{action.id}"))
     everywhere = [
         replace(action, shown=(key_while_typing if typed else key_of)(f"everywhere.{action.id}"))
         for action in ACTIONS["everywhere"]
-        if action.footer
-    ]
-    own = [
-        replace(action, shown=key_of(f"{place}.{action.id}"))
-        for place in (places[:1] if typed else places)
-        for action in ACTIONS[place]
-        if action.footer and f"{place}.{action.id}" not in vain
+        if action.footer and (typed or _keys(f"everywhere.{action.id}")[0] not in taken)
     ]
     return (*own[: FOOTER_KEYS - len(everywhere)], *everywhere)
+
+
+def _keys(name: str) -> list[str]:
+    return _own.get(name, BOUND[name]).split(",")

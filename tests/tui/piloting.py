@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from textual.content import Content
 from textual.pilot import Pilot
 
 from engine.paths import Home
@@ -12,6 +13,7 @@ from tui.panes.pane import Pane
 from tui.screens.form.screen import FormScreen
 from tui.screens.workspace.screen import READ_EVERY_S, WorkspaceScreen
 from tui.services.facts import Facts
+from tui.widgets.footer import Footer
 from tui.widgets.page import Page
 
 P = TypeVar("P", bound=Pane)
@@ -72,6 +74,13 @@ def pane_text(app: DistillApp) -> str:
     """What stands in the pane that is shown, and the trouble above it."""
     pages = app.screen.query("#trouble, .lines").results(Page)
     return "\n".join(page.plain for page in pages if page.display and page.parent and page.parent.display)
+
+
+def footer(app: DistillApp) -> str:
+    """What the footer tells, as far as it fits."""
+    told = app.screen.query_one(Footer).render()
+    assert isinstance(told, Content)
+    return told.plain.rstrip()
 
 
 def shown(app: DistillApp) -> str:

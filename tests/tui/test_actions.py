@@ -2,18 +2,20 @@
 
 import pytest
 
-from tui.actions import ACTIONS, PANE_KEYS, PANES, Action, Place
+from tui.actions import ACTIONS, PANE_KEYS, PANES, TYPED, Action, Place
 from tui.app import DistillApp
 from tui.keys import footer_actions, told
 from tui.panes import pane_class
 from tui.panes.chat.question import QuestionField
 from tui.panes.cost.pane import Figures
+from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.prompt.advice_faces import FindingsFace, ProposalsFace
 from tui.panes.prompt.editor import Editor
 from tui.panes.prompt.own_answer import OwnAnswerFace
 from tui.panes.prompt.rules_face import RulesFace
 from tui.panes.prompt.trial_face import TrialFace
 from tui.panes.prompt.versions_face import VersionsFace
+from tui.panes.questions.pane import QuestionsPane
 from tui.screens.curate.narrow import NarrowScreen
 from tui.screens.curate.screen import CurateScreen
 from tui.screens.form.screen import FormScreen
@@ -43,6 +45,10 @@ CARRIERS: dict[Place, type] = {
     "proposals": ProposalsFace,
     "findings": FindingsFace,
     "found": WorkspaceScreen,
+    "answers": EvaluationPane,
+    "history": EvaluationPane,
+    "differences": EvaluationPane,
+    "preview": QuestionsPane,
     **{pane: pane_class(pane) for pane in PANES},
 }
 EATEN_BY_TMUX = {"ctrl+b", "ctrl+a", "ctrl+s", "ctrl+j", "ctrl+h", "ctrl+z"}
@@ -57,6 +63,8 @@ WHEREABOUTS: list[tuple[Place, ...]] = [
     ("searching", "workspace"),
     ("words", "workspace"),
     *(("found", pane, "workspace") for pane in PANES),
+    *((over, "evaluation", "workspace") for over in ("answers", "history", "differences")),
+    ("preview", "workspace"),
     ("curate",),
     ("words",),
     ("narrow",),
@@ -64,6 +72,11 @@ WHEREABOUTS: list[tuple[Place, ...]] = [
     ("form",),
     ("help",),
 ]
+# Where the key that leaves the program goes one level back.
+LEFT_BY_Q: tuple[Place, ...] = (
+    "curate", "narrow", "help", "answers", "history", "differences", "preview",
+    "versions", "trial", "proposals", "findings",
+)  # fmt: skip
 ROWS = [
     pytest.param(place, action, id=f"{place}.{action.id}") for place, actions in ACTIONS.items() for action in actions
 ]
@@ -79,7 +92,9 @@ def test_every_action_has_a_carrier_and_a_key_that_arrives(place: Place, action:
 @pytest.mark.parametrize("places", WHEREABOUTS, ids="-".join)
 def test_a_footer_fits_80_columns_and_help_names_every_action(places: tuple[Place, ...]) -> None:
     shown = footer_actions(*places)
-    assert {"help", "quit"} <= {action.id for action in shown}
+    left = [action.shown for action in shown if action.id == "quit"]
+    assert "help" in {action.id for action in shown}
+    assert left == ([] if places[0] in LEFT_BY_Q else ["^q"] if places[0] in TYPED else ["q"])
     assert len(shown) <= 6
     assert sum(len(action.shown) + len(action.label) + 4 for action in shown) <= 78
     text = " ".join(help_text(*places).plain.split())
@@ -99,4 +114,23 @@ def test_no_key_means_two_things_in_one_place(place: Place) -> None:
 def test_no_pane_takes_the_keys_that_choose_panes() -> None:
     for pane in (*PANES, "rules", "versions", "trial"):
         keys = {key for action in ACTIONS[pane] for key in action.keys.split(",")}
-        assert not keys & {*PANE_KEYS.values(), "question_mark", "q", "w", "J", "K", "f", "o"}, pane
+        assert not keys & {*PANE_KEYS.values(), "question_mark", "w", "J", "K", "f", "o"}, pane
+        assert ("q" in keys) == (pane in LEFT_BY_Q), pane
+
+
+def test_a_footer_tells_no_key_that_something_nearer_takes() -> None:
+    told = [(action.shown, action.id) for action in footer_actions("differences", "evaluation", "workspace")]
+    assert ("esc", "leave_differences") in told
+    assert ("enter", "open") not in told
+    told = [(action.shown, action.id) for action in footer_actions("history", "evaluation", "workspace")]
+    assert told[:3] == [("enter", "open"), ("esc", "leave_history"), ("e", "evaluate")]
+
+
+def test_where_something_waits_for_an_answer_no_other_key_is_told() -> None:
+    told = [(action.shown, action.label) for action in footer_actions("preview", "workspace")]
+    assert told == [("enter", "store"), ("esc", "back"), ("?", "help")]
+
+
+def test_help_names_only_the_key_that_leaves_where_a_nearer_place_takes_the_other() -> None:
+    assert "q ^q          Leave; running jobs go on." in help_text("evaluation", "workspace").plain
+    assert "\n^q            Leave; running jobs go on." in help_text("answers", "evaluation", "workspace").plain

@@ -52,6 +52,10 @@ ACTIONS: dict[Place, tuple[Action, ...]] = {
     "searching": SEARCHING,
     "found": FOUND,
     "words": WORDS,
+    "answers": evaluation.ANSWERS,
+    "history": (*evaluation.HISTORY, *MOVES),
+    "differences": (*evaluation.DIFFERENCES, *MOVES),
+    "preview": (*questions.PREVIEW, *MOVES),
     "curate": curate.ACTIONS,
     "narrow": curate.NARROW,
     "start": start.ACTIONS,
@@ -81,6 +85,8 @@ OVER: dict[str, str] = {
     for action in everywhere.ACTIONS
 }
 FOOTER_KEYS = 6
+# Where something waits for a yes or a no, other keys are not told.
+WAITING: tuple[Place, ...] = ("preview",)
 TYPED: tuple[Place, ...] = ("editing", "testing", "asking", "figures", "searching", "words", "form")
 _SHORT = {
     "slash": "/",

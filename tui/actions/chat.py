@@ -2,14 +2,17 @@
 
 from tui.actions.words import Action
 
+VOTES = (
+    Action("vote_left", "left", "←", "A better", "The left answer is better.", footer=True),
+    Action("vote_right", "right", "→", "B better", "The right answer is better.", footer=True),
+    Action("vote_tie", "equals_sign", "=", "tie", "Both answers are as good.", footer=True),
+    Action("vote_both_bad", "0", "0", "both bad", "Neither answer is any good.", footer=True),
+)
 ACTIONS = (
+    *VOTES,
     Action("ask", "enter,i", "enter", "ask", "Type a question for both arms.", footer=True),
     Action("blind", "b", "b", "blind", "Hide which arm is which and shuffle the sides, or stop it.", footer=True),
     Action("arms", "a", "a", "arms", "Compare other arms.", footer=True),
-    Action("vote_left", "left", "←", "A better", "The left answer is better."),
-    Action("vote_right", "right", "→", "B better", "The right answer is better."),
-    Action("vote_tie", "equals_sign", "=", "tie", "Both answers are as good."),
-    Action("vote_both_bad", "0", "0", "both bad", "Neither answer is any good."),
     Action("unvote", "U", "U", "take back", "Take the last vote back."),
     Action("reveal", "u", "u", "reveal", "Show which arm is which; there is no vote on this turn then."),
     Action("weaker", "minus", "-", "weaker", "Turn the adapter's strength down by 10 %."),

@@ -1,4 +1,4 @@
-"""What a person can do with evaluations: measure, read the answers, look back, report."""
+"""What a person can do with evaluations: measure, look back, report; and in what is opened over the table."""
 
 from tui.actions.words import Action
 
@@ -10,7 +10,7 @@ ACTIONS = (
         "equals_sign",
         "=",
         "history",
-        "List all evaluations, or go back; {evaluation.open} shows one.",
+        "List all evaluations, or go back; {history.open} shows one.",
         footer=True,
     ),
     Action("figures", "v", "v", "figures", "Show the intervals as figures, or as bars."),
@@ -31,7 +31,35 @@ ACTIONS = (
         "differences",
         "Show the tokens where the student is farthest from the prompted model, or go back.",
     ),
-    Action("next_answer", "right_square_bracket", "]", "next", "The next sample; after the last, the next question."),
-    Action("previous_answer", "left_square_bracket", "[", "before", "The sample before, or the question before."),
-    Action("back", "escape", "esc", "back", "Leave the answers or the history; then show the newest evaluation."),
+    Action("back", "escape", "esc", "back", "Leave what is shown over the table; then show the newest evaluation."),
 )
+ANSWERS = (
+    Action(
+        "next_answer",
+        "right_square_bracket",
+        "]",
+        "next sample",
+        "The next sample; after the last, the next question.",
+        footer=True,
+    ),
+    Action(
+        "previous_answer",
+        "left_square_bracket",
+        "[",
+        "before",
+        "The sample before, or the question before.",
+        footer=True,
+    ),
+    Action("line_down", "j,down", "j", "next question", "The next question, its worst sample first.", footer=True),
+    Action("line_up", "k,up", "k", "before", "The question before, its worst sample first.", footer=True),
+    Action("page_down", "pagedown,ctrl+d", "PgDn", "page down", "Down a page of the answers."),
+    Action("page_up", "pageup,ctrl+u", "PgUp", "page up", "Up a page of the answers."),
+    Action("first", "g,home", "g", "first", "The first question, which is the worst."),
+    Action("last", "G,end", "G", "last", "The last question."),
+    Action("leave_answers", "escape,q", "esc", "back", "Back to the table.", footer=True),
+)
+HISTORY = (
+    Action("open", "enter", "enter", "show", "Show the evaluation under the cursor.", footer=True),
+    Action("leave_history", "escape,q,equals_sign", "esc", "back", "Back to the evaluation.", footer=True),
+)
+DIFFERENCES = (Action("leave_differences", "escape,q,enter", "esc", "back", "Back to the questions.", footer=True),)

@@ -26,16 +26,16 @@ PROPOSALS = (
     Action("accept", "a,enter", "a", "take", "Store the rule under the cursor.", footer=True),
     Action("accept_all", "A", "A", "take all", "Store every proposed rule that has a check.", footer=True),
     Action("undo", "u", "u", "undo", "Take back the last change of the rules.", footer=True),
-    Action("back", "escape", "esc", "rules", "Go back to the rules.", footer=True),
+    Action("back", "escape,q", "esc", "rules", "Go back to the rules.", footer=True),
 )
 FINDINGS = (
     Action("again", "r", "r", "look again", "Look at the prompt again.", footer=True),
-    Action("back", "escape", "esc", "text", "Go back to the prompt.", footer=True),
+    Action("back", "escape,q", "esc", "text", "Go back to the prompt.", footer=True),
 )
 VERSIONS = (
     Action("make_current", "b", "b", "back to it", "Make this version the current one; no other is lost.", footer=True),
     Action("whole", "enter", "enter", "whole text", "Show the whole text, or what changed alone.", footer=True),
-    Action("back", "escape", "esc", "text", "Go back to the prompt.", footer=True),
+    Action("back", "escape,q,v", "esc", "text", "Go back to the prompt.", footer=True),
     Action("line_down", "j,down", "j", "down", "The next version."),
     Action("line_up", "k,up", "k", "up", "The version before."),
     Action("page_down", "pagedown,ctrl+d", "PgDn", "page down", "Down a page of what changed."),
@@ -44,7 +44,7 @@ VERSIONS = (
     Action("last", "G,end", "G", "last", "The oldest version."),
 )
 TRIAL = (
-    Action("back", "escape", "esc", "text", "Go back to the prompt; answers still come.", footer=True),
+    Action("back", "escape,q", "esc", "text", "Go back to the prompt; answers still come.", footer=True),
     Action("end", "x", "x", "stop asking", "Ask no further question; the answers stay.", footer=True),
 )
 EDITING = (

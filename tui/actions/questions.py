@@ -1,4 +1,7 @@
-"""What a person can do with questions: bring, write, split, search, tell twins, mark, delete, take back."""
+"""What a person can do with questions: bring, write, split, search, tell twins, mark, delete, take back.
+
+And what they can say to an import or a split that is shown before it is stored.
+"""
 
 from tui.actions.words import Action
 
@@ -26,6 +29,10 @@ ACTIONS = (
         "remove", "D,delete", "D", "delete", "Delete the marked questions, or the one here; asks for answered ones."
     ),
     Action("undo", "u", "u", "undo", "Take back what was done last here; after a restart, the last import."),
-    Action("take", "enter", "enter", "take", "Store what is shown before it is stored; list the topic."),
+    Action("take", "enter", "enter", "take", "In the topics: list the one under the cursor."),
     Action("back", "escape", "esc", "back", "Clear the marks, leave what is shown, or list all again."),
+)
+PREVIEW = (
+    Action("take", "enter", "enter", "store", "Store what is shown.", footer=True),
+    Action("leave_preview", "escape,q", "esc", "back", "Go back; nothing is stored.", footer=True),
 )

@@ -17,6 +17,7 @@ from tui.panes.job import JobView
 from tui.panes.view import View
 from tui.services.facts import Facts
 from tui.services.store import StoreService
+from tui.widgets.footer import KeysChanged
 from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
 from tui.widgets.shares import Shares
@@ -48,6 +49,7 @@ class Pane(Scroller):
         self.store = store
         self.shares = Shares()  # where dividers stand; the workspace's own, once it shows the pane
         self._shown: _Shown | None = None
+        self._keys_told: tuple[object, ...] = ()  # which keys were told last
 
     def move_divider(self, steps: int) -> bool:
         """Move the pane's divider so many steps, 0 puts it back; False where the pane is not divided."""
@@ -65,6 +67,11 @@ class Pane(Scroller):
     def carriers(self) -> list[tuple[Place, DOMNode]]:
         """Where a key that is pressed now is looked for within the pane, the nearest place first."""
         return [(self.place, self)]
+
+    @property
+    def vain(self) -> frozenset[str]:
+        """The actions, by place and id, that nothing on the page is there for now."""
+        return frozenset()
 
     @property
     def covered(self) -> bool:
@@ -88,7 +95,15 @@ class Pane(Scroller):
         """Draw the page anew, where anything has been shown. One that is hidden, or is being left, draws nothing."""
         if self.is_mounted and self.display and (view := self.view) is not None:
             self.query_one(".lines", Page).show(self.draw(view), fill=view.height)
+            self._tell_keys()
 
     def on_resize(self) -> None:
         """A page is drawn for its size."""
         self.redraw()
+
+    def _tell_keys(self) -> None:
+        """Where something else is shown than before, other keys may hold."""
+        told = (*(place for place, _ in self.carriers), self.vain)
+        if told != self._keys_told:
+            self._keys_told = told
+            self.post_message(KeysChanged())

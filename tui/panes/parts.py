@@ -1,4 +1,4 @@
-"""What several panes share: the title line, a heading, the empty state, live answers as a wall of short lines."""
+"""What several panes share: title line, heading, a broken rule in words, live answers as a wall of short lines."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ from textual.content import Content
 from engine.clean import clean_line
 from engine.errors import DistillError
 from engine.records.evaluation import FinalVerdict
+from engine.records.rule import CheckResult
 from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.view import View
@@ -35,6 +36,12 @@ def failure(error: DistillError, width: int) -> list[Content]:
         *(Content(f"  {line}") for line in rest[:8]),
         Content(""),
     ]
+
+
+def broken_rule(check: CheckResult, text: str) -> str:
+    """A broken rule in words: its number, what was found, and only then what it demands: the end may be cut."""
+    # A colon, for what was found may begin with a number too.
+    return f"{check.rule_id}: {' · '.join(part for part in (check.note, text) if part)}"
 
 
 def heading(text: str) -> Content:

@@ -2,10 +2,15 @@
 
 from textual.app import RenderResult
 from textual.content import Content
+from textual.message import Message
 from textual.widget import Widget
 
 from tui.actions import Action
 from tui.widgets.lines import ACCENT, DIM
+
+
+class KeysChanged(Message):
+    """Other keys hold now than those that the footer tells."""
 
 
 class Footer(Widget):

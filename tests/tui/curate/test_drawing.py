@@ -55,7 +55,7 @@ def test_a_long_answer_says_how_it_goes_on_and_rules_are_named_by_their_number()
     top = drawn(long)
     assert top.more
     assert "lines below  PgDn PgUp enter" in text(top.lines)
-    assert "7 Be brief: too long" in text(top.lines)
+    assert "✗ 7: too long · Be brief" in text(top.lines)
     end = drawn(long, scroll=10_000)
     assert not end.more
     assert "lines above" in text(end.lines)
@@ -63,6 +63,22 @@ def test_a_long_answer_says_how_it_goes_on_and_rules_are_named_by_their_number()
     assert drawn(ROW, scroll=9).scroll == 0
     whole = drawn(long, whole=True)
     assert sum("word word" in line.plain for line in whole.lines) > sum("word word" in line.plain for line in top.lines)
+
+
+@pytest.mark.parametrize("width", [78, 118])
+def test_a_broken_rule_says_first_why_and_then_what_it_demands(width: int) -> None:
+    demand = f"Name the desk that {'really ' * 20}decides about accounts, cards, transfers and insurance."
+    checks = (CheckResult(2, False, "no label found"), CheckResult(1, True, "24 words"))
+    row = dataclasses.replace(ROW, checks=checks, state="rejected", reason="rule 2: no label found")
+    lines = [
+        line.plain for line in draw_answer(row, {1: "Be brief.", 2: demand}, width, 20, scroll=0, comparing=False).lines
+    ]
+    broken, kept, why = lines[-3:]
+    assert broken.startswith("✗ 2: no label found · Name the desk that")
+    assert broken.endswith("…")
+    assert kept == "✓ 1 Be brief. · 24 words"
+    assert why.startswith("rule 2: no label found · rejected by the rules")
+    assert not any(".:" in line for line in lines)
 
 
 def test_rules_that_are_kept_give_way_and_are_counted() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from textual.events import Key
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 
 from engine.paths import Home
 from engine.project import Project
@@ -25,7 +25,7 @@ from tests.tui.curate.reviewing import (
     states,
     stored,
 )
-from tests.tui.piloting import until
+from tests.tui.piloting import footer, until
 from tests.tui.seeds import PROMPT, add_examples, make_stage
 from tui.app import DistillApp
 from tui.screens.curate.narrow import NarrowScreen
@@ -218,6 +218,26 @@ async def test_escape_lets_go_of_marks_before_it_leaves(home: Home, folder: Path
         assert reviewing(app).marked == 0
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, CurateScreen))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_key_that_leaves_the_program_goes_back_from_the_review(
+    home: Home, folder: Path, size: tuple[int, int]
+) -> None:
+    app = DistillApp(home, folder)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, app)
+        assert footer(app) == "a accept   x reject   e edit   u undo   esc back   ? help"
+        await pilot.press("A", "q")
+        assert reviewing(app).marked == 0
+        await pilot.press("slash", "q")
+        await until(pilot, lambda: app.screen.query_one(Input).value == "q")
+        await pilot.press("escape", "q")
+        await until(pilot, lambda: not isinstance(app.screen, CurateScreen))
+        await until(pilot, lambda: footer(app).endswith("q quit"))
+        assert app.return_value is None
+        await pilot.press("q")
+        await until(pilot, lambda: app.return_value == 0)
 
 
 async def test_everything_in_a_list_is_decided_at_once(home: Home, folder: Path) -> None:

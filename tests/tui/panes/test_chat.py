@@ -21,7 +21,7 @@ from engine.records.vote import Vote
 from engine.serving.client import Answer
 from engine.store.votes import VoteTable
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
-from tests.tui.piloting import open_app, pane_text, reach, until
+from tests.tui.piloting import footer, open_app, pane_text, reach, until
 from tests.tui.seeds import hostile, make_stage
 from tui.app import DistillApp
 from tui.panes.chat.pane import ChatPane
@@ -217,8 +217,14 @@ async def test_the_dial_the_arms_and_a_revealed_turn(home: Home) -> None:
         await pilot.press("a", "down", "right", "enter")
         await until(pilot, lambda: chat(app).state.arms == ("prompted", "unprompted"))
         converse(app, "blind")
-        await pilot.press("u", "left")
-        await pilot.pause()
+        await until(pilot, lambda: "← A better   → B better   = tie   0 both bad" in footer(app))
+        assert "Which is better?" in pane_text(app)
+        await pilot.press("u")
+        await until(pilot, lambda: "The arms are revealed" in pane_text(app))
+        assert "Which is better?" not in pane_text(app)
+        await until(pilot, lambda: footer(app).startswith("enter ask   b blind"))
+        await pilot.press("b", "left")  # no more blind from the next question on: this one was
+        await until(pilot, lambda: any("would not be blind" in note.message for note in app._notifications))
         assert chat(app).state.turns[-1].voted is None
 
 
@@ -231,6 +237,7 @@ async def test_every_vote_is_kept_and_the_last_is_taken_back(home: Home) -> None
             converse(app, "voting")
             await pilot.press(key)
             await until(pilot, lambda count=count: chat(app).standing.votes == count)
+            await until(pilot, lambda: footer(app).startswith("enter ask"))
         await pilot.press("U")
         await until(pilot, lambda: chat(app).standing.votes == 2)
     with Project.open(folder, home) as project:

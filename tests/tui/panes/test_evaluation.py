@@ -26,7 +26,7 @@ from engine.store.options_json import options_from_json
 from tests.engine.evaluation.made import arm_answer, evaluation
 from tests.tui.panes.measured import add_measured_evaluation, add_measured_run, make_compared, make_evaluating
 from tests.tui.panes.measured import arm_answer as kept_answer
-from tests.tui.piloting import facts_of, form_of, pane_of, reach, text_of, until, workspace
+from tests.tui.piloting import facts_of, footer, form_of, pane_of, reach, text_of, until, workspace
 from tests.tui.seeds import add_dataset, add_examples, arm, make_project, make_stage
 from tui.app import DistillApp
 from tui.panes.evaluation.bars import interval_bar
@@ -239,7 +239,7 @@ async def test_the_worst_answers_are_read_side_by_side(home: Home, size: tuple[i
         assert "sample 2 of 3" in page
         assert "Question 8 about fraud" in page
         assert page.count("26 tok") == 3
-        assert page.count("✗ 2 Two short sentences") == 2
+        assert page.count("✗ 2: 5 of at most 3") == 2
         assert "✓ keeps every rule" in page
         side_by_side = any("unprompted" in line and "distilled" in line for line in page.splitlines())
         assert side_by_side == (size[0] >= 100)
@@ -251,6 +251,61 @@ async def test_the_worst_answers_are_read_side_by_side(home: Home, size: tuple[i
         assert "sample 3 of 3" in text(app)
         await pilot.press("escape")
         assert "all rules together" in text(app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_footer_tells_what_holds_in_what_is_shown_over_the_table(home: Home, size: tuple[int, int]) -> None:
+    app = DistillApp(home, make_compared(home))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, app, "2 of 8 questions where the student breaks")
+        await until(pilot, lambda: len(pane(app).state.evaluations) == 2)
+        await until(pilot, lambda: footer(app).startswith("e evaluate   enter answers   = history"))
+        await pilot.press("enter")
+        reading = "] next sample   [ before   j next question   k before   esc back   ? help"
+        await until(pilot, lambda: footer(app) == reading)
+        await pilot.press("escape", "d")
+        await until(pilot, lambda: footer(app).startswith("esc back   e evaluate   = history"))
+        assert "enter" not in footer(app)
+        await pilot.press("escape", "equals_sign")
+        await until(pilot, lambda: footer(app).startswith("enter show   esc back   e evaluate"))
+        assert "= history" not in footer(app)
+        await pilot.press("equals_sign")
+        await until(pilot, lambda: footer(app).endswith("? help   q quit"))
+        assert footer(app).startswith("e evaluate   enter answers   = history")
+
+
+async def test_questions_are_read_one_after_the_other_and_a_long_page_scrolls(home: Home) -> None:
+    app = DistillApp(home, make_compared(home))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app, "2 of 8 questions where the student breaks")
+        await pilot.press("enter", "j")
+        assert "question 2 of 8" in text(app)
+        await pilot.press("k")
+        assert "question 1 of 8" in text(app)
+        assert "sample 2 of 3" in text(app)  # its worst one
+        await pilot.press("pagedown")
+        await until(pilot, lambda: pane(app).scroll_offset.y > 0)
+        assert "question 1 of 8" in text(app)
+        await pilot.press("G")
+        assert "question 8 of 8" in text(app)
+        await pilot.press("g")
+        assert "question 1 of 8" in text(app)
+
+
+@pytest.mark.parametrize("way", ["enter", "d", "equals_sign"])
+async def test_q_goes_one_level_back_and_leaves_from_the_table_alone(home: Home, way: str) -> None:
+    app = DistillApp(home, make_compared(home))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app, "2 of 8 questions where the student breaks")
+        await until(pilot, lambda: len(pane(app).state.evaluations) == 2)
+        await pilot.press(way)
+        await until(pilot, lambda: "q quit" not in footer(app))
+        await pilot.press("q")
+        await until(pilot, lambda: "q quit" in footer(app))
+        assert "2 of 8 questions where the student breaks" in text(app)
+        assert app.return_value is None
+        await pilot.press("q")
+        await until(pilot, lambda: app.return_value == 0)
 
 
 @pytest.mark.parametrize("size", SIZES)

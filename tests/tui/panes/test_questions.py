@@ -18,7 +18,7 @@ from engine.records.prompt import Message
 from engine.records.question import Question, QuestionFilter, Split
 from engine.store.questions import QuestionTable
 from tests.engine.teachers.hostile_server import good, served
-from tests.tui.piloting import form_of, pane_of, reach, text_of, until
+from tests.tui.piloting import footer, form_of, pane_of, reach, text_of, until
 from tests.tui.seeds import PROMPT, TOPICS, add_examples, add_job, hostile, make_project, make_stage
 from tui.app import DistillApp
 from tui.panes.questions.drawing import draw
@@ -94,8 +94,10 @@ async def test_an_import_is_shown_before_it_is_stored_and_can_be_taken_back(
         assert "How long does transfer 0 take?" in text(app)
         assert "line 4" in text(app)
         assert len(stored(folder, home)) == 48
+        await until(pilot, lambda: footer(app) == "enter store   esc back   ? help")
         await pilot.press("enter")
         await until(pilot, lambda: notified(app, "3 questions stored."))
+        await until(pilot, lambda: footer(app).startswith("i import   s write   S split"))
         assert len(stored(folder, home)) == 51
         await until(pilot, lambda: "51" in text(app))
         await pilot.press("u")
@@ -116,8 +118,10 @@ async def test_a_file_that_cannot_be_read_is_told_under_its_field_and_what_was_t
         assert app.screen.query_one("#field-limit").value == "2"
         await type_in(pilot, app, path=str(traffic))
         await until(pilot, lambda: "✓ 2 new" in text(app))
-        await pilot.press("escape")
+        await pilot.press("q")
         await until(pilot, lambda: "Questions   48" in text(app))
+        await until(pilot, lambda: footer(app).endswith("q quit"))
+        assert app.return_value is None
         assert len(stored(folder, home)) == 48
 
 
@@ -133,6 +137,7 @@ async def test_splits_are_shown_before_they_are_drawn_and_can_be_taken_back(home
         await until(pilot, lambda: "40 questions to draw" in text(app))
         assert all(topic in text(app) for topic in TOPICS)
         assert {question.split for question in stored(folder, home)[8:]} == {None}
+        await until(pilot, lambda: footer(app) == "enter store   esc back   ? help")
         await pilot.press("enter")
         await until(pilot, lambda: notified(app, "The splits are drawn."))
         assert None not in {question.split for question in stored(folder, home)}

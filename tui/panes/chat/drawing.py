@@ -8,7 +8,7 @@ from engine.records.vote import VoteChoice
 from tui.keys import key_of
 from tui.panes.chat.markdown import markdown_lines
 from tui.panes.chat.state import PLACES, ChatState, Place, Reply, Turn
-from tui.panes.parts import title
+from tui.panes.parts import broken_rule, title
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, percent, shorten, wrap
 from tui.widgets.ways import ways_on
 
@@ -96,11 +96,22 @@ def _turn(turn: Turn, state: ChatState, rules: tuple[Rule, ...], width: int, *, 
     lines.append(Content(""))
     if turn.voted is not None:
         lines.append(Content.styled(f"You said: {_SAID[turn.voted]}." if turn.kept else "Keeping your vote …", DIM))
+    elif newest and turn.comparable and not state.votable:
+        lines += [Content.styled(line, DIM) for line in wrap(no_vote(turn), width)]
     elif newest and turn.comparable:
         votes = ("vote_left", "A"), ("vote_right", "B"), ("vote_tie", "tie"), ("vote_both_bad", "both bad")
         said = (f"{key_of(f'chat.{vote}')} {word}" for vote, word in votes)
         lines.append(Content.styled("   ".join(("Which is better?", *said)), ACCENT))
     return [*lines, Content("")]
+
+
+def no_vote(turn: Turn) -> str:
+    """Why a vote on this turn is refused, where it is."""
+    if turn.voted is not None:
+        return f"You have said that; {key_of('chat.unvote')} takes it back."
+    if not turn.comparable:
+        return "There are no two whole answers to compare."
+    return "The arms are revealed: a vote on this turn would not be blind."
 
 
 def _reply(place: Place, reply: Reply, rules: tuple[Rule, ...], width: int, *, hidden: bool) -> list[Content]:
@@ -149,13 +160,9 @@ def _rules(checks: tuple[CheckResult, ...], rules: tuple[Rule, ...], width: int,
         line
         for check in checks
         if not check.passed
-        for line in _marked("✗", _broken(check, texts.get(check.rule_id, "")), BAD, width)[:_BROKEN_LINES]
+        for line in _marked("✗", broken_rule(check, texts.get(check.rule_id, "")), BAD, width)[:_BROKEN_LINES]
     ]
     return [*Content.assemble(*marks).wrap(width), *broken]
-
-
-def _broken(check: CheckResult, text: str) -> str:
-    return f"{check.rule_id} {text}{': ' if text and check.note else ''}{check.note}"
 
 
 def _columns(left: list[Content], right: list[Content], side: int) -> list[Content]:

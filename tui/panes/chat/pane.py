@@ -15,8 +15,9 @@ from engine.clean import clean_text
 from engine.evaluation.preference import Standing
 from engine.records.vote import VoteChoice
 from tui.actions import PaneName, Place, bindings
+from tui.actions.chat import VOTES
 from tui.keys import key_of
-from tui.panes.chat.drawing import draw, room_to_grow
+from tui.panes.chat.drawing import draw, no_vote, room_to_grow
 from tui.panes.chat.question import QuestionField
 from tui.panes.chat.state import ChatState, Turn
 from tui.panes.job import JobView
@@ -31,6 +32,7 @@ from tui.widgets.page import Page
 # Five times a second, as the other panes are drawn; as rarely as Textual draws where a person has a slow line.
 DRAW_EVERY_S = max(0.2, 1 / MAX_FPS)
 _TYPED = ("ask", "rewrite")  # they go to the field
+_VOTES = frozenset(f"chat.{vote.id}" for vote in VOTES)
 
 
 class ArmsChosen(Message):
@@ -81,6 +83,11 @@ class ChatPane(Pane):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The keys that go to the field are its own once it has the focus."""
         return action not in _TYPED or not self._field.has_focus
+
+    @property
+    def vain(self) -> frozenset[str]:
+        """Votes, as long as there is none to be given."""
+        return frozenset() if self.state.votable else _VOTES
 
     def show(self, facts: Facts, job: JobView | None) -> None:
         """Read the arms again where a prompt or a run has come."""
@@ -319,18 +326,13 @@ class ChatPane(Pane):
         self.redraw()
 
     def _vote(self, choice: VoteChoice) -> None:
-        if self.state.revealed and self.state.blind:
-            self.app.notify("The arms were revealed: a vote would not be blind.", markup=False)
-            return
         if (turn := self._asked()) is None:
             return
-        voted = turn.voted is not None
         if (vote := self.state.vote(choice)) is not None:
             self._service.vote(vote, self.state.compared)
             self.redraw()
         else:
-            said = f"You have said that; {key_of('chat.unvote')} takes it back."
-            self._say(said if voted else "There are no two whole answers to compare.")
+            self._say(no_vote(turn))
 
     def _asked(self) -> Turn | None:
         """The newest turn; where there is none, the person is told what brings one."""

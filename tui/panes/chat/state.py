@@ -85,6 +85,12 @@ class ChatState:
         return self.turn is not None and self.turn.blind and not self.revealed and self.turn.voted is None
 
     @property
+    def votable(self) -> bool:
+        """Whether the newest turn can be voted on: not twice, and not where a blind one was revealed."""
+        turn = self.turn
+        return turn is not None and turn.comparable and turn.voted is None and not (turn.blind and self.revealed)
+
+    @property
     def streaming(self) -> bool:
         """Whether an answer is still coming."""
         return self.turn is not None and not self.turn.whole
@@ -150,9 +156,9 @@ class ChatState:
         return self.strength
 
     def vote(self, choice: VoteChoice) -> Vote | None:
-        """Note what the person thought of the newest turn; None where it cannot be judged yet or was judged."""
+        """Note what the person thought of the newest turn; None where there is no vote on it."""
         turn = self.turn
-        if turn is None or not turn.comparable or turn.voted is not None:
+        if turn is None or not self.votable:
             return None
         turn.voted = choice
         left, right = turn.replies["left"], turn.replies["right"]

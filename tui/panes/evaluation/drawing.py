@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Literal
 
 from textual.content import Content
 
@@ -29,12 +30,16 @@ _WIDE_FROM = 85  # cells, for three arms' counts in words
 _NARROWEST_CELL, _WITH_BOUNDS = 9, 13  # of an arm's column: a rate alone, and with its bounds
 
 
+Over = Literal["answers", "history", "differences"]
+
+
 @dataclass(frozen=True, slots=True)
 class PageDrawn:
-    """The lines, and which of them the cursor stands in."""
+    """The lines, which of them the cursor stands in, and what is shown over the table, where something is."""
 
     lines: list[Content]
     cursor: int | None = None
+    over: Over | None = None
 
 
 def draw(view: View, state: EvaluationState) -> PageDrawn:
@@ -47,13 +52,13 @@ def draw(view: View, state: EvaluationState) -> PageDrawn:
     if evaluation is None:
         return PageDrawn(_empty(view))
     if state.face == "answers" and state.lapse is not None:
-        return PageDrawn(reading(view, state, evaluation))
+        return PageDrawn(reading(view, state, evaluation), over="answers")
     lines = _table(evaluation, state, view.width)
     if state.differing and (tokens := tokens_of(evaluation)):
         told = held_out_tokens(tokens, view.width)
         # Where both do not fit, the tokens are what was asked for.
         over = [*lines, Content("")] if len(lines) + 1 + len(told) <= view.height else _head(evaluation, view.width)
-        return PageDrawn([*over, *told])
+        return PageDrawn([*over, *told], over="differences")
     return _with_questions(lines, state, evaluation, view)
 
 
@@ -254,9 +259,9 @@ def _history(view: View, state: EvaluationState, shown: Evaluation | None) -> Pa
         here, mine = index == row, shown is not None and each.id == shown.id
         lines.append(numbered(_past(each, [cells for _, cells in columns], here=here, mine=mine, wide=wide), index))
     keys = Content.assemble(
-        (key_of("evaluation.open"), ACCENT), (" show   ", DIM), (key_of("evaluation.history"), ACCENT), (" back", DIM)
+        (key_of("history.open"), ACCENT), (" show   ", DIM), (key_of("evaluation.history"), ACCENT), (" back", DIM)
     )
-    return PageDrawn([*lines, Content(""), keys], cursor)
+    return PageDrawn([*lines, Content(""), keys], cursor, over="history")
 
 
 def _past(each: Evaluation, cells: Sequence[int], *, here: bool, mine: bool, wide: bool) -> Content:

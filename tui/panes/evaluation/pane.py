@@ -5,21 +5,16 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
+from textual.dom import DOMNode
 
 from engine.clean import clean_line, clean_text
 from engine.records.evaluation import Evaluation
-from engine.records.options import usual_samples
-from tui.actions import PaneName, bindings
+from tui.actions import PaneName, Place, bindings
 from tui.keys import key_of
-from tui.panes.checks import number, whole
 from tui.panes.evaluation.differing import tokens_of
-from tui.panes.evaluation.drawing import draw, measuring
+from tui.panes.evaluation.drawing import Over, draw, measuring
 from tui.panes.evaluation.settings import (
-    NO,
-    RUNS_OFFERED,
-    SPLITS,
-    YES,
-    arms_named,
+    fields,
     improvement,
     improvement_fields,
     nothing_to_ask,
@@ -31,7 +26,7 @@ from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.view import View
 from tui.panes.writing import Writing
-from tui.screens.form.screen import Field, FormScreen
+from tui.screens.form.screen import FormScreen
 from tui.services.evaluation import (
     AnswersRead,
     EvaluationBasis,
@@ -51,26 +46,37 @@ from tui.services.store import StoreService
 from tui.widgets.listing import Listing
 
 _PAGE_ROWS = 10
+_PLACES: tuple[Place, ...] = ("answers", "history", "differences", "evaluation")  # the nearest first
 
 
 class EvaluationPane(Pane):
     """The proof."""
 
     place: ClassVar[PaneName] = "evaluation"
-    BINDINGS: ClassVar[list[BindingType]] = bindings("evaluation")
+    BINDINGS: ClassVar[list[BindingType]] = [binding for place in _PLACES for binding in bindings(place)]
 
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
         self.state = EvaluationState()
         self._cursor: int | None = None  # the line that has to be seen
+        self._over: Over | None = None  # what is shown over the table
         self._reports = ReportWriter(store, self)
         self._writing = Writing(store, self)
 
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""
         drawn = draw(view, self.state)
-        self._cursor = drawn.cursor
+        self._cursor, self._over = drawn.cursor, drawn.over
         return drawn.lines
+
+    @property
+    def carriers(self) -> list[tuple[Place, DOMNode]]:
+        """The keys of what is shown over the table come first."""
+        return [(self._over, self), *super().carriers] if self._over is not None else super().carriers
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what is shown can be left."""
+        return not action.startswith("leave_") or action == f"leave_{self._over}"
 
     def show(self, facts: Facts, job: JobView | None) -> None:
         """Take in what is known now; what only this pane shows is read when it has changed."""
@@ -115,23 +121,10 @@ class EvaluationPane(Pane):
         if not basis.runs:
             self.app.notify(f"There is no trained run yet. {key_of('workspace.run')} trains one.", markup=False)
             return
-        runs = tuple(str(run.id) for run in basis.runs[:RUNS_OFFERED])
-        temperature = basis.settings.serving_temperature
-        fields = (
-            Field("run", "run", runs[0], choices=runs),
-            Field("split", "questions", SPLITS[0], choices=SPLITS),
-            Field("samples", "samples a question", str(usual_samples(temperature)), check=whole(1, 64)),
-            Field("temperature", "temperature", f"{temperature:g}", check=number(0.0, 2.0)),
-            Field(
-                "limit", "at most", "", hint="all questions", check=lambda text: whole(1, 10**6)(text) if text else ""
-            ),
-            Field("arms", "more arms", "", hint="run:3  checkpoint:3:120  prompt_back", check=arms_named),
-            Field("regressions", "see what else changed", YES, choices=(YES, NO)),
-        )
         self.app.push_screen(
             FormScreen(
                 "Evaluate",
-                fields,
+                fields(basis),
                 go="evaluate",
                 aside=lambda values: outlook(values, basis),
                 whole=lambda values: nothing_to_ask(values, basis),
@@ -249,6 +242,8 @@ class EvaluationPane(Pane):
         self._read()
         self._turned()
 
+    action_leave_answers = action_leave_history = action_leave_differences = action_back
+
     def action_line_down(self) -> None:
         """The next question; where there is no list, a line."""
         self._move(1)
@@ -259,11 +254,17 @@ class EvaluationPane(Pane):
 
     def action_page_down(self) -> None:
         """Ten questions on; where there is no list, a page."""
-        self._move(_PAGE_ROWS)
+        if self._over == "answers":
+            super().action_page_down()
+        else:
+            self._move(_PAGE_ROWS)
 
     def action_page_up(self) -> None:
         """Ten questions back; where there is no list, a page."""
-        self._move(-_PAGE_ROWS)
+        if self._over == "answers":
+            super().action_page_up()
+        else:
+            self._move(-_PAGE_ROWS)
 
     def action_first(self) -> None:
         """The worst question, and the top of the page."""
@@ -310,6 +311,10 @@ class EvaluationPane(Pane):
             self._turned()
 
     def _move(self, by: int) -> None:
+        if self._over == "answers":
+            self.state.move(by)
+            self._turned()
+            return
         if self._cursor is None:
             self.scroll_relative(y=by, animate=False)
             return

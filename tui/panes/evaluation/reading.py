@@ -7,7 +7,7 @@ from engine.records.evaluation import ArmAnswer, Evaluation
 from engine.records.rule import Rule
 from tui.keys import key_of
 from tui.panes.evaluation.state import EvaluationState
-from tui.panes.parts import title
+from tui.panes.parts import broken_rule, title
 from tui.panes.view import View
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, shorten, spread, wrap
 
@@ -42,9 +42,11 @@ def reading(view: View, state: EvaluationState, evaluation: Evaluation) -> list[
         *lines,
         Content(""),
         Content.assemble(
-            (key_of("evaluation.previous_answer", "evaluation.next_answer"), ACCENT),
+            (key_of("answers.previous_answer", "answers.next_answer"), ACCENT),
             (" sample, then question   ", DIM),
-            (key_of("evaluation.back"), ACCENT),
+            (key_of("answers.line_down", "answers.line_up"), ACCENT),
+            (" question   ", DIM),
+            (key_of("answers.leave_answers"), ACCENT),
             (" back to the table", DIM),
         ),
     ]
@@ -68,7 +70,7 @@ def _answer(answer: ArmAnswer, evaluation: Evaluation, rules: tuple[Rule, ...], 
         lines.append(Content.styled(shorten(f"ended by {answer.finish_reason}", width), DIM))
     lines.append(Content(""))
     for check in broken:
-        words = f"{check.rule_id} {texts.get(check.rule_id, '')}{': ' + check.note if check.note else ''}"
+        words = broken_rule(check, texts.get(check.rule_id, ""))
         lines += [
             Content.assemble(("✗ " if first else "  ", BAD), line)
             for first, line in zip((True, False, False), wrap(words, width - 2), strict=False)

@@ -8,19 +8,34 @@ from engine.errors import UsageError
 from engine.evaluation.extra_arms import check_arms
 from engine.evaluation.outlook import EvaluationEstimate, estimate_evaluation
 from engine.evaluation.verdict import MIN_QUESTIONS
-from engine.records.options import EvaluateOptions, SynthesizeOptions
+from engine.records.options import EvaluateOptions, SynthesizeOptions, usual_samples
 from engine.records.question import Split
 from engine.wording import counted
 from tui.keys import key_of
-from tui.panes.checks import whole
+from tui.panes.checks import number, whole
 from tui.panes.teacher import teacher_of
 from tui.screens.form.screen import Field, Values
 from tui.services.evaluation import EvaluationBasis
 from tui.widgets.lines import duration
 
-SPLITS: tuple[Split, ...] = ("test", "validation")
-RUNS_OFFERED = 8
-YES, NO = "yes", "no"
+_SPLITS: tuple[Split, ...] = ("test", "validation")
+_RUNS_OFFERED = 8
+_YES, _NO = "yes", "no"
+
+
+def fields(basis: EvaluationBasis) -> tuple[Field, ...]:
+    """What is asked about a new evaluation; `basis` has a run at least."""
+    runs = tuple(str(run.id) for run in basis.runs[:_RUNS_OFFERED])
+    temperature = basis.settings.serving_temperature
+    return (
+        Field("run", "run", runs[0], choices=runs),
+        Field("split", "questions", _SPLITS[0], choices=_SPLITS),
+        Field("samples", "samples a question", str(usual_samples(temperature)), check=whole(1, 64)),
+        Field("temperature", "temperature", f"{temperature:g}", check=number(0.0, 2.0)),
+        Field("limit", "at most", "", hint="all questions", check=lambda text: whole(1, 10**6)(text) if text else ""),
+        Field("arms", "more arms", "", hint="run:3  checkpoint:3:120  prompt_back", check=arms_named),
+        Field("regressions", "see what else changed", _YES, choices=(_YES, _NO)),
+    )
 
 
 def options_of(values: Mapping[str, str], basis: EvaluationBasis) -> EvaluateOptions:
@@ -33,7 +48,7 @@ def options_of(values: Mapping[str, str], basis: EvaluationBasis) -> EvaluateOpt
         limit=int(values["limit"]) if values["limit"] else None,
         teacher=basis.settings.other_teacher,
         arms=tuple(values.get("arms", "").split()),
-        regressions=values.get("regressions", YES) == YES,
+        regressions=values.get("regressions", _YES) == _YES,
         judge=basis.settings.judge,
     )
 

@@ -68,11 +68,13 @@ class EvaluationState:
         return self.evaluations[::-1]
 
     def move(self, by: int) -> None:
-        """Move the cursor of the list that is on."""
+        """Move the cursor of the list that is on; where answers are read, read those of the question it comes to."""
         if self.face == "history":
             self.history_row = _within(self.history_row + by, self.evaluations)
         else:
             self.row = _within(self.row + by, self.answers.lapses)
+            if self.face == "answers":
+                self.open()
 
     def open(self) -> bool:
         """Read the answers to the question under the cursor, its worst sample first; False where there is none."""

@@ -31,7 +31,12 @@ def draw_import(preview: ImportPreview, width: int, height: int, *, busy: str) -
         ),
         *(Content.styled(f"! {shorten(note, width - 2)}", WARN) for note in preview.notes),
         Content(""),
-        _keys(busy, *((("take", "stores them"),) if preview.added else ()), ("back", "stores nothing"), width=width),
+        _keys(
+            busy,
+            *((("preview.take", "stores them"),) if preview.added else ()),
+            ("preview.leave_preview", "stores nothing"),
+            width=width,
+        ),
         Content(""),
     ]
     room = max(height - len(lines), 6)
@@ -62,14 +67,19 @@ def draw_twins(state: QuestionsState, width: int, height: int) -> list[Content]:
             *title("Near twins", "none", "", width),
             Content("✓ No question repeats another one."),
             Content(""),
-            _keys(state.busy, ("back", "goes back"), width=width),
+            _keys(state.busy, ("questions.back", "goes back"), width=width),
         ]
     more = f"the first {len(pairs):,} of {state.pairs_total:,}" if state.pairs_total > len(pairs) else ""
     deletes = f"deletes the {len(state.marks):,} marked" if state.marks else "deletes the later"
     lines = [
         title("Near twins", counted(state.pairs_total, "pair"), more, width)[0],
         _keys(
-            state.busy, ("remove", deletes), ("mark", "marks"), ("mark_all", "all"), ("back", "goes back"), width=width
+            state.busy,
+            ("questions.remove", deletes),
+            ("questions.mark", "marks"),
+            ("questions.mark_all", "all"),
+            ("questions.back", "goes back"),
+            width=width,
         ),
         Content(""),
     ]
@@ -96,7 +106,12 @@ def draw_split(drawn: SplitPreview, width: int, height: int, *, busy: str) -> li
         *title("Split", counted(drawn.drawn, "question") + " to draw", "", width),
         Content(shorten("   ".join(f"{name} {n:,} ({percent(n / total)})" for name, n in counts.items()), width)),
         Content(""),
-        _keys(busy, *((("take", "draws them so"),) if drawn.drawn else ()), ("back", "draws nothing"), width=width),
+        _keys(
+            busy,
+            *((("preview.take", "draws them so"),) if drawn.drawn else ()),
+            ("preview.leave_preview", "draws nothing"),
+            width=width,
+        ),
     ]
     if missing := [name for name, count in counts.items() if not count]:
         lines.append(
@@ -113,7 +128,7 @@ def draw_topics(state: QuestionsState, width: int, height: int) -> list[Content]
         return [*title("Topics", "", "", width), Content.styled("Counting the topics …", DIM)]
     lines = [
         title("Topics", f"{len(topics):,}", f"{state.all:,} questions", width)[0],
-        _keys("", ("take", "lists the topic"), ("back", "goes back"), width=width),
+        _keys("", ("questions.take", "lists the topic"), ("questions.back", "goes back"), width=width),
         Content(""),
     ]
     return lines + _table(topics, width, max(height - len(lines), 4), state.topic_at)
@@ -199,7 +214,5 @@ def _keys(busy: str, *keys: tuple[str, str], width: int) -> Content:
     """The keys of a face, each by its action and with what it does; while something is being done, that."""
     if busy:
         return Content.styled(f"● {shorten(busy, width - 2)}", ACCENT)
-    parts: list[Content] = [
-        Content.assemble((key_of(f"questions.{action}"), ACCENT), (f" {words}", DIM)) for action, words in keys
-    ]
+    parts: list[Content] = [Content.assemble((key_of(action), ACCENT), (f" {words}", DIM)) for action, words in keys]
     return Content("   ").join(parts).truncate(width, ellipsis=True)

@@ -55,8 +55,19 @@ class QuestionList(Pane):
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:
-        """While words are typed, only their keys hold."""
+        """While words are typed, only their keys hold; a preview is taken or left."""
+        if self.state.previewed:
+            return [("preview", self)]
         return [(self._search.place, self._search)] if self._search.has_focus else super().carriers
+
+    @property
+    def vain(self) -> frozenset[str]:
+        """There may be nothing to store, or something is being done already."""
+        return frozenset() if self.state.can_store else frozenset({"preview.take"})
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only a preview can be left."""
+        return action != "leave_preview" or self.state.previewed
 
     @property
     def view(self) -> View | None:
@@ -172,6 +183,8 @@ class QuestionList(Pane):
         elif self.state.back():
             self._read()
         self.redraw()
+
+    action_leave_preview = action_back
 
     def action_line_down(self) -> None:
         """The next question."""

@@ -39,7 +39,7 @@ class QuestionsPane(QuestionList):
     """What users would send."""
 
     place: ClassVar[PaneName] = "questions"
-    BINDINGS: ClassVar[list[BindingType]] = bindings("questions")
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("preview"), *bindings("questions")]
 
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)

@@ -66,6 +66,20 @@ class QuestionsState:
         """How many questions there are."""
         return sum(self.page.splits.values()) if self.page is not None else 0
 
+    @property
+    def previewed(self) -> bool:
+        """Whether something is shown before it is stored."""
+        return self.face in ("import", "split")
+
+    @property
+    def can_store(self) -> bool:
+        """Whether there is anything in it to be stored, and nothing is being done."""
+        if self.face == "import":
+            new = self.preview.added if self.preview is not None else 0
+        else:
+            new = self.drawn.drawn if self.drawn is not None else 0
+        return self.previewed and new > 0 and not self.busy
+
     def ask(self) -> int:
         """The number of the window that is asked for now; only its answer is taken."""
         self._asked += 1

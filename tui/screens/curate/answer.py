@@ -7,7 +7,9 @@ from textual.content import Content
 
 from engine.clean import clean_text
 from engine.prompts.compare import ComparedLine, compare_texts
+from engine.records.rule import CheckResult
 from tui.keys import key_of
+from tui.panes.parts import broken_rule
 from tui.services.review import ReviewRow
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, shorten, spread, wrap
 
@@ -33,9 +35,7 @@ def draw_answer(
     findings = [
         Content.assemble(
             ("✓ " if check.passed else "✗ ", GOOD if check.passed else BAD),
-            shorten(
-                f"{check.rule_id} {rules.get(check.rule_id, '')}{': ' + check.note if check.note else ''}", width - 2
-            ),
+            shorten(_found(check, rules.get(check.rule_id, "")), width - 2),
         )
         for check in sorted(row.checks, key=lambda check: (check.passed, check.rule_id))
     ]
@@ -62,6 +62,11 @@ def draw_answer(
     return DrawnAnswer([*head, Content(""), *body, between, *shown, why], scroll, more)
 
 
+def _found(check: CheckResult, text: str) -> str:
+    """What a rule demands that is kept, and what was found; of a broken one first what was found."""
+    return f"{check.rule_id} {text}{' · ' * bool(check.note)}{check.note}" if check.passed else broken_rule(check, text)
+
+
 def _attempt(row: ReviewRow) -> str:
     if len(row.attempts) < 2:
         return ""
@@ -71,7 +76,7 @@ def _attempt(row: ReviewRow) -> str:
 
 def _why(row: ReviewRow, width: int, *, compared: bool) -> Content:
     by = "" if row.state == "undecided" else " by you" if row.by_person else " by the rules"
-    words = f"{row.state}{by}{': ' + row.reason if row.reason else ''}"
+    words = " · ".join(part for part in (row.reason, f"{row.state}{by}") if part)
     if row.answer != row.generated:
         words += f"   edited; {key_of('curate.compare')} shows {'the answer alone' if compared else 'what changed'}"
     flag = "" if row.note is None else f"⚑ {row.note}   " if row.note else "⚑ flagged   "

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.dom import DOMNode
 
 from tui.actions import ACTIONS, PANES, TYPED, Place, bindings
-from tui.keys import key_of, key_while_typing, keys_of, told
+from tui.keys import key_of, key_while_typing, keys_of, keys_taken, told
 from tui.screens.placed import OverScreen
 from tui.widgets.lines import ACCENT, DIM, STRONG, fit, wrap
 from tui.widgets.page import Page
@@ -64,13 +64,22 @@ class HelpScreen(OverScreen[None]):
 def help_text(*places: Place) -> Content:
     """The keys of these places and of everywhere with their sentences, the nearest place first.
 
-    Where text is typed a letter is a letter: of the keys of everywhere one is told that is none.
+    Where text is typed a letter is a letter: of the keys of everywhere one is told that is none. A key of everywhere
+    that a nearer place takes is told there alone.
     """
     lines: list[Content] = []
+    nearer = keys_taken(*places)
     typed = bool(places) and places[0] in TYPED
     for place in (*places, "everywhere"):
-        keys = key_while_typing if typed and place == "everywhere" else keys_of
-        rows = [(keys(f"{place}.{action.id}"), told(action.help)) for action in ACTIONS[place]]
+        taken = nearer if place == "everywhere" else ()
+        rows = [
+            (
+                key_while_typing(name) if typed and place == "everywhere" else keys_of(name, taken),
+                told(action.help),
+            )
+            for action in ACTIONS[place]
+            for name in [f"{place}.{action.id}"]
+        ]
         if place == "workspace":
             first, last = (key_of(f"workspace.{pane}") for pane in (PANES[0], PANES[-1]))
             rows.insert(0, (f"{first} … {last}", "Show that pane."))

@@ -153,8 +153,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
     def on_job_started(self, message: JobStarted) -> None:
         """Say that it started, and go where it works."""
         self.notify(f"Job {message.job.id} started: {message.job.kind}.", markup=False, timeout=3)
-        self.state.follow()
-        self._turn()
+        self.action_follow()
 
     def on_command_ended(self, message: "CommandEnded") -> None:
         """The plan of an update is there; what panes asked for comes by here too."""
@@ -178,8 +177,8 @@ class WorkspaceScreen(Divided, SearchingScreen):
         """The footer tells the keys of what has the focus."""
         self._tell_keys()
 
-    def on_search_line_ended(self) -> None:
-        """And no more those of the search."""
+    def on_keys_changed(self) -> None:
+        """And of what is shown in its place, or after a search."""
         self._tell_keys()
 
     def on_resize(self) -> None:
@@ -347,4 +346,5 @@ class WorkspaceScreen(Divided, SearchingScreen):
         return pane
 
     def _tell_keys(self) -> None:
-        self.query_one(Footer).show(footer_actions(*(place for place, _ in self.carriers), vain=self.state.vain))
+        vain = self.state.vain | (self._pane.vain if self._pane is not None else frozenset())
+        self.query_one(Footer).show(footer_actions(*(place for place, _ in self.carriers), vain=vain))

@@ -11,12 +11,12 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.dom import DOMNode
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.actions import TYPED, Place, bindings
 from tui.screens.placed import PlacedScreen
+from tui.widgets.footer import KeysChanged
 from tui.widgets.line import Entry
 from tui.widgets.lines import DIM, WARN, right
 from tui.widgets.listing import Listed, from_here, matching
@@ -36,9 +36,6 @@ class SearchLine(Horizontal):
     SearchLine Input { width: 1fr; height: 1; border: none; padding: 0 1; background: $surface; }
     SearchLine Page { width: 16; height: 1; }
     """
-
-    class Ended(Message):
-        """Other keys hold now."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,7 +88,7 @@ class SearchLine(Horizontal):
         self._mark("")
         self._listed = self._found = None
         self.remove_class("-on")
-        self.post_message(self.Ended())
+        self.post_message(KeysChanged())
 
     def on_input_changed(self, message: Input.Changed) -> None:
         """Go to the first row that holds what is typed so far, from where the person was."""
