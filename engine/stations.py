@@ -48,6 +48,7 @@ class StationFacts:
     evaluations: int = 0
     evaluation_run_id: int = 0
     evaluation_prompt_sha256: str = ""
+    evaluation_rules_changed: bool = False  # since it was made
     evaluation_note: str = ""
     releases: int = 0
     release_run_id: int = 0
@@ -101,6 +102,8 @@ def read_facts(project: Project) -> StationFacts:
             evaluations=project.evaluations.count(),
             evaluation_run_id=evaluation.run_id if evaluation else 0,
             evaluation_prompt_sha256=evaluation.prompt_sha256 if evaluation else "",
+            evaluation_rules_changed=evaluation is not None
+            and evaluation.rules_sha256 not in ("", project.rules.sha256()),
             evaluation_note=f"{evaluation.verdict}, run {evaluation.run_id}" if evaluation else "",
             releases=len(releases),
             release_run_id=releases[-1].run_id if releases else 0,
@@ -192,6 +195,8 @@ def _evaluation(facts: StationFacts, run: Station) -> Station:
         stale = "of an older run"
     elif facts.evaluation_prompt_sha256 != facts.prompt_sha256:
         stale = "against an older prompt"
+    elif facts.evaluation_rules_changed:
+        stale = "measured under other rules"
     elif run.state == "stale":
         stale = "its run is stale"
     return _station(facts, "evaluation", facts.evaluations, facts.evaluation_note, possible=facts.run_made, stale=stale)

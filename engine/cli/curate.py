@@ -12,6 +12,7 @@ import click
 from engine.cli.invocation import CommandGroup, Invocation, command_options, read_text_argument
 from engine.cli.judge import ask_about_examples, judge_options
 from engine.records.example import CuratedExample, ExampleState
+from engine.records.prompt import as_plain
 from engine.records.selection import Selection
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def list_(
                     "question_id": row.example.key.question_id,
                     "attempt": row.example.key.attempt,
                     "question": question_of[row.example.key.question_id].text,
+                    "messages": as_plain(question_of[row.example.key.question_id].messages),
                     "topic": question_of[row.example.key.question_id].topic,
                     "answer": row.answer,
                     "generated": row.example.answer,

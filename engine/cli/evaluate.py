@@ -35,7 +35,7 @@ from engine.records.question import SPLITS, Split
 @judge_options
 @click.option("--preference", is_flag=True, help="Let the judge also compare the student with the reference.")
 @click.option("--no-judge", is_flag=True, help="Leave rubrics out this time.")
-@click.option("--detach", is_flag=True, help="Print the job's id and return.")
+@click.option("--detach", is_flag=True, help="Start the job, say its number, and return.")
 @command_options
 def command(
     invocation: Invocation,

@@ -7,7 +7,7 @@ import time
 
 import click
 
-from engine.clean import clean_line
+from engine.clean import clean_line, clean_text
 from engine.cli.invocation import Invocation, tell
 from engine.errors import JobError
 from engine.jobs.protocol import (
@@ -52,8 +52,25 @@ def announce(invocation: Invocation, job: Job) -> None:
     )
 
 
+def watch_server(invocation: Invocation, job: Job) -> None:
+    """As `follow_job`, of a job that answers: one that was asked to stop has ended well."""
+    ended = _followed(invocation, job)
+    if ended.state not in ("done", "stopped"):
+        invocation.say(clean_text(f"Job {ended.id} ({ended.kind}) is {ended.state}. {ended.note}".strip()))
+        raise click.exceptions.Exit(1)
+
+
 def follow_job(invocation: Invocation, job: Job) -> Job:
     """Print a job's events until it ends. Raises JobError when it failed, and click.Abort on Ctrl-C."""
+    ended = _followed(invocation, job)
+    if ended.state != "done":
+        told = ended.state == "failed" and "distill-tui " in ended.note  # what failed may know better than to go on
+        next_step = "" if told else f"distill-tui jobs resume {ended.id}"
+        raise JobError(f"Job {ended.id} ({ended.kind}) is {ended.state}.", ended.note, next_step)
+    return ended
+
+
+def _followed(invocation: Invocation, job: Job) -> Job:
     from engine.jobs.follow import follow
 
     lines = ProgressLines(invocation)
@@ -68,12 +85,7 @@ def follow_job(invocation: Invocation, job: Job) -> Job:
         )
         raise click.Abort from None
     lines.end()
-    ended = invocation.project.jobs.get(job.id)
-    if ended.state != "done":
-        told = ended.state == "failed" and "distill-tui " in ended.note  # what failed may know better than to go on
-        next_step = "" if told else f"distill-tui jobs resume {ended.id}"
-        raise JobError(f"Job {ended.id} ({ended.kind}) is {ended.state}.", ended.note, next_step)
-    return ended
+    return invocation.project.jobs.get(job.id)
 
 
 class ProgressLines:

@@ -40,7 +40,7 @@ from engine.status import job_json
 )
 @click.option("--key-env", default=None, metavar="NAME", help="The variable that holds this endpoint's key.")
 @click.option("--seed", type=int, default=0, help="Decides every draw of a local teacher.")
-@click.option("--detach", is_flag=True, help="Print the job's id and return.")
+@click.option("--detach", is_flag=True, help="Start the job, say its number, and return.")
 @command_options
 def command(
     invocation: Invocation,

@@ -19,7 +19,7 @@ from engine.cli.invocation import Invocation, command_options
 @click.option(
     "--lm-eval", "program", default="", show_default=False, metavar="PATH", help="The lm_eval of another environment."
 )
-@click.option("--detach", is_flag=True, help="Print the job's id and return.")
+@click.option("--detach", is_flag=True, help="Start the job, say its number, and return.")
 @command_options
 def command(
     invocation: Invocation,

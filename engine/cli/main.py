@@ -9,6 +9,7 @@ import io
 import json
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -134,7 +135,9 @@ def run(words: Sequence[str], face: Face | None = None) -> int:
 
 def _print_error(words: Sequence[str], title: str, message: str, next_step: str) -> None:
     if "--json" in words:
-        click.echo(json.dumps({"error": {"title": title, "message": message, "next": next_step}}))
+        # Where standard output takes nothing, as on a full disk, the exit status tells it all the same.
+        with suppress(OSError):
+            click.echo(json.dumps({"error": {"title": title, "message": message, "next": next_step}}))
     else:
         from engine.clean import clean_text
 

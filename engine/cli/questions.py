@@ -6,6 +6,7 @@ import click
 
 from engine.clean import clean_line
 from engine.cli.invocation import CommandGroup, Invocation, Number, command_options
+from engine.records.prompt import as_plain
 from engine.records.question import SPLITS, Question, Split
 
 _SHOWN_FIRST = 20  # of what would be stored
@@ -83,7 +84,7 @@ def import_(
 @click.option("--base-url", default=None, help="An OpenAI-compatible endpoint; else the project's teacher.")
 @click.option("--model", default=None, help="The teacher's model; else the project's teacher.")
 @click.option("--seed", type=int, default=0, help="Decides every draw of a local teacher.")
-@click.option("--detach", is_flag=True, help="Print the job's id and return.")
+@click.option("--detach", is_flag=True, help="Start the job, say its number, and return.")
 @command_options
 def synthesize(
     invocation: Invocation,
@@ -122,7 +123,7 @@ def synthesize(
 @click.option("--base-url", default=None, help="An OpenAI-compatible endpoint; else the project's teacher.")
 @click.option("--model", default=None, help="The teacher's model; else the project's teacher.")
 @click.option("--seed", type=int, default=0, help="Decides every draw of a local teacher.")
-@click.option("--detach", is_flag=True, help="Print the job's id and return.")
+@click.option("--detach", is_flag=True, help="Start the job, say its number, and return.")
 @command_options
 def improve(
     invocation: Invocation,
@@ -246,7 +247,15 @@ def list_(invocation: Invocation, split_name: Split | None, topic: str | None, l
         {
             "count": len(questions),
             "questions": [
-                {"id": q.id, "split": q.split, "topic": q.topic, "label": q.label, "source": q.source, "text": q.text}
+                {
+                    "id": q.id,
+                    "split": q.split,
+                    "topic": q.topic,
+                    "label": q.label,
+                    "source": q.source,
+                    "text": q.text,
+                    "messages": as_plain(q.messages),
+                }
                 for q in shown
             ],
         },

@@ -9,6 +9,7 @@ import click
 from engine.cli.invocation import CommandGroup, Invocation, command_options, read_text_argument
 from engine.records.proposal import Proposal
 from engine.records.rule import Check, Rule
+from engine.wording import counted
 
 
 @click.group("rules", cls=CommandGroup)
@@ -65,7 +66,7 @@ def add(invocation: Invocation, text: str, check: tuple[str, ...]) -> None:
 @click.option("--replace", is_flag=True, help="Replace all present rules instead of adding.")
 @command_options
 def import_(invocation: Invocation, source: str, replace: bool) -> None:
-    """Import rules from a YAML file.
+    """Import rules from a YAML file. Those that are there already are not added again.
 
     \b
     rules:
@@ -81,7 +82,15 @@ def import_(invocation: Invocation, source: str, replace: bool) -> None:
 
     rules = parse_rules(read_text_argument(source), source)
     table = invocation.project.rules
-    _show(invocation, table.replace_all(rules) if replace else table.add(rules))
+    if replace:
+        _show(invocation, table.replace_all(rules))
+        return
+    there = {(rule.text, rule.check) for rule in table.all()}
+    wanted = {(rule.text, rule.check): rule for rule in rules}
+    table.add([rule for what, rule in wanted.items() if what not in there])
+    if repeated := sum(what in there for what in wanted):
+        invocation.say(f"{repeated} of {counted(len(wanted), 'rule')} were there already.")
+    _show(invocation, [rule for rule in table.all() if (rule.text, rule.check) in wanted])
 
 
 @command.command("propose")
@@ -179,7 +188,7 @@ def test(invocation: Invocation, answer: str | None, label: str | None) -> None:
     )
 
 
-def _show(invocation: Invocation, rules: tuple[Rule, ...]) -> None:
+def _show(invocation: Invocation, rules: Sequence[Rule]) -> None:
     rows = [{"id": rule.id, "text": rule.text, "check": dataclasses.asdict(rule.check)} for rule in rules]
     invocation.finish(
         "\n".join(f"{rule.id:>3}  {rule.text}  [{check_words(rule.check)}]" for rule in rules)

@@ -4,7 +4,7 @@ import asyncio
 
 import click
 
-from engine.cli.following import follow_job
+from engine.cli.following import watch_server
 from engine.cli.invocation import Invocation, Number, command_options
 from engine.records.options import ServeOptions
 from engine.status import job_json
@@ -66,4 +66,4 @@ def command(invocation: Invocation, port: int, run_id: int | None, idle_minutes:
         },
     )
     if not detach:
-        follow_job(invocation, job)
+        watch_server(invocation, job)

@@ -55,7 +55,7 @@ _WITH_A_RUN = {
     multiple=True,
     help="Tell the metrics there too, on this machine; repeatable.",
 )
-@click.option("--detach", is_flag=True, help="Print the job's id and return.")
+@click.option("--detach", is_flag=True, help="Start the job, say its number, and return.")
 @command_options
 def command(
     invocation: Invocation,

@@ -31,7 +31,7 @@ from engine.status import job_json
 @click.option("--steps", type=click.IntRange(1), help="Of each run at most.")
 @click.option("--minutes", type=Number(0.0, min_open=True), help="Of training for all runs together.")
 @training_options
-@click.option("--detach", is_flag=True, help="Print the job's id and return.")
+@click.option("--detach", is_flag=True, help="Start the job, say its number, and return.")
 @command_options
 def sweep(
     invocation: Invocation,

@@ -13,7 +13,7 @@ from engine.wording import duration
 @click.option("--by-rules", is_flag=True, help="Changed passages touch nothing: the rules alone decide what is kept.")
 @click.option("--epochs", type=Number(0.0, min_open=True), default=None, help="Else a quarter of the earlier run's.")
 @click.option("--from-scratch", is_flag=True, help="Train from the base, not from the earlier run's adapter.")
-@click.option("--detach", is_flag=True, help="Print the job's id and return.")
+@click.option("--detach", is_flag=True, help="Start the job, say its number, and return.")
 @command_options
 def command(
     invocation: Invocation, *, plan_only: bool, by_rules: bool, epochs: float | None, from_scratch: bool, detach: bool

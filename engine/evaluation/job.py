@@ -92,6 +92,7 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
         decided=recovered.questions,
         removed=evaluation.removed,
         asked=tuple(question.id for question in plan.questions),
+        rules_sha256=plan.rules_sha256,
     )
     evaluation.end()
     with context.project.transaction():

@@ -43,6 +43,7 @@ class Plan:
     key: str  # names this very evaluation, so that a killed one goes on where it was
     sources: Mapping[ArmName, str]  # what each arm's answers come from beside question and sample, as a hash
     extras: tuple[ExtraArm, ...] = ()
+    rules_sha256: str = ""  # of all rules of the project, also those that nobody judges
 
     @property
     def single_turn(self) -> bool:
@@ -104,6 +105,7 @@ def make_plan(project: Project, options: EvaluateOptions) -> Plan:
         extras=extras,
         key=_key(project, run, weights, options),
         sources=_sources(run, weights, prompt, extras, options),
+        rules_sha256=project.rules.sha256(),
     )
 
 

@@ -142,7 +142,9 @@ def read_facts(project: Project, run_id: int | None = None) -> ProofFacts:
         teacher = project.datasets.teacher_of(dataset.sha256) or today
         if evaluation.arm("teacher") is not None and teacher.model == run.config.base:
             teacher = today  # the arm is another model than the base that answered: it was named later
-        timings = project.settings.timings()
+        # Of this run and this evaluation themselves; of the stages before them the last of each.
+        own = {"train": run.train_s, "evaluate": evaluation.evaluate_s}
+        timings = project.settings.timings() | {stage: seconds for stage, seconds in own.items() if seconds}
         votes = standings(project.votes.all(), run.id)
         harness = project.harness.standing(run.id)
     means = {name: score.prompt_tokens_mean for name, score in evaluation.arms}

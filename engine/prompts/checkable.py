@@ -35,6 +35,7 @@ _LENGTHS: tuple[tuple[str, int | None, int | None], ...] = (
     (rf"\b(?:more than|over)\s+{_NUMBER}{_MANY}{_UNIT}", 1, None),
     (rf"\b(?:exactly|precisely|in|only|be|as|have|has|is|write|use)\s+{_NUMBER}{_MANY}{_UNIT}", 0, 0),
 )  # fmt: skip
+_SECOND = re.compile(rf",? (?:and|or) {_NUMBER}{_MANY}{_UNIT}", re.IGNORECASE)
 _LIMIT_WORD = re.compile(r"(?:more|over|under|fewer|less|below)\b", re.IGNORECASE)
 _PART = re.compile(
     r"\b(?:each|every|per)\b(?! (?:answer|reply|response|output|message)\b)|\b(?:titles?|subjects?|headlines?|bullets?"
@@ -74,7 +75,7 @@ _NO = (
     r"|don['’]t (?:use|add|include|write)|must not (?:use|contain|include))(?: any)? "
 )
 _BANNED: tuple[tuple[str, Check], ...] = tuple(
-    (rf"{_NO}(?:[\w-]+(?:, | or | and |, or |, and )){{0,3}}{what}", check)
+    (rf"{_NO}(?:[\w-]+(?: [\w-]+)?(?:, | or | and |, or |, and )){{0,3}}{what}", check)
     for what, check in (
         (r"exclamation (?:marks?|points?)", Check("forbidden", texts=("!",))),
         (r"question marks?", Check("forbidden", texts=("?",))),
@@ -124,6 +125,7 @@ _LABELS = re.compile(
     re.IGNORECASE,
 )
 _PLACEHOLDER = re.compile(r"<[^<>\n]{1,40}>|\{\{?[^{}\n]{1,40}\}\}?|\[[^\[\]\n]{1,40}\]|…|\.\.\.")
+_EXPLAINED = re.compile(r"\b(?:where|with|and) ([A-Z][A-Z0-9_]*) (?:is|are|stands|means|being|=)(?!\w)")
 _RANGE = re.compile(r"(\d)\s*(?:-|–|to)\s*(\d)")
 _NUMERIC = re.compile(r"n|number|score|count|\d+", re.IGNORECASE)
 
@@ -140,22 +142,35 @@ def checks_of(sentence: str) -> tuple[Check, ...]:
 
 
 def _lengths(sentence: str) -> Iterator[Check]:
+    """One check for each unit that is limited; no words count for two limits."""
+    read: dict[str, tuple[int, int]] = {}
     for pattern, least, most in _LENGTHS:
         for found in re.finditer(pattern, sentence, re.IGNORECASE):
+            *numbers, unit = found.groups()
+            start, end = found.span()
+            if unit.lower() in read or any(start < last and first < end for first, last in read.values()):
+                continue
             if _PART.search(_rest(sentence, found)):
                 continue
-            *numbers, unit = found.groups()
             low, high = _number(numbers[0]), _number(numbers[-1])
             exact = found.group().lower().startswith(("exactly", "precisely"))
-            if pattern == _LENGTHS[-1][0] and not exact and unit.lower() in ("word", "character"):
-                least = None  # «in 50 words» is a limit; «in two sentences» is what it says
-            if least is None and most is not None and low == 0:
+            # «in 50 words» is a limit; «in two sentences» is what it says
+            a_limit = pattern == _LENGTHS[-1][0] and not exact and unit.lower() in ("word", "character")
+            fewest = None if a_limit else least
+            if fewest is None and most is not None and low == 0:
                 continue
-            if _LIMIT_WORD.match(found.group()) and _denied(sentence[: found.start()]):  # «never more than three»
-                yield _length(unit.lower(), low if least is None else None, low if most is None else None)
-                return
-            yield _length(unit.lower(), None if least is None else low + least, None if most is None else high + most)
-            return
+            denied = _LIMIT_WORD.match(found.group()) and _denied(sentence[:start])  # «never more than three»
+            limits = [(low, high, unit.lower())]
+            if (second := _SECOND.match(sentence, end)) is not None:  # «at most three sentences and 60 words»
+                limits.append((_number(second[1]), _number(second[1]), second[2].lower()))
+                end = second.end()
+            for first, last, what in limits:
+                if denied:
+                    bounds = first if fewest is None else None, first if most is None else None
+                else:
+                    bounds = None if fewest is None else first + fewest, None if most is None else last + most
+                read[what] = start, end
+                yield _length(what, *bounds)
 
 
 def _rest(sentence: str, found: "re.Match[str]") -> str:
@@ -180,7 +195,7 @@ def _edges(sentence: str) -> Iterator[Check]:
         for found in opening.finditer(sentence):
             quoted = _QUOTED.match(sentence, found.end())
             dashed = _DASHED.match(sentence, found.end()) if kind == "ends_with" else None
-            text = _inner(quoted) if quoted else dashed.group() if dashed else ""
+            text = _marked(_inner(quoted), sentence) if quoted else dashed.group() if dashed else ""
             before = sentence[: found.start()]
             if not text.strip() or _PART.search(before) or _denied(before) or _alternative(sentence, quoted):
                 continue
@@ -192,7 +207,14 @@ def _contains(sentence: str) -> Iterator[Check]:
         quoted = _QUOTED.match(sentence, found.end())
         before = sentence[: found.start()]
         if quoted and not _denied(before) and not _alternative(sentence, quoted) and not _PART.search(before):
-            yield _literal(_inner(quoted), "contains")
+            yield _literal(_marked(_inner(quoted), sentence), "contains")
+
+
+def _marked(text: str, sentence: str) -> str:
+    """The quoted text with a placeholder for each word of it that the sentence explains: «`ID: N`, where N is …»."""
+    for name in _EXPLAINED.findall(sentence):
+        text = re.sub(rf"\b{name}\b", f"<{name}>", text)
+    return text
 
 
 def _literal(text: str, kind: str) -> Check:

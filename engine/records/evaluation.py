@@ -125,6 +125,7 @@ class Evaluation:
     decided: int | None = None  # questions with an answer of every arm on which every rule was decided; None: all
     removed: tuple[int, ...] = ()  # questions that were removed while it ran, and that count in nothing here
     asked: tuple[int, ...] = ()  # the questions that count here; empty in evaluations made before they were kept
+    rules_sha256: str = ""  # of the project's rules then; empty in evaluations made before it was kept
 
     @property
     def judge(self) -> str:

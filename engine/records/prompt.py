@@ -18,9 +18,14 @@ class Message:
     content: str
 
 
+def as_plain(messages: Sequence[Message]) -> list[dict[str, str]]:
+    """The messages as JSON's own values, as the chat completions protocol writes them."""
+    return [{"role": message.role, "content": message.content} for message in messages]
+
+
 def messages_to_json(messages: Sequence[Message]) -> str:
     """The canonical JSON of a message list: what is stored and what is hashed."""
-    return json.dumps([{"role": m.role, "content": m.content} for m in messages], ensure_ascii=False)
+    return json.dumps(as_plain(messages), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,16 @@ _DRAWN: Mapping[Form, Callable[[Document], str]] = {"html": to_html, "markdown":
 
 
 def write_report(document: Document, path: Path, form: Form) -> Path:
-    """Write the report for its owner alone to read, in the place of what was there; the path in full.
+    """Write the report for its owner alone to read, in the place of what was there, also where a link leads; the path
+    in full.
 
-    Raises `UsageError` where there is no such folder, `StoreError` where it cannot be written to.
+    Raises `UsageError` where there is no such folder or no file but a device, `StoreError` where it cannot be written.
     """
-    whole = expand(path).absolute()
+    whole = expand(path).resolve()
     if not whole.parent.is_dir():
         raise UsageError("There is no such folder.", f"{whole.parent} is not there.", "Make it first, or name another.")
+    if whole.exists() and not whole.is_file():
+        raise UsageError("This is no file.", f"{whole} is something else.", "Name a file; --markdown alone prints.")
     write_atomically(whole, _DRAWN[form](document).encode())
     return whole
 

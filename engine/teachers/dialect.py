@@ -6,7 +6,7 @@ What was learned from a refusal holds for all later requests. Knows nothing of h
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
-from engine.records.prompt import Message
+from engine.records.prompt import Message, as_plain
 
 MOST_CHANGES = 3  # of one request: the field of its limit, whether usage is asked for, and whether a temperature is
 _LIMIT_FIELDS = ("max_completion_tokens", "max_tokens")
@@ -26,7 +26,7 @@ class Dialect:
         """The body of one request, its answer to be streamed."""
         body: dict[str, object] = {
             "model": self._model,
-            "messages": [{"role": message.role, "content": message.content} for message in messages],
+            "messages": as_plain(messages),
             self._limit_field: max_tokens,
             "stream": True,
         }

@@ -29,7 +29,7 @@ from engine.records.prompt import Message
 from engine.teachers.answer_reader import AnswerReader, CountedUsage
 from engine.teachers.dialect import MOST_CHANGES, Dialect
 from engine.teachers.faults import EndpointFault, FaultKind, FaultScope, fault_of
-from engine.teachers.keys import KEYLESS, check_address, is_loopback
+from engine.teachers.keys import KEYLESS, check_address, is_loopback, variable_of
 from engine.teachers.pacer import Pacer
 
 _OF_EVERY_QUESTION: tuple[FaultKind, ...] = ("unreachable", "html", "not_json")
@@ -167,6 +167,9 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             if fault is None:
                 raise
             fault.usage = self._billed(reader, messages)
+            if fault.kind == "key":
+                sent = "No key was found" if self._key == KEYLESS else "The key was sent"
+                fault.message = f"{fault.message} {sent}; {variable_of(self.base_url)} may hold one.".strip()
             if fault.kind == "rate_limited":
                 self.pacer.slow_down(fault.retry_after_s or min(1.0, self.limits.longest_wait_s))
             raise fault from error

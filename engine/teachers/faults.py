@@ -60,7 +60,7 @@ _TEXTS: dict[FaultKind, tuple[str, str]] = {
     "unreachable": ("The endpoint cannot be reached.", "Check that the server runs, and the base URL."),
     "certificate": ("The endpoint's certificate is not trusted.", "Check the address; http is for loopback only."),
     "no_tls": ("The endpoint does not speak https.", "Check the address and its port; http is for loopback only."),
-    "redirect": ("The endpoint redirects elsewhere.", "Set the base URL to the final address; keys never follow one."),
+    "redirect": ("The endpoint redirects elsewhere.", "Keys never follow it: call distill-tui anew with its end."),
     "rate_limited": ("The endpoint asks for fewer requests.", "Lower --concurrency, or resume later."),
     "server": ("The server failed.", "See the server's log, or resume later."),
     "key": ("The endpoint refuses the key.", "Set a valid key for this host, then resume the job."),
@@ -68,7 +68,10 @@ _TEXTS: dict[FaultKind, tuple[str, str]] = {
     "context": ("The prompt and the question do not fit into the model's context.", "Shorten it or change the model."),
     "content_filter": ("The provider's content filter refused the question.", "Reword or remove this question."),
     "refused": ("The server refused the request.", "See the server's own message."),
-    "not_found": ("The model or the address is not there.", "Check --model and --base-url."),
+    "not_found": (
+        "The model or the address is not there.",
+        "Call distill-tui anew with the right --model and --base-url.",
+    ),
 }
 
 _CONTEXT_WORDS = ("context length", "context_length", "maximum context", "context window", "available context",

@@ -77,7 +77,7 @@ class EndpointGeneration:
                         # Answers in flight are paid for: they are taken before the job rests.
                         await self._land(GRACE_S)
                     if not holding or not self._flights or self._context.stop_requested:
-                        await self._checkpoint()
+                        await self._checkpoint(landed=holding)
                     if not holding:
                         self._launch(teacher)
                         await self._take_landed(GROUP_S)
@@ -94,11 +94,12 @@ class EndpointGeneration:
         if self._budget_spent:
             self._context.emit(Note(str(self._budget.spent_error())))
 
-    async def _checkpoint(self) -> None:
+    async def _checkpoint(self, *, landed: bool) -> None:
         try:
             self._context.checkpoint()
-        except JobStopped:  # the wish may have come after the last look at it
-            await self._land(GRACE_S)
+        except JobStopped:
+            if not landed:  # the wish came after the last look at it
+                await self._land(GRACE_S)
             raise
 
     def _launch(self, teacher: EndpointTeacher) -> None:

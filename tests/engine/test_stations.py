@@ -85,6 +85,7 @@ _ACCEPTED = replace(_ASKED, examples=ExampleCounts(3, 1, 0, 2))
         (replace(_WHOLE, run_dataset_sha256="d1"), "ddddsss"),
         (replace(_WHOLE, run_id=2), "dddddss"),
         (replace(_WHOLE, evaluation_prompt_sha256="p1"), "dddddsd"),
+        (replace(_WHOLE, evaluation_rules_changed=True), "dddddsd"),
         (replace(_WHOLE, release_run_id=0), "dddddds"),
         # Jobs speak first.
         (replace(_WHOLE, live={"examples": "3 of 9"}), "dd>dddd"),

@@ -235,6 +235,15 @@ def test_a_reader_that_has_seen_enough_is_no_failure(finished: Path) -> None:
         assert done.stderr.count("\n") == 1
 
 
+def test_a_full_disk_is_told_without_a_traceback(finished: Path) -> None:
+    program = str(Path(sys.executable).with_name("distill-tui"))
+    for words in ("questions list", "questions list --json"):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run([program, *words.split()], stdout=full, stderr=subprocess.PIPE, timeout=60)
+        assert done.returncode == 1, words
+        assert b"Traceback" not in done.stderr
+
+
 def test_where_nobody_listens_any_more_the_work_goes_on(finished: Path) -> None:
     listener, told = os.pipe()
     os.close(listener)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,15 @@ def test_the_report_is_written_as_a_page_and_as_markdown(home: Home, tmp_path: P
     data = get("report", "--html", str(page))
     assert_shape(data, REPORT)
     assert data["files"] == [str(page)]
+    link = tmp_path / "link.html"
+    link.symlink_to(page)
+    assert get("report", "--html", str(link))["files"] == [str(page)]
+    assert link.is_symlink(), "what a link leads to is written"
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for device in (pipe, Path("/dev/null")):
+        assert "is something else" in fail("report", "--markdown", str(device))["message"]
+        assert not device.is_file()
     assert "no such folder" in fail("report", "--html", str(tmp_path / "none" / "report.html"))["title"]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import stat
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -119,6 +120,17 @@ def test_following_ends_with_the_server(trained: Path, home: Home) -> None:
     assert "Models: unprompted, prompted, run-1, run-1+prompt" in ended.out
     assert "Nothing was asked for 0.05 minutes." in ended.err
     assert jobs_of(trained, home) == [("serve", "done")]
+
+
+def test_a_server_that_is_asked_to_stop_has_ended_well(trained: Path, home: Home) -> None:
+    program = str(Path(sys.executable).with_name("distill-tui"))
+    with subprocess.Popen([program, "serve", "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as serving:
+        assert serving.stdout is not None
+        told = json.loads(serving.stdout.readline())
+        succeed("jobs", "stop", told["job"]["id"])
+        assert serving.stdout.read() == b"", "one object, and nothing after it"
+        assert serving.wait(60) == 0
+    assert jobs_of(trained, home) == [("serve", "stopped")]
 
 
 def test_a_server_that_cannot_start_says_why(trained: Path, home: Home) -> None:

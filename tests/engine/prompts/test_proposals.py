@@ -53,8 +53,40 @@ def test_a_sentence_asks_for_its_check(sentence: str, check: Check) -> None:
 
 
 @pytest.mark.parametrize(
+    ("sentence", "limits"),
+    [
+        ("Use at most 3 sentences and 60 words.", {("sentences", None, 3), ("words", None, 60)}),
+        ("Never write more than three sentences or 60 words.", {("sentences", None, 3), ("words", None, 60)}),
+        ("Answer in two sentences and under 40 words.", {("sentences", 2, 2), ("words", None, 39)}),
+        ("Answer in 50 words and in two sentences.", {("sentences", 2, 2), ("words", None, 50)}),
+        ("Write at least two sentences and 20 words.", {("sentences", 2, None), ("words", 20, None)}),
+        ("Be brief: between 8 and 26 words.", {("words", 8, 26)}),
+    ],
+)
+def test_every_limit_of_a_sentence_is_one(sentence: str, limits: set[tuple[str, int | None, int | None]]) -> None:
+    assert {(check.unit, check.min, check.max) for check in checks_of(sentence)} == limits
+
+
+def test_all_that_a_list_bans_is_banned() -> None:
+    rules = [
+        Rule(n, "", check)
+        for n, check in enumerate(checks_of("Do not use bullet points, emojis or exclamation marks."))
+    ]
+    kept = {
+        answer: all(result.passed for result in check_answer(rules, answer)) for answer in ("Yes.", "- a", "🎉", "!")
+    }
+    assert kept == {"Yes.": True, "- a": False, "🎉": False, "!": False}
+
+
+@pytest.mark.parametrize(
     ("sentence", "good", "bad"),
     [
+        (
+            "Begin every answer with a line `TICKET: CATEGORY`, where CATEGORY is one of PRINTER or OTHER.",
+            "TICKET: PRINTER\nYes.",
+            "PRINTER: yes",
+        ),
+        ("Open with `RISK SCORE: N`, where N is 1 to 5.", "RISK SCORE: 4. Yes.", "RISK SCORE: N. Yes."),
         ("Use no bullet points.", "One - two.", "Well:\n- one"),
         ("Do not use emojis.", "Fine :-)", "Fine 🙂"),
         ("Write only in lowercase.", "yes, 3 of them.", "Yes."),
