@@ -5,12 +5,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.dom import DOMNode
-from textual.driver import Driver
-from textual.events import DescendantFocus, Event, Key, Paste
+from textual.events import DescendantFocus
 from textual.filter import DimFilter, LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
@@ -22,7 +20,7 @@ from engine.paths import Home
 from tui.actions import Place, bindings
 from tui.keymap import over_others, own_keys
 from tui.keys import footer_actions, hold
-from tui.screens.placed import Arranged, PlacedScreen, ShowProject
+from tui.screens.placed import Arranged, PlacedScreen, SeeingApp, ShowProject
 from tui.services.settings import Memory, last_project, save_copy
 from tui.services.themes import ThemeService, ThemesRead, read_theme
 from tui.services.tmux import load_buffer
@@ -46,7 +44,7 @@ _COLOURLESS = ColourlessFilter()
 _ASCII = AsciiFilter()
 
 
-class DistillApp(App[int]):
+class DistillApp(SeeingApp):
     """`distill-tui` in a terminal."""
 
     TITLE = "distill-tui"
@@ -103,23 +101,6 @@ class DistillApp(App[int]):
         if self._themes is not None:
             self._themes.close()
         self._memory.close()
-
-    def get_driver_class(self) -> type[Driver]:
-        """Textual's choice for this platform, with another way of reading keys where there is one."""
-        chosen = super().get_driver_class()
-        if chosen.__module__ != "textual.drivers.linux_driver":
-            return chosen
-        from tui.terminal.driver import TerminalDriver
-
-        return TerminalDriver
-
-    async def on_event(self, event: Event) -> None:
-        """In a window that is too small to see anything, no key does anything but leave."""
-        if isinstance(event, Key | Paste) and isinstance(self.screen, PlacedScreen) and self.screen.is_unseen:
-            bound = self.active_bindings.get(event.key) if isinstance(event, Key) else None
-            if bound is None or bound.binding.action.removeprefix("app.") != "quit":
-                return
-        await super().on_event(event)
 
     def show_project(self, folder: Path) -> None:
         """Show the workspace of a project, in place of what is on."""
@@ -236,8 +217,7 @@ class DistillApp(App[int]):
 
     async def action_quit(self) -> None:
         """Leave; jobs are processes of their own and go on, which is told where the program was called."""
-        project = clean_line(self._folder.name) if self._folder is not None else ""
-        self.exit(0, message=Text(notice.parting(project, self._endings.at_work)))
+        self.exit(0, message=notice.parting(self._folder, self._endings.at_work))
 
     def action_help_quit(self) -> None:
         """On ctrl+c, which copies: say which key leaves, in a field too."""

@@ -124,13 +124,15 @@ def test_only_what_there_is_is_restored(pane: str, width: int, expected: tuple[s
     ),
     width=st.integers(NARROWEST_RAIL, WIDEST_RAIL),
     working=st.sampled_from(["", "7 %", "100 %"]),
+    ending=st.booleans(),
     keys=st.dictionaries(st.sampled_from([f"workspace.{pane}" for pane in PANES]), st.sampled_from(["f6", "alt+x"])),
 )
 def test_a_line_of_the_rail_stays_one_line_however_narrow_it_is_and_names_stand_in_a_column(
-    station: Station, width: int, working: str, keys: dict[str, str]
+    station: Station, width: int, working: str, keys: dict[str, str], *, ending: bool
 ) -> None:
     hold(keys)
-    lines = [_rail_line(station, "prompt", working, width), *(_other(pane, "chat", "said", width) for pane in _OTHERS)]
+    of_station = _rail_line(station, "prompt", working, width, ending=ending)
+    lines = [of_station, *(_other(pane, "chat", "said", width) for pane in _OTHERS)]
     assert all(line.cell_length <= width - 1 for line in lines), "one cell is the rule's beside it"
     name = station.name.capitalize()[:6]  # a long one is cut where the rail is narrow
     assert lines[0].plain.index(name) == lines[1].plain.index("Cost") == lines[2].plain.index("Chat")

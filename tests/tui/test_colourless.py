@@ -38,7 +38,7 @@ async def test_a_talk_says_without_colours_what_each_side_came_to(home: Home, st
         converse(app, state)
         words = {
             "waiting": "! The server waits for the device",
-            "done": "✗ 3 At most 30 words",
+            "done": "✗ 3: 2 of 32 words too many · At most 30",
             "failed": "✗ The answer was cut off.",
         }[state]
         await until(pilot, lambda: words in pane_text(app))

@@ -26,7 +26,7 @@ async def test_a_small_window_says_its_size(home: Home, columns: int, rows: int,
         await until(pilot, lambda: f"{columns}x{rows}" in "".join(screen_text(app).split()))
         assert "meridian-desk" not in screen_text(app)
         await pilot.resize_terminal(120, 40)
-        await until(pilot, lambda: "quit" in screen_text(app))
+        await until(pilot, lambda: "? help" in screen_text(app))
         assert "is the least" not in screen_text(app)
 
 

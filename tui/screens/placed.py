@@ -6,10 +6,12 @@ A window that is too small for any page says so in its place.
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
+from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.dom import DOMNode
+from textual.events import Event, Key, Paste
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
@@ -100,6 +102,18 @@ class PlacedScreen(LeftOnce[Result]):
     def carriers(self) -> list[tuple[Place, DOMNode]]:
         """The places whose keys hold now, the nearest first, and who carries the actions there."""
         return [(self.place, self)]
+
+
+class SeeingApp(App[int]):
+    """An app in whose window, where it is too small to see anything, no key does anything but leave."""
+
+    async def on_event(self, event: Event) -> None:
+        """Let nothing through that decides what nobody sees."""
+        if isinstance(event, Key | Paste) and isinstance(self.screen, PlacedScreen) and self.screen.is_unseen:
+            bound = self.active_bindings.get(event.key) if isinstance(event, Key) else None
+            if bound is None or bound.binding.action.removeprefix("app.") != "quit":
+                return
+        await super().on_event(event)
 
 
 class OverScreen(PlacedScreen[Result], ModalScreen[Result]):

@@ -11,6 +11,7 @@ from select import select
 
 from textual._parser import ParseError
 from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser
+from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 
 _BYTES_AT_ONCE = 4096
@@ -53,6 +54,11 @@ def _without_beginning(text: str) -> tuple[str, str]:
         if text.endswith(BRACKETED_PASTE_END[:size]):
             return text[:-size], text[-size:]
     return text, ""
+
+
+def reading_all(chosen: type[Driver]) -> type[Driver]:
+    """The driver that reads so, in the place of Textual's own; any other stays."""
+    return TerminalDriver if chosen is LinuxDriver else chosen
 
 
 class TerminalDriver(LinuxDriver):

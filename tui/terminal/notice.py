@@ -4,6 +4,9 @@ Pure. A terminal that never tells whether it is looked at counts as looked at.
 """
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.text import Text
 
 from engine.clean import clean_line
 from engine.records.job import LIVE_STATES, Job
@@ -50,10 +53,12 @@ def command_words(project: str, name: str, *, failed: bool) -> str:
     return f"{project}: {name} {_ENDS['failed' if failed else 'done']}"
 
 
-def parting(project: str, at_work: Sequence[str]) -> str:
-    """What is said to a person who leaves; nothing where nothing is at work."""
+def parting(folder: Path | None, at_work: Sequence[str]) -> Text:
+    """What is said to a person who leaves the project in `folder`; nothing where nothing is at work."""
+    if folder is None or not at_work:
+        return Text()
     go = "goes" if len(at_work) == 1 else "go"
-    return f"{project}: {' and '.join(at_work)} {go} on; distill-tui shows it again." if at_work else ""
+    return Text(f"{clean_line(folder.name)}: {' and '.join(at_work)} {go} on; distill-tui shows it again.")
 
 
 def rings(bell: Bell, *, looked_at: bool) -> bool:

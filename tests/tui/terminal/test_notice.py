@@ -1,5 +1,7 @@
 """Long work that ends is told to a person who looks elsewhere."""
 
+from pathlib import Path
+
 import pytest
 from textual import events
 
@@ -112,6 +114,8 @@ async def test_a_freeze_an_export_and_an_import_are_told_when_they_end(home: Hom
 
 
 def test_who_leaves_is_told_what_goes_on() -> None:
-    assert parting("desk", ()) == ""
-    assert parting("desk", ("train",)) == "desk: train goes on; distill-tui shows it again."
-    assert parting("desk", ("train", "serve")) == "desk: train and serve go on; distill-tui shows it again."
+    folder = Path("projects") / "desk\x1b[m"
+    assert not parting(folder, ())
+    assert not parting(None, ("train",))
+    assert parting(folder, ("train",)).plain == "desk␛[m: train goes on; distill-tui shows it again."
+    assert parting(folder, ("train", "serve")).plain.endswith("train and serve go on; distill-tui shows it again.")
