@@ -34,7 +34,7 @@ def fields(basis: EvaluationBasis) -> tuple[Field, ...]:
         Field("temperature", "temperature", f"{temperature:g}", check=number(0.0, 2.0)),
         Field("limit", "at most", "", hint="all questions", check=lambda text: whole(1, 10**6)(text) if text else ""),
         Field("arms", "more arms", "", hint="run:3  checkpoint:3:120  prompt_back", check=arms_named),
-        Field("regressions", "see what else changed", _YES, choices=(_YES, _NO)),
+        Field("regressions", "what else changed", _YES, choices=(_YES, _NO)),
     )
 
 
