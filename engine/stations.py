@@ -96,7 +96,7 @@ def read_facts(project: Project) -> StationFacts:
             runs=project.runs.count(),
             run_id=run.id if run else 0,
             run_dataset_sha256=run.dataset_sha256 if run else "",
-            run_made=run is not None and (run.state == "done" or run.best_step > 0),
+            run_made=run is not None and run.has_adapter,
             run_note=_run_note(latest) if latest else "",
             run_failed=latest is not None and latest.state == "failed",
             evaluations=project.evaluations.count(),

@@ -106,7 +106,7 @@ class DistillApp(SeeingApp):
         """Show the workspace of a project, in place of what is on."""
         from tui.screens.workspace.screen import WorkspaceScreen
 
-        self._folder = folder
+        self._folder, self._endings = folder, notice.Endings()
         self._show(WorkspaceScreen(folder, self._home, self._memory.remembered))
 
     def show_projects(self) -> None:
@@ -182,7 +182,7 @@ class DistillApp(SeeingApp):
 
     def on_facts_read(self, message: "FactsRead") -> None:
         """Tell a person who looks elsewhere that work has ended."""
-        for job in self._endings.read(message.facts.jobs):
+        for job in self._endings.read(message.facts.jobs, message.facts.ending):
             self._ring(notice.words(message.facts.project, job))
 
     def on_command_ended(self, message: "CommandEnded") -> None:

@@ -14,6 +14,13 @@ from tui.settings import did_you_mean
 _MODIFIERS = {"ctrl", "alt", "shift", "meta", "super", "hyper"}
 # The places that are screens of their own; every other one is somewhere in the workspace.
 _SCREENS: tuple[Place, ...] = ("curate", "narrow", "start", "form", "help")
+# What a pane shows over its own page: its keys are looked for before the pane's, on the same page.
+_OVER_A_PANE: dict[Place, Place] = {
+    "answers": "evaluation",
+    "history": "evaluation",
+    "differences": "evaluation",
+    "preview": "questions",
+}
 _NAMES = {key.value for key in Keys}
 
 
@@ -100,4 +107,7 @@ def _meet(one: str, other: str) -> bool:
 
 
 def _chain(place: Place) -> tuple[Place, ...]:
-    return (place, "everywhere") if place in _SCREENS else (place, "workspace", "everywhere")
+    if place in _SCREENS:
+        return place, "everywhere"
+    under = (_OVER_A_PANE[place],) if place in _OVER_A_PANE else ()
+    return place, *under, "workspace", "everywhere"

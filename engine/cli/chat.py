@@ -83,7 +83,7 @@ def _usual_arms(invocation: Invocation) -> tuple[str, ...]:
     from engine.serving.names import PROMPTED, UNPROMPTED, ArmChoice
 
     project = invocation.project
-    trained = [run.id for run in project.runs.all() if run.state == "done" or run.best_step]
+    trained = [run.id for run in project.runs.all() if run.has_adapter]
     first = PROMPTED if project.prompts.current() is not None else UNPROMPTED
     return (first.name, ArmChoice(trained[-1]).name) if trained else (first.name,)
 

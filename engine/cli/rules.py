@@ -89,7 +89,7 @@ def import_(invocation: Invocation, source: str, replace: bool) -> None:
     wanted = {(rule.text, rule.check): rule for rule in rules}
     table.add([rule for what, rule in wanted.items() if what not in there])
     if repeated := sum(what in there for what in wanted):
-        invocation.say(f"{repeated} of {counted(len(wanted), 'rule')} were there already.")
+        invocation.say(f"There already: {repeated} of {counted(len(wanted), 'rule')}.")
     _show(invocation, [rule for rule in table.all() if (rule.text, rule.check) in wanted])
 
 

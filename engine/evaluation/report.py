@@ -191,8 +191,8 @@ def _next(project: Project) -> str:
         return "Let the teacher answer them: distill-tui generate"
     if project.datasets.latest() is None:
         return "Freeze the accepted answers: distill-tui curate freeze"
-    run = project.runs.latest()
-    if run is None or not run.best_step:
+    run = project.runs.latest_trained()
+    if run is None or not run.has_adapter:
         return "Train the student: distill-tui train"
     return "Measure it: distill-tui evaluate"
 

@@ -104,7 +104,7 @@ class _Refusals:
         from engine.teachers.streak import Streak
 
         self._arm, self._recorder = arm, recorder
-        self._streak = Streak(has_answered=has_answered)
+        self._streak = Streak(before=has_answered)
         self._held: list[tuple[Task, EndpointFault]] = []
 
     def take(self, task: Task, fault: "EndpointFault") -> None:

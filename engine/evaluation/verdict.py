@@ -14,8 +14,8 @@ MIN_QUESTIONS = 35
 ROUNDING = 1e-9  # by which sums of shares such as ⅓ may miss a limit that they lie on
 
 _SEEN: dict[Split, str] = {  # what was no proof, in every verdict's words
-    "train": "On questions that it was trained on, and so no proof: ",
-    "validation": "On questions that its checkpoint was chosen by, and so no proof: ",
+    "train": "No proof: it was trained on these questions. ",
+    "validation": "No proof: its checkpoint was chosen by these questions. ",
     "test": "",
 }
 _WORDS: dict[FinalVerdict, str] = {"pass": "Passed", "fail": "Failed", "undecided": "Undecided"}

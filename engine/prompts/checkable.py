@@ -35,7 +35,7 @@ _LENGTHS: tuple[tuple[str, int | None, int | None], ...] = (
     (rf"\b(?:more than|over)\s+{_NUMBER}{_MANY}{_UNIT}", 1, None),
     (rf"\b(?:exactly|precisely|in|only|be|as|have|has|is|write|use)\s+{_NUMBER}{_MANY}{_UNIT}", 0, 0),
 )  # fmt: skip
-_SECOND = re.compile(rf",? (?:and|or) {_NUMBER}{_MANY}{_UNIT}", re.IGNORECASE)
+_SECOND = re.compile(rf",? (and|or) {_NUMBER}{_MANY}{_UNIT}", re.IGNORECASE)
 _LIMIT_WORD = re.compile(r"(?:more|over|under|fewer|less|below)\b", re.IGNORECASE)
 _PART = re.compile(
     r"\b(?:each|every|per)\b(?! (?:answer|reply|response|output|message)\b)|\b(?:titles?|subjects?|headlines?|bullets?"
@@ -154,17 +154,19 @@ def _lengths(sentence: str) -> Iterator[Check]:
                 continue
             low, high = _number(numbers[0]), _number(numbers[-1])
             exact = found.group().lower().startswith(("exactly", "precisely"))
-            # «in 50 words» is a limit; «in two sentences» is what it says
-            a_limit = pattern == _LENGTHS[-1][0] and not exact and unit.lower() in ("word", "character")
-            fewest = None if a_limit else least
-            if fewest is None and most is not None and low == 0:
-                continue
             denied = _LIMIT_WORD.match(found.group()) and _denied(sentence[:start])  # «never more than three»
             limits = [(low, high, unit.lower())]
-            if (second := _SECOND.match(sentence, end)) is not None:  # «at most three sentences and 60 words»
-                limits.append((_number(second[1]), _number(second[1]), second[2].lower()))
-                end = second.end()
+            # «at most three sentences and 60 words»; «or» leaves a choice, but where both are denied or too much.
+            second = _SECOND.match(sentence, end)
+            both = second is not None and (second[1].lower() == "and" or bool(denied) or least is None)
+            if second is not None and both and second[3].lower() not in (unit.lower(), *read):
+                limits.append((_number(second[2]), _number(second[2]), second[3].lower()))
             for first, last, what in limits:
+                # «in 50 words» is a limit; «in two sentences» is what it says
+                a_limit = pattern == _LENGTHS[-1][0] and not exact and what in ("word", "character")
+                fewest = None if a_limit else least
+                if fewest is None and most is not None and last == 0:
+                    continue
                 if denied:
                     bounds = first if fewest is None else None, first if most is None else None
                 else:

@@ -158,3 +158,8 @@ class Run:
     curve: tuple[CurvePoint, ...] = ()
     estimate: Estimated | None = None
     disk_mb: float = 0.0  # its folder and its teacher's distributions, measured at its end
+
+    @property
+    def has_adapter(self) -> bool:
+        """Whether its training came to one that can be measured."""
+        return self.state == "done" or self.best_step > 0

@@ -86,6 +86,8 @@ class Connection:
             f"{_address(self.path)}?mode=rw", uri=True, timeout=self._timeout_s, isolation_level=None
         )
         driver.row_factory = sqlite3.Row
+        # SQLite's own `lower` knows the letters of English alone.
+        driver.create_function("folded", 1, str.casefold, deterministic=True)
         try:
             self._prepare(driver)
         except BaseException:

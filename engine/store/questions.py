@@ -278,9 +278,9 @@ def _listed(listed: QuestionFilter) -> tuple[str, tuple[str, ...]]:
         values.append(listed.topic)
     if query := match_query(listed.search):
         found = "SELECT rowid FROM questions_fts WHERE questions_fts MATCH ?"
-        topics = "SELECT topic FROM (SELECT DISTINCT topic FROM questions) WHERE instr(lower(topic), lower(?))"
+        topics = "SELECT topic FROM (SELECT DISTINCT topic FROM questions) WHERE instr(folded(topic), ?)"
         conditions.append(f"(id IN ({found}) OR topic IN ({topics}))")
-        values += [query, listed.search.strip()]
+        values += [query, listed.search.strip().casefold()]
     return (" WHERE " + " AND ".join(conditions) if conditions else ""), tuple(values)
 
 

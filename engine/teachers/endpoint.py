@@ -168,8 +168,9 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
                 raise
             fault.usage = self._billed(reader, messages)
             if fault.kind == "key":
-                sent = "No key was found" if self._key == KEYLESS else "The key was sent"
-                fault.message = f"{fault.message} {sent}; {variable_of(self.base_url)} may hold one.".strip()
+                name = variable_of(self.base_url)
+                told = f"No key was found; set {name}." if self._key == KEYLESS else f"{name} can hold another."
+                fault.message = f"{fault.message.rstrip('.')}. {told}"
             if fault.kind == "rate_limited":
                 self.pacer.slow_down(fault.retry_after_s or min(1.0, self.limits.longest_wait_s))
             raise fault from error

@@ -45,7 +45,10 @@ class EndpointGeneration:
         recorder: Recorder,
         budget: Budget,
         key: str,
+        *,
+        has_answered: bool = False,
     ) -> None:
+        """`has_answered`: this teacher has answered others of the prompt before."""
         self._context = context
         self._options = options
         self._prompt = prompt
@@ -57,7 +60,7 @@ class EndpointGeneration:
         self._flights: dict[asyncio.Task[EndpointAnswer], _Flight] = {}
         self._prompt_tokens = count_messages(prompt.messages, options.teacher.model)
         self._warm = False
-        self._streak = Streak()
+        self._streak = Streak(before=has_answered)
         self._budget_spent = False
         self._fatal: EndpointFault | None = None
 

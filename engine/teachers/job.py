@@ -53,7 +53,7 @@ def _generate(context: JobContext, options: GenerateOptions) -> None:
     recorder = Recorder(context, plan, rules, options.max_cost_usd, spent_usd)
     recorder.progress("preparing")
     if options.teacher.kind == "endpoint":
-        _ask_endpoint(context, options, prompt, plan, recorder, spent_usd)
+        _ask_endpoint(context, options, prompt, plan, recorder, spent_usd, has_answered=bool(answers))
     elif not plan.exhausted:
         _ask_local(context, options, prompt, plan, recorder)
     recorder.progress()
@@ -82,7 +82,14 @@ def _meets(context: JobContext, options: GenerateOptions) -> Callable[[int], boo
 
 
 def _ask_endpoint(
-    context: JobContext, options: GenerateOptions, prompt: Prompt, plan: Plan, recorder: Recorder, spent_usd: float
+    context: JobContext,
+    options: GenerateOptions,
+    prompt: Prompt,
+    plan: Plan,
+    recorder: Recorder,
+    spent_usd: float,
+    *,
+    has_answered: bool,
 ) -> None:
     from engine.teachers.generation import EndpointGeneration  # the client library takes a second to import
 
@@ -94,7 +101,8 @@ def _ask_endpoint(
         context.emit(
             Note(f"{left_over} answers were in flight when a generation was killed; at most these are paid for twice.")
         )
-    asyncio.run(EndpointGeneration(context, options, prompt, plan, recorder, budget, key).run())
+    generation = EndpointGeneration(context, options, prompt, plan, recorder, budget, key, has_answered=has_answered)
+    asyncio.run(generation.run())
 
 
 def _ask_local(context: JobContext, options: GenerateOptions, prompt: Prompt, plan: Plan, recorder: Recorder) -> None:

@@ -20,14 +20,17 @@ def ask_judge(
     refuse: Callable[[int, str], None],
     interrupted: Callable[[], bool],
     on_note: Callable[[str], None] | None = None,
+    *,
+    has_answered: bool = False,
 ) -> None:
     """Ask every request at temperature 0: `take` gets its place and the reply, `refuse` its place and why none came.
 
-    `on_note` is told of every try that failed. Stops before the next group where `interrupted` says so: what is in
-    flight is paid for, and is taken. Raises EndpointError where nothing can be asked at all; what was answered until
-    then was taken; so it is after ten refusals in a row that are not about what was asked.
+    `on_note` is told of every try that failed. `has_answered`: other requests, before. Stops before the next group
+    where `interrupted` says so: what is in flight is paid for, and is taken. Raises EndpointError where nothing can be
+    asked at all, and after ten refusals in a row that are not about what was asked; what was answered until then was
+    taken.
     """
-    asyncio.run(_ask_all(spec, home, requests, take, refuse, interrupted, on_note))
+    asyncio.run(_ask_all(spec, home, requests, take, refuse, interrupted, on_note, has_answered))
 
 
 async def _ask_all(
@@ -38,13 +41,14 @@ async def _ask_all(
     refuse: Callable[[int, str], None],
     interrupted: Callable[[], bool],
     on_note: Callable[[str], None] | None,
+    has_answered: bool,
 ) -> None:
     from engine.teachers.endpoint import EndpointTeacher  # the client library takes a second to import
     from engine.teachers.faults import EndpointFault
     from engine.teachers.keys import check_address, key_for
     from engine.teachers.streak import Streak
 
-    streak = Streak()
+    streak = Streak(before=has_answered)
     key = key_for(check_address(spec.base_url), home)
     async with EndpointTeacher(spec, key, concurrency=CONCURRENCY, on_note=on_note) as judge:
 

@@ -60,7 +60,10 @@ class Asking:
             on_answered(keys[place])
 
         try:
-            ask_judge(self._judge, self._project.home, list(self.missing.values()), take, refuse, interrupted, on_note)
+            ask_judge(
+                self._judge, self._project.home, list(self.missing.values()), take, refuse, interrupted, on_note,
+                has_answered=bool(self.said),
+            )  # fmt: skip
         finally:
             keep()
 

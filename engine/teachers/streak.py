@@ -12,11 +12,16 @@ _OF_THE_QUESTION_PERHAPS: tuple[FaultKind, ...] = ("no_content", "unknown_finish
 
 
 class Streak:
-    """Failures since the last answer of one endpoint. `has_answered`: whether any came at all, here or earlier."""
+    """Failures since the last answer of one endpoint.
 
-    def __init__(self, *, has_answered: bool = False) -> None:
+    `before`: whether it has answered others of the same work earlier. What is asked again then is what it refused then,
+    and says something about those questions.
+    """
+
+    def __init__(self, *, before: bool = False) -> None:
         self._in_a_row = 0
-        self.has_answered = has_answered
+        self._before = before
+        self.has_answered = before  # or in this very streak
 
     def answered(self) -> None:
         """An answer came: the endpoint works."""
@@ -25,7 +30,11 @@ class Streak:
 
     def of_the_question(self, fault: EndpointFault) -> bool:
         """Whether the failure says something about its question alone."""
-        return fault.kind in _OF_THE_QUESTION or (self.has_answered and fault.kind in _OF_THE_QUESTION_PERHAPS)
+        return (
+            fault.kind in _OF_THE_QUESTION
+            or (self.has_answered and fault.kind in _OF_THE_QUESTION_PERHAPS)
+            or (self._before and fault.scope == "question")
+        )
 
     def is_hopeless(self, fault: EndpointFault) -> bool:
         """Take one more failure; True where the other questions would fail as well."""

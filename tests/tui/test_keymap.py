@@ -36,6 +36,7 @@ def test_two_actions_can_change_their_keys() -> None:
         ({"everywhere.jump": "q"}, "keys: q would be both everywhere.jump and everywhere.quit."),
         ({"workspace.pause": "5"}, "keys: 5 would be both workspace.pause and workspace.run."),
         ({"run.first": "o"}, "keys: o would be both run.first and workspace.projects."),
+        ({"answers.next_answer": "e"}, "keys: e would be both answers.next_answer and evaluation.evaluate."),
         ({"curate.accept": "q"}, "keys: q would be both curate.accept and everywhere.quit."),
     ],
 )

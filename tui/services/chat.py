@@ -303,7 +303,7 @@ def _cost(answer: "Answer", prices: Prices | None) -> float | None:
 def _arms(project: Project) -> Message:
     """The base's arms, the teacher where it is another model, and every run that has an adapter, the newest first."""
     arms = ["prompted"] if project.prompts.current() is not None else []
-    arms += [f"run-{run.id}" for run in reversed(project.runs.all()) if run.best_step > 0]
+    arms += [f"run-{run.id}" for run in reversed(project.runs.all()) if run.has_adapter]
     teacher = project.settings.read().teacher
     arms += [teacher.name] if teacher.kind == "endpoint" else []
     return ArmsRead((*arms, "unprompted"), project.rules.all())

@@ -121,7 +121,7 @@ def read_failed(project: Project) -> FailedRead:
 def basis_of_evaluation(project: Project) -> EvaluationBasisRead:
     """What is known before an evaluation."""
     with project.snapshot():
-        runs = tuple(run for run in reversed(project.runs.all()) if run.state == "done" or run.best_step > 0)
+        runs = tuple(run for run in reversed(project.runs.all()) if run.has_adapter)
         questions = {split: project.questions.count(split) for split in SPLITS}
         rubrics = sum(rule.needs_judge for rule in project.rules.all())
         evaluations, settings = project.evaluations.all(), project.settings.read()

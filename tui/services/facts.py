@@ -57,6 +57,7 @@ class Facts:
     latest_answers: tuple[Stream, ...] = ()
     dataset: DatasetSummary | None = None
     run: Run | None = None
+    trained_run: int = 0  # the newest that has an adapter; 0: none
     evaluation: Evaluation | None = None
     releases: tuple[Release, ...] = ()
     cost: str = ""  # whether distilling pays, in a few words; empty where nobody asked

@@ -3,7 +3,7 @@
 Pure. A terminal that never tells whether it is looked at counts as looked at.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from rich.text import Text
@@ -33,13 +33,13 @@ class Endings:
         self._live: set[int] = set()
         self.at_work: tuple[str, ...] = ()  # what the live ones do, by the last reading
 
-    def read(self, jobs: Iterable[Job]) -> list[Job]:
-        """The jobs that ended since the last reading."""
+    def read(self, jobs: Iterable[Job], ending: Collection[int] = ()) -> list[Job]:
+        """The jobs that ended since the last reading. `ending`: those that were asked to, and go on no longer."""
         now = list(jobs)
         ended = [job for job in now if job.id in self._live and job.state not in LIVE_STATES]
         live = [job for job in now if job.state in LIVE_STATES]
         self._live = {job.id for job in live}
-        self.at_work = tuple(dict.fromkeys(job.kind for job in live))
+        self.at_work = tuple(dict.fromkeys(job.kind for job in live if job.id not in ending))
         return ended
 
 

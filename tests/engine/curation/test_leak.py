@@ -32,6 +32,8 @@ def test_the_whole_system_message_is_found_in_answer_and_question() -> None:
 def test_case_punctuation_and_layout_hide_nothing() -> None:
     hidden = "\n".join(f"**{word.upper().strip('.,')}** —" for word in WORDS)
     assert kinds(hidden) == ["message"]
+    assert kinds(" ".join(f"_{word}_" for word in WORDS)) == ["message"]
+    assert kinds("_".join(WORDS)) == ["message"]
 
 
 def test_a_long_example_turn_is_found_and_a_short_one_is_speech() -> None:

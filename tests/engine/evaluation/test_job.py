@@ -330,6 +330,20 @@ def test_a_question_that_the_teacher_refuses_keeps_no_rule_also_where_it_is_the_
     assert all("refused the request. HTTP 400: bad byte" in check.note for check in lost.checks)
 
 
+def test_what_the_teacher_refused_is_refused_again_and_the_evaluation_made_all_the_same(project: Project) -> None:
+    refused = {question.text for question in project.questions.all("test")[:4]}
+
+    async def choosy(request: Request, writer: asyncio.StreamWriter) -> None:
+        refusal = status("400 Bad Request", {"error": {"message": "bad byte"}})
+        await (refusal if request.question in refused else good("A fin day."))(request, writer)
+
+    with served(choosy) as server:
+        options = dataclasses.replace(OPTIONS, samples=3, teacher=TeacherSpec("endpoint", "peer", server.url))
+        evaluate(project, options)
+        evaluate(project, options)  # twelve are asked, and all are refused
+    assert len(project.evaluations.all()) == 2
+
+
 def test_another_local_model_can_be_the_teacher(project: Project, tmp_path: Path) -> None:
     teacher = TeacherSpec("local", str(make_tiny_base(tmp_path / "other", seed=5)))
     options = dataclasses.replace(OPTIONS, samples=1, teacher=teacher)

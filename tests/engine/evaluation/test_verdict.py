@@ -57,5 +57,5 @@ def test_the_reason_says_what_the_verdict_rests_on(
 @pytest.mark.parametrize("split", ["train", "validation"])
 def test_a_verdict_on_questions_that_were_seen_says_that_it_is_no_proof(split: Split) -> None:
     held_out = evaluation(Interval(1.02, 0.97, 1.1))
-    assert "no proof" not in sentence(held_out)
-    assert "no proof" in sentence(dataclasses.replace(held_out, split=split))
+    assert "No proof" not in sentence(held_out)
+    assert "No proof" in sentence(dataclasses.replace(held_out, split=split))

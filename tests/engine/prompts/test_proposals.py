@@ -61,6 +61,9 @@ def test_a_sentence_asks_for_its_check(sentence: str, check: Check) -> None:
         ("Answer in 50 words and in two sentences.", {("sentences", 2, 2), ("words", None, 50)}),
         ("Write at least two sentences and 20 words.", {("sentences", 2, None), ("words", 20, None)}),
         ("Be brief: between 8 and 26 words.", {("words", 8, 26)}),
+        ("Answer in 2 sentences and 40 words.", {("sentences", 2, 2), ("words", None, 40)}),
+        ("Answer in one sentence or two sentences.", {("sentences", 1, 1)}),
+        ("Answer in 2 to 3 sentences or 50 words.", {("sentences", 2, 3)}),
     ],
 )
 def test_every_limit_of_a_sentence_is_one(sentence: str, limits: set[tuple[str, int | None, int | None]]) -> None:

@@ -72,6 +72,8 @@ def test_a_window_moves_and_searches(asked: Project) -> None:
     assert [question.id for question in asked.questions.window(0, 9, QuestionFilter(search="NUMBER 1"))] == [2, 11, 12]
     assert [question.id for question in asked.questions.window(0, 9, QuestionFilter(search="Topic 1"))] == [2, 5, 8, 11]
     assert asked.questions.matching(QuestionFilter(search="pic 1 ")) == 4
+    asked.questions.add([Question((Message("user", "Wie?"),), topic="Überweisung")])
+    assert asked.questions.matching(QuestionFilter(search="überweis")) == 1
 
 
 def test_a_list_is_narrowed_by_split_topic_and_words(asked: Project) -> None:

@@ -75,9 +75,8 @@ def _told(station: Station, actions: tuple[str, ...], words: str, *, here: bool)
 
 def compared(facts: "Facts") -> str:
     """Which arms the chat compares before anybody chose: the prompted model with the newest run that has an adapter."""
-    run = facts.run
     arms = ["prompted"] if facts.prompt is not None else []
-    arms += [f"run-{run.id}"] if run is not None and run.best_step > 0 else []
+    arms += [f"run-{facts.trained_run}"] if facts.trained_run else []
     teacher = facts.settings.teacher
     arms += [teacher.name] if teacher.kind == "endpoint" else []
     return " │ ".join([*arms, "unprompted"][:2]) if arms else ""
