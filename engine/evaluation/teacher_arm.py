@@ -106,10 +106,13 @@ class _Refusals:
         self._arm, self._recorder = arm, recorder
         self._streak = Streak(before=has_answered)
         self._held: list[tuple[Task, EndpointFault]] = []
+        self._counted: set[int] = set()  # questions refused since the last answer
 
     def take(self, task: Task, fault: "EndpointFault") -> None:
-        """Raises the fault itself where it is not the question's, or one too many."""
-        if fault.scope != "question" or self._streak.is_hopeless(fault):
+        """Raises the fault itself where it is not the question's, or one too many; samples of a question count once."""
+        counted = task.question.id in self._counted
+        self._counted.add(task.question.id)
+        if fault.scope != "question" or (not counted and self._streak.is_hopeless(fault)):
             raise fault
         if self._streak.of_the_question(fault):
             self._keep(task, fault)
@@ -122,6 +125,7 @@ class _Refusals:
         for task, fault in self._held:
             self._keep(task, fault)
         self._held.clear()
+        self._counted.clear()
 
     def end(self) -> None:
         """All was asked. Raises the last fault where nothing was ever answered."""

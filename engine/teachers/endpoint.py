@@ -170,7 +170,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             if fault.kind == "key":
                 name = variable_of(self.base_url)
                 told = f"No key was found; set {name}." if self._key == KEYLESS else f"{name} can hold another."
-                fault.message = f"{fault.message.rstrip('.')}. {told}"
+                fault.message = f"{fault.message} {told}"
             if fault.kind == "rate_limited":
                 self.pacer.slow_down(fault.retry_after_s or min(1.0, self.limits.longest_wait_s))
             raise fault from error

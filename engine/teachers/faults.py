@@ -98,7 +98,8 @@ class EndpointFault(EndpointError):
         usage: Usage | None = None,
     ) -> None:
         title, advice = _TEXTS[kind]
-        super().__init__(title, redact(detail)[:_LONGEST_DETAIL], advice)
+        told = redact(detail)[:_LONGEST_DETAIL].rstrip()  # a server's words may end as no sentence does
+        super().__init__(title, told if not told or told[-1] in ".!?…" else f"{told}.", advice)
         self.kind = kind
         self.scope: FaultScope = scope or _SCOPES.get(kind, "retry")
         self.retry_after_s = retry_after_s

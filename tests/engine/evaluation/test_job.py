@@ -237,7 +237,7 @@ async def test_a_teacher_behind_an_address_is_the_reference_and_its_refusals_kee
         messages = server.requests[0].body["messages"]
     assert isinstance(messages, list)
     assert [message["role"] for message in messages] == ["system", "user", "assistant", "user"]
-    assert ["HTTP 429: later Asked again in" in note for note in notes] == [True]
+    assert ["HTTP 429: later. Asked again in" in note for note in notes] == [True]
     assert evaluation.reference == "teacher"
     teacher = evaluation.arm("teacher")
     assert teacher is not None
