@@ -62,11 +62,8 @@ def run_app(app: "DistillApp") -> int:
 
     Looking through all modules takes longer than a frame, and a person at the keys feels it.
     """
-    from tui.terminal.driver import reading_all
-
     gc.freeze()
     gc.set_threshold(*_COLLECTIONS)
     gc.enable()
-    app.driver_class = reading_all(app.driver_class)
     app.run(mouse=app.settings.mouse)
     return app.return_code or 0

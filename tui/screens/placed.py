@@ -11,6 +11,7 @@ from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.dom import DOMNode
+from textual.driver import Driver
 from textual.events import Event, Key, Paste
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
@@ -20,6 +21,7 @@ from engine.clean import clean_text
 from engine.errors import DistillError
 from tui.actions import ACTIONS, OVER, PaneName, Place
 from tui.keys import key_while_typing
+from tui.terminal.driver import reading_all
 
 Result = TypeVar("Result")
 
@@ -105,7 +107,11 @@ class PlacedScreen(LeftOnce[Result]):
 
 
 class SeeingApp(App[int]):
-    """An app in whose window, where it is too small to see anything, no key does anything but leave."""
+    """An app that reads whatever is typed, and does nothing of it in a window that is too small to see anything."""
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's choice for this platform, with our way of reading where there is one."""
+        return reading_all(super().get_driver_class())
 
     async def on_event(self, event: Event) -> None:
         """Let nothing through that decides what nobody sees."""

@@ -47,8 +47,8 @@ def test_the_list_tells_state_and_broken_rules(finished: Path) -> None:
     assert len(data["examples"]) == 40
     row = data["examples"][4]
     assert set(row) == {
-        "id", "question_id", "attempt", "question", "topic", "answer", "generated", "state", "decided_by", "reason",
-        "flag", "broken_rules", "carried_from", "finish_reason",
+        "id", "question_id", "attempt", "question", "messages", "topic", "answer", "generated", "state", "decided_by",
+        "reason", "flag", "broken_rules", "carried_from", "finish_reason",
     }  # fmt: skip
     assert (data["matching"], data["flagged"], row["flag"], row["attempt"]) == (40, 0, None, 0)
     assert (row["id"], row["state"], row["decided_by"], row["broken_rules"]) == (5, "rejected", "rules", [3])
