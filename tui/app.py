@@ -20,7 +20,7 @@ from engine.paths import Home
 from tui.actions import Place, bindings
 from tui.keymap import over_others, own_keys
 from tui.keys import footer_actions, hold
-from tui.screens.placed import Arranged, PlacedScreen, SeeingApp, ShowProject
+from tui.screens.placed import Arranged, PlacedScreen, ShowProject
 from tui.services.settings import Memory, last_project, save_copy
 from tui.services.themes import ThemeService, ThemesRead, read_theme
 from tui.services.tmux import load_buffer
@@ -28,6 +28,7 @@ from tui.settings import Settings
 from tui.terminal import notice
 from tui.terminal.abilities import Abilities
 from tui.terminal.clipboard import copy
+from tui.typed import TypedApp
 from tui.widgets.colourless import ColourlessFilter
 from tui.widgets.glyphs import AsciiFilter
 from tui.widgets.guard import CodeFilter
@@ -44,7 +45,7 @@ _COLOURLESS = ColourlessFilter()
 _ASCII = AsciiFilter()
 
 
-class DistillApp(SeeingApp):
+class DistillApp(TypedApp):
     """`distill-tui` in a terminal."""
 
     TITLE = "distill-tui"
@@ -296,5 +297,4 @@ class DistillApp(SeeingApp):
             self.send(notice.BRING_TITLE_BACK)
 
     def _tell(self, error: DistillError) -> None:
-        said = f"{error.message}\n{error.next}".strip()
-        self.notify(said, title=error.title, severity="warning", markup=False)
+        self.notify(f"{error.message}\n{error.next}".strip(), title=error.title, severity="warning", markup=False)

@@ -8,19 +8,12 @@ from collections.abc import Mapping
 from textual.keys import Keys, _character_to_key, key_to_character
 
 from engine.errors import UsageError
-from tui.actions import ACTIONS, BOUND, OVER, Place, typeless
+from tui.actions import ACTIONS, BOUND, OVER, OVER_PANES, Place, typeless
 from tui.settings import did_you_mean
 
 _MODIFIERS = {"ctrl", "alt", "shift", "meta", "super", "hyper"}
 # The places that are screens of their own; every other one is somewhere in the workspace.
 _SCREENS: tuple[Place, ...] = ("curate", "narrow", "start", "form", "help")
-# What a pane shows over its own page: its keys are looked for before the pane's, on the same page.
-_OVER_A_PANE: dict[Place, Place] = {
-    "answers": "evaluation",
-    "history": "evaluation",
-    "differences": "evaluation",
-    "preview": "questions",
-}
 _NAMES = {key.value for key in Keys}
 
 
@@ -109,5 +102,5 @@ def _meet(one: str, other: str) -> bool:
 def _chain(place: Place) -> tuple[Place, ...]:
     if place in _SCREENS:
         return place, "everywhere"
-    under = (_OVER_A_PANE[place],) if place in _OVER_A_PANE else ()
+    under = [pane for pane, over in OVER_PANES.items() if place in over]
     return place, *under, "workspace", "everywhere"

@@ -83,11 +83,14 @@ class RunTable:
         row = self._connection.row("SELECT * FROM runs ORDER BY id DESC LIMIT 1")
         return None if row is None else self._run(row)
 
+    def trained_id(self) -> int:
+        """The number of the newest run that has an adapter, 0 where none has; at once, however long its curve is."""
+        return self._connection.number("SELECT coalesce(max(id), 0) FROM runs WHERE state = 'done' OR best_step > 0")
+
     def latest_trained(self) -> Run | None:
         """The newest run that has an adapter, else the newest of all."""
-        trained = "(state = 'done' OR best_step > 0)"
-        row = self._connection.row(f"SELECT * FROM runs ORDER BY {trained} DESC, id DESC LIMIT 1")
-        return None if row is None else self._run(row)
+        number = self.trained_id()
+        return self.get(number) if number else self.latest()
 
     def all(self) -> tuple[Run, ...]:
         """All runs with their curves, the oldest first."""

@@ -60,7 +60,7 @@ _TEXTS: dict[FaultKind, tuple[str, str]] = {
     "unreachable": ("The endpoint cannot be reached.", "Check that the server runs, and the base URL."),
     "certificate": ("The endpoint's certificate is not trusted.", "Check the address; http is for loopback only."),
     "no_tls": ("The endpoint does not speak https.", "Check the address and its port; http is for loopback only."),
-    "redirect": ("The endpoint redirects elsewhere.", "Name its end, as in: distill-tui generate --base-url URL"),
+    "redirect": ("The endpoint redirects elsewhere.", "Give the final address: distill-tui generate --base-url URL"),
     "rate_limited": ("The endpoint asks for fewer requests.", "Lower --concurrency, or resume later."),
     "server": ("The server failed.", "See the server's log, or resume later."),
     "key": ("The endpoint refuses the key.", "Set a valid key for this host, then resume the job."),
@@ -70,7 +70,7 @@ _TEXTS: dict[FaultKind, tuple[str, str]] = {
     "refused": ("The server refused the request.", "See the server's own message."),
     "not_found": (
         "The model or the address is not there.",
-        "Name the right ones, as in: distill-tui generate --model MODEL --base-url URL",
+        "Give the right ones: distill-tui generate --model MODEL --base-url URL",
     ),
 }
 

@@ -85,6 +85,11 @@ OVER: dict[str, str] = {
     for action in everywhere.ACTIONS
 }
 FOOTER_KEYS = 6
+# What a pane shows over its own page: there these keys are looked for before the pane's.
+OVER_PANES: dict[PaneName, tuple[Place, ...]] = {
+    "evaluation": ("answers", "history", "differences"),
+    "questions": ("preview",),
+}
 # Where something waits for a yes or a no, other keys are not told.
 WAITING: tuple[Place, ...] = ("preview",)
 TYPED: tuple[Place, ...] = ("editing", "testing", "asking", "figures", "searching", "words", "form")

@@ -6,13 +6,10 @@ A window that is too small for any page says so in its place.
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
-from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.dom import DOMNode
-from textual.driver import Driver
-from textual.events import Event, Key, Paste
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
@@ -21,7 +18,6 @@ from engine.clean import clean_text
 from engine.errors import DistillError
 from tui.actions import ACTIONS, OVER, PaneName, Place
 from tui.keys import key_while_typing
-from tui.terminal.driver import reading_all
 
 Result = TypeVar("Result")
 
@@ -104,22 +100,6 @@ class PlacedScreen(LeftOnce[Result]):
     def carriers(self) -> list[tuple[Place, DOMNode]]:
         """The places whose keys hold now, the nearest first, and who carries the actions there."""
         return [(self.place, self)]
-
-
-class SeeingApp(App[int]):
-    """An app that reads whatever is typed, and does nothing of it in a window that is too small to see anything."""
-
-    def get_driver_class(self) -> type[Driver]:
-        """Textual's choice for this platform, with our way of reading where there is one."""
-        return reading_all(super().get_driver_class())
-
-    async def on_event(self, event: Event) -> None:
-        """Let nothing through that decides what nobody sees."""
-        if isinstance(event, Key | Paste) and isinstance(self.screen, PlacedScreen) and self.screen.is_unseen:
-            bound = self.active_bindings.get(event.key) if isinstance(event, Key) else None
-            if bound is None or bound.binding.action.removeprefix("app.") != "quit":
-                return
-        await super().on_event(event)
 
 
 class OverScreen(PlacedScreen[Result], ModalScreen[Result]):

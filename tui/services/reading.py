@@ -50,7 +50,7 @@ class Reader:
         version = project.prompts.current()
         settings = project.settings.read()
         counts = project.examples.counts()
-        run, trained = project.runs.latest(), project.runs.latest_trained()
+        run = project.runs.latest()
         return Facts(
             project=project.name,
             folder=str(project.folder),
@@ -66,7 +66,7 @@ class Reader:
             latest_answers=self._latest_answers(counts.total),
             dataset=project.datasets.latest(),
             run=run,
-            trained_run=trained.id if trained is not None and trained.has_adapter else 0,
+            trained_run=project.runs.trained_id(),
             evaluation=project.evaluations.latest(),
             releases=project.releases.all(),
             cost=_cost(project, version.prompt.sha256 if version else ""),

@@ -9,7 +9,7 @@ from textual.dom import DOMNode
 
 from engine.clean import clean_line, clean_text
 from engine.records.evaluation import Evaluation
-from tui.actions import PaneName, Place, bindings
+from tui.actions import OVER_PANES, PaneName, Place, bindings
 from tui.keys import key_of
 from tui.panes.evaluation.differing import tokens_of
 from tui.panes.evaluation.drawing import Over, draw, measuring
@@ -46,14 +46,15 @@ from tui.services.store import StoreService
 from tui.widgets.listing import Listing
 
 _PAGE_ROWS = 10
-_PLACES: tuple[Place, ...] = ("answers", "history", "differences", "evaluation")  # the nearest first
 
 
 class EvaluationPane(Pane):
     """The proof."""
 
     place: ClassVar[PaneName] = "evaluation"
-    BINDINGS: ClassVar[list[BindingType]] = [binding for place in _PLACES for binding in bindings(place)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        binding for place in (*OVER_PANES["evaluation"], "evaluation") for binding in bindings(place)
+    ]
 
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)

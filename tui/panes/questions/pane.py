@@ -6,7 +6,7 @@ from textual.binding import BindingType
 
 from engine.clean import clean_text
 from engine.wording import counted
-from tui.actions import PaneName, bindings
+from tui.actions import OVER_PANES, PaneName, bindings
 from tui.keys import key_of
 from tui.panes.questions import forms
 from tui.panes.questions.list_pane import QuestionList
@@ -39,7 +39,9 @@ class QuestionsPane(QuestionList):
     """What users would send."""
 
     place: ClassVar[PaneName] = "questions"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("preview"), *bindings("questions")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        binding for place in (*OVER_PANES["questions"], "questions") for binding in bindings(place)
+    ]
 
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
