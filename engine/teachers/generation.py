@@ -60,7 +60,9 @@ class EndpointGeneration:
         self._flights: dict[asyncio.Task[EndpointAnswer], _Flight] = {}
         self._prompt_tokens = count_messages(prompt.messages, options.teacher.model)
         self._warm = False
-        self._streak = Streak(before=has_answered)
+        self._streak = Streak()
+        if has_answered:  # yet what is asked now may be new to it: ten refusals still say something of the endpoint
+            self._streak.answered()
         self._budget_spent = False
         self._fatal: EndpointFault | None = None
 

@@ -234,6 +234,15 @@ def test_a_question_on_which_it_only_thinks_does_not_stop_the_others(project: Pr
     assert len(project.examples.all()) == 1
 
 
+def test_a_teacher_that_answered_before_and_refuses_everything_now_is_not_asked_everything(project: Project) -> None:
+    refusal = status("400 Bad Request", error("no such parameter"))
+    with served(good("Bye."), refusal) as server:
+        generate(project, options(server, limit=1))
+        with pytest.raises(EndpointError, match="no such parameter"):
+            generate(project, options(server, samples=2, splits=("train", "validation", "test"), concurrency=1))
+    assert len(server.requests) == 11
+
+
 def test_a_cut_answer_is_stored_as_cut(project: Project) -> None:
     with served(good("Too long", finish="length")) as server:
         generate(project, options(server, limit=1))
