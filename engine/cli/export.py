@@ -1,42 +1,80 @@
-"""`distill-tui export`: the seventh station. Releases the adapter, or the merged model."""
+"""`distill-tui export`: the seventh station. Releases the adapter, or the merged model, also as GGUF."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
 import click
 
 from engine.cli.invocation import Invocation, command_options
+from engine.records.release import GgufType, ReleaseKind
 
 
 @click.command("export")
-@click.option("--form", type=click.Choice(("adapter", "merged")), default="adapter")
+@click.option("--form", type=click.Choice(get_args(ReleaseKind)), default="adapter", show_default=True)
 @click.option("--run", "run_id", type=int, default=None, help="A run's number; else the last one.")
 @click.option("--to", "destination", type=click.Path(path_type=Path), default=None, help="Else the project's releases.")
 @click.option("--force", is_flag=True, help="Replace what is at the destination.")
+@click.option(
+    "--llama-cpp",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="DIR",
+    help="For gguf: the folder of llama.cpp, whose converter is run; else $LLAMA_CPP, else the PATH.",
+)
+@click.option(
+    "--gguf-type",
+    type=click.Choice(get_args(GgufType)),
+    default="auto",
+    show_default=True,
+    help="For gguf: how a number is stored; auto is 16 bits, as the base is stored.",
+)
 @command_options
 def command(
     invocation: Invocation,
-    form: Literal["adapter", "merged"],
+    form: ReleaseKind,
     run_id: int | None,
     destination: Path | None,
     force: bool,
+    llama_cpp: Path | None,
+    gguf_type: GgufType,
 ) -> None:
-    """Write tokenizer, chat template, generation configuration, checksums and a model card beside the weights."""
+    """Write tokenizer, chat template, generation configuration, checksums and a model card beside the weights.
+
+    The form gguf is one file for llama.cpp and a Modelfile for Ollama. Where llama-server is found too, it is asked a
+    few questions: it must read them as the student was trained to, and answer like the weights it was made from.
+    """
     from engine.errors import NotFoundError
-    from engine.releases.export import export
+    from engine.releases.card import parity_words
+    from engine.releases.export import Gguf, export
 
     project = invocation.project
     run = project.runs.latest_trained() if run_id is None else project.runs.get(run_id)
     if run is None:
         raise NotFoundError("There is no run to release.", "", "Train one: distill-tui train")
-    release = export(project, run, form, destination, home=invocation.home, force=force)
+    release = export(
+        project,
+        run,
+        form,
+        destination,
+        home=invocation.home,
+        force=force,
+        gguf=Gguf(llama_cpp, gguf_type),
+        tell=invocation.say,
+    )
+    lines = [f"Released the {form} of run {run.id} in {release.folder}"]
+    if form == "gguf":
+        lines.append(parity_words(release.parity))
+    lines.append("Verify it: cd there, then sha256sum -c SHA256SUMS")
+    proved = {"parity": asdict(release.parity)} if release.parity is not None else {}
     invocation.finish(
-        f"Released the {form} of run {run.id} in {release.folder}\nVerify it: cd there, then sha256sum -c SHA256SUMS",
+        "\n".join(lines),
         {
             "release": release.id,
             "kind": release.kind,
             "run": release.run_id,
             "folder": release.folder,
             "sha256": release.sha256,
+            **proved,
         },
     )

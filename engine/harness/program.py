@@ -43,18 +43,26 @@ def find_program(named: str = "") -> tuple[str, ...]:
 
 
 def find_release(project: Project, number: int | None) -> Release:
-    """The release of this number, else the newest; its files are there. Raises `NotFoundError`.
+    """The release of this number, else the newest that lm-eval can read; its files are there. Raises `NotFoundError`.
 
-    Raises `UsageError` for an adapter over a base in four bits: lm-eval would lay it over the base's plain weights,
-    where it answers differently from what was trained.
+    Raises `UsageError` for GGUF, and for an adapter over a base in four bits: lm-eval would lay it over the base's
+    plain weights, where it answers differently from what was trained.
     """
     releases = project.releases.all()
+    if number is None:
+        releases = tuple(each for each in releases if each.kind != "gguf") or releases
     if not releases:
         raise NotFoundError("Nothing was released yet.", "", "Release a run: distill-tui export")
     release = releases[-1] if number is None else next((each for each in releases if each.id == number), None)
     if release is None:
         raise NotFoundError(
             "There is no such release.", f"No release has the number {number}; the last one is {releases[-1].id}.", ""
+        )
+    if release.kind == "gguf":
+        raise UsageError(
+            "This release is GGUF, which is not measured here.",
+            "It was made for llama.cpp, from the same weights as the merged form.",
+            f"Release those and measure them: distill-tui export --run {release.run_id} --form merged",
         )
     folder = folder_of(project, release)
     needed = ADAPTER_FILES if release.kind == "adapter" else ("config.json",)

@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from engine.errors import ContextError, ModelError
 from engine.model.chat_template import ChatTemplate
 from engine.model.folder import ModelFolder, read_model_folder
+from engine.model.turn_texts import TurnTexts
 from engine.records.prompt import Message, Prompt
 
 # Questions whose first tokens differ as much as text can, so that what their renderings share is the prompt's alone.
@@ -80,6 +81,16 @@ class ChatFormat:
             notes.append("The model could think before it answers; its thinking block stays empty, and is not trained.")
         return tuple(notes)
 
+    @property
+    def begin_token(self) -> str:
+        """The text of the token that begins every text, where the folder names one."""
+        return self._chat.begin_token
+
+    @property
+    def turn_texts(self) -> TurnTexts | None:
+        """What the template writes around messages; None where it does more than that."""
+        return TurnTexts.of(self._chat)
+
     def question_text(self, messages: Sequence[Message]) -> str:
         """The prompt-free text, generation prompt included. Raises `ModelError` for a system message."""
         if any(message.role == "system" for message in messages):
@@ -122,6 +133,10 @@ class ChatFormat:
     def decode(self, ids: Sequence[int]) -> str:
         """The text of completion ids, without the stop tokens that end it."""
         return self._tokenizer.decode(self._without_stop(ids), skip_special_tokens=False)
+
+    def text_of(self, ids: Sequence[int]) -> str:
+        """The text of any ids, with every control token spelt out."""
+        return self._tokenizer.decode(list(ids), skip_special_tokens=False)
 
     def text_after(self, ids: Sequence[int], token: int) -> str:
         """What `token` adds to the text of completion ids: alone, it may lose the space that it begins with."""

@@ -25,7 +25,10 @@ from engine.records.prompt import Message
 # Words that no template contains, and that survive trimming.
 _SYSTEM, _USER, _ASSISTANT, _NEXT = "qxsystemqx", "qxuserqx", "qxassistantqx", "qxnextqx"
 _OPEN, _CLOSE = "<think>", "</think>"
-_NO_THINKING = "{% if enable_thinking is not defined %}{% set enable_thinking = false %}{% endif +%}"
+# Writes nothing, and keeps the blanks and line ends beside it that a block would swallow. llama.cpp knows no `{%+`.
+_KEEP = "{{ '' }}"
+# Whoever asks for thinking gets none either: llama.cpp's server asks by itself, and the student has never thought.
+_NO_THINKING = "{% set enable_thinking = false %}" + _KEEP
 # What the expressions of a template raise. Nothing bounds its time, nor its memory but the system.
 _FAULTS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError)
 _MARK = re.compile(r"<[^<>\s]+>|\[/?[A-Z_]+\]")
@@ -96,6 +99,11 @@ class ChatTemplate:
                 "Check that user and assistant messages alternate, or choose another model.",
             ) from error
 
+    @property
+    def begin_token(self) -> str:
+        """As the folder names it; empty where it does not."""
+        return self._special_tokens.get("bos_token", "")
+
     def without_default(self, before: str) -> "ChatTemplate":
         """The same with tail and place of a system message found out, and without a default system block.
 
@@ -106,7 +114,7 @@ class ChatTemplate:
         between = self.render((*turns, Message("user", _NEXT))).partition(_ASSISTANT)[2].partition(_NEXT)[0]
         around = self._around_system()
         known = replace(self, assistant_tail=tail, keeps_system=around is not None)
-        begin_token = self._special_tokens.get("bos_token", "")
+        begin_token = self.begin_token
         if between.endswith(before) or (begin_token and between.endswith(before.removeprefix(begin_token))):
             # The first user's turn opens like every other one, after the begin-of-text token at most.
             return known
@@ -147,14 +155,14 @@ def _bare(source: str, special_tokens: dict[str, str], clock: datetime = _CLOCK)
 
 
 def _without_thinking(source: str, special_tokens: dict[str, str]) -> str:
-    """The template with its switch for thinking off unless it is asked for, and with no thinking block left open."""
+    """The template with its switch for thinking off, and with no thinking block left open."""
     if "enable_thinking" in source:
         source = _NO_THINKING + source
     lead = _bare(source, special_tokens).render(_QUESTION).partition(_USER)[2]
     if lead.rfind(_OPEN) <= lead.rfind(_CLOSE):
         return source
     closing = _literal(f"\n{_CLOSE}\n\n")
-    return source + "{%+ if add_generation_prompt %}{{ " + closing + " }}{% endif %}"
+    return source + _KEEP + "{% if add_generation_prompt %}{{ " + closing + " }}{% endif %}"
 
 
 def _begin(lead: str, head: str, begin_token: str) -> str:
@@ -166,9 +174,9 @@ def _begin(lead: str, head: str, begin_token: str) -> str:
 
 def _without_default_block(source: str, begin: str, head: str) -> str:
     """A template that writes what `source` does, less all that stands between `begin` and the first user's turn."""
-    # The plus keeps spaces that end the original; a conversation with tools needs the block that describes them.
+    # A conversation with tools needs the block that describes them.
     return (
-        "{% set rendered %}" + source + "{%+ endset %}"
+        "{% set rendered %}" + source + _KEEP + "{% endset %}"
         "{% if messages[0]['role'] == 'user' and not tools %}"
         "{{ " + _literal(begin + head) + " ~ rendered.split(" + _literal(head) + ", 1)[1] }}"
         "{% else %}{{ rendered }}{% endif %}"

@@ -92,6 +92,13 @@ def check_safetensors(folder: Path) -> None:
     )
 
 
+def stored_dtype(folder: Path) -> str:
+    """The name of the type that the weights are stored in. Raises `ModelError`."""
+    config = read_json(folder / "config.json")
+    name = config.get("dtype") or config.get("torch_dtype")
+    return name if isinstance(name, str) else "float32"
+
+
 def read_json(path: Path, *, required: bool = True) -> dict[str, object]:
     """A JSON object from a file; empty where it is missing and not required. Raises `ModelError`."""
     try:

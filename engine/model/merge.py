@@ -8,7 +8,7 @@ from peft import PeftModel
 from transformers import PreTrainedModel
 
 from engine.errors import ModelError
-from engine.model.folder import read_json
+from engine.model.folder import stored_dtype
 from engine.model.load import load_base, quiet_libraries, with_adapter
 from engine.model.quantize import round_to_nf4
 from engine.records.run import QuantizedBase
@@ -38,7 +38,5 @@ def merge(base: Path, adapter: Path, destination: Path, quantize: QuantizedBase 
 
 
 def _stored_dtype(base: Path) -> torch.dtype:
-    config = read_json(base / "config.json")
-    name = config.get("dtype") or config.get("torch_dtype")
-    dtype = getattr(torch, name, None) if isinstance(name, str) else None
+    dtype = getattr(torch, stored_dtype(base), None)
     return dtype if isinstance(dtype, torch.dtype) else torch.float32

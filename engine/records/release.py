@@ -3,7 +3,22 @@
 from dataclasses import dataclass
 from typing import Literal
 
-ReleaseKind = Literal["adapter", "merged"]
+ReleaseKind = Literal["adapter", "merged", "gguf"]
+GgufType = Literal["auto", "f32", "f16", "bf16", "q8_0"]  # auto: 16 bits, as the base is stored
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How llama.cpp answers with a GGUF file, beside the weights that it was made from.
+
+    Log-probabilities are of the tokens of its own greedy answers, in nats.
+    """
+
+    questions: int
+    tokens: int
+    same_likeliest: int  # of the tokens, those that these weights find likeliest too
+    mean_difference: float  # between the two log-probabilities of a token, without its sign
+    largest_difference: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +31,7 @@ class Release:
     folder: str
     sha256: str  # of the folder's SHA256SUMS
     created_at: str = ""
+    parity: Parity | None = None  # None: no GGUF, or nobody asked llama.cpp
 
 
 @dataclass(frozen=True, slots=True)

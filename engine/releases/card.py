@@ -16,8 +16,9 @@ from engine.evaluation.verdict import left_out
 from engine.model.starter import STARTER_LICENSE, STARTER_SOURCE
 from engine.paths import expand
 from engine.records.evaluation import Evaluation, Rate
-from engine.records.release import ReleaseKind
+from engine.records.release import Parity, ReleaseKind
 from engine.records.run import AdapterKind, Run, TrainingConfig
+from engine.releases.gguf import WEIGHTS, Converted
 
 _ADAPTER_USE = """\
     from peft import PeftModel
@@ -62,8 +63,22 @@ or with vLLM:
     vllm serve .
 """
 _VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # all that it takes as the largest rank
+_GGUF_USE = """\
+    llama-server --model {weights} --jinja
+
+"""
+_OLLAMA_USE = """\
+or with Ollama:
+
+    ollama create my-model -f Modelfile
+    ollama run my-model
+"""
+_NO_MODELFILE = """\
+There is no Modelfile for Ollama: its templates are fixed texts around the turns, and this model's template does more.
+"""
 _LICENSE_NAME = re.compile(r"[\w .,+()/-]{1,100}")
 _KIND_NAMES: dict[AdapterKind, str] = {"lora": "LoRA", "rslora": "Rank-stabilised LoRA", "dora": "DoRA"}
+_LIBRARIES: dict[ReleaseKind, str] = {"adapter": "peft", "merged": "transformers", "gguf": "gguf"}
 _NOTES: dict[AdapterKind, str] = {"dora": _DORA_NOTE, "full": _WHOLE_NOTE}
 
 
@@ -83,17 +98,23 @@ def describe_base(base: str, folder: Path) -> BaseModel:
 
 
 def model_card(
-    kind: ReleaseKind, base: BaseModel, run: Run, evaluation: Evaluation | None, notes: Sequence[str] = ()
+    kind: ReleaseKind,
+    base: BaseModel,
+    run: Run,
+    evaluation: Evaluation | None,
+    notes: Sequence[str] = (),
+    converted: Converted | None = None,
 ) -> str:
     """The card as Markdown with the hub's metadata in front. `evaluation` is the run's own, where there is one.
 
     `notes` say where the chat template that training used, and that the release carries, differs from the base's own.
+    `converted` is what came of a conversion to GGUF.
     """
     config = run.config
     front = {
         "base_model": base.name,
         **({"license": base.license} if base.license else {}),
-        "library_name": "peft" if kind == "adapter" else "transformers",
+        "library_name": _LIBRARIES[kind],
         "pipeline_tag": "text-generation",
         "tags": ["distill-tui", "prompt-distillation", *(["lora"] if config.adapter != "full" else [])],
     }
@@ -102,9 +123,12 @@ def model_card(
         use = _ADAPTER_USE + _NOTES.get(config.adapter, _ADAPTER_VLLM)
         if config.quantize_base == "nf4":
             use = _NF4_USE
+    elif converted is not None:
+        use = _GGUF_USE + (_OLLAMA_USE if converted.modelfile else _NO_MODELFILE)
     words = {
         "base": json.dumps(base.name),
         "word": shlex.quote(base.name),
+        "weights": WEIGHTS,
         "rank": next((rank for rank in _VLLM_RANKS if rank >= config.lora_rank), config.lora_rank),
     }
     lines = [
@@ -126,6 +150,7 @@ def model_card(
         f"- Best step: {run.best_step} of {run.steps}",
         _trained(config),
         f"- Learning rate: {config.learning_rate:g}",
+        *([f"- Converted by llama.cpp. {parity_words(converted.parity)}"] if converted is not None else []),
         "",
         *_figures(evaluation),
         "## Use",
@@ -136,6 +161,17 @@ def model_card(
         "",
     ]
     return "\n".join(lines)
+
+
+def parity_words(parity: Parity | None) -> str:
+    """What was proved of a GGUF file, in sentences."""
+    if parity is None:
+        return "Not held against the weights that it was made from: no llama-server was at hand."
+    return (
+        f"llama-server reads {parity.questions} questions as the student was trained to. Of the {parity.tokens} tokens "
+        f"that it answers, the weights find {parity.same_likeliest} likeliest too; log-probabilities differ by "
+        f"{parity.mean_difference:.2g} nats on average, {parity.largest_difference:.2g} at most."
+    )
 
 
 def _trained(config: TrainingConfig) -> str:

@@ -6,31 +6,52 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import StoreError, UsageError
 from engine.paths import Home, expand, make_private_folder, sync_folder, write_atomically
 from engine.project import Project
-from engine.records.release import Release, ReleaseKind
+from engine.records.release import GgufType, Release, ReleaseKind
 from engine.records.run import Run
 from engine.releases.adapter import require_adapter, write_adapter
 from engine.releases.card import describe_base, model_card
+from engine.releases.gguf import write_gguf
+from engine.releases.llama_cpp import find_llama_cpp
 from engine.releases.tokenizer import write_generation_config, write_tokenizer
 
 CHECKSUMS = "SHA256SUMS"
 _HALF = ".half-release-"  # in the names of folders that are no releases yet, or no more
 _OLD = ".old"
+_MERGED = "merged"  # of a release that is GGUF, while it is made
+
+
+@dataclass(frozen=True, slots=True)
+class Gguf:
+    """How a GGUF file is made."""
+
+    llama_cpp: Path | None = None  # its folder; else $LLAMA_CPP, else the PATH
+    type: GgufType = "auto"
 
 
 def export(
-    project: Project, run: Run, kind: ReleaseKind, destination: Path | None = None, *, home: Home, force: bool = False
+    project: Project,
+    run: Run,
+    kind: ReleaseKind,
+    destination: Path | None = None,
+    *,
+    home: Home,
+    force: bool = False,
+    gguf: Gguf = Gguf(),
+    tell: Callable[[str], None] = lambda _words: None,
 ) -> Release:
-    """Release `run`'s best adapter, alone or merged into its base, and record it in the project.
+    """Release `run`'s best adapter, alone, merged into its base, or merged as GGUF, and record it in the project.
 
     `destination` defaults to `run-ID-KIND` among the project's releases. A folder that is there and not empty is
-    refused; with `force` it is replaced, but only if it is a release itself (it holds SHA256SUMS).
-    Raises UsageError, NotFoundError (no adapter), ModelError (base or tokenizer), StoreError (disk).
+    refused; with `force` it is replaced, but only if it is a release itself (it holds SHA256SUMS). `tell` is told what
+    takes long. Raises UsageError, NotFoundError (no adapter, no llama.cpp), ModelError (base, tokenizer or conversion),
+    StoreError (disk).
     """
     from engine.model.chat_format import ChatFormat
     from engine.model.locate import locate_base
@@ -39,22 +60,33 @@ def export(
     target = expand(destination or project.releases_folder / f"run-{run.id}-{kind}").absolute()
     _require_free(target, force)
     adapter = require_adapter(project.folder / run.folder / "adapter", run.id)
+    llama_cpp = find_llama_cpp(gguf.llama_cpp) if kind == "gguf" else None
     base = locate_base(run.config.base, home)
     described = describe_base(run.config.base, base)
     chat = ChatFormat.load(base)
+    temperature = project.settings.read().serving_temperature
+    converted = None
     with _beside(target) as folder:
+        whole = folder if llama_cpp is None else make_private_folder(folder / _MERGED)
         if kind == "adapter":
-            write_adapter(adapter, described.name, folder)
+            write_adapter(adapter, described.name, whole)
         else:
-            merge(base, adapter, folder, run.config.quantize_base)
-        write_tokenizer(base, chat.template, folder)
-        write_generation_config(base, project.settings.read().serving_temperature, chat.stop_ids, folder)
-        card = model_card(kind, described, run, project.evaluations.latest(run.id, "test"), chat.notes)
+            tell("merging base and adapter")
+            merge(base, adapter, whole, run.config.quantize_base)
+        write_tokenizer(base, chat.template, whole)
+        write_generation_config(base, temperature, chat.stop_ids, whole)
+        if llama_cpp is not None:
+            questions = project.questions.all(split="test") or project.questions.all()
+            converted = write_gguf(whole, folder, chat, questions, llama_cpp, gguf.type, temperature, tell)
+            shutil.rmtree(whole)
+        measured = project.evaluations.latest(run.id, "test")
+        card = model_card(kind, described, run, measured, chat.notes, converted)
         (folder / "README.md").write_text(card, encoding="utf-8")
         sha256 = _write_checksums(folder)
     inside = target.is_relative_to(project.folder)
     recorded = target.relative_to(project.folder) if inside else target
-    return project.releases.add(kind, run.id, str(recorded), sha256)
+    parity = converted.parity if converted is not None else None
+    return project.releases.add(kind, run.id, str(recorded), sha256, parity)
 
 
 def _require_free(target: Path, force: bool) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engine.economics.tokens import find_tokenizer
 from engine.errors import NotFoundError
+from engine.model.folder import stored_dtype
 from engine.project import Project
 from engine.records.release import Release, ReleasedFile, ReleaseKind
 from engine.records.run import Run
@@ -59,7 +60,7 @@ def has_adapter(project: Project, run: Run) -> bool:
 
 
 def export_bytes(project: Project, run: Run, kind: ReleaseKind) -> int | None:
-    """About how large an export will be: the files that it copies or merges; None where the base is not here yet."""
+    """About how large an export will be: what it copies, merges or converts; None where the base is not here yet."""
     tokenizer = find_tokenizer(run.config.base, project.home)
     if tokenizer is None:
         return None
@@ -70,6 +71,8 @@ def export_bytes(project: Project, run: Run, kind: ReleaseKind) -> int | None:
         if kind == "adapter"
         else list(base.glob("*.safetensors"))
     )
+    if kind == "gguf":  # in 16 bits
+        return sum(_size(path) or 0 for path in weights) // (2 if stored_dtype(base) == "float32" else 1)
     return sum(_size(path) or 0 for path in (*copied, *weights))
 
 

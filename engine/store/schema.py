@@ -260,6 +260,11 @@ def cost_of_work(database: "Database") -> None:
     _statements_in(database)("ALTER TABLE job_work ADD COLUMN cost_usd REAL NOT NULL DEFAULT 0")
 
 
+def parity_of_releases(database: "Database") -> None:
+    """How llama.cpp answers with what was converted for it; empty where nobody asked it."""
+    _statements_in(database)("ALTER TABLE releases ADD COLUMN parity TEXT NOT NULL DEFAULT ''")
+
+
 STEPS = (
     prompts_and_rules,
     questions,
@@ -278,4 +283,5 @@ STEPS = (
     harness_results,
     work_of_jobs,
     cost_of_work,
+    parity_of_releases,
 )

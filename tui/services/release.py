@@ -2,19 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
 
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from engine.errors import NotFoundError
 from engine.project import Project
 from engine.records.evaluation import FinalVerdict
-from engine.records.release import Release, ReleasedFile, ReleaseKind
+from engine.records.release import GgufType, Release, ReleasedFile, ReleaseKind
 from engine.records.run import Run
+from engine.releases.llama_cpp import find_llama_cpp
 from engine.releases.look import card_text, export_bytes, folder_of, has_adapter, released_files
 from tui.services.program import Program
 from tui.services.store import StoreService
 
-KINDS: tuple[ReleaseKind, ...] = ("adapter", "merged")
+KINDS: tuple[ReleaseKind, ...] = get_args(ReleaseKind)
+GGUF_TYPES: tuple[GgufType, ...] = get_args(GgufType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +91,25 @@ class ReleaseService:
 
         self._store.ask(work, self._target)
 
-    def export(self, kind: str, run_id: int, destination: str, *, replace: bool) -> None:
-        """Export a run; ends in `CommandEnded`. An empty `destination` is the project's own place."""
-        where = ["--to", destination] if destination else []
-        self._program.start(
-            "export", ["export", "--form", kind, "--run", str(run_id), *where, *(["--force"] if replace else [])]
-        )
+    def export(self, kind: str, run_id: int, destination: str, *, replace: bool, gguf: Mapping[str, str]) -> None:
+        """Export a run; ends in `CommandEnded`. An empty `destination` is the project's own place.
+
+        `gguf` says of that form alone where llama.cpp is (empty: where it is looked for), and how a number is stored.
+        """
+        words = ["export", "--form", kind, "--run", str(run_id)]
+        words += ["--to", destination] if destination else []
+        words += ["--force"] if replace else []
+        words += [word for option, value in gguf.items() if value for word in (f"--{option}", value)]
+        self._program.start("export", words)
+
+
+def llama_cpp_fault(folder: str) -> str:
+    """What is wrong with a folder of llama.cpp, or, where it is empty, with the places where it is looked for."""
+    try:
+        find_llama_cpp(Path(folder) if folder else None)
+    except NotFoundError as error:
+        return f"{error.message} {error.next}" if folder else f"It is in none of the usual places. {error.next}"
+    return ""
 
 
 def _page(project: Project) -> ReleasePage:

@@ -214,6 +214,13 @@ def test_a_release_in_whose_place_another_lies_is_not_measured(released: Project
     assert find_release(released, 3).run_id == 1
 
 
+def test_gguf_is_not_measured_and_what_lies_before_it_is(released: Project) -> None:
+    released.releases.add("gguf", 1, "releases/run-1-gguf", "ab")
+    assert find_release(released, None).id == 1
+    with pytest.raises(UsageError, match="--form merged"):
+        find_release(released, 2)
+
+
 def test_an_adapter_over_four_bits_is_refused(project: Project) -> None:
     first = project.runs.get(1)
     run = project.runs.add(first.dataset_sha256, replace(first.config, quantize_base="nf4"))

@@ -92,15 +92,14 @@ def test_transformers_writes_the_same_ids_from_the_template_that_a_release_carri
         assert list(theirs) == chat.question_ids(messages)
 
 
-def test_thinking_comes_back_only_where_a_client_asks_the_released_template_for_it(
+def test_no_server_that_asks_for_thinking_makes_the_student_read_what_it_was_not_trained_on(
     family: Family, chat: ChatFormat
 ) -> None:
-    if "enable_thinking" not in family.template:
-        return
     asked = chat._chat._compiled.render(
-        messages=[{"role": "user", "content": "Hi"}], add_generation_prompt=True, enable_thinking=True
-    )
-    assert asked == family.free.removesuffix("<think>\n\n</think>\n\n")
+        messages=[{"role": "user", "content": "Hi"}], add_generation_prompt=True, enable_thinking=True,
+        bos_token=family.bos, eos_token=family.eos or family.stop,
+    )  # fmt: skip
+    assert asked == family.free
 
 
 def test_a_system_message_is_kept_once_or_refused(family: Family, chat: ChatFormat) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from engine.errors import StoreError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.options import ProjectSettings
-from engine.records.release import Release, ReleasedFile, ReleaseKind
+from engine.records.release import Parity, Release, ReleasedFile, ReleaseKind
 from engine.records.station import STATIONS, Station
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 from tests.tui.panes.test_dataset import in_time
@@ -27,7 +27,7 @@ from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
 from tui.services import program
 from tui.services.facts import Facts
-from tui.services.release import Exportable, Released, ReleasePage
+from tui.services.release import KINDS, Exportable, Released, ReleasePage
 
 SIZES = [(80, 24), (120, 40)]
 AT = "2026-01-02T03:04:05+00:00"
@@ -67,7 +67,9 @@ def make_runs(home: Home, *, releases: int = 0, evaluated: bool = True) -> Path:
             folder = project.folder / "releases" / f"adapter-{number}"
             if number != 2:
                 write_release(folder)
-            project.releases.add("adapter", run_id, f"releases/adapter-{number}", "ab" * 32)
+            kind: ReleaseKind = "gguf" if number == 1 else "adapter"
+            proved = Parity(8, 233, 233, 0.0008, 0.004) if kind == "gguf" else None
+            project.releases.add(kind, run_id, f"releases/adapter-{number}", "ab" * 32, proved)
         return project.folder
 
 
@@ -108,6 +110,44 @@ async def test_a_run_is_exported_by_a_form_and_its_files_are_shown(
         assert "5.0 MB" in text(app)
         assert str(folder / "releases" / "adapter-1") in "".join(text(app).split())
     assert at_hand == [["export", "--form", "merged", "--run", "1"]]
+
+
+async def test_gguf_asks_for_llama_cpp_too_and_whoever_leaves_is_back_at_the_first_questions(
+    home: Home, at_hand: list[list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("LLAMA_CPP", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "convert_hf_to_gguf.py").write_text("")  # no program of the path: it may not be executed
+    app = DistillApp(home, make_runs(home))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "✓ pass" in text(app))
+        await pilot.press("e")
+        await form_of(pilot)
+        await pilot.press("left", "down", "down", *"/tmp/x", "enter")
+        await until(pilot, lambda: bool(app.screen.query("#field-llama-cpp")))
+        await pilot.press("enter")
+        error = app.screen.query_one("#error-llama-cpp", Static)
+        await until(pilot, lambda: "git clone" in str(error.visual))
+        await pilot.press("escape")
+        await until(pilot, lambda: bool(app.screen.query("#field-to")))
+        assert app.screen.query_one("#field-to", Input).value == "/tmp/x"
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(app.screen.query("#field-llama-cpp")))
+        await pilot.press(*str(tmp_path), "down", "left", "enter")
+        await until(pilot, lambda: bool(at_hand))
+    begin = ["export", "--form", "gguf", "--run", "1", "--to", "/tmp/x"]
+    assert at_hand == [[*begin, "--llama-cpp", str(tmp_path), "--gguf-type", "q8_0"]]
+
+
+def test_what_was_proved_of_a_release_is_told_under_it() -> None:
+    state = ReleaseState()
+    files = (ReleasedFile("model.gguf", "ab" * 32, 5_000_000),)
+    made = Release(1, "gguf", 1, "/r", "ab" * 32, AT, Parity(8, 1_233, 1_230, 0.00081, 0.2))
+    state.take(ReleasePage((), (Released(made, "/r", files),)))
+    view = View(Facts("p", "/p", ProjectSettings(), tuple(Station(n, "done", 1, "") for n in STATIONS)), None, 90, 24)
+    lines = [line.plain for line in draw(view, state, 0.0)]
+    assert "  ✓ llama-server answers like the weights: 1,230 of 1,233 tokens alike, 0.00081 nats apart" in lines
 
 
 async def test_where_to_and_whether_to_replace_are_passed_on(home: Home, at_hand: list[list[str]]) -> None:
@@ -237,8 +277,8 @@ def test_no_line_is_wider_than_the_page_and_none_is_obeyed(width: int, card: str
 
 def at_home(page: ReleasePage) -> ReleasePage:
     """The page with folders that are the same at each run, and adapters of a usual size."""
-    places = {"adapter": "/home/you/releases/run-1-adapter", "merged": "/home/you/releases/run-1-merged"}
-    weights: dict[ReleaseKind, int | None] = {"adapter": 9_400_000, "merged": 271_000_000}
+    places = {kind: f"/home/you/releases/run-1-{kind}" for kind in KINDS}
+    weights: dict[ReleaseKind, int | None] = {"adapter": 9_400_000, "merged": 542_000_000, "gguf": 271_000_000}
     return ReleasePage(
         tuple(replace(run, bytes=weights, folders=places) for run in page.runs),
         tuple(replace(each, folder=f"/home/you/meridian-desk/{each.release.folder}") for each in page.releases),
@@ -246,7 +286,7 @@ def at_home(page: ReleasePage) -> ReleasePage:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80", "120"])
-@pytest.mark.parametrize("name", ["empty", "ready", "asks", "busy", "failed", "done", "card", "stale"])
+@pytest.mark.parametrize("name", ["empty", "ready", "asks", "gguf", "busy", "failed", "done", "card", "stale"])
 @pytest.mark.usefixtures("still_meter")
 def test_the_pane_looks_as_it_did(
     snap_compare: Callable[..., bool],
@@ -272,8 +312,13 @@ def test_the_pane_looks_as_it_did(
         await opened(pilot, app)
         state = pane(app).state
         monkeypatch.setattr("tui.panes.release.pane.monotonic", lambda: 60.0)
-        if name == "asks":
+        if name in ("asks", "gguf"):
             await pilot.press("e")
+        if name == "gguf":
+            await form_of(pilot)
+            await pilot.press("left", "enter")
+            await until(pilot, lambda: bool(app.screen.query("#field-llama-cpp")))
+            await pilot.press("down")  # no cursor blinks there
         if name == "busy":
             monkeypatch.setattr(pane(app)._service, "export", lambda *_, **__: None)
             await pilot.press("e", "enter")

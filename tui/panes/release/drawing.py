@@ -7,13 +7,14 @@ from tui.keys import key_of
 from tui.panes.parts import VERDICTS, failure, heading, title
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
-from tui.services.release import Exportable, Released
+from tui.services.release import KINDS, Exportable, Released
 from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, duration, fit, moment, right, shorten, spread, wrap
 from tui.widgets.listing import numbered
 from tui.widgets.ways import ways_on
 
 _RUNS_SHOWN = 5
 _RELEASES_SHOWN = 8
+_NAME, _SIZE = 14, 10  # cells of these columns
 
 
 def draw(view: View, state: ReleaseState, now: float) -> list[Content]:
@@ -72,8 +73,8 @@ def _runs(state: ReleaseState, width: int) -> list[Content]:
                 ("release.export", "exports it then", "distill-tui export"),
             ),
         ]
-    columns = (("step", 8), ("evaluated", 14), ("recovered", 11), ("adapter", 12), ("merged", 12))
-    lines = [heading(fit("what can leave", 16) + "".join(right(name, cells) for name, cells in columns))]
+    columns = (("step", 6), ("evaluated", 14), ("recovered", 11), *((f"≈ {kind}", _SIZE) for kind in KINDS))
+    lines = [heading(fit("what can leave", _NAME) + "".join(right(name, cells) for name, cells in columns))]
     lines[0] = lines[0].truncate(width, ellipsis=True)
     lines += [_run(run).truncate(width, ellipsis=True) for run in state.runs[:_RUNS_SHOWN]]
     if len(state.runs) > _RUNS_SHOWN:
@@ -93,11 +94,11 @@ def _run(run: Exportable) -> Content:
     recovered = f"{run.recovered:.2f}" if run.recovered is not None else "–"
     name = f"run {run.run_id}{'' if run.newest_dataset else ' ◐'}"
     return Content.assemble(
-        fit(name, 16),
-        (right(f"{run.best_step:,}", 8), DIM),
+        fit(name, _NAME),
+        (right(f"{run.best_step:,}", 6), DIM),
         (right(verdict, 14), style),
         right(recovered, 11),
-        *((right(f"≈ {size(count)}" if count is not None else "–", 12), DIM) for count in run.bytes.values()),
+        *((right(size(count), _SIZE), DIM) for count in run.bytes.values()),
     )
 
 
@@ -137,6 +138,9 @@ def _released(released: Released, width: int) -> list[Content]:
                          (shorten(file.sha256, digest), DIM))
         for file in released.files
     ]  # fmt: skip
+    if (parity := released.release.parity) is not None:
+        same = f"{parity.same_likeliest:,} of {parity.tokens:,} tokens alike, {parity.mean_difference:.2g} nats apart"
+        lines.append(Content.styled(shorten(f"  ✓ llama-server answers like the weights: {same}", width), DIM))
     if released.files:
         lines.append(Content.styled(shorten("  check: cd there, then sha256sum -c SHA256SUMS", width), DIM))
     return [*lines, Content("")]

@@ -17,11 +17,17 @@ from tui.panes.view import View
 from tui.screens.form.screen import Field, FormScreen, Values
 from tui.services.facts import Facts
 from tui.services.program import CommandEnded, CommandTold
-from tui.services.release import KINDS, CardRead, ReleaseRead, ReleaseService
+from tui.services.release import GGUF_TYPES, KINDS, CardRead, ReleaseRead, ReleaseService, llama_cpp_fault
 from tui.services.store import StoreService
 from tui.widgets.listing import Listing
 
 _KEEP, _REPLACE = "leave it alone", "replace an older release"
+_GGUF = (
+    "The converter in that folder is run: name none that you do not trust.\n"
+    "Where llama-server is built there or installed, it is asked a few questions; a file that reads or answers "
+    "otherwise than the student does is not released.\n"
+    "auto stores a number in 16 bits, q8_0 in 8."
+)
 
 
 class ReleasePane(Pane):
@@ -94,20 +100,7 @@ class ReleasePane(Pane):
         elif not state.runs:
             self.notify(f"No run has an adapter yet: {key_of('workspace.run')} trains one.", markup=False)
         else:
-            self.app.push_screen(
-                FormScreen(
-                    "Export a run",
-                    [
-                        Field("form", "form", choices=KINDS),
-                        Field("run", "run", choices=tuple(str(run.run_id) for run in state.runs)),
-                        Field("to", "to", hint="the project's own releases"),
-                        Field("taken", "if it is taken", choices=(_KEEP, _REPLACE)),
-                    ],
-                    go="export",
-                    aside=self._meaning,
-                ),
-                self._export,
-            )
+            self._ask({})
 
     def action_card(self) -> None:
         """Read the model card of the release under the cursor; once more closes it."""
@@ -149,6 +142,38 @@ class ReleasePane(Pane):
         self.redraw()
         return True
 
+    def _ask(self, values: Values) -> None:
+        fields = [
+            Field("form", "form", values.get("form", ""), choices=KINDS),
+            Field("run", "run", values.get("run", ""), choices=tuple(str(run.run_id) for run in self.state.runs)),
+            Field("to", "to", values.get("to", ""), hint="the project's own releases"),
+            Field("taken", "if it is taken", values.get("taken", ""), choices=(_KEEP, _REPLACE)),
+        ]
+        self.app.push_screen(FormScreen("Export a run", fields, go="export", aside=self._meaning), self._asked)
+
+    def _asked(self, values: dict[str, str] | None) -> None:
+        if values is not None and values["form"] == "gguf":
+            self._ask_of_gguf(values)
+        elif values is not None:
+            self._export(values, {})
+
+    def _ask_of_gguf(self, values: dict[str, str]) -> None:
+        """Ask what only llama.cpp needs; whoever leaves is back at the first questions."""
+
+        def asked(gguf: dict[str, str] | None) -> None:
+            if gguf is None:
+                self._ask(values)
+            else:
+                self._export(values, gguf)
+
+        hint = "its folder; else $LLAMA_CPP, else the PATH"
+        fields = [
+            Field("llama-cpp", "llama.cpp", hint=hint, check=llama_cpp_fault),
+            Field("gguf-type", "numbers", choices=GGUF_TYPES),
+        ]
+        form = FormScreen(f"Run {values['run']} as GGUF", fields, go="export", aside=lambda _values: _GGUF)
+        self.app.push_screen(form, asked)
+
     def _meaning(self, values: Values) -> str:
         run = self.state.run(values["run"])
         kind = next(kind for kind in KINDS if kind == values["form"])
@@ -164,11 +189,10 @@ class ReleasePane(Pane):
         where = clean_line(values["to"] or run.folders[kind])
         return f"Run {run.run_id}, step {run.best_step:,}. {verdict}{stale}\n{weight}, to {where}"
 
-    def _export(self, values: dict[str, str] | None) -> None:
-        if values is None:
-            return
+    def _export(self, values: Values, gguf: Values) -> None:
         state = self.state
         state.exporting, state.since = f"exporting the {values['form']} of run {values['run']}", monotonic()
         state.said, state.failure, state.card = "", None, None
-        self._service.export(values["form"], int(values["run"]), values["to"], replace=values["taken"] == _REPLACE)
+        replace = values["taken"] == _REPLACE
+        self._service.export(values["form"], int(values["run"]), values["to"], replace=replace, gguf=gguf)
         self.redraw()

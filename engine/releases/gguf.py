@@ -1,0 +1,50 @@
+"""A merged model as one GGUF file for llama.cpp and Ollama: converted, and held against the weights it came from."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.records.question import Question
+from engine.records.release import GgufType, Parity
+from engine.releases.llama_cpp import LlamaCpp, convert
+from engine.releases.modelfile import MODELFILE, modelfile
+from engine.releases.parity import check_parity
+
+if TYPE_CHECKING:
+    from engine.model.chat_format import ChatFormat
+
+WEIGHTS = "model.gguf"
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What came of it."""
+
+    parity: Parity | None  # None: no server of llama.cpp was at hand to ask
+    modelfile: bool  # False: the chat template does more than text around turns can say
+
+
+def write_gguf(
+    merged: Path,
+    folder: Path,
+    chat: "ChatFormat",
+    questions: Sequence[Question],
+    llama_cpp: LlamaCpp,
+    gguf_type: GgufType,
+    temperature: float,
+    tell: Callable[[str], None],
+) -> Converted:
+    """Write GGUF and Modelfile of the `merged` folder, which is a whole model, to `folder`. Raises `ModelError`."""
+    weights = folder / WEIGHTS
+    tell("converting with llama.cpp")
+    convert(llama_cpp, merged, weights, gguf_type)
+    parity = None
+    if llama_cpp.server is not None:
+        tell("asking llama-server, and scoring what it answers")
+        parity = check_parity(llama_cpp.server, weights, merged, chat, questions)
+    if (texts := chat.turn_texts) is not None:
+        stops = [chat.text_of([token]) for token in sorted(chat.stop_ids)]
+        text = modelfile(WEIGHTS, texts, chat.begin_token, stops, temperature)
+        (folder / MODELFILE).write_text(text, encoding="utf-8")
+    return Converted(parity, texts is not None)

@@ -1,0 +1,239 @@
+"""Releases as GGUF: converted by llama.cpp's own converter, and held against the weights by its own server."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from engine.errors import ModelError, NotFoundError
+from engine.model.chat_format import ChatFormat
+from engine.model.load import load_base, with_adapter
+from engine.model.score import ScoreRow, score
+from engine.paths import Home
+from engine.project import Project
+from engine.records.prompt import Message
+from engine.records.release import Parity, Release
+from engine.releases.export import Gguf, export
+from engine.releases.llama_cpp import find_llama_cpp
+from engine.releases.llama_server import llama_server
+from engine.releases.parity import _TURNS
+from tests.engine.releases.llama import write_converter, write_program, write_server
+from tests.trained import CANARY, RULES, make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One thread, no llama.cpp of this machine, and a key that no other program may see."""
+    one_thread(monkeypatch)
+    monkeypatch.delenv("LLAMA_CPP", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789abcdef")
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_base(tmp_path_factory.mktemp("models") / "tiny-base", default_system="You are tiny.")
+
+
+@pytest.fixture(scope="session")
+def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_adapter(base, tmp_path_factory.mktemp("adapter"))
+
+
+@pytest.fixture
+def project(private_home: Path, base: Path, adapter: Path) -> Iterator[Project]:
+    with make_trained_project(Home.locate(), base, adapter) as project:
+        yield project
+
+
+@pytest.fixture
+def llama_cpp(tmp_path: Path) -> Path:
+    return write_converter(tmp_path / "llama.cpp")
+
+
+def release(project: Project, llama_cpp: Path | None = None) -> Release:
+    return export(project, project.runs.get(1), "gguf", home=project.home, gguf=Gguf(llama_cpp, "q8_0"))
+
+
+def asked_of(messages: Sequence[Message]) -> str:
+    """What the stand-in writes for a conversation."""
+    return json.dumps([{"role": message.role, "content": message.content} for message in messages])
+
+
+def honest(project: Project, base: Path, adapter: Path, answer: str = "Four words, and out") -> dict[str, object]:
+    """What a server would say that reads and answers as the student does."""
+    chat = ChatFormat.load(base)
+    conversations = [question.messages for question in project.questions.all(split="test")]
+    completion = chat.completion_ids(answer)
+    rows = [ScoreRow(chat.question_ids(messages), completion) for messages in conversations]
+    scored = score(with_adapter(load_base(base, device="cpu", dtype="float32"), adapter), rows, k=1)
+    answers = {
+        json.dumps(list(row.context_ids)): {
+            "completion_probabilities": [
+                {"id": token, "logprob": value}
+                for token, value in zip(completion, top.completion_logprobs.tolist(), strict=True)
+            ],
+            "stop_type": "eos",
+        }
+        for row, top in zip(rows, scored, strict=True)
+    }
+    read = {asked_of(messages): chat.question_ids(messages) for messages in (*conversations, _TURNS)}
+    return {"read": read, "answers": answers}
+
+
+def test_the_release_is_one_file_with_a_modelfile_a_card_and_checksums(project: Project, llama_cpp: Path) -> None:
+    made = release(project, llama_cpp)
+    assert (made.kind, made.folder, made.parity) == ("gguf", "releases/run-1-gguf", None)
+    folder = project.folder / made.folder
+    assert {path.name for path in folder.iterdir()} == {"model.gguf", "Modelfile", "README.md", "SHA256SUMS"}
+    assert json.loads((folder / "model.gguf").read_text()) == {"type": "q8_0"}
+    card = (folder / "README.md").read_text()
+    assert "library_name: gguf" in card
+    assert "no llama-server was at hand" in card
+    assert "ollama create my-model -f Modelfile" in card
+    assert [path.name for path in project.releases_folder.iterdir()] == [folder.name]
+    for path in folder.iterdir():
+        for secret in (CANARY, RULES[0].text, str(project.folder)):
+            assert secret.encode() not in path.read_bytes(), f"{path.name} holds {secret!r}"
+    told = (folder / "Modelfile").read_text()
+    assert 'PARAMETER stop "<|im_end|>"' in told
+    assert "You are tiny." not in told
+
+
+def test_a_server_that_reads_and_answers_as_the_student_is_the_proof(
+    project: Project, llama_cpp: Path, base: Path, adapter: Path
+) -> None:
+    told = honest(project, base, adapter)
+    write_server(llama_cpp, told)
+    made = release(project, llama_cpp)
+    assert project.releases.all() == (made,)
+    assert made.parity is not None
+    questions = len(project.questions.all(split="test"))
+    tokens = questions * len(ChatFormat.load(base).completion_ids("Four words, and out"))
+    assert (made.parity.questions, made.parity.tokens) == (questions, tokens)
+    assert made.parity.largest_difference < 1e-3
+    assert 0 <= made.parity.same_likeliest < tokens  # the answer is nobody's greedy one
+    assert f"Of the {tokens} tokens" in (project.folder / made.folder / "README.md").read_text()
+
+
+def test_tokens_that_are_read_otherwise_make_no_release(
+    project: Project, llama_cpp: Path, base: Path, adapter: Path
+) -> None:
+    told = honest(project, base, adapter)
+    read = {text: [0, *ids] for text, ids in told["read"].items()}  # type: ignore[attr-defined]
+    write_server(llama_cpp, told | {"read": read})
+    with pytest.raises(ModelError, match="otherwise than the student was trained") as refused:
+        release(project, llama_cpp)
+    assert "<|endoftext|>" in str(refused.value)
+    assert project.releases.all() == ()
+    assert list(project.releases_folder.iterdir()) == []
+
+
+def test_weights_that_answer_otherwise_make_no_release(
+    project: Project, llama_cpp: Path, base: Path, adapter: Path
+) -> None:
+    told = honest(project, base, adapter)
+    for row in told["answers"].values():  # type: ignore[attr-defined]
+        for step in row["completion_probabilities"]:
+            step["logprob"] -= 1.0
+    write_server(llama_cpp, told)
+    with pytest.raises(ModelError, match=r"differ by 1\.00 nats"):
+        release(project, llama_cpp)
+    assert project.releases.all() == ()
+
+
+def test_a_server_that_goes_on_after_the_end_of_a_turn_makes_no_release(
+    project: Project, llama_cpp: Path, base: Path, adapter: Path
+) -> None:
+    told = honest(project, base, adapter)
+    for row in told["answers"].values():  # type: ignore[attr-defined]
+        row["completion_probabilities"].append({"id": 70, "logprob": -1.0})
+    write_server(llama_cpp, told)
+    with pytest.raises(ModelError, match="does not end the answer"):
+        release(project, llama_cpp)
+
+
+@pytest.mark.parametrize("row", [{}, {"completion_probabilities": [{"id": 1}]}, {"completion_probabilities": [1]}])
+def test_an_answer_without_numbers_is_told(
+    project: Project, llama_cpp: Path, base: Path, adapter: Path, row: dict[str, object]
+) -> None:
+    told = honest(project, base, adapter)
+    write_server(llama_cpp, told | {"answers": dict.fromkeys(told["answers"], row)})  # type: ignore[call-overload]
+    with pytest.raises(ModelError, match="no usable answer"):
+        release(project, llama_cpp)
+
+
+def test_a_server_that_says_no_is_quoted(project: Project, llama_cpp: Path, base: Path, adapter: Path) -> None:
+    write_server(llama_cpp, honest(project, base, adapter) | {"answers": {}})
+    with pytest.raises(ModelError, match="it was not told what to say"):
+        release(project, llama_cpp)
+
+
+def test_a_server_that_does_not_start_is_quoted_and_leaves_nothing(tmp_path: Path) -> None:
+    source = "#!PYTHON\nimport sys\nsys.exit('error: unknown \\x1b[31marchitecture')"
+    program = write_program(tmp_path / "llama.cpp", source)
+    with (
+        pytest.raises(ModelError, match="could not load") as refused,
+        llama_server(program, tmp_path / "model.gguf", 64),
+    ):
+        pass
+    assert "unknown" in str(refused.value)
+    assert "\x1b" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("raise NotImplementedError('BPE pre-tokenizer was not recognized')", "BPE pre-tokenizer was not recognized"),
+        ("import sentencepiece_of_another_name", "sentencepiece_of_another_name, which is not installed"),
+        ("", "said nothing"),
+        ("import sys; sys.exit('\\x1b]0;x\\x07' + 'long ' * 999)", "long long"),
+    ],
+    ids=["refuses", "library", "nothing", "hostile"],
+)
+def test_why_the_converter_refuses_is_told(project: Project, tmp_path: Path, source: str, words: str) -> None:
+    with pytest.raises(ModelError) as refused:
+        release(project, write_converter(tmp_path / "llama.cpp", source))
+    assert words in refused.value.message
+    assert "\x1b" not in refused.value.message
+    assert len(refused.value.message) < 400
+    assert list(project.releases_folder.iterdir()) == []
+
+
+def test_llama_cpp_is_looked_for_where_it_is_named_then_in_the_variable_then_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(NotFoundError, match="git clone"):
+        find_llama_cpp()
+    on_path = write_converter(tmp_path / "bin", "#!/bin/sh\n")
+    (on_path / "convert_hf_to_gguf.py").chmod(0o700)
+    assert find_llama_cpp().converter == on_path / "convert_hf_to_gguf.py"
+    told = write_converter(tmp_path / "told")
+    monkeypatch.setenv("LLAMA_CPP", str(told))
+    assert find_llama_cpp().converter.parent == told
+    named = write_converter(tmp_path / "named")
+    found = find_llama_cpp(named)
+    assert (found.converter.parent, found.server) == (named, None)
+    built = write_program(named, "#!PYTHON\n")
+    assert find_llama_cpp(named).server == built
+    with pytest.raises(NotFoundError, match="holds no convert_hf_to_gguf"):
+        find_llama_cpp(tmp_path)
+
+
+def test_nothing_is_merged_where_llama_cpp_is_not_there(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("merged for nothing")
+
+    monkeypatch.setattr("engine.model.merge.merge", never)
+    with pytest.raises(NotFoundError, match=r"llama\.cpp is not there"):
+        release(project)
+
+
+def test_what_was_proved_comes_back_from_the_store(project: Project) -> None:
+    proved = Parity(8, 233, 232, 0.0004, 0.02)
+    project.releases.add("gguf", 1, "releases/x", "ab", proved)
+    project.releases.add("adapter", 1, "releases/y", "cd")
+    assert [each.parity for each in project.releases.all()] == [proved, None]
+    assert math.isclose(project.releases.all()[0].parity.mean_difference, 0.0004)  # type: ignore[union-attr]

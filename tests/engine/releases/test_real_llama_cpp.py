@@ -1,0 +1,77 @@
+"""llama.cpp itself, from a clone that $LLAMA_CPP names, its server built: what it reads and answers of a release.
+
+git clone --depth 1 https://github.com/ggml-org/llama.cpp && cd llama.cpp
+cmake -B build -DLLAMA_CURL=OFF && cmake --build build -j --target llama-server
+LLAMA_CPP=$PWD uv run --extra gguf pytest -n 0 -m slow tests/engine/releases
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.model.chat_format import ChatFormat
+from engine.model.starter import ensure_starter
+from engine.paths import Home
+from engine.project import Project
+from engine.records.prompt import Message
+from engine.records.release import GgufType
+from engine.releases.export import Gguf, export
+from engine.releases.llama_cpp import convert, find_llama_cpp
+from engine.releases.llama_server import llama_server
+from tests.families import FAMILIES
+from tests.tiny import make_tiny_family
+from tests.trained import make_tiny_adapter, make_trained_project
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif("LLAMA_CPP" not in os.environ, reason="LLAMA_CPP names no clone of llama.cpp"),
+    pytest.mark.timeout(1_200),
+]
+TURNS = (Message("user", "Is it open?"), Message("assistant", "Yes.\n\n- so"), Message("user", "¿Y mañana? 🙂"))
+
+
+@pytest.fixture(scope="module")
+def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return ensure_starter(Home.locate(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture
+def project(starter: Path, tmp_path: Path) -> Iterator[Project]:
+    adapter = make_tiny_adapter(starter, tmp_path / "adapter")
+    with make_trained_project(Home.locate(tmp_path / "home"), starter, adapter) as project:
+        yield project
+
+
+@pytest.mark.parametrize(("gguf_type", "most"), [("auto", 0.01), ("bf16", 0.1), ("q8_0", 0.1)])
+def test_it_answers_like_the_student(project: Project, gguf_type: GgufType, most: float) -> None:
+    made = export(project, project.runs.get(1), "gguf", home=project.home, gguf=Gguf(None, gguf_type))
+    assert made.parity is not None
+    assert made.parity.mean_difference < most
+    assert made.parity.same_likeliest >= 0.9 * made.parity.tokens
+
+
+@pytest.fixture(scope="module")
+def weights(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("gguf") / "model.gguf"
+    convert(find_llama_cpp(), starter, path, "auto")
+    return path
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_it_reads_the_template_of_every_family_as_the_student_does(name: str, weights: Path, tmp_path: Path) -> None:
+    family, server = FAMILIES[name], find_llama_cpp().server
+    assert server is not None
+    chat = ChatFormat.load(make_tiny_family(tmp_path / name, family))
+    template = tmp_path / "template.jinja"
+    template.write_text(chat.template)
+    # A template that asks for the names of these tokens is told those of the weights below it, which are the starter's.
+    own = {family.bos: "<|im_start|>", family.eos or family.stop: "<|im_end|>"} if "eos_token" in chat.template else {}
+    with llama_server(server, weights, 256, ("--chat-template-file", str(template))) as served:
+        for messages in (TURNS[:1], TURNS):
+            expected, begin = chat.question_text(messages), family.bos or ""
+            for name_here, name_there in own.items():
+                expected = expected.replace(name_here or "\0", name_there)
+            found = served.question_text(messages).removeprefix(begin).removeprefix("<|im_start|>")
+            assert found == expected.removeprefix(begin).removeprefix("<|im_start|>")
