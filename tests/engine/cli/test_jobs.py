@@ -111,6 +111,15 @@ def test_a_stopped_job_fails_its_follower_and_goes_on_where_it_was(desk: Project
     assert facts(desk) == 20
 
 
+def test_a_job_that_was_asked_to_stop_is_not_paused(desk: Project) -> None:
+    start("stubborn")
+    wait_until(lambda: facts(desk) == 1)
+    succeed("jobs", "stop", "1")
+    error = fail("jobs", "pause", "1", status=1)
+    assert error["title"] == "Job 1 is ending already."
+    assert "distill-tui jobs resume 1" in error["next"]
+
+
 def test_only_a_training_can_be_asked_to_keep_what_it_has(desk: Project) -> None:
     half_way(desk)
     error = fail("jobs", "keep", "1", status=1)
