@@ -104,11 +104,12 @@ class ProgressLines:
             case Progress(done, total, note, seconds_left):
                 left = f"  {duration(seconds_left)} left" if seconds_left is not None else ""
                 self._redraw(f"{note} {done} of {total}{left}{self._measured}".strip(), done >= total)
-            case Metrics(_, epoch, values):
+            case Metrics(_, epoch, values, measure):
                 if "validation_kl" in values:
                     rate = f"  all rules {values['all_rules']:.0%}" if "all_rules" in values else ""
                     asked = f" of {values['asked']:.0f}" if "asked" in values else ""
-                    self._line(f"epoch {epoch:.1f}  validation KL {values['validation_kl']:.3f}{rate}{asked}")
+                    name = clean_line(measure) or "validation KL"
+                    self._line(f"epoch {epoch:.1f}  {name} {values['validation_kl']:.3f}{rate}{asked}")
                 elif "loss" in values:
                     self._measured = f"  loss {values['loss']:.3f}"
             case SampleAnswer(step, _, answer, passed):
