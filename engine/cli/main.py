@@ -1,7 +1,8 @@
 """The command group: finds the module of the command that was asked for, and turns errors into exit statuses.
 
 Imports click and nothing else of weight, so that help and `--version` answer at once; each command's module is
-imported only when it runs. Exit status: 0 done, 2 the caller's words are wrong, 1 it failed, 130 interrupted.
+imported only when it runs. Exit status: 0 done, 2 the caller's words are wrong, 1 it failed, 130 interrupted, 143
+terminated while it followed a job.
 """
 
 import importlib
