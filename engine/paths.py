@@ -6,6 +6,7 @@ Knows nothing of what is inside a project.
 
 import os
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,8 +105,22 @@ def make_private_folder(path: Path) -> Path:
     return path
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace `path` by `data`: written beside it with mode 0600, synced, renamed, the folder synced.
+def place_to_write(path: Path) -> Path:
+    """Where a person's file is written: `path` in full, and where a link leads.
+
+    Raises `UsageError` where there is no such folder, or what is there is no file but a folder or a device.
+    """
+    whole = expand(path).resolve()
+    if not whole.parent.is_dir():
+        raise UsageError("There is no such folder.", f"{whole.parent} is not there.", "Make it first, or name another.")
+    if whole.exists() and not whole.is_file():
+        raise UsageError("This is no file.", f"{whole} is something else.", "Name a file.")
+    return whole
+
+
+def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Replace `path` by `data`, whole or piece by piece: written beside it with mode 0600, synced, renamed, the folder
+    synced.
 
     A reader sees the old bytes or the new ones, whatever is killed in between. Raises `StoreError`.
     """
@@ -113,7 +128,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     try:
         handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            file.writelines((data,) if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
         Path(beside).replace(path)

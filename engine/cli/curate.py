@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypedDict, Unpack, get_args
 
 import click
 
+from engine.cli.curate_export import export
 from engine.cli.invocation import CommandGroup, Invocation, command_options, read_text_argument
 from engine.cli.judge import ask_about_examples, judge_options
 from engine.records.example import CuratedExample, ExampleState
@@ -289,6 +290,9 @@ def freeze_(invocation: Invocation, allow_leaks: bool, others: tuple[str, ...], 
             "questions_in_common": dataset.questions_in_common,
         },
     )
+
+
+command.add_command(export)
 
 
 def _preview(invocation: Invocation, others: Sequence["Project"]) -> None:

@@ -1,9 +1,15 @@
 """Follows a job in a terminal or a log: progress on standard error, the job's end as the command's end.
 
-Ctrl-C stops following, never the job. Knows the events of the protocol and nothing of what a stage does.
+Ctrl-C and SIGTERM stop following, never the job. Knows the events of the protocol and nothing of what a stage does.
 """
 
+import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
 
 import click
 
@@ -30,6 +36,11 @@ from engine.status import job_json
 from engine.wording import duration
 
 _LINE_EVERY_S = 5.0
+_TERMINATED_STATUS = 128 + signal.SIGTERM
+
+
+class _TerminatedError(KeyboardInterrupt):
+    """The process was asked to end by SIGTERM."""
 
 
 def start_and_follow(invocation: Invocation, options: JobOptions, *, detach: bool) -> Job | None:
@@ -61,7 +72,10 @@ def watch_server(invocation: Invocation, job: Job) -> None:
 
 
 def follow_job(invocation: Invocation, job: Job) -> Job:
-    """Print a job's events until it ends. Raises JobError when it failed, and click.Abort on Ctrl-C."""
+    """Print a job's events until it ends.
+
+    Raises JobError when it failed, click.Abort on Ctrl-C, and click's Exit with status 143 on SIGTERM.
+    """
     ended = _followed(invocation, job)
     if ended.state != "done":
         told = ended.state == "failed" and "distill-tui " in ended.note  # what failed may know better than to go on
@@ -75,17 +89,37 @@ def _followed(invocation: Invocation, job: Job) -> Job:
 
     lines = ProgressLines(invocation)
     try:
-        for stamped in follow(invocation.project, job.id):
-            lines.show(stamped.event)
-    except KeyboardInterrupt:
+        with _sigterm_raised():
+            for stamped in follow(invocation.project, job.id):
+                lines.show(stamped.event)
+    except KeyboardInterrupt as interrupt:
         lines.end()
         invocation.say(
             f"Stopped following. Job {job.id} ({job.kind}) goes on: "
             f"distill-tui jobs follow {job.id}, or distill-tui jobs stop {job.id}"
         )
+        if isinstance(interrupt, _TerminatedError):
+            raise click.exceptions.Exit(_TERMINATED_STATUS) from None
         raise click.Abort from None
     lines.end()
     return invocation.project.jobs.get(job.id)
+
+
+@contextmanager
+def _sigterm_raised() -> Iterator[None]:
+    """Inside, SIGTERM is an exception as Ctrl-C is; on another thread than the main one it stays what it was."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminated(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise _TerminatedError
+
+    before = signal.signal(signal.SIGTERM, terminated)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class ProgressLines:
@@ -104,11 +138,12 @@ class ProgressLines:
             case Progress(done, total, note, seconds_left):
                 left = f"  {duration(seconds_left)} left" if seconds_left is not None else ""
                 self._redraw(f"{note} {done} of {total}{left}{self._measured}".strip(), done >= total)
-            case Metrics(_, epoch, values):
+            case Metrics(_, epoch, values, measure):
                 if "validation_kl" in values:
                     rate = f"  all rules {values['all_rules']:.0%}" if "all_rules" in values else ""
                     asked = f" of {values['asked']:.0f}" if "asked" in values else ""
-                    self._line(f"epoch {epoch:.1f}  validation KL {values['validation_kl']:.3f}{rate}{asked}")
+                    name = clean_line(measure) or "validation KL"
+                    self._line(f"epoch {epoch:.1f}  {name} {values['validation_kl']:.3f}{rate}{asked}")
                 elif "loss" in values:
                     self._measured = f"  loss {values['loss']:.3f}"
             case SampleAnswer(step, _, answer, passed):

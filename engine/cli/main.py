@@ -1,7 +1,8 @@
 """The command group: finds the module of the command that was asked for, and turns errors into exit statuses.
 
 Imports click and nothing else of weight, so that help and `--version` answer at once; each command's module is
-imported only when it runs. Exit status: 0 done, 2 the caller's words are wrong, 1 it failed, 130 interrupted.
+imported only when it runs. Exit status: 0 done, 2 the caller's words are wrong, 1 it failed, 130 interrupted, 143
+terminated while it followed a job.
 """
 
 import importlib
@@ -31,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "generate": "Let the teacher, who sees the prompt, answer the questions.",
     "curate": "Review answers, and freeze the accepted ones into a dataset.",
     "train": "Train an adapter on the frozen dataset, without the prompt.",
+    "runs": "List runs, and free the disk of the checkpoints of those that are done.",
     "evaluate": "Measure every rule on held-out questions, with and without the prompt.",
     "update": "Bring everything up to a changed prompt or changed rules, redoing only what they touch.",
     "report": "Show what the last evaluation proved.",

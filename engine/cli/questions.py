@@ -57,7 +57,7 @@ def import_(
         invocation.say(f"refused, line {refusal.line}: {refusal.reason}")
     if len(result.refused) > 10:
         invocation.say(f"refused: {len(result.refused) - 10} more")
-    if result.refused and not result.questions and not dry_run:
+    if result.refused and not result.questions:
         first = result.refused[0]
         raise UsageError(
             f"No question was taken from {source}",

@@ -141,7 +141,7 @@ def command(
     run = project.runs.get(run.id)
     best = next((point for point in run.curve if point.best), None)
     kept = rate_of(best.all_rules_rate, best.asked) if best else ""
-    figures = f": validation KL {best.validation_kl:.3f}, all rules {kept}" if best else ""
+    figures = f": {best.measure} {best.validation_kl:.3f}, all rules {kept}" if best else ""
     invocation.finish(
         f"Run {run.id} is trained, best at step {run.best_step} of {run.steps}{figures}.\nNext: distill-tui evaluate",
         {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from engine.errors import NotFoundError
+from engine.errors import NotFoundError, TeacherError
 from engine.jobs.devices import Holder, command_turn
 from engine.project import Project
 from engine.records.options import TeacherSpec
@@ -18,6 +18,7 @@ from engine.rules.checks import check_answer, passes_all
 from engine.rules.judge import request_sha256, rubric_request
 from engine.store.judgements import Said
 from engine.teachers.judgements import KEPT, Asking, rubric_word
+from engine.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def judge_examples(
     """Ask for every word that is missing on the answers to the current prompt; what came is kept, whatever happens.
 
     While something else of this project asks the judge it waits, and `on_wait` is told why. Raises NotFoundError
-    without a rubric, EndpointError where nothing can be asked.
+    without a rubric, EndpointError where nothing can be asked, TeacherError where not one word on these answers came.
     """
     rules = project.rules.all()
     rubrics = [rule for rule in rules if rule.needs_judge]
@@ -76,5 +77,12 @@ def judge_examples(
     with command_turn(project.folder / "jobs", "judge", me, lambda ahead: on_wait(f"{ahead.holder} asks the judge")):
         asking, done = Asking(project, judge, requests), count(1)
         asking.ask(rubric_word, lambda _key: on_progress(next(done), len(asking.missing)))
-    faults = asking.faults.values()
-    return JudgedExamples(len(asking.missing), len(faults), next(iter(faults), ""))
+    faults, all_of_them = asking.faults.values(), {request_sha256(request) for request in requests}
+    fault = next(iter(faults), "")
+    if fault and len(faults) == len(all_of_them):
+        raise TeacherError(
+            "The judge gave no verdict at all.",
+            f"{counted(len(faults), 'request')} brought none ({fault}).",
+            "Name another with --judge-model, or let the other rules decide: distill-tui curate check",
+        )
+    return JudgedExamples(len(asking.missing), len(faults), fault)

@@ -22,7 +22,10 @@ _DIES_WITHIN_S = 5.0
 
 
 def pause(project: "Project", job: Job) -> Job:
-    """Ask a live job to pause at its next checkpoint; its memory stays. Raises `JobError` where it is not live."""
+    """Ask a live job to pause at its next checkpoint; its memory stays.
+
+    Raises `JobError` where it is not live, or was asked to stop.
+    """
     return _wish(project, job, "pause")
 
 
@@ -48,7 +51,7 @@ def resume(project: "Project", job: Job) -> Job:
 def keep(project: "Project", job: Job) -> Job:
     """Ask a job that trains to end its run now, as done, with its best checkpoint; what follows in the job goes on.
 
-    Raises `JobError` where it is not live, or where it trains nothing at this moment.
+    Raises `JobError` where it is not live or was asked to stop, or where it trains nothing at this moment.
     """
     job = _now(project, job)
     if job.state in LIVE_STATES and (job.stage != "run" or job.state == "waiting"):
@@ -89,7 +92,14 @@ def _wish(project: "Project", job: Job, wish: Wish) -> Job:
             f"It is {job.state}.",
             "" if job.state == "done" else f"Go on with `distill-tui jobs resume {job.id}`.",
         )
-    write_wish(make_private_folder(project.folder / job.folder), wish)
+    folder = make_private_folder(project.folder / job.folder)
+    if wish != "stop" and read_wish(folder) == "stop":  # this wish would take the place of that one
+        raise JobError(
+            f"Job {job.id} is ending already.",
+            "It was asked to stop.",
+            f"When it has ended, go on with `distill-tui jobs resume {job.id}`.",
+        )
+    write_wish(folder, wish)
     return job
 
 

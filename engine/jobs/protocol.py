@@ -78,11 +78,12 @@ class Spent:
 @dataclass(frozen=True, slots=True)
 class Metrics:
     """Measured values at one training step, by name: loss, validation_kl, all_rules, rule_1, learning_rate,
-    gradient_norm, tokens_per_second, rss_mb, gpu_peak_mb."""
+    gradient_norm, tokens_per_second, rss_mb, gpu_peak_mb. `measure`: what people are told that `validation_kl` is."""
 
     step: int
     epoch: float
     values: dict[str, float]
+    measure: str = ""
 
 
 @dataclass(frozen=True, slots=True)

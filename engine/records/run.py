@@ -6,6 +6,7 @@ from typing import Literal
 Objective = Literal["mix", "forward_kl", "cross_entropy"]
 AdapterKind = Literal["lora", "rslora", "dora", "full"]  # full: whole layers, not matrices beside them
 QuantizedBase = Literal["none", "nf4"]
+Measure = Literal["validation KL", "cross-entropy"]  # the latter where no validation answer has a local teacher
 RunState = Literal["waiting", "running", "paused", "stopped", "done", "failed"]
 
 FULL_RATE = 0.1  # of an adapter's learning rate, for whole layers
@@ -107,6 +108,7 @@ class CurvePoint:
     best: bool
     asked: int = 16  # questions whose sampled answers the rates are of; 0 for none
     asked_own: int | None = None  # of them those of the project itself, which `rule_rates` are of; None: all
+    measure: Measure = "validation KL"  # what `validation_kl` is
 
     @property
     def rules_asked(self) -> int:
@@ -163,3 +165,9 @@ class Run:
     def has_adapter(self) -> bool:
         """Whether its training came to one that can be measured."""
         return self.state == "done" or self.best_step > 0
+
+
+def measure_of(*runs: Run | None) -> str:
+    """What the validation of these runs measures, as people are told."""
+    found = dict.fromkeys(point.measure for run in runs if run is not None for point in run.curve[-1:])
+    return " / ".join(found) or "validation KL"

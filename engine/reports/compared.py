@@ -8,7 +8,7 @@ from engine.evaluation.comparison_json import comparison_json
 from engine.evaluation.students import Student, compare_students, same_rules
 from engine.records.comparison import Comparison
 from engine.records.evaluation import ArmAnswer, ArmName, Evaluation
-from engine.records.run import Run
+from engine.records.run import Run, measure_of
 from engine.reports.against import LEGEND, against_section, table_of
 from engine.reports.document import Block, Column, IntervalRow, Intervals, Row, Section, Table, Words
 from engine.reports.facts import OtherRun, ReportFacts
@@ -49,7 +49,7 @@ def _outcomes(facts: ReportFacts, other: OtherRun) -> Table:
     mine, its = facts.proof.evaluation, other.evaluation
     rows = []
     for name, first, second in zip(
-        ("best step", "validation KL at the end", "time to train", "most memory"),
+        ("best step", f"{measure_of(run, other.run)} at the end", "time to train", "most memory"),
         _trained(run),
         _trained(other.run),
         strict=True,

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
-from engine.errors import UsageError
-from engine.paths import expand, write_atomically
+from engine.paths import place_to_write, write_atomically
 from engine.project import Project
 from engine.reports.build import brief, build
 from engine.reports.document import Document
@@ -24,11 +23,7 @@ def write_report(document: Document, path: Path, form: Form) -> Path:
 
     Raises `UsageError` where there is no such folder or no file but a device, `StoreError` where it cannot be written.
     """
-    whole = expand(path).resolve()
-    if not whole.parent.is_dir():
-        raise UsageError("There is no such folder.", f"{whole.parent} is not there.", "Make it first, or name another.")
-    if whole.exists() and not whole.is_file():
-        raise UsageError("This is no file.", f"{whole} is something else.", "Name a file; --markdown alone prints.")
+    whole = place_to_write(path)
     write_atomically(whole, _DRAWN[form](document).encode())
     return whole
 

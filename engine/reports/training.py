@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from engine.jobs.protocol import SampleAnswer
-from engine.records.run import CurvePoint, Run
+from engine.records.run import CurvePoint, Run, measure_of
 from engine.reports.document import (
     Answer,
     Block,
@@ -42,9 +42,11 @@ def curves(facts: ReportFacts) -> Section:
     words = f"Run {run.id}: {told}; the best step is {run.best_step:,}."
     if not run.curve:
         return Section("training", "Training", (Words(words), Words("No evaluation of it was kept.", "quiet")))
+    measure = measure_of(run, facts.other.run if facts.other is not None else None)
+    named = f"{measure[0].upper()}{measure[1:]}, nats a token"
     best = (Mark(run.best_step, f"best: {run.best_step:,}"),) if run.best_step else ()
     charts = (
-        Chart("Validation KL, nats a token", "step", _validated(facts, lambda point: point.validation_kl), marks=best),
+        Chart(named, "step", _validated(facts, lambda point: point.validation_kl), marks=best),
         Chart(
             "Every rule kept on validation",
             "step",
@@ -145,7 +147,7 @@ def _thinned(points: Sequence[tuple[int, float]]) -> Line:
 
 
 def _table(run: Run) -> Table:
-    columns = ("step", "epoch", "training loss", "validation KL", "every rule", "learning rate", "tok/s")
+    columns = ("step", "epoch", "training loss", measure_of(run), "every rule", "learning rate", "tok/s")
     return Table(
         f"Run {run.id} at its evaluations",
         tuple(Column(name, number=True) for name in columns),

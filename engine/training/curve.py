@@ -37,6 +37,7 @@ def with_point(
         best=False,
         asked=measured.asked,
         asked_own=measured.asked_own,
+        measure=measured.measure,
     )
     points = (*state.points, point)
     best = best_point(points, {*contenders(state.points).intersection(kept), point.step}) if held_out else point

@@ -297,13 +297,13 @@ class _JobHooks:
         values = {"validation_kl": point.validation_kl, **rates}
         if point.all_rules_rate is not None:
             values |= {"all_rules": point.all_rules_rate, "asked": point.asked}
-        self._tell(point.step, point.epoch, values)
+        self._tell(point.step, point.epoch, values, point.measure)
         for watched in measured.watched:
             self._context.emit(SampleAnswer(point.step, watched.question, watched.answer, watched.passed))
         self._context.emit(WorstTokens(point.step, measured.worst))
 
-    def _tell(self, step: int, epoch: float, values: dict[str, float]) -> None:
-        self._context.emit(Metrics(step, epoch, values))
+    def _tell(self, step: int, epoch: float, values: dict[str, float], measure: str = "") -> None:
+        self._context.emit(Metrics(step, epoch, values, measure))
         self._mirrors.log(step, values)
 
     def on_saved(self, step: int) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from engine.records.run import CurvePoint, Run, TrainingConfig
+from engine.records.run import CurvePoint, Run, TrainingConfig, measure_of
 from engine.training.best import best_point
 from engine.training.schedule import Schedule
 from engine.wording import duration, rate_of
@@ -54,8 +54,9 @@ def winner(tried: Sequence[Tried]) -> Tried | None:
 
 def sweep_text(tried: Sequence[Tried], won: Tried | None) -> str:
     """A line a run, and how the winner is trained in full."""
+    short = "KL" if measure_of(*(one.run for one in tried)) == "validation KL" else "loss"
     width = max(len("options"), *(len(one.words) for one in tried))
-    lines = [f"  run  {'options':<{width}}  steps  best KL   rules kept  time"]
+    lines = [f"  run  {'options':<{width}}  steps  best {short:<4} rules kept  time"]
     for one in tried:
         mark = "▸" if one is won else " "
         point = one.best

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow, TaughtPrompt
-from engine.records.run import WorstToken
+from engine.records.run import Measure, WorstToken
 from engine.rules.checks import check_answer, passes_all
 from engine.training.batches import make_batch
 from engine.training.costs import BEYOND_LONGEST
@@ -56,6 +56,7 @@ class Measurement:
     watched: tuple[WatchedAnswer, ...] = ()
     asked: int = 0
     asked_own: int = 0
+    measure: Measure = "validation KL"
 
 
 class Validator:
@@ -109,7 +110,8 @@ class Validator:
                 sums, found = self._divergence(student, micro_batch_rows, rest, ranks)
                 rest()
             total, count = ranks.sum(sums)
-            measured = Measurement(total / count, worst(ranks.gather(WorstToken, found)))
+            measure: Measure = "validation KL" if self.has_teacher else "cross-entropy"
+            measured = Measurement(total / count, worst(ranks.gather(WorstToken, found)), measure=measure)
             # A student whose divergence is no finite number has no distribution to sample from.
             return self._with_answers(measured, student, ranks) if sampled and math.isfinite(total) else measured
         finally:

@@ -1,6 +1,7 @@
 """Where things lie, and that a file is written whole or not at all."""
 
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,19 @@ def test_a_failed_replacement_leaves_nothing_beside(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written"):
         write_atomically(tmp_path / "taken", b"new")
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_pieces_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"one "
+        raise UsageError("No more.")
+
+    path = tmp_path / "facts"
+    write_atomically(path, iter([b"old ", b"facts"]))
+    with pytest.raises(UsageError):
+        write_atomically(path, pieces())
+    assert path.read_bytes() == b"old facts"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_models_folder_is_remembered_whole_and_other_names_stay(

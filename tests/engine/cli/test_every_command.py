@@ -55,6 +55,7 @@ QUESTIONS = (
     ("questions", "list"),
     ("questions", "dedupe", "--dry-run"),
     ("curate", "list"),
+    ("runs", "list"),
     ("estimate", "--model", "gpt-5", "--requests-per-day", "10"),
     ("update", "--plan"),
     ("report",),

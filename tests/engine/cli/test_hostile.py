@@ -154,6 +154,7 @@ def test_a_followed_job_tells_its_attacks_in_signs(begun: Path) -> None:
             WorstTokens(1, (WorstToken(1.0, 1, HOSTILE, HOSTILE, HOSTILE, HOSTILE),)),
             AnswerEnded("1/0", HOSTILE, False, HOSTILE),
             Metrics(1, 0.5, {"validation_kl": 0.5, "all_rules": 0.25, "asked": 4}),
+            Metrics(2, 0.6, {"validation_kl": 0.4}, "cross-entropy"),
             Progress(2, 2, HOSTILE, 0.0),
         ]
         seeds.add_job(project, GenerateOptions(), "done", [*events, StateChanged("done")])
@@ -161,5 +162,6 @@ def test_a_followed_job_tells_its_attacks_in_signs(begun: Path) -> None:
     shown = succeed("jobs", "follow", "1")
     assert shown.err.count("evil") >= 4
     assert "epoch 0.5  validation KL 0.500  all rules 25% of 4" in shown.err
+    assert "epoch 0.6  cross-entropy 0.400\n" in shown.err
     error_told = fail("jobs", "follow", "2", status=1)
     assert error_told["message"] == HOSTILE

@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -109,6 +111,31 @@ def test_a_stopped_job_fails_its_follower_and_goes_on_where_it_was(desk: Project
     assert "distill-tui jobs follow 1" in succeed("jobs", "resume", "1").out
     succeed("jobs", "follow", "1")
     assert facts(desk) == 20
+
+
+def test_a_job_that_was_asked_to_stop_is_not_paused(desk: Project) -> None:
+    start("stubborn")
+    wait_until(lambda: facts(desk) == 1)
+    succeed("jobs", "stop", "1")
+    error = fail("jobs", "pause", "1", status=1)
+    assert error["title"] == "Job 1 is ending already."
+    assert "distill-tui jobs resume 1" in error["next"]
+
+
+def test_a_follower_that_is_terminated_says_how_to_follow_again(desk: Project) -> None:
+    half_way(desk)
+    program = "import sys; from engine.cli.main import run; sys.exit(run(sys.argv[1:]))"
+    words = [sys.executable, "-c", program, "jobs", "follow", "1", "--project", str(desk.folder), "--json"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as follower:
+        assert follower.stderr is not None
+        assert follower.stderr.readline()
+        follower.send_signal(signal.SIGTERM)
+        out, told = follower.communicate(timeout=60)
+    assert (follower.returncode, out) == (143, "")
+    assert "Stopped following. Job 1 (generate) goes on: distill-tui jobs follow 1" in told
+    assert is_alive(desk.jobs.get(1))
+    open_gate(desk)
+    succeed("jobs", "follow", "1")
 
 
 def test_only_a_training_can_be_asked_to_keep_what_it_has(desk: Project) -> None:

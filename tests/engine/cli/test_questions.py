@@ -89,9 +89,10 @@ def test_rows_that_are_no_questions_are_refused_by_line_and_the_rest_is_kept(tmp
 )  # fmt: skip
 def test_a_file_without_a_question_is_no_success(name: str, data: bytes, why: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(data)
-    error = fail("questions", "import", tmp_path / name)
-    assert (name in error["title"], error["message"]) == (True, why)
-    assert error["next"]
+    for words in ((), ("--dry-run",)):
+        error = fail("questions", "import", tmp_path / name, *words)
+        assert (name in error["title"], error["message"]) == (True, why)
+        assert error["next"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import random
 import signal
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -96,6 +97,18 @@ def test_a_stopped_job_ends_and_goes_on_where_it_was(project: Project, *, paused
     assert list(follow(project, job.id))[-1].event == StateChanged("done")
     assert _facts(project, job) == [str(step) for step in range(20)]
     assert project.jobs.get(job.id).options == job.options
+
+
+@pytest.mark.parametrize("wish", [control.pause, control.keep])
+def test_no_other_wish_takes_the_place_of_a_stop(project: Project, wish: Callable[[Project, Job], Job]) -> None:
+    job = project.start_job(options("stubborn"))
+    wait_until(lambda: bool(_facts(project, job)))
+    project.jobs.update(job.id, stage="run")
+    control.stop(project, job)
+    with pytest.raises(JobError, match="ending already"):
+        wish(project, job)
+    assert read_wish(project.folder / job.folder) == "stop"
+    assert control.stop(project, job).state == "running", "asked once more it still ends"
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])

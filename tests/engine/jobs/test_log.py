@@ -44,7 +44,7 @@ _EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(AnswerDelta, _TEXT, _TEXT),
     st.builds(AnswerEnded, _TEXT, _TEXT, st.booleans(), _TEXT, _TEXT, st.booleans()),
     st.builds(Spent, _NUMBER, st.none() | _NUMBER, _COUNT, _COUNT),
-    st.builds(Metrics, _COUNT, _NUMBER, st.dictionaries(_TEXT, _NUMBER, max_size=3)),
+    st.builds(Metrics, _COUNT, _NUMBER, st.dictionaries(_TEXT, _NUMBER, max_size=3), _TEXT),
     st.builds(SampleAnswer, _COUNT, _TEXT, _TEXT, st.booleans()),
     st.builds(WorstTokens, _COUNT, st.lists(_WORST, max_size=3).map(tuple)),
     st.builds(StageStarted, st.sampled_from(STATIONS)),

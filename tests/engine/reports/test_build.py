@@ -44,6 +44,18 @@ def table(document: Document, section: str, caption: str) -> Table:
     return next(b for b in blocks(document, section) if isinstance(b, Table) and b.caption.startswith(caption))
 
 
+def test_a_loss_that_is_no_divergence_is_not_called_one(project: Project) -> None:
+    document = build(read_report(project, compare=1))
+    assert "Validation KL, nats a token" in to_text(document) + to_markdown(document) + to_html(document)
+    for run in project.runs.all():
+        for point in run.curve:
+            project.runs.add_curve_point(run.id, dataclasses.replace(point, measure="cross-entropy"))
+    document = build(read_report(project, compare=1))
+    for shown in (to_text(document), to_markdown(document), to_html(document)):
+        assert "alidation KL" not in shown
+        assert "cross-entropy at the end" in shown
+
+
 def test_every_form_tells_the_same_in_the_same_order(project: Project) -> None:
     project.settings.write_cost(CostInputs(model="gpt-5", requests_per_day=2000.0, one_time_usd=60.0), None)
     project.votes.add(Vote((), "prompted", "run-2", "", "", "right", blind=True))

@@ -19,7 +19,7 @@ from engine.records.dataset import Dataset, DatasetRow
 from engine.records.options import TrainOptions
 from engine.records.prompt import Message
 from engine.records.question import Question
-from engine.records.run import Run, RunState, TrainingConfig
+from engine.records.run import Run, RunState, TrainingConfig, measure_of
 from engine.releases.adapter import require_adapter
 from engine.store.datasets import dataset_sha256
 from engine.training.job import run
@@ -192,7 +192,11 @@ def test_asked_to_keep_what_it_has_a_run_is_measured_once_more_and_ends_as_done(
 def test_answers_without_a_local_teacher_train_by_cross_entropy_alone(project: Project, model_folder: Path) -> None:
     made = make_run(project, model_folder, teacher=False)
     context = carry_out(project, made.id)
-    assert project.runs.get(made.id).state == "done"
+    trained = project.runs.get(made.id)
+    assert trained.state == "done"
+    assert {point.measure for point in trained.curve} == {"cross-entropy"} == {measure_of(trained)}
+    told = [event for event in events_of(context) if isinstance(event, Metrics) and "validation_kl" in event.values]
+    assert {event.measure for event in told} == {"cross-entropy"}
     assert not list(project.caches.iterdir())
     assert any("cross-entropy" in event.text for event in events_of(context) if isinstance(event, Note))
 

@@ -51,6 +51,10 @@ def test_the_winner_is_chosen_as_a_runs_best_step_is() -> None:
     assert "failed" in text
     assert sweep_json(found, won)["best"] == {"id": 2, "command": "distill-tui train --seed 2"}
     assert winner(found[3:]) is None
+    assert "best KL " in text
+    (point,) = found[0].run.curve
+    other = replace(found[0], run=replace(found[0].run, curve=(replace(point, measure="cross-entropy"),)))
+    assert "best loss " in sweep_text([other, found[1]], None)
 
 
 def carry_out(project: Project, options: SweepOptions, stop: StopFlag | None = None) -> list[object]:

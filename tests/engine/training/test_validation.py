@@ -80,6 +80,7 @@ def test_as_much_is_measured_as_was_planned_and_the_choice_is_the_seeds(local: L
     assert (bare.rule_rates, bare.all_rules_rate, bare.watched, bare.asked) == ((), None, (), 0)
     assert (bare.validation_kl, whole.asked, len(whole.watched)) == (whole.validation_kl, 4, 2)
     assert whole.all_rules_rate is not None
+    assert whole.measure == "cross-entropy", "there is no teacher's distribution to diverge from"
 
 
 def test_several_answers_to_one_question_are_asked_once(local: LocalModel, make_row: MakeRow) -> None:

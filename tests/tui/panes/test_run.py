@@ -365,6 +365,21 @@ async def test_a_rate_is_never_told_without_how_many_answers_it_is_of(home: Home
         assert re.search(r"0\.120 +100 % of 2 ", text(app))
 
 
+async def test_a_loss_that_is_no_divergence_is_not_called_one(home: Home) -> None:
+    folder = make_compared(home)
+    with Project.open(folder, home) as project:
+        for run in project.runs.all():
+            for point in run.curve:
+                project.runs.add_curve_point(run.id, dataclasses.replace(point, measure="cross-entropy"))
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await opened(pilot, app, "watching")
+        assert text(app).count("cross-entropy") >= 2, "over the page and over its chart"
+        assert "validation KL" not in text(app)
+        await pilot.press("equals_sign")
+        assert "best loss" in text(app)
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_runs_are_compared_and_laid_over_each_other(home: Home, size: tuple[int, int]) -> None:
     app = DistillApp(home, make_compared(home))

@@ -4,7 +4,7 @@ Pure: curves, and how a person looks at them, to lines of `Content`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual.content import Content
 
@@ -28,6 +28,7 @@ class Drawn:
     curves: dict[str, Curve]
     asked: Mapping[float, int]  # by step: how many sampled answers a share is of
     letter: str = ""  # empty for the run that the page is about
+    measure: str = "validation KL"  # what its validation measures
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def charts(runs: Sequence[Drawn], look: Look, steps: int, width: int, rows: int)
 
     `runs[0]` is what the page is about; the others are laid over it.
     """
-    shown = _QUANTITIES if width >= _NARROW else _QUANTITIES[:2]
+    shown = _named(runs) if width >= _NARROW else _named(runs)[:2]
     gap = 2
     cell = (width - gap * (len(shown) - 1)) // len(shown)
     furthest = max((curve.steps[-1] for run in runs for curve in run.curves.values() if curve.steps), default=0.0)
@@ -71,20 +72,26 @@ def charts(runs: Sequence[Drawn], look: Look, steps: int, width: int, rows: int)
 def values(runs: Sequence[Drawn], look: Look, width: int) -> list[Content]:
     """The values at the cursor, or at the end, a line a run: the charts' key and their figures in one."""
     where = "at the end" if look.cursor is None else f"at step {look.cursor}"
-    label = width - sum(quantity.cell for quantity in _QUANTITIES)
+    quantities = _named(runs)
+    label = width - sum(quantity.cell for quantity in quantities)
     lines = [
         Content.styled(
-            fit(where, label) + "".join(right(each.short or each.label, each.cell) for each in _QUANTITIES), DIM
+            fit(where, label) + "".join(right(each.short or each.label, each.cell) for each in quantities), DIM
         )
     ]
     for index, run in enumerate(runs):
         style = _style(index)
         mark = f"{_KEYS[index - 1]} {run.letter}  " if index else "──    "
-        figures = [_figure(quantity, run, look.cursor) for quantity in _QUANTITIES]
+        figures = [_figure(quantity, run, look.cursor) for quantity in quantities]
         lines.append(
             Content.assemble((mark, style), shorten(run.name, label - len(mark)).ljust(label - len(mark)), *figures)
         )
     return lines
+
+
+def _named(runs: Sequence[Drawn]) -> tuple[_Quantity, ...]:
+    first, *others = _QUANTITIES
+    return replace(first, label=runs[0].measure), *others
 
 
 def _block(quantity: _Quantity, runs: Sequence[Drawn], look: Look, steps: int, width: int, rows: int) -> list[Content]:

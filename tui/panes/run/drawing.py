@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from engine.records.rule import Rule
-from engine.records.run import CurvePoint, Run
+from engine.records.run import CurvePoint, Run, measure_of
 from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.job import JobView
@@ -34,7 +34,8 @@ def draw(view: View, state: RunState) -> list[Content]:
     trace = state.trace(run, view.job) if run is not None else job
     live = trace if trace is not None and trace is job else None
     width, height = view.width, view.height
-    drawn = [Drawn(_short(run, width) if run else "this run", state.curves(run, trace), _asked(run))]
+    name = _short(run, width) if run else "this run"
+    drawn = [Drawn(name, state.curves(run, trace), _asked(run), measure=measure_of(run))]
     for number in state.overlays:
         row = state.found(number)
         if row is not None and (run is None or number != run.id):
@@ -113,7 +114,7 @@ def _figure(view: View, run: Run | None, live: JobView | None) -> tuple[str, str
     if run is None:
         return "", ""
     point = best(run)
-    figure = f"validation KL {point.validation_kl:.3f}" if point is not None and run.best_step else run.state
+    figure = f"{point.measure} {point.validation_kl:.3f}" if point is not None and run.best_step else run.state
     parts = [
         f"{STATES[run.state][0]} {run.state}",
         f"step {run.best_step:,} of {run.steps:,} kept" if run.best_step else "",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from engine.records.run import CurvePoint, Run
+from engine.records.run import CurvePoint, Run, measure_of
 from engine.training.outlook import error_text
 from tui.panes.parts import VERDICTS
 from tui.panes.run.settings import OBJECTIVES
@@ -82,6 +82,8 @@ def table(state: RunState, shown: int, width: int, height: int) -> list[Content]
     made = right("made", spare) if spare >= _MOMENT else " " * spare
     head = fit("   run", 12) + made + "".join(right(setting.label, setting.width) for setting in columns)
     head += "".join(right(label, cells) for label, cells in _RESULTS)
+    if measure_of(*(row.run for row in rows)) != "validation KL":
+        head = head.replace("  best KL", "best loss")
     lines = [Content.styled(head, DIM)]
     listed = max(height - 8, 3)
     first = max(0, min(state.row - listed // 2, len(rows) - listed))

@@ -89,7 +89,7 @@ def highlighted(matcher: Matcher, title: str) -> Content:
 def _run(run: "Run") -> Found:
     mark, _ = STATES[run.state]
     point = best(run)
-    figures = f"; validation KL {point.validation_kl:.3f}" if point is not None else ""
+    figures = f"; {point.measure} {point.validation_kl:.3f}" if point is not None else ""
     if point is not None and point.all_rules_rate is not None:
         figures += f", rules kept {share_of(point.all_rules_rate, point.asked)}"
     return Found(

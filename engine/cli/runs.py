@@ -1,0 +1,73 @@
+"""`distill-tui runs`: lists what was trained and what it holds on the disk, and frees what is needed no more."""
+
+import click
+
+from engine.cli.invocation import CommandGroup, Invocation, command_options
+from engine.wording import counted, duration, rate_of, size
+
+
+@click.group("runs", cls=CommandGroup)
+def command() -> None:
+    """List runs, and free the disk of the checkpoints of those that are done."""
+
+
+@command.command("list")
+@command_options
+def list_(invocation: Invocation) -> None:
+    """List the runs with the best step of each, and what its folder holds."""
+    from engine.training.freeing import held_mb
+
+    project = invocation.project
+    lines: list[str] = []
+    rows: list[dict[str, object]] = []
+    for run in project.runs.all():
+        best = next((point for point in run.curve if point.best), None)
+        held = held_mb(project.folder / run.folder)
+        figures = (
+            "–"
+            if best is None
+            else (f"{best.measure} {best.validation_kl:.3f}, all rules {rate_of(best.all_rules_rate, best.asked)}")
+        )
+        lines.append(
+            f"{run.id:>4}  {run.state:<8} step {run.step:,} of {run.steps:,}, best {run.best_step:,}  "
+            f"{figures}  {duration(run.train_s)}  {size(held)}"
+        )
+        rows.append(
+            {
+                "id": run.id,
+                "state": run.state,
+                "step": run.step,
+                "steps": run.steps,
+                "best_step": run.best_step,
+                "validation_kl": best.validation_kl if best else None,
+                "all_rules_rate": best.all_rules_rate if best else None,
+                "train_s": run.train_s,
+                "created_at": run.created_at,
+                "folder": run.folder,
+                "held_mb": held,
+            }
+        )
+    invocation.finish("\n".join(lines) or "No run was made yet. Next: distill-tui train", {"runs": rows})
+
+
+@command.command("free")
+@click.argument("ids", type=int, nargs=-1)
+@click.option("--done", is_flag=True, help="Of every run that is done.")
+@command_options
+def free(invocation: Invocation, ids: tuple[int, ...], *, done: bool) -> None:
+    """Remove the checkpoints of the runs IDS for good; their adapters, curves and evaluations stay.
+
+    Without its checkpoints a run cannot be evaluated at another step than its best. One that is not done goes on from
+    them, and keeps them.
+    """
+    from engine.errors import UsageError
+    from engine.training.freeing import free_checkpoints
+
+    project = invocation.project
+    if bool(ids) == done:
+        raise UsageError("Which runs?", "Give their numbers, or --done.", "See `distill-tui runs list`.")
+    runs = [run for run in project.runs.all() if run.state == "done"] if done else [*map(project.runs.get, ids)]
+    freed = free_checkpoints(project, runs)
+    invocation.finish(
+        f"Freed {size(freed)} of {counted(len(runs), 'run')}.", {"runs": [run.id for run in runs], "freed_mb": freed}
+    )

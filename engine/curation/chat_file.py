@@ -1,0 +1,68 @@
+"""The curated answers as OpenAI chat JSONL: what was asked and answered, without the prompt.
+
+`questions import` reads it again. Rows are read as they are written, so that any number of them fits the memory.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from engine.curation.candidates import Candidate, leaks_of
+from engine.errors import NotFoundError
+from engine.project import Project
+from engine.records.example import ExampleState
+from engine.records.prompt import Message, as_plain
+from engine.records.question import Split
+from engine.records.selection import Selection
+
+_READ_TOGETHER = 500
+_BEYOND_ALL = 2**62
+
+
+def chat_rows(
+    project: Project, state: ExampleState, split: Split | None, on_leak: Callable[[int], None]
+) -> Iterator[dict[str, object]]:
+    """The examples of the current prompt in this state, as JSON's own values, by their numbers and of one moment.
+
+    `on_leak` is told the number of each that repeats the prompt. Raises `NotFoundError` where there is no prompt, and
+    after the last row where there was none.
+    """
+    prompt, rules, found = project.prompts.require(), project.rules.all(), 0
+    with project.snapshot():
+        for read in _read(project, Selection(prompt.sha256, state=state)):
+            chosen = [each for each in read if split is None or each[1].split == split]
+            for leaked in dict.fromkeys(finding.example_id for finding in leaks_of(prompt, rules, chosen)):
+                on_leak(leaked)
+            yield from map(_plain, chosen)
+            found += len(chosen)
+    if not found:
+        of_split = "" if split is None else f" of the {split} split"
+        raise NotFoundError(
+            "There is no such answer.",
+            f"No answer to the current prompt{of_split} is {state}.",
+            "See what there is: distill-tui curate list",
+        )
+
+
+def as_line(row: dict[str, object], *, ascii_only: bool = False) -> str:
+    """A row as its line, with the line's end."""
+    return json.dumps(row, ensure_ascii=ascii_only) + "\n"
+
+
+def _read(project: Project, selection: Selection) -> Iterator[list[Candidate]]:
+    last = 0
+    while rows := project.examples.window(0, _READ_TOGETHER, replace(selection, spans=((last + 1, _BEYOND_ALL),))):
+        last = rows[-1].example.id
+        yield [(row, project.questions.get(row.example.key.question_id)) for row in rows]
+
+
+def _plain(candidate: Candidate) -> dict[str, object]:
+    row, question = candidate
+    asked = [message for message in question.messages if message.role != "system"]
+    return {
+        "messages": as_plain([*asked, Message("assistant", row.answer)]),
+        "topic": question.topic,
+        "split": question.split,
+        "example": row.example.id,
+        "teacher": row.example.key.teacher,
+    }
