@@ -75,14 +75,14 @@ class CostService:
             lambda project: CostRead(self._page(project, project.settings.cost_inputs()), asked), self._target
         )
 
-    def reckon(self, inputs: CostInputs, asked: int) -> None:
-        """Reckon with other inputs, and remember them."""
+    def reckon(self, inputs: CostInputs, asked: int, *, keep: bool) -> None:
+        """Reckon with other inputs; `keep`: remember them, which has everything that is shown read anew."""
 
         def work(project: Project) -> Message:
             page = self._page(project, inputs)
             prompt = project.prompts.current()
             came = outcome(page.costs.result, prompt.prompt.sha256) if page.costs is not None and prompt else None
-            if (inputs, came) != (project.settings.cost_inputs(), project.settings.cost_outcome()):
+            if keep and (inputs, came) != (project.settings.cost_inputs(), project.settings.cost_outcome()):
                 project.settings.write_cost(inputs, came)
             return CostRead(page, asked)
 

@@ -4,7 +4,9 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.events import Paste
+from textual.geometry import Size
 from textual.message import Message
+from textual.reactive import Reactive
 from textual.widgets import Input
 
 from tui.actions import Place, bindings
@@ -12,7 +14,12 @@ from tui.widgets.guard import Veil
 
 
 class Entry(Input):
-    """A field of one line, which takes all that is pasted: of Textual's own (8.2.8), only the first line comes."""
+    """A field of one line, which takes all that is pasted: of Textual's own (8.2.8), only the first line comes.
+
+    Its size is its place's: what is typed lays nothing out, as Textual's own does with the whole screen.
+    """
+
+    virtual_size = Reactive(Size(0, 0))
 
     def _on_paste(self, event: Paste) -> None:
         event.text = " ".join(event.text.splitlines())  # the field takes it in after this

@@ -34,6 +34,9 @@ class Scroller(VerticalScroll, Listed, can_focus=True):
 
         return next((Listing(page.rows, top, go) for page in self.query(".lines").results(Page)), None)
 
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        """Nothing looks otherwise by that. Textual (8.2.8) would style every widget within anew, which a key feels."""
+
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Remember whether the end is in sight: a window that shrinks moves it away, and a person did not."""
         super().watch_scroll_y(old_value, new_value)

@@ -21,7 +21,7 @@ from engine.errors import UsageError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.cost import CostInputs
-from tests.tui.piloting import facts_of, pane_of, reach, settled, text_of, until
+from tests.tui.piloting import footer, pane_of, reach, settled, text_of, until
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
 from tui.panes.cost.amounts import dollars
@@ -78,7 +78,7 @@ async def test_a_model_is_chosen_and_the_estimate_follows_each_key(
         before = text(app)
         await pilot.press(*["tab"] * 6, *"9")
         await until(pilot, lambda: text(app) != before and "$/M" not in text(app).split("tokens, money")[1])
-        await pilot.press("escape", "7")
+        await pilot.press("enter", "escape", "7")
         await until(pilot, lambda: app.screen.state.shown == "release")
     with Project.open(folder, home) as project:
         assert project.settings.cost_inputs() == CostInputs(
@@ -100,7 +100,7 @@ async def test_what_was_typed_is_there_again_and_the_rail_says_what_came_of_it(h
         assert (values[MODEL], values["requests_per_day"], values["cache_hit_rate"]) == ("gpt-5", "5,000", "90")
         assert values["question_tokens"] == ""
         assert pane(app).query_one("#question_tokens", Input).placeholder == "18"
-        await pilot.press("e", "tab", *"10", "escape")
+        await pilot.press("e", "tab", *"10", "tab", "escape")
         await until(pilot, lambda: "pays at once" in app.screen.query_one("#rail", Page).plain)
     with Project.open(folder, home) as project:
         prompt = project.prompts.current()
@@ -124,6 +124,98 @@ async def test_a_wrong_figure_is_named_and_nothing_is_remembered_of_it(home: Hom
         await pilot.press("escape", "escape", "q")
     with Project.open(folder, home) as project:
         assert project.settings.cost_inputs() == CostInputs("gpt-5")
+
+
+def shown_in(app: DistillApp, name: str) -> str:
+    """What stands in a field."""
+    return pane(app).query_one(f"#{name}", Input).value
+
+
+def remembered(home: Home, folder: Path) -> CostInputs:
+    with Project.open(folder, home) as project:
+        return project.settings.cost_inputs()
+
+
+@pytest.mark.parametrize("typed", ["9", "many"])
+async def test_escape_gives_up_what_is_typed_in_a_field_and_what_was_taken_stays(home: Home, typed: str) -> None:
+    folder = make_stage(home, "done")
+    with Project.open(folder, home) as project:
+        project.settings.write_cost(CostInputs("gpt-5", requests_per_day=5_000.0), None)
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "1,200" in text(app))
+        before = text(app)
+        await pilot.press("e", "tab", *typed)
+        await until(pilot, lambda: text(app) != before)
+        assert remembered(home, folder) == CostInputs("gpt-5", requests_per_day=5_000.0)
+        await pilot.press("escape")
+        await until(pilot, lambda: text(app) == before and app.focused is pane(app))
+        assert shown_in(app, "requests_per_day") == "5,000"
+        await pilot.press("e", "tab", *"70", "tab", *"9", "escape")
+        await until(pilot, lambda: remembered(home, folder) == CostInputs("gpt-5", requests_per_day=70.0))
+        assert shown_in(app, "question_tokens") == ""
+
+
+async def test_escape_gives_the_model_back_that_stood_there(home: Home) -> None:
+    folder = make_stage(home, "done")
+    with Project.open(folder, home) as project:
+        project.settings.write_cost(CostInputs("gpt-5"), None)
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app)
+        await pilot.press("e", *"claude-son")
+        await until(pilot, lambda: "claude-sonnet" in text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "claude" not in text(app) and app.focused is pane(app))
+        assert shown_in(app, MODEL) == "gpt-5"
+        assert pane(app).state.page.inputs.model == "gpt-5"
+
+
+async def test_changes_are_taken_back_one_by_one(home: Home) -> None:
+    folder = make_stage(home, "done")
+    with Project.open(folder, home) as project:
+        project.settings.write_cost(CostInputs("gpt-5", requests_per_day=5_000.0), None)
+    app = DistillApp(home, folder)
+
+    def said() -> list[str]:
+        return [note.message for note in app._notifications]
+
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await opened(pilot, app)
+        await pilot.press("u")
+        await until(pilot, lambda: said() == ["No figure was changed here."])
+        assert "undo" not in footer(app)
+        await pilot.press("e", *"gpt-4o-mini", "enter", *"70", "enter", "escape")
+        await until(pilot, lambda: remembered(home, folder) == CostInputs("gpt-4o-mini", requests_per_day=70.0))
+        await until(pilot, lambda: "undo" in footer(app))
+        await pilot.press("u")
+        await until(pilot, lambda: remembered(home, folder) == CostInputs("gpt-4o-mini", requests_per_day=5_000.0))
+        assert shown_in(app, "requests_per_day") == "5,000"
+        assert said()[-1] == "Took back the last change: requests a day."
+        await pilot.press("u")
+        await until(pilot, lambda: remembered(home, folder) == CostInputs("gpt-5", requests_per_day=5_000.0))
+        assert said()[-1] == "Took back the last change: the model."
+        await until(pilot, lambda: "undo" not in footer(app))
+
+
+async def test_moving_through_the_fields_reckons_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_stage(home, "done")
+    with Project.open(folder, home) as project:
+        project.settings.write_cost(CostInputs("gpt-5"), None)
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "1,200" in text(app))
+        await pilot.press("e")
+        await until(pilot, lambda: app.focused is not None and app.focused.id == MODEL)
+        asked: list[CostInputs] = []
+        monkeypatch.setattr(service.CostService, "reckon", lambda _service, inputs, *_, **__: asked.append(inputs))
+        await pilot.press("tab", "down", "down", "up", "escape")
+        await until(pilot, lambda: app.focused is pane(app))
+        assert asked == []
+        await pilot.press("e", "tab", "7")
+        await until(pilot, lambda: asked == [CostInputs("gpt-5", requests_per_day=7.0)])
 
 
 async def test_fields_are_walked_by_keys_and_left_at_the_end(home: Home) -> None:
@@ -209,6 +301,24 @@ def test_only_the_answer_to_the_last_question_is_taken() -> None:
     assert state.inputs is None
     state.type("cache_hit_rate", "90")
     assert state.inputs == CostInputs("gpt-5", cache_hit_rate=0.9)
+
+
+def test_a_text_is_taken_when_its_field_is_left_and_given_up_by_escape() -> None:
+    state = state_of(CostInputs("gpt-5", requests_per_day=10.0))
+    state.type("requests_per_day", "20")
+    assert state.give_up("requests_per_day")
+    assert state.texts["requests_per_day"] == "10"
+    assert not state.keep("requests_per_day")
+    assert state.undo() is None
+    for text in ("30", "many"):
+        state.type("requests_per_day", text)
+        assert state.keep("requests_per_day")
+        assert not state.give_up("requests_per_day")
+    assert state.undo() == "requests_per_day"
+    assert state.inputs == CostInputs("gpt-5", requests_per_day=30.0)
+    assert state.undo() == "requests_per_day"
+    assert state.inputs == CostInputs("gpt-5", requests_per_day=10.0)
+    assert state.texts == state.taken
 
 
 def test_models_of_an_older_text_are_let_go() -> None:
@@ -312,8 +422,6 @@ def test_the_pane_looks_as_it_did(
         await pilot.press(*keys.split())
         # List and estimate follow the typing letter by letter: those of the last one are waited for.
         await until(pilot, lambda: name != "models" or follows(pane(app).state, "gpt-5"))
-        # The rail tells the verdict when it was stored and read.
-        await until(pilot, lambda: name != "models" or bool(facts_of(app).cost))
         await settled(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=settle)

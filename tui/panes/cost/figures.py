@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.events import DescendantBlur
 from textual.message import Message
 from textual.widgets import Input, Static
 
@@ -21,27 +22,26 @@ from tui.widgets.lines import DIM
 from tui.widgets.page import Page
 
 _STACKED_BELOW = 70  # cells: three columns of figures need more
-_WALK = (MODEL, *(item.name for item in FIELDS))
 
 
 class Figures(Vertical):
-    """The fields; an empty one shows what it counts as."""
+    """The fields; an empty one shows what it counts as. The words of a column are one widget: each costs every key."""
 
     place: ClassVar[Place] = "figures"
     BINDINGS: ClassVar[list[BindingType]] = bindings("figures")
     DEFAULT_CSS = """
     Figures { width: 1fr; height: auto; margin-bottom: 1; }
+    Figures #named { height: 1; }
     Figures #columns { height: auto; }
-    Figures #columns Vertical { width: 1fr; height: auto; margin-right: 1; }
-    Figures .figure { height: 1; }
-    Figures .figure Static { width: 16; height: 1; }
-    Figures .figure Input { width: 1fr; max-width: 12; height: 1; padding: 0 0 0 1; border: none; }
-    Figures .figure Input { background: $surface; }
+    Figures .column { width: 1fr; height: auto; margin-right: 1; }
+    Figures .words { width: 16; }
+    Figures .fields { width: 1fr; height: auto; padding-top: 1; }
+    Figures Input.figure { width: 1fr; max-width: 12; height: 1; padding: 0 0 0 1; border: none; }
+    Figures Input.figure { background: $surface; }
+    Figures Input.figure:focus { background: $panel; }
+    Figures Input.figure.-wrong { color: $text-error; }
     Figures #model { max-width: 44; }
-    Figures .figure Input:focus { background: $panel; }
-    Figures .figure Input.-wrong { color: $text-error; }
     Figures #listed { width: 1fr; padding-left: 2; }
-    Figures.-airy #columns { margin-top: 1; }
     Figures.-stacked #columns { layout: vertical; }
     """
 
@@ -58,32 +58,35 @@ class Figures(Vertical):
     def __init__(self, state: CostState) -> None:
         super().__init__(id="figures")
         self._state = state
+        self._listed, self._models, self._columns = Page(id="listed"), Page(id="models"), Horizontal(id="columns")
+        names = (MODEL, *(item.name for item in FIELDS))
+        self._entries = {name: Entry(id=name, classes="figure", compact=True, select_on_focus=True) for name in names}
+        self._entries[MODEL].placeholder = "gpt-5, gpt-5 @ azure, …"
 
     def compose(self) -> ComposeResult:
         """The model, the models that its name may mean, three columns of figures."""
-        with Horizontal(classes="figure"):
-            yield Static(Content.styled("model today", DIM))
-            yield Entry(id=MODEL, compact=True, placeholder="gpt-5, gpt-5 @ azure, …", select_on_focus=True)
-            yield Page(id="listed")
-        yield Page(id="models")
-        with Horizontal(id="columns"):
+        with Horizontal(id="named"):
+            yield Static(Content.styled("model today", DIM), classes="words")
+            yield self._entries[MODEL]
+            yield self._listed
+        yield self._models
+        with self._columns:
             for name, column in COLUMNS:
-                with Vertical():
-                    yield Static(Content.styled(name, DIM))
-                    for item in column:
-                        with Horizontal(classes="figure"):
-                            yield Static(Content.styled(f" {item.label}", DIM))
-                            yield Entry(id=item.name, compact=True, select_on_focus=True)
+                with Horizontal(classes="column"):
+                    words = "\n ".join((name, *(item.label for item in column)))
+                    yield Static(Content.styled(words, DIM), classes="words")
+                    with Vertical(classes="fields"):
+                        yield from (self._entries[item.name] for item in column)
 
     @property
     def field(self) -> str | None:
         """The name of the field that has the focus."""
         focused = self.screen.focused if self.is_mounted else None
-        return focused.id if isinstance(focused, Input) and self in focused.ancestors else None
+        return next((name for name, entry in self._entries.items() if entry is focused), None)
 
     def enter(self) -> None:
         """Give the keys to the first field."""
-        self._input(MODEL).focus()
+        self._entries[MODEL].focus()
 
     def on_mount(self) -> None:
         """An estimate that came before the fields were there is shown in them now."""
@@ -94,21 +97,18 @@ class Figures(Vertical):
     def fill(self) -> None:
         """Let the fields that are there hold the state's texts."""
         with self.prevent(Input.Changed):
-            for field in self.query(Input):
-                field.value = clean_line(self._state.texts[field.id or MODEL])
+            for name, entry in self._entries.items() if self.is_mounted else ():
+                entry.value = clean_line(self._state.texts[name])
 
     def show(self, width: int, *, airy: bool) -> None:
         """Draw for `width` cells. Where three columns do not fit, they stand under each other."""
         self.set_class(width < _STACKED_BELOW, "-stacked")
-        self.set_class(airy or self._state.choosing, "-airy")
-        for field in self.query("#columns Input").results(Input):
-            name = field.id or ""
-            field.placeholder = self._state.hint(name)
-            field.set_class(bool(self._state.error(name)), "-wrong")
-        for page in self.query("#models").results(Page):
-            page.show(models(self._state, width))
-        for page in self.query("#listed").results(Page):
-            page.show([Content.styled(self._state.listed, DIM)])
+        self._columns.styles.margin = (1 if airy or self._state.choosing else 0, 0, 0, 0)
+        for item in FIELDS:
+            self._entries[item.name].placeholder = self._state.hint(item.name)
+            self._entries[item.name].set_class(bool(self._state.error(item.name)), "-wrong")
+        self._models.show(models(self._state, width))
+        self._listed.show([Content.styled(self._state.listed, DIM)])
 
     def on_resize(self) -> None:
         """What stands below has another height now."""
@@ -133,11 +133,17 @@ class Figures(Vertical):
         """Models are listed only while a name is being typed."""
         self._state.choosing = False
 
+    def on_descendant_blur(self, event: DescendantBlur) -> None:
+        """What stands in a field that is left is taken."""
+        name = event.widget.id or ""
+        if self._state.keep(name):
+            self.post_message(self.Typed(name))
+
     def action_next(self) -> None:
         """Take the chosen model; go to the next field, and from the last one back to the page."""
         if (model := self._state.model) is not None:
-            self._input(MODEL).value = model.name
-        self._state.choosing = False
+            self._state.type(MODEL, model.name)
+            self.fill()
         self._walk(1)
 
     def action_figure_down(self) -> None:
@@ -149,9 +155,11 @@ class Figures(Vertical):
         self._step(-1)
 
     def action_back(self) -> None:
-        """Leave; what was typed is kept."""
-        self._state.choosing = False
-        self.post_message(self.Left())
+        """Leave; a text that was not taken gives way to the one before."""
+        if (name := self.field) is not None and self._state.give_up(name):
+            self.fill()
+            self.post_message(self.Typed(name))
+        self._leave()
 
     def _step(self, steps: int) -> None:
         if self._state.choosing:
@@ -161,11 +169,14 @@ class Figures(Vertical):
             self._walk(steps)
 
     def _walk(self, steps: int) -> None:
-        place = _WALK.index(self.field or MODEL) + steps
-        if 0 <= place < len(_WALK):
-            self._input(_WALK[place]).focus()
+        names = tuple(self._entries)
+        place = names.index(self.field or MODEL) + steps
+        if 0 <= place < len(names):
+            self._state.choosing = False
+            self._entries[names[place]].focus()
         else:
-            self.action_back()
+            self._leave()
 
-    def _input(self, name: str) -> Input:
-        return self.query_one(f"#{name}", Input)
+    def _leave(self) -> None:
+        self._state.choosing = False
+        self.post_message(self.Left())

@@ -10,6 +10,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.dom import DOMNode
 
+from engine.economics.labels import label
 from tui.actions import PaneName, Place, bindings
 from tui.panes.cost.drawing import draw, title
 from tui.panes.cost.figures import Figures
@@ -35,27 +36,31 @@ class CostPane(Pane):
         super().__init__(store)
         self.state = CostState()
         self._service = CostService(store, self)
+        self._title, self._figures = Page(classes="title"), Figures(self.state)
         self._seen: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """The title, the figures, the estimate."""
-        yield Page(classes="title")
-        yield Figures(self.state)
+        yield self._title
+        yield self._figures
         yield Page(classes="lines")
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:
         """While a figure is typed, only the fields' keys hold."""
-        figures = self._figures
-        return [("figures", figures)] if figures is not None and figures.field is not None else super().carriers
+        return [("figures", self._figures)] if self._figures.field is not None else super().carriers
+
+    @property
+    def vain(self) -> frozenset[str]:
+        """Nothing may have been changed yet."""
+        return frozenset() if self.state.changes else frozenset({"cost.undo"})
 
     @property
     def view(self) -> View | None:
         """As every pane's; title and figures take their share of the height."""
-        view, figures = super().view, self._figures
-        if view is None or figures is None:
+        if (view := super().view) is None:
             return None
-        return View(view.facts, view.job, view.width, max(view.height - figures.outer_size.height - 2, 8))
+        return View(view.facts, view.job, view.width, max(view.height - self._figures.outer_size.height - 2, 8))
 
     def show(self, facts: Facts, job: JobView | None) -> None:
         """Reckon anew where the prompt or what was measured has changed."""
@@ -73,34 +78,31 @@ class CostPane(Pane):
     def redraw(self) -> None:
         """Draw title, figures and estimate anew."""
         super().redraw()
-        if self.display and (view := self.view) is not None and (figures := self._figures) is not None:
-            figures.show(view.width, airy=self.size.height >= _AIRY_FROM)
-            self.query_one(".title", Page).show(title(self.state, view.width, typing=figures.field is not None))
+        self._redraw_figures()
 
     def on_cost_read(self, message: CostRead) -> None:
         """Take in the estimate; the first one fills the fields."""
         first = self.state.page is None
         if self.state.take(message.page, message.asked):
-            if first and (figures := self._figures) is not None:
-                figures.fill()
+            if first:
+                self._figures.fill()
             self.redraw()
 
     def on_models_found(self, message: ModelsFound) -> None:
         """Show what the name may mean."""
         self.state.found(message.text, message.models)
-        self.redraw()
+        self._redraw_figures()
 
     def on_prompt_counted(self, _message: PromptCounted) -> None:
         """Reckon with the exact count."""
         self._ask()
 
     def on_figures_typed(self, message: Figures.Typed) -> None:
-        """The estimate follows each key."""
-        if message.name == MODEL:
+        """The estimate follows each key; what is wrong is told at once."""
+        if message.name == MODEL and self.state.choosing:
             self._service.look_for(self.state.texts[MODEL])
-        if message.name:
-            self._ask()
-        self.redraw()
+        if not message.name or not self._ask():
+            self.redraw()
 
     def on_figures_left(self) -> None:
         """The keys are the page's again."""
@@ -108,25 +110,40 @@ class CostPane(Pane):
 
     def on_descendant_focus(self) -> None:
         """Other keys hold in a field."""
-        self.redraw()
+        self._redraw_figures()
 
     def on_descendant_blur(self) -> None:
         """Other keys hold outside of one."""
-        self.redraw()
+        self._redraw_figures()
 
     def action_edit(self) -> None:
         """Go to the first field."""
-        if (figures := self._figures) is not None:
-            figures.enter()
+        self._figures.enter()
 
-    def _ask(self) -> None:
+    def action_undo(self) -> None:
+        """Take back the last change of a figure."""
+        if (name := self.state.undo()) is None:
+            self.notify("No figure was changed here.", markup=False, timeout=4)
+            return
+        self._figures.fill()
+        if not self._ask():
+            self.redraw()
+        words = "the model" if name == MODEL else label(name)
+        self.notify(f"Took back the last change: {words}.", markup=False, timeout=4)
+
+    def _redraw_figures(self) -> None:
+        """Draw title and figures anew; the estimate stays as it is."""
+        if self.is_mounted and self.display and (view := self.view) is not None:
+            self._figures.show(view.width, airy=self.size.height >= _AIRY_FROM)
+            self._title.show(title(self.state, view.width, typing=self._figures.field is not None))
+            self._tell_keys()
+
+    def _ask(self) -> bool:
+        """Have it reckoned anew. Returns whether an answer will come: not of a field that holds no number."""
         if self.state.page is None:
             self._service.read(self.state.ask())
         elif (inputs := self.state.inputs) is not None:
-            self._service.reckon(inputs, self.state.ask())
-
-    @property
-    def _figures(self) -> Figures | None:
-        """The fields, once they are there."""
-        found = self.query(Figures) if self.is_mounted else None
-        return found.first() if found else None
+            self._service.reckon(inputs, self.state.ask(), keep=self.state.texts == self.state.taken)
+        else:
+            return False
+        return True

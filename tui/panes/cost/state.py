@@ -65,9 +65,14 @@ _BY_NAME = {item.name: item for item in FIELDS}
 
 @dataclass(slots=True)
 class CostState:
-    """The fields and the estimate that was last reckoned of them. An empty field leaves its figure open."""
+    """The fields and the estimate that was last reckoned of them. An empty field leaves its figure open.
+
+    What is typed is taken when its field is left by another key than escape, and not before.
+    """
 
     texts: dict[str, str] = field(default_factory=dict)
+    taken: dict[str, str] = field(default_factory=dict)
+    changes: list[tuple[str, str]] = field(default_factory=list)  # a field and what it held before, the newest last
     page: CostPage | None = None
     models: tuple[ListedModel, ...] = ()
     chosen: int = 0  # of `models`
@@ -81,6 +86,7 @@ class CostState:
         if self.page is None:
             named = AT.join(filter(None, (page.inputs.model, page.inputs.provider)))
             self.texts = {item.name: typed(page.inputs, item) for item in FIELDS} | {MODEL: named}
+            self.taken = dict(self.texts)
         self.page = page
         return True
 
@@ -94,6 +100,26 @@ class CostState:
         changed = self.texts.get(name, "") != text
         self.texts[name] = text
         return changed
+
+    def keep(self, name: str) -> bool:
+        """The field is left: its text is taken. Returns whether it is another one than before."""
+        before = self.taken.get(name, "")
+        if changed := before != self.texts.get(name, ""):
+            self.changes.append((name, before))
+            self.taken[name] = self.texts[name]
+        return changed
+
+    def give_up(self, name: str) -> bool:
+        """The text that was taken stands in the field again. Returns whether another one did."""
+        return self.type(name, self.taken.get(name, ""))
+
+    def undo(self) -> str | None:
+        """What the field held before that was changed last stands in it again; the field's name."""
+        if not self.changes:
+            return None
+        name, before = self.changes.pop()
+        self.texts[name] = self.taken[name] = before
+        return name
 
     def error(self, name: str) -> str:
         """What is wrong with a field, or nothing."""

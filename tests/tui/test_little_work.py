@@ -1,0 +1,67 @@
+"""What a key costs: typing lays nothing out, and what gets the focus draws and styles itself alone."""
+
+import pytest
+from textual._compositor import Compositor
+from textual.app import App, ComposeResult
+from textual.css.stylesheet import Stylesheet
+from textual.screen import Screen
+
+from engine.paths import Home
+from tests.tui.piloting import open_app, reach, until
+from tests.tui.seeds import make_stage
+from tui.panes.cost.pane import CostPane
+from tui.widgets.line import Entry
+from tui.widgets.page import Page
+
+
+class OneField(App[int]):
+    """A field and nothing else."""
+
+    CSS = "Entry { width: 20; height: 1; border: none; padding: 0; }"
+
+    def compose(self) -> ComposeResult:
+        yield Entry(compact=True)
+
+
+async def test_what_is_typed_lays_nothing_out_and_is_seen_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = OneField()
+    laid_out: list[bool] = []
+    lay_out = Screen._refresh_layout
+    monkeypatch.setattr(
+        Screen, "_refresh_layout", lambda screen, *rest, **more: laid_out.append(True) or lay_out(screen, *rest, **more)
+    )
+    typed = "".join(str(number) for number in range(30))
+
+    def row() -> str:
+        return app.screen._compositor.render_strips()[0].text.strip()
+
+    async with app.run_test(size=(40, 5)) as pilot:
+        await until(pilot, lambda: app.focused is app.query_one(Entry) and bool(laid_out))
+        await pilot.pause()
+        laid_out.clear()
+        await pilot.press(*typed)
+        await until(pilot, lambda: row() == typed[-19:])
+        await pilot.press("home")
+        await until(pilot, lambda: row().startswith(typed[:19]))
+        assert not laid_out
+
+
+async def test_what_gets_the_focus_draws_and_styles_nothing_else(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await reach(pilot, 8, CostPane, lambda: app.screen.query_one(CostPane).state.page is not None)
+        words = app.screen.query_one("CostPane .title", Page)
+        await pilot.press("e")
+        await until(pilot, lambda: "changes the figures" not in words.plain)
+        work: set[str] = set()
+        whole, style = Compositor.render_full_update, Stylesheet.apply
+        monkeypatch.setattr(
+            Compositor, "render_full_update", lambda *rest, **more: work.add("the screen") or whole(*rest, **more)
+        )
+        monkeypatch.setattr(
+            Stylesheet, "apply", lambda sheet, node, **more: work.add(node.id or "") or style(sheet, node, **more)
+        )
+        await pilot.press("tab", "escape")
+        await until(pilot, lambda: "changes the figures" in words.plain)
+        assert {"model", "requests_per_day"} <= work
+        assert not work & {"the screen", "figures", "columns", "pane-cost", "question_tokens"}
