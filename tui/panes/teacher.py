@@ -21,7 +21,7 @@ def teacher_fields(spec: TeacherSpec, values: Callable[[], Values]) -> Sequence[
 
     return (
         Field("teacher", "teacher", ENDPOINT if spec.kind == "endpoint" else LOCAL, choices=(LOCAL, ENDPOINT)),
-        Field("model", "  model", spec.model, "starter, a folder, or a hub's owner/name; there: its name",
+        Field("model", "  model", spec.model, "starter, a folder, or a hub's owner/name; there: its name", path=True,
               check=lambda value: _model_trouble(value, at_an_endpoint())),
         Field("address", "  address", spec.base_url, "for an endpoint: https://host/v1",
               check=lambda value: address_trouble(value) if at_an_endpoint() else ""),

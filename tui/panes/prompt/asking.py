@@ -42,7 +42,7 @@ def rules_file_form(path: str) -> FormScreen:
 
 
 def _path(path: str, hint: str) -> Field:
-    return Field("path", "file", path, hint, check=lambda path: "" if path else "A path is needed.")
+    return Field("path", "file", path, hint, path=True, check=lambda path: "" if path else "A path is needed.")
 
 
 def _asked(values: Values, stored: int) -> str:

@@ -34,7 +34,7 @@ def import_form(values: Values | None = None, errors: Values | None = None) -> F
     return FormScreen(
         "Bring questions",
         [
-            Field("path", "file, folder or hub name", before.get("path", ""), "~/traffic.jsonl",
+            Field("path", "file, folder or hub name", before.get("path", ""), "~/traffic.jsonl", path=True,
                   check=lambda value: "" if value and not value.startswith("-") else "A path, or a hub's owner/name."),
             Field("text", "column of the question", before.get("text", ""), "empty: question, text, messages, …"),
             Field("topic", "column of the topic", before.get("topic", ""), "empty: topic, category or intent"),

@@ -146,7 +146,7 @@ class ReleasePane(Pane):
         fields = [
             Field("form", "form", values.get("form", ""), choices=KINDS),
             Field("run", "run", values.get("run", ""), choices=tuple(str(run.run_id) for run in self.state.runs)),
-            Field("to", "to", values.get("to", ""), hint="the project's own releases"),
+            Field("to", "to", values.get("to", ""), hint="the project's own releases", path=True),
             Field("taken", "if it is taken", values.get("taken", ""), choices=(_KEEP, _REPLACE)),
         ]
         self.app.push_screen(FormScreen("Export a run", fields, go="export", aside=self._meaning), self._asked)
@@ -168,7 +168,7 @@ class ReleasePane(Pane):
 
         hint = "its folder; else $LLAMA_CPP, else the PATH"
         fields = [
-            Field("llama-cpp", "llama.cpp", hint=hint, check=llama_cpp_fault),
+            Field("llama-cpp", "llama.cpp", hint=hint, path=True, check=llama_cpp_fault),
             Field("gguf-type", "numbers", choices=GGUF_TYPES),
         ]
         form = FormScreen(f"Run {values['run']} as GGUF", fields, go="export", aside=lambda _values: _GGUF)

@@ -17,6 +17,7 @@ from engine.clean import clean_line, clean_text
 from tui.actions import Place, bindings
 from tui.keys import footer_actions, key_of
 from tui.screens.placed import OverScreen
+from tui.services.paths import PathSuggester
 from tui.widgets.choice import Choice
 from tui.widgets.growing import Words
 from tui.widgets.guard import Veil
@@ -36,6 +37,7 @@ class Field:
     hint: str = ""
     choices: tuple[str, ...] = ()
     secret: bool = False
+    path: bool = False  # what lies there completes it
     live: bool = False  # what is wrong is told while it is typed, not only when a person wants to go on
     check: Callable[[str], str] = field(default=lambda _value: "")  # what is wrong with it, or nothing
 
@@ -116,6 +118,7 @@ class FormScreen(OverScreen[dict[str, str] | None]):
                         yield _Entry(
                             item.value, placeholder=item.hint, id=f"field-{item.id}", compact=True,
                             password=item.secret, highlighter=Veil(),
+                            suggester=PathSuggester() if item.path else None,
                         )  # fmt: skip
                         if self._guide is not None:
                             yield Words(id=f"note-{item.id}", classes="note")
@@ -219,6 +222,8 @@ class FormScreen(OverScreen[dict[str, str] | None]):
         told = [(key_of("form.submit"), self._go), (key_of("form.field_before", "form.next_field"), "field")]
         if any(item.choices for item in self._fields):
             told.append((key_of("form.choice_before", "form.next_choice"), "choose"))
+        if any(item.path for item in self._fields):
+            told.append(("→", "complete"))
         told.append((key_of("form.leave"), "leave"))
         told += [(action.shown, action.label) for action in footer_actions(self.place) if action.id == "help"]
         parts = [Content.assemble((key, ACCENT), (f" {words}", DIM)) for key, words in told]

@@ -48,13 +48,13 @@ def new_form(
         [
             Field("name", "name", before.get("name", ""), "such as support-desk", check=_name_check(state), live=True),
             Field("student", "student", before.get("student", "starter"), "starter, a folder, or a hub's owner/name",
-                  check=lambda value: "" if value else "starter, a folder, or a hub's owner/name."),
+                  path=True, check=lambda value: "" if value else "starter, a folder, or a hub's owner/name."),
             Field("teacher", "teacher", before.get("teacher", STUDENT_ITSELF), choices=(STUDENT_ITSELF, ENDPOINT)),
             Field("model", "  its model", before.get("model", ""), "for an endpoint: the model's name there",
                   check=of_an_endpoint("An endpoint serves several models: name one.")),
             Field("address", "  its address", before.get("address", ""), "for an endpoint: https://host/v1",
                   check=address_wrong),
-            Field("prompt", "prompt file", before.get("prompt", ""), "may be left empty"),
+            Field("prompt", "prompt file", before.get("prompt", ""), "may be left empty", path=True),
         ],
         go="make it", aside=aside, errors=errors,
     )  # fmt: skip

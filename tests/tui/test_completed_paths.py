@@ -1,0 +1,90 @@
+"""What a path goes on with while it is typed: by itself, and in a form."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual.app import App
+from textual.widgets import Input, Static
+
+from tests.tui.piloting import until
+from tui.screens.form.screen import Field, FormScreen
+from tui.services import paths
+from tui.services.paths import _in_common, completed
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("traffic-may.jsonl", "traffic-june.jsonl", "prompt.md", ".hidden", "evil\x1b[2J.md"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "qwen").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("typed", "whole"),
+    [
+        ("tr", "traffic-"),
+        ("traffic-", None),
+        ("traffic-m", "traffic-may.jsonl"),
+        ("traffic-may.jsonl", None),
+        ("mo", "models/"),
+        ("models/", None),
+        ("models/q", "models/qwen/"),
+        ("~/pro", "~/prompt.md"),
+        ("~nobody-of-this-name/x", None),
+        ("", None),
+        ("h", None),
+        (".h", ".hidden"),
+        ("evil", None),
+        ("no/such/place", None),
+        ("prompt.md/x", None),
+        ("x\0y/z", None),
+    ],
+)
+def test_a_path_goes_on_as_far_as_there_is_no_choice(folder: Path, typed: str, whole: str | None) -> None:
+    assert completed(typed) == whole
+    if typed and not typed.startswith("~") and "\0" not in typed:
+        assert completed(f"{folder}/{typed}") == (whole and f"{folder}/{whole}")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_folder_of_too_many_names_completes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "_MOST_NAMES", 3)
+    assert completed("pro") is None
+
+
+@given(names=st.lists(st.text(alphabet="ab", max_size=5), min_size=1))
+def test_the_first_and_the_last_name_have_in_common_what_all_have(names: list[str]) -> None:
+    begins = [names[0][:length] for length in range(len(names[0]) + 1)]
+    longest = max((begin for begin in begins if all(name.startswith(begin) for name in names)), key=len)
+    assert _in_common(min(names), max(names)) == longest
+
+
+class Asking(App[None]):
+    """Asks for a path, and for a word."""
+
+    def on_mount(self) -> None:
+        fields = [Field("path", "file", path=True), Field("word", "word")]
+        self.push_screen(FormScreen("Where", fields))
+
+
+@pytest.mark.usefixtures("folder")
+async def test_the_arrow_takes_what_a_path_goes_on_with_and_other_fields_complete_nothing() -> None:
+    app = Asking()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, FormScreen) and app.focused is not None)
+        assert "→ complete" in str(app.screen.query_one("#form-keys", Static).visual)
+        path, word = app.screen.query_one("#field-path", Input), app.screen.query_one("#field-word", Input)
+        await pilot.press(*"models/q")
+        await until(pilot, lambda: path._suggestion == "models/qwen/")
+        assert path.value == "models/q"
+        await pilot.press("right")
+        await until(pilot, lambda: path.value == "models/qwen/")
+        await pilot.press("down", *"pro", "right")
+        await until(pilot, lambda: word.value == "pro")
+        assert word.suggester is None
