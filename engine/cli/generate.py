@@ -65,9 +65,9 @@ def command(
 
     teacher = chosen_teacher(invocation, base_url, model)
     if key_env is not None:
-        from engine.teachers.keys import require_variable
+        from engine.teachers.keys import bind_variable
 
-        require_variable(key_env)
+        bind_variable(teacher.base_url, key_env)
     options = GenerateOptions(
         teacher=teacher,
         splits=splits,
@@ -81,7 +81,6 @@ def command(
         max_cost_usd=max_cost_usd,
         stop_when_accepted=until_accepted,
         asks=_asks(invocation, teacher, question_ids, samples),
-        key_env=key_env or "",
     )
     invocation.project.prompts.require()
     questions_of(invocation.project, options)  # what is missing is told before there is a job

@@ -46,7 +46,6 @@ class GenerateOptions:
     max_cost_usd: float | None = None
     stop_when_accepted: bool = False  # skip further samples of a question whose earlier one passed every rule
     asks: tuple[tuple[int, int], ...] = ()  # (question id, attempt); with these, no split, sample or limit counts
-    key_env: str = ""  # the variable that was named for the endpoint's key; never the key
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def _ask_endpoint(
 ) -> None:
     from engine.teachers.generation import EndpointGeneration  # the client library takes a second to import
 
-    key = key_for(options.teacher.base_url, context.project.home, options.key_env)
+    key = key_for(options.teacher.base_url, context.project.home)
     budget = Budget.of(options.teacher, options.max_cost_usd, spent_usd)
     keys = [ExampleKey(prompt.sha256, ask.question.id, options.teacher.name, ask.attempt) for ask in plan.waiting]
     left_over = context.project.examples.in_flight(keys)

@@ -1,8 +1,8 @@
 """API keys: found by the endpoint's host, sent to that host alone, never written into a project, a log or an error.
 
-A key is looked for in this order: the environment variable that a person named; the one named for the host
-(DISTILL_TUI_API_KEY_<HOST>, with everything but letters and digits as `_`); OPENAI_API_KEY, for api.openai.com and for
-the host of OPENAI_BASE_URL; the system's keyring; the key file of this host. Loopback servers need none.
+A key is looked for in this order: the environment variable named for the host (DISTILL_TUI_API_KEY_<HOST>, with
+everything but letters and digits as `_`); OPENAI_API_KEY, for api.openai.com and for the host of OPENAI_BASE_URL;
+the system's keyring; the key file of this host. Loopback servers need none.
 """
 
 import ipaddress
@@ -69,20 +69,25 @@ def variable_of(base_url: str) -> str:
     return "DISTILL_TUI_API_KEY_" + re.sub(r"[^A-Z0-9]", "_", host_of(base_url).upper())
 
 
-def require_variable(name: str) -> None:
-    """Raise `UsageError` if the variable `name`, which is to hold a key, is empty or not set."""
-    if not _value_of(name):
+def bind_variable(base_url: str, name: str) -> None:
+    """Let the variable `name` hold this host's key, for this process and the jobs that it starts.
+
+    Raises `UsageError` if it is empty or not set.
+    """
+    value = os.environ.get(name, "")
+    if not value.strip():
         raise UsageError(
             "The key's variable is empty.", f"{name} is not set.", f"Set {name}, or name another variable."
         )
+    os.environ[variable_of(base_url)] = value
 
 
-def find_key(base_url: str, home: Home, variable: str = "") -> str | None:
+def find_key(base_url: str, home: Home) -> str | None:
     """This host's key, or None. It is registered as a secret before it is returned.
 
-    `variable`: one that was named for it. Raises `EndpointError` if a key file can be read by others.
+    Raises `EndpointError` if a key file can be read by others.
     """
-    key = _value_of(variable) or _from_environment(base_url)
+    key = _from_environment(base_url)
     if key is None and not is_loopback(base_url):
         key = _from_keyring(base_url)
     if key is None:
@@ -92,18 +97,18 @@ def find_key(base_url: str, home: Home, variable: str = "") -> str | None:
     return key
 
 
-def key_for(base_url: str, home: Home, variable: str = "") -> str:
+def key_for(base_url: str, home: Home) -> str:
     """As `find_key`; a loopback server without one gets a word that is no key.
 
     Raises `EndpointError` where another host has no key, or the key cannot be one.
     """
-    key = find_key(base_url, home, variable)
+    key = find_key(base_url, home)
     if key is not None:
         if not (key.isascii() and key.isprintable()) or " " in key:
             raise EndpointError(
                 "The key for this endpoint is not a key.",
                 f"What is stored for {host_of(base_url)} holds spaces or characters that no key has.",
-                f"Set {variable or variable_of(base_url)} again.",
+                f"Set {variable_of(base_url)} again.",
             )
         return key
     if is_loopback(base_url):
@@ -111,7 +116,7 @@ def key_for(base_url: str, home: Home, variable: str = "") -> str:
     raise EndpointError(
         "There is no key for this endpoint.",
         f"Nothing holds a key for {host_of(base_url)}.",
-        f"Set {variable or variable_of(base_url)}"
+        f"Set {variable_of(base_url)}"
         + (" or OPENAI_API_KEY" if host_of(base_url) == _OPENAI_HOST else "")
         + ", then start again.",
     )
@@ -147,13 +152,9 @@ def _key_file(base_url: str, home: Home) -> Path:
     return home.config / "keys" / re.sub(r"[^a-z0-9.-]", "_", host_of(base_url).lower())
 
 
-def _value_of(variable: str) -> str | None:
-    return os.environ.get(variable, "").strip() or None
-
-
 def _from_environment(base_url: str) -> str | None:
     name = _variable_set(base_url)
-    return None if name is None else _value_of(name)
+    return None if name is None else os.environ[name].strip()
 
 
 def _variable_set(base_url: str) -> str | None:
@@ -162,7 +163,7 @@ def _variable_set(base_url: str) -> str | None:
     configured = os.environ.get("OPENAI_BASE_URL", "")
     if host_of(base_url) == _OPENAI_HOST or (configured and host_of(configured) == host_of(base_url)):
         names.append("OPENAI_API_KEY")
-    return next((name for name in names if _value_of(name)), None)
+    return next((name for name in names if os.environ.get(name, "").strip()), None)
 
 
 def _from_keyring(base_url: str) -> str | None:

@@ -10,7 +10,7 @@ from keyring.errors import NoKeyringError
 from engine.errors import EndpointError, UsageError
 from engine.paths import Home
 from engine.redact import redact
-from engine.teachers.keys import KEYLESS, check_address, find_key, key_for, require_variable, save_key
+from engine.teachers.keys import KEYLESS, bind_variable, check_address, find_key, key_for, save_key
 
 OPENAI = "https://api.openai.com/v1"
 OTHER = "https://llm.example.com:8443/v1"
@@ -54,18 +54,14 @@ def test_the_openai_key_goes_where_openai_base_url_points(monkeypatch: pytest.Mo
     assert find_key(OTHER, Home.locate()) == "sk-proxy-0000000000000"
 
 
-def test_a_variable_that_was_named_comes_first_where_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    home = Home.locate()
-    with pytest.raises(UsageError, match="WORK_KEY"):
-        require_variable("WORK_KEY")
-    with pytest.raises(EndpointError, match="Set WORK_KEY, then"):
-        key_for(OTHER, home, "WORK_KEY")
-    monkeypatch.setenv("DISTILL_TUI_API_KEY_LLM_EXAMPLE_COM_8443", "hk-1234567890")
-    assert key_for(OTHER, home, "WORK_KEY") == "hk-1234567890"
-    monkeypatch.setenv("WORK_KEY", " wk-1234567890\n")
-    require_variable("WORK_KEY")
-    assert key_for(OTHER, home, "WORK_KEY") == "wk-1234567890"
-    assert key_for(OTHER, home) == "hk-1234567890"
+def test_a_variable_can_be_bound_to_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORK_KEY", "wk-1234567890")
+    monkeypatch.setenv("DISTILL_TUI_API_KEY_LLM_EXAMPLE_COM_8443", "")
+    bind_variable(OTHER, "WORK_KEY")
+    assert find_key(OTHER, Home.locate()) == "wk-1234567890"
+    assert find_key(OPENAI, Home.locate()) is None
+    with pytest.raises(UsageError, match="NO_SUCH_KEY"):
+        bind_variable(OTHER, "NO_SUCH_KEY")
 
 
 def test_the_keyring_is_asked_and_may_be_missing(
