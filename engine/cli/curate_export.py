@@ -41,7 +41,9 @@ def export(invocation: Invocation, target: str, state: ExampleState, split: Spli
         for row in rows:
             click.echo(as_line(row, ascii_only=True), nl=False)  # nothing in it that a terminal would obey
     else:
-        write_atomically(path, (as_line(row).encode() for row, _ in zip(rows, written, strict=False)))
+        # Half of a character, which a project of other hands may hold, is JSON too once it is escaped.
+        lines = (as_line(row).encode(errors="backslashreplace") for row, _ in zip(rows, written, strict=False))
+        write_atomically(path, lines)
     if leaks:
         invocation.say(f"{counted(len(leaks), 'answer')} may repeat the prompt, first example {leaks[0]}.")
     if path is not None:

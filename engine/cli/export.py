@@ -44,10 +44,12 @@ def command(
     The form gguf is one file for llama.cpp and a Modelfile for Ollama. Where llama-server is found too, it is asked a
     few questions: it must read them as the student was trained to, and answer like the weights it was made from.
     """
-    from engine.errors import NotFoundError
+    from engine.errors import NotFoundError, UsageError
     from engine.releases.card import parity_words
     from engine.releases.export import Gguf, export
 
+    if form != "gguf" and (llama_cpp is not None or gguf_type != "auto"):
+        raise UsageError("Only gguf is made with llama.cpp.", f"The form is {form}.", "Add --form gguf.")
     project = invocation.project
     run = project.runs.latest_trained() if run_id is None else project.runs.get(run_id)
     if run is None:

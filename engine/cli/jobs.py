@@ -4,6 +4,8 @@ import click
 
 from engine.cli.following import announce, follow_job
 from engine.cli.invocation import CommandGroup, Invocation, command_options
+from engine.errors import UsageError
+from engine.records.job import Job
 from engine.status import job_json
 from engine.wording import duration
 
@@ -57,12 +59,16 @@ def pause(invocation: Invocation, job_id: int) -> None:
 
 @command.command("resume")
 @click.argument("job_id", type=int)
+@click.option("--key-env", default=None, metavar="NAME", help="The variable that holds the key, as generate takes it.")
 @command_options
-def resume(invocation: Invocation, job_id: int) -> None:
+def resume(invocation: Invocation, job_id: int, key_env: str | None) -> None:
     """Let job JOB_ID go on: paused, stopped, failed or killed, from what it has stored."""
     from engine.jobs import control
 
-    announce(invocation, control.resume(invocation.project, invocation.project.jobs.get(job_id)))
+    job = invocation.project.jobs.get(job_id)
+    if key_env is not None:
+        _bind(job, key_env)
+    announce(invocation, control.resume(invocation.project, job))
 
 
 @command.command("keep")
@@ -95,3 +101,16 @@ def stop(invocation: Invocation, job_id: int, kill: bool) -> None:
     invocation.finish(
         ended if kill else f"Job {job.id} ends at its next safe point.", {"job": job_json(invocation.project, job)}
     )
+
+
+def _bind(job: Job, variable: str) -> None:
+    """Named anew by whoever resumes: a project may come from a stranger, and no variable is read because it says so."""
+    from engine.records.options import GenerateOptions
+    from engine.store.options_json import options_from_json
+    from engine.teachers.keys import bind_variable
+
+    options = options_from_json(job.kind, job.options)
+    teacher = options.teacher if isinstance(options, GenerateOptions) else None
+    if teacher is None or teacher.kind != "endpoint":
+        raise UsageError(f"Job {job.id} asks no endpoint with a key of that kind.", f"It is {job.kind}.")
+    bind_variable(teacher.base_url, variable)

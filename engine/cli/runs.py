@@ -61,12 +61,15 @@ def free(invocation: Invocation, ids: tuple[int, ...], *, done: bool) -> None:
     them, and keeps them.
     """
     from engine.errors import UsageError
+    from engine.releases.look import has_adapter
     from engine.training.freeing import free_checkpoints
 
     project = invocation.project
     if bool(ids) == done:
         raise UsageError("Which runs?", "Give their numbers, or --done.", "See `distill-tui runs list`.")
-    runs = [run for run in project.runs.all() if run.state == "done"] if done else [*map(project.runs.get, ids)]
+    runs = [*map(project.runs.get, dict.fromkeys(ids))]
+    if done:  # one whose adapter is gone keeps all it has
+        runs = [run for run in project.runs.all() if run.state == "done" and has_adapter(project, run)]
     freed = free_checkpoints(project, runs)
     invocation.finish(
         f"Freed {size(freed)} of {counted(len(runs), 'run')}.", {"runs": [run.id for run in runs], "freed_mb": freed}

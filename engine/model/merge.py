@@ -34,6 +34,8 @@ def merge(base: Path, adapter: Path, destination: Path, quantize: QuantizedBase 
                 "The adapter cannot be merged.", f"{adapter}: {error}", "Release the adapter alone, or train again."
             ) from error
         merged = merged.to(_stored_dtype(base))
+        if hasattr(merged.config, "auto_map"):
+            del merged.config.auto_map  # names code, which those who read the release might run
         merged.save_pretrained(destination)
 
 

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,14 @@ from engine.redact import without_keys
 VARIABLE = "LLAMA_CPP"
 _CONVERTER, _SERVER = "convert_hf_to_gguf.py", "llama-server"
 _BUILT_IN = ("", "build/bin", "bin")  # of its folder, where the server may lie
+# Becomes the program that it is told, which ends with whoever started it, even by SIGKILL (Linux), and gives way.
+_BECOME = """import ctypes, os, sys
+try:
+    ctypes.CDLL(None).prctl(1, 15)
+except (AttributeError, OSError):
+    pass
+os.nice(5)
+os.execv(sys.argv[1], sys.argv[1:])"""
 _MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 _LONGEST_REASON = 300  # characters
 
@@ -50,7 +59,7 @@ def find_llama_cpp(named: Path | None = None) -> LlamaCpp:
             )
         beside = (shutil.which(_SERVER, path=str(folder / place)) for place in _BUILT_IN)
         server = next((found for found in beside if found), shutil.which(_SERVER))
-        return LlamaCpp(folder / _CONVERTER, Path(server) if server else None)
+        return LlamaCpp(folder / _CONVERTER, Path(server).absolute() if server else None)
     converter, server = shutil.which(_CONVERTER), shutil.which(_SERVER)
     if converter is None:
         raise NotFoundError(
@@ -59,7 +68,12 @@ def find_llama_cpp(named: Path | None = None) -> LlamaCpp:
             "git clone --depth 1 https://github.com/ggml-org/llama.cpp, then add --llama-cpp llama.cpp "
             f"(or set {VARIABLE}).",
         )
-    return LlamaCpp(Path(converter), Path(server) if server else None)
+    return LlamaCpp(Path(converter).absolute(), Path(server).absolute() if server else None)
+
+
+def as_child(command: Sequence[str]) -> list[str]:
+    """How `command`, which names its program in full, is started so that it does not outlive this process."""
+    return [sys.executable, "-I", "-c", _BECOME, *command]
 
 
 def convert(llama_cpp: LlamaCpp, folder: Path, destination: Path, gguf_type: GgufType) -> None:
@@ -69,7 +83,7 @@ def convert(llama_cpp: LlamaCpp, folder: Path, destination: Path, gguf_type: Ggu
     environment = {**without_keys(os.environ), "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     try:
         ended = subprocess.run(
-            [*command, "--outtype", gguf_type],
+            as_child([*command, "--outtype", gguf_type]),
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -87,10 +101,11 @@ def convert(llama_cpp: LlamaCpp, folder: Path, destination: Path, gguf_type: Ggu
 
 def _refused(said: str, llama_cpp: LlamaCpp) -> ModelError:
     if (missing := _MISSING_MODULE.search(said)) is not None:
+        extra = "pip install 'distill-tui[gguf]', or uv sync --extra gguf"
         return ModelError(
             "llama.cpp's converter lacks a library.",
             f"It imports {missing[1]}, which is not installed beside distill-tui.",
-            "Install what it needs: pip install 'distill-tui[gguf]', or uv sync --extra gguf",
+            f"Install it: {extra if missing[1] == 'sentencepiece' else f'pip install {missing[1]}'}",
         )
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     reason = clean_line(lines[-1] if lines else "it wrote no file and said nothing")[:_LONGEST_REASON].rstrip(".")

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -20,6 +20,7 @@ from engine.clean import clean_line
 from engine.errors import ModelError
 from engine.records.prompt import Message
 from engine.redact import without_keys
+from engine.releases.llama_cpp import as_child
 
 _STARTS_WITHIN_S, _ASKS_EVERY_S = 900.0, 0.1
 _ANSWERS_WITHIN_S = 900.0
@@ -29,11 +30,13 @@ _LONGEST_REASON = 300  # characters
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A greedy answer: its tokens, the end of the turn included, each with its log-probability in nats."""
+    """A greedy answer: its tokens, and the log-probabilities that are told.
+
+    The server tells none of a token that ends within a character of several bytes.
+    """
 
     ids: tuple[int, ...]
-    logprobs: tuple[float, ...]
-    ended: bool  # by a token that ends a turn, and not by the limit
+    told: tuple[tuple[int, float], ...]  # ids in the answer's order, with their log-probabilities in nats
 
 
 class LlamaServer:
@@ -54,25 +57,23 @@ class LlamaServer:
         """The ids that it would read for a conversation, by its own template and tokenizer."""
         words = {"content": self.question_text(messages), "add_special": True, "parse_special": True}
         read = self._ask("/tokenize", words)
-        return _whole_numbers(read.get("tokens"))
+        return _whole_numbers("/tokenize", read.get("tokens"))
 
     def answer(self, ids: Sequence[int], most_tokens: int) -> Answered:
         """Its greedy answer to `ids`."""
         asked: dict[str, object] = {
-            "prompt": list(ids), "n_predict": most_tokens, "temperature": 0, "n_probs": 1, "cache_prompt": False
+            "prompt": list(ids), "n_predict": most_tokens, "temperature": 0, "n_probs": 1, "cache_prompt": False,
+            "return_tokens": True,
         }  # fmt: skip
         found = self._ask("/completion", asked)
-        steps = found.get("completion_probabilities")
-        if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
+        steps = found.get("completion_probabilities", [])
+        if not isinstance(steps, list) or not all(
+            isinstance(step, dict) and type(step.get("id")) is int and isinstance(step.get("logprob"), int | float)
+            for step in steps
+        ):
             raise _useless("/completion", "it tells no log-probabilities")
-        tokens, logprobs = [step.get("id") for step in steps], [step.get("logprob") for step in steps]
-        if not all(isinstance(value, int | float) for value in logprobs):
-            raise _useless("/completion", "it tells no log-probabilities")
-        return Answered(
-            tuple(_whole_numbers(tokens)),
-            tuple(float(value) for value in cast("list[float]", logprobs)),
-            found.get("stop_type") == "eos",
-        )
+        told = tuple((cast("int", step["id"]), float(step["logprob"])) for step in steps)
+        return Answered(tuple(_whole_numbers("/completion", found.get("tokens"))), told)
 
     def _ask(self, path: str, words: Mapping[str, object]) -> dict[str, object]:
         try:
@@ -87,31 +88,42 @@ class LlamaServer:
 
 @contextmanager
 def llama_server(program: Path, model: Path, context_length: int, words: Sequence[str] = ()) -> Iterator[LlamaServer]:
-    """While inside, the model is served; `words` are more of its command line. Raises `ModelError` where it fails."""
-    with tempfile.TemporaryDirectory(prefix="distill-tui-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        path, log = folder / "llama.sock", folder / "log.txt"
-        command = [str(program), "--model", str(model), "--host", str(path), "--ctx-size", str(context_length)]
-        with log.open("wb") as output:
-            try:
-                process = subprocess.Popen(
-                    [*command, "--parallel", "1", "--jinja", *words],
-                    env=without_keys(os.environ), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                )  # fmt: skip
-            except OSError as error:
-                raise ModelError("llama-server cannot be run.", f"{program}: {error.strerror}.") from error
-        transport = httpx2.HTTPTransport(uds=str(path))
+    """While inside, the model is served; `words` are more of its command line. Raises `ModelError` where it fails.
+
+    On the processor: no job holds a GPU for it.
+    """
+    with ExitStack() as held:
         try:
-            with httpx2.Client(transport=transport, base_url="http://llama", timeout=_ANSWERS_WITHIN_S) as client:
-                _await(client, process, path, log)
-                yield LlamaServer(client)
-        finally:
-            process.terminate()
-            try:
-                process.wait(_ENDS_WITHIN_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            name = held.enter_context(tempfile.TemporaryDirectory(prefix="distill-tui-", ignore_cleanup_errors=True))
+            path, log = Path(name) / "llama.sock", Path(name) / "log.txt"
+            command = [str(program), "--model", str(model), "--host", str(path), "--ctx-size", str(context_length)]
+            command += ["--parallel", "1", "--jinja", "--device", "none", *words]
+            output = held.enter_context(log.open("wb"))
+            process = subprocess.Popen(
+                as_child(command), env=without_keys(os.environ), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+            held.callback(_end, process)
+            transport = httpx2.HTTPTransport(uds=str(path))
+            client = held.enter_context(
+                httpx2.Client(transport=transport, base_url="http://llama", timeout=_ANSWERS_WITHIN_S)
+            )
+            _await(client, process, path, log)
+        except OSError as error:
+            raise ModelError(
+                "llama-server cannot be run.",
+                f"{program}: {clean_line(str(error))}.",
+                "Check that it can be started, and that there is room for temporary files.",
+            ) from error
+        yield LlamaServer(client)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(_ENDS_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _await(client: httpx2.Client, process: "subprocess.Popen[bytes]", path: Path, log: Path) -> None:
@@ -136,9 +148,9 @@ def _listens(path: Path) -> bool:
         return own.connect_ex(str(path)) == 0
 
 
-def _whole_numbers(values: object) -> list[int]:
+def _whole_numbers(path: str, values: object) -> list[int]:
     if not isinstance(values, list) or not all(type(value) is int for value in values):
-        raise _useless("/tokenize", "it tells no tokens")
+        raise _useless(path, "it tells no tokens")
     return cast("list[int]", values)
 
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.economics.tokens import find_tokenizer
-from engine.errors import NotFoundError
+from engine.errors import ModelError, NotFoundError
 from engine.model.folder import stored_dtype
 from engine.project import Project
 from engine.records.release import Release, ReleasedFile, ReleaseKind
@@ -71,8 +71,10 @@ def export_bytes(project: Project, run: Run, kind: ReleaseKind) -> int | None:
         if kind == "adapter"
         else list(base.glob("*.safetensors"))
     )
-    if kind == "gguf":  # in 16 bits
-        return sum(_size(path) or 0 for path in weights) // (2 if stored_dtype(base) == "float32" else 1)
+    if kind == "gguf":
+        with suppress(ModelError):
+            return sum(_size(path) or 0 for path in weights) // (2 if stored_dtype(base) == "float32" else 1)  # 16 bits
+        return None
     return sum(_size(path) or 0 for path in (*copied, *weights))
 
 

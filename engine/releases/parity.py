@@ -24,6 +24,7 @@ _MOST_TOKENS = 128  # of an answer
 # Rounding to 8 bits moves a log-probability of a small model by some hundredths; a wrong tensor, norm or rotation by
 # whole nats.
 _MEAN_DIFFERENCE = 0.5
+_NOT_WHOLE = "\ufffd"  # what bytes decode to that are no character yet
 _TURNS = (Message("user", "Is it open?"), Message("assistant", "Yes."), Message("user", "¿Y mañana? 🙂\n\n - <b> x"))
 
 
@@ -68,19 +69,24 @@ def _compared(merged: Path, chat: "ChatFormat", contexts: list[list[int]], answe
                 f"It goes on after «{clean_line(chat.text_of([*chat.stop_ids][:1]))}».",
                 "A newer llama.cpp may know this model's end of a turn. Else release the run merged.",
             )
-    rows = [ScoreRow(ids, answer.ids) for ids, answer in zip(contexts, answers, strict=True) if answer.ids]
-    told = [value for answer in answers for value in answer.logprobs]
-    if not rows:
+    asked = [(ids, answer) for ids, answer in zip(contexts, answers, strict=True) if answer.ids]
+    if not asked:
         raise ModelError("llama.cpp answers nothing.", "Every greedy answer is empty.", "Release the run merged.")
+    rows = [ScoreRow(ids, answer.ids) for ids, answer in asked]
     scored = score(load_base(merged, device="cpu", dtype="float32"), rows, k=1)
-    own = [float(value) for top in scored for value in top.completion_logprobs]
-    same = sum(
-        int(likeliest) == token
-        for row, top in zip(rows, scored, strict=True)
-        for likeliest, token in zip(top.ids[:, 0], row.completion_ids, strict=True)
-    )
-    differences = [abs(one - other) for one, other in zip(own, told, strict=True)]
-    found = Parity(len(rows), len(told), same, sum(differences) / len(differences), max(differences))
+    same, differences = 0, list[float]()
+    for (_, answer), top in zip(asked, scored, strict=True):
+        same += sum(one == other for one, other in zip(top.ids[:, 0].tolist(), answer.ids, strict=True))
+        own = top.completion_logprobs.tolist()
+        differences += [abs(own[place] - value) for place, value in _placed(chat, answer)]
+    if not differences:
+        raise ModelError(
+            "llama-server gave no usable answer.",
+            "Its log-probabilities are not those of the tokens that it answered.",
+            "Build llama.cpp anew, then export again.",
+        )
+    tokens = sum(len(answer.ids) for _, answer in asked)
+    found = Parity(len(rows), tokens, same, sum(differences) / len(differences), max(differences))
     if not found.mean_difference <= _MEAN_DIFFERENCE:
         raise ModelError(
             "The converted model answers otherwise than the student.",
@@ -88,3 +94,12 @@ def _compared(merged: Path, chat: "ChatFormat", contexts: list[list[int]], answe
             "Use a newer llama.cpp, or more bits. Else release the run merged.",
         )
     return found
+
+
+def _placed(chat: "ChatFormat", answer: Answered) -> list[tuple[int, float]]:
+    """The log-probabilities with the places of their tokens; none where it is not plain which tokens they are of."""
+    ends = range(1, len(answer.ids) + 1)
+    whole = [end - 1 for end in ends if not chat.text_of(answer.ids[:end]).endswith(_NOT_WHOLE)]
+    if [answer.ids[place] for place in whole] != [token for token, _ in answer.told]:
+        return []
+    return [(place, value) for place, (_, value) in zip(whole, answer.told, strict=True)]

@@ -23,6 +23,7 @@ def write_tokenizer(base: Path, template: str, destination: Path) -> None:
             shutil.copyfile(base / name, destination / name)
     settings = read_json(base / "tokenizer_config.json", required=False)
     settings.pop("chat_template", None)  # older readers would prefer it to the template's own file
+    settings.pop("auto_map", None)  # names code, which llama.cpp's converter and others would run
     write_json(destination / "tokenizer_config.json", settings)
     (destination / "chat_template.jinja").write_text(template, encoding="utf-8")
 

@@ -51,6 +51,12 @@ def free_checkpoints(project: Project, runs: list[Run]) -> float:
                 f"Train it to its end: distill-tui train --run {run.id}",
             )
         require_adapter(project.folder / run.folder / ADAPTER, run.id)
+        if not (project.folder / run.folder / CHECKPOINTS).resolve().is_relative_to(project.folder.resolve()):
+            raise StoreError(
+                f"The files of run {run.id} lie outside the project.",
+                f"{project.folder / run.folder} leads elsewhere.",
+                "Remove them there yourself.",
+            )
     freed = 0.0
     for run in runs:
         folder = project.folder / run.folder / CHECKPOINTS

@@ -5,7 +5,7 @@ import math
 from engine.errors import JobStopped, TrainingError
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note
-from engine.jobs.wishes import write_wish
+from engine.jobs.wishes import read_wish, write_wish
 from engine.records.options import SweepOptions, TrainOptions
 from engine.training import job
 from engine.training.sweep import Tried, sweep_text, winner
@@ -28,7 +28,7 @@ def run(context: JobContext, options: SweepOptions) -> None:
             raise
         except TrainingError as error:
             context.emit(Note(f"Run {trial.run_id} is left out: {error.title}"))
-        if context.keep_requested:
+        if read_wish(context.folder) == "keep":
             write_wish(context.folder, "run")  # it was meant for this run alone
     tried = [Tried(runs.get(trial.run_id), trial.words) for trial in options.trials]
     won = winner(tried)

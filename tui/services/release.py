@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import get_args
 
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from engine.errors import NotFoundError
 from engine.project import Project
 from engine.records.evaluation import FinalVerdict
 from engine.records.release import GgufType, Release, ReleasedFile, ReleaseKind
 from engine.records.run import Run
-from engine.releases.llama_cpp import find_llama_cpp
 from engine.releases.look import card_text, export_bytes, folder_of, has_adapter, released_files
 from tui.services.program import Program
 from tui.services.store import StoreService
@@ -101,15 +98,6 @@ class ReleaseService:
         words += ["--force"] if replace else []
         words += [word for option, value in gguf.items() if value for word in (f"--{option}", value)]
         self._program.start("export", words)
-
-
-def llama_cpp_fault(folder: str) -> str:
-    """What is wrong with a folder of llama.cpp, or, where it is empty, with the places where it is looked for."""
-    try:
-        find_llama_cpp(Path(folder) if folder else None)
-    except NotFoundError as error:
-        return f"{error.message} {error.next}" if folder else f"It is in none of the usual places. {error.next}"
-    return ""
 
 
 def _page(project: Project) -> ReleasePage:

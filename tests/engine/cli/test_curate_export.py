@@ -55,6 +55,12 @@ def test_accepted_answers_are_written_without_the_prompt_and_edited_ones_as_edit
     assert list(tmp_path.glob("*answers*")) == [path]
 
 
+def test_half_a_character_is_escaped(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_file, "_plain", lambda _: {"topic": "\ud83d"})
+    get("curate", "export", "--to", tmp_path / "answers.jsonl")
+    assert rows_of(tmp_path / "answers.jsonl")[0] == {"topic": "\ud83d"}
+
+
 def test_the_file_is_imported_again(finished: Path, tmp_path: Path) -> None:
     with Project.open(finished) as project:
         turns = (Message("user", "And?"), Message("assistant", "Then?"), Message("user", "So."))

@@ -138,6 +138,26 @@ def test_the_named_variable_holds_the_key_and_the_key_is_nowhere_else(
     assert holding == []
 
 
+def test_a_job_that_is_resumed_reads_the_variable_that_is_named_then_and_none_that_the_project_names(
+    server: HostileServer, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bound = variable_of(server.url)
+    monkeypatch.setenv(bound, "")  # what the command sets is taken back with this
+    server.behaviours[:] = [status("401 Unauthorized", error("No such key"))]
+    monkeypatch.setenv("MY_KEY", "sk-of-yesterday-0123456789")
+    fail("generate", "--key-env", "MY_KEY", status=1)
+    with find_project("desk", home) as project:
+        assert "MY_KEY" not in project.jobs.get(1).options
+    monkeypatch.setenv(bound, "")
+    server.behaviours[:] = [good("Good", " day.")]
+    server.requests.clear()
+    monkeypatch.setenv("MY_KEY", "sk-of-today-0123456789")
+    assert "NO_SUCH_KEY" in fail("jobs", "resume", "1", "--key-env", "NO_SUCH_KEY")["message"]
+    succeed("jobs", "resume", "1", "--key-env", "MY_KEY")
+    assert get("jobs", "follow", "1")["job"]["state"] == "done"
+    assert {request.headers["authorization"] for request in server.requests} == {"Bearer sk-of-today-0123456789"}
+
+
 def test_a_variable_that_is_not_set_starts_no_job(server: HostileServer) -> None:
     assert "NO_SUCH_KEY" in fail("generate", "--key-env", "NO_SUCH_KEY")["message"]
     assert jobs() == []

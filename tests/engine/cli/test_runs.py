@@ -69,6 +69,26 @@ def test_while_a_job_may_need_checkpoints_none_is_freed(finished: Path, checkpoi
     succeed("runs", "free", "1")
 
 
+def test_nothing_is_freed_behind_a_link(finished: Path, checkpoints: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    checkpoints.parent.rename(elsewhere)
+    checkpoints.parent.symlink_to(elsewhere)
+    assert "outside the project" in fail("runs", "free", "1", status=1)["title"]
+    assert (elsewhere / "checkpoints" / "step-9").is_dir()
+
+
+def test_a_number_that_is_told_twice_is_one_run(finished: Path, checkpoints: Path) -> None:
+    assert get("runs", "free", "1", "1")["runs"] == [1]
+
+
+def test_a_run_that_lost_its_adapter_keeps_no_other_from_giving_back(finished: Path, checkpoints: Path) -> None:
+    with Project.open(finished) as project:
+        first = project.runs.get(1)
+        other = project.runs.add(first.dataset_sha256, first.config)
+        project.runs.update(other.id, state="done")
+    assert get("runs", "free", "--done")["runs"] == [1]
+
+
 def test_without_an_adapter_the_checkpoints_are_all_that_there_is(finished: Path, checkpoints: Path) -> None:
     (checkpoints.parent / "adapter" / ADAPTER_FILES[0]).unlink()
     fail("runs", "free", "1")

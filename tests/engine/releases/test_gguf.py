@@ -2,9 +2,13 @@
 
 import json
 import math
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import psutil
 import pytest
 
 from engine.errors import ModelError, NotFoundError
@@ -19,6 +23,7 @@ from engine.releases.export import Gguf, export
 from engine.releases.llama_cpp import find_llama_cpp
 from engine.releases.llama_server import llama_server
 from engine.releases.parity import _TURNS
+from tests.engine.jobs.support import wait_until
 from tests.engine.releases.llama import write_converter, write_program, write_server
 from tests.trained import CANARY, RULES, make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
 
@@ -63,24 +68,35 @@ def asked_of(messages: Sequence[Message]) -> str:
 
 
 def honest(project: Project, base: Path, adapter: Path, answer: str = "Four words, and out") -> dict[str, object]:
-    """What a server would say that reads and answers as the student does."""
+    """What a server would say that reads and answers as the student does: nothing of what ends within a character."""
     chat = ChatFormat.load(base)
     conversations = [question.messages for question in project.questions.all(split="test")]
     completion = chat.completion_ids(answer)
     rows = [ScoreRow(chat.question_ids(messages), completion) for messages in conversations]
     scored = score(with_adapter(load_base(base, device="cpu", dtype="float32"), adapter), rows, k=1)
+    ends = bytes(answer, "utf-8")
+    whole = [place == len(ends) or _is_text(ends[: place + 1]) for place in range(len(completion))]  # a byte, a token
     answers = {
         json.dumps(list(row.context_ids)): {
+            "tokens": completion,
             "completion_probabilities": [
                 {"id": token, "logprob": value}
-                for token, value in zip(completion, top.completion_logprobs.tolist(), strict=True)
+                for token, value, told in zip(completion, top.completion_logprobs.tolist(), whole, strict=True)
+                if told
             ],
-            "stop_type": "eos",
         }
         for row, top in zip(rows, scored, strict=True)
     }
     read = {asked_of(messages): chat.question_ids(messages) for messages in (*conversations, _TURNS)}
     return {"read": read, "answers": answers}
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def test_the_release_is_one_file_with_a_modelfile_a_card_and_checksums(project: Project, llama_cpp: Path) -> None:
@@ -102,16 +118,17 @@ def test_the_release_is_one_file_with_a_modelfile_a_card_and_checksums(project: 
     assert "You are tiny." not in told
 
 
+@pytest.mark.parametrize("answer", ["Four words, and out", "नमस्ते 🙂, ตกลง"], ids=["letters", "bytes"])
 def test_a_server_that_reads_and_answers_as_the_student_is_the_proof(
-    project: Project, llama_cpp: Path, base: Path, adapter: Path
+    project: Project, llama_cpp: Path, base: Path, adapter: Path, answer: str
 ) -> None:
-    told = honest(project, base, adapter)
+    told = honest(project, base, adapter, answer)
     write_server(llama_cpp, told)
     made = release(project, llama_cpp)
     assert project.releases.all() == (made,)
     assert made.parity is not None
     questions = len(project.questions.all(split="test"))
-    tokens = questions * len(ChatFormat.load(base).completion_ids("Four words, and out"))
+    tokens = questions * len(ChatFormat.load(base).completion_ids(answer))
     assert (made.parity.questions, made.parity.tokens) == (questions, tokens)
     assert made.parity.largest_difference < 1e-3
     assert 0 <= made.parity.same_likeliest < tokens  # the answer is nobody's greedy one
@@ -149,13 +166,24 @@ def test_a_server_that_goes_on_after_the_end_of_a_turn_makes_no_release(
 ) -> None:
     told = honest(project, base, adapter)
     for row in told["answers"].values():  # type: ignore[attr-defined]
-        row["completion_probabilities"].append({"id": 70, "logprob": -1.0})
+        row["tokens"].append(70)
     write_server(llama_cpp, told)
     with pytest.raises(ModelError, match="does not end the answer"):
         release(project, llama_cpp)
 
 
-@pytest.mark.parametrize("row", [{}, {"completion_probabilities": [{"id": 1}]}, {"completion_probabilities": [1]}])
+@pytest.mark.parametrize(
+    "row",
+    [
+        {},
+        {"tokens": [70, 71]},
+        {"tokens": ["a"], "completion_probabilities": []},
+        {"tokens": [70], "completion_probabilities": [{"id": 70}]},
+        {"tokens": [70], "completion_probabilities": [{"id": 71, "logprob": -1.0}]},
+        {"tokens": [70], "completion_probabilities": [1]},
+    ],
+    ids=["empty", "no numbers", "no ids", "half", "of others", "no steps"],
+)
 def test_an_answer_without_numbers_is_told(
     project: Project, llama_cpp: Path, base: Path, adapter: Path, row: dict[str, object]
 ) -> None:
@@ -169,6 +197,28 @@ def test_a_server_that_says_no_is_quoted(project: Project, llama_cpp: Path, base
     write_server(llama_cpp, honest(project, base, adapter) | {"answers": {}})
     with pytest.raises(ModelError, match="it was not told what to say"):
         release(project, llama_cpp)
+
+
+def test_a_server_does_not_outlive_whoever_started_it(tmp_path: Path) -> None:
+    source = "#!PYTHON\nimport os, sys, time\nopen(sys.argv[2] + '.pid', 'w').write(str(os.getpid()))\ntime.sleep(600)"
+    program = write_program(tmp_path / "llama.cpp", source)
+    starts = (
+        "import sys; from pathlib import Path; from engine.releases.llama_server import llama_server\n"
+        "with llama_server(Path(sys.argv[1]), Path(sys.argv[2]), 64): pass"
+    )
+    starter = subprocess.Popen([sys.executable, "-c", starts, str(program), str(tmp_path / "model")])
+    told = tmp_path / "model.pid"
+    wait_until(lambda: told.is_file() and bool(told.read_text()))
+    child = psutil.Process(int(told.read_text()))
+    starter.kill()
+    starter.wait()
+    wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_server_that_cannot_be_run_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(ModelError, match="cannot be run"), llama_server(tmp_path / "x", tmp_path / "m", 64):
+        pass
 
 
 def test_a_server_that_does_not_start_is_quoted_and_leaves_nothing(tmp_path: Path) -> None:
@@ -187,7 +237,7 @@ def test_a_server_that_does_not_start_is_quoted_and_leaves_nothing(tmp_path: Pat
     ("source", "words"),
     [
         ("raise NotImplementedError('BPE pre-tokenizer was not recognized')", "BPE pre-tokenizer was not recognized"),
-        ("import sentencepiece_of_another_name", "sentencepiece_of_another_name, which is not installed"),
+        ("import a_library_of_theirs", "a_library_of_theirs, which is not installed"),
         ("", "said nothing"),
         ("import sys; sys.exit('\\x1b]0;x\\x07' + 'long ' * 999)", "long long"),
     ],
@@ -237,3 +287,14 @@ def test_what_was_proved_comes_back_from_the_store(project: Project) -> None:
     project.releases.add("adapter", 1, "releases/y", "cd")
     assert [each.parity for each in project.releases.all()] == [proved, None]
     assert math.isclose(project.releases.all()[0].parity.mean_difference, 0.0004)  # type: ignore[union-attr]
+
+
+def test_code_that_a_base_names_does_not_leave_with_its_tokenizer(project: Project, base: Path) -> None:
+    settings = json.loads((base / "tokenizer_config.json").read_text())
+    told = settings | {"auto_map": {"AutoTokenizer": ["evil.Tokenizer", None]}}
+    try:
+        (base / "tokenizer_config.json").write_text(json.dumps(told))
+        made = export(project, project.runs.get(1), "merged", home=project.home)
+    finally:
+        (base / "tokenizer_config.json").write_text(json.dumps(settings))
+    assert "auto_map" not in (project.folder / made.folder / "tokenizer_config.json").read_text()

@@ -47,6 +47,17 @@ def test_no_size_is_said_where_the_base_is_not_here(project: Project) -> None:
     assert not has_adapter(project, run)
 
 
+def test_a_base_that_does_not_tell_its_type_has_an_unknown_size_as_gguf_and_keeps_the_others(project: Project) -> None:
+    run = project.runs.get(1)
+    merged, gguf = export_bytes(project, run, "merged"), export_bytes(project, run, "gguf")
+    assert merged is not None
+    assert gguf is not None
+    assert 0.4 * merged < gguf <= 0.5 * merged
+    (Path(run.config.base) / "config.json").write_text("{")
+    assert export_bytes(project, run, "gguf") is None
+    assert export_bytes(project, run, "merged") is not None
+
+
 def test_files_are_those_that_the_checksums_name_and_none_outside(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("card")
     names = ("README.md", "../secret", "/etc/passwd", "gone.json")

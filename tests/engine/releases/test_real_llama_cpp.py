@@ -6,6 +6,7 @@ LLAMA_CPP=$PWD uv run --extra gguf pytest -n 0 -m slow tests/engine/releases
 """
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,10 +17,12 @@ from engine.model.starter import ensure_starter
 from engine.paths import Home
 from engine.project import Project
 from engine.records.prompt import Message
+from engine.records.question import Question
 from engine.records.release import GgufType
 from engine.releases.export import Gguf, export
 from engine.releases.llama_cpp import convert, find_llama_cpp
 from engine.releases.llama_server import llama_server
+from engine.releases.parity import check_parity
 from tests.families import FAMILIES
 from tests.tiny import make_tiny_family
 from tests.trained import make_tiny_adapter, make_trained_project
@@ -54,9 +57,22 @@ def test_it_answers_like_the_student(project: Project, gguf_type: GgufType, most
 
 @pytest.fixture(scope="module")
 def weights(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("gguf") / "model.gguf"
-    convert(find_llama_cpp(), starter, path, "auto")
-    return path
+    """The starter as it is, but with the template of a release; beside it as GGUF."""
+    folder = tmp_path_factory.mktemp("gguf")
+    shutil.copytree(starter, folder / "model")
+    (folder / "model" / "chat_template.jinja").write_text(ChatFormat.load(starter).template)
+    convert(find_llama_cpp(), folder / "model", folder / "model.gguf", "auto")
+    return folder / "model.gguf"
+
+
+def test_answers_in_scripts_of_many_bytes_are_compared_whole(weights: Path, starter: Path) -> None:
+    server = find_llama_cpp().server
+    assert server is not None
+    asked = ("हिंदी में गिनो: एक, दो, तीन", "Repeat: 🙂🙂🙂 🏦", "日本語で答えて: 今日は")
+    questions = [Question((Message("user", text),)) for text in asked]
+    found = check_parity(server, weights, starter, ChatFormat.load(starter), questions)
+    assert found.mean_difference < 0.02
+    assert found.same_likeliest >= 0.98 * found.tokens
 
 
 @pytest.mark.parametrize("name", FAMILIES)

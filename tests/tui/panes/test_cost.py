@@ -157,6 +157,26 @@ async def test_escape_gives_up_what_is_typed_in_a_field_and_what_was_taken_stays
         assert shown_in(app, "question_tokens") == ""
 
 
+async def test_a_window_that_loses_the_keys_takes_nothing_that_is_being_typed(home: Home) -> None:
+    folder = make_stage(home, "done")
+    with Project.open(folder, home) as project:
+        project.settings.write_cost(CostInputs("gpt-5", requests_per_day=5_000.0), None)
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "1,200" in text(app))
+        before = text(app)
+        await pilot.press("e", "tab", "7")
+        await until(pilot, lambda: text(app) != before)
+        app.post_message(events.AppBlur())
+        await until(pilot, lambda: app.focused is None)
+        app.post_message(events.AppFocus())
+        await until(pilot, lambda: app.focused is not None)
+        await pilot.press("escape")
+        await until(pilot, lambda: text(app) == before and app.focused is pane(app))
+        assert remembered(home, folder) == CostInputs("gpt-5", requests_per_day=5_000.0)
+
+
 async def test_escape_gives_the_model_back_that_stood_there(home: Home) -> None:
     folder = make_stage(home, "done")
     with Project.open(folder, home) as project:

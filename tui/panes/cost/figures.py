@@ -134,9 +134,9 @@ class Figures(Vertical):
         self._state.choosing = False
 
     def on_descendant_blur(self, event: DescendantBlur) -> None:
-        """What stands in a field that is left is taken."""
+        """What stands in a field that is left is taken; a window that loses the keys leaves no field."""
         name = event.widget.id or ""
-        if self._state.keep(name):
+        if self.app.app_focus and self._state.keep(name):
             self.post_message(self.Typed(name))
 
     def action_next(self) -> None:

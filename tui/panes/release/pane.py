@@ -17,7 +17,7 @@ from tui.panes.view import View
 from tui.screens.form.screen import Field, FormScreen, Values
 from tui.services.facts import Facts
 from tui.services.program import CommandEnded, CommandTold
-from tui.services.release import GGUF_TYPES, KINDS, CardRead, ReleaseRead, ReleaseService, llama_cpp_fault
+from tui.services.release import GGUF_TYPES, KINDS, CardRead, ReleaseRead, ReleaseService
 from tui.services.store import StoreService
 from tui.widgets.listing import Listing
 
@@ -168,7 +168,7 @@ class ReleasePane(Pane):
 
         hint = "its folder; else $LLAMA_CPP, else the PATH"
         fields = [
-            Field("llama-cpp", "llama.cpp", hint=hint, path=True, check=llama_cpp_fault),
+            Field("llama-cpp", "llama.cpp", hint=hint, path=True),
             Field("gguf-type", "numbers", choices=GGUF_TYPES),
         ]
         form = FormScreen(f"Run {values['run']} as GGUF", fields, go="export", aside=lambda _values: _GGUF)
