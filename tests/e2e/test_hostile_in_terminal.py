@@ -62,7 +62,7 @@ EVALUATION = [
 RELEASE = [
     ("7", f"{_X}file", ""), (ENTER, f"# {_X}card", ""), ("G", f"{_X}end", ""), (ESC, f"{_X}file", ""),
     ("e", "Export a run", ""), (ESC, f"{_X}file", "Export a run"), ("8", f"has no «{_X}model", ""),
-    ("e", "enter next", ""), (ESC, "e changes the figures", ""), ("9", "prompted against", ""),
+    ("e", "enter take", ""), (ESC, "e changes the figures", ""), ("9", "prompted against", ""),
     ("a", "Compare which arms?", ""), (ESC, "prompted against", "Compare which arms?"),
 ]  # fmt: skip
 REVIEW = [

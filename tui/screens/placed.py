@@ -11,9 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.message import Message
-from textual.reactive import Reactive
 from textual.screen import ModalScreen, Screen
-from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.clean import clean_text
@@ -67,8 +65,6 @@ class PlacedScreen(LeftOnce[Result]):
     PlacedScreen.-unseen { overflow: hidden; }
     """
     place: ClassVar[Place]
-    # What gets the focus, and what loses it, draw themselves anew: Textual (8.2.8) would draw all of the screen.
-    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     # Textual calls these handlers beside those that a screen has of its own.
     def on_mount(self) -> None:
