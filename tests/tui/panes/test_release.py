@@ -1,6 +1,7 @@
 """The release pane: what can leave and with which verdict, exporting, what lies where, the card, the path."""
 
 import hashlib
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -147,7 +148,7 @@ def test_what_was_proved_of_a_release_is_told_under_it() -> None:
     state.take(ReleasePage((), (Released(made, "/r", files),)))
     view = View(Facts("p", "/p", ProjectSettings(), tuple(Station(n, "done", 1, "") for n in STATIONS)), None, 90, 24)
     lines = [line.plain for line in draw(view, state, 0.0)]
-    assert "  ✓ llama-server answers like the weights: 1,230 of 1,233 tokens alike, 0.00081 nats apart" in lines
+    assert "  ✓ llama-server: 1,230 of 1,233 tokens as the weights, 0.00081 nats apart" in lines
 
 
 async def test_where_to_and_whether_to_replace_are_passed_on(home: Home, at_hand: list[list[str]]) -> None:
@@ -160,6 +161,28 @@ async def test_where_to_and_whether_to_replace_are_passed_on(home: Home, at_hand
         await pilot.press("down", "down", *"/tmp/x", "down", "right", "enter")
         await until(pilot, lambda: bool(at_hand))
     assert at_hand == [["export", "--form", "adapter", "--run", "1", "--to", "/tmp/x", "--force"]]
+
+
+async def test_how_long_an_export_takes_is_told_while_its_process_says_nothing(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = threading.Event()
+
+    def works(*_: object) -> program.Answer:
+        ends.wait(60)
+        return {}
+
+    monkeypatch.setattr(program, "carry_out", works)
+    app = DistillApp(home, make_runs(home))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "✓ pass" in text(app))
+        await pilot.press("e")
+        await form_of(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: "of run 1   2 s" in text(app))
+        ends.set()
+        await until(pilot, lambda: "exporting" not in text(app))
 
 
 async def test_the_card_is_read_and_the_path_is_copied(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

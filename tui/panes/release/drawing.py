@@ -139,8 +139,9 @@ def _released(released: Released, width: int) -> list[Content]:
         for file in released.files
     ]  # fmt: skip
     if (parity := released.release.parity) is not None:
-        same = f"{parity.same_likeliest:,} of {parity.tokens:,} tokens alike, {parity.mean_difference:.2g} nats apart"
-        lines.append(Content.styled(shorten(f"  ✓ llama-server answers like the weights: {same}", width), DIM))
+        same = f"{parity.same_likeliest:,} of {parity.tokens:,} tokens"
+        words = f"{same} as the weights, {parity.mean_difference:.2g} nats apart"
+        lines.append(Content.styled(shorten(f"  ✓ llama-server: {words}", width), DIM))
     if released.files:
         lines.append(Content.styled(shorten("  check: cd there, then sha256sum -c SHA256SUMS", width), DIM))
     return [*lines, Content("")]

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
+from textual.timer import Timer
 
 from engine.clean import clean_line
 from tui.actions import PaneName, bindings
@@ -21,6 +22,7 @@ from tui.services.release import GGUF_TYPES, KINDS, CardRead, ReleaseRead, Relea
 from tui.services.store import StoreService
 from tui.widgets.listing import Listing
 
+_TICK_S = 1.0
 _KEEP, _REPLACE = "leave it alone", "replace an older release"
 _GGUF = (
     "The converter in that folder is run: name none that you do not trust.\n"
@@ -41,6 +43,7 @@ class ReleasePane(Pane):
         self.state = ReleaseState()
         self._service = ReleaseService(store, self)
         self._seen: tuple[object, ...] = ()
+        self._clock: Timer | None = None  # while something leaves
 
     def show(self, facts: Facts, job: JobView | None) -> None:
         """Read anew where a run, an evaluation or a release has changed."""
@@ -84,6 +87,8 @@ class ReleasePane(Pane):
     def on_command_ended(self, message: CommandEnded) -> None:
         """Say where it lies now, or why it does not."""
         self.state.exporting = ""
+        if self._clock is not None:
+            self._clock.stop()
         self.state.failure = message.error
         if message.answer is not None:
             keys = f"{key_of('release.copy')} copies its path, {key_of('release.card')} shows its model card"
@@ -193,6 +198,7 @@ class ReleasePane(Pane):
         state = self.state
         state.exporting, state.since = f"exporting the {values['form']} of run {values['run']}", monotonic()
         state.said, state.failure, state.card = "", None, None
+        self._clock = self.set_interval(_TICK_S, self.redraw)
         replace = values["taken"] == _REPLACE
         self._service.export(values["form"], int(values["run"]), values["to"], replace=replace, gguf=gguf)
         self.redraw()
