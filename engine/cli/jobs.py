@@ -112,5 +112,5 @@ def _bind(job: Job, variable: str) -> None:
     options = options_from_json(job.kind, job.options)
     teacher = options.teacher if isinstance(options, GenerateOptions) else None
     if teacher is None or teacher.kind != "endpoint":
-        raise UsageError(f"Job {job.id} asks no endpoint with a key of that kind.", f"It is {job.kind}.")
+        raise UsageError(f"Job {job.id} takes no --key-env.", "Only answers of an endpoint do.", "Leave it out.")
     bind_variable(teacher.base_url, variable)

@@ -18,11 +18,10 @@ from engine.model.adapter_files import holds_whole_layers, weights_sha256
 from engine.project import Project
 from engine.records.run import Run
 from engine.releases.adapter import require_adapter
-from engine.training.checkpoints import CHECKPOINTS, fault_of, steps_in
+from engine.training.checkpoints import ADAPTER, CHECKPOINTS, fault_of, steps_in
 
 PROMPT_BACK = "prompt_back"
 _NAME = re.compile(r"(?:run:([1-9]\d{0,8})|checkpoint:([1-9]\d{0,8}):([1-9]\d{0,8}))")
-_ADAPTER = "adapter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +85,9 @@ def _find(project: Project, name: str, run: Run) -> ExtraArm:
         )
     folder = project.folder / other.folder
     adapter = (
-        require_adapter(folder / _ADAPTER, other.id)
+        require_adapter(folder / ADAPTER, other.id)
         if found[1]
-        else require_adapter(_checkpoint(folder / CHECKPOINTS, int(found[3]), other.id) / _ADAPTER, other.id)
+        else require_adapter(_checkpoint(folder / CHECKPOINTS, int(found[3]), other.id) / ADAPTER, other.id)
     )
     return ExtraArm(name, adapter, weights_sha256(adapter))
 

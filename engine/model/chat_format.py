@@ -132,11 +132,15 @@ class ChatFormat:
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of completion ids, without the stop tokens that end it."""
-        return self._tokenizer.decode(self._without_stop(ids), skip_special_tokens=False)
+        return self.text_of(self._without_stop(ids))
 
     def text_of(self, ids: Sequence[int]) -> str:
         """The text of any ids, with every control token spelt out."""
         return self._tokenizer.decode(list(ids), skip_special_tokens=False)
+
+    def ends_whole(self, ids: Sequence[int]) -> bool:
+        """Whether the text of these ids ends with a whole character."""
+        return not self.text_of(ids).endswith(_NOT_WHOLE)
 
     def text_after(self, ids: Sequence[int], token: int) -> str:
         """What `token` adds to the text of completion ids: alone, it may lose the space that it begins with."""

@@ -23,7 +23,7 @@ from engine.errors import ModelError
 from engine.records.prompt import Message
 
 # Words that no template contains, and that survive trimming.
-_SYSTEM, _USER, _ASSISTANT, _NEXT = "qxsystemqx", "qxuserqx", "qxassistantqx", "qxnextqx"
+_SYSTEM, USER, ASSISTANT, NEXT = "qxsystemqx", "qxuserqx", "qxassistantqx", "qxnextqx"
 _OPEN, _CLOSE = "<think>", "</think>"
 # Writes nothing, and keeps the blanks and line ends beside it that a block would swallow. llama.cpp knows no `{%+`.
 _KEEP = "{{ '' }}"
@@ -60,7 +60,7 @@ class ChatTemplate:
         # Jinja drops one newline at the end of a template; once wrapped it would no longer be at the end.
         given = source.removesuffix("\n")
         bare = _bare(_without_thinking(given, special_tokens), special_tokens)
-        before, question, lead = bare.render(_QUESTION).partition(_USER)
+        before, question, lead = bare.render(QUESTION).partition(USER)
         if not question:
             raise ModelError(
                 "The model's chat template leaves the question out.",
@@ -69,7 +69,7 @@ class ChatTemplate:
             )
         known = replace(bare, without_thinking=bare.source != given, assistant_lead=lead)
         found = known.without_default(before)
-        if found.render(_QUESTION) != _bare(found.source, special_tokens, _ANOTHER_DAY).render(_QUESTION):
+        if found.render(QUESTION) != _bare(found.source, special_tokens, _ANOTHER_DAY).render(QUESTION):
             raise ModelError(
                 "The model's chat template writes today's date into every question.",
                 "The student would read another text each day than the one that it was trained on.",
@@ -109,10 +109,10 @@ class ChatTemplate:
 
         `before` is what stands before the first user's text. Raises `ModelError` where the block cannot be taken out.
         """
-        turns = (Message("user", _USER), Message("assistant", _ASSISTANT))
-        tail = self.render(turns, generation_prompt=False).partition(_ASSISTANT)[2]
-        between = self.render((*turns, Message("user", _NEXT))).partition(_ASSISTANT)[2].partition(_NEXT)[0]
-        around = self._around_system()
+        turns = (Message("user", USER), Message("assistant", ASSISTANT))
+        tail = self.render(turns, generation_prompt=False).partition(ASSISTANT)[2]
+        between = self.render((*turns, Message("user", NEXT))).partition(ASSISTANT)[2].partition(NEXT)[0]
+        around = self.around_system()
         known = replace(self, assistant_tail=tail, keeps_system=around is not None)
         begin_token = self.begin_token
         if between.endswith(before) or (begin_token and between.endswith(before.removeprefix(begin_token))):
@@ -128,7 +128,7 @@ class ChatTemplate:
         found = replace(
             known, source=wrapped, default_system=default, assistant_tail=tail, _compiled=_compile(wrapped, _CLOCK)
         )
-        if not head or head in lead or found.render(_QUESTION) != begin + head + _USER + self.assistant_lead:
+        if not head or head in lead or found.render(QUESTION) != begin + head + USER + self.assistant_lead:
             raise ModelError(
                 "The model's chat template slips in a system prompt that cannot be taken out.",
                 f"It writes: {default}",
@@ -136,17 +136,17 @@ class ChatTemplate:
             )
         return found
 
-    def _around_system(self) -> tuple[str, str] | None:
+    def around_system(self) -> tuple[str, str] | None:
         """The text before a system message and the text from there to the user's; None where none is kept."""
         try:
-            text = self.render((Message("system", _SYSTEM), *_QUESTION))
+            text = self.render((Message("system", _SYSTEM), *QUESTION))
         except ModelError:
             return None
         before, found, after = text.partition(_SYSTEM)
-        return (before, after.partition(_USER)[0]) if found else None
+        return (before, after.partition(USER)[0]) if found else None
 
 
-_QUESTION = (Message("user", _USER),)
+QUESTION = (Message("user", USER),)
 
 
 def _bare(source: str, special_tokens: dict[str, str], clock: datetime = _CLOCK) -> ChatTemplate:
@@ -158,7 +158,7 @@ def _without_thinking(source: str, special_tokens: dict[str, str]) -> str:
     """The template with its switch for thinking off, and with no thinking block left open."""
     if "enable_thinking" in source:
         source = _NO_THINKING + source
-    lead = _bare(source, special_tokens).render(_QUESTION).partition(_USER)[2]
+    lead = _bare(source, special_tokens).render(QUESTION).partition(USER)[2]
     if lead.rfind(_OPEN) <= lead.rfind(_CLOSE):
         return source
     closing = _literal(f"\n{_CLOSE}\n\n")

@@ -7,19 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.errors import ModelError
-from engine.model.chat_template import ChatTemplate
+from engine.model.chat_template import ASSISTANT, NEXT, QUESTION, USER, ChatTemplate
 from engine.records.prompt import Message
 
-# Words that no template contains, and that survive trimming.
-_SYSTEM, _USER, _ASSISTANT, _NEXT = "qxsystemqx", "qxuserqx", "qxassistantqx", "qxnextqx"
-_QUESTION = (Message("user", _USER),)
-_TURNS = (*_QUESTION, Message("assistant", _ASSISTANT), Message("user", _NEXT))
+_TURNS = (*QUESTION, Message("assistant", ASSISTANT), Message("user", NEXT))
 _LONG = (
     Message("user", "1 < 2?"),
     Message("assistant", "Yes.\n\n- so"),
     *_TURNS,
     Message("assistant", "§"),
-    *_QUESTION,
+    *QUESTION,
 )
 
 
@@ -31,18 +28,16 @@ class TurnTexts:
     to_answer: str  # from a user's message to its answer, where one follows
     to_user: str  # from an answer to the next user's message
     lead: str  # after the last user's message: here the answer begins
-    before_system: str
-    after_system: str  # to the first user's message
-    takes_system: bool
+    around_system: tuple[str, str] | None  # before it, and to the first user's message; None: it takes none
 
     @classmethod
     def of(cls, chat: ChatTemplate) -> "TurnTexts | None":
         """Those of a template; None where it writes conversations that no fixed texts around turns would give."""
         try:
-            first, _, lead = chat.render(_QUESTION).partition(_USER)
-            to_answer, _, rest = chat.render(_TURNS).partition(_USER)[2].partition(_ASSISTANT)
-            found = cls(first, to_answer, rest.partition(_NEXT)[0], lead, *_around_system(chat))
-            agrees = all(found.render(turns) == chat.render(turns) for turns in (_QUESTION, _TURNS, _LONG))
+            first, _, lead = chat.render(QUESTION).partition(USER)
+            to_answer, _, rest = chat.render(_TURNS).partition(USER)[2].partition(ASSISTANT)
+            found = cls(first, to_answer, rest.partition(NEXT)[0], lead, chat.around_system())
+            agrees = all(found.render(turns) == chat.render(turns) for turns in (QUESTION, _TURNS, _LONG))
         except ModelError:
             return None
         return found if agrees else None
@@ -57,11 +52,3 @@ class TurnTexts:
             else:
                 pieces += [before, message.content]
         return "".join([*pieces, self.lead])
-
-
-def _around_system(chat: ChatTemplate) -> tuple[str, str, bool]:
-    try:
-        before, found, after = chat.render((Message("system", _SYSTEM), *_QUESTION)).partition(_SYSTEM)
-    except ModelError:
-        return "", "", False
-    return (before, after.partition(_USER)[0], True) if found else ("", "", False)

@@ -12,15 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
-
-import httpx2
+from typing import TYPE_CHECKING, cast
 
 from engine.clean import clean_line
 from engine.errors import ModelError
 from engine.records.prompt import Message
 from engine.redact import without_keys
 from engine.releases.llama_cpp import as_child
+
+if TYPE_CHECKING:
+    import httpx2  # whoever only lists releases does not wait for it
 
 _STARTS_WITHIN_S, _ASKS_EVERY_S = 900.0, 0.1
 _ANSWERS_WITHIN_S = 900.0
@@ -42,7 +43,7 @@ class Answered:
 class LlamaServer:
     """A server that listens. Every method raises `ModelError` where it gives no usable answer."""
 
-    def __init__(self, client: httpx2.Client) -> None:
+    def __init__(self, client: "httpx2.Client") -> None:
         self._client = client
 
     def question_text(self, messages: Sequence[Message]) -> str:
@@ -76,6 +77,8 @@ class LlamaServer:
         return Answered(tuple(_whole_numbers("/completion", found.get("tokens"))), told)
 
     def _ask(self, path: str, words: Mapping[str, object]) -> dict[str, object]:
+        import httpx2
+
         try:
             answer = self._client.post(path, json=words)
             row: object = answer.json()
@@ -92,6 +95,8 @@ def llama_server(program: Path, model: Path, context_length: int, words: Sequenc
 
     On the processor: no job holds a GPU for it.
     """
+    import httpx2
+
     with ExitStack() as held:
         try:
             name = held.enter_context(tempfile.TemporaryDirectory(prefix="distill-tui-", ignore_cleanup_errors=True))
@@ -105,7 +110,9 @@ def llama_server(program: Path, model: Path, context_length: int, words: Sequenc
             held.callback(_end, process)
             transport = httpx2.HTTPTransport(uds=str(path))
             client = held.enter_context(
-                httpx2.Client(transport=transport, base_url="http://llama", timeout=_ANSWERS_WITHIN_S)
+                httpx2.Client(
+                    transport=transport, base_url="http://llama", timeout=_ANSWERS_WITHIN_S, trust_env=False
+                )  # a proxy that the environment names would stand before the transport
             )
             _await(client, process, path, log)
         except OSError as error:
@@ -126,7 +133,9 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _await(client: httpx2.Client, process: "subprocess.Popen[bytes]", path: Path, log: Path) -> None:
+def _await(client: "httpx2.Client", process: "subprocess.Popen[bytes]", path: Path, log: Path) -> None:
+    import httpx2
+
     until = time.monotonic() + _STARTS_WITHIN_S
     while process.poll() is None and time.monotonic() < until:
         with suppress(httpx2.HTTPError):

@@ -36,18 +36,19 @@ def go_template(texts: TurnTexts, begin_token: str = "") -> str:
     `begin_token` is left out where it begins the conversation, and not every turn: Ollama puts it there itself.
     """
     begin = "" if begin_token in texts.to_user else begin_token
-    first, before_system = (_quoted(text.removeprefix(begin)) for text in (texts.first, texts.before_system))
-    to_answer, to_user, lead, after_system = map(
-        _quoted, (texts.to_answer, texts.to_user, texts.lead, texts.after_system)
-    )
-    system = "{{ " + before_system + " }}{{ .Content }}{{ $before = " + after_system + " }}"
+    first, to_answer = _quoted(texts.first.removeprefix(begin)), _quoted(texts.to_answer)
+    to_user, lead = _quoted(texts.to_user), _quoted(texts.lead)
+    system = ""
+    if texts.around_system is not None:
+        before, after = texts.around_system
+        system = '{{ else if eq .Role "system" }}{{ ' + _quoted(before.removeprefix(begin)) + " }}{{ .Content }}"
+        system += "{{ $before = " + _quoted(after) + " }}"
     return (
         "{{ $before := " + first + " }}{{ $lead := " + lead + " }}{{ range .Messages }}"
         '{{ if eq .Role "assistant" }}'
         "{{ " + to_answer + " }}{{ .Content }}{{ $before = " + to_user + ' }}{{ $lead = "" }}'
         '{{ else if eq .Role "user" }}{{ $before }}{{ .Content }}{{ $lead = ' + lead + " }}"
-        + ('{{ else if eq .Role "system" }}' + system if texts.takes_system else "")
-        + "{{ end }}{{ end }}{{ $lead }}"
+        + system + "{{ end }}{{ end }}{{ $lead }}"
     )  # fmt: skip
 
 

@@ -24,7 +24,6 @@ _MOST_TOKENS = 128  # of an answer
 # Rounding to 8 bits moves a log-probability of a small model by some hundredths; a wrong tensor, norm or rotation by
 # whole nats.
 _MEAN_DIFFERENCE = 0.5
-_NOT_WHOLE = "\ufffd"  # what bytes decode to that are no character yet
 _TURNS = (Message("user", "Is it open?"), Message("assistant", "Yes."), Message("user", "¿Y mañana? 🙂\n\n - <b> x"))
 
 
@@ -99,7 +98,7 @@ def _compared(merged: Path, chat: "ChatFormat", contexts: list[list[int]], answe
 def _placed(chat: "ChatFormat", answer: Answered) -> list[tuple[int, float]]:
     """The log-probabilities with the places of their tokens; none where it is not plain which tokens they are of."""
     ends = range(1, len(answer.ids) + 1)
-    whole = [end - 1 for end in ends if not chat.text_of(answer.ids[:end]).endswith(_NOT_WHOLE)]
+    whole = [end - 1 for end in ends if chat.ends_whole(answer.ids[:end])]
     if [answer.ids[place] for place in whole] != [token for token, _ in answer.told]:
         return []
     return [(place, value) for place, (_, value) in zip(whole, answer.told, strict=True)]

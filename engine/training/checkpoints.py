@@ -19,6 +19,7 @@ from engine.errors import TrainingError
 from engine.paths import make_private_folder, sync_folder
 
 CHECKPOINTS = "checkpoints"  # of one run, within its folder
+ADAPTER = "adapter"  # within the run's folder, and within each checkpoint
 MANIFEST = "manifest.json"
 _FORMAT = 1
 _NAME = re.compile(r"step-(\d+)")

@@ -12,8 +12,7 @@ from engine.project import Project
 from engine.records.job import JobKind
 from engine.records.run import Run
 from engine.releases.adapter import require_adapter
-from engine.training.checkpoints import CHECKPOINTS
-from engine.training.state import ADAPTER
+from engine.training.checkpoints import ADAPTER, CHECKPOINTS
 
 _HARMLESS: tuple[JobKind, ...] = ("synthesize", "generate", "serve", "harness")  # they read no checkpoint
 

@@ -25,7 +25,7 @@ from engine.releases.adapter import require_adapter
 from engine.store.words_json import encode
 from engine.training.batches import check_prompt_absent, check_rows
 from engine.training.brief import Brief, ask_base, device_of, load_for, make_trainer
-from engine.training.checkpoints import fault_of
+from engine.training.checkpoints import ADAPTER, fault_of
 from engine.training.facts import read_basis
 from engine.training.hooks import StepMetrics
 from engine.training.memory import peak_rss_mb
@@ -35,7 +35,6 @@ from engine.training.outlook import error_text, estimate_training
 from engine.training.processes import planned_ranks, ranks_of
 from engine.training.ranks import Ranks
 from engine.training.sharding import held_bytes
-from engine.training.state import ADAPTER
 from engine.training.trainer import Trained, Trainer
 from engine.training.validation import Measurement
 from engine.wording import size

@@ -16,10 +16,10 @@ from torch import Tensor
 from engine.errors import StoreError, TrainingError
 from engine.records.run import CurvePoint, TrainingConfig
 from engine.store.words_json import decode, encode
+from engine.training.checkpoints import ADAPTER
 from engine.training.divergence import Recent
 from engine.training.ranks import Ranks
 
-ADAPTER = "adapter"
 _WEIGHTS = "adapter_model.safetensors"
 _OPTIMIZER, _RANDOM, _STATE = "optimizer.safetensors", "random.safetensors", "state.json"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")

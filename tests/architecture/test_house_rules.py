@@ -45,6 +45,11 @@ def test_rule_2_the_drawing_process_imports_no_model_library() -> None:
     ]
     loaded = imported_after(f"import {', '.join(drawing)}")
     assert "textual" in loaded
+    assert not loaded & {*MODEL_LIBRARIES, "httpx2"}
+
+
+def test_rule_2_what_only_looks_at_files_imports_no_model_library() -> None:
+    loaded = imported_after("import engine.cli.runs, engine.training.freeing, engine.curation.chat_file")
     assert not loaded & set(MODEL_LIBRARIES)
 
 

@@ -16,8 +16,10 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from unittest import mock
 
 from textual.pilot import Pilot
 
@@ -50,26 +52,18 @@ STEPS: tuple[tuple[str, str], ...] = (
 )
 
 
-class Turns:
-    """Notes every turn of this thread's event loop."""
+@contextmanager
+def turns() -> Iterator[list[float]]:
+    """While inside, every turn of this thread's event loop is noted, in milliseconds of the processor."""
+    plain, noted = asyncio.Handle._run, list[float]()
 
-    def __init__(self) -> None:
-        self.noted: list[float] = []
-        self._plain = asyncio.Handle._run
+    def run(handle: asyncio.Handle) -> None:
+        begin = time.thread_time()
+        plain(handle)
+        noted.append(1000 * (time.thread_time() - begin))
 
-    def __enter__(self) -> "Turns":
-        plain, noted = self._plain, self.noted
-
-        def run(handle: asyncio.Handle) -> None:
-            begin = time.thread_time()
-            plain(handle)
-            noted.append(1000 * (time.thread_time() - begin))
-
-        asyncio.Handle._run = run  # type: ignore[method-assign]
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        asyncio.Handle._run = self._plain  # type: ignore[method-assign]
+    with mock.patch.object(asyncio.Handle, "_run", run):
+        yield noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +74,12 @@ class Took:
     whole_ms: float
 
 
-async def press(pilot: Pilot[int], key: str, turns: Turns) -> Took:
+async def press(pilot: Pilot[int], key: str, noted: list[float]) -> Took:
     """Press a key and rest; what it took more than the rest does without it is little, and not taken off."""
-    turns.noted.clear()
+    noted.clear()
     await pilot.press(key)
     await asyncio.sleep(REST_S)
-    return Took(max(turns.noted), sum(turns.noted))
+    return Took(max(noted), sum(noted))
 
 
 async def measure(home: Home, folder: Path, size: tuple[int, int]) -> dict[str, list[Took]]:
@@ -94,8 +88,8 @@ async def measure(home: Home, folder: Path, size: tuple[int, int]) -> dict[str, 
     async with app.run_test(size=size, notifications=True) as pilot:
         await counted(pilot, app)
         await asyncio.sleep(1.0)
-        with Turns() as turns:
-            return {name: [await press(pilot, key, turns) for key in keys.split()] for name, keys in STEPS}
+        with turns() as noted:
+            return {name: [await press(pilot, key, noted) for key in keys.split()] for name, keys in STEPS}
 
 
 async def counted(pilot: Pilot[int], app: DistillApp) -> None:

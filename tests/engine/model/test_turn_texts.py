@@ -51,7 +51,7 @@ def test_a_template_that_does_more_has_no_such_texts(source: str) -> None:
 
 def test_where_a_system_message_stands_is_told_and_whether_it_is_taken_at_all(tmp_path: Path) -> None:
     found = TurnTexts.of(ChatTemplate.detect(TURNS, {}))
-    assert found == TurnTexts("[user]", "[assistant]", "[user]", "[=]", "[system]", "[user]", takes_system=True)
+    assert found == TurnTexts("[user]", "[assistant]", "[user]", "[=]", ("[system]", "[user]"))
     gemma = ChatFormat.load(make_tiny_family(tmp_path / "gemma2", FAMILIES["gemma2"])).turn_texts
     assert gemma is not None
-    assert (gemma.takes_system, gemma.before_system) == (False, "")
+    assert gemma.around_system is None

@@ -3,6 +3,7 @@
 import json
 import stat
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 CONVERTER = """import argparse, json, os, pathlib
@@ -53,7 +54,7 @@ def write_converter(folder: Path, source: str = CONVERTER) -> Path:
     return folder
 
 
-def write_server(folder: Path, told: dict[str, object]) -> Path:
+def write_server(folder: Path, told: Mapping[str, object]) -> Path:
     """Its server, as a build leaves it: `told` are the ids that it reads, by conversation, and its answers, by ids."""
     return write_program(folder, SERVER.replace("TOLD", json.dumps(told)))
 

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from engine.errors import ModelError, NotFoundError, StoreError, UsageError
 from engine.model.load import adapter_off, load_base, quiet_libraries, with_adapter
 from engine.model.merge import merge
-from engine.paths import Home
 from engine.project import Project
 from engine.records.evaluation import Evaluation
 from engine.records.release import Release, ReleaseKind
@@ -23,9 +21,9 @@ from engine.releases import export as exporting
 from engine.releases.card import BaseModel, describe_base, model_card
 from engine.releases.export import export
 from tests.engine.evaluation.made import evaluation
-from tests.trained import CANARY, RULES, make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
+from tests.engine.releases.conftest import DEFAULT_SYSTEM
+from tests.trained import CANARY, RULES, make_tiny_adapter, make_tiny_base, one_thread
 
-DEFAULT_SYSTEM = "You are tiny and helpful."
 KINDS: tuple[ReleaseKind, ...] = ("adapter", "merged")
 IDS = torch.tensor([[1, 90, 91, 70, 2, 201, 1, 77, 88, 99, 201]])
 
@@ -33,22 +31,6 @@ IDS = torch.tensor([[1, 90, 91, 70, 2, 201, 1, 77, 88, 99, 201]])
 @pytest.fixture(autouse=True)
 def single_threaded(monkeypatch: pytest.MonkeyPatch) -> None:
     one_thread(monkeypatch)
-
-
-@pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_base(tmp_path_factory.mktemp("models") / "tiny-base", default_system=DEFAULT_SYSTEM)
-
-
-@pytest.fixture(scope="session")
-def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_adapter(base, tmp_path_factory.mktemp("adapter"))
-
-
-@pytest.fixture
-def project(private_home: Path, base: Path, adapter: Path) -> Iterator[Project]:
-    with make_trained_project(Home.locate(), base, adapter) as project:
-        yield project
 
 
 def release(project: Project, kind: ReleaseKind, to: Path | None = None, *, force: bool = False) -> Release:

@@ -1,12 +1,12 @@
 """Releases as GGUF: converted by llama.cpp's own converter, and held against the weights by its own server."""
 
 import json
-import math
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TypedDict
 
 import psutil
 import pytest
@@ -15,7 +15,6 @@ from engine.errors import ModelError, NotFoundError
 from engine.model.chat_format import ChatFormat
 from engine.model.load import load_base, with_adapter
 from engine.model.score import ScoreRow, score
-from engine.paths import Home
 from engine.project import Project
 from engine.records.prompt import Message
 from engine.records.release import Parity, Release
@@ -24,33 +23,17 @@ from engine.releases.llama_cpp import find_llama_cpp
 from engine.releases.llama_server import llama_server
 from engine.releases.parity import _TURNS
 from tests.engine.jobs.support import wait_until
+from tests.engine.releases.conftest import DEFAULT_SYSTEM
 from tests.engine.releases.llama import write_converter, write_program, write_server
-from tests.trained import CANARY, RULES, make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
+from tests.trained import CANARY, RULES
 
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """One thread, no llama.cpp of this machine, and a key that no other program may see."""
-    one_thread(monkeypatch)
+    """No llama.cpp of this machine, and a key that no other program may see."""
     monkeypatch.delenv("LLAMA_CPP", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789abcdef")
-
-
-@pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_base(tmp_path_factory.mktemp("models") / "tiny-base", default_system="You are tiny.")
-
-
-@pytest.fixture(scope="session")
-def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_adapter(base, tmp_path_factory.mktemp("adapter"))
-
-
-@pytest.fixture
-def project(private_home: Path, base: Path, adapter: Path) -> Iterator[Project]:
-    with make_trained_project(Home.locate(), base, adapter) as project:
-        yield project
 
 
 @pytest.fixture
@@ -67,7 +50,14 @@ def asked_of(messages: Sequence[Message]) -> str:
     return json.dumps([{"role": message.role, "content": message.content} for message in messages])
 
 
-def honest(project: Project, base: Path, adapter: Path, answer: str = "Four words, and out") -> dict[str, object]:
+class Said(TypedDict):
+    """What a server is told to say: the ids that it reads, by conversation, and its answers, by ids."""
+
+    read: dict[str, list[int]]
+    answers: dict[str, dict[str, Any]]
+
+
+def honest(project: Project, base: Path, adapter: Path, answer: str = "Four words, and out") -> Said:
     """What a server would say that reads and answers as the student does: nothing of what ends within a character."""
     chat = ChatFormat.load(base)
     conversations = [question.messages for question in project.questions.all(split="test")]
@@ -76,7 +66,7 @@ def honest(project: Project, base: Path, adapter: Path, answer: str = "Four word
     scored = score(with_adapter(load_base(base, device="cpu", dtype="float32"), adapter), rows, k=1)
     ends = bytes(answer, "utf-8")
     whole = [place == len(ends) or _is_text(ends[: place + 1]) for place in range(len(completion))]  # a byte, a token
-    answers = {
+    answers: dict[str, dict[str, Any]] = {
         json.dumps(list(row.context_ids)): {
             "tokens": completion,
             "completion_probabilities": [
@@ -115,7 +105,7 @@ def test_the_release_is_one_file_with_a_modelfile_a_card_and_checksums(project: 
             assert secret.encode() not in path.read_bytes(), f"{path.name} holds {secret!r}"
     told = (folder / "Modelfile").read_text()
     assert 'PARAMETER stop "<|im_end|>"' in told
-    assert "You are tiny." not in told
+    assert DEFAULT_SYSTEM not in told
 
 
 @pytest.mark.parametrize("answer", ["Four words, and out", "नमस्ते 🙂, ตกลง"], ids=["letters", "bytes"])
@@ -139,8 +129,7 @@ def test_tokens_that_are_read_otherwise_make_no_release(
     project: Project, llama_cpp: Path, base: Path, adapter: Path
 ) -> None:
     told = honest(project, base, adapter)
-    read = {text: [0, *ids] for text, ids in told["read"].items()}  # type: ignore[attr-defined]
-    write_server(llama_cpp, told | {"read": read})
+    write_server(llama_cpp, {**told, "read": {text: [0, *ids] for text, ids in told["read"].items()}})
     with pytest.raises(ModelError, match="otherwise than the student was trained") as refused:
         release(project, llama_cpp)
     assert "<|endoftext|>" in str(refused.value)
@@ -152,7 +141,7 @@ def test_weights_that_answer_otherwise_make_no_release(
     project: Project, llama_cpp: Path, base: Path, adapter: Path
 ) -> None:
     told = honest(project, base, adapter)
-    for row in told["answers"].values():  # type: ignore[attr-defined]
+    for row in told["answers"].values():
         for step in row["completion_probabilities"]:
             step["logprob"] -= 1.0
     write_server(llama_cpp, told)
@@ -165,7 +154,7 @@ def test_a_server_that_goes_on_after_the_end_of_a_turn_makes_no_release(
     project: Project, llama_cpp: Path, base: Path, adapter: Path
 ) -> None:
     told = honest(project, base, adapter)
-    for row in told["answers"].values():  # type: ignore[attr-defined]
+    for row in told["answers"].values():
         row["tokens"].append(70)
     write_server(llama_cpp, told)
     with pytest.raises(ModelError, match="does not end the answer"):
@@ -188,13 +177,13 @@ def test_an_answer_without_numbers_is_told(
     project: Project, llama_cpp: Path, base: Path, adapter: Path, row: dict[str, object]
 ) -> None:
     told = honest(project, base, adapter)
-    write_server(llama_cpp, told | {"answers": dict.fromkeys(told["answers"], row)})  # type: ignore[call-overload]
+    write_server(llama_cpp, {**told, "answers": dict.fromkeys(told["answers"], row)})
     with pytest.raises(ModelError, match="no usable answer"):
         release(project, llama_cpp)
 
 
 def test_a_server_that_says_no_is_quoted(project: Project, llama_cpp: Path, base: Path, adapter: Path) -> None:
-    write_server(llama_cpp, honest(project, base, adapter) | {"answers": {}})
+    write_server(llama_cpp, {**honest(project, base, adapter), "answers": {}})
     with pytest.raises(ModelError, match="it was not told what to say"):
         release(project, llama_cpp)
 
@@ -286,7 +275,6 @@ def test_what_was_proved_comes_back_from_the_store(project: Project) -> None:
     project.releases.add("gguf", 1, "releases/x", "ab", proved)
     project.releases.add("adapter", 1, "releases/y", "cd")
     assert [each.parity for each in project.releases.all()] == [proved, None]
-    assert math.isclose(project.releases.all()[0].parity.mean_difference, 0.0004)  # type: ignore[union-attr]
 
 
 def test_code_that_a_base_names_does_not_leave_with_its_tokenizer(project: Project, base: Path) -> None:

@@ -99,22 +99,22 @@ def test_ollama_writes_what_the_student_was_trained_on_less_the_token_that_it_pu
 
 @given(texts=st.lists(TEXT, min_size=6, max_size=6), said=st.lists(TEXT, min_size=3, max_size=3))
 def test_any_text_around_turns_is_written_as_it_is(texts: list[str], said: list[str]) -> None:
-    around = TurnTexts(*texts, takes_system=True)
+    first, to_answer, to_user, lead, before_system, after_system = texts
+    around = TurnTexts(first, to_answer, to_user, lead, (before_system, after_system))
     messages = [Message("user", said[0]), Message("assistant", said[1]), Message("user", said[2])]
     assert read(go_template(around), messages) == around.render(messages)
-    first, _, _, lead, before_system, after_system = texts
     told = read(go_template(around), [Message("system", "s"), Message("user", "u")])
     assert told == f"{before_system}s{after_system}u{lead}"
-    assert read(go_template(around), [Message("user", "u"), Message("assistant", "a")]) == f"{first}u{texts[1]}a"
+    assert read(go_template(around), [Message("user", "u"), Message("assistant", "a")]) == f"{first}u{to_answer}a"
 
 
 def test_a_system_message_that_the_model_does_not_take_is_no_turn() -> None:
-    around = TurnTexts("<u>", "<a>", "<u>", "<=>", "", "", takes_system=False)
+    around = TurnTexts("<u>", "<a>", "<u>", "<=>", None)
     assert read(go_template(around), [Message("system", "s"), Message("user", "u")]) == "<u>u<=>"
 
 
 def test_the_file_samples_as_was_measured_and_ends_where_the_student_ends() -> None:
-    around = TurnTexts("<u>", "<a>", "<u>", "<=>", "", "", takes_system=False)
+    around = TurnTexts("<u>", "<a>", "<u>", "<=>", None)
     text = modelfile("model.gguf", around, "<s>", ["<end>", '"', "\n"], 0.7)
     assert text.splitlines()[1] == "FROM ./model.gguf"
     assert [line for line in text.splitlines() if line.startswith("PARAMETER")] == [

@@ -131,6 +131,14 @@ def shown_in(app: DistillApp, name: str) -> str:
     return pane(app).query_one(f"#{name}", Input).value
 
 
+def priced(home: Home) -> Path:
+    """A measured project that is asked 5,000 times a day."""
+    folder = make_stage(home, "done")
+    with Project.open(folder, home) as project:
+        project.settings.write_cost(CostInputs("gpt-5", requests_per_day=5_000.0), None)
+    return folder
+
+
 def remembered(home: Home, folder: Path) -> CostInputs:
     with Project.open(folder, home) as project:
         return project.settings.cost_inputs()
@@ -138,9 +146,7 @@ def remembered(home: Home, folder: Path) -> CostInputs:
 
 @pytest.mark.parametrize("typed", ["9", "many"])
 async def test_escape_gives_up_what_is_typed_in_a_field_and_what_was_taken_stays(home: Home, typed: str) -> None:
-    folder = make_stage(home, "done")
-    with Project.open(folder, home) as project:
-        project.settings.write_cost(CostInputs("gpt-5", requests_per_day=5_000.0), None)
+    folder = priced(home)
     app = DistillApp(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await opened(pilot, app)
@@ -158,9 +164,7 @@ async def test_escape_gives_up_what_is_typed_in_a_field_and_what_was_taken_stays
 
 
 async def test_a_window_that_loses_the_keys_takes_nothing_that_is_being_typed(home: Home) -> None:
-    folder = make_stage(home, "done")
-    with Project.open(folder, home) as project:
-        project.settings.write_cost(CostInputs("gpt-5", requests_per_day=5_000.0), None)
+    folder = priced(home)
     app = DistillApp(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await opened(pilot, app)
@@ -193,9 +197,7 @@ async def test_escape_gives_the_model_back_that_stood_there(home: Home) -> None:
 
 
 async def test_changes_are_taken_back_one_by_one(home: Home) -> None:
-    folder = make_stage(home, "done")
-    with Project.open(folder, home) as project:
-        project.settings.write_cost(CostInputs("gpt-5", requests_per_day=5_000.0), None)
+    folder = priced(home)
     app = DistillApp(home, folder)
 
     def said() -> list[str]:

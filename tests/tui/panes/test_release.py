@@ -74,6 +74,14 @@ def make_runs(home: Home, *, releases: int = 0, evaluated: bool = True) -> Path:
         return project.folder
 
 
+async def form_opened(pilot: Pilot[int], app: DistillApp) -> None:
+    """The form of an export, of a run that was measured."""
+    await opened(pilot, app)
+    await until(pilot, lambda: "✓ pass" in text(app))
+    await pilot.press("e")
+    await form_of(pilot)
+
+
 @pytest.fixture
 def at_hand(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The export without its process: writes a release and books it. What was asked for is kept."""
@@ -118,10 +126,7 @@ async def test_gguf_asks_for_llama_cpp_too_and_whoever_leaves_is_back_at_the_fir
 ) -> None:
     app = DistillApp(home, make_runs(home))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await opened(pilot, app)
-        await until(pilot, lambda: "✓ pass" in text(app))
-        await pilot.press("e")
-        await form_of(pilot)
+        await form_opened(pilot, app)
         await pilot.press("left", "down", "down", *"/tmp/x", "enter")
         await until(pilot, lambda: bool(app.screen.query("#field-llama-cpp")))
         await pilot.press("escape")
@@ -148,10 +153,7 @@ def test_what_was_proved_of_a_release_is_told_under_it() -> None:
 async def test_where_to_and_whether_to_replace_are_passed_on(home: Home, at_hand: list[list[str]]) -> None:
     app = DistillApp(home, make_runs(home))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await opened(pilot, app)
-        await until(pilot, lambda: "✓ pass" in text(app))
-        await pilot.press("e")
-        await form_of(pilot)
+        await form_opened(pilot, app)
         await pilot.press("down", "down", *"/tmp/x", "down", "right", "enter")
         await until(pilot, lambda: bool(at_hand))
     assert at_hand == [["export", "--form", "adapter", "--run", "1", "--to", "/tmp/x", "--force"]]
@@ -169,10 +171,7 @@ async def test_how_long_an_export_takes_is_told_while_its_process_says_nothing(
     monkeypatch.setattr(program, "carry_out", works)
     app = DistillApp(home, make_runs(home))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await opened(pilot, app)
-        await until(pilot, lambda: "✓ pass" in text(app))
-        await pilot.press("e")
-        await form_of(pilot)
+        await form_opened(pilot, app)
         await pilot.press("enter")
         await until(pilot, lambda: "of run 1   2 s" in text(app))
         ends.set()
@@ -203,10 +202,7 @@ async def test_an_export_that_fails_says_why(home: Home, monkeypatch: pytest.Mon
     monkeypatch.setattr(program, "carry_out", fails)
     app = DistillApp(home, make_runs(home))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await opened(pilot, app)
-        await until(pilot, lambda: "✓ pass" in text(app))
-        await pilot.press("e")
-        await form_of(pilot)
+        await form_opened(pilot, app)
         await pilot.press("enter")
         await until(pilot, lambda: "✗ The release cannot be written." in text(app))
         assert "\x1b" not in text(app)

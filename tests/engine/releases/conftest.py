@@ -1,0 +1,29 @@
+"""A tiny random base with an adapter, and a project whose run has it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.paths import Home
+from engine.project import Project
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
+
+DEFAULT_SYSTEM = "You are tiny and helpful."
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_base(tmp_path_factory.mktemp("models") / "tiny-base", default_system=DEFAULT_SYSTEM)
+
+
+@pytest.fixture(scope="session")
+def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_adapter(base, tmp_path_factory.mktemp("adapter"))
+
+
+@pytest.fixture
+def project(private_home: Path, monkeypatch: pytest.MonkeyPatch, base: Path, adapter: Path) -> Iterator[Project]:
+    one_thread(monkeypatch)
+    with make_trained_project(Home.locate(), base, adapter) as project:
+        yield project
