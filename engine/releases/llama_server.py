@@ -110,9 +110,7 @@ def llama_server(program: Path, model: Path, context_length: int, words: Sequenc
             held.callback(_end, process)
             transport = httpx2.HTTPTransport(uds=str(path))
             client = held.enter_context(
-                httpx2.Client(
-                    transport=transport, base_url="http://llama", timeout=_ANSWERS_WITHIN_S, trust_env=False
-                )  # a proxy that the environment names would stand before the transport
+                httpx2.Client(transport=transport, base_url="http://llama", timeout=_ANSWERS_WITHIN_S)
             )
             _await(client, process, path, log)
         except OSError as error:

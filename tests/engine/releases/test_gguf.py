@@ -30,11 +30,10 @@ from tests.trained import CANARY, RULES
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No llama.cpp of this machine, a key that no other program may see, and a proxy that hears of nothing."""
+    """No llama.cpp of this machine, and a key that no other program may see."""
     monkeypatch.delenv("LLAMA_CPP", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789abcdef")
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # nobody listens: a server of our own is no proxy's matter
 
 
 @pytest.fixture
