@@ -17,7 +17,7 @@ from engine.paths import Home
 from engine.project import Project
 from engine.prompts.documents import parse_prompt
 from engine.records.job import Job
-from engine.records.options import DemoOptions, GenerateOptions, ProjectSettings
+from engine.records.options import DemoOptions, ExportOptions, GenerateOptions, ProjectSettings
 from engine.records.prompt import Message
 from engine.records.question import Question, Split
 from engine.records.run import TrainingConfig
@@ -86,10 +86,10 @@ def run(context: JobContext, options: DemoOptions) -> None:
         context.emit(Note(verdict_before(project)))
     trained = conduct(context, QUICK if options.quick else FULL)
     if options.export and not any(release.run_id == trained.id for release in project.releases.all()):
-        from engine.releases.export import export
+        from engine.releases.job import export
 
         context.emit(StageStarted("release"))
-        export(project, trained, "adapter", None, home=project.home)
+        export(context, ExportOptions(trained.id))
 
 
 def verdict_before(project: Project) -> str:

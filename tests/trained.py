@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from engine.jobs.context import JobContext
 from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import Dataset, DatasetRow
-from engine.records.options import ProjectSettings
+from engine.records.options import ExportOptions, ProjectSettings
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
+from engine.records.release import GgufType, Release, ReleaseKind
 from engine.records.rule import Check, Rule
 from engine.records.run import AdapterKind, TrainingConfig
 from engine.store.datasets import dataset_sha256
@@ -96,3 +98,23 @@ def make_trained_project(home: Home, base: Path, adapter: Path, *, questions: in
 
 
 __all__ = ["CANARY", "PROMPT", "RULES", "make_tiny_adapter", "make_tiny_base", "make_trained_project", "one_thread"]
+
+
+def release(
+    project: Project,
+    form: ReleaseKind = "adapter",
+    to: Path | None = None,
+    *,
+    run_id: int = 1,
+    force: bool = False,
+    gguf_type: GgufType = "auto",
+) -> Release:
+    """The run released, by a job's stage in this process."""
+    from engine.releases.job import export
+
+    options = ExportOptions(run_id, form, str(to) if to is not None else "", force, gguf_type)
+    context = JobContext(project, project.jobs.add("export", options))
+    try:
+        return export(context, options)
+    finally:
+        context.close()

@@ -39,7 +39,7 @@ def command(
     your own (--include-path) may name local files. The report shows what was measured.
     """
     from engine.evaluation.harness_json import harness_json
-    from engine.harness.program import check_tasks, find_program, find_release, include_folder
+    from engine.harness.program import check_tasks, find_release, name_program
     from engine.records.options import HarnessOptions
     from engine.reports.document import Document
     from engine.reports.harness import harness_section
@@ -47,7 +47,7 @@ def command(
 
     project = invocation.project
     release = find_release(project, number)
-    found = find_program(program)  # what is not there is refused before a job starts
+    name_program(program, include_path)  # what is not there is refused before a job starts
     options = HarnessOptions(
         release_id=release.id,
         tasks=check_tasks(tasks),
@@ -55,8 +55,6 @@ def command(
         few_shot=few_shot,
         batch_rows=batch_rows,
         chat_template=chat_template,
-        include_path=include_folder(include_path),
-        lm_eval=found[0] if program else "",
     )
     if start_and_follow(invocation, options, detach=detach) is not None:
         results = project.harness.standing(release.run_id)[-1:]

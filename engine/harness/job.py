@@ -11,9 +11,9 @@ from pathlib import Path
 
 from engine.clean import clean_line
 from engine.errors import JobError
-from engine.harness.child import run_child
-from engine.harness.program import configuration, find_program, find_release
+from engine.harness.program import TASKS_VARIABLE, configuration, find_program, find_release
 from engine.harness.results import ModelResults, find_results, read_results, side_by_side
+from engine.jobs.child import run_child
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note
 from engine.paths import make_private_folder
@@ -46,7 +46,7 @@ def run(context: JobContext, options: HarnessOptions) -> None:
     project = context.project
     release = find_release(project, options.release_id)
     run = project.runs.get(release.run_id)
-    program, base = find_program(options.lm_eval), locate_base(run.config.base, project.home)
+    program, base = find_program(), locate_base(run.config.base, project.home)
     released = folder_of(project, release)
     device = device_name(run.config.device)
     found: dict[str, ModelResults] = {}
@@ -105,7 +105,9 @@ def failure(name: str, status: int, lines: tuple[str, ...]) -> JobError:
     if (unknown := _UNKNOWN.search(why)) is not None:
         names = clean_line(unknown["names"], 200)
         return JobError(
-            f"lm-eval knows no task {names}.", "", "List its tasks: lm_eval ls tasks; or add --include-path."
+            f"lm-eval knows no task {names}.",
+            "",
+            f"List its tasks: lm_eval ls tasks; or add --include-path (or set {TASKS_VARIABLE}).",
         )
     if (missing := _MISSING.search(why)) is not None:
         return JobError(

@@ -1,5 +1,6 @@
 """lm-evaluation-harness as a program of its own: where it is, and what it is asked. Imports nothing of it."""
 
+import os
 import shutil
 import sys
 from importlib.util import find_spec
@@ -15,12 +16,15 @@ from engine.releases.adapter import ADAPTER_FILES
 from engine.releases.look import folder_of, lies_there
 
 PROGRAM = "lm_eval"
+# What is run comes from whoever starts or resumes the job, never from the project, which may be a stranger's.
+VARIABLE = "LM_EVAL"
+TASKS_VARIABLE = "LM_EVAL_TASKS"  # a folder of tasks, which may be code
 
 
-def find_program(named: str = "") -> tuple[str, ...]:
-    """The words that start lm-eval: the `named` program, else the module beside this one, else the one on the PATH.
+def name_program(named: str = "", tasks: str = "") -> None:
+    """For this process and the jobs that it starts, lm-eval is the `named` program, and has the folder `tasks` too.
 
-    Raises `NotFoundError` that says how to install it.
+    Raises `NotFoundError` where there is none, or no such folder.
     """
     if named:
         found = shutil.which(str(expand(named)))
@@ -30,16 +34,41 @@ def find_program(named: str = "") -> tuple[str, ...]:
                 f"{named} cannot be run.",
                 "Name the lm_eval of an environment that has it.",
             )
-        return (str(Path(found).absolute()),)
+        os.environ[VARIABLE] = str(Path(found).absolute())
+    if tasks:
+        folder = expand(tasks).absolute()
+        if not folder.is_dir():
+            raise NotFoundError(
+                "There is no such folder.", f"{folder} is not there.", "Name the folder of the tasks' YAML."
+            )
+        os.environ[TASKS_VARIABLE] = str(folder)
+    find_program()
+
+
+def find_program() -> tuple[str, ...]:
+    """The words that start lm-eval: what $LM_EVAL names, else the module beside this one, else the one on the PATH.
+
+    Raises `NotFoundError` that says how to install it.
+    """
+    if named := _told(VARIABLE):
+        return (named,)
     if find_spec(PROGRAM) is not None:
         return sys.executable, "-P", "-m", PROGRAM
     if (found := shutil.which(PROGRAM)) is not None:
-        return (found,)
+        return (str(Path(found).absolute()),)
     raise NotFoundError(
         "lm-eval is not installed.",
         "It brings the public tasks and runs them.",
         "Install it: pip install 'distill-tui[harness]', or uv sync --extra harness; or name one: --lm-eval PATH.",
     )
+
+
+def _told(variable: str) -> str | None:
+    """What the environment says, in full: a job works in the project's folder, and nothing there is run."""
+    told = os.environ.get(variable)
+    if told and not Path(told).is_absolute():
+        raise NotFoundError("This path is not whole.", f"{variable} names {told}.", "Write it in full.")
+    return told
 
 
 def find_release(project: Project, number: int | None) -> Release:
@@ -79,18 +108,6 @@ def find_release(project: Project, number: int | None) -> Release:
     return release
 
 
-def include_folder(path: str) -> str:
-    """A folder with tasks of one's own, in full; empty for none. Raises `NotFoundError`."""
-    if not path:
-        return ""
-    folder = expand(path).absolute()
-    if not folder.is_dir():
-        raise NotFoundError(
-            "There is no such folder.", f"{folder} is not there.", "Name the folder of the tasks' YAML."
-        )
-    return str(folder)
-
-
 def check_tasks(tasks: tuple[str, ...]) -> tuple[str, ...]:
     """The tasks' names, each once. Raises `UsageError` without one."""
     names = tuple(dict.fromkeys(name.strip() for listed in tasks for name in listed.split(",") if name.strip()))
@@ -120,7 +137,7 @@ def configuration(
         "batch_size": options.batch_rows,
         "device": device,
         "apply_chat_template": options.chat_template,
-        "include_path": options.include_path,
+        "include_path": _told(TASKS_VARIABLE),
         "output_path": str(output),
         "trust_remote_code": False,
     }

@@ -6,8 +6,9 @@ from typing import Literal
 from engine.records.station import StationName
 
 JobKind = Literal[
-    "synthesize", "generate", "train", "sweep", "calibrate", "evaluate", "harness", "serve", "demo", "bench", "update"
-]
+    "synthesize", "generate", "train", "sweep", "calibrate", "evaluate", "export", "harness", "serve", "demo", "bench",
+    "update",
+]  # fmt: skip
 JobState = Literal["waiting", "running", "paused", "done", "stopped", "failed", "lost"]
 STATION_OF_KIND: dict[JobKind, StationName] = {
     "synthesize": "questions",
@@ -16,6 +17,7 @@ STATION_OF_KIND: dict[JobKind, StationName] = {
     "sweep": "run",
     "calibrate": "run",  # it makes none there
     "evaluate": "evaluation",
+    "export": "release",
     "harness": "release",  # it measures one
     "serve": "release",  # it makes nothing there
     "demo": "examples",  # where it begins

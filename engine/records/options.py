@@ -5,6 +5,7 @@ from typing import Literal
 
 from engine.records.example import TeacherKind
 from engine.records.question import Split
+from engine.records.release import GgufType, ReleaseKind
 from engine.records.run import TrainingConfig
 
 MirrorName = Literal["tensorboard", "wandb", "trackio"]
@@ -107,8 +108,23 @@ class EvaluateOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """One release of one run. Which llama.cpp converts it is no part of it: that is run, and a project may come from a
+    stranger.
+    """
+
+    run_id: int
+    form: ReleaseKind = "adapter"
+    destination: str = ""  # in full; empty: `run-ID-FORM` among the project's releases
+    force: bool = False  # an older release there is replaced
+    gguf_type: GgufType = "auto"  # of that form alone
+
+
+@dataclass(frozen=True, slots=True)
 class HarnessOptions:
-    """Public tasks of lm-evaluation-harness, asked of a release and of its base."""
+    """Public tasks of lm-evaluation-harness, asked of a release and of its base. What is run is no part of it either:
+    which lm-eval, and tasks of one's own, which may be code.
+    """
 
     release_id: int
     tasks: tuple[str, ...]  # its own names, of tasks and of groups
@@ -116,8 +132,6 @@ class HarnessOptions:
     few_shot: int | None = None  # examples before a question; None: what the task says
     batch_rows: int = 8
     chat_template: bool = True
-    include_path: str = ""  # a folder with tasks of one's own
-    lm_eval: str = ""  # the program; empty: the one that is installed beside this one, else the one on the PATH
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +188,7 @@ JobOptions = (
     | SweepOptions
     | CalibrateOptions
     | EvaluateOptions
+    | ExportOptions
     | HarnessOptions
     | ServeOptions
     | DemoOptions

@@ -1,10 +1,12 @@
 """A merged model as one GGUF file for llama.cpp and Ollama: converted, and held against the weights it came from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.jobs.context import JobContext
+from engine.jobs.protocol import Note
 from engine.records.question import Question
 from engine.records.release import GgufType, Parity
 from engine.releases.llama_cpp import LlamaCpp, convert
@@ -26,6 +28,7 @@ class Converted:
 
 
 def write_gguf(
+    context: JobContext,
     merged: Path,
     folder: Path,
     chat: "ChatFormat",
@@ -33,16 +36,17 @@ def write_gguf(
     llama_cpp: LlamaCpp,
     gguf_type: GgufType,
     temperature: float,
-    tell: Callable[[str], None],
 ) -> Converted:
-    """Write GGUF and Modelfile of the `merged` folder, which is a whole model, to `folder`. Raises `ModelError`."""
+    """Write GGUF and Modelfile of the `merged` folder, which is a whole model, to `folder`.
+
+    Raises `ModelError`, and `JobStopped`.
+    """
     weights = folder / WEIGHTS
-    tell("converting with llama.cpp")
-    convert(llama_cpp, merged, weights, gguf_type)
+    context.emit(Note("converting with llama.cpp"))
+    convert(context, llama_cpp, merged, weights, gguf_type)
     parity = None
     if llama_cpp.server is not None:
-        tell("asking llama-server, and scoring what it answers")
-        parity = check_parity(llama_cpp.server, weights, merged, chat, questions)
+        parity = check_parity(context, llama_cpp.server, weights, merged, chat, questions)
     if (texts := chat.turn_texts) is not None:
         stops = [chat.text_of([token]) for token in sorted(chat.stop_ids)]
         text = modelfile(WEIGHTS, texts, chat.begin_token, stops, temperature)

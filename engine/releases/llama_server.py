@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, cast
 
 from engine.clean import clean_line
 from engine.errors import ModelError
+from engine.jobs.child import as_child
 from engine.records.prompt import Message
 from engine.redact import without_keys
-from engine.releases.llama_cpp import as_child
 
 if TYPE_CHECKING:
     import httpx2  # whoever only lists releases does not wait for it

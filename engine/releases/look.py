@@ -11,7 +11,7 @@ from engine.project import Project
 from engine.records.release import Release, ReleasedFile, ReleaseKind
 from engine.records.run import Run
 from engine.releases.adapter import ADAPTER_FILES
-from engine.releases.export import CHECKSUMS
+from engine.releases.place import CHECKSUMS
 from engine.releases.tokenizer import TOKENIZER_FILES
 
 CARD = "README.md"

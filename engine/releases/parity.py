@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from engine.clean import clean_line
 from engine.errors import ModelError
+from engine.jobs.context import JobContext
+from engine.jobs.protocol import Progress
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.records.release import Parity
@@ -27,19 +29,27 @@ _MEAN_DIFFERENCE = 0.5
 _TURNS = (Message("user", "Is it open?"), Message("assistant", "Yes."), Message("user", "¿Y mañana? 🙂\n\n - <b> x"))
 
 
-def check_parity(server: Path, gguf: Path, merged: Path, chat: "ChatFormat", questions: Sequence[Question]) -> Parity:
+def check_parity(
+    context: JobContext, server: Path, gguf: Path, merged: Path, chat: "ChatFormat", questions: Sequence[Question]
+) -> Parity:
     """Ask `server` some of the `questions` with the `gguf` file, and score its answers with the `merged` weights.
 
-    Raises `ModelError` where it reads a question otherwise, does not end its turn, or answers as another model would.
+    Raises `ModelError` where it reads a question otherwise, does not end its turn, or answers as another model would;
+    and `JobStopped`.
     """
     asked = [question.messages for question in questions[:QUESTIONS]] or [_TURNS[:1]]
     read = [(chat.question_ids(messages), messages) for messages in (*asked, _TURNS)]
-    context = max(len(ids) for ids, _ in read) + _MOST_TOKENS
-    with llama_server(server, gguf, min(context, chat.context_length)) as served:
+    longest = max(len(ids) for ids, _ in read) + _MOST_TOKENS
+    contexts, answers = [ids for ids, _ in read[: len(asked)]], list[Answered]()
+    context.emit(Progress(0, len(contexts), "asking llama-server"))
+    with llama_server(server, gguf, min(longest, chat.context_length)) as served:
         for ids, messages in read:
             _check_reading(served, chat, ids, messages)
-        contexts = [ids for ids, _ in read[: len(asked)]]
-        answers = [served.answer(ids, _MOST_TOKENS) for ids in contexts]
+        for ids in contexts:
+            context.checkpoint()
+            answers.append(served.answer(ids, _MOST_TOKENS))
+            context.emit(Progress(len(answers), len(contexts), "asking llama-server"))
+    context.checkpoint()
     return _compared(merged, chat, contexts, answers)
 
 

@@ -265,6 +265,13 @@ def parity_of_releases(database: "Database") -> None:
     _statements_in(database)("ALTER TABLE releases ADD COLUMN parity TEXT NOT NULL DEFAULT ''")
 
 
+def programs_of_jobs(database: "Database") -> None:
+    """No job's options name a program, or a folder of code, that is run when it is taken up again."""
+    _statements_in(database)("""
+        UPDATE jobs SET options = json_remove(options, '$.lm_eval', '$.include_path') WHERE kind = 'harness'
+    """)
+
+
 STEPS = (
     prompts_and_rules,
     questions,
@@ -284,4 +291,5 @@ STEPS = (
     work_of_jobs,
     cost_of_work,
     parity_of_releases,
+    programs_of_jobs,
 )

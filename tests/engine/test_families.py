@@ -29,13 +29,12 @@ from engine.records.question import Question, Split
 from engine.records.release import ReleaseKind
 from engine.records.rule import Check, Rule
 from engine.records.run import TrainingConfig
-from engine.releases.export import export
 from engine.serving.catalog import Catalog
 from engine.serving.conversation import Conversation
 from engine.training.batches import make_batch
 from tests.families import FAMILIES
 from tests.tiny import make_tiny_family
-from tests.trained import one_thread
+from tests.trained import one_thread, release
 
 TURNS = (Message("user", "Is it open?"), Message("assistant", "Yes. Ask first."))
 SYSTEM = Message("system", "You are a help desk of few words, and you end every answer with: Ask first.")
@@ -158,13 +157,13 @@ def logits(model: torch.nn.Module, ids: list[int]) -> torch.Tensor:
 
 
 def test_both_releases_answer_as_the_student_in_plain_transformers(project: Project) -> None:
-    run, dataset = project.runs.get(1), dataset_of(project)
+    dataset = dataset_of(project)
     ids = [*dataset.rows[0].question_ids, *dataset.rows[0].completion_ids]
     expected = logits(student(project).base, ids)
     plain = logits(load_base(base_of(project), device="cpu", dtype="float32").base, ids)
     assert (expected - plain).abs().max() > 0.01  # else the comparisons below would prove nothing
     kinds: tuple[ReleaseKind, ...] = ("adapter", "merged")
-    folders = {kind: project.folder / export(project, run, kind, home=project.home).folder for kind in kinds}
+    folders = {kind: project.folder / release(project, kind).folder for kind in kinds}
     with quiet_libraries():
         merged = AutoModelForCausalLM.from_pretrained(folders["merged"], dtype=torch.float32)
         adapted = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base_of(project)), folders["adapter"])
@@ -187,7 +186,7 @@ def test_tied_weights_are_neither_adapted_nor_saved_twice(project: Project) -> N
     tied = base.get_output_embeddings().weight is base.get_input_embeddings().weight
     with safe_open(project.folder / "runs/1/adapter/adapter_model.safetensors", framework="pt") as adapter:
         assert not any("head" in name or "embed" in name for name in adapter.keys())  # noqa: SIM118
-    export(project, project.runs.get(1), "merged", project.folder / "once", home=project.home)
+    release(project, "merged", project.folder / "once")
     with safe_open(project.folder / "once/model.safetensors", framework="pt") as merged:
         names = set(merged.keys())
         embedding = next(name for name in names if "embed_tokens" in name)

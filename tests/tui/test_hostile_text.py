@@ -265,10 +265,7 @@ def release_pages(a: Attack) -> Iterator[Lines]:
     state = ReleaseState()
     state.take(ReleasePage(runs, (made,)))
     yield release.draw(a.view(), state, 0.0)
-    state.failure = a.error
-    yield release.draw(a.view(), state, 0.0)
-    state.exporting, state.said = "exporting", a.text
-    yield release.draw(a.view(), state, 9.0)
+    yield release.draw(a.view(a.job("export")), state, 9.0)
     state.card = a.text
     yield release.draw(a.view(), state, 9.0)
 

@@ -60,6 +60,7 @@ class JobView:
         self.station: StationName = STATION_OF_KIND[kind]
         self.state: JobState = "waiting"
         self.state_note = ""
+        self.since = 0.0  # when it came into this state, in seconds since the epoch
         self.progress: Progress | None = None
         self.streams: OrderedDict[str, Stream] = OrderedDict()
         self.curves: dict[str, Curve] = {}
@@ -81,7 +82,7 @@ class JobView:
         """Take in one event."""
         match stamped.event:
             case StateChanged(state, note):
-                self.state, self.state_note = state, note
+                self.state, self.state_note, self.since = state, note, stamped.at
             case StageStarted(station):
                 self.station = station
                 self.progress = None

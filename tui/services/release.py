@@ -1,18 +1,20 @@
-"""What can leave the machine and what did: read on the store's thread; the export is the program's own command."""
+"""What can leave the machine and what did, read on the store's thread; the export is a job."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from engine.paths import expand
 from engine.project import Project
 from engine.records.evaluation import FinalVerdict
+from engine.records.options import ExportOptions
 from engine.records.release import GgufType, Release, ReleasedFile, ReleaseKind
 from engine.records.run import Run
+from engine.releases.job import check_export
 from engine.releases.look import card_text, export_bytes, folder_of, has_adapter, released_files
-from tui.services.program import Program
 from tui.services.store import StoreService
 
 KINDS: tuple[ReleaseKind, ...] = get_args(ReleaseKind)
@@ -67,13 +69,20 @@ class CardRead(Message):
         self.text = text
 
 
+class ExportReady(Message):
+    """Nothing stands in the way of this export: its job can be started."""
+
+    def __init__(self, options: ExportOptions) -> None:
+        super().__init__()
+        self.options = options
+
+
 class ReleaseService:
     """The releases of one project. Every method returns at once; answers come as messages to `target`."""
 
     def __init__(self, store: StoreService, target: MessagePump) -> None:
         self._store = store
         self._target = target
-        self._program = Program(store.folder, store.home, target)
 
     def read(self) -> None:
         """Read runs and releases."""
@@ -88,16 +97,19 @@ class ReleaseService:
 
         self._store.ask(work, self._target)
 
-    def export(self, kind: str, run_id: int, destination: str, *, replace: bool, gguf: Mapping[str, str]) -> None:
-        """Export a run; ends in `CommandEnded`. An empty `destination` is the project's own place.
+    def prepare(self, options: ExportOptions, llama_cpp: str) -> None:
+        """See that the export is possible, with llama.cpp from that folder (empty: where it is looked for).
 
-        `gguf` says of that form alone where llama.cpp is (empty: where it is looked for), and how a number is stored.
+        Its destination is as a person types it. Ends in `ExportReady`, or `StoreFailed`.
         """
-        words = ["export", "--form", kind, "--run", str(run_id)]
-        words += ["--to", destination] if destination else []
-        words += ["--force"] if replace else []
-        words += [word for option, value in gguf.items() if value for word in (f"--{option}", value)]
-        self._program.start("export", words)
+
+        def work(project: Project) -> Message:
+            to = str(expand(options.destination).absolute()) if options.destination else ""
+            whole = replace(options, destination=to)
+            check_export(project, whole, llama_cpp)
+            return ExportReady(whole)
+
+        self._store.ask(work, self._target)
 
 
 def _page(project: Project) -> ReleasePage:

@@ -66,7 +66,7 @@ def test_a_prompt_is_distilled_by_words_alone(
 
     release_both(tmp_path)
     assert {row["name"]: row["state"] for row in get("status")["stations"]} == dict.fromkeys(STATIONS, "done")
-    assert [job["kind"] for job in get("status")["jobs"]] == ["generate", "train", "evaluate"]
+    assert [job["kind"] for job in get("status")["jobs"]] == ["generate", "train", "evaluate", *["export"] * 3]
     assert get("jobs", "list") == {"jobs": []}
 
 

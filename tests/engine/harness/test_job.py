@@ -1,12 +1,13 @@
 """The job around lm-eval: a program that stands in for it, and once the real one on a tiny model without a network."""
 
 import json
+import shutil
 import stat
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,19 +15,17 @@ import psutil
 import pytest
 
 from engine.errors import JobError, JobStopped, NotFoundError, UsageError
-from engine.harness.child import bar_of, run_child
 from engine.harness.job import failure, run
-from engine.harness.program import check_tasks, find_program, find_release
+from engine.harness.program import check_tasks, find_program, find_release, name_program
 from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.protocol import Event, Note, Progress
 from engine.paths import Home
 from engine.project import Project
-from engine.records.options import HarnessOptions
-from engine.releases.export import export
+from engine.records.options import ExportOptions, HarnessOptions
 from engine.releases.look import folder_of
 from tests.engine.cli.calling import fail
 from tests.engine.harness.recorded import GROUP, NO_MODULE, NO_NETWORK, UNKNOWN_TASK
-from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread, release
 
 # Answers as lm-eval does: a bar, then a file below the output folder. The release is a little worse.
 STAND_IN = f"""#!{sys.executable}
@@ -73,19 +72,27 @@ def project(private_home: Path, base: Path, adapter: Path, monkeypatch: pytest.M
 
 @pytest.fixture
 def released(project: Project) -> Project:
-    export(project, project.runs.get(1), "adapter", home=project.home)
+    release(project)
     return project
 
 
-def program(folder: Path, text: str = STAND_IN) -> str:
+@pytest.fixture(autouse=True)
+def unnamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is named before a test names it, or after."""
+    for variable in ("LM_EVAL", "LM_EVAL_TASKS"):
+        monkeypatch.setenv(variable, "")
+
+
+def use_program(folder: Path, text: str = STAND_IN) -> None:
     path = folder / "lm_eval"
     path.write_text(text)
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return str(path)
+    name_program(str(path))
 
 
 def test_base_and_release_are_measured_with_all_but_the_weights_the_same(released: Project, tmp_path: Path) -> None:
-    options = HarnessOptions(1, ("ifeval", "mmlu_stem"), limit=100, lm_eval=program(tmp_path))
+    use_program(tmp_path)
+    options = HarnessOptions(1, ("ifeval", "mmlu_stem"), limit=100)
     context = Watched(released, options)
     run(context, options)
     (result,) = released.harness.standing(1)
@@ -112,8 +119,9 @@ def test_base_and_release_are_measured_with_all_but_the_weights_the_same(release
 
 
 def test_a_merged_release_is_a_model_of_its_own(project: Project, tmp_path: Path) -> None:
-    export(project, project.runs.get(1), "merged", home=project.home)
-    options = HarnessOptions(1, ("ifeval",), lm_eval=program(tmp_path))
+    release(project, "merged")
+    use_program(tmp_path)
+    options = HarnessOptions(1, ("ifeval",))
     context = Watched(project, options)
     run(context, options)
     context.close()
@@ -123,10 +131,8 @@ def test_a_merged_release_is_a_model_of_its_own(project: Project, tmp_path: Path
 
 
 def test_a_stopped_job_ends_its_child_and_one_that_ends_badly_says_why(released: Project, tmp_path: Path) -> None:
-    waiting = program(
-        tmp_path, f"#!{sys.executable}\nimport os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)\n"
-    )
-    options = HarnessOptions(1, ("ifeval",), lm_eval=waiting)
+    use_program(tmp_path, f"#!{sys.executable}\nimport os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)\n")
+    options = HarnessOptions(1, ("ifeval",))
     context = Watched(released, options)
 
     def stop() -> None:
@@ -141,9 +147,9 @@ def test_a_stopped_job_ends_its_child_and_one_that_ends_badly_says_why(released:
     thread.join()
     assert not [child for child in psutil.Process().children() if "lm_eval" in " ".join(child.cmdline())]
     context.flag.up = False
-    failing = program(tmp_path, f"#!{sys.executable}\nprint({chr(10).join(NO_NETWORK)!r})\nraise SystemExit(1)\n")
+    use_program(tmp_path, f"#!{sys.executable}\nprint({chr(10).join(NO_NETWORK)!r})\nraise SystemExit(1)\n")
     with pytest.raises(JobError, match=r"data set could not be reached.*google/IFEval.*HF_HOME.*--include-path"):
-        run(context, replace(options, lm_eval=failing))
+        run(context, options)
     assert not released.harness.standing(1)
     context.close()
 
@@ -166,29 +172,10 @@ def test_a_failure_says_what_happened_and_what_to_do(status: int, lines: tuple[s
     assert "\x1b" not in str(error)
 
 
-def test_bars_are_told_from_lines() -> None:
-    assert bar_of("Running loglikelihood requests:  45%|████▌     | 9/20 [00:00<00:00, 11.62it/s]") == (
-        "Running loglikelihood requests", 9, 20,
-    )  # fmt: skip
-    assert bar_of("100%|██████████| 10/10 [00:00<00:00, 750.26it/s]") == ("", 10, 10)
-    assert bar_of("Generating test split: 12 examples [00:00, 1519.17 examples/s]") is None
-    assert bar_of("|colours|Yaml|none|  0|acc|↑  |0.5|±  |0.1667|") is None
-
-
-def test_a_line_without_an_end_is_kept_in_pieces(released: Project, tmp_path: Path) -> None:
-    context = Watched(released, HarnessOptions(1, ("t",)))
-    command = (sys.executable, "-c", "print('x' * 20_000, end='')")
-    status, lines = run_child(command, tmp_path, context, "base", {})
-    context.close()
-    assert status == 0
-    assert "".join(lines) == "x" * 20_000
-    assert max(map(len, lines)) <= 4_000
-
-
 def test_what_is_not_there_is_refused_before_a_job(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     name = ("--project", str(project.folder))
     assert "distill-tui export" in fail("harness", "--tasks", "ifeval", *name)["next"]
-    export(project, project.runs.get(1), "adapter", home=project.home)
+    release(project)
     assert "/no/lm_eval" in fail("harness", "--tasks", "ifeval", "--lm-eval", "/no/lm_eval", *name)["message"]
     monkeypatch.setattr("engine.harness.program.find_spec", lambda _: None)
     monkeypatch.setenv("PATH", "")
@@ -201,17 +188,18 @@ def test_what_is_not_there_is_refused_before_a_job(project: Project, monkeypatch
     with pytest.raises(UsageError, match="No task"):
         check_tasks((" , ",))
     assert check_tasks(("a,b", "b, c")) == ("a", "b", "c")
-    assert not project.jobs.all()
+    assert {job.kind for job in project.jobs.all()} == {"export"}
 
 
 def test_a_release_in_whose_place_another_lies_is_not_measured(released: Project, tmp_path: Path) -> None:
-    run = released.runs.get(1)
-    place = tmp_path / "release"
-    for config in (run.config, replace(run.config, lora_alpha=16)):  # the card tells the alpha
-        export(released, replace(run, config=config), "adapter", place, home=released.home, force=True)
+    first = released.runs.get(1)
+    other = released.runs.add(first.dataset_sha256, first.config)
+    shutil.copytree(released.folder / first.folder, released.folder / other.folder, dirs_exist_ok=True)
+    for run_id in (first.id, other.id):  # the card tells which
+        release(released, "adapter", tmp_path / "release", run_id=run_id, force=True)
     with pytest.raises(NotFoundError, match="release is gone"):
         find_release(released, 2)
-    assert find_release(released, 3).run_id == 1
+    assert find_release(released, 3).run_id == other.id
 
 
 def test_gguf_is_not_measured_and_what_lies_before_it_is(released: Project) -> None:
@@ -226,9 +214,26 @@ def test_an_adapter_over_four_bits_is_refused(project: Project) -> None:
     run = project.runs.add(first.dataset_sha256, replace(first.config, quantize_base="nf4"))
     (project.folder / run.folder).mkdir(exist_ok=True)
     (project.folder / first.folder / "adapter").rename(project.folder / run.folder / "adapter")
-    export(project, run, "adapter", home=project.home)
+    release(project, run_id=run.id)
     with pytest.raises(UsageError, match="--form merged"):
         find_release(project, None)
+
+
+def test_nothing_is_run_because_a_project_says_so(
+    released: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not {"lm_eval", "include_path", "llama_cpp"} & {
+        field.name for options in (HarnessOptions, ExportOptions) for field in fields(options)
+    }
+    for variable in ("LM_EVAL", "LM_EVAL_TASKS"):
+        use_program(tmp_path)
+        monkeypatch.setenv(variable, "jobs")  # a job works in the project's folder
+        options = HarnessOptions(1, ("ifeval",))
+        context = Watched(released, options)
+        with pytest.raises(NotFoundError, match=rf"{variable} names jobs\. Write it in full"):
+            run(context, options)
+        context.close()
+        monkeypatch.setenv(variable, "")
 
 
 @pytest.mark.slow
@@ -254,7 +259,8 @@ def test_the_real_program_measures_a_tiny_model_on_local_data(
             }
         )
     )
-    options = HarnessOptions(1, ("parity",), limit=10, include_path=str(tmp_path))
+    options = HarnessOptions(1, ("parity",), limit=10)
+    name_program(tasks=str(tmp_path))
     assert find_program()[0] == sys.executable
     context = Watched(released, options)
     run(context, options)

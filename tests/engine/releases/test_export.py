@@ -12,17 +12,18 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from engine.errors import ModelError, NotFoundError, StoreError, UsageError
+from engine.jobs.context import JobContext
 from engine.model.load import adapter_off, load_base, quiet_libraries, with_adapter
 from engine.model.merge import merge
 from engine.project import Project
 from engine.records.evaluation import Evaluation
+from engine.records.options import ExportOptions
 from engine.records.release import Release, ReleaseKind
-from engine.releases import export as exporting
+from engine.releases import job, place
 from engine.releases.card import BaseModel, describe_base, model_card
-from engine.releases.export import export
 from tests.engine.evaluation.made import evaluation
 from tests.engine.releases.conftest import DEFAULT_SYSTEM
-from tests.trained import CANARY, RULES, make_tiny_adapter, make_tiny_base, one_thread
+from tests.trained import CANARY, RULES, make_tiny_adapter, make_tiny_base, one_thread, release
 
 KINDS: tuple[ReleaseKind, ...] = ("adapter", "merged")
 IDS = torch.tensor([[1, 90, 91, 70, 2, 201, 1, 77, 88, 99, 201]])
@@ -31,10 +32,6 @@ IDS = torch.tensor([[1, 90, 91, 70, 2, 201, 1, 77, 88, 99, 201]])
 @pytest.fixture(autouse=True)
 def single_threaded(monkeypatch: pytest.MonkeyPatch) -> None:
     one_thread(monkeypatch)
-
-
-def release(project: Project, kind: ReleaseKind, to: Path | None = None, *, force: bool = False) -> Release:
-    return export(project, project.runs.get(1), kind, to, home=project.home, force=force)
 
 
 def logits(model: torch.nn.Module) -> torch.Tensor:
@@ -170,7 +167,7 @@ def test_a_release_that_fails_half_way_leaves_the_old_one_and_no_record(
     def full_disk(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(exporting, "write_tokenizer", full_disk)
+    monkeypatch.setattr(job, "write_tokenizer", full_disk)
     with pytest.raises(StoreError, match="No space left"):
         release(project, "adapter", tmp_path / "here", force=True)
     assert {path.name: path.read_bytes() for path in (tmp_path / "here").iterdir()} == before
@@ -275,7 +272,7 @@ def test_what_a_killed_export_left_goes_with_the_next_one_and_nothing_else(
 ) -> None:
     around = tmp_path / "around"
     (around / ".out.settings").mkdir(parents=True)
-    place = around / "out"
+    target = around / "out"
 
     def nothing(*_: object, **__: object) -> None: ...
 
@@ -283,13 +280,45 @@ def test_what_a_killed_export_left_goes_with_the_next_one_and_nothing_else(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:  # as if killed: nothing is cleared away
-        patch.setattr(exporting.shutil, "rmtree", nothing)
-        patch.setattr(exporting, "write_tokenizer", stop)
+        patch.setattr(place.shutil, "rmtree", nothing)
+        patch.setattr(job, "write_tokenizer", stop)
         with pytest.raises(KeyboardInterrupt):
-            release(project, "adapter", place)
+            release(project, "adapter", target)
     (left,) = (path for path in around.iterdir() if path.name != ".out.settings")
-    with exporting._beside(around / "other"):  # one that is at work next to it
-        release(project, "adapter", place)
+    with place.beside(around / "other", force=False):  # one that is at work next to it
+        release(project, "adapter", target)
         assert left.is_dir()
-    release(project, "adapter", place, force=True)
+    release(project, "adapter", target, force=True)
     assert {path.name for path in around.iterdir()} == {"out", ".out.settings", "other"}
+
+
+def test_what_a_person_put_there_meanwhile_is_left_alone(project: Project, tmp_path: Path) -> None:
+    def put_there() -> None:
+        with place.beside(tmp_path / "out", force=False):
+            (tmp_path / "out").mkdir()
+            (tmp_path / "out" / "thesis.txt").write_text("mine")
+
+    with pytest.raises(UsageError, match="--force"):
+        put_there()
+    assert (tmp_path / "out" / "thesis.txt").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_job_that_was_killed_at_its_very_end_is_taken_up_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ExportOptions(1)
+    context = JobContext(project, project.jobs.add("export", options))
+
+    def killed(*_: object) -> Release:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:  # the folder is there, and no record of it
+        patch.setattr(project.releases, "add", killed)
+        with pytest.raises(KeyboardInterrupt):
+            job.export(context, options)
+    monkeypatch.setattr("engine.store.releases.now_text", lambda: "2999-01-01T00:00:00+00:00")
+    made = job.export(context, options)
+    assert job.export(context, options) == made  # killed after the record: nothing is left to do
+    assert project.releases.all() == (made,)
+    context.close()

@@ -18,10 +18,10 @@ from engine.model.score import ScoreRow, score
 from engine.project import Project
 from engine.records.prompt import Message
 from engine.records.release import Parity, Release
-from engine.releases.export import Gguf, export
-from engine.releases.llama_cpp import find_llama_cpp
+from engine.releases.llama_cpp import find_llama_cpp, name_llama_cpp
 from engine.releases.llama_server import llama_server
 from engine.releases.parity import _TURNS
+from tests import trained
 from tests.engine.jobs.support import wait_until
 from tests.engine.releases.conftest import DEFAULT_SYSTEM
 from tests.engine.releases.llama import write_converter, write_program, write_server
@@ -42,7 +42,9 @@ def llama_cpp(tmp_path: Path) -> Path:
 
 
 def release(project: Project, llama_cpp: Path | None = None) -> Release:
-    return export(project, project.runs.get(1), "gguf", home=project.home, gguf=Gguf(llama_cpp, "q8_0"))
+    if llama_cpp is not None:
+        name_llama_cpp(str(llama_cpp))
+    return trained.release(project, "gguf", gguf_type="q8_0")
 
 
 def asked_of(messages: Sequence[Message]) -> str:
@@ -253,12 +255,25 @@ def test_llama_cpp_is_looked_for_where_it_is_named_then_in_the_variable_then_on_
     monkeypatch.setenv("LLAMA_CPP", str(told))
     assert find_llama_cpp().converter.parent == told
     named = write_converter(tmp_path / "named")
-    found = find_llama_cpp(named)
+    name_llama_cpp(str(named))
+    found = find_llama_cpp()
     assert (found.converter.parent, found.server) == (named, None)
     built = write_program(named, "#!PYTHON\n")
-    assert find_llama_cpp(named).server == built
+    assert find_llama_cpp().server == built
     with pytest.raises(NotFoundError, match="holds no convert_hf_to_gguf"):
-        find_llama_cpp(tmp_path)
+        name_llama_cpp(str(tmp_path))
+
+
+def test_nothing_in_the_folder_that_a_job_works_in_is_taken_for_llama_cpp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_converter(tmp_path / "llama.cpp")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LLAMA_CPP", "llama.cpp")
+    with pytest.raises(NotFoundError, match="in full"):
+        find_llama_cpp()
+    name_llama_cpp()  # where a person says it, it is made whole before a job starts
+    assert find_llama_cpp().converter.parent == tmp_path / "llama.cpp"
 
 
 def test_nothing_is_merged_where_llama_cpp_is_not_there(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,7 +297,7 @@ def test_code_that_a_base_names_does_not_leave_with_its_tokenizer(project: Proje
     told = settings | {"auto_map": {"AutoTokenizer": ["evil.Tokenizer", None]}}
     try:
         (base / "tokenizer_config.json").write_text(json.dumps(told))
-        made = export(project, project.runs.get(1), "merged", home=project.home)
+        made = trained.release(project, "merged")
     finally:
         (base / "tokenizer_config.json").write_text(json.dumps(settings))
     assert "auto_map" not in (project.folder / made.folder / "tokenizer_config.json").read_text()

@@ -9,9 +9,8 @@ from engine.errors import NotFoundError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.release import ReleasedFile, ReleaseKind
-from engine.releases.export import export
 from engine.releases.look import card_text, export_bytes, folder_of, has_adapter, released_files
-from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread, release
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def test_an_export_is_about_as_large_as_was_said_and_all_its_files_are_found(
     run = project.runs.get(1)
     assert has_adapter(project, run)
     said = export_bytes(project, run, kind)
-    folder = folder_of(project, export(project, run, kind, home=project.home))
+    folder = folder_of(project, release(project, kind))
     files = released_files(folder)
     assert {file.name for file in files} == {path.name for path in folder.iterdir()} - {"SHA256SUMS"}
     assert all(file.size_bytes == (folder / file.name).stat().st_size for file in files)

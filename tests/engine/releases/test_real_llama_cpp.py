@@ -7,25 +7,28 @@ LLAMA_CPP=$PWD uv run --extra gguf pytest -n 0 -m slow tests/engine/releases
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from engine.jobs.context import JobContext
 from engine.model.chat_format import ChatFormat
 from engine.model.starter import ensure_starter
 from engine.paths import Home
 from engine.project import Project
+from engine.records.options import ExportOptions
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.records.release import GgufType
-from engine.releases.export import Gguf, export
-from engine.releases.llama_cpp import convert, find_llama_cpp
+from engine.releases.llama_cpp import find_llama_cpp
 from engine.releases.llama_server import llama_server
 from engine.releases.parity import check_parity
 from tests.families import FAMILIES
 from tests.tiny import make_tiny_family
-from tests.trained import make_tiny_adapter, make_trained_project
+from tests.trained import make_tiny_adapter, make_trained_project, release
 
 pytestmark = [
     pytest.mark.slow,
@@ -49,7 +52,7 @@ def project(starter: Path, tmp_path: Path) -> Iterator[Project]:
 
 @pytest.mark.parametrize(("gguf_type", "most"), [("auto", 0.01), ("bf16", 0.1), ("q8_0", 0.1)])
 def test_it_answers_like_the_student(project: Project, gguf_type: GgufType, most: float) -> None:
-    made = export(project, project.runs.get(1), "gguf", home=project.home, gguf=Gguf(None, gguf_type))
+    made = release(project, "gguf", gguf_type=gguf_type)
     assert made.parity is not None
     assert made.parity.mean_difference < most
     assert made.parity.same_likeliest >= 0.9 * made.parity.tokens
@@ -61,16 +64,18 @@ def weights(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gguf")
     shutil.copytree(starter, folder / "model")
     (folder / "model" / "chat_template.jinja").write_text(ChatFormat.load(starter).template)
-    convert(find_llama_cpp(), folder / "model", folder / "model.gguf", "auto")
+    converter = [sys.executable, str(find_llama_cpp().converter), str(folder / "model")]
+    subprocess.run([*converter, "--outfile", str(folder / "model.gguf")], check=True)
     return folder / "model.gguf"
 
 
-def test_answers_in_scripts_of_many_bytes_are_compared_whole(weights: Path, starter: Path) -> None:
+def test_answers_in_scripts_of_many_bytes_are_compared_whole(project: Project, weights: Path, starter: Path) -> None:
     server = find_llama_cpp().server
     assert server is not None
     asked = ("हिंदी में गिनो: एक, दो, तीन", "Repeat: 🙂🙂🙂 🏦", "日本語で答えて: 今日は")
     questions = [Question((Message("user", text),)) for text in asked]
-    found = check_parity(server, weights, starter, ChatFormat.load(starter), questions)
+    context = JobContext(project, project.jobs.add("export", ExportOptions(1)))
+    found = check_parity(context, server, weights, starter, ChatFormat.load(starter), questions)
     assert found.mean_difference < 0.02
     assert found.same_likeliest >= 0.98 * found.tokens
 

@@ -1,35 +1,41 @@
 """The release pane: what can leave and with which verdict, exporting, what lies where, the card, the path."""
 
 import hashlib
-import threading
+import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from engine.errors import StoreError
+from engine.jobs.protocol import Event, Note, Progress, StampedEvent, StateChanged
 from engine.paths import Home
 from engine.project import Project
-from engine.records.options import ProjectSettings
+from engine.records.job import Job
+from engine.records.options import ExportOptions, JobOptions, ProjectSettings
 from engine.records.release import Parity, Release, ReleasedFile, ReleaseKind
 from engine.records.station import STATIONS, Station
+from tests.engine.releases.llama import write_converter
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 from tests.tui.panes.test_dataset import in_time
-from tests.tui.piloting import form_of, pane_of, reach, settled, text_of, until
-from tests.tui.seeds import add_dataset, add_evaluation, add_examples, add_run, hostile, make_project
+from tests.tui.piloting import form_of, pane_of, reach, settled, shown, text_of, until
+from tests.tui.seeds import BEGAN, add_dataset, add_evaluation, add_examples, add_job, add_run, hostile, make_project
 from tui.app import DistillApp
+from tui.panes.job import JobView
 from tui.panes.release.drawing import draw, size
 from tui.panes.release.pane import ReleasePane
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
-from tui.services import program
 from tui.services.facts import Facts
 from tui.services.release import KINDS, Exportable, Released, ReleasePage
 
+WAITS = "job 7 (train) of tone holds cpu"
+FULL = "The release cannot be written. /media/stick: No space left on device. Check the free space."
 SIZES = [(80, 24), (120, 40)]
 AT = "2026-01-02T03:04:05+00:00"
 CARD = "---\nlibrary_name: peft\n---\n# A model with its prompt inside\n\nA prompt was distilled into these weights."
@@ -83,26 +89,30 @@ async def form_opened(pilot: Pilot[int], app: DistillApp) -> None:
 
 
 @pytest.fixture
-def at_hand(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The export without its process: writes a release and books it. What was asked for is kept."""
-    asked: list[list[str]] = []
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[JobOptions]:
+    """What was asked for; the job stands there as running, and no process is started."""
+    asked: list[JobOptions] = []
 
-    def carry_out(words: list[str], folder: Path, home: Home, tell: Callable[[str], None]) -> program.Answer:
-        asked.append(words)
-        tell("merging")
-        with Project.open(folder, home) as project:
-            number = len(project.releases.all()) + 1
-            write_release(project.folder / "releases" / f"adapter-{number}")
-            made = project.releases.add("adapter", int(words[4]), f"releases/adapter-{number}", "cd" * 32)
-        return {"kind": made.kind, "run": made.run_id, "folder": made.folder, "sha256": made.sha256}
+    def start(project: Project, options: JobOptions) -> Job:
+        asked.append(options)
+        return add_job(project, options, "running", [StateChanged("running"), Note("merging base and adapter")])
 
-    monkeypatch.setattr(program, "carry_out", carry_out)
+    monkeypatch.setattr(Project, "start_job", start)
     return asked
+
+
+def end_job(folder: Path, home: Home) -> None:
+    """The job has released the adapter."""
+    with Project.open(folder, home) as project:
+        number = len(project.releases.all()) + 1
+        write_release(project.folder / "releases" / f"adapter-{number}")
+        project.releases.add("adapter", 1, f"releases/adapter-{number}", "cd" * 32)
+        project.jobs.update(project.jobs.all()[-1].id, state="done")
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_run_is_exported_by_a_form_and_its_files_are_shown(
-    home: Home, size: tuple[int, int], at_hand: list[list[str]]
+    home: Home, size: tuple[int, int], launched: list[JobOptions]
 ) -> None:
     folder = make_runs(home)
     app = DistillApp(home, folder)
@@ -115,15 +125,20 @@ async def test_a_run_is_exported_by_a_form_and_its_files_are_shown(
         assert "Its evaluation passed." in aside
         assert "run-1-adapter" in "".join(aside.split())
         await pilot.press("right", "enter")
+        await until(pilot, lambda: "● exporting" in text(app) and "merging base and adapter" in text(app))
+        assert "exports one" not in text(app)
+        end_job(folder, home)
         await until(pilot, lambda: "adapter_model.safetensors" in text(app))
         assert "5.0 MB" in text(app)
         assert str(folder / "releases" / "adapter-1") in "".join(text(app).split())
-    assert at_hand == [["export", "--form", "merged", "--run", "1"]]
+    assert launched == [ExportOptions(1, "merged")]
 
 
 async def test_gguf_asks_for_llama_cpp_too_and_whoever_leaves_is_back_at_the_first_questions(
-    home: Home, at_hand: list[list[str]], tmp_path: Path
+    home: Home, launched: list[JobOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("LLAMA_CPP", "")
+    write_converter(tmp_path / "x")
     app = DistillApp(home, make_runs(home))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await form_opened(pilot, app)
@@ -135,9 +150,16 @@ async def test_gguf_asks_for_llama_cpp_too_and_whoever_leaves_is_back_at_the_fir
         await pilot.press("enter")
         await until(pilot, lambda: bool(app.screen.query("#field-llama-cpp")))
         await pilot.press(*str(tmp_path), "down", "left", "enter")
-        await until(pilot, lambda: bool(at_hand))
-    begin = ["export", "--form", "gguf", "--run", "1", "--to", "/tmp/x"]
-    assert at_hand == [[*begin, "--llama-cpp", str(tmp_path), "--gguf-type", "q8_0"]]
+        await until(pilot, lambda: any("holds no convert_hf" in note.message for note in app._notifications))
+        assert not launched
+        await pilot.press("e")
+        await form_of(pilot)
+        await pilot.press("left", "enter")
+        await until(pilot, lambda: bool(app.screen.query("#field-llama-cpp")))
+        await pilot.press(*str(tmp_path / "x"), "down", "left", "enter")
+        await until(pilot, lambda: bool(launched))
+    assert launched == [ExportOptions(1, "gguf", gguf_type="q8_0")]
+    assert os.environ["LLAMA_CPP"] == str(tmp_path / "x")  # for the job, and told nowhere in the project
 
 
 def test_what_was_proved_of_a_release_is_told_under_it() -> None:
@@ -150,32 +172,44 @@ def test_what_was_proved_of_a_release_is_told_under_it() -> None:
     assert "  ✓ llama-server: 1,230 of 1,233 tokens as the weights, 0.00081 nats apart" in lines
 
 
-async def test_where_to_and_whether_to_replace_are_passed_on(home: Home, at_hand: list[list[str]]) -> None:
+async def test_where_to_and_whether_to_replace_are_passed_on(
+    home: Home, launched: list[JobOptions], tmp_path: Path
+) -> None:
     app = DistillApp(home, make_runs(home))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await form_opened(pilot, app)
-        await pilot.press("down", "down", *"/tmp/x", "down", "right", "enter")
-        await until(pilot, lambda: bool(at_hand))
-    assert at_hand == [["export", "--form", "adapter", "--run", "1", "--to", "/tmp/x", "--force"]]
+        await pilot.press("down", "down", *str(tmp_path / "x"), "down", "right", "enter")
+        await until(pilot, lambda: bool(launched))
+    assert launched == [ExportOptions(1, destination=str(tmp_path / "x"), force=True)]
+
+
+async def test_a_place_that_is_taken_is_told_before_a_job_starts(
+    home: Home, launched: list[JobOptions], tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.txt").touch()
+    app = DistillApp(home, make_runs(home))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await form_opened(pilot, app)
+        await pilot.press("down", "down", *str(tmp_path), "enter")
+        await until(pilot, lambda: any("not empty" in str(note.message) + note.title for note in app._notifications))
+    assert not launched
 
 
 async def test_how_long_an_export_takes_is_told_while_its_process_says_nothing(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    home: Home, launched: list[JobOptions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ends = threading.Event()
-
-    def works(*_: object) -> program.Answer:
-        ends.wait(60)
-        return {}
-
-    monkeypatch.setattr(program, "carry_out", works)
-    app = DistillApp(home, make_runs(home))
+    folder, here = make_runs(home), monotonic()
+    monkeypatch.setattr("tui.panes.release.pane.time", lambda: BEGAN + monotonic() - here)
+    app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await form_opened(pilot, app)
         await pilot.press("enter")
-        await until(pilot, lambda: "of run 1   2 s" in text(app))
-        ends.set()
+        await until(pilot, lambda: re.search(r"● exporting   \d+ s", text(app)) is not None)
+        before = text(app)
+        await until(pilot, lambda: "● exporting" in text(app) and text(app) != before)
+        end_job(folder, home)
         await until(pilot, lambda: "exporting" not in text(app))
+        assert shown(app) == "release"  # what was made is there
 
 
 async def test_the_card_is_read_and_the_path_is_copied(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,19 +229,6 @@ async def test_the_card_is_read_and_the_path_is_copied(home: Home, monkeypatch: 
         await until(pilot, lambda: any("model card" in note.title for note in app._notifications))
 
 
-async def test_an_export_that_fails_says_why(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(*_: object) -> program.Answer:
-        raise StoreError("The release cannot be written.", hostile("No space left"), "Check the free space.")
-
-    monkeypatch.setattr(program, "carry_out", fails)
-    app = DistillApp(home, make_runs(home))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await form_opened(pilot, app)
-        await pilot.press("enter")
-        await until(pilot, lambda: "✗ The release cannot be written." in text(app))
-        assert "\x1b" not in text(app)
-
-
 async def test_without_an_adapter_the_key_that_makes_one_is_named(home: Home) -> None:
     with make_project(home) as project:
         folder = project.folder
@@ -219,7 +240,7 @@ async def test_without_an_adapter_the_key_that_makes_one_is_named(home: Home) ->
         await until(pilot, lambda: len(app._notifications) == 3)
 
 
-async def test_the_real_program_exports_in_a_process_of_its_own(home: Home, tmp_path: Path) -> None:
+async def test_the_real_job_exports(home: Home, tmp_path: Path) -> None:
     base = make_tiny_base(tmp_path / "tiny")
     adapter = make_tiny_adapter(base, tmp_path / "adapter")
     with make_trained_project(home, base, adapter) as project:
@@ -231,9 +252,7 @@ async def test_the_real_program_exports_in_a_process_of_its_own(home: Home, tmp_
         await pilot.press("e")
         await form_of(pilot)
         await pilot.press("enter")
-        await until(pilot, lambda: "exporting the adapter of run 1" in text(app))
-        await in_time(pilot, lambda: "exporting" not in text(app))
-        await until(pilot, lambda: "adapter_model.safetensors" in text(app))
+        await in_time(pilot, lambda: "adapter_model.safetensors" in text(app))
 
 
 @pytest.mark.parametrize(
@@ -280,12 +299,13 @@ def test_no_line_is_wider_than_the_page_and_none_is_obeyed(width: int, card: str
     )
     state = ReleaseState(card=card)
     state.take(ReleasePage(runs, tuple(released(n, hostile("/x" * 99)) for n in range(12, 0, -1))))
-    state.failure = StoreError(hostile("title"), hostile("message " * 80), hostile("next"))
     for line in draw(view, state, 0.0):
         assert line.cell_length <= width, line.plain
         assert not set(line.plain) & {"\x1b", "\x07", "\u202e", "\n"}
-    state.exporting, state.said = "exporting the merged of run 9", hostile("said " * 40)
-    assert all(line.cell_length <= width for line in draw(view, state, 99.0))
+    job = JobView(1, "export")
+    for event in (StateChanged("running"), Note(hostile("said " * 40)), Progress(3, 9, hostile("told " * 40))):
+        job.apply(StampedEvent(0.0, event))
+        assert all(line.cell_length <= width for line in draw(replace(view, job=job), state, 99.0))
 
 
 def at_home(page: ReleasePage) -> ReleasePage:
@@ -299,7 +319,7 @@ def at_home(page: ReleasePage) -> ReleasePage:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80", "120"])
-@pytest.mark.parametrize("name", ["empty", "ready", "asks", "gguf", "busy", "failed", "done", "card", "stale"])
+@pytest.mark.parametrize("name", ["empty", "ready", "asks", "gguf", "busy", "waits", "failed", "done", "card", "stale"])
 @pytest.mark.usefixtures("still_meter")
 def test_the_pane_looks_as_it_did(
     snap_compare: Callable[..., bool],
@@ -314,6 +334,15 @@ def test_the_pane_looks_as_it_did(
             folder = project.folder
     else:
         folder = make_runs(home, releases=3 if name in ("done", "card", "stale") else 0, evaluated=name != "failed")
+    events: list[Event] = [StateChanged("running"), Note("merging base and adapter")]
+    with Project.open(folder, home) as project:
+        if name == "busy":
+            add_job(project, ExportOptions(1, "gguf"), "running", [*events, Progress(98, 272, "converting: Writing")])
+            monkeypatch.setattr("tui.panes.release.pane.time", lambda: BEGAN + 12.0)
+        if name == "waits":
+            add_job(project, ExportOptions(1, "merged"), "waiting", [StateChanged("waiting", WAITS)], WAITS)
+        if name == "failed":
+            add_job(project, ExportOptions(1), "failed", [*events, StateChanged("failed", FULL)], FULL)
     if name == "stale":
         with Project.open(folder, home) as project:
             add_run(project, project.runs.get(1).dataset_sha256, done=True)
@@ -324,7 +353,6 @@ def test_the_pane_looks_as_it_did(
     async def settle(pilot: Pilot[int]) -> None:
         await opened(pilot, app)
         state = pane(app).state
-        monkeypatch.setattr("tui.panes.release.pane.monotonic", lambda: 60.0)
         if name in ("asks", "gguf"):
             await pilot.press("e")
         if name == "gguf":
@@ -332,14 +360,6 @@ def test_the_pane_looks_as_it_did(
             await pilot.press("left", "enter")
             await until(pilot, lambda: bool(app.screen.query("#field-llama-cpp")))
             await pilot.press("down")  # no cursor blinks there
-        if name == "busy":
-            monkeypatch.setattr(pane(app)._service, "export", lambda *_, **__: None)
-            await pilot.press("e", "enter")
-            state.since = 48.0
-        if name == "failed":
-            state.failure = StoreError(
-                "The release cannot be written.", "/media/stick: No space left on device.", "Check the free space."
-            )
         if name == "card":
             await pilot.press("enter")
             await until(pilot, lambda: state.card is not None)

@@ -4,7 +4,8 @@ from textual.content import Content
 
 from engine.records.station import Station
 from tui.keys import key_of
-from tui.panes.parts import VERDICTS, failure, heading, title
+from tui.panes.job import JobView
+from tui.panes.parts import VERDICTS, heading, pace, rests, title
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
 from tui.services.release import KINDS, Exportable, Released
@@ -18,26 +19,24 @@ _NAME, _SIZE = 14, 10  # cells of these columns
 
 
 def draw(view: View, state: ReleaseState, now: float) -> list[Content]:
-    """The lines of this pane. `now`: the clock that `since` was read from, in seconds."""
+    """The lines of this pane. `now`: in seconds since the epoch."""
     if state.card is not None:
         return _card(state, view.width)
     width = view.width
     station = next(each for each in view.facts.stations if each.name == "release")
     lines = _title(state, station, width)
-    if state.exporting:
-        words = state.said or "reading base and adapter"
-        head = Content.assemble(("● ", ACCENT), (state.exporting, STRONG), f"   {duration(now - state.since)}")
-        lines += [
-            spread(head, Content.styled(shorten(words, max(width - head.cell_length - 3, 8)), DIM), width),
-            Content(""),
-        ]
-    elif state.failure is not None:
-        lines += failure(state.failure, width)
+    if view.job is not None and leaves(view.job):
+        lines += _work(view, view.job, now)
     if state.page is None:
         return [*lines, Content.styled("Reading the releases …", DIM)]
-    lines += _runs(state, width)
+    lines += _runs(state, width, working=view.job is not None and leaves(view.job))
     lines += _releases(state, width)
     return lines
+
+
+def leaves(job: JobView) -> bool:
+    """Whether the job makes a release, or measures one."""
+    return job.live and job.station == "release" and job.kind != "serve"
 
 
 def size(count: int | None) -> str:
@@ -48,6 +47,20 @@ def size(count: int | None) -> str:
         if count >= factor:
             return f"{count / factor:,.1f} {unit}"
     return f"{count:,} B"
+
+
+def _work(view: View, job: JobView, now: float) -> list[Content]:
+    """What the job does, for how long; or why it rests."""
+    if words := rests(view, job):
+        return [Content.styled(shorten(words, view.width), WARN), Content("")]
+    said = pace(job) if job.progress is not None else ""
+    step = job.progress.note if job.progress is not None else job.notes[-1] if job.notes else "reading base and adapter"
+    head = Content.assemble(
+        ("● ", ACCENT), ("measuring" if job.kind == "harness" else "exporting", STRONG),
+        (f"   {duration(now - job.since)}" if job.since else ""),
+    )  # fmt: skip
+    told = shorten("   ".join(part for part in (step, said) if part), max(view.width - head.cell_length - 3, 8))
+    return [spread(head, Content.styled(told, DIM), view.width), Content("")]
 
 
 def _title(state: ReleaseState, station: Station, width: int) -> list[Content]:
@@ -63,7 +76,7 @@ def _title(state: ReleaseState, station: Station, width: int) -> list[Content]:
     return lines
 
 
-def _runs(state: ReleaseState, width: int) -> list[Content]:
+def _runs(state: ReleaseState, width: int, *, working: bool) -> list[Content]:
     if not state.runs:
         return [
             Content("No run has an adapter yet: that is what leaves, alone or merged."),
@@ -81,7 +94,7 @@ def _runs(state: ReleaseState, width: int) -> list[Content]:
         lines.append(
             Content.styled(f"{len(state.runs) - _RUNS_SHOWN} older runs; {key_of('release.export')} offers all", DIM)
         )
-    if not state.releases and not state.exporting:
+    if not state.releases and not working:
         lines += [
             Content(""),
             *ways_on(("release.export", "exports one, with tokenizer, model card and checksums", "distill-tui export")),

@@ -1,6 +1,6 @@
-"""The release pane as a widget: asks for an export, carries it out, shows what lies where."""
+"""The release pane as a widget: asks for an export, shows what its job does and what lies where."""
 
-from time import monotonic
+from time import time
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -8,17 +8,17 @@ from textual.content import Content
 from textual.timer import Timer
 
 from engine.clean import clean_line
+from engine.records.options import ExportOptions
 from tui.actions import PaneName, bindings
 from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
-from tui.panes.release.drawing import draw, size
+from tui.panes.release.drawing import draw, leaves, size
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
 from tui.screens.form.screen import Field, FormScreen, Values
 from tui.services.facts import Facts
-from tui.services.program import CommandEnded, CommandTold
-from tui.services.release import GGUF_TYPES, KINDS, CardRead, ReleaseRead, ReleaseService
+from tui.services.release import GGUF_TYPES, KINDS, CardRead, ExportReady, ReleaseRead, ReleaseService
 from tui.services.store import StoreService
 from tui.widgets.listing import Listing
 
@@ -43,7 +43,7 @@ class ReleasePane(Pane):
         self.state = ReleaseState()
         self._service = ReleaseService(store, self)
         self._seen: tuple[object, ...] = ()
-        self._clock: Timer | None = None  # while something leaves
+        self._clock: Timer | None = None  # while something leaves, and may tell nothing for minutes
 
     def show(self, facts: Facts, job: JobView | None) -> None:
         """Read anew where a run, an evaluation or a release has changed."""
@@ -54,10 +54,16 @@ class ReleasePane(Pane):
             self._seen = seen
             self._service.read()
         super().show(facts, job)
+        at_work = job is not None and leaves(job)
+        if at_work and self._clock is None:
+            self._clock = self.set_interval(_TICK_S, self.redraw)
+        elif not at_work and self._clock is not None:
+            self._clock.stop()
+            self._clock = None
 
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""
-        return draw(view, self.state, monotonic())
+        return draw(view, self.state, time())
 
     @property
     def listing(self) -> Listing | None:
@@ -79,33 +85,16 @@ class ReleasePane(Pane):
         self.scroll_home(animate=False)
         self.redraw()
 
-    def on_command_told(self, message: CommandTold) -> None:
-        """Show what the process says."""
-        self.state.said = message.words
-        self.redraw()
-
-    def on_command_ended(self, message: CommandEnded) -> None:
-        """Say where it lies now, or why it does not."""
-        self.state.exporting = ""
-        if self._clock is not None:
-            self._clock.stop()
-        self.state.failure = message.error
-        if message.answer is not None:
-            keys = f"{key_of('release.copy')} copies its path, {key_of('release.card')} shows its model card"
-            self.notify(f"Exported. {keys}.", markup=False, timeout=5)
-        self.store.read()
-        self._service.read()
-        self.redraw()
+    def on_export_ready(self, message: ExportReady) -> None:
+        """Start."""
+        self.store.start(message.options)
 
     def action_export(self) -> None:
         """Ask what is to leave, and where to."""
-        state = self.state
-        if state.exporting:
-            self.notify("An export is under way.", markup=False)
-        elif not state.runs:
-            self.notify(f"No run has an adapter yet: {key_of('workspace.run')} trains one.", markup=False)
-        else:
+        if self.state.runs:
             self._ask({})
+        else:
+            self.notify(f"No run has an adapter yet: {key_of('workspace.run')} trains one.", markup=False)
 
     def action_card(self) -> None:
         """Read the model card of the release under the cursor; once more closes it."""
@@ -195,10 +184,12 @@ class ReleasePane(Pane):
         return f"Run {run.run_id}, step {run.best_step:,}. {verdict}{stale}\n{weight}, to {where}"
 
     def _export(self, values: Values, gguf: Values) -> None:
-        state = self.state
-        state.exporting, state.since = f"exporting the {values['form']} of run {values['run']}", monotonic()
-        state.said, state.failure, state.card = "", None, None
-        self._clock = self.set_interval(_TICK_S, self.redraw)
-        replace = values["taken"] == _REPLACE
-        self._service.export(values["form"], int(values["run"]), values["to"], replace=replace, gguf=gguf)
-        self.redraw()
+        self.state.card = None
+        options = ExportOptions(
+            int(values["run"]),
+            next(kind for kind in KINDS if kind == values["form"]),
+            values["to"],
+            force=values["taken"] == _REPLACE,
+            gguf_type=next((kind for kind in GGUF_TYPES if kind == gguf.get("gguf-type")), "auto"),
+        )
+        self._service.prepare(options, gguf.get("llama-cpp", ""))

@@ -3,23 +3,18 @@
 Pure Python, free of Textual and of I/O.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from engine.errors import DistillError
 from tui.services.release import Exportable, Released, ReleasePage
 
 
 @dataclass(slots=True)
 class ReleaseState:
-    """An export is one process at a time."""
+    """The releases as they were read; what a job does to them is told by its view."""
 
     page: ReleasePage | None = None
     cursor: int = 0  # in the releases, the newest first
     card: str | None = None
-    exporting: str = ""  # what leaves just now, in words; empty: nothing does
-    since: float = 0.0  # when it began
-    said: str = ""  # by the process
-    failure: DistillError | None = field(default=None)
 
     @property
     def releases(self) -> tuple[Released, ...]:

@@ -40,13 +40,13 @@ class WorkspaceState:
 
     @property
     def shown(self) -> PaneName:
-        """The pane on the screen: the chosen one, else where the work is, or was when it stopped, failed or was killed;
-        else how far the project is.
+        """The pane on the screen: the chosen one, else where the work is, or was when it stopped, failed or was killed,
+        or made a release; else how far the project is.
         """
         if self.chosen is not None:
             return self.chosen
         if self.job is not None and self.job.kind != "serve":  # which makes nothing to be seen
-            if self.job.live:
+            if self.job.live or self.job.kind == "export":
                 return self.job.station
             if (left := self._left_at()) is not None:
                 return left

@@ -1,6 +1,7 @@
 """One child process of a job: its output goes into the job's log, its bars to whoever watches; it ends with the job.
 
-It stays in the job's process group, so that what kills the job kills it. Knows nothing of what the child does.
+It stays in the job's process group, and does not outlive the job's process, however that ends (Linux). Knows nothing
+of what the child does.
 """
 
 import os
@@ -22,23 +23,35 @@ from engine.jobs.protocol import Progress
 from engine.redact import without_keys
 
 _POLL_S = 0.1
+# Becomes the program that it is told, which ends with whoever started it, even by SIGKILL.
+_BECOME = """import ctypes, os, sys
+try:
+    ctypes.CDLL(None).prctl(1, 15)
+except (AttributeError, OSError):
+    pass
+os.execv(sys.argv[1], sys.argv[1:])"""
 _LEAVES_WITHIN_S = 10.0
 _KEPT_LINES = 200
 _LONGEST_LINE = 4_000  # characters
 _BAR = re.compile(r"^(?P<name>.*?):?\s*\d+%\|[^|]*\|\s*(?P<done>\d+)/(?P<total>\d+)")  # as tqdm draws it
 
 
+def as_child(command: Sequence[str]) -> list[str]:
+    """How `command`, which names its program in full, is started so that it does not outlive this process."""
+    return [sys.executable, "-I", "-c", _BECOME, *command]
+
+
 def run_child(
     command: Sequence[str], folder: Path, context: JobContext, name: str, environment: Mapping[str, str]
 ) -> tuple[int, tuple[str, ...]]:
-    """Run `command` in `folder` to its end; its exit status and the last lines that it printed.
+    """Run `command`, which names its program in full, in `folder` to its end; its exit status and its last lines.
 
     `name` stands before what its bars tell. Paused with the job; raises `JobStopped` when the job is stopped, after the
     child has ended, and `JobError` where it cannot be started.
     """
     try:
         child = subprocess.Popen(
-            command,
+            as_child(command),
             cwd=folder,
             env={**without_keys(os.environ), **environment},
             stdin=subprocess.DEVNULL,

@@ -1,0 +1,116 @@
+"""The seventh station, as a job: a run's best adapter leaves, alone, merged into its base, or merged as GGUF.
+
+Stopped or killed, it leaves nothing; taken up again, it begins anew.
+"""
+
+import shutil
+from contextlib import nullcontext
+from pathlib import Path
+
+from engine.jobs.context import JobContext
+from engine.jobs.protocol import Note
+from engine.paths import make_private_folder
+from engine.project import Project
+from engine.records.options import ExportOptions
+from engine.records.release import Release
+from engine.releases.adapter import require_adapter, write_adapter
+from engine.releases.card import describe_base, model_card
+from engine.releases.gguf import write_gguf
+from engine.releases.llama_cpp import find_llama_cpp, name_llama_cpp
+from engine.releases.look import folder_of, lies_there
+from engine.releases.place import beside, require_free, write_checksums
+from engine.releases.tokenizer import write_generation_config, write_tokenizer
+
+_MERGED = "merged"  # of a release that is GGUF, while it is made
+
+
+def run(context: JobContext, options: ExportOptions) -> None:
+    """Release what `options` name. Raises what `export` raises."""
+    export(context, options)
+
+
+def check_export(project: Project, options: ExportOptions, llama_cpp: str = "") -> None:
+    """Refuse, before a job starts, what cannot be released; and keep for the job where llama.cpp is: in the folder
+    `llama_cpp`, else where it is looked for.
+
+    Raises `UsageError` (the destination), `NotFoundError` (no adapter, no llama.cpp).
+    """
+    require_free(destination_of(project, options), force=_may_replace(project, options))
+    require_adapter(project.folder / project.runs.get(options.run_id).folder / "adapter", options.run_id)
+    if options.form == "gguf":
+        name_llama_cpp(llama_cpp)
+
+
+def export(context: JobContext, options: ExportOptions) -> Release:
+    """Write the release and record it in the project.
+
+    A destination that is there and not empty is refused; with `force` it is replaced, but only if it is a release
+    itself. Raises UsageError, NotFoundError (no adapter, no llama.cpp), ModelError (base, tokenizer or conversion),
+    StoreError (disk), and JobStopped.
+    """
+    from engine.model.chat_format import ChatFormat
+    from engine.model.locate import locate_base
+    from engine.model.merge import merge
+
+    project, form = context.project, options.form
+    target, force = destination_of(project, options), _may_replace(project, options)
+    if (made := _made_before(context, options, target)) is not None:
+        return made
+    require_free(target, force=force)  # before what takes long
+    trained = project.runs.get(options.run_id)
+    adapter = require_adapter(project.folder / trained.folder / "adapter", trained.id)
+    llama_cpp = find_llama_cpp() if form == "gguf" else None
+    base = locate_base(trained.config.base, project.home)
+    described = describe_base(trained.config.base, base)
+    chat = ChatFormat.load(base)
+    temperature = project.settings.read().serving_temperature
+    converted = None
+    # A copy is made beside any work; whole weights are merged, and asked, on the processor.
+    with nullcontext() if form == "adapter" else context.hold_device("cpu"), beside(target, force=force) as folder:
+        whole = folder if llama_cpp is None else make_private_folder(folder / _MERGED)
+        if form == "adapter":
+            write_adapter(adapter, described.name, whole)
+        else:
+            context.emit(Note("merging base and adapter"))
+            merge(base, adapter, whole, trained.config.quantize_base)
+        context.checkpoint()
+        write_tokenizer(base, chat.template, whole)
+        write_generation_config(base, temperature, chat.stop_ids, whole)
+        if llama_cpp is not None:
+            questions = project.questions.all(split="test") or project.questions.all()
+            converted = write_gguf(context, whole, folder, chat, questions, llama_cpp, options.gguf_type, temperature)
+            shutil.rmtree(whole)
+        context.checkpoint()
+        measured = project.evaluations.latest(trained.id, "test")
+        card = model_card(form, described, trained, measured, chat.notes, converted)
+        (folder / "README.md").write_text(card, encoding="utf-8")
+        sha256 = write_checksums(folder)
+    inside = target.is_relative_to(project.folder)
+    recorded = target.relative_to(project.folder) if inside else target
+    parity = converted.parity if converted is not None else None
+    return project.releases.add(form, trained.id, str(recorded), sha256, parity)
+
+
+def destination_of(project: Project, options: ExportOptions) -> Path:
+    """The folder that the release will lie in."""
+    own = project.releases_folder / f"run-{options.run_id}-{options.form}"
+    return Path(options.destination) if options.destination else own
+
+
+def _may_replace(project: Project, options: ExportOptions) -> bool:
+    """Whether a release there may go: it was said so, or it is one of the project's own place that nobody knows of,
+    which an export left that was killed between its last two steps.
+    """
+    target = destination_of(project, options)
+    orphaned = not any(lies_there(target, release) for release in project.releases.all())
+    return options.force or (not options.destination and orphaned)
+
+
+def _made_before(context: JobContext, options: ExportOptions, target: Path) -> Release | None:
+    """What this job has released already, where it was killed before it could say so."""
+    for release in context.project.releases.all():
+        asked = (release.run_id, release.kind) == (options.run_id, options.form)
+        here = folder_of(context.project, release) == target and lies_there(target, release)
+        if asked and here and release.created_at > context.job.created_at:
+            return release
+    return None

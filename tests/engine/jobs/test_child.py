@@ -1,0 +1,28 @@
+"""Children of a job: what they print is kept, and told where it is a bar."""
+
+import sys
+from pathlib import Path
+
+from engine.jobs.child import bar_of, run_child
+from engine.jobs.context import JobContext
+from engine.project import Project
+from engine.records.options import ExportOptions
+
+
+def test_bars_are_told_from_lines() -> None:
+    assert bar_of("Running loglikelihood requests:  45%|████▌     | 9/20 [00:00<00:00, 11.62it/s]") == (
+        "Running loglikelihood requests", 9, 20,
+    )  # fmt: skip
+    assert bar_of("100%|██████████| 10/10 [00:00<00:00, 750.26it/s]") == ("", 10, 10)
+    assert bar_of("Generating test split: 12 examples [00:00, 1519.17 examples/s]") is None
+    assert bar_of("|colours|Yaml|none|  0|acc|↑  |0.5|±  |0.1667|") is None
+
+
+def test_a_line_without_an_end_is_kept_in_pieces(project: Project, tmp_path: Path) -> None:
+    context = JobContext(project, project.jobs.add("export", ExportOptions(1)))
+    command = (sys.executable, "-c", "print('x' * 20_000, end='')")
+    status, lines = run_child(command, tmp_path, context, "base", {})
+    context.close()
+    assert status == 0
+    assert "".join(lines) == "x" * 20_000
+    assert max(map(len, lines)) <= 4_000
