@@ -12,6 +12,7 @@ import pytest
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when its library is imported, and never again
 _KEYS = ("OPENAI_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 
@@ -49,7 +50,6 @@ def private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """DISTILL_TUI_HOME in a temporary folder; the user's own is never touched."""
     home = tmp_path / "home"
     monkeypatch.setenv("DISTILL_TUI_HOME", str(home))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     for name in _KEYS:
         monkeypatch.delenv(name, raising=False)
     return home

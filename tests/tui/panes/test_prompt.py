@@ -21,7 +21,7 @@ from tests.engine.teachers.hostile_server import HostileServer, error, good, ser
 from tests.tui.piloting import form_of, pane_of, reach, settled, until
 from tests.tui.seeds import PROMPT, hostile, make_project, make_stage
 from tui.app import DistillApp
-from tui.panes.prompt.editor import DocumentArea
+from tui.panes.prompt.editor import DocumentArea, Editor
 from tui.panes.prompt.pane import PromptPane
 from tui.panes.prompt.state import Face
 from tui.screens.form.screen import FormScreen
@@ -169,6 +169,8 @@ class TestWriting:
             await until(pilot, lambda: "a draft is not saved" in text(app))
             await pilot.press("D")
             await until(pilot, lambda: "a draft is not saved" not in text(app))
+            pane(app).query_one(Editor).post_message(Editor.Typed())  # told late, it brings nothing back
+            await pilot.pause()
             await pilot.press("D")
             await until(pilot, lambda: "a draft is not saved" in text(app))
             await typing(pilot, app)

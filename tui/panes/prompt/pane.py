@@ -136,10 +136,11 @@ class PromptPane(FacedPane):
             self.redraw()
 
     def on_editor_typed(self, message: "Editor.Typed") -> None:
-        """The terminal may go away at any moment."""
+        """The terminal may go away at any moment. Of a field that was left meanwhile the draft is kept already."""
         message.stop()
-        self.state.draft.keep(self._editor.area.text, self._stored)
-        self._keep_draft()
+        if self.state.face == "editing":
+            self.state.draft.keep(self._editor.area.text, self._stored)
+            self._keep_draft()
 
     def on_editor_leave(self, message: "Editor.Leave") -> None:
         """Leave the field; what is not saved is kept."""
