@@ -20,6 +20,7 @@ from tui.screens.curate.narrow import NarrowScreen
 from tui.screens.curate.screen import CurateScreen
 from tui.screens.form.screen import FormScreen
 from tui.screens.help.screen import Keys, help_text
+from tui.screens.jobs.screen import Jobs
 from tui.screens.start.screen import StartScreen
 from tui.screens.workspace.screen import WorkspaceScreen
 from tui.screens.workspace.search import SearchLine
@@ -32,6 +33,7 @@ CARRIERS: dict[Place, type] = {
     "narrow": NarrowScreen,
     "form": FormScreen,
     "help": Keys,
+    "jobs": Jobs,
     "start": StartScreen,
     "rules": RulesFace,
     "versions": VersionsFace,

@@ -5,6 +5,7 @@ What would begin work elsewhere is held back: commands, trials, and the processe
 
 from collections.abc import Sequence
 from itertools import count
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -14,6 +15,7 @@ from engine.errors import UsageError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.prompt import Message, Prompt
+from tests.tui.jobs.test_screen import make_jobs
 from tests.tui.panes.measured import make_compared
 from tests.tui.piloting import open_app, until
 from tests.tui.seeds import make_stage
@@ -42,6 +44,7 @@ WAYS: dict[Place, str] = {
     "found": "6 slash f r a u d enter",
     "curate": "c",
     "narrow": "c F",
+    "jobs": "L",
     "answers": "6 enter",
     "history": "6 equals_sign",
     "differences": "6 d",
@@ -78,7 +81,7 @@ BEFORE: dict[str, str] = {
 RESTING = {
     *(f"{place}.{move.id}" for move in MOVES for place in
       ("trial", "proposals", "findings", "dataset", "release", "cost", "chat", "preview", "differences")),
-    *(f"{place}.{move}" for place in ("rules", "start") for move in ("page_down", "page_up")),
+    *(f"{place}.{move}" for place in ("rules", "start", "jobs") for move in ("page_down", "page_up")),
     "asking.scroll_up", "asking.scroll_down", "asking.follow", "curate.answer_down", "curate.answer_up",
     "testing.findings_down", "testing.findings_up", "form.page_down", "form.page_up",
     "chat.halt", "examples.back", "release.back", "start.back",
@@ -157,9 +160,15 @@ async def arrive(pilot: Pilot[int], place: Place) -> None:
     await until(pilot, lambda: place == "everywhere" or place in places(app))
 
 
+def made_for(home: Home, place: Place) -> Path:
+    if place == "jobs":
+        return make_jobs(home)
+    return make_stage(home, "done") if place in ("release", "chat", "asking") else make_compared(home)
+
+
 @pytest.mark.parametrize("place", ACTIONS)
 async def test_no_action_is_silent(home: Home, place: Place) -> None:
-    folder = make_stage(home, "done") if place in ("release", "chat", "asking") else make_compared(home)
+    folder = made_for(home, place)
     if place == "versions":
         same = "\n".join(f"Line {number} stays as it is." for number in range(40))
         with Project.open(folder, home) as project:  # others to go to, in which little changed

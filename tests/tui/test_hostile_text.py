@@ -36,7 +36,7 @@ from engine.projects import JobAtWork, ProjectSummary
 from engine.prompts.compare import compare_texts
 from engine.records.dataset import FreezePreview, OtherPrompt, Refusal, TopicRows
 from engine.records.evaluation import ArmAnswer
-from engine.records.job import STATION_OF_KIND, JobKind
+from engine.records.job import STATION_OF_KIND, Job, JobKind
 from engine.records.prompt import Message
 from engine.records.question import Question, QuestionFilter
 from engine.records.release import Release, ReleasedFile
@@ -69,12 +69,15 @@ from tui.panes.run.state import RunState
 from tui.panes.view import View
 from tui.screens.curate import drawing as curate
 from tui.screens.curate.state import ReviewState
+from tui.screens.jobs import drawing as jobs
+from tui.screens.jobs.state import JobsState
 from tui.screens.start import drawing as start
 from tui.screens.start.state import StartState
 from tui.screens.workspace import header, rail, trouble
 from tui.services.dataset import Frozen
 from tui.services.evaluation import EvaluationAnswers
 from tui.services.facts import Facts
+from tui.services.jobs import JobRow
 from tui.services.prompt import Passage, VersionRow
 from tui.services.questions import ImportPreview, Pair, QuestionRow, QuestionsPage, SplitPreview, TopicCounts
 from tui.services.questions import Where as QuestionsWhere
@@ -279,6 +282,15 @@ def chat_pages(a: Attack) -> Iterator[Lines]:
         yield chat.draw(state, Standing(), a.facts.rules, a.width)
 
 
+def jobs_pages(a: Attack) -> Iterator[Lines]:
+    state = JobsState()
+    job = Job(1, "train", "failed", "{}", "jobs/1", "run", note=a.text, created_at=a.text)
+    state.take((JobRow(job, 1.0), JobRow(dataclasses.replace(job, id=2), 0.0, ending=True)))
+    yield jobs.draw(state, a.width)
+    state.log = a.text
+    yield jobs.draw(state, a.width)
+
+
 def start_pages(a: Attack) -> Iterator[Lines]:
     jobs = (JobAtWork(1, "train", "running", 1, 9, 3.0),)
     projects = (
@@ -316,7 +328,7 @@ def frame_pages(a: Attack) -> Iterator[Lines]:
 
 PAGES: list[Callable[[Attack], Iterator[Lines]]] = [
     prompt_pages, questions_pages, examples_pages, review_pages, dataset_pages, run_pages, evaluation_pages,
-    release_pages, chat_pages, start_pages, frame_pages,
+    release_pages, chat_pages, jobs_pages, start_pages, frame_pages,
 ]  # fmt: skip
 
 

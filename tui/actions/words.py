@@ -11,7 +11,7 @@ PartName = Literal[
     "rules", "versions", "trial", "proposals", "findings", "editing", "testing", "asking", "figures",
     "searching", "found", "words", "answers", "history", "differences", "preview",
 ]  # fmt: skip
-Place = PaneName | PartName | Literal["everywhere", "workspace", "curate", "narrow", "start", "form", "help"]
+Place = PaneName | PartName | Literal["everywhere", "workspace", "curate", "narrow", "jobs", "start", "form", "help"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ ACTIONS = (
     Action("pause", "p", "p", "pause", "Pause the job, or let it go on.", footer=True),
     Action("stop", "x", "x", "stop", "End the job at its next safe point; what it made is kept."),
     Action("resume", "r", "r", "resume", "Take up a job that stopped, failed or was killed.", footer=True),
+    Action("jobs", "L", "L", "jobs", "List all jobs: what waits and why, what ended how, and what each printed."),
     Action("curate", "c", "c", "curate", "Review the teacher's answers, one key a decision.", footer=True),
     Action("update", "B", "B", "update", "See what a changed prompt or rule touches, and redo only that."),
     Action("maximise", "f", "f", "maximise", "Give the whole screen to the pane, or take it back."),

@@ -7,6 +7,7 @@ from rich.cells import cell_len, chop_cells, set_cell_size
 from textual.content import Content
 
 from engine.clean import clean_line, clean_text
+from engine.records.job import JobState
 from engine.records.station import StationState
 from engine.wording import duration as duration
 
@@ -25,6 +26,15 @@ MARKS: dict[StationState, tuple[str, str]] = {
     "done": ("✓", GOOD),
     "stale": ("◐", WARN),
     "failed": ("✗", BAD),
+}
+JOB_MARKS: dict[JobState, tuple[str, str]] = {
+    "waiting": ("○", WARN),
+    "running": ("●", ACCENT),
+    "paused": ("‖", WARN),
+    "done": ("✓", DIM),
+    "stopped": ("■", WARN),
+    "failed": ("✗", BAD),
+    "lost": ("✗", BAD),
 }
 ENDING = ("■", WARN)  # in the place of the mark of work, once a job was asked to stop
 

@@ -10,14 +10,13 @@ from engine.wording import counted
 from tui.keys import key_of
 from tui.screens.start.state import StartState
 from tui.services.projects import ProjectSummary
-from tui.widgets.lines import ACCENT, DIM, STRONG, WARN, duration, fit, percent, right, shorten, spread, wrap
+from tui.widgets.lines import ACCENT, DIM, JOB_MARKS, STRONG, WARN, duration, fit, percent, right, shorten, spread, wrap
 from tui.widgets.listing import numbered
 from tui.widgets.ways import ways_on
 
 _WIDE = 100  # from here on what stands and what runs have a column each
 _DUE = "! look at the prompt"  # the day of its reminder has come
 _AGE = 12
-_MARKS = {"waiting": ("○", WARN), "running": ("●", ACCENT), "paused": ("‖", WARN)}
 
 WELCOME = (
     "A long system prompt is paid for on every request.",
@@ -116,7 +115,7 @@ def running(project: ProjectSummary, width: int) -> Content:
     """What is at work, in at most `width` cells; the newest job, and how many more."""
     job = project.jobs[-1]
     share = percent(job.done / job.total) if job.total else ""
-    mark, style = _MARKS.get(job.state, ("●", ACCENT))
+    mark, style = JOB_MARKS.get(job.state, ("●", ACCENT))
     words = f"{mark} {job.kind} {share if job.state == 'running' else job.state}".rstrip()
     more = [f"{duration(job.seconds_left)} left"] if job.state == "running" and job.seconds_left is not None else []
     more += [f"+{len(project.jobs) - 1} more"] if len(project.jobs) > 1 else []

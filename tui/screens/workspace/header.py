@@ -7,7 +7,7 @@ from textual.content import Content
 from engine.records.job import LIVE_STATES
 from tui.screens.workspace.state import WorkspaceState
 from tui.screens.workspace.steps import next_step
-from tui.widgets.lines import ACCENT, BAD, DIM, ENDING, STRONG, WARN, duration, percent, shorten, spread
+from tui.widgets.lines import DIM, ENDING, JOB_MARKS, STRONG, WARN, duration, percent, shorten, spread
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
@@ -17,15 +17,6 @@ if TYPE_CHECKING:
 
 NARROW_BELOW = 98  # cells of the line, as the screen breaks
 _LEAST_NAME = 8  # cells
-_MARKS = {
-    "waiting": ("○", WARN),
-    "running": ("●", ACCENT),
-    "paused": ("‖", WARN),
-    "done": ("✓", DIM),
-    "stopped": ("■", WARN),
-    "failed": ("✗", BAD),
-    "lost": ("✗", BAD),
-}
 
 
 class Header(Page):
@@ -64,7 +55,7 @@ def activity(job: "Job", view: "JobView | None", *, ending: bool = False) -> Con
     state = view.state if view is not None and view.job_id == job.id and view.state != "waiting" else job.state
     state = job.state if job.state not in ("waiting", "running", "paused") else state
     ending = ending and state in LIVE_STATES
-    mark, style = ENDING if ending else _MARKS[state]
+    mark, style = ENDING if ending else JOB_MARKS[state]
     words = [Content.assemble((mark, style), " ", job.kind)]
     if ending:
         return Content("   ").join([*words, Content.styled("ending", style)])

@@ -160,26 +160,22 @@ class WorkspaceScreen(Divided, SearchingScreen):
         if self._updating is not None:
             self._updating.take(message)
 
-    def on_show_pane(self, message: "ShowPane") -> None:
-        """A pane asks for another."""
+    def on_show_pane(self, message: "ShowPane | PaneChosen") -> None:
+        """A pane asks for another, or the rail was gone to."""
         self.action_pane(message.pane)
+
+    on_pane_chosen = on_show_pane
 
     def on_arms_chosen(self, message: "ArmsChosen") -> None:
         """The chat compares other arms."""
         self.state.arms = " │ ".join(message.arms)
         self._changed()
 
-    def on_pane_chosen(self, message: PaneChosen) -> None:
-        """The rail was gone to."""
-        self.action_pane(message.pane)
-
     def on_descendant_focus(self) -> None:
-        """The footer tells the keys of what has the focus."""
+        """The footer tells the keys of what has the focus, and of what is shown in its place or after a search."""
         self._tell_keys()
 
-    def on_keys_changed(self) -> None:
-        """And of what is shown in its place, or after a search."""
-        self._tell_keys()
+    on_keys_changed = on_descendant_focus
 
     def on_resize(self) -> None:
         """Everything is drawn for its size."""
@@ -213,12 +209,10 @@ class WorkspaceScreen(Divided, SearchingScreen):
             carrier.call_later(self.app.run_action, message.action, carrier)  # after the answers that await it
 
     def action_pane_down(self) -> None:
-        """Show the next pane."""
         self.state.move(1)
         self._turn()
 
     def action_pane_up(self) -> None:
-        """Show the pane before."""
         self.state.move(-1)
         self._turn()
 
@@ -251,6 +245,12 @@ class WorkspaceScreen(Divided, SearchingScreen):
         from tui.screens.curate.screen import CurateScreen  # the first sight of a project does without it
 
         self.app.push_screen(CurateScreen(self.store, self.state.shares))
+
+    def action_jobs(self) -> None:
+        """List the jobs."""
+        from tui.screens.jobs.screen import JobsScreen
+
+        self.app.push_screen(JobsScreen(self.store))
 
     def action_update(self) -> None:
         """Show what the changes of prompt and rules touch, and redo only that."""

@@ -1,0 +1,101 @@
+"""The jobs of a project as lines, the one under the cursor with its reason in full; or the log of that one. Pure."""
+
+from textual.content import Content
+
+from engine.records.job import LIVE_STATES, Job
+from engine.wording import counted
+from tui.keys import key_of
+from tui.screens.jobs.state import JobsState
+from tui.services.jobs import JobRow
+from tui.widgets.lines import (
+    ACCENT,
+    DIM,
+    ENDING,
+    JOB_MARKS,
+    STRONG,
+    duration,
+    fit,
+    moment,
+    right,
+    shorten,
+    spread,
+    wrap,
+)
+from tui.widgets.listing import numbered
+
+_NUMBER, _KIND, _STATE, _DONE, _WORKED, _BEGAN = 5, 12, 9, 15, 11, 16  # cells
+_NOTE_AT, _NOTE_LINES = 11, 12
+
+
+def draw(state: JobsState, width: int) -> list[Content]:
+    """The lines of this screen."""
+    row = state.row
+    if state.log is not None and row is not None:
+        return _log(row.job, state.log, width)
+    head = Content.assemble(("Jobs", STRONG), "   ", (_figures(state), ACCENT))
+    lines = [spread(head, Content.assemble((key_of("jobs.leave"), ACCENT), (" back", DIM)), width), Content("")]
+    if state.rows is None:
+        return [*lines, Content.styled("Reading the jobs …", DIM)]
+    if not state.rows:
+        return [*lines, Content("Nothing was started yet: whatever takes long is a job, and is listed here.")]
+    lines.append(_heading(width))
+    for at, row in enumerate(state.rows):
+        lines += [numbered(line, at) for line in _row(row, width, here=at == state.cursor)]
+    return lines
+
+
+def line_of_cursor(state: JobsState) -> int:
+    """Which line of the list the cursor is on."""
+    return 3 + state.cursor
+
+
+def _figures(state: JobsState) -> str:
+    live = state.at_work
+    waiting = sum(job.state == "waiting" for job in live)
+    parts = [f"{len(live) - waiting} at work"] if len(live) > waiting else []
+    parts += [f"{waiting} {'waits' if waiting == 1 else 'wait'}"] if waiting else []
+    return ", ".join(parts) or (
+        counted(len(state.rows), "job") if state.rows else "none yet" if state.rows == () else ""
+    )
+
+
+def _heading(width: int) -> Content:
+    columns = right("job", _NUMBER) + "  " + fit("kind", _KIND) + fit("state", _STATE) + right("done", _DONE)
+    columns += right("worked", _WORKED) + "  " + fit("asked for (UTC)", _BEGAN)
+    return Content.styled("    " + columns, DIM).truncate(width)
+
+
+def _row(row: JobRow, width: int, *, here: bool) -> list[Content]:
+    job = row.job
+    mark, style = ENDING if row.ending else JOB_MARKS[job.state]
+    quiet = "" if job.state in LIVE_STATES else DIM
+    done = f"{job.done:,} of {job.total:,}" if job.total else ""
+    line = Content.assemble(
+        ("▌ " if here else "  ", ACCENT),
+        (mark, style),
+        " ",
+        (right(str(job.id), _NUMBER), DIM),
+        "  ",
+        (fit(job.kind, _KIND), STRONG if here else quiet),
+        (fit("ending" if row.ending else job.state, _STATE), style if job.state != "running" else ""),
+        (right(done, _DONE), DIM),
+        (right(duration(row.seconds) if row.seconds else "–", _WORKED), quiet),
+        "  ",
+        (fit(moment(job.created_at), _BEGAN), DIM),
+    )
+    room = width - line.cell_length - 2
+    if not here:
+        return [
+            Content.assemble(line, (shorten(job.note, room), DIM)) if room > 12 and job.note else line.truncate(width)
+        ]
+    note = [Content.assemble((" " * 11, ""), (words, "")) for words in wrap(job.note, max(width - 12, 20))[:12]]
+    return [line.truncate(width), *(note if job.note else [])]
+
+
+def _log(job: Job, log: str, width: int) -> list[Content]:
+    head = Content.assemble(("Log", STRONG), "   ", (f"job {job.id}, {job.kind}", ACCENT))
+    keys = Content.assemble((key_of("jobs.leave"), ACCENT), (" back", DIM))
+    lines = [spread(head, keys, width), Content("")]
+    if not log.strip():
+        return [*lines, Content.styled("It has printed nothing.", DIM)]
+    return [*lines, *(Content(line) for line in wrap(log.rstrip("\n"), width))]

@@ -1,0 +1,186 @@
+"""The jobs of a project over its page: a cursor over them, their logs, and the keys that steer the one under it."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.dom import DOMNode
+
+from engine.clean import clean_text
+from tui.actions import Place, bindings
+from tui.keys import footer_actions
+from tui.screens.jobs.drawing import draw, line_of_cursor
+from tui.screens.jobs.state import JobsState
+from tui.screens.placed import PlacedScreen
+from tui.screens.workspace.wishes import Asked, answer_to
+from tui.services.jobs import JobsRead, LogRead, log_reader, read_jobs
+from tui.services.store import StoreFailed, StoreService
+from tui.widgets.footer import Footer
+from tui.widgets.listing import Listing
+from tui.widgets.page import Page
+from tui.widgets.scroller import Scroller
+
+_READ_EVERY_S = 1.0
+
+
+class Jobs(Scroller):
+    """The list, or the log of one; carries the keys of both."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("jobs")
+    DEFAULT_CSS = "Jobs { width: 1fr; height: 1fr; padding: 0 1; }"
+
+    def __init__(self, store: StoreService) -> None:
+        super().__init__()
+        self.state = JobsState()
+        self._store = store
+
+    @property
+    def listing(self) -> Listing | None:
+        """The jobs; a log is a page."""
+        if self.state.log is not None or not self.state.rows:
+            return super().listing
+        texts = [f"job {row.job.id} {row.job.kind} {row.job.state} {row.job.note}" for row in self.state.rows]
+        return Listing(texts, self.state.cursor, self._go)
+
+    def on_mount(self) -> None:
+        """Read them, and again while they change."""
+        self._read()
+        self.set_interval(_READ_EVERY_S, self._read)
+
+    def on_resize(self) -> None:
+        """Lines are drawn for their width."""
+        self.redraw()
+
+    def on_jobs_read(self, message: JobsRead) -> None:
+        """Take them in."""
+        if self.state.take(message.rows):
+            self.redraw()
+
+    def on_log_read(self, message: LogRead) -> None:
+        """Show the log, its end first; later what was added to it, where its end was in sight."""
+        if self.state.row is None or self.state.row.job.id != message.job_id:
+            return
+        first, self.state.log = self.state.log is None, message.text
+        self.redraw()
+        if first:
+            self.call_after_refresh(self.scroll_end, animate=False)
+        else:
+            self.stay_at_end()
+
+    def on_store_failed(self, message: StoreFailed) -> None:
+        """Say what could not be read."""
+        message.stop()
+        self.app.notify(clean_text(str(message.error)), severity="error", markup=False)
+
+    def redraw(self) -> None:
+        """Draw the page anew."""
+        if self.is_mounted and self.size.width:
+            self.query_one(Page).show(draw(self.state, self.line_width))
+
+    def action_log(self) -> None:
+        """Read what the job under the cursor printed; once more closes it."""
+        if self.state.log is not None:
+            self.action_leave()
+        elif (row := self.state.row) is not None:
+            self._store.ask(log_reader(row.job), self)
+
+    def action_pause(self) -> None:
+        """Pause it, or let it go on."""
+        self._wish_for("pause")
+
+    def action_stop(self) -> None:
+        """End it at its next safe point."""
+        self._wish_for("stop")
+
+    def action_resume(self) -> None:
+        """Take it up again."""
+        self._wish_for("resume")
+
+    def action_copy(self) -> None:
+        """Copy the log, where it is shown; else why the job is as it is."""
+        row = self.state.row
+        text = self.state.log if self.state.log is not None else row.job.note if row is not None else ""
+        if text.strip():
+            self.app.copy_to_clipboard(clean_text(text))
+        else:
+            self.app.notify("There is nothing to copy.", markup=False)
+
+    def action_leave(self) -> None:
+        """Close the log, or the list."""
+        if self.state.log is None:
+            self.screen.dismiss()
+            return
+        self.state.log = None
+        self.redraw()
+        self.call_after_refresh(self._keep_cursor_seen)
+
+    def action_line_down(self) -> None:
+        """The next job, or a line down."""
+        self._step(1)
+
+    def action_line_up(self) -> None:
+        """The job before, or a line up."""
+        self._step(-1)
+
+    def action_first(self) -> None:
+        """The first job, or the beginning."""
+        if self.state.log is None:
+            self._go(0)
+        super().action_first()
+
+    def action_last(self) -> None:
+        """The last job, or the end."""
+        if self.state.log is None:
+            self._go(len(self.state.rows or ()) - 1)
+        super().action_last()
+
+    def _step(self, by: int) -> None:
+        if self.state.log is not None:
+            self.scroll_relative(y=by, animate=False)
+        else:
+            self._go(self.state.cursor + by)
+
+    def _go(self, row: int) -> None:
+        self.state.move_to(row)
+        self.redraw()
+        self._keep_cursor_seen()
+
+    def _keep_cursor_seen(self) -> None:
+        line, height = line_of_cursor(self.state), self.size.height
+        top = round(self.scroll_offset.y)
+        if not top <= line < top + height - 1:
+            self.scroll_to(y=0 if line < height - 1 else line - height // 2, animate=False)
+
+    def _read(self) -> None:
+        self._store.ask(read_jobs, self)
+        if self.state.log is not None and self.state.row is not None:
+            self._store.ask(log_reader(self.state.row.job), self)
+
+    def _wish_for(self, asked: Asked) -> None:
+        row = self.state.row
+        wish, said = answer_to(asked, row.job if row is not None else None, ending=row is not None and row.ending)
+        if wish is not None and row is not None:
+            self._store.wish(wish, row.job.id)
+            self._read()
+        self.app.notify(said, markup=False)
+
+
+class JobsScreen(PlacedScreen[None]):
+    """In the place of the page as long as it is looked at."""
+
+    place: ClassVar[Place] = "jobs"
+    DEFAULT_CSS = "JobsScreen { padding: 0; }"
+
+    def __init__(self, store: StoreService) -> None:
+        super().__init__()
+        self._store = store
+
+    def compose(self) -> ComposeResult:
+        """The list, and its keys."""
+        yield Jobs(self._store)
+        yield Footer(footer_actions("jobs"))
+
+    @property
+    def carriers(self) -> list[tuple[Place, DOMNode]]:
+        """The list itself is moved and steered."""
+        return [(self.place, self.query_one(Jobs))]

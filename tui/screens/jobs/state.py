@@ -1,0 +1,39 @@
+"""What the jobs screen knows: the jobs as last read, which is pointed at, the log that is read. Pure Python."""
+
+from dataclasses import dataclass
+
+from engine.records.job import LIVE_STATES, Job
+from tui.services.jobs import JobRow
+
+
+@dataclass(slots=True)
+class JobsState:
+    """The cursor stays with its job, wherever that goes."""
+
+    rows: tuple[JobRow, ...] | None = None  # None: not read yet
+    cursor: int = 0
+    log: str | None = None  # of the job under the cursor, while it is shown
+
+    @property
+    def row(self) -> JobRow | None:
+        """The job under the cursor."""
+        return self.rows[self.cursor] if self.rows else None
+
+    @property
+    def at_work(self) -> list[Job]:
+        """The jobs that live."""
+        return [row.job for row in self.rows or () if row.job.state in LIVE_STATES]
+
+    def take(self, rows: tuple[JobRow, ...]) -> bool:
+        """Take in what was read. Returns whether anything is other than before."""
+        if rows == self.rows:
+            return False
+        here = self.row.job.id if self.row is not None else 0
+        self.rows = rows
+        self.cursor = next((at for at, row in enumerate(rows) if row.job.id == here), min(self.cursor, len(rows) - 1))
+        self.cursor = max(self.cursor, 0)
+        return True
+
+    def move_to(self, row: int) -> None:
+        """Point at another job, the nearest that there is."""
+        self.cursor = max(0, min(row, len(self.rows or ()) - 1))
