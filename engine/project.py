@@ -162,13 +162,15 @@ class Project:
         """Close and really delete the project: its database and log, backups, runs, jobs, caches and releases.
 
         Files that are not the project's stay, and then so does the folder. Raises `JobError` while a job is at work,
-        unless `force`; `StoreError` where something cannot be removed.
+        unless `force`, which stops it first; `StoreError` where something cannot be removed.
         """
+        from engine.jobs.control import stop_all
         from engine.jobs.liveness import reap
 
+        if force:
+            stop_all(self)
         reap(self)
-        at_work = self.jobs.live()
-        if at_work and not force:
+        if at_work := self.jobs.live():
             raise JobError(
                 "A job is at work.",
                 f"Job {at_work[0].id} ({at_work[0].kind}) of {self.name} would lose its project.",

@@ -21,6 +21,7 @@ from engine.folders import (
     remember,
     unnamed_project,
 )
+from engine.jobs.control import kill_all
 from engine.jobs.follow import latest_progress
 from engine.jobs.liveness import LOCK_FILE, is_at_work
 from engine.jobs.locks import FileLock
@@ -150,8 +151,9 @@ def delete(folder: Path, home: Home, *, force: bool = False) -> None:
         # Elsewhere any program's file may have the name, and what lies beside it is not ours to remove.
         if folder.resolve().parent != home.projects.resolve():
             raise
-        if not force:
-            _refuse_while_locked(folder)
+        if force:
+            kill_all(folder)
+        _refuse_while_locked(folder)
         remove_project(folder)
 
 

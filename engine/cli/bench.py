@@ -16,7 +16,9 @@ from engine.records.options import BenchOptions, ProjectSettings
 @click.option("--base-url", default=None, help="An OpenAI-compatible endpoint that serves the teacher.")
 @click.option("--quick", is_flag=True, help="A smaller one: fewer questions and samples, a weaker proof.")
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown, to be put where others see it.")
-@click.option("--fresh", is_flag=True, help="Delete earlier results of these prompts and this base first.")
+@click.option(
+    "--fresh", is_flag=True, help="Delete earlier results of these prompts and this base first; their jobs are stopped."
+)
 @command_options
 def command(
     invocation: Invocation,

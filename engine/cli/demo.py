@@ -13,7 +13,7 @@ from engine.cli.main import Face
 @click.command("demo")
 @click.option("--quick", is_flag=True, help="A smaller one, in minutes: fewer questions, a weaker proof.")
 @click.option("--headless", is_flag=True, help="Print the same as text instead of opening the terminal app.")
-@click.option("--fresh", is_flag=True, help="Delete an earlier demo and start over.")
+@click.option("--fresh", is_flag=True, help="Delete an earlier demo, whose job is stopped, and start over.")
 @click.option("--detach", is_flag=True, help="Start the job, say its number, and return.")
 @command_options
 def command(invocation: Invocation, quick: bool, headless: bool, fresh: bool, detach: bool) -> None:

@@ -1,14 +1,19 @@
-"""What a person can do to a job: pause, resume, stop, keep. Wishes go through its control file, force by signals."""
+"""What a person can do to a job: pause, resume, stop, keep. Wishes go through its control file, force by signals.
+
+Knows nothing of what a job does, nor why its end is wanted.
+"""
 
 import os
 import signal
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import JobError
-from engine.jobs.launch import launch
-from engine.jobs.liveness import is_alive, reap, write_end
+from engine.jobs.identity import is_running
+from engine.jobs.launch import launch, read_holder
+from engine.jobs.liveness import LOCK_FILE, is_alive, reap, write_end
 from engine.jobs.protocol import Wish
 from engine.jobs.wishes import read_wish, write_wish
 from engine.paths import make_private_folder
@@ -76,12 +81,46 @@ def stop(project: "Project", job: Job, *, force: bool = False, grace_s: float = 
     for sent in (signal.SIGTERM, signal.SIGKILL):
         job = project.jobs.get(job.id)
         if is_alive(job):
-            # A worker leads its own process group: its helpers go with it.
-            with suppress(ProcessLookupError):
-                os.killpg(job.pid, sent)
+            _signal(job.pid, sent)
         if _ended(project, job, _DIES_WITHIN_S):
             break
     return _mark_killed(project, job)
+
+
+def stop_all(project: "Project") -> None:
+    """Stop every live job by force, and return when none has its process: before what they write to is removed.
+
+    Nobody will go on with them, so none is given longer than a signal takes. Raises `JobError` where one outlives it.
+    """
+    reap(project)
+    for job in project.jobs.live():
+        try:
+            stop(project, job, force=True, grace_s=0.0)
+        except JobError:
+            if project.jobs.get(job.id).state in LIVE_STATES:  # else it came to its own end in this moment
+                raise
+
+
+def kill_all(folder: Path) -> None:
+    """As `stop_all`, where the store of the project in `folder` cannot be read: by what the jobs' locks tell."""
+    for path in sorted(folder.glob(f"jobs/*/{LOCK_FILE}")):
+        holder = read_holder(path)
+        deadline = time.monotonic() + _DIES_WITHIN_S
+        while holder is not None and is_running(holder):
+            if time.monotonic() > deadline:
+                raise JobError(
+                    f"Job {path.parent.name} does not end.",
+                    f"The system has not ended its process {holder.pid} yet.",
+                    "Try again soon.",
+                )
+            _signal(holder.pid, signal.SIGKILL)
+            time.sleep(_POLL_S)
+
+
+def _signal(pid: int, sent: signal.Signals) -> None:
+    # A worker leads its own process group: its helpers go with it.
+    with suppress(ProcessLookupError):
+        os.killpg(pid, sent)
 
 
 def _wish(project: "Project", job: Job, wish: Wish) -> Job:

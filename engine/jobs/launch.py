@@ -50,14 +50,16 @@ def launch(project: Path, job: Job, home: Home) -> Job:
         raise JobError(f"Job {job.id} is running already.", "Another process carries it out.", "Follow it instead.")
     if status != 0:
         raise JobError(f"Job {job.id} could not be started.", _new_in_log(folder / LOG_FILE, before), "")
-    identity = _identity(folder / LOCK_FILE)
+    holder = read_holder(folder / LOCK_FILE)
+    if holder is None:
+        raise JobError(f"Job {job.id} could not be started.", "Its process did not say which it is.", "Start it again.")
     return replace(
         job,
         state="waiting",
         note="",
-        pid=identity.pid,
-        pid_started_at=identity.started_at,
-        boot_id=identity.boot_id,
+        pid=holder.pid,
+        pid_started_at=holder.started_at,
+        boot_id=holder.boot_id,
     )
 
 
@@ -94,6 +96,10 @@ def _new_in_log(path: Path, offset: int) -> str:
     return redact(text) or "Its process ended without a word."
 
 
-def _identity(path: Path) -> ProcessIdentity:
-    pid, started_at, boot = path.read_text().split()
-    return ProcessIdentity(int(pid), float(started_at), boot)
+def read_holder(lock: Path) -> ProcessIdentity | None:
+    """The process that holds a job's lock, or did last; None where nothing readable says so."""
+    try:
+        pid, started_at, boot = lock.read_text().split()
+        return ProcessIdentity(int(pid), float(started_at), boot)
+    except (OSError, ValueError):
+        return None

@@ -84,8 +84,6 @@ def test_delete_gives_way_to_a_job_at_work(home: Home) -> None:
     with pytest.raises(JobError, match="jobs stop 1"):
         project.delete()
     assert project.database.is_file()
-    project.delete(force=True)
-    assert not project.folder.exists()
 
 
 _HEAVY = """

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from engine.conduct import open_or_make
 from engine.errors import JobError
 from engine.jobs import control
 from engine.jobs.devices import Holder, Ticket
@@ -20,9 +21,10 @@ from engine.jobs.locks import FileLock
 from engine.jobs.protocol import StampedEvent, StateChanged
 from engine.jobs.wishes import read_wish
 from engine.project import Project
+from engine.projects import delete
 from engine.records.dataset import Dataset
 from engine.records.job import Job, JobState
-from engine.records.options import TrainOptions
+from engine.records.options import ProjectSettings, TrainOptions
 from engine.records.prompt import Message, Prompt
 from engine.records.run import Run, TrainingConfig
 from engine.store.datasets import dataset_sha256
@@ -56,6 +58,10 @@ def _states(project: Project, job: Job) -> list[str]:
 
 def _open_gate(project: Project, job: Job) -> None:
     (project.folder / job.folder / "gate").touch()
+
+
+def _fill(project: Project) -> None:
+    project.prompts.set(Prompt((Message("system", "Be kind."),)))
 
 
 def _new_run(project: Project) -> Run:
@@ -140,6 +146,31 @@ def test_force_ends_what_reaches_no_checkpoint(project: Project, monkeypatch: py
     assert "by force" in ended.note
     wait_until(lambda: not is_alive(ended))
     assert _states(project, job) == ["running", "stopped"]
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_project_that_is_deleted_by_force_leaves_no_job(
+    project: Project, monkeypatch: pytest.MonkeyPatch, *, damaged: bool
+) -> None:
+    monkeypatch.setattr(control, "_DIES_WITHIN_S", 0.5)
+    jobs = [project.start_job(options("stubborn")), project.start_job(options("gated", 20))]
+    for job in jobs:
+        wait_until(lambda: bool(_facts(project, job)))  # noqa: B023 - it is asked at once
+    if damaged:
+        for suffix in ("-shm", "-wal"):
+            (project.folder / f"project.db{suffix}").unlink()
+        project.database.write_text("nonsense " * 100)
+    delete(project.folder, project.home, force=True)
+    assert not any(is_alive(job) for job in jobs)
+    assert not project.folder.exists()
+
+
+def test_what_is_made_again_has_no_job_of_the_earlier(project: Project) -> None:
+    job = project.start_job(options("gated", 20))
+    wait_until(lambda: bool(_facts(project, job)))
+    with open_or_make(project.home, project.name, ProjectSettings(), _fill, fresh=True) as again:
+        assert not is_alive(job)
+        assert again.jobs.all() == ()
 
 
 def test_only_live_jobs_are_controlled(project: Project) -> None:
