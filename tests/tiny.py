@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
+from engine.paths import Home
 from tests.families import Family
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")  # ids 0, 1, 2; the 256 bytes follow
@@ -47,6 +48,15 @@ def make_tiny_base(
     size = _write_tokenizer(folder, family, context_length)
     _write_model(folder, family, size, seed, hidden_size, layers, context_length, dtype)
     return folder
+
+
+def downloaded(home: Home, name: str) -> Path:
+    """Where a hub's model is to be put, so that it is downloaded already: as the hub's library does it."""
+    repository = home.cache / "models" / "hub" / f"models--{name.replace('/', '--')}"
+    for made in ("refs", "snapshots"):
+        (repository / made).mkdir(parents=True)
+    (repository / "refs" / "main").write_text("abc")
+    return repository / "snapshots" / "abc"
 
 
 def make_tiny_family(

@@ -297,12 +297,12 @@ command.add_command(export)
 
 def _preview(invocation: Invocation, others: Sequence["Project"]) -> None:
     from engine.curation.freeze import preview
-    from engine.economics.tokens import find_tokenizer
     from engine.model.chat_format import ChatFormat
+    from engine.model.on_disk import folder_here
 
     project = invocation.project
-    tokenizer = find_tokenizer(project.settings.read().student_base, invocation.home)
-    chat = ChatFormat.load(tokenizer.parent) if tokenizer is not None else None
+    base = folder_here(project.settings.read().student_base, invocation.home)
+    chat = ChatFormat.load(base) if base is not None else None
     own = preview(project, chat)
     taken = {other.name: preview(other, chat) for other in others}
     texts = [_preview_text(own), *(f"{name}: {_preview_text(found)}" for name, found in taken.items())]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import ModelError
+from engine.model.on_disk import folder_here
 from engine.paths import Home, expand
 from engine.records.prompt import Prompt
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     import tiktoken
     import tokenizers
 
-# A folder that is still being written has a longer name.
-_STARTER = f"models/starter-{'[0-9a-f]' * 12}/tokenizer.json"
 ESTIMATE = "by length"
 # Tokens of a character by its bytes of UTF-8: of English prose by OpenAI's rule of thumb, of others between what o200k
 # and cl100k make of Russian, and of Chinese, Japanese and Korean.
@@ -74,8 +73,8 @@ class TokenCount:
 def count_tokens(text: str, tokenizer: str, home: Home | None = None) -> TokenCount:
     """Tokens of `text` for `tokenizer`.
 
-    `tokenizer`: a tokenizer.json or a folder with one, "starter" (with `home`, where it is converted already), a hub
-    name whose tokenizer is in the cache, a tiktoken encoding, or an OpenAI model's name. All else is an estimate.
+    `tokenizer`: a tokenizer.json or a folder with one, the starter or the name of a hub's model
+    (with `home`, where it is there already), a tiktoken encoding, or an OpenAI model's name. All else is an estimate.
     Raises ModelError where a tokenizer is there but cannot be read.
     """
     return _count([text], tokenizer, home)
@@ -88,7 +87,7 @@ def count_prompt_tokens(prompt: Prompt, tokenizer: str, home: Home | None = None
     no place for such a prompt, what the messages hold is counted, and is an estimate.
     """
     texts = [message.content for message in prompt.messages]
-    path = find_tokenizer(tokenizer, home)
+    path = _find_tokenizer(tokenizer, home)
     if path is None:
         return _count(texts, tokenizer, home)
     from engine.model.chat_format import ChatFormat
@@ -106,7 +105,7 @@ def estimate_prompt_tokens(prompt: Prompt) -> TokenCount:
 
 
 def _count(texts: list[str], tokenizer: str, home: Home | None) -> TokenCount:
-    path = find_tokenizer(tokenizer, home)
+    path = _find_tokenizer(tokenizer, home)
     if path is not None:
         local = _local_tokenizer(path, path.stat().st_mtime_ns)
         counted = sum(len(encoded.ids) for encoded in local.encode_batch_fast(texts, add_special_tokens=False))
@@ -132,28 +131,19 @@ def _estimate(texts: list[str]) -> TokenCount:
 
 
 def _shown(tokenizer: str, path: Path) -> str:
-    return "starter" if tokenizer == "starter" else path.parent.name
+    # A model of the hub lies in a folder that is called after its commit.
+    return path.parent.name if expand(tokenizer).exists() else tokenizer
 
 
-def find_tokenizer(tokenizer: str, home: Home | None) -> Path | None:
+def _find_tokenizer(tokenizer: str, home: Home | None) -> Path | None:
     """The tokenizer.json of a model that is on this machine already; None for all others. Fetches nothing."""
-    if tokenizer == "starter":
-        found = sorted(home.cache.glob(_STARTER)) if home is not None else []
-        return found[-1] if found else None
     path = expand(tokenizer)
-    for candidate in (path, path / "tokenizer.json"):
-        if candidate.suffix == ".json" and candidate.is_file():
-            return candidate
-    if tokenizer.count("/") != 1:
+    if path.suffix == ".json" and path.is_file():
+        return path
+    folder = folder_here(tokenizer, home) if home is not None else path
+    if folder is None or not (folder / "tokenizer.json").is_file():
         return None
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        cached = try_to_load_from_cache(tokenizer, "tokenizer.json")
-    except HFValidationError:
-        return None
-    return Path(cached) if isinstance(cached, str) else None
+    return folder / "tokenizer.json"
 
 
 @lru_cache(maxsize=4)

@@ -19,7 +19,8 @@ from huggingface_hub.errors import (
 
 from engine.errors import ModelError
 from engine.model.folder import check_safetensors
-from engine.model.starter import STARTER_SOURCE, OnProgress, ensure_starter, starter_folder
+from engine.model.on_disk import hub_folder, starter_folder
+from engine.model.starter import STARTER_SOURCE, OnProgress, ensure_starter
 from engine.paths import Home, expand, make_private_folder, may_be_of_the_hub
 
 STARTER = "starter"
@@ -68,7 +69,7 @@ def cached_models(home: Home) -> tuple[CachedModel, ...]:
         size = sum(path.stat().st_size for path in starter.iterdir() if path.is_file())
         found.append(CachedModel(STARTER, starter, size, STARTER_SOURCE))
     try:
-        repositories = scan_cache_dir(_hub_folder(home)).repos
+        repositories = scan_cache_dir(hub_folder(home)).repos
     except CacheNotFound:
         repositories = frozenset()
     for repository in sorted(repositories, key=lambda each: each.repo_id):
@@ -82,10 +83,6 @@ def cached_models(home: Home) -> tuple[CachedModel, ...]:
     return tuple(found)
 
 
-def _hub_folder(home: Home) -> Path:
-    return home.cache / "models" / "hub"
-
-
 def _download(name: str, cache: Path, *, local_files_only: bool = False) -> str:
     return snapshot_download(
         name, cache_dir=cache, allow_patterns=_PATTERNS, ignore_patterns=_NOT_WANTED, local_files_only=local_files_only
@@ -93,7 +90,7 @@ def _download(name: str, cache: Path, *, local_files_only: bool = False) -> str:
 
 
 def _from_hub(name: str, home: Home, on_progress: OnProgress | None) -> Path:
-    cache = make_private_folder(_hub_folder(home))
+    cache = make_private_folder(hub_folder(home))
     try:
         return Path(_download(name, cache, local_files_only=True))
     except HFValidationError as error:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from engine.model.starter import starter_folder
-from engine.paths import Home, expand
+from engine.model.on_disk import folder_here
+from engine.paths import Home
 
 _LARGEST_HEADER = 100 << 20
 _TABLES = ("embed", "lm_head", "wte", "wpe")  # of tokens, and the output head
@@ -31,7 +31,7 @@ class Shapes:
 
 def find_shapes(base: str, home: Home) -> Shapes | None:
     """The shapes of a base by its name; None where it is not on this machine or cannot be read. Downloads nothing."""
-    folder = _folder(base, home)
+    folder = folder_here(base, home)
     if folder is None:
         return None
     try:
@@ -82,14 +82,3 @@ def _header(path: Path) -> dict[str, list[int]]:
             raise ValueError(f"{path.name} has no readable header")
         tensors = cast("dict[str, dict[str, list[int]]]", json.loads(file.read(length)))
     return {name: tensor["shape"] for name, tensor in tensors.items() if name != "__metadata__"}
-
-
-def _folder(base: str, home: Home) -> Path | None:
-    if base == "starter":
-        folder = starter_folder(home)
-    else:
-        folder = expand(base)
-        if not folder.is_dir():
-            snapshots = home.cache / "models" / "hub" / f"models--{base.replace('/', '--')}" / "snapshots"
-            folder = max(snapshots.glob("*"), key=lambda each: each.stat().st_mtime, default=snapshots)
-    return folder if folder.is_dir() else None

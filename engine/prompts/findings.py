@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine.clean import clean_line
-from engine.economics.tokens import count_prompt_tokens, find_tokenizer
+from engine.economics.tokens import count_prompt_tokens
 from engine.errors import ModelError
+from engine.model.on_disk import folder_here
 from engine.paths import Home
 from engine.prompts.lint import lint_length, lint_prompt
 from engine.records.finding import Finding
@@ -59,12 +60,12 @@ def findings_text(findings: Sequence[Finding]) -> str:
 
 def _context_of(base: str, home: Home) -> int | None:
     """The base's context in tokens, where its folder is on this machine already."""
-    tokenizer = find_tokenizer(base, home)
-    if tokenizer is None:
+    folder = folder_here(base, home)
+    if folder is None:
         return None
     from engine.model.folder import read_model_folder
 
     try:
-        return read_model_folder(tokenizer.parent).context_length
+        return read_model_folder(folder).context_length
     except ModelError:
         return None

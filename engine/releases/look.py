@@ -4,9 +4,9 @@ import hashlib
 from contextlib import suppress
 from pathlib import Path
 
-from engine.economics.tokens import find_tokenizer
 from engine.errors import ModelError, NotFoundError
 from engine.model.folder import stored_dtype
+from engine.model.on_disk import folder_here
 from engine.project import Project
 from engine.records.release import Release, ReleasedFile, ReleaseKind
 from engine.records.run import Run
@@ -61,10 +61,9 @@ def has_adapter(project: Project, run: Run) -> bool:
 
 def export_bytes(project: Project, run: Run, kind: ReleaseKind) -> int | None:
     """About how large an export will be: what it copies, merges or converts; None where the base is not here yet."""
-    tokenizer = find_tokenizer(run.config.base, project.home)
-    if tokenizer is None:
+    base = folder_here(run.config.base, project.home)
+    if base is None:
         return None
-    base = tokenizer.parent
     copied = [base / name for name in TOKENIZER_FILES]
     weights = (
         [project.folder / run.folder / "adapter" / name for name in ADAPTER_FILES]

@@ -11,9 +11,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from engine.economics.tokens import TokenCount, count_prompt_tokens, count_tokens, estimate_tokens
 from engine.errors import ModelError
+from engine.model.locate import locate_base
+from engine.model.on_disk import starter_folder
 from engine.paths import Home
 from engine.records.prompt import Message, Prompt
-from tests.tiny import make_tiny_base
+from tests.tiny import downloaded, make_tiny_base
 
 
 @pytest.fixture
@@ -99,10 +101,21 @@ def test_a_local_tokenizer_counts_without_cutting(tmp_path: Path) -> None:
 def test_the_starter_is_found_once_it_is_converted(private_home: Path) -> None:
     home = Home.locate()
     assert not count_tokens("a b", "starter", home).exact
-    word_tokenizer(home.cache / "models" / "starter-0123456789ab.tmp")
+    word_tokenizer(starter_folder(home).with_suffix(".tmp"))
     assert not count_tokens("a b", "starter", home).exact
-    word_tokenizer(home.cache / "models" / "starter-0123456789ab")
+    word_tokenizer(starter_folder(home))
     assert count_tokens("a b", "starter", home) == TokenCount(2, "starter", exact=True)
+
+
+def test_a_base_of_the_hub_is_counted_as_exactly_as_it_is_loaded(private_home: Path) -> None:
+    home = Home.locate()
+    folder = make_tiny_base(downloaded(home, "owner/name"))
+    prompt = Prompt((Message("system", "a b c"),))
+    counted = count_prompt_tokens(prompt, "owner/name", home)
+    assert counted == TokenCount(count_prompt_tokens(prompt, str(folder)).tokens, "owner/name", exact=True)
+    word_tokenizer(folder.with_name("newer"))  # of another commit than that which is loaded
+    assert locate_base("owner/name", home) == folder
+    assert count_prompt_tokens(prompt, "owner/name", home) == counted
 
 
 def test_a_broken_tokenizer_is_an_error(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from huggingface_hub.utils import filter_repo_objects
 from engine.errors import ModelError
 from engine.model import locate, starter
 from engine.model.locate import cached_models, locate_base
-from engine.model.starter import ensure_starter, starter_folder, starter_weights
+from engine.model.on_disk import starter_folder
+from engine.model.starter import ensure_starter, starter_weights
 from engine.paths import Home
 
 

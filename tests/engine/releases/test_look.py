@@ -38,9 +38,9 @@ def test_an_export_is_about_as_large_as_was_said_and_all_its_files_are_found(
     assert "# A model with its prompt inside" in card_text(folder)
 
 
-def test_no_size_is_said_where_the_base_is_not_here(project: Project) -> None:
+def test_no_size_is_said_where_the_base_is_not_here(project: Project, tmp_path: Path) -> None:
     run = project.runs.get(1)
-    (Path(run.config.base) / "tokenizer.json").unlink()
+    Path(run.config.base).rename(tmp_path / "elsewhere")
     assert export_bytes(project, run, "adapter") is None
     (project.folder / run.folder / "adapter" / "adapter_model.safetensors").unlink()
     assert not has_adapter(project, run)

@@ -22,6 +22,7 @@ from engine.training.outlook import error_text, estimate_training, outlook_text
 from engine.training.peak import Facts, memory_mb, trained_numbers
 from engine.training.student import trained_parameters, with_new_adapter
 from engine.training.work import work_of
+from tests.tiny import downloaded
 
 CONFIG = TrainingConfig(base="tiny", batch_rows=8, epochs=3.0, device="cpu", dtype="float32")
 DATASET = DatasetSummary("d" * 64, "p" * 64, "tiny", train=100, validation=20, created_at="")
@@ -196,9 +197,7 @@ def test_weights_that_a_folder_holds_twice_count_once(model_folder: Path, tmp_pa
 
 def test_a_base_of_the_hub_is_found_in_the_cache(private_home: Path, model_folder: Path) -> None:
     home = Home.locate()
-    snapshot = home.cache / "models" / "hub" / "models--owner--name" / "snapshots" / "abc"
-    snapshot.parent.mkdir(parents=True)
-    snapshot.symlink_to(model_folder)
+    downloaded(home, "owner/name").symlink_to(model_folder)
     assert find_shapes("owner/name", home) == read_shapes(model_folder)
 
 
