@@ -116,7 +116,7 @@ def conduct(context: JobContext, recipe: Recipe) -> Run:
             dataset_sha256, configuration(project, recipe.training, settings.student_base)
         )
         engine.training.job.run(context, TrainOptions(trained.id))
-    if project.evaluations.latest(trained.id) is None:
+    if project.evaluations.latest(trained.id, "test") is None:
         context.emit(StageStarted("evaluation"))
         engine.evaluation.job.run(
             context,

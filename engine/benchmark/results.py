@@ -15,6 +15,7 @@ import engine
 from engine.benchmark.job import recipe_of
 from engine.benchmark.prompts import FRACTIONS, SPLIT_SEED, BenchmarkPrompt
 from engine.economics.tokens import TokenCount, count_prompt_tokens
+from engine.evaluation.answers import answers_of
 from engine.evaluation.report import report_json
 from engine.evaluation.statistics import mean_by_question, rate_of_samples
 from engine.project import Project
@@ -54,7 +55,7 @@ def read_result(project: Project, benchmark: BenchmarkPrompt, failure: str = "")
     """The result of `benchmark` as its project stands; `failure` says why its job ended, where it did."""
     with project.snapshot():
         prompt = project.prompts.require()
-        evaluation = project.evaluations.latest()
+        evaluation = project.evaluations.latest(split="test")
         teacher = project.settings.read().teacher.name
         answers = [
             curated.example for curated in project.examples.all(prompt.sha256) if curated.example.key.teacher == teacher
@@ -74,7 +75,7 @@ def read_result(project: Project, benchmark: BenchmarkPrompt, failure: str = "")
             config=project.runs.get(evaluation.run_id).config,
             evaluation=evaluation,
             mean_rule=_mean_rule(project, evaluation),
-            report=report_json(project),
+            report=report_json(project, evaluation.run_id, "test"),
         )
     if failure:
         return result
@@ -131,9 +132,9 @@ def _result_json(result: Result) -> dict[str, object]:
 
 def _mean_rule(project: Project, evaluation: Evaluation) -> tuple[tuple[ArmName, Interval], ...]:
     """For each arm the mean share of the rules that an answer keeps."""
-    topics = {question.id: question.topic for question in project.questions.all(evaluation.split)}
+    answered = answers_of(project, evaluation)
     kept: dict[ArmName, dict[int, list[int]]] = {arm: {} for arm, _ in evaluation.arms}
-    for answer in project.evaluations.answers(evaluation.answers_key):
+    for answer in answered.answers:
         checks = [check.passed for check in answer.checks]
         of_question = kept[answer.arm].setdefault(answer.question_id, [0, 0])
         of_question[0] += sum(checks)
@@ -142,7 +143,7 @@ def _mean_rule(project: Project, evaluation: Evaluation) -> tuple[tuple[ArmName,
         (
             arm,
             mean_by_question(
-                [topics.get(question, "") for question in found],
+                [answered.questions[question].topic for question in found],
                 [passed for passed, _ in found.values()],
                 [total for _, total in found.values()],
             ),

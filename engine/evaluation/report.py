@@ -17,6 +17,7 @@ from engine.records.dataset import DatasetSummary
 from engine.records.evaluation import ArmName, ArmScore, Evaluation
 from engine.records.harness import HarnessResult
 from engine.records.options import TeacherSpec
+from engine.records.question import Split
 from engine.records.run import Run
 
 SCHEMA = 1
@@ -50,12 +51,12 @@ class ProofFacts:
         return distilled / prompted if prompted and distilled else None
 
 
-def report_json(project: Project, run_id: int | None = None) -> dict[str, object]:
-    """The last evaluation, of all runs or of one, as one JSON object, schema 1.
+def report_json(project: Project, run_id: int | None = None, split: Split | None = None) -> dict[str, object]:
+    """The last evaluation, of all runs or of one, on any split or on one, as one JSON object, schema 1.
 
     Raises NotFoundError that names the next command.
     """
-    return proof_json(read_facts(project, run_id))
+    return proof_json(read_facts(project, run_id, split))
 
 
 def proof_json(facts: ProofFacts) -> dict[str, object]:
@@ -126,12 +127,12 @@ def proof_json(facts: ProofFacts) -> dict[str, object]:
     }
 
 
-def read_facts(project: Project, run_id: int | None = None) -> ProofFacts:
-    """The last evaluation, of all runs or of one. Raises NotFoundError that names the next command."""
+def read_facts(project: Project, run_id: int | None = None, split: Split | None = None) -> ProofFacts:
+    """The last evaluation, as `report_json` means it. Raises NotFoundError that names the next command."""
     with project.snapshot():
         if run_id is not None:
             project.runs.get(run_id)
-        evaluation = project.evaluations.latest(run_id)
+        evaluation = project.evaluations.latest(run_id, split)
         if evaluation is None:
             which = f"Run {run_id} of project" if run_id is not None else "Project"
             step = f"Measure it: distill-tui evaluate --run {run_id}" if run_id is not None else _next(project)

@@ -14,9 +14,11 @@ from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.protocol import StateChanged
 from engine.paths import Home
 from engine.project import Project
+from engine.records.evaluation import ArmAnswer
 from engine.records.example import Example, ExampleKey
 from engine.records.job import Job
 from engine.records.options import BenchOptions, ProjectSettings, TeacherSpec
+from engine.records.rule import CheckResult
 from tests.engine.cli.calling import call, fail, get, one_object, succeed
 from tests.engine.cli.shapes import INTERVAL, RATE, REPORT, Maybe, assert_shape
 from tests.trained import one_thread
@@ -120,6 +122,27 @@ def test_a_prompt_is_measured_and_its_table_can_be_reproduced(home: Home, own: P
     assert "one-word" in text
     assert "| prompt tokens |" in succeed(*words, "--markdown").out
     assert get("status")["project"] == row["project"]
+
+
+def test_a_result_is_that_of_the_held_out_questions_whatever_else_was_measured(
+    home: Home, own: Path, tiny_base: Path
+) -> None:
+    carry_out(home, own, tiny_base, answered=True)
+    words = ("bench", f"{own}/", "--base", tiny_base, "--quick")
+    (before,) = get(*words)["prompts"]
+    with Project.open(home.projects / before["project"], home) as project:
+        measured = project.evaluations.latest()
+        assert measured is not None
+        test, validation = (project.questions.all(split=split)[0].id for split in ("test", "validation"))
+        failed = (CheckResult(1, passed=False), CheckResult(2, passed=False))
+        others = [
+            ArmAnswer("prompt_back", test, 0, "no", "stop", failed, 1, 1),
+            ArmAnswer("distilled", validation, 0, "no", "stop", failed, 1, 1),
+        ]
+        project.evaluations.add_answers(measured.run_id, measured.answers_key, others)
+        project.evaluations.add(dataclasses.replace(measured, split="validation", recovered=None))
+    (after,) = get(*words)["prompts"]
+    assert after == before
 
 
 def test_a_teacher_that_keeps_no_rule_is_a_finding_and_no_failure(home: Home, own: Path, tiny_base: Path) -> None:
