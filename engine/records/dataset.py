@@ -92,7 +92,7 @@ class DatasetSummary:
     base: str
     train: int
     validation: int
-    created_at: str
+    created_at: str  # when this content was frozen last
     others: tuple[OtherPrompt, ...] = ()
 
     @property

@@ -47,7 +47,8 @@ class DatasetTable:
         self._connection = connection
 
     def add(self, dataset: Dataset, accepted_sha256: str | None = None, rules: Sequence[Rule] | None = None) -> None:
-        """Keep a frozen dataset and make it the latest; one with this content that is there already is not kept twice.
+        """Keep a frozen dataset and make it the latest; one with this content that is there already is not kept twice,
+        but is frozen now.
 
         `accepted_sha256` is what `ExampleTable.accepted_sha256` said, and `rules` what held, when the examples were
         read for freezing; left out, they are asked now. Raises `DatasetError` where the name is not the hash of the
@@ -59,9 +60,11 @@ class DatasetTable:
         with self._connection.transaction():
             accepted = accepted_sha256 or ExampleTable(self._connection).accepted_sha256(dataset.prompt_sha256)
             held = encode_all(RuleTable(self._connection).all() if rules is None else rules)
+            frozen_at = dataset.created_at or now_text()
             moved = self._connection.write(
-                f"UPDATE datasets SET position = {position}, accepted_sha256 = ?, rules = ? WHERE sha256 = ?",
-                (accepted, held, dataset.sha256),
+                f"""UPDATE datasets SET position = {position}, accepted_sha256 = ?, rules = ?, created_at = ?
+                WHERE sha256 = ?""",
+                (accepted, held, frozen_at, dataset.sha256),
             )
             if moved:
                 return
@@ -76,7 +79,7 @@ class DatasetTable:
                     accepted,
                     train,
                     validation,
-                    dataset.created_at or now_text(),
+                    frozen_at,
                     held,
                 ),
             )

@@ -7,6 +7,7 @@ from engine.curation.decisions import edit, reject
 from engine.errors import NotFoundError
 from engine.paths import Home
 from engine.project import Project
+from engine.records.example import Example, ExampleKey
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.records.rule import Check, Rule
@@ -78,6 +79,13 @@ def test_rules_that_change_under_the_same_prompt_touch_its_own_answers(project: 
     assert carried.answers == 0
     assert carried.options is not None
     assert carried.options.asks == ((1, 1), (2, 1), (3, 1)), "another attempt"
+
+
+def test_an_older_content_that_is_frozen_again_is_of_that_moment(project: Project) -> None:
+    again = ExampleKey(OLD.sha256, 1, "starter", 1)  # an answer to the rules of then, and none to those that come
+    project.examples.add([Example(again, SHORT, "stop", "local", temperature=0.7)])
+    freeze(project)
+    assert change(project, OLD).asks == ((1, 1), (2, 1), (3, 1))
 
 
 def test_a_looser_rule_keeps_what_the_stricter_one_had_rejected(project: Project) -> None:
