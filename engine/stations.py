@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
-from engine.records.job import LIVE_STATES
 from engine.records.question import SPLITS, Split
 from engine.records.run import Run
 from engine.records.station import Station, StationName
@@ -54,7 +53,7 @@ class StationFacts:
     release_run_id: int = 0
     release_note: str = ""
     live: Mapping[StationName, str] = field(default_factory=dict)  # notes of jobs at work, by station
-    trouble: Mapping[StationName, str] = field(default_factory=dict)  # where the newest job failed or was lost
+    trouble: Mapping[StationName, str] = field(default_factory=dict)  # where its newest maker failed or was lost
 
 
 def read_stations(project: Project) -> tuple[Station, ...]:
@@ -72,14 +71,13 @@ def read_facts(project: Project) -> StationFacts:
         trained = project.runs.trained_id()
         run = project.runs.get(trained) if latest is not None and trained not in (0, latest.id) else latest
         evaluation, releases = project.evaluations.latest(), project.releases.all()
-        live: dict[StationName, str] = {}
-        trouble: dict[StationName, str] = {}
-        for name in _WORKED_BY_JOBS:
-            job = project.jobs.latest(name)
-            if job is not None and job.state in LIVE_STATES:
-                live[name] = job.note or (f"{job.done} of {job.total}" if job.total else job.state)
-            elif job is not None and job.state in _TROUBLE:
-                trouble[name] = job.note or job.state
+        live = {
+            job.stage: job.note or (f"{job.done} of {job.total}" if job.total else job.state)
+            for job in project.jobs.live()
+            if job.kind != "serve"  # a server answers beside whatever is done
+        }
+        makers = {name: project.jobs.latest(name) for name in _WORKED_BY_JOBS}
+        trouble = {name: job.note or job.state for name, job in makers.items() if job and job.state in _TROUBLE}
         return StationFacts(
             prompt_sha256=sha256,
             prompt_version=prompt.version if prompt else 0,

@@ -15,15 +15,17 @@ STATION_OF_KIND: dict[JobKind, StationName] = {
     "generate": "examples",
     "train": "run",
     "sweep": "run",
-    "calibrate": "run",  # it makes none there
+    "calibrate": "run",
     "evaluate": "evaluation",
     "export": "release",
-    "harness": "release",  # it measures one
-    "serve": "release",  # it makes nothing there
+    "harness": "release",
+    "serve": "release",
     "demo": "examples",  # where it begins
     "bench": "examples",
     "update": "examples",
 }
+# They work at a station and make nothing of it: what becomes of them says nothing about what is there.
+MAKING_NOTHING: tuple[JobKind, ...] = ("calibrate", "harness", "serve")
 LIVE_STATES: tuple[JobState, ...] = ("waiting", "running", "paused")
 
 

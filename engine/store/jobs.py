@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import fields
 
 from engine.errors import NotFoundError, UsageError
-from engine.records.job import LIVE_STATES, STATION_OF_KIND, Job, JobKind, JobState, Work
+from engine.records.job import LIVE_STATES, MAKING_NOTHING, STATION_OF_KIND, Job, JobKind, JobState, Work
 from engine.records.options import JobOptions
 from engine.records.station import StationName
 from engine.store.clock import now_text
@@ -60,9 +60,11 @@ class JobTable:
                 )
 
     def latest(self, stage: StationName) -> Job | None:
-        """The newest job that is or was last at work at a station, or None. A server works for none of them."""
+        """The newest job that makes what a station has, and is or was last at work there, or None."""
+        marks = ", ".join("?" * len(MAKING_NOTHING))
         row = self._connection.row(
-            f"SELECT {_JOB} FROM jobs WHERE stage = ? AND kind != 'serve' ORDER BY id DESC LIMIT 1", (stage,)
+            f"SELECT {_JOB} FROM jobs WHERE stage = ? AND kind NOT IN ({marks}) ORDER BY id DESC LIMIT 1",
+            (stage, *MAKING_NOTHING),
         )
         return None if row is None else _job(row)
 

@@ -4,16 +4,26 @@ from dataclasses import replace
 
 import pytest
 
+from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.example import Decision, Example, ExampleKey
-from engine.records.options import EvaluateOptions, GenerateOptions, TrainOptions
+from engine.records.job import JobState
+from engine.records.options import (
+    CalibrateOptions,
+    EvaluateOptions,
+    ExportOptions,
+    GenerateOptions,
+    HarnessOptions,
+    TrainOptions,
+)
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.records.run import TrainingConfig
 from engine.records.station import STATIONS
 from engine.stations import StationFacts, judge, read_facts, read_stations
 from engine.store.examples import ExampleCounts
+from engine.store.options_json import kind_of
 from tests.engine.store.facts import dataset
 
 _DATASET = DatasetSummary("d2", "p2", "starter", 320, 40, "")
@@ -118,8 +128,6 @@ def test_the_words_of_the_stations() -> None:
 
 
 def test_the_facts_of_a_real_project() -> None:
-    from engine.paths import Home
-
     old, new = Prompt((Message("system", "old"),)), Prompt((Message("system", "new"),))
     with Project.create(Home.locate().projects / "real") as project:
         assert read_facts(project) == StationFacts(accepted_sha256=project.examples.accepted_sha256(""))
@@ -160,3 +168,27 @@ def test_the_facts_of_a_real_project() -> None:
         project.prompts.set(new)
         assert states() == "ddsss>s"
         assert read_stations(project)[2].count == 1
+
+
+@pytest.mark.parametrize("state", ["failed", "lost", "done"])
+def test_a_job_that_makes_nothing_of_a_station_says_nothing_of_what_is_there(state: JobState) -> None:
+    home = Home.locate()
+    with Project.create(home.projects / "real") as project:
+        project.prompts.set(Prompt((Message("system", "one"),)))
+        frozen = dataset(prompt_sha256=project.prompts.require().sha256)
+        project.datasets.add(frozen)
+        config = TrainingConfig("starter")
+        run = project.runs.add(frozen.sha256, config)
+        project.runs.update(run.id, state="done", step=5, steps=5, best_step=5)
+        release = project.releases.add("merged", run.id, "releases/merged-1", "abc")
+        before = [station.state for station in read_stations(project)]
+        options = (CalibrateOptions(config, frozen.sha256), HarnessOptions(release.id, ("ifeval",)))
+        for asked in options:
+            job = project.jobs.add(kind_of(asked), asked)
+            assert "running" in [station.state for station in read_stations(project)]
+            project.jobs.update(job.id, state=state, note="no memory")
+            assert [station.state for station in read_stations(project)] == before
+        export = project.jobs.add("export", ExportOptions(run.id))
+        project.jobs.update(export.id, state="failed", note="no room")
+        project.jobs.update(project.jobs.add("harness", options[1]).id, state=state)
+        assert read_stations(project)[-1].note == "no room", "nor of what failed there"
