@@ -48,6 +48,7 @@ def save_checkpoint(folder: Path, step: int, write: Callable[[Path], None]) -> P
         beside.rename(target)
         sync_folder(folder)
     except (OSError, SafetensorError) as error:  # so a full disk is told by the writer of tensors
+        shutil.rmtree(beside, ignore_errors=True)  # what is half written would keep a full disk full
         reason = error.strerror if isinstance(error, OSError) else None
         raise TrainingError(
             "A checkpoint cannot be written.",
@@ -58,7 +59,11 @@ def save_checkpoint(folder: Path, step: int, write: Callable[[Path], None]) -> P
 
 
 def prune_checkpoints(folder: Path, newest: int, keep: Collection[int] = ()) -> None:
-    """Remove all but the `newest` checkpoints with the highest steps and those of the steps in `keep`."""
+    """Remove all but the `newest` checkpoints with the highest steps and those of the steps in `keep`.
+
+    And what a kill has left half written.
+    """
+    remove_half_written(folder)
     steps = sorted(steps_in(folder), reverse=True)
     for step in steps[newest:]:
         if step not in keep:
@@ -68,6 +73,12 @@ def prune_checkpoints(folder: Path, newest: int, keep: Collection[int] = ()) -> 
 def remove_checkpoint(folder: Path, step: int) -> None:
     """Remove the one of `step`, so that no run goes on from it."""
     _remove(folder / f"step-{step}")
+
+
+def remove_half_written(folder: Path) -> None:
+    """Remove what a kill has left, where the disk lets it; only whoever writes checkpoints here may ask for it."""
+    for path in folder.glob("step-*.tmp"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def newest_checkpoint(folder: Path, on_note: Callable[[str], None]) -> Path | None:

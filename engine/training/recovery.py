@@ -8,7 +8,7 @@ import torch
 from peft import PeftModel
 
 from engine.errors import TrainingError
-from engine.training.checkpoints import newest_checkpoint, remove_checkpoint, steps_in
+from engine.training.checkpoints import newest_checkpoint, remove_checkpoint, remove_half_written, steps_in
 from engine.training.replan import goes_on
 from engine.training.state import TrainingState, read_state, restore
 
@@ -24,6 +24,7 @@ def resume(
 
     `state` is a fresh one of this run. Raises `TrainingError` where the checkpoints belong to another.
     """
+    remove_half_written(checkpoints)
     checkpoint = newest_checkpoint(checkpoints, on_note)
     if checkpoint is None:
         return None

@@ -65,9 +65,12 @@ def test_a_write_that_ends_in_the_middle_leaves_the_one_before(tmp_path: Path) -
     with pytest.raises(Killed):
         save_checkpoint(tmp_path, 2, half)
     assert steps_in(tmp_path) == (1,)
+    assert list(tmp_path.glob("*.tmp"))
     assert newest_checkpoint(tmp_path, pytest.fail) == tmp_path / "step-1"
     assert fault_of(save_checkpoint(tmp_path, 2, write)) is None
-    assert not list(tmp_path.glob("*.tmp"))
+    (tmp_path / "step-7.tmp").mkdir()
+    prune_checkpoints(tmp_path, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-1", "step-2"]
 
 
 def test_one_of_the_same_step_is_replaced_whole(tmp_path: Path) -> None:
@@ -85,8 +88,10 @@ def test_pruning_keeps_the_newest_and_the_best(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_refuses_is_explained(tmp_path: Path) -> None:
-    def full(_folder: Path) -> None:
+    def full(folder: Path) -> None:
+        write(folder)
         raise OSError(28, "No space left on device")
 
     with pytest.raises(TrainingError, match="No space left"):
         save_checkpoint(tmp_path, 1, full)
+    assert not list(tmp_path.iterdir()), "the room that the half of it took is given back"

@@ -81,8 +81,11 @@ def test_killed_and_resumed_it_ends_with_the_same_bytes(
 
         with pytest.raises(Killed):
             make_trainer(model_folder, folder, rows, Recorder(kill)).run()
-    hooks = Recorder()
-    resumed = make_trainer(model_folder, folder, rows, hooks).run()
+    (folder / "checkpoints" / "step-2.tmp").mkdir()  # as a kill in the middle of writing leaves it
+    trainer = make_trainer(model_folder, folder, rows, Recorder())
+    trainer._begin()
+    assert not list((folder / "checkpoints").glob("*.tmp"))
+    resumed = make_trainer(model_folder, folder, rows, Recorder()).run()
     assert resumed.state.step == 12
     assert adapter_bytes(folder, 12) == adapter_bytes(tmp_path / "straight", 12)
     optimizer = "checkpoints/step-12/optimizer.safetensors"
