@@ -19,19 +19,19 @@ from engine.model.local_model import LocalModel
 from engine.model.memory import is_out_of_memory
 from engine.records.dataset import DatasetRow
 from engine.records.run import TrainingConfig
-from engine.training.checkpoints import CHECKPOINTS, fault_of, prune_checkpoints, save_checkpoint, steps_in
+from engine.training.checkpoints import CHECKPOINTS, fault_of, steps_in
 from engine.training.curve import steps_to_keep, with_point
 from engine.training.divergence import Recent
 from engine.training.hooks import Hooks, StepMetrics
 from engine.training.memory import device_memory, kernel_oom_kills, peak_rss_mb, trimmed_rss_mb
 from engine.training.ranks import ALONE, Ranks
 from engine.training.recovery import go_back, resume
+from engine.training.saving import Saving
 from engine.training.stages import Course, StepWork, Term
 from engine.training.state import TrainingState, spread_state, write_state
 from engine.training.student import add_gradients, recompute_layers, token_losses, trained_parameters
 from engine.training.validation import Validator
 
-_KEPT_CHECKPOINTS = 2
 _BAD_AT_MOST = 3  # steps in a row without a finite loss, or whose loss or gradient blew up
 _ALARMS_AT_MOST = 10  # steps in a row whose stage should not go on
 Found = TypeVar("Found")
@@ -83,8 +83,7 @@ class Trainer:
         self.state = TrainingState(
             self.config, dataset_sha256, micro_batch_rows=min(self.config.micro_batch_rows, self.config.batch_rows)
         )
-        self.saved_step = -1
-        self.saved_at = time.monotonic()
+        self.saving = Saving(self.checkpoints, self.config.checkpoint_every_s)
         self._tried = ""
         self._paced_from = (-1, 0.0)  # the first step of this stage that this process made, and `train_s` before it
 
@@ -112,7 +111,7 @@ class Trainer:
             with self.ranks.together():
                 self._rest()
             self._step()
-            if time.monotonic() - self.saved_at >= self.config.checkpoint_every_s:
+            if self.saving.due:
                 self._save()
         best = self.checkpoints / f"step-{self.state.best_step}"
         if (fault := fault_of(best)) is not None:
@@ -142,7 +141,7 @@ class Trainer:
     def _resume(self) -> None:
         if (found := resume(self.checkpoints, self.state, self.model, self.optimizer, self.hooks.on_note)) is None:
             return
-        self.state, self.saved_step = found, found.step
+        self.state, self.saving.step = found, found.step
         self.hooks.on_note(f"Going on from the checkpoint at step {found.step} of {self.steps}.")
         less = found.with_less_memory(may_recompute=self.student.base.supports_gradient_checkpointing)
         if 0 <= found.oom_kills < kernel_oom_kills() and less is not None:
@@ -288,7 +287,7 @@ class Trainer:
         if self.ranks.leads:
             found = go_back(self.checkpoints, left, suspect, self.model, self.optimizer, self.hooks.on_note)
             if found is not None:
-                self.state, self.saved_step = found, found.step
+                self.state, self.saving.step = found, found.step
                 gone = (replace(point, best=False) for point in left.points[len(found.points) :])
                 for point in (*gone, *found.points):
                     self.hooks.on_point(point, None)
@@ -319,7 +318,7 @@ class Trainer:
             if before.best != now.best:
                 self.hooks.on_point(now, None)
         self.hooks.on_point(self.state.points[-1], measured)
-        self.saved_step = -1
+        self.saving.step = -1
 
     def _loss_of_next_rows(self, micro_batch_rows: int) -> float:
         """Where the training loss stands when no step has been made since the last point: on some rows of the next."""
@@ -333,15 +332,10 @@ class Trainer:
     def _save(self, *, measured: bool = False) -> None:
         """Weights after a bad step are suspect: they are kept only where they were measured, and nothing for them."""
         suspect = self.state.skipped_in_row > 0
-        if self.saved_step == self.state.step or not self.ranks.leads or (suspect and not measured):
+        if self.saving.step == self.state.step or not self.ranks.leads or (suspect and not measured):
             return
         state = replace(self.state, oom_kills=kernel_oom_kills())
-        save_checkpoint(
-            self.checkpoints,
-            state.step,
-            lambda folder: write_state(folder, self.model, self.optimizer, state),
-        )
-        self.saved_step, self.saved_at = state.step, time.monotonic()
+        self.saving.save(state.step, lambda folder: write_state(folder, self.model, self.optimizer, state))
         self.hooks.on_saved(state.step)
         if not suspect:
-            prune_checkpoints(self.checkpoints, _KEPT_CHECKPOINTS, steps_to_keep(state, held_out=self.held_out))
+            self.saving.prune(steps_to_keep(state, held_out=self.held_out))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import TrainingError
+from engine.training import saving
 from engine.training.checkpoints import (
     MANIFEST,
     fault_of,
@@ -95,3 +96,26 @@ def test_a_disk_that_refuses_is_explained(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="No space left"):
         save_checkpoint(tmp_path, 1, full)
     assert not list(tmp_path.iterdir()), "the room that the half of it took is given back"
+
+
+@pytest.mark.parametrize(("every_s", "wants"), [(60.0, 250.0), (600.0, 600.0), (0.0, 0.0)])
+def test_time_alone_asks_for_none_before_the_last_has_cost_a_fiftieth_of_the_time_since(
+    tmp_path: Path, every_s: float, wants: float
+) -> None:
+    now = 1_000.0
+
+    def slow(folder: Path) -> None:
+        nonlocal now
+        write(folder)
+        now += 5.0
+
+    kept = saving.Saving(tmp_path, every_s, clock=lambda: now)
+    assert kept.due == (every_s == 0), "nothing is known before the first"
+    now += every_s
+    assert kept.due
+    kept.save(3, slow)
+    assert (kept.step, steps_in(tmp_path)) == (3, (3,))
+    now += max(0.0, wants - 0.5)
+    assert kept.due == (every_s == 0)
+    now += 0.5
+    assert kept.due
