@@ -30,14 +30,18 @@ class PromptCache:
 
     @classmethod
     def build(cls, local: LocalModel, prefix_ids: Sequence[int]) -> "PromptCache":
-        """One forward pass over the prompt, with the adapter as it is switched now. An empty prefix is allowed."""
+        """One forward pass over the prompt, with the adapter as it is switched now. An empty prefix is allowed.
+
+        Raises `ModelError` where they do not fit the memory, or the model keeps none.
+        """
         layers = local.base.config.get_text_config().num_hidden_layers
         if not prefix_ids:
             empty = tuple(torch.empty(0) for _ in range(layers))
             return cls((), empty, empty)
         local.format.check_length(prefix_ids, "The prompt")
         cache = DynamicCache()
-        with torch.inference_mode():
+        advice = "Choose a shorter prompt, a smaller model, or another device."
+        with torch.inference_mode(), within_memory(advice, "The prompt's keys and values"):
             local.backbone(
                 input_ids=torch.tensor([list(prefix_ids)], device=local.device), past_key_values=cache, use_cache=True
             )

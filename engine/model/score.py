@@ -16,7 +16,7 @@ from engine.model.load import adapter_off
 from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache, forward_shared
 
-_BATCH_TOKENS = 1024  # own tokens a forward pass, padding included
+BATCH_TOKENS = 1024  # own tokens a forward pass, padding included
 _HEAD_BYTES = 64 << 20  # logits held at once
 _NOTHING = -100.0  # the logarithm of a mass too small to matter; finite, so that 0 · log 0 stays 0
 
@@ -55,17 +55,19 @@ def score(
     *,
     prefix: PromptCache | None = None,
     k: int,
+    batch_tokens: int = BATCH_TOKENS,
     on_rows: Callable[[int], None] | None = None,
 ) -> list[TopK]:
     """The top-k of every row, on the CPU, in the rows' order, with the adapter as it is switched now.
 
-    With `prefix`, each context must begin with its ids (else `ModelError`). `on_rows` is told how many rows are done
-    after each pass. Raises `ContextError` where context and completion do not fit.
+    With `prefix`, each context must begin with its ids (else `ModelError`). A pass reads `batch_tokens` tokens behind
+    it at most, or one row. `on_rows` is told how many rows are done after each pass. Raises `ContextError` where
+    context and completion do not fit.
     """
     if k < 1:
         raise UsageError("At least one log-probability a token is needed.", f"k is {k}.")
     results: dict[int, TopK] = {}
-    for part in _hidden_batches(local, rows, prefix):
+    for part in _hidden_batches(local, rows, prefix, batch_tokens):
         pieces: list[tuple[Tensor, ...]] = []
         targets = torch.cat([torch.tensor(list(rows[i].completion_ids)) for i in part.rows]).to(local.device)
         for chunk, target in _chunks(local, part.hidden, targets):
@@ -133,8 +135,10 @@ class _Part:
     hidden: Tensor  # (sum of counts, H)
 
 
-def _hidden_batches(local: LocalModel, rows: Sequence[ScoreRow], prefix: PromptCache | None) -> Iterator[_Part]:
-    for indices in _batches([_own_length(row, prefix) for row in rows]):
+def _hidden_batches(
+    local: LocalModel, rows: Sequence[ScoreRow], prefix: PromptCache | None, batch_tokens: int
+) -> Iterator[_Part]:
+    for indices in _batches([_own_length(row, prefix) for row in rows], batch_tokens):
         chosen = [rows[i] for i in indices]
         yield _Part(indices, [len(row.completion_ids) for row in chosen], hidden_states(local, chosen, prefix))
 
@@ -162,11 +166,11 @@ def hidden_states(local: LocalModel, rows: Sequence[ScoreRow], prefix: PromptCac
     return torch.cat([hidden[i, start : start + count] for i, (start, count) in enumerate(keep)])
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Rows of like length together, at most `_BATCH_TOKENS` tokens a pass with padding."""
+def _batches(lengths: Sequence[int], most: int = BATCH_TOKENS) -> Iterator[list[int]]:
+    """Rows of like length together, at most `most` tokens a pass with padding."""
     batch: list[int] = []
     for i in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > _BATCH_TOKENS:
+        if batch and (len(batch) + 1) * lengths[batch[0]] > most:
             yield batch
             batch = []
         batch.append(i)

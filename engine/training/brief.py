@@ -14,6 +14,7 @@ from engine.errors import TrainingError
 from engine.model.load import device_name, load_base, read_base
 from engine.model.local_model import LocalModel
 from engine.model.locate import locate_base
+from engine.model.memory import within_memory
 from engine.paths import Home
 from engine.records.dataset import Dataset, DatasetRow, TaughtPrompt
 from engine.records.run import TrainingConfig
@@ -31,6 +32,7 @@ from engine.training.trainer import Trainer
 from engine.training.validation import Validator
 from engine.training.work import Work, work_of
 
+_SMALLER = "Close other programs, or choose a smaller --lora-rank or a smaller base model."
 OnRows = Callable[[int, int, str], None]  # (done, total, of what); may raise to give up
 
 
@@ -119,9 +121,13 @@ def ask_base(brief: Brief, local: LocalModel, ranks: Ranks, on_rows: OnRows) -> 
 def make_trainer(
     brief: Brief, local: LocalModel, known: Known, hooks: Hooks, ranks: Ranks, initial: Path | None = None
 ) -> Trainer:
-    """The trainer of one process; `initial` is the adapter that the run starts from, needed on the first alone."""
+    """The trainer of one process; `initial` is the adapter that the run starts from, needed on the first alone.
+
+    Raises `ModelError` where adapter or prompt do not fit the memory, and what `with_new_adapter` and `make_course` do.
+    """
     config, rows, validation = brief.config, brief.train, brief.validation
-    student = with_new_adapter(local, config, initial)
+    with ranks.together(), within_memory(_SMALLER, "The adapter and what is trained of it"):
+        student = with_new_adapter(local, config, initial)
     course = make_course(student, config, rows, brief.taught, known.teacher, known.general, ranks)
     validator = Validator(
         validation or rows,

@@ -6,6 +6,7 @@ Knows nothing of files.
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +14,9 @@ import torch
 
 from engine.model.load import adapter_off
 from engine.model.local_model import LocalModel
+from engine.model.memory import fewer_at_once, within_memory
 from engine.model.prompt_cache import PromptCache
-from engine.model.score import ScoreRow, TopK, score
+from engine.model.score import BATCH_TOKENS, ScoreRow, TopK, score
 from engine.training.ranks import Ranks
 
 _ROWS_A_PASS = 64  # scored between two calls of `on_rows`
@@ -75,7 +77,8 @@ def score_shared(
     """What the base without adapter says of every completion token of `rows`, one row after another.
 
     Each rank scores whole passes, the same ones that a process alone would make, so the numbers are those of one
-    process. The first rank gets all of them, the others None. `on_rows(done, total)` may raise to give up.
+    process. The first rank gets all of them, the others None. `on_rows(done, total)` may raise to give up. Where memory
+    lacks, a pass reads fewer rows at once from then on; raises `ModelError` where one row is too many.
     """
     lengths = [len(row.completion_ids) for row in rows]
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(int).tolist()
@@ -88,13 +91,21 @@ def score_shared(
         return Distributions.zeros(sum(lengths[place] for place in part), k, vocabulary)
 
     own: list[Distributions] = []
-    with ranks.together(), adapter_off(local):
+    at_once, prefix = BATCH_TOKENS, None
+
+    def find(part: Sequence[int], tokens: int) -> list[TopK]:
+        nonlocal at_once
+        at_once = tokens
+        return score(local, [rows[place] for place in part], prefix=prefix, k=k, batch_tokens=tokens)
+
+    advice = "Close other programs, choose a smaller base model, or shorten the prompt."
+    with ranks.together(), within_memory(advice, "The teacher's distributions"), adapter_off(local):
         mine = ranks.share(passes)
         prefix = PromptCache.build(local, prefix_ids) if mine else None
         done = 0
         for part in mine:
             own.append(room_for(part))
-            own[-1].put(score(local, [rows[place] for place in part], prefix=prefix, k=k))
+            own[-1].put(fewer_at_once(partial(find, part), at_once))
             done += len(part) * ranks.size
             on_rows(min(done, len(rows)), len(rows))
     if not ranks.leads:

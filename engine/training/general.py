@@ -14,6 +14,7 @@ from typing import cast
 from engine.model.decode import decode
 from engine.model.load import adapter_off
 from engine.model.local_model import LocalModel
+from engine.model.memory import fewer_at_once, within_memory
 from engine.paths import make_private_folder, write_atomically
 from engine.questions.general import general_questions
 from engine.records.dataset import DatasetRow, TaughtPrompt
@@ -24,6 +25,7 @@ from engine.training.ranks import ALONE, Ranks
 from engine.training.teacher_cache import TeacherCache, cache_key
 
 NO_PROMPT = Prompt(())
+_ANSWERED_AT_ONCE = 128  # questions, and no more than memory has room for
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def make_general(
     """The first `count` general questions, answered and scored by the base without its adapter, or read from `folder`.
 
     `on_rows(done, total)` may raise to give up; answers are kept once all are there. Of several `ranks` the first
-    answers, all score.
+    answers, all score. Raises `ModelError` where one answer at a time does not fit the memory.
     """
     questions = general_questions("train")
     asked = [
@@ -53,7 +55,8 @@ def make_general(
         for question in questions
     ]
     taught = [TaughtPrompt(NO_PROMPT, questions)]
-    with ranks.together():
+    advice = "Close other programs, choose a smaller base model, or train without general questions."
+    with ranks.together(), within_memory(advice, "The base's answers to general questions"):
         own = _Answers(_answers(local, asked, taught, max(1, count), folder, on_rows)) if ranks.leads else None
     # Not each its own: where memory or rounding differ another token may be drawn, and then every row after it differs.
     answers = ranks.first_says(_Answers, own).ids
@@ -85,17 +88,21 @@ def _answers(
     def tell(*_: object) -> None:
         nonlocal done
         done += 1
-        on_rows(done, len(missing))
+        on_rows(min(done, len(missing)), len(missing))  # answers may be sampled again, fewer at once
 
     room = local.format.context_length - max(len(row.question_ids) for row in asked)
     with adapter_off(local):
-        decoded = decode(
-            local,
-            [row.question_ids for row in missing],
-            temperature=1.0,
-            max_new_tokens=max(1, min(_ANSWER_TOKENS, room)),
-            seeds=[row.example_id for row in missing],
-            on_finished=tell,
+        decoded = fewer_at_once(
+            lambda at_once: decode(
+                local,
+                [row.question_ids for row in missing],
+                temperature=1.0,
+                max_new_tokens=max(1, min(_ANSWER_TOKENS, room)),
+                seeds=[row.example_id for row in missing],
+                batch_rows=at_once,
+                on_finished=tell,
+            ),
+            _ANSWERED_AT_ONCE,
         )
     answers = (*kept, *(one.ids for one in decoded))
     make_private_folder(folder)

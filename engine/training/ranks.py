@@ -112,12 +112,20 @@ class Ranks:
         """Fill `whole` (size · n,) with the parts (n,) of all ranks, in their order."""
         self._exchange(lambda: dist.all_gather_into_tensor(whole, part))
 
-    def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
-        """Give every rank the sum of all ranks' gradients; a parameter without one counts as zeros."""
+    def flat_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> Tensor:
+        """This rank's gradients as one vector, for `sum_gradients`; a parameter without one counts as zeros.
+
+        It takes room, so it is made within `together`. Alone it is empty: nothing has to be summed.
+        """
+        if self.size == 1:
+            return torch.empty(0)
+        own = (torch.zeros_like(one) if one.grad is None else one.grad for one in parameters)
+        return torch.cat([gradient.reshape(-1) for gradient in own])
+
+    def sum_gradients(self, parameters: Sequence[torch.nn.Parameter], flat: Tensor) -> None:
+        """Give every rank the sum of all ranks' gradients, of which `flat` holds its own."""
         if self.size == 1:
             return
-        own = (torch.zeros_like(one) if one.grad is None else one.grad for one in parameters)
-        flat = torch.cat([gradient.reshape(-1) for gradient in own])
         self._exchange(lambda: dist.all_reduce(flat))
         for one, part in zip(parameters, flat.split([one.numel() for one in parameters]), strict=True):
             one.grad = part.view_as(one)

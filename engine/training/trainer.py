@@ -16,7 +16,7 @@ from peft import PeftModel
 
 from engine.errors import TrainingError
 from engine.model.local_model import LocalModel
-from engine.model.memory import is_out_of_memory
+from engine.model.memory import is_out_of_memory, within_memory
 from engine.records.dataset import DatasetRow
 from engine.records.run import TrainingConfig
 from engine.training.checkpoints import CHECKPOINTS, fault_of, steps_in
@@ -34,6 +34,8 @@ from engine.training.validation import Validator
 
 _BAD_AT_MOST = 3  # steps in a row without a finite loss, or whose loss or gradient blew up
 _ALARMS_AT_MOST = 10  # steps in a row whose stage should not go on
+_SMALLER = "Close other programs, or start a run with a smaller --lora-rank or a smaller base model."
+_OPTIMIZER = "The adapter's optimizer and what it keeps"
 Found = TypeVar("Found")
 
 
@@ -93,7 +95,8 @@ class Trainer:
         A run that ends early is measured once more, so that its last steps count too: where the hooks want it, or where
         a stage had reason to give up for ten steps in a row. Raises `TrainingError` after three steps in a row whose
         loss is not finite or blew up, where the validation KL is not finite, and where a single row does not fit the
-        memory; whatever the hooks raise passes through. The newest checkpoint then holds the last good state.
+        memory; `ModelError` where the optimizer, or one sampled answer, does not. Whatever the hooks raise passes
+        through. The newest checkpoint then holds the last good state.
         """
         self._begin()
         self.model.train()
@@ -130,13 +133,14 @@ class Trainer:
 
     def _begin(self) -> None:
         """All ranks stand where the first one's newest checkpoint does."""
-        with self.ranks.together():
+        with self.ranks.together(), within_memory(_SMALLER, _OPTIMIZER):
             if self.ranks.leads:
                 self._resume()
         self.state = self.ranks.first_says(TrainingState, self.state)
         if self.state.recomputed:
             recompute_layers(self.student)
-        spread_state(self.ranks, self.parameters, self.optimizer)
+        with within_memory(_SMALLER, _OPTIMIZER):
+            spread_state(self.ranks, self.parameters, self.optimizer)
 
     def _resume(self) -> None:
         if (found := resume(self.checkpoints, self.state, self.model, self.optimizer, self.hooks.on_note)) is None:
@@ -165,12 +169,13 @@ class Trainer:
         means = {term.name: sums[term.name] / max(1, term.tokens) for term in work.terms}
         loss, loss_tokens = means.pop(work.main.name), work.main.tokens
         rate = self.course.learning_rate_at(step)
-        norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_gradient_norm))
-        good = all(map(math.isfinite, (loss, norm, *means.values())))
-        if good:
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
-            self.optimizer.step()
+        with self.ranks.together(), within_memory(_SMALLER, _OPTIMIZER):  # the first step makes room for its moments
+            norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_gradient_norm))
+            good = all(map(math.isfinite, (loss, norm, *means.values())))
+            if good:
+                for group in self.optimizer.param_groups:
+                    group["lr"] = rate
+                self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         seconds = time.monotonic() - started
         state = self.state
@@ -222,7 +227,8 @@ class Trainer:
         work = stage.work(own, micro_batch_rows)
         with self.ranks.together():
             made = [self._add_gradients(term, self.ranks.share(term.rows), micro_batch_rows) for term in work.terms]
-        self.ranks.sum_gradients(self.parameters)
+            flat = self.ranks.flat_gradients(self.parameters)
+        self.ranks.sum_gradients(self.parameters, flat)
         *losses, tokens = self.ranks.sum([*(loss for loss, _ in made), sum(read for _, read in made)])
         return work, dict(zip((term.name for term in work.terms), losses, strict=True)), int(tokens)
 

@@ -14,7 +14,9 @@ from random import Random
 import torch
 from torch import Tensor
 
+from engine.model.decode import Decoded
 from engine.model.local_model import LocalModel
+from engine.model.memory import fewer_at_once, within_memory
 from engine.records.dataset import DatasetRow, TaughtPrompt
 from engine.records.run import Measure, WorstToken
 from engine.rules.checks import check_answer, passes_all
@@ -30,6 +32,7 @@ from engine.training.validation_plan import ValidationPlan
 from engine.training.worst_tokens import worst, worst_of_batch
 
 WATCHED_QUESTIONS = 2
+_SAMPLED_AT_ONCE = 32  # answers, halved where memory lacks: the rows of a training pass say nothing of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,9 @@ class Validator:
     ) -> Measurement:
         """Run one validation pass, shared among the `ranks`; `rest` is called between its batches and may raise.
 
-        Answers are sampled if `sampled`. Where the student has diverged, `validation_kl` is no finite number.
+        Answers are sampled if `sampled`. Where the student has diverged, `validation_kl` is no finite number. Raises
+        `ModelError` where one answer at a time does not fit the memory; where a pass of so many rows does not, torch's
+        own error passes through.
         """
         student.model.eval()
         try:
@@ -143,14 +148,20 @@ class Validator:
 
     def _with_answers(self, measured: Measurement, student: LocalModel, ranks: Ranks) -> Measurement:
         room = student.format.context_length - max(len(row.question_ids) for row in self.asked)
-        decoded = decode_shared(
-            ranks,
-            student,
-            [row.question_ids for row in self.asked],
-            temperature=self._temperature,
-            max_new_tokens=max(1, min(self._most_tokens, room)),
-            seeds=[self._seed + row.question_id for row in self.asked],
-        )
+
+        def sample(at_once: int) -> list[Decoded]:
+            return decode_shared(
+                ranks,
+                student,
+                [row.question_ids for row in self.asked],
+                temperature=self._temperature,
+                max_new_tokens=max(1, min(self._most_tokens, room)),
+                seeds=[self._seed + row.question_id for row in self.asked],
+                batch_rows=at_once,
+            )
+
+        with within_memory("Close other programs, or choose a smaller base model.", "Answers that validation samples"):
+            decoded = fewer_at_once(sample, _SAMPLED_AT_ONCE)
         passed_by_rule = dict.fromkeys((rule.id for rule in self._rules[0] if not rule.needs_judge), 0)
         passed_all = asked_own = 0
         watched: list[WatchedAnswer] = []

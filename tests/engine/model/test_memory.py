@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from engine.errors import ModelError
-from engine.model.memory import is_out_of_memory, within_memory
+from engine.model.memory import fewer_at_once, is_out_of_memory, within_memory
 
 
 def too_much() -> None:
@@ -37,3 +37,22 @@ def test_the_processors_own_is_told_with_what_to_do() -> None:
     assert "allocate" in told.value.message
     with pytest.raises(ZeroDivisionError), within_memory("Ask for fewer."):
         raise ZeroDivisionError
+
+
+def test_half_as_many_are_tried_until_they_fit() -> None:
+    tried: list[int] = []
+
+    def make(most: int) -> int:
+        tried.append(most)
+        if most > 6:
+            too_much()
+        return most
+
+    assert fewer_at_once(make, 25) == 6
+    assert tried == [25, 12, 6]
+    tried.clear()
+    with pytest.raises(RuntimeError, match="allocate"):
+        fewer_at_once(lambda most: (tried.append(most), too_much()), 5)
+    assert tried == [5, 2, 1]
+    with pytest.raises(ZeroDivisionError):
+        fewer_at_once(lambda most: most / 0, 5)

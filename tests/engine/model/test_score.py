@@ -55,11 +55,12 @@ def test_top_k_and_tail_equal_a_full_forward_pass(
     local: LocalModel, behind_prompt: bool, chunk_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scoring, "_HEAD_BYTES", chunk_bytes)
-    monkeypatch.setattr(scoring, "_BATCH_TOKENS", 20)
     prefix = PromptCache.build(local, PROMPT) if behind_prompt else None
     rows = [ScoreRow(PROMPT + q, c) for q, c in zip(QUESTIONS, COMPLETIONS, strict=True)]
     done: list[int] = []
-    for row, found in zip(rows, score(local, rows, prefix=prefix, k=5, on_rows=done.append), strict=True):
+    for row, found in zip(
+        rows, score(local, rows, prefix=prefix, k=5, batch_tokens=20, on_rows=done.append), strict=True
+    ):
         expected = slow_logprobs(local, list(row.context_ids), list(row.completion_ids))
         top = expected.topk(5)
         own = expected.gather(1, torch.tensor(row.completion_ids)[:, None])[:, 0]

@@ -28,6 +28,7 @@ from engine.training.batches import Batch
 from engine.training.ranks import ALONE, Ranks, connected
 from engine.training.sharding import held_bytes
 from engine.training.student import ChunkLoss
+from engine.training.trainer import Trainer
 from tests.engine.training.runs import CONFIG, Recorder, make_trainer
 
 EVERYTHING = replace(
@@ -57,10 +58,10 @@ class Counted:
     rows = 0
 
     def __call__(
-        self, local: LocalModel, rows: Sequence[ScoreRow], *, prefix: PromptCache | None, k: int
+        self, local: LocalModel, rows: Sequence[ScoreRow], *, prefix: PromptCache | None, k: int, batch_tokens: int
     ) -> list[TopK]:
         self.rows += len(rows)
-        return score(local, rows, prefix=prefix, k=k)
+        return score(local, rows, prefix=prefix, k=k, batch_tokens=batch_tokens)
 
 
 class Cramped:
@@ -138,6 +139,23 @@ def struck() -> Amid:
     return Amid(lambda _rows: die() if next(passes) == 3 else None)
 
 
+def lack_room(trainer: Trainer) -> None:
+    """There is none for the first vector of all gradients, nor for the moments that the second step makes."""
+
+    def lacking_at(time: int, real: Callable[..., object]) -> Callable[..., object]:
+        times = iter(range(1, 1_000))
+
+        def make(*given: object) -> object:
+            if next(times) == time:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return real(*given)
+
+        return make
+
+    Ranks.flat_gradients = lacking_at(1, Ranks.flat_gradients)
+    trainer.optimizer.step = lacking_at(2, trainer.optimizer.step)
+
+
 def fail() -> None:
     raise ValueError("the last rank has had enough")
 
@@ -152,6 +170,7 @@ RUNS = {
     "spoiled": (PLAIN, Spoiled),
     "stopped": (PLAIN, None),
     "apart": (replace(PLAIN, epochs=0.5), None),
+    "heavy": (PLAIN, None),
     "failing": (PLAIN, lambda: Failing(fail)),
     "dying": (PLAIN, lambda: Failing(die)),
 }
@@ -182,6 +201,8 @@ def train(
     counted = Counted()
     distributions.score = counted
     trainer = make_trainer(model_folder, folder / name, rows, hooks, config, ranks=ranks, caches=caches, shard=shard)
+    if name == "heavy" and last:
+        lack_room(trainer)
     ended = ""
     try:
         trainer.run()

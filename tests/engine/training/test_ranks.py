@@ -68,6 +68,15 @@ def test_memory_that_lacks_on_one_rank_halves_the_micro_batch_on_both(pair: Path
     assert_close(first, facts(alone, "stopped", 0))
 
 
+def test_memory_that_lacks_beside_the_passes_of_one_rank_lets_neither_die_alone(pair: Path) -> None:
+    first, second = facts(pair, "heavy", 0), facts(pair, "heavy", 1)
+    assert (first.micro_batch_rows, second.micro_batch_rows) == (2, 2), "the vector of all gradients is made again"
+    assert (first.step, second.step) == (1, 1)
+    assert second.ended.startswith("ModelError: The adapter's optimizer and what it keeps do not fit")
+    assert first.ended.startswith("EndedElsewhere")
+    assert "Process 2 of 2: The adapter's optimizer" in first.ended
+
+
 def test_a_loss_that_is_not_finite_on_one_rank_is_skipped_on_both(pair: Path) -> None:
     first, second = facts(pair, "spoiled", 0), facts(pair, "spoiled", 1)
     assert (first.skipped, second.skipped) == (2, 2)

@@ -88,10 +88,12 @@ def test_another_key_or_a_damaged_file_is_computed_again(
     cache = build(local, rows, tmp_path)
     calls = 0
 
-    def counted(local: LocalModel, asked: list[ScoreRow], *, prefix: PromptCache | None, k: int) -> list[TopK]:
+    def counted(
+        local: LocalModel, asked: list[ScoreRow], *, prefix: PromptCache | None, k: int, batch_tokens: int
+    ) -> list[TopK]:
         nonlocal calls
         calls += 1
-        return score(local, asked, prefix=prefix, k=k)
+        return score(local, asked, prefix=prefix, k=k, batch_tokens=batch_tokens)
 
     monkeypatch.setattr(module, "score", counted)
     if change == "damage":
