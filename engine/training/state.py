@@ -134,11 +134,16 @@ def restore(folder: Path, model: PeftModel, optimizer: torch.optim.Optimizer) ->
 
 
 def spread_state(ranks: Ranks, parameters: Sequence[torch.nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
-    """Give every rank the first one's adapter and optimizer."""
-    begun = ranks.first_decides(lambda: bool(optimizer.state))
-    for parameter in parameters if begun and not ranks.leads else ():
-        zeros = {key: torch.zeros_like(parameter) for key in _MOMENTS}
-        optimizer.state[parameter] = zeros | {"step": torch.zeros((), device=parameter.device)}
+    """Give every rank the first one's adapter and optimizer.
+
+    A parameter that never had a gradient has no moments in a checkpoint of one process: then they are zeros.
+    """
+    begun = ranks.size > 1 and ranks.first_decides(lambda: bool(optimizer.state))
+    with ranks.together():
+        for parameter in parameters if begun else ():
+            if not ranks.leads or parameter not in optimizer.state:
+                zeros = {key: torch.zeros_like(parameter) for key in _MOMENTS}
+                optimizer.state[parameter] = zeros | {"step": torch.zeros((), device=parameter.device)}
     moments = [optimizer.state[parameter][key] for parameter in parameters for key in _MOMENTS] if begun else []
     ranks.spread([*parameters, *moments])
 

@@ -1,12 +1,15 @@
 """Two real processes over loopback train as one does, and end together whatever happens to one of them."""
 
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine.training.ranks import ALONE
+from engine.training.ranks import ALONE, Ranks
+from engine.training.state import spread_state
 from tests.engine.training.ranked import assert_alike, assert_close, facts, statuses_of_two, train_alone
 
 
@@ -110,6 +113,35 @@ def test_a_rank_that_is_killed_ends_the_other_and_the_run_goes_on_from_its_check
     gone_on, quiet = facts(pair, "dying", 0), facts(alone, "stopped", 0)
     assert (gone_on.step, gone_on.ended) == (8, "")
     assert_close(gone_on, quiet)
+
+
+def test_a_parameter_that_never_had_a_gradient_goes_on_with_several_processes() -> None:
+    told: list[torch.Tensor] = []
+
+    class Leading(Ranks):
+        """The first of two, of whom the other only listens."""
+
+        def first_decides(self, decide: Callable[[], bool]) -> bool:
+            return decide()
+
+        def together(self) -> AbstractContextManager[None]:
+            return nullcontext()
+
+        def spread(self, tensors: Sequence[torch.Tensor]) -> None:
+            told.extend(tensors)
+
+    one, other = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
+    optimizer = torch.optim.AdamW([one, other])
+    one.grad = torch.ones(2)
+    optimizer.step()
+    kept = {key: value.clone() for key, value in optimizer.state[one].items()}
+    spread_state(Leading(0, 2), [one, other], optimizer)
+    assert len(told) == 2 + 2 * 3
+    assert all(torch.equal(optimizer.state[one][key], value) for key, value in kept.items())
+    assert [float(value.sum()) for value in optimizer.state[other].values()] == [0.0, 0.0, 0.0]
+    other.grad = torch.ones(2)
+    optimizer.step()
+    assert float(optimizer.state[other]["step"]) == 1.0
 
 
 def test_alone_every_exchange_gives_back_what_it_got() -> None:
