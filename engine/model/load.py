@@ -141,14 +141,14 @@ def parameter_shapes(local: LocalModel) -> dict[str, tuple[int, ...]]:
 
 def attach(model: PreTrainedModel | PeftModel, adapter_folder: Path, name: str) -> PeftModel:
     """peft's wrapper with one more adapter, frozen, from a folder that was checked. Raises `ModelError`."""
+    # Unasked, peft reads the weights into whatever GPU there is, also for a model that lies elsewhere.
+    how = {"is_trainable": False, "local_files_only": True, "torch_device": str(model.device)}
     try:
         with quiet_libraries():
             if isinstance(model, PeftModel):
-                model.load_adapter(str(adapter_folder), name, is_trainable=False, local_files_only=True)
+                model.load_adapter(str(adapter_folder), name, **how)
             else:
-                model = PeftModel.from_pretrained(
-                    model, adapter_folder, name, is_trainable=False, local_files_only=True
-                )
+                model = PeftModel.from_pretrained(model, adapter_folder, name, **how)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
         raise ModelError(
             "The adapter cannot be loaded.", f"{adapter_folder}: {error}", "Export the adapter again from its run."

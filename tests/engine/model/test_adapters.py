@@ -33,6 +33,15 @@ def folders(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list
     return [make_tiny_adapter(tiny_folder, root / str(seed), seed=seed) for seed in (1, 2, 3)]
 
 
+def test_an_adapter_is_read_to_where_its_model_lies_whatever_gpu_there_is(
+    tiny_folder: Path, folders: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("peft.peft_model.infer_device", lambda: "cuda")
+    monkeypatch.setattr("peft.utils.save_and_load.infer_device", lambda: "cuda")
+    adapters = Adapters(load_base(tiny_folder, device="cpu", dtype="float32"))
+    assert len({adapters.load(folder) for folder in folders[:2]}) == 2
+
+
 @pytest.fixture(scope="module")
 def alone(tiny_folder: Path, folders: list[Path]) -> list[torch.Tensor]:
     """The logits of each adapter in a model of its own, and of the base last."""
