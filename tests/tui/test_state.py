@@ -217,9 +217,12 @@ def job(number: int, kind: str, state: str) -> Job:
         ([(1, "train", "failed"), (2, "serve", "done")], 1),
         ([(1, "train", "waiting"), (2, "generate", "running"), (3, "serve", "waiting")], 2),
         ([(1, "serve", "stopped")], None),
+        ([(1, "train", "running"), (2, "evaluate", "waiting")], 1),
+        ([(1, "train", "paused"), (2, "evaluate", "waiting"), (3, "generate", "waiting")], 1),
+        ([(1, "train", "done"), (2, "evaluate", "waiting"), (3, "serve", "running")], 2),
     ],
 )
-def test_a_server_hides_no_work(jobs: list[tuple[int, str, str]], watched: int | None) -> None:
+def test_neither_a_server_nor_a_job_that_waits_hides_work(jobs: list[tuple[int, str, str]], watched: int | None) -> None:
     found = replace(facts(), jobs=tuple(job(*each) for each in jobs)).newest_job
     assert (found.id if found is not None else None) == watched
 

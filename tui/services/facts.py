@@ -67,12 +67,16 @@ class Facts:
     @property
     def newest_job(self) -> Job | None:
         """The job that is watched: a live one before an ended one, one that makes something before one that serves,
-        the newest first. A server that has ended is nothing to be told of.
+        one at work or paused before one that waits, the newest first. A server that has ended is nothing to be told of.
         """
         watched = [job for job in self.jobs if job.kind != "serve" or job.state in LIVE_STATES]
-        return max(watched, key=lambda job: (job.state in LIVE_STATES, job.kind != "serve", job.id), default=None)
+        return max(watched, key=_watched_first, default=None)
 
     @property
     def ending_at(self) -> frozenset[StationName]:
         """The stations at which a job is ending."""
         return frozenset(job.stage for job in self.jobs if job.id in self.ending)
+
+
+def _watched_first(job: Job) -> tuple[bool, bool, bool, int]:
+    return job.state in LIVE_STATES, job.kind != "serve", job.state != "waiting", job.id
