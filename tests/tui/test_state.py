@@ -222,7 +222,9 @@ def job(number: int, kind: str, state: str) -> Job:
         ([(1, "train", "done"), (2, "evaluate", "waiting"), (3, "serve", "running")], 2),
     ],
 )
-def test_neither_a_server_nor_a_job_that_waits_hides_work(jobs: list[tuple[int, str, str]], watched: int | None) -> None:
+def test_neither_a_server_nor_a_job_that_waits_hides_work(
+    jobs: list[tuple[int, str, str]], watched: int | None
+) -> None:
     found = replace(facts(), jobs=tuple(job(*each) for each in jobs)).newest_job
     assert (found.id if found is not None else None) == watched
 

@@ -1,6 +1,7 @@
 """The chat pane by its keys: against a real server over a tiny model, and in every state that it has."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -26,7 +27,7 @@ from tests.tui.seeds import hostile, make_stage
 from tui.app import DistillApp
 from tui.panes.chat.pane import ChatPane
 from tui.panes.chat.question import QuestionField
-from tui.services.chat import ReplyGrew, _cost, _local_prices
+from tui.services.chat import ReplyEnded, ReplyGrew, ServerTold, _cost, _local_prices
 from tui.settings import Settings
 from tui.widgets.footer import Footer
 
@@ -265,6 +266,43 @@ async def test_a_question_is_rewritten_and_a_talk_begun_anew(home: Home) -> None
         await until(pilot, lambda: len(chat(app).state.turns) == 2)
         await pilot.press("minus", "plus")
         await until(pilot, lambda: "adapter at 100 %" in pane_text(app))
+
+
+@pytest.mark.parametrize("keys", [["e"], ["R"], ["n"], ["B"], ["a", "down", "right", "enter"]])
+async def test_words_of_an_answer_that_was_dropped_reach_no_other_turn(
+    home: Home, keys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_chat(pilot)
+        pane = chat(app)
+        monkeypatch.setattr(pane._service, "ask", lambda *_asked: None)
+        converse(app, "done")
+        pane.state.begin()
+        converse(app, "done")
+        converse(app, "streaming")
+        pane.state.note = "The model is being loaded."
+        ticket, left = pane._ticket, list(pane.state.turns)
+        await pilot.press(*keys)
+        await until(pilot, lambda: pane.state.turns != left)
+        before = [(turn, replace(turn.replies["left"])) for turn in (*pane.state.turns, *left)]
+        pane.post_message(ReplyGrew(ticket, 0, "late words"))
+        pane.post_message(ReplyEnded(ticket, 0, None, "late end"))
+        pane.post_message(ServerTold("all came"))
+        assert not pane.state.note
+        await until(pilot, lambda: pane.state.note == "all came")
+        assert [(turn, turn.replies["left"]) for turn, _ in before] == before
+
+
+async def test_where_no_turn_was_dropped_nothing_is_stopped(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_chat(pilot)
+        monkeypatch.setattr(chat(app)._service, "halt", pytest.fail)
+        converse(app, "streaming")
+        await pilot.press("B")
+        await until(pilot, lambda: any("No turn was dropped" in note.message for note in app._notifications))
+        monkeypatch.undo()
 
 
 @pytest.mark.timeout(200)

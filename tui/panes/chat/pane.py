@@ -11,7 +11,6 @@ from textual.dom import DOMNode
 from textual.message import Message
 from textual.timer import Timer
 
-from engine.clean import clean_text
 from engine.evaluation.preference import Standing
 from engine.records.vote import VoteChoice
 from tui.actions import PaneName, Place, bindings
@@ -130,7 +129,7 @@ class ChatPane(Pane):
             if vote is not None:
                 self.state.settle(vote, kept=kept)
         if message.said:
-            self.app.notify(clean_text(message.said), markup=False, timeout=3)
+            self._say(message.said)
         self.redraw()
 
     def on_server_told(self, message: ServerTold) -> None:
@@ -151,12 +150,7 @@ class ChatPane(Pane):
         if message.ticket != self._ticket or turn is None:
             return
         reply = turn.replies[turn.side_of(message.arm)]
-        reply.done, reply.error, reply.checks = True, message.error, message.checks
-        if (answer := message.answer) is not None:
-            reply.text = answer.text
-            reply.prompt_tokens, reply.completion_tokens = answer.prompt_tokens, answer.completion_tokens
-            reply.first_token_s, reply.tokens_per_second = answer.first_token_s, answer.tokens_per_second
-            reply.cost_usd = answer.cost_usd
+        reply.end(message.answer, message.error, message.checks)
         if turn.whole:
             self.state.note = ""
         self.redraw()
@@ -168,13 +162,13 @@ class ChatPane(Pane):
 
     def on_kept(self, message: Kept) -> None:
         """Say that the question was kept."""
-        self.app.notify(clean_text(message.said), markup=False, timeout=3)
+        self._say(message.said)
 
     def on_question_field_sent(self, message: QuestionField.Sent) -> None:
         """Put the question to both arms; the votes' keys hold at once."""
         message.stop()
         if not self.state.arms[0]:
-            self.app.notify("There is nothing to talk to before a prompt is set.", markup=False)
+            self._say("There is nothing to talk to before a prompt is set.")
             return
         if self.state.streaming:
             self._service.halt()
@@ -204,16 +198,13 @@ class ChatPane(Pane):
     def action_blind(self) -> None:
         """Hide which arm is which from the next question on, or stop it."""
         self.state.blind = not self.state.blind
-        said = "Blind from the next question on." if self.state.blind else "Sides have names again."
-        self.app.notify(said, markup=False, timeout=3)
+        self._say("Blind from the next question on." if self.state.blind else "Sides have names again.")
         self.redraw()
 
     def action_arms(self) -> None:
         """Compare other arms."""
-        fields = [
-            Field(name, name.capitalize(), self.state.arms[index], choices=self._arms)
-            for index, name in enumerate(("first", "second"))
-        ]
+        names = zip(("first", "second"), self.state.arms, strict=True)
+        fields = [Field(name, name.capitalize(), arm, choices=self._arms) for name, arm in names]
 
         def chosen(values: dict[str, str] | None) -> None:
             if values is not None:
@@ -262,13 +253,13 @@ class ChatPane(Pane):
 
     def action_again(self) -> None:
         """The same question again."""
-        self._service.halt()
+        self._halt()
         if self._asked() is not None and self.state.again() is not None:
             self._send()
 
     def action_rewrite(self) -> None:
         """Change the last question and send it again."""
-        self._service.halt()
+        self._halt()
         field = self._field
         if question := self.state.take_back():
             field.text = question
@@ -283,7 +274,7 @@ class ChatPane(Pane):
 
     def action_begin(self) -> None:
         """Begin a talk; the last one can be brought back."""
-        self._service.halt()
+        self._halt()
         if self._asked() is not None:
             self.state.begin()
             self._say(f"A new talk. {key_of('chat.restore')} brings the last one back.")
@@ -291,12 +282,11 @@ class ChatPane(Pane):
 
     def action_restore(self) -> None:
         """Bring back the talk as it was."""
-        self._service.halt()
         before = self.state.compared
         if not self.state.restore():
             self._say("No turn was dropped.")
             return
-        self._ticket += 1  # nothing that still comes belongs to what is shown now
+        self._halt()
         if self.state.compared != before:
             self._compared()
         self.redraw()
@@ -305,8 +295,14 @@ class ChatPane(Pane):
         """Stop both answers."""
         self._service.halt()
 
-    def _compare(self, arms: tuple[str, ...]) -> None:
+    def _halt(self) -> None:
+        """Stop what is being answered; nothing that still comes of it belongs to what is shown from now on."""
         self._service.halt()
+        self._ticket += 1
+        self.state.note = ""
+
+    def _compare(self, arms: tuple[str, ...]) -> None:
+        self._halt()
         self.state.choose(arms)
         self._compared()
         self.redraw()

@@ -6,11 +6,14 @@ Pure Python, free of Textual and of I/O. Text in here is raw, as models wrote it
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from engine.records.prompt import Message
 from engine.records.rule import CheckResult
 from engine.records.vote import Vote, VoteChoice
+
+if TYPE_CHECKING:
+    from engine.serving.client import Answer
 
 Place = Literal["left", "right"]
 PLACES: tuple[Place, Place] = ("left", "right")
@@ -33,6 +36,14 @@ class Reply:
     tokens_per_second: float | None = None
     cost_usd: float | None = None  # None: nobody charges for it
     checks: tuple[CheckResult, ...] = ()
+
+    def end(self, answer: "Answer | None", error: str, checks: tuple[CheckResult, ...]) -> None:
+        """It has come to its end; without an answer, for this reason."""
+        self.done, self.error, self.checks = True, error, checks
+        if answer is not None:
+            self.text, self.cost_usd = answer.text, answer.cost_usd
+            self.prompt_tokens, self.completion_tokens = answer.prompt_tokens, answer.completion_tokens
+            self.first_token_s, self.tokens_per_second = answer.first_token_s, answer.tokens_per_second
 
 
 @dataclass(slots=True)
