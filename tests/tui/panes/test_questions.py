@@ -148,6 +148,48 @@ async def test_splits_are_shown_before_they_are_drawn_and_can_be_taken_back(home
 
 
 @pytest.mark.parametrize("size", SIZES)
+async def test_a_preview_is_taken_or_left_and_no_other_key_of_the_questions_holds_until_then(
+    home: Home, traffic: Path, size: tuple[int, int]
+) -> None:
+    with make_project(home) as project:
+        project.questions.set_splits({question.id: None for question in project.questions.all()})
+        folder = project.folder
+    app = DistillApp(home, folder)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, app, "S draws train, validation and test for 48 questions")
+        await pilot.press("space", "S")
+        await type_in(pilot, app, validation="20", test="20")
+        await until(pilot, lambda: "48 questions to draw" in text(app))
+        await pilot.press("i", "s", "S", "a", "t", "T", "d", "D", "asterisk", "u", "j", "k")
+        assert isinstance(app.screen, WorkspaceScreen)
+        assert "48 questions to draw" in text(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: "Questions   48" in text(app))
+        assert pane(app).state.marks == {1}, "one step back is the preview"
+        await pilot.press("i")
+        await type_in(pilot, app, path=str(traffic))
+        await until(pilot, lambda: "enter stores them" in text(app))
+        await pilot.press("S", "enter")
+        await until(pilot, lambda: notified(app, "3 questions stored."))
+    assert {question.split for question in stored(folder, home)} == {None}
+
+
+async def test_one_preview_is_made_at_a_time(home: Home, traffic: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = DistillApp(home, make_stage(home, "new"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app, "48")
+        monkeypatch.setattr(pane(app)._service, "look_at_file", lambda _words: None)
+        await pilot.press("i")
+        await type_in(pilot, app, path=str(traffic))
+        await until(pilot, lambda: "Reading" in text(app))
+        for key in ("i", "S", "d"):
+            app.clear_notifications()
+            await pilot.press(key)
+            await until(pilot, lambda: notified(app, "One thing at a time: Reading"))
+            assert isinstance(app.screen, WorkspaceScreen)
+
+
+@pytest.mark.parametrize("size", SIZES)
 async def test_near_twins_stand_side_by_side_and_the_later_ones_go_and_come_back(
     home: Home, size: tuple[int, int]
 ) -> None:

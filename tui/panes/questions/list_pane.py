@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.dom import DOMNode
 from textual.widgets import Input
 
-from tui.actions import Place
+from tui.actions import ACTIONS, Place
 from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
@@ -21,6 +21,8 @@ from tui.services.questions import IdsRead, QuestionsService, TopicsRead
 from tui.services.store import StoreService
 from tui.widgets.line import Line
 from tui.widgets.listing import Listing
+
+_NOT_PREVIEWED = {action.id for action in ACTIONS["questions"]} - {action.id for action in ACTIONS["preview"]}
 
 
 class QuestionList(Pane):
@@ -66,8 +68,8 @@ class QuestionList(Pane):
         return frozenset() if self.state.can_store else frozenset({"preview.take"})
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only a preview can be left."""
-        return action != "leave_preview" or self.state.previewed
+        """What is shown before it is stored is taken or left; until then no other key of the questions holds."""
+        return action not in _NOT_PREVIEWED if self.state.previewed else action != "leave_preview"
 
     @property
     def view(self) -> View | None:

@@ -46,7 +46,7 @@ class QuestionsPane(QuestionList):
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
         self._writing = Writing(store, self)
-        self._asked_for: Values = {}  # the form whose preview is shown
+        self._looked_with: Values = {}  # the form whose preview is being made: one at a time
         self._unsplit: tuple[int, ...] = ()  # what a split that is shown would change
 
     def on_questions_read(self, message: QuestionsRead) -> None:
@@ -96,15 +96,16 @@ class QuestionsPane(QuestionList):
         if error is not None or answer is None:
             words = clean_text(str(error))
             if message.name == LOOK:
-                self._ask_import(self._asked_for, {"path": words})
+                self._ask_import(self._looked_with, {"path": words})
             elif message.name == DRAW:
-                self._ask_split(self._asked_for, {"seed": words})
+                self._ask_split(self._looked_with, {"seed": words})
             else:
                 self.notify(words, severity="error", markup=False)
         elif message.name == LOOK:
-            self.state.preview, self.state.face = read_preview(self._asked_for["path"], answer), "import"
+            given = self._looked_with
+            self.state.show_import(read_preview(given["path"], answer), forms.import_words(given))
         elif message.name == DRAW:
-            self.state.drawn, self.state.face = read_splits(answer), "split"
+            self.state.show_split(read_splits(answer), forms.split_words(self._looked_with))
             self._service.read_unsplit()
         elif message.name == TWINS:
             self.state.busy = "Reading the pairs …"
@@ -135,7 +136,8 @@ class QuestionsPane(QuestionList):
 
     def action_bring(self) -> None:
         """Ask what to import, and show it first."""
-        self._ask_import(None, None)
+        if self._is_free:
+            self._ask_import(None, None)
 
     def action_synthesize(self) -> None:
         """Ask how many questions the teacher shall write."""
@@ -152,7 +154,7 @@ class QuestionsPane(QuestionList):
 
     def action_split(self) -> None:
         """Ask for the shares, and show the result first."""
-        if self.state.all:
+        if self.state.all and self._is_free:
             self._ask_split(None, None)
 
     def action_add(self) -> None:
@@ -168,7 +170,7 @@ class QuestionsPane(QuestionList):
 
     def action_twins(self) -> None:
         """Find near twins."""
-        if self.state.all and not self.state.busy:
+        if self.state.all and self._is_free:
             self._begin("Looking for questions that repeat others …")
             self._service.find_twins()
 
@@ -194,15 +196,15 @@ class QuestionsPane(QuestionList):
             self._read()
         elif state.face == "import" and state.preview is not None and state.preview.added:
             self._begin(f"Storing {counted(state.preview.added, 'question')} …")
-            self._service.import_file(forms.import_words(self._asked_for))
+            self._service.import_file(state.words)
         elif state.face == "split" and state.drawn is not None and state.drawn.drawn:
             self._begin("Drawing the splits …")
-            self._service.split(forms.split_words(self._asked_for))
+            self._service.split(state.words)
 
     def _ask_import(self, values: Values | None, errors: Values | None) -> None:
         def answered(given: dict[str, str] | None) -> None:
             if given is not None:
-                self._asked_for = given
+                self._looked_with = given
                 self._begin(f"Reading {clean_text(given['path'])} …")
                 self._service.look_at_file(forms.import_words(given))
 
@@ -211,7 +213,7 @@ class QuestionsPane(QuestionList):
     def _ask_split(self, values: Values | None, errors: Values | None) -> None:
         def answered(given: dict[str, str] | None) -> None:
             if given is not None:
-                self._asked_for = given
+                self._looked_with = given
                 self._begin("Drawing by whole topics …")
                 self._service.draw_splits(forms.split_words(given))
 
@@ -227,11 +229,18 @@ class QuestionsPane(QuestionList):
 
         self.app.push_screen(forms.sure_form(title, words, "delete them"), answered)
 
+    @property
+    def _is_free(self) -> bool:
+        """Whether nothing is being done; else the person is told that one thing goes on at a time."""
+        if self.state.busy:
+            self.notify(f"One thing at a time: {self.state.busy}", markup=False, timeout=3)
+        return not self.state.busy
+
     def _begin(self, busy: str) -> None:
         self.state.busy = busy
         self.redraw()
 
     def _done(self, step: Step | None, said: str) -> None:
         """A command stored something: back to the list, which has it now."""
-        self.state.face, self.state.preview, self.state.drawn = "list", None, None
+        self.state.leave()
         self._service.read(self.state.where, self.state.ask(), said, step)

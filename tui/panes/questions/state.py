@@ -45,6 +45,7 @@ class QuestionsState:
     pairs_total: int = 0
     pair_at: int = 0
     drawn: SplitPreview | None = None
+    words: tuple[str, ...] = ()  # with which the command stores what is shown
     before_search: Where | None = None  # where the person was before words were looked for
     _asked: int = 0
 
@@ -169,6 +170,18 @@ class QuestionsState:
         low, high = sorted((self.range_from, self.where.cursor))
         return range(low, high + 1)
 
+    def show_import(self, preview: ImportPreview, words: Sequence[str]) -> None:
+        """Show what an import with these words would store."""
+        self.face, self.preview, self.words = "import", preview, tuple(words)
+
+    def show_split(self, drawn: SplitPreview, words: Sequence[str]) -> None:
+        """Show the splits as they would be drawn with these words."""
+        self.face, self.drawn, self.words = "split", drawn, tuple(words)
+
+    def leave(self) -> None:
+        """Back to the list, from whatever is shown in its place."""
+        self.face, self.preview, self.drawn, self.pairs, self.words = "list", None, None, (), ()
+
     def show_twins(self, pairs: tuple[Pair, ...], total: int) -> None:
         """Show near twins side by side."""
         self.face, self.pairs, self.pairs_total, self.pair_at = "twins", pairs, total, 0
@@ -183,13 +196,15 @@ class QuestionsState:
         self.move(0)
 
     def back(self) -> bool:
-        """One step back: a range, marks, another face, a narrowed list. Returns whether the list must be read."""
-        if self.range_from is not None:
+        """One step back: a preview, a range, marks, another face, a narrowed list. Whether the list must be read."""
+        if self.previewed:
+            self.leave()
+        elif self.range_from is not None:
             self.range_from = None
         elif self.marks:
             self.marks.clear()
         elif self.face != "list":
-            self.face, self.preview, self.drawn, self.pairs = "list", None, None, ()
+            self.leave()
         elif self.where.listed != QuestionFilter():
             before, self.before_search = self.before_search, None
             self.where = before if before is not None and before != self.where else Where()
