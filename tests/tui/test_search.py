@@ -7,12 +7,14 @@ from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from engine.jobs.protocol import StageStarted, StateChanged
 from engine.paths import Home
 from engine.project import Project
+from engine.records.options import GenerateOptions
 from engine.records.prompt import Message, Prompt
 from tests.tui.panes.measured import make_compared
-from tests.tui.piloting import SIZES, open_app, pane_of, reach, text_of, until, workspace
-from tests.tui.seeds import PROMPT, make_stage
+from tests.tui.piloting import SIZES, open_app, pane_of, reach, shown, text_of, until, workspace
+from tests.tui.seeds import PROMPT, add_job, make_stage
 from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.pane import Pane
 from tui.panes.prompt.pane import PromptPane
@@ -153,6 +155,27 @@ async def test_what_came_before_is_searched(
         await pilot.press("escape")
         await until(pilot, lambda: listing(listed).at == began and not searching(pilot).on)
         assert title in text_of(app, kind)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_words_that_are_typed_stay_where_they_are_when_the_work_goes_elsewhere(
+    home: Home, size: tuple[int, int]
+) -> None:
+    folder = make_stage(home, "done")
+    app = open_app(home, folder)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: shown(app) == "evaluation")
+        await pilot.press("slash", "r")
+        await until(pilot, lambda: searching(pilot).typing)
+        with Project.open(folder, home) as project:
+            add_job(project, GenerateOptions(), "running", [StateChanged("running"), StageStarted("examples")])
+        state = workspace(app).state
+        await until(pilot, lambda: state.job is not None and state.job.kind == "generate" and state.job.live)
+        workspace(app)._draw()
+        await pilot.press(*"isk 5")
+        assert (shown(app), searching(pilot).query_one(Input).value) == ("evaluation", "risk 5")
+        await pilot.press("enter")
+        await until(pilot, lambda: shown(app) == "examples")
 
 
 async def test_all_lines_that_are_pasted_are_looked_for(home: Home) -> None:

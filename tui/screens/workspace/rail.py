@@ -1,6 +1,5 @@
 """The panes by name: a rail at the left where there is room, one line under the header where there is not."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -10,12 +9,13 @@ from textual.message import Message
 from engine.records.station import STATIONS, Station
 from tui.actions import PANES, PaneName
 from tui.keys import key_of
-from tui.screens.workspace.steps import next_step, step_from
-from tui.widgets.lines import ACCENT, DIM, ENDING, MARKS, STRONG, fit, right, spread
+from tui.screens.workspace.steps import compared, next_step, step_from
+from tui.widgets.lines import ACCENT, DIM, ENDING, MARKS, STRONG, fit, percent, right, spread
 from tui.widgets.listing import Listed, Listing, numbered
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
+    from tui.screens.workspace.state import WorkspaceState
     from tui.services.facts import Facts
 
 _TALL_FROM = 18  # rows: two a station, a blank one, the others, and one over
@@ -48,14 +48,14 @@ class Rail(_Panes):
         names = {pane: _name(pane, None, width).stylize(DIM) for pane in PANES}
         self.show([*(names[station] for station in STATIONS), Content(""), *(names[pane] for pane in _OTHERS)])
 
-    def show_panes(
-        self, facts: "Facts", shown: PaneName, working: str, width: int, said: Mapping[PaneName, str]
-    ) -> None:
-        """Draw for `width` cells; where there are rows enough, with what is to be done next under each station.
-
-        `working`: what stands beside the running station instead of its count. `said`: what stands beside a pane that
-        is no station.
-        """
+    def show_state(self, state: "WorkspaceState") -> None:
+        """Draw it; where there are rows enough, with what is to be done next under each station."""
+        if (facts := state.facts) is None:
+            self.show_names(state.rail_width)
+            return
+        shown, width = state.shown, state.rail_width
+        working = percent(state.progress) if state.progress is not None else ""
+        said: dict[PaneName, str] = {"cost": facts.cost, "chat": state.arms or compared(facts)}
         tall, ending = self.size.height >= _TALL_FROM, facts.ending_at
         lines: list[Content] = []
         for station in facts.stations:
@@ -75,8 +75,12 @@ class Spine(_Panes):
         """Draw what is known before the project was read."""
         self.show([Content("  ").join(Content.styled(f" {station}", DIM) for station in STATIONS)])
 
-    def show_panes(self, facts: "Facts", shown: PaneName, width: int) -> None:
+    def show_state(self, state: "WorkspaceState", width: int) -> None:
         """Draw the stations for `width` cells; where not all names have room, the keys that go there stand for them."""
+        if (facts := state.facts) is None:
+            self.show_names()
+            return
+        shown = state.shown
         line = spine(facts, shown, names=True)
         self.show([line if line.cell_length <= width else spine(facts, shown, names=False)])
 

@@ -13,7 +13,7 @@ from textual.dom import DOMNode
 
 from engine.errors import DistillError
 from engine.paths import Home
-from tui.actions import PaneName, Place, bindings
+from tui.actions import TYPED, PaneName, Place, bindings
 from tui.keys import footer_actions
 from tui.panes import pane_class
 from tui.screens.placed import Arranged, Reached, ShowProjects
@@ -21,7 +21,6 @@ from tui.screens.workspace.header import Header
 from tui.screens.workspace.rail import PaneChosen, Rail, Spine
 from tui.screens.workspace.search import SearchingScreen, SearchLine
 from tui.screens.workspace.state import WorkspaceState
-from tui.screens.workspace.steps import compared
 from tui.screens.workspace.trouble import Trouble
 from tui.screens.workspace.watching import Watching
 from tui.screens.workspace.wishes import Asked
@@ -29,7 +28,6 @@ from tui.services.meters import MeterRead
 from tui.services.store import FactsRead, JobStarted, ReadFailed, StoreFailed, StoreService
 from tui.settings import Remembered
 from tui.widgets.footer import Footer
-from tui.widgets.lines import percent
 from tui.widgets.shares import Divided, Shares
 
 # What is known only once the project was read is imported then: the rail is seen before.
@@ -172,10 +170,12 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self._changed()
 
     def on_descendant_focus(self) -> None:
-        """The footer tells the keys of what has the focus, and of what is shown in its place or after a search."""
+        """The footer tells the keys of what has the focus; after words were typed the work is followed again."""
         self._tell_keys()
+        self._changed()
 
-    on_keys_changed = on_descendant_focus
+    def on_keys_changed(self) -> None:
+        self._tell_keys()
 
     def on_resize(self) -> None:
         """Everything is drawn for its size."""
@@ -299,17 +299,12 @@ class WorkspaceScreen(Divided, SearchingScreen):
         if not self._stale or not self._is_here:
             return
         self._stale = False
-        facts, state = self.state.facts, self.state
+        state = self.state
+        state.held = self._pane.place if self._pane is not None and self._typing else None
         self._show_header()
-        self.query_one(Trouble).show_trouble(facts, self._error, self.size.width)
-        if facts is None:
-            self.query_one(Rail).show_names(state.rail_width)
-            self.query_one(Spine).show_names()
-            return
-        said: dict[PaneName, str] = {"cost": facts.cost, "chat": state.arms or compared(facts)}
-        done = percent(state.progress) if state.progress is not None else ""
-        self.query_one(Rail).show_panes(facts, state.shown, done, state.rail_width, said)
-        self.query_one(Spine).show_panes(facts, state.shown, self.size.width - 2)
+        self.query_one(Trouble).show_trouble(state.facts, self._error, self.size.width)
+        self.query_one(Rail).show_state(state)
+        self.query_one(Spine).show_state(state, self.size.width - 2)
         if self._pane is None:  # the first sight is the stations; what the pane imports comes after it
             self.call_after_refresh(self._draw_pane)
         else:
@@ -319,6 +314,11 @@ class WorkspaceScreen(Divided, SearchingScreen):
         if self.state.facts is not None and self._is_here:
             self._shown_pane().show(self.state.facts, self.state.job)
             self._tell_keys()
+
+    @property
+    def _typing(self) -> bool:
+        """Whether words are typed: in another pane the rest of them would be keys."""
+        return self.carriers[0][0] in TYPED
 
     @property
     def _is_here(self) -> bool:

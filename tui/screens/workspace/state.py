@@ -30,6 +30,7 @@ class WorkspaceState:
     facts: "Facts | None" = None
     job: "JobView | None" = None
     chosen: PaneName | None = None  # None: follow the work
+    held: PaneName | None = None  # in which words are typed: meanwhile the work is not followed
     maximised: bool = False
     rail_width: int = RAIL_WIDTH
     shares: Shares = field(default_factory=Shares)  # where the dividers within panes stand
@@ -43,8 +44,8 @@ class WorkspaceState:
         """The pane on the screen: the chosen one, else where the work is, or was when it stopped, failed or was killed,
         or made a release; else how far the project is.
         """
-        if self.chosen is not None:
-            return self.chosen
+        if (stays := self.chosen or self.held) is not None:
+            return stays
         if self.job is not None and self.job.kind != "serve":  # which makes nothing to be seen
             if self.job.live or self.job.kind == "export":
                 return self.job.station
