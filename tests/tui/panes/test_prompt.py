@@ -548,6 +548,10 @@ class TestTrial:
             await until(pilot, lambda: "answers question 2" in text(app))
             await pilot.press("x")
             await until(pilot, lambda: "Stopped." in text(app) and "1 of 3 answered" in text(app))
+            await until(pilot, lambda: not pane(app).state.trial.running)
+            await pilot.press("x")  # which stops a job elsewhere
+            await until(pilot, lambda: "Nothing is being asked." in said(app))
+            assert "There is no job." not in said(app)
 
     async def test_a_teacher_that_refuses_is_told_in_words(
         self, home: Home, folder: Path, server: HostileServer

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual.actions import SkipAction
 from textual.binding import BindingType
 
 from engine.records.rule import Rule
@@ -73,9 +72,10 @@ class TrialFace(Scroller):
         self.redraw()
 
     def action_end(self) -> None:
-        """Ask nothing more; where nothing is being asked, the key stops the job as everywhere."""
+        """Ask nothing more. A trial may have ended by itself just now: the key stops no job here."""
         if not self._state.running:
-            raise SkipAction
+            self.notify("Nothing is being asked.", markup=False, timeout=3)
+            return
         self._state.stopped = True
         self._service.stop()
 
