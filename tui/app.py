@@ -149,7 +149,7 @@ class DistillApp(TypedApp):
     def copy_to_clipboard(self, text: str) -> None:
         """Copy text, wherever the person sits, and say how. The fields of the app can paste it in any case."""
         self._clipboard = text
-        self.notify(copy(self, text), markup=False)
+        self.notify(copy(self, text))
 
     def send(self, sequence: str) -> None:
         """Send something to the terminal that draws nothing."""
@@ -167,7 +167,7 @@ class DistillApp(TypedApp):
     def action_save_copied(self) -> None:
         """Keep what was copied last in a file: no terminal tells whether its clipboard took it."""
         try:
-            self.notify(f"Saved to {self.save_copy(clean_text(self.clipboard))}.", markup=False)
+            self.notify(f"Saved to {self.save_copy(clean_text(self.clipboard))}.")
         except StoreError as error:
             self._tell(error)
 
@@ -223,7 +223,7 @@ class DistillApp(TypedApp):
     def action_help_quit(self) -> None:
         """On ctrl+c, which copies: say which key leaves, in a field too."""
         key = next(action.shown for action in footer_actions("words") if action.id == "quit")
-        self.notify(f"{key} leaves; running jobs go on.", markup=False)
+        self.notify(f"{key} leaves; running jobs go on.")
 
     def action_help(self) -> None:
         """Show every key of the screen that is on."""
@@ -297,4 +297,4 @@ class DistillApp(TypedApp):
             self.send(notice.BRING_TITLE_BACK)
 
     def _tell(self, error: DistillError) -> None:
-        self.notify(f"{error.message}\n{error.next}".strip(), title=error.title, severity="warning", markup=False)
+        self.notify(f"{error.message}\n{error.next}".strip(), title=error.title, severity="warning")

@@ -94,7 +94,7 @@ class PlacedScreen(LeftOnce[Result]):
     def say_error(self, error: DistillError) -> None:
         """Say beside the page what went wrong, and what to do next."""
         words = clean_text(f"{error.message}\n{error.next}".strip())
-        self.notify(words, title=clean_text(error.title), severity="error", markup=False)
+        self.notify(words, title=clean_text(error.title), severity="error")
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:

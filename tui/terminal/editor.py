@@ -16,8 +16,8 @@ def edit(app: App[int], text: str, instead: str) -> str | None:
         with app.suspend():
             return edit_text(text)
     except SuspendNotSupported:
-        app.notify(f"This terminal cannot be lent to an editor; {instead}.", severity="warning", markup=False)
+        app.notify(f"This terminal cannot be lent to an editor; {instead}.", severity="warning")
     except UsageError as error:
         said = clean_text(f"{error.message}\n{error.next}")
-        app.notify(said, title=error.title, severity="error", markup=False)
+        app.notify(said, title=error.title, severity="error")
     return None

@@ -337,10 +337,10 @@ class ChatPane(Pane):
         return self.state.turn
 
     def _say(self, words: str) -> None:
-        self.app.notify(words, markup=False, timeout=3)
+        self.app.notify(words, timeout=3)
 
     def _turn_dial(self, steps: int) -> None:
         strength = self.state.turn_dial(steps)
         self._service.read_votes(self.state.compared)
-        self.app.notify(f"Adapters answer at {strength} % from the next question on.", markup=False, timeout=2)
+        self.app.notify(f"Adapters answer at {strength} % from the next question on.", timeout=2)
         self.redraw()

@@ -79,10 +79,8 @@ class DatasetPane(Pane):
             self.state.freezing_since = None
             self.state.failure = message.error
             if message.answer is not None:
-                self.notify(
-                    f"Frozen: {message.answer['train']} rows to train on, {message.answer['validation']} to validate.",
-                    markup=False, timeout=5,
-                )  # fmt: skip
+                train, validation = message.answer["train"], message.answer["validation"]
+                self.notify(f"Frozen: {train} rows to train on, {validation} to validate.", timeout=5)
                 self.store.read()
             self._look()
         self.redraw()
@@ -94,9 +92,7 @@ class DatasetPane(Pane):
 
     def on_refused_rejected(self, message: RefusedRejected) -> None:
         """Say so; go on to freeze where that was the wish."""
-        self.notify(
-            f"Rejected {message.count}. The review takes it back with {key_of('curate.undo')}.", markup=False, timeout=4
-        )
+        self.notify(f"Rejected {message.count}. The review takes it back with {key_of('curate.undo')}.", timeout=4)
         self.store.read()
         if self._then_freeze is not None:
             self._freeze(allow_overlaps=self._then_freeze)
@@ -109,7 +105,7 @@ class DatasetPane(Pane):
         if facts is None or self.state.freezing_since is not None:
             return
         if not facts.examples.accepted:
-            self.notify(f"No answer is accepted yet: {key_of('workspace.curate')} reviews them.", markup=False)
+            self.notify(f"No answer is accepted yet: {key_of('workspace.curate')} reviews them.")
         elif self.state.refused:
             self._ask()
         else:
@@ -119,7 +115,7 @@ class DatasetPane(Pane):
         """Reject the refused answer under the cursor."""
         refusal = self.state.under_cursor
         if refusal is None:
-            self.notify("Nothing is refused.", markup=False)
+            self.notify("Nothing is refused.")
             return
         self._then_freeze = None
         self._service.reject((refusal.example_id,))

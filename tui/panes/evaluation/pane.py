@@ -120,7 +120,7 @@ class EvaluationPane(Pane):
             return
         basis = message.basis
         if not basis.runs:
-            self.app.notify(f"There is no trained run yet. {key_of('workspace.run')} trains one.", markup=False)
+            self.app.notify(f"There is no trained run yet. {key_of('workspace.run')} trains one.")
             return
         self.app.push_screen(
             FormScreen(
@@ -141,10 +141,9 @@ class EvaluationPane(Pane):
         if failed is None:
             self.app.notify(
                 f"Nothing was evaluated on validation questions yet: {key_of('evaluation.evaluate')} measures them.",
-                markup=False,
             )
         elif not failed:
-            self.app.notify("No validation question failed: there is nothing to improve on.", markup=False)
+            self.app.notify("No validation question failed: there is nothing to improve on.")
         else:
             self._writing.ask(
                 "Train on more like what failed",
@@ -164,9 +163,9 @@ class EvaluationPane(Pane):
     def on_command_ended(self, message: CommandEnded) -> None:
         """Say where the report lies, or why there is none."""
         if message.error is not None:
-            self.app.notify(clean_text(str(message.error)), severity="error", markup=False)
+            self.app.notify(clean_text(str(message.error)), severity="error")
         elif message.answer is not None and isinstance(files := message.answer.get("files"), list):
-            self.app.notify(f"Written: {clean_line(str(files[0]))}", markup=False, timeout=10)
+            self.app.notify(f"Written: {clean_line(str(files[0]))}", timeout=10)
 
     def action_evaluate(self) -> None:
         """Read what an evaluation rests on; the form opens when it is there."""
@@ -184,14 +183,14 @@ class EvaluationPane(Pane):
             if view is None or measuring(view, self.state) is not None or self.state.shown(view.facts) is None:
                 return
             if not self.state.open():
-                self.app.notify("The answers of this evaluation were not kept.", markup=False)
+                self.app.notify("The answers of this evaluation were not kept.")
                 return
         self._turned()
 
     def action_history(self) -> None:
         """List all evaluations, or go back."""
         if not self.state.evaluations:
-            self.app.notify("Nothing was evaluated yet.", markup=False)
+            self.app.notify("Nothing was evaluated yet.")
             return
         self.state.turn_history()
         self._turned()
@@ -205,7 +204,7 @@ class EvaluationPane(Pane):
         """Show where the student is farthest from the prompted model, or the questions."""
         shown = self._shown_evaluation
         if shown is None or not tokens_of(shown):
-            self.app.notify("The tokens of this evaluation were not kept.", markup=False)
+            self.app.notify("The tokens of this evaluation were not kept.")
             return
         self.state.differing = not self.state.differing
         self._turned()
@@ -214,17 +213,16 @@ class EvaluationPane(Pane):
         """Write the report of the run whose evaluation is shown."""
         shown = self._shown_evaluation
         if shown is None:
-            self.app.notify("Nothing was evaluated yet.", markup=False)
+            self.app.notify("Nothing was evaluated yet.")
         else:
             self._reports.write(shown.run_id)
-            self.app.notify(f"The report of run {shown.run_id} is being written.", markup=False, timeout=3)
+            self.app.notify(f"The report of run {shown.run_id} is being written.", timeout=3)
 
     def action_improve(self) -> None:
         """Look up what failed; the form opens when it is there."""
         if self.view is not None and self.view.facts.prompt is None:
             self.app.notify(
                 f"The teacher writes for a prompt: {key_of('workspace.prompt')} shows where it is written.",
-                markup=False,
             )
         else:
             self.store.ask(read_failed, self)

@@ -86,12 +86,10 @@ class ExamplesPane(Pane):
         if facts.prompt is None:
             self.notify(
                 f"The teacher needs a prompt first: {key_of('workspace.prompt')} shows where it is written.",
-                markup=False,
             )
         elif not facts.topics:
             self.notify(
                 f"The teacher needs questions first: {key_of('workspace.questions')} shows where they come from.",
-                markup=False,
             )
         else:
             self._service.read_options()
@@ -100,11 +98,9 @@ class ExamplesPane(Pane):
         """Ask again what nobody answered, and nothing else."""
         job = self._shown.job if self._shown is not None else None
         if job is None or not job.unanswered:
-            self.notify("Every question of this job has its answer.", markup=False)
+            self.notify("Every question of this job has its answer.")
         elif job.live:
-            self.notify(
-                f"The job is still at work; {key_of('examples.retry')} asks again when it has ended.", markup=False
-            )
+            self.notify(f"The job is still at work; {key_of('examples.retry')} asks again when it has ended.")
         else:
             self._service.ask_again(job.job_id, tuple(sorted(job.unanswered)))
 

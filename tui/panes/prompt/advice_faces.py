@@ -102,7 +102,7 @@ class ProposalsFace(Scroller):
         if rules:
             self.post_message(TakeRules(rules))
         else:
-            self.app.notify("Nothing is left to take.", markup=False)
+            self.app.notify("Nothing is left to take.")
 
     def action_undo(self) -> None:
         """Take back the last change of the rules."""
@@ -130,10 +130,10 @@ class ProposalsFace(Scroller):
 
     def _take(self, proposal: "Proposal") -> bool:
         if proposal.rule:
-            self.app.notify(f"Rule {proposal.rule} demands that already.", markup=False)
+            self.app.notify(f"Rule {proposal.rule} demands that already.")
         elif proposal.check is None:
             keys = key_of("prompt.rules", "rules.add")
-            self.app.notify(f"No check measures it: {keys} writes a rule with a check of your own.", markup=False)
+            self.app.notify(f"No check measures it: {keys} writes a rule with a check of your own.")
         else:
             self.post_message(TakeRules((Rule(0, proposal.text, proposal.check),)))
             return True

@@ -111,7 +111,7 @@ class PromptPane(FacedPane):
         message.stop()
         if self._shown is not None and self._shown.facts.prompt_version != message.version:
             self._saved = (self._shown.facts.prompt_version, message.prompt)
-        self.app.notify(clean_text(message.said), markup=False, timeout=6)
+        self.app.notify(clean_text(message.said), timeout=6)
         self.store.read()
         if self.state.face == "versions":
             self.action_versions()
@@ -242,7 +242,7 @@ class PromptPane(FacedPane):
             False: f"The draft is back; {key_of('prompt.edit')} goes on with it.",
             None: "There is no draft.",
         }
-        self.app.notify(said[self.state.draft.drop()], markup=False)
+        self.app.notify(said[self.state.draft.drop()])
         self.redraw()
 
     @property
@@ -273,7 +273,7 @@ class PromptPane(FacedPane):
 
         if not can_hold(document):
             way = f"{key_of('prompt.editor')} opens your editor"
-            self.app.notify(f"The text has rare line ends that this field would change: {way}.", markup=False)
+            self.app.notify(f"The text has rare line ends that this field would change: {way}.")
             return
         if self.query(Editor):
             self._editor.begin(document, self._stored, said)
@@ -293,13 +293,13 @@ class PromptPane(FacedPane):
     def _has_prompt(self) -> bool:
         has = self._shown is not None and self._shown.facts.prompt is not None
         if not has:
-            self.app.notify(f"There is no prompt yet: {key_of('prompt.edit')} writes one.", markup=False)
+            self.app.notify(f"There is no prompt yet: {key_of('prompt.edit')} writes one.")
         return has
 
     def _save(self, prompt: Prompt) -> None:
         facts = self._shown.facts if self._shown is not None else None
         if facts is not None and prompt == facts.prompt:
-            self.app.notify(f"Nothing changed; version {facts.prompt_version} stands.", markup=False)
+            self.app.notify(f"Nothing changed; version {facts.prompt_version} stands.")
             self._leave_editor()
         else:
             self.store.ask(lambda project: save_prompt(project, prompt), self)

@@ -205,7 +205,7 @@ class RulesFace(Scroller):
         self.redraw()
 
     def _said(self, words: str) -> None:
-        self.app.notify(clean_text(words), markup=False, timeout=4)
+        self.app.notify(clean_text(words), timeout=4)
         self._store.read()
 
     def _bring_into_sight(self, first: int, last: int) -> None:

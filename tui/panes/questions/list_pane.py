@@ -226,7 +226,7 @@ class QuestionList(Pane):
         if self.state.where.listed.search:
             self._move(steps)
         else:
-            self.notify(f"No search is on; {key_of('questions.search')} begins one.", markup=False)
+            self.notify(f"No search is on; {key_of('questions.search')} begins one.")
 
     def _close_search(self) -> None:
         self._search.display = False

@@ -55,7 +55,7 @@ class QuestionsPane(QuestionList):
             self.state.did(message.step)
             self.state.forget_pairs([removed.question.id for removed in message.step.removed])
         if message.said:
-            self.notify(clean_text(message.said), markup=False, timeout=4)
+            self.notify(clean_text(message.said), timeout=4)
             self.store.read()
         self.state.take(message.page, message.asked)
         self.redraw()
@@ -82,7 +82,7 @@ class QuestionsPane(QuestionList):
     def on_newest_found(self, message: NewestFound) -> None:
         """Ask before an import of another day is taken back."""
         if not message.ids:
-            self.notify("There is nothing to take back.", markup=False)
+            self.notify("There is nothing to take back.")
             return
         came = f" from {clean_text(message.source)}" if message.source else ""
         answers = f", with {counted(message.answers, 'answer')}" if message.answers else ""
@@ -100,7 +100,7 @@ class QuestionsPane(QuestionList):
             elif message.name == DRAW:
                 self._ask_split(self._looked_with, {"seed": words})
             else:
-                self.notify(words, severity="error", markup=False)
+                self.notify(words, severity="error")
         elif message.name == LOOK:
             given = self._looked_with
             self.state.show_import(read_preview(given["path"], answer), forms.import_words(given))
@@ -146,7 +146,6 @@ class QuestionsPane(QuestionList):
         if self._shown.facts.prompt is None:
             self.notify(
                 f"The teacher writes for a prompt: {key_of('workspace.prompt')} shows where it is written.",
-                markup=False,
             )
             return
         teacher = self._shown.facts.settings.teacher
@@ -233,7 +232,7 @@ class QuestionsPane(QuestionList):
     def _is_free(self) -> bool:
         """Whether nothing is being done; else the person is told that one thing goes on at a time."""
         if self.state.busy:
-            self.notify(f"One thing at a time: {self.state.busy}", markup=False, timeout=3)
+            self.notify(f"One thing at a time: {self.state.busy}", timeout=3)
         return not self.state.busy
 
     def _begin(self, busy: str) -> None:

@@ -94,7 +94,7 @@ class ReleasePane(Pane):
         if self.state.runs:
             self._ask({})
         else:
-            self.notify(f"No run has an adapter yet: {key_of('workspace.run')} trains one.", markup=False)
+            self.notify(f"No run has an adapter yet: {key_of('workspace.run')} trains one.")
 
     def action_card(self) -> None:
         """Read the model card of the release under the cursor; once more closes it."""
@@ -103,14 +103,14 @@ class ReleasePane(Pane):
         elif (released := self.state.under_cursor) is not None:
             self._service.read_card(released.release.id)
         else:
-            self.notify("Nothing has left yet.", markup=False)
+            self.notify("Nothing has left yet.")
 
     def action_copy(self) -> None:
         """Copy the path of the release under the cursor."""
         if (released := self.state.under_cursor) is not None:
             self.app.copy_to_clipboard(released.folder)
         else:
-            self.notify("Nothing has left yet.", markup=False)
+            self.notify("Nothing has left yet.")
 
     def action_back(self) -> None:
         """Close the model card."""

@@ -109,9 +109,7 @@ class RunPane(Pane):
         """Read what a training rests on; the form opens when it is there."""
         view = self.view
         if view is not None and view.facts.dataset is None:
-            self.app.notify(
-                f"There is no dataset to train on. {key_of('workspace.dataset')} shows how to freeze one.", markup=False
-            )
+            self.app.notify(f"There is no dataset to train on. {key_of('workspace.dataset')} shows how to freeze one.")
             return
         self.store.ask(basis_of_training, self)
 
@@ -119,13 +117,13 @@ class RunPane(Pane):
         """End the training well."""
         job = self.view.job if self.view is not None else None
         if job is None or not job.live or job.station != "run":
-            self.app.notify("Nothing trains now.", markup=False)
+            self.app.notify("Nothing trains now.")
             return
         if self.view is not None and is_ending(self.view, job):  # a second wish would take the place of the first
-            self.app.notify(f"Job {job.job_id} is ending already.", markup=False)
+            self.app.notify(f"Job {job.job_id} is ending already.")
             return
         self.store.wish("keep", job.job_id)
-        self.app.notify(f"Job {job.job_id} measures its run once more, then keeps the best.", markup=False)
+        self.app.notify(f"Job {job.job_id} measures its run once more, then keeps the best.")
 
     async def action_pause(self) -> None:
         """Pause the job, or let it go on: the workspace does it."""
@@ -140,7 +138,7 @@ class RunPane(Pane):
     def action_overlay(self) -> None:
         """Lay the next earlier run over the curves."""
         if len(self.state.rows) < 2:
-            self.app.notify("There is no earlier run to lay over this one.", markup=False)
+            self.app.notify("There is no earlier run to lay over this one.")
             return
         self.state.turn_overlay(self._shown_run)
         self._overlaid()
@@ -150,7 +148,7 @@ class RunPane(Pane):
         if not self.state.comparing:
             return
         if not self.state.choose(self._shown_run):
-            self.app.notify("That run is on the page already, or three lie over it.", markup=False)
+            self.app.notify("That run is on the page already, or three lie over it.")
         self._overlaid()
 
     def action_log(self) -> None:

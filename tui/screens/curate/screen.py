@@ -57,7 +57,7 @@ class CurateScreen(WalkingScreen):
         told = self.state.take(message.page, message.decided, time.monotonic())
         for words in (message.said, told):
             if words:
-                self.notify(words, markup=False, timeout=3)
+                self.notify(words, timeout=3)
         if self.state.lacking:
             self._review.read(self.state.ask())
         if self.state.other_id is not None:
@@ -85,7 +85,7 @@ class CurateScreen(WalkingScreen):
         self.state.checking = False
         if message.answer is not None:
             said = "The rules accepted {accepted:,} and rejected {rejected:,}.".format_map(message.answer)
-            self.notify(said, markup=False, timeout=3)
+            self.notify(said, timeout=3)
         elif message.error is not None:
             self.say_error(message.error)
         self._review.read(self.state.ask())
@@ -160,7 +160,7 @@ class CurateScreen(WalkingScreen):
         if not self.state.confirmed(meant):
             once_more = f"{key_of('curate.again')} once more does it"
             words = f"Ask the teacher again about {self.state.marked:,} answers? {once_more}."
-            self.notify(words, markup=False, severity="warning")
+            self.notify(words, severity="warning")
             return
         if self.state.marks.any:
             self.state.begin("asked again …")
@@ -228,7 +228,7 @@ class CurateScreen(WalkingScreen):
         self.state.scroll = 0
         row = self.state.row
         if self.state.comparing and row is not None and row.answer == row.generated:
-            self.notify("Edited answers are compared with what was generated; this one is as it came.", markup=False)
+            self.notify("Edited answers are compared with what was generated; this one is as it came.")
         self._draw()
 
     @on_an_answer

@@ -48,7 +48,7 @@ class WalkingScreen(Divided, PlacedScreen[None], Listed):
 
     def say_nothing_listed(self) -> None:
         """Say why no answer is listed, and what to do next."""
-        self.notify(nothing_words(self.state), markup=False, timeout=4)
+        self.notify(nothing_words(self.state), timeout=4)
 
     def on_resize(self) -> None:
         """The page is drawn for its size."""
@@ -60,7 +60,7 @@ class WalkingScreen(Divided, PlacedScreen[None], Listed):
             self.say_nothing_listed()
             return False
         if self.state.whole:
-            self.notify(f"The answer has the whole page; {key_of('curate.whole')} brings the list back.", markup=False)
+            self.notify(f"The answer has the whole page; {key_of('curate.whole')} brings the list back.")
             return False
         self.post_message(self.state.shares.move("review", steps))
         self._draw()

@@ -109,7 +109,7 @@ class StartScreen(PlacedScreen[None], Listed):
     def on_projects_changed(self, message: ProjectsChanged) -> None:
         """Say what was done."""
         self.state.busy = ""
-        self.notify(clean_text(message.said), markup=False, timeout=4)
+        self.notify(clean_text(message.said), timeout=4)
         self.state.awaited = message.listed
         self.state.moved = message.moved or self.state.moved
         self._service.read()
@@ -118,7 +118,7 @@ class StartScreen(PlacedScreen[None], Listed):
     def on_project_ready(self, message: ProjectReady) -> None:
         """Show the project."""
         if message.said:
-            self.notify(clean_text(message.said), markup=False, timeout=6)
+            self.notify(clean_text(message.said), timeout=6)
         self.post_message(ShowProject(message.folder))
 
     def on_projects_failed(self, message: ProjectsFailed) -> None:
@@ -183,7 +183,7 @@ class StartScreen(PlacedScreen[None], Listed):
         """Take back the last archiving, or the last bringing back."""
         moved = self.state.to_undo
         if moved is None:
-            self.notify("Nothing was archived or brought back here.", markup=False, timeout=4)
+            self.notify("Nothing was archived or brought back here.", timeout=4)
             return
         (self._service.restore if moved.archived else self._service.archive)(moved.folder)
 
@@ -191,7 +191,7 @@ class StartScreen(PlacedScreen[None], Listed):
         """List archived projects too, or hide them again."""
         self.state.turn_archived()
         if not self.state.archived:
-            self.notify("No project is archived.", markup=False, timeout=4)
+            self.notify("No project is archived.", timeout=4)
         self._draw()
 
     def action_delete(self) -> None:
@@ -205,7 +205,6 @@ class StartScreen(PlacedScreen[None], Listed):
                 f"Job {job.id} ({job.kind}) is at work. Attach to it and stop it with {stop} first.",
                 title="A running project is not deleted.",
                 severity="warning",
-                markup=False,
             )
             return
 
@@ -290,7 +289,7 @@ class StartScreen(PlacedScreen[None], Listed):
     def _is_busy(self) -> bool:
         """One long wish at a time; a person is told which."""
         if self.state.busy:
-            self.notify(clean_text(self.state.busy), markup=False, timeout=3)
+            self.notify(clean_text(self.state.busy), timeout=3)
         return bool(self.state.busy)
 
     def _begin(self, busy: str) -> None:

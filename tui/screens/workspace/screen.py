@@ -150,7 +150,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
 
     def on_job_started(self, message: JobStarted) -> None:
         """Say that it started, and go where it works."""
-        self.notify(f"Job {message.job.id} started: {message.job.kind}.", markup=False, timeout=3)
+        self.notify(f"Job {message.job.id} started: {message.job.kind}.", timeout=3)
         self.action_follow()
 
     def on_command_ended(self, message: "CommandEnded") -> None:
@@ -235,7 +235,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self.state.widen(2 * steps)
         rail.styles.width = self.state.rail_width
         if not rail.is_on_screen:
-            self.notify(f"The rail is {self.state.rail_width} cells wide where it is shown.", markup=False, timeout=3)
+            self.notify(f"The rail is {self.state.rail_width} cells wide where it is shown.", timeout=3)
         self._arranged()
         self._changed()
         return True
@@ -280,7 +280,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         wish, job_id, said = self.state.wish_for(asked)
         if wish is not None:
             self.store.wish(wish, job_id)
-        self.notify(said, markup=False)
+        self.notify(said)
 
     def _turn(self) -> None:
         self._arranged()

@@ -34,7 +34,7 @@ class Updating:
         """Find out what the changes touch; the form opens when that is known."""
         if not self._busy:
             self._busy = True
-            self._screen.notify("Looking at what the changes touch …", markup=False, timeout=3)
+            self._screen.notify("Looking at what the changes touch …", timeout=3)
             self._program.start(PLAN, ["update", "--plan"])
 
     def take(self, message: CommandEnded) -> None:
@@ -43,7 +43,7 @@ class Updating:
             return
         self._busy = False
         if message.error is not None or message.answer is None:
-            self._screen.notify(clean_text(str(message.error)), severity="error", markup=False)
+            self._screen.notify(clean_text(str(message.error)), severity="error")
         else:
             self._ask(message.answer)
 
