@@ -1,4 +1,4 @@
-"""`distill-tui jobs`: lists, follows, pauses, resumes, stops and keeps the jobs of a project."""
+"""`distill-tui jobs`: lists, follows, pauses, resumes, stops and keeps the jobs of a project, and tells their logs."""
 
 import click
 
@@ -12,7 +12,7 @@ from engine.wording import duration
 
 @click.group("jobs", cls=CommandGroup)
 def command() -> None:
-    """List, follow, pause, resume and stop jobs; keep what one trained."""
+    """List, follow, pause, resume and stop jobs; read what one printed; keep what one trained."""
 
 
 @command.command("list")
@@ -44,6 +44,20 @@ def follow(invocation: Invocation, job_id: int) -> None:
     """Show what job JOB_ID does until it ends. Ctrl-C stops following, not the job."""
     job = follow_job(invocation, invocation.project.jobs.get(job_id))
     invocation.finish(f"Job {job.id} ({job.kind}) is done.", {"job": job_json(invocation.project, job)})
+
+
+@command.command("log")
+@click.argument("job_id", type=int)
+@click.option("--lines", type=click.IntRange(1), default=50, show_default=True, help="How many of its last lines.")
+@command_options
+def log(invocation: Invocation, job_id: int, lines: int) -> None:
+    """Print the end of what job JOB_ID printed: what libraries said, and the trace of what failed."""
+    from engine.clean import clean_text
+    from engine.jobs.printed import end_of_log
+
+    job = invocation.project.jobs.get(job_id)
+    printed = clean_text("\n".join(end_of_log(invocation.project.folder / job.folder).splitlines()[-lines:]))
+    invocation.finish(printed or "It has printed nothing.", {"job": job_json(invocation.project, job), "log": printed})
 
 
 @command.command("pause")

@@ -42,7 +42,7 @@ COMMANDS: dict[str, str] = {
     "harness": "Ask the release and its base public tasks of lm-evaluation-harness, side by side.",
     "estimate": "Say before anything is spent whether distilling pays.",
     "status": "Show where every station of the project stands.",
-    "jobs": "List, follow, pause, resume and stop jobs; keep what one trained.",
+    "jobs": "List, follow, pause, resume and stop jobs; read what one printed; keep what one trained.",
     "projects": "List, duplicate, archive, restore and delete projects.",
     "keys": "Keep an endpoint's key in a file that only you can read.",
     "models": "List and download models.",

@@ -1,19 +1,14 @@
 """The jobs of a project with how long each has worked, and what one printed. Pieces of work for `StoreService.ask`."""
 
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from textual.message import Message
 
-from engine.jobs.launch import LOG_FILE
+from engine.jobs.printed import end_of_log
 from engine.jobs.wishes import read_wish
 from engine.project import Project
 from engine.records.job import LIVE_STATES, Job
-
-LOG_BYTES = 100_000  # of the end of a log, as many as are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +50,10 @@ def log_reader(job: Job) -> Callable[[Project], LogRead]:
     """Work that reads the end of what the job printed; nothing where it printed nothing."""
 
     def read(project: Project) -> LogRead:
-        return LogRead(job.id, _end_of(project.folder / job.folder / LOG_FILE))
+        return LogRead(job.id, end_of_log(project.folder / job.folder))
 
     return read
 
 
 def _is_ending(project: Project, job: Job) -> bool:
     return job.state in LIVE_STATES and read_wish(project.folder / job.folder) == "stop"
-
-
-def _end_of(path: Path) -> str:
-    """The last lines, whole."""
-    with suppress(OSError), path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(size - LOG_BYTES, 0))
-        text = file.read().decode("utf-8", errors="replace")
-        return text.partition("\n")[2] if size > LOG_BYTES else text
-    return ""

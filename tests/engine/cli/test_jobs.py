@@ -188,6 +188,20 @@ def test_a_job_that_fails_tells_its_three_sentences_without_a_secret(desk: Proje
     assert [row["state"] for row in get("jobs", "list")["jobs"]] == ["failed", "failed"]
 
 
+def test_what_a_job_printed_is_told_from_its_end(desk: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-abcdefghijklmnop")
+    fail("generate", "--model", "defect", *ENDPOINT, status=1)
+    told = get("jobs", "log", "1")
+    assert_shape(told, {"job": JOB, "log": str})
+    assert "Traceback" in told["log"]
+    assert "sk-abc" not in told["log"]
+    assert succeed("jobs", "log", "1", "--lines", "1").out.strip() == told["log"].splitlines()[-1]
+    (desk.folder / "jobs/1/log.txt").write_text("\x1b[31mred\n")
+    assert succeed("jobs", "log", "1").out == "␛[31mred\n"
+    (desk.folder / "jobs/1/log.txt").unlink()
+    assert "nothing" in succeed("jobs", "log", "1").out
+
+
 def test_a_done_job_is_not_controlled_any_more(desk: Project) -> None:
     succeed("generate", "--model", "steps", *ENDPOINT, "--limit", "2")
     for verb in ("pause", "stop", "resume"):

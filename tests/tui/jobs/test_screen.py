@@ -26,7 +26,7 @@ from tui.app import DistillApp
 from tui.screens.jobs.drawing import draw
 from tui.screens.jobs.screen import Jobs, JobsScreen
 from tui.screens.jobs.state import JobsState
-from tui.services.jobs import LOG_BYTES, JobRow, read_jobs
+from tui.services.jobs import JobRow, read_jobs
 from tui.widgets.page import Page
 
 AT = "2026-01-02T03:04:05+00:00"
@@ -168,21 +168,6 @@ def test_the_cursor_stays_with_its_job(home: Home) -> None:
         assert not state.take(state.rows or ())
         state.take(())
         assert state.row is None
-
-
-def test_of_a_long_log_the_last_lines_are_read_whole(home: Home) -> None:
-    from tui.services.jobs import log_reader
-
-    folder = make_jobs(home)
-    lines = "".join(f"line {number}\n" for number in range(LOG_BYTES // 5))
-    (folder / "jobs/2" / LOG_FILE).write_text(lines)
-    (folder / "jobs/3" / LOG_FILE).unlink()
-    with Project.open(folder, home) as project:
-        found = log_reader(project.jobs.get(2))(project).text
-        assert len(found) <= LOG_BYTES
-        assert lines.endswith(found)
-        assert found.startswith("line ")
-        assert log_reader(project.jobs.get(3))(project).text == ""
 
 
 @pytest.mark.parametrize("width", [56, 76, 116])
