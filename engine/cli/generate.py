@@ -61,6 +61,7 @@ def command(
     detach: bool,
 ) -> None:
     """Let the teacher answer the questions, with the prompt; stored answers are never asked again."""
+    from engine.curation.meaning import counts_of_now, counts_text
     from engine.teachers.job import questions_of
 
     teacher = chosen_teacher(invocation, base_url, model)
@@ -87,11 +88,10 @@ def command(
     job = start_and_follow(invocation, options, detach=detach)
     if job is None:
         return
-    counts = invocation.project.examples.counts()
+    counts = counts_of_now(invocation.project)
     spent = invocation.project.spending.usd()
     invocation.finish(
-        f"{counts.total} examples stored: {counts.accepted} accepted, {counts.rejected} rejected, "
-        f"{counts.undecided} undecided" + (f"; {spent:.2f} USD spent" if spent else "") + ".\n"
+        f"{counts.total} examples stored: {counts_text(counts)}" + (f"; {spent:.2f} USD spent" if spent else "") + ".\n"
         "Next: distill-tui curate check, then distill-tui curate list",
         {
             "job": job_json(invocation.project, job),

@@ -4,8 +4,9 @@ Knows nothing of how decisions are stored or shown.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from engine.curation.meaning import meant, only_ids
 from engine.errors import UsageError
 from engine.project import Project
 from engine.records.example import Decision, Verdict
@@ -30,15 +31,11 @@ def accept(project: Project, selection: Selection, reason: str = "") -> Accepted
     `UsageError` where such an answer is named by nothing but its id, or where only such are selected; then nothing is
     decided.
     """
-    meant = _meant(project, selection)
-    if meant is None:
+    found = _found(project, selection)
+    if found is None:
         return Accepted(0)
-    cut = project.examples.cut(meant)
-    decided = (
-        0
-        if cut and selection == Selection(ids=selection.ids)
-        else project.decisions.decide_all("accept", meant, reason)
-    )
+    cut = project.examples.cut(found)
+    decided = 0 if cut and only_ids(selection) else project.decisions.decide_all("accept", found, reason)
     if cut and not decided:
         raise UsageError(
             "A cut answer cannot be accepted as it is.",
@@ -87,20 +84,16 @@ def edit(project: Project, example_id: int, answer: str, reason: str = "") -> tu
 
 
 def _decide(project: Project, verdict: Verdict, selection: Selection, reason: str) -> int:
-    meant = _meant(project, selection)
-    return project.decisions.decide_all(verdict, meant, reason) if meant is not None else 0
+    found = _found(project, selection)
+    return project.decisions.decide_all(verdict, found, reason) if found is not None else 0
 
 
-def _meant(project: Project, selection: Selection) -> Selection | None:
-    """The selection in words that the store knows; None where it can mean nothing."""
-    if selection.prompt_sha256 is None and selection != Selection(ids=selection.ids):
-        prompt = project.prompts.current()
-        if prompt is None:
-            return None
-        selection = replace(selection, prompt_sha256=prompt.prompt.sha256)
-    if not selection.contains:
-        return selection
-    ids = tuple(_containing(project, selection))
+def _found(project: Project, selection: Selection) -> Selection | None:
+    """What is meant, in words that the store knows; None where it can mean nothing."""
+    found = meant(project, selection)
+    if found is None or not found.contains:
+        return found
+    ids = tuple(_containing(project, found))
     return Selection(ids=ids) if ids else None
 
 

@@ -11,6 +11,7 @@ from engine.paths import Home
 from engine.project import Project
 from engine.projects import find_project
 from engine.records.example import Example, ExampleKey
+from engine.records.prompt import Message, Prompt
 from tests.engine.cli.calling import fail, get, succeed
 from tests.tui import seeds
 
@@ -127,6 +128,21 @@ def test_options_choose_what_is_decided(words: tuple[str, ...], ids: list[int], 
     assert get("curate", "reject", *words)["decided"] == len(ids)
     changed = [row["id"] for row in listed() if row["decided_by"] != before[row["id"]]]
     assert changed == ids
+
+
+def test_what_is_listed_is_what_is_decided_and_counted(finished: Path) -> None:
+    with Project.open(finished) as project:
+        project.prompts.set(Prompt((Message("system", "Another prompt."),)))
+        newer = project.prompts.require().sha256
+        project.examples.add([Example(ExampleKey(newer, 1, "starter", 0), "Yes.", "stop", "local")])
+    ((row,), text) = listed(), succeed("curate", "list")
+    assert (row["answer"], row["state"], counts()) == ("Yes.", "undecided", (0, 0, 1))
+    assert text.err == "1 examples: 0 accepted, 0 rejected, 1 undecided; 40 to older prompts\n"
+    assert get("curate", "list", "--state", "accepted")["matching"] == 0
+    assert get("curate", "reject", "--state", "accepted")["decided"] == 0
+    assert get("curate", "accept", "--state", row["state"])["decided"] == 1
+    assert counts() == (1, 0, 0)
+    assert get("curate", "reject", "1")["decided"] == 1, "a number means its example, of whichever prompt"
 
 
 @pytest.mark.parametrize(

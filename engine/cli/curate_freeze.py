@@ -1,0 +1,94 @@
+"""`distill-tui curate freeze`: freezes the accepted answers into a dataset, or says what freezing would do."""
+
+import dataclasses
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.cli.invocation import Invocation, command_options
+
+if TYPE_CHECKING:
+    from engine.project import Project
+    from engine.records.dataset import FreezePreview
+
+
+@click.command("freeze")
+@click.option(
+    "--allow-leaks", is_flag=True, help="Freeze although answers repeat words of the prompt that you have read."
+)
+@click.option(
+    "--with", "others", multiple=True, metavar="NAME-or-PATH",
+    help="Take in the accepted answers of this project too, behind its own prompt: one adapter learns the prompts of "
+    "all. Repeatable.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Say what would be frozen and what would be refused; freeze nothing.")
+@command_options
+def freeze_(invocation: Invocation, allow_leaks: bool, others: tuple[str, ...], dry_run: bool) -> None:
+    """Tokenise the accepted answers once, search them for the prompt, and freeze them as the dataset."""
+    from engine.curation.freeze import freeze
+    from engine.folders import locate_project
+    from engine.model.chat_format import ChatFormat
+    from engine.model.locate import locate_base
+    from engine.project import Project
+    from engine.wording import counted
+
+    project = invocation.project
+    with ExitStack() as opened:
+        taken = [
+            opened.enter_context(Project.open(locate_project(name, invocation.home), invocation.home))
+            for name in others
+        ]
+        if dry_run:
+            _preview(invocation, taken)
+            return
+        project.prompts.require()
+        folder = locate_base(project.settings.read().student_base, invocation.home, invocation.say_progress)
+        dataset = freeze(project, ChatFormat.load(folder), allow_leaks=allow_leaks, others=taken)
+    train, validation = len(dataset.split("train")), len(dataset.split("validation"))
+    lines = [f"Frozen as {dataset.sha256[:12]}: {train} rows to train on, {validation} to validate."]
+    if dataset.others:
+        lines.append(f"They teach {1 + len(dataset.others)} prompts: this one, {', '.join(o.name for o in taken)}.")
+    if dataset.questions_in_common:
+        lines.append(
+            f"{counted(dataset.questions_in_common, 'question')} of them are answered behind several prompts: the "
+            "student, which sees none, will answer like one or the other."
+        )
+    invocation.finish(
+        "\n".join([*lines, "Next: distill-tui train"]),
+        {
+            "sha256": dataset.sha256,
+            "train": train,
+            "validation": validation,
+            "prompts": 1 + len(dataset.others),
+            "questions_in_common": dataset.questions_in_common,
+        },
+    )
+
+
+def _preview(invocation: Invocation, others: Sequence["Project"]) -> None:
+    from engine.curation.freeze import preview
+    from engine.model.chat_format import ChatFormat
+    from engine.model.on_disk import folder_here
+
+    project = invocation.project
+    base = folder_here(project.settings.read().student_base, invocation.home)
+    chat = ChatFormat.load(base) if base is not None else None
+    own = preview(project, chat)
+    taken = {other.name: preview(other, chat) for other in others}
+    texts = [_preview_text(own), *(f"{name}: {_preview_text(found)}" for name, found in taken.items())]
+    data: dict[str, object] = dataclasses.asdict(own)
+    if taken:
+        data["with"] = {name: dataclasses.asdict(found) for name, found in taken.items()}
+    invocation.finish("\n".join(texts), data)
+
+
+def _preview_text(found: "FreezePreview") -> str:
+    refused = [f"Example {refusal.example_id} ({refusal.kind}): {refusal.words}" for refusal in found.refused]
+    lengths = "" if found.lengths_checked else "\nLengths are checked once the student's tokenizer is here."
+    return (
+        f"{found.rows('train')} rows to train on, {found.rows('validation')} to validate. Left out: "
+        f"{found.undecided} undecided, {found.rejected} rejected, {found.test} of the test split, "
+        f"{found.repeated} repeated.{lengths}\n" + "\n".join([f"Refused: {len(refused)}.", *refused])
+    )
