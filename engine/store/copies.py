@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.store.connection import Connection
+from engine.store.faults import explained
 
 # Each keeps what stands before it too: runs cannot be told without the examples that they learnt from.
 Kept = Literal["questions", "examples", "runs"]
@@ -56,7 +57,8 @@ def write_copy(source: Connection, path: Path, kept: Kept) -> None:
             if "examples" in left_out:
                 copy.write("INSERT INTO examples_fts (examples_fts) VALUES ('delete-all')")
         # Without it the file keeps the size of what was left out.
-        copy.driver.execute("VACUUM").close()
+        with explained(path):
+            copy.driver.execute("VACUUM").close()
 
 
 def _marks(values: tuple[str, ...]) -> str:

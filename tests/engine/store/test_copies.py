@@ -1,6 +1,13 @@
-"""Every table says with what it is copied."""
+"""Every table says with what it is copied, and what cannot be copied is told."""
 
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from engine.errors import StoreError
 from engine.project import Project
+from engine.store.connection import Connection
 from engine.store.copies import COPIED_WITH, KEPT, NEVER_COPIED
 
 
@@ -11,3 +18,18 @@ def test_every_table_of_the_schema_has_its_place(project: Project) -> None:
     )
     placed = [*NEVER_COPIED, *(table for kept in KEPT for table in COPIED_WITH[kept])]
     assert sorted(row[0] for row in found) == sorted(placed)
+
+
+class _FullDisk:
+    """The driver of a copy whose disk has no room to write it once more."""
+
+    def execute(self, statement: str) -> sqlite3.Cursor:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+
+def test_a_copy_that_finds_no_room_says_so(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Connection, "driver", _FullDisk())
+    with pytest.raises(StoreError, match="disk is full"):
+        project.write_copy(tmp_path, "questions")
