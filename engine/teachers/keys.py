@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from engine.clean import clean_line
 from engine.errors import EndpointError, UsageError
-from engine.paths import Home, make_private_folder
+from engine.paths import Home, make_private_folder, write_atomically
 from engine.redact import register_secret
 
 _SERVICE = "distill-tui"
@@ -137,14 +137,15 @@ def key_place(base_url: str, home: Home) -> str | None:
 
 
 def save_key(base_url: str, key: str, home: Home) -> Path:
-    """Keep this host's key in a file that only its owner can read, and return the file. An older one is replaced."""
+    """Keep this host's key in a file that only its owner can read, and return the file. An older one is replaced.
+
+    Raises `StoreError` where it cannot be written; the older one stands then.
+    """
     register_secret(key)
     folder = make_private_folder(home.config / "keys")
     folder.chmod(0o700)
     file = _key_file(base_url, home)
-    file.unlink(missing_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as handle:
-        handle.write(key.strip() + "\n")
+    write_atomically(file, f"{key.strip()}\n".encode())
     return file
 
 

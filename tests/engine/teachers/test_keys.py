@@ -1,5 +1,7 @@
 """Keys: bound to their host, found in four places, readable by their owner alone."""
 
+import errno
+import os
 import stat
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import keyring
 import pytest
 from keyring.errors import NoKeyringError
 
-from engine.errors import EndpointError, UsageError
+from engine.errors import EndpointError, StoreError, UsageError
 from engine.paths import Home
 from engine.redact import redact
 from engine.teachers.keys import KEYLESS, bind_variable, check_address, find_key, key_for, save_key
@@ -86,6 +88,19 @@ def test_a_saved_key_is_private_and_found_and_masked() -> None:
     assert find_key(OTHER, home) == "the-newer-key-123"
     assert find_key(OPENAI, home) is None
     assert "the-newer-key-123" not in redact("refused: the-newer-key-123")
+
+
+def test_a_key_that_cannot_be_saved_leaves_the_older_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(_file: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    home = Home.locate()
+    file = save_key(OTHER, "an-older-key-123", home)
+    monkeypatch.setattr("engine.paths.os.fsync", no_room)
+    with pytest.raises(StoreError, match="No space left"):
+        save_key(OTHER, "the-newer-key-123", home)
+    assert find_key(OTHER, home) == "an-older-key-123"
+    assert list(file.parent.iterdir()) == [file]
 
 
 def test_a_key_file_that_others_can_read_is_refused() -> None:
