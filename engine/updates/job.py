@@ -45,7 +45,7 @@ def run(context: JobContext, options: UpdateOptions) -> None:
     if trained.state != "done":
         context.emit(StageStarted("run"))
         engine.training.job.run(context, TrainOptions(trained.id))
-    if project.evaluations.latest(trained.id, "test") is None:
+    if project.evaluations.latest(trained.id) is None:
         context.emit(StageStarted("evaluation"))
         earlier = earlier_run(project, trained)
         if earlier is None:
