@@ -15,6 +15,7 @@ from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note, StageStarted
 from engine.paths import Home
 from engine.project import Project
+from engine.questions.spread import spread
 from engine.records.job import LIVE_STATES, Job
 from engine.records.options import EvaluateOptions, GenerateOptions, JobOptions, ProjectSettings, TrainOptions
 from engine.records.question import SPLITS, Question
@@ -88,9 +89,7 @@ def chosen(questions: Iterable[Question], recipe: Recipe) -> list[Question]:
     limits = (recipe.train_questions, recipe.validation_questions, recipe.test_questions)
     found: list[Question] = []
     for split, limit in zip(SPLITS, limits, strict=True):
-        of_split = [row for row in rows if row.split == split]
-        count = len(of_split) if limit is None else min(limit, len(of_split))
-        found += [of_split[index * len(of_split) // count] for index in range(count)]
+        found += spread([row for row in rows if row.split == split], limit)
     return found
 
 

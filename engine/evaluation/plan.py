@@ -9,6 +9,7 @@ from engine.errors import DatasetError, NotFoundError
 from engine.evaluation.extra_arms import ExtraArm, find_arms
 from engine.model.adapter_files import weights_sha256
 from engine.project import Project
+from engine.questions.spread import spread
 from engine.records.evaluation import ArmName
 from engine.records.options import EvaluateOptions
 from engine.records.prompt import Prompt
@@ -79,7 +80,7 @@ def make_plan(project: Project, options: EvaluateOptions) -> Plan:
     summary = next((each for each in project.datasets.all() if each.sha256 == run.dataset_sha256), None)
     if summary is None:
         raise NotFoundError("The run's dataset is gone.", f"Run {run.id} was trained on {run.dataset_sha256[:12]}.")
-    questions = tuple(q for q in project.questions.all(split=options.split))[: options.limit]
+    questions = tuple(spread(project.questions.all(split=options.split), options.limit))
     if not questions:
         raise DatasetError(
             "There are no questions to evaluate on.",
@@ -116,7 +117,7 @@ def answer_seed(seed: int, question_id: int, sample: int) -> int:
 
 
 def _key(project: Project, run: Run, weights: str, options: EvaluateOptions) -> str:
-    # `limit` only widens or narrows the questions: answers that are there already are as good for another limit.
+    # `limit` only chooses among the questions: answers that are there already are as good for another limit.
     asked = (
         run.id, options.temperature, options.samples, options.max_answer_tokens, options.seed, options.teacher,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from engine.bundled import bundled_text
 from engine.evaluation.plan import Plan, Task, answer_seed
 from engine.questions.general import QUESTIONS, general_questions
+from engine.questions.spread import spread
 from engine.records.evaluation import ArmName
 from engine.records.options import EvaluateOptions
 from engine.records.prompt import Message
@@ -59,10 +60,8 @@ def probes(questions: Sequence[Question], seed: int) -> dict[ProbeKind, tuple[Ta
 def injected(questions: Sequence[Question]) -> list[Question]:
     """At most `INJECTED_QUESTIONS`, evenly from all, each with an order against the rules below its last message."""
     orders = bundled_text(_WORDS["injection"]).splitlines()
-    count = min(INJECTED_QUESTIONS, len(questions))
     found = []
-    for place in range(count):
-        question = questions[place * len(questions) // count]
+    for question in spread(questions, INJECTED_QUESTIONS):
         order = orders[answer_seed(0, question.id, 0) % len(orders)]
         *before, last = question.messages
         messages = (*before, Message(last.role, f"{last.content}\n\n{order}"))

@@ -24,6 +24,8 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.evaluation import ArmAnswer, Evaluation
 from engine.records.options import TeacherSpec
+from engine.records.prompt import Message
+from engine.records.question import Question
 from engine.reports.build import build
 from engine.reports.facts import read_report
 from engine.reports.outputs import brief_text
@@ -176,6 +178,19 @@ def test_other_options_or_another_adapter_are_another_evaluation(project: Projec
         assert make_plan(project, dataclasses.replace(OPTIONS, **changed)).key != key
     make_tiny_adapter(base, project.folder / "runs/1/adapter", seed=2)
     assert make_plan(project, OPTIONS).key != key
+
+
+def test_a_limit_takes_questions_of_every_topic(project: Project) -> None:
+    project.questions.remove(project.questions.ids())
+    project.questions.add(
+        Question((Message("user", f"{number} of {topic}?"),), topic=topic, split="test")
+        for topic in "abcdef"
+        for number in range(4)
+    )
+    for limit in (6, 12, 99):
+        chosen = make_plan(project, dataclasses.replace(OPTIONS, limit=limit)).questions
+        assert len(chosen) == min(limit, 24)
+        assert {question.topic for question in chosen} == set("abcdef")
 
 
 def test_what_cannot_be_evaluated_is_refused_with_the_next_step(project: Project) -> None:
@@ -408,7 +423,7 @@ def test_the_answers_of_an_evaluation_are_found_again_and_no_others(project: Pro
     narrow = latest(project)
     evaluate(project)
     found, all_of_them = answers_of_evaluation(project, narrow), answers_of_evaluation(project, latest(project))
-    assert list(found.questions) == [question.id for question in project.questions.all(split="test")[:2]]
+    assert list(found.questions) == [question.id for question in project.questions.all(split="test")[::3]]
     assert len(found.answers) == 3 * 2 * 2
     assert len(all_of_them.answers) == 3 * 6 * 2
     assert {lapse.question_id for lapse in find_lapses(found.answers, "prompted")} == found.questions.keys()
@@ -420,7 +435,7 @@ def test_a_question_of_a_wider_evaluation_never_takes_the_place_of_one_that_was_
     evaluate(project, dataclasses.replace(OPTIONS, limit=2))
     narrow = latest(project)
     evaluate(project)
-    first, second, *_ = (question.id for question in project.questions.all(split="test"))
+    first, _, _, second, *_ = (question.id for question in project.questions.all(split="test"))
     project.questions.remove([first])
     assert list(answers_of_evaluation(project, narrow).questions) == [second]
     assert len(answers_of_evaluation(project, latest(project)).questions) == 5
