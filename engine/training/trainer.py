@@ -107,7 +107,7 @@ class Trainer:
             )
             due = ends or self.state.step in measured_at
             if due and self.state.step not in {point.step for point in self.state.points}:
-                self._evaluate(last=ends)
+                self._evaluate()
                 self._save(measured=True)
             if ends:
                 break
@@ -300,9 +300,9 @@ class Trainer:
                 return f"The run is back at the checkpoint of step {found.step}."
         return "There is no checkpoint to go back to."
 
-    def _evaluate(self, *, last: bool) -> None:
+    def _evaluate(self) -> None:
         started, state, validator = time.monotonic(), self.state, self.validator
-        sampled = validator.plan.samples(first=state.step == 0, last=last)
+        sampled = validator.plan.samples(first=state.step == 0)
         measured = self._within_memory(
             lambda size: validator.measure(self.student, size, self._rest, self.ranks, sampled=sampled)
         )

@@ -63,7 +63,7 @@ class Unmeasured:
     """In a validator's place: measures nothing."""
 
     asked = ()
-    plan = ValidationPlan(0, 0, "last", 0.0)
+    plan = ValidationPlan(0, 0, "trained", 0.0)
 
     def measure(self, *_: object, **__: object) -> Measurement:
         return Measurement(0.0, (), 0.0, ())

@@ -70,7 +70,7 @@ def test_as_much_is_measured_as_was_planned_and_the_choice_is_the_seeds(local: L
     taught = taught_of(rows, local)
 
     def validator(seed: int = 0) -> Validator:
-        return Validator(rows, None, taught, 0.7, seed, ValidationPlan(12, 4, "ends", 0.0))
+        return Validator(rows, None, taught, 0.7, seed, ValidationPlan(12, 4, "trained", 0.0))
 
     assert (len(validator().scored), len(validator().asked)) == (12, 4)
     assert validator().scored == validator().scored
