@@ -60,12 +60,12 @@ class Brief:
     def taught(self) -> tuple[TaughtPrompt, ...]:
         return self.own, *self.dataset.others
 
-    @property
-    def work(self) -> Work:
+    def work(self, *, on_gpu: bool) -> Work:
         """What there is to do, as first planned: new epochs must not change what a curve's points are measured on."""
         prompt_tokens = max(estimate_prompt_tokens(each.prompt).tokens for each in self.taught)
         tokens = row_tokens(self.train, prompt_tokens)
-        return work_of(replace(self.config, replanned=()), len(self.train), len(self.validation), tokens)
+        first = replace(self.config, replanned=())
+        return work_of(first, len(self.train), len(self.validation), tokens, on_gpu=on_gpu)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def make_trainer(
         brief.taught,
         brief.serving_temperature,
         config.seed,
-        brief.work.validation,
+        brief.work(on_gpu=local.device.type != "cpu").validation,
     )
     return Trainer(
         student,

@@ -83,7 +83,8 @@ def _measure(context: JobContext, config: TrainingConfig, dataset: Dataset, fold
     local, _ = load_for(brief, context.project.home, ALONE)
     pace, micro_batch_rows = _steps(context, brief, local)
     tokens = row_tokens(brief.train, read_basis(context.project, dataset.sha256).tokens.prompt)
-    work = work_of(few, len(brief.train), len(brief.validation), tokens)
+    on_gpu = local.device.type != "cpu"
+    work = work_of(few, len(brief.train), len(brief.validation), tokens, on_gpu=on_gpu)
     first, second = pace.seconds[: work.first_steps], pace.seconds[work.first_steps :]
     return Calibration(
         config=replace(config, micro_batch_rows=min(config.micro_batch_rows, micro_batch_rows)),

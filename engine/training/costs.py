@@ -14,6 +14,9 @@ from engine.records.run import TrainingConfig
 # Measured on a CPU in bfloat16: of a token's forward pass; and of one step of decoding, which takes long even for a
 # single answer, with each answer's own token beside that.
 SCORED_COST, DECODING_STEP_COST = 0.4, 14.0
+# Reckoned, not measured: a step waits some 30 ms for its launches, in which a GPU trains hundreds of tokens of an 8B
+# model, and thousands of a small one. So there a run measures it itself (`sampling_pace`).
+DECODING_STEP_COST_ON_GPU = 400.0
 BEYOND_LONGEST = 8  # tokens that a sampled answer may be longer than the longest training answer
 GENERAL_ANSWER_TOKENS = 64  # at most: they cost a step as much as its own rows do
 GENERAL_QUESTIONS = 162  # that are bundled for training
@@ -94,6 +97,11 @@ def longest_pass_tokens(config: TrainingConfig, tokens: RowTokens) -> int:
     return max(rows * longest, behind_prompt)
 
 
-def decoding_cost(rows: float, steps: float, tokens: float) -> float:
-    """Of `rows` answers with `tokens` each in the mean, the longest with `steps`."""
-    return steps * DECODING_STEP_COST + rows * tokens * SCORED_COST
+def decoding_step_cost(*, on_gpu: bool) -> float:
+    """Of one step of decoding, without the answers' own tokens."""
+    return DECODING_STEP_COST_ON_GPU if on_gpu else DECODING_STEP_COST
+
+
+def decoding_cost(rows: float, steps: float, tokens: float, step_cost: float) -> float:
+    """Of `rows` answers with `tokens` each in the mean, the longest with `steps` of `step_cost` each."""
+    return steps * step_cost + rows * tokens * SCORED_COST

@@ -44,7 +44,7 @@ def make_course(
         )
     beside = Beside(student, config.seed, general, prompt_back)
     tokens = row_tokens(rows, max(estimate_prompt_tokens(each.prompt).tokens for each in taught))
-    work = work_of(config, len(rows), 0, tokens)
+    work = work_of(config, len(rows), 0, tokens, on_gpu=student.device.type != "cpu")
     stages: list[Stage] = []
     costs: list[float] = []
     if config.epochs > 0:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from engine.records.dataset import DatasetSummary
 from engine.records.run import Calibration, Estimated, Run, TrainingConfig
-from engine.training.costs import GENERAL_QUESTIONS, GENERAL_ROW_TOKENS, RowTokens, general_rows, needs_teacher
+from engine.training.costs import GENERAL_QUESTIONS, GENERAL_ROW_TOKENS, general_rows, needs_teacher
 from engine.training.facts import Basis
 from engine.training.peak import peak_mb, trained_numbers
 from engine.training.presets import warned
@@ -47,14 +47,14 @@ def estimate_training(config: TrainingConfig, basis: Basis) -> TrainingEstimate:
     like = _like(config, basis.runs)
     seconds = None
     if like is not None and basis.tokens.mean:
-        behind = _work(like.config, basis.dataset_of(like), basis.tokens).until(like.step)
-        seconds = like.train_s / behind * _work(config, basis.dataset, basis.tokens).until(steps)
+        behind = _work(like.config, basis.dataset_of(like), basis).until(like.step)
+        seconds = like.train_s / behind * _work(config, basis.dataset, basis).until(steps)
     whole = basis.shards == 1  # what a process took that held the whole base says nothing of one that holds a part
     memory_like = _memory_like(config, basis.runs) if whole else None
     calibration = basis.calibration if _tells(basis.calibration, config, like) else None
     if calibration is not None and basis.tokens.mean:
         first_s, second_s = calibration.first_s, calibration.second_s
-        seconds = _work(config, basis.dataset, basis.tokens).seconds(
+        seconds = _work(config, basis.dataset, basis).seconds(
             first_s or second_s or 0.0,
             second_s or first_s or 0.0,
             steps - config.on_policy_steps,
@@ -138,8 +138,9 @@ def _memory_mb(config: TrainingConfig, basis: Basis) -> float | None:
     return peak_mb(config, basis.facts(config)) if basis.tokens.longest else None
 
 
-def _work(config: TrainingConfig, dataset: DatasetSummary, tokens: RowTokens) -> Work:
-    return work_of(config, dataset.train, dataset.validation, tokens)
+def _work(config: TrainingConfig, dataset: DatasetSummary, basis: Basis) -> Work:
+    on_gpu = basis.facts(config).on_gpu
+    return work_of(config, dataset.train, dataset.validation, basis.tokens, on_gpu=on_gpu)
 
 
 def _kinds(config: TrainingConfig) -> frozenset[str]:

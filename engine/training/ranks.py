@@ -94,6 +94,10 @@ class Ranks:
         """What the first rank found; `decide` is asked there alone."""
         return bool(self.sum([float(self.leads and decide())])[0])
 
+    def firsts(self, count: int) -> int:
+        """The first rank's `count`."""
+        return int(self.sum([float(count if self.leads else 0)])[0])
+
     def sum(self, values: Sequence[float]) -> list[float]:
         """Each of `values` summed over the ranks, in double precision."""
         if self.size == 1:

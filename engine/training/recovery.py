@@ -1,4 +1,4 @@
-"""Where a run goes on from: the newest whole checkpoint; and after it has left its path, the newest good one."""
+"""Where a run goes on from, and what it leaves: the newest whole checkpoint, the newest good one, the best."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,7 +8,7 @@ import torch
 from peft import PeftModel
 
 from engine.errors import TrainingError
-from engine.training.checkpoints import newest_checkpoint, remove_checkpoint, remove_half_written, steps_in
+from engine.training.checkpoints import fault_of, newest_checkpoint, remove_checkpoint, remove_half_written, steps_in
 from engine.training.replan import goes_on
 from engine.training.state import TrainingState, read_state, restore
 
@@ -59,3 +59,13 @@ def go_back(
         return None
     restore(checkpoint, model, optimizer)
     return replace(read_state(checkpoint), config=left.config, skipped=left.skipped)
+
+
+def best_or_last(checkpoints: Path, state: TrainingState, on_note: Callable[[str], None]) -> Path:
+    """The best checkpoint of a run that has ended; where it is damaged, that of its last step."""
+    best = checkpoints / f"step-{state.best_step}"
+    if (fault := fault_of(best)) is None:
+        return best
+    last = checkpoints / f"step-{state.step}"
+    on_note(f"The best checkpoint, {best.name}, cannot be used: {fault}. {last.name} is kept instead.")
+    return last

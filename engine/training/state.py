@@ -47,6 +47,8 @@ class TrainingState:
     validation_s: float = 0.0  # part of train_s
     points: tuple[CurvePoint, ...] = ()
     best_step: int = 0
+    decoding_step_s: float = 0.0  # that a step of decoding took before the first step; 0: nothing was sampled there
+    answers: int = -1  # sampled at each point after the first step; -1: not decided yet
     oom_kills: int = -1  # processes that the kernel had killed for memory when this was written; -1: not known
 
     def with_less_memory(self, *, may_recompute: bool) -> "TrainingState | None":
@@ -57,6 +59,21 @@ class TrainingState:
         if self.micro_batch_rows > 1:
             return replace(self, micro_batch_rows=self.micro_batch_rows // 2)
         return replace(self, recomputed=True) if may_recompute and not self.recomputed else None
+
+    def after_step(
+        self, epoch: float, loss: float, norm: float, loss_sum: float, loss_tokens: int, *, good: bool, fault: str
+    ) -> "TrainingState":
+        """One step on: `fault` says what was bad of it; what was not `good` moved no weights and counts for no loss."""
+        return replace(
+            self,
+            step=self.step + 1,
+            epoch=epoch,
+            skipped=self.skipped + (not good),
+            skipped_in_row=self.skipped_in_row + 1 if fault else 0,
+            recent=self.recent if fault else self.recent.followed_by(loss, norm),
+            loss_sum=self.loss_sum + (loss_sum if good else 0.0),
+            loss_tokens=self.loss_tokens + (loss_tokens if good else 0),
+        )
 
     @property
     def passes(self) -> str:

@@ -19,13 +19,14 @@ from engine.model.local_model import LocalModel
 from engine.model.memory import is_out_of_memory, within_memory
 from engine.records.dataset import DatasetRow
 from engine.records.run import TrainingConfig
-from engine.training.checkpoints import CHECKPOINTS, fault_of, steps_in
+from engine.training.checkpoints import CHECKPOINTS, steps_in
 from engine.training.curve import steps_to_keep, with_point
 from engine.training.divergence import Recent
 from engine.training.hooks import Hooks, StepMetrics
 from engine.training.memory import device_memory, kernel_oom_kills, peak_rss_mb, trimmed_rss_mb
 from engine.training.ranks import ALONE, Ranks
-from engine.training.recovery import go_back, resume
+from engine.training.recovery import best_or_last, go_back, resume
+from engine.training.sampling_pace import answers_due
 from engine.training.saving import Saving
 from engine.training.stages import Course, StepWork, Term
 from engine.training.state import TrainingState, spread_state, write_state
@@ -116,13 +117,7 @@ class Trainer:
             self._step()
             if self.saving.due:
                 self._save()
-        best = self.checkpoints / f"step-{self.state.best_step}"
-        if (fault := fault_of(best)) is not None:
-            last = self.checkpoints / f"step-{self.state.step}"
-            self.hooks.on_note(
-                f"The best checkpoint, {best.name}, cannot be used: {fault}. {last.name} is kept instead."
-            )
-            best = last
+        best = best_or_last(self.checkpoints, self.state, self.hooks.on_note)
         return Trained(self.state, best, peak_rss_mb(), self._given_up if self.state.step < self.steps else "")
 
     @property
@@ -182,18 +177,12 @@ class Trainer:
         fault = "it has no finite loss or gradient, and is skipped"
         if good:
             fault = state.recent.fault(loss, norm, self.config.max_gradient_norm)
+        epoch, total = self.course.epoch_at(step + 1), sums[work.main.name]
         self.state = replace(
-            state,
-            step=step + 1,
-            epoch=self.course.epoch_at(step + 1),
-            skipped=state.skipped + (not good),
-            skipped_in_row=state.skipped_in_row + 1 if fault else 0,
-            recent=state.recent if fault else state.recent.followed_by(loss, norm),
+            state.after_step(epoch, loss, norm, total, loss_tokens, good=good, fault=fault),
             alarms_in_row=state.alarms_in_row + 1 if work.alarm else 0,
             alarm=work.alarm,
             tokens=state.tokens + tokens,
-            loss_sum=state.loss_sum + (sums[work.main.name] if good else 0.0),
-            loss_tokens=state.loss_tokens + (loss_tokens if good else 0),
             train_s=state.train_s + seconds,
         )
         if good:
@@ -301,11 +290,14 @@ class Trainer:
         return "There is no checkpoint to go back to."
 
     def _evaluate(self) -> None:
-        started, state, validator = time.monotonic(), self.state, self.validator
-        sampled = validator.plan.samples(first=state.step == 0)
+        started, validator = time.monotonic(), self.validator
+        answers = self.ranks.firsts(answers_due(validator.plan, validator.tokens, self.state, self.course))
+        if self.state.step:
+            self.state = replace(self.state, answers=answers)
         measured = self._within_memory(
-            lambda size: validator.measure(self.student, size, self._rest, self.ranks, sampled=sampled)
+            lambda size: validator.measure(self.student, size, self._rest, self.ranks, answers=answers)
         )
+        state = self.state
         if not math.isfinite(measured.validation_kl):
             back = self._go_back(state.step)
             raise TrainingError(
@@ -319,6 +311,8 @@ class Trainer:
             train_loss = self._within_memory(self._loss_of_next_rows)
         rate = self.course.learning_rate_at(max(0, state.step - 1))
         seconds, kept = time.monotonic() - started, steps_in(self.checkpoints)
+        if state.step == 0:
+            self.state = replace(self.state, decoding_step_s=measured.decoding_step_s)
         self.state = with_point(self.state, measured, train_loss, rate, seconds, kept, held_out=self.held_out)
         for before, now in zip(state.points, self.state.points, strict=False):
             if before.best != now.best:

@@ -6,6 +6,7 @@ questions are chosen once a run and their seeds stay the same, so the points of 
 """
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
@@ -21,17 +22,16 @@ from engine.records.dataset import DatasetRow, TaughtPrompt
 from engine.records.run import Measure, WorstToken
 from engine.rules.checks import check_answer, passes_all
 from engine.training.batches import make_batch
-from engine.training.costs import BEYOND_LONGEST
+from engine.training.costs import BEYOND_LONGEST, row_tokens
 from engine.training.decode_shared import decode_shared
 from engine.training.losses import TeacherTopK, cross_entropy, forward_kl_top_k
 from engine.training.prompted import by_prompt
 from engine.training.ranks import ALONE, Ranks
 from engine.training.student import ChunkLoss, token_losses
 from engine.training.teacher_cache import TeacherCache
-from engine.training.validation_plan import ValidationPlan
+from engine.training.validation_plan import WATCHED_QUESTIONS, ValidationPlan
 from engine.training.worst_tokens import worst, worst_of_batch
 
-WATCHED_QUESTIONS = 2
 _SAMPLED_AT_ONCE = 32  # answers, halved where memory lacks: the rows of a training pass say nothing of them
 
 
@@ -60,6 +60,7 @@ class Measurement:
     asked: int = 0
     asked_own: int = 0
     measure: Measure = "validation KL"
+    decoding_step_s: float = 0.0  # that a step of the answers took, in the mean; 0 without answers
 
 
 class Validator:
@@ -83,9 +84,8 @@ class Validator:
         self.has_teacher = bool(with_teacher)
         questions = tuple({row.question_key: row for row in reversed(shuffled)}.values())[::-1]
         in_turns = chain.from_iterable(zip_longest(*by_prompt(questions).values()))  # of several prompts, one each
-        self.asked = tuple(questions[place] for place in in_turns if place is not None)[: plan.asked]
-        # A little longer than any of their accepted answers: enough to see that an answer does not end.
-        self._most_tokens = max(len(row.completion_ids) for row in self.asked) + BEYOND_LONGEST
+        self.asked = tuple(questions[place] for place in in_turns if place is not None)[: plan.most_asked]
+        self.tokens = row_tokens(self.asked, 0)
         self.scored = tuple(with_teacher or shuffled)[: plan.scored]
         self.plan = plan
         self._teacher = teacher
@@ -101,13 +101,13 @@ class Validator:
         rest: Callable[[], None],
         ranks: Ranks = ALONE,
         *,
-        sampled: bool = True,
+        answers: int | None = None,
     ) -> Measurement:
         """Run one validation pass, shared among the `ranks`; `rest` is called between its batches and may raise.
 
-        Answers are sampled if `sampled`. Where the student has diverged, `validation_kl` is no finite number. Raises
-        `ModelError` where one answer at a time does not fit the memory; where a pass of so many rows does not, torch's
-        own error passes through.
+        So many `answers` are sampled, unless said to all that may be asked. Where the student has diverged,
+        `validation_kl` is no finite number. Raises `ModelError` where one answer at a time does not fit the memory;
+        where a pass of so many rows does not, torch's own error passes through.
         """
         student.model.eval()
         try:
@@ -118,7 +118,8 @@ class Validator:
             measure: Measure = "validation KL" if self.has_teacher else "cross-entropy"
             measured = Measurement(total / count, worst(ranks.gather(WorstToken, found)), measure=measure)
             # A student whose divergence is no finite number has no distribution to sample from.
-            return self._with_answers(measured, student, ranks) if sampled and math.isfinite(total) else measured
+            asked = self.asked if answers is None else self.asked[:answers]
+            return self._with_answers(measured, asked, student, ranks) if asked and math.isfinite(total) else measured
         finally:
             student.model.train()
 
@@ -146,26 +147,32 @@ class Validator:
             count += len(losses)
         return (total, count), worst(found)
 
-    def _with_answers(self, measured: Measurement, student: LocalModel, ranks: Ranks) -> Measurement:
-        room = student.format.context_length - max(len(row.question_ids) for row in self.asked)
+    def _with_answers(
+        self, measured: Measurement, asked: Sequence[DatasetRow], student: LocalModel, ranks: Ranks
+    ) -> Measurement:
+        room = student.format.context_length - max(len(row.question_ids) for row in asked)
+        # A little longer than any of their accepted answers: enough to see that an answer does not end.
+        most_tokens = max(len(row.completion_ids) for row in asked) + BEYOND_LONGEST
 
         def sample(at_once: int) -> list[Decoded]:
             return decode_shared(
                 ranks,
                 student,
-                [row.question_ids for row in self.asked],
+                [row.question_ids for row in asked],
                 temperature=self._temperature,
-                max_new_tokens=max(1, min(self._most_tokens, room)),
-                seeds=[self._seed + row.question_id for row in self.asked],
+                max_new_tokens=max(1, min(most_tokens, room)),
+                seeds=[self._seed + row.question_id for row in asked],
                 batch_rows=at_once,
             )
 
         with within_memory("Close other programs, or choose a smaller base model.", "Answers that validation samples"):
+            started = time.monotonic()
             decoded = fewer_at_once(sample, _SAMPLED_AT_ONCE)
+            seconds = time.monotonic() - started
         passed_by_rule = dict.fromkeys((rule.id for rule in self._rules[0] if not rule.needs_judge), 0)
         passed_all = asked_own = 0
         watched: list[WatchedAnswer] = []
-        for row, one in zip(self.asked, decoded, strict=True):
+        for row, one in zip(asked, decoded, strict=True):
             question = self._questions[row.prompt_index][row.question_id]
             answer = student.format.decode(one.ids)
             results = check_answer(self._rules[row.prompt_index], answer, question)
@@ -182,10 +189,11 @@ class Validator:
         return replace(
             measured,
             rule_rates=rates,
-            all_rules_rate=passed_all / len(self.asked),
+            all_rules_rate=passed_all / len(asked),
             watched=tuple(watched),
-            asked=len(self.asked),
+            asked=len(asked),
             asked_own=asked_own,
+            decoding_step_s=seconds / max(len(one.ids) for one in decoded),
         )
 
 

@@ -4,21 +4,25 @@ Counted as work is, in trained tokens. The divergence is measured at every point
 chosen by it. Answers are sampled at every point where that can be paid for, to as many questions as can be; then to
 fewer, and not before the first step. Two answers at each evaluation of what was trained are never left out: a person
 is to see the prompt sink in, however short the run.
+
+On a GPU nobody knows before what decoding costs. There two answers are sampled before the first step to measure it, and
+the first evaluation after that decides for all of them.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.training.costs import BEYOND_LONGEST, SCORED_COST, RowTokens, decoding_cost
+from engine.training.costs import BEYOND_LONGEST, SCORED_COST, RowTokens, decoding_cost, decoding_step_cost
 
 VALIDATION_SHARE = 0.08  # of what the steps cost, for all validation passes together
+WATCHED_QUESTIONS = 2  # the fewest answers of an evaluation after training
 _ROWS_WANTED = (8, 4)  # that are scored at each point before an answer is sampled
 
 Places = Literal["every", "trained"]  # every point; all but the one before the first step
 # From the dearest: the rates of sixteen answers help to choose a step, four or fewer are there to be read.
 _SAMPLED: tuple[tuple[Places, int], ...] = (
-    ("every", 16), ("trained", 16), ("every", 8), ("trained", 8), ("every", 4), ("trained", 4), ("every", 2),
-    ("trained", 2),
+    ("every", 16), ("trained", 16), ("every", 8), ("trained", 8), ("every", 4), ("trained", 4),
+    ("every", WATCHED_QUESTIONS), ("trained", WATCHED_QUESTIONS),
 )  # fmt: skip
 
 
@@ -30,31 +34,58 @@ class ValidationPlan:
     asked: int  # questions at each point where answers are sampled
     sampled: Places
     cost: float
+    by_measure: bool = False  # `asked` is a first guess: what decoding takes is measured before the first step
 
-    def samples(self, *, first: bool) -> bool:
-        """Whether answers are sampled at a point: the one before the first step, or another."""
-        return self.sampled == "every" or not first
+    @property
+    def most_asked(self) -> int:
+        """The most questions of any point."""
+        return _SAMPLED[0][1] if self.by_measure else self.asked
+
+    def answers(self, *, first: bool) -> int:
+        """How many are sampled at a point: the one before the first step, or another."""
+        if self.sampled == "every" or not first:
+            return self.asked
+        return WATCHED_QUESTIONS if self.by_measure else 0
 
 
-def plan_validation(trained: float, points: int, rows: int, tokens: RowTokens) -> ValidationPlan:
+def plan_validation(
+    trained: float, points: int, rows: int, tokens: RowTokens, *, on_gpu: bool = False
+) -> ValidationPlan:
     """The plan for `points` points of a curve beside `trained` tokens of steps, measured on some of `rows` rows.
 
     Where the steps are so few that nothing fits, the least is planned: four rows a point, two answers after training.
     """
     budget = VALIDATION_SHARE * trained
     scoring = points * tokens.mean * SCORED_COST  # of one row at all points
+    step_cost = decoding_step_cost(on_gpu=on_gpu)
 
     def cost(scored: int, places: Places, asked: int) -> float:
         untrained = tokens.longest_answer + BEYOND_LONGEST  # it has not learned where an answer ends
-        # The more answers, the nearer is the longest of them to the longest of all.
-        trained = tokens.answer + (tokens.longest_answer - tokens.answer) * asked / (asked + 8)
-        first = decoding_cost(asked, untrained, untrained + tokens.question)
-        later = (points - 1) * decoding_cost(asked, trained, tokens.mean)
-        return scored * scoring + later + (first if places == "every" else 0.0)
+        at_first = asked if places == "every" else WATCHED_QUESTIONS if on_gpu else 0
+        first = decoding_cost(at_first, untrained, untrained + tokens.question, step_cost) if at_first else 0.0
+        return scored * scoring + first + (points - 1) * _sampling_cost(asked, tokens, step_cost)
 
     choices = [(min(rows, scored), places, min(rows, asked)) for scored in _ROWS_WANTED for places, asked in _SAMPLED]
     scored, places, asked = next((one for one in choices if cost(*one) <= budget), choices[-1])
     spare = budget - cost(scored, places, asked)
     if scoring and spare > 0:
         scored = min(rows, scored + int(spare // scoring))
-    return ValidationPlan(scored, asked, places, cost(scored, places, asked) if rows else 0.0)
+    return ValidationPlan(scored, asked, places, cost(scored, places, asked) if rows else 0.0, by_measure=on_gpu)
+
+
+def answers_within(left: float, points: int, scored: int, tokens: RowTokens, step_cost: float) -> int:
+    """How many answers each of the `points` that are left can sample for `left` trained tokens, scoring included.
+
+    `step_cost`: what a step of decoding was found to cost. Two at least.
+    """
+    scoring = scored * tokens.mean * SCORED_COST
+    choices = dict.fromkeys(asked for _, asked in _SAMPLED)
+    fitting = (each for each in choices if points * (scoring + _sampling_cost(each, tokens, step_cost)) <= left)
+    return next(fitting, WATCHED_QUESTIONS)
+
+
+def _sampling_cost(asked: int, tokens: RowTokens, step_cost: float) -> float:
+    """Of the answers of one point after training."""
+    # The more answers, the nearer is the longest of them to the longest of all.
+    longest = tokens.answer + (tokens.longest_answer - tokens.answer) * asked / (asked + 8)
+    return decoding_cost(asked, longest, tokens.mean, step_cost)

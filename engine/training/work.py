@@ -12,6 +12,7 @@ from engine.training.costs import (
     SCORED_COST,
     RowTokens,
     decoding_cost,
+    decoding_step_cost,
     general_rows,
     general_rows_a_step,
     needs_teacher,
@@ -60,27 +61,28 @@ def steps_of(config: TrainingConfig, rows: int) -> int:
     return Schedule((1,) * rows, config.batch_rows, config.epochs, config.seed, config.replanned).steps if rows else 0
 
 
-def work_of(config: TrainingConfig, train: int, validation: int, tokens: RowTokens) -> Work:
+def work_of(config: TrainingConfig, train: int, validation: int, tokens: RowTokens, *, on_gpu: bool = False) -> Work:
     """The work of a whole run over so many rows of these lengths."""
+    step_cost = decoding_step_cost(on_gpu=on_gpu)
     scored = validation + (train if needs_teacher(config) else 0)
     once = (tokens.prompt + scored * tokens.mean) * SCORED_COST
     if config.general_fraction:
         asked = min(general_rows(config, train), GENERAL_QUESTIONS)
-        once += decoding_cost(asked, GENERAL_ANSWER_TOKENS, GENERAL_ANSWER_TOKENS)
+        once += decoding_cost(asked, GENERAL_ANSWER_TOKENS, GENERAL_ANSWER_TOKENS, step_cost)
         once += asked * GENERAL_ROW_TOKENS * SCORED_COST
     first_steps = steps_of(config, train)
     in_a_step = train / math.ceil(train / config.batch_rows) if train else 0.0
     asked_a_step = min(config.on_policy_batch_rows, train)
     first = in_a_step * tokens.mean + _beside(config, in_a_step, tokens)
     second = (
-        decoding_cost(asked_a_step, sampled_tokens(config, tokens), tokens.answer)
+        decoding_cost(asked_a_step, sampled_tokens(config, tokens), tokens.answer, step_cost)
         + asked_a_step * tokens.mean * (1 + SCORED_COST)
         + _beside(config, asked_a_step, tokens)
     )
     stages = [steps for steps in (first_steps, config.on_policy_steps) if steps]
     points = 1 + sum(len(evaluation_steps(steps, config.evaluations)) for steps in stages)
     trained = first_steps * first + config.on_policy_steps * second
-    plan = plan_validation(trained, points, validation or train, tokens)
+    plan = plan_validation(trained, points, validation or train, tokens, on_gpu=on_gpu)
     return Work(once, first, first_steps, second, config.on_policy_steps, plan)
 
 

@@ -18,6 +18,7 @@ from engine.records.dataset import DatasetRow, TaughtPrompt
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.records.run import CurvePoint, TrainingConfig
+from engine.training.costs import RowTokens
 from engine.training.hooks import StepMetrics
 from engine.training.method import make_course
 from engine.training.student import add_gradients, trained_parameters, with_new_adapter
@@ -64,6 +65,7 @@ class Unmeasured:
 
     asked = ()
     plan = ValidationPlan(0, 0, "trained", 0.0)
+    tokens = RowTokens()
 
     def measure(self, *_: object, **__: object) -> Measurement:
         return Measurement(0.0, (), 0.0, ())

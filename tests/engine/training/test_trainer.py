@@ -1,5 +1,6 @@
 """The loop: it learns, it goes on bit for bit after a kill, and it survives what goes wrong."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -20,6 +21,7 @@ from engine.training.schedule import evaluation_steps, learning_rate_at
 from engine.training.state import read_state
 from engine.training.student import ChunkLoss
 from engine.training.validation import Measurement
+from engine.training.validation_plan import ValidationPlan
 from tests.engine.training.runs import CONFIG, Killed, MakeRow, Recorder, make_trainer
 
 
@@ -207,6 +209,42 @@ def test_what_may_still_become_the_best_is_kept_however_many_checkpoints_time_ma
     assert told_last == {point.step: point.best for point in points}
     assert trained.best_checkpoint.name == f"step-{trained.state.best_step}"
     assert not hooks.notes
+
+
+@pytest.mark.parametrize(("a_step_s", "asked"), [(1e-9, 16), (1e9, 2)])
+def test_on_a_gpu_what_decoding_was_measured_to_take_decides_once_how_many_answers_are_sampled(
+    model_folder: Path,
+    tmp_path: Path,
+    rows: list[DatasetRow],
+    monkeypatch: pytest.MonkeyPatch,
+    a_step_s: float,
+    asked: int,
+) -> None:
+    plan = ValidationPlan(1, 8, "trained", 1.0, by_measure=True)
+    monkeypatch.setattr("engine.training.sampling_pace.VALIDATION_SHARE", 1e3)  # such tiny steps cost next to nothing
+
+    def run(hooks: Recorder, a_step_s: float) -> list[int]:
+        """The numbers of answers that one process was to sample."""
+        told: list[int] = []
+
+        def measure(*_given: object, answers: int) -> Measurement:
+            told.append(answers)
+            return Measurement(1.0, asked=answers, decoding_step_s=a_step_s)
+
+        config = replace(CONFIG, epochs=6.0, evaluations=4)
+        trainer = make_trainer(model_folder, tmp_path, rows, hooks, config)
+        trainer.validator.plan = plan
+        monkeypatch.setattr(trainer.validator, "measure", measure)
+        with suppress(Killed):
+            trainer.run()
+        return told
+
+    def kill(finished: int) -> None:
+        if finished == 8:
+            raise Killed
+
+    assert run(Recorder(kill), a_step_s) == [2, asked]
+    assert run(Recorder(), 1e9 if asked == 16 else 1e-9) == [asked] * 3, "it stands in the checkpoint"
 
 
 def test_a_damaged_newest_checkpoint_is_skipped_with_a_note(

@@ -75,10 +75,13 @@ def test_as_much_is_measured_as_was_planned_and_the_choice_is_the_seeds(local: L
     assert (len(validator().scored), len(validator().asked)) == (12, 4)
     assert validator().scored == validator().scored
     assert validator(seed=1).scored != validator().scored
-    bare = validator().measure(local, 8, lambda: None, sampled=False)
+    bare = validator().measure(local, 8, lambda: None, answers=0)
     whole = validator().measure(local, 8, lambda: None)
     assert (bare.rule_rates, bare.all_rules_rate, bare.watched, bare.asked) == ((), None, (), 0)
     assert (bare.validation_kl, whole.asked, len(whole.watched)) == (whole.validation_kl, 4, 2)
+    two = validator().measure(local, 8, lambda: None, answers=2)
+    assert (two.asked, two.watched) == (2, whole.watched), "fewer are the first of all"
+    assert two.decoding_step_s > 0 == bare.decoding_step_s
     assert whole.all_rules_rate is not None
     assert whole.measure == "cross-entropy", "there is no teacher's distribution to diverge from"
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from engine.demo import FULL, QUICK
 from engine.records.run import TrainingConfig
 from engine.training.costs import SCORED_COST, RowTokens
-from engine.training.validation_plan import VALIDATION_SHARE, plan_validation
+from engine.training.validation_plan import VALIDATION_SHARE, answers_within, plan_validation
 from engine.training.work import work_of
 
 DEMO = RowTokens(question=21.0, answer=25.0, longest=73, longest_answer=41, prompt=400)
@@ -24,7 +24,7 @@ def test_the_demos_runs_measure_for_less_than_a_tenth_of_their_training(
     plan = work.validation
     assert plan.scored >= 4
     assert plan.asked >= 2, "a person sees answers"
-    assert plan.samples(first=False)
+    assert plan.answers(first=False) == plan.asked
     # And an estimate holds what is planned: all that it has beside the steps and what is done once.
     steps = work.first * work.first_steps
     assert work.until(work.steps) - work.once - steps == pytest.approx(plan.cost)
@@ -60,5 +60,24 @@ def test_all_passes_together_keep_their_share_or_are_the_least(
 @pytest.mark.parametrize(("trained", "samples"), [(10**7, (True, True)), (42_000, (False, True)), (3, (False, True))])
 def test_where_answers_are_sampled(trained: float, samples: tuple[bool, ...]) -> None:
     plan = plan_validation(trained, 4, 40, DEMO)
-    assert tuple(plan.samples(first=first) for first in (True, False)) == samples
+    assert tuple(plan.answers(first=first) > 0 for first in (True, False)) == samples
     assert plan.asked >= 2, "two are seen at each evaluation after training, whatever they cost"
+
+
+def test_on_a_gpu_two_answers_are_measured_before_the_first_step() -> None:
+    plan = plan_validation(60_000, 4, 40, DEMO, on_gpu=True)
+    assert plan.by_measure
+    assert (plan.answers(first=True), plan.answers(first=False)) == (2, 2), "by what decoding is reckoned to cost"
+    assert plan.most_asked == 16
+    assert not plan_validation(60_000, 4, 40, DEMO).by_measure, "on a processor every run measures the same"
+
+
+@pytest.mark.parametrize("step_cost", [1.0, 14.0, 100.0, 1_000.0])
+def test_what_is_left_decides_how_many_answers_are_sampled(step_cost: float) -> None:
+    def cost(asked: int) -> float:  # of one point with eight rows, the longest answer's steps between mean and longest
+        steps = 25 + 16 * asked / (asked + 8)
+        return 8 * 46 * SCORED_COST + steps * step_cost + asked * 46 * SCORED_COST
+
+    for asked, fewer in ((16, 8), (8, 4), (4, 2), (2, 2)):
+        assert answers_within(3 * cost(asked) + 1e-6, 3, 8, DEMO, step_cost) == asked
+        assert answers_within(3 * cost(asked) - 1e-6, 3, 8, DEMO, step_cost) == fewer
