@@ -74,11 +74,6 @@ class Pane(Scroller):
         return frozenset()
 
     @property
-    def covered(self) -> bool:
-        """Whether something lies over the page: a key that was pressed twice opens one form."""
-        return self.app.screen is not self.screen
-
-    @property
     def view(self) -> View | None:
         """What is known, and the room that there is; None before anything was shown."""
         if self._shown is None or not self.size.width:  # one without room is drawn as soon as it has some

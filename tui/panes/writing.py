@@ -9,6 +9,7 @@ from engine.clean import clean_text
 from engine.records.options import SynthesizeOptions, TeacherSpec
 from tui.panes.pane import Pane
 from tui.panes.teacher import key_trouble, key_words, money_words, teacher_fields
+from tui.screens.form.late import open_late
 from tui.screens.form.screen import Field, FormScreen, Values
 from tui.services.generation import GenerationService, OutlookRead, SynthesisOutlook
 from tui.services.store import StoreService
@@ -30,12 +31,13 @@ class Writing:
         """Whether its form is open."""
         return self._form is not None
 
-    def ask(self, title: str, fields: Sequence[Field], teacher: TeacherSpec, options_of: OptionsOf) -> None:
+    def ask(
+        self, title: str, fields: Sequence[Field], teacher: TeacherSpec, options_of: OptionsOf, action: str
+    ) -> None:
         """Open the form: `fields`, then those of the teacher. `options_of` is None while a field is wrong.
 
-        It ends in `Ready`, once all that is needed is there.
+        `action` asks for it. It ends in `Ready`, once all that is needed is there.
         """
-        self._told.clear()
 
         def aside(values: Values) -> str:
             found = self._outlook(options_of(values))
@@ -62,8 +64,9 @@ class Writing:
         form = FormScreen(
             title, [*fields, *teacher_fields(teacher, lambda: form.values)], go="start", aside=aside, whole=whole
         )
-        self._form = form
-        self._pane.app.push_screen(form, answered)
+        if open_late(form, answered, self._pane, f"workspace.{self._pane.place}", action):
+            self._form = form
+            self._told.clear()
 
     def take(self, message: OutlookRead) -> None:
         """Tell what writing will take, where the form still asks."""

@@ -26,6 +26,7 @@ from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.view import View
 from tui.panes.writing import Writing
+from tui.screens.form.late import open_late
 from tui.screens.form.screen import FormScreen
 from tui.services.evaluation import (
     AnswersRead,
@@ -116,27 +117,23 @@ class EvaluationPane(Pane):
 
     def on_evaluation_basis_read(self, message: EvaluationBasisRead) -> None:
         """Ask what is to be measured."""
-        if self.covered:
-            return
         basis = message.basis
         if not basis.runs:
             self.app.notify(f"There is no trained run yet. {key_of('workspace.run')} trains one.")
             return
-        self.app.push_screen(
-            FormScreen(
-                "Evaluate",
-                fields(basis),
-                go="evaluate",
-                aside=lambda values: outlook(values, basis),
-                whole=lambda values: nothing_to_ask(values, basis),
-            ),
-            partial(self._evaluate, basis),
+        form = FormScreen(
+            "Evaluate",
+            fields(basis),
+            go="evaluate",
+            aside=lambda values: outlook(values, basis),
+            whole=lambda values: nothing_to_ask(values, basis),
         )
+        open_late(form, partial(self._evaluate, basis), self, "workspace.evaluation", "evaluation.evaluate")
 
     def on_failed_read(self, message: FailedRead) -> None:
         """Ask how many training questions shall be written, where some validation question failed."""
         view, failed = self.view, message.failed
-        if view is None or self.covered:
+        if view is None:
             return
         if failed is None:
             self.app.notify(
@@ -150,6 +147,7 @@ class EvaluationPane(Pane):
                 improvement_fields(failed),
                 view.facts.settings.teacher,
                 partial(improvement, failed),
+                "evaluation.improve",
             )
 
     def on_outlook_read(self, message: OutlookRead) -> None:

@@ -15,6 +15,7 @@ from tui.panes.examples.state import WallState
 from tui.panes.pane import Pane
 from tui.panes.parts import working
 from tui.panes.view import View
+from tui.screens.form.late import open_late
 from tui.screens.form.screen import FormScreen
 from tui.services.facts import Stream
 from tui.services.generation import GenerationOutlook, GenerationService, OptionsRead, OutlookRead, Ready
@@ -51,11 +52,8 @@ class ExamplesPane(Pane):
 
     def on_options_read(self, message: OptionsRead) -> None:
         """Ask how the teacher shall answer."""
-        if self.covered:
-            return
         before = message.options
-        self._told.clear()
-        self._form = form = generate_form(before, self._outlook)
+        form = generate_form(before, self._outlook)
 
         def answered(values: dict[str, str] | None) -> None:
             self._form = None
@@ -63,7 +61,9 @@ class ExamplesPane(Pane):
             if values is not None and options is not None:
                 self._service.prepare(options, values["key"])
 
-        self.app.push_screen(form, answered)
+        if open_late(form, answered, self, "workspace.examples", "examples.generate"):
+            self._form = form
+            self._told.clear()
 
     def on_outlook_read(self, message: OutlookRead) -> None:
         """Tell what it will take, where the form still asks."""

@@ -11,6 +11,7 @@ from tui.keys import key_of
 from tui.panes.questions import forms
 from tui.panes.questions.list_pane import QuestionList
 from tui.panes.writing import Writing
+from tui.screens.form.late import open_late
 from tui.screens.form.screen import Values
 from tui.services.generation import OutlookRead, Ready
 from tui.services.program import CommandEnded
@@ -33,6 +34,7 @@ from tui.services.questions import (
 from tui.services.store import StoreFailed, StoreService
 
 _TOPICS_OFFERED = 40
+_BRING, _SPLIT = ("workspace.questions", "questions.bring"), ("workspace.questions", "questions.split")
 
 
 class QuestionsPane(QuestionList):
@@ -77,7 +79,7 @@ class QuestionsPane(QuestionList):
             f"{counted(len(message.ids), 'question')} with {counted(message.answers, 'answer')}: the answers go with "
             "them, and nothing brings answers back."
         )
-        self._ask_sure("Delete what is answered?", words, message.ids)
+        self._ask_sure("Delete what is answered?", words, message.ids, "questions.remove")
 
     def on_newest_found(self, message: NewestFound) -> None:
         """Ask before an import of another day is taken back."""
@@ -87,7 +89,7 @@ class QuestionsPane(QuestionList):
         came = f" from {clean_text(message.source)}" if message.source else ""
         answers = f", with {counted(message.answers, 'answer')}" if message.answers else ""
         words = f"The newest {counted(len(message.ids), 'question')}{came} would be deleted{answers}."
-        self._ask_sure("Take back the last import?", words, message.ids)
+        self._ask_sure("Take back the last import?", words, message.ids, "questions.undo")
 
     def on_command_ended(self, message: CommandEnded) -> None:
         """Show what a command found, or say what it did."""
@@ -149,7 +151,8 @@ class QuestionsPane(QuestionList):
             )
             return
         teacher = self._shown.facts.settings.teacher
-        self._writing.ask("Let the teacher write questions", forms.synthesis_fields(), teacher, forms.synthesis)
+        fields = forms.synthesis_fields()
+        self._writing.ask("Let the teacher write questions", fields, teacher, forms.synthesis, "questions.synthesize")
 
     def action_split(self) -> None:
         """Ask for the shares, and show the result first."""
@@ -207,7 +210,9 @@ class QuestionsPane(QuestionList):
                 self._begin(f"Reading {clean_text(given['path'])} …")
                 self._service.look_at_file(forms.import_words(given))
 
-        self.app.push_screen(forms.import_form(values, errors), answered)
+        form = forms.import_form(values, errors)
+        if not open_late(form, answered, self, *_BRING) and errors is not None:
+            self.notify(errors["path"], severity="error")
 
     def _ask_split(self, values: Values | None, errors: Values | None) -> None:
         def answered(given: dict[str, str] | None) -> None:
@@ -216,17 +221,16 @@ class QuestionsPane(QuestionList):
                 self._begin("Drawing by whole topics …")
                 self._service.draw_splits(forms.split_words(given))
 
-        self.app.push_screen(forms.split_form(values, errors), answered)
+        form = forms.split_form(values, errors)
+        if not open_late(form, answered, self, *_SPLIT) and errors is not None:
+            self.notify(errors["seed"], severity="error")
 
-    def _ask_sure(self, title: str, words: str, ids: tuple[int, ...]) -> None:
-        if self.covered:
-            return
-
+    def _ask_sure(self, title: str, words: str, ids: tuple[int, ...], action: str) -> None:
         def answered(given: dict[str, str] | None) -> None:
             if given is not None and given["sure"] == forms.YES:
                 self._service.remove(self.state.where, self.state.ask(), ids, with_answers=True)
 
-        self.app.push_screen(forms.sure_form(title, words, "delete them"), answered)
+        open_late(forms.sure_form(title, words, "delete them"), answered, self, "workspace.questions", action)
 
     @property
     def _is_free(self) -> bool:

@@ -18,6 +18,7 @@ from tui.panes.run.drawing import draw
 from tui.panes.run.settings import config_of, fields, guide, outlook, trouble
 from tui.panes.run.state import RunState
 from tui.panes.view import View
+from tui.screens.form.late import open_late
 from tui.screens.form.screen import FormScreen
 from tui.services.facts import Facts
 from tui.services.runs import (
@@ -83,23 +84,19 @@ class RunPane(Pane):
 
     def on_basis_read(self, message: BasisRead) -> None:
         """Ask for the configuration of a new run."""
-        if self.covered:
-            return
         basis = message.basis
         stations = self.view.facts.stations if self.view is not None else ()
         aged = next((each.note for each in stations if each.name == "dataset" and each.state == "stale"), "")
         stale = f"The dataset is stale: {aged}.\n" if aged else ""
-        self.app.push_screen(
-            FormScreen(
-                f"Train on {counted(basis.dataset.train, 'row')}, {basis.dataset.validation:,} for validation",
-                fields(basis),
-                go="train",
-                aside=lambda values: stale + outlook(values, basis),
-                whole=lambda values: trouble(values, basis),
-                guide=lambda values: guide(values, basis),
-            ),
-            partial(self._train, basis),
+        form = FormScreen(
+            f"Train on {counted(basis.dataset.train, 'row')}, {basis.dataset.validation:,} for validation",
+            fields(basis),
+            go="train",
+            aside=lambda values: stale + outlook(values, basis),
+            whole=lambda values: trouble(values, basis),
+            guide=lambda values: guide(values, basis),
         )
+        open_late(form, partial(self._train, basis), self, "workspace.run", "run.train")
 
     def on_run_added(self, message: RunAdded) -> None:
         """Start the job that trains it."""

@@ -78,7 +78,8 @@ class CurateScreen(WalkingScreen):
                 where = replace(self.state.where, topic=chosen.topic, rule=chosen.rule)
                 self._list(self.state.list_other(where))
 
-        self.app.push_screen(NarrowScreen(message.topics, message.rules, self.state.where), go)
+        if self.is_active:
+            self.app.push_screen(NarrowScreen(message.topics, message.rules, self.state.where), go)
 
     def on_command_ended(self, message: CommandEnded) -> None:
         """The rules have decided, or could not."""

@@ -150,6 +150,11 @@ class FormScreen(OverScreen[dict[str, str] | None]):
         self.tell()
 
     @property
+    def heading(self) -> str:
+        """What it asks."""
+        return self._title
+
+    @property
     def values(self) -> dict[str, str]:
         """What stands in the fields now, without blanks around it."""
         found: dict[str, str] = {}

@@ -126,7 +126,7 @@ class StartScreen(PlacedScreen[None], Listed):
         error, self.state.busy = message.error, ""
         if message.field == "list":
             self.state.trouble = str(error)
-        elif message.field and self._ask_again is not None:
+        elif message.field and self._ask_again is not None and self.is_active:
             self._ask_again({message.field: clean_text(str(error))})
         else:
             self.say_error(error)

@@ -11,6 +11,7 @@ from engine.clean import clean_line, clean_text
 from engine.paths import Home
 from engine.records.options import UpdateOptions
 from tui.panes.checks import number, or_empty
+from tui.screens.form.late import open_late
 from tui.screens.form.screen import Field, FormScreen
 from tui.services.program import Answer, CommandEnded, Program
 from tui.services.store import StoreService
@@ -56,9 +57,8 @@ class Updating:
         check = or_empty(number(0.01, _MOST_EPOCHS))
         fields = [Field("epochs", "epochs", "", "a quarter of the earlier run's", check=check)]
         words = plan_words(answer)
-        self._screen.app.push_screen(
-            FormScreen("Bring it up to date", fields, go="update", aside=lambda _values: words), answered
-        )
+        form = FormScreen("Bring it up to date", fields, go="update", aside=lambda _values: words)
+        open_late(form, answered, self._screen, "workspace.update")
 
 
 def plan_words(answer: Answer) -> str:
