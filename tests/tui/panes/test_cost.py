@@ -322,6 +322,9 @@ def test_only_the_answer_to_the_last_question_is_taken() -> None:
     assert state.errors == ["cache hits %: 0 to 100"]
     assert state.inputs is None
     state.type("cache_hit_rate", "90")
+    state.type("requests_per_day", "9" * 400)
+    assert state.errors == ["requests a day: at most 1,000,000,000,000"]
+    state.type("requests_per_day", "")
     assert state.inputs == CostInputs("gpt-5", cache_hit_rate=0.9)
 
 

@@ -134,7 +134,8 @@ def test_an_outlook_says_how_many_answers_and_how_long() -> None:
     assert "decide nothing" not in words
     assert "fewer than 35 questions decide nothing" in outlook({**VALUES, "limit": "10"}, BASIS)
     assert "not known" in outlook(VALUES, dataclasses.replace(BASIS, evaluations=()))
-    assert outlook({**VALUES, "limit": "x"}, BASIS) == ""
+    for name, typed in (("limit", "x"), ("samples", "9" * 4000), ("limit", "9" * 5000), ("temperature", "nan")):
+        assert outlook({**VALUES, name: typed}, BASIS) == ""
 
 
 def test_a_teacher_that_is_another_model_is_an_arm_and_an_empty_split_is_refused() -> None:

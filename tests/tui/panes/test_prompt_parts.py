@@ -9,16 +9,19 @@ from hypothesis import strategies as st
 from engine.clean import clean_line, clean_text
 from engine.errors import JobError, UsageError
 from engine.prompts.compare import compare_texts
+from engine.records.options import ProjectSettings
 from engine.records.prompt import Message, Prompt
 from engine.records.rule import Check, CheckResult, Rule, Span
 from engine.rules.documents import check_from_fields, check_to_fields
 from tests.tui.seeds import PROMPT, RULES, hostile
+from tui.panes.prompt.asking import trial_form
 from tui.panes.prompt.drawing import check_words, draw_rules, draw_text
 from tui.panes.prompt.editor import can_hold
 from tui.panes.prompt.forms import check_fields, kind_of, problem_of, rule_fields, rule_from
 from tui.panes.prompt.marking import code_lines, marks_of
 from tui.panes.prompt.other_drawing import draw_difference, draw_own_answer, draw_trial, draw_versions
 from tui.panes.prompt.state import DraftState, OwnAnswerState, RulesState, TrialState, VersionsState
+from tui.services.facts import Facts
 from tui.services.prompt import Passage, VersionRow
 from tui.services.trial import TriedAnswer, TriedRule
 
@@ -255,6 +258,17 @@ class TestForms:
         assert problem_of(None, first, {"unit": "words", "min": "", "max": "9"}) == ""
         with pytest.raises(UsageError):
             rule_from(None, {"text": "x", "kind": "pattern"}, {"pattern": "("})
+
+    @pytest.mark.parametrize("typed", ["9" * 5000, "-", "1.5", "²"], ids=["long", "sign", "point", "raised"])
+    def test_what_is_no_number_is_told_while_it_is_typed(self, typed: str) -> None:
+        first = {"text": "Brief", "kind": "length"}
+        values = {"unit": "words", "min": "", "max": typed}
+        assert problem_of(None, first, values)
+        assert [field.id for field in check_fields("length", None) if field.check(values[field.id])] == ["max"]
+        asked = trial_form(Facts("p", "/p", ProjectSettings(), (), questions=(("train", 9),)))
+        count = next(field for field in asked._fields if field.id == "count")
+        assert count.check(typed) == "A whole number from 1 to 20."
+        assert "answers 0 questions" in asked._aside({"question": "", "count": typed})
 
 
 def test_a_text_that_the_field_would_change_is_not_held() -> None:

@@ -13,6 +13,7 @@ from tui.services.cost import AT, CostPage
 MODEL = "model"
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+|\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
 _TOLD_WHOLE = 1_000
+_MOST = 10**12  # of anything; what is reckoned with more than there is of anything has no end
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,9 @@ class CostState:
         value = number(text)
         if value is None:
             return f"{item.label}: a number, such as {'90' if item.percent else '5,000 or 0.05'}"
-        return f"{item.label}: 0 to 100" if item.percent and value > 100 else ""
+        if item.percent and value > 100:
+            return f"{item.label}: 0 to 100"
+        return f"{item.label}: at most {_MOST:,}" if value > _MOST else ""
 
     @property
     def errors(self) -> list[str]:

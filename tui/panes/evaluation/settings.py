@@ -12,7 +12,7 @@ from engine.records.options import EvaluateOptions, SynthesizeOptions, usual_sam
 from engine.records.question import Split
 from engine.wording import counted
 from tui.keys import key_of
-from tui.panes.checks import number, whole
+from tui.panes.checks import number, or_empty, whole
 from tui.panes.teacher import teacher_of
 from tui.screens.form.screen import Field, Values
 from tui.services.evaluation import EvaluationBasis
@@ -21,6 +21,7 @@ from tui.widgets.lines import duration
 _SPLITS: tuple[Split, ...] = ("test", "validation")
 _RUNS_OFFERED = 8
 _YES, _NO = "yes", "no"
+_SAMPLES, _TEMPERATURE, _LIMIT = whole(1, 64), number(0.0, 2.0), or_empty(whole(1, 10**6))
 
 
 def fields(basis: EvaluationBasis) -> tuple[Field, ...]:
@@ -30,9 +31,9 @@ def fields(basis: EvaluationBasis) -> tuple[Field, ...]:
     return (
         Field("run", "run", runs[0], choices=runs),
         Field("split", "questions", _SPLITS[0], choices=_SPLITS),
-        Field("samples", "samples a question", str(usual_samples(temperature)), check=whole(1, 64)),
-        Field("temperature", "temperature", f"{temperature:g}", check=number(0.0, 2.0)),
-        Field("limit", "at most", "", hint="all questions", check=lambda text: whole(1, 10**6)(text) if text else ""),
+        Field("samples", "samples a question", str(usual_samples(temperature)), check=_SAMPLES),
+        Field("temperature", "temperature", f"{temperature:g}", check=_TEMPERATURE),
+        Field("limit", "at most", "", hint="all questions", check=_LIMIT),
         Field("arms", "more arms", "", hint="run:3  checkpoint:3:120  prompt_back", check=arms_named),
         Field("regressions", "what else changed", _YES, choices=(_YES, _NO)),
     )
@@ -54,11 +55,10 @@ def options_of(values: Mapping[str, str], basis: EvaluationBasis) -> EvaluateOpt
 
 
 def outlook(values: Mapping[str, str], basis: EvaluationBasis) -> str:
-    """What an evaluation with these values will take, a line a quantity; empty while a value is no number."""
-    try:
-        options = options_of(values, basis)
-    except ValueError:
+    """What an evaluation with these values will take, a line a quantity; empty while a value is none."""
+    if _SAMPLES(values["samples"]) or _TEMPERATURE(values["temperature"]) or _LIMIT(values["limit"]):
         return ""
+    options = options_of(values, basis)
     asked = basis.questions.get(options.split, 0)
     estimate = estimate_evaluation(options, asked, basis.evaluations, rubrics=basis.rubrics)
     lines = _answers(options, estimate)

@@ -1,10 +1,11 @@
 """The forms of the prompt pane that are not about a rule: questions to try, and files to read."""
 
 from tui.keys import key_of
+from tui.panes.checks import whole
 from tui.screens.form.screen import Field, FormScreen, Values
 from tui.services.facts import Facts
 
-MOST = 20
+_COUNT = whole(1, 20)
 REPLACE = "replace"
 
 
@@ -12,7 +13,7 @@ def trial_form(facts: Facts) -> FormScreen:
     """A form that ends in `question`, which may be empty, and `count`, a number; no `count` where none is stored."""
     stored = sum(count for _, count in facts.questions)
 
-    def whole(values: Values) -> str:
+    def nothing_to_ask(values: Values) -> str:
         return "" if values["question"] or stored else "The project has no question yet: type one."
 
     def aside(values: Values) -> str:
@@ -23,9 +24,9 @@ def trial_form(facts: Facts) -> FormScreen:
 
     fields = (
         Field("question", "question", hint="empty: some of the stored ones" if stored else "what a user would ask"),
-        Field("count", "of the stored ones", str(min(3, max(stored, 1))), check=_count),
+        Field("count", "of the stored ones", str(min(3, max(stored, 1))), check=_COUNT),
     )
-    return FormScreen("Try the prompt", fields if stored else fields[:1], go="ask", aside=aside, whole=whole)
+    return FormScreen("Try the prompt", fields if stored else fields[:1], go="ask", aside=aside, whole=nothing_to_ask)
 
 
 def prompt_file_form(path: str) -> FormScreen:
@@ -48,10 +49,5 @@ def _path(path: str, hint: str) -> Field:
 def _asked(values: Values, stored: int) -> str:
     if values["question"] or not stored:
         return "this question"
-    asked = 0 if _count(values["count"]) else min(int(values["count"]), stored)
+    asked = 0 if _COUNT(values["count"]) else min(int(values["count"]), stored)
     return "1 question" if asked == 1 else f"{asked} questions"
-
-
-def _count(value: str) -> str:
-    good = value.isdecimal() and 1 <= int(value) <= MOST
-    return "" if good else f"A number from 1 to {MOST}."

@@ -6,6 +6,7 @@ from typing import cast
 from engine.clean import clean_line
 from engine.errors import UsageError
 from engine.records.rule import Check, CheckKind, Rule
+from tui.panes.checks import or_empty, whole
 from tui.screens.form.screen import Field, Values
 
 KINDS: dict[CheckKind, str] = {
@@ -23,6 +24,7 @@ KINDS: dict[CheckKind, str] = {
 _WORDS = {kind: kind.replace("_", " ") for kind in KINDS}
 _BETWEEN = " | "
 _UNITS = ("words", "sentences", "lines")
+_LENGTH = or_empty(whole(0))
 
 
 def rule_fields(rule: Rule | None) -> tuple[Field, ...]:
@@ -54,8 +56,8 @@ def check_fields(kind: CheckKind, check: Check | None) -> tuple[Field, ...]:
         case "length":
             return (
                 Field("unit", "of what", old.unit, choices=_UNITS),
-                Field("min", "at least", _number(old.min), "any number", check=_whole),
-                Field("max", "at most", _number(old.max), "any number", check=_whole),
+                Field("min", "at least", _number(old.min), "any number", check=_LENGTH),
+                Field("max", "at most", _number(old.max), "any number", check=_LENGTH),
             )
         case "json":
             return (Field("schema", "JSON Schema", clean_line(old.schema), "empty: any JSON"),)
@@ -109,7 +111,7 @@ def _read(name: str, value: str) -> Mapping[str, object]:
     if name in ("texts", "labels"):
         return {name: tuple(text.strip() for text in value.split(_BETWEEN.strip()) if text.strip())}
     if name in ("min", "max"):
-        return {name: int(value)} if value else {}
+        return {name: value if _LENGTH(value) else int(value)} if value else {}  # what is no number, the rule refuses
     if name == "gold":
         return {name: value == "yes"}
     if name == "text" and len(value) > 2 and value[0] == "«" and value[-1] == "»":
@@ -132,7 +134,3 @@ def _number(value: int | None) -> str:
 
 def _needed(value: str) -> str:
     return "" if value else "This is needed."
-
-
-def _whole(value: str) -> str:
-    return "" if not value or value.isdecimal() else "A whole number, or nothing."
