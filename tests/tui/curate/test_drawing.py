@@ -87,6 +87,11 @@ def test_rules_that_are_kept_give_way_and_are_counted() -> None:
     assert "✗ 1" in lines[4].plain
     assert "more, kept" in text(lines)
     assert len(lines) <= 14
+    broken = dataclasses.replace(ROW, checks=tuple(CheckResult(n, passed=n > 9) for n in range(1, 30)))
+    lines = draw_answer(broken, {}, 78, 14, scroll=0, comparing=False).lines
+    told = sum(line.plain.startswith("✗") for line in lines)
+    assert f"{29 - told} more, {9 - told} broken" in text(lines)
+    assert told < 9
 
 
 def test_failing_words_are_underlined_where_cleaning_moved_none() -> None:

@@ -32,17 +32,20 @@ def draw_answer(
 ) -> DrawnAnswer:
     """The question, the answer, and what each rule finds, in `height` lines; the rules always have their place."""
     head = [Content.styled(line, STRONG) for line in wrap(row.question, width)[:_HEAD_LINES]]
+    checks = sorted(row.checks, key=lambda check: (check.passed, check.rule_id))
     findings = [
         Content.assemble(
             ("✓ " if check.passed else "✗ ", GOOD if check.passed else BAD),
             shorten(_found(check, rules.get(check.rule_id, "")), width - 2),
         )
-        for check in sorted(row.checks, key=lambda check: (check.passed, check.rule_id))
+        for check in checks
     ]
     room = height - len(head) - 4
     shown = findings[: max(_FEWEST_RULES, min(len(findings), room - 3))]
-    if len(shown) < len(findings):
-        shown.append(Content.styled(f"  and {len(findings) - len(shown)} more, kept", DIM))
+    if hidden := checks[len(shown) :]:
+        broken = sum(not check.passed for check in hidden)
+        told = (f"{broken} broken", BAD) if broken else ("kept", DIM)
+        shown.append(Content.assemble((f"  and {len(hidden)} more, ", DIM), told))
     compared = comparing and row.answer != row.generated
     body = _compared(row, width) if compared else _marked(row).wrap(width)
     room = max(room - len(shown), 2)
