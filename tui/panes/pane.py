@@ -10,7 +10,6 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.content import Content
 from textual.dom import DOMNode
-from textual.message import Message
 
 from tui.actions import PaneName, Place
 from tui.panes.job import JobView
@@ -21,14 +20,6 @@ from tui.widgets.footer import KeysChanged
 from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
 from tui.widgets.shares import Shares
-
-
-class ShowPane(Message):
-    """A pane asks for another one to be shown."""
-
-    def __init__(self, pane: PaneName) -> None:
-        super().__init__()
-        self.pane = pane
 
 
 @dataclass(frozen=True, slots=True)

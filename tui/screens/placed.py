@@ -78,6 +78,12 @@ class PlacedScreen(LeftOnce[Result]):
         columns, rows = self.app.size
         return columns < LEAST_COLUMNS or rows < LEAST_ROWS
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether no other screen hides the whole of it. Textual's (8.2.8) own `is_current` is true under any one."""
+        stack = self.app.screen_stack
+        return self in stack and all(isinstance(over, ModalScreen) for over in stack[stack.index(self) + 1 :])
+
     def on_resize(self) -> None:
         """Show the word as long as the window is too small."""
         self._say_size()
@@ -118,6 +124,14 @@ class ShowProject(Message):
 
 class ShowProjects(Message):
     """A person wants to see the list of projects."""
+
+
+class ShowPane(Message):
+    """A person wants to see this pane, or one asks for another."""
+
+    def __init__(self, pane: PaneName) -> None:
+        super().__init__()
+        self.pane = pane
 
 
 class Arranged(Message):

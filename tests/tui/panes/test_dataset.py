@@ -11,16 +11,18 @@ from textual.widgets import Static
 
 from engine.curation.freeze import freeze, preview
 from engine.errors import DistillError, ModelError
+from engine.jobs.protocol import StageStarted, StateChanged
 from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import DatasetSummary, FreezePreview, Refusal, TopicRows
 from engine.records.example import Decision
-from engine.records.options import ProjectSettings
+from engine.records.options import GenerateOptions, ProjectSettings
 from engine.records.prompt import Message, Prompt
 from tests.tiny import make_tiny_base
-from tests.tui.piloting import form_of, pane_of, reach, text_of, until
-from tests.tui.seeds import PROMPT, add_dataset, add_examples, add_run, hostile, make_project, make_stage
+from tests.tui.piloting import facts_of, form_of, pane_of, reach, text_of, until, workspace
+from tests.tui.seeds import PROMPT, add_dataset, add_examples, add_job, add_run, hostile, make_project, make_stage
 from tui.app import DistillApp
+from tui.keys import key_of
 from tui.panes.dataset.drawing import draw
 from tui.panes.dataset.pane import DatasetPane
 from tui.panes.dataset.state import ALLOW, REJECT, DatasetState
@@ -122,6 +124,39 @@ async def test_what_is_accepted_is_shown_and_frozen_by_one_key(
     assert latest is not None
     assert (latest.train, latest.validation) == (26, 6)
     assert ["curate", "freeze"] in at_hand
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_while_answers_come_or_are_reviewed_nobody_looks_unless_a_key_asks(
+    home: Home, size: tuple[int, int], at_hand: list[list[str]]
+) -> None:
+    with make_project(home) as project:
+        add_examples(project, 20)
+        job = add_job(project, GenerateOptions(), "running", [StateChanged("running"), StageStarted("examples")])
+        folder = project.folder
+    app = DistillApp(home, folder)
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "Answers still come" in text(app))
+        assert at_hand == []
+        await pilot.press(key_of("dataset.look"))
+        await until(pilot, lambda: "what would be frozen now" in text(app) and not pane(app).state.looking)
+        assert len(at_hand) == 1
+        assert "Answers still come" in text(app)
+        with Project.open(folder, home) as project:
+            project.jobs.update(job.id, state="done")
+        await until(pilot, lambda: len(at_hand) == 2)
+        await until(pilot, lambda: "Answers still come" not in text(app) and not pane(app).state.looking)
+        below = workspace(app)
+        await pilot.press(key_of("workspace.curate"))
+        await until(pilot, lambda: app.screen is not below)
+        with Project.open(folder, home) as project:
+            project.decisions.decide([Decision(1, "reject", "person")])
+        await until(pilot, lambda: facts_of(app).examples.rejected == 5)
+        below._draw()
+        assert len(at_hand) == 2
+        await pilot.press("escape")
+        await until(pilot, lambda: len(at_hand) == 3)
 
 
 async def test_what_is_refused_is_searched_and_esc_restores_the_place(home: Home, at_hand: list[list[str]]) -> None:

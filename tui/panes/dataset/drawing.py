@@ -42,7 +42,8 @@ def draw(view: View, state: DatasetState, now: float) -> list[Content]:
     if not facts.examples.accepted:
         lines += _nothing(view)
     elif state.preview is None:
-        lines += [Content.styled(f"Looking through {facts.examples.accepted:,} accepted answers …", DIM)]
+        looking = f"Looking through {facts.examples.accepted:,} accepted answers …"
+        lines += [Content.styled(looking, DIM)] if state.looking or not state.waits else _waiting(width)
     else:
         lines += _would_be(state.preview, state, width, done=station.state == "done")
         lines += _refused(state, width)
@@ -149,7 +150,15 @@ def _would_be(preview: FreezePreview, state: DatasetState, width: int, *, done: 
     lines += [Content(""), *(Content.styled(line, DIM) for each in said for line in wrap(each, width))]
     if state.looking:
         lines += [Content.styled("looking again …", DIM)]
+    elif state.waits:
+        lines += _waiting(width)
     return [*lines, Content("")]
+
+
+def _waiting(width: int) -> list[Content]:
+    """Why nobody looks now, and the key that does."""
+    said = f"Answers still come; {key_of('dataset.look')} looks at what would be frozen of those so far."
+    return [Content.styled(line, DIM) for line in wrap(said, width)]
 
 
 def _row(topic: str, counts: Counter[str], name_width: int) -> Content:

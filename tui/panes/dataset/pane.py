@@ -36,10 +36,12 @@ class DatasetPane(Pane):
         self._then_freeze: bool | None = None  # whether overlaps are allowed, once the refused ones are rejected
 
     def show(self, facts: Facts, job: JobView | None) -> None:
-        """Look anew where what is accepted has changed."""
+        """Look anew where what is accepted has changed; while answers come it changes all the time."""
         newest = facts.dataset.sha256 if facts.dataset is not None else ""
         seen = (facts.prompt_version, facts.examples, facts.questions, facts.settings.student_base, newest, facts.rules)
-        if seen != self._seen:
+        answering = any(job.stage == "examples" and job.state == "running" for job in facts.jobs)
+        self.state.waits = seen != self._seen and answering and facts.examples.accepted > 0
+        if seen != self._seen and not self.state.waits:
             self._seen = seen
             self._look() if facts.examples.accepted else self._service.read()
         super().show(facts, job)

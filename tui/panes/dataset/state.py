@@ -21,6 +21,7 @@ class DatasetState:
     questions: Mapping[int, str] = field(default_factory=dict)
     history: tuple[Frozen, ...] = ()
     looking: bool = False
+    waits: bool = False  # something has changed, and is looked at once no more answers come
     freezing_since: float | None = None
     said: str = ""  # by the process that freezes
     failure: DistillError | None = None

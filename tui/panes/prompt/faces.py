@@ -12,10 +12,11 @@ from textual.dom import DOMNode
 from textual.widget import Widget
 
 from tui.actions import TYPED, Place
-from tui.panes.pane import Pane, ShowPane
+from tui.panes.pane import Pane
 from tui.panes.prompt.rules_face import RulesFace
 from tui.panes.prompt.state import Face, PromptState
 from tui.panes.prompt.text_face import TextFace
+from tui.screens.placed import ShowPane
 from tui.services.store import StoreService
 from tui.widgets.listing import Listing
 from tui.widgets.page import Page

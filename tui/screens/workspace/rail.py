@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from textual.content import Content
-from textual.message import Message
 
 from engine.records.station import STATIONS, Station
 from tui.actions import PANES, PaneName
 from tui.keys import key_of
+from tui.screens.placed import ShowPane
 from tui.screens.workspace.steps import compared, next_step, step_from
 from tui.widgets.lines import ACCENT, DIM, ENDING, MARKS, STRONG, fit, percent, right, spread
 from tui.widgets.listing import Listed, Listing, numbered
@@ -23,21 +23,13 @@ _OTHERS = [pane for pane in PANES if pane not in STATIONS]
 _NAME = 11  # cells
 
 
-class PaneChosen(Message):
-    """A person wants to see this pane."""
-
-    def __init__(self, pane: PaneName) -> None:
-        super().__init__()
-        self.pane = pane
-
-
 class _Panes(Page, Listed):
     """The panes as rows that can be gone to."""
 
     @property
     def listing(self) -> Listing | None:
         """All panes in the order of their keys."""
-        return Listing(PANES, 0, lambda row: self.post_message(PaneChosen(PANES[row])))
+        return Listing(PANES, 0, lambda row: self.post_message(ShowPane(PANES[row])))
 
 
 class Rail(_Panes):

@@ -16,9 +16,9 @@ from engine.paths import Home
 from tui.actions import TYPED, PaneName, Place, bindings
 from tui.keys import footer_actions
 from tui.panes import pane_class
-from tui.screens.placed import Arranged, Reached, ShowProjects
+from tui.screens.placed import Arranged, Reached, ShowPane, ShowProjects
 from tui.screens.workspace.header import Header
-from tui.screens.workspace.rail import PaneChosen, Rail, Spine
+from tui.screens.workspace.rail import Rail, Spine
 from tui.screens.workspace.search import SearchingScreen, SearchLine
 from tui.screens.workspace.state import WorkspaceState
 from tui.screens.workspace.trouble import Trouble
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from tui.panes.chat.pane import ArmsChosen
     from tui.panes.job import JobView
-    from tui.panes.pane import Pane, ShowPane
+    from tui.panes.pane import Pane
     from tui.screens.workspace.updating import Updating
     from tui.services.follower import JobTold, PastTold
     from tui.services.program import CommandEnded
@@ -158,11 +158,9 @@ class WorkspaceScreen(Divided, SearchingScreen):
         if self._updating is not None:
             self._updating.take(message)
 
-    def on_show_pane(self, message: "ShowPane | PaneChosen") -> None:
-        """A pane asks for another, or the rail was gone to."""
+    def on_show_pane(self, message: ShowPane) -> None:
+        """The rail was gone to, or a pane asks for another."""
         self.action_pane(message.pane)
-
-    on_pane_chosen = on_show_pane
 
     def on_arms_chosen(self, message: "ArmsChosen") -> None:
         """The chat compares other arms."""
@@ -247,7 +245,6 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self.app.push_screen(CurateScreen(self.store, self.state.shares))
 
     def action_jobs(self) -> None:
-        """List the jobs."""
         from tui.screens.jobs.screen import JobsScreen
 
         self.app.push_screen(JobsScreen(self.store))
@@ -311,9 +308,11 @@ class WorkspaceScreen(Divided, SearchingScreen):
             self._draw_pane()
 
     def _draw_pane(self) -> None:
-        if self.state.facts is not None and self._is_here:
-            self._shown_pane().show(self.state.facts, self.state.job)
-            self._tell_keys()
+        if self.state.facts is None or not self._is_here:
+            self._stale = self.state.facts is not None
+            return
+        self._shown_pane().show(self.state.facts, self.state.job)
+        self._tell_keys()
 
     @property
     def _typing(self) -> bool:
@@ -322,11 +321,12 @@ class WorkspaceScreen(Divided, SearchingScreen):
 
     @property
     def _is_here(self) -> bool:
-        """Not before it is mounted, and not when it is left."""
-        return any(room.is_attached for room in self.query("#panes"))
+        """Not before it is mounted, not when it is left, and not while another screen hides the whole of it."""
+        return self.is_seen and any(room.is_attached for room in self.query("#panes"))
 
     def _show_header(self) -> None:
-        self.query_one(Header).show_state(self.state, self._folder.name, self.size.width - 2)
+        if self._is_here:
+            self.query_one(Header).show_state(self.state, self._folder.name, self.size.width - 2)
 
     def _shown_pane(self) -> "Pane":
         """The pane that is shown, made and focused when it was not on the screen before."""
