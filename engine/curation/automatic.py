@@ -32,14 +32,15 @@ def check_examples(project: Project) -> AutomaticCounts:
     All decisions are one step of the journal, so one undo takes them back. Decisions that the rules made earlier are
     made anew where the rules have changed since. Of a rubric counts what the project's judge has said already.
     """
-    prompt = project.prompts.current()
-    if prompt is None:
-        return AutomaticCounts(0, 0)
-    rules = project.rules.all()
-    judge = project.settings.read().judge if any(rule.needs_judge for rule in rules) else None
-    said = project.judgements.of(judge.name) if judge is not None else {}
-    questions = {question.id: question for question in project.questions.all()}
-    examples = project.examples.all(prompt.prompt.sha256)
+    with project.snapshot():
+        prompt = project.prompts.current()
+        if prompt is None:
+            return AutomaticCounts(0, 0)
+        rules = project.rules.all()
+        judge = project.settings.read().judge if any(rule.needs_judge for rule in rules) else None
+        said = project.judgements.of(judge.name) if judge is not None else {}
+        questions = {question.id: question for question in project.questions.all()}
+        examples = project.examples.all(prompt.prompt.sha256)
     leaks = {
         finding.example_id: finding
         for finding in leaks_of(prompt.prompt, rules, [(e, questions[e.example.key.question_id]) for e in examples])

@@ -154,8 +154,9 @@ def preview(project: Project, tokenizer: CompletionTokenizer | None) -> FreezePr
 
     Without a tokenizer, lengths are not checked. Raises `UsageError` without a prompt.
     """
-    prompt, rules = project.prompts.require(), project.rules.all()
     with project.snapshot():
+        prompt, rules = project.prompts.require(), project.rules.all()
+        base = project.settings.read().student_base
         examples = project.examples.all(prompt.sha256)
         questions = {question.id: question for question in project.questions.all()}
     candidates = sort_out(examples, questions)
@@ -164,7 +165,7 @@ def preview(project: Project, tokenizer: CompletionTokenizer | None) -> FreezePr
         kind: RefusalKind = "message" if finding.kind == "message" else "overlap"
         refused.append(Refusal(finding.example_id, finding.question_id, kind, finding.words))
     if tokenizer is not None:
-        builder = _Builder(prompt, project.settings.read().student_base, rules, tokenizer)
+        builder = _Builder(prompt, base, rules, tokenizer)
         refused += _too_long(builder, candidates.chosen)
     left_out = {refusal.example_id for refusal in refused}
     rows = Counter((q.topic, q.split) for curated, q in candidates.chosen if curated.example.id not in left_out)

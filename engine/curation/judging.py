@@ -57,15 +57,17 @@ def judge_examples(
     While something else of this project asks the judge it waits, and `on_wait` is told why. Raises NotFoundError
     without a rubric, EndpointError where nothing can be asked, TeacherError where not one word on these answers came.
     """
-    rules = project.rules.all()
+    with project.snapshot():
+        rules = project.rules.all()
+        questions = {question.id: question for question in project.questions.all()}
+        examples = project.examples.all(project.prompts.require().sha256)
     rubrics = [rule for rule in rules if rule.needs_judge]
     if not rubrics:
         raise NotFoundError(
             "There is nothing to judge.", "No rule is a rubric.", 'Add one: distill-tui rules add "…" kind=rubric'
         )
-    questions = {question.id: question for question in project.questions.all()}
     requests: list[tuple[Message, ...]] = []
-    for curated in project.examples.all(project.prompts.require().sha256):
+    for curated in examples:
         example = curated.example
         question = questions[example.key.question_id]
         by_person = curated.decision is not None and curated.decision.source == "person"
