@@ -5,7 +5,6 @@ What one of them has scored is kept in the job's folder: a job that is taken up 
 
 import json
 import re
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,7 +41,6 @@ def run(context: JobContext, options: HarnessOptions) -> None:
     from engine.model.load import device_name
     from engine.model.locate import locate_base
 
-    started = time.monotonic()
     project = context.project
     release = find_release(project, options.release_id)
     run = project.runs.get(release.run_id)
@@ -67,7 +65,7 @@ def run(context: JobContext, options: HarnessOptions) -> None:
             chat_template=options.chat_template,
             scores=side_by_side(found["base"], found["release"]),
             version=found["release"].version,
-            seconds=time.monotonic() - started,
+            seconds=context.work.seconds,
         )
     )
 

@@ -90,6 +90,15 @@ def use_program(folder: Path, text: str = STAND_IN) -> None:
     name_program(str(path))
 
 
+def test_what_a_measurement_took_is_the_work_of_all_its_processes(released: Project, tmp_path: Path) -> None:
+    use_program(tmp_path)
+    options = HarnessOptions(1, ("ifeval",))
+    job = released.jobs.add("harness", options)
+    released.jobs.keep_work(job.id, "release", 500.0, 0)  # by the process that was stopped
+    run(JobContext(released, job, StopFlag()), options)
+    assert released.harness.standing(1)[0].seconds >= 500
+
+
 def test_base_and_release_are_measured_with_all_but_the_weights_the_same(released: Project, tmp_path: Path) -> None:
     use_program(tmp_path)
     options = HarnessOptions(1, ("ifeval", "mmlu_stem"), limit=100)
