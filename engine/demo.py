@@ -95,7 +95,7 @@ def run(context: JobContext, options: DemoOptions) -> None:
 def verdict_before(project: Project) -> str:
     """Whether distilling the prompt would pay, where a hosted model answers with it today; before anything is spent.
 
-    Kept as a person's own figures would be: the cost pane and the report tell the same.
+    Kept as a person's own figures would be: `distill-tui estimate` and the report tell the same.
     """
     from engine.economics.keeping import reckon_project
     from engine.economics.outlook import outcome

@@ -40,7 +40,7 @@ def money(facts: ReportFacts) -> Section:
             "Cost",
             (
                 Words(facts.proof.costs_note),
-                Words("The cost pane (8) takes the model that answers today, and remembers it.", "quiet"),
+                Words("Were another model asked today: distill-tui estimate --model NAME", "quiet"),
             ),
         )
     result = costs.result

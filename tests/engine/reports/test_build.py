@@ -305,6 +305,7 @@ def test_without_a_trace_or_answers_the_report_says_so(home: Home) -> None:
     text = to_text(document)
     assert "The answers of this evaluation were not kept." in text
     assert "The teacher runs on this machine, so no money is reckoned." in text
+    assert "distill-tui estimate --model" in text, "a report is read where there is no pane"
     charts = next(block for block in blocks(document, "training") if isinstance(block, Charts))
     assert len(charts.charts[2].series[0].xs) == 7, "the loss at the evaluations stands in for that of every step"
 
