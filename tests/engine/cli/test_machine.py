@@ -1,17 +1,19 @@
 """What is about this machine and not about one project: paths, models, doctor, keys, and the list of projects."""
 
 import os
+import re
 import shlex
 import sqlite3
 import stat
 import sys
+import tomllib
 from contextlib import closing
 from pathlib import Path
 
 import pexpect
 import pytest
 
-from engine.doctor import Finding
+from engine.doctor import _NEEDED, Finding
 from engine.paths import Home
 from engine.project import Project
 from tests.engine.cli.calling import call, fail, get, succeed
@@ -74,13 +76,23 @@ def test_the_doctor_needs_no_project(private_home: Path) -> None:
     assert not private_home.exists()
 
 
-@pytest.mark.parametrize(("found", "level"), [("5.9rc1", "ok"), ("4.0a1", "ok"), ("0.1.dev3+g12", "failure")])
+@pytest.mark.parametrize(
+    ("found", "level"), [("5.9rc1", "ok"), ("4.2a1", "ok"), ("4.1.3", "failure"), ("0.1.dev3", "failure")]
+)
 def test_a_version_before_its_release_is_a_version(
     private_home: Path, monkeypatch: pytest.MonkeyPatch, found: str, level: str
 ) -> None:
     monkeypatch.setattr("engine.doctor.version", lambda name: found if name == "sqlite-utils" else "99.0")
     data = call("doctor", "--json").data
     assert {row["subject"]: row["level"] for row in data["findings"]}["sqlite-utils"] == level
+
+
+def test_the_doctor_asks_for_what_the_program_is_installed_with() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    named = dict(re.split(r"(?:\[.*\])?[=>]=", each, maxsplit=1) for each in project["dependencies"])
+    assert {name: ".".join(map(str, needed)) for name, needed in _NEEDED.items()} == {
+        name: named[name] for name in _NEEDED
+    }
 
 
 def test_what_is_broken_fails_with_all_findings_in_the_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
