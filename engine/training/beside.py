@@ -43,27 +43,26 @@ class PromptBack:
     """Training rows behind their prompts, with the prompted base's distributions up to any edit.
 
     The student reads the prompt with gradients, so its keys and values cannot be kept: `ROWS_BEHIND_A_PROMPT` rows
-    share one copy in one sequence, and only every `every`-th step carries the term; several prompts take turns.
+    share one copy in one sequence, and only some steps carry the term, that many times as strongly: over the steps of
+    a stage it weighs `weight`. Several prompts take turns.
     """
 
     parts: Sequence[BehindOne]
     base: TeacherCache
     weight: float
-    every: int
+    prompt_tokens: int  # of a prompt, in the mean
 
     @classmethod
-    def make(
-        cls, rows: Sequence[DatasetRow], prompted: Prompted, base: TeacherCache, weight: float, batch_rows: int
-    ) -> "PromptBack":
-        """Of training `rows`, some of which have a teacher's distribution.
-
-        The prompt's tokens add a quarter to what a step of `batch_rows` rows reads, or as much less as it comes to.
-        """
+    def make(cls, rows: Sequence[DatasetRow], prompted: Prompted, base: TeacherCache, weight: float) -> "PromptBack":
+        """Of training `rows`, some of which have a teacher's distribution."""
         held = [row for row in rows if row.edited_from > 0]
         parts = [_behind_one([held[place] for place in places], prompted) for places in by_prompt(held).values()]
         prompt_tokens = round(sum(part.prompt_tokens for part in parts) / len(parts))
-        mean = sum(len(row.question_ids) + len(row.completion_ids) for row in rows) / len(rows)
-        return cls(parts, base, weight, steps_between_prompts(prompt_tokens, mean, batch_rows))
+        return cls(parts, base, weight, prompt_tokens)
+
+    def every(self, step_cost: float) -> int:
+        """Every how many steps of a stage carry it: the prompt's tokens add a quarter to what these cost, or less."""
+        return steps_between_prompts(self.prompt_tokens, step_cost)
 
     def drawn(self, turn: int, seed: str) -> tuple[BehindOne, list[DatasetRow]]:
         """The prompt whose turn it is, and the rows behind it."""
@@ -100,6 +99,7 @@ class Beside:
         step: int,
         rows: Sequence[DatasetRow],
         rows_a_step: float,
+        step_cost: float,
         tokens: int,
         loss: RowsLoss,
         figures: Mapping[str, float] | None = None,
@@ -107,7 +107,8 @@ class Beside:
     ) -> StepWork:
         """The work of one step whose own `rows`, `rows_a_step` in the mean, have `tokens` tokens that carry `loss`.
 
-        Own and general tokens weigh alike: their losses are divided by the number of both.
+        `step_cost` is about what such a step costs without the terms beside it, as `costs` counts. Own and general
+        tokens weigh alike: their losses are divided by the number of both.
         """
         general = self._general_rows(stage, step, rows_a_step)
         general_tokens = sum(len(row.completion_ids) for row in general)
@@ -117,11 +118,13 @@ class Beside:
         if general and self._general is not None:
             beside.append(Term("general_kl", general, general_tokens, divisor, self._kl_to(self._general.base)))
         back = self._prompt_back
-        if back is not None and step % back.every == 0:
-            behind, part = back.drawn(step // back.every, f"{self._seed} {stage} back")
+        every = 1 if back is None else back.every(step_cost)
+        if back is not None and step % every == 0:
+            behind, part = back.drawn(step // every, f"{self._seed} {stage} back")
             count = sum(len(row.completion_ids) for row in part)
             batch = partial(self._behind_the_prompt, behind.prompt_tokens)
-            beside.append(Term("prompt_back_kl", part, count, count / back.weight, self._kl_to(back.base), batch))
+            back_divisor = count / (back.weight * every)
+            beside.append(Term("prompt_back_kl", part, count, back_divisor, self._kl_to(back.base), batch))
         return StepWork(main, tuple(beside), figures or {}, alarm)
 
     def _general_rows(self, stage: str, step: int, rows_a_step: float) -> list[DatasetRow]:

@@ -73,9 +73,21 @@ def general_rows(config: TrainingConfig, rows: int) -> int:
     return math.ceil(per_epoch * config.epochs + on_policy * config.on_policy_steps)
 
 
-def steps_between_prompts(prompt_tokens: int, row_tokens: float, batch_rows: int) -> int:
-    """Every how many steps the student reads the prompt, so that it adds a quarter to a step or less."""
-    return max(1, math.ceil(prompt_tokens / (_PROMPT_SHARE * row_tokens * batch_rows)))
+def first_step_cost(config: TrainingConfig, tokens: RowTokens) -> float:
+    """Of what a step of the first stage reads itself, without what stands beside it."""
+    return config.batch_rows * tokens.mean
+
+
+def second_step_cost(config: TrainingConfig, rows: int, tokens: RowTokens, step_cost: float) -> float:
+    """The same of the second stage over `rows` rows, whose answers are sampled and read behind the prompt as well."""
+    asked = min(config.on_policy_batch_rows, rows)
+    sampled = decoding_cost(asked, sampled_tokens(config, tokens), tokens.answer, step_cost)
+    return sampled + asked * tokens.mean * (1 + SCORED_COST)
+
+
+def steps_between_prompts(prompt_tokens: int, step_cost: float) -> int:
+    """Every how many steps that cost so much the student reads the prompt, so that it adds a quarter or less."""
+    return max(1, math.ceil(prompt_tokens / (_PROMPT_SHARE * step_cost)))
 
 
 def sampled_tokens(config: TrainingConfig, tokens: RowTokens) -> int:

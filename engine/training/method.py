@@ -39,9 +39,7 @@ def make_course(
                 "The term against the prompt coming back needs training answers of the local teacher.",
                 "Train without --prompt-back-weight, or generate answers with the local teacher.",
             )
-        prompt_back = PromptBack.make(
-            rows, Prompted(student.format, taught), teacher, config.prompt_back_weight, config.batch_rows
-        )
+        prompt_back = PromptBack.make(rows, Prompted(student.format, taught), teacher, config.prompt_back_weight)
     beside = Beside(student, config.seed, general, prompt_back)
     tokens = row_tokens(rows, max(estimate_prompt_tokens(each.prompt).tokens for each in taught))
     work = work_of(config, len(rows), 0, tokens, on_gpu=student.device.type != "cpu")

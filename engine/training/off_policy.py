@@ -12,6 +12,7 @@ from engine.records.dataset import DatasetRow
 from engine.records.run import TrainingConfig
 from engine.training.batches import Batch
 from engine.training.beside import Beside
+from engine.training.costs import first_step_cost, row_tokens
 from engine.training.losses import mixed_loss, token_weights
 from engine.training.schedule import schedule_of
 from engine.training.stages import StepWork
@@ -41,6 +42,7 @@ class OffPolicy:
         self._rows = rows
         self._teacher = teacher
         self._beside = beside
+        self._step_cost = first_step_cost(config, row_tokens(rows, 0))
 
     @property
     def rows_a_step(self) -> float:
@@ -53,7 +55,7 @@ class OffPolicy:
     def work(self, step: int, micro_batch_rows: int) -> StepWork:
         rows = [self._rows[index] for index in self.schedule.rows_at(step)]
         tokens = sum(len(row.completion_ids) for row in rows)
-        return self._beside.step(self.name, step, rows, self.rows_a_step, tokens, self._loss)
+        return self._beside.step(self.name, step, rows, self.rows_a_step, self._step_cost, tokens, self._loss)
 
     def _loss(self, rows: Sequence[DatasetRow], batch: Batch) -> ChunkLoss:
         """The objective at the completion tokens of one batch."""

@@ -26,7 +26,7 @@ from engine.records.dataset import DatasetRow, TaughtPrompt
 from engine.records.run import TrainingConfig
 from engine.training.batches import Batch, shared_length
 from engine.training.beside import Beside
-from engine.training.costs import BEYOND_LONGEST
+from engine.training.costs import BEYOND_LONGEST, DECODING_STEP_COST, row_tokens, second_step_cost
 from engine.training.decode_shared import decode_shared
 from engine.training.losses import reverse_kl_top_k
 from engine.training.prompted import Prompted, by_prompt
@@ -75,6 +75,8 @@ class OnPolicy:
         self._config = config
         self._beside = beside
         self._ranks = ranks
+        # Whatever the device, for which steps carry a term is the configuration's business.
+        self._step_cost = second_step_cost(config, len(self.rows), row_tokens(own, 0), DECODING_STEP_COST)
         prompted = Prompted(student.format, taught)
         self._prompted = {row.question_key: prompted.ids(row) for row in self.rows}
         room = student.format.context_length - max(map(len, self._prompted.values()))
@@ -123,7 +125,9 @@ class OnPolicy:
         tokens = sum(max(0, len(row.completion_ids) - skipped) for row in answers)
         share = figures[CUT_ANSWERS]
         alarm = f"over half of the student's own answers were cut ({share:.0%})" if share > MANY_CUT else ""
-        return self._beside.step(self.name, step, answers, self.rows_a_step, tokens, self._loss, figures, alarm)
+        return self._beside.step(
+            self.name, step, answers, self.rows_a_step, self._step_cost, tokens, self._loss, figures, alarm
+        )
 
     def _loss(self, rows: Sequence[DatasetRow], _batch: Batch) -> ChunkLoss:
         """Reverse KL at every token of the student's answers but the first few."""

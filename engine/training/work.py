@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from engine.records.run import TrainingConfig
 from engine.training.costs import (
+    DECODING_STEP_COST,
     GENERAL_ANSWER_TOKENS,
     GENERAL_QUESTIONS,
     GENERAL_ROW_TOKENS,
@@ -13,10 +14,11 @@ from engine.training.costs import (
     RowTokens,
     decoding_cost,
     decoding_step_cost,
+    first_step_cost,
     general_rows,
     general_rows_a_step,
     needs_teacher,
-    sampled_tokens,
+    second_step_cost,
     steps_between_prompts,
 )
 from engine.training.schedule import Schedule, evaluation_steps
@@ -73,12 +75,9 @@ def work_of(config: TrainingConfig, train: int, validation: int, tokens: RowToke
     first_steps = steps_of(config, train)
     in_a_step = train / math.ceil(train / config.batch_rows) if train else 0.0
     asked_a_step = min(config.on_policy_batch_rows, train)
-    first = in_a_step * tokens.mean + _beside(config, in_a_step, tokens)
-    second = (
-        decoding_cost(asked_a_step, sampled_tokens(config, tokens), tokens.answer, step_cost)
-        + asked_a_step * tokens.mean * (1 + SCORED_COST)
-        + _beside(config, asked_a_step, tokens)
-    )
+    first = in_a_step * tokens.mean + _beside(config, in_a_step, tokens, first_step_cost(config, tokens))
+    second = second_step_cost(config, train, tokens, step_cost)
+    second += _beside(config, asked_a_step, tokens, second_step_cost(config, train, tokens, DECODING_STEP_COST))
     stages = [steps for steps in (first_steps, config.on_policy_steps) if steps]
     points = 1 + sum(len(evaluation_steps(steps, config.evaluations)) for steps in stages)
     trained = first_steps * first + config.on_policy_steps * second
@@ -86,10 +85,10 @@ def work_of(config: TrainingConfig, train: int, validation: int, tokens: RowToke
     return Work(once, first, first_steps, second, config.on_policy_steps, plan)
 
 
-def _beside(config: TrainingConfig, rows: float, tokens: RowTokens) -> float:
-    """Of the terms that stand beside the own one of a step of `rows` rows."""
+def _beside(config: TrainingConfig, rows: float, tokens: RowTokens, own: float) -> float:
+    """Of the terms that stand beside the own one of a step of `rows` rows, which costs about `own`."""
     cost = general_rows_a_step(rows, config.general_fraction) * GENERAL_ROW_TOKENS
     if config.prompt_back_weight and tokens.mean:
-        every = steps_between_prompts(tokens.prompt, tokens.mean, config.batch_rows)
+        every = steps_between_prompts(tokens.prompt, own)
         cost += (tokens.prompt + ROWS_BEHIND_A_PROMPT * tokens.mean) / every
     return cost

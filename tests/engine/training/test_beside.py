@@ -1,5 +1,6 @@
 """Terms beside a stage's own: their losses are those of plain forward passes, their weights those that were asked."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from engine.questions.general import general_questions
 from engine.records.dataset import DatasetRow
 from engine.training import general as general_module
 from engine.training.batches import behind_one_copy, make_batch, shared_length
-from engine.training.costs import _PROMPT_SHARE
+from engine.training.costs import _PROMPT_SHARE, DECODING_STEP_COST, first_step_cost, row_tokens, second_step_cost
 from engine.training.general import make_general
 from engine.training.losses import cross_entropy
 from engine.training.stages import StepWork
@@ -147,13 +148,14 @@ def test_behind_the_prompt_the_student_is_held_to_the_prompted_base(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow], micro_batch_rows: int, make_row: MakeRow
 ) -> None:
     rows = [*rows, make_row(30, "question 30", "AbZZ", edited_from=2)]
-    trainer = awake(make_trainer(model_folder, tmp_path, rows, Recorder(), BACK))
+    trainer = awake(make_trainer(model_folder, tmp_path, rows, Recorder(), replace(BACK, epochs=20.0)))
     work, sums, _all = first_step(trainer, micro_batch_rows)
     back = work.terms[1]
     assert back.name == "prompt_back_kl"
     assert len(back.rows) == 4
-    without = replace(work, beside=())
-    trainer.course.stages[0].work = lambda *_: without
+    without, stage = replace(work, beside=()), trainer.course.stages[0]
+    every = next(step for step in range(1, stage.steps) if len(stage.work(step, 4).terms) > 1)
+    stage.work = lambda *_: without
     _work, _sums, own = first_step(trainer, micro_batch_rows)
     questions = questions_of(rows, trainer.student)
     total = torch.tensor(0.0, dtype=torch.float64)
@@ -162,7 +164,7 @@ def test_behind_the_prompt_the_student_is_held_to_the_prompted_base(
         assert tuple(prompted) == row.question_ids
         total = total + plain_kl(trainer.student, prompted, prompted, row.completion_ids).sum()
     assert sums["prompt_back_kl"] == pytest.approx(float(total.detach()), rel=1e-2)
-    (0.3 * total / back.tokens).backward()
+    (0.3 * every * total / back.tokens).backward()
     for one, before, other in zip(_all, own, gradients_of(trainer), strict=True):
         assert torch.allclose(one - before, other, atol=5e-3 * float(other.abs().max()) + 1e-6)
 
@@ -201,8 +203,30 @@ def test_a_long_prompt_is_read_so_seldom_that_its_tokens_stay_a_quarter(
     prompt = shared_length([row.question_ids for row in carrying[0].terms[1].rows])
     own = sum(len(row.question_ids) + len(row.completion_ids) for work in works for row in work.main.rows)
     assert prompt * len(carrying) < 1.1 * _PROMPT_SHARE * own
+    weights = [work.terms[1].tokens / work.terms[1].divisor for work in carrying]
+    assert sum(weights) / len(works) == pytest.approx(BACK.prompt_back_weight, rel=0.1), "as asked, over all steps"
     asked = {row.question_id for work in carrying for row in work.terms[1].rows}
     assert len(asked) == 16  # each comes once before any comes twice
+
+
+def test_each_stage_reads_the_prompt_as_often_as_its_own_steps_allow(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
+) -> None:
+    config = replace(BACK, epochs=5.0, on_policy_steps=20, on_policy_batch_rows=12, on_policy_answer_tokens=4)
+    course = make_trainer(model_folder, tmp_path, rows, Recorder(), config).course
+    carrying, weights = [], []
+    for stage in course.stages:
+        works = [stage.work(step, 4).terms for step in range(20)]
+        terms = [work[1] for work in works if len(work) > 1]
+        carrying.append(len(terms))
+        weights.append(sum(term.tokens / term.divisor for term in terms) / 20)
+    prompt = shared_length([row.question_ids for row in terms[0].rows])
+    tokens = row_tokens([row for row in rows if row.split == "train"], 0)
+    costs = first_step_cost(config, tokens), second_step_cost(config, 16, tokens, DECODING_STEP_COST)
+    expected = [len(range(0, 20, math.ceil(prompt / (_PROMPT_SHARE * cost)))) for cost in costs]
+    assert carrying == expected
+    assert carrying[0] < carrying[1], "sampled answers make the second stage's steps dearer"
+    assert weights == pytest.approx([config.prompt_back_weight] * 2, rel=0.2)
 
 
 def test_rows_behind_one_copy_answer_as_they_do_alone(local: LocalModel, make_row: MakeRow) -> None:
