@@ -15,7 +15,7 @@ from tui.actions import PaneName, Place
 from tui.panes.job import JobView
 from tui.panes.view import View
 from tui.services.facts import Facts
-from tui.services.store import StoreService
+from tui.services.store import StoreFailed, StoreService
 from tui.widgets.footer import KeysChanged
 from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
@@ -40,6 +40,8 @@ class Pane(Scroller):
         self.store = store
         self.shares = Shares()  # where dividers stand; the workspace's own, once it shows the pane
         self._shown: _Shown | None = None
+        self._seen: tuple[object, ...] = ()  # of the facts, when the pane read last what is its own
+        self._unread = False  # the store failed since
         self._keys_told: tuple[object, ...] = ()  # which keys were told last
 
     def move_divider(self, steps: int) -> bool:
@@ -76,6 +78,16 @@ class Pane(Scroller):
         """Take in what is known now, and draw it."""
         self._shown = _Shown(facts, job)
         self.redraw()
+
+    def on_store_failed(self, message: StoreFailed) -> None:
+        """The workspace says why; what could not be read can be asked for again."""
+        self._unread = True
+
+    def read_again(self) -> None:
+        """Read what could not be read: a person who is here already pressed the pane's own key."""
+        if self._unread and self._shown is not None:
+            self._unread, self._seen = False, ()
+            self.show(self._shown.facts, self._shown.job)
 
     def redraw(self) -> None:
         """Draw the page anew, where anything has been shown. One that is hidden, or is being left, draws nothing."""

@@ -38,6 +38,13 @@ def failure(error: DistillError, width: int) -> list[Content]:
     ]
 
 
+def unread(what: str, error: DistillError | None, width: int, *keys: str) -> list[Content]:
+    """That something is being read; else why it could not be, and the keys that read it again."""
+    if error is None:
+        return [Content.styled(f"Reading {what} …", DIM)]
+    return [*failure(error, width), Content.assemble((key_of(*keys), ACCENT), (" reads again", DIM))]
+
+
 def broken_rule(check: CheckResult, text: str) -> str:
     """A broken rule in words: its number, what was found, and only then what it demands: the end may be cut."""
     # A colon, for what was found may begin with a number too.

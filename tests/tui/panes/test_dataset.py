@@ -256,6 +256,30 @@ async def test_a_freeze_that_fails_says_why_and_can_be_tried_again(
         assert "✗" not in text(app)
 
 
+async def test_a_look_that_fails_says_so_and_nothing_else_until_one_succeeds(
+    home: Home, at_hand: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works = program.carry_out
+
+    def fails(words: list[str], *rest: object) -> program.Answer:
+        raise ModelError("The tokenizer cannot be read.", "owner/name", "Check the network.")
+
+    monkeypatch.setattr(program, "carry_out", fails)
+    with make_project(home) as project:
+        add_examples(project)
+    app = DistillApp(home, home.projects / "meridian-desk")
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "The tokenizer cannot be read." in text(app))
+        assert "Looking" not in text(app)
+        assert f"{key_of('dataset.look')} looks again" in text(app)
+        monkeypatch.setattr(program, "carry_out", works)
+        with Project.open(home.projects / "meridian-desk", home) as project:
+            project.decisions.decide([Decision(1, "reject", "person")])
+        await until(pilot, lambda: "9 rejected" in text(app))
+        assert "cannot be read" not in text(app)
+
+
 async def test_a_stale_dataset_is_said_and_the_older_ones_are_listed(home: Home, at_hand: list[list[str]]) -> None:
     with make_project(home) as project:
         add_examples(project)

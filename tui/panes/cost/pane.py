@@ -37,7 +37,6 @@ class CostPane(Pane):
         self.state = CostState()
         self._service = CostService(store, self)
         self._title, self._figures = Page(classes="title"), Figures(self.state)
-        self._seen: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """The title, the figures, the estimate."""

@@ -37,13 +37,19 @@ def draw(view: View, state: DatasetState, now: float) -> list[Content]:
         lines += [Content.assemble(("● ", ACCENT), shorten(station.note, width - 2)), Content("")]
     elif state.failure is not None:
         lines += failure(state.failure, width)
+    if state.blind is not None and not state.looking:
+        again = Content.assemble((key_of("dataset.look"), ACCENT), (" looks again", DIM))
+        lines += [*failure(state.blind, width), again, Content("")]
     if facts.dataset is not None:
         lines += _frozen(facts.dataset, state, width)
     if not facts.examples.accepted:
         lines += _nothing(view)
     elif state.preview is None:
         looking = f"Looking through {facts.examples.accepted:,} accepted answers …"
-        lines += [Content.styled(looking, DIM)] if state.looking or not state.waits else _waiting(width)
+        if state.looking or not (state.waits or state.blind):
+            lines += [Content.styled(looking, DIM)]
+        elif state.waits:
+            lines += _waiting(width)
     else:
         lines += _would_be(state.preview, state, width, done=station.state == "done")
         lines += _refused(state, width)

@@ -18,7 +18,7 @@ from tui.screens.form.screen import Field, FormScreen, Values
 from tui.services.dataset import FREEZE, LOOK, DatasetRead, DatasetService, RefusedRejected
 from tui.services.facts import Facts
 from tui.services.program import CommandEnded, CommandTold
-from tui.services.store import StoreService
+from tui.services.store import StoreFailed, StoreService
 from tui.widgets.listing import Listing
 
 
@@ -32,7 +32,6 @@ class DatasetPane(Pane):
         super().__init__(store)
         self.state = DatasetState()
         self._service = DatasetService(store, self)
-        self._seen: tuple[object, ...] = ()
         self._then_freeze: bool | None = None  # whether overlaps are allowed, once the refused ones are rejected
 
     def show(self, facts: Facts, job: JobView | None) -> None:
@@ -73,8 +72,7 @@ class DatasetPane(Pane):
         if message.name == LOOK:
             again = self.state.end_look()
             self._service.read(message.answer)
-            if message.error is not None:
-                self.state.failure = message.error
+            self.state.blind = message.error
             if again:
                 self._look()
         else:
@@ -90,6 +88,12 @@ class DatasetPane(Pane):
     def on_dataset_read(self, message: DatasetRead) -> None:
         """Take in the datasets so far and the preview."""
         self.state.take(message.history, message.preview, message.questions)
+        self.redraw()
+
+    def on_store_failed(self, message: StoreFailed) -> None:
+        """Say why nothing is told, where nothing was read yet."""
+        if self.state.preview is None:
+            self.state.blind = message.error
         self.redraw()
 
     def on_refused_rejected(self, message: RefusedRejected) -> None:
@@ -124,7 +128,7 @@ class DatasetPane(Pane):
 
     def action_look(self) -> None:
         """Look again."""
-        self.state.failure = None
+        self.state.failure = self.state.blind = None
         self._look()
         self.redraw()
 

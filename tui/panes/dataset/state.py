@@ -24,7 +24,8 @@ class DatasetState:
     waits: bool = False  # something has changed, and is looked at once no more answers come
     freezing_since: float | None = None
     said: str = ""  # by the process that freezes
-    failure: DistillError | None = None
+    failure: DistillError | None = None  # of a freeze
+    blind: DistillError | None = None  # why nobody could look, the last time
     cursor: int = 0  # in what is refused
     _look_again: bool = False
 

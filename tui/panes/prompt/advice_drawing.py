@@ -5,7 +5,7 @@ from textual.content import Content
 from engine.prompts.findings import TITLES
 from engine.wording import counted
 from tui.keys import key_of
-from tui.panes.parts import title
+from tui.panes.parts import title, unread
 from tui.panes.prompt.drawing import check_words
 from tui.panes.prompt.state import FindingsState, ProposalsState
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, shorten, wrap
@@ -15,7 +15,7 @@ from tui.widgets.listing import numbered
 def draw_proposals(state: ProposalsState, width: int) -> tuple[list[Content], tuple[int, int]]:
     """The proposals, each with its check or what it lacks, and the first and last line of the one under the cursor."""
     if state.proposals is None:
-        return [Content.styled("Reading the prompt …", DIM)], (0, 0)
+        return unread("the prompt", state.failure, width, "proposals.back", "prompt.propose"), (0, 0)
     if not state.proposals:
         lines = title("Proposed rules", "none", "", width)
         said = "No demand was found. Demands are read from sentences and lists in English."

@@ -16,7 +16,7 @@ from tui.panes.prompt.state import FindingsState, ProposalsState
 from tui.panes.prompt.text_face import ShowFace
 from tui.services.program import CommandEnded, Program
 from tui.services.prompt import ProposalsRead, propose, read_findings
-from tui.services.store import StoreService
+from tui.services.store import StoreFailed, StoreService
 from tui.widgets.listing import Listing
 from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
@@ -67,6 +67,13 @@ class ProposalsFace(Scroller):
             self._store.ask(propose, self)
         self.redraw()
 
+    def read_again(self) -> None:
+        """Read it again, where it could not be read."""
+        if self._state.failure is not None:
+            self._state.failure = None
+            self._store.ask(propose, self)
+            self.redraw()
+
     def redraw(self) -> None:
         """Draw for the room that there is, once there is any; the cursor stays in sight."""
         if not self.query(Page):
@@ -85,6 +92,11 @@ class ProposalsFace(Scroller):
         """Take in what is proposed."""
         message.stop()
         self._state.take(message.proposals)
+        self.redraw()
+
+    def on_store_failed(self, message: StoreFailed) -> None:
+        """Say why nothing is told, where nothing was read yet."""
+        self._state.failure = message.error
         self.redraw()
 
     def action_accept(self) -> None:

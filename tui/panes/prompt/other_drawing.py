@@ -8,7 +8,7 @@ from engine.clean import clean_text
 from engine.prompts.compare import ComparedLine, LineKind
 from engine.records.rule import CheckResult, Rule
 from tui.keys import key_of
-from tui.panes.parts import title
+from tui.panes.parts import failure, title, unread
 from tui.panes.prompt.state import OwnAnswerState, TrialState, VersionsState
 from tui.services.prompt import VersionRow
 from tui.services.trial import TriedAnswer
@@ -29,7 +29,7 @@ def draw_versions(state: VersionsState, width: int, height: int) -> list[Content
     """The list of versions around the cursor, and a line under it that says what the difference is of."""
     rows = state.rows
     if rows is None:
-        return [Content.styled("Reading the versions …", DIM)]
+        return unread("the versions", state.failure, width, "versions.back", "prompt.versions")
     lines = title("Versions", str(len(rows)), "", width)
     if not rows:
         return [
@@ -163,6 +163,8 @@ def draw_own_answer(state: OwnAnswerState, width: int) -> list[Content]:
     """What each rule finds in the answer that was typed."""
     if not state.text.strip():
         return [Content.styled("Type or paste an answer above; the rules are checked while you do.", DIM)]
+    if state.results is None and state.failure is not None:
+        return failure(state.failure, width)
     if state.results is None:
         return [Content.styled("Checking …", DIM)]
     if not state.results:

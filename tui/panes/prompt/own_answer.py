@@ -13,7 +13,7 @@ from tui.panes.prompt.other_drawing import draw_own_answer, draw_own_title
 from tui.panes.prompt.state import OwnAnswerState
 from tui.panes.prompt.text_face import ShowFace
 from tui.services.prompt import OwnAnswerChecked, check_own_answer
-from tui.services.store import StoreService
+from tui.services.store import StoreFailed, StoreService
 from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
 
@@ -80,6 +80,11 @@ class OwnAnswerFace(Vertical):
             self._state.rules, self._state.results = message.rules, message.results
             self.redraw()
 
+    def on_store_failed(self, message: StoreFailed) -> None:
+        """Say why it is not checked; whatever is typed then is."""
+        self._state.failure = message.error
+        self.redraw()
+
     def action_back(self) -> None:
         """Go back to the rules."""
         self.post_message(ShowFace("reading", "rules"))
@@ -94,7 +99,7 @@ class OwnAnswerFace(Vertical):
 
     def _check(self) -> None:
         text = self._state.text = self.query_one(DocumentArea).text
-        self._state.results = None
+        self._state.results = self._state.failure = None
         if text.strip():
             self._store.ask(lambda project: check_own_answer(project, text), self)
         self.redraw()

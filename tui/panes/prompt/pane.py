@@ -213,6 +213,7 @@ class PromptPane(FacedPane):
             face = self._made(ProposalsFace, lambda: ProposalsFace(self.store, self.state.proposals))
             self._turn_to("proposals")
             face.focus()
+            face.read_again()
 
     def action_check(self) -> None:
         """Say what is wrong with the prompt."""

@@ -86,6 +86,7 @@ class VersionsState:
     """The list of versions, and the difference of the one under the cursor."""
 
     rows: tuple[VersionRow, ...] | None = None  # None: not read yet
+    failure: DistillError | None = None  # why they could not be read
     cursor: int = 0
     whole: bool = False
     lines: "tuple[ComparedLine, ...] | None" = None
@@ -98,7 +99,7 @@ class VersionsState:
     def take(self, rows: tuple[VersionRow, ...]) -> None:
         """Take in the list. The cursor begins at the newest version that is not current: there a change is seen."""
         first = self.rows is None
-        self.rows, self.lines = rows, None
+        self.rows, self.lines, self.failure = rows, None, None
         other = next((place for place, row in enumerate(rows) if not row.current), 0)
         self.cursor = other if first else max(0, min(self.cursor, len(rows) - 1))
 
@@ -153,6 +154,7 @@ class OwnAnswerState:
     text: str = ""
     rules: tuple[Rule, ...] = ()
     results: tuple[CheckResult, ...] | None = None
+    failure: DistillError | None = None  # why it could not be checked
 
 
 @dataclass(slots=True)
@@ -160,6 +162,7 @@ class ProposalsState:
     """Rules that the prompt asks for, and the one that a person looks at."""
 
     proposals: "tuple[Proposal, ...] | None" = None  # None: not read yet
+    failure: DistillError | None = None  # why they could not be read
     cursor: int = 0
 
     @property
@@ -174,7 +177,7 @@ class ProposalsState:
 
     def take(self, proposals: "tuple[Proposal, ...]") -> None:
         """Take in what was read."""
-        self.proposals = proposals
+        self.proposals, self.failure = proposals, None
         self.move(0)
 
     def move(self, steps: int) -> None:

@@ -11,7 +11,7 @@ from tui.panes.prompt.other_drawing import draw_difference, draw_versions
 from tui.panes.prompt.state import VersionsState
 from tui.panes.prompt.text_face import ShowFace
 from tui.services.prompt import DifferenceRead, VersionsRead, back_to, read_difference, read_versions
-from tui.services.store import StoreService
+from tui.services.store import StoreFailed, StoreService
 from tui.widgets.lines import moment
 from tui.widgets.listing import Listed, Listing
 from tui.widgets.page import Page
@@ -50,6 +50,7 @@ class VersionsFace(Vertical, Listed, can_focus=True):
 
     def read(self) -> None:
         """Ask for the versions anew."""
+        self._state.failure = None
         self._store.ask(read_versions, self)
 
     def redraw(self) -> None:
@@ -71,6 +72,11 @@ class VersionsFace(Vertical, Listed, can_focus=True):
         message.stop()
         self._state.take(message.rows)
         self._compare()
+
+    def on_store_failed(self, message: StoreFailed) -> None:
+        """Say why nothing is told, where nothing was read yet."""
+        self._state.failure = message.error
+        self.redraw()
 
     def on_difference_read(self, message: DifferenceRead) -> None:
         """Take in a difference, where it is still wanted."""

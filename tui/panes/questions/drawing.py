@@ -8,7 +8,7 @@ from engine.records.question import Question, QuestionFilter, Split
 from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.job import JobView
-from tui.panes.parts import rests, title, working
+from tui.panes.parts import rests, title, unread, working
 from tui.panes.questions.faces import draw_import, draw_split, draw_topics, draw_twins
 from tui.panes.questions.state import QuestionsState
 from tui.panes.view import View
@@ -38,7 +38,10 @@ def draw(view: View, state: QuestionsState) -> list[Content]:
         return draw_topics(state, width, height)
     page = state.page
     if page is None:
-        return [*title("Questions", "", "", width), Content.styled("Reading the questions …", DIM)]
+        return [
+            *title("Questions", "", "", width),
+            *unread("the questions", state.failure, width, "workspace.questions"),
+        ]
     if not state.all:
         return _empty(above, width, has_prompt=view.facts.prompt is not None)
     spread_words = "   ".join(

@@ -36,7 +36,6 @@ class QuestionList(Pane):
         super().__init__(store)
         self.state = QuestionsState()
         self._service = QuestionsService(store, self)
-        self._seen: tuple[object, ...] = ()
         self._search = Line("words of the question; empty lists all", id="question-search")
         self._search.display = False  # until it is asked for
 

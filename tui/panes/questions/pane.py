@@ -133,7 +133,7 @@ class QuestionsPane(QuestionList):
 
     def on_store_failed(self, message: StoreFailed) -> None:
         """Nothing is being done any more; the workspace says why."""
-        self.state.busy = ""
+        self.state.busy, self.state.failure = "", message.error
         self.redraw()
 
     def action_bring(self) -> None:

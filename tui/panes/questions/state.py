@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from engine.errors import DistillError
 from engine.records.question import QuestionFilter, Split
 from tui.services.questions import (
     ImportPreview,
@@ -38,6 +39,7 @@ class QuestionsState:
     range_from: int | None = None  # where a range of marks began, in the list
     steps: list[Step] = field(default_factory=list)  # what can be taken back, the newest last
     busy: str = ""  # what is being done, in words
+    failure: DistillError | None = None  # why the list could not be read
     topics: tuple[TopicCounts, ...] | None = None  # the largest first; None: not read yet
     topic_at: int = 0
     preview: ImportPreview | None = None
@@ -91,7 +93,7 @@ class QuestionsState:
         if asked != self._asked:
             return False
         # The cursor may have moved since the window was asked for.
-        self.page = page
+        self.page, self.failure = page, None
         self.where = replace(self.where, cursor=max(0, min(self.where.cursor, page.total - 1)))
         return True
 

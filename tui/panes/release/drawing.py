@@ -5,7 +5,7 @@ from textual.content import Content
 from engine.records.station import Station
 from tui.keys import key_of
 from tui.panes.job import JobView
-from tui.panes.parts import VERDICTS, heading, pace, rests, title
+from tui.panes.parts import VERDICTS, heading, pace, rests, title, unread
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
 from tui.services.release import KINDS, Exportable, Released
@@ -28,7 +28,7 @@ def draw(view: View, state: ReleaseState, now: float) -> list[Content]:
     if view.job is not None and leaves(view.job):
         lines += _work(view, view.job, now)
     if state.page is None:
-        return [*lines, Content.styled("Reading the releases …", DIM)]
+        return [*lines, *unread("the releases", state.failure, width, "workspace.release")]
     lines += _runs(state, width, working=view.job is not None and leaves(view.job))
     lines += _releases(state, width)
     return lines

@@ -19,7 +19,7 @@ from tui.panes.view import View
 from tui.screens.form.screen import Field, FormScreen, Values
 from tui.services.facts import Facts
 from tui.services.release import GGUF_TYPES, KINDS, CardRead, ExportReady, ReleaseRead, ReleaseService
-from tui.services.store import StoreService
+from tui.services.store import StoreFailed, StoreService
 from tui.widgets.listing import Listing
 
 _TICK_S = 1.0
@@ -42,7 +42,6 @@ class ReleasePane(Pane):
         super().__init__(store)
         self.state = ReleaseState()
         self._service = ReleaseService(store, self)
-        self._seen: tuple[object, ...] = ()
         self._clock: Timer | None = None  # while something leaves, and may tell nothing for minutes
 
     def show(self, facts: Facts, job: JobView | None) -> None:
@@ -77,6 +76,11 @@ class ReleasePane(Pane):
     def on_release_read(self, message: ReleaseRead) -> None:
         """Take in runs and releases."""
         self.state.take(message.page)
+        self.redraw()
+
+    def on_store_failed(self, message: StoreFailed) -> None:
+        """Say why nothing is told, where nothing was read yet."""
+        self.state.failure = message.error
         self.redraw()
 
     def on_card_read(self, message: CardRead) -> None:

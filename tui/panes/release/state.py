@@ -5,6 +5,7 @@ Pure Python, free of Textual and of I/O.
 
 from dataclasses import dataclass
 
+from engine.errors import DistillError
 from tui.services.release import Exportable, Released, ReleasePage
 
 
@@ -15,6 +16,7 @@ class ReleaseState:
     page: ReleasePage | None = None
     cursor: int = 0  # in the releases, the newest first
     card: str | None = None
+    failure: DistillError | None = None  # why they could not be read
 
     @property
     def releases(self) -> tuple[Released, ...]:
@@ -32,7 +34,7 @@ class ReleaseState:
     def take(self, page: ReleasePage) -> None:
         """Take in what was read. A release that is new is pointed at."""
         newer = len(page.releases) > len(self.releases)
-        self.page = page
+        self.page, self.failure = page, None
         self.cursor = 0 if newer else max(0, min(self.cursor, len(page.releases) - 1))
 
     def move(self, steps: int) -> bool:

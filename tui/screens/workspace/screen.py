@@ -186,7 +186,9 @@ class WorkspaceScreen(Divided, SearchingScreen):
         return [*self.searched(pane), (self.place, self)]
 
     def action_pane(self, pane: PaneName) -> None:
-        """Show a pane."""
+        """Show a pane; where it is shown already, what it could not read is read again."""
+        if self._pane is not None and self._pane.place == pane:
+            self._pane.read_again()
         self.state.chosen = pane
         self._turn()
 

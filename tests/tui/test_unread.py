@@ -1,0 +1,63 @@
+"""What the store does not give is told where it would stand, and read again by the key that is named there."""
+
+from collections.abc import Callable
+
+import pytest
+from textual.message_pump import MessagePump
+
+from engine.errors import StoreError
+from engine.paths import Home
+from tests.tui.piloting import SIZES, open_app, pane_text, shown, text_of, until
+from tests.tui.seeds import make_stage
+from tui.panes.pane import Pane
+from tui.panes.prompt.advice_faces import ProposalsFace
+from tui.panes.prompt.own_answer import OwnAnswerFace
+from tui.panes.prompt.pane import PromptPane
+from tui.panes.prompt.versions_face import VersionsFace
+from tui.panes.questions.pane import QuestionsPane
+from tui.panes.release.pane import ReleasePane
+from tui.services.store import StoreFailed, StoreService
+
+GONE = StoreError("The project cannot be read.", "The disk is gone.", "Put it back.")
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("kind", "pane", "keys", "told", "again", "words"),
+    [
+        (QuestionsPane, QuestionsPane, "2", "2 reads again", "2", "Question 1 about"),
+        (ReleasePane, ReleasePane, "7", "7 reads again", "7", "what left"),
+        (VersionsFace, PromptPane, "1 v", "esc v reads again", "escape v", "Versions   1"),
+        (ProposalsFace, PromptPane, "1 P", "esc P reads again", "escape P", "Proposed rules"),
+        (OwnAnswerFace, PromptPane, "1 R t x", "", "y", "Starts with a risk score"),
+    ],
+)
+async def test_a_failure_stands_until_a_key_reads_again(
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+    kind: type[MessagePump],
+    pane: type[Pane],
+    keys: str,
+    told: str,
+    again: str,
+    words: str,
+) -> None:
+    ask = StoreService.ask
+
+    def broken(service: StoreService, work: Callable[..., object], target: MessagePump) -> None:
+        if isinstance(target, kind):
+            target.post_message(StoreFailed(GONE))
+        else:
+            ask(service, work, target)
+
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) != "")
+        monkeypatch.setattr(StoreService, "ask", broken)
+        await pilot.press(*keys.split())
+        await until(pilot, lambda: "The disk is gone." in text_of(app, pane) and told in text_of(app, pane))
+        monkeypatch.setattr(StoreService, "ask", ask)
+        await pilot.press(*again.split())
+        await until(pilot, lambda: words in text_of(app, pane))
+        assert "The disk is gone." not in pane_text(app)
