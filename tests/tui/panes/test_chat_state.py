@@ -2,6 +2,7 @@
 
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ from engine.records.evaluation import Rate
 from engine.records.prompt import Message
 from engine.records.rule import Check, CheckResult, Rule
 from engine.rules.live import check_so_far
+from tui.panes.chat import markdown
 from tui.panes.chat.drawing import draw, room_to_grow
 from tui.panes.chat.markdown import markdown_lines
 from tui.panes.chat.state import PLACES, ChatState, Turn
@@ -44,6 +46,24 @@ def test_a_blind_turn_gives_nothing_away_until_it_is_voted_on_or_revealed() -> N
     state.revealed = False
     assert state.vote("left") is not None
     assert "430" in text(state)
+
+
+def test_an_answer_that_has_ended_is_laid_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    laid_out: list[str] = []
+    lay_out = markdown.Markdown
+
+    def counted(text: str, **options: object) -> object:
+        laid_out.append(text)
+        return lay_out(text, **options)
+
+    monkeypatch.setattr(markdown, "Markdown", counted)
+    markdown_lines.cache_clear()
+    state = ChatState(ARMS)
+    answered(state)
+    assert [text(state) for _ in range(3)] == [text(state)] * 3
+    assert sorted(laid_out) == ["said by prompted", "said by run-3"]
+    assert text(state, 60) != text(state)
+    assert len(laid_out) == 4
 
 
 def test_sides_are_shuffled_and_each_arm_keeps_its_own_talk() -> None:

@@ -3,6 +3,7 @@
 The text is cleaned first, and nothing in it becomes a live link or a colour. Knows no widget.
 """
 
+from functools import lru_cache
 from io import StringIO
 
 from rich.console import Console
@@ -13,7 +14,8 @@ from textual.content import Content
 from engine.clean import clean_text
 
 
-def markdown_lines(text: str, width: int) -> list[Content]:
+@lru_cache(maxsize=256)  # a talk is drawn five times a second while its newest turn grows
+def markdown_lines(text: str, width: int) -> tuple[Content, ...]:
     """`text` as lines of at most `width` cells."""
     console = Console(file=StringIO(), width=max(width, 10), color_system=None, legacy_windows=False)
     document = Markdown(clean_text(text), hyperlinks=False, code_theme="bw")
@@ -21,7 +23,7 @@ def markdown_lines(text: str, width: int) -> list[Content]:
     drawn = [Content.assemble(*(_part(segment) for segment in line)) for line in lines]
     while drawn and not drawn[-1].plain.strip():
         drawn.pop()
-    return drawn
+    return tuple(drawn)
 
 
 def _part(segment: Segment) -> tuple[str, str]:
