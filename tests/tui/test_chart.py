@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.widgets.chart import MARKER, NOBODY, Cell, Line, plot, smooth, span
+from tui.widgets.chart import MARKER, NOBODY, Cell, Line, plot, smooth, span, thinned
 
 
 def chart(
@@ -61,6 +61,15 @@ def test_a_chart_never_leaves_its_room(points: list[tuple[float, float]], column
 def cells(*lines: Line, log: bool = False, marker: float | None = None) -> list[list[Cell]]:
     y_range = (0.01, 1.0) if log else (0.0, 1.0)
     return plot(lines, columns=10, rows=3, x_range=(0.0, 10.0), y_range=y_range, log=log, marker=marker)
+
+
+@given(st.lists(st.floats(-1, 2), max_size=400), st.integers(1, 12), st.integers(1, 6), st.integers(1, 500))
+def test_of_many_points_those_are_left_that_draw_the_same(ys: list[float], columns: int, rows: int, last: int) -> None:
+    xs = [float(step) for step in range(len(ys))]
+    ranges = {"x_range": (0.0, float(last)), "y_range": (0.0, 1.0)}
+    few = thinned(xs, ys, columns=columns, x_range=ranges["x_range"])
+    assert chart(*few, columns=columns, rows=rows, **ranges) == chart(xs, ys, columns=columns, rows=rows, **ranges)
+    assert len(few[0]) <= 8 * columns
 
 
 def test_the_first_line_lies_above_the_others_and_letters_above_all() -> None:

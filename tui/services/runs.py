@@ -5,16 +5,19 @@ Every function is a piece of work for `StoreService.ask`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from textual.message import Message
 
-from engine.jobs.protocol import StampedEvent
 from engine.jobs.runs import jobs_of_runs
 from engine.jobs.traces import read_trace
 from engine.project import Project
 from engine.records.evaluation import Evaluation
 from engine.records.run import Run, TrainingConfig
 from engine.training.facts import Basis, read_basis
+from tui.services.follower import Takes
+
+View = TypeVar("View", bound=Takes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,13 @@ class RunsRead(Message):
         self.rows = rows
 
 
-class TraceRead(Message):
-    """The logs of an ended run were read: every step's metrics and what it answered."""
+class TraceRead(Message, Generic[View]):
+    """The logs of an ended run were read: `view` has taken in every step's metrics and what it answered."""
 
-    def __init__(self, run: Run, events: tuple[StampedEvent, ...]) -> None:
+    def __init__(self, run: Run, view: View) -> None:
         super().__init__()
         self.run = run
-        self.events = events
+        self.view = view
 
 
 class BasisRead(Message):
@@ -79,10 +82,16 @@ def read_runs(project: Project) -> RunsRead:
         )
 
 
-def trace_reader(run_id: int) -> Callable[[Project], TraceRead]:
-    """Work that reads the whole trace of one run."""
+def trace_reader(run_id: int, begin: Callable[[], View]) -> Callable[[Project], TraceRead[View]]:
+    """Work that reads the whole trace of one run; `begin` makes a view that has taken in nothing yet."""
 
-    return lambda project: TraceRead(project.runs.get(run_id), read_trace(project, run_id))
+    def work(project: Project) -> TraceRead[View]:
+        view = begin()
+        for stamped in read_trace(project, run_id):
+            view.apply(stamped)
+        return TraceRead(project.runs.get(run_id), view)
+
+    return work
 
 
 def basis_of_training(project: Project) -> BasisRead:

@@ -1,6 +1,7 @@
 """Line charts in braille dots: two columns and four rows of dots a cell. Pure; knows neither colour nor widget."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -81,6 +82,27 @@ def plot(
             cells.append(letters.get((row, column), cell))
         drawn.append(cells)
     return drawn
+
+
+def thinned(
+    xs: Sequence[float], ys: Sequence[float], *, columns: int, x_range: tuple[float, float]
+) -> tuple[list[float], list[float]]:
+    """Of points from left to right those that decide which dots are drawn: in each column of dots the first, the
+    lowest, the highest and the last. The rest lies between these.
+    """
+    (low, high), top = x_range, 2 * columns - 1
+    few = 4 * (top + 1)
+    if len(xs) <= few or high <= low:
+        return list(xs), list(ys)
+    kept: list[int] = []
+    start = 0
+    for column in range(top + 1):
+        end = bisect_right(xs, column, start, key=lambda x: _scale(x, low, high, top))
+        if start < end:
+            part = ys[start:end]
+            kept += sorted({start, start + part.index(min(part)), start + part.index(max(part)), end - 1})
+            start = end
+    return [xs[place] for place in kept], [ys[place] for place in kept]
 
 
 def smooth(values: Sequence[float], weight: float) -> list[float]:

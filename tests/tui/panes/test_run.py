@@ -25,14 +25,14 @@ from tests.tui.panes.measured import QUESTIONS, add_measured_run, make_compared,
 from tests.tui.piloting import form_of, pane_of, reach, text_of, until, workspace
 from tests.tui.seeds import CURVE, add_dataset, add_examples, hostile, make_project, make_stage
 from tui.app import DistillApp
-from tui.panes.job import Curve
+from tui.panes.job import Curve, JobView
 from tui.panes.run.curves import Drawn, Look, charts, values
 from tui.panes.run.pane import RunPane
 from tui.panes.run.settings import config_of, device, fields, guide, outlook, trouble
 from tui.panes.run.state import RunState, sample_at, value_at
 from tui.panes.run.worst import worst_tokens
 from tui.screens.form.screen import FormScreen
-from tui.services.runs import RunRow, read_runs
+from tui.services.runs import RunRow, read_runs, trace_reader
 
 SIZES = [pytest.param((80, 24), id="80"), pytest.param((120, 40), id="120")]
 VALUES = {
@@ -141,6 +141,13 @@ def test_values_and_samples_are_those_at_or_before_a_step() -> None:
     assert value_at(Curve([5.0], [1.0]), 4) is None
     samples = [SampleAnswer(step, "q", "a", True) for step in (0, 36, 72)]
     assert [sample_at(samples, step) for step in (0, 35, 36, 99, None)] == [0, 0, 1, 2, 2]
+
+
+def test_what_logs_tell_of_a_run_is_taken_in_where_they_are_read(home: Home) -> None:
+    with Project.open(make_compared(home), home) as project:
+        read = trace_reader(1, partial(JobView, 0, "train"))(project)
+    assert read.run.id == 1
+    assert read.view.curves["loss"].steps
 
 
 @pytest.mark.parametrize("width", [44, 57, 77, 117])

@@ -10,7 +10,7 @@ from textual.content import Content
 
 from tui.panes.job import Curve
 from tui.panes.run.state import value_at
-from tui.widgets.chart import MARKER, NOBODY, Cell, Line, plot, smooth, span
+from tui.widgets.chart import MARKER, NOBODY, Cell, Line, plot, smooth, span, thinned
 from tui.widgets.lines import ACCENT, DIM, WARN, fit, percent, right, share_of, shorten
 
 AXIS = 8  # cells left of a chart: its label and its edge
@@ -97,20 +97,24 @@ def _named(runs: Sequence[Drawn]) -> tuple[_Quantity, ...]:
 def _block(quantity: _Quantity, runs: Sequence[Drawn], look: Look, steps: int, width: int, rows: int) -> list[Content]:
     columns = max(width - AXIS, 4)
     log = look.log and not quantity.share
-    lines = []
-    for index, run in enumerate(runs):
+    x_range = 0.0, float(steps)
+
+    def line(index: int, values: Sequence[float] | None = None) -> Line:
+        """One run's, of which as many points are left as dots can show: thousands are drawn five times a second."""
         on, off = _BREAKS[index - 1] if index else (1, 0)
-        curve = run.curves[quantity.name]
-        lines.append(Line(curve.steps, curve.values, on, off, run.letter))
-    y_range = (0.0, 1.0) if quantity.share else span([y for line in lines for y in line.ys], log=log)
+        curve = runs[index].curves[quantity.name]
+        xs, ys = thinned(curve.steps, curve.values if values is None else values, columns=columns, x_range=x_range)
+        return Line(xs, ys, on, off, runs[index].letter)
+
+    lines = [line(index) for index in range(len(runs))]
+    y_range = (0.0, 1.0) if quantity.share else span([y for each in lines for y in each.ys], log=log)
     smoothed = quantity.name == "loss" and look.smoothing > 0
     raw = lines[0]
     if smoothed:
-        lines = [Line(line.xs, smooth(line.ys, look.smoothing), line.on, line.off, line.letter) for line in lines]
+        measured = [run.curves[quantity.name].values for run in runs]
+        lines = [line(index, smooth(ys, look.smoothing)) for index, ys in enumerate(measured)]
         lines.append(raw)  # the measured points, behind everything
-    drawn = plot(
-        lines, columns=columns, rows=rows, x_range=(0.0, float(steps)), y_range=y_range, log=log, marker=look.cursor
-    )
+    drawn = plot(lines, columns=columns, rows=rows, x_range=x_range, y_range=y_range, log=log, marker=look.cursor)
     known = bool(raw.ys)
     marks = {0: _level(y_range[1], quantity), rows - 1: _level(y_range[0], quantity)} if known else {}
     head = f"loss, smooth {look.smoothing:g}" if smoothed else quantity.label

@@ -77,9 +77,9 @@ class RunPane(Pane):
         self._read_traces()
         self.redraw()
 
-    def on_trace_read(self, message: TraceRead) -> None:
+    def on_trace_read(self, message: TraceRead[JobView]) -> None:
         """Take in what a run's logs tell."""
-        self.state.take_trace(message)
+        self.state.traces[message.run.id] = message.view
         self.redraw()
 
     def on_basis_read(self, message: BasisRead) -> None:
@@ -237,7 +237,7 @@ class RunPane(Pane):
     def _read_traces(self) -> None:
         if (shown := self._shown) is not None:
             for number in self.state.missing_traces(shown.facts, shown.job):
-                self.store.ask(trace_reader(number), self)
+                self.store.ask(trace_reader(number, partial(JobView, 0, "train")), self)
 
     def _overlaid(self) -> None:
         self._read_traces()

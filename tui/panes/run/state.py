@@ -3,6 +3,7 @@
 Pure Python, free of Textual and of I/O. Text in here is raw.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +11,7 @@ from engine.jobs.protocol import SampleAnswer, WorstTokens
 from engine.records.run import Run
 from tui.panes.job import Curve, JobView
 from tui.services.facts import Facts
-from tui.services.runs import RunRow, TraceRead
+from tui.services.runs import RunRow
 
 SMOOTHINGS = (0.0, 0.6, 0.9)
 LETTERS = "abc"
@@ -98,13 +99,6 @@ class RunState:
                 self.traced[number] = stands
                 missing.append(number)
         return tuple(missing)
-
-    def take_trace(self, read: TraceRead) -> None:
-        """Take in what a run's logs tell."""
-        trace = JobView(0, "train")
-        for event in read.events:
-            trace.apply(event)
-        self.traces[read.run.id] = trace
 
     def trace(self, run: Run, job: JobView | None) -> JobView | None:
         """All that was told of a run: by the job that is watched, else by its logs."""
@@ -202,8 +196,8 @@ class RunState:
 
 def value_at(curve: Curve, step: float | None) -> tuple[float, float] | None:
     """The newest measured step at or before `step` (None: of all) with its value."""
-    pairs = [pair for pair in zip(curve.steps, curve.values, strict=True) if step is None or pair[0] <= step]
-    return pairs[-1] if pairs else None
+    place = len(curve.steps) if step is None else bisect_right(curve.steps, step)
+    return (curve.steps[place - 1], curve.values[place - 1]) if place else None
 
 
 def sample_at(samples: Sequence[SampleAnswer | WorstTokens], step: float | None) -> int:
