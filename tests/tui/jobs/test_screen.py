@@ -26,7 +26,7 @@ from tui.app import DistillApp
 from tui.screens.jobs.drawing import draw
 from tui.screens.jobs.screen import Jobs, JobsScreen
 from tui.screens.jobs.state import JobsState
-from tui.services.jobs import JobRow, read_jobs
+from tui.services.jobs import JobRow, LogRead, read_jobs
 from tui.widgets.page import Page
 
 AT = "2026-01-02T03:04:05+00:00"
@@ -128,6 +128,9 @@ async def test_what_a_job_printed_is_read_as_it_grows_and_is_not_obeyed(home: Ho
         await until(pilot, lambda: "and one more" in text(app) and jobs(app).scroll_y == jobs(app).max_scroll_y)
         await pilot.press("g", "escape")
         await until(pilot, lambda: "1 at work" in text(app))
+        jobs(app).post_message(LogRead(4, "what comes late"))
+        await pilot.pause()
+        assert "1 at work" in text(app)  # it was left
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, JobsScreen))
 

@@ -54,9 +54,9 @@ def _figures(state: JobsState) -> str:
     waiting = sum(job.state == "waiting" for job in live)
     parts = [f"{len(live) - waiting} at work"] if len(live) > waiting else []
     parts += [f"{waiting} {'waits' if waiting == 1 else 'wait'}"] if waiting else []
-    return ", ".join(parts) or (
-        counted(len(state.rows), "job") if state.rows else "none yet" if state.rows == () else ""
-    )
+    if parts or state.rows is None:
+        return ", ".join(parts)
+    return counted(len(state.rows), "job") if state.rows else "none yet"
 
 
 def _heading(width: int) -> Content:
@@ -83,13 +83,11 @@ def _row(row: JobRow, width: int, *, here: bool) -> list[Content]:
         "  ",
         (fit(moment(job.created_at), _BEGAN), DIM),
     )
-    room = width - line.cell_length - 2
     if not here:
-        return [
-            Content.assemble(line, (shorten(job.note, room), DIM)) if room > 12 and job.note else line.truncate(width)
-        ]
-    note = [Content.assemble((" " * 11, ""), (words, "")) for words in wrap(job.note, max(width - 12, 20))[:12]]
-    return [line.truncate(width), *(note if job.note else [])]
+        room = width - line.cell_length - 2
+        return [Content.assemble(line, (shorten(job.note, room) if room > 12 else "", DIM)).truncate(width)]
+    note = wrap(job.note, max(width - _NOTE_AT - 1, 20))[:_NOTE_LINES] if job.note else []
+    return [line.truncate(width), *(Content(" " * _NOTE_AT + words) for words in note)]
 
 
 def _log(job: Job, log: str, width: int) -> list[Content]:

@@ -33,6 +33,7 @@ class Jobs(Scroller):
         super().__init__()
         self.state = JobsState()
         self._store = store
+        self._reads = 0  # the job whose log is shown, or will be; 0: none
 
     @property
     def listing(self) -> Listing | None:
@@ -58,7 +59,7 @@ class Jobs(Scroller):
 
     def on_log_read(self, message: LogRead) -> None:
         """Show the log, its end first; later what was added to it, where its end was in sight."""
-        if self.state.row is None or self.state.row.job.id != message.job_id:
+        if message.job_id != self._reads or message.text == self.state.log:  # it was left meanwhile, or has not grown
             return
         first, self.state.log = self.state.log is None, message.text
         self.redraw()
@@ -82,6 +83,7 @@ class Jobs(Scroller):
         if self.state.log is not None:
             self.action_leave()
         elif (row := self.state.row) is not None:
+            self._reads = row.job.id
             self._store.ask(log_reader(row.job), self)
 
     def action_pause(self) -> None:
@@ -110,7 +112,7 @@ class Jobs(Scroller):
         if self.state.log is None:
             self.screen.dismiss()
             return
-        self.state.log = None
+        self.state.log, self._reads = None, 0
         self.redraw()
         self.call_after_refresh(self._keep_cursor_seen)
 
