@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from textual.app import App
 from textual.content import Content
 from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
 
 from engine.paths import Home
 from tui.app import DistillApp
@@ -32,11 +34,20 @@ async def until(pilot: Pilot[int], condition: Callable[[], bool], seconds: float
 
 async def settled(pilot: Pilot[int]) -> None:
     """Wait until the screen stays as it is for longer than the store goes unread."""
-    drawn: list[str] = []
-    alike = round(1.5 * READ_EVERY_S / 0.2)
-    while len(drawn) < alike or len(set(drawn[-alike:])) > 1:
+    now, same = seen(pilot.app), 0
+    while same < round(1.5 * READ_EVERY_S / 0.2):
         await pilot.pause(0.2)
-        drawn.append(pilot.app.export_screenshot())
+        before, now = now, seen(pilot.app)
+        same = same + 1 if now == before else 0
+
+
+def seen(app: App[int]) -> object:
+    """All that meets the eye on the screen that is on, without what blinks."""
+    for field in app.screen.query(Input):
+        field.cursor_blink = False
+    for area in app.screen.query(TextArea):
+        area.cursor_blink = False
+    return [[(piece.text, piece.style) for piece in strip] for strip in app.screen._compositor.render_strips()]
 
 
 def open_app(home: Home, folder: Path | None) -> DistillApp:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, TextArea
 
 from engine.errors import UsageError
 from engine.paths import Home
@@ -17,7 +16,7 @@ from engine.project import Project
 from engine.records.prompt import Message, Prompt
 from tests.tui.jobs.test_screen import make_jobs
 from tests.tui.panes.measured import make_compared
-from tests.tui.piloting import open_app, until
+from tests.tui.piloting import open_app, seen, until
 from tests.tui.seeds import make_stage
 from tui.actions import ACTIONS, PANE_KEYS, PANES, Place
 from tui.actions.lists import MOVES
@@ -112,14 +111,9 @@ def nothing_begins(monkeypatch: pytest.MonkeyPatch, still_meter: None) -> None:
     monkeypatch.setattr("engine.jobs.launch.launch", lambda folder, job, home: job)
 
 
-def seen(app: DistillApp) -> object:
+def state_of(app: DistillApp) -> object:
     """All that meets the eye, and whether the person has left."""
-    for field in app.screen.query(Input):
-        field.cursor_blink = False
-    for area in app.screen.query(TextArea):
-        area.cursor_blink = False
-    strips = app.screen._compositor.render_strips()
-    return app._exit, [[(segment.text, segment.style) for segment in strip] for strip in strips]
+    return app._exit, seen(app)
 
 
 async def still(pilot: Pilot[int]) -> object:
@@ -128,7 +122,7 @@ async def still(pilot: Pilot[int]) -> object:
     app.clear_notifications()
     before: object = None
     for _ in range(100):
-        now = seen(app)
+        now = state_of(app)
         if now == before:
             return now
         before = now
@@ -141,7 +135,7 @@ async def answers(pilot: Pilot[int], key: str, polls: int = 40) -> bool:
     before = await still(pilot)
     await pilot.press(key)
     for _ in range(polls):
-        if seen(pilot.app) != before:
+        if state_of(pilot.app) != before:
             return True
         await pilot.pause(0.05)
     return False
