@@ -126,6 +126,7 @@ def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stre
     from engine.records.question import Question
     from engine.rules.checks import check_answer
     from engine.teachers.ask import ask
+    from engine.teachers.ledger import booking
 
     project = invocation.project
     prompt = project.prompts.require()
@@ -135,7 +136,8 @@ def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stre
             "There is no question to try.", "The project has none.", "Give one: distill-tui prompt try «…»"
         )
     rules = project.rules.all()
-    teacher = ask(project.settings.read().teacher, invocation.home)
+    spec = project.settings.read().teacher
+    teacher = ask(spec, invocation.home, on_billed=booking(project, spec))
     answers: list[dict[str, object]] = []
     for question in asked:
         answer = teacher((*prompt.messages, *question.messages))
@@ -179,6 +181,7 @@ def endpoint_reviewer(invocation: Invocation) -> "Callable[[Sequence[Message]], 
     """The project's endpoint, asked for one long and steady answer. Raises UsageError where its teacher is local."""
     from engine.errors import UsageError
     from engine.teachers.ask import ask
+    from engine.teachers.ledger import booking
 
     teacher = invocation.project.settings.read().teacher
     if teacher.kind != "endpoint":
@@ -187,7 +190,8 @@ def endpoint_reviewer(invocation: Invocation) -> "Callable[[Sequence[Message]], 
             f"The project's teacher is the local {teacher.name}: too small a model to judge a prompt.",
             "Leave --teacher out, or make a project with --teacher MODEL --base-url URL.",
         )
-    return ask(teacher, invocation.home, temperature=0.0, max_tokens=REVIEW_TOKENS)
+    billed = booking(invocation.project, teacher)
+    return ask(teacher, invocation.home, temperature=0.0, max_tokens=REVIEW_TOKENS, on_billed=billed)
 
 
 def say_left_out(invocation: Invocation, left_out: int) -> None:

@@ -101,10 +101,12 @@ def _changes(facts: PromptFacts | None) -> Figure | None:
 
 
 def _generation(project: "Project", question: Figure | None, answer: Figure | None) -> Figure | None:
-    """What the answers have cost; before any, what those that are wanted will, where the teacher has a price."""
+    """What all that was asked has cost; before any answer, what those that are wanted will, where the teacher has a
+    price.
+    """
     spent = project.spending.usd()
-    if spent > 0:
-        return Figure(spent, "measured", "paid for answers so far")
+    if spent > 0 and project.spending.mean_answer_tokens() is not None:
+        return Figure(spent, "measured", "paid so far")
     teacher = project.settings.read().teacher
     if teacher.kind == "local":
         return Figure(0.0, "exact", "the teacher is on this machine")

@@ -34,6 +34,7 @@ from engine.records.judging import Judged
 from engine.records.options import EvaluateOptions, TeacherSpec
 from engine.records.preference import Preference
 from engine.records.regressions import Regressions
+from engine.teachers.ledger import booking
 
 if TYPE_CHECKING:
     from engine.evaluation.arms import LocalArm
@@ -192,7 +193,8 @@ class _Evaluation:
 
     def _endpoint(self, teacher: TeacherSpec) -> Speed:
         """Its speed is that of the answers: where all were there already, it is told as it was measured with them."""
-        arm = EndpointArm(teacher, self.plan.prompt, self._context.project.home)
+        project = self._context.project
+        arm = EndpointArm(teacher, self.plan.prompt, project.home, booking(project, teacher, self._context))
 
         def answer(tasks: Sequence[Task], options: EvaluateOptions, recorder: Recorder) -> None:
             arm.answer(tasks, options, recorder, has_answered=len(tasks) < len(self.plan.tasks))
@@ -200,7 +202,7 @@ class _Evaluation:
         self._answer("teacher", answer)
         first_ms, rate = arm.speed()
         if first_ms is None:
-            before = self._context.project.evaluations.score_of(self.plan.sources["teacher"])
+            before = project.evaluations.score_of(self.plan.sources["teacher"])
             return (None, None) if before is None else (before.ttft_ms_p50, before.tokens_per_second_p50)
         return first_ms, rate
 

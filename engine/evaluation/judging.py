@@ -50,7 +50,7 @@ class Judging:
         ]
         keys = [request_sha256(request) for request in requests]
         with self._context.take_turn("judge", "asks the judge"):
-            asking, times = Asking(self._context.project, self._spec, requests), Counter(keys)
+            asking, times = Asking(self._context.project, self._spec, requests, self._context), Counter(keys)
             self._recorder.skip(total - sum(times[key] for key in asking.missing))
             self._recorder.begin(_NOTE)
             try:

@@ -109,7 +109,7 @@ class Preferring:
         requests = [request for pair in pairs if pair.first != pair.second for request in self._requests(pair)]
         with self._context.take_turn("judge", "asks the judge"):
             self._recorder.begin(_NOTE)
-            asking = Asking(self._context.project, self._spec, requests)
+            asking = Asking(self._context.project, self._spec, requests, self._context)
             asking.ask(read_pair_verdict, interrupted=self._recorder.interrupted, on_note=self._recorder.note)
         self._said = {key: better for key, (said, _) in asking.said.items() for better in _REPLIES if said == better}
         self._faults = asking.faults

@@ -1,7 +1,7 @@
 """How a teacher behind an address answers as an arm. Knows nothing of rules or the store."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from engine.evaluation.plan import Task
 from engine.evaluation.recorder import RawAnswer, Recorder
 from engine.paths import Home
 from engine.records.evaluation import ArmName
+from engine.records.example import Usage
 from engine.records.options import EvaluateOptions, TeacherSpec
 from engine.records.prompt import Prompt
 
@@ -25,8 +26,11 @@ class EndpointArm:
 
     name: ArmName = "teacher"
 
-    def __init__(self, spec: TeacherSpec, prompt: Prompt, home: Home) -> None:
-        self._spec, self._prompt, self._home = spec, prompt, home
+    def __init__(
+        self, spec: TeacherSpec, prompt: Prompt, home: Home, on_billed: Callable[[Usage], None] | None = None
+    ) -> None:
+        """`on_billed` is told what the endpoint bills for."""
+        self._spec, self._prompt, self._home, self._on_billed = spec, prompt, home, on_billed
         self._first_ms: list[float] = []
         self._rates: list[float] = []
 
@@ -56,7 +60,10 @@ class EndpointArm:
         from engine.teachers.keys import key_for
 
         key = key_for(self._spec.base_url, self._home)
-        async with EndpointTeacher(self._spec, key, concurrency=CONCURRENCY, on_note=recorder.note) as teacher:
+        asked = EndpointTeacher(
+            self._spec, key, concurrency=CONCURRENCY, on_note=recorder.note, on_billed=self._on_billed
+        )
+        async with asked as teacher:
 
             async def ask(task: Task) -> None:
                 recorder.start(self.name, task)

@@ -56,4 +56,4 @@ class Work:
 
     seconds: float = 0.0
     answers: int = 0  # that an evaluation asked for, or a generation stored; other jobs count none
-    cost_usd: float = 0.0  # that a generation paid; other jobs count none
+    cost_usd: float = 0.0  # at list prices

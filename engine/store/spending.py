@@ -1,4 +1,4 @@
-"""What teachers' answers have cost, by teacher: money that was spent stays spent, whatever becomes of the answers."""
+"""What teachers and judges have cost, by name: money that was spent stays spent, whatever becomes of the answers."""
 
 import json
 from collections.abc import Sequence
@@ -35,8 +35,8 @@ class SpendingTable:
             (after_id, json.dumps(paid)),
         )
 
-    def book_try(self, teacher: str, cost_usd: float) -> None:
-        """Add what a try cost that gave no answer: its tokens tell nothing of how long answers are."""
+    def book_cost(self, teacher: str, cost_usd: float) -> None:
+        """Add what a request cost that left no example: its tokens tell nothing of how long answers are."""
         self._connection.write(
             """INSERT INTO spending (teacher, answers, prompt_tokens, completion_tokens, cost_usd)
             VALUES (?, 0, 0, 0, ?)
@@ -45,7 +45,7 @@ class SpendingTable:
         )
 
     def usd(self) -> float:
-        """What all answers, and tries that gave none, have cost; removing them later gives no money back."""
+        """What all that was asked has cost; removing answers later gives no money back."""
         value = self._connection.value("SELECT total(cost_usd) FROM spending")
         return value if isinstance(value, float) else 0.0
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import TeacherError
 from engine.paths import Home
+from engine.records.example import Usage
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message, Prompt
 from engine.teachers.keys import check_address, key_for
@@ -28,18 +29,20 @@ def ask(
     seed: int = 0,
     on_cut: Callable[[str], str] = str,
     on_note: Callable[[str], None] | None = None,
+    on_billed: Callable[[Usage], None] | None = None,
 ) -> Callable[[Sequence[Message]], str]:
     """A function that answers a message list, the last of which is the user's.
 
     A local model is loaded at the first call and kept; calls differ in their seed, so that the same messages may be
     asked again for another answer. An answer that was cut at `max_tokens` is what `on_cut` makes of it; `on_note` is
-    told why an endpoint is asked again, and after how long. Calls raise `EndpointError`, `ModelError`, `TeacherError`.
+    told why an endpoint is asked again, and after how long, and `on_billed` what it bills for. Calls raise
+    `EndpointError`, `ModelError`, `TeacherError`.
     """
     if spec.kind == "endpoint":
         key = key_for(check_address(spec.base_url), home)
 
         def ask_endpoint(messages: Sequence[Message]) -> str:
-            return asyncio.run(_ask_once(spec, key, messages, temperature, max_tokens, on_cut, on_note))
+            return asyncio.run(_ask_once(spec, key, messages, temperature, max_tokens, on_cut, on_note, on_billed))
 
         return ask_endpoint
     return _LocalAnswers(spec.model, home, temperature, max_tokens, seed, on_cut)
@@ -53,10 +56,11 @@ async def _ask_once(
     max_tokens: int,
     on_cut: Callable[[str], str],
     on_note: Callable[[str], None] | None,
+    on_billed: Callable[[Usage], None] | None,
 ) -> str:
     from engine.teachers.endpoint import EndpointTeacher  # the client library takes a second to import
 
-    async with EndpointTeacher(spec, key, concurrency=1, on_note=on_note) as teacher:
+    async with EndpointTeacher(spec, key, concurrency=1, on_note=on_note, on_billed=on_billed) as teacher:
         answer = await teacher.answer(messages, temperature=temperature, max_tokens=max_tokens)
     return on_cut(answer.text) if answer.finish_reason == "length" else answer.text
 

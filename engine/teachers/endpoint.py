@@ -76,12 +76,15 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         concurrency: int = 16,
         limits: EndpointLimits | None = None,
         on_note: Callable[[str], None] | None = None,
+        on_billed: Callable[[Usage], None] | None = None,
     ) -> None:
+        """`on_billed` is told what every try is billed for, whatever came of it."""
         self.base_url = check_address(spec.base_url)
         self.model = spec.model
         self.limits = limits or EndpointLimits()
         self.pacer = Pacer(concurrency)
         self._on_note = on_note or (lambda _: None)
+        self._on_billed = on_billed or (lambda _: None)
         self._key = key
         self._client = openai.AsyncOpenAI(
             api_key=key,
@@ -160,13 +163,13 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             first_text = await self._read(reader, self._events(messages, temperature, max_tokens), on_delta)
             whole = reader.answer()
         except EndpointFault as named:
-            named.usage = self._billed(reader, messages)
+            self._bill(named, reader, messages)
             raise
         except _FAULTS as error:
             fault = fault_of(error)
             if fault is None:
                 raise
-            fault.usage = self._billed(reader, messages)
+            self._bill(fault, reader, messages)
             if fault.kind == "key":
                 name = variable_of(self.base_url)
                 told = f"No key was found; set {name}." if self._key == KEYLESS else f"{name} can hold another."
@@ -176,10 +179,12 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             raise fault from error
         self.pacer.speed_up()
         ended = time.monotonic()
+        usage = self._usage(whole.usage, whole.text, messages)
+        self._on_billed(usage)
         return EndpointAnswer(
             whole.text,
             whole.finish_reason,
-            self._usage(whole.usage, whole.text, messages),
+            usage,
             ended - started,
             (first_text or ended) - started,
             whole.thinking_tokens,
@@ -265,10 +270,12 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         if isinstance(response.stream, httpx2.AsyncByteStream):
             response.stream = _GuardedStream(response.stream, self.limits)
 
-    def _billed(self, reader: AnswerReader, messages: Sequence[Message]) -> Usage | None:
+    def _bill(self, fault: EndpointFault, reader: AnswerReader, messages: Sequence[Message]) -> None:
         """Of a try that failed: what has come is paid for, though a server tells what it counts at the end alone."""
         text = reader.text.encode(errors="replace").decode()  # it may hold half a character
-        return self._usage(reader.usage, text, messages) if reader.usage or text else None
+        if reader.usage or text:
+            fault.usage = self._usage(reader.usage, text, messages)
+            self._on_billed(fault.usage)
 
     def _usage(self, sent: CountedUsage | None, text: str, messages: Sequence[Message]) -> Usage:
         if sent is not None:

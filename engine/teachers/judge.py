@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from engine.clean import clean_line
 from engine.paths import Home
+from engine.records.example import Usage
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message
 from engine.rules.judge import REPLY_TOKENS
@@ -21,16 +22,17 @@ def ask_judge(
     interrupted: Callable[[], bool],
     on_note: Callable[[str], None] | None = None,
     *,
+    on_billed: Callable[[Usage], None] | None = None,
     has_answered: bool = False,
 ) -> None:
     """Ask every request at temperature 0: `take` gets its place and the reply, `refuse` its place and why none came.
 
-    `on_note` is told of every try that failed. `has_answered`: other requests, before. Stops before the next group
-    where `interrupted` says so: what is in flight is paid for, and is taken. Raises EndpointError where nothing can be
-    asked at all, and after ten refusals in a row that are not about what was asked; what was answered until then was
-    taken.
+    `on_note` is told of every try that failed, `on_billed` what each is billed for. `has_answered`: other requests,
+    before. Stops before the next group where `interrupted` says so: what is in flight is paid for, and is taken. Raises
+    EndpointError where nothing can be asked at all, and after ten refusals in a row that are not about what was asked;
+    what was answered until then was taken.
     """
-    asyncio.run(_ask_all(spec, home, requests, take, refuse, interrupted, on_note, has_answered))
+    asyncio.run(_ask_all(spec, home, requests, take, refuse, interrupted, on_note, on_billed, has_answered))
 
 
 async def _ask_all(
@@ -41,6 +43,7 @@ async def _ask_all(
     refuse: Callable[[int, str], None],
     interrupted: Callable[[], bool],
     on_note: Callable[[str], None] | None,
+    on_billed: Callable[[Usage], None] | None,
     has_answered: bool,
 ) -> None:
     from engine.teachers.endpoint import EndpointTeacher  # the client library takes a second to import
@@ -50,7 +53,8 @@ async def _ask_all(
 
     streak = Streak(before=has_answered)
     key = key_for(check_address(spec.base_url), home)
-    async with EndpointTeacher(spec, key, concurrency=CONCURRENCY, on_note=on_note) as judge:
+    asked = EndpointTeacher(spec, key, concurrency=CONCURRENCY, on_note=on_note, on_billed=on_billed)
+    async with asked as judge:
 
         async def ask(place: int) -> None:
             try:

@@ -6,12 +6,14 @@ its word does not depend on. A reply that cannot be read is no word, and is aske
 
 from collections.abc import Callable, Iterable, Sequence
 
+from engine.jobs.context import JobContext
 from engine.project import Project
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message
 from engine.rules.judge import UnreadableVerdictError, read_rubric_verdict, request_sha256
 from engine.store.judgements import Said
 from engine.teachers.judge import CONCURRENCY, ask_judge
+from engine.teachers.ledger import booking
 
 KEPT, BROKEN = "kept", "broken"  # in a word, what is said by a rubric
 
@@ -21,8 +23,15 @@ class Asking:
     why no word came to those that were asked now.
     """
 
-    def __init__(self, project: Project, judge: TeacherSpec, requests: Iterable[Sequence[Message]]) -> None:
-        self._project, self._judge = project, judge
+    def __init__(
+        self,
+        project: Project,
+        judge: TeacherSpec,
+        requests: Iterable[Sequence[Message]],
+        context: JobContext | None = None,
+    ) -> None:
+        """`context`: of the job that pays for it, where one does."""
+        self._project, self._judge, self._context = project, judge, context
         self.said: dict[str, Said] = project.judgements.of(judge.name)
         self.missing = {key: request for request in requests if (key := request_sha256(request)) not in self.said}
         self.faults: dict[str, str] = {}
@@ -62,7 +71,7 @@ class Asking:
         try:
             ask_judge(
                 self._judge, self._project.home, list(self.missing.values()), take, refuse, interrupted, on_note,
-                has_answered=bool(self.said),
+                on_billed=booking(self._project, self._judge, self._context), has_answered=bool(self.said),
             )  # fmt: skip
         finally:
             keep()

@@ -14,6 +14,7 @@ from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Note, 
 from engine.records.example import Example, Usage
 from engine.records.rule import CheckResult, Rule
 from engine.rules.checks import check_answer, passes_all
+from engine.teachers.ledger import book
 from engine.teachers.plan import Ask, Plan
 
 GROUP_ROWS = 50
@@ -86,12 +87,9 @@ class Recorder:
         self._emit(AnswerEnded(stream, "", passed=False, note=note, fault=kind, again=True))
 
     def billed(self, teacher: str, usage: Usage) -> None:
-        """A try that gave no answer cost this. Kept at once: there is no answer to keep it with."""
+        """A try that gave no answer cost this."""
         self._count(usage)
-        if usage.cost_usd:
-            with self._context.project.transaction():
-                self._context.project.spending.book_try(teacher, usage.cost_usd)
-                self._context.keep_work(cost_usd=usage.cost_usd)
+        book(self._context.project, teacher, usage.cost_usd, self._context)
 
     def _count(self, usage: Usage) -> None:
         before = self._spent

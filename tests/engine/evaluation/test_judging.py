@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.economics.prices import Prices
 from engine.errors import EndpointError
 from engine.evaluation.answers import answers_of
 from engine.evaluation.plan import make_plan
@@ -18,6 +19,7 @@ from engine.records.rule import Check, Rule
 from engine.reports.build import build
 from engine.reports.facts import read_report
 from engine.reports.text import to_text
+from engine.teachers import budget
 from tests.engine.evaluation.evaluating import another_waits, evaluate, latest
 from tests.engine.teachers.hostile_server import HostileServer, Request, good, status
 
@@ -50,6 +52,24 @@ async def test_a_judge_that_refuses_everything_ends_it_with_its_own_words(projec
         with pytest.raises(EndpointError, match="no such parameter"):
             await asyncio.to_thread(judged, project.folder, server.url)
         assert len(server.requests) <= 16
+
+
+async def test_what_the_teacher_and_the_judge_bill_for_is_paid_by_the_evaluation(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "find_prices", lambda *_: Prices(0.0, 10_000.0, 0.0))  # 1 cent a token
+
+    def work(url: str) -> tuple[float, float]:
+        with Project.open(project.folder) as mine:
+            spec = TeacherSpec("endpoint", "m", url)
+            options = dataclasses.replace(OPTIONS, samples=1, limit=1, teacher=spec, judge=spec)
+            context = evaluate(mine, options)
+            return mine.spending.usd(), sum(each.cost_usd for each in mine.jobs.work(context.job.id).values())
+
+    async with HostileServer([good(YES)]) as server:
+        spent, of_the_job = await asyncio.to_thread(work, server.url)
+        assert spent == of_the_job == pytest.approx(0.01 * len(server.requests))
+        assert len(server.requests) == 1 + 4, "one answer of the teacher, one verdict on that of each arm"
 
 
 async def test_a_judge_decides_on_every_answer_and_what_it_garbles_counts_neither_way(project: Project) -> None:
