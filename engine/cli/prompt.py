@@ -167,7 +167,7 @@ def check(invocation: Invocation, *, ask_teacher: bool) -> None:
     """
     from engine.prompts.findings import check_prompt, findings_text
 
-    found = check_prompt(invocation.project, invocation.home)
+    found = check_prompt(invocation.project)
     if ask_teacher:
         from engine.prompts.teacher_review import review_prompt
 

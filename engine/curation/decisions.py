@@ -60,7 +60,7 @@ def unflag(project: Project, selection: Selection) -> int:
     return _decide(project, "unflag", selection, "")
 
 
-def edit(project: Project, example_id: int, answer: str, reason: str = "") -> tuple[CheckResult, ...]:
+def edit(project: Project, example_id: int, answer: str) -> tuple[CheckResult, ...]:
     """Accept one example with `answer` in place of the teacher's; returns what the rules find in it.
 
     The teacher's own words, put back, are no edit any more. Raises `NotFoundError`, and `UsageError` for an empty
@@ -75,9 +75,9 @@ def edit(project: Project, example_id: int, answer: str, reason: str = "") -> tu
     own = answer == example.answer and example.finish_reason == "stop"
     project.decisions.decide(
         [
-            Decision(example_id, "accept", "person", reason=reason)
+            Decision(example_id, "accept", "person")
             if own
-            else Decision(example_id, "edit", "person", edited_answer=answer, reason=reason)
+            else Decision(example_id, "edit", "person", edited_answer=answer)
         ]
     )
     return check_answer(project.rules.all(), answer, question)

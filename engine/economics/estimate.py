@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 from engine.economics import formulas
-from engine.economics.given import Box, EstimateInput, Latency, box, check, exact_terms, ranges_of
+from engine.economics.given import EstimateInput, Latency, box, check, exact_terms, ranges_of
 from engine.economics.ranges import Range, Ranges, distilled_range, ranges
 from engine.economics.sensitivity import Influence, sensitivity, verdict_of
 from engine.economics.tokens import TokenCount
@@ -81,7 +81,7 @@ def estimate(given: EstimateInput) -> Estimate:
     check(given)
     terms, corners = exact_terms(given), box(given)
     each, once = formulas.per_request(terms), formulas.once(terms)
-    bounds = tuple(_ranges(corners, cached=cached) for cached in (False, True))
+    bounds = tuple(ranges(corners.low, corners.high, cached=cached) for cached in (False, True))
     uncached, cached = (
         _case(terms, price, saved, found)
         for price, saved, found in zip((each.prompted, each.cached), each.saved, bounds, strict=True)
@@ -119,10 +119,6 @@ def estimate(given: EstimateInput) -> Estimate:
         reasons=reasons(found),
         today=given.today,
     )
-
-
-def _ranges(corners: Box, *, cached: bool) -> Ranges:
-    return ranges(corners.low, corners.high, cached=cached)
 
 
 def _case(terms: formulas.Terms[Fraction], price: Fraction, saved: Fraction, found: Ranges) -> Case:

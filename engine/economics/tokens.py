@@ -70,18 +70,18 @@ class TokenCount:
     exact: bool
 
 
-def count_tokens(text: str, tokenizer: str, home: Home | None = None) -> TokenCount:
+def count_tokens(text: str, tokenizer: str) -> TokenCount:
     """Tokens of `text` for `tokenizer`.
 
-    `tokenizer`: a tokenizer.json or a folder with one, the starter or the name of a hub's model
-    (with `home`, where it is there already), a tiktoken encoding, or an OpenAI model's name. All else is an estimate.
-    Raises ModelError where a tokenizer is there but cannot be read.
+    `tokenizer`: a tokenizer.json or a folder with one, a tiktoken encoding, or an OpenAI model's name. All else is an
+    estimate. Raises ModelError where a tokenizer is there but cannot be read.
     """
-    return _count([text], tokenizer, home)
+    return _count([text], _find_tokenizer(tokenizer, None), tokenizer)
 
 
 def count_prompt_tokens(prompt: Prompt, tokenizer: str, home: Home | None = None) -> TokenCount:
-    """Tokens that the prompt adds to every request of a model, named as in `count_tokens`.
+    """Tokens that the prompt adds to every request of a model, named as in `count_tokens`, or, with `home`, "starter"
+    or a model of the hub where it is there already.
 
     Exact for a local chat model, its template's framing included. Where only a tokenizer is there, or the template has
     no place for such a prompt, what the messages hold is counted, and is an estimate.
@@ -89,13 +89,13 @@ def count_prompt_tokens(prompt: Prompt, tokenizer: str, home: Home | None = None
     texts = [message.content for message in prompt.messages]
     path = _find_tokenizer(tokenizer, home)
     if path is None:
-        return _count(texts, tokenizer, home)
+        return _count(texts, path, tokenizer)
     from engine.model.chat_format import ChatFormat
 
     try:
         tokens = ChatFormat.load(path.parent).prompt_tokens(prompt)
     except ModelError:
-        return replace(_count(texts, tokenizer, home), exact=False)
+        return replace(_count(texts, path, tokenizer), exact=False)
     return TokenCount(tokens, _shown(tokenizer, path), exact=True)
 
 
@@ -104,8 +104,8 @@ def estimate_prompt_tokens(prompt: Prompt) -> TokenCount:
     return _estimate([message.content for message in prompt.messages])
 
 
-def _count(texts: list[str], tokenizer: str, home: Home | None) -> TokenCount:
-    path = _find_tokenizer(tokenizer, home)
+def _count(texts: list[str], path: Path | None, tokenizer: str) -> TokenCount:
+    """By the tokenizer.json at `path`, where there is one."""
     if path is not None:
         local = _local_tokenizer(path, path.stat().st_mtime_ns)
         counted = sum(len(encoded.ids) for encoded in local.encode_batch_fast(texts, add_special_tokens=False))

@@ -303,11 +303,7 @@ def _denied(text: str) -> bool:
 
 def _alternative(sentence: str, quoted: "re.Match[str] | None") -> bool:
     """Whether another text may stand in its place: «Yes» or «No»."""
-    return (
-        quoted is not None
-        and re.match(r",?\s*(?:or|and/or|/|followed)\b", sentence[quoted.end() :]) is not None
-        and (re.match(r",?\s*followed", sentence[quoted.end() :]) is None)
-    )
+    return quoted is not None and re.match(r",?\s*(?:or|and/or|/)\b", sentence[quoted.end() :]) is not None
 
 
 def _inner(quoted: "re.Match[str]") -> str:

@@ -30,15 +30,15 @@ TITLES = {
 }
 
 
-def check_prompt(project: "Project", home: Home) -> tuple[Finding, ...]:
+def check_prompt(project: "Project") -> tuple[Finding, ...]:
     """What is wrong with the project's current prompt: rules, words, and length.
 
     Raises UsageError where there is no prompt.
     """
     prompt = project.prompts.require()
     base = project.settings.read().student_base
-    tokens = count_prompt_tokens(prompt, base, home).tokens
-    return (*lint_prompt(prompt, project.rules.all()), *lint_length(tokens, _context_of(base, home), base))
+    tokens = count_prompt_tokens(prompt, base, project.home).tokens
+    return (*lint_prompt(prompt, project.rules.all()), *lint_length(tokens, _context_of(base, project.home), base))
 
 
 def findings_text(findings: Sequence[Finding]) -> str:

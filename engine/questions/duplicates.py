@@ -134,14 +134,14 @@ def _regrouped(bucket: dict[int, list[int]], groups: Groups) -> dict[int, list[i
     return bucket
 
 
-def twins_of(question: Question, others: Sequence[Question], threshold: float = NEAR_TWIN) -> list[Twin]:
-    """Those of `others` whose similarity to one question is at least `threshold`, the most similar first.
+def twins_of(question: Question, others: Sequence[Question]) -> list[Twin]:
+    """Those of `others` that are near twins of one question, the most similar first.
 
     One against many is compared outright: no sketch is made.
     """
     own = _shingles(question)
     twins = [Twin(position, _jaccard(own, _shingles(other))) for position, other in enumerate(others)]
-    return sorted((twin for twin in twins if twin.similarity >= threshold), key=lambda twin: -twin.similarity)
+    return sorted((twin for twin in twins if twin.similarity >= NEAR_TWIN), key=lambda twin: -twin.similarity)
 
 
 class _Bands:

@@ -34,7 +34,6 @@ from engine.teachers.ask import ask
 from engine.teachers.ledger import booking
 
 _TOPICS_FILE = "topics.json"  # those that were named; for questions like others, the numbers of those that are done
-NEAR_TWIN = 0.7  # Jaccard similarity of word 3-shingles, as `questions dedupe` takes it
 
 
 def run(context: JobContext, options: SynthesizeOptions) -> None:
@@ -143,7 +142,7 @@ def _store(context: JobContext, questions: Sequence[Question]) -> int:
 def _far_from(held_out: Sequence[Question], written: Sequence[Question]) -> list[Question]:
     """Those that are no near twin of a held-out question: training on one would spoil the measurement."""
     numbered = [replace(question, id=-place) for place, question in enumerate(written, start=1)]
-    twins = {pair.dropped for pair in find_duplicates((*held_out, *numbered), NEAR_TWIN)}
+    twins = {pair.dropped for pair in find_duplicates((*held_out, *numbered))}
     return [question for question, named in zip(written, numbered, strict=True) if named.id not in twins]
 
 

@@ -152,10 +152,8 @@ class ArmClient(AbstractAsyncContextManager["ArmClient"]):
         messages: Sequence[Message],
         *,
         temperature: float | None = None,
-        top_p: float | None = None,
         max_tokens: int | None = None,
         seed: int | None = None,
-        stop: Sequence[str] = (),
     ) -> AsyncGenerator[str | Answer, None]:
         """Text as it comes, then one `Answer`. None: as the server has it, which is the project's temperature.
 
@@ -173,10 +171,8 @@ class ArmClient(AbstractAsyncContextManager["ArmClient"]):
             "model": arm,
             "messages": [{"role": message.role, "content": message.content} for message in messages],
             "temperature": temperature,
-            "top_p": top_p,
             "max_tokens": max_tokens,
             "seed": seed,
-            "stop": list(stop) or None,
             "stream": True,
             "stream_options": {"include_usage": True},
         }

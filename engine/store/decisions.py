@@ -1,7 +1,6 @@
 """The journal of decisions about examples. Undo and redo move whole steps, and survive a restart."""
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -109,15 +108,6 @@ class DecisionTable:
         """Bring back the step that was undone last. Returns what that was, or None where there is none."""
         return self._move("SELECT min(step) FROM decision_steps s WHERE state = 'undone'", "applied")
 
-    def journal(self, limit: int) -> tuple[Decision, ...]:
-        """The last `limit` decisions that stand, the newest first."""
-        rows = self._connection.rows(
-            """SELECT d.* FROM decisions d JOIN decision_steps s ON s.step = d.step
-            WHERE s.state = 'applied' ORDER BY d.id DESC LIMIT ?""",
-            (limit,),
-        )
-        return tuple(map(_decision, rows))
-
     def by_person(self, prompt_sha256: str) -> dict[int, bool]:
         """Of each example of a prompt whether what stands about it was decided by a person."""
         rows = self._connection.rows(
@@ -178,15 +168,3 @@ class DecisionTable:
             (step,),
         )
         words.learn(edited, (step,))
-
-
-def _decision(row: sqlite3.Row) -> Decision:
-    return Decision(
-        example_id=row["example_id"],
-        verdict=row["verdict"],
-        source=row["source"],
-        edited_answer=row["edited_answer"],
-        reason=row["reason"],
-        step=row["step"],
-        created_at=row["created_at"],
-    )

@@ -39,10 +39,6 @@ class Budget:
             )
         return cls(prices, limit_usd, spent_usd)
 
-    @property
-    def spent_usd(self) -> float:
-        return self._spent_usd
-
     def worst_usd(self, prompt_tokens: int, max_answer_tokens: int) -> float:
         """The most that one request can cost, retries not counted."""
         plain = Usage(prompt_tokens=prompt_tokens, completion_tokens=max_answer_tokens)

@@ -99,12 +99,13 @@ def test_a_local_tokenizer_counts_without_cutting(tmp_path: Path) -> None:
 
 
 def test_the_starter_is_found_once_it_is_converted(private_home: Path) -> None:
-    home = Home.locate()
-    assert not count_tokens("a b", "starter", home).exact
-    word_tokenizer(starter_folder(home).with_suffix(".tmp"))
-    assert not count_tokens("a b", "starter", home).exact
-    word_tokenizer(starter_folder(home))
-    assert count_tokens("a b", "starter", home) == TokenCount(2, "starter", exact=True)
+    home, prompt = Home.locate(), Prompt((Message("system", "a b c"),))
+    assert count_prompt_tokens(prompt, "starter", home).tokenizer == "by length"
+    make_tiny_base(starter_folder(home).with_suffix(".tmp"))
+    assert count_prompt_tokens(prompt, "starter", home).tokenizer == "by length"
+    folder = make_tiny_base(starter_folder(home))
+    counted = count_prompt_tokens(prompt, str(folder)).tokens
+    assert count_prompt_tokens(prompt, "starter", home) == TokenCount(counted, "starter", exact=True)
 
 
 def test_a_base_of_the_hub_is_counted_as_exactly_as_it_is_loaded(private_home: Path) -> None:

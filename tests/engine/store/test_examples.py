@@ -107,7 +107,9 @@ def test_windows_by_state_prompt_and_words(answered: Project) -> None:
     assert answered.examples.counts() == ExampleCounts(total=12, accepted=4, rejected=1, undecided=7)
     assert answered.examples.counts("another").total == 0
     assert answered.examples.get(7).answer == "Seven, says Zebedee."
-    assert answered.examples.get(5).decision == answered.decisions.journal(2)[1]
+    decided = answered.examples.get(5).decision
+    assert decided is not None
+    assert (decided.example_id, decided.verdict) == (5, "reject")
 
 
 def test_the_place_of_an_example_in_a_list_is_its_offset(answered: Project) -> None:
