@@ -15,10 +15,10 @@ from pathlib import Path
 from engine.clean import clean_line
 from engine.errors import NotFoundError, UsageError
 from engine.model.adapter_files import holds_whole_layers, weights_sha256
+from engine.model.adapter_place import ADAPTER, adapter_of, require_adapter
 from engine.project import Project
 from engine.records.run import Run
-from engine.releases.adapter import require_adapter
-from engine.training.checkpoints import ADAPTER, CHECKPOINTS, fault_of, steps_in
+from engine.training.checkpoints import CHECKPOINTS, fault_of, steps_in
 
 PROMPT_BACK = "prompt_back"
 _NAME = re.compile(r"(?:run:([1-9]\d{0,8})|checkpoint:([1-9]\d{0,8}):([1-9]\d{0,8}))")
@@ -83,12 +83,11 @@ def _find(project: Project, name: str, run: Run) -> ExtraArm:
             "Whole layers and matrices beside them do not fit into one model.",
             alone,
         )
-    folder = project.folder / other.folder
-    adapter = (
-        require_adapter(folder / ADAPTER, other.id)
-        if found[1]
-        else require_adapter(_checkpoint(folder / CHECKPOINTS, int(found[3]), other.id) / ADAPTER, other.id)
-    )
+    if found[1]:
+        adapter = adapter_of(project.folder, other)
+    else:
+        checkpoint = _checkpoint(project.folder / other.folder / CHECKPOINTS, int(found[3]), other.id)
+        adapter = require_adapter(checkpoint / ADAPTER, other.id)
     return ExtraArm(name, adapter, weights_sha256(adapter))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from engine.errors import DatasetError, NotFoundError
 from engine.evaluation.extra_arms import ExtraArm, find_arms
 from engine.model.adapter_files import weights_sha256
+from engine.model.adapter_place import adapter_of
 from engine.project import Project
 from engine.questions.spread import spread
 from engine.records.evaluation import ArmName
@@ -17,7 +18,6 @@ from engine.records.question import Question
 from engine.records.regressions import ProbeKind
 from engine.records.rule import Rule
 from engine.records.run import Run
-from engine.releases.adapter import require_adapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Plan:
 def make_plan(project: Project, options: EvaluateOptions) -> Plan:
     """The plan for `options`. Raises NotFoundError without a trained run, DatasetError without held-out questions."""
     run = project.runs.get(options.run_id)
-    adapter = require_adapter(project.folder / run.folder / "adapter", run.id)
+    adapter = adapter_of(project.folder, run)
     summary = next((each for each in project.datasets.all() if each.sha256 == run.dataset_sha256), None)
     if summary is None:
         raise NotFoundError("The run's dataset is gone.", f"Run {run.id} was trained on {run.dataset_sha256[:12]}.")

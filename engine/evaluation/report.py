@@ -12,6 +12,7 @@ from engine.evaluation.preference import PairStanding, standings
 from engine.evaluation.preference_json import preference_json
 from engine.evaluation.regressions_json import regressions_json
 from engine.evaluation.verdict import MARGIN, MIN_QUESTIONS, PASS_LOW, PASS_VALUE
+from engine.model.adapter_place import ADAPTER
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.evaluation import ArmName, ArmScore, Evaluation
@@ -73,7 +74,7 @@ def proof_json(facts: ProofFacts) -> dict[str, object]:
         },
         "student": {
             "base": run.config.base,
-            "adapter": f"{run.folder}/adapter",
+            "adapter": f"{run.folder}/{ADAPTER}",
             "lora_rank": run.config.lora_rank,
             "objective": run.config.objective,
             "device": run.device,

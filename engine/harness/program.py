@@ -7,12 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from engine.errors import NotFoundError, UsageError
+from engine.model.adapter_place import ADAPTER_FILES, holds_adapter
 from engine.paths import expand
 from engine.project import Project
 from engine.records.options import HarnessOptions
 from engine.records.release import Release
 from engine.records.run import Run
-from engine.releases.adapter import ADAPTER_FILES
 from engine.releases.look import folder_of, lies_there
 
 PROGRAM = "lm_eval"
@@ -126,7 +126,7 @@ def configuration(
     """
     model: dict[str, object] = {"pretrained": str(base), "tokenizer": str(tokenizer), "dtype": run.dtype or "auto"}
     if release is not None:
-        merged = not (release / ADAPTER_FILES[0]).is_file()
+        merged = not holds_adapter(release)
         model |= {"pretrained": str(release)} if merged else {"peft": str(release)}
     told: dict[str, object] = {
         "model": "hf",

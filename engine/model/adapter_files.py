@@ -11,9 +11,9 @@ from typing import cast
 from safetensors import SafetensorError, safe_open
 
 from engine.errors import ModelError
+from engine.model.adapter_place import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from engine.model.folder import read_json
 
-_CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PREFIX = "base_model.model."
 _MAX_RANK = 1024
 _MAX_ALPHA = 1_000_000
@@ -38,9 +38,9 @@ def check_adapter(folder: Path, base_shapes: Mapping[str, tuple[int, ...]]) -> N
 
     LoRA and DoRA are known, and whole layers.
     """
-    if not (folder / WEIGHTS).is_file():
-        raise _refused(folder, f"There is no {WEIGHTS}; other formats can carry code, and are never loaded.")
-    config = read_json(folder / _CONFIG)
+    if not (folder / ADAPTER_WEIGHTS).is_file():
+        raise _refused(folder, f"There is no {ADAPTER_WEIGHTS}; other formats can carry code, and are never loaded.")
+    config = read_json(folder / ADAPTER_CONFIG)
     whole = config.get("peft_type") == _WHOLE
     if not whole and config.get("peft_type") != "LORA":
         raise _refused(folder, f"It is of the kind {config.get('peft_type')!r}; LORA and {_WHOLE} are known here.")
@@ -70,7 +70,7 @@ def check_all_used(folder: Path, used: Collection[str]) -> None:
 def weights_sha256(folder: Path) -> str:
     """The hash of an adapter's weights. Raises `ModelError` where there are none."""
     try:
-        with (folder / WEIGHTS).open("rb") as weights:
+        with (folder / ADAPTER_WEIGHTS).open("rb") as weights:
             return hashlib.file_digest(weights, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(
@@ -80,7 +80,7 @@ def weights_sha256(folder: Path) -> str:
 
 def holds_whole_layers(folder: Path) -> bool:
     """Whether the adapter in a folder that was checked is whole layers."""
-    return read_json(folder / _CONFIG).get("peft_type") == _WHOLE
+    return read_json(folder / ADAPTER_CONFIG).get("peft_type") == _WHOLE
 
 
 def whole_layer_name(name: str) -> str:
@@ -131,10 +131,10 @@ def _check_lora(
 
 def _shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     try:
-        with safe_open(folder / WEIGHTS, framework="numpy") as file:
+        with safe_open(folder / ADAPTER_WEIGHTS, framework="numpy") as file:
             return {name: tuple(cast("list[int]", file.get_slice(name).get_shape())) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise _refused(folder, f"{WEIGHTS} cannot be read: {error}") from error
+        raise _refused(folder, f"{ADAPTER_WEIGHTS} cannot be read: {error}") from error
 
 
 def _module_of(folder: Path, name: str) -> tuple[str, str]:

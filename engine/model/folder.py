@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from engine.errors import ModelError
+from engine.model.adapter_place import ADAPTER_CONFIG
 
 _SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
 _UNSAFE = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".gguf", ".pkl")
@@ -68,10 +69,10 @@ def check_safetensors(folder: Path) -> None:
     """
     if not folder.is_dir():
         raise ModelError("The model folder is not there.", str(folder), "Check the path, or name a model of the hub.")
-    if (folder / "adapter_config.json").exists():
+    if (folder / ADAPTER_CONFIG).exists():
         raise ModelError(
             "The model folder holds an adapter.",
-            f"There is an adapter_config.json in {folder}.",
+            f"There is an {ADAPTER_CONFIG} in {folder}.",
             "Name the base model that it was trained over, or merge the two.",
         )
     if any(folder.glob("*.safetensors")):

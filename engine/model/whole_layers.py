@@ -11,7 +11,8 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from engine.model.adapter_files import WEIGHTS, whole_layer_name
+from engine.model.adapter_files import whole_layer_name
+from engine.model.adapter_place import ADAPTER_WEIGHTS
 from engine.model.local_model import LocalModel
 
 
@@ -43,7 +44,7 @@ class WholeLayers:
 
     def read(self, folder: Path) -> dict[str, Tensor]:
         """The layers in a folder that was checked, by the base's names, in the base's numbers and on its device."""
-        found = {whole_layer_name(name): tensor for name, tensor in load_file(folder / WEIGHTS).items()}
+        found = {whole_layer_name(name): tensor for name, tensor in load_file(folder / ADAPTER_WEIGHTS).items()}
         return {name: tensor.to(self._own[name]) for name, tensor in found.items()}
 
     def put(self, weights: Mapping[str, Tensor]) -> None:

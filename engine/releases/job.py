@@ -9,11 +9,12 @@ from pathlib import Path
 
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note
+from engine.model.adapter_place import adapter_of
 from engine.paths import make_private_folder
 from engine.project import Project
 from engine.records.options import ExportOptions
 from engine.records.release import Release
-from engine.releases.adapter import require_adapter, write_adapter
+from engine.releases.adapter import write_adapter
 from engine.releases.card import describe_base, model_card
 from engine.releases.gguf import write_gguf
 from engine.releases.llama_cpp import find_llama_cpp, name_llama_cpp
@@ -36,7 +37,7 @@ def check_export(project: Project, options: ExportOptions, llama_cpp: str = "") 
     Raises `UsageError` (the destination), `NotFoundError` (no adapter, no llama.cpp).
     """
     require_free(destination_of(project, options), force=_may_replace(project, options))
-    require_adapter(project.folder / project.runs.get(options.run_id).folder / "adapter", options.run_id)
+    adapter_of(project.folder, project.runs.get(options.run_id))
     if options.form == "gguf":
         name_llama_cpp(llama_cpp)
 
@@ -58,7 +59,7 @@ def export(context: JobContext, options: ExportOptions) -> Release:
         return made
     require_free(target, force=force)  # before what takes long
     trained = project.runs.get(options.run_id)
-    adapter = require_adapter(project.folder / trained.folder / "adapter", trained.id)
+    adapter = adapter_of(project.folder, trained)
     llama_cpp = find_llama_cpp() if form == "gguf" else None
     base = locate_base(trained.config.base, project.home)
     described = describe_base(trained.config.base, base)

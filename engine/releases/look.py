@@ -5,12 +5,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.errors import ModelError, NotFoundError
+from engine.model.adapter_place import ADAPTER_FILES, adapter_folder, holds_adapter
 from engine.model.folder import stored_dtype
 from engine.model.on_disk import folder_here
 from engine.project import Project
 from engine.records.release import Release, ReleasedFile, ReleaseKind
 from engine.records.run import Run
-from engine.releases.adapter import ADAPTER_FILES
 from engine.releases.place import CHECKSUMS
 from engine.releases.tokenizer import TOKENIZER_FILES
 
@@ -56,7 +56,7 @@ def card_text(folder: Path) -> str:
 
 def has_adapter(project: Project, run: Run) -> bool:
     """Whether the run can be exported."""
-    return all((project.folder / run.folder / "adapter" / name).is_file() for name in ADAPTER_FILES)
+    return holds_adapter(adapter_folder(project.folder, run))
 
 
 def export_bytes(project: Project, run: Run, kind: ReleaseKind) -> int | None:
@@ -66,7 +66,7 @@ def export_bytes(project: Project, run: Run, kind: ReleaseKind) -> int | None:
         return None
     copied = [base / name for name in TOKENIZER_FILES]
     weights = (
-        [project.folder / run.folder / "adapter" / name for name in ADAPTER_FILES]
+        [adapter_folder(project.folder, run) / name for name in ADAPTER_FILES]
         if kind == "adapter"
         else list(base.glob("*.safetensors"))
     )

@@ -20,6 +20,7 @@ from engine.evaluation.lapses import Lapse, find_lapses
 from engine.evaluation.report import ProofFacts, read_facts
 from engine.jobs.protocol import Metrics, SampleAnswer, WorstTokens
 from engine.jobs.traces import read_trace
+from engine.model.adapter_place import ADAPTER_WEIGHTS, adapter_folder
 from engine.project import Project
 from engine.records.evaluation import Evaluation
 from engine.records.rule import Rule
@@ -88,7 +89,7 @@ def read_report(project: Project, run_id: int | None = None, compare: int | None
         answered=answered,
         lapses=find_lapses(answered.answers, proof.evaluation.reference),
         trace=_trace(project, proof.run.id),
-        adapter_sha256=_sha256(project.folder / proof.run.folder / "adapter" / "adapter_model.safetensors"),
+        adapter_sha256=_sha256(adapter_folder(project.folder, proof.run) / ADAPTER_WEIGHTS),
         machine=_machine(),
         other=None if compare is None else _other(project, compare),
     )

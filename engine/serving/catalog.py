@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import NotFoundError
+from engine.model.adapter_place import adapter_folder, holds_adapter
 from engine.paths import Home
 from engine.project import Project
 from engine.records.prompt import Prompt
-from engine.releases.adapter import require_adapter
 from engine.serving.names import PROMPTED, UNPROMPTED, ArmChoice, parse_arm
 from engine.serving.requests import Refusal
 
@@ -45,7 +45,7 @@ class Catalog:
             runs = [
                 run.id
                 for run in project.runs.all()
-                if run.config.held_base == self._base and _adapter(project, run.folder, run.id) is not None
+                if run.config.held_base == self._base and holds_adapter(adapter_folder(project.folder, run))
             ]
         behind = [ArmChoice(run, prompt=True) for run in runs] if prompt else []
         choices = [UNPROMPTED, *([PROMPTED] if prompt else []), *(ArmChoice(run) for run in runs), *behind]
@@ -73,8 +73,8 @@ class Catalog:
                 raise self._unknown(f"Run {run.id} is a DoRA adapter, which answers at no strength between 0 and 100.")
             if run.config.adapter == "full" and 0 < choice.strength_percent < 100:
                 raise self._unknown(f"Run {run.id} is whole layers, which answer at no strength between 0 and 100.")
-            adapter = _adapter(project, run.folder, run.id)
-            if adapter is None:
+            adapter = adapter_folder(project.folder, run)
+            if not holds_adapter(adapter):
                 raise self._unknown(f"Run {run.id} has no adapter yet.")
             return ServedArm(choice, adapter, prompt)
 
@@ -88,10 +88,3 @@ class Catalog:
             code="model_not_found",
             param="model",
         )
-
-
-def _adapter(project: Project, folder: str, run_id: int) -> Path | None:
-    try:
-        return require_adapter(project.folder / folder / "adapter", run_id)
-    except NotFoundError:
-        return None

@@ -16,10 +16,10 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from engine.errors import TrainingError
+from engine.model.adapter_place import ADAPTER as ADAPTER
 from engine.paths import make_private_folder, sync_folder
 
 CHECKPOINTS = "checkpoints"  # of one run, within its folder
-ADAPTER = "adapter"  # within the run's folder, and within each checkpoint
 MANIFEST = "manifest.json"
 _FORMAT = 1
 _NAME = re.compile(r"step-(\d+)")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from engine.errors import JobError, StoreError, TrainingError
 from engine.jobs.liveness import reap
+from engine.model.adapter_place import adapter_of
 from engine.project import Project
 from engine.records.job import JobKind
 from engine.records.run import Run
-from engine.releases.adapter import require_adapter
-from engine.training.checkpoints import ADAPTER, CHECKPOINTS
+from engine.training.checkpoints import CHECKPOINTS
 
 _HARMLESS: tuple[JobKind, ...] = ("synthesize", "generate", "serve", "harness")  # they read no checkpoint
 
@@ -49,7 +49,7 @@ def free_checkpoints(project: Project, runs: list[Run]) -> float:
                 f"It is {run.state} at step {run.step:,} of {run.steps:,}, and goes on from its checkpoints.",
                 f"Train it to its end: distill-tui train --run {run.id}",
             )
-        require_adapter(project.folder / run.folder / ADAPTER, run.id)
+        adapter_of(project.folder, run)
         if not (project.folder / run.folder / CHECKPOINTS).resolve().is_relative_to(project.folder.resolve()):
             raise StoreError(
                 f"The files of run {run.id} lie outside the project.",

@@ -15,13 +15,13 @@ from engine.errors import DatasetError, DistillError, JobStopped, TrainingError
 from engine.gpus import card_of
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Metrics, Note, Progress, SampleAnswer, WorstTokens
+from engine.model.adapter_place import adapter_of
 from engine.paths import make_private_folder, sync_folder, write_atomically
 from engine.project import Project
 from engine.records.dataset import Dataset, TaughtPrompt
 from engine.records.options import TrainOptions
 from engine.records.question import Question
 from engine.records.run import CurvePoint, Run, RunState, TrainingConfig
-from engine.releases.adapter import require_adapter
 from engine.store.words_json import encode
 from engine.training.batches import check_prompt_absent, check_rows
 from engine.training.brief import Brief, ask_base, device_of, load_for, make_trainer
@@ -242,7 +242,7 @@ def _initial_adapter(project: Project, config: TrainingConfig) -> Path | None:
             f"Run {earlier.id} adapts {earlier.config.base}; this run trains {config.base}.",
             "Start from a run of the same base, or without --initial-run.",
         )
-    return require_adapter(project.folder / earlier.folder / ADAPTER, earlier.id)
+    return adapter_of(project.folder, earlier)
 
 
 def _questions(project: Project, dataset: Dataset) -> tuple[Question, ...]:

@@ -6,10 +6,10 @@ Old and new then meet the same questions, seeds and rules in one evaluation. Rea
 from dataclasses import replace
 
 from engine.errors import NotFoundError
+from engine.model.adapter_place import adapter_of
 from engine.project import Project
 from engine.records.options import EvaluateOptions, usual_samples
 from engine.records.run import Run, TrainingConfig
-from engine.releases.adapter import require_adapter
 
 
 def earlier_run(project: Project, run: Run) -> Run | None:
@@ -27,7 +27,7 @@ def earlier_run(project: Project, run: Run) -> Run | None:
     found = next((each for each in before if each.id == began), before[-1] if before and began is None else None)
     try:
         if found is not None:
-            require_adapter(project.folder / found.folder / "adapter", found.id)
+            adapter_of(project.folder, found)
     except NotFoundError:
         return None
     return found

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from engine.jobs.identity import own_identity
+from engine.model.adapter_place import ADAPTER_FILES
 from engine.project import Project
 from engine.records.options import EvaluateOptions, GenerateOptions
 from engine.records.run import Run
-from engine.releases.adapter import ADAPTER_FILES
 from tests.engine.cli.calling import fail, get, succeed
 
 BYTES = 1_500_000

@@ -12,6 +12,7 @@ from engine.jobs.devices import Holder, Ticket
 from engine.jobs.follow import Follower
 from engine.jobs.protocol import Event, Metrics, Note, Progress, SampleAnswer, StateChanged, WorstTokens
 from engine.jobs.wishes import write_wish
+from engine.model.adapter_place import require_adapter
 from engine.model.chat_format import ChatFormat
 from engine.model.load import load_base, with_adapter
 from engine.project import Project
@@ -20,7 +21,6 @@ from engine.records.options import TrainOptions
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.records.run import Run, RunState, TrainingConfig, measure_of
-from engine.releases.adapter import require_adapter
 from engine.store.datasets import dataset_sha256
 from engine.training.job import run
 from engine.training.outlook import error_text
