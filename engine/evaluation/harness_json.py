@@ -1,11 +1,9 @@
-"""What public tasks say of a release beside its base, and the object that others read. Pure."""
+"""What public tasks say of a release beside its base, as the object that others read. Pure."""
 
-import math
+from dataclasses import asdict
 
-from engine.records.comparison import Outcome
+from engine.evaluation.statistics import difference_stderr, task_outcome
 from engine.records.harness import HarnessResult, TaskScore
-
-_Z = 1.959964  # of a normal 95 % interval, as lm-eval's standard errors are meant
 
 
 def harness_json(results: tuple[HarnessResult, ...]) -> list[dict[str, object]]:
@@ -27,27 +25,6 @@ def harness_json(results: tuple[HarnessResult, ...]) -> list[dict[str, object]]:
     ]
 
 
-def outcome(score: TaskScore) -> Outcome:
-    """Whether the release is shown to be better or worse than its base: at the 95 % level, each metric by itself.
-
-    `undecided` where a standard error or the metric's direction is not known.
-    """
-    stderr = difference_stderr(score)
-    if stderr is None or score.higher_is_better is None:
-        return "undecided"
-    difference = score.released.value - score.base.value
-    if abs(difference) <= _Z * stderr:
-        return "kept"
-    return "better" if (difference > 0) is score.higher_is_better else "worse"
-
-
-def difference_stderr(score: TaskScore) -> float | None:
-    """The standard error of the difference, the two taken as unpaired; None where either is not known."""
-    if score.base.stderr is None or score.released.stderr is None:
-        return None
-    return math.hypot(score.base.stderr, score.released.stderr)
-
-
 def _score_json(score: TaskScore) -> dict[str, object]:
     return {
         "task": score.task,
@@ -55,9 +32,9 @@ def _score_json(score: TaskScore) -> dict[str, object]:
         "filter": score.filter,
         "questions": score.questions,
         "higher_is_better": score.higher_is_better,
-        "base": {"value": score.base.value, "stderr": score.base.stderr},
-        "released": {"value": score.released.value, "stderr": score.released.stderr},
+        "base": asdict(score.base),
+        "released": asdict(score.released),
         "difference": {"value": score.released.value - score.base.value, "stderr": difference_stderr(score)},
-        "outcome": outcome(score),
+        "outcome": task_outcome(score),
         "asked": score.asked,
     }

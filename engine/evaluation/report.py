@@ -6,11 +6,15 @@ from engine.economics.figures import Costs, reckon
 from engine.economics.measured import measure
 from engine.economics.tokens import TokenCount
 from engine.errors import DistillError, NotFoundError
-from engine.evaluation.comparison_json import comparison_json, interval_json, rate_json
 from engine.evaluation.harness_json import harness_json
+from engine.evaluation.measured_json import (
+    comparison_json,
+    interval_json,
+    preference_json,
+    regressions_json,
+    rule_json,
+)  # fmt: skip
 from engine.evaluation.preference import PairStanding, standings
-from engine.evaluation.preference_json import preference_json
-from engine.evaluation.regressions_json import regressions_json
 from engine.evaluation.verdict import MARGIN, MIN_QUESTIONS, PASS_LOW, PASS_VALUE
 from engine.model.adapter_place import ADAPTER
 from engine.project import Project
@@ -103,7 +107,7 @@ def proof_json(facts: ProofFacts) -> dict[str, object]:
             **{name: _arm_json(score) for name, score in evaluation.arms},
         },
         "reference": evaluation.reference,
-        "ceiling": None if evaluation.ceiling is None else {"all_rules": rate_json(evaluation.ceiling)},
+        "ceiling": None if evaluation.ceiling is None else {"all_rules": asdict(evaluation.ceiling)},
         "recovered": interval_json(evaluation.recovered),
         "recovered_note": evaluation.recovered_note,
         "ratio": interval_json(evaluation.ratio),
@@ -234,20 +238,9 @@ def _judge_json(evaluation: Evaluation) -> dict[str, object] | None:
 def _arm_json(score: ArmScore) -> dict[str, object]:
     divergence = score.kl_to_prompted
     return {
-        "rules": [
-            {"id": rule.id, "text": rule.text, "kind": rule.kind, **rate_json(rule.rate)} for rule in score.rules
-        ],
-        "all_rules": rate_json(score.all_rules),
-        "kl_to_prompted": None
-        if divergence is None
-        else {
-            "mean": divergence.mean,
-            "low": divergence.low,
-            "high": divergence.high,
-            "mean_free_tokens": divergence.mean_free_tokens,
-            "worst_tokens": [asdict(token) for token in divergence.worst_tokens],
-            "worst_answers": [asdict(answer) for answer in divergence.worst_answers],
-        },
+        "rules": [rule_json(rule) for rule in score.rules],
+        "all_rules": asdict(score.all_rules),
+        "kl_to_prompted": None if divergence is None else asdict(divergence),
         "prompt_tokens_mean": score.prompt_tokens_mean,
         "completion_tokens_mean": score.completion_tokens_mean,
         "ttft_ms_p50": score.ttft_ms_p50 or None,
@@ -266,5 +259,5 @@ def _votes_json(pair: PairStanding) -> dict[str, object]:
         "ties": found.ties,
         "both_bad": found.both_bad,
         "blind": found.blind,
-        "win_rate": None if found.win_rate is None else rate_json(found.win_rate),
+        "win_rate": None if found.win_rate is None else asdict(found.win_rate),
     }

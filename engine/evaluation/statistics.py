@@ -16,7 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.records.comparison import Outcome
 from engine.records.evaluation import Rate
+from engine.records.harness import TaskScore
 from engine.records.interval import Interval
 
 Floats = npt.NDArray[np.float64]
@@ -210,3 +212,25 @@ def resampled_sums(topics: Sequence[str], values: Floats, seed: int, resamples: 
 def _percentiles(values: Floats) -> tuple[float, float]:
     low, high = np.percentile(values, (2.5, 97.5))
     return float(low), float(high)
+
+
+def task_outcome(score: TaskScore) -> Outcome:
+    """Whether a release is shown to be better or worse than its base on a public task: at the 95 % level, each metric
+    by itself.
+
+    `undecided` where a standard error or the metric's direction is not known.
+    """
+    stderr = difference_stderr(score)
+    if stderr is None or score.higher_is_better is None:
+        return "undecided"
+    difference = score.released.value - score.base.value
+    if abs(difference) <= NORMAL_97_5 * stderr:
+        return "kept"
+    return "better" if (difference > 0) is score.higher_is_better else "worse"
+
+
+def difference_stderr(score: TaskScore) -> float | None:
+    """The standard error of the difference, the two taken as unpaired; None where either is not known."""
+    if score.base.stderr is None or score.released.stderr is None:
+        return None
+    return math.hypot(score.base.stderr, score.released.stderr)

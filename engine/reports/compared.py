@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 
 from engine.evaluation.answers import Answered
-from engine.evaluation.comparison_json import comparison_json
+from engine.evaluation.measured_json import comparison_json
 from engine.evaluation.students import Student, compare_students, same_rules
 from engine.records.comparison import Comparison
 from engine.records.evaluation import ArmAnswer, ArmName, Evaluation

@@ -1,6 +1,6 @@
 """Public tasks as a section of the report. Pure."""
 
-from engine.evaluation.harness_json import difference_stderr, outcome
+from engine.evaluation.statistics import difference_stderr, task_outcome
 from engine.records.comparison import Outcome
 from engine.records.harness import HarnessResult, Score, TaskScore
 from engine.reports.document import Block, Column, Row, Section, Table, Words
@@ -54,7 +54,7 @@ def _caption(result: HarnessResult) -> str:
 
 
 def _row(score: TaskScore) -> Row:
-    found, stderr = outcome(score), difference_stderr(score)
+    found, stderr = task_outcome(score), difference_stderr(score)
     metric = score.metric if score.filter == "none" else f"{score.metric}, {score.filter}"
     return Row(
         (

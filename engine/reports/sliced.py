@@ -1,8 +1,8 @@
 """The slices as a section of the report, and as the object that others read. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
-from engine.evaluation.comparison_json import rate_json
 from engine.evaluation.slices import Slice, slices_of
 from engine.reports.document import Block, IntervalRow, Intervals, Section, Words
 from engine.reports.facts import ReportFacts
@@ -64,7 +64,7 @@ def slices_json(facts: ReportFacts) -> list[dict[str, object]]:
             "by": each.by,
             "name": each.name,
             "questions": each.questions,
-            "arms": {name: rate_json(rate) for name, rate in each.rates},
+            "arms": {name: asdict(rate) for name, rate in each.rates},
         }
         for each in _slices(facts)
     ]

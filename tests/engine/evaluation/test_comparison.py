@@ -16,7 +16,7 @@ with warnings.catch_warnings():  # of pandas, which statsmodels imports
     from statsmodels.stats.power import NormalIndPower
 
 from engine.evaluation.comparison import compare
-from engine.evaluation.comparison_json import comparison_json
+from engine.evaluation.measured_json import comparison_json
 from engine.evaluation.power import spread_of, to_clear, to_tell_apart
 from engine.evaluation.significance import holm, mcnemar_exact
 from engine.evaluation.statistics import mean_differences, plain_ratio

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import JobError
-from engine.evaluation.harness_json import harness_json, outcome
+from engine.evaluation.harness_json import harness_json
+from engine.evaluation.statistics import task_outcome
 from engine.harness.results import find_results, read_results, side_by_side
 from engine.records.harness import HarnessResult, Score, TaskScore
 from engine.reports.document import Table
@@ -94,14 +95,14 @@ def test_models_that_share_no_metric_are_refused(tmp_path: Path) -> None:
 def test_a_difference_is_told_beyond_its_error_and_in_the_direction_of_the_metric(
     base: float, released: float, errors: tuple[float, float], higher: bool
 ) -> None:
-    found = outcome(TaskScore("t", "m", "none", Score(base, errors[0]), Score(released, errors[1]), higher))
-    turned = outcome(TaskScore("t", "m", "none", Score(base, errors[0]), Score(released, errors[1]), not higher))
+    found = task_outcome(TaskScore("t", "m", "none", Score(base, errors[0]), Score(released, errors[1]), higher))
+    turned = task_outcome(TaskScore("t", "m", "none", Score(base, errors[0]), Score(released, errors[1]), not higher))
     gain = (released - base) if higher else (base - released)
     bound = 1.959964 * math.sqrt(errors[0] ** 2 + errors[1] ** 2)
     if abs(abs(gain) - bound) > 1e-9:
         assert found == ("kept" if abs(gain) < bound else "better" if gain > 0 else "worse")
     assert {found, turned} in ({"kept"}, {"better", "worse"})
-    assert outcome(TaskScore("t", "m", "none", Score(base), Score(released, errors[1]), higher)) == "undecided"
+    assert task_outcome(TaskScore("t", "m", "none", Score(base), Score(released, errors[1]), higher)) == "undecided"
 
 
 def test_the_report_tells_base_and_release_side_by_side_and_folds_the_parts(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import NotFoundError
 from engine.evaluation.answers import Answered
-from engine.evaluation.report import proof_json, rate_json
+from engine.evaluation.report import proof_json
 from engine.evaluation.statistics import wilson
 from engine.paths import Home
 from engine.project import Project
@@ -194,7 +194,7 @@ def test_what_a_person_voted_is_told_in_every_form(project: Project) -> None:
     assert proof_json(read_report(project).proof)["votes"] == [
         {
             "first": "run-2", "second": "prompted", "votes": 4, "first_preferred": 2, "second_preferred": 1, "ties": 1,
-            "both_bad": 0, "blind": 3, "win_rate": rate_json(wilson(2, 3)),
+            "both_bad": 0, "blind": 3, "win_rate": dataclasses.asdict(wilson(2, 3)),
         }
     ]  # fmt: skip
     (shown,) = [block for block in blocks(build(read_report(project)), "votes") if isinstance(block, Intervals)]
