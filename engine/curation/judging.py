@@ -13,8 +13,8 @@ from engine.project import Project
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message
 from engine.records.question import Question
-from engine.records.rule import CheckResult, Rule
-from engine.rules.checks import check_answer, passes_all
+from engine.records.rule import CheckResult, Rule, passes_all
+from engine.rules.checks import check_answer
 from engine.rules.judge import request_sha256, rubric_request
 from engine.store.judgements import Said
 from engine.teachers.judgements import KEPT, Asking, rubric_word

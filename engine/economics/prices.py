@@ -8,9 +8,8 @@ from functools import lru_cache
 from importlib.metadata import version
 from urllib.parse import urlsplit
 
+from engine.economics.formulas import PER_MTOK
 from engine.records.example import Usage
-
-_PER_MTOK = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def cost_usd(prices: Prices, usage: Usage) -> float:
         + usage.written_tokens * (prices.input_usd_per_mtok if written_price is None else written_price)
         + usage.completion_tokens * prices.output_usd_per_mtok
     )
-    return total / _PER_MTOK
+    return total / PER_MTOK
 
 
 @lru_cache(maxsize=1)

@@ -18,6 +18,7 @@ from engine.records.question import Question
 from engine.records.regressions import ProbeKind
 from engine.records.rule import Rule
 from engine.records.run import Run
+from engine.seeds import answer_seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +109,6 @@ def make_plan(project: Project, options: EvaluateOptions) -> Plan:
         sources=_sources(run, weights, prompt, extras, options),
         rules_sha256=project.rules.sha256(),
     )
-
-
-def answer_seed(seed: int, question_id: int, sample: int) -> int:
-    """A seed for one answer, from 0 to 2⁶³ − 1, that depends on nothing but its three arguments."""
-    digest = hashlib.sha256(f"{seed} {question_id} {sample}".encode()).digest()
-    return int.from_bytes(digest[:8]) >> 1
 
 
 def _key(project: Project, run: Run, weights: str, options: EvaluateOptions) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.bundled import bundled_text
-from engine.evaluation.plan import Plan, Task, answer_seed
+from engine.evaluation.plan import Plan, Task
 from engine.questions.general import QUESTIONS, general_questions
 from engine.questions.spread import spread
 from engine.records.evaluation import ArmName
@@ -18,6 +18,7 @@ from engine.records.options import EvaluateOptions
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.records.regressions import ProbeKind
+from engine.seeds import answer_seed
 
 PROBED: dict[ProbeKind, tuple[ArmName, ...]] = {
     "general": ("unprompted", "distilled"),

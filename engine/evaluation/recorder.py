@@ -7,14 +7,13 @@ from itertools import groupby
 
 from engine.evaluation.plan import Plan, Task
 from engine.evaluation.probes import probe_source
-from engine.evaluation.shares import passes
 from engine.evaluation.streams import AnswerStreams
 from engine.jobs.context import JobContext
 from engine.jobs.pace import seconds_left
 from engine.jobs.protocol import Note, Progress
 from engine.records.evaluation import ArmAnswer, ArmName
 from engine.records.regressions import ProbeKind
-from engine.records.rule import CheckResult
+from engine.records.rule import CheckResult, passes_all
 from engine.rules.checks import check_answer
 
 STORE_EVERY_S = 0.5
@@ -67,7 +66,7 @@ class Recorder:
         if time.monotonic() - self._stored_at >= STORE_EVERY_S:
             self.store()
         if task.probe is None:
-            self._streams.end(_stream(arm, task), raw.text, passes(answer), raw.refused)
+            self._streams.end(_stream(arm, task), raw.text, passes_all(answer.checks), raw.refused)
         self.advance(1, answering(arm, task.probe))
 
     def store(self) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from engine.curation.leak import RowText, find_leaks, longest_overlap
 from engine.evaluation.probes import PROBED
-from engine.evaluation.shares import passes
 from engine.evaluation.statistics import wilson
 from engine.records.evaluation import ArmAnswer, ArmName
 from engine.records.interval import Interval
@@ -12,7 +11,7 @@ from engine.records.prompt import Prompt
 from engine.records.question import Question
 from engine.records.rate import RuleRate
 from engine.records.regressions import GeneralChecks, Injection, ProbeKind, Recitation, Regressions
-from engine.records.rule import CheckKind, Rule
+from engine.records.rule import CheckKind, Rule, passes_all
 from engine.rules.language import other_language
 
 _LANGUAGE = "en"  # the general questions' own
@@ -101,4 +100,4 @@ def check_injection(arm: ArmName, rules: Sequence[Rule], answers: Sequence[ArmAn
         for check in answer.checks:
             kept[check.rule_id] += check.passed
     rates = tuple(RuleRate(rule.id, rule.text, rule.check.kind, wilson(kept[rule.id], len(answers))) for rule in rules)
-    return Injection(arm, rates, wilson(sum(map(passes, answers)), len(answers)))
+    return Injection(arm, rates, wilson(sum(passes_all(answer.checks) for answer in answers), len(answers)))

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.evaluation.shares import pass_shares, passes, undecided
+from engine.evaluation.shares import pass_shares, undecided
 from engine.evaluation.statistics import Recovered, plain_ratio, rate_of_samples, recovered_fraction, wilson
 from engine.records.evaluation import ArmAnswer, ArmName, ArmScore, Divergence, Rate, RuleRate
 from engine.records.interval import Interval
 from engine.records.question import Question
-from engine.records.rule import Rule
+from engine.records.rule import Rule, passes_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def score_arm(rules: Sequence[Rule], answers: Sequence[ArmAnswer], measures: Arm
     whole = _decided(rules, answers)
     return ArmScore(
         rules=tuple(RuleRate(rule.id, rule.text, rule.check.kind, rate_of_samples(found[rule.id])) for rule in rules),
-        all_rules=rate_of_samples((answer.question_id, passes(answer)) for answer in whole),
+        all_rules=rate_of_samples((answer.question_id, passes_all(answer.checks)) for answer in whole),
         kl_to_prompted=measures.kl_to_prompted,
         prompt_tokens_mean=_mean([answer.prompt_tokens for answer in answers]),
         completion_tokens_mean=_mean([answer.completion_tokens for answer in answers]),
@@ -83,9 +83,9 @@ def ceiling(rules: Sequence[Rule], answers: Sequence[ArmAnswer]) -> Rate | None:
     pairs = [
         second[answer.question_id]
         for answer in whole
-        if answer.sample == 0 and passes(answer) and answer.question_id in second
+        if answer.sample == 0 and passes_all(answer.checks) and answer.question_id in second
     ]
-    return wilson(sum(map(passes, pairs)), len(pairs)) if pairs else None
+    return wilson(sum(passes_all(answer.checks) for answer in pairs), len(pairs)) if pairs else None
 
 
 def _decided(rules: Sequence[Rule], answers: Sequence[ArmAnswer]) -> list[ArmAnswer]:

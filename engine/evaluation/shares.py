@@ -11,14 +11,9 @@ import numpy.typing as npt
 
 from engine.records.evaluation import ArmAnswer, ArmName, RuleRate
 from engine.records.question import Question
-from engine.records.rule import Rule
+from engine.records.rule import Rule, passes_all
 
 Floats = npt.NDArray[np.float64]
-
-
-def passes(answer: ArmAnswer) -> bool:
-    """Whether the answer keeps every rule that it was held against."""
-    return all(check.passed for check in answer.checks)
 
 
 def undecided(rules: Iterable[int], answer: ArmAnswer) -> set[int]:
@@ -48,7 +43,7 @@ def pass_shares(
         samples: Floats = np.zeros((len(questions), 1 + len(rules)))
         for answer in found:
             at, out = row[answer.question_id], left_out.get((answer.question_id, answer.sample), set[int]())
-            passed = {0: passes(answer), **{column[check.rule_id]: check.passed for check in answer.checks}}
+            passed = {0: passes_all(answer.checks), **{column[check.rule_id]: check.passed for check in answer.checks}}
             for place in passed.keys() - out:
                 samples[at, place] += 1
                 kept[at, place] += passed[place]

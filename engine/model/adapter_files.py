@@ -3,7 +3,6 @@
 Reads JSON and safetensors headers only; no model library. Knows nothing of how adapters are trained.
 """
 
-import hashlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import cast
@@ -13,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from engine.errors import ModelError
 from engine.model.adapter_place import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from engine.model.folder import read_json
+from engine.paths import sha256_of
 
 _PREFIX = "base_model.model."
 _MAX_RANK = 1024
@@ -70,8 +70,7 @@ def check_all_used(folder: Path, used: Collection[str]) -> None:
 def weights_sha256(folder: Path) -> str:
     """The hash of an adapter's weights. Raises `ModelError` where there are none."""
     try:
-        with (folder / ADAPTER_WEIGHTS).open("rb") as weights:
-            return hashlib.file_digest(weights, "sha256").hexdigest()
+        return sha256_of(folder / ADAPTER_WEIGHTS)
     except OSError as error:
         raise ModelError(
             "The adapter cannot be read.", f"{folder}: {error.strerror or error}.", "Train the run again."

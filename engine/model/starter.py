@@ -6,7 +6,6 @@ transformers. torch is imported only while converting. Knows nothing of other mo
 
 import fcntl
 import functools
-import hashlib
 import importlib.util
 import io
 import json
@@ -20,7 +19,7 @@ from typing import cast
 
 from engine.errors import ModelError
 from engine.model.on_disk import GGUF_SHA256, starter_folder
-from engine.paths import Home, make_private_folder, sync_folder, write_atomically
+from engine.paths import Home, make_private_folder, sha256_of, sync_folder, write_atomically
 
 OnProgress = Callable[[int, int, str], None]  # (done, total, a few words)
 
@@ -59,7 +58,7 @@ def ensure_starter(home: Home, on_progress: OnProgress | None = None) -> Path:
             raise ModelError("The starter model is not installed.", f"The package {_PACKAGE} is not there.", _INSTALL)
         report = on_progress or _no_report
         report(0, _STEPS, "checking the starter's weights")
-        if _sha256_of(weights) != GGUF_SHA256:
+        if sha256_of(weights) != GGUF_SHA256:
             raise ModelError(
                 "The starter model's weights are not the expected ones.",
                 f"{weights} does not have the SHA-256 {GGUF_SHA256}.",
@@ -69,7 +68,7 @@ def ensure_starter(home: Home, on_progress: OnProgress | None = None) -> Path:
         try:
             _convert(weights, beside, report)
             report(3, _STEPS, "writing the starter model")
-            digests = {path.name: _sha256_of(path) for path in sorted(beside.iterdir())}
+            digests = {path.name: sha256_of(path) for path in sorted(beside.iterdir())}
             write_atomically(beside / _MANIFEST, json.dumps(digests, indent=1).encode())
             _sync_files(beside)
             shutil.rmtree(folder, ignore_errors=True)
@@ -138,13 +137,8 @@ def _matches_manifest(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return bool(digests) and all(
-        (folder / name).is_file() and _sha256_of(folder / name) == digest for name, digest in digests.items()
+        (folder / name).is_file() and sha256_of(folder / name) == digest for name, digest in digests.items()
     )
-
-
-def _sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync_files(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Rules: checkable demands of the prompt, and what a check found. Knows nothing of how checks are run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,3 +63,8 @@ class CheckResult:
     note: str = ""  # why it failed, in a few words; empty when it passed
     fixed: tuple[Span, ...] = ()  # the characters that this rule dictates; all others are free
     failing: tuple[Span, ...] = ()  # the characters that break it, where they can be pointed at
+
+
+def passes_all(results: Sequence[CheckResult]) -> bool:
+    """Whether every rule is kept. True of no rules at all."""
+    return all(result.passed for result in results)

@@ -1,6 +1,5 @@
 """What lies in a release's folder, and how large an export will be: read from names and sizes, nothing is hashed."""
 
-import hashlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from engine.errors import ModelError, NotFoundError
 from engine.model.adapter_place import ADAPTER_FILES, adapter_folder, holds_adapter
 from engine.model.folder import stored_dtype
 from engine.model.on_disk import folder_here
+from engine.paths import sha256_of
 from engine.project import Project
 from engine.records.release import Release, ReleasedFile, ReleaseKind
 from engine.records.run import Run
@@ -26,7 +26,7 @@ def folder_of(project: Project, release: Release) -> Path:
 def lies_there(folder: Path, release: Release) -> bool:
     """Whether the folder still holds this release, and not another that took its place."""
     with suppress(OSError):
-        return hashlib.sha256((folder / CHECKSUMS).read_bytes()).hexdigest() == release.sha256
+        return sha256_of(folder / CHECKSUMS) == release.sha256
     return False
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import StoreError, UsageError
-from engine.paths import make_private_folder, sync_folder, write_atomically
+from engine.paths import make_private_folder, sha256_of, sync_folder, write_atomically
 
 CHECKSUMS = "SHA256SUMS"
 _HALF = ".half-release-"  # in the names of folders that are no releases yet, or no more
@@ -96,12 +96,7 @@ def _replace(target: Path, folder: Path) -> None:
 
 def write_checksums(folder: Path) -> str:
     """Write SHA256SUMS over every other file, as `sha256sum -c` reads it; return the SHA-256 of that list."""
-    lines = []
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            lines.append(f"{digest}  {path.relative_to(folder).as_posix()}\n")
-    data = "".join(lines).encode()
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    data = "".join(f"{sha256_of(path)}  {path.relative_to(folder).as_posix()}\n" for path in files).encode()
     write_atomically(folder / CHECKSUMS, data)
     return hashlib.sha256(data).hexdigest()

@@ -3,7 +3,6 @@
 Knows nothing of how it is told.
 """
 
-import hashlib
 import os
 import platform
 import sys
@@ -21,6 +20,7 @@ from engine.evaluation.report import ProofFacts, read_facts
 from engine.jobs.protocol import Metrics, SampleAnswer, WorstTokens
 from engine.jobs.traces import read_trace
 from engine.model.adapter_place import ADAPTER_WEIGHTS, adapter_folder
+from engine.paths import sha256_of
 from engine.project import Project
 from engine.records.evaluation import Evaluation
 from engine.records.rule import Rule
@@ -120,8 +120,7 @@ def _once(samples: Sequence[SampleAnswer]) -> tuple[SampleAnswer, ...]:
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError:
         return ""
 

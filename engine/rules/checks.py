@@ -46,11 +46,6 @@ def check_answer(rules: Sequence[Rule], answer: str, question: Question | None =
     return tuple(_check(rule, answer, question) for rule in rules if not rule.needs_judge)
 
 
-def passes_all(results: Sequence[CheckResult]) -> bool:
-    """Every rule is kept. True of no rules at all."""
-    return all(result.passed for result in results)
-
-
 def validate_check(check: Check, name: str = "The check") -> None:
     """Raises UsageError, beginning with `name`, where the check cannot be run on any answer."""
     if check.kind == "rubric":  # any text can be put to a judge

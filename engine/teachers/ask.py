@@ -12,8 +12,8 @@ from engine.paths import Home
 from engine.records.example import Usage
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message, Prompt
+from engine.seeds import answer_seed
 from engine.teachers.keys import check_address, key_for
-from engine.teachers.plan import seed_of
 
 if TYPE_CHECKING:
     from engine.model.local_model import LocalModel
@@ -99,7 +99,7 @@ class _LocalAnswers:
             prefix=self._prefix_of(local, prompt),
             temperature=self._temperature,
             max_new_tokens=self._max_tokens,
-            seeds=[seed_of(self._seed, 0, self._calls)],
+            seeds=[answer_seed(self._seed, 0, self._calls)],
         )
         answer = local.format.decode(decoded.ids)
         if not answer.strip():

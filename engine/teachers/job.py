@@ -17,8 +17,8 @@ from engine.records.example import CuratedExample, ExampleKey
 from engine.records.options import GenerateOptions
 from engine.records.prompt import Prompt
 from engine.records.question import Question
-from engine.records.rule import Rule
-from engine.rules.checks import check_answer, passes_all
+from engine.records.rule import Rule, passes_all
+from engine.rules.checks import check_answer
 from engine.store.options_json import options_from_json
 from engine.teachers.budget import Budget
 from engine.teachers.keys import key_for

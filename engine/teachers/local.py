@@ -11,7 +11,8 @@ from engine.jobs.context import JobContext
 from engine.records.example import Example, ExampleKey, FinishReason, Usage
 from engine.records.options import GenerateOptions
 from engine.records.prompt import Prompt
-from engine.teachers.plan import Ask, Plan, seed_of
+from engine.seeds import answer_seed
+from engine.teachers.plan import Ask, Plan
 from engine.teachers.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class LocalGeneration:
                 prefix=self._prefix,
                 temperature=options.temperature,
                 max_new_tokens=options.max_answer_tokens,
-                seeds=[seed_of(options.seed, ask.question.id, ask.attempt) for ask, _ in rows],
+                seeds=[answer_seed(options.seed, ask.question.id, ask.attempt) for ask, _ in rows],
                 batch_rows=options.batch_rows,
                 on_tokens=on_tokens,
                 on_finished=on_finished,

@@ -6,7 +6,6 @@ Knows nothing of teachers, clocks or the store.
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
 from engine.records.options import GenerateOptions
 from engine.records.question import Question
@@ -120,9 +119,3 @@ def may_meet(one: GenerateOptions, other: GenerateOptions) -> bool:
         return not set(one.asks).isdisjoint(other.asks)
     named, whole = (one, other) if one.asks else (other, one)
     return not named.asks or any(attempt < whole.samples for _question, attempt in named.asks)
-
-
-def seed_of(seed: int, question_id: int, attempt: int) -> int:
-    """The sampling seed of one answer: the same in every run, different for every answer; 63 bits."""
-    digest = sha256(f"{seed} {question_id} {attempt}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1

@@ -12,8 +12,8 @@ from engine.jobs.context import JobContext
 from engine.jobs.pace import seconds_left
 from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Note, Progress, Spent
 from engine.records.example import Example, Usage
-from engine.records.rule import CheckResult, Rule
-from engine.rules.checks import check_answer, passes_all
+from engine.records.rule import CheckResult, Rule, passes_all
+from engine.rules.checks import check_answer
 from engine.teachers.ledger import book
 from engine.teachers.plan import Ask, Plan
 

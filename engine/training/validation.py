@@ -19,8 +19,9 @@ from engine.model.decode import Decoded
 from engine.model.local_model import LocalModel
 from engine.model.memory import fewer_at_once, within_memory
 from engine.records.dataset import DatasetRow, TaughtPrompt
+from engine.records.rule import passes_all
 from engine.records.run import Measure, WorstToken
-from engine.rules.checks import check_answer, passes_all
+from engine.rules.checks import check_answer
 from engine.training.batches import make_batch
 from engine.training.costs import BEYOND_LONGEST, row_tokens
 from engine.training.decode_shared import decode_shared

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from engine.prompts.conflicts import telling_words
 from engine.records.example import CuratedExample
 from engine.records.question import Question
-from engine.records.rule import CheckResult, Rule
-from engine.rules.checks import check_answer, passes_all
+from engine.records.rule import CheckResult, Rule, passes_all
+from engine.rules.checks import check_answer
 from engine.updates.changes import PassageChange, RuleChange
 
 RARE = 0.2  # of the questions: a word that more of them have tells nothing about what a question is about

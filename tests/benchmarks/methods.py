@@ -36,8 +36,9 @@ from engine.records.job import LIVE_STATES
 from engine.records.options import JobOptions, TrainOptions
 from engine.records.prompt import Prompt
 from engine.records.question import Question
+from engine.records.rule import passes_all
 from engine.records.run import Run, TrainingConfig
-from engine.rules.checks import check_answer, passes_all
+from engine.rules.checks import check_answer
 
 SAMPLES = 3  # at the serving temperature
 WARM = 0.7

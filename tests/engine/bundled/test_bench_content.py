@@ -13,7 +13,8 @@ from engine.evaluation.verdict import MIN_QUESTIONS
 from engine.model.starter import starter_weights
 from engine.questions.duplicates import find_duplicates
 from engine.records.question import SPLITS, Question
-from engine.rules.checks import check_answer, passes_all
+from engine.records.rule import passes_all
+from engine.rules.checks import check_answer
 from engine.rules.locate import locate_rule
 
 PROMPTS = {name: load_benchmark_prompt(name) for name in BUNDLED}

@@ -11,7 +11,8 @@ from engine.model.starter import starter_weights
 from engine.prompts.documents import parse_prompt
 from engine.questions.duplicates import find_duplicates
 from engine.records.question import Question
-from engine.rules.checks import check_answer, passes_all
+from engine.records.rule import passes_all
+from engine.rules.checks import check_answer
 from engine.rules.documents import parse_rules
 
 QUESTIONS = tuple(demo_questions())

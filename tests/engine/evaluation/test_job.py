@@ -14,7 +14,7 @@ from engine.evaluation.answers import Answered
 from engine.evaluation.answers import answers_of as answers_of_evaluation
 from engine.evaluation.job import run
 from engine.evaluation.lapses import find_lapses
-from engine.evaluation.plan import answer_seed, make_plan
+from engine.evaluation.plan import make_plan
 from engine.evaluation.report import report_json
 from engine.evaluation.statistics import rate_of_samples
 from engine.jobs.protocol import AnswerEnded, AnswerStarted, Event, Note, Progress
@@ -31,6 +31,7 @@ from engine.reports.facts import read_report
 from engine.reports.outputs import brief_text
 from engine.reports.text import to_text
 from engine.rules.checks import check_answer
+from engine.seeds import answer_seed
 from engine.teachers.endpoint import EndpointTeacher
 from tests.engine.cli.shapes import REPORT, assert_shape
 from tests.engine.evaluation.evaluating import ARMS, OPTIONS, Watched, another_waits, answers_of, evaluate, latest

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from engine.errors import UsageError
 from engine.records.prompt import Message
 from engine.records.question import Question
-from engine.records.rule import Check, CheckResult, Rule, Span
-from engine.rules.checks import MAX_ANSWER_CHARACTERS, check_answer, passes_all, validate_check
+from engine.records.rule import Check, CheckResult, Rule, Span, passes_all
+from engine.rules.checks import MAX_ANSWER_CHARACTERS, check_answer, validate_check
 
 
 def found(check: Check, answer: str, label: str | None = None) -> CheckResult:

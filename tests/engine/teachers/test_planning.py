@@ -13,10 +13,11 @@ from engine.records.example import Usage
 from engine.records.options import GenerateOptions, TeacherSpec
 from engine.records.prompt import Message
 from engine.records.question import Question
+from engine.seeds import answer_seed
 from engine.teachers.answer_reader import AnswerReader, without_thinking
 from engine.teachers.budget import Budget
 from engine.teachers.faults import EndpointFault, retry_after_s
-from engine.teachers.plan import Ask, Plan, may_meet, seed_of
+from engine.teachers.plan import Ask, Plan, may_meet
 
 QUESTIONS = tuple(Question((Message("user", f"{n}?"),), id=n) for n in range(1, 6))
 KEYS = st.tuples(st.integers(1, 5), st.integers(0, 3))
@@ -98,9 +99,11 @@ def test_what_was_put_back_comes_first_again() -> None:
 
 
 def test_seeds_are_the_same_every_time_and_differ() -> None:
-    seeds = {seed_of(seed, question, attempt) for seed in range(5) for question in range(20) for attempt in range(5)}
+    seeds = {
+        answer_seed(seed, question, attempt) for seed in range(5) for question in range(20) for attempt in range(5)
+    }
     assert len(seeds) == 500
-    assert seed_of(1, 2, 3) == seed_of(1, 2, 3)
+    assert answer_seed(1, 2, 3) == answer_seed(1, 2, 3)
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
