@@ -7,11 +7,12 @@ import gc
 import logging
 import os
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
+from weakref import WeakKeyDictionary
 
 import psutil
 import torch
@@ -36,6 +37,7 @@ from engine.model.shared_attention import ATTENTION, register_attention
 from engine.records.run import QuantizedBase
 
 DtypeName = Literal["auto", "float32", "bfloat16"]
+_TUNED: WeakKeyDictionary[PeftModel, Sequence[BaseTunerLayer]] = WeakKeyDictionary()
 
 
 def load_base(
@@ -143,6 +145,7 @@ def attach(model: PreTrainedModel | PeftModel, adapter_folder: Path, name: str) 
     """peft's wrapper with one more adapter, frozen, from a folder that was checked. Raises `ModelError`."""
     # Unasked, peft reads the weights into whatever GPU there is, also for a model that lies elsewhere.
     how = {"is_trainable": False, "local_files_only": True, "torch_device": str(model.device)}
+    _TUNED.pop(model, None)  # it may get more layers
     try:
         with quiet_libraries():
             if isinstance(model, PeftModel):
@@ -167,14 +170,33 @@ def attach(model: PreTrainedModel | PeftModel, adapter_folder: Path, name: str) 
 
 
 def adapter_off(local: LocalModel) -> AbstractContextManager[None]:
-    """While inside, the base answers alone; nested uses and models without an adapter are fine."""
-    if not isinstance(local.model, PeftModel) or _adapter_is_off(local.model):
+    """While inside, the base answers alone; nested uses and models without an adapter are fine.
+
+    What peft's own switch does beside setting each layer's flag, to every matrix of the adapter, changes no answer and
+    takes several hundred times as long. Gradients are the caller's business.
+    """
+    if not isinstance(local.model, PeftModel):
         return nullcontext()
-    return cast("AbstractContextManager[None]", local.model.disable_adapter())
+    layers = _tuned_layers(local.model)
+    return nullcontext() if any(layer.disable_adapters for layer in layers) else _switched_off(layers)
 
 
-def _adapter_is_off(model: PeftModel) -> bool:
-    return any(module.disable_adapters for module in model.modules() if isinstance(module, BaseTunerLayer))
+@contextmanager
+def _switched_off(layers: Sequence[BaseTunerLayer]) -> Iterator[None]:
+    try:
+        for layer in layers:
+            object.__setattr__(layer, "_disable_adapters", True)  # a module's own way of setting is slow
+        yield
+    finally:
+        for layer in layers:
+            object.__setattr__(layer, "_disable_adapters", False)
+
+
+def _tuned_layers(model: PeftModel) -> Sequence[BaseTunerLayer]:
+    """The layers that an adapter stands beside, kept until another adapter is attached."""
+    if model not in _TUNED:
+        _TUNED[model] = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
+    return _TUNED[model]
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor
 
 from engine.errors import UsageError
@@ -75,8 +76,8 @@ def score(
             own = logprobs.gather(1, target[:, None])[:, 0]
             top = logprobs.topk(min(k, logprobs.shape[1]), dim=-1)
             tail = logprobs.scatter_(1, top.indices, -torch.inf).logsumexp(dim=-1).clamp_min_(_NOTHING)
-            pieces.append((top.indices.int().cpu(), top.values.half().cpu(), tail.half().cpu(), own.float().cpu()))
-        whole = [torch.cat(column) for column in zip(*pieces, strict=True)]
+            pieces.append((top.indices.int(), top.values.half(), tail.half(), own.float()))
+        whole = [torch.cat(column).cpu() for column in zip(*pieces, strict=True)]  # a GPU is waited for once a pass
         for i, split in zip(part.rows, zip(*(column.split(part.counts) for column in whole), strict=True), strict=True):
             results[i] = TopK(*(column.clone() for column in split))
         if on_rows is not None:
@@ -112,17 +113,19 @@ def divergence(
             with switched():
                 hidden.append(hidden_states(local, [free[i] for i in indices], student_prefix))
         pieces: list[list[Tensor]] = [[] for _ in students]
+        # No adapter of ours stands beside the output head; where one does, the head is switched like all layers.
+        adapted = isinstance(local.base.get_output_embeddings(), BaseTunerLayer)
         for teacher_chunk, *student_chunks in _chunks(local, teacher, *hidden):
-            with adapter_off(local):
+            with adapter_off(local) if adapted else nullcontext():
                 expected = torch.log_softmax(local.logits(teacher_chunk), dim=-1)
             weights = expected.exp()
             for piece, switched, chunk in zip(pieces, students, student_chunks, strict=True):
-                with switched():
+                with switched() if adapted else nullcontext():
                     found = torch.log_softmax(local.logits(chunk), dim=-1)
-                piece.append((weights * (expected - found)).sum(dim=-1).cpu())
+                piece.append((weights * (expected - found)).sum(dim=-1))
         counts = [len(rows[i].completion_ids) for i in indices]
         for result, piece in zip(results, pieces, strict=True):
-            result.update(zip(indices, (row.clone() for row in torch.cat(piece).split(counts)), strict=True))
+            result.update(zip(indices, (row.clone() for row in torch.cat(piece).cpu().split(counts)), strict=True))
         if on_rows is not None:
             on_rows(len(results[0]))
     return [[result[i] for i in range(len(rows))] for result in results]

@@ -100,6 +100,9 @@ class TokenWeights:
     def __getitem__(self, where: slice | Tensor) -> "TokenWeights":
         return TokenWeights(self.kl[where], self.cross_entropy[where])
 
+    def to(self, device: torch.device) -> "TokenWeights":
+        return TokenWeights(self.kl.to(device), self.cross_entropy.to(device))
+
 
 def token_weights(objective: Objective, cross_entropy_weight: float, follows_teacher: Tensor) -> TokenWeights:
     """Weights of N tokens. `follows_teacher` (N,) bool: the token stands where the teacher's distribution holds.
@@ -113,18 +116,19 @@ def token_weights(objective: Objective, cross_entropy_weight: float, follows_tea
 
 
 def mixed_loss(
-    student_logits: Tensor, target_ids: Tensor, teacher: TeacherTopK | None, weights: TokenWeights
+    student_logits: Tensor, target_ids: Tensor, teacher: TeacherTopK | None, weights: TokenWeights, held: Tensor
 ) -> Tensor:
     """The weighted sum of both losses at each of N tokens, (N,) in nats; the caller sums and normalises.
 
-    Without a `teacher` every token is cross-entropy. Rows of `teacher` whose KL weight is zero are never read.
+    `held` (N,) bool says which KL weights are not zero: on the CPU, for to ask a GPU is to wait for it. Without a
+    `teacher` every token is cross-entropy. Rows of `teacher` whose KL weight is zero are never read.
     """
     loss = weights.cross_entropy * cross_entropy(student_logits, target_ids)
-    where = torch.nonzero(weights.kl).squeeze(-1)
-    if teacher is None or not len(where):
+    if teacher is None or not held.any():
         return loss
-    # Most often every token has a teacher: then the logits are read in place, not copied.
-    logits = student_logits if len(where) == len(target_ids) else student_logits[where]
+    if held.all():  # most often: then the logits are read in place, not copied
+        return loss + weights.kl * forward_kl_top_k(student_logits, teacher.ids, teacher.logprobs, teacher.tail)
+    where = torch.nonzero(held).squeeze(-1).to(loss.device)
     known = teacher[where]
-    kl = forward_kl_top_k(logits, known.ids, known.logprobs, known.tail)
+    kl = forward_kl_top_k(student_logits[where], known.ids, known.logprobs, known.tail)
     return loss.index_add(0, where, weights.kl[where] * kl)

@@ -63,7 +63,8 @@ class OffPolicy:
         targets = batch.target_ids.to(device)
         teacher = self._teacher.gather(rows).to(device) if self._teacher is not None else None
         follows = batch.follows_teacher if teacher is not None else torch.zeros_like(batch.follows_teacher)
-        weights = token_weights(self._config.objective, self._config.cross_entropy_weight, follows.to(device))
+        here_weights = token_weights(self._config.objective, self._config.cross_entropy_weight, follows)
+        held, weights = here_weights.kl > 0, here_weights.to(device)
         return lambda logits, here: mixed_loss(
-            logits, targets[here], None if teacher is None else teacher[here], weights[here]
+            logits, targets[here], None if teacher is None else teacher[here], weights[here], held[here]
         )

@@ -137,19 +137,21 @@ def completion_hidden(student: LocalModel, batch: Batch) -> Tensor:
     return hidden.flatten(0, 1)[batch.positions.to(student.device)]
 
 
-def add_gradients(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
-    """Add the batch's share of the step's gradients to the adapter; returns its summed loss in nats.
+def add_gradients(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> Tensor:
+    """Add the batch's share of the step's gradients to the adapter; returns its summed loss in nats, where it lies.
+
+    Whoever reads that number waits for a GPU to have computed it: () float64, so that sums of it lose nothing.
 
     The share is the sum over the batch's completion tokens over `divisor`, as a rule all completion tokens of the
     optimizer step: so that any split into micro-batches gives the same gradients, but for rounding.
     """
     hidden = completion_hidden(student, batch)
     leaf = hidden.detach().requires_grad_()
-    total = 0.0
+    total = torch.zeros((), dtype=torch.float64, device=hidden.device)
     for part in _chunks(student, len(leaf)):
         chunk = loss(student.logits(leaf[part]), part).sum()
         (chunk / divisor).backward()
-        total += float(chunk.detach())
+        total += chunk.detach()
     hidden.backward(gradient=leaf.grad)
     return total
 
@@ -158,7 +160,7 @@ def add_gradients(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: f
 def token_losses(student: LocalModel, batch: Batch, loss: ChunkLoss) -> Tensor:
     """The loss (N,) at every completion token of the batch, on the CPU, without gradients."""
     hidden = completion_hidden(student, batch)
-    return torch.cat([loss(student.logits(hidden[part]), part).cpu() for part in _chunks(student, len(hidden))])
+    return torch.cat([loss(student.logits(hidden[part]), part) for part in _chunks(student, len(hidden))]).cpu()
 
 
 def _chunks(student: LocalModel, count: int) -> Iterator[slice]:

@@ -13,6 +13,7 @@ from typing import TypeVar, cast
 
 import torch
 from peft import PeftModel
+from torch import Tensor
 
 from engine.errors import TrainingError
 from engine.model.local_model import LocalModel
@@ -217,12 +218,13 @@ class Trainer:
         with self.ranks.together():
             made = [self._add_gradients(term, self.ranks.share(term.rows), micro_batch_rows) for term in work.terms]
             flat = self.ranks.flat_gradients(self.parameters)
+            summed: list[float] = torch.stack([loss for loss, _ in made]).tolist()  # a GPU is waited for once a step
         self.ranks.sum_gradients(self.parameters, flat)
-        *losses, tokens = self.ranks.sum([*(loss for loss, _ in made), sum(read for _, read in made)])
+        *losses, tokens = self.ranks.sum([*summed, sum(read for _, read in made)])
         return work, dict(zip((term.name for term in work.terms), losses, strict=True)), int(tokens)
 
-    def _add_gradients(self, term: Term, rows: Sequence[DatasetRow], micro_batch_rows: int) -> tuple[float, int]:
-        loss, read = 0.0, 0
+    def _add_gradients(self, term: Term, rows: Sequence[DatasetRow], micro_batch_rows: int) -> tuple[Tensor, int]:
+        loss, read = torch.zeros((), dtype=torch.float64, device=self.student.device), 0
         for start in range(0, len(rows), micro_batch_rows):
             part = rows[start : start + micro_batch_rows]
             self._tried = part[0].name

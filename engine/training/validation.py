@@ -142,7 +142,7 @@ class Validator:
             likeliest: list[Tensor] = []
             losses = token_losses(student, batch, _loss(student, batch.target_ids, teacher, likeliest))
             told = losses.masked_fill(~counted, float("-inf"))
-            found += worst_of_batch(part, told, teacher_ids, torch.cat(likeliest), student.format)
+            found += worst_of_batch(part, told, teacher_ids, torch.cat(likeliest).cpu(), student.format)
             losses = losses[counted]
             total += float(losses.double().sum())
             count += len(losses)
@@ -204,7 +204,7 @@ def _loss(student: LocalModel, target_ids: Tensor, teacher: TeacherTopK | None, 
     known = None if teacher is None else teacher.to(student.device)
 
     def loss(logits: Tensor, here: slice) -> Tensor:
-        likeliest.append(logits.argmax(-1).cpu())
+        likeliest.append(logits.argmax(-1))
         if known is None:
             return cross_entropy(logits, targets[here])
         return forward_kl_top_k(logits, known.ids[here], known.logprobs[here], known.tail[here])

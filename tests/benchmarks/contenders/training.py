@@ -158,7 +158,7 @@ class Training(Asked):
             total = add_gradients(student, batch, term.loss(term.rows, batch), term.divisor)
             norms.append(float(torch.nn.utils.clip_grad_norm_(trained_parameters(student), torch.inf)))
             student.model.zero_grad(set_to_none=True)
-            losses.append(total / term.divisor)
+            losses.append(float(total) / term.divisor)
             batches.append([row.example_id for row in term.rows])
         (folder / "batches.json").write_text(json.dumps(batches))
         return {"losses": losses, "norms": norms}

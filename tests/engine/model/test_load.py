@@ -14,9 +14,11 @@ from safetensors.torch import load_file, save_file
 from engine.errors import ModelError
 from engine.model import load as load_module
 from engine.model.adapters import Adapters
-from engine.model.load import adapter_off, load_base, quiet_libraries, read_base, with_adapter
+from engine.model.load import adapter_off, attach, load_base, quiet_libraries, read_base, with_adapter
 from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache
+from engine.records.run import AdapterKind, TrainingConfig
+from engine.training.student import with_new_adapter
 from tests.trained import make_tiny_adapter
 
 IDS = torch.tensor([[5, 40, 61, 33]])
@@ -174,6 +176,50 @@ def test_an_adapter_can_be_switched_off_and_nested(tiny_folder: Path, adapter: P
     torch.testing.assert_close(logits(local), adapted)
     with pytest.raises(ModelError, match="an adapter already"):
         with_adapter(local, adapter)
+
+
+@pytest.mark.parametrize("kind", ["lora", "dora", "full"])
+def test_switched_off_a_model_computes_as_peft_switches_it_off(tiny_folder: Path, kind: AdapterKind) -> None:
+    config = TrainingConfig("tiny", lora_rank=4, lora_alpha=8, adapter=kind)
+    local = with_new_adapter(load_base(tiny_folder, device="cpu", dtype="float32"), config)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in local.model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn_like(parameter), alpha=0.1)
+    wants = [parameter.requires_grad for parameter in local.model.parameters()]
+    adapted = logits(local)
+    with adapter_off(local):
+        off = logits(local)
+    assert torch.equal(logits(local), adapted)
+    assert [parameter.requires_grad for parameter in local.model.parameters()] == wants
+    with pytest.raises(KeyError), adapter_off(local):
+        raise KeyError
+    assert torch.equal(logits(local), adapted)
+    with local.model.disable_adapter():
+        assert torch.equal(off, logits(local))
+    assert not torch.allclose(off, adapted)
+
+
+def test_a_second_adapter_with_more_layers_is_switched_off_whole(tiny_folder: Path, tmp_path: Path) -> None:
+    def adapter(name: str, targets: list[str]) -> Path:
+        with quiet_libraries():
+            made = get_peft_model(load_base(tiny_folder, device="cpu", dtype="float32").base, LoraConfig(
+                r=2, target_modules=targets, task_type="CAUSAL_LM", init_lora_weights=False
+            ))  # fmt: skip
+            made.save_pretrained(str(tmp_path / name))
+        return tmp_path / name
+
+    base = load_base(tiny_folder, device="cpu", dtype="float32")
+    expected = logits(base)
+    local = with_adapter(base, adapter("few", ["q_proj"]))
+    with adapter_off(local):
+        assert torch.equal(logits(local), expected)
+    attach(local.model, adapter("more", ["q_proj", "up_proj"]), "more")
+    local.model.set_adapter("more")
+    assert not torch.allclose(logits(local), expected)
+    with adapter_off(local):
+        assert torch.equal(logits(local), expected)
 
 
 def test_a_base_without_adapter_has_nothing_to_switch_off(tiny_folder: Path) -> None:

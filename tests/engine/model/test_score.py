@@ -102,6 +102,23 @@ def test_divergence_is_exact(
             torch.testing.assert_close(kl.double(), expected, rtol=1e-3, atol=1e-4)
 
 
+def test_an_adapter_at_the_output_head_is_switched_as_all_layers_are(
+    local: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = LoraConfig(r=2, target_modules=["q_proj", "lm_head"], task_type="CAUSAL_LM", init_lora_weights=False)
+    with quiet_libraries(), pytest.warns(UserWarning, match="tied"):
+        adapted = replace(local, model=get_peft_model(local.base, config).eval())
+    monkeypatch.setattr(scoring, "_HEAD_BYTES", 4096)
+    (found,) = divergence(
+        adapted, [DivergenceRow(PROMPT + q, q, c) for q, c in zip(QUESTIONS, COMPLETIONS, strict=True)]
+    )
+    for q, c, kl in zip(QUESTIONS, COMPLETIONS, found, strict=True):
+        student = slow_logprobs(adapted, q, c)
+        with adapter_off(adapted):
+            teacher = slow_logprobs(adapted, PROMPT + q, c)
+        torch.testing.assert_close(kl.double(), (teacher.exp() * (teacher - student)).sum(-1), rtol=1e-3, atol=1e-4)
+
+
 def test_a_model_diverges_from_itself_by_nothing(local: LocalModel) -> None:
     ((kl,),) = divergence(local, [DivergenceRow([5, 6, 7], [5, 6, 7], [9, 2])])
     assert kl.abs().max() < 1e-5

@@ -86,13 +86,14 @@ def test_a_batch_equals_its_tokens_alone_and_the_weighted_reference(
     student, targets, teacher, kl_weight = case
     weights = TokenWeights(kl_weight, 1 - kl_weight)
     logits = student.clone().requires_grad_()
-    together = mixed_loss(logits, targets, teacher, weights)
+    held = kl_weight > 0
+    together = mixed_loss(logits, targets, teacher, weights, held)
     together.sum().backward()
     assert logits.grad is not None
     for row in range(len(student)):
         one = slice(row, row + 1)
         alone_logits = student[one].clone().requires_grad_()
-        alone = mixed_loss(alone_logits, targets[one], teacher[one], weights[one])
+        alone = mixed_loss(alone_logits, targets[one], teacher[one], weights[one], held[one])
         alone.sum().backward()
         assert alone_logits.grad is not None
         assert torch.allclose(alone, together[one], atol=1e-6)
@@ -178,7 +179,7 @@ def test_what_the_teacher_says_after_an_edit_is_never_read() -> None:
     targets = torch.tensor([1, 2, 3])
     nonsense = TeacherTopK(torch.zeros(3, 2, dtype=torch.int64), torch.full((3, 2), math.nan), torch.zeros(3))
     nothing = torch.zeros(3)
-    loss = mixed_loss(logits, targets, nonsense, TokenWeights(nothing, 1 - nothing))
+    loss = mixed_loss(logits, targets, nonsense, TokenWeights(nothing, 1 - nothing), nothing > 0)
     assert torch.equal(loss, cross_entropy(logits, targets))
 
 
