@@ -23,6 +23,18 @@ _COLDEST = 1e-3  # below it the arithmetic overflows; it means the likeliest tok
 OnTokens = Callable[[int, list[int]], None]  # (row, new ids)
 
 
+class NoProbabilities(ModelError):
+    """There is nothing to draw from."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The model computes no probabilities.",
+            "Its logits are infinite or no numbers: its weights or its adapter's are broken, or this precision is too "
+            "small for them.",
+            "Train again with a lower learning rate, or use float32.",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """One row's answer: the produced ids (stop token included), and how it went."""
@@ -233,7 +245,7 @@ def sample(logits: Tensor, temperature: float, uniform: Tensor, top_p: float = 1
 
     At temperature 0, or next to it, the likeliest id. Below `top_p` 1 only the likeliest ids are drawn: the fewest
     whose mass reaches it (nucleus sampling, arXiv 1904.09751). One number a row makes a draw independent of the other
-    rows. Raises `ModelError` for logits that are no numbers.
+    rows. Raises `NoProbabilities` for logits that are no numbers.
     """
     if temperature < _COLDEST:
         return logits.argmax(dim=-1)
@@ -246,12 +258,7 @@ def sample(logits: Tensor, temperature: float, uniform: Tensor, top_p: float = 1
     cumulative = probabilities.cumsum(dim=-1)
     total = cumulative[:, -1:]
     if not total.isfinite().all():
-        raise ModelError(
-            "The model computes no probabilities.",
-            "Its logits are infinite or no numbers: its weights or its adapter's are broken, or this precision is too "
-            "small for them.",
-            "Train again with a lower learning rate, or use float32.",
-        )
+        raise NoProbabilities
     # Rounding may leave the total a little off 1: the number is scaled to it and kept below it, so that no draw falls
     # off the end, or on an id without any mass.
     target = (uniform.to(cumulative.dtype)[:, None] * total).minimum(total.nextafter(torch.zeros_like(total)))

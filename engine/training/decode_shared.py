@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engine.model.decode import Decoded, decode
+from engine.model.decode import Decoded, NoProbabilities, decode
 from engine.model.local_model import LocalModel
 from engine.training.ranks import Ranks
 
@@ -17,15 +17,24 @@ def decode_shared(
     seeds: Sequence[int],
     batch_rows: int = 32,
 ) -> list[Decoded]:
-    """As `decode`, with all answers on every rank: each draws from its own seed, so any rank would have drawn it."""
+    """As `decode`, with all answers on every rank: each draws from its own seed, so any rank would have drawn it.
+
+    Raises `NoProbabilities` on every rank where one of them had nothing to draw from.
+    """
+    broken, own = False, list[Decoded]()
     with ranks.together():
-        own = decode(
-            student,
-            ranks.share(rows),
-            temperature=temperature,
-            max_new_tokens=max_new_tokens,
-            seeds=ranks.share(seeds),
-            batch_rows=batch_rows,
-            sharers=ranks.neighbours,
-        )
+        try:
+            own = decode(
+                student,
+                ranks.share(rows),
+                temperature=temperature,
+                max_new_tokens=max_new_tokens,
+                seeds=ranks.share(seeds),
+                batch_rows=batch_rows,
+                sharers=ranks.neighbours,
+            )
+        except NoProbabilities:
+            broken = True
+    if ranks.which(broken):
+        raise NoProbabilities
     return ranks.gather(Decoded, own)

@@ -18,6 +18,7 @@ from random import Random
 import torch
 
 from engine.errors import TrainingError
+from engine.model.decode import NoProbabilities
 from engine.model.load import adapter_off
 from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache
@@ -32,7 +33,7 @@ from engine.training.losses import reverse_kl_top_k
 from engine.training.prompted import Prompted, by_prompt
 from engine.training.ranks import ALONE, Ranks
 from engine.training.schedule import drawn_at
-from engine.training.stages import StepWork
+from engine.training.stages import StepWork, Term
 from engine.training.student import ChunkLoss, at_rest
 
 CUT_ANSWERS = "cut_answers"  # the share of a step's answers, among its figures
@@ -102,16 +103,19 @@ class OnPolicy:
     def work(self, step: int, micro_batch_rows: int) -> StepWork:
         seed = f"{self._config.seed} {self.name}"
         asked = [self.rows[index] for index in drawn_at(step, self.rows_a_step, len(self.rows), seed)]
-        with at_rest(self._student):
-            decoded = decode_shared(
-                self._ranks,
-                self._student,
-                [row.question_ids for row in asked],
-                temperature=1.0,
-                max_new_tokens=self.answer_tokens,
-                seeds=[Random(f"{seed} {step} {place}").getrandbits(63) for place in range(len(asked))],  # noqa: S311
-                batch_rows=_DECODED_A_TRAINED_ROW * micro_batch_rows,
-            )
+        try:
+            with at_rest(self._student):
+                decoded = decode_shared(
+                    self._ranks,
+                    self._student,
+                    [row.question_ids for row in asked],
+                    temperature=1.0,
+                    max_new_tokens=self.answer_tokens,
+                    seeds=[Random(f"{seed} {step} {place}").getrandbits(63) for place in range(len(asked))],  # noqa: S311
+                    batch_rows=_DECODED_A_TRAINED_ROW * micro_batch_rows,
+                )
+        except NoProbabilities:  # the weights may have left their path: whoever counts such steps knows the way back
+            return StepWork(Term("loss", (), 0, 1.0, self._loss), fault="the student has no probabilities to draw from")
         answers = [
             replace(row, completion_ids=one.ids, edited_from=len(one.ids), fixed=(False,) * len(one.ids))
             for row, one in zip(asked, decoded, strict=True)

@@ -42,6 +42,7 @@ class StepWork:
     beside: tuple[Term, ...] = ()
     figures: Mapping[str, float] = field(default_factory=dict)
     alarm: str = ""  # why the stage should not go on, if its next steps are like this one
+    fault: str = ""  # why there is nothing to learn from in this step, in words: it is skipped like one without a loss
 
     @property
     def terms(self) -> tuple[Term, ...]:

@@ -167,7 +167,7 @@ class Trainer:
         rate = self.course.learning_rate_at(step)
         with self.ranks.together(), within_memory(_SMALLER, _OPTIMIZER):  # the first step makes room for its moments
             norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_gradient_norm))
-            good = all(map(math.isfinite, (loss, norm, *means.values())))
+            good = not work.fault and all(map(math.isfinite, (loss, norm, *means.values())))
             if good:
                 for group in self.optimizer.param_groups:
                     group["lr"] = rate
@@ -175,7 +175,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         seconds = time.monotonic() - started
         state = self.state
-        fault = "it has no finite loss or gradient, and is skipped"
+        fault = f"{work.fault or 'it has no finite loss or gradient'}, and it is skipped"
         if good:
             fault = state.recent.fault(loss, norm, self.config.max_gradient_norm)
         epoch, total = self.course.epoch_at(step + 1), sums[work.main.name]
@@ -326,7 +326,8 @@ class Trainer:
         """Where the training loss stands when no step has been made since the last point: on some rows of the next."""
         stage, own = self.course.at(min(self.state.step, self.steps - 1))
         main = stage.work(own, micro_batch_rows).main
-        rows = main.rows[:micro_batch_rows]
+        if not (rows := main.rows[:micro_batch_rows]):  # there is nothing to learn from just now
+            return self.state.points[-1].train_loss if self.state.points else 0.0
         batch = main.batch(rows)
         with self.ranks.together():
             return float(token_losses(self.student, batch, main.loss(rows, batch)).mean())

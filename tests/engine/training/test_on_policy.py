@@ -283,6 +283,28 @@ def test_a_spoiled_step_of_the_second_stage_is_skipped(
     assert [metrics.step for metrics in hooks.steps] == [1, 3, 4, 5]
 
 
+def test_a_student_without_probabilities_is_led_back_to_its_last_good_weights(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks = Recorder()
+    real = torch.optim.AdamW.step
+
+    def step(optimizer: torch.optim.AdamW, *given: object) -> object:
+        made = real(optimizer, *given)
+        if len(hooks.steps) == 2:
+            trainer.parameters[0].data.fill_(torch.nan)
+        return made
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    config = replace(ALONE, on_policy_steps=9, evaluations=1, checkpoint_every_s=0.0)
+    trainer = make_trainer(model_folder, tmp_path, rows, hooks, config)
+    with pytest.raises(TrainingError, match=r"3 bad steps in a row.*no probabilities to draw from.*step 2\."):
+        trainer.run()
+    assert trainer.state.step == 2
+    assert trainer.state.skipped == 3
+    assert all(torch.isfinite(parameter).all() for parameter in trainer.parameters)
+
+
 def test_the_base_is_untouched_by_it(model_folder: Path, tmp_path: Path, rows: list[DatasetRow]) -> None:
     trainer = make_trainer(model_folder, tmp_path, rows, Recorder(), ALONE)
     trainer.run()
