@@ -242,7 +242,9 @@ def _device(name: str) -> torch.device:
         seen = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if device.type == "cuda" and (device.index or 0) >= seen:
             raise RuntimeError(f"torch sees {seen or 'no'} CUDA device{'s' * (seen > 1)}")
-    except RuntimeError as error:
+        if device.type not in ("cpu", "cuda") and not torch.get_device_module(device).is_available():
+            raise RuntimeError("torch sees no such device")
+    except (RuntimeError, AttributeError) as error:  # of some types torch knows no more than the name
         raise ModelError("The device is not there.", f"{name}: {error}.", "Use --device cpu, or auto.") from error
     return device
 

@@ -140,20 +140,25 @@ def completion_hidden(student: LocalModel, batch: Batch) -> Tensor:
 def add_gradients(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> Tensor:
     """Add the batch's share of the step's gradients to the adapter; returns its summed loss in nats, where it lies.
 
-    Whoever reads that number waits for a GPU to have computed it: () float64, so that sums of it lose nothing.
+    Whoever reads that number waits for a GPU to have computed it. It is () in `sum_dtype`.
 
     The share is the sum over the batch's completion tokens over `divisor`, as a rule all completion tokens of the
     optimizer step: so that any split into micro-batches gives the same gradients, but for rounding.
     """
     hidden = completion_hidden(student, batch)
     leaf = hidden.detach().requires_grad_()
-    total = torch.zeros((), dtype=torch.float64, device=hidden.device)
+    total = torch.zeros((), dtype=sum_dtype(hidden.device), device=hidden.device)
     for part in _chunks(student, len(leaf)):
         chunk = loss(student.logits(leaf[part]), part).sum()
         (chunk / divisor).backward()
         total += chunk.detach()
     hidden.backward(gradient=leaf.grad)
     return total
+
+
+def sum_dtype(device: torch.device) -> torch.dtype:
+    """What many losses are added up in, so that nothing is lost: float64, but for devices that have none."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 @torch.no_grad()

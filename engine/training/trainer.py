@@ -31,7 +31,7 @@ from engine.training.sampling_pace import answers_due
 from engine.training.saving import Saving
 from engine.training.stages import Course, StepWork, Term
 from engine.training.state import TrainingState, spread_state, write_state
-from engine.training.student import add_gradients, recompute_layers, token_losses, trained_parameters
+from engine.training.student import add_gradients, recompute_layers, sum_dtype, token_losses, trained_parameters
 from engine.training.validation import Validator
 
 _BAD_AT_MOST = 3  # steps in a row without a finite loss, or whose loss or gradient blew up
@@ -224,7 +224,8 @@ class Trainer:
         return work, dict(zip((term.name for term in work.terms), losses, strict=True)), int(tokens)
 
     def _add_gradients(self, term: Term, rows: Sequence[DatasetRow], micro_batch_rows: int) -> tuple[Tensor, int]:
-        loss, read = torch.zeros((), dtype=torch.float64, device=self.student.device), 0
+        device = self.student.device
+        loss, read = torch.zeros((), dtype=sum_dtype(device), device=device), 0
         for start in range(0, len(rows), micro_batch_rows):
             part = rows[start : start + micro_batch_rows]
             self._tried = part[0].name

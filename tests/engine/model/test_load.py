@@ -159,9 +159,10 @@ def test_texts_that_cannot_be_used_are_explained(folder: Path, name: str, conten
         load_base(folder, device="cpu", dtype="float32")
 
 
-def test_a_device_that_is_not_there_is_named(tiny_folder: Path) -> None:
-    with pytest.raises(ModelError, match="nonsense"):
-        load_base(tiny_folder, device="nonsense")
+@pytest.mark.parametrize("device", ["nonsense", "mps", "xpu", "xpu:1", "meta", "hpu"])
+def test_a_device_that_is_not_there_is_named(tiny_folder: Path, device: str) -> None:
+    with pytest.raises(ModelError, match=f"The device is not there.*{device}.*--device cpu"):
+        load_base(tiny_folder, device=device)
 
 
 def test_an_adapter_can_be_switched_off_and_nested(tiny_folder: Path, adapter: Path) -> None:
