@@ -3,6 +3,7 @@
 Knows nothing of the store or of jobs: the first process reads the facts, the others are told.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,11 +80,14 @@ class Known:
 def device_of(name: str, place: int, processes: int) -> str:
     """The device of process `place` among so many on this machine; `name` is the configuration's.
 
+    A launcher may show each process that it starts a card of its own, and no other: then it is the first that it sees.
     Raises `ModelError` where it is not there, `TrainingError` where each cannot have one of its own.
     """
     device = device_name(name)
     if processes == 1 or device == "cpu":
         return device
+    if device == "cuda" and _pinned():
+        return "cuda:0"
     if device != "cuda" or processes > torch.cuda.device_count():
         raise TrainingError(
             "Each process needs a device of its own.",
@@ -91,6 +95,12 @@ def device_of(name: str, place: int, processes: int) -> str:
             "Train with fewer processes, and without naming one device.",
         )
     return f"cuda:{place}"
+
+
+def _pinned() -> bool:
+    """Whether whoever launched this process shows it one card. (That two see the same one, NCCL finds.)"""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return "LOCAL_RANK" in os.environ and bool(shown) and "," not in shown
 
 
 def load_for(brief: Brief, home: Home, ranks: Ranks) -> tuple[LocalModel, Ranks]:

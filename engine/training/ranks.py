@@ -29,6 +29,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from engine.errors import TrainingError
+from engine.gpus import count_as_the_driver
 from engine.model.memory import is_out_of_memory
 from engine.paths import PRIVATE_FILE_MODE
 from engine.store.words_json import decode_all, encode_all
@@ -215,6 +216,7 @@ def connected(
 
     `while_waiting` may raise to give up before all are there. Raises `TrainingError` where they do not come together.
     """
+    count_as_the_driver()  # before CUDA is asked anything
     # Words travel over gloo whatever the device: waiting costs no processor there, and no graphics card.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
     try:

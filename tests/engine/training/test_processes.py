@@ -18,7 +18,9 @@ from engine.jobs.protocol import Metrics, Note
 from engine.project import Project
 from engine.records.options import TrainOptions
 from engine.records.run import Run
+from engine.training.brief import device_of
 from engine.training.job import run
+from engine.training.ranks import Ranks, connected
 from tests.engine.cli.calling import call, succeed
 from tests.engine.training.test_job import events_of, make_run
 
@@ -175,3 +177,35 @@ def test_words_that_would_be_passed_over_are_refused(project: Project, words: tu
     ended = call("train", "--project", project.folder, *words)
     assert ended.status == 2
     assert told in ended.err
+
+
+def test_each_process_has_a_card_of_its_own_also_where_its_launcher_shows_it_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    for name in ("CUDA_VISIBLE_DEVICES", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    assert [device_of("auto", place, 2) for place in range(2)] == ["cuda:0", "cuda:1"]
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    with pytest.raises(TrainingError, match="a device of its own"):
+        device_of("auto", 0, 2)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    with pytest.raises(TrainingError, match="a device of its own"):
+        device_of("auto", 0, 2)  # what this program starts itself sees what its user lets it see
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert device_of("auto", 1, 2) == "cuda:0"
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    with pytest.raises(TrainingError, match="a device of its own"):
+        device_of("auto", 1, 2)
+
+
+def test_cards_are_counted_as_the_driver_does_before_cuda_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
+
+    def asked() -> bool:
+        raise RuntimeError(os.environ.get("CUDA_DEVICE_ORDER"))
+
+    monkeypatch.setattr("torch.cuda.is_available", asked)
+    with pytest.raises(RuntimeError, match="PCI_BUS_ID"), connected(Ranks(0, 2)):
+        pass
