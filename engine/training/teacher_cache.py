@@ -39,6 +39,7 @@ class TeacherCache:
     seconds: float  # that it took to compute
     _starts: Mapping[RowKey, tuple[int, int]]  # example → its tokens in the file
     distributions: Distributions
+    reused: bool = False  # computed before, by this run or another: `seconds` are not of now
 
     @property
     def bytes_per_token(self) -> float:
@@ -48,10 +49,11 @@ class TeacherCache:
 
     @property
     def words(self) -> str:
-        """What it takes, in a sentence."""
+        """What it takes, and whose the time was."""
+        before = f" They lie there from before; the {self.seconds:.0f} s that they took count as this run's, too."
         return (
             f"The teacher's distributions: {len(self.distributions.tail):,} tokens, {self.bytes_per_token:.0f} bytes "
-            f"each (the {self.k} likeliest and the rest)."
+            f"each (the {self.k} likeliest and the rest).{before if self.reused else ''}"
         )
 
     @property
@@ -137,7 +139,7 @@ class TeacherCache:
             return None
         if held.sha256 != metadata.get("sha256"):
             return None
-        return cls(file.path, float(metadata["seconds"]), file.starts, held)
+        return cls(file.path, float(metadata["seconds"]), file.starts, held, reused=True)
 
     def gather(self, rows: Sequence[DatasetRow]) -> TeacherTopK:
         """The distributions at all completion tokens of `rows` in order, (N, k) and (N,).
