@@ -32,6 +32,7 @@ from engine.training.memory import peak_rss_mb
 from engine.training.mirrors import About, Mirrors, require_libraries
 from engine.training.on_policy import CUT_ANSWERS, MANY_CUT
 from engine.training.outlook import error_text, estimate_training
+from engine.training.precision import TF32_NOTE, steps_in_tf32
 from engine.training.processes import planned_ranks, ranks_of
 from engine.training.ranks import Ranks
 from engine.training.sharding import held_bytes
@@ -126,7 +127,7 @@ def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: flo
                 f"{size(held.whole_bytes / 1e6)}."
             )
         )
-    for note in local.format.notes:
+    for note in (*local.format.notes, *([TF32_NOTE] if steps_in_tf32(local) else [])):
         context.emit(Note(note))
     project.runs.update(run.id, device=str(local.device), dtype=str(local.dtype).removeprefix("torch."))
     rows, validation = dataset.split("train"), dataset.split("validation")

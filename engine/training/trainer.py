@@ -25,6 +25,7 @@ from engine.training.curve import steps_to_keep, with_point
 from engine.training.divergence import Recent
 from engine.training.hooks import Hooks, StepMetrics
 from engine.training.memory import device_memory, kernel_oom_kills, peak_rss_mb, trimmed_rss_mb
+from engine.training.precision import products_of_steps
 from engine.training.ranks import ALONE, Ranks
 from engine.training.recovery import best_or_last, go_back, resume
 from engine.training.sampling_pace import answers_due
@@ -215,7 +216,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         stage, own = self.course.at(step)
         work = stage.work(own, micro_batch_rows)
-        with self.ranks.together():
+        with self.ranks.together(), products_of_steps(self.student):
             made = [self._add_gradients(term, self.ranks.share(term.rows), micro_batch_rows) for term in work.terms]
             flat = self.ranks.flat_gradients(self.parameters)
             summed: list[float] = torch.stack([loss for loss, _ in made]).tolist()  # a GPU is waited for once a step
