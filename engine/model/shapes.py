@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -23,6 +24,7 @@ class Shapes:
     parameters: int  # all numbers of the model; tied ones once
     size_bytes: int  # of all weight files
     layers: int = 0  # of the decoder; 0: not known
+    kept: int = 0  # numbers of one token's keys and values in all layers; 0: not known
 
     def lora_parameters(self, rank: int) -> int:
         """How many numbers an adapter of this rank has."""
@@ -42,7 +44,7 @@ def find_shapes(base: str, home: Home) -> Shapes | None:
 
 def read_shapes(folder: Path) -> Shapes:
     """The shapes of the model in `folder`. Raises `OSError`, `ValueError` where its files are not as they should be."""
-    linear: list[tuple[int, int]] = []
+    linear: dict[str, tuple[int, int]] = {}  # outputs and inputs
     layers: set[str] = set()
     vocabulary = parameters = size = 0
     files = _weight_files(folder)
@@ -59,9 +61,22 @@ def read_shapes(folder: Path) -> Shapes:
             if any(part in name for part in _TABLES):
                 vocabulary = max(vocabulary, shape[0])
             else:
-                linear.append((shape[1], shape[0]))
+                linear[name] = shape[0], shape[1]
                 layers.update(part for part in name.split(".") if part.isdecimal())
-    return Shapes(tuple(linear), vocabulary, parameters, size, len(layers))
+    sides = tuple((inputs, outputs) for outputs, inputs in linear.values())
+    return Shapes(sides, vocabulary, parameters, size, len(layers), _kept(linear))
+
+
+def _kept(shapes: Mapping[str, tuple[int, int]]) -> int:
+    """How many numbers the keys and values of a token are, from outputs and inputs of the layers by their names.
+
+    Where one layer makes queries too (Phi), these are as many as the layer behind the attention reads.
+    """
+
+    def total(kind: str, side: int) -> int:
+        return sum(shape[side] for name, shape in shapes.items() if f".{kind}." in name)
+
+    return total("k_proj", 0) + total("v_proj", 0) or max(0, total("qkv_proj", 0) - total("o_proj", 1))
 
 
 def _weight_files(folder: Path) -> list[Path]:

@@ -118,11 +118,15 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class Estimated:
-    """What a training was thought to take before its first step. None: not known."""
+    """What a training was thought to take before its first step. None: not known.
+
+    Beside it the one thing that it took that the run itself does not tell: the process's own memory is the run's.
+    """
 
     seconds: float | None
     memory_mb: float | None  # at most; MB are 1e6 bytes
     disk_mb: float | None
+    gpu_peak_mb: float | None = None  # the most that was held on a GPU in the end
 
 
 @dataclass(frozen=True, slots=True)

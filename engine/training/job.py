@@ -28,7 +28,7 @@ from engine.training.brief import Brief, ask_base, device_of, load_for, make_tra
 from engine.training.checkpoints import ADAPTER, fault_of
 from engine.training.facts import read_basis
 from engine.training.hooks import StepMetrics
-from engine.training.memory import peak_rss_mb
+from engine.training.memory import GPU_PEAK, device_memory, peak_rss_mb
 from engine.training.mirrors import About, Mirrors, require_libraries
 from engine.training.on_policy import CUT_ANSWERS, MANY_CUT
 from engine.training.outlook import error_text, estimate_training
@@ -172,6 +172,9 @@ def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: flo
         hooks.keep_progress(trainer)
     _place_adapter(trained.best_checkpoint, folder)
     made = [*folder.rglob("*"), *([known.teacher.path] if known.teacher is not None else [])]
+    told, peak_mb = project.runs.get(run.id).estimate, device_memory(local.device).get(GPU_PEAK)
+    if told is not None and peak_mb is not None:
+        project.runs.update(run.id, estimate=replace(told, gpu_peak_mb=peak_mb))
     project.runs.update(run.id, disk_mb=sum(path.stat().st_size for path in made if path.is_file()) / 1e6)
     _end(context, run, trained)
 

@@ -60,7 +60,7 @@ def estimate_training(config: TrainingConfig, basis: Basis) -> TrainingEstimate:
             steps - config.on_policy_steps,
             config.on_policy_steps,
         )
-    memory = memory_like.peak_rss_mb if memory_like is not None else _memory_mb(config, basis)
+    memory = _taken_mb(memory_like) if memory_like is not None else _memory_mb(config, basis)
     if whole and calibration is not None and _size_of(calibration.config) == _size_of(config):
         memory, memory_like = calibration.memory_mb, None
     return TrainingEstimate(
@@ -97,7 +97,7 @@ def error_text(run: Run) -> str:
     whole = run.step >= run.steps  # one that ended early was meant to take longer
     pairs = (
         ("time", run.estimate.seconds, run.train_s if whole else 0.0, duration),
-        ("memory", run.estimate.memory_mb, run.peak_rss_mb if _in_memory(run) else 0.0, size),
+        ("memory", run.estimate.memory_mb, _taken_mb(run), size),
         ("disk", run.estimate.disk_mb, run.disk_mb, size),
     )
     told = [
@@ -192,19 +192,16 @@ def _size_of(config: TrainingConfig) -> tuple[object, ...]:
 
 
 def _memory_like(config: TrainingConfig, runs: Sequence[Run]) -> Run | None:
-    """The newest run whose memory this one's will be like; of a graphics card's nothing is known from a run."""
-
-    found = [
-        run
-        for run in _measured(config, runs)
-        if run.peak_rss_mb > 0 and _in_memory(run) and _size_of(run.config) == _size_of(config)
-    ]
+    """The newest run whose memory this one's will be like."""
+    found = [run for run in _measured(config, runs) if _taken_mb(run) and _size_of(run.config) == _size_of(config)]
     return found[-1] if found else None
 
 
-def _in_memory(run: Run) -> bool:
-    """Whether the process's own memory says what the run took; a graphics card's is another."""
-    return run.device in ("", "cpu")
+def _taken_mb(run: Run) -> float | None:
+    """The most memory that the run took of its device: of a processor the process's own. None or 0: not known."""
+    if run.device in ("", "cpu"):
+        return run.peak_rss_mb
+    return None if run.estimate is None else run.estimate.gpu_peak_mb
 
 
 def _disk_mb(config: TrainingConfig, basis: Basis) -> float | None:

@@ -59,7 +59,9 @@ def memory_mb(config: TrainingConfig, facts: Facts, *, recomputed: bool = False)
     """The peak that one process of a training will need, in MB (1e6 bytes); None where the shapes are unknown.
 
     Libraries, the frozen base, the adapter with its optimizer, and what the largest forward pass of any stage or term
-    keeps for its gradients. Answers that are sampled keep keys and values alone, so many that they need no more.
+    keeps for its gradients; in a run with a second stage the prompt's keys and values, which it holds throughout (of
+    several prompts, of the longest). Answers that are sampled keep keys and values alone, so many that they need no
+    more.
     """
     shapes = facts.shapes
     if shapes is None:
@@ -74,6 +76,8 @@ def memory_mb(config: TrainingConfig, facts: Facts, *, recomputed: bool = False)
         + trained_numbers(config, shapes) * _ADAPTER_BYTES
         + longest_pass_tokens(config, facts.tokens) * kept
     )
+    if config.on_policy_steps:
+        total += shapes.kept * facts.tokens.prompt * facts.number_bytes
     if config.quantize_base == "nf4":  # but one layer, the widest, is always there in full, while it computes
         widest = max(inputs * outputs for inputs, outputs in shapes.linear)
         total -= (linear - widest) * facts.number_bytes - linear * _NF4_BYTES

@@ -23,6 +23,7 @@ from engine.records.question import Question
 from engine.records.run import Run, RunState, TrainingConfig, measure_of
 from engine.store.datasets import dataset_sha256
 from engine.training.job import run
+from engine.training.memory import GPU_PEAK
 from engine.training.outlook import error_text
 from tests.engine.training.runs import PROMPT
 
@@ -92,8 +93,21 @@ def test_a_run_ends_with_an_adapter_a_curve_and_its_figures(project: Project, mo
     assert any(isinstance(event, Note) and event.text == error_text(done) != "" for event in events)
     last = [event for event in events if isinstance(event, Progress)][-1]
     assert (last.done, last.total, last.seconds_left) == (12, 12, 0.0)
+    assert done.estimate.gpu_peak_mb is None
     with_adapter(load_base(model_folder, device="cpu", dtype="float32"), project.folder / done.folder / "adapter")
     assert any("already" in event.text for event in events_of(carry_out(project, made.id)) if isinstance(event, Note))
+
+
+def test_a_run_on_a_gpu_keeps_what_it_held_there_and_tells_the_estimates_error(
+    project: Project, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_run(project, model_folder)
+    monkeypatch.setattr("engine.training.job.device_memory", lambda _device: {GPU_PEAK: 1_234.5})
+    carry_out(project, made.id)
+    done = project.runs.get(made.id)
+    assert done.estimate is not None
+    assert done.estimate.gpu_peak_mb == 1_234.5
+    assert "memory" in error_text(replace(done, device="cuda:0"))
 
 
 def test_a_stop_keeps_a_checkpoint_and_the_next_job_goes_on(

@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from engine.errors import NotFoundError
 from engine.gpus import Gpu
 from engine.model.load import load_base
+from engine.model.prompt_cache import PromptCache
 from engine.model.shapes import Shapes, find_shapes, read_shapes
 from engine.paths import Home
 from engine.project import Project
@@ -123,7 +125,40 @@ def test_memory_that_was_never_measured_is_reckoned_from_shapes(model_folder: Pa
         replace(CONFIG, on_policy_steps=1),
     ):
         assert estimate_training(other, replace(basis, runs=(RUN,))).memory_mb == memory_mb(other, basis.facts(other))
-    assert estimate_training(CONFIG, replace(basis, runs=(replace(RUN, device="cuda:0"),))).memory_mb == wide
+    of_a_gpu = replace(RUN, device="cuda:0")
+    assert estimate_training(CONFIG, replace(basis, runs=(of_a_gpu,))).memory_mb == wide
+    told = replace(of_a_gpu, estimate=Estimated(None, 1000.0, None, gpu_peak_mb=700.0))
+    assert estimate_training(CONFIG, replace(basis, runs=(told,))).memory_mb == 700.0
+
+
+def test_a_second_stage_holds_the_keys_and_values_of_the_prompt(model_folder: Path) -> None:
+    shapes = read_shapes(model_folder)
+    local = load_base(model_folder, device="cpu", dtype="float32")
+    cached = PromptCache.build(local, list(range(1, 41)))
+    assert shapes.kept * 4 == cached.memory_bytes / 40
+    facts = Facts(100, replace(TOKENS, prompt=100_000), 0, shapes, None, 4)
+    config = replace(CONFIG, on_policy_steps=1)
+    more, least = memory_mb(config, facts), memory_mb(config, replace(facts, tokens=TOKENS))
+    assert more is not None
+    assert least is not None
+    assert more - least == pytest.approx((100_000 - TOKENS.prompt) * cached.memory_bytes / 40 / 1e6)
+    assert memory_mb(CONFIG, facts) == memory_mb(CONFIG, replace(facts, tokens=TOKENS)), "the first stage holds none"
+
+
+@pytest.mark.parametrize(
+    ("names", "kept"),
+    [
+        ({"self_attn.q_proj": (64, 64), "self_attn.k_proj": (16, 64), "self_attn.v_proj": (16, 64)}, 32),
+        ({"self_attn.qkv_proj": (96, 64), "self_attn.o_proj": (64, 64)}, 32),
+        ({"attention.query_key_value": (96, 64)}, 0),
+    ],
+)
+def test_keys_and_values_are_found_by_the_names_of_a_family(
+    tmp_path: Path, names: dict[str, tuple[int, int]], kept: int
+) -> None:
+    weights = {f"model.layers.0.{name}.weight": torch.zeros(shape) for name, shape in names.items()}
+    save_file(weights, tmp_path / "model.safetensors")
+    assert read_shapes(tmp_path).kept == kept
 
 
 def test_an_estimates_error_is_told_of_what_can_be_compared() -> None:
@@ -133,6 +168,8 @@ def test_an_estimates_error_is_told_of_what_can_be_compared() -> None:
     )
     assert error_text(replace(done, step=10)).startswith("Estimated memory"), "it was meant to take longer"
     assert error_text(replace(done, device="cuda:0", estimate=Estimated(None, 1000.0, None))) == ""
+    on_gpu = replace(done, device="cuda:0", estimate=Estimated(None, 1000.0, None, gpu_peak_mb=1_300.0))
+    assert error_text(on_gpu) == "Estimated memory 1.0 GB, took 1.3 GB (+30%)."
     assert error_text(replace(done, state="stopped")) == ""
     assert error_text(RUN) == ""
 
