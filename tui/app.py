@@ -1,6 +1,6 @@
 """The app: settings, themes, the terminal, global keys, and which screen is on. Knows nothing of what screens show."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
 
 from engine.clean import clean_line, clean_text
-from engine.errors import DistillError, StoreError, UsageError
+from engine.errors import DistillError, UsageError
 from engine.paths import Home
 from tui.actions import Place, bindings
 from tui.keymap import over_others, own_keys
@@ -55,8 +55,6 @@ class DistillApp(TypedApp):
     Input:focus:ansi { background: $background; }
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("everywhere")
-    # Nothing here animates: the line may be slow, and stillness is the look.
-    ENABLE_COMMAND_PALETTE = True
 
     def __init__(
         self,
@@ -71,7 +69,7 @@ class DistillApp(TypedApp):
         self.abilities = abilities or Abilities()
         # Textual's own way without colours is shades of grey, and those are colours to a terminal.
         super().__init__(ansi_color=True if self.abilities.colours == "none" else None)
-        self.animation_level = "none"
+        self.animation_level = "none"  # the line may be slow, and stillness is the look
         self.no_color = self.abilities.colours == "none"
         self._home = home
         self._folder = folder
@@ -149,7 +147,7 @@ class DistillApp(TypedApp):
     def copy_to_clipboard(self, text: str) -> None:
         """Copy text, wherever the person sits, and say how. The fields of the app can paste it in any case."""
         self._clipboard = text
-        self.notify(copy(self, text))
+        self._tell_when_done(lambda: copy(self, text))
 
     def send(self, sequence: str) -> None:
         """Send something to the terminal that draws nothing."""
@@ -166,10 +164,7 @@ class DistillApp(TypedApp):
 
     def action_save_copied(self) -> None:
         """Keep what was copied last in a file: no terminal tells whether its clipboard took it."""
-        try:
-            self.notify(f"Saved to {self.save_copy(clean_text(self.clipboard))}.")
-        except StoreError as error:
-            self._tell(error)
+        self._tell_when_done(lambda: f"Saved to {self.save_copy(clean_text(self.clipboard))}.")
 
     def on_themes_read(self, message: ThemesRead) -> None:
         """Offer new themes, and put on the one that is worn when its file has changed."""
@@ -295,6 +290,10 @@ class DistillApp(TypedApp):
         if self._titled:
             self._titled = False
             self.send(notice.BRING_TITLE_BACK)
+
+    def _tell_when_done(self, work: Callable[[], str]) -> None:
+        """Tell what `work` says, which may wait for a disk or another program, and must not hold up the drawing."""
+        self._memory.do(work, partial(self.call_later, self.notify))
 
     def _tell(self, error: DistillError) -> None:
         self.notify(f"{error.message}\n{error.next}".strip(), title=error.title, severity="warning")

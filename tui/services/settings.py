@@ -50,7 +50,7 @@ def save_copy(home: Home, text: str) -> Path:
 
 
 class Memory:
-    """What was chosen in the program: read at the start, written at each change, after the changes of other terminals.
+    """What was chosen or copied: read at the start, written at each change, after the changes of other terminals.
 
     What cannot be written is told once, to `tell`, from another thread; the program goes on without it.
     """
@@ -77,6 +77,17 @@ class Memory:
     def share(self, divider: str, share: int) -> None:
         """Remember where a divider stands."""
         self._change(lambda before: replace(before, shares={**before.shares, divider: share}))
+
+    def do(self, work: Callable[[], str], say: Callable[[str], object]) -> None:
+        """Do `work` after what is written, and `say`, from another thread, what it returns."""
+
+        def whole() -> None:
+            try:
+                say(work())
+            except StoreError as error:
+                self._tell(error)
+
+        self._thread.submit(whole)
 
     def close(self) -> None:
         """Wait until everything is written."""

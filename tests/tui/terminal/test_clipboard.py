@@ -4,6 +4,7 @@ import re
 from base64 import b64decode
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event, current_thread
 
 import pytest
 from hypothesis import given
@@ -129,6 +130,26 @@ async def test_the_app_tells_which_way_was_used(home: Home) -> None:
         app.copy_to_clipboard("[/b] an answer")
         await told(pilot, "copied.txt")
         await until(pilot, lambda: (home.state / "copied.txt").read_text() == "[/b] an answer")
+
+
+async def test_a_tmux_that_takes_its_time_holds_up_no_key(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered, threads = Event(), set[str]()
+
+    def slow(_app: DistillApp, text: str) -> bool:
+        threads.add(current_thread().name)
+        return answered.wait(20)
+
+    monkeypatch.setattr(DistillApp, "tell_tmux", slow)
+    app = DistillApp(home, None, abilities=Abilities(multiplexer="tmux"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, StartScreen))
+        app.copy_to_clipboard("an answer")
+        await pilot.press("question_mark")
+        await until(pilot, lambda: not isinstance(app.screen, StartScreen))
+        assert not app._notifications
+        answered.set()
+        await told(pilot, "kept in its buffer")
+    assert current_thread().name not in threads
 
 
 async def test_what_was_copied_can_be_pasted_and_saved(home: Home) -> None:
