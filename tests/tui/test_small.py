@@ -4,7 +4,7 @@ import pytest
 from textual.events import Paste
 
 from engine.paths import Home
-from tests.tui.piloting import until
+from tests.tui.piloting import footer, shown, until
 from tests.tui.seeds import make_stage
 from tests.tui.test_glyphs import screen_text
 from tui.actions import PANE_KEYS
@@ -45,6 +45,16 @@ async def test_in_the_least_window_one_sees_where_one_is_and_how_it_goes(home: H
             await until(pilot, lambda: told in screen_text(app))
             await pilot.press(PANE_KEYS[pane])
             await until(pilot, lambda pane=pane: pane in screen_text(app).splitlines()[1])
+
+
+async def test_in_the_least_window_the_help_and_the_way_out_are_told(home: Home) -> None:
+    app = DistillApp(home, make_stage(home, "done"))
+    async with app.run_test(size=(LEAST_COLUMNS, LEAST_ROWS), notifications=True) as pilot:
+        await until(pilot, lambda: "meridian-desk" in screen_text(app))
+        for pane in PANE_KEYS:
+            await pilot.press(PANE_KEYS[pane])
+            await until(pilot, lambda pane=pane: shown(app) == pane and footer(app).endswith("? help   q quit"))
+            assert len(footer(app)) <= LEAST_COLUMNS - 2
 
 
 async def test_what_is_not_seen_is_not_decided(home: Home) -> None:

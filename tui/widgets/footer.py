@@ -1,5 +1,7 @@
 """The footer: six keys at most, from the action table."""
 
+from collections.abc import Sequence
+
 from textual.app import RenderResult
 from textual.content import Content
 from textual.message import Message
@@ -8,13 +10,16 @@ from textual.widget import Widget
 from tui.actions import Action
 from tui.widgets.lines import ACCENT, DIM
 
+_GAP = 3
+_STAY = ("help", "quit")  # the help tells all others
+
 
 class KeysChanged(Message):
     """Other keys hold now than those that the footer tells."""
 
 
 class Footer(Widget):
-    """One line of keys; what does not fit at the right is left out whole."""
+    """One line of keys. Where not all fit, the last before help and quit are left out whole."""
 
     DEFAULT_CSS = "Footer { dock: bottom; height: 1; padding: 0 1; }"
 
@@ -30,10 +35,12 @@ class Footer(Widget):
 
     def render(self) -> RenderResult:
         """The keys in the accent, their words quiet."""
-        line = Content("")
-        for action in self._actions:
-            part = Content.assemble((action.shown, ACCENT), " ", (action.label, DIM), "   ")
-            if line.cell_length + part.cell_length - 3 > self.size.width:
-                break
-            line = Content.assemble(line, part)
-        return line
+        told = list(self._actions)
+        while len(told) > 1 and _line(told).cell_length - _GAP > self.size.width:
+            told.remove(next((action for action in reversed(told) if action.id not in _STAY), told[-1]))
+        return _line(told)
+
+
+def _line(actions: Sequence[Action]) -> Content:
+    parts = (((each.shown, ACCENT), " ", (each.label, DIM), " " * _GAP) for each in actions)
+    return Content.assemble(*(piece for part in parts for piece in part))
