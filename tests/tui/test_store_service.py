@@ -1,5 +1,6 @@
 """The store's service: facts come when something changed, and a wish never waits for them."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,13 +8,14 @@ from pathlib import Path
 import pytest
 from textual.message import Message
 
-from engine.errors import StoreError
+from engine.errors import DistillError, StoreError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.prompt import Message as Turn
 from engine.records.prompt import Prompt
 from tests.tui.seeds import make_stage
-from tui.services.store import FactsRead, ReadFailed, StoreService
+from tui.services.release import ReleaseService
+from tui.services.store import FactsRead, ReadFailed, StoreFailed, StoreService
 
 
 class Inbox:
@@ -101,6 +103,35 @@ def test_facts_come_anew_once_the_store_can_be_read_again(
         read_and_settle(service)
     read_and_settle(service)
     assert [type(message) for message in inbox.wait(before + 2)[before:]] == [ReadFailed, FactsRead]
+
+
+def test_a_defect_is_told_and_the_thread_goes_on(
+    service: StoreService, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.ask(lambda project: {}["a key"], inbox)
+    service.ask(lambda project: next(iter(())), inbox)
+    service.ask(lambda project: Echo(), inbox)
+    key, none, echo = inbox.wait(3)
+    assert isinstance(key, StoreFailed)
+    assert (key.error.title, key.error.message) == ("The program failed.", "KeyError: 'a key'")
+    assert isinstance(none, StoreFailed)
+    assert none.error.message == "StopIteration: "
+    assert isinstance(echo, Echo)
+    with monkeypatch.context() as broken:
+        broken.setattr("tui.services.reading.reap", lambda _project: 1 / 0)
+        read_and_settle(service)
+    assert any(isinstance(told, ReadFailed) and "ZeroDivisionError" in told.error.message for told in inbox.told)
+    with pytest.raises(DistillError, match="KeyError"):
+        asyncio.run(service.answer(lambda project: {}["a key"]))
+    service.wish("stop", 99)
+    inbox.wait(len(inbox.told) + 1)
+
+
+def test_a_release_that_is_gone_is_told(folder: Path, service: StoreService, inbox: Inbox) -> None:
+    ReleaseService(service, inbox).read_card(99)
+    (failed,) = inbox.wait(1)
+    assert isinstance(failed, StoreFailed)
+    assert failed.error.title == "Release 99 is not there."
 
 
 def test_what_a_person_asks_for_does_not_wait_for_the_facts(service: StoreService, inbox: Inbox) -> None:

@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from engine.economics.prices import Prices, cost_usd
-from engine.errors import DistillError, UsageError
+from engine.errors import UsageError
 from engine.evaluation.preference import Standing, standing
 from engine.project import Project
 from engine.questions.duplicates import twins_of
@@ -29,6 +29,7 @@ from engine.records.rule import CheckResult, Rule
 from engine.records.vote import Vote
 from engine.rules.checks import check_answer
 from engine.rules.live import check_so_far
+from tui.services.failing import told_as
 from tui.services.store import StoreService
 
 if TYPE_CHECKING:
@@ -181,8 +182,8 @@ class ChatService:
             server = await asyncio.wrap_future(found)
             arms = [name for name, _ in asked]
             client = await self._connect(server) if any(name != server.teacher.name for name in arms) else None
-        except (DistillError, OSError) as error:
-            self._end_all(ticket, len(asked), str(error))
+        except Exception as error:  # noqa: BLE001 - else nobody would see it, and the turn had no end
+            self._end_all(ticket, len(asked), _words_of(error))
             return
         except asyncio.CancelledError:
             self._end_all(ticket, len(asked), "Stopped.")
@@ -229,8 +230,8 @@ class ChatService:
                 if (now := time.monotonic()) - told_at >= FLUSH_EVERY_S:
                     told_at = now
                     self._target.post_message(ReplyGrew(ticket, arm, text, check_so_far(self._rules, text)))
-        except (DistillError, OSError) as error:
-            self._end(ticket, arm, None, str(error))
+        except Exception as error:  # noqa: BLE001 - else nobody would see it, and the turn had no end
+            self._end(ticket, arm, None, _words_of(error))
             return
         except asyncio.CancelledError:
             self._target.post_message(ReplyGrew(ticket, arm, text))
@@ -254,6 +255,11 @@ class ChatService:
         if answer is not None:
             checks = check_answer(self._rules, answer.text, Question((Said("user", question),)))
         self._target.post_message(ReplyEnded(ticket, arm, answer, error, checks))
+
+
+def _words_of(error: Exception) -> str:
+    """Why an answer has no end: of what we and the system say, the words; of a defect, that it is one."""
+    return str(error if isinstance(error, OSError) else told_as(error))
 
 
 def _turn_until_stopped(loop: asyncio.AbstractEventLoop) -> None:

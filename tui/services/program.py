@@ -17,6 +17,7 @@ from textual.message_pump import MessagePump
 
 from engine.errors import DistillError, JobError
 from engine.paths import Home
+from tui.services.failing import failing_to
 
 _PROGRAM = "import sys; from engine.cli.main import run; sys.exit(run(sys.argv[1:]))"
 Answer = dict[str, object]
@@ -54,12 +55,10 @@ class Program:
 
         def work() -> None:
             answer: Answer | None = None
-            error: DistillError | None = None
-            try:
+            errors: list[DistillError] = []
+            with failing_to(errors.append):
                 answer = carry_out(words, self._folder, self._home, lambda line: self._tell(name, line))
-            except DistillError as found:
-                error = found
-            self._target.post_message(CommandEnded(name, answer, error))
+            self._target.post_message(CommandEnded(name, answer, errors[0] if errors else None))
 
         # A daemon: whoever leaves the app does not wait for it, and the process goes on.
         threading.Thread(target=work, name=f"command-{name}", daemon=True).start()

@@ -4,9 +4,9 @@ Every wish ends in one message to the screen.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from engine.records.options import ProjectSettings, TeacherSpec
 from engine.records.prompt import Prompt
 from engine.texts import read_text
 from tui.keys import key_of
+from tui.services.failing import failing_to
 
 FIRST_SIGHT_S = 0.2
 _Seen = tuple[tuple[float, bool], ProjectSummary]  # a project by its time and whether it is archived, and how it looked
@@ -178,20 +179,24 @@ class ProjectsService:
 
     def _carry_out(self, work: Callable[[], Message], field: str = "") -> None:
         def whole() -> None:
-            try:
+            with self._failing(lambda: field):
                 self._target.post_message(work())
-            except DistillError as error:
-                self._target.post_message(ProjectsFailed(error, field))
 
         self._doer.submit(whole)
 
+    def _failing(self, field: Callable[[], str]) -> AbstractContextManager[None]:
+        """Whatever fails inside is told, with the field that is to blame by then."""
+        return failing_to(lambda error: self._target.post_message(ProjectsFailed(error, field())))
+
     def _read(self) -> None:
-        try:
-            folders = sorted(project_folders(self._home), key=changed_at_s, reverse=True)
-        except DistillError as error:
+        def fail(error: DistillError) -> None:
             self._told = None
             self._target.post_message(ProjectsFailed(error, "list"))
-            return
+
+        with failing_to(fail):
+            self._read_folders(sorted(project_folders(self._home), key=changed_at_s, reverse=True))
+
+    def _read_folders(self, folders: Sequence[Path]) -> None:
         seen: dict[Path, _Seen] = {}
         told_at = time.monotonic()
         for folder in folders:
@@ -215,19 +220,19 @@ class ProjectsService:
         return before
 
     def _look_at_prompt(self, path: str) -> None:
-        try:
-            prompt = _read_prompt(path)
-        except DistillError as error:
+        def fail(error: DistillError) -> None:
             self._target.post_message(PromptLookedAt(path, f"{error.title} {error.message}", readable=False))
-            return
-        examples = len(prompt.example_turns)
-        more = f" and {examples} example messages" if examples else ""
-        words = f"The prompt has ≈ {estimate_prompt_tokens(prompt).tokens:,} tokens{more}."
-        self._target.post_message(PromptLookedAt(path, words, readable=True))
+
+        with failing_to(fail):
+            prompt = _read_prompt(path)
+            examples = len(prompt.example_turns)
+            more = f" and {examples} example messages" if examples else ""
+            words = f"The prompt has ≈ {estimate_prompt_tokens(prompt).tokens:,} tokens{more}."
+            self._target.post_message(PromptLookedAt(path, words, readable=True))
 
     def _make(self, wanted: NewProject) -> None:
         field = "prompt"
-        try:
+        with self._failing(lambda: field):
             prompt = _read_prompt(wanted.prompt_path) if wanted.prompt_path else None
             field = "student"
             student = model_name(wanted.student)
@@ -238,12 +243,9 @@ class ProjectsService:
                 if prompt is not None:
                     _set_prompt(project, prompt, wanted.prompt_path)
                 remember(project.folder, self._home)
-        except DistillError as error:
-            self._target.post_message(ProjectsFailed(error, field))
-            return
-        following = "prompt" if prompt is None else "questions"
-        said = f"Made {wanted.name}. {key_of(f'workspace.{following}')} {following.capitalize()} is next."
-        self._target.post_message(ProjectReady(project.folder, said))
+            following = "prompt" if prompt is None else "questions"
+            said = f"Made {wanted.name}. {key_of(f'workspace.{following}')} {following.capitalize()} is next."
+            self._target.post_message(ProjectReady(project.folder, said))
 
 
 def name_trouble(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import get_args
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from engine.errors import NotFoundError
 from engine.paths import expand
 from engine.project import Project
 from engine.records.evaluation import FinalVerdict
@@ -92,7 +93,11 @@ class ReleaseService:
         """Read a release's model card."""
 
         def work(project: Project) -> Message:
-            release = next(each for each in project.releases.all() if each.id == release_id)
+            release = next((each for each in project.releases.all() if each.id == release_id), None)
+            if release is None:
+                raise NotFoundError(
+                    f"Release {release_id} is not there.", "It was taken away meanwhile.", "Read again."
+                )
             return CardRead(release_id, card_text(folder_of(project, release)))
 
         self._store.ask(work, self._target)

@@ -13,6 +13,7 @@ from pathlib import Path
 from engine.errors import DistillError, StoreError, UsageError
 from engine.folders import unnamed_project
 from engine.paths import Home, make_private_folder, write_atomically
+from tui.services.failing import failing_to
 from tui.settings import Remembered, Settings, parse_remembered, parse_settings, remembered_text
 
 SLOW_VARIABLE = "DISTILL_TUI_SLOW"
@@ -82,10 +83,8 @@ class Memory:
         """Do `work` after what is written, and `say`, from another thread, what it returns."""
 
         def whole() -> None:
-            try:
+            with failing_to(self._tell):
                 say(work())
-            except StoreError as error:
-                self._tell(error)
 
         self._thread.submit(whole)
 

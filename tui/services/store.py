@@ -5,9 +5,9 @@ never waits until the counts of 100,000 examples are read.
 """
 
 from asyncio import wrap_future
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
@@ -19,6 +19,7 @@ from textual.widget import Widget
 
 from engine.errors import DistillError
 from engine.paths import Home
+from tui.services.failing import failing_to, told_as
 
 # The threads import what they need: a screen that names a message is drawn before the engine is there.
 if TYPE_CHECKING:
@@ -127,12 +128,15 @@ class StoreService:
             self._reader.submit(self._read)
 
     def ask(self, work: "Callable[[Project], Message]", target: MessagePump) -> None:
-        """Do `work` with the project, and post what it returns to `target`; an error of ours as `StoreFailed`."""
+        """Do `work` with the project, and post what it returns to `target`; what fails as `StoreFailed`."""
         self._worker.submit(lambda: self._ask(work, target))
 
     async def answer(self, work: "Callable[[Project], Answer]") -> Answer:
-        """What `work` returns with the project, after what was asked before. Raises what `work` raises."""
-        return await wrap_future(self._worker.submit(lambda: work(self._worker.held)))
+        """What `work` returns with the project, after what was asked before. Raises `DistillError`, whatever fails."""
+        try:
+            return await wrap_future(self._worker.submit(lambda: work(self._worker.held)))
+        except Exception as error:
+            raise told_as(error) from error
 
     def start(self, options: "JobOptions") -> None:
         """Start the job that carries out `options`; ends in `JobStarted`, or `StoreFailed`."""
@@ -186,15 +190,5 @@ class StoreService:
         self.read()
 
 
-@contextmanager
-def _failing_to(target: MessagePump, kind: type[StoreFailed] = StoreFailed) -> Iterator[None]:
-    """Whatever goes wrong inside is told to `target`: what fails on a thread is seen by nobody else."""
-    try:
-        yield
-    except DistillError as error:
-        target.post_message(kind(error))
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        said = f"{where}{error.strerror or error}."
-        refused = DistillError("The system refused.", said, "Check the free space and the permissions, then try again.")
-        target.post_message(kind(refused))
+def _failing_to(target: MessagePump, kind: type[StoreFailed] = StoreFailed) -> AbstractContextManager[None]:
+    return failing_to(lambda error: target.post_message(kind(error)))

@@ -23,6 +23,7 @@ from tui.services.projects import (
     ProjectsFailed,
     ProjectsRead,
     ProjectsService,
+    PromptLookedAt,
 )
 
 
@@ -134,3 +135,27 @@ def test_a_prompt_that_cannot_be_stored_leaves_no_project(
     assert not (home.projects / "bank").exists()
     service._make(wanted)
     assert isinstance(told.messages[-1], ProjectReady)
+
+
+def test_a_defect_is_told_and_nothing_stays_busy(
+    service: ProjectsService, told: Told, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_given: object) -> None:
+        raise KeyError("x")
+
+    for name in ("archive", "delete", "_read_prompt", "model_name", "project_folders", "duplicate"):
+        monkeypatch.setattr(projects, name, fails)
+    with Project.create(home.projects / "one", home=home):
+        pass
+    service.archive(home.projects / "one")
+    service.delete(home.projects / "one")
+    service.duplicate(home.projects / "one", "two", "all")
+    service.make(NewProject("two", "starter", TeacherSpec()))
+    service.read()
+    service.look_at_prompt("a.md")
+    service._doer.shutdown()
+    service._reader.shutdown()
+    failed = [message for message in told.messages if isinstance(message, ProjectsFailed)]
+    assert sorted(message.field for message in failed) == ["", "", "list", "name", "student"]
+    assert {message.error.message for message in failed} == {"KeyError: 'x'"}
+    assert any(isinstance(message, PromptLookedAt) and not message.readable for message in told.messages)
