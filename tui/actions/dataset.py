@@ -12,5 +12,5 @@ ACTIONS = (
         footer=True,
     ),
     Action("reject", "d", "d", "reject refused", "Reject the refused answer under the cursor; the review undoes it."),
-    Action("look", "u", "u", "look again", "Look again at what would be frozen."),
+    Action("look", "R", "R", "look again", "Look again at what would be frozen."),
 )

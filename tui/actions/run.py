@@ -4,7 +4,14 @@ from tui.actions.words import Action
 
 ACTIONS = (
     Action("train", "t", "t", "train", "Train a new run; a form shows what it will take.", footer=True),
-    Action("keep", "b", "b", "keep best", "End the training now, as done, with its best checkpoint.", footer=True),
+    Action(
+        "keep",
+        "b",
+        "b",
+        "keep best",
+        "End the training now, as done, with its best checkpoint; asks once more.",
+        footer=True,
+    ),
     Action("pause", "p", "p", "pause", "Pause the training, or let it go on.", footer=True),
     Action("compare", "equals_sign", "=", "compare", "Compare all runs in a table, or go back.", footer=True),
     Action("overlay", "v", "v", "overlay", "Lay the next earlier run over the curves; after the last, none."),

@@ -112,7 +112,7 @@ async def test_what_is_accepted_is_shown_and_frozen_by_one_key(
         await until(pilot, lambda: "what would be frozen now" in text(app))
         assert "8 rejected" in text(app)
         looks = at_hand.count(["curate", "freeze", "--dry-run"])
-        await pilot.press("u")
+        await pilot.press("R")
         await until(pilot, lambda: at_hand.count(["curate", "freeze", "--dry-run"]) == looks + 1)
         await until(pilot, lambda: "8 rejected" in text(app))
         await pilot.press("z")

@@ -317,6 +317,9 @@ async def test_a_training_is_paused_and_ended_with_its_best(home: Home) -> None:
         await pilot.press("p")
         await until(pilot, lambda: read_wish(folder / job.folder) == "pause")
         await pilot.press("b")
+        await until(pilot, lambda: any("b once more does it" in note.message for note in app._notifications))
+        assert read_wish(folder / job.folder) == "pause"
+        await pilot.press("b")
         await until(pilot, lambda: read_wish(folder / job.folder) == "keep")
 
 

@@ -119,6 +119,10 @@ class RunPane(Pane):
         if self.view is not None and is_ending(self.view, job):  # a second wish would take the place of the first
             self.app.notify(f"Job {job.job_id} is ending already.")
             return
+        if not self.state.confirmed(job.job_id):
+            once_more = f"{key_of('run.keep')} once more does it"
+            self.app.notify(f"End the training now, with its best checkpoint? {once_more}.", severity="warning")
+            return
         self.store.wish("keep", job.job_id)
         self.app.notify(f"Job {job.job_id} measures its run once more, then keeps the best.")
 

@@ -46,6 +46,7 @@ class RunState:
     comparing: bool = False
     row: int = 0  # in the table, the newest run first
     seen: object = None  # what the rows were read for
+    _unconfirmed: int = 0  # the job that is to end once a person says so again
 
     def stale(self, facts: Facts) -> bool:
         """Whether the runs have to be read anew; to be called once for what is known."""
@@ -58,6 +59,12 @@ class RunState:
         )
         stale, self.seen = key != self.seen, key
         return stale
+
+    def confirmed(self, job_id: int) -> bool:
+        """Whether this job may be ended well now: when that is meant twice, for nothing takes it back."""
+        sure = job_id == self._unconfirmed
+        self._unconfirmed = 0 if sure else job_id
+        return sure
 
     def take(self, rows: tuple[RunRow, ...]) -> None:
         """Take in the runs."""
