@@ -16,6 +16,7 @@ from engine.project import Project
 from engine.records.station import STATIONS
 from tests.tui.piloting import SIZES, facts_of, open_app, pane_text, shown, until, workspace
 from tests.tui.seeds import make_project, make_stage
+from tui.actions import PANE_KEYS
 from tui.app import DistillApp
 from tui.palette import Palette
 from tui.panes.chat.question import QuestionField
@@ -27,6 +28,7 @@ from tui.screens.start.screen import StartScreen
 from tui.screens.workspace.header import Header
 from tui.screens.workspace.rail import Rail, Spine
 from tui.screens.workspace.screen import READ_EVERY_S, WorkspaceScreen
+from tui.screens.workspace.trouble import Trouble
 from tui.services.follower import JobTold
 from tui.widgets.footer import Footer
 from tui.widgets.line import Line
@@ -175,6 +177,22 @@ async def test_how_far_a_job_was_once_is_not_shown_while_its_log_is_read(
         assert "57 of 480" not in pane_text(app)
         go_on.set()
         await until(pilot, lambda: "57 of 480" in pane_text(app))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_failure_takes_one_line_of_any_pane_but_its_own(home: Home, size: tuple[int, int]) -> None:
+    app = open_app(home, make_stage(home, "failed"))
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: shown(app) == "examples" and "takes it up again" in pane_text(app))
+        trouble = app.screen.query_one(Trouble)
+        whole = trouble.plain
+        assert whole.count("\n") >= 1
+        for pane in ("prompt", "chat"):
+            await pilot.press(PANE_KEYS[pane])
+            await until(pilot, lambda: trouble.plain.endswith("takes it up again, 3 shows why"))
+            assert "\n" not in trouble.plain
+        await pilot.press("3")
+        await until(pilot, lambda: trouble.plain == whole)
 
 
 async def test_a_failed_job_says_why_and_what_to_do(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

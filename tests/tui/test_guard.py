@@ -121,6 +121,7 @@ async def test_what_is_pasted_into_a_question_is_veiled_and_sent_as_it_was() -> 
 
 
 async def test_why_a_project_cannot_be_read_is_shown_clean(home: Home) -> None:
+    from tui.screens.workspace.state import WorkspaceState
     from tui.screens.workspace.trouble import Trouble
 
     class Failing(App[int]):
@@ -130,6 +131,6 @@ async def test_why_a_project_cannot_be_read_is_shown_clean(home: Home) -> None:
     app = Failing()
     async with app.run_test(size=(80, 24)) as pilot:
         trouble = app.query_one(Trouble)
-        trouble.show_trouble(None, StoreError(*map(hostile, ("title", "message", "next"))), 80)
+        trouble.show_trouble(WorkspaceState(), StoreError(*map(hostile, ("title", "message", "next"))), 80)
         await until(pilot, lambda: "[@click=app.quit]next" in drawn(app))
         assert not obeyed(drawn(app))

@@ -46,6 +46,7 @@ from engine.store.examples import ExampleCounts
 from tests.hostile import assert_shown, hostile_text, poisoned
 from tests.tui.panes.measured import make_compared, worst
 from tests.tui.seeds import AT
+from tui.actions import PANES
 from tui.panes.chat import drawing as chat
 from tui.panes.chat.state import ChatState
 from tui.panes.dataset import drawing as dataset
@@ -317,8 +318,9 @@ def frame_pages(a: Attack) -> Iterator[Lines]:
             header.activity(job, None),
             header.activity(job, None, ending=True),
         ]
-    yield trouble._lines(a.facts, None, a.width)
-    yield trouble._lines(None, a.error, a.width)
+    for shown in PANES:
+        yield trouble._lines(a.facts, None, a.width, shown)
+    yield trouble._lines(None, a.error, a.width, "run")
     for state in ("running", "stale"):
         stations = tuple(Station(name, state, 1, a.text) for name in STATIONS)
         yield [

@@ -301,7 +301,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         state = self.state
         state.held = self._pane.place if self._pane is not None and self._typing else None
         self._show_header()
-        self.query_one(Trouble).show_trouble(state.facts, self._error, self.size.width)
+        self.query_one(Trouble).show_trouble(state, self._error, self.size.width)
         self.query_one(Rail).show_state(state)
         self.query_one(Spine).show_state(state, self.size.width - 2)
         if self._pane is None:  # the first sight is the stations; what the pane imports comes after it

@@ -6,11 +6,13 @@ from textual.content import Content
 
 from engine.clean import clean_text
 from engine.errors import DistillError
+from tui.actions import PaneName
 from tui.keys import key_of
-from tui.widgets.lines import BAD, DIM, STRONG, wrap
+from tui.widgets.lines import BAD, DIM, STRONG, shorten, wrap
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
+    from tui.screens.workspace.state import WorkspaceState
     from tui.services.facts import Facts
 
 _LINES = 5  # of what a job said at its end
@@ -19,14 +21,15 @@ _LINES = 5  # of what a job said at its end
 class Trouble(Page):
     """Takes no room where there is nothing to say."""
 
-    def show_trouble(self, facts: "Facts | None", error: DistillError | None, screen_width: int) -> None:
+    def show_trouble(self, state: "WorkspaceState", error: DistillError | None, screen_width: int) -> None:
         """Draw. `error`: why there are no facts, or no newer ones."""
-        lines = _lines(facts, error, max(self.size.width or screen_width - 4, 20))
+        lines = _lines(state.facts, error, max(self.size.width or screen_width - 4, 20), state.shown)
         self.display = bool(lines)
         self.show(lines)
 
 
-def _lines(facts: "Facts | None", error: DistillError | None, width: int) -> list[Content]:
+def _lines(facts: "Facts | None", error: DistillError | None, width: int, shown: PaneName) -> list[Content]:
+    """Why a job failed stands whole at the station where it did; elsewhere one line tells of it."""
     if error is not None:
         return _failure(error)
     if facts is None:
@@ -36,6 +39,8 @@ def _lines(facts: "Facts | None", error: DistillError | None, width: int) -> lis
         return []
     again = f"{key_of('workspace.resume')} takes it up again"
     head = f"✗ {job.kind} {'was killed' if job.state == 'lost' else 'failed'}; {again}"
+    if shown != job.stage:
+        return [Content.styled(shorten(f"{head}, {key_of(f'workspace.{job.stage}')} shows why", width), BAD)]
     said = [Content(f"  {line}") for line in wrap(job.note, width - 2)[:_LINES]]
     return [Content.styled(head, f"{STRONG} {BAD}"), *said]
 
