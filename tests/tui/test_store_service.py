@@ -16,6 +16,7 @@ from engine.records.prompt import Prompt
 from tests.tui.seeds import make_stage
 from tui.services.release import ReleaseService
 from tui.services.store import FactsRead, ReadFailed, StoreFailed, StoreService
+from tui.services.tokens import PromptTokens
 
 
 class Inbox:
@@ -125,6 +126,29 @@ def test_a_defect_is_told_and_the_thread_goes_on(
         asyncio.run(service.answer(lambda project: {}["a key"]))
     service.wish("stop", 99)
     inbox.wait(len(inbox.told) + 1)
+
+
+def test_nobody_who_leaves_waits_for_a_count_of_tokens(
+    folder: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, answered = threading.Event(), threading.Event()
+
+    def slow(_tokens: PromptTokens) -> None:
+        begun.set()
+        answered.wait(30)
+        raise KeyError("tokens")
+
+    monkeypatch.setattr(PromptTokens, "_count", slow)
+    tokens, prompt = PromptTokens(folder, home), Prompt((Turn("system", "Be brief."),))
+    estimate = tokens.of(prompt)
+    assert begun.wait(30)
+    (counting,) = [thread for thread in threading.enumerate() if thread.name == "tokens"]
+    assert counting.daemon
+    assert not tokens.counted
+    answered.set()
+    counting.join(30)
+    assert tokens.counted
+    assert tokens.of(prompt) == estimate
 
 
 def test_a_release_that_is_gone_is_told(folder: Path, service: StoreService, inbox: Inbox) -> None:

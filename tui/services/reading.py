@@ -26,8 +26,7 @@ class Reader:
         self._seen: tuple[object, ...] = ()
 
     def close(self) -> None:
-        """Close the project, and count no more tokens."""
-        self._tokens.close()
+        """Close the project; a count of tokens that is under way is let go."""
         self._project.close()
 
     def read_new(self) -> Facts | None:

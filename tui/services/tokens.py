@@ -3,14 +3,15 @@
 The process is the program itself, `prompt show --json`. Until it has answered, the count is an estimate.
 """
 
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from concurrent.futures import Future
 from pathlib import Path
 from typing import cast
 
 from engine.economics.tokens import TokenCount, estimate_prompt_tokens
-from engine.errors import DistillError
 from engine.paths import Home
 from engine.records.prompt import Prompt
+from tui.services.failing import failing_to
 from tui.services.program import carry_out
 
 
@@ -20,7 +21,6 @@ class PromptTokens:
     def __init__(self, folder: Path, home: Home) -> None:
         self._folder = folder
         self._home = home
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tokens")
         self._asked: tuple[object, ...] = ()
         self._answer: Future[TokenCount | None] | None = None
 
@@ -28,7 +28,7 @@ class PromptTokens:
         """The best count that is known now. It is counted anew when the prompt or one of `reasons` has changed."""
         asked = (prompt.sha256, *reasons)
         if asked != self._asked:
-            self._asked, self._answer = asked, self._thread.submit(self._count)
+            self._asked, self._answer = asked, self._begin()
         counted = self._answer.result() if self._answer is not None and self._answer.done() else None
         return counted or estimate_prompt_tokens(prompt)
 
@@ -37,13 +37,17 @@ class PromptTokens:
         """Whether the count that was asked for last has come."""
         return self._answer is not None and self._answer.done()
 
-    def close(self) -> None:
-        """Wait for nothing: a count under way is let go."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+    def _begin(self) -> Future[TokenCount | None]:
+        answer: Future[TokenCount | None] = Future()
+
+        def work() -> None:
+            with failing_to(lambda _error: answer.set_result(None)):  # the estimate stands, and is marked as one
+                answer.set_result(self._count())
+
+        # A daemon: whoever leaves the app does not wait for it.
+        threading.Thread(target=work, name="tokens", daemon=True).start()
+        return answer
 
     def _count(self) -> TokenCount | None:
-        try:
-            counts = cast("list[dict[str, object]]", carry_out(["prompt", "show"], self._folder, self._home)["tokens"])
-            return TokenCount(int(str(counts[0]["tokens"])), str(counts[0]["tokenizer"]), counts[0]["exact"] is True)
-        except (DistillError, ValueError, KeyError, IndexError):
-            return None  # the estimate stands, and is marked as one
+        counts = cast("list[dict[str, object]]", carry_out(["prompt", "show"], self._folder, self._home)["tokens"])
+        return TokenCount(int(str(counts[0]["tokens"])), str(counts[0]["tokenizer"]), counts[0]["exact"] is True)
