@@ -111,7 +111,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self._error = None
         self._watching.follow(self.state)
         self.state.believe_the_store()
-        self._changed()
+        self._stale = True
         if first:
             self._draw()  # the first sight of a project waits for no clock
             self.call_after_refresh(self._watching.read_meters, self.state)
@@ -123,7 +123,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         if self.state.job is not None and self.state.job.job_id == message.view.job_id:
             self.state.job = message.view
             self.state.believe_the_store()
-            self._changed()
+            self._stale = True
 
     def on_job_told(self, message: "JobTold") -> None:
         """Take in the job's new events."""
@@ -131,7 +131,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
             for event in message.events:
                 self.state.job.apply(event)
             self.state.believe_the_store()
-            self._changed()
+            self._stale = True
 
     def on_meter_read(self, message: MeterRead) -> None:
         """Take in the load of the machine; only the header tells it."""
@@ -141,7 +141,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
     def on_read_failed(self, message: ReadFailed) -> None:
         """Say above the pane, or in its place, why nothing newer is shown; it stands there until it can be read."""
         self._error = message.error
-        self._changed()
+        self._stale = True
 
     def on_store_failed(self, message: StoreFailed) -> None:
         """Say beside the pane what could not be done."""
@@ -165,19 +165,19 @@ class WorkspaceScreen(Divided, SearchingScreen):
     def on_arms_chosen(self, message: "ArmsChosen") -> None:
         """The chat compares other arms."""
         self.state.arms = " │ ".join(message.arms)
-        self._changed()
+        self._stale = True
 
     def on_descendant_focus(self) -> None:
         """The footer tells the keys of what has the focus; after words were typed the work is followed again."""
         self._tell_keys()
-        self._changed()
+        self._stale = True
 
     def on_keys_changed(self) -> None:
         self._tell_keys()
 
     def on_resize(self) -> None:
         """Everything is drawn for its size."""
-        self._changed()
+        self._stale = True
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:
@@ -237,7 +237,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         if not rail.is_on_screen:
             self.notify(f"The rail is {self.state.rail_width} cells wide where it is shown.", timeout=3)
         self._arranged()
-        self._changed()
+        self._stale = True
         return True
 
     def action_curate(self) -> None:
@@ -283,15 +283,12 @@ class WorkspaceScreen(Divided, SearchingScreen):
 
     def _turn(self) -> None:
         self._arranged()
-        self._changed()
+        self._stale = True
         self._draw()
 
     def _arranged(self) -> None:
         state = self.state
         self.post_message(Arranged(self._folder, state.chosen or "", state.rail_width, maximised=state.maximised))
-
-    def _changed(self) -> None:
-        self._stale = True
 
     def _draw(self) -> None:
         """Draw what changed since the last time; nothing at all where nothing did."""
