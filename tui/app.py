@@ -33,6 +33,7 @@ from tui.widgets.colourless import ColourlessFilter
 from tui.widgets.glyphs import AsciiFilter
 from tui.widgets.guard import CodeFilter
 from tui.widgets.shares import DividerMoved
+from tui.widgets.told import Told
 
 if TYPE_CHECKING:
     from tui.services.program import CommandEnded
@@ -70,6 +71,7 @@ class DistillApp(TypedApp):
         # Textual's own way without colours is shades of grey, and those are colours to a terminal.
         super().__init__(ansi_color=True if self.abilities.colours == "none" else None)
         self.animation_level = "none"  # the line may be slow, and stillness is the look
+        self._notifications = Told()
         self.no_color = self.abilities.colours == "none"
         self._home = home
         self._folder = folder
@@ -204,11 +206,9 @@ class DistillApp(TypedApp):
         self._memory.share(message.name, message.share)
 
     def on_show_project(self, message: ShowProject) -> None:
-        """Open a project."""
         self.show_project(message.folder)
 
     def on_show_projects(self) -> None:
-        """Leave a project for the list."""
         self.show_projects()
 
     async def action_quit(self) -> None:

@@ -1,0 +1,21 @@
+"""What was told for a while and is still seen: the same words once, and few at a time, for they lie over the page."""
+
+from textual.notifications import Notification, Notifications
+
+MOST = 3
+
+
+class Told(Notifications):
+    """As Textual's own. Where too many would stand there the oldest goes, and one that tells of an error goes last."""
+
+    def add(self, notification: Notification) -> "Told":
+        """Add one in the place of what said the same."""
+        said = notification.title, notification.message
+        for older in list(self):
+            if (older.title, older.message) == said:
+                del self[older]
+        super().add(notification)
+        first_to_go = sorted(list(self)[:-1], key=lambda older: older.severity == "error")
+        for older in first_to_go[: max(len(self) - MOST, 0)]:
+            del self[older]
+        return self
