@@ -34,6 +34,9 @@ from engine.records.question import SPLITS, Split
 )
 @judge_options
 @click.option("--preference", is_flag=True, help="Let the judge also compare the student with the reference.")
+@click.option(
+    "--max-cost", "max_cost_usd", type=Number(0.0), default=None, help="Stop before teacher and judge cost so many USD."
+)
 @click.option("--no-judge", is_flag=True, help="Leave rubrics out this time.")
 @click.option("--detach", is_flag=True, help="Start the job, say its number, and return.")
 @command_options
@@ -53,6 +56,7 @@ def command(
     judge_model: str | None,
     judge_url: str | None,
     preference: bool,
+    max_cost_usd: float | None,
     no_judge: bool,
     detach: bool,
 ) -> None:
@@ -68,7 +72,8 @@ def command(
     judge of another family than the teacher: models prefer what is like their own answers. With --preference it also
     says which is better, the student's answer or the reference's: two requests a question, one for each order, and a
     tie where the orders disagree; the win rate is told as it is and at equal lengths, with how far the judge agrees
-    with your own votes of `distill-tui chat`.
+    with your own votes of `distill-tui chat`. What was answered before --max-cost was reached is kept: evaluate again,
+    with more to spend, and nothing is asked twice.
     """
     from engine.errors import NotFoundError, UsageError
     from engine.evaluation.extra_arms import find_arms
@@ -100,6 +105,7 @@ def command(
         regressions=regressions,
         judge=None if no_judge else judge,
         preference=preference,
+        max_cost_usd=max_cost_usd,
     )
     find_arms(project, arms, run)  # what is not there is refused before a job starts
     if start_and_follow(invocation, options, detach=detach) is not None:

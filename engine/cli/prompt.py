@@ -126,7 +126,7 @@ def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stre
     from engine.records.question import Question
     from engine.rules.checks import check_answer
     from engine.teachers.ask import ask
-    from engine.teachers.ledger import booking
+    from engine.teachers.ledger import Ledger
 
     project = invocation.project
     prompt = project.prompts.require()
@@ -137,7 +137,7 @@ def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stre
         )
     rules = project.rules.all()
     spec = project.settings.read().teacher
-    teacher = ask(spec, invocation.home, on_billed=booking(project, spec))
+    teacher = ask(spec, invocation.home, on_billed=Ledger(project, spec).bill)
     answers: list[dict[str, object]] = []
     for question in asked:
         answer = teacher((*prompt.messages, *question.messages))
@@ -181,7 +181,7 @@ def endpoint_reviewer(invocation: Invocation) -> "Callable[[Sequence[Message]], 
     """The project's endpoint, asked for one long and steady answer. Raises UsageError where its teacher is local."""
     from engine.errors import UsageError
     from engine.teachers.ask import ask
-    from engine.teachers.ledger import booking
+    from engine.teachers.ledger import Ledger
 
     teacher = invocation.project.settings.read().teacher
     if teacher.kind != "endpoint":
@@ -190,7 +190,7 @@ def endpoint_reviewer(invocation: Invocation) -> "Callable[[Sequence[Message]], 
             f"The project's teacher is the local {teacher.name}: too small a model to judge a prompt.",
             "Leave --teacher out, or make a project with --teacher MODEL --base-url URL.",
         )
-    billed = booking(invocation.project, teacher)
+    billed = Ledger(invocation.project, teacher).bill
     return ask(teacher, invocation.home, temperature=0.0, max_tokens=REVIEW_TOKENS, on_billed=billed)
 
 

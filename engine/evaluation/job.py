@@ -34,7 +34,7 @@ from engine.records.judging import Judged
 from engine.records.options import EvaluateOptions, TeacherSpec
 from engine.records.preference import Preference
 from engine.records.regressions import Regressions
-from engine.teachers.ledger import booking
+from engine.teachers.ledger import Ledger
 
 if TYPE_CHECKING:
     from engine.evaluation.arms import LocalArm
@@ -48,7 +48,8 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
     """Evaluate the run that `options` names, and keep the evaluation in the project.
 
     `evaluate_s` is what the job took, over all its processes. Raises NotFoundError, DatasetError, ModelError,
-    ContextError, EndpointError, and JobStopped when asked to stop.
+    ContextError, EndpointError, BudgetError where one more answer could cost too much, and JobStopped when asked to
+    stop.
     """
     evaluation = _Evaluation(context, options, make_plan(context.project, options))
     measures = evaluation.measure()
@@ -167,13 +168,14 @@ class _Evaluation:
         if judge is None or not any(rule.needs_judge for rule in self.plan.rules):
             return None
         answers = self.stored_answers()
-        return Judging(self._context, self.plan, judge, self._recorder).judge(answers)
+        return Judging(self._context, self.plan, judge, self._recorder, self._options.max_cost_usd).judge(answers)
 
     def prefer(self, answers: Mapping[ArmName, Sequence[ArmAnswer]]) -> Preference | None:
         """Let the judge compare the student with the reference; None where nobody asked for it."""
         if self._options.judge is None or not self._options.preference:
             return None
-        preferring = Preferring(self._context, self.plan, self._options.judge, self._recorder)
+        judge, limit = self._options.judge, self._options.max_cost_usd
+        preferring = Preferring(self._context, self.plan, judge, self._recorder, limit)
         return preferring.prefer(answers, self._options.seed)
 
     def measure(self) -> dict[ArmName, ArmMeasures]:
@@ -194,7 +196,8 @@ class _Evaluation:
     def _endpoint(self, teacher: TeacherSpec) -> Speed:
         """Its speed is that of the answers: where all were there already, it is told as it was measured with them."""
         project = self._context.project
-        arm = EndpointArm(teacher, self.plan.prompt, project.home, booking(project, teacher, self._context))
+        ledger = Ledger(project, teacher, self._context, self._options.max_cost_usd)
+        arm = EndpointArm(teacher, self.plan.prompt, project.home, ledger)
 
         def answer(tasks: Sequence[Task], options: EvaluateOptions, recorder: Recorder) -> None:
             arm.answer(tasks, options, recorder, has_answered=len(tasks) < len(self.plan.tasks))

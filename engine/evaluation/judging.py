@@ -36,8 +36,11 @@ def unjudged(rules: Sequence[Rule], answers: Mapping[ArmName, Sequence[ArmAnswer
 class Judging:
     """The judge of one evaluation."""
 
-    def __init__(self, context: JobContext, plan: Plan, spec: TeacherSpec, recorder: Recorder) -> None:
+    def __init__(
+        self, context: JobContext, plan: Plan, spec: TeacherSpec, recorder: Recorder, limit_usd: float | None
+    ) -> None:
         self._context, self._plan, self._spec, self._recorder = context, plan, spec, recorder
+        self._limit_usd = limit_usd
         self._questions = {question.id: question for question in plan.questions}
 
     def judge(self, answers: Mapping[ArmName, Sequence[ArmAnswer]]) -> Judged:
@@ -50,7 +53,8 @@ class Judging:
         ]
         keys = [request_sha256(request) for request in requests]
         with self._context.take_turn("judge", "asks the judge"):
-            asking, times = Asking(self._context.project, self._spec, requests, self._context), Counter(keys)
+            asking = Asking(self._context.project, self._spec, requests, self._context, self._limit_usd)
+            times = Counter(keys)
             self._recorder.skip(total - sum(times[key] for key in asking.missing))
             self._recorder.begin(_NOTE)
             try:

@@ -41,8 +41,11 @@ class Pair:
 class Preferring:
     """The judge of one evaluation, asked for preferences."""
 
-    def __init__(self, context: JobContext, plan: Plan, spec: TeacherSpec, recorder: Recorder) -> None:
+    def __init__(
+        self, context: JobContext, plan: Plan, spec: TeacherSpec, recorder: Recorder, limit_usd: float | None
+    ) -> None:
         self._context, self._plan, self._spec, self._recorder = context, plan, spec, recorder
+        self._limit_usd = limit_usd
         self._rules = [rule.text for rule in plan.rules]
         self._said: dict[str, Better] = {}
         self._faults: dict[str, str] = {}
@@ -109,7 +112,7 @@ class Preferring:
         requests = [request for pair in pairs if pair.first != pair.second for request in self._requests(pair)]
         with self._context.take_turn("judge", "asks the judge"):
             self._recorder.begin(_NOTE)
-            asking = Asking(self._context.project, self._spec, requests, self._context)
+            asking = Asking(self._context.project, self._spec, requests, self._context, self._limit_usd)
             asking.ask(read_pair_verdict, interrupted=self._recorder.interrupted, on_note=self._recorder.note)
         self._said = {key: better for key, (said, _) in asking.said.items() for better in _REPLIES if said == better}
         self._faults = asking.faults

@@ -1,7 +1,7 @@
 """How a teacher behind an address answers as an arm. Knows nothing of rules or the store."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -10,9 +10,9 @@ from engine.evaluation.plan import Task
 from engine.evaluation.recorder import RawAnswer, Recorder
 from engine.paths import Home
 from engine.records.evaluation import ArmName
-from engine.records.example import Usage
 from engine.records.options import EvaluateOptions, TeacherSpec
-from engine.records.prompt import Prompt
+from engine.records.prompt import Message, Prompt
+from engine.teachers.ledger import Ledger
 
 if TYPE_CHECKING:
     from engine.teachers.endpoint import EndpointTeacher
@@ -26,11 +26,8 @@ class EndpointArm:
 
     name: ArmName = "teacher"
 
-    def __init__(
-        self, spec: TeacherSpec, prompt: Prompt, home: Home, on_billed: Callable[[Usage], None] | None = None
-    ) -> None:
-        """`on_billed` is told what the endpoint bills for."""
-        self._spec, self._prompt, self._home, self._on_billed = spec, prompt, home, on_billed
+    def __init__(self, spec: TeacherSpec, prompt: Prompt, home: Home, ledger: Ledger) -> None:
+        self._spec, self._prompt, self._home, self._ledger = spec, prompt, home, ledger
         self._first_ms: list[float] = []
         self._rates: list[float] = []
 
@@ -41,7 +38,8 @@ class EndpointArm:
 
         A question that the endpoint refuses is an answer that keeps no rule: kept once an answer to another one shows
         that it is the question's fault. Raises EndpointError where no question can be asked at all, none was answered,
-        or an outage outlasts every try; what was answered until then is kept.
+        or an outage outlasts every try, and BudgetError where the ledger's limit is reached; what was answered until
+        then is kept.
         """
         asyncio.run(self._answer_all(tasks, options, _Refusals(self.name, recorder, has_answered), recorder))
 
@@ -61,7 +59,7 @@ class EndpointArm:
 
         key = key_for(self._spec.base_url, self._home)
         asked = EndpointTeacher(
-            self._spec, key, concurrency=CONCURRENCY, on_note=recorder.note, on_billed=self._on_billed
+            self._spec, key, concurrency=CONCURRENCY, on_note=recorder.note, on_billed=self._ledger.bill
         )
         async with asked as teacher:
 
@@ -76,20 +74,22 @@ class EndpointArm:
                     refusals.answered()
 
             # A pause or a stop waits for the group in flight: those answers are paid for.
-            for start in range(0, len(tasks), CONCURRENCY):
+            for group in self._ledger.groups(tasks, self._messages, options.max_answer_tokens, CONCURRENCY):
                 if recorder.interrupted():
                     return
-                group = [ask(task) for task in tasks[start : start + CONCURRENCY]]
-                for outcome in await asyncio.gather(*group, return_exceptions=True):
+                for outcome in await asyncio.gather(*map(ask, group), return_exceptions=True):
                     if outcome is not None:
                         raise outcome
         refusals.end()
+
+    def _messages(self, task: Task) -> tuple[Message, ...]:
+        return (*self._prompt.messages, *task.question.messages)
 
     async def _ask(
         self, teacher: "EndpointTeacher", task: Task, options: EvaluateOptions, recorder: Recorder
     ) -> RawAnswer:
         answer = await teacher.answer(
-            (*self._prompt.messages, *task.question.messages),
+            self._messages(task),
             temperature=options.temperature,
             max_tokens=options.max_answer_tokens,
             on_delta=lambda text: recorder.feed(self.name, task, text),

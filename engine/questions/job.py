@@ -31,7 +31,7 @@ from engine.records.options import SynthesizeOptions
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.teachers.ask import ask
-from engine.teachers.ledger import booking
+from engine.teachers.ledger import Ledger
 
 _TOPICS_FILE = "topics.json"  # those that were named; for questions like others, the numbers of those that are done
 
@@ -66,7 +66,7 @@ def _teacher(context: JobContext, options: SynthesizeOptions, topics: int) -> Ca
         seed=options.seed,
         on_cut=partial(_whole_items, context),
         on_note=lambda text: context.emit(Note(text)),
-        on_billed=booking(context.project, options.teacher, context),
+        on_billed=Ledger(context.project, options.teacher, context).bill,
     )
 
     def asked(messages: Sequence[Message]) -> str:

@@ -105,6 +105,7 @@ class EvaluateOptions:
     regressions: bool = False  # also ask general questions, for the prompt, and against its rules
     judge: TeacherSpec | None = None  # who decides on rubrics; without one they are not measured
     preference: bool = False  # the judge also compares the student's answers with the reference's
+    max_cost_usd: float | None = None  # of teacher and judge together
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,5 +66,5 @@ class Budget:
         return BudgetError(
             "The budget is spent.",
             f"{self._spent_usd:.4f} of {self._limit_usd or 0:.4f} USD; one more answer could pass the limit.",
-            "Raise --max-cost and generate again: nothing stored is asked twice.",
+            "Raise --max-cost and start again: nothing stored is asked twice.",
         )

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 
 from engine.clean import clean_line
 from engine.paths import Home
-from engine.records.example import Usage
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message
 from engine.rules.judge import REPLY_TOKENS
+from engine.teachers.ledger import Ledger
 
 CONCURRENCY = 16
 
@@ -16,34 +16,34 @@ CONCURRENCY = 16
 def ask_judge(
     spec: TeacherSpec,
     home: Home,
+    ledger: Ledger,
     requests: Sequence[Sequence[Message]],
     take: Callable[[int, str], None],
     refuse: Callable[[int, str], None],
     interrupted: Callable[[], bool],
     on_note: Callable[[str], None] | None = None,
     *,
-    on_billed: Callable[[Usage], None] | None = None,
     has_answered: bool = False,
 ) -> None:
     """Ask every request at temperature 0: `take` gets its place and the reply, `refuse` its place and why none came.
 
-    `on_note` is told of every try that failed, `on_billed` what each is billed for. `has_answered`: other requests,
+    `on_note` is told of every try that failed, `ledger` what each is billed for. `has_answered`: other requests,
     before. Stops before the next group where `interrupted` says so: what is in flight is paid for, and is taken. Raises
-    EndpointError where nothing can be asked at all, and after ten refusals in a row that are not about what was asked;
-    what was answered until then was taken.
+    EndpointError where nothing can be asked at all, and after ten refusals in a row that are not about what was asked,
+    and BudgetError where the ledger's limit is reached; what was answered until then was taken.
     """
-    asyncio.run(_ask_all(spec, home, requests, take, refuse, interrupted, on_note, on_billed, has_answered))
+    asyncio.run(_ask_all(spec, home, ledger, requests, take, refuse, interrupted, on_note, has_answered))
 
 
 async def _ask_all(
     spec: TeacherSpec,
     home: Home,
+    ledger: Ledger,
     requests: Sequence[Sequence[Message]],
     take: Callable[[int, str], None],
     refuse: Callable[[int, str], None],
     interrupted: Callable[[], bool],
     on_note: Callable[[str], None] | None,
-    on_billed: Callable[[Usage], None] | None,
     has_answered: bool,
 ) -> None:
     from engine.teachers.endpoint import EndpointTeacher  # the client library takes a second to import
@@ -53,7 +53,7 @@ async def _ask_all(
 
     streak = Streak(before=has_answered)
     key = key_for(check_address(spec.base_url), home)
-    asked = EndpointTeacher(spec, key, concurrency=CONCURRENCY, on_note=on_note, on_billed=on_billed)
+    asked = EndpointTeacher(spec, key, concurrency=CONCURRENCY, on_note=on_note, on_billed=ledger.bill)
     async with asked as judge:
 
         async def ask(place: int) -> None:
@@ -67,10 +67,10 @@ async def _ask_all(
                 streak.answered()
                 take(place, answer.text)
 
-        for start in range(0, len(requests), CONCURRENCY):
+        places = range(len(requests))
+        for group in ledger.groups(places, requests.__getitem__, REPLY_TOKENS, CONCURRENCY):
             if interrupted():
                 return
-            group = [ask(place) for place in range(start, min(start + CONCURRENCY, len(requests)))]
-            for outcome in await asyncio.gather(*group, return_exceptions=True):
+            for outcome in await asyncio.gather(*map(ask, group), return_exceptions=True):
                 if outcome is not None:
                     raise outcome

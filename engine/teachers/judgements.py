@@ -13,7 +13,7 @@ from engine.records.prompt import Message
 from engine.rules.judge import UnreadableVerdictError, read_rubric_verdict, request_sha256
 from engine.store.judgements import Said
 from engine.teachers.judge import CONCURRENCY, ask_judge
-from engine.teachers.ledger import booking
+from engine.teachers.ledger import Ledger
 
 KEPT, BROKEN = "kept", "broken"  # in a word, what is said by a rubric
 
@@ -29,9 +29,11 @@ class Asking:
         judge: TeacherSpec,
         requests: Iterable[Sequence[Message]],
         context: JobContext | None = None,
+        limit_usd: float | None = None,
     ) -> None:
-        """`context`: of the job that pays for it, where one does."""
-        self._project, self._judge, self._context = project, judge, context
+        """`context`: of the job that pays for it, where one does, and `limit_usd` what it may pay at most."""
+        self._project, self._judge = project, judge
+        self._context, self._limit_usd = context, limit_usd
         self.said: dict[str, Said] = project.judgements.of(judge.name)
         self.missing = {key: request for request in requests if (key := request_sha256(request)) not in self.said}
         self.faults: dict[str, str] = {}
@@ -45,8 +47,9 @@ class Asking:
     ) -> None:
         """Ask for every word that is missing; what came is kept, whatever happens. `read` makes a word of a reply, or
         raises UnreadableVerdictError; `on_note` is told of every try that failed. Raises EndpointError where nothing
-        can be asked.
+        can be asked, BudgetError where that would cost too much.
         """
+        ledger = Ledger(self._project, self._judge, self._context, self._limit_usd)
         keys, waiting = list(self.missing), list[tuple[str, Said]]()
 
         def keep() -> None:
@@ -70,8 +73,8 @@ class Asking:
 
         try:
             ask_judge(
-                self._judge, self._project.home, list(self.missing.values()), take, refuse, interrupted, on_note,
-                on_billed=booking(self._project, self._judge, self._context), has_answered=bool(self.said),
+                self._judge, self._project.home, ledger, list(self.missing.values()), take, refuse, interrupted,
+                on_note, has_answered=bool(self.said),
             )  # fmt: skip
         finally:
             keep()

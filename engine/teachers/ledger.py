@@ -1,25 +1,65 @@
-"""Books what requests cost that leave no example: questions, reviews, verdicts, an arm's answers, tries that failed.
+"""What requests cost that leave no example: questions, reviews, verdicts, an arm's answers, tries that failed.
 
-Money that was spent stays told, whatever becomes of what it bought. Knows nothing of what was asked.
+It is booked as it comes, for money that was spent stays told whatever becomes of what it bought, and no more is asked
+for than a limit allows. Knows nothing of what is asked.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from engine.jobs.context import JobContext
 from engine.project import Project
 from engine.records.example import Usage
 from engine.records.options import TeacherSpec
+from engine.records.prompt import Message
 from engine.teachers.budget import Budget
 
+T = TypeVar("T")
 
-def booking(project: Project, spec: TeacherSpec, context: JobContext | None = None) -> Callable[[Usage], None]:
-    """What an endpoint is to call with all that it bills for; with `context`, its job is told to have paid it."""
-    prices = Budget.of(spec, None)
-    return lambda usage: book(project, spec.name, prices.cost_usd(usage), context)
+
+class Ledger:
+    """Of one endpoint. With `context`, its job is told to have paid; a limit is of all that this job pays."""
+
+    def __init__(
+        self, project: Project, spec: TeacherSpec, context: JobContext | None = None, limit_usd: float | None = None
+    ) -> None:
+        """Raises `BudgetError` where a limit is set and no price is known."""
+        self._project, self._spec, self._context = project, spec, context
+        self._budget = Budget.of(spec, limit_usd, 0.0 if context is None else context.work.cost_usd)
+
+    def bill(self, usage: Usage) -> None:
+        """Keep what the endpoint bills for: at once, whatever came of it."""
+        usd = self._budget.cost_usd(usage)
+        self._budget.settle(0.0, usd)
+        book(self._project, self._spec.name, usd, self._context)
+
+    def groups(
+        self, requests: Sequence[T], messages: Callable[[T], Sequence[Message]], max_tokens: int, size: int
+    ) -> Iterator[Sequence[T]]:
+        """The requests in their order, as many at a time as the limit allows where each is as dear as it can be, and at
+        most `size`. The next ones are handed out when the last have ended; retries are not reckoned with.
+
+        Raises `BudgetError` where not even one more may be asked.
+        """
+        from engine.teachers.endpoint import count_messages  # the client library takes a second to import
+
+        start = 0
+        while start < len(requests):
+            count, held = 0, 0.0
+            for request in requests[start : start + size]:
+                worst = self._budget.worst_usd(count_messages(messages(request), self._spec.model), max_tokens)
+                if not self._budget.hold(worst):
+                    break
+                count, held = count + 1, held + worst
+            if not count:
+                raise self._budget.spent_error()
+            yield requests[start : start + count]
+            self._budget.settle(held, 0.0)  # what they cost was settled when it was billed
+            start += count
 
 
 def book(project: Project, teacher: str, usd: float, context: JobContext | None = None) -> None:
-    """Keep at once that so much was paid: there is no answer to keep it with."""
+    """Keep at once that so much was paid: there is no example to keep it with."""
     if not usd:
         return
     with project.transaction():

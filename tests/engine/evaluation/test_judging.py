@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.economics.prices import Prices
-from engine.errors import EndpointError
+from engine.errors import BudgetError, EndpointError
 from engine.evaluation.answers import answers_of
 from engine.evaluation.plan import make_plan
 from engine.evaluation.report import report_json
@@ -70,6 +70,34 @@ async def test_what_the_teacher_and_the_judge_bill_for_is_paid_by_the_evaluation
         spent, of_the_job = await asyncio.to_thread(work, server.url)
         assert spent == of_the_job == pytest.approx(0.01 * len(server.requests))
         assert len(server.requests) == 1 + 4, "one answer of the teacher, one verdict on that of each arm"
+
+
+async def test_an_evaluation_stops_before_it_costs_too_much_and_goes_on_with_more_to_spend(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "find_prices", lambda *_: Prices(0.0, 10_000.0, 0.0))  # 1 cent a token
+
+    def work(url: str, limit_usd: float) -> str:
+        with Project.open(project.folder) as mine:
+            spec = TeacherSpec("endpoint", "m", url)
+            options = dataclasses.replace(OPTIONS, samples=1, teacher=spec, judge=spec, max_cost_usd=limit_usd)
+            spent = mine.spending.usd()
+            try:
+                evaluate(mine, options)
+            except BudgetError as error:
+                assert mine.spending.usd() - spent <= limit_usd
+                return str(error)
+            return ""
+
+    async with HostileServer([good(YES)]) as server:
+        # An answer costs a cent, and may cost eight; a verdict costs a cent, and may cost more than ten dollars.
+        told = await asyncio.to_thread(work, server.url, 0.095)
+        assert "Raise --max-cost" in told
+        assert len(server.requests) == 2, "with one cent spent there is room for one more, and then for none"
+        assert "Raise --max-cost" in await asyncio.to_thread(work, server.url, 1.0)
+        assert len(server.requests) == 6, "all answers of the teacher, and no verdict"
+        assert not await asyncio.to_thread(work, server.url, 100.0)
+        assert len(server.requests) == 6 + 4 * 6
 
 
 async def test_a_judge_decides_on_every_answer_and_what_it_garbles_counts_neither_way(project: Project) -> None:
