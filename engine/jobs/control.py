@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import JobError
-from engine.jobs.identity import is_running
+from engine.jobs.identity import ProcessIdentity, is_running
 from engine.jobs.launch import launch, read_holder
 from engine.jobs.liveness import LOCK_FILE, is_alive, reap, write_end
 from engine.jobs.protocol import Wish
@@ -99,22 +99,32 @@ def stop_all(project: "Project") -> None:
         except JobError:
             if project.jobs.get(job.id).state in LIVE_STATES:  # else it came to its own end in this moment
                 raise
+        # One that wrote its end has its process for a moment more, which writes to the job's folder.
+        job = project.jobs.get(job.id)
+        _kill(job.id, ProcessIdentity(job.pid, job.pid_started_at, job.boot_id), _DIES_WITHIN_S)
 
 
 def kill_all(folder: Path) -> None:
     """As `stop_all`, where the store of the project in `folder` cannot be read: by what the jobs' locks tell."""
     for path in sorted(folder.glob(f"jobs/*/{LOCK_FILE}")):
-        holder = read_holder(path)
-        deadline = time.monotonic() + _DIES_WITHIN_S
-        while holder is not None and is_running(holder):
-            if time.monotonic() > deadline:
-                raise JobError(
-                    f"Job {path.parent.name} does not end.",
-                    f"The system has not ended its process {holder.pid} yet.",
-                    "Try again soon.",
-                )
-            _signal(holder.pid, signal.SIGKILL)
-            time.sleep(_POLL_S)
+        if (holder := read_holder(path)) is not None:
+            _kill(path.parent.name, holder, 0.0)
+
+
+def _kill(job: int | str, process: ProcessIdentity, grace_s: float) -> None:
+    """Return when the process has ended; after `grace_s` it is made to. Raises `JobError` where even that is vain."""
+    patient_until = time.monotonic() + grace_s
+    while is_running(process):
+        now = time.monotonic()
+        if now > patient_until + _DIES_WITHIN_S:
+            raise _endless(job, process.pid)
+        if now >= patient_until:
+            _signal(process.pid, signal.SIGKILL)
+        time.sleep(_POLL_S)
+
+
+def _endless(job: int | str, pid: int) -> JobError:
+    return JobError(f"Job {job} does not end.", f"The system has not ended its process {pid} yet.", "Try again soon.")
 
 
 def _signal(pid: int, sent: signal.Signals) -> None:
@@ -172,9 +182,7 @@ def _ended(project: "Project", job: Job, within_s: float) -> bool:
 def _mark_killed(project: "Project", job: Job) -> Job:
     job = project.jobs.get(job.id)
     if job.state in LIVE_STATES and is_alive(job):
-        raise JobError(
-            f"Job {job.id} does not end.", f"The system has not ended its process {job.pid} yet.", "Try again soon."
-        )
+        raise _endless(job.id, job.pid)
     # A follower may have found it dead first and called it lost; here it is known why it died.
     if job.state not in (*LIVE_STATES, "lost"):
         return job
