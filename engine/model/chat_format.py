@@ -36,7 +36,8 @@ class ChatFormat:
     default_system: str | None  # the text that the folder's own template would slip in
     without_thinking: bool  # that template would let the model think before it answers; here it never does
     stop_ids: frozenset[int]
-    context_length: int
+    context_length: int  # the most ids that are read, in training, evaluation and serving alike
+    stretched_length: int  # the most that the model itself could read, but not all of them alike
     _chat: ChatTemplate
     _tokenizer: Tokenizer
     _verbatim: Tokenizer  # reads control tokens in a text as plain text
@@ -64,6 +65,7 @@ class ChatFormat:
             without_thinking=chat.without_thinking,
             stop_ids=stop_ids,
             context_length=files.context_length,
+            stretched_length=files.stretched_length,
             _chat=chat,
             _tokenizer=tokenizer,
             _verbatim=verbatim,
@@ -73,12 +75,17 @@ class ChatFormat:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What differs between the folder's own template and the text used here, a sentence each."""
+        """What differs between the folder's own template or reach and what is used here, a sentence each."""
         notes = []
         if self.default_system is not None:
             notes.append(f"The model's template would slip in «{self.default_system}»; it is left out.")
         if self.without_thinking:
             notes.append("The model could think before it answers; its thinking block stays empty, and is not trained.")
+        if self.context_length < self.stretched_length:
+            notes.append(
+                f"Nothing longer than {self.context_length:,} tokens is read, of the {self.stretched_length:,} that "
+                "the model could: beyond them it reads a prompt otherwise in front of another question."
+            )
         return tuple(notes)
 
     @property

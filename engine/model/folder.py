@@ -4,6 +4,7 @@ JSON and text only; no model library. Knows nothing of weights but their file na
 """
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -24,7 +25,8 @@ class ModelFolder:
     chat_template: str
     special_tokens: dict[str, str]  # by role: bos_token, eos_token, pad_token, unk_token
     stop_ids: frozenset[int]
-    context_length: int
+    context_length: int  # as far as a text is read alike whatever its length
+    stretched_length: int  # as far as the model reads at all
 
 
 def read_model_folder(folder: Path) -> ModelFolder:
@@ -59,7 +61,24 @@ def read_model_folder(folder: Path) -> ModelFolder:
         _ids(generation.get("eos_token_id")) | _ids(decoder.get("eos_token_id")) | _ids(config.get("eos_token_id"))
     )
     special = {name: text for name in _SPECIAL if (text := _token_text(tokenizer_config.get(name))) is not None}
-    return ModelFolder(folder, tokenizer, template, special, stop_ids, context)
+    return ModelFolder(folder, tokenizer, template, special, stop_ids, min(context, *_alike(decoder)), context)
+
+
+def _alike(decoder: dict[str, object]) -> list[int]:
+    """Lengths beyond which what the model makes of a token depends on the length of all that is read with it.
+
+    There positions are turned otherwise (longrope, as in Phi's with 128k) or a layer looks at a part alone (Llama 4): a
+    prompt that is read once, for itself, is then not what it is in front of a question. (`dynamic` does so beyond
+    max_position_embeddings, where nothing is read.)
+    """
+    found = [decoder.get("attention_chunk_size")]
+    scaling = decoder.get("rope_parameters") or decoder.get("rope_scaling")
+    by_kind = scaling.values() if isinstance(scaling, dict) else ()
+    for one in (scaling, *by_kind):  # some have one for each kind of layer
+        if isinstance(one, dict) and (one.get("rope_type") or one.get("type")) in ("longrope", "su"):
+            found += [one.get("original_max_position_embeddings"), decoder.get("original_max_position_embeddings")]
+    lengths = [each for each in found if isinstance(each, int) and each > 0]
+    return lengths or [sys.maxsize]
 
 
 def check_safetensors(folder: Path) -> None:

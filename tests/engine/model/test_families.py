@@ -13,7 +13,7 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, Gemma3Config, Gemma3TextConfig
 
-from engine.errors import ModelError
+from engine.errors import ContextError, ModelError
 from engine.model.chat_format import ChatFormat
 from engine.model.decode import decode
 from engine.model.load import load_base, quiet_libraries, with_adapter
@@ -210,6 +210,70 @@ def test_an_architecture_that_cannot_share_a_prompt_is_refused_by_name(
     folder = make_tiny_family(tmp_path / "odd", replace(FAMILIES["qwen2.5"], config=name, options=options))
     with pytest.raises(ModelError, match=f"architecture cannot be distilled here.*odd.*{why}.*Choose a decoder"):
         load_base(folder, device="cpu", dtype="float32")
+
+
+STRETCHED: dict[str, object] = {
+    "original_max_position_embeddings": 64,
+    "rope_parameters": {
+        "rope_type": "longrope", "rope_theta": 1e4, "short_factor": [1.0] * 4, "long_factor": [4.0] * 4,
+        "original_max_position_embeddings": 64,
+    }
+}  # fmt: skip
+
+
+def test_a_model_that_reads_longer_texts_otherwise_is_read_as_far_as_all_is_alike(tmp_path: Path) -> None:
+    stretched = replace(FAMILIES["phi3"], options=STRETCHED)
+    local = load_base(make_tiny_family(tmp_path / "long", stretched), device="cpu", dtype="float32")
+    assert (local.format.context_length, local.format.stretched_length) == (64, 2_048)
+    assert any("Nothing longer than 64 tokens is read, of the 2,048" in note for note in local.format.notes)
+    ids = [7 * number % 50 + 1 for number in range(70)]
+    for whole, alike in ((64, True), (70, False)):  # beyond them a prompt that is read for itself is another
+        prefix = PromptCache.build(local, ids[:50])
+        positions = torch.arange(50, whole)[None]
+        with torch.inference_mode():
+            found = local.logits(forward_shared(local, prefix, torch.tensor([ids[50:whole]]), positions, None))[0]
+        assert torch.allclose(found, whole_logits(local, ids[:whole])[50:], atol=1e-3) == alike
+    with pytest.raises(ContextError, match="It takes 65 tokens; the limit is 64"):
+        PromptCache.build(local, ids[:65])
+    with pytest.raises(ContextError, match="the limit is 64"):
+        decode(local, [ids[:60]], temperature=0.0, max_new_tokens=8, seeds=[0])
+
+
+@pytest.mark.parametrize(
+    ("words", "length"),
+    [
+        ({"rope_parameters": {"rope_type": "dynamic", "factor": 4.0}}, 2_048),
+        ({"rope_scaling": {"type": "su"}, "original_max_position_embeddings": 100}, 100),
+        ({"rope_scaling": None, "original_max_position_embeddings": 100}, 2_048),
+        (
+            {"rope_parameters": {"full_attention": {"rope_type": "longrope", "original_max_position_embeddings": 90}}},
+            90,
+        ),
+        ({"attention_chunk_size": 80}, 80),
+        ({"attention_chunk_size": None}, 2_048),
+    ],
+)
+def test_how_far_all_is_alike_is_told_by_the_configuration(
+    tmp_path: Path, words: dict[str, object], length: int
+) -> None:
+    folder = make_tiny_family(tmp_path / "model", FAMILIES["llama3"])
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "rope_parameters": None, **words}))
+    assert ChatFormat.load(folder).context_length == length
+
+
+def test_a_model_whose_positions_are_stretched_only_beyond_its_context_shares_a_prompt(tmp_path: Path) -> None:
+    dynamic: dict[str, object] = {"rope_parameters": {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 4.0}}
+    family = replace(FAMILIES["llama3"], options=dynamic)
+    folder = make_tiny_family(tmp_path / "dynamic", family, context_length=64)
+    local = load_base(folder, device="cpu", dtype="float32")
+    ids = [7 * number % 50 + 1 for number in range(64)]
+    prefix = PromptCache.build(local, ids[:40])
+    with torch.inference_mode():
+        found = local.logits(forward_shared(local, prefix, torch.tensor([ids[40:]]), torch.arange(40, 64)[None], None))[
+            0
+        ]
+    torch.testing.assert_close(found, whole_logits(local, ids)[40:], rtol=1e-3, atol=1e-3)
 
 
 def test_the_targets_are_all_linear_layers_of_a_text_model(local: LocalModel) -> None:
