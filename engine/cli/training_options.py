@@ -41,6 +41,7 @@ _OPTIONS: tuple[tuple[str, "click.ParamType[Any]", str], ...] = (
     ("general_fraction", Number(0.0, 0.5), "Share of general questions in a step, against forgetting."),
     ("prompt_back_weight", Number(0.0), "Weight of staying like the base when the prompt is put back."),
     ("evaluations", click.IntRange(1, 100), "Validation passes per stage."),
+    ("patience", click.IntRange(0, 100), "Passes without a better step that end the last stage; 0: none do."),
     ("dtype", click.Choice(("auto", "float32", "bfloat16")), "Of the base's weights."),
     ("device", click.STRING, "auto, cpu, cuda, cuda:1 …"),
     ("seed", click.INT, "Decides the adapter's first weights, the order of rows, and every draw."),

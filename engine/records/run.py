@@ -49,6 +49,8 @@ class TrainingConfig:
     general_fraction: float = 0.0
     # Against the prompt coming back: weight of the student's divergence from the prompted base, both behind the prompt.
     prompt_back_weight: float = 0.0
+    # Evaluations of the last stage in a row without a better step, after which the run ends; 0: it goes to its end.
+    patience: int = 0
     # What a person changed while it was stopped, in order: from this step on, the first stage was to have these epochs.
     replanned: tuple[tuple[int, float], ...] = ()
 

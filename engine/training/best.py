@@ -27,6 +27,12 @@ def best_point(points: Sequence[CurvePoint], kept: Collection[int] | None = None
     return min(chosen, key=lambda point: (point.validation_kl, point.step))
 
 
+def points_in_vain(points: Sequence[CurvePoint], begun_at: int) -> int:
+    """How many points in a row, of those after step `begun_at`, have not been the best. Rules and KL decide that."""
+    best = max((point.step for point in points if point.best), default=0)
+    return sum(point.step > max(best, begun_at) for point in points)
+
+
 def contenders(points: Sequence[CurvePoint]) -> frozenset[int]:
     """The steps of the point that is marked as the best, and of those that can still take its place: its weights and
     theirs are all that a choice after a later point needs.

@@ -1,12 +1,18 @@
-"""The points of a run's curve as they are added to its state. Pure; knows nothing of how they are measured."""
+"""The points of a run's curve as they are added to its state, and what they say of its end. Pure.
+
+Knows nothing of how they are measured.
+"""
 
 from collections.abc import Collection
 from dataclasses import replace
 
 from engine.records.run import CurvePoint
-from engine.training.best import best_point, contenders
+from engine.training.best import best_point, contenders, points_in_vain
+from engine.training.stages import Course
 from engine.training.state import TrainingState
 from engine.training.validation import Measurement
+
+_ALARMS_AT_MOST = 10  # steps in a row whose stage should not go on
 
 
 def with_point(
@@ -55,3 +61,15 @@ def with_point(
 def steps_to_keep(state: TrainingState, *, held_out: bool) -> frozenset[int]:
     """The steps whose checkpoints no newer one replaces: the best, and where it is chosen, what may still become it."""
     return contenders(state.points) if held_out else frozenset({state.best_step})
+
+
+def reason_to_end(state: TrainingState, course: Course, *, held_out: bool) -> str:
+    """Why a run that stands so should not go on, in words; empty where it should.
+
+    Its stage has reason to give up; or, where points are `held_out`, as many of its last stage as it has patience for
+    have not been the best one.
+    """
+    if state.alarms_in_row >= _ALARMS_AT_MOST:
+        return f"{state.alarm}, for {state.alarms_in_row} steps in a row"
+    vain, patience = points_in_vain(state.points, course.last_begins_at), course.config.patience
+    return f"{vain} evaluations in a row found nothing better" if held_out and 0 < patience <= vain else ""

@@ -217,10 +217,8 @@ def _end(context: JobContext, run: Run, trained: Trained) -> None:
     steps = context.project.runs.get(run.id).steps
     reason = f"Ended at step {state.step} of {steps}, as asked." if state.step < steps else ""
     if trained.given_up:
-        reason = (
-            f"Ended at step {state.step} of {steps}: {trained.given_up}. Step {state.best_step} is kept; train the "
-            "first stage longer before the second."
-        )
+        advice = "; train the first stage longer before the second" if state.alarms_in_row else ""
+        reason = f"Ended at step {state.step} of {steps}: {trained.given_up}. Step {state.best_step} is kept{advice}."
         context.emit(Note(reason))
     context.project.runs.update(run.id, state="done", best_step=state.best_step, reason=reason)
     renew_outcome(context.project)

@@ -105,6 +105,11 @@ class Course:
             begin = end
         return total
 
+    @property
+    def last_begins_at(self) -> int:
+        """The first step of the last stage."""
+        return self.steps - next(stage.steps for stage in reversed(self.stages) if stage.steps)
+
     def begins_at(self, step: int) -> bool:
         """Whether a stage after the first begins with step `step`."""
         return step > 0 and self.at(step)[1] == 0

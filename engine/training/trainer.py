@@ -21,7 +21,7 @@ from engine.model.memory import is_out_of_memory, within_memory
 from engine.records.dataset import DatasetRow
 from engine.records.run import TrainingConfig
 from engine.training.checkpoints import CHECKPOINTS, steps_in
-from engine.training.curve import steps_to_keep, with_point
+from engine.training.curve import reason_to_end, steps_to_keep, with_point
 from engine.training.divergence import Recent
 from engine.training.hooks import Hooks, StepMetrics
 from engine.training.memory import device_memory, kernel_oom_kills, peak_rss_mb, trimmed_rss_mb
@@ -36,7 +36,6 @@ from engine.training.student import add_gradients, recompute_layers, sum_dtype, 
 from engine.training.validation import Validator
 
 _BAD_AT_MOST = 3  # steps in a row without a finite loss, or whose loss or gradient blew up
-_ALARMS_AT_MOST = 10  # steps in a row whose stage should not go on
 _SMALLER = "Close other programs, or start a run with a smaller --lora-rank or a smaller base model."
 _OPTIMIZER = "The adapter's optimizer and what it keeps"
 Found = TypeVar("Found")
@@ -96,7 +95,8 @@ class Trainer:
         """Train to the last step, from the newest whole checkpoint if there is one.
 
         A run that ends early is measured once more, so that its last steps count too: where the hooks want it, or where
-        a stage had reason to give up for ten steps in a row. Raises `TrainingError` after three steps in a row whose
+        a stage had reason to give up for ten steps in a row. And it ends where so many evaluations in a row as its
+        configuration has patience for found nothing better. Raises `TrainingError` after three steps in a row whose
         loss is not finite or blew up, where the validation KL is not finite, and where a single row does not fit the
         memory; `ModelError` where the optimizer, or one sampled answer, does not. Whatever the hooks raise passes
         through. The newest checkpoint then holds the last good state.
@@ -112,7 +112,7 @@ class Trainer:
             if due and self.state.step not in {point.step for point in self.state.points}:
                 self._evaluate()
                 self._save(measured=True)
-            if ends:
+            if ends or self._given_up:
                 break
             with self.ranks.together():
                 self._rest()
@@ -125,8 +125,7 @@ class Trainer:
     @property
     def _given_up(self) -> str:
         """Why the run should not go on; part of the state, so that a run taken up again ends at the same step."""
-        many = self.state.alarms_in_row
-        return f"{self.state.alarm}, for {many} steps in a row" if many >= _ALARMS_AT_MOST else ""
+        return reason_to_end(self.state, self.course, held_out=self.held_out)
 
     def _begin(self) -> None:
         """All ranks stand where the first one's newest checkpoint does."""

@@ -55,7 +55,7 @@ def test_every_option_reaches_the_run(quiet: Path) -> None:
         "on_policy_steps": 8,
         "on_policy_batch_rows": 9, "on_policy_learning_rate": 0.02, "on_policy_answer_tokens": 10,
         "on_policy_top_k": 11, "on_policy_skipped_tokens": 2, "on_policy_ratio_clip": 3.5, "general_fraction": 0.1,
-        "prompt_back_weight": 0.2, "evaluations": 12, "dtype": "float32", "device": "cpu", "seed": 13,
+        "prompt_back_weight": 0.2, "evaluations": 12, "patience": 5, "dtype": "float32", "device": "cpu", "seed": 13,
     }  # fmt: skip
     assert words.keys() == {name for name, _kind, _help in _OPTIONS} <= {field.name for field in fields(TrainingConfig)}
     flags = [f"--{name.replace('_', '-').removesuffix('-id')}={value}" for name, value in words.items()]

@@ -25,6 +25,7 @@ from engine.store.datasets import dataset_sha256
 from engine.training.job import run
 from engine.training.memory import GPU_PEAK
 from engine.training.outlook import error_text
+from engine.training.validation import Measurement
 from tests.engine.training.runs import PROMPT
 
 
@@ -266,6 +267,22 @@ def test_a_second_stage_whose_answers_stay_cut_ends_with_the_best_step_and_the_r
     assert "own answers were cut (100%), for 10 steps in a row" in ended.reason
     assert f"Step {ended.best_step} is kept" in ended.reason
     assert any(isinstance(event, Note) and event.text == ended.reason for event in events_of(context))
+    require_adapter(project.folder / ended.folder / "adapter", ended.id)
+
+
+def test_a_run_that_finds_nothing_better_says_why_it_ended(
+    project: Project, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_run(project, model_folder)
+    worse = iter(range(1, 20))
+    measured = lambda *_given, **_named: Measurement(float(next(worse)))  # noqa: E731
+    monkeypatch.setattr("engine.training.validation.Validator.measure", measured)
+    config = replace(made.config, evaluations=6, patience=3)
+    carry_out(project, project.runs.add(made.dataset_sha256, config).id)
+    ended = project.runs.all()[-1]
+    assert (ended.state, ended.step, ended.best_step) == ("done", 8, 2)
+    told = "Ended at step 8 of 12: 3 evaluations in a row found nothing better. Step 2 is kept."
+    assert ended.reason == told
     require_adapter(project.folder / ended.folder / "adapter", ended.id)
 
 

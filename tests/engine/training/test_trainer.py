@@ -20,6 +20,7 @@ from engine.training.checkpoints import fault_of, steps_in
 from engine.training.schedule import evaluation_steps, learning_rate_at
 from engine.training.state import read_state
 from engine.training.student import ChunkLoss
+from engine.training.trainer import Trained
 from engine.training.validation import Measurement
 from engine.training.validation_plan import ValidationPlan
 from tests.engine.training.runs import CONFIG, Killed, MakeRow, Recorder, make_trainer
@@ -245,6 +246,58 @@ def test_on_a_gpu_what_decoding_was_measured_to_take_decides_once_how_many_answe
 
     assert run(Recorder(kill), a_step_s) == [2, asked]
     assert run(Recorder(), 1e9 if asked == 16 else 1e-9) == [asked] * 3, "it stands in the checkpoint"
+
+
+@pytest.mark.parametrize("killed_after", [None, 9, 14])
+@pytest.mark.parametrize(
+    ("patience", "told", "last", "best"),
+    [
+        (2, [9.0, 3.0, 2.0, 2.5, 2.6, 1.0, 1.0], 16, 8),
+        (2, [9.0, 3.0, 2.0, 2.5, 1.9, 2.5, 1.0], 24, 24),
+        (0, [9.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 24, 4),
+        (6, [9.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 24, 4),
+    ],
+)
+def test_a_run_ends_where_evaluations_in_a_row_find_nothing_better_killed_or_not(
+    model_folder: Path,
+    tmp_path: Path,
+    rows: list[DatasetRow],
+    monkeypatch: pytest.MonkeyPatch,
+    patience: int,
+    told: list[float],
+    last: int,
+    best: int,
+    killed_after: int | None,
+) -> None:
+    config = replace(CONFIG, epochs=6.0, evaluations=6, patience=patience)
+    evaluated = {4 * place: kl for place, kl in enumerate(told)}
+
+    def process(hooks: Recorder) -> Trained:
+        trainer = make_trainer(model_folder, tmp_path, rows, hooks, config)
+        measure = lambda *_given, **_named: Measurement(evaluated[trainer.state.step])  # noqa: E731
+        monkeypatch.setattr(trainer.validator, "measure", measure)
+        return trainer.run()
+
+    def kill(finished: int) -> None:
+        if finished == killed_after:
+            raise Killed
+
+    with suppress(Killed):
+        process(Recorder(kill))
+    trained = process(Recorder())
+    assert (trained.state.step, trained.state.best_step) == (last, best)
+    assert trained.given_up == ("2 evaluations in a row found nothing better" if last < 24 else "")
+    assert len(trained.state.points) == last // 4 + 1, "it is not measured twice"
+
+
+def test_what_a_first_stage_found_is_no_reason_to_end_the_second(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(CONFIG, epochs=1.0, evaluations=4, patience=2, on_policy_steps=4, on_policy_batch_rows=4)
+    trainer = make_trainer(model_folder, tmp_path, rows, Recorder(), config)
+    worse = iter(range(1, 20))
+    monkeypatch.setattr(trainer.validator, "measure", lambda *_given, **_named: Measurement(float(next(worse))))
+    assert trainer.run().state.step == 6
 
 
 def test_a_damaged_newest_checkpoint_is_skipped_with_a_note(
