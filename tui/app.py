@@ -110,6 +110,11 @@ class DistillApp(TypedApp):
         self._folder, self._endings = folder, notice.Endings()
         self._show(WorkspaceScreen(folder, self._home, self._memory.remembered))
 
+    @property
+    def left(self) -> tuple[Path, ...]:
+        """The folders of other projects that the person had open, whether or not they are still there."""
+        return tuple(folder for folder in map(Path, self._memory.remembered.panes) if folder != self._folder)
+
     def show_projects(self) -> None:
         """Show the list of projects, in place of what is on."""
         from tui.screens.start.screen import StartScreen
@@ -250,10 +255,6 @@ class DistillApp(TypedApp):
 
         carriers: list[tuple[Place, DOMNode]] = screen.carriers if isinstance(screen, PlacedScreen) else []
         yield from commands(self, [*carriers, ("everywhere", self)])
-        for folder in map(Path, self._memory.remembered.panes):
-            if folder != self._folder:
-                name = clean_text(folder.name)
-                yield SystemCommand(f"Project {name}", "Open this project.", partial(self.show_project, folder))
         if self.clipboard:
             yield SystemCommand("Save copied text", "Write what was copied last to a file.", self.action_save_copied)
         if not self.no_color:

@@ -2,6 +2,9 @@
 
 import pytest
 
+from engine.paths import Home
+from tests.tui.piloting import open_app, shown, until
+from tests.tui.seeds import make_stage
 from tui.actions import ACTIONS, PANE_KEYS, PANES, TYPED, Action, Place
 from tui.app import DistillApp
 from tui.keys import footer_actions, told
@@ -19,12 +22,13 @@ from tui.panes.questions.pane import QuestionsPane
 from tui.screens.curate.narrow import NarrowScreen
 from tui.screens.curate.screen import CurateScreen
 from tui.screens.form.screen import FormScreen
-from tui.screens.help.screen import Keys, help_text
+from tui.screens.help.screen import HelpScreen, Keys, help_text
 from tui.screens.jobs.screen import Jobs
 from tui.screens.start.screen import StartScreen
 from tui.screens.workspace.screen import WorkspaceScreen
 from tui.screens.workspace.search import SearchLine
 from tui.widgets.line import Line
+from tui.widgets.page import Page
 
 CARRIERS: dict[Place, type] = {
     "everywhere": DistillApp,
@@ -131,6 +135,19 @@ def test_a_footer_tells_no_key_that_something_nearer_takes() -> None:
 def test_where_something_waits_for_an_answer_no_other_key_is_told() -> None:
     told = [(action.shown, action.label) for action in footer_actions("preview", "workspace")]
     assert told == [("enter", "store"), ("esc", "back"), ("?", "help")]
+
+
+@pytest.mark.parametrize("width", [60, 70, 80])
+async def test_no_sentence_of_the_help_goes_on_under_its_key(home: Home, width: int) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(width, 24)) as pilot:
+        await until(pilot, lambda: shown(app) != "")
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen) and bool(app.screen.query_one(Page).rows))
+        page = app.screen.query_one(Page)
+        await until(pilot, lambda: page.rows == tuple(page.plain.split("\n")))
+        await pilot.resize_terminal(64, 24)
+        await until(pilot, lambda: page.size.width < 60 and page.rows == tuple(page.plain.split("\n")))
 
 
 def test_help_names_only_the_key_that_leaves_where_a_nearer_place_takes_the_other() -> None:

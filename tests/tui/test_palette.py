@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App
 from textual.command import CommandList, CommandPalette
+from textual.content import Content
 from textual.fuzzy import Matcher
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -193,15 +194,38 @@ async def test_letters_lead_to_every_station_and_to_every_row_in_sight(home: Hom
         await until(pilot, lambda: list_pane.state.where.cursor in (2, 3))
 
 
-async def test_what_another_pane_does_is_chosen_by_name_and_other_projects_too(home: Home, tmp_path: Path) -> None:
+async def test_other_projects_are_offered_as_long_as_they_are_there_and_a_name_is_no_markup(
+    home: Home, tmp_path: Path
+) -> None:
     memory = Memory(home, lambda _error: None)
-    memory.arrange(tmp_path / "refunds", "prompt", 0)
+    for name in ("refunds", "gone", "[b]bold [@click=app.quit]"):
+        memory.arrange(tmp_path / name, "prompt", 0)
+        if name != "gone":
+            (tmp_path / name).mkdir()
     memory.close()
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) != "")
+        for keys in ("", "Project"):
+            await pilot.press("ctrl+p", *keys)
+            await until(pilot, lambda: "Project refunds" in offered(app))
+            assert "Project [b]bold [@click=app.quit]" in offered(app)
+            assert "Project gone" not in offered(app)
+            await pilot.press("escape")
+            await until(pilot, lambda: not isinstance(app.screen, CommandPalette))
+
+
+def offered(app: App[int]) -> list[str]:
+    """What the palette shows, by name."""
+    prompts = [option.prompt for found in app.screen.query(CommandList) for option in found.options]
+    return [each.plain.splitlines()[0] if isinstance(each, Content) else str(each).splitlines()[0] for each in prompts]
+
+
+async def test_what_another_pane_does_is_chosen_by_name(home: Home) -> None:
     app = open_app(home, make_stage(home, "generating"))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await until(pilot, lambda: shown(app) == "examples")
         offered = {command.title: command for command in app.get_system_commands(app.screen)}
-        assert "Project refunds" in offered
         await offered["Questions: topics   2 T"].callback()
         await until(pilot, lambda: shown(app) == "questions")
         await until(pilot, lambda: app.screen.query_one(QuestionsPane).state.face == "topics")

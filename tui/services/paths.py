@@ -1,7 +1,11 @@
-"""Completes a path while it is typed, as far as what lies there leaves no choice. Reads names alone, on a thread."""
+"""Completes a path while it is typed, as far as what lies there leaves no choice; says which folders are there.
+
+Reads names alone, on a thread.
+"""
 
 import asyncio
 import os
+from collections.abc import Sequence
 from itertools import islice, takewhile
 from pathlib import Path
 
@@ -50,3 +54,8 @@ def completed(path: str) -> str | None:
 def _in_common(first: str, last: str) -> str:
     """The letters that two names begin with, and with them all names between the two in their order."""
     return "".join(letter for letter, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
+
+
+async def those_there(folders: Sequence[Path]) -> tuple[Path, ...]:
+    """Those of these folders that are still there."""
+    return await asyncio.to_thread(lambda: tuple(folder for folder in folders if folder.is_dir()))

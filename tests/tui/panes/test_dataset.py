@@ -178,6 +178,21 @@ async def test_what_is_refused_is_searched_and_esc_restores_the_place(home: Home
         assert ["curate", "freeze"] not in at_hand
 
 
+async def test_going_to_the_row_under_the_cursor_scrolls_nothing(home: Home, at_hand: list[list[str]]) -> None:
+    app = DistillApp(home, make_leaky(home))
+    async with app.run_test(size=(80, 20)) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "✗ 3 refused" in text(app))
+        await pilot.press("j", "j")
+        await until(pilot, lambda: pane(app).scroll_y > 0)
+        before = pane(app).scroll_y
+        listing = pane(app).listing
+        assert listing is not None
+        listing.go(listing.at)
+        await pilot.pause()
+        assert (pane(app).state.cursor, pane(app).scroll_y) == (2, before)
+
+
 async def test_what_is_refused_is_listed_with_its_words_and_one_key_rejects_it(
     home: Home, at_hand: list[list[str]]
 ) -> None:

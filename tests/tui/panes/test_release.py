@@ -33,6 +33,7 @@ from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
 from tui.services.facts import Facts
 from tui.services.release import KINDS, Exportable, Released, ReleasePage
+from tui.widgets.page import Page
 
 WAITS = "job 7 (train) of tone holds cpu"
 FULL = "The release cannot be written. /media/stick: No space left on device. Check the free space."
@@ -227,6 +228,22 @@ async def test_the_card_is_read_and_the_path_is_copied(home: Home, monkeypatch: 
         assert "its folder is gone" in text(app).split("▌")[1].split("\n")[0]
         await pilot.press("enter")
         await until(pilot, lambda: any("model card" in note.title for note in app._notifications))
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 20)])
+async def test_the_release_under_the_cursor_is_in_sight(home: Home, size: tuple[int, int]) -> None:
+    app = DistillApp(home, make_runs(home, releases=9))
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot, app)
+        for keys in ("j", "Gk", "jjjjjjjj", "gk"):
+            await pilot.press(*keys)
+            await pilot.pause()
+            rows = pane(app).query_one(Page).rows
+            row = next(place for place, row in enumerate(rows) if row.startswith("▌"))
+            await until(
+                pilot,
+                lambda row=row: pane(app).scroll_y <= row < pane(app).scroll_y + pane(app).size.height - 1,
+            )
 
 
 async def test_without_an_adapter_the_key_that_makes_one_is_named(home: Home) -> None:

@@ -57,11 +57,6 @@ def draw(view: View, state: DatasetState, now: float) -> list[Content]:
     return lines
 
 
-def line_of_cursor(lines: list[Content]) -> int | None:
-    """Which of these lines the cursor stands on, where there is one."""
-    return next((index for index, line in enumerate(lines) if line.plain.startswith("▌")), None)
-
-
 def _title(dataset: DatasetSummary | None, station: Station, width: int) -> list[Content]:
     if dataset is None:
         return title("Dataset", "not frozen", "", width)

@@ -9,7 +9,7 @@ from textual.content import Content
 from engine.wording import counted
 from tui.actions import PaneName, bindings
 from tui.keys import key_of
-from tui.panes.dataset.drawing import draw, line_of_cursor
+from tui.panes.dataset.drawing import draw
 from tui.panes.dataset.state import ALLOW, DatasetState
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
@@ -143,12 +143,11 @@ class DatasetPane(Pane):
     def _move(self, steps: int) -> None:
         before = self.state.cursor
         self.state.move(steps)
-        if self.state.cursor == before:
+        if steps and self.state.cursor == before:
             super().action_line_down() if steps > 0 else super().action_line_up()
             return
         self.redraw()
-        if (view := self.view) is not None and (line := line_of_cursor(self.draw(view))) is not None:
-            self.scroll_to(y=max(line - view.height // 2, 0), animate=False)
+        self.see_cursor()
 
     def _ask(self) -> None:
         state = self.state

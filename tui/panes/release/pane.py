@@ -135,9 +135,10 @@ class ReleasePane(Pane):
 
     def _move(self, steps: int) -> bool:
         """Move through the releases; whether the cursor moved."""
-        if self.state.card is not None or not self.state.move(steps):
+        if self.state.card is not None or (not self.state.move(steps) and steps):
             return False
         self.redraw()
+        self.see_cursor()
         return True
 
     def _ask(self, values: Values) -> None:

@@ -16,6 +16,7 @@ from tui.widgets.scroller import Scroller
 
 _KEYS_WIDTH = 14
 _SENTENCE_WIDTH = 58
+_BOX, _AROUND = 80, 7  # cells: the whole, and of these border, padding and scrollbar
 
 
 class Keys(Scroller):
@@ -53,7 +54,15 @@ class HelpScreen(OverScreen[None]):
 
     def on_mount(self) -> None:
         """Tell them."""
-        self.query_one(Page).show([help_text(*self._places)])
+        self._tell()
+
+    def on_resize(self) -> None:
+        """Sentences break at the width that there is."""
+        self._tell()
+
+    def _tell(self) -> None:
+        width = min(_BOX, self.app.size.width) - _AROUND
+        self.query_one(Page).show([help_text(*self._places, width=width)])
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:
@@ -61,7 +70,7 @@ class HelpScreen(OverScreen[None]):
         return [(self.place, self.query_one(Keys))]
 
 
-def help_text(*places: Place) -> Content:
+def help_text(*places: Place, width: int = _BOX - _AROUND) -> Content:
     """The keys of these places and of everywhere with their sentences, the nearest place first.
 
     Where text is typed a letter is a letter: of the keys of everywhere one is told that is none. A key of everywhere
@@ -83,12 +92,12 @@ def help_text(*places: Place) -> Content:
         if place == "workspace":
             first, last = (key_of(f"workspace.{pane}") for pane in (PANES[0], PANES[-1]))
             rows.insert(0, (f"{first} … {last}", "Show that pane."))
-        lines += [Content.styled(place.capitalize(), STRONG), *(_row(*row) for row in rows), Content("")]
+        lines += [Content.styled(place.capitalize(), STRONG), *(_row(*row, width) for row in rows), Content("")]
     lines.append(Content.styled(f"{key_of('help.leave')} closes this.", DIM))
     return Content("\n").join(lines)
 
 
-def _row(keys: str, sentence: str) -> Content:
-    first, *more = wrap(sentence, _SENTENCE_WIDTH)
+def _row(keys: str, sentence: str, width: int) -> Content:
+    first, *more = wrap(sentence, min(_SENTENCE_WIDTH, width - _KEYS_WIDTH))
     row = Content.assemble((fit(keys, _KEYS_WIDTH), ACCENT), first)
     return Content("\n").join([row, *(Content(" " * _KEYS_WIDTH + line) for line in more)])

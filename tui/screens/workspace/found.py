@@ -1,13 +1,15 @@
-"""What the palette finds in a project beside actions: its runs and its evaluations, by number and in words.
+"""What the palette finds beside actions: a project's runs and evaluations, by number and in words; other projects.
 
-They are read when the palette is opened, on the store's thread; the palette does not wait for them.
+They are looked for when the palette is opened, on other threads; the palette does not wait for them.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-from textual.command import Hit, Hits, Provider
+from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.fuzzy import Matcher
 from textual.markup import escape
@@ -19,6 +21,7 @@ from tui.panes.parts import VERDICTS
 from tui.panes.run.settings import configuration_words
 from tui.panes.run.table import STATES, best
 from tui.services.evaluation import read_evaluations
+from tui.services.paths import those_there
 from tui.services.runs import read_runs
 from tui.services.store import StoreFailed
 from tui.widgets.lines import moment, share_of
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from engine.records.evaluation import Evaluation
     from engine.records.run import Run
     from tui.services.store import StoreService
+
+_OPENS = "Open this project."
 
 
 class Opens(Protocol):
@@ -75,6 +80,46 @@ class ProjectProvider(Provider):
     @property
     def _workspace(self) -> Opens:
         return cast("Opens", self.screen)  # which alone names this provider
+
+
+class Leads(Protocol):
+    """The app as far as other projects are offered."""
+
+    left: tuple[Path, ...]
+
+    def show_project(self, folder: Path) -> None:
+        """Show the workspace of a project."""
+
+
+class OtherProjects(Provider):
+    """The projects that the person had open and that are still there; a name is a name, whatever signs it has."""
+
+    _there: tuple[Path, ...] = ()
+
+    async def startup(self) -> None:
+        """See which are there."""
+        self._there = await those_there(self._app.left)
+
+    async def discover(self) -> Hits:
+        """All of them."""
+        for title, opened in self._offered:
+            yield DiscoveryHit(Content(title), opened, text=title, help=_OPENS)
+
+    async def search(self, query: str) -> Hits:
+        """Those that the words are of."""
+        matcher = self.matcher(query)
+        for title, opened in self._offered:
+            if (score := matcher.match(title)) > 0:
+                yield Hit(score, highlighted(matcher, title), opened, text=title, help=_OPENS)
+
+    @property
+    def _app(self) -> Leads:
+        return cast("Leads", self.app)
+
+    @property
+    def _offered(self) -> Iterator[tuple[str, Callable[[], None]]]:
+        for folder in self._there:
+            yield f"Project {clean_line(folder.name)}", partial(self._app.show_project, folder)
 
 
 def highlighted(matcher: Matcher, title: str) -> Content:

@@ -18,6 +18,7 @@ from tui.keys import footer_actions
 from tui.panes import pane_class
 from tui.screens.placed import Arranged, Reached, ShowPane, ShowProjects
 from tui.screens.workspace.header import Header
+from tui.screens.workspace.providers import PROVIDERS
 from tui.screens.workspace.rail import Rail, Spine
 from tui.screens.workspace.search import SearchingScreen, SearchLine
 from tui.screens.workspace.state import WorkspaceState
@@ -32,8 +33,6 @@ from tui.widgets.shares import Divided, Shares
 
 # What is known only once the project was read is imported then: the rail is seen before.
 if TYPE_CHECKING:
-    from textual.command import Provider
-
     from tui.panes.chat.pane import ArmsChosen
     from tui.panes.job import JobView
     from tui.panes.pane import Pane
@@ -45,19 +44,13 @@ READ_EVERY_S = 1.0
 DRAW_EVERY_S = 0.2
 
 
-def _project_provider() -> "type[Provider]":
-    from tui.screens.workspace.found import ProjectProvider
-
-    return ProjectProvider
-
-
 class WorkspaceScreen(Divided, SearchingScreen):
     """One project's stations, live."""
 
     place: ClassVar[Place] = "workspace"
     CSS_PATH = "workspace.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings("workspace")
-    COMMANDS = {_project_provider}  # noqa: RUF012 - declared by Screen
+    COMMANDS = PROVIDERS
     AUTO_FOCUS = ""  # the pane that is shown has the focus
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - declared by Screen
 
