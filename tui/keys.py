@@ -71,15 +71,20 @@ def footer_actions(*places: Place, vain: Collection[str] = ()) -> tuple[Action, 
     for place in places[:1] if alone else places:
         here = [action for action in ACTIONS[place] if f"{place}.{action.id}" not in vain]
         own += [
-            replace(action, shown=key_of(f"{place}.{action.id}"))
+            replace(action, keys=",".join(_keys(f"{place}.{action.id}")), shown=key_of(f"{place}.{action.id}"))
             for action in here
             if action.footer and _keys(f"{place}.{action.id}")[0] not in taken
         ]
         taken.update(key for action in here for key in _keys(f"{place}.{action.id}"))
     everywhere = [
-        replace(action, shown=(key_while_typing if typed else key_of)(f"everywhere.{action.id}"))
+        replace(
+            action,
+            keys=",".join((typed and typeless(keys)) or keys.split(",")),
+            shown=(key_while_typing if typed else key_of)(f"everywhere.{action.id}"),
+        )
         for action in ACTIONS["everywhere"]
-        if action.footer and (typed or _keys(f"everywhere.{action.id}")[0] not in taken)
+        for keys in [",".join(_keys(f"everywhere.{action.id}"))]
+        if action.footer and (typed or keys.partition(",")[0] not in taken)
     ]
     return (*own[: FOOTER_KEYS - len(everywhere)], *everywhere)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from textual.app import RenderResult
 from textual.content import Content
+from textual.events import Click
 from textual.message import Message
 from textual.widget import Widget
 
@@ -35,10 +36,25 @@ class Footer(Widget):
 
     def render(self) -> RenderResult:
         """The keys in the accent, their words quiet."""
+        return _line(self._told)
+
+    def on_click(self, event: Click) -> None:
+        """A click on a key presses it."""
+        place = event.get_content_offset(self)
+        start = 0
+        for action in self._told if place is not None else ():
+            end = start + _line([action]).cell_length - _GAP
+            if place is not None and start <= place.x < end:
+                self.app.simulate_key(action.keys.partition(",")[0])
+            start = end + _GAP
+
+    @property
+    def _told(self) -> list[Action]:
+        """Those that have room."""
         told = list(self._actions)
         while len(told) > 1 and _line(told).cell_length - _GAP > self.size.width:
             told.remove(next((action for action in reversed(told) if action.id not in _STAY), told[-1]))
-        return _line(told)
+        return told
 
 
 def _line(actions: Sequence[Action]) -> Content:

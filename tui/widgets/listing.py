@@ -1,4 +1,4 @@
-"""Rows that can be gone to: what a search looks through, and where a letter of the jump mode leads.
+"""Rows that can be gone to: what a search looks through, where a letter of the jump mode leads, or a click.
 
 Whatever has a cursor over rows tells them as a `Listing`; the lines that draw a row carry its number, unseen. Knows
 neither the search nor the jump.
@@ -22,6 +22,7 @@ class Listing:
     texts: Sequence[str]  # raw, one a row; empty where the list has a search of its own
     at: int
     go: Callable[[int], object]
+    open: Callable[[], object] | None = None  # what a click does on the row where the cursor stands
 
 
 class Listed(Widget):
@@ -41,6 +42,17 @@ def numbered(line: Content, row: int) -> Content:
 def holder(widget: Widget) -> Listed | None:
     """Whose rows the lines of this widget are: its own, or those of the nearest around it."""
     return next((node for node in widget.ancestors_with_self if isinstance(node, Listed)), None)
+
+
+def go_to(widget: Widget, row: int) -> None:
+    """Give the keys to whoever has the rows of this widget, and go to that one."""
+    owner = holder(widget)
+    if owner is None:
+        return
+    if owner.focusable:
+        owner.focus()
+    if (listing := owner.listing) is not None:
+        listing.go(row)
 
 
 def places(text: str, words: str) -> list[tuple[int, int]]:

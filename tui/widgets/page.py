@@ -7,10 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from textual.app import RenderResult
 from textual.content import Content
+from textual.events import Click, MouseEvent, MouseScrollDown, MouseScrollUp
 from textual.geometry import Region, Size
 
 from tui.widgets.growing import Growing
-from tui.widgets.listing import places
+from tui.widgets.listing import ROW, go_to, holder, places
+
+_ROWS_A_NOTCH = 3
 
 
 class Page(Growing):
@@ -57,6 +60,32 @@ class Page(Growing):
     def on_resize(self) -> None:
         """Long lines break at the width that there is."""
         self.show(self._lines, self._fill)
+
+    def on_click(self, event: Click) -> None:
+        """A click on a row of a list goes there; on the one where the cursor stands, it does what opens it."""
+        row, owner = event.style.meta.get(ROW), holder(self)
+        if not isinstance(row, int) or owner is None or (listing := owner.listing) is None:
+            return
+        event.stop()
+        if row == listing.at and listing.open is not None:
+            listing.open()
+        else:
+            go_to(self, row)
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        """The wheel moves the cursor of a list that is longer than its page; pages themselves scroll."""
+        self._wheel(event, _ROWS_A_NOTCH)
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        """And back."""
+        self._wheel(event, -_ROWS_A_NOTCH)
+
+    def _wheel(self, event: MouseEvent, rows: int) -> None:
+        owner = holder(self)
+        if owner is None or isinstance(owner, Page) or owner.max_scroll_y > 0 or (listing := owner.listing) is None:
+            return
+        event.stop()
+        listing.go(max(listing.at + rows, 0))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """One row for each row of the broken lines."""

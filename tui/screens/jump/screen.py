@@ -17,7 +17,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from tui.screens.placed import LeftOnce
-from tui.widgets.listing import ROW, Listed, holder
+from tui.widgets.listing import ROW, go_to, holder
 from tui.widgets.page import Page
 
 LETTERS = "asdfghjklqwertyuiopzxcvbnm"
@@ -101,13 +101,6 @@ def _rows_of(page: Page) -> list[Target]:
         for segment in page.render_line(y - page.content_region.y):
             row = segment.style.meta.get(ROW) if segment.style is not None else None
             if isinstance(row, int) and row not in found:
-                found[row] = Target(Offset(x, y), partial(_go_to, owner, row))
+                found[row] = Target(Offset(x, y), partial(go_to, page, row))
             x += segment.cell_length
     return list(found.values())
-
-
-def _go_to(owner: Listed, row: int) -> None:
-    if owner.focusable:
-        owner.focus()
-    if (listing := owner.listing) is not None:
-        listing.go(row)

@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.dom import DOMNode
-from textual.events import Click
 from textual.widgets import Input
 
 from engine.clean import clean_text
@@ -17,7 +16,7 @@ from tui.actions import Place, bindings
 from tui.keys import footer_actions, key_of
 from tui.screens.form.screen import FormScreen, Values
 from tui.screens.placed import PlacedScreen, ShowProject
-from tui.screens.start.drawing import about, body, first_listed, header
+from tui.screens.start.drawing import about, body, header
 from tui.screens.start.forms import KEPT, QUICK, delete_form, demo_form, duplicate_form, new_form, wanted
 from tui.screens.start.state import StartState
 from tui.services.projects import (
@@ -66,7 +65,7 @@ class StartScreen(PlacedScreen[None], Listed):
     @property
     def listing(self) -> Listing | None:
         """The projects; the list has a search of its own."""
-        return Listing((), self.state.at, lambda row: self._move(row - self.state.at))
+        return Listing((), self.state.at, lambda row: self._move(row - self.state.at), self.action_open)
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:
@@ -88,18 +87,6 @@ class StartScreen(PlacedScreen[None], Listed):
     def on_resize(self) -> None:
         """Everything is drawn for its size."""
         self._draw()
-
-    def on_click(self, event: Click) -> None:
-        """A click goes to a project, and opens the one where the cursor stands already."""
-        listed = self.query_one("#listed", Page)
-        if event.widget is not listed or self.state.projects is None:
-            return
-        line = first_listed(self.state, self._height) + event.get_content_offset_capture(listed).y
-        if line == self.state.at:
-            self.action_open()
-        elif 0 <= line < len(self.state.rows):
-            self.state.at = line
-            self._draw()
 
     def on_projects_read(self, message: ProjectsRead) -> None:
         """Take in the list."""

@@ -1,0 +1,109 @@
+"""The mouse: a click goes to a row or presses a key that the footer tells, the wheel moves; nothing needs it."""
+
+import pytest
+from textual.events import MouseScrollDown, MouseScrollUp
+from textual.geometry import Offset
+from textual.pilot import Pilot
+from textual.widget import Widget
+
+from engine.paths import Home
+from tests.tui.curate.reviewing import make_reviewed, opened, reviewing, settled
+from tests.tui.panes.measured import make_compared
+from tests.tui.piloting import SIZES, footer, open_app, pane_of, reach, shown, until
+from tests.tui.seeds import make_stage
+from tui.panes.evaluation.pane import EvaluationPane
+from tui.panes.prompt.pane import PromptPane
+from tui.panes.prompt.rules_face import RulesFace
+from tui.panes.questions.pane import QuestionsPane
+from tui.screens.curate.screen import CurateScreen
+from tui.screens.help.screen import HelpScreen
+from tui.screens.workspace.rail import Rail, Spine
+from tui.widgets.footer import Footer
+from tui.widgets.page import Page
+
+
+async def click(pilot: Pilot[int], widget: Widget, words: str) -> None:
+    """Click these words where they stand in a page."""
+    page = widget if isinstance(widget, Page) else widget.query_one(Page)
+    row, line = next((row, line) for row, line in enumerate(page.rows) if words in line)
+    inside = page.content_region.offset - page.region.offset
+    await pilot.click(page, offset=inside + Offset(line.index(words) + 1, row))
+
+
+async def wheel(pilot: Pilot[int], page: Page, kind: type[MouseScrollDown | MouseScrollUp]) -> None:
+    x, y = page.region.offset
+    event = kind(page, 1, 1, 0, 0, 0, False, False, False, x + 1, y + 1)
+    page.post_message(event)
+    await pilot.pause()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_click_on_a_station_goes_there(home: Home, size: tuple[int, int]) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: shown(app) == "evaluation")
+        await pilot.pause(0.3)
+        if size[0] >= 100:
+            await click(pilot, app.screen.query_one(Rail), "Questions")
+        else:
+            await click(pilot, app.screen.query_one(Spine), "questions")
+        await until(pilot, lambda: shown(app) == "questions")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_click_on_a_row_goes_there_and_the_wheel_moves_on(home: Home, size: tuple[int, int]) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=size) as pilot:
+        await reach(pilot, 2, QuestionsPane, lambda: pane_of(app, QuestionsPane).state.row is not None)
+        questions = pane_of(app, QuestionsPane)
+        await until(pilot, lambda: "Question 4 " in questions.query_one(Page).plain)
+        await click(pilot, questions, "Question 4 ")
+        state = questions.state
+        await until(pilot, lambda: state.row is not None and state.row.question.text.startswith("Question 4 "))
+        clicked = state.where.cursor
+        assert clicked > 0
+        await wheel(pilot, questions.query_one(Page), MouseScrollDown)
+        await until(pilot, lambda: state.where.cursor == clicked + 3)
+        for _ in range(4):
+            await wheel(pilot, questions.query_one(Page), MouseScrollUp)
+        await until(pilot, lambda: state.where.cursor == 0)
+
+
+async def test_a_click_on_a_rule_gives_the_rules_the_keys(home: Home) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await reach(pilot, 1, PromptPane, lambda: bool(app.screen.query(RulesFace)))
+        rules = app.screen.query_one(RulesFace)
+        await until(pilot, lambda: "Never says sorry" in rules.query_one(Page).plain)
+        await click(pilot, rules, "Never says sorry")
+        await until(pilot, lambda: rules.has_focus and rules.listing is not None and rules.listing.at == 3)
+
+
+async def test_a_click_in_the_review_and_on_the_keys_of_the_footer(home: Home) -> None:
+    app = open_app(home, make_reviewed(home))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, app)
+        await settled(pilot, app)
+        page = app.screen.query_one("#review", Page)
+        listed = reviewing(app)
+        cursor = listed.where.cursor
+        await wheel(pilot, page, MouseScrollDown)
+        await until(pilot, lambda: reviewing(app).where.cursor > cursor)
+        told = footer(app)
+        await pilot.click(Footer, offset=(1 + told.index("? help") + 2, 1))
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, CurateScreen))
+        decided = reviewing(app).page.counts.rejected
+        await pilot.click(Footer, offset=(1 + told.index("reject"), 1))
+        await until(pilot, lambda: reviewing(app).page.counts.rejected == decided + 1)
+
+
+async def test_what_was_measured_is_clicked_and_its_page_scrolls(home: Home) -> None:
+    app = open_app(home, make_compared(home))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await reach(pilot, 6, EvaluationPane, lambda: bool(pane_of(app, EvaluationPane).view))
+        pane = pane_of(app, EvaluationPane)
+        await until(pilot, lambda: pane.max_scroll_y > 0)
+        await wheel(pilot, pane.query_one(Page), MouseScrollDown)
+        await until(pilot, lambda: pane.scroll_y > 0)
