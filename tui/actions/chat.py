@@ -20,6 +20,8 @@ ACTIONS = (
     Action("again", "R", "R", "again", "Let both answer the same question again."),
     Action("rewrite", "e", "e", "rewrite", "Change the last question and send it again."),
     Action("keep", "t", "t", "train on it", "Make the question one to train on, never one to test with.", footer=True),
+    Action("copy", "y", "y", "copy A", "Copy the answer at the left; {chat.copy_right} copies the one at the right."),
+    Action("copy_right", "Y", "Y", "copy B", "Copy the answer at the right."),
     Action("begin", "n", "n", "new talk", "Begin a new talk; {chat.restore} brings the last one back."),
     Action("restore", "B", "B", "bring back", "Bring back the talk as it was before turns were dropped last."),
     Action("halt", "escape", "esc", "halt", "Stop both answers where they are."),

@@ -56,6 +56,7 @@ ANSWERS = (
     Action("page_up", "pageup,ctrl+u", "PgUp", "page up", "Up a page of the answers."),
     Action("first", "g,home", "g", "first", "The first question, which is the worst."),
     Action("last", "G,end", "G", "last", "The last question."),
+    Action("copy", "y", "y", "copy", "Copy the question and what each arm answered in this sample."),
     Action("leave_answers", "escape,q", "esc", "back", "Back to the table.", footer=True),
 )
 HISTORY = (

@@ -14,6 +14,7 @@ ACTIONS = (
     ),
     Action("retry", "R", "R", "ask again", "Ask again what nobody answered, and nothing else."),
     Action("next", "tab", "tab", "next", "Read the next answer that is being written."),
+    Action("copy", "y", "y", "copy", "Copy the answer that is shown in full."),
     Action("back", "escape", "esc", "follow", "Read whatever is being written."),
     *MOVES,
 )

@@ -9,6 +9,7 @@ ACTIONS = (
     Action("trial", "T", "T", "try", "Let the teacher answer a few questions, or see what it answered.", footer=True),
     Action("editor", "e", "e", "editor", "Change the prompt in your own editor."),
     Action("bring", "m", "m", "bring a file", "Read a prompt from a file; nothing is stored before you save it."),
+    Action("copy", "y", "y", "copy", "Copy the prompt as it is stored, as one document."),
     Action("propose", "P", "P", "propose rules", "Propose rules from the prompt's own sentences, to take one by one."),
     Action("check", "C", "C", "check", "Look for demands that are vague, contradictory, untestable or said twice."),
     Action("drop", "D", "D", "drop draft", "Let go of what is typed and not saved, or take it back."),

@@ -134,6 +134,14 @@ class ShowPane(Message):
         self.pane = pane
 
 
+class ArmsChosen(Message):
+    """Two arms are compared in the chat from now on."""
+
+    def __init__(self, arms: tuple[str, str]) -> None:
+        super().__init__()
+        self.arms = arms
+
+
 class Arranged(Message):
     """A person chose a pane, none in particular, or the shape of the page; it is to be so the next time."""
 

@@ -1,14 +1,13 @@
 """The chat pane as a widget: passes questions to the service, answers into the state, votes to the store."""
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.constants import MAX_FPS
 from textual.content import Content
 from textual.dom import DOMNode
-from textual.message import Message
 from textual.timer import Timer
 
 from engine.evaluation.preference import Standing
@@ -23,6 +22,7 @@ from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.view import View
 from tui.screens.form.screen import Field, FormScreen
+from tui.screens.placed import ArmsChosen
 from tui.services.chat import ArmsRead, ChatService, Kept, ReplyEnded, ReplyGrew, ServerTold, VotesRead
 from tui.services.facts import Facts
 from tui.services.store import StoreFailed, StoreService
@@ -32,14 +32,6 @@ from tui.widgets.page import Page
 DRAW_EVERY_S = max(0.2, 1 / MAX_FPS)
 _TYPED = ("ask", "rewrite")  # they go to the field
 _VOTES = frozenset(f"chat.{vote.id}" for vote in VOTES)
-
-
-class ArmsChosen(Message):
-    """Two arms are compared from now on."""
-
-    def __init__(self, arms: tuple[str, str]) -> None:
-        super().__init__()
-        self.arms = arms
 
 
 class ChatPane(Pane):
@@ -272,6 +264,14 @@ class ChatPane(Pane):
         if (turn := self._asked()) is not None:
             self._service.keep(turn.question)
 
+    def action_copy(self) -> None:
+        """Copy the answer at the left."""
+        self._copy("left")
+
+    def action_copy_right(self) -> None:
+        """Copy the answer at the right."""
+        self._copy("right")
+
     def action_begin(self) -> None:
         """Begin a talk; the last one can be brought back."""
         self._halt()
@@ -329,6 +329,10 @@ class ChatPane(Pane):
             self.redraw()
         else:
             self._say(no_vote(turn))
+
+    def _copy(self, side: Literal["left", "right"]) -> None:
+        if (turn := self._asked()) is not None:
+            self.app.copy_to_clipboard(turn.replies[side].text)
 
     def _asked(self) -> Turn | None:
         """The newest turn; where there is none, the person is told what brings one."""

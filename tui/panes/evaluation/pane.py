@@ -77,7 +77,9 @@ class EvaluationPane(Pane):
         return [(self._over, self), *super().carriers] if self._over is not None else super().carriers
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only what is shown can be left."""
+        """Only what is shown can be left, and only answers that are read are copied."""
+        if action == "copy":
+            return self._over == "answers"
         return not action.startswith("leave_") or action == f"leave_{self._over}"
 
     def show(self, facts: Facts, job: JobView | None) -> None:
@@ -224,6 +226,11 @@ class EvaluationPane(Pane):
             )
         else:
             self.store.ask(read_failed, self)
+
+    def action_copy(self) -> None:
+        """Copy what is read: the question, and each arm's answer under its name."""
+        if (shown := self._shown_evaluation) is not None:
+            self.app.copy_to_clipboard(self.state.read_text([name for name, _ in shown.arms]))
 
     def action_next_answer(self) -> None:
         """The next sample, or question."""

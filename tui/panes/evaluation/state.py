@@ -139,6 +139,13 @@ class EvaluationState:
             sorted(found, key=lambda answer: list(arms).index(answer.arm) if answer.arm in arms else len(arms))
         )
 
+    def read_text(self, arms: Sequence[str]) -> str:
+        """What is read, as text: the question, and each arm's answer under its name."""
+        if self.lapse is None:
+            return ""
+        question = self.answers.questions[self.lapse.question_id].text
+        return "\n\n".join([question, *(f"{each.arm}:\n{each.answer}" for each in self.side_by_side(arms))])
+
 
 def _within(place: int, rows: Sequence[object]) -> int:
     return max(0, min(place, len(rows) - 1))

@@ -116,6 +116,13 @@ class ExamplesPane(Pane):
             self.state.follow()
             self.redraw()
 
+    def action_copy(self) -> None:
+        """Copy the answer that is read."""
+        if streams := self._streams:
+            self.app.copy_to_clipboard(streams[self.state.place(streams)].text)
+        else:
+            self.notify("There is no answer yet.")
+
     def action_line_down(self) -> None:
         """The next answer."""
         self._move(1)

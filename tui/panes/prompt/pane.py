@@ -166,6 +166,11 @@ class PromptPane(FacedPane):
             self._open_editor(text)
             self.call_after_refresh(lambda: self._editor.action_save())
 
+    def action_copy(self) -> None:
+        """Copy the prompt."""
+        if self._has_prompt():
+            self.app.copy_to_clipboard(self._stored)
+
     def action_versions(self) -> None:
         """List the versions."""
         from tui.panes.prompt.versions_face import VersionsFace

@@ -16,7 +16,7 @@ from engine.paths import Home
 from tui.actions import TYPED, PaneName, Place, bindings
 from tui.keys import footer_actions
 from tui.panes import pane_class
-from tui.screens.placed import Arranged, Reached, ShowPane, ShowProjects
+from tui.screens.placed import ArmsChosen, Arranged, Reached, ShowPane, ShowProjects
 from tui.screens.workspace.header import Header
 from tui.screens.workspace.providers import PROVIDERS
 from tui.screens.workspace.rail import Rail, Spine
@@ -33,7 +33,6 @@ from tui.widgets.shares import Divided, Shares
 
 # What is known only once the project was read is imported then: the rail is seen before.
 if TYPE_CHECKING:
-    from tui.panes.chat.pane import ArmsChosen
     from tui.panes.job import JobView
     from tui.panes.pane import Pane
     from tui.screens.workspace.updating import Updating
@@ -155,7 +154,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         """The rail was gone to, or a pane asks for another."""
         self.action_pane(message.pane)
 
-    def on_arms_chosen(self, message: "ArmsChosen") -> None:
+    def on_arms_chosen(self, message: ArmsChosen) -> None:
         """The chat compares other arms."""
         self.state.arms = " │ ".join(message.arms)
         self._stale = True
