@@ -89,6 +89,7 @@ class ReviewPage:
     prompt_sha256: str = ""
     newest_id: int = 0  # of all examples: what comes later was not seen
     asked: Asked | None = None
+    grows: bool = False  # a job is at the answers
     sent: bool = False  # the cursor was sent where it stands, by what was done
 
 
@@ -280,6 +281,7 @@ def _page(project: Project, where: Where, go_to: int | None) -> ReviewPage:
         sha256,
         table.newest_id(),
         asked(project, sha256),
+        grows=any(job.stage == "examples" for job in project.jobs.live()),
         sent=go_to is not None,
     )
 

@@ -7,6 +7,7 @@ import pytest
 from textual.events import Key
 from textual.widgets import Input, OptionList
 
+from engine.jobs.protocol import StageStarted, StateChanged
 from engine.paths import Home
 from engine.project import Project
 from engine.records.example import Decision
@@ -26,7 +27,7 @@ from tests.tui.curate.reviewing import (
     stored,
 )
 from tests.tui.piloting import footer, until
-from tests.tui.seeds import PROMPT, add_examples, make_stage
+from tests.tui.seeds import PROMPT, add_examples, add_job, make_project, make_stage
 from tui.app import DistillApp
 from tui.screens.curate.narrow import NarrowScreen
 from tui.screens.curate.screen import CurateScreen
@@ -401,6 +402,28 @@ async def test_a_real_job_asks_the_projects_teacher_again(home: Home, folder: Pa
             await pilot.press("left_square_bracket")
             await until(pilot, lambda: "Another answer." in page(app))
         assert [request.question for request in server.requests] == ["Question 2 about cards, what should I do now?"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_answers_that_come_are_listed_without_a_key(home: Home, size: tuple[int, int]) -> None:
+    with make_project(home) as project:
+        folder = project.folder
+    app = DistillApp(home, folder)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "The teacher has not answered yet" in page(app))
+        with Project.open(folder, home) as project:
+            job = add_job(project, GenerateOptions(), "running", [StateChanged("running"), StageStarted("examples")])
+            add_examples(project, 2, decided=False)
+        await until(pilot, lambda: "2 ○" in page(app) and reviewing(app).listed is not None)
+        await pilot.press("j")
+        with Project.open(folder, home) as project:
+            add_examples(project, 5, decided=False)
+        await until(pilot, lambda: "5 ○" in page(app))
+        assert reviewing(app).where.cursor == 1
+        with Project.open(folder, home) as project:
+            project.jobs.update(job.id, state="done")
+        await until(pilot, lambda: reviewing(app).page is not None and not reviewing(app).page.grows)
 
 
 async def test_many_are_asked_again_only_when_the_key_is_pressed_twice(

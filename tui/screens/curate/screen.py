@@ -300,7 +300,7 @@ class CurateScreen(WalkingScreen):
             self._draw()
 
     def _look_again(self) -> None:
-        """While the teacher is asked again, see what has come."""
+        """While answers come, or none has yet, see what has come."""
         page = self.state.page
-        if page is not None and page.asked is not None and page.asked.live and self.state.awaited == 0:
+        if page is not None and self.state.awaited == 0 and (page.grows or not page.counts.total):
             self._review.read(self.state.ask())
