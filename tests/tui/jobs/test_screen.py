@@ -135,6 +135,18 @@ async def test_what_a_job_printed_is_read_as_it_grows_and_is_not_obeyed(home: Ho
         await until(pilot, lambda: not isinstance(app.screen, JobsScreen))
 
 
+async def test_a_click_goes_to_a_job_and_another_opens_its_log(home: Home) -> None:
+    app = open_app(home, make_jobs(home))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await listed(pilot, app)
+        row = next(y for y, line in enumerate(text(app).splitlines()) if "generate" in line)
+        await pilot.click(Jobs, offset=(20, row))
+        await until(pilot, lambda: jobs(app).state.cursor == 3)
+        row = next(y for y, line in enumerate(text(app).splitlines()) if "generate" in line)
+        await pilot.click(Jobs, offset=(20, row))
+        await until(pilot, lambda: "begins job 2" in text(app))
+
+
 async def test_without_a_job_it_says_what_one_is(home: Home) -> None:
     with make_project(home) as project:
         folder = project.folder

@@ -41,7 +41,7 @@ class Jobs(Scroller):
         if self.state.log is not None or not self.state.rows:
             return super().listing
         texts = [f"job {row.job.id} {row.job.kind} {row.job.state} {row.job.note}" for row in self.state.rows]
-        return Listing(texts, self.state.cursor, self._go)
+        return Listing(texts, self.state.cursor, self._go, self.action_log)
 
     def on_mount(self) -> None:
         """Read them, and again while they change."""
