@@ -28,6 +28,7 @@ from tui.actions.lists import FOUND, HELP, MOVES, SEARCHING, WORDS
 from tui.actions.words import Action as Action
 from tui.actions.words import PaneName as PaneName
 from tui.actions.words import Place as Place
+from tui.actions.words import as_read as as_read
 
 ACTIONS: dict[Place, tuple[Action, ...]] = {
     "everywhere": everywhere.ACTIONS,
@@ -95,19 +96,6 @@ OVER_PANES: dict[PaneName, tuple[Place, ...]] = {
 # Where something waits for a yes or a no, other keys are not told.
 WAITING: tuple[Place, ...] = ("preview",)
 TYPED: tuple[Place, ...] = ("editing", "testing", "asking", "figures", "searching", "words", "form")
-_SHORT = {
-    "slash": "/",
-    "minus": "-",
-    "plus": "+",
-    "underscore": "_",
-    "pagedown": "PgDn",
-    "pageup": "PgUp",
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
-    "escape": "esc",
-}
 
 
 def bindings(place: Place) -> list[BindingType]:
@@ -126,15 +114,3 @@ def bindings(place: Place) -> list[BindingType]:
 def typeless(keys: str) -> list[str]:
     """Those of Textual's names of keys, by comma, that type nothing where text is typed."""
     return [key for key in keys.split(",") if not (key_to_character(key) or "\n").isprintable()]
-
-
-def as_read(keys: str) -> str:
-    """Textual's names of keys as people read them."""
-    return " ".join(map(_read, keys.split(",")))
-
-
-def _read(key: str) -> str:
-    modifiers, plus, last = key.rpartition("+")
-    sign = key_to_character(last) or ""
-    short = sign if sign.isprintable() and sign.strip() else _SHORT.get(last, last)
-    return f"{modifiers}{plus}{short}".replace("ctrl+", "^")

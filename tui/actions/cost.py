@@ -3,12 +3,12 @@
 from tui.actions.words import Action
 
 ACTIONS = (
-    Action("edit", "e,enter", "e", "change figures", "Type other figures; the estimate follows each key.", footer=True),
-    Action("undo", "u", "u", "undo", "Take back the last change of a figure.", footer=True),
+    Action("edit", "e,enter", "change figures", "Type other figures; the estimate follows each key.", footer=True),
+    Action("undo", "u", "undo", "Take back the last change of a figure.", footer=True),
 )
 FIGURES = (
-    Action("next", "tab", "enter", "take", "Take what is typed, or the chosen model; go to the next.", footer=True),
-    Action("figure_down", "down", "↓", "next", "The next model of the list, or the next figure."),
-    Action("figure_up", "up,shift+tab", "↑", "before", "The model before, or the figure before."),
-    Action("back", "escape", "esc", "leave", "Leave the figures, and give up what is typed in this one.", footer=True),
+    Action("next", "tab", "take", "Take what is typed, or the chosen model; go on.", footer=True, shown="enter"),
+    Action("figure_down", "down", "next", "The next model of the list, or the next figure."),
+    Action("figure_up", "up,shift+tab", "before", "The model before, or the figure before."),
+    Action("back", "escape", "leave", "Leave the figures, and give up what is typed in this one.", footer=True),
 )

@@ -6,11 +6,10 @@ ACTIONS = (
     Action(
         "freeze",
         "z",
-        "z",
         "freeze",
         "Freeze the accepted answers into a dataset; asks about what is refused.",
         footer=True,
     ),
-    Action("reject", "d", "d", "reject refused", "Reject the refused answer under the cursor; the review undoes it."),
-    Action("look", "R", "R", "look again", "Look again at what would be frozen."),
+    Action("reject", "d", "reject refused", "Reject the refused answer under the cursor; the review undoes it."),
+    Action("look", "R", "look again", "Look again at what would be frozen."),
 )

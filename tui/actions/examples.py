@@ -7,14 +7,13 @@ ACTIONS = (
     Action(
         "generate",
         "enter,a",
-        "enter",
         "generate",
         "Let the teacher answer; a form shows what it will take.",
         footer=True,
     ),
-    Action("retry", "R", "R", "ask again", "Ask again what nobody answered, and nothing else."),
-    Action("next", "tab", "tab", "next", "Read the next answer that is being written."),
-    Action("copy", "y", "y", "copy", "Copy the answer that is shown in full."),
-    Action("back", "escape", "esc", "follow", "Read whatever is being written."),
+    Action("retry", "R", "ask again", "Ask again what nobody answered, and nothing else."),
+    Action("next", "tab", "next", "Read the next answer that is being written."),
+    Action("copy", "y", "copy", "Copy the answer that is shown in full."),
+    Action("back", "escape", "follow", "Read whatever is being written."),
     *MOVES,
 )

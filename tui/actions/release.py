@@ -3,8 +3,8 @@
 from tui.actions.words import Action
 
 ACTIONS = (
-    Action("export", "e", "e", "export", "Export a run: its adapter, or base and adapter merged.", footer=True),
-    Action("card", "enter", "enter", "model card", "Read the model card of the release under the cursor.", footer=True),
-    Action("copy", "y", "y", "copy path", "Copy the path of the release under the cursor."),
-    Action("back", "escape", "esc", "back", "Close the model card."),
+    Action("export", "e", "export", "Export a run: its adapter, or base and adapter merged.", footer=True),
+    Action("card", "enter", "model card", "Read the model card of the release under the cursor.", footer=True),
+    Action("copy", "y", "copy path", "Copy the path of the release under the cursor."),
+    Action("back", "escape", "back", "Close the model card."),
 )
