@@ -9,6 +9,7 @@ from engine.records.options import TeacherSpec
 from engine.teachers.keys import check_address
 from engine.teachers.outlook import KeyState, Money
 from tui.screens.form.screen import Field, Values
+from tui.widgets.lines import dollars
 
 LOCAL, ENDPOINT = "this machine", "an endpoint"
 
@@ -86,10 +87,3 @@ def money_words(money: Money) -> str:
         return f"Nothing is paid: {money.source}."
     most = f", at most {dollars(money.most_usd)}" if money.most_usd > money.usd else ""
     return f"≈ {dollars(money.usd)}{most}, at list prices, nothing cached."
-
-
-def dollars(usd: float) -> str:
-    """An amount in as many digits as say something."""
-    if 0 < usd < 0.0001:
-        return "< $0.0001"
-    return f"${usd:,.2f}" if usd >= 0.1 or usd == 0 else f"${usd:,.4f}"

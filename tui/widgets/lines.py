@@ -83,6 +83,20 @@ def spread(left: Content, rest: Content, width: int) -> Content:
     return Content.assemble(left, " " * gap, rest)
 
 
+def dollars(value: float, of: float | None = None) -> str:
+    """US dollars in as many digits as say something; `of`: the largest amount of a column, which chooses for all."""
+    largest = value if of is None else of
+    if largest >= 1e15:
+        return f"${value:.1e}"
+    for size, unit, word in ((1e12, 1e12, "T"), (1e9, 1e9, "B"), (1e7, 1e6, "M")):
+        if largest >= size:
+            return f"${value / unit:,.1f} {word}"
+    small = 0.001 if of is None else 0.01  # below the largest of a column there are others to be told apart
+    digits = 0 if largest >= 10_000 else 2 if largest >= 0.1 or largest == 0 else 4 if largest >= small else 6
+    smallest = 10.0**-digits
+    return f"< ${smallest:,.{digits}f}" if 0 < value < smallest / 2 else f"${value:,.{digits}f}"
+
+
 def percent(rate: float) -> str:
     """A rate from 0 to 1, as people read it."""
     return f"{100 * rate:.0f} %"

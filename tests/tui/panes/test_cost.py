@@ -24,12 +24,12 @@ from engine.records.cost import CostInputs
 from tests.tui.piloting import footer, pane_of, reach, settled, text_of, until
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
-from tui.panes.cost.amounts import dollars
 from tui.panes.cost.drawing import draw, models, title
 from tui.panes.cost.pane import CostPane
 from tui.panes.cost.state import FIELDS, MODEL, CostState, number, shown
 from tui.services import cost as service
 from tui.services.cost import MODELS_SHOWN, CostPage
+from tui.widgets.lines import dollars
 from tui.widgets.page import Page
 
 SIZES = [(80, 24), (120, 40)]
@@ -397,7 +397,9 @@ def test_each_verdict_is_told_by_a_mark_and_a_sentence(case: str, words: str) ->
 @pytest.mark.parametrize(
     ("value", "of", "words"),
     [(0.000381, None, "$0.000381"), (0.0305, None, "$0.0305"), (695.78, None, "$695.78"), (12_345.6, None, "$12,346"),
-     (0.03, 20_000.0, "< $1"), (0.0, 5.0, "$0.00"), (12_345_678.0, None, "$12.3 M")],
+     (0.03, 20_000.0, "< $1"), (0.0, 5.0, "$0.00"), (0.42, None, "$0.42"), (0.0053, None, "$0.0053"),
+     (0.0053, 0.0053, "$0.005300"), (0.0123, None, "$0.0123"),
+     (1e-9, None, "< $0.000001"), (12_345_678.0, None, "$12.3 M")],
 )  # fmt: skip
 def test_amounts_have_as_many_digits_as_their_column(value: float, of: float | None, words: str) -> None:
     assert dollars(value, of) == words

@@ -9,7 +9,7 @@ from tui.keys import key_of
 from tui.panes.chat.markdown import markdown_lines
 from tui.panes.chat.state import PLACES, ChatState, Place, Reply, Turn
 from tui.panes.parts import broken_rule, title
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, percent, shorten, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, dollars, fit, percent, shorten, wrap
 from tui.widgets.ways import ways_on
 
 NARROWEST_SIDE_BY_SIDE = 56
@@ -143,7 +143,7 @@ def _figures(reply: Reply) -> str:
     if reply.tokens_per_second is not None:
         parts.append(f"{reply.tokens_per_second:.0f} tok/s")
     if reply.cost_usd is not None:
-        parts.append(f"${reply.cost_usd:.5f}")
+        parts.append(dollars(reply.cost_usd))
     # A line breaks between figures, never between a figure and its unit.
     return "  ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
 

@@ -8,9 +8,8 @@ from engine.economics.figures import Costs
 from engine.economics.formulas import MONTHS_PER_YEAR
 from engine.economics.labels import label, written
 from engine.economics.verdict import flip_words
-from tui.panes.cost.amounts import dollars
 from tui.panes.parts import heading
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, WARN, fit, right, shorten, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, WARN, dollars, fit, right, shorten, wrap
 
 _MET = {True: ("✓", GOOD), False: ("✗", BAD), None: ("○", DIM)}
 _DECIDING = 6  # inputs shown

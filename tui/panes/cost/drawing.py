@@ -12,12 +12,11 @@ from engine.economics.outlook import WAY_WORDS, Way, WayName, cumulated, horizon
 from engine.economics.verdict import flip_words
 from engine.records.cost import Figure, WorthVerdict
 from tui.keys import key_of
-from tui.panes.cost.amounts import dollars, money
 from tui.panes.cost.decision import criteria, decides, saved
 from tui.panes.cost.state import FIELDS, MODEL, CostState
 from tui.panes.parts import heading
 from tui.widgets.chart import Line, plot
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, percent, right, shorten, spread, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, dollars, fit, percent, right, shorten, spread, wrap
 from tui.widgets.ways import ways_on
 
 _MARKS: dict[WorthVerdict, tuple[str, str]] = {
@@ -38,7 +37,9 @@ def title(state: CostState, width: int, *, typing: bool) -> list[Content]:
     """The first lines, above the fields: what this is and its one number."""
     keys = Content.assemble((key_of("cost.edit"), ACCENT), (" changes the figures", DIM)) if not typing else Content("")
     costs = state.page.costs if state.page is not None else None
-    figure = f"{money(costs.result.yearly_savings_usd.cached)} in the first year" if costs is not None else ""
+    saved = costs.result.yearly_savings_usd.cached if costs is not None else 0.0
+    did = "saves" if saved > 0 else "loses"
+    figure = f"{did} {dollars(abs(saved))} in the first year" if costs is not None else ""
     left = Content.assemble(("Cost", STRONG), "   ", (figure, ACCENT))
     return [spread(left, keys, width), Content("")]
 

@@ -9,10 +9,23 @@ from tui.keys import key_of
 from tui.panes.examples.state import WallState
 from tui.panes.job import JobView
 from tui.panes.parts import STREAM_MARKS, rests, title, working
-from tui.panes.teacher import dollars
 from tui.panes.view import View
 from tui.services.facts import ExampleCounts, Facts, Stream
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, percent, shorten, spread, wrap
+from tui.widgets.lines import (
+    ACCENT,
+    BAD,
+    DIM,
+    GOOD,
+    STRONG,
+    WARN,
+    dollars,
+    duration,
+    fit,
+    percent,
+    shorten,
+    spread,
+    wrap,
+)
 from tui.widgets.listing import numbered
 from tui.widgets.ways import ways_on
 
