@@ -4,7 +4,6 @@ A pane draws itself anew when it is shown a view and when its own state changes.
 nothing of the workspace around it: what it wants of it, it posts as a message.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -22,12 +21,6 @@ from tui.widgets.scroller import Scroller
 from tui.widgets.shares import Shares
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    facts: Facts
-    job: JobView | None
-
-
 class Pane(Scroller):
     """One face of the workspace. Subclasses say their `place`, draw their lines and carry its actions."""
 
@@ -39,7 +32,7 @@ class Pane(Scroller):
         super().__init__(id=f"pane-{self.place}")
         self.store = store
         self.shares = Shares()  # where dividers stand; the workspace's own, once it shows the pane
-        self._shown: _Shown | None = None
+        self._shown: View | None = None  # what is known, without room
         self._seen: tuple[object, ...] = ()  # of the facts, when the pane read last what is its own
         self._unread = False  # the store failed since
         self._keys_told: tuple[object, ...] = ()  # which keys were told last
@@ -76,7 +69,7 @@ class Pane(Scroller):
 
     def show(self, facts: Facts, job: JobView | None) -> None:
         """Take in what is known now, and draw it."""
-        self._shown = _Shown(facts, job)
+        self._shown = View(facts, job)
         self.redraw()
 
     def on_store_failed(self, message: StoreFailed) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from engine.clean import clean_line
+from engine.clean import clean_line, clean_text
 from engine.errors import DistillError
 from engine.records.evaluation import FinalVerdict
 from engine.records.rule import CheckResult
@@ -49,6 +49,15 @@ def broken_rule(check: CheckResult, text: str) -> str:
     """A broken rule in words: its number, what was found, and only then what it demands: the end may be cut."""
     # A colon, for what was found may begin with a number too.
     return f"{check.rule_id}: {' · '.join(part for part in (check.note, text) if part)}"
+
+
+def marked_answer(answer: str, checks: Sequence[CheckResult]) -> Content:
+    """An answer, with the words that break a rule marked where cleaning moved none of them."""
+    clean = clean_text(answer)
+    content = Content(clean)
+    for span in (span for check in checks if clean == answer for span in check.failing):
+        content = content.stylize(f"{BAD} underline", span.start, span.end)
+    return content
 
 
 def heading(text: str) -> Content:

@@ -12,5 +12,5 @@ class View:
 
     facts: Facts
     job: JobView | None
-    width: int
-    height: int
+    width: int = 0
+    height: int = 0

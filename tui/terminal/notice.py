@@ -23,7 +23,7 @@ _ENDS = {
     "lost": "was killed",
 }
 _TITLE_CELLS = 80
-LONG_COMMANDS = ("freeze", "import", "update")  # what else ends is looked at while it works
+LONG_COMMANDS = ("freeze", "import")  # what else ends is looked at while it works
 
 
 class Endings:

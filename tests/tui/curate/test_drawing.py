@@ -53,12 +53,11 @@ def test_every_line_fits(width: int, row: ReviewRow, *, comparing: bool) -> None
 def test_a_long_answer_says_how_it_goes_on_and_rules_are_named_by_their_number() -> None:
     long = dataclasses.replace(ROW, answer="word " * 900, checks=(CheckResult(7, False, "too long"),))
     top = drawn(long)
-    assert top.more
     assert "lines below  PgDn PgUp enter" in text(top.lines)
     assert "✗ 7: too long · Be brief" in text(top.lines)
     end = drawn(long, scroll=10_000)
-    assert not end.more
     assert "lines above" in text(end.lines)
+    assert "lines below" not in text(end.lines)
     assert drawn(long, scroll=end.scroll + 1).scroll == end.scroll
     assert drawn(ROW, scroll=9).scroll == 0
     whole = drawn(long, whole=True)

@@ -411,9 +411,9 @@ def test_of_a_hundred_thousand_questions_only_a_window_is_held() -> None:
 def test_of_several_windows_only_the_last_is_taken() -> None:
     state = QuestionsState()
     first, second = state.ask(), state.ask()
-    assert not state.take(page(3), first)
+    state.take(page(3), first)
     assert state.page is None
-    assert state.take(page(5), second)
+    state.take(page(5), second)
     assert state.total == 5
 
 

@@ -2,12 +2,11 @@
 
 from textual.content import Content
 
-from engine.clean import clean_text
 from engine.records.evaluation import ArmAnswer, Evaluation
 from engine.records.rule import Rule
 from tui.keys import key_of
 from tui.panes.evaluation.state import EvaluationState
-from tui.panes.parts import broken_rule, title
+from tui.panes.parts import broken_rule, marked_answer, title
 from tui.panes.view import View
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, shorten, spread, wrap
 
@@ -65,7 +64,11 @@ def _answer(answer: ArmAnswer, evaluation: Evaluation, rules: tuple[Rule, ...], 
         width,
     )
     texts = {rule.id: rule.text for rule in rules}
-    lines = [head, Content.styled("─" * width, DIM), *(_marked(answer).wrap(width) or [Content("")])]
+    lines = [
+        head,
+        Content.styled("─" * width, DIM),
+        *(marked_answer(answer.answer, answer.checks).wrap(width) or [Content("")]),
+    ]
     if answer.finish_reason not in ("stop", ""):
         lines.append(Content.styled(shorten(f"ended by {answer.finish_reason}", width), DIM))
     lines.append(Content(""))
@@ -78,17 +81,6 @@ def _answer(answer: ArmAnswer, evaluation: Evaluation, rules: tuple[Rule, ...], 
     if not broken:
         lines.append(Content.assemble(("✓ ", GOOD), (shorten("keeps every rule", width - 2), DIM)))
     return lines
-
-
-def _marked(answer: ArmAnswer) -> Content:
-    """The answer, with the words that break a rule marked where cleaning moved none of them."""
-    clean = clean_text(answer.answer)
-    content = Content(clean)
-    if clean == answer.answer:
-        for check in answer.checks:
-            for span in check.failing:
-                content = content.stylize(f"{BAD} underline", span.start, span.end)
-    return content
 
 
 def _columns(blocks: list[list[Content]], width: int) -> list[Content]:

@@ -88,14 +88,13 @@ class QuestionsState:
         self._asked += 1
         return self._asked
 
-    def take(self, page: QuestionsPage, asked: int) -> bool:
-        """Take in a window. Returns whether it was the one that is awaited."""
+    def take(self, page: QuestionsPage, asked: int) -> None:
+        """Take in a window, where it is the one that is awaited."""
         if asked != self._asked:
-            return False
+            return
         # The cursor may have moved since the window was asked for.
         self.page, self.failure = page, None
         self.where = replace(self.where, cursor=max(0, min(self.where.cursor, page.total - 1)))
-        return True
 
     def take_topics(self, topics: Sequence[TopicCounts]) -> None:
         """Take in the topics."""

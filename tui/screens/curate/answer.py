@@ -9,7 +9,7 @@ from engine.clean import clean_text
 from engine.prompts.compare import ComparedLine, compare_texts
 from engine.records.rule import CheckResult
 from tui.keys import key_of
-from tui.panes.parts import broken_rule
+from tui.panes.parts import broken_rule, marked_answer
 from tui.services.review import ReviewRow
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, shorten, spread, wrap
 
@@ -20,11 +20,10 @@ _FEWEST_RULES = 2
 
 @dataclass(frozen=True, slots=True)
 class DrawnAnswer:
-    """The lines, how far the answer is scrolled in them, and whether it goes on below."""
+    """The lines, and how far the answer is scrolled in them."""
 
     lines: list[Content]
     scroll: int
-    more: bool
 
 
 def draw_answer(
@@ -47,22 +46,21 @@ def draw_answer(
         told = (f"{broken} broken", BAD) if broken else ("kept", DIM)
         shown.append(Content.assemble((f"  and {len(hidden)} more, ", DIM), told))
     compared = comparing and row.answer != row.generated
-    body = _compared(row, width) if compared else _marked(row).wrap(width)
+    body = _compared(row, width) if compared else marked_answer(row.answer, row.checks).wrap(width)
     room = max(room - len(shown), 2)
-    scroll, more, between = 0 if len(body) <= room else scroll, False, Content("")
+    scroll, between = 0 if len(body) <= room else scroll, Content("")
     if len(body) > room:
         scroll = max(0, min(scroll, len(body) - room))
         below = len(body) - room - scroll
-        more = below > 0
         words = "  ".join(
             [f"{scroll} lines above"] * (scroll > 0)
-            + [f"{below} lines below"] * more
+            + [f"{below} lines below"] * (below > 0)
             + [key_of("curate.answer_down", "curate.answer_up", "curate.whole")]
         )
         between = Content.styled(f"… {words}", DIM)
         body = body[scroll : scroll + room]
     why = spread(_why(row, width, compared=compared), Content.styled(_attempt(row), ACCENT), width)
-    return DrawnAnswer([*head, Content(""), *body, between, *shown, why], scroll, more)
+    return DrawnAnswer([*head, Content(""), *body, between, *shown, why], scroll)
 
 
 def _found(check: CheckResult, text: str) -> str:
@@ -86,17 +84,6 @@ def _why(row: ReviewRow, width: int, *, compared: bool) -> Content:
     room = max(width - 24 if len(row.attempts) > 1 else width, 20)
     flag = f"{shorten(flag, room // 2)}   " if flag else ""
     return Content.assemble((flag, WARN), (shorten(words, room - len(flag)), DIM))
-
-
-def _marked(row: ReviewRow) -> Content:
-    """The answer, with the words that break a rule marked where cleaning moved none of them."""
-    clean = clean_text(row.answer)
-    content = Content(clean)
-    if clean == row.answer:
-        for check in row.checks:
-            for span in check.failing:
-                content = content.stylize(f"{BAD} underline", span.start, span.end)
-    return content
 
 
 def _compared(row: ReviewRow, width: int) -> list[Content]:

@@ -25,7 +25,6 @@ class Drawn:
 
     lines: list[Content]
     scroll: int = 0
-    more: bool = False
 
 
 def draw(state: ReviewState, width: int, height: int) -> Drawn:
@@ -51,7 +50,7 @@ def draw(state: ReviewState, width: int, height: int) -> Drawn:
         scroll=state.scroll,
         comparing=state.comparing,
     )
-    return Drawn([*lines, *shown.lines][:height], shown.scroll, shown.more)
+    return Drawn([*lines, *shown.lines][:height], shown.scroll)
 
 
 def _listed_rows(state: ReviewState, page: ReviewPage, height: int) -> int:
