@@ -36,7 +36,7 @@ def test_without_a_preset_what_is_asked_for_and_what_it_takes_is_shown(finished:
     data = get("train", "--preset", "none", "--show", "--epochs", "3", "--on-policy-steps", "2")
     assert "preset" not in data
     assert (data["config"]["epochs"], data["config"]["on_policy_steps"]) == (3.0, 2)
-    assert set(data["estimate"]) == {"seconds", "memory_mb", "disk_mb"}
+    assert set(data["estimate"]) == {"seconds", "memory_mb", "disk_mb", "gpu_peak_mb"}
     plain = ("train", "--preset", "none", "--show", "--on-policy-steps", "2")
     assert "then 2 on 64 own answers each" in succeed(*plain).out
     assert "75 to 88 % cut" in succeed(*plain, "--epochs", "1").out
