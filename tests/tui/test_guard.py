@@ -61,8 +61,9 @@ async def test_toasts_say_what_they_are_told_and_do_nothing(home: Home, text: st
         app.notify(text, title=text, markup=True)  # a careless caller, or Textual itself
         app._tell(DistillError(text, text, text))
         app.copy_to_clipboard(text)
-        app.screen.notify(text, title=text)
-        await until(pilot, lambda: len(app.screen.query(Toast)) == 4)
+        await until(pilot, lambda: len(app.screen.query(Toast)) == 3)
+        app.screen.notify(f"{text} again", title=text)
+        await until(pilot, lambda: any("again" in toast.render().plain for toast in app.screen.query(Toast)))
         for toast in app.screen.query(Toast):
             assert obeyed(toast.render().plain) <= {"\t"}
             assert not any("@" in str(span.style) for span in toast.render().spans)
