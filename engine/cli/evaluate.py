@@ -79,6 +79,7 @@ def command(
     from engine.evaluation.extra_arms import find_arms
     from engine.evaluation.report import report_json
     from engine.reports.outputs import brief_text
+    from engine.teachers.ledger import require_prices
 
     project = invocation.project
     run = project.runs.latest_trained() if run_id is None else project.runs.get(run_id)
@@ -108,5 +109,6 @@ def command(
         max_cost_usd=max_cost_usd,
     )
     find_arms(project, arms, run)  # what is not there is refused before a job starts
+    require_prices(options)
     if start_and_follow(invocation, options, detach=detach) is not None:
         invocation.finish(brief_text(project), report_json(project))

@@ -34,7 +34,7 @@ from engine.records.judging import Judged
 from engine.records.options import EvaluateOptions, TeacherSpec
 from engine.records.preference import Preference
 from engine.records.regressions import Regressions
-from engine.teachers.ledger import Ledger
+from engine.teachers.ledger import Ledger, require_prices
 
 if TYPE_CHECKING:
     from engine.evaluation.arms import LocalArm
@@ -51,6 +51,7 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
     ContextError, EndpointError, BudgetError where one more answer could cost too much, and JobStopped when asked to
     stop.
     """
+    require_prices(options)  # of who is asked last too
     evaluation = _Evaluation(context, options, make_plan(context.project, options))
     measures = evaluation.measure()
     judged = evaluation.judge()

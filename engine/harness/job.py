@@ -5,6 +5,7 @@ What one of them has scored is kept in the job's folder: a job that is taken up 
 
 import json
 import re
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from engine.records.options import HarnessOptions
 from engine.releases.look import folder_of
 
 CONFIGURATION = "lm-eval.json"
+_PROGRAM = "measured-by.txt"  # which one measured: compared, and never run
 # A bar is redrawn so often; no data set brings code of its own along.
 _ENVIRONMENT = {"TQDM_MININTERVAL": "0.5", "HF_DATASETS_TRUST_REMOTE_CODE": "0", "PYTHONUNBUFFERED": "1"}
 _UNREACHED = re.compile(
@@ -72,15 +74,19 @@ def run(context: JobContext, options: HarnessOptions) -> None:
 
 def _measured(context: JobContext, program: tuple[str, ...], folder: Path, name: str, told: str) -> ModelResults:
     """What lm-eval scored, told `told`: now, or before this job was stopped."""
-    written, results = folder / CONFIGURATION, folder / "results"
-    if written.is_file() and written.read_text(encoding="utf-8") == told:
+    written, measured_by, results = folder / CONFIGURATION, folder / _PROGRAM, folder / "results"
+    # Of another lm-eval, or another version, the difference would not be the adapter's.
+    before = [path.read_text(encoding="utf-8") for path in (written, measured_by) if path.is_file()]
+    if before == [told, json.dumps(program)]:
         kept = find_results(results)
         if kept is not None:
             with suppress(JobError):  # killed while it was written: measured again
-                before = read_results(kept)
+                found = read_results(kept)
                 context.emit(Note(f"The {name} was measured before."))
-                return before
+                return found
+    shutil.rmtree(results, ignore_errors=True)
     written.write_text(told, encoding="utf-8")
+    measured_by.write_text(json.dumps(program), encoding="utf-8")
     context.emit(Note(f"lm-eval measures the {name}."))
     status, lines = run_child((*program, "run", "--config", str(written)), folder, context, name, _ENVIRONMENT)
     if status:

@@ -43,6 +43,7 @@ def name_program(named: str = "", tasks: str = "") -> None:
             )
         os.environ[TASKS_VARIABLE] = str(folder)
     find_program()
+    tasks_folder()
 
 
 def find_program() -> tuple[str, ...]:
@@ -51,6 +52,8 @@ def find_program() -> tuple[str, ...]:
     Raises `NotFoundError` that says how to install it.
     """
     if named := _told(VARIABLE):
+        if shutil.which(named) is None:
+            raise NotFoundError("There is no such program.", f"{VARIABLE} names {named}.", "Name another lm_eval.")
         return (named,)
     if find_spec(PROGRAM) is not None:
         return sys.executable, "-P", "-m", PROGRAM
@@ -68,6 +71,16 @@ def _told(variable: str) -> str | None:
     told = os.environ.get(variable)
     if told and not Path(told).is_absolute():
         raise NotFoundError("This path is not whole.", f"{variable} names {told}.", "Write it in full.")
+    return told
+
+
+def tasks_folder() -> str | None:
+    """The folder of tasks that the environment names, if any. Raises `NotFoundError` where it is not there."""
+    told = _told(TASKS_VARIABLE)
+    if told and not Path(told).is_dir():
+        raise NotFoundError(
+            "There is no such folder.", f"{TASKS_VARIABLE} names {told}.", "Name that of the tasks' YAML."
+        )
     return told
 
 
@@ -137,7 +150,7 @@ def configuration(
         "batch_size": options.batch_rows,
         "device": device,
         "apply_chat_template": options.chat_template,
-        "include_path": _told(TASKS_VARIABLE),
+        "include_path": tasks_folder(),
         "output_path": str(output),
         "trust_remote_code": False,
     }

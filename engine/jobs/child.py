@@ -33,7 +33,9 @@ os.execv(sys.argv[1], sys.argv[1:])"""
 _LEAVES_WITHIN_S = 10.0
 _KEPT_LINES = 200
 _LONGEST_LINE = 4_000  # characters
-_BAR = re.compile(r"^(?P<name>.*?):?\s*\d+%\|[^|]*\|\s*(?P<done>\d+)/(?P<total>\d+)")  # as tqdm draws it
+# As tqdm draws it, with its unit of thousands where it counts bytes.
+_BAR = re.compile(r"^(?P<name>.*?):?\s*\d+%\|[^|]*\|\s*(?P<done>[\d.]+[kMGT]?)/(?P<total>[\d.]+[kMGT]?)")
+_THOUSANDS = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
 
 def as_child(command: Sequence[str]) -> list[str]:
@@ -49,6 +51,8 @@ def run_child(
     `name` stands before what its bars tell. Paused with the job; raises `JobStopped` when the job is stopped, after the
     child has ended, and `JobError` where it cannot be started.
     """
+    if not os.access(command[0], os.X_OK):
+        raise JobError("A program could not be started.", f"{command[0]} cannot be run.", "Name another, or mend it.")
     try:
         child = subprocess.Popen(
             as_child(command),
@@ -85,7 +89,16 @@ def run_child(
 def bar_of(line: str) -> tuple[str, int, int] | None:
     """What a line of tqdm tells: its name, how much is done, of how much. None for any other line."""
     found = _BAR.match(line)
-    return None if found is None else (found["name"].strip(), int(found["done"]), int(found["total"]))
+    return None if found is None else (found["name"].strip(), _whole(found["done"]), _whole(found["total"]))
+
+
+def _whole(count: str) -> int:
+    """A count as tqdm writes it."""
+    unit = _THOUSANDS.get(count[-1], 1.0)
+    try:
+        return round(float(count.rstrip("kMGT")) * unit)
+    except ValueError:  # dots that are none of a number
+        return 0
 
 
 def _read(output: TextIO, lines: deque[str], context: JobContext, name: str) -> None:

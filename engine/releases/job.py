@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note
 from engine.model.adapter_place import adapter_of
-from engine.paths import make_private_folder
+from engine.paths import make_private_folder, write_atomically
 from engine.project import Project
 from engine.records.options import ExportOptions
 from engine.records.release import Release
@@ -18,10 +18,12 @@ from engine.releases.adapter import write_adapter
 from engine.releases.card import describe_base, model_card
 from engine.releases.gguf import write_gguf
 from engine.releases.llama_cpp import find_llama_cpp, name_llama_cpp
-from engine.releases.look import folder_of, lies_there
+from engine.releases.look import lies_there
 from engine.releases.place import beside, require_free, write_checksums
 from engine.releases.tokenizer import write_generation_config, write_tokenizer
+from engine.store.words_json import decode, encode
 
+_MADE = "release.json"  # in the job's folder: what it is about to put into its place
 _MERGED = "merged"  # of a release that is GGUF, while it is made
 
 
@@ -36,7 +38,7 @@ def check_export(project: Project, options: ExportOptions, llama_cpp: str = "") 
 
     Raises `UsageError` (the destination), `NotFoundError` (no adapter, no llama.cpp).
     """
-    require_free(destination_of(project, options), force=_may_replace(project, options))
+    require_free(destination_of(project, options), force=options.force)
     adapter_of(project.folder, project.runs.get(options.run_id))
     if options.form == "gguf":
         name_llama_cpp(llama_cpp)
@@ -54,10 +56,10 @@ def export(context: JobContext, options: ExportOptions) -> Release:
     from engine.model.merge import merge
 
     project, form = context.project, options.form
-    target, force = destination_of(project, options), _may_replace(project, options)
-    if (made := _made_before(context, options, target)) is not None:
-        return made
-    require_free(target, force=force)  # before what takes long
+    target = destination_of(project, options)
+    if (made := _made_before(context, target)) is not None:
+        return _recorded(project, made)
+    require_free(target, force=options.force)  # before what takes long
     trained = project.runs.get(options.run_id)
     adapter = adapter_of(project.folder, trained)
     llama_cpp = find_llama_cpp() if form == "gguf" else None
@@ -67,7 +69,10 @@ def export(context: JobContext, options: ExportOptions) -> Release:
     temperature = project.settings.read().serving_temperature
     converted = None
     # A copy is made beside any work; whole weights are merged, and asked, on the processor.
-    with nullcontext() if form == "adapter" else context.hold_device("cpu"), beside(target, force=force) as folder:
+    with (
+        nullcontext() if form == "adapter" else context.hold_device("cpu"),
+        beside(target, force=options.force) as folder,
+    ):
         whole = folder if llama_cpp is None else make_private_folder(folder / _MERGED)
         if form == "adapter":
             write_adapter(adapter, described.name, whole)
@@ -85,11 +90,12 @@ def export(context: JobContext, options: ExportOptions) -> Release:
         measured = project.evaluations.latest(trained.id, "test")
         card = model_card(form, described, trained, measured, chat.notes, converted)
         (folder / "README.md").write_text(card, encoding="utf-8")
-        sha256 = write_checksums(folder)
-    inside = target.is_relative_to(project.folder)
-    recorded = target.relative_to(project.folder) if inside else target
-    parity = converted.parity if converted is not None else None
-    return project.releases.add(form, trained.id, str(recorded), sha256, parity)
+        inside = target.is_relative_to(project.folder)
+        recorded = str(target.relative_to(project.folder) if inside else target)
+        parity = converted.parity if converted is not None else None
+        made = Release(0, form, trained.id, recorded, write_checksums(folder), parity=parity)
+        write_atomically(context.folder / _MADE, encode(made).encode())  # before it is there
+    return _recorded(project, made)
 
 
 def destination_of(project: Project, options: ExportOptions) -> Path:
@@ -98,20 +104,20 @@ def destination_of(project: Project, options: ExportOptions) -> Path:
     return Path(options.destination) if options.destination else own
 
 
-def _may_replace(project: Project, options: ExportOptions) -> bool:
-    """Whether a release there may go: it was said so, or it is one of the project's own place that nobody knows of,
-    which an export left that was killed between its last two steps.
-    """
-    target = destination_of(project, options)
-    orphaned = not any(lies_there(target, release) for release in project.releases.all())
-    return options.force or (not options.destination and orphaned)
+def _made_before(context: JobContext, target: Path) -> Release | None:
+    """What this job has put there already, where it was killed before it could say so."""
+    kept = context.folder / _MADE
+    if not kept.is_file():
+        return None
+    made = decode(Release, kept.read_text(encoding="utf-8"))
+    return made if lies_there(target, made) else None
 
 
-def _made_before(context: JobContext, options: ExportOptions, target: Path) -> Release | None:
-    """What this job has released already, where it was killed before it could say so."""
-    for release in context.project.releases.all():
-        asked = (release.run_id, release.kind) == (options.run_id, options.form)
-        here = folder_of(context.project, release) == target and lies_there(target, release)
-        if asked and here and release.created_at > context.job.created_at:
+def _recorded(project: Project, made: Release) -> Release:
+    """The release as the project knows it from now on, or did before."""
+    for release in project.releases.all():
+        if (release.kind, release.run_id, release.folder, release.sha256) == (
+            made.kind, made.run_id, made.folder, made.sha256,
+        ):  # fmt: skip
             return release
-    return None
+    return project.releases.add(made.kind, made.run_id, made.folder, made.sha256, made.parity)

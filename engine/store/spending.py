@@ -45,7 +45,7 @@ class SpendingTable:
         )
 
     def usd(self) -> float:
-        """What all that was asked has cost; removing answers later gives no money back."""
+        """What all that was asked has cost, but for talks; removing answers later gives no money back."""
         value = self._connection.value("SELECT total(cost_usd) FROM spending")
         return value if isinstance(value, float) else 0.0
 

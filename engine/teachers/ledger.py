@@ -10,11 +10,18 @@ from typing import TypeVar
 from engine.jobs.context import JobContext
 from engine.project import Project
 from engine.records.example import Usage
-from engine.records.options import TeacherSpec
+from engine.records.options import EvaluateOptions, TeacherSpec
 from engine.records.prompt import Message
 from engine.teachers.budget import Budget
 
 T = TypeVar("T")
+
+
+def require_prices(options: EvaluateOptions) -> None:
+    """Raise `BudgetError` where an evaluation has a limit, and of the teacher or the judge no price is known."""
+    for spec in (options.teacher, options.judge):
+        if spec is not None and spec.kind == "endpoint":
+            Budget.of(spec, options.max_cost_usd)
 
 
 class Ledger:

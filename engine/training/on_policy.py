@@ -30,6 +30,7 @@ from engine.training.beside import Beside
 from engine.training.costs import BEYOND_LONGEST, DECODING_STEP_COST, row_tokens, second_step_cost
 from engine.training.decode_shared import decode_shared
 from engine.training.losses import reverse_kl_top_k
+from engine.training.precision import products_of_scoring
 from engine.training.prompted import Prompted, by_prompt
 from engine.training.ranks import ALONE, Ranks
 from engine.training.schedule import drawn_at
@@ -136,13 +137,13 @@ class OnPolicy:
     def _loss(self, rows: Sequence[DatasetRow], _batch: Batch) -> ChunkLoss:
         """Reverse KL at every token of the student's answers but the first few."""
         student, config = self._student, self._config
-        with torch.no_grad(), at_rest(student), adapter_off(student):
+        with torch.no_grad(), at_rest(student), adapter_off(student), products_of_scoring():
             teacher = self._read_behind_the_prompts(rows)
         places = torch.cat([torch.arange(len(row.completion_ids)) for row in rows])
         carries = (places >= config.on_policy_skipped_tokens).to(student.device, torch.float32)
 
         def loss(logits: torch.Tensor, here: slice) -> torch.Tensor:
-            with torch.no_grad():
+            with torch.no_grad(), products_of_scoring():
                 expected = student.logits(teacher[here])
             kl = reverse_kl_top_k(logits, expected, config.on_policy_top_k, config.on_policy_ratio_clip)
             return carries[here] * kl

@@ -27,6 +27,20 @@ def steps_in_tf32(local: LocalModel) -> bool:
 
 
 @contextmanager
+def products_of_scoring() -> Iterator[None]:
+    """While inside, within a step too, products are as exact as where nothing is learned."""
+    before = torch.get_float32_matmul_precision()
+    if before == "highest":
+        yield
+        return
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@contextmanager
 def products_of_steps(local: LocalModel) -> Iterator[None]:
     """While inside, products of `local` are those of a step."""
     if not steps_in_tf32(local):

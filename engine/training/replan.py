@@ -1,7 +1,8 @@
 """Other epochs for a run that is not at its end: what is behind stays as it was. No model library.
 
 The schedule follows from configuration and step alone, so the change is part of the configuration: with the step from
-which on it holds. Two runs of one configuration still end with the same bytes, changed in the middle or from the start.
+which on it holds. Two runs of one configuration still end with the same bytes, changed in the middle or from the start,
+on a processor: a GPU's pace decides how many answers an evaluation samples, and these which step is the best.
 """
 
 from dataclasses import replace

@@ -106,13 +106,14 @@ class Trainer:
         measured_at = self.course.evaluation_steps() | {0}
         while True:
             ends = self.state.step >= self.steps or (
-                self.state.step > 0 and (bool(self._given_up) or self.ranks.first_decides(self.hooks.end_early))
+                self.state.step > 0 and self.ranks.first_decides(lambda: bool(self._given_up) or self.hooks.end_early())
             )
             due = ends or self.state.step in measured_at
             if due and self.state.step not in {point.step for point in self.state.points}:
                 self._evaluate()
                 self._save(measured=True)
-            if ends or self._given_up:
+            # The best point is one whose checkpoint is there, and on the disk of the first rank alone it need be.
+            if ends or self.ranks.first_decides(lambda: bool(self._given_up)):
                 break
             with self.ranks.together():
                 self._rest()

@@ -45,8 +45,7 @@ def copy(terminal: Terminal, text: str) -> str:
     size = len(clean.encode())
     able = terminal.abilities
     if able.clipboard and size <= LONGEST_BYTES:
-        for sequence in sequences(clean, able.multiplexer):
-            terminal.send(sequence)
+        terminal.send("".join(sequences(clean, able.multiplexer)))  # at once: nothing is drawn between them
         through = f" and {able.multiplexer}" if able.multiplexer else ""
         if able.multiplexer == "tmux" and terminal.tell_tmux(clean):
             through += ", and kept in its buffer"

@@ -6,7 +6,7 @@ MOST = 3
 
 
 class Told(Notifications):
-    """As Textual's own. Where too many would stand there the oldest goes, and one that tells of an error goes last."""
+    """As Textual's own. Where too many would stand there the oldest goes, but none that tells of something wrong."""
 
     def add(self, notification: Notification) -> "Told":
         """Add one in the place of what said the same."""
@@ -15,7 +15,7 @@ class Told(Notifications):
             if (older.title, older.message) == said:
                 del self[older]
         super().add(notification)
-        first_to_go = sorted(list(self)[:-1], key=lambda older: older.severity == "error")
-        for older in first_to_go[: max(len(self) - MOST, 0)]:
+        words = [older for older in list(self)[:-1] if older.severity == "information"]
+        for older in words[: max(len(self) - MOST, 0)]:
             del self[older]
         return self

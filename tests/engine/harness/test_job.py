@@ -127,6 +127,30 @@ def test_base_and_release_are_measured_with_all_but_the_weights_the_same(release
     context.close()
 
 
+def test_what_another_lm_eval_measured_is_measured_again(released: Project, tmp_path: Path) -> None:
+    options = HarnessOptions(1, ("ifeval", "mmlu_stem"), limit=100)
+    context = Watched(released, options)
+    for place in ("one", "other"):
+        (tmp_path / place).mkdir()
+        use_program(tmp_path / place)
+        context.events.clear()
+        run(context, options)
+        assert [event for event in context.events if isinstance(event, Progress)]
+    context.close()
+
+
+def test_a_program_that_the_environment_names_and_is_not_there_is_refused_before_a_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LM_EVAL", str(tmp_path / "gone"))
+    with pytest.raises(NotFoundError, match="LM_EVAL names"):
+        name_program()
+    use_program(tmp_path)
+    monkeypatch.setenv("LM_EVAL_TASKS", str(tmp_path / "gone"))
+    with pytest.raises(NotFoundError, match="LM_EVAL_TASKS names"):
+        name_program()
+
+
 def test_a_merged_release_is_a_model_of_its_own(project: Project, tmp_path: Path) -> None:
     release(project, "merged")
     use_program(tmp_path)

@@ -304,10 +304,11 @@ def test_what_a_person_put_there_meanwhile_is_left_alone(project: Project, tmp_p
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
 def test_a_job_that_was_killed_at_its_very_end_is_taken_up_again(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, elsewhere: bool
 ) -> None:
-    options = ExportOptions(1)
+    options = ExportOptions(1, destination=str(tmp_path / "out") if elsewhere else "")
     context = JobContext(project, project.jobs.add("export", options))
 
     def killed(*_: object) -> Release:
@@ -317,8 +318,9 @@ def test_a_job_that_was_killed_at_its_very_end_is_taken_up_again(
         patch.setattr(project.releases, "add", killed)
         with pytest.raises(KeyboardInterrupt):
             job.export(context, options)
-    monkeypatch.setattr("engine.store.releases.now_text", lambda: "2999-01-01T00:00:00+00:00")
     made = job.export(context, options)
     assert job.export(context, options) == made  # killed after the record: nothing is left to do
     assert project.releases.all() == (made,)
     context.close()
+    with pytest.raises(UsageError, match="--force"):  # another job replaces nothing unasked
+        release(project, to=tmp_path / "out" if elsewhere else None)

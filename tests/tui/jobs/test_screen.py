@@ -131,6 +131,11 @@ async def test_what_a_job_printed_is_read_as_it_grows_and_is_not_obeyed(home: Ho
         jobs(app).post_message(LogRead(4, "what comes late"))
         await pilot.pause()
         assert "1 at work" in text(app)  # it was left
+        jobs(app)._reads = 4
+        await pilot.press("j")
+        jobs(app).post_message(LogRead(4, "of the job above"))
+        await pilot.pause()
+        assert "1 at work" in text(app)  # another is pointed at
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, JobsScreen))
 

@@ -16,8 +16,8 @@ from textual.widgets import Input, Static
 from engine.jobs.protocol import Event, Note, Progress, StampedEvent, StateChanged
 from engine.paths import Home
 from engine.project import Project
-from engine.records.job import Job
-from engine.records.options import ExportOptions, JobOptions, ProjectSettings
+from engine.records.job import Job, JobState
+from engine.records.options import ExportOptions, JobOptions, ProjectSettings, TrainOptions
 from engine.records.release import Parity, Release, ReleasedFile, ReleaseKind
 from engine.records.station import STATIONS, Station
 from tests.engine.releases.llama import write_converter
@@ -211,6 +211,18 @@ async def test_how_long_an_export_takes_is_told_while_its_process_says_nothing(
         end_job(folder, home)
         await until(pilot, lambda: "exporting" not in text(app))
         assert shown(app) == "release"  # what was made is there
+
+
+@pytest.mark.parametrize(("state", "said"), [("waiting", WAITS), ("failed", FULL)])
+async def test_an_export_beside_a_training_is_told_in_its_own_pane(home: Home, state: JobState, said: str) -> None:
+    folder = make_runs(home)
+    with Project.open(folder, home) as project:
+        add_job(project, ExportOptions(1, "merged"), state, [StateChanged(state, said)], said)
+        add_job(project, TrainOptions(1), "running", [StateChanged("running")])
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: said[:30] in text(app))
 
 
 async def test_the_card_is_read_and_the_path_is_copied(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,11 +5,25 @@ from textual.content import Content
 from engine.records.station import Station
 from tui.keys import key_of
 from tui.panes.job import JobView
-from tui.panes.parts import VERDICTS, heading, pace, rests, title, unread
+from tui.panes.parts import VERDICTS, heading, rests, title, unread
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
 from tui.services.release import KINDS, Exportable, Released
-from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, duration, fit, moment, right, shorten, spread, wrap
+from tui.widgets.lines import (
+    ACCENT,
+    BAD,
+    DIM,
+    STRONG,
+    WARN,
+    duration,
+    fit,
+    moment,
+    percent,
+    right,
+    shorten,
+    spread,
+    wrap,
+)
 from tui.widgets.listing import numbered
 from tui.widgets.ways import ways_on
 
@@ -27,6 +41,8 @@ def draw(view: View, state: ReleaseState, now: float) -> list[Content]:
     lines = _title(state, station, width)
     if view.job is not None and leaves(view.job):
         lines += _work(view, view.job, now)
+    else:
+        lines += _beside(view, station)
     if state.page is None:
         return [*lines, *unread("the releases", state.failure, width, "workspace.release")]
     lines += _runs(state, width, working=view.job is not None and leaves(view.job))
@@ -53,7 +69,7 @@ def _work(view: View, job: JobView, now: float) -> list[Content]:
     """What the job does, for how long; or why it rests."""
     if words := rests(view, job):
         return [Content.styled(shorten(words, view.width), WARN), Content("")]
-    said = pace(job) if job.progress is not None else ""
+    said = percent(job.share) if job.share is not None else ""
     step = job.progress.note if job.progress is not None else job.notes[-1] if job.notes else "reading base and adapter"
     head = Content.assemble(
         ("● ", ACCENT), ("measuring" if job.kind == "harness" else "exporting", STRONG),
@@ -61,6 +77,19 @@ def _work(view: View, job: JobView, now: float) -> list[Content]:
     )  # fmt: skip
     told = shorten("   ".join(part for part in (step, said) if part), max(view.width - head.cell_length - 3, 8))
     return [spread(head, Content.styled(told, DIM), view.width), Content("")]
+
+
+def _beside(view: View, station: Station) -> list[Content]:
+    """What a job does here, or how it failed, while another is watched."""
+    watched = view.facts.newest_job
+    if watched is not None and watched.stage == "release":
+        return []
+    if station.state == "running":
+        words = f"● at work beside job {watched.id if watched is not None else 0}   {station.note}"
+        return [Content.styled(shorten(words, view.width), ACCENT), Content("")]
+    if station.state != "failed":
+        return []
+    return [*(Content.styled(line, BAD) for line in wrap(f"✗ {station.note}", view.width)[:5]), Content("")]
 
 
 def _title(state: ReleaseState, station: Station, width: int) -> list[Content]:

@@ -59,8 +59,9 @@ class Jobs(Scroller):
 
     def on_log_read(self, message: LogRead) -> None:
         """Show the log, its end first; later what was added to it, where its end was in sight."""
-        if message.job_id != self._reads or message.text == self.state.log:  # it was left meanwhile, or has not grown
-            return
+        here = self.state.row.job.id if self.state.row is not None else 0
+        if not message.job_id == self._reads == here or message.text == self.state.log:
+            return  # it was left meanwhile, or has not grown
         first, self.state.log = self.state.log is None, message.text
         self.redraw()
         if first:
@@ -71,7 +72,7 @@ class Jobs(Scroller):
     def on_store_failed(self, message: StoreFailed) -> None:
         """Say what could not be read."""
         message.stop()
-        self.app.notify(clean_text(str(message.error)), severity="error", markup=False)
+        self.app.notify(clean_text(str(message.error)), severity="error")
 
     def redraw(self) -> None:
         """Draw the page anew."""
@@ -105,7 +106,7 @@ class Jobs(Scroller):
         if text.strip():
             self.app.copy_to_clipboard(clean_text(text))
         else:
-            self.app.notify("There is nothing to copy.", markup=False)
+            self.app.notify("There is nothing to copy.")
 
     def action_leave(self) -> None:
         """Close the log, or the list."""
@@ -164,7 +165,7 @@ class Jobs(Scroller):
         if wish is not None and row is not None:
             self._store.wish(wish, row.job.id)
             self._read()
-        self.app.notify(said, markup=False)
+        self.app.notify(said)
 
 
 class JobsScreen(PlacedScreen[None]):

@@ -198,6 +198,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         """The pane's own questions to the store were answered before this one."""
         carrier = self._made.get(message.pane)
         if carrier is not None:
+            carrier.focus()  # a field of it may have had the keys
             carrier.call_later(self.app.run_action, message.action, carrier)  # after the answers that await it
 
     def action_pane_down(self) -> None:

@@ -49,6 +49,8 @@ def _step(station: Station, facts: "Facts") -> _Step:
         return _NOTHING
     if state == "paused":
         return ("workspace.resume",), f"goes on, {key_of('workspace.stop')} ends"
+    if station.state == "running" and not state:  # another job is watched, and its keys steer that one
+        return ("workspace.jobs",), "steers it"
     if station.state == "running":
         return ("workspace.pause",), f"pauses, {key_of('workspace.stop')} ends"
     if station.state == "failed" and state in ("failed", "lost", "stopped"):
