@@ -51,13 +51,16 @@ def open_or_make(
 
     What `fill` stores is kept whole or not at all, so that a project that is there was filled.
     """
+    from engine.jobs.control import stop_all
+
     folder = home.projects / name
     if not (folder / "project.db").exists():
         project = Project.create(folder, settings, home)
     else:
         project = Project.open(folder, home)
         if fresh:
-            project.delete(force=True)
+            stop_all(project)
+            project.delete()
             project = Project.create(folder, settings, home, again=True)
     if project.prompts.current() is None:
         started_at = time.monotonic()

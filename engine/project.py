@@ -158,17 +158,14 @@ class Project:
             self.jobs.update(job.id, state="failed", note=str(error))
             raise
 
-    def delete(self, *, force: bool = False) -> None:
+    def delete(self) -> None:
         """Close and really delete the project: its database and log, backups, runs, jobs, caches and releases.
 
         Files that are not the project's stay, and then so does the folder. Raises `JobError` while a job is at work,
-        unless `force`, which stops it first; `StoreError` where something cannot be removed.
+        which `engine.jobs.control.stop_all` ends; `StoreError` where something cannot be removed.
         """
-        from engine.jobs.control import stop_all
         from engine.jobs.liveness import reap
 
-        if force:
-            stop_all(self)
         reap(self)
         if at_work := self.jobs.live():
             raise JobError(

@@ -21,7 +21,7 @@ from engine.folders import (
     remember,
     unnamed_project,
 )
-from engine.jobs.control import kill_all
+from engine.jobs.control import kill_all, stop_all
 from engine.jobs.follow import latest_progress
 from engine.jobs.liveness import LOCK_FILE, is_at_work
 from engine.jobs.locks import FileLock
@@ -143,10 +143,15 @@ def restore(folder: Path) -> None:
 
 
 def delete(folder: Path, home: Home, *, force: bool = False) -> None:
-    """Really delete the project in `folder` as `Project.delete` does, a damaged one of this home too."""
+    """Really delete the project in `folder` as `Project.delete` does, a damaged one of this home too.
+
+    With `force` its jobs are stopped first.
+    """
     try:
         with Project.open(folder, home) as project:
-            project.delete(force=force)
+            if force:
+                stop_all(project)
+            project.delete()
     except DamagedError:
         # Elsewhere any program's file may have the name, and what lies beside it is not ours to remove.
         if folder.resolve().parent != home.projects.resolve():
