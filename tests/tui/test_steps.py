@@ -52,3 +52,11 @@ def test_nothing_is_to_be_done_about_a_job_that_is_ending() -> None:
     facts = Facts("p", "/p", ProjectSettings(), (run, other), jobs=jobs, ending=frozenset({1}))
     assert step_from("chat", run, facts) == ""
     assert step_from("chat", other, facts) == "p pauses, x ends", "another job goes on"
+
+
+def test_beside_a_job_that_is_watched_another_is_steered_in_the_list_of_jobs() -> None:
+    run, release = Station("run", "running", 1, ""), Station("release", "running", 0, "")
+    jobs = (Job(1, "export", "waiting", "", "", "release"), Job(2, "train", "running", "", "", "run"))
+    facts = Facts("p", "/p", ProjectSettings(), (run, release), jobs=jobs)
+    assert step_from("chat", run, facts) == "p pauses, x ends"
+    assert step_from("chat", release, facts) == "L steers it"

@@ -49,7 +49,7 @@ def _step(station: Station, facts: "Facts") -> _Step:
         return _NOTHING
     if state == "paused":
         return ("workspace.resume",), f"goes on, {key_of('workspace.stop')} ends"
-    if station.state == "running" and not state:  # another job is watched, and its keys steer that one
+    if station.state == "running" and job is not None and not state:  # the keys of a job steer the one that is watched
         return ("workspace.jobs",), "steers it"
     if station.state == "running":
         return ("workspace.pause",), f"pauses, {key_of('workspace.stop')} ends"
