@@ -59,7 +59,6 @@ def export(context: JobContext, options: ExportOptions) -> Release:
     target = destination_of(project, options)
     if (made := _made_before(context, target)) is not None:
         return _recorded(project, made)
-    require_free(target, force=options.force)  # before what takes long
     trained = project.runs.get(options.run_id)
     adapter = adapter_of(project.folder, trained)
     llama_cpp = find_llama_cpp() if form == "gguf" else None

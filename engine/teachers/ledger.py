@@ -31,7 +31,7 @@ class Ledger:
         self, project: Project, spec: TeacherSpec, context: JobContext | None = None, limit_usd: float | None = None
     ) -> None:
         """Raises `BudgetError` where a limit is set and no price is known."""
-        self._project, self._spec, self._context = project, spec, context
+        self._project, self._spec, self._context, self._limited = project, spec, context, limit_usd is not None
         self._budget = Budget.of(spec, limit_usd, 0.0 if context is None else context.work.cost_usd)
 
     def bill(self, usage: Usage) -> None:
@@ -54,7 +54,8 @@ class Ledger:
         while start < len(requests):
             count, held = 0, 0.0
             for request in requests[start : start + size]:
-                worst = self._budget.worst_usd(count_messages(messages(request), self._spec.model), max_tokens)
+                tokens = count_messages(messages(request), self._spec.model) if self._limited else 0
+                worst = self._budget.worst_usd(tokens, max_tokens)
                 if not self._budget.hold(worst):
                     break
                 count, held = count + 1, held + worst

@@ -13,7 +13,6 @@ and where it stays over a half the stage gives up: a first stage that was too sh
 
 from collections.abc import Sequence
 from dataclasses import replace
-from random import Random
 
 import torch
 
@@ -25,6 +24,7 @@ from engine.model.prompt_cache import PromptCache
 from engine.model.score import ScoreRow, hidden_states
 from engine.records.dataset import DatasetRow, TaughtPrompt
 from engine.records.run import TrainingConfig
+from engine.seeds import answer_seed
 from engine.training.batches import Batch, shared_length
 from engine.training.beside import Beside
 from engine.training.costs import BEYOND_LONGEST, DECODING_STEP_COST, row_tokens, second_step_cost
@@ -112,7 +112,7 @@ class OnPolicy:
                     [row.question_ids for row in asked],
                     temperature=1.0,
                     max_new_tokens=self.answer_tokens,
-                    seeds=[Random(f"{seed} {step} {place}").getrandbits(63) for place in range(len(asked))],  # noqa: S311
+                    seeds=[answer_seed(self._config.seed, step, place) for place in range(len(asked))],
                     batch_rows=_DECODED_A_TRAINED_ROW * micro_batch_rows,
                 )
         except NoProbabilities:  # the weights may have left their path: whoever counts such steps knows the way back

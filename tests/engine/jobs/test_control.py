@@ -154,8 +154,7 @@ def test_a_project_that_is_deleted_by_force_leaves_no_job(
 ) -> None:
     monkeypatch.setattr(control, "_DIES_WITHIN_S", 0.5)
     jobs = [project.start_job(options("stubborn")), project.start_job(options("gated", 20))]
-    for job in jobs:
-        wait_until(lambda: bool(_facts(project, job)))  # noqa: B023 - it is asked at once
+    wait_until(lambda: all(_facts(project, job) for job in jobs))
     if damaged:
         for suffix in ("-shm", "-wal"):
             (project.folder / f"project.db{suffix}").unlink()

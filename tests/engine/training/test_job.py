@@ -275,7 +275,10 @@ def test_a_run_that_finds_nothing_better_says_why_it_ended(
 ) -> None:
     made = make_run(project, model_folder)
     worse = iter(range(1, 20))
-    measured = lambda *_given, **_named: Measurement(float(next(worse)))  # noqa: E731
+
+    def measured(*_given: object, **_named: object) -> Measurement:
+        return Measurement(float(next(worse)))
+
     monkeypatch.setattr("engine.training.validation.Validator.measure", measured)
     config = replace(made.config, evaluations=6, patience=3)
     carry_out(project, project.runs.add(made.dataset_sha256, config).id)

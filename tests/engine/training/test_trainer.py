@@ -274,7 +274,10 @@ def test_a_run_ends_where_evaluations_in_a_row_find_nothing_better_killed_or_not
 
     def process(hooks: Recorder) -> Trained:
         trainer = make_trainer(model_folder, tmp_path, rows, hooks, config)
-        measure = lambda *_given, **_named: Measurement(evaluated[trainer.state.step])  # noqa: E731
+
+        def measure(*_given: object, **_named: object) -> Measurement:
+            return Measurement(evaluated[trainer.state.step])
+
         monkeypatch.setattr(trainer.validator, "measure", measure)
         return trainer.run()
 
