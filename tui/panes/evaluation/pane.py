@@ -7,7 +7,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.dom import DOMNode
 
-from engine.clean import clean_line, clean_text
+from engine.clean import clean_line
 from engine.records.evaluation import Evaluation
 from tui.actions import OVER_PANES, PaneName, Place, bindings
 from tui.keys import key_of
@@ -163,7 +163,7 @@ class EvaluationPane(Pane):
     def on_command_ended(self, message: CommandEnded) -> None:
         """Say where the report lies, or why there is none."""
         if message.error is not None:
-            self.app.notify(clean_text(str(message.error)), severity="error")
+            self.app.notify(str(message.error), severity="error")
         elif message.answer is not None and isinstance(files := message.answer.get("files"), list):
             self.app.notify(f"Written: {clean_line(str(files[0]))}", timeout=10)
 

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 
-from engine.clean import clean_text
 from engine.errors import UsageError
 from engine.records.prompt import Prompt
 from tui.actions import PaneName, bindings
@@ -111,7 +110,7 @@ class PromptPane(FacedPane):
         message.stop()
         if self._shown is not None and self._shown.facts.prompt_version != message.version:
             self._saved = (self._shown.facts.prompt_version, message.prompt)
-        self.app.notify(clean_text(message.said), timeout=6)
+        self.app.notify(message.said, timeout=6)
         self.store.read()
         if self.state.face == "versions":
             self.action_versions()

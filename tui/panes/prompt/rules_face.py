@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 
-from engine.clean import clean_line, clean_text
+from engine.clean import clean_line
 from engine.records.prompt import Prompt
 from engine.records.rule import Rule
 from tui.actions import Place, bindings
@@ -205,7 +205,7 @@ class RulesFace(Scroller):
         self.redraw()
 
     def _said(self, words: str) -> None:
-        self.app.notify(clean_text(words), timeout=4)
+        self.app.notify(words, timeout=4)
         self._store.read()
 
     def _bring_into_sight(self, first: int, last: int) -> None:

@@ -57,7 +57,7 @@ class QuestionsPane(QuestionList):
             self.state.did(message.step)
             self.state.forget_pairs([removed.question.id for removed in message.step.removed])
         if message.said:
-            self.notify(clean_text(message.said), timeout=4)
+            self.notify(message.said, timeout=4)
             self.store.read()
         self.state.take(message.page, message.asked)
         self.redraw()

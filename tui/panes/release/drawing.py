@@ -85,8 +85,10 @@ def _beside(view: View, station: Station) -> list[Content]:
     if watched is not None and watched.stage == "release":
         return []
     if station.state == "running":
-        words = f"● at work beside job {watched.id if watched is not None else 0}   {station.note}"
-        return [Content.styled(shorten(words, view.width), ACCENT), Content("")]
+        return [
+            Content.styled(shorten(f"● at work beside another job   {station.note}", view.width), ACCENT),
+            Content(""),
+        ]
     if station.state != "failed":
         return []
     return [*(Content.styled(line, BAD) for line in wrap(f"✗ {station.note}", view.width)[:5]), Content("")]

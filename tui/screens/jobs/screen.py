@@ -72,7 +72,7 @@ class Jobs(Scroller):
     def on_store_failed(self, message: StoreFailed) -> None:
         """Say what could not be read."""
         message.stop()
-        self.app.notify(clean_text(str(message.error)), severity="error")
+        self.app.notify(str(message.error), severity="error")
 
     def redraw(self) -> None:
         """Draw the page anew."""

@@ -96,7 +96,7 @@ class StartScreen(PlacedScreen[None], Listed):
     def on_projects_changed(self, message: ProjectsChanged) -> None:
         """Say what was done."""
         self.state.busy = ""
-        self.notify(clean_text(message.said), timeout=4)
+        self.notify(message.said, timeout=4)
         self.state.awaited = message.listed
         self.state.moved = message.moved or self.state.moved
         self._service.read()
@@ -105,7 +105,7 @@ class StartScreen(PlacedScreen[None], Listed):
     def on_project_ready(self, message: ProjectReady) -> None:
         """Show the project."""
         if message.said:
-            self.notify(clean_text(message.said), timeout=6)
+            self.notify(message.said, timeout=6)
         self.post_message(ShowProject(message.folder))
 
     def on_projects_failed(self, message: ProjectsFailed) -> None:
@@ -276,7 +276,7 @@ class StartScreen(PlacedScreen[None], Listed):
     def _is_busy(self) -> bool:
         """One long wish at a time; a person is told which."""
         if self.state.busy:
-            self.notify(clean_text(self.state.busy), timeout=3)
+            self.notify(self.state.busy, timeout=3)
         return bool(self.state.busy)
 
     def _begin(self, busy: str) -> None:

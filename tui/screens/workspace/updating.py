@@ -7,7 +7,7 @@ from pathlib import Path
 
 from textual.screen import Screen
 
-from engine.clean import clean_line, clean_text
+from engine.clean import clean_line
 from engine.paths import Home
 from engine.records.options import UpdateOptions
 from tui.panes.checks import number, or_empty
@@ -44,7 +44,7 @@ class Updating:
             return
         self._busy = False
         if message.error is not None or message.answer is None:
-            self._screen.notify(clean_text(str(message.error)), severity="error")
+            self._screen.notify(str(message.error), severity="error")
         else:
             self._ask(message.answer)
 
