@@ -41,3 +41,7 @@ def test_what_does_not_fit_beside_is_dropped_whole() -> None:
 def test_durations_are_read_at_a_glance() -> None:
     read = [duration(seconds) for seconds in (4.4, 61, 599, 1500, 7322)]
     assert read == ["4 s", "1 min 01 s", "9 min 59 s", "25 min", "2 h 02 min"]
+
+
+def test_a_word_without_a_width_after_a_full_line_is_kept() -> None:
+    assert wrap("abcd \u0301 e", 4) == ["abcd", "\u0301 e"]

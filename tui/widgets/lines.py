@@ -69,7 +69,7 @@ def wrap(text: str, width: int) -> list[str]:
                 continue
             if line:
                 lines.append(line)
-            *full, line = chop_cells(word, max(width, 1)) if word else [""]
+            *full, line = chop_cells(word, max(width, 1)) or [word]  # of signs without a width it makes none
             lines.extend(full)
         lines.append(line)
     return lines
