@@ -3,6 +3,7 @@
 A window that is too small for any page says so in its place.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -114,49 +115,44 @@ class OverScreen(PlacedScreen[Result], ModalScreen[Result]):
     BINDINGS: ClassVar[list[BindingType]] = over_bindings()
 
 
+@dataclass
 class ShowProject(Message):
     """A person wants to see this project."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self.folder = folder
+    folder: Path
 
 
 class ShowProjects(Message):
     """A person wants to see the list of projects."""
 
 
+@dataclass
 class ShowPane(Message):
     """A person wants to see this pane, or one asks for another."""
 
-    def __init__(self, pane: PaneName) -> None:
-        super().__init__()
-        self.pane = pane
+    pane: PaneName
 
 
+@dataclass
 class ArmsChosen(Message):
     """Two arms are compared in the chat from now on."""
 
-    def __init__(self, arms: tuple[str, str]) -> None:
-        super().__init__()
-        self.arms = arms
+    arms: tuple[str, str]
 
 
+@dataclass
 class Arranged(Message):
     """A person chose a pane, none in particular, or the shape of the page; it is to be so the next time."""
 
-    def __init__(self, folder: Path, pane: str, rail_width: int, *, maximised: bool) -> None:
-        super().__init__()
-        self.folder = folder
-        self.pane = pane
-        self.rail_width = rail_width
-        self.maximised = maximised
+    folder: Path
+    pane: str
+    rail_width: int
+    maximised: bool
 
 
+@dataclass
 class Reached(Message):
     """A pane that was gone to has read what it shows."""
 
-    def __init__(self, pane: PaneName, action: str) -> None:
-        super().__init__()
-        self.pane = pane
-        self.action = action
+    pane: PaneName
+    action: str

@@ -38,56 +38,57 @@ if TYPE_CHECKING:
 FLUSH_EVERY_S = 0.1
 
 
+@dataclass
 class ReplyGrew(Message):
     """One arm has written more; `text` is all that it wrote so far, `checks` what the rules can say of it by now."""
 
-    def __init__(self, ticket: int, arm: int, text: str, checks: tuple[CheckResult, ...] = ()) -> None:
-        super().__init__()
-        self.ticket, self.arm, self.text, self.checks = ticket, arm, text, checks
+    ticket: int
+    arm: int
+    text: str
+    checks: tuple[CheckResult, ...] = ()
 
 
+@dataclass
 class ReplyEnded(Message):
     """One arm has answered, or cannot: then `error` says why."""
 
-    def __init__(
-        self, ticket: int, arm: int, answer: "Answer | None", error: str = "", checks: tuple[CheckResult, ...] = ()
-    ) -> None:
-        super().__init__()
-        self.ticket, self.arm, self.answer, self.error, self.checks = ticket, arm, answer, error, checks
+    ticket: int
+    arm: int
+    answer: "Answer | None"
+    error: str = ""
+    checks: tuple[CheckResult, ...] = ()
 
 
+@dataclass
 class ServerTold(Message):
     """What the server is doing before it can answer; nothing when it answers."""
 
-    def __init__(self, words: str) -> None:
-        super().__init__()
-        self.words = words
+    words: str
 
 
+@dataclass
 class ArmsRead(Message):
     """The arms that can be compared, and what every answer is held against."""
 
-    def __init__(self, arms: tuple[str, ...], rules: tuple[Rule, ...]) -> None:
-        super().__init__()
-        self.arms, self.rules = arms, rules
+    arms: tuple[str, ...]
+    rules: tuple[Rule, ...]
 
 
+@dataclass
 class VotesRead(Message):
     """How the votes on two arms stand; `said` tells what was done before, if anything, `kept` or `taken` with what."""
 
-    def __init__(
-        self, standing: Standing, said: str = "", *, kept: Vote | None = None, taken: Vote | None = None
-    ) -> None:
-        super().__init__()
-        self.standing, self.said, self.kept, self.taken = standing, said, kept, taken
+    standing: Standing
+    said: str = ""
+    kept: Vote | None = None
+    taken: Vote | None = None
 
 
+@dataclass
 class Kept(Message):
     """A question was made one to train on, or was there already: `said` tells."""
 
-    def __init__(self, said: str) -> None:
-        super().__init__()
-        self.said = said
+    said: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,22 +38,20 @@ class CostPage:
     error: DistillError | None
 
 
+@dataclass
 class CostRead(Message):
     """The estimate was reckoned. `asked`: the number of the question that it answers."""
 
-    def __init__(self, page: CostPage, asked: int) -> None:
-        super().__init__()
-        self.page = page
-        self.asked = asked
+    page: CostPage
+    asked: int
 
 
+@dataclass
 class ModelsFound(Message):
     """Models whose names hold the text."""
 
-    def __init__(self, text: str, models: tuple[ListedModel, ...]) -> None:
-        super().__init__()
-        self.text = text
-        self.models = models
+    text: str
+    models: tuple[ListedModel, ...]
 
 
 class PromptCounted(Message):

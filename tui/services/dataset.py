@@ -31,24 +31,20 @@ class Frozen:
     runs: tuple[int, ...]
 
 
+@dataclass
 class DatasetRead(Message):
     """The datasets so far, the newest first; with the preview that was made, and its questions' texts by number."""
 
-    def __init__(
-        self, history: tuple[Frozen, ...], preview: FreezePreview | None, questions: Mapping[int, str]
-    ) -> None:
-        super().__init__()
-        self.history = history
-        self.preview = preview
-        self.questions = questions
+    history: tuple[Frozen, ...]
+    preview: FreezePreview | None
+    questions: Mapping[int, str]
 
 
+@dataclass
 class RefusedRejected(Message):
     """Examples that could not be frozen were rejected."""
 
-    def __init__(self, count: int) -> None:
-        super().__init__()
-        self.count = count
+    count: int
 
 
 class DatasetService:

@@ -46,36 +46,32 @@ class EvaluationBasis:
     rubrics: int = 0  # rules that a judge decides on
 
 
+@dataclass
 class EvaluationsRead(Message):
     """All evaluations were read, the oldest first."""
 
-    def __init__(self, evaluations: tuple[Evaluation, ...]) -> None:
-        super().__init__()
-        self.evaluations = evaluations
+    evaluations: tuple[Evaluation, ...]
 
 
+@dataclass
 class AnswersRead(Message):
     """The answers of one evaluation were read."""
 
-    def __init__(self, answers: EvaluationAnswers) -> None:
-        super().__init__()
-        self.answers = answers
+    answers: EvaluationAnswers
 
 
+@dataclass
 class EvaluationBasisRead(Message):
     """What is known before an evaluation was read."""
 
-    def __init__(self, basis: EvaluationBasis) -> None:
-        super().__init__()
-        self.basis = basis
+    basis: EvaluationBasis
 
 
+@dataclass
 class FailedRead(Message):
     """The validation questions that the student fails were read, the worst first; None: nothing was evaluated there."""
 
-    def __init__(self, failed: tuple[int, ...] | None) -> None:
-        super().__init__()
-        self.failed = failed
+    failed: tuple[int, ...] | None
 
 
 class ReportWriter:

@@ -5,6 +5,7 @@ What a job told before anybody watched it is taken in on the thread too, and pos
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -30,21 +31,19 @@ class Takes(Protocol):
 View = TypeVar("View", bound=Takes)
 
 
+@dataclass
 class PastTold(Message, Generic[View]):
     """All that the job told until now is in `view`, which the thread lets go of; it takes the place of an earlier."""
 
-    def __init__(self, view: View) -> None:
-        super().__init__()
-        self.view = view
+    view: View
 
 
+@dataclass
 class JobTold(Message):
     """New events of the job that is watched."""
 
-    def __init__(self, job_id: int, events: list[StampedEvent]) -> None:
-        super().__init__()
-        self.job_id = job_id
-        self.events = events
+    job_id: int
+    events: list[StampedEvent]
 
 
 class FollowerService(Generic[View]):

@@ -4,7 +4,7 @@ Every wish is carried out on the store's thread and ends in one message to the p
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from textual.message import Message
 from textual.message_pump import MessagePump
@@ -21,35 +21,27 @@ from engine.teachers.outlook import look_ahead, look_at_synthesis
 from tui.services.store import StoreService
 
 
+@dataclass
 class OptionsRead(Message):
     """How the last generation was asked for, or how a first one would be."""
 
-    def __init__(self, options: GenerateOptions) -> None:
-        super().__init__()
-        self.options = options
+    options: GenerateOptions
 
 
+@dataclass
 class OutlookRead(Message):
     """What these options would take, or why that cannot be told."""
 
-    def __init__(
-        self,
-        options: GenerateOptions | SynthesizeOptions,
-        outlook: GenerationOutlook | SynthesisOutlook | None,
-        error: DistillError | None,
-    ) -> None:
-        super().__init__()
-        self.options = options
-        self.outlook = outlook
-        self.error = error
+    options: GenerateOptions | SynthesizeOptions
+    outlook: GenerationOutlook | SynthesisOutlook | None
+    error: DistillError | None
 
 
+@dataclass
 class Ready(Message):
     """All that a job needs is there: it can be started."""
 
-    def __init__(self, options: GenerateOptions | SynthesizeOptions) -> None:
-        super().__init__()
-        self.options = options
+    options: GenerateOptions | SynthesizeOptions
 
 
 class GenerationService:

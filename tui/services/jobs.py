@@ -20,21 +20,19 @@ class JobRow:
     ending: bool = False
 
 
+@dataclass
 class JobsRead(Message):
     """All jobs were read: what lives first, then the newest."""
 
-    def __init__(self, rows: tuple[JobRow, ...]) -> None:
-        super().__init__()
-        self.rows = rows
+    rows: tuple[JobRow, ...]
 
 
+@dataclass
 class LogRead(Message):
     """The end of what a job printed was read. The text is foreign."""
 
-    def __init__(self, job_id: int, text: str) -> None:
-        super().__init__()
-        self.job_id = job_id
-        self.text = text
+    job_id: int
+    text: str
 
 
 def read_jobs(project: Project) -> JobsRead:

@@ -32,13 +32,12 @@ class Reading:
     rss_mb: float
 
 
+@dataclass
 class MeterRead(Message):
     """The meters were read: the job's, where one runs, and the GPUs', where there are any."""
 
-    def __init__(self, reading: Reading | None, gpu: GpuReading | None) -> None:
-        super().__init__()
-        self.reading = reading
-        self.gpu = gpu
+    reading: Reading | None
+    gpu: GpuReading | None
 
 
 class Meter:

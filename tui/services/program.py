@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -23,23 +24,21 @@ _PROGRAM = "import sys; from engine.cli.main import run; sys.exit(run(sys.argv[1
 Answer = dict[str, object]
 
 
+@dataclass
 class CommandTold(Message):
     """A command that is at work said something on the way."""
 
-    def __init__(self, name: str, words: str) -> None:
-        super().__init__()
-        self.name = name
-        self.words = words
+    name: str
+    words: str
 
 
+@dataclass
 class CommandEnded(Message):
     """A command ended: `answer` is the object that it printed; None where it failed, and `error` says why."""
 
-    def __init__(self, name: str, answer: Answer | None, error: DistillError | None) -> None:
-        super().__init__()
-        self.name = name
-        self.answer = answer
-        self.error = error
+    name: str
+    answer: Answer | None
+    error: DistillError | None
 
 
 class Program:

@@ -41,50 +41,45 @@ class NewProject:
     prompt_path: str = ""  # empty: the prompt comes later
 
 
+@dataclass
 class ProjectsRead(Message):
     """The list was read, and has changed."""
 
-    def __init__(self, projects: tuple[ProjectSummary, ...]) -> None:
-        super().__init__()
-        self.projects = projects
+    projects: tuple[ProjectSummary, ...]
 
 
+@dataclass
 class ProjectsChanged(Message):
     """Something was done: `said` tells what. `listed` is new in the list, `moved` was archived or came back."""
 
-    def __init__(self, said: str, *, listed: Path | None = None, moved: Path | None = None) -> None:
-        super().__init__()
-        self.said = said
-        self.listed = listed
-        self.moved = moved
+    said: str
+    listed: Path | None = None
+    moved: Path | None = None
 
 
+@dataclass
 class ProjectReady(Message):
     """A project is there to be shown; `said` tells what was done before, if anything."""
 
-    def __init__(self, folder: Path, said: str = "") -> None:
-        super().__init__()
-        self.folder = folder
-        self.said = said
+    folder: Path
+    said: str = ""
 
 
+@dataclass
 class ProjectsFailed(Message):
     """A wish could not be carried out; `field` names what has to be said otherwise, where that is one thing."""
 
-    def __init__(self, error: DistillError, field: str = "") -> None:
-        super().__init__()
-        self.error = error
-        self.field = field
+    error: DistillError
+    field: str = ""
 
 
+@dataclass
 class PromptLookedAt(Message):
     """A prompt's file was read: its size in words, or why it cannot be."""
 
-    def __init__(self, path: str, words: str, *, readable: bool) -> None:
-        super().__init__()
-        self.path = path
-        self.words = words
-        self.readable = readable
+    path: str
+    words: str
+    readable: bool
 
 
 class ProjectsService:

@@ -65,103 +65,93 @@ class VersionRow:
     current: bool
 
 
+@dataclass
 class PromptSaved(Message):
     """A prompt is current now; `said` tells what that makes of the rest."""
 
-    def __init__(self, version: int, prompt: Prompt, said: str) -> None:
-        super().__init__()
-        self.version = version
-        self.prompt = prompt
-        self.said = said
+    version: int
+    prompt: Prompt
+    said: str
 
 
+@dataclass
 class VersionsRead(Message):
     """The versions, the newest first."""
 
-    def __init__(self, rows: tuple[VersionRow, ...]) -> None:
-        super().__init__()
-        self.rows = rows
+    rows: tuple[VersionRow, ...]
 
 
+@dataclass
 class DifferenceRead(Message):
     """What changed between a version and the current one."""
 
-    def __init__(self, version: int, whole: bool, lines: "tuple[ComparedLine, ...]") -> None:
-        super().__init__()
-        self.version = version
-        self.whole = whole
-        self.lines = lines
+    version: int
+    whole: bool
+    lines: "tuple[ComparedLine, ...]"
 
 
+@dataclass
 class PassagesRead(Message):
     """Where in the prompt a rule comes from; nowhere, as far as can be told, where there is no passage."""
 
-    def __init__(self, rule: Rule, prompt: Prompt, passages: tuple[Passage, ...]) -> None:
-        super().__init__()
-        self.rule = rule
-        self.prompt = prompt
-        self.passages = passages
+    rule: Rule
+    prompt: Prompt
+    passages: tuple[Passage, ...]
 
 
+@dataclass
 class RulesPut(Message):
     """The rules are others now."""
 
-    def __init__(self, said: str, before: tuple[Rule, ...], after: tuple[Rule, ...]) -> None:
-        super().__init__()
-        self.said = said
-        self.before = before
-        self.after = after
+    said: str
+    before: tuple[Rule, ...]
+    after: tuple[Rule, ...]
 
 
 RulesWork = Callable[[Project], RulesPut]
 
 
+@dataclass
 class RulesTakenBack(Message):
     """The rules are as they were before the last change."""
 
-    def __init__(self, said: str) -> None:
-        super().__init__()
-        self.said = said
+    said: str
 
 
+@dataclass
 class OwnAnswerChecked(Message):
     """What the rules find in a text that a person typed."""
 
-    def __init__(self, text: str, rules: tuple[Rule, ...], results: tuple[CheckResult, ...]) -> None:
-        super().__init__()
-        self.text = text
-        self.rules = rules
-        self.results = results
+    text: str
+    rules: tuple[Rule, ...]
+    results: tuple[CheckResult, ...]
 
 
+@dataclass
 class DocumentRead(Message):
     """A prompt was read from a file; nothing is stored."""
 
-    def __init__(self, source: str, document: str, said: str) -> None:
-        super().__init__()
-        self.source = source
-        self.document = document
-        self.said = said
+    source: str
+    document: str
+    said: str
 
 
+@dataclass
 class DraftRead(Message):
     """What was typed and not saved when the prompt was left; None: nothing."""
 
-    def __init__(self, text: str | None) -> None:
-        super().__init__()
-        self.text = text
+    text: str | None
 
 
 class DraftKept(Message):
     """It is; nobody waits for that."""
 
 
+@dataclass
 class ProposalsRead(Message):
     """Rules that the prompt asks for."""
 
-    def __init__(self, proposals: "tuple[Proposal, ...]") -> None:
-        super().__init__()
-        self.proposals = proposals
+    proposals: "tuple[Proposal, ...]"
 
 
 def save_prompt(project: Project, prompt: Prompt) -> PromptSaved:

@@ -91,67 +91,60 @@ class SplitPreview:
     topics: tuple[TopicCounts, ...]
 
 
+@dataclass
 class QuestionsRead(Message):
     """The list was read; `said` tells what was done before it, and `step` takes it back."""
 
-    def __init__(self, page: QuestionsPage, asked: int, said: str = "", step: Step | None = None) -> None:
-        super().__init__()
-        self.page = page
-        self.asked = asked
-        self.said = said
-        self.step = step
+    page: QuestionsPage
+    asked: int
+    said: str = ""
+    step: Step | None = None
 
 
+@dataclass
 class TopicsRead(Message):
     """The topics were read, with their questions by split."""
 
-    def __init__(self, topics: tuple[TopicCounts, ...]) -> None:
-        super().__init__()
-        self.topics = topics
+    topics: tuple[TopicCounts, ...]
 
 
+@dataclass
 class AnswersStand(Message):
     """Questions that are to be deleted have answers, which nothing would bring back: nothing was done."""
 
-    def __init__(self, ids: tuple[int, ...], answers: int) -> None:
-        super().__init__()
-        self.ids = ids
-        self.answers = answers
+    ids: tuple[int, ...]
+    answers: int
 
 
+@dataclass
 class NewestFound(Message):
     """The questions that came last from one source, with the answers that they have."""
 
-    def __init__(self, ids: tuple[int, ...], source: str, answers: int) -> None:
-        super().__init__()
-        self.ids = ids
-        self.source = source
-        self.answers = answers
+    ids: tuple[int, ...]
+    source: str
+    answers: int
 
 
+@dataclass
 class IdsRead(Message):
     """The numbers of a part of the list."""
 
-    def __init__(self, ids: tuple[int, ...]) -> None:
-        super().__init__()
-        self.ids = ids
+    ids: tuple[int, ...]
 
 
+@dataclass
 class UnsplitRead(Message):
     """The numbers of the questions that have no split."""
 
-    def __init__(self, ids: tuple[int, ...]) -> None:
-        super().__init__()
-        self.ids = ids
+    ids: tuple[int, ...]
 
 
+@dataclass
 class PairsRead(Message):
     """Near twins with their words; `total` may be more than are shown."""
 
-    def __init__(self, pairs: tuple[Pair, ...], total: int) -> None:
-        super().__init__()
-        self.pairs = pairs
-        self.total = total
+    pairs: tuple[Pair, ...]
+    total: int
 
 
 class QuestionsService:

@@ -53,29 +53,26 @@ class ReleasePage:
     releases: tuple[Released, ...] = ()
 
 
+@dataclass
 class ReleaseRead(Message):
     """The runs and the releases were read."""
 
-    def __init__(self, page: ReleasePage) -> None:
-        super().__init__()
-        self.page = page
+    page: ReleasePage
 
 
+@dataclass
 class CardRead(Message):
     """The model card of a release was read."""
 
-    def __init__(self, release_id: int, text: str) -> None:
-        super().__init__()
-        self.release_id = release_id
-        self.text = text
+    release_id: int
+    text: str
 
 
+@dataclass
 class ExportReady(Message):
     """Nothing stands in the way of this export: its job can be started."""
 
-    def __init__(self, options: ExportOptions) -> None:
-        super().__init__()
-        self.options = options
+    options: ExportOptions
 
 
 class ReleaseService:

@@ -93,31 +93,28 @@ class ReviewPage:
     sent: bool = False  # the cursor was sent where it stands, by what was done
 
 
+@dataclass
 class ReviewRead(Message):
     """The list was read; `said` tells what was done before it, if anything."""
 
-    def __init__(self, page: ReviewPage, said: str, decided: int) -> None:
-        super().__init__()
-        self.page = page
-        self.said = said
-        self.decided = decided
+    page: ReviewPage
+    said: str
+    decided: int
 
 
+@dataclass
 class AttemptRead(Message):
     """Another attempt at a question was read."""
 
-    def __init__(self, row: ReviewRow) -> None:
-        super().__init__()
-        self.row = row
+    row: ReviewRow
 
 
+@dataclass
 class FiltersRead(Message):
     """What a list can be narrowed to: topics with their questions, rules with the answers that break them."""
 
-    def __init__(self, topics: tuple[tuple[str, int], ...], rules: tuple[tuple[Rule, int], ...]) -> None:
-        super().__init__()
-        self.topics = topics
-        self.rules = rules
+    topics: tuple[tuple[str, int], ...]
+    rules: tuple[tuple[Rule, int], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,37 +30,33 @@ class RunRow:
     jobs: tuple[int, ...] = ()
 
 
+@dataclass
 class RunsRead(Message):
     """All runs were read, the oldest first."""
 
-    def __init__(self, rows: tuple[RunRow, ...]) -> None:
-        super().__init__()
-        self.rows = rows
+    rows: tuple[RunRow, ...]
 
 
+@dataclass
 class TraceRead(Message, Generic[View]):
     """The logs of an ended run were read: `view` has taken in every step's metrics and what it answered."""
 
-    def __init__(self, run: Run, view: View) -> None:
-        super().__init__()
-        self.run = run
-        self.view = view
+    run: Run
+    view: View
 
 
+@dataclass
 class BasisRead(Message):
     """What is known before a training was read."""
 
-    def __init__(self, basis: Basis) -> None:
-        super().__init__()
-        self.basis = basis
+    basis: Basis
 
 
+@dataclass
 class RunAdded(Message):
     """A run was made; it waits for a job to train it."""
 
-    def __init__(self, run: Run) -> None:
-        super().__init__()
-        self.run = run
+    run: Run
 
 
 def read_runs(project: Project) -> RunsRead:

@@ -8,6 +8,7 @@ from asyncio import wrap_future
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
@@ -32,32 +33,29 @@ if TYPE_CHECKING:
 Wish = Literal["pause", "resume", "stop", "keep"]
 
 
+@dataclass
 class FactsRead(Message):
     """The store was read."""
 
-    def __init__(self, facts: "Facts") -> None:
-        super().__init__()
-        self.facts = facts
+    facts: "Facts"
 
 
+@dataclass
 class StoreFailed(Message):
     """The store could not be read, or a wish not be carried out; `error` says it in three sentences."""
 
-    def __init__(self, error: DistillError) -> None:
-        super().__init__()
-        self.error = error
+    error: DistillError
 
 
 class ReadFailed(StoreFailed):
     """The facts could not be read: what is shown is old, until they can be again."""
 
 
+@dataclass
 class JobStarted(Message):
     """A job was started."""
 
-    def __init__(self, job: "Job") -> None:
-        super().__init__()
-        self.job = job
+    job: "Job"
 
 
 class _Closable(Protocol):

@@ -4,6 +4,7 @@ A file that changes is read anew within a second, from a thread.
 """
 
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from textual.message import Message
@@ -19,13 +20,12 @@ from tui.themes import parse_theme
 LOOK_EVERY_S = 0.5
 
 
+@dataclass
 class ThemesRead(Message):
     """Themes that are new or have changed, and an error for each file that cannot be read."""
 
-    def __init__(self, themes: tuple[Theme, ...], errors: tuple[UsageError, ...]) -> None:
-        super().__init__()
-        self.themes = themes
-        self.errors = errors
+    themes: tuple[Theme, ...]
+    errors: tuple[UsageError, ...]
 
 
 def shipped_folder() -> Path:

@@ -38,22 +38,20 @@ class TriedAnswer:
     rules: tuple[TriedRule, ...]
 
 
+@dataclass
 class TrialAnswered(Message):
     """The teacher answered a question."""
 
-    def __init__(self, trial: int, answer: TriedAnswer) -> None:
-        super().__init__()
-        self.trial = trial
-        self.answer = answer
+    trial: int
+    answer: TriedAnswer
 
 
+@dataclass
 class TrialEnded(Message):
     """No further answer comes; `error` says why where it failed."""
 
-    def __init__(self, trial: int, error: DistillError | None) -> None:
-        super().__init__()
-        self.trial = trial
-        self.error = error
+    trial: int
+    error: DistillError | None
 
 
 class TrialService:

@@ -40,13 +40,12 @@ class Shares:
         return DividerMoved(name, share)
 
 
+@dataclass
 class DividerMoved(Message):
     """A person moved a divider; it is to stand there the next time."""
 
-    def __init__(self, name: DividerName, share: int) -> None:
-        super().__init__()
-        self.name = name
-        self.share = share
+    name: DividerName
+    share: int
 
 
 class Divided:

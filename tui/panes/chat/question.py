@@ -1,5 +1,6 @@
 """The field in which a question is typed: enter sends, ctrl+j or alt+enter begins a new line. Knows no arm."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
@@ -23,22 +24,20 @@ class QuestionField(TextArea):
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("asking")
 
+    @dataclass
     class Sent(Message):
         """A question is to be put to the arms."""
 
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+        text: str
 
     class Left(Message):
         """The person has left the field."""
 
+    @dataclass
     class Scrolled(Message):
         """The talk is to be scrolled by pages, or, at 0, to be followed again."""
 
-        def __init__(self, pages: int) -> None:
-            super().__init__()
-            self.pages = pages
+        pages: int
 
     def __init__(self) -> None:
         super().__init__(id="question", compact=True, placeholder=Content("ask both arms …"), show_line_numbers=False)

@@ -3,6 +3,7 @@
 Shares the pane's state; what is typed goes up as a message. Reckons nothing.
 """
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -45,12 +46,11 @@ class Figures(Vertical):
     Figures.-stacked #columns { layout: vertical; }
     """
 
+    @dataclass
     class Typed(Message):
         """A field holds another text (the state knows it already), or without a name: the figures look otherwise."""
 
-        def __init__(self, name: str) -> None:
-            super().__init__()
-            self.name = name
+        name: str
 
     class Left(Message):
         """A person is done with the figures."""

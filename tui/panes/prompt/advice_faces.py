@@ -3,6 +3,7 @@
 Both decide nothing: a rule is stored when a person takes it, and what was found is mended in the text.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
@@ -25,12 +26,11 @@ if TYPE_CHECKING:
     from engine.records.proposal import Proposal
 
 
+@dataclass
 class TakeRules(Message):
     """A person wants these rules stored."""
 
-    def __init__(self, rules: tuple[Rule, ...]) -> None:
-        super().__init__()
-        self.rules = rules
+    rules: tuple[Rule, ...]
 
 
 class UndoRules(Message):

@@ -4,6 +4,7 @@ What is foreign in it is shown veiled, one character for each, and stays as it i
 of the store: what is to be saved, it posts.
 """
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
@@ -103,12 +104,11 @@ class Editor(Vertical):
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("editing")
 
+    @dataclass
     class Save(Message):
         """A person wants to save what stands in the field: it is this prompt."""
 
-        def __init__(self, prompt: Prompt) -> None:
-            super().__init__()
-            self.prompt = prompt
+        prompt: Prompt
 
     class Typed(Message):
         """A person has typed, and pauses."""

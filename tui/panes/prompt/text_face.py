@@ -1,6 +1,7 @@
 """The prompt as people read it, and how a face of the pane asks for another one. Knows no store."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from textual.message import Message
 
@@ -12,13 +13,12 @@ from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
 
 
+@dataclass
 class ShowFace(Message):
     """A person wants another face of the pane."""
 
-    def __init__(self, face: Face, part: str = "") -> None:
-        super().__init__()
-        self.face = face
-        self.part = part  # of the reading face: "rules", else the text
+    face: Face
+    part: str = ""  # of the reading face: "rules", else the text
 
 
 class TextFace(Scroller):
