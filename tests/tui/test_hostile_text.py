@@ -160,7 +160,7 @@ def prompt_pages(a: Attack) -> Iterator[Lines]:
     rules = [
         Rule(n, a.text, poisoned(Check(kind, texts=("x",), labels=("x",)), a.text)) for n, kind in enumerate(kinds)
     ]
-    yield prompt.draw_rules(rules, 2, passages, a.width, focused=True)[0]
+    yield prompt.draw_rules(rules, 2, passages, a.width, focused=True)
     yield prompt.draw_words(a.text, "", a.width)
     yield prompt.draw_words("", a.text, a.width)
     versions = VersionsState()

@@ -88,13 +88,6 @@ class Pane(Scroller):
             self.query_one(".lines", Page).show(self.draw(view), fill=view.height)
             self._tell_keys()
 
-    def see_cursor(self) -> None:
-        """Bring the row under the cursor into sight, once it was drawn."""
-        rows = self.query_one(".lines", Page).rows
-        line = next((index for index, row in enumerate(rows) if row.startswith("▌")), None)
-        if line is not None:
-            self.scroll_to(y=max(line - self.size.height // 2, 0), animate=False)
-
     def on_resize(self) -> None:
         """A page is drawn for its size."""
         self.redraw()

@@ -1,4 +1,4 @@
-"""Rows that can be gone to: what a search looks through, where a letter of the jump mode leads, or a click.
+"""Rows that can be gone to: by the same keys everywhere, by a search, by a letter of the jump mode, by a click.
 
 Whatever has a cursor over rows tells them as a `Listing`; the lines that draw a row carry its number, unseen. Knows
 neither the search nor the jump.
@@ -13,6 +13,7 @@ from textual.style import Style
 from textual.widget import Widget
 
 ROW = "row"  # under which a drawn line tells the number of its row
+PAST_ANY_END = 1 << 40  # rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +22,69 @@ class Listing:
 
     texts: Sequence[str]  # raw, one a row; empty where the list has a search of its own
     at: int
-    go: Callable[[int], object]
+    move: Callable[[int], object]  # the cursor, so many rows, at most to the ends
     open: Callable[[], object] | None = None  # what a click does on the row where the cursor stands
 
 
 class Listed(Widget):
-    """A widget or a screen whose rows can be gone to; None while it shows nothing of the kind."""
+    """A widget or a screen whose rows can be gone to. Carries the actions of `MOVES`."""
+
+    @property
+    def choices(self) -> Listing | None:
+        """The rows that have a cursor over them; None while there are none."""
+        raise NotImplementedError
 
     @property
     def listing(self) -> Listing | None:
-        """The rows that are on now."""
-        raise NotImplementedError
+        """What is looked through."""
+        return self.choices
+
+    @property
+    def rows_a_page(self) -> int:
+        """How far a page down goes."""
+        return max(self.size.height // 2, 5)
+
+    def move_cursor(self, rows: int) -> bool:
+        """Move the cursor so many rows, at most to the ends. Returns whether it moved."""
+        if (before := self.choices) is None:
+            return False
+        before.move(rows)
+        moved = (after := self.choices) is not None and after.at != before.at
+        if moved:
+            self.see_cursor()
+        return moved
+
+    def see_cursor(self) -> None:
+        """Bring the row under the cursor into sight. Lists that are drawn for their room have it there."""
+
+    def go(self, row: int) -> None:
+        """Put the cursor on this row."""
+        if (listing := self.choices) is not None:
+            self.move_cursor(row - listing.at)
+
+    def action_line_down(self) -> None:
+        """The next row."""
+        self.move_cursor(1)
+
+    def action_line_up(self) -> None:
+        """The row before."""
+        self.move_cursor(-1)
+
+    def action_page_down(self) -> None:
+        """A page of rows on."""
+        self.move_cursor(self.rows_a_page)
+
+    def action_page_up(self) -> None:
+        """A page of rows back."""
+        self.move_cursor(-self.rows_a_page)
+
+    def action_first(self) -> None:
+        """The first row."""
+        self.move_cursor(-PAST_ANY_END)
+
+    def action_last(self) -> None:
+        """The last row."""
+        self.move_cursor(PAST_ANY_END)
 
 
 def numbered(line: Content, row: int) -> Content:
@@ -51,8 +104,7 @@ def go_to(widget: Widget, row: int) -> None:
         return
     if owner.focusable:
         owner.focus()
-    if (listing := owner.listing) is not None:
-        listing.go(row)
+    owner.go(row)
 
 
 def places(text: str, words: str) -> list[tuple[int, int]]:

@@ -9,6 +9,7 @@ from textual.app import RenderResult
 from textual.content import Content
 from textual.events import Click, MouseEvent, MouseScrollDown, MouseScrollUp
 from textual.geometry import Region, Size
+from textual.style import Style
 
 from tui.widgets.growing import Growing
 from tui.widgets.listing import ROW, go_to, holder, places
@@ -37,6 +38,11 @@ class Page(Growing):
     def rows(self) -> tuple[str, ...]:
         """The text of each row, as the lines are broken now."""
         return tuple(row.plain for row in self._rows)
+
+    def rows_of(self, row: int) -> range:
+        """Where the lines stand that draw this row of a list; empty where none does."""
+        drawn = [y for y, line in enumerate(self._rows) if any(_number(span.style) == row for span in line.spans)]
+        return range(drawn[0], drawn[-1] + 1) if drawn else range(0)
 
     def mark(self, words: str) -> None:
         """Reverse these words wherever they stand; no words, and none are."""
@@ -82,10 +88,10 @@ class Page(Growing):
 
     def _wheel(self, event: MouseEvent, rows: int) -> None:
         owner = holder(self)
-        if owner is None or isinstance(owner, Page) or owner.max_scroll_y > 0 or (listing := owner.listing) is None:
+        if owner is None or isinstance(owner, Page) or owner.max_scroll_y > 0 or owner.choices is None:
             return
         event.stop()
-        listing.go(max(listing.at + rows, 0))
+        owner.move_cursor(rows)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """One row for each row of the broken lines."""
@@ -101,6 +107,10 @@ class Page(Growing):
             rows += line.wrap(width) if width > 0 and (line.cell_length > width or "\n" in line.plain) else [line]
         rows = [_marked(row, self._words) for row in rows] if self._words else rows
         return (*rows, *([Content("")] * (self._fill - len(rows))))
+
+
+def _number(style: Style | str) -> object:
+    return style.meta.get(ROW) if isinstance(style, Style) else None
 
 
 def _marked(row: Content, words: str) -> Content:

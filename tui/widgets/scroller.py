@@ -3,12 +3,15 @@
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
-from tui.widgets.listing import Listed, Listing
+from tui.widgets.listing import PAST_ANY_END, Listed, Listing
 from tui.widgets.page import Page
 
 
 class Scroller(VerticalScroll, Listed, can_focus=True):
-    """One scrolling page. Carries the actions of `MOVES`. Without a list on it, its rows are what is looked through."""
+    """One scrolling page. Where a list is on it, the keys move its cursor first, and the page where that is at an end.
+
+    Without a list its rows are what is looked through.
+    """
 
     DEFAULT_CSS = "Scroller { scrollbar-size-vertical: 1; }"
 
@@ -24,15 +27,45 @@ class Scroller(VerticalScroll, Listed, can_focus=True):
         return max(self.scrollable_content_region.width - (1 if self.show_vertical_scrollbar else 2), 16)
 
     @property
+    def scrolled(self) -> VerticalScroll:
+        """What the keys scroll."""
+        return self
+
+    @property
+    def choices(self) -> Listing | None:
+        """The rows of the list on the page; one of mere words has none."""
+        return None
+
+    @property
     def listing(self) -> Listing | None:
-        """The rows of the page, once it is there; to go to one is to scroll there."""
-        top, height = round(self.scroll_offset.y), self.size.height
+        """The list, else the rows of the page, once it is there."""
+        if (listing := self.choices) is not None:
+            return listing
+        top = round(self.scrolled.scroll_offset.y)
+        pages = self.scrolled.query(".lines").results(Page)
+        return next((Listing(page.rows, top, lambda rows: self.go(top + rows)) for page in pages), None)
 
-        def go(row: int) -> None:
-            if not top <= row < top + height - 1:
-                self.scroll_to(y=max(row - height // 3, 0), animate=False, immediate=True)
+    def go(self, row: int) -> None:
+        """Put the cursor on this row of the list; without a list, bring this row of the page into sight."""
+        if self.choices is not None:
+            super().go(row)
+            return
+        top, height = round(self.scrolled.scroll_offset.y), self.scrolled.size.height
+        if not top <= row < top + height - 1:
+            self.scrolled.scroll_to(y=max(row - height // 3, 0), animate=False, immediate=True)
 
-        return next((Listing(page.rows, top, go) for page in self.query(".lines").results(Page)), None)
+    def see_cursor(self) -> None:
+        """Scroll as little as is needed to see the row under the cursor; to the top, where that shows it, too."""
+        page = next(iter(self.query(".lines").results(Page)), None)
+        if page is None or (listing := self.choices) is None or not (rows := page.rows_of(listing.at)):
+            return
+        top, height = round(self.scroll_offset.y), self.scrollable_content_region.height
+        if top <= rows[0] and rows[-1] < top + height:
+            return
+        if rows[-1] < height:
+            self.scroll_home(animate=False)
+        else:
+            self.scroll_to(y=rows[0] if rows[0] < top else rows[-1] - height + 1, animate=False)
 
     def watch_has_focus(self, _has_focus: bool) -> None:
         """Nothing looks otherwise by that. Textual (8.2.8) would style every widget within anew, which a key feels."""
@@ -58,25 +91,31 @@ class Scroller(VerticalScroll, Listed, can_focus=True):
         self.call_after_refresh(self.scroll_end, animate=False)
 
     def action_line_down(self) -> None:
-        """Scroll a line down."""
-        self.scroll_down(animate=False)
+        """The next row, or a line down."""
+        if not self.move_cursor(1):
+            self.scrolled.scroll_down(animate=False)
 
     def action_line_up(self) -> None:
-        """Scroll a line up."""
-        self.scroll_up(animate=False)
+        """The row before, or a line up."""
+        if not self.move_cursor(-1):
+            self.scrolled.scroll_up(animate=False)
 
     def action_page_down(self) -> None:
-        """Scroll a page down."""
-        self.scroll_page_down(animate=False)
+        """A page down."""
+        if not self.move_cursor(self.rows_a_page):
+            self.scrolled.scroll_page_down(animate=False)
 
     def action_page_up(self) -> None:
-        """Scroll a page up."""
-        self.scroll_page_up(animate=False)
+        """A page up."""
+        if not self.move_cursor(-self.rows_a_page):
+            self.scrolled.scroll_page_up(animate=False)
 
     def action_first(self) -> None:
-        """Scroll to the beginning."""
-        self.scroll_home(animate=False)
+        """The first row, and the beginning of the page."""
+        super().action_first()
+        self.scrolled.scroll_home(animate=False)
 
     def action_last(self) -> None:
-        """Scroll to the end."""
-        self.scroll_end(animate=False)
+        """The last row; from there, or without a list, the end of the page."""
+        if not self.move_cursor(PAST_ANY_END):
+            self.scrolled.scroll_end(animate=False)

@@ -177,7 +177,7 @@ def test_the_cursor_stays_with_its_job(home: Home) -> None:
     with Project.open(make_jobs(home), home) as project:
         state = JobsState()
         state.take(read_jobs(project).rows)
-        state.move_to(3)
+        state.move(3)
         assert state.row is not None
         here = state.row.job.id
         options: JobOptions = GenerateOptions()
@@ -200,7 +200,7 @@ def test_no_line_is_wider_than_the_page_and_none_is_obeyed(home: Home, width: in
         for line in draw(state, width):
             assert line.cell_length <= width, line.plain
             assert not set(line.plain) & {"\x1b", "\x07", "\u202e", "\n"}
-        state.move_to(1)
+        state.move(1)
     state.log = hostile("printed " * 99)
     assert all(line.cell_length <= width for line in draw(state, width))
 

@@ -186,11 +186,31 @@ async def test_going_to_the_row_under_the_cursor_scrolls_nothing(home: Home, at_
         await pilot.press("j", "j")
         await until(pilot, lambda: pane(app).scroll_y > 0)
         before = pane(app).scroll_y
-        listing = pane(app).listing
-        assert listing is not None
-        listing.go(listing.at)
+        pane(app).go(2)
         await pilot.pause()
         assert (pane(app).state.cursor, pane(app).scroll_y) == (2, before)
+
+
+async def test_keys_move_the_cursor_first_and_the_page_where_the_list_ends(
+    home: Home, at_hand: list[list[str]]
+) -> None:
+    app = DistillApp(home, make_leaky(home))
+    async with app.run_test(size=(80, 20)) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "✗ 3 refused" in text(app))
+        state = pane(app).state
+        await pilot.press("pagedown")
+        assert state.cursor == 2
+        await pilot.press("g")
+        await until(pilot, lambda: (state.cursor, pane(app).scroll_y) == (0, 0))
+        await pilot.press("G")
+        assert state.cursor == 2
+        await until(pilot, lambda: 0 < pane(app).scroll_y < pane(app).max_scroll_y)
+        await pilot.press("j")
+        await until(pilot, lambda: pane(app).scroll_y > 1)
+        await pilot.press("G")
+        await until(pilot, lambda: pane(app).scroll_y == pane(app).max_scroll_y)
+        assert state.cursor == 2
 
 
 async def test_what_is_refused_is_listed_with_its_words_and_one_key_rejects_it(

@@ -287,10 +287,8 @@ async def test_questions_are_read_one_after_the_other_and_a_long_page_scrolls(ho
         await pilot.press("pagedown")
         await until(pilot, lambda: pane(app).scroll_offset.y > 0)
         assert "question 1 of 8" in text(app)
-        await pilot.press("G")
-        assert "question 8 of 8" in text(app)
         await pilot.press("g")
-        assert "question 1 of 8" in text(app)
+        await until(pilot, lambda: pane(app).scroll_offset.y == 0)
 
 
 @pytest.mark.parametrize("way", ["enter", "d", "equals_sign"])

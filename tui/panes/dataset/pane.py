@@ -50,16 +50,16 @@ class DatasetPane(Pane):
         return draw(view, self.state, monotonic())
 
     @property
-    def listing(self) -> Listing | None:
-        """What is refused; where nothing is, the page."""
+    def choices(self) -> Listing | None:
+        """What is refused."""
         state = self.state
         if not state.refused:
-            return super().listing
+            return None
         texts = [
             f"{each.example_id} {each.kind} {each.words} {state.questions.get(each.question_id, '')}"
             for each in state.refused
         ]
-        return Listing(texts, state.cursor, lambda row: self._move(row - state.cursor))
+        return Listing(texts, state.cursor, self._move)
 
     def on_command_told(self, message: CommandTold) -> None:
         """Show what the process says."""
@@ -132,22 +132,9 @@ class DatasetPane(Pane):
         self._look()
         self.redraw()
 
-    def action_line_down(self) -> None:
-        """The next refused answer, or a line down."""
-        self._move(1)
-
-    def action_line_up(self) -> None:
-        """The refused answer before, or a line up."""
-        self._move(-1)
-
     def _move(self, steps: int) -> None:
-        before = self.state.cursor
         self.state.move(steps)
-        if steps and self.state.cursor == before:
-            super().action_line_down() if steps > 0 else super().action_line_up()
-            return
         self.redraw()
-        self.see_cursor()
 
     def _ask(self) -> None:
         state = self.state

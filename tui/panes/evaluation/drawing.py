@@ -35,10 +35,10 @@ Over = Literal["answers", "history", "differences"]
 
 @dataclass(frozen=True, slots=True)
 class PageDrawn:
-    """The lines, which of them the cursor stands in, and what is shown over the table, where something is."""
+    """The lines, whether a list is among them, and what is shown over the table, where something is."""
 
     lines: list[Content]
-    cursor: int | None = None
+    listed: bool = False
     over: Over | None = None
 
 
@@ -224,11 +224,10 @@ def _with_questions(lines: list[Content], state: EvaluationState, evaluation: Ev
         )
     listed = max(view.height - len(lines), _LEAST_LISTED)
     first = max(0, min(state.row - listed // 2, len(lapses) - listed))
-    cursor = len(lines) + state.row - first
     for index, lapse in enumerate(lapses[first : first + listed], start=first):
         question = state.answers.questions[lapse.question_id]
         lines.append(numbered(_question_line(lapse, question.text, view.width, here=index == state.row), index))
-    return PageDrawn(lines, cursor)
+    return PageDrawn(lines, listed=True)
 
 
 def _question_line(lapse: Lapse, question: str, width: int, *, here: bool) -> Content:
@@ -254,14 +253,13 @@ def _history(view: View, state: EvaluationState, shown: Evaluation | None) -> Pa
     listed = max(view.height - len(lines) - 2, _LEAST_LISTED)
     row = max(0, min(state.history_row, len(rows) - 1))
     first = max(0, min(row - listed // 2, len(rows) - listed))
-    cursor = len(lines) + row - first
     for index, each in enumerate(rows[first : first + listed], start=first):
         here, mine = index == row, shown is not None and each.id == shown.id
         lines.append(numbered(_past(each, [cells for _, cells in columns], here=here, mine=mine, wide=wide), index))
     keys = Content.assemble(
         (key_of("history.open"), ACCENT), (" show   ", DIM), (key_of("evaluation.history"), ACCENT), (" back", DIM)
     )
-    return PageDrawn([*lines, Content(""), keys], cursor, over="history")
+    return PageDrawn([*lines, Content(""), keys], listed=True, over="history")
 
 
 def _past(each: Evaluation, cells: Sequence[int], *, here: bool, mine: bool, wide: bool) -> Content:

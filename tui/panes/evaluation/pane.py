@@ -46,8 +46,6 @@ from tui.services.program import CommandEnded
 from tui.services.store import StoreService
 from tui.widgets.listing import Listing
 
-_PAGE_ROWS = 10
-
 
 class EvaluationPane(Pane):
     """The proof."""
@@ -60,7 +58,7 @@ class EvaluationPane(Pane):
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
         self.state = EvaluationState()
-        self._cursor: int | None = None  # the line that has to be seen
+        self._listed = False  # whether a list is on
         self._over: Over | None = None  # what is shown over the table
         self._reports = ReportWriter(store, self)
         self._writing = Writing(store, self)
@@ -68,7 +66,7 @@ class EvaluationPane(Pane):
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""
         drawn = draw(view, self.state)
-        self._cursor, self._over = drawn.cursor, drawn.over
+        self._listed, self._over = drawn.listed, drawn.over
         return drawn.lines
 
     @property
@@ -88,17 +86,17 @@ class EvaluationPane(Pane):
         self._read()
 
     @property
-    def listing(self) -> Listing | None:
-        """The evaluations, or the questions of the one that is shown; else the page."""
+    def choices(self) -> Listing | None:
+        """The evaluations, or the questions of the one that is shown."""
         state = self.state
-        if self._cursor is None:
-            return super().listing
+        if not self._listed:
+            return None
         if state.face == "history":
             texts = [f"run {each.run_id} {each.verdict} {each.split} {each.created_at}" for each in state.listed]
-            return Listing(texts, state.history_row, lambda row: self._move(row - state.history_row))
+            return Listing(texts, state.history_row, self._move)
         lapses, asked = state.answers.lapses, state.answers.questions
         texts = [f"rule {' '.join(map(str, each.rules))} {asked[each.question_id].text}" for each in lapses]
-        return Listing(texts, state.row, lambda row: self._move(row - state.row))
+        return Listing(texts, state.row, self._move)
 
     def open(self, number: int) -> None:
         """Show the evaluation of this number."""
@@ -249,46 +247,22 @@ class EvaluationPane(Pane):
     action_leave_answers = action_leave_history = action_leave_differences = action_back
 
     def action_line_down(self) -> None:
-        """The next question; where there is no list, a line."""
-        self._move(1)
+        """Where answers are read, those of the next question."""
+        if self._over == "answers":
+            self._turn_question(1)
+        else:
+            super().action_line_down()
 
     def action_line_up(self) -> None:
-        """The question before; where there is no list, a line."""
-        self._move(-1)
-
-    def action_page_down(self) -> None:
-        """Ten questions on; where there is no list, a page."""
+        """Where answers are read, those of the question before."""
         if self._over == "answers":
-            super().action_page_down()
+            self._turn_question(-1)
         else:
-            self._move(_PAGE_ROWS)
-
-    def action_page_up(self) -> None:
-        """Ten questions back; where there is no list, a page."""
-        if self._over == "answers":
-            super().action_page_up()
-        else:
-            self._move(-_PAGE_ROWS)
-
-    def action_first(self) -> None:
-        """The worst question, and the top of the page."""
-        self.state.move(-self._rows)
-        self.redraw()
-        super().action_first()
-
-    def action_last(self) -> None:
-        """The last question, and the end of the page."""
-        self.state.move(self._rows)
-        self.redraw()
-        super().action_last()
+            super().action_line_up()
 
     @property
     def _shown_evaluation(self) -> Evaluation | None:
         return self.state.shown(self.view.facts) if self.view is not None else None
-
-    @property
-    def _rows(self) -> int:
-        return max(len(self.state.answers.lapses), len(self.state.evaluations))
 
     def _evaluate(self, basis: EvaluationBasis, values: dict[str, str] | None) -> None:
         if values is not None:
@@ -307,31 +281,17 @@ class EvaluationPane(Pane):
         """Another face begins at its top."""
         self.redraw()
         self.scroll_home(animate=False)
-        self._keep_cursor_seen()
+        self.see_cursor()
 
     def _turn_answer(self, by: int) -> None:
         if self.state.face == "answers":
             self.state.turn_answer(by)
             self._turned()
 
+    def _turn_question(self, by: int) -> None:
+        self.state.move(by)
+        self._turned()
+
     def _move(self, by: int) -> None:
-        if self._over == "answers":
-            self.state.move(by)
-            self._turned()
-            return
-        if self._cursor is None:
-            self.scroll_relative(y=by, animate=False)
-            return
         self.state.move(by)
         self.redraw()
-        self._keep_cursor_seen()
-
-    def _keep_cursor_seen(self) -> None:
-        """Scroll as little as is needed to see the cursor's line."""
-        height = self.size.height - self.styles.padding.height
-        if self._cursor is None or height <= 0:
-            return
-        if self._cursor < self.scroll_offset.y:
-            self.scroll_to(y=self._cursor, animate=False)
-        elif self._cursor >= self.scroll_offset.y + height:
-            self.scroll_to(y=self._cursor - height + 1, animate=False)

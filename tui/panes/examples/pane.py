@@ -22,8 +22,6 @@ from tui.services.generation import GenerationOutlook, GenerationService, Option
 from tui.services.store import StoreService
 from tui.widgets.listing import Listing
 
-_PAGE = 10
-
 
 class ExamplesPane(Pane):
     """The teacher's answers."""
@@ -43,12 +41,11 @@ class ExamplesPane(Pane):
         return draw(view, self.state)
 
     @property
-    def listing(self) -> Listing | None:
-        """The answers as they stand; before there are any, the page."""
+    def choices(self) -> Listing | None:
+        """The answers as they stand."""
         if not (streams := self._streams):
-            return super().listing
-        at = self.state.place(streams)
-        return Listing([f"{each.question}\n{each.text}" for each in streams], at, lambda row: self._move(row - at))
+            return None
+        return Listing([f"{each.question}\n{each.text}" for each in streams], self.state.place(streams), self._move)
 
     def on_options_read(self, message: OptionsRead) -> None:
         """Ask how the teacher shall answer."""
@@ -122,30 +119,6 @@ class ExamplesPane(Pane):
             self.app.copy_to_clipboard(streams[self.state.place(streams)].text)
         else:
             self.notify("There is no answer yet.")
-
-    def action_line_down(self) -> None:
-        """The next answer."""
-        self._move(1)
-
-    def action_line_up(self) -> None:
-        """The answer before."""
-        self._move(-1)
-
-    def action_page_down(self) -> None:
-        """Ten answers on."""
-        self._move(_PAGE)
-
-    def action_page_up(self) -> None:
-        """Ten answers back."""
-        self._move(-_PAGE)
-
-    def action_first(self) -> None:
-        """The first answer."""
-        self._move(-len(self._streams))
-
-    def action_last(self) -> None:
-        """The last answer."""
-        self._move(len(self._streams))
 
     def _outlook(self, options: GenerateOptions) -> GenerationOutlook | str:
         if options not in self._told:

@@ -12,14 +12,14 @@ from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, shorten, wra
 from tui.widgets.listing import numbered
 
 
-def draw_proposals(state: ProposalsState, width: int) -> tuple[list[Content], tuple[int, int]]:
-    """The proposals, each with its check or what it lacks, and the first and last line of the one under the cursor."""
+def draw_proposals(state: ProposalsState, width: int) -> list[Content]:
+    """The proposals, each with its check or what it lacks."""
     if state.proposals is None:
-        return unread("the prompt", state.failure, width, "proposals.back", "prompt.propose"), (0, 0)
+        return unread("the prompt", state.failure, width, "proposals.back", "prompt.propose")
     if not state.proposals:
         lines = title("Proposed rules", "none", "", width)
         said = "No demand was found. Demands are read from sentences and lists in English."
-        return [*lines, *(Content(line) for line in wrap(said, width))], (0, 0)
+        return [*lines, *(Content(line) for line in wrap(said, width))]
     lines = title("Proposed rules", f"{len(state.open)} to take", f"{len(state.proposals)} found in the text", width)
     lines[1:] = [
         Content.assemble((key_of("proposals.accept"), ACCENT), (" takes one   ", DIM),
@@ -27,9 +27,8 @@ def draw_proposals(state: ProposalsState, width: int) -> tuple[list[Content], tu
                          (key_of("proposals.back"), ACCENT), (" back", DIM)),
         Content(""),
     ]  # fmt: skip
-    here = (0, 0)
     for place, proposal in enumerate(state.proposals):
-        chosen, start = place == state.cursor, len(lines)
+        chosen = place == state.cursor
         edge = ("▌ " if chosen else "  ", ACCENT)
         if proposal.rule:
             mark, said = ("✓ ", GOOD), f"rule {proposal.rule} demands it"
@@ -41,10 +40,8 @@ def draw_proposals(state: ProposalsState, width: int) -> tuple[list[Content], tu
             style = STRONG if chosen else DIM if proposal.rule or proposal.check is None else ""
             lines.append(numbered(Content.assemble(edge, mark if row == 0 else ("  ", ""), (line, style)), place))
         told = shorten(f"line {proposal.line}   {said}", max(width - 5, 8))
-        lines.append(Content.assemble(edge, "  ", (told, ACCENT if chosen else DIM)))
-        if chosen:
-            here = (start, len(lines))
-    return lines, here
+        lines.append(numbered(Content.assemble(edge, "  ", (told, ACCENT if chosen else DIM)), place))
+    return lines
 
 
 def draw_findings(state: FindingsState, width: int) -> list[Content]:

@@ -55,10 +55,9 @@ class ProposalsFace(Scroller):
         self._rules: tuple[Rule, ...] | None = None
 
     @property
-    def listing(self) -> Listing | None:
+    def choices(self) -> Listing | None:
         """The proposals."""
-        at = self._state.cursor
-        return Listing([each.text for each in self._state.proposals or ()], at, lambda row: self._move(row - at))
+        return Listing([each.text for each in self._state.proposals or ()], self._state.cursor, self._move)
 
     def show(self, rules: tuple[Rule, ...]) -> None:
         """Read the prompt anew where the rules are others now: those that it has are told."""
@@ -78,11 +77,8 @@ class ProposalsFace(Scroller):
         """Draw for the room that there is, once there is any; the cursor stays in sight."""
         if not self.query(Page):
             return
-        lines, (first, last) = draw_proposals(self._state, self.line_width)
-        self.query_one(Page).show(lines)
-        top, height = self.scroll_offset.y, max(self.size.height - 1, 1)
-        if first < top or last >= top + height:
-            self.scroll_to(y=0 if first <= 3 else max(min(first, last - height + 1), 0), animate=False)
+        self.query_one(Page).show(draw_proposals(self._state, self.line_width))
+        self.see_cursor()
 
     def on_resize(self) -> None:
         """Drawn for its size."""
@@ -123,22 +119,6 @@ class ProposalsFace(Scroller):
     def action_back(self) -> None:
         """Go back to the rules."""
         self.post_message(ShowFace("reading", "rules"))
-
-    def action_line_down(self) -> None:
-        """The next proposal."""
-        self._move(1)
-
-    def action_line_up(self) -> None:
-        """The proposal before."""
-        self._move(-1)
-
-    def action_first(self) -> None:
-        """The first proposal."""
-        self._move(-len(self._state.proposals or ()))
-
-    def action_last(self) -> None:
-        """The last proposal."""
-        self._move(len(self._state.proposals or ()))
 
     def _take(self, proposal: "Proposal") -> bool:
         if proposal.rule:

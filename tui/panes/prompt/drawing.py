@@ -86,8 +86,8 @@ def draw_text(prompt: Prompt, passages: Sequence[Passage], width: int) -> tuple[
 
 def draw_rules(
     rules: Sequence[Rule], cursor: int, passages: Sequence[Passage] | None, width: int, *, focused: bool
-) -> tuple[list[Content], tuple[int, int]]:
-    """The rules with their checks in words, and the first and the last line of the one under the cursor."""
+) -> list[Content]:
+    """The rules with their checks in words."""
     lines = [Content.styled(counted(len(rules), "rule"), STRONG if focused else DIM)]
     if not rules:
         # The same letters mean the prompt's own file in the text beside: the key that goes to the rules comes first.
@@ -102,11 +102,9 @@ def draw_rules(
             Content(""),
             Content.styled(shorten("distill-tui rules add", width), DIM),
         ]
-        return lines, (0, 0)
-    here = (0, 0)
+        return lines
     for place, rule in enumerate(rules):
         chosen = place == cursor
-        start = len(lines)
         mark = ("▌", ACCENT if focused else DIM) if chosen else (" ", "")
         for row, line in enumerate(wrap(rule.text, max(width - 5, 8))):
             number = f"{rule.id:>3} " if row == 0 else "    "
@@ -114,13 +112,11 @@ def draw_rules(
         words = wrap(check_words(rule.check), max(width - 5, 8))
         if len(words) > _CHECK_LINES:
             words = [*words[: _CHECK_LINES - 1], shorten(" ".join(words[_CHECK_LINES - 1 :]), max(width - 5, 8))]
-        lines += [Content.assemble(mark, "    ", (line, DIM)) for line in words]
-        if chosen:
-            here = (start, len(lines))
-            if passages is not None:
-                said = "marked in the text" if passages else "not found in the text"
-                lines.append(Content.assemble(mark, "    ", (said, ACCENT if passages else DIM)))
-    return lines, here
+        lines += [numbered(Content.assemble(mark, "    ", (line, DIM)), place) for line in words]
+        if chosen and passages is not None:
+            said = "marked in the text" if passages else "not found in the text"
+            lines.append(numbered(Content.assemble(mark, "    ", (said, ACCENT if passages else DIM)), place))
+    return lines
 
 
 def check_words(check: Check) -> str:

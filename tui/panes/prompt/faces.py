@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Self, TypeVar
 
 from textual.app import ComposeResult
-from textual.containers import Container
+from textual.containers import Container, VerticalScroll
 from textual.dom import DOMNode
 from textual.widget import Widget
 
@@ -18,7 +18,6 @@ from tui.panes.prompt.state import Face, PromptState
 from tui.panes.prompt.text_face import TextFace
 from tui.screens.placed import ShowPane
 from tui.services.store import StoreService
-from tui.widgets.listing import Listing
 from tui.widgets.page import Page
 
 FaceKind = TypeVar("FaceKind", bound=Widget)
@@ -93,33 +92,9 @@ class FacedPane(Pane, can_focus=False):
         return [(place, self.query_one(selector)), *([] if place in TYPED else own)]
 
     @property
-    def listing(self) -> Listing | None:
-        """The text's: other faces tell their own."""
-        return next((text.listing for text in self.query(TextFace)), None)
-
-    def action_line_down(self) -> None:
-        for text in self.query(TextFace):
-            text.action_line_down()
-
-    def action_line_up(self) -> None:
-        for text in self.query(TextFace):
-            text.action_line_up()
-
-    def action_page_down(self) -> None:
-        for text in self.query(TextFace):
-            text.action_page_down()
-
-    def action_page_up(self) -> None:
-        for text in self.query(TextFace):
-            text.action_page_up()
-
-    def action_first(self) -> None:
-        for text in self.query(TextFace):
-            text.action_first()
-
-    def action_last(self) -> None:
-        for text in self.query(TextFace):
-            text.action_last()
+    def scrolled(self) -> VerticalScroll:
+        """The text: other faces tell their own."""
+        return next(iter(self.query(TextFace)), self)
 
     @property
     def _holder(self) -> Widget | None:

@@ -48,11 +48,10 @@ class RulesFace(Scroller):
         self._prompt: Prompt | None = None
 
     @property
-    def listing(self) -> Listing | None:
+    def choices(self) -> Listing | None:
         """The rules."""
         texts = [f"{rule.id} {rule.text} {check_words(rule.check)}" for rule in self._rules]
-        at = self._state.cursor
-        return Listing(texts, at, lambda row: self._move(row - at))
+        return Listing(texts, self._state.cursor, self._move)
 
     def show(self, rules: tuple[Rule, ...], prompt: Prompt | None) -> None:
         """Draw the rules as they are now."""
@@ -65,12 +64,10 @@ class RulesFace(Scroller):
             rule, prompt = wanted
             self._store.ask(lambda project: read_passages(project, rule, prompt), self)
         width = self.line_width
-        lines, (first, last) = draw_rules(
-            self._rules, self._state.cursor, self._state.passages, width, focused=self.has_focus
-        )
+        lines = draw_rules(self._rules, self._state.cursor, self._state.passages, width, focused=self.has_focus)
         self.query_one(Page).show(lines)
         if self.has_focus:
-            self.call_after_refresh(self._bring_into_sight, first, last)
+            self.call_after_refresh(self.see_cursor)
 
     def on_resize(self) -> None:
         """Drawn for its size."""
@@ -104,22 +101,6 @@ class RulesFace(Scroller):
         """Say what was done."""
         message.stop()
         self._said(message.said)
-
-    def action_line_down(self) -> None:
-        """The next rule."""
-        self._move(1)
-
-    def action_line_up(self) -> None:
-        """The rule before."""
-        self._move(-1)
-
-    def action_first(self) -> None:
-        """The first rule."""
-        self._move(-len(self._rules))
-
-    def action_last(self) -> None:
-        """The last rule."""
-        self._move(len(self._rules))
 
     def action_change(self) -> None:
         """Change the rule under the cursor; without any, write the first one."""
@@ -207,13 +188,6 @@ class RulesFace(Scroller):
     def _said(self, words: str) -> None:
         self.app.notify(words, timeout=4)
         self._store.read()
-
-    def _bring_into_sight(self, first: int, last: int) -> None:
-        top, height = self.scroll_offset.y, self.size.height
-        if first < top:
-            self.scroll_to(y=0 if first <= 1 else first, animate=False)
-        elif last >= top + height:
-            self.scroll_to(y=last - height + 1, animate=False)
 
 
 def _kept_when(rule: Rule) -> str:

@@ -42,11 +42,10 @@ class VersionsFace(Vertical, Listed, can_focus=True):
             yield Page(classes="lines")
 
     @property
-    def listing(self) -> Listing | None:
+    def choices(self) -> Listing | None:
         """The versions."""
-        rows, at = self._state.rows or (), self._state.cursor
-        texts = [f"version {row.version} {moment(row.created_at)} {row.note}" for row in rows]
-        return Listing(texts, at, lambda row: self._move(row - at))
+        texts = [f"version {row.version} {moment(row.created_at)} {row.note}" for row in self._state.rows or ()]
+        return Listing(texts, self._state.cursor, self._move)
 
     def read(self) -> None:
         """Ask for the versions anew."""
@@ -84,22 +83,6 @@ class VersionsFace(Vertical, Listed, can_focus=True):
         if self._state.take_difference(message.version, message.whole, message.lines):
             self._difference.scroll_home(animate=False)
             self.redraw()
-
-    def action_line_down(self) -> None:
-        """The next version."""
-        self._move(1)
-
-    def action_line_up(self) -> None:
-        """The version before."""
-        self._move(-1)
-
-    def action_first(self) -> None:
-        """The newest version."""
-        self._move(-len(self._state.rows or ()))
-
-    def action_last(self) -> None:
-        """The oldest version."""
-        self._move(len(self._state.rows or ()))
 
     def action_page_down(self) -> None:
         """Down a page of the difference."""

@@ -83,20 +83,20 @@ class QuestionList(Pane):
         return draw(view, self.state)
 
     @property
-    def listing(self) -> Listing | None:
+    def choices(self) -> Listing | None:
         """The rows of the face; the list is looked through by the store."""
         state = self.state
         match state.face:
             case "list":
-                return Listing((), state.where.cursor, lambda row: self._move(row - state.where.cursor))
+                return Listing((), state.where.cursor, self._move)
             case "topics":
                 texts = [topic.topic for topic in state.topics or ()]
-                return Listing(texts, state.topic_at, lambda row: self._move(row - state.topic_at))
+                return Listing(texts, state.topic_at, self._move)
             case "twins":
                 texts = [f"{pair.kept.text}\n{pair.dropped.text}" for pair in state.pairs]
-                return Listing(texts, state.pair_at, lambda row: self._move(row - state.pair_at))
+                return Listing(texts, state.pair_at, self._move)
             case _:
-                return super().listing
+                return None
 
     def on_topics_read(self, message: TopicsRead) -> None:
         """Take in the topics."""
@@ -187,38 +187,12 @@ class QuestionList(Pane):
 
     action_leave_preview = action_back
 
-    def action_line_down(self) -> None:
-        """The next question."""
-        self._move(1)
-
-    def action_line_up(self) -> None:
-        """The question before."""
-        self._move(-1)
-
-    def action_page_down(self) -> None:
-        """A page of questions on."""
-        self._move(self._page)
-
-    def action_page_up(self) -> None:
-        """A page of questions back."""
-        self._move(-self._page)
-
-    def action_first(self) -> None:
-        """The first question."""
-        self._move(-self.state.total - len(self.state.pairs))
-
-    def action_last(self) -> None:
-        """The last question."""
-        self._move(self.state.total + len(self.state.pairs))
-
     def _read(self) -> None:
         self._service.read(self.state.where, self.state.ask())
 
     def _move(self, steps: int) -> None:
         if self.state.move(steps):
             self._read()
-        if self.state.face in ("import", "split"):  # these are pages, without a cursor
-            self.scroll_relative(y=steps, animate=False)
         self.redraw()
 
     def _go_to_found(self, steps: int) -> None:
@@ -231,7 +205,3 @@ class QuestionList(Pane):
         self._search.display = False
         self.focus()
         self.redraw()
-
-    @property
-    def _page(self) -> int:
-        return max(self.size.height // 2, 5)

@@ -65,13 +65,13 @@ class ReleasePane(Pane):
         return draw(view, self.state, time())
 
     @property
-    def listing(self) -> Listing | None:
+    def choices(self) -> Listing | None:
         """The releases; the model card and what can leave are pages."""
         state = self.state
         if state.card is not None or not state.releases:
-            return super().listing
+            return None
         texts = [f"{each.release.kind} of run {each.release.run_id} {each.folder}" for each in state.releases]
-        return Listing(texts, state.cursor, lambda row: self._move(row - state.cursor))
+        return Listing(texts, state.cursor, self._move)
 
     def on_release_read(self, message: ReleaseRead) -> None:
         """Take in runs and releases."""
@@ -123,23 +123,9 @@ class ReleasePane(Pane):
             self.scroll_home(animate=False)
             self.redraw()
 
-    def action_line_down(self) -> None:
-        """The next release, or a line down."""
-        if not self._move(1):
-            super().action_line_down()
-
-    def action_line_up(self) -> None:
-        """The release before, or a line up."""
-        if not self._move(-1):
-            super().action_line_up()
-
-    def _move(self, steps: int) -> bool:
-        """Move through the releases; whether the cursor moved."""
-        if self.state.card is not None or (not self.state.move(steps) and steps):
-            return False
+    def _move(self, steps: int) -> None:
+        self.state.move(steps)
         self.redraw()
-        self.see_cursor()
-        return True
 
     def _ask(self, values: Values) -> None:
         fields = [

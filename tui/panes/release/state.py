@@ -37,11 +37,9 @@ class ReleaseState:
         self.page, self.failure = page, None
         self.cursor = 0 if newer else max(0, min(self.cursor, len(page.releases) - 1))
 
-    def move(self, steps: int) -> bool:
-        """Move through the releases. Returns whether the cursor moved."""
-        before = self.cursor
+    def move(self, steps: int) -> None:
+        """Move through the releases."""
         self.cursor = max(0, min(self.cursor + steps, len(self.releases) - 1))
-        return self.cursor != before
 
     def run(self, run_id: str) -> Exportable | None:
         """The run of this number, as a form writes it."""

@@ -55,14 +55,14 @@ class RunPane(Pane):
         self._read()
 
     @property
-    def listing(self) -> Listing | None:
+    def choices(self) -> Listing | None:
         """The runs of the table; the curves are a page."""
         state = self.state
         if not state.comparing:
-            return super().listing
+            return None
         runs = [row.run for row in state.table]
         texts = [f"run {run.id} {run.state} {run.config.adapter_words} {run.reason}" for run in runs]
-        return Listing(texts, state.row, lambda row: self._move_row(row - state.row))
+        return Listing(texts, state.row, self._move_row)
 
     def open(self, number: int) -> None:
         """Show the run of this number."""
@@ -195,34 +195,6 @@ class RunPane(Pane):
         self.state.cursor = None
         self._read_traces()
         self.redraw()
-
-    def action_line_down(self) -> None:
-        """The next run of the table; else scroll."""
-        if self.state.comparing:
-            self._move_row(1)
-        else:
-            super().action_line_down()
-
-    def action_line_up(self) -> None:
-        """The run before; else scroll."""
-        if self.state.comparing:
-            self._move_row(-1)
-        else:
-            super().action_line_up()
-
-    def action_first(self) -> None:
-        """The newest run of the table; else the beginning of the page."""
-        if self.state.comparing:
-            self._move_row(-len(self.state.rows))
-        else:
-            super().action_first()
-
-    def action_last(self) -> None:
-        """The oldest run of the table; else the end of the page."""
-        if self.state.comparing:
-            self._move_row(len(self.state.rows))
-        else:
-            super().action_last()
 
     @property
     def _shown_run(self) -> int:

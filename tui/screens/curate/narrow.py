@@ -19,6 +19,7 @@ from tui.keys import key_of
 from tui.screens.placed import OverScreen
 from tui.services.review import Where
 from tui.widgets.lines import ACCENT, DIM, STRONG, fit
+from tui.widgets.listing import Listed, Listing
 
 _WIDTH = 54
 _COUNT_WIDTH = 16
@@ -36,7 +37,7 @@ class Choices(OptionList, inherit_bindings=False):
     """The lines; their keys are those of the action table."""
 
 
-class NarrowScreen(OverScreen[Narrowed | None]):
+class NarrowScreen(OverScreen[Narrowed | None], Listed):
     """A short list over the review. Ends in what was chosen, or None where a person left it as it was."""
 
     place: ClassVar[Place] = "narrow"
@@ -98,33 +99,14 @@ class NarrowScreen(OverScreen[Narrowed | None]):
         """End with what is under the cursor."""
         self._options.action_select()
 
-    def action_line_down(self) -> None:
-        """The next choice."""
-        self._move(1)
-
-    def action_line_up(self) -> None:
-        """The choice before."""
-        self._move(-1)
-
-    def action_page_down(self) -> None:
-        """A page of choices on."""
-        self._move(self._options.size.height)
-
-    def action_page_up(self) -> None:
-        """A page of choices back."""
-        self._move(-self._options.size.height)
-
-    def action_first(self) -> None:
-        """The first choice."""
-        self._move(-len(self._choices))
-
-    def action_last(self) -> None:
-        """The last choice."""
-        self._move(len(self._choices))
-
     def action_leave(self) -> None:
         """Leave the list as it was."""
         self.dismiss(None)
+
+    @property
+    def choices(self) -> Listing | None:
+        """All of them; the list's own widget keeps the cursor in sight."""
+        return Listing((), self._options.highlighted or 0, self._move)
 
     @property
     def _options(self) -> Choices:

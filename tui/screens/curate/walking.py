@@ -42,9 +42,9 @@ class WalkingScreen(Divided, PlacedScreen[None], Listed):
         self._review = ReviewService(store, self)
 
     @property
-    def listing(self) -> Listing | None:
+    def choices(self) -> Listing | None:
         """The answers; the list has a search of its own."""
-        return Listing((), self.state.where.cursor, lambda row: self._move(row - self.state.where.cursor))
+        return Listing((), self.state.where.cursor, self._move)
 
     def say_nothing_listed(self) -> None:
         """Say why no answer is listed, and what to do next."""

@@ -44,11 +44,6 @@ def draw(state: JobsState, width: int) -> list[Content]:
     return lines
 
 
-def line_of_cursor(state: JobsState) -> int:
-    """Which line of the list the cursor is on."""
-    return 3 + state.cursor
-
-
 def _figures(state: JobsState) -> str:
     live = state.at_work
     waiting = sum(job.state == "waiting" for job in live)

@@ -9,7 +9,7 @@ from textual.dom import DOMNode
 from engine.clean import clean_text
 from tui.actions import Place, bindings
 from tui.keys import footer_actions
-from tui.screens.jobs.drawing import draw, line_of_cursor
+from tui.screens.jobs.drawing import draw
 from tui.screens.jobs.state import JobsState
 from tui.screens.placed import PlacedScreen
 from tui.screens.workspace.wishes import Asked, answer_to
@@ -36,12 +36,12 @@ class Jobs(Scroller):
         self._reads = 0  # the job whose log is shown, or will be; 0: none
 
     @property
-    def listing(self) -> Listing | None:
+    def choices(self) -> Listing | None:
         """The jobs; a log is a page."""
         if self.state.log is not None or not self.state.rows:
-            return super().listing
+            return None
         texts = [f"job {row.job.id} {row.job.kind} {row.job.state} {row.job.note}" for row in self.state.rows]
-        return Listing(texts, self.state.cursor, self._go, self.action_log)
+        return Listing(texts, self.state.cursor, self._move, self.action_log)
 
     def on_mount(self) -> None:
         """Read them, and again while they change."""
@@ -115,44 +115,11 @@ class Jobs(Scroller):
             return
         self.state.log, self._reads = None, 0
         self.redraw()
-        self.call_after_refresh(self._keep_cursor_seen)
+        self.call_after_refresh(self.see_cursor)
 
-    def action_line_down(self) -> None:
-        """The next job, or a line down."""
-        self._step(1)
-
-    def action_line_up(self) -> None:
-        """The job before, or a line up."""
-        self._step(-1)
-
-    def action_first(self) -> None:
-        """The first job, or the beginning."""
-        if self.state.log is None:
-            self._go(0)
-        super().action_first()
-
-    def action_last(self) -> None:
-        """The last job, or the end."""
-        if self.state.log is None:
-            self._go(len(self.state.rows or ()) - 1)
-        super().action_last()
-
-    def _step(self, by: int) -> None:
-        if self.state.log is not None:
-            self.scroll_relative(y=by, animate=False)
-        else:
-            self._go(self.state.cursor + by)
-
-    def _go(self, row: int) -> None:
-        self.state.move_to(row)
+    def _move(self, steps: int) -> None:
+        self.state.move(steps)
         self.redraw()
-        self._keep_cursor_seen()
-
-    def _keep_cursor_seen(self) -> None:
-        line, height = line_of_cursor(self.state), self.size.height
-        top = round(self.scroll_offset.y)
-        if not top <= line < top + height - 1:
-            self.scroll_to(y=0 if line < height - 1 else line - height // 2, animate=False)
 
     def _read(self) -> None:
         self._store.ask(read_jobs, self)

@@ -34,6 +34,6 @@ class JobsState:
         self.cursor = max(self.cursor, 0)
         return True
 
-    def move_to(self, row: int) -> None:
-        """Point at another job, the nearest that there is."""
-        self.cursor = max(0, min(row, len(self.rows or ()) - 1))
+    def move(self, steps: int) -> None:
+        """Point at another job, at most at the last."""
+        self.cursor = max(0, min(self.cursor + steps, len(self.rows or ()) - 1))

@@ -63,9 +63,9 @@ class StartScreen(PlacedScreen[None], Listed):
         yield Footer(())
 
     @property
-    def listing(self) -> Listing | None:
+    def choices(self) -> Listing | None:
         """The projects; the list has a search of its own."""
-        return Listing((), self.state.at, lambda row: self._move(row - self.state.at), self.action_open)
+        return Listing((), self.state.at, self._move, self.action_open)
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:
@@ -216,30 +216,6 @@ class StartScreen(PlacedScreen[None], Listed):
         search.display = False
         self.set_focus(None)
         self._draw()
-
-    def action_line_down(self) -> None:
-        """The next project."""
-        self._move(1)
-
-    def action_line_up(self) -> None:
-        """The project before."""
-        self._move(-1)
-
-    def action_page_down(self) -> None:
-        """A page of projects on."""
-        self._move(self._height)
-
-    def action_page_up(self) -> None:
-        """A page of projects back."""
-        self._move(-self._height)
-
-    def action_first(self) -> None:
-        """The first project."""
-        self._move(-len(self.state.rows))
-
-    def action_last(self) -> None:
-        """The last project."""
-        self._move(len(self.state.rows))
 
     def _run_demo(self, values: Values | None) -> None:
         if values is not None:

@@ -27,7 +27,7 @@ class _Panes(Page, Listed):
     """The panes as rows that can be gone to."""
 
     @property
-    def listing(self) -> Listing | None:
+    def choices(self) -> Listing | None:
         """All panes in the order of their keys."""
         return Listing(PANES, 0, lambda row: self.post_message(ShowPane(PANES[row])))
 

@@ -133,13 +133,13 @@ class SearchLine(Horizontal):
             return
         said = f"{rows.index(self._found) + 1:,} of {len(rows):,}"
         self._count.show([Content.styled(right(said, _COUNT - 1), DIM)])
-        listing.go(self._found)
+        listed.go(self._found)
         self._note()
 
     def _restore(self) -> None:
         row, scrolled = self._origin
-        if self._listed is not None and (listing := self._listed.listing) is not None:
-            listing.go(row)
+        if self._listed is not None:
+            self._listed.go(row)
             self._listed.scroll_to(y=scrolled, animate=False, immediate=True)
             self._note()
 
