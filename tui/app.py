@@ -20,7 +20,6 @@ from engine.paths import Home
 from tui.actions import Place, bindings
 from tui.keymap import over_others, own_keys
 from tui.keys import footer_actions, hold
-from tui.screens.placed import Arranged, PlacedScreen, ShowProject
 from tui.services.settings import Memory, last_project, save_copy
 from tui.services.themes import ThemeService, ThemesRead, read_theme
 from tui.services.tmux import load_buffer
@@ -32,6 +31,7 @@ from tui.typed import TypedApp
 from tui.widgets.colourless import ColourlessFilter
 from tui.widgets.glyphs import AsciiFilter
 from tui.widgets.guard import CodeFilter
+from tui.widgets.placed import Arranged, PlacedScreen, ShowProject
 from tui.widgets.shares import DividerMoved
 from tui.widgets.told import Told
 

@@ -16,7 +16,7 @@ from textual.worker import Worker
 
 from tui.actions import ACTIONS, PANES, Action, PaneName, Place
 from tui.keys import key_of, keys_of, told
-from tui.screens.placed import LeftOnce, over_bindings
+from tui.widgets.placed import LeftOnce, over_bindings
 
 # Moving through a list by palette is of no use to anybody, nor is opening the palette.
 _BY_KEY_ONLY = {"line_down", "line_up", "page_down", "page_up", "first", "last", "command_palette"}

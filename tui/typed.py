@@ -4,8 +4,8 @@ from textual.app import App
 from textual.driver import Driver
 from textual.events import Event, Key, Paste
 
-from tui.screens.placed import PlacedScreen
 from tui.terminal.driver import reading_all
+from tui.widgets.placed import PlacedScreen
 
 
 class TypedApp(App[int]):

@@ -11,8 +11,8 @@ from textual.widgets import Input, TextArea
 
 from engine.paths import Home
 from tui.app import DistillApp
+from tui.forms.screen import FormScreen
 from tui.panes.pane import Pane
-from tui.screens.form.screen import FormScreen
 from tui.screens.workspace.screen import READ_EVERY_S, WorkspaceScreen
 from tui.services.facts import Facts
 from tui.widgets.footer import Footer

@@ -7,6 +7,7 @@ from tests.tui.piloting import open_app, shown, until
 from tests.tui.seeds import make_stage
 from tui.actions import ACTIONS, PANE_KEYS, PANES, TYPED, Action, Place
 from tui.app import DistillApp
+from tui.forms.screen import FormScreen
 from tui.keys import footer_actions, told
 from tui.panes import pane_class
 from tui.panes.chat.question import QuestionField
@@ -21,7 +22,6 @@ from tui.panes.prompt.versions_face import VersionsFace
 from tui.panes.questions.pane import QuestionsPane
 from tui.screens.curate.narrow import NarrowScreen
 from tui.screens.curate.screen import CurateScreen
-from tui.screens.form.screen import FormScreen
 from tui.screens.help.screen import HelpScreen, Keys, help_text
 from tui.screens.jobs.screen import Jobs
 from tui.screens.start.screen import StartScreen

@@ -9,7 +9,7 @@ from textual.app import App
 from textual.widgets import Input, Static
 
 from tests.tui.piloting import until
-from tui.screens.form.screen import Field, FormScreen
+from tui.forms.screen import Field, FormScreen
 from tui.services import paths
 from tui.services.paths import _in_common, completed
 

@@ -21,8 +21,8 @@ from tests.tui.seeds import make_stage
 from tui.actions import ACTIONS, PANE_KEYS, PANES, Place
 from tui.actions.lists import MOVES
 from tui.app import DistillApp
-from tui.screens.placed import PlacedScreen
 from tui.services.trial import TrialEnded, TrialService
+from tui.widgets.placed import PlacedScreen
 
 # The keys that lead to each place from a project that was just opened.
 WAYS: dict[Place, str] = {

@@ -14,8 +14,8 @@ from engine.paths import Home
 from tests.hostile import hostile, hostile_text, obeyed
 from tests.tui.piloting import until
 from tui.app import DistillApp
+from tui.forms.screen import Field, FormScreen, Told
 from tui.panes.chat.question import QuestionField
-from tui.screens.form.screen import Field, FormScreen, Told
 from tui.terminal.notice import title
 from tui.widgets.choice import Choice
 from tui.widgets.guard import CodeFilter, Veil

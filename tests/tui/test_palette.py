@@ -21,6 +21,7 @@ from tests.tui.panes.measured import make_compared
 from tests.tui.piloting import SIZES, facts_of, open_app, reach, shown, text_of, until
 from tests.tui.seeds import make_stage
 from tui.actions import ACTIONS, PANES
+from tui.forms.screen import Field, FormScreen
 from tui.keys import told
 from tui.palette import open_palette
 from tui.panes.evaluation.pane import EvaluationPane
@@ -28,7 +29,6 @@ from tui.panes.prompt.pane import PromptPane
 from tui.panes.prompt.rules_face import RulesFace
 from tui.panes.questions.pane import QuestionsPane
 from tui.panes.run.pane import RunPane
-from tui.screens.form.screen import Field, FormScreen
 from tui.screens.jump.screen import LETTERS, JumpScreen, Target, labels, targets_on
 from tui.screens.workspace.found import highlighted
 from tui.screens.workspace.rail import Rail, Spine

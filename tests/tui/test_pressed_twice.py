@@ -13,13 +13,13 @@ from tests.tui.curate.reviewing import make_reviewed, opened, settled
 from tests.tui.piloting import SIZES, form_of, open_app, pane_of, reach, until
 from tests.tui.seeds import make_project, make_stage
 from tui.app import DistillApp
+from tui.forms.screen import FormScreen
 from tui.keys import key_of
 from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.examples.pane import ExamplesPane
 from tui.panes.pane import Pane
 from tui.panes.prompt.pane import PromptPane
 from tui.panes.run.pane import RunPane
-from tui.screens.form.screen import FormScreen
 
 
 @pytest.fixture(autouse=True)

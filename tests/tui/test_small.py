@@ -9,7 +9,7 @@ from tests.tui.seeds import make_stage
 from tests.tui.test_glyphs import screen_text
 from tui.actions import PANE_KEYS
 from tui.app import DistillApp
-from tui.screens.placed import LEAST_COLUMNS, LEAST_ROWS
+from tui.widgets.placed import LEAST_COLUMNS, LEAST_ROWS
 
 
 @pytest.mark.parametrize(

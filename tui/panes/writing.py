@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 from engine.clean import clean_text
 from engine.records.options import SynthesizeOptions, TeacherSpec
+from tui.forms.late import open_late
+from tui.forms.screen import Field, FormScreen, Values
+from tui.forms.teacher import key_trouble, key_words, money_words, teacher_fields
 from tui.panes.pane import Pane
-from tui.panes.teacher import key_trouble, key_words, money_words, teacher_fields
-from tui.screens.form.late import open_late
-from tui.screens.form.screen import Field, FormScreen, Values
 from tui.services.generation import GenerationService, OutlookRead, SynthesisOutlook
 from tui.services.store import StoreService
 

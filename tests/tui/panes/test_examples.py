@@ -38,14 +38,14 @@ from tests.engine.teachers.hostile_server import Request, error, good, served, s
 from tests.tui.piloting import form_of, pane_of, reach, text_of, until
 from tests.tui.seeds import PROMPT, TOPICS, add_examples, add_job, hostile, make_project, make_stage
 from tui.app import DistillApp
+from tui.forms.screen import FormScreen
+from tui.forms.teacher import teacher_fields, teacher_of
 from tui.panes.examples.drawing import draw, last_lines
 from tui.panes.examples.forms import outlook_trouble, outlook_words, wanted
 from tui.panes.examples.pane import ExamplesPane
 from tui.panes.examples.state import WallState
 from tui.panes.job import JobView
-from tui.panes.teacher import teacher_fields, teacher_of
 from tui.panes.view import View
-from tui.screens.form.screen import FormScreen
 from tui.screens.workspace.screen import WorkspaceScreen
 from tui.services.facts import ExampleCounts, Facts, Stream
 from tui.widgets.lines import wrap

@@ -21,10 +21,10 @@ from tests.engine.teachers.hostile_server import HostileServer, error, good, ser
 from tests.tui.piloting import form_of, pane_of, reach, settled, until
 from tests.tui.seeds import PROMPT, hostile, make_project, make_stage
 from tui.app import DistillApp
+from tui.forms.screen import FormScreen
 from tui.panes.prompt.editor import DocumentArea, Editor
 from tui.panes.prompt.pane import PromptPane
 from tui.panes.prompt.state import Face
-from tui.screens.form.screen import FormScreen
 from tui.widgets.footer import Footer
 from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller

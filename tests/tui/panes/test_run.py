@@ -25,13 +25,13 @@ from tests.tui.panes.measured import QUESTIONS, add_measured_run, make_compared,
 from tests.tui.piloting import form_of, pane_of, reach, text_of, until, workspace
 from tests.tui.seeds import CURVE, add_dataset, add_examples, hostile, make_project, make_stage
 from tui.app import DistillApp
+from tui.forms.screen import FormScreen
 from tui.panes.job import Curve, JobView
 from tui.panes.run.curves import Drawn, Look, charts, values
 from tui.panes.run.pane import RunPane
 from tui.panes.run.settings import config_of, device, fields, guide, outlook, trouble
 from tui.panes.run.state import RunState, sample_at, value_at
 from tui.panes.run.worst import worst_tokens
-from tui.screens.form.screen import FormScreen
 from tui.services.runs import RunRow, read_runs, trace_reader
 
 SIZES = [pytest.param((80, 24), id="80"), pytest.param((120, 40), id="120")]

@@ -10,7 +10,7 @@ from engine.paths import Home
 from tests.tui.piloting import until
 from tests.tui.start.conftest import read
 from tui.app import DistillApp
-from tui.screens.form.screen import FormScreen
+from tui.forms.screen import FormScreen
 
 WIDE, NARROW = (120, 40), (80, 24)
 STATES = [

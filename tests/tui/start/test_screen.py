@@ -17,7 +17,7 @@ from engine.records.options import TeacherSpec
 from tests.tui.piloting import form_of, until
 from tests.tui.start.conftest import age, read, set_to_work
 from tui.app import DistillApp
-from tui.screens.form.screen import FormScreen
+from tui.forms.screen import FormScreen
 from tui.screens.start.forms import DEMO_SENTENCES, QUICK, WHOLE
 from tui.screens.start.screen import StartScreen
 from tui.screens.workspace.screen import WorkspaceScreen

@@ -14,6 +14,7 @@ from engine.evaluation.preference import Standing
 from engine.records.vote import VoteChoice
 from tui.actions import PaneName, Place, bindings
 from tui.actions.chat import VOTES
+from tui.forms.screen import Field, FormScreen
 from tui.keys import key_of
 from tui.panes.chat.drawing import draw, no_vote, room_to_grow
 from tui.panes.chat.question import QuestionField
@@ -21,12 +22,11 @@ from tui.panes.chat.state import ChatState, Turn
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.view import View
-from tui.screens.form.screen import Field, FormScreen
-from tui.screens.placed import ArmsChosen
 from tui.services.chat import ArmsRead, ChatService, Kept, ReplyEnded, ReplyGrew, ServerTold, VotesRead
 from tui.services.facts import Facts
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.page import Page
+from tui.widgets.placed import ArmsChosen
 
 # Five times a second, as the other panes are drawn; as rarely as Textual draws where a person has a slow line.
 DRAW_EVERY_S = max(0.2, 1 / MAX_FPS)

@@ -8,13 +8,13 @@ from textual.content import Content
 
 from engine.wording import counted
 from tui.actions import PaneName, bindings
+from tui.forms.screen import Field, FormScreen, Values
 from tui.keys import key_of
 from tui.panes.dataset.drawing import draw
 from tui.panes.dataset.state import ALLOW, DatasetState
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.view import View
-from tui.screens.form.screen import Field, FormScreen, Values
 from tui.services.dataset import FREEZE, LOOK, DatasetRead, DatasetService, RefusedRejected
 from tui.services.facts import Facts
 from tui.services.program import CommandEnded, CommandTold

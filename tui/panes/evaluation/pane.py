@@ -10,6 +10,8 @@ from textual.dom import DOMNode
 from engine.clean import clean_line
 from engine.records.evaluation import Evaluation
 from tui.actions import OVER_PANES, PaneName, Place, bindings
+from tui.forms.late import open_late
+from tui.forms.screen import FormScreen
 from tui.keys import key_of
 from tui.panes.evaluation.differing import tokens_of
 from tui.panes.evaluation.drawing import Over, draw, measuring
@@ -26,8 +28,6 @@ from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.view import View
 from tui.panes.writing import Writing
-from tui.screens.form.late import open_late
-from tui.screens.form.screen import FormScreen
 from tui.services.evaluation import (
     AnswersRead,
     EvaluationBasis,

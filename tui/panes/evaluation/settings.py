@@ -11,10 +11,10 @@ from engine.evaluation.verdict import MIN_QUESTIONS
 from engine.records.options import EvaluateOptions, SynthesizeOptions, usual_samples
 from engine.records.question import Split
 from engine.wording import counted
+from tui.forms.checks import number, or_empty, whole
+from tui.forms.screen import Field, Values
+from tui.forms.teacher import teacher_of
 from tui.keys import key_of
-from tui.panes.checks import number, or_empty, whole
-from tui.panes.teacher import teacher_of
-from tui.screens.form.screen import Field, Values
 from tui.services.evaluation import EvaluationBasis
 from tui.widgets.lines import duration
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from engine.clean import clean_line
 from engine.records.options import GenerateOptions
 from engine.records.question import Split
+from tui.forms.checks import number, or_empty, whole
+from tui.forms.screen import Field, FormScreen, Values
+from tui.forms.teacher import ENDPOINT, key_trouble, key_words, money_words, teacher_fields, teacher_of
 from tui.keys import key_of
-from tui.panes.checks import number, or_empty, whole
-from tui.panes.teacher import ENDPOINT, key_trouble, key_words, money_words, teacher_fields, teacher_of
-from tui.screens.form.screen import Field, FormScreen, Values
 from tui.services.generation import GenerationOutlook
 from tui.widgets.lines import duration
 

@@ -8,6 +8,8 @@ from textual.content import Content
 from engine.clean import clean_text
 from engine.records.options import GenerateOptions
 from tui.actions import PaneName, bindings
+from tui.forms.late import open_late
+from tui.forms.screen import FormScreen
 from tui.keys import key_of
 from tui.panes.examples.drawing import draw, shown_streams
 from tui.panes.examples.forms import generate_form, wanted
@@ -15,8 +17,6 @@ from tui.panes.examples.state import WallState
 from tui.panes.pane import Pane
 from tui.panes.parts import working
 from tui.panes.view import View
-from tui.screens.form.late import open_late
-from tui.screens.form.screen import FormScreen
 from tui.services.facts import Stream
 from tui.services.generation import GenerationOutlook, GenerationService, OptionsRead, OutlookRead, Ready
 from tui.services.store import StoreService

@@ -1,8 +1,8 @@
 """The forms of the prompt pane that are not about a rule: questions to try, and files to read."""
 
+from tui.forms.checks import whole
+from tui.forms.screen import Field, FormScreen, Values
 from tui.keys import key_of
-from tui.panes.checks import whole
-from tui.screens.form.screen import Field, FormScreen, Values
 from tui.services.facts import Facts
 
 _COUNT = whole(1, 20)

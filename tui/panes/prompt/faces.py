@@ -16,9 +16,9 @@ from tui.panes.pane import Pane
 from tui.panes.prompt.rules_face import RulesFace
 from tui.panes.prompt.state import Face, PromptState
 from tui.panes.prompt.text_face import TextFace
-from tui.screens.placed import ShowPane
 from tui.services.store import StoreService
 from tui.widgets.page import Page
+from tui.widgets.placed import ShowPane
 
 FaceKind = TypeVar("FaceKind", bound=Widget)
 # The faces beside the reading one: the place whose keys they carry, and their widget.

@@ -6,8 +6,8 @@ from typing import cast
 from engine.clean import clean_line
 from engine.errors import UsageError
 from engine.records.rule import Check, CheckKind, Rule
-from tui.panes.checks import or_empty, whole
-from tui.screens.form.screen import Field, Values
+from tui.forms.checks import or_empty, whole
+from tui.forms.screen import Field, Values
 
 KINDS: dict[CheckKind, str] = {
     "starts_with": "The answer begins with a text.",

@@ -27,9 +27,9 @@ from tui.services.store import StoreService
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
+    from tui.forms.screen import Values
     from tui.panes.prompt.advice_faces import TakeRules, UndoRules
     from tui.panes.prompt.editor import Editor
-    from tui.screens.form.screen import Values
 
 
 class PromptPane(FacedPane):

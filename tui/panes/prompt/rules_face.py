@@ -31,7 +31,7 @@ from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
 
 if TYPE_CHECKING:
-    from tui.screens.form.screen import Values
+    from tui.forms.screen import Values
 
 
 class RulesFace(Scroller):
@@ -144,8 +144,8 @@ class RulesFace(Scroller):
         """Two short forms: what it demands and the kind of its check, then the check's own fields. Escape in the second
         goes back to the first, with what was typed there.
         """
+        from tui.forms.screen import FormScreen
         from tui.panes.prompt.forms import check_fields, kind_of, kind_words, problem_of, rule_fields, rule_from
-        from tui.screens.form.screen import FormScreen
 
         name = f"Rule {rule.id}" if rule is not None else "New rule"
 

@@ -7,9 +7,9 @@ from engine.clean import clean_line
 from engine.records.options import SynthesizeOptions
 from engine.records.prompt import Message
 from engine.records.question import SPLITS, Question, Split
-from tui.panes.checks import or_empty, whole
-from tui.panes.teacher import teacher_of
-from tui.screens.form.screen import Field, FormScreen, Values
+from tui.forms.checks import or_empty, whole
+from tui.forms.screen import Field, FormScreen, Values
+from tui.forms.teacher import teacher_of
 
 NO, YES = "no", "yes"
 LATER = "drawn later"

@@ -7,12 +7,12 @@ from textual.binding import BindingType
 from engine.clean import clean_text
 from engine.wording import counted
 from tui.actions import OVER_PANES, PaneName, bindings
+from tui.forms.late import open_late
+from tui.forms.screen import Values
 from tui.keys import key_of
 from tui.panes.questions import forms
 from tui.panes.questions.list_pane import QuestionList
 from tui.panes.writing import Writing
-from tui.screens.form.late import open_late
-from tui.screens.form.screen import Values
 from tui.services.generation import OutlookRead, Ready
 from tui.services.program import CommandEnded
 from tui.services.questions import (

@@ -10,13 +10,13 @@ from textual.timer import Timer
 from engine.clean import clean_line
 from engine.records.options import ExportOptions
 from tui.actions import PaneName, bindings
+from tui.forms.screen import Field, FormScreen, Values
 from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.release.drawing import draw, leaves, size
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
-from tui.screens.form.screen import Field, FormScreen, Values
 from tui.services.facts import Facts
 from tui.services.release import GGUF_TYPES, KINDS, CardRead, ExportReady, ReleaseRead, ReleaseService
 from tui.services.store import StoreFailed, StoreService

@@ -10,6 +10,8 @@ from engine.records.options import TrainOptions
 from engine.training.facts import Basis
 from engine.wording import counted
 from tui.actions import PaneName, bindings
+from tui.forms.late import open_late
+from tui.forms.screen import FormScreen
 from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
@@ -18,8 +20,6 @@ from tui.panes.run.drawing import draw
 from tui.panes.run.settings import config_of, fields, guide, outlook, trouble
 from tui.panes.run.state import RunState
 from tui.panes.view import View
-from tui.screens.form.late import open_late
-from tui.screens.form.screen import FormScreen
 from tui.services.facts import Facts
 from tui.services.runs import (
     BasisRead,

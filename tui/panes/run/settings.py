@@ -9,8 +9,8 @@ from engine.records.run import Objective, Run, TrainingConfig, alpha_of
 from engine.training.facts import Basis
 from engine.training.outlook import outlook_text
 from engine.training.presets import Choice, Preset, choose
-from tui.panes.checks import number, or_empty, whole
-from tui.screens.form.screen import Field, Told
+from tui.forms.checks import number, or_empty, whole
+from tui.forms.screen import Field, Told
 
 OBJECTIVES = {"mix": "KL + cross-entropy", "forward_kl": "forward KL", "cross_entropy": "cross-entropy"}
 DTYPES = ("auto", "float32", "bfloat16")

@@ -16,10 +16,10 @@ from textual.widgets.option_list import Option
 from engine.records.rule import Rule
 from tui.actions import Place, bindings
 from tui.keys import key_of
-from tui.screens.placed import OverScreen
 from tui.services.review import Where
 from tui.widgets.lines import ACCENT, DIM, STRONG, fit
 from tui.widgets.listing import Listed, Listing
+from tui.widgets.placed import OverScreen
 
 _WIDTH = 54
 _COUNT_WIDTH = 16

@@ -10,11 +10,11 @@ from typing import TypeVar
 from tui.keys import key_of
 from tui.screens.curate.drawing import draw, nothing_words
 from tui.screens.curate.state import ReviewState
-from tui.screens.placed import PlacedScreen
 from tui.services.review import ReviewService
 from tui.services.store import StoreService
 from tui.widgets.listing import Listed, Listing
 from tui.widgets.page import Page
+from tui.widgets.placed import PlacedScreen
 from tui.widgets.shares import Divided, Shares
 
 Walking = TypeVar("Walking", bound="WalkingScreen")

@@ -9,9 +9,9 @@ from textual.dom import DOMNode
 
 from tui.actions import ACTIONS, PANES, TYPED, Place, bindings
 from tui.keys import key_of, key_while_typing, keys_of, keys_taken, told
-from tui.screens.placed import OverScreen
 from tui.widgets.lines import ACCENT, DIM, STRONG, fit, wrap
 from tui.widgets.page import Page
+from tui.widgets.placed import OverScreen
 from tui.widgets.scroller import Scroller
 
 _KEYS_WIDTH = 14

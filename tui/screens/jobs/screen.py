@@ -11,13 +11,13 @@ from tui.actions import Place, bindings
 from tui.keys import footer_actions
 from tui.screens.jobs.drawing import draw
 from tui.screens.jobs.state import JobsState
-from tui.screens.placed import PlacedScreen
 from tui.screens.workspace.wishes import Asked, answer_to
 from tui.services.jobs import JobsRead, LogRead, log_reader, read_jobs
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.footer import Footer
 from tui.widgets.listing import Listing
 from tui.widgets.page import Page
+from tui.widgets.placed import PlacedScreen
 from tui.widgets.scroller import Scroller
 
 _READ_EVERY_S = 1.0

@@ -16,9 +16,9 @@ from textual.geometry import Offset
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-from tui.screens.placed import LeftOnce
 from tui.widgets.listing import ROW, go_to, holder
 from tui.widgets.page import Page
+from tui.widgets.placed import LeftOnce
 
 LETTERS = "asdfghjklqwertyuiopzxcvbnm"
 

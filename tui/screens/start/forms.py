@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 from engine.clean import clean_line
 from engine.records.options import TeacherSpec
 from engine.teachers.keys import check_address
+from tui.forms.screen import Field, FormScreen, Values
+from tui.forms.teacher import address_trouble
 from tui.keys import key_of
-from tui.panes.teacher import address_trouble
-from tui.screens.form.screen import Field, FormScreen, Values
 from tui.screens.start.drawing import tilde
 from tui.screens.start.state import StartState
 from tui.services.projects import Kept, NewProject, ProjectSummary, name_trouble

@@ -13,9 +13,8 @@ from textual.widgets import Input
 from engine.clean import clean_text
 from engine.paths import Home
 from tui.actions import Place, bindings
+from tui.forms.screen import FormScreen, Values
 from tui.keys import footer_actions, key_of
-from tui.screens.form.screen import FormScreen, Values
-from tui.screens.placed import PlacedScreen, ShowProject
 from tui.screens.start.drawing import about, body, header
 from tui.screens.start.forms import KEPT, QUICK, delete_form, demo_form, duplicate_form, new_form, wanted
 from tui.screens.start.state import StartState
@@ -32,6 +31,7 @@ from tui.widgets.footer import Footer
 from tui.widgets.line import Line
 from tui.widgets.listing import Listed, Listing
 from tui.widgets.page import Page
+from tui.widgets.placed import PlacedScreen, ShowProject
 
 READ_EVERY_S = 2.0
 _WITHOUT_PROJECTS = ("new", "demo", "help", "quit")

@@ -8,11 +8,11 @@ from textual.content import Content
 from engine.records.station import STATIONS, Station
 from tui.actions import PANES, PaneName
 from tui.keys import key_of
-from tui.screens.placed import ShowPane
 from tui.screens.workspace.steps import compared, next_step, step_from
 from tui.widgets.lines import ACCENT, DIM, ENDING, MARKS, STRONG, fit, percent, right, spread
 from tui.widgets.listing import Listed, Listing, numbered
 from tui.widgets.page import Page
+from tui.widgets.placed import ShowPane
 
 if TYPE_CHECKING:
     from tui.screens.workspace.state import WorkspaceState

@@ -16,7 +16,6 @@ from engine.paths import Home
 from tui.actions import TYPED, PaneName, Place, bindings
 from tui.keys import footer_actions
 from tui.panes import pane_class
-from tui.screens.placed import ArmsChosen, Arranged, Reached, ShowPane, ShowProjects
 from tui.screens.workspace.header import Header
 from tui.screens.workspace.providers import PROVIDERS
 from tui.screens.workspace.rail import Rail, Spine
@@ -29,6 +28,7 @@ from tui.services.meters import MeterRead
 from tui.services.store import FactsRead, JobStarted, ReadFailed, StoreFailed, StoreService
 from tui.settings import Remembered
 from tui.widgets.footer import Footer
+from tui.widgets.placed import ArmsChosen, Arranged, Reached, ShowPane, ShowProjects
 from tui.widgets.shares import Divided, Shares
 
 # What is known only once the project was read is imported then: the rail is seen before.

@@ -15,12 +15,12 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.actions import TYPED, Place, bindings
-from tui.screens.placed import PlacedScreen
 from tui.widgets.footer import KeysChanged
 from tui.widgets.line import Entry
 from tui.widgets.lines import DIM, WARN, right
 from tui.widgets.listing import Listed, from_here, matching
 from tui.widgets.page import Page
+from tui.widgets.placed import PlacedScreen
 
 _COUNT = 16  # cells
 

@@ -10,9 +10,9 @@ from textual.screen import Screen
 from engine.clean import clean_line
 from engine.paths import Home
 from engine.records.options import UpdateOptions
-from tui.panes.checks import number, or_empty
-from tui.screens.form.late import open_late
-from tui.screens.form.screen import Field, FormScreen
+from tui.forms.checks import number, or_empty
+from tui.forms.late import open_late
+from tui.forms.screen import Field, FormScreen
 from tui.services.program import Answer, CommandEnded, Program
 from tui.services.store import StoreService
 from tui.services.updates import update_with

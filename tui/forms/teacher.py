@@ -8,7 +8,7 @@ from engine.paths import model_name
 from engine.records.options import TeacherSpec
 from engine.teachers.keys import check_address
 from engine.teachers.outlook import KeyState, Money
-from tui.screens.form.screen import Field, Values
+from tui.forms.screen import Field, Values
 from tui.widgets.lines import dollars
 
 LOCAL, ENDPOINT = "this machine", "an endpoint"

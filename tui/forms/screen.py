@@ -16,13 +16,13 @@ from textual.widgets import Input, Static
 from engine.clean import clean_line, clean_text
 from tui.actions import Place, bindings
 from tui.keys import footer_actions, key_of
-from tui.screens.placed import OverScreen
 from tui.services.paths import PathSuggester
 from tui.widgets.choice import Choice
 from tui.widgets.growing import Words
 from tui.widgets.guard import Veil
 from tui.widgets.line import Entry
 from tui.widgets.lines import ACCENT, BAD, DIM, STRONG
+from tui.widgets.placed import OverScreen
 
 Values = Mapping[str, str]
 

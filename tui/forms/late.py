@@ -5,8 +5,8 @@ from collections.abc import Callable
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
+from tui.forms.screen import FormScreen
 from tui.keys import key_of
-from tui.screens.form.screen import FormScreen
 
 
 def open_late(

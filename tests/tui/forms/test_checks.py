@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.panes.checks import number, or_empty, whole
+from tui.forms.checks import number, or_empty, whole
 
 
 @given(st.integers(-(10**12), 10**12))

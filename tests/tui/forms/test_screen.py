@@ -11,7 +11,7 @@ from textual.widgets import Input, Static
 from engine.paths import Home
 from tests.tui.piloting import form_of, settled, until
 from tui.app import DistillApp
-from tui.screens.form.screen import Field, FormScreen, Values
+from tui.forms.screen import Field, FormScreen, Values
 from tui.screens.help.screen import HelpScreen
 from tui.settings import Settings
 from tui.widgets.page import Page

@@ -13,6 +13,7 @@ from tests.tui.curate.reviewing import opened as reviewing
 from tests.tui.piloting import SIZES, open_app, pane_of, reach, shown, until, workspace
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
+from tui.forms.screen import FormScreen
 from tui.keys import key_of
 from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.examples.pane import ExamplesPane
@@ -20,7 +21,6 @@ from tui.panes.pane import Pane
 from tui.panes.questions.pane import QuestionsPane
 from tui.panes.run.pane import RunPane
 from tui.screens.curate.narrow import NarrowScreen
-from tui.screens.form.screen import FormScreen
 from tui.screens.help.screen import HelpScreen
 from tui.screens.workspace.updating import PLAN
 from tui.services.program import CommandEnded

@@ -1,0 +1,1 @@
+"""The short form over whatever is on the screen, and what several forms ask alike."""

@@ -1,1 +1,0 @@
-"""A short form over whatever is on the screen."""
