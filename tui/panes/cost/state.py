@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from engine.economics.prices import ListedModel
 from engine.records.cost import CostInputs
 from tui.services.cost import AT, CostPage
+from tui.widgets.rows import within
 
 MODEL = "model"
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+|\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
@@ -172,7 +173,7 @@ class CostState:
 
     def choose(self, steps: int) -> None:
         """Move through the models."""
-        self.chosen = max(0, min(self.chosen + steps, len(self.models) - 1))
+        self.chosen = within(self.chosen + steps, len(self.models))
 
     @property
     def listed(self) -> str:

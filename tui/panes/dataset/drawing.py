@@ -13,6 +13,7 @@ from tui.panes.parts import failure, heading, title
 from tui.panes.view import View
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, moment, right, shorten, wrap
 from tui.widgets.listing import numbered
+from tui.widgets.rows import window
 from tui.widgets.ways import ways_on
 
 _KINDS: dict[RefusalKind, str] = {
@@ -24,6 +25,7 @@ _KINDS: dict[RefusalKind, str] = {
     "system_message": "a system message",
 }
 _TOPICS_SHOWN = 10
+_REFUSED_SHOWN = 8
 
 
 def draw(view: View, state: DatasetState, now: float) -> list[Content]:
@@ -175,8 +177,8 @@ def _refused(state: DatasetState, width: int) -> list[Content]:
         Content.assemble((f"✗ {count:,} refused", f"{STRONG} {BAD}"), "   ", (key_of("dataset.reject"), ACCENT),
                          (" rejects one   ", DIM), (key_of("dataset.freeze"), ACCENT), (" asks about all", DIM))
     ]  # fmt: skip
-    first = max(0, min(state.cursor - 3, count - 8))
-    for index in range(first, min(first + 8, count)):
+    shown = window(state.cursor, _REFUSED_SHOWN, count)
+    for index in shown:
         refusal = state.refused[index]
         here = index == state.cursor
         question = state.questions.get(refusal.question_id, f"question {refusal.question_id}")
@@ -191,8 +193,8 @@ def _refused(state: DatasetState, width: int) -> list[Content]:
             said = wrap(words, width - 10)
             lines += [Content.styled(f"{' ' * 10}{line}", "") for line in said[:4]]
             lines += [Content.styled(f"{' ' * 10}… {len(said) - 4} more lines", DIM)] if len(said) > 4 else []
-    if count > first + 8:
-        lines.append(Content.styled(f"  and {count - first - 8:,} more", DIM))
+    if more := count - shown.stop:
+        lines.append(Content.styled(f"  and {more:,} more", DIM))
     return [*lines, Content("")]
 
 

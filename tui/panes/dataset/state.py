@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from engine.errors import DistillError
 from engine.records.dataset import FreezePreview, Refusal
 from tui.services.dataset import Frozen
+from tui.widgets.rows import within
 
 REJECT, ALLOW = "reject them all", "let the student repeat the overlaps"
 
@@ -58,7 +59,7 @@ class DatasetState:
 
     def move(self, steps: int) -> None:
         """Move through what is refused."""
-        self.cursor = max(0, min(self.cursor + steps, len(self.refused) - 1))
+        self.cursor = within(self.cursor + steps, len(self.refused))
 
     def ways_out(self) -> tuple[str, ...]:
         """What can be done about the refused examples: only words that overlap may be allowed."""

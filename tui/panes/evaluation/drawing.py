@@ -21,6 +21,7 @@ from tui.panes.parts import VERDICTS, answer_wall, heading, is_ending, pace, res
 from tui.panes.view import View
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, moment, percent, right, shorten, wrap
 from tui.widgets.listing import numbered
+from tui.widgets.rows import window, within
 from tui.widgets.ways import ways_on
 
 _ALL_TOKENS: Callable[[Divergence], float] = attrgetter("mean")
@@ -222,9 +223,8 @@ def _with_questions(lines: list[Content], state: EvaluationState, evaluation: Ev
         lines.append(
             Content.assemble((key_of("evaluation.improve"), ACCENT), (" asks for training questions like them", DIM))
         )
-    listed = max(view.height - len(lines), _LEAST_LISTED)
-    first = max(0, min(state.row - listed // 2, len(lapses) - listed))
-    for index, lapse in enumerate(lapses[first : first + listed], start=first):
+    for index in window(state.row, max(view.height - len(lines), _LEAST_LISTED), len(lapses)):
+        lapse = lapses[index]
         question = state.answers.questions[lapse.question_id]
         lines.append(numbered(_question_line(lapse, question.text, view.width, here=index == state.row), index))
     return PageDrawn(lines, listed=True)
@@ -250,10 +250,9 @@ def _history(view: View, state: EvaluationState, shown: Evaluation | None) -> Pa
         heading(fit("     run", 9) + "".join(right(name, cells) for name, cells in columns) + right("when", 18) * wide)
     )
     rows = state.listed
-    listed = max(view.height - len(lines) - 2, _LEAST_LISTED)
-    row = max(0, min(state.history_row, len(rows) - 1))
-    first = max(0, min(row - listed // 2, len(rows) - listed))
-    for index, each in enumerate(rows[first : first + listed], start=first):
+    row = within(state.history_row, len(rows))
+    for index in window(row, max(view.height - len(lines) - 2, _LEAST_LISTED), len(rows)):
+        each = rows[index]
         here, mine = index == row, shown is not None and each.id == shown.id
         lines.append(numbered(_past(each, [cells for _, cells in columns], here=here, mine=mine, wide=wide), index))
     keys = Content.assemble(

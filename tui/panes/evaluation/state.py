@@ -11,6 +11,7 @@ from engine.evaluation.lapses import Lapse
 from engine.records.evaluation import ArmAnswer, Evaluation
 from tui.services.evaluation import EvaluationAnswers
 from tui.services.facts import Facts
+from tui.widgets.rows import within
 
 Face = Literal["table", "answers", "history"]
 
@@ -70,9 +71,9 @@ class EvaluationState:
     def move(self, by: int) -> None:
         """Move the cursor of the list that is on; where answers are read, read those of the question it comes to."""
         if self.face == "history":
-            self.history_row = _within(self.history_row + by, self.evaluations)
+            self.history_row = within(self.history_row + by, len(self.evaluations))
         else:
-            self.row = _within(self.row + by, self.answers.lapses)
+            self.row = within(self.row + by, len(self.answers.lapses))
             if self.face == "answers":
                 self.open()
 
@@ -86,7 +87,7 @@ class EvaluationState:
     def choose(self) -> None:
         """Show the evaluation under the history's cursor."""
         if self.evaluations:
-            self.chosen = self.listed[_within(self.history_row, self.evaluations)].id
+            self.chosen = self.listed[within(self.history_row, len(self.evaluations))].id
         self.face = "table"
 
     def open_evaluation(self, number: int) -> None:
@@ -145,7 +146,3 @@ class EvaluationState:
             return ""
         question = self.answers.questions[self.lapse.question_id].text
         return "\n\n".join([question, *(f"{each.arm}:\n{each.answer}" for each in self.side_by_side(arms))])
-
-
-def _within(place: int, rows: Sequence[object]) -> int:
-    return max(0, min(place, len(rows) - 1))

@@ -27,6 +27,7 @@ from tui.widgets.lines import (
     wrap,
 )
 from tui.widgets.listing import numbered
+from tui.widgets.rows import window
 from tui.widgets.ways import ways_on
 
 _TALL_FROM, _SHORT_BELOW = 24, 17
@@ -56,10 +57,8 @@ def draw(view: View, state: WallState) -> list[Content]:
         Content(""),
     ]
     room = max(height - len(lines), 3)
-    first = max(0, min(at - room // 2, len(streams) - room))
     return lines + [
-        numbered(_short(stream, width, here=index == at), index)
-        for index, stream in enumerate(streams[first : first + room], start=first)
+        numbered(_short(streams[index], width, here=index == at), index) for index in window(at, room, len(streams))
     ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tui.services.facts import Stream
+from tui.widgets.rows import within
 
 
 @dataclass(slots=True)
@@ -35,7 +36,7 @@ class WallState:
     def move(self, ordered: Sequence[Stream], steps: int) -> None:
         """Read another answer, and stay with it."""
         if ordered:
-            index = max(0, min(self.place(ordered) + steps, len(ordered) - 1))
+            index = within(self.place(ordered) + steps, len(ordered))
             self.read, self.at = ordered[index].name, index
 
     def turn(self, ordered: Sequence[Stream]) -> None:

@@ -14,6 +14,7 @@ from tui.services.prompt import VersionRow
 from tui.services.trial import TriedAnswer
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, fit, moment, shorten, spread, wrap
 from tui.widgets.listing import numbered
+from tui.widgets.rows import window
 
 _SIGNS: dict[LineKind, tuple[str, str, str]] = {  # sign, style of the line, style of its changed words
     "same": ("  ", DIM, DIM),
@@ -36,10 +37,8 @@ def draw_versions(state: VersionsState, width: int, height: int) -> list[Content
             *lines,
             Content.assemble("No prompt yet. ", (key_of("versions.back", "prompt.edit"), ACCENT), " writes one."),
         ]
-    count = max(3, min(len(rows), height // 3))
-    first = max(0, min(state.cursor - count // 2, len(rows) - count))
-    for place, row in enumerate(rows[first : first + count], start=first):
-        lines.append(numbered(_version(row, width, here=place == state.cursor), place))
+    for place in window(state.cursor, max(3, height // 3), len(rows)):
+        lines.append(numbered(_version(rows[place], width, here=place == state.cursor), place))
     chosen = rows[state.cursor]
     current = next((row.version for row in rows if row.current), 0)
     said = (

@@ -28,6 +28,7 @@ from tui.services.prompt import (
 from tui.services.store import StoreService
 from tui.widgets.listing import Listing
 from tui.widgets.page import Page
+from tui.widgets.rows import within
 from tui.widgets.scroller import Scroller
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class RulesFace(Scroller):
         self._store.ask(noted(self._state.changes, work), self)
 
     def _move(self, steps: int) -> None:
-        self._state.cursor = max(0, min(self._state.cursor + steps, len(self._rules) - 1))
+        self._state.cursor = within(self._state.cursor + steps, len(self._rules))
         self.redraw()
 
     def _said(self, words: str) -> None:

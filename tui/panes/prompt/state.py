@@ -11,6 +11,7 @@ from engine.errors import DistillError
 from engine.records.prompt import Prompt
 from engine.records.rule import CheckResult, Rule
 from tui.services.prompt import Passage, RuleChanges, VersionRow
+from tui.widgets.rows import within
 
 if TYPE_CHECKING:  # the first sight of a project compares and tries nothing
     from engine.prompts.compare import ComparedLine
@@ -101,12 +102,12 @@ class VersionsState:
         first = self.rows is None
         self.rows, self.lines, self.failure = rows, None, None
         other = next((place for place, row in enumerate(rows) if not row.current), 0)
-        self.cursor = other if first else max(0, min(self.cursor, len(rows) - 1))
+        self.cursor = other if first else within(self.cursor, len(rows))
 
     def move(self, steps: int) -> bool:
         """Move the cursor, at most to the ends; True where it went."""
         before = self.cursor
-        self.cursor = max(0, min(self.cursor + steps, len(self.rows or ()) - 1))
+        self.cursor = within(self.cursor + steps, len(self.rows or ()))
         if self.cursor != before:
             self.lines = None
         return self.cursor != before
@@ -182,7 +183,7 @@ class ProposalsState:
 
     def move(self, steps: int) -> None:
         """Move the cursor, at most to the ends."""
-        self.cursor = max(0, min(self.cursor + steps, len(self.proposals or ()) - 1))
+        self.cursor = within(self.cursor + steps, len(self.proposals or ()))
 
     def go_on(self) -> None:
         """To the next that can be taken; where none follows, stay."""

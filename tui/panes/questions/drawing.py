@@ -15,6 +15,7 @@ from tui.panes.view import View
 from tui.services.questions import QuestionRow
 from tui.widgets.lines import ACCENT, DIM, GOOD, STRONG, WARN, duration, fit, percent, shorten, spread, wrap
 from tui.widgets.listing import numbered
+from tui.widgets.rows import window
 from tui.widgets.ways import ways_on
 
 _NARROW_BELOW, _TALL_FROM = 70, 26
@@ -140,10 +141,9 @@ def _list(state: QuestionsState, width: int, count: int) -> list[Content]:
     page, cursor = state.page, state.where.cursor
     if page is None:
         return []
-    first = max(0, min(cursor - count // 2, page.total - count))
     ranged = state.range
     lines: list[Content] = []
-    for position in range(first, min(first + count, page.total)):
+    for position in window(cursor, count, page.total):
         index = position - page.offset
         if not 0 <= index < len(page.rows):
             lines.append(Content.styled("  …", DIM))

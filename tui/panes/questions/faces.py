@@ -12,6 +12,7 @@ from tui.panes.questions.state import QuestionsState
 from tui.services.questions import ImportPreview, SplitPreview, TopicCounts
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, percent, right, shorten, wrap
 from tui.widgets.listing import numbered
+from tui.widgets.rows import window
 
 _SIDE_BY_SIDE_FROM = 70
 _COLUMN = 12
@@ -85,8 +86,8 @@ def draw_twins(state: QuestionsState, width: int, height: int) -> list[Content]:
     ]
     compared = _compared(state, width, max(height // 2 - 1, 6))
     room = max(height - len(lines) - len(compared), 3)
-    first = max(0, min(state.pair_at - room // 2, len(pairs) - room))
-    for place, pair in enumerate(pairs[first : first + room], start=first):
+    for place in window(state.pair_at, room, len(pairs)):
+        pair = pairs[place]
         here, is_marked = place == state.pair_at, pair.dropped.id in state.marks
         line = Content.assemble(
             ("▌" if here else " ", ACCENT),
@@ -146,10 +147,9 @@ def _table(topics: Sequence[TopicCounts], width: int, height: int, at: int | Non
     head = f"  {fit('topic', name_width)}" + "".join(right(name[:cell], cell) for name, _ in columns)
     lines = [heading(head + right("all", cell))]
     room = height - 1
-    first = 0 if at is None else max(0, min(at - room // 2, len(topics) - room))
-    shown = topics[first : first + (room - 1 if at is None and len(topics) > room else room)]
-    for place, topic in enumerate(shown, start=first):
-        line = _topic_line(topic, [key for _, key in columns], name_width, cell, here=place == at)
+    shown = window(at or 0, room - 1 if at is None and len(topics) > room else room, len(topics))
+    for place in shown:
+        line = _topic_line(topics[place], [key for _, key in columns], name_width, cell, here=place == at)
         lines.append(line if at is None else numbered(line, place))
     if at is None and len(topics) > len(shown):
         lines.append(Content.styled(f"  and {len(topics) - len(shown):,} more topics", DIM))

@@ -19,6 +19,7 @@ from tui.services.questions import (
     TopicCounts,
     Where,
 )
+from tui.widgets.rows import within
 
 Face = Literal["list", "topics", "import", "twins", "split"]
 FILTERS: tuple[Split | Literal["unsplit"] | None, ...] = (None, "train", "validation", "test", "unsplit")
@@ -94,7 +95,7 @@ class QuestionsState:
             return
         # The cursor may have moved since the window was asked for.
         self.page, self.failure = page, None
-        self.where = replace(self.where, cursor=max(0, min(self.where.cursor, page.total - 1)))
+        self.where = replace(self.where, cursor=within(self.where.cursor, page.total))
 
     def take_topics(self, topics: Sequence[TopicCounts]) -> None:
         """Take in the topics."""
@@ -109,11 +110,11 @@ class QuestionsState:
     def move(self, steps: int) -> bool:
         """Move the cursor of the face, at most to the ends; True where the window does not hold its new place."""
         if self.face == "topics":
-            self.topic_at = max(0, min(self.topic_at + steps, len(self.topics or ()) - 1))
+            self.topic_at = within(self.topic_at + steps, len(self.topics or ()))
         elif self.face == "twins":
-            self.pair_at = max(0, min(self.pair_at + steps, len(self.pairs) - 1))
+            self.pair_at = within(self.pair_at + steps, len(self.pairs))
         elif self.face == "list":
-            self.where = replace(self.where, cursor=max(0, min(self.where.cursor + steps, self.total - 1)))
+            self.where = replace(self.where, cursor=within(self.where.cursor + steps, self.total))
             return self.total > 0 and self.row is None
         return False
 

@@ -25,6 +25,7 @@ from tui.widgets.lines import (
     wrap,
 )
 from tui.widgets.listing import numbered
+from tui.widgets.rows import window
 from tui.widgets.ways import ways_on
 
 _RUNS_SHOWN = 5
@@ -150,10 +151,9 @@ def _releases(state: ReleaseState, width: int) -> list[Content]:
     if not state.releases:
         return []
     lines = [heading("what left, the newest first")]
-    first = max(0, min(state.cursor - 3, len(state.releases) - _RELEASES_SHOWN))
-    shown = state.releases[first : first + _RELEASES_SHOWN]
-    for index, released in enumerate(shown, start=first):
-        here = index == state.cursor
+    shown = window(state.cursor, _RELEASES_SHOWN, len(state.releases))
+    for index in shown:
+        here, released = index == state.cursor, state.releases[index]
         release = released.release
         name = fit(f"{release.kind} of run {release.run_id}", 22)
         line = (
@@ -166,8 +166,8 @@ def _releases(state: ReleaseState, width: int) -> list[Content]:
         lines.append(numbered(line, index))
         if here:
             lines += _released(released, width)
-    if len(state.releases) > first + _RELEASES_SHOWN:
-        lines.append(Content.styled(f"  and {len(state.releases) - first - _RELEASES_SHOWN} more", DIM))
+    if more := len(state.releases) - shown.stop:
+        lines.append(Content.styled(f"  and {more} more", DIM))
     return lines
 
 

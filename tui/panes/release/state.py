@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engine.errors import DistillError
 from tui.services.release import Exportable, Released, ReleasePage
+from tui.widgets.rows import within
 
 
 @dataclass(slots=True)
@@ -35,11 +36,11 @@ class ReleaseState:
         """Take in what was read. A release that is new is pointed at."""
         newer = len(page.releases) > len(self.releases)
         self.page, self.failure = page, None
-        self.cursor = 0 if newer else max(0, min(self.cursor, len(page.releases) - 1))
+        self.cursor = 0 if newer else within(self.cursor, len(page.releases))
 
     def move(self, steps: int) -> None:
         """Move through the releases."""
-        self.cursor = max(0, min(self.cursor + steps, len(self.releases) - 1))
+        self.cursor = within(self.cursor + steps, len(self.releases))
 
     def run(self, run_id: str) -> Exportable | None:
         """The run of this number, as a form writes it."""

@@ -12,6 +12,7 @@ from engine.records.run import Run
 from tui.panes.job import Curve, JobView
 from tui.services.facts import Facts
 from tui.services.runs import RunRow
+from tui.widgets.rows import within
 
 SMOOTHINGS = (0.0, 0.6, 0.9)
 LETTERS = "abc"
@@ -72,7 +73,7 @@ class RunState:
         known = {row.run.id for row in rows}
         self.overlays = tuple(number for number in self.overlays if number in known)
         self.chosen = self.chosen if self.chosen in known else None
-        self.row = max(0, min(self.row, len(rows) - 1))
+        self.row = within(self.row, len(rows))
 
     def shown(self, facts: Facts) -> Run | None:
         """The run that a person chose, else the one that trains now, else the newest."""
@@ -188,7 +189,7 @@ class RunState:
 
     def move_row(self, by: int) -> None:
         """Move the table's cursor."""
-        self.row = max(0, min(self.row + by, len(self.rows) - 1))
+        self.row = within(self.row + by, len(self.rows))
 
     def letter(self, run_id: int) -> str:
         """By which letter an overlaid run is known; empty for one that is not."""

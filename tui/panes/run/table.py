@@ -27,6 +27,7 @@ from tui.widgets.lines import (
     wrap,
 )
 from tui.widgets.listing import numbered
+from tui.widgets.rows import window
 
 STATES = {
     "waiting": ("○", WARN),
@@ -85,10 +86,10 @@ def table(state: RunState, shown: int, width: int, height: int) -> list[Content]
     if measure_of(*(row.run for row in rows)) != "validation KL":
         head = head.replace("  best KL", "best loss")
     lines = [Content.styled(head, DIM)]
-    listed = max(height - 8, 3)
-    first = max(0, min(state.row - listed // 2, len(rows) - listed))
-    for index, row in enumerate(rows[first : first + listed], start=first):
-        lines.append(numbered(_line(row, columns, state, shown, spare, here=index == state.row), index))
+    lines += [
+        numbered(_line(rows[index], columns, state, shown, spare, here=index == state.row), index)
+        for index in window(state.row, max(height - 8, 3), len(rows))
+    ]
     if rows:
         lines += [Content(""), *_detail(rows[state.row], rows, differing, shown, width)]
     return lines

@@ -12,6 +12,7 @@ from tui.screens.curate.state import ReviewState
 from tui.services.review import ReviewPage, ReviewRow, Where
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, shorten, spread
 from tui.widgets.listing import numbered
+from tui.widgets.rows import window
 from tui.widgets.ways import ways_on
 
 MARKS: dict[ExampleState, tuple[str, str]] = {"accepted": ("✓", GOOD), "rejected": ("✗", BAD), "undecided": ("○", "")}
@@ -131,10 +132,9 @@ def nothing_words(state: ReviewState) -> str:
 
 def _list(state: ReviewState, page: ReviewPage, width: int, count: int) -> list[Content]:
     cursor = state.where.cursor
-    first = max(0, min(cursor - count // 2, page.total - count))
     asked = page.asked.open_questions if page.asked is not None and page.asked.live else frozenset()
     lines: list[Content] = []
-    for place in range(first, min(first + count, page.total)):
+    for place in window(cursor, count, page.total):
         index = place - page.offset
         if not 0 <= index < len(page.rows):
             lines.append(Content.styled("  …", DIM))

@@ -20,6 +20,7 @@ from tui.services.review import Where
 from tui.widgets.lines import ACCENT, DIM, STRONG, fit
 from tui.widgets.listing import Listed, Listing
 from tui.widgets.placed import OverScreen
+from tui.widgets.rows import within
 
 _WIDTH = 54
 _COUNT_WIDTH = 16
@@ -114,7 +115,7 @@ class NarrowScreen(OverScreen[Narrowed | None], Listed):
 
     def _move(self, steps: int) -> None:
         options = self._options
-        options.highlighted = min(max((options.highlighted or 0) + steps, 0), len(self._choices) - 1)
+        options.highlighted = within((options.highlighted or 0) + steps, len(self._choices))
 
     def _line(self, choice: Narrowed, words: str, count: str) -> Content:
         here = choice == Narrowed(self._where.topic, self._where.rule)

@@ -10,6 +10,7 @@ from engine.records.selection import Selection
 from tui.keys import key_of
 from tui.screens.curate.marks import Marks, Spot
 from tui.services.review import ReviewPage, ReviewRow, Where
+from tui.widgets.rows import within
 from tui.widgets.shares import Shares
 
 _PACE_OVER_S = 300.0
@@ -91,7 +92,7 @@ class ReviewState:
             return ""
         self.doing = ""
         told = _told(self.page, page)
-        cursor = page.where.cursor if page.sent else max(0, min(self.where.cursor, page.total - 1))
+        cursor = page.where.cursor if page.sent else within(self.where.cursor, page.total)
         self.page = page
         self._go(replace(page.where, cursor=cursor))
         if self.listed is None or self.other_id not in self.listed.attempts:
@@ -100,7 +101,7 @@ class ReviewState:
 
     def move(self, steps: int) -> bool:
         """Move the cursor, at most to the ends; True where the window does not hold its new place."""
-        self._go(replace(self.where, cursor=max(0, min(self.where.cursor + steps, self.total - 1))))
+        self._go(replace(self.where, cursor=within(self.where.cursor + steps, self.total)))
         return self.total > 0 and self.listed is None
 
     def decide(self, verdict: ExampleState) -> Selection | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from engine.records.job import LIVE_STATES, Job
 from tui.services.jobs import JobRow
+from tui.widgets.rows import within
 
 
 @dataclass(slots=True)
@@ -36,4 +37,4 @@ class JobsState:
 
     def move(self, steps: int) -> None:
         """Point at another job, at most at the last."""
-        self.cursor = max(0, min(self.cursor + steps, len(self.rows or ()) - 1))
+        self.cursor = within(self.cursor + steps, len(self.rows or ()))

@@ -12,6 +12,7 @@ from tui.screens.start.state import StartState
 from tui.services.projects import ProjectSummary
 from tui.widgets.lines import ACCENT, DIM, JOB_MARKS, STRONG, WARN, duration, fit, percent, right, shorten, spread, wrap
 from tui.widgets.listing import numbered
+from tui.widgets.rows import window
 from tui.widgets.ways import ways_on
 
 _WIDE = 100  # from here on what stands and what runs have a column each
@@ -53,16 +54,9 @@ def body(state: StartState, width: int, height: int, now: datetime) -> list[Cont
     rows = state.rows
     if not rows:
         return [_nothing_listed(state)]
-    first = first_listed(state, height)
     return [
-        numbered(_row(project, line == state.at, width, now), line)
-        for line, project in enumerate(rows[first : first + height], first)
+        numbered(_row(rows[line], line == state.at, width, now), line) for line in window(state.at, height, len(rows))
     ]
-
-
-def first_listed(state: StartState, height: int) -> int:
-    """Which of the projects stands in the first of `height` rows."""
-    return max(0, min(state.at - height // 2, len(state.rows) - height))
 
 
 def welcome(width: int) -> list[Content]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui.services.projects import ProjectSummary
+from tui.widgets.rows import within
 
 
 @dataclass(slots=True)
@@ -78,7 +79,7 @@ class StartState:
 
     def move(self, steps: int) -> None:
         """Move the cursor, at most to the ends."""
-        self.at = max(0, min(self.at + steps, len(self.rows) - 1))
+        self.at = within(self.at + steps, len(self.rows))
 
     @property
     def to_undo(self) -> ProjectSummary | None:

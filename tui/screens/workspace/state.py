@@ -12,6 +12,7 @@ from tui.actions import PANES, PaneName
 from tui.screens.workspace.vain import vain_actions
 from tui.screens.workspace.wishes import Asked, answer_to
 from tui.services.meters import GpuReading, Reading
+from tui.widgets.rows import within
 from tui.widgets.shares import Shares
 
 if TYPE_CHECKING:
@@ -93,8 +94,7 @@ class WorkspaceState:
 
     def move(self, steps: int) -> None:
         """Choose the pane `steps` below the shown one; the rail does not wrap."""
-        index = PANES.index(self.shown) + steps
-        self.chosen = PANES[max(0, min(index, len(PANES) - 1))]
+        self.chosen = PANES[within(PANES.index(self.shown) + steps, len(PANES))]
 
     def follow(self) -> None:
         """Go where the work is, and stay with it."""
