@@ -54,6 +54,8 @@ def write_copy(source: Connection, path: Path, kept: Kept) -> None:
                 for table in COPIED_WITH[part]:
                     copy.write(f"DELETE FROM {table}")
                 copy.write(f"DELETE FROM timings WHERE stage IN ({_marks(_TIMED[part])})", _TIMED[part])
+            if "runs" in left_out:  # a talk is with runs, as votes are
+                copy.write("DELETE FROM settings WHERE name = 'talk'")
             if "examples" in left_out:
                 copy.write("INSERT INTO examples_fts (examples_fts) VALUES ('delete-all')")
         # Without it the file keeps the size of what was left out.

@@ -1,8 +1,9 @@
-"""What a project keeps about itself: its settings, the figures of its cost, and how long its stages took."""
+"""What a project keeps about itself: its settings, the figures of its cost, how long its stages took, its last talk."""
 
 from engine.records.cost import CostInputs, CostOutcome
 from engine.records.options import ProjectSettings
 from engine.records.run import Calibration
+from engine.records.talk import Talk
 from engine.store.connection import Connection
 from engine.store.words_json import decode, encode
 
@@ -49,6 +50,15 @@ class SettingsTable:
     def keep_calibration(self, calibration: Calibration) -> None:
         """Keep it in the place of what was there."""
         self._keep("calibration", encode(calibration))
+
+    def talk(self) -> Talk | None:
+        """What the chat showed last, or None."""
+        value = self._value("talk")
+        return None if value is None else decode(Talk, value)
+
+    def keep_talk(self, talk: Talk) -> None:
+        """Keep it in the place of what was there."""
+        self._keep("talk", encode(talk))
 
     def remind_on(self) -> str:
         """The day, as YYYY-MM-DD, on which the prompt is to be looked at again; empty where none was set."""

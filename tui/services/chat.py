@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from engine.economics.prices import Prices, cost_usd
-from engine.errors import UsageError
+from engine.errors import StoreError, UsageError
 from engine.evaluation.preference import Standing, standing
 from engine.project import Project
 from engine.questions.duplicates import twins_of
@@ -26,6 +26,7 @@ from engine.records.prompt import Message as Said
 from engine.records.prompt import Prompt
 from engine.records.question import Question
 from engine.records.rule import CheckResult, Rule
+from engine.records.talk import Talk
 from engine.records.vote import Vote
 from engine.rules.checks import check_answer
 from engine.rules.live import check_so_far
@@ -68,10 +69,12 @@ class ServerTold(Message):
 
 @dataclass
 class ArmsRead(Message):
-    """The arms that can be compared, and what every answer is held against."""
+    """The arms that can be compared, what every answer is held against, and the last talk; `said`: why it is none."""
 
     arms: tuple[str, ...]
     rules: tuple[Rule, ...]
+    talk: Talk | None = None
+    said: str = ""
 
 
 @dataclass
@@ -135,6 +138,10 @@ class ChatService:
     def keep(self, text: str) -> None:
         """Make the question one to train on; ends in `Kept`."""
         self._store.ask(lambda project: Kept(_keep(project, text)), self._target)
+
+    def keep_talk(self, talk: Talk) -> None:
+        """Keep what is shown, so that it is there again when a person comes back."""
+        self._store.carry_out(lambda project: project.settings.keep_talk(talk), self._target)
 
     def read_votes(self, arms: tuple[str, str]) -> None:
         """Ask how the votes on these two stand; ends in `VotesRead`."""
@@ -313,7 +320,11 @@ def _arms(project: Project) -> Message:
     arms += [f"run-{run.id}" for run in reversed(project.runs.all()) if run.has_adapter]
     teacher = project.settings.read().teacher
     arms += [teacher.name] if teacher.kind == "endpoint" else []
-    return ArmsRead((*arms, "unprompted"), project.rules.all())
+    rules, offered = project.rules.all(), (*arms, "unprompted")
+    try:
+        return ArmsRead(offered, rules, project.settings.talk())
+    except StoreError as error:
+        return ArmsRead(offered, rules, said=f"The last talk is lost. {error}")
 
 
 def _standing(project: Project, arms: tuple[str, str]) -> Standing:

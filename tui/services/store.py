@@ -129,6 +129,15 @@ class StoreService:
         """Do `work` with the project, and post what it returns to `target`; what fails as `StoreFailed`."""
         self._worker.submit(lambda: self._ask(work, target))
 
+    def carry_out(self, work: "Callable[[Project], None]", target: MessagePump) -> None:
+        """Do `work` with the project, of which nothing is told but that it failed, as `StoreFailed` to `target`."""
+
+        def done() -> None:
+            with _failing_to(target):
+                work(self._worker.held)
+
+        self._worker.submit(done)
+
     async def answer(self, work: "Callable[[Project], Answer]") -> Answer:
         """What `work` returns with the project, after what was asked before. Raises `DistillError`, whatever fails."""
         try:

@@ -7,8 +7,9 @@ import pytest
 
 from engine.errors import StoreError
 from engine.project import Project
+from engine.records.talk import Talk
 from engine.store.connection import Connection
-from engine.store.copies import COPIED_WITH, KEPT, NEVER_COPIED
+from engine.store.copies import COPIED_WITH, KEPT, NEVER_COPIED, Kept
 
 
 def test_every_table_of_the_schema_has_its_place(project: Project) -> None:
@@ -33,3 +34,12 @@ def test_a_copy_that_finds_no_room_says_so(project: Project, tmp_path: Path, mon
     monkeypatch.setattr(Connection, "driver", _FullDisk())
     with pytest.raises(StoreError, match="disk is full"):
         project.write_copy(tmp_path, "questions")
+
+
+@pytest.mark.parametrize(("kept", "goes_along"), [("runs", True), ("examples", False), ("questions", False)])
+def test_a_talk_goes_along_with_the_runs_alone(project: Project, tmp_path: Path, kept: Kept, goes_along: bool) -> None:
+    project.settings.keep_talk(Talk(("prompted", "run-1")))
+    (tmp_path / "copy").mkdir()
+    project.write_copy(tmp_path / "copy", kept)
+    with Project.open(tmp_path / "copy", project.home) as copy:
+        assert (copy.settings.talk() is not None) is goes_along

@@ -18,6 +18,7 @@ from engine.project import Project
 from engine.records.cost import CostInputs
 from engine.records.evaluation import Rate
 from engine.records.rule import CheckResult
+from engine.records.talk import Talk
 from engine.records.vote import Vote
 from engine.serving.client import Answer
 from engine.store.votes import VoteTable
@@ -243,6 +244,56 @@ async def test_every_vote_is_kept_and_the_last_is_taken_back(home: Home) -> None
         await until(pilot, lambda: chat(app).standing.votes == 2)
     with Project.open(folder, home) as project:
         assert [vote.choice for vote in project.votes.between("prompted", "run-1")] == ["right", "tie"]
+
+
+async def test_a_talk_is_there_again_when_a_person_comes_back(home: Home) -> None:
+    folder = make_stage(home, "done")
+    app = open_app(home, folder)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_chat(pilot)
+        converse(app, "done")
+        converse(app, "blind")
+        await pilot.press("left")
+        await until(pilot, lambda: chat(app).standing.votes == 1)
+        await pilot.press("minus")
+        converse(app, "streaming")
+        await until(pilot, lambda: len(chat(app).state.turns) == 3)
+        before = pane_text(app)
+    again = open_app(home, folder)
+    async with again.run_test(size=(120, 40)) as pilot:
+        await open_chat(pilot)
+        await until(pilot, lambda: len(chat(again).state.turns) == 3)
+        assert pane_text(again).count("Stopped.") == 2
+        whole = before[: before.rindex("> Can I cancel")].split("> Can I cancel", 1)[1]
+        assert whole in pane_text(again)
+        assert [turn.voted for turn in chat(again).state.turns] == [None, "left", None]
+        await pilot.press("plus", "U")
+        await until(pilot, lambda: chat(again).state.turns[1].voted is None)
+        await pilot.press("n")
+        await until(pilot, lambda: not chat(again).state.turns)
+    with Project.open(folder, home) as project:
+        talk = project.settings.talk()
+        assert talk is not None
+        assert (talk.arms, talk.turns) == (("prompted", "run-1"), ())
+
+
+@pytest.mark.parametrize("kept", ['{"arms": 3}', '{"arms": ["run-7", "prompted"], "turns": [], "strength": 50}'])
+async def test_a_talk_that_cannot_be_gone_on_with_keeps_nobody_from_talking(home: Home, kept: str) -> None:
+    folder = make_stage(home, "done")
+    with Project.open(folder, home) as project:
+        project.settings.keep_talk(Talk(("prompted", "run-1")))
+        connection = project.settings._connection
+        connection.write("UPDATE settings SET value = ? WHERE name = 'talk'", (kept,))
+    app = open_app(home, folder)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await open_chat(pilot)
+        assert chat(app).state.arms == ("prompted", "run-1")
+        assert any("last talk is lost" in note.message for note in app._notifications) is ("3" in kept)
+        converse(app, "done")
+    with Project.open(folder, home) as project:
+        talk = project.settings.talk()
+        assert talk is not None
+        assert len(talk.turns) == 1
 
 
 async def test_a_question_is_rewritten_and_a_talk_begun_anew(home: Home) -> None:

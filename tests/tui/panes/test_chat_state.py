@@ -14,7 +14,7 @@ from engine.rules.live import check_so_far
 from tui.panes.chat import markdown
 from tui.panes.chat.drawing import draw, room_to_grow
 from tui.panes.chat.markdown import markdown_lines
-from tui.panes.chat.state import PLACES, ChatState, Turn
+from tui.panes.chat.state import PLACES, ChatState, Reply, Turn
 
 ARMS = ("prompted", "run-3")
 
@@ -46,6 +46,22 @@ def test_a_blind_turn_gives_nothing_away_until_it_is_voted_on_or_revealed() -> N
     state.revealed = False
     assert state.vote("left") is not None
     assert "430" in text(state)
+
+
+def test_a_talk_goes_on_where_it_was_left() -> None:
+    state = ChatState(ARMS, blind=True, strength=40, random=Random(1))
+    answered(state)
+    state.settle(state.vote("tie") or pytest.fail("no vote"), kept=True)
+    answered(state).replies["left"].error = "cut off"
+    state.vote("left")
+    state.ask("and now?").replies["right"].text = "half a"
+    again = ChatState(random=Random(1))
+    again.take_up(state.talk)
+    assert again.turns[:2] == state.turns[:2]
+    assert all(reply == Reply(reply.arm, done=True, error="Stopped.") for reply in again.turns[2].replies.values())
+    assert (again.arms, again.blind, again.strength) == (ARMS, True, 40)
+    assert again.talk == state.talk
+    assert [each.content for each in again.history(0)] == ["why?", "said by prompted", "and now?"]
 
 
 def test_an_answer_that_has_ended_is_laid_out_once(monkeypatch: pytest.MonkeyPatch) -> None:

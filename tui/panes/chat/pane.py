@@ -1,6 +1,7 @@
 """The chat pane as a widget: passes questions to the service, answers into the state, votes to the store."""
 
 from dataclasses import replace
+from functools import partialmethod
 from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
@@ -11,6 +12,7 @@ from textual.dom import DOMNode
 from textual.timer import Timer
 
 from engine.evaluation.preference import Standing
+from engine.records.talk import Talk
 from engine.records.vote import VoteChoice
 from tui.actions import PaneName, Place, bindings
 from tui.actions.chat import VOTES
@@ -53,7 +55,7 @@ class ChatPane(Pane):
         self._field = QuestionField()
         self._ticket = 0
         self._arms: tuple[str, ...] = ()
-        self._read: tuple[object, ...] = ()
+        self._kept: Talk | None = None  # what is stored; None: what is, was not read yet
         self._waiting: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -84,8 +86,8 @@ class ChatPane(Pane):
         """Read the arms again where a prompt or a run has come."""
         run = facts.run
         read = (facts.prompt_version, run.id if run else 0, run.best_step if run else 0, facts.rules)
-        if read != self._read:
-            self._read = read
+        if read != self._seen:
+            self._seen = read
             self._service.read()
         super().show(facts, job)
 
@@ -101,6 +103,7 @@ class ChatPane(Pane):
             self._waiting = None
         super().redraw()
         self.stay_at_end()
+        self._keep_talk()
 
     def _redraw_soon(self) -> None:
         """Draw what has come, once for all that comes until then: each time a line is added, the page goes over it."""
@@ -110,6 +113,13 @@ class ChatPane(Pane):
     def on_arms_read(self, message: ArmsRead) -> None:
         """Take in which arms there are: compare the newest run with the prompted model, as long as nobody chose."""
         self._arms = message.arms
+        if self._kept is None:
+            if message.talk is not None and {*message.talk.arms} <= {*self._arms}:
+                self.state.take_up(message.talk)
+                self._compared()
+            if message.said:
+                self._say(message.said)
+            self._kept = self.state.talk
         if self.state.arms[0] not in self._arms or self.state.arms[1] not in self._arms:
             self._compare((*self._arms, *self._arms)[:2])
         self.redraw()
@@ -207,22 +217,6 @@ class ChatPane(Pane):
         else:
             self._say("There is nothing to compare before a prompt is set.")
 
-    def action_vote_left(self) -> None:
-        """The left answer is better."""
-        self._vote("left")
-
-    def action_vote_right(self) -> None:
-        """The right answer is better."""
-        self._vote("right")
-
-    def action_vote_tie(self) -> None:
-        """Both are as good."""
-        self._vote("tie")
-
-    def action_vote_both_bad(self) -> None:
-        """Neither is any good."""
-        self._vote("both_bad")
-
     def action_unvote(self) -> None:
         """Take the last vote back."""
         self._service.unvote(self.state.compared)
@@ -234,14 +228,6 @@ class ChatPane(Pane):
                 self._say("Nothing is hidden.")
             self.state.revealed = True
             self.redraw()
-
-    def action_weaker(self) -> None:
-        """Turn the adapter down."""
-        self._turn_dial(-1)
-
-    def action_stronger(self) -> None:
-        """Turn the adapter up."""
-        self._turn_dial(1)
 
     def action_again(self) -> None:
         """The same question again."""
@@ -263,14 +249,6 @@ class ChatPane(Pane):
         """Make the question one to train on."""
         if (turn := self._asked()) is not None:
             self._service.keep(turn.question)
-
-    def action_copy(self) -> None:
-        """Copy the answer at the left."""
-        self._copy("left")
-
-    def action_copy_right(self) -> None:
-        """Copy the answer at the right."""
-        self._copy("right")
 
     def action_begin(self) -> None:
         """Begin a talk; the last one can be brought back."""
@@ -311,6 +289,12 @@ class ChatPane(Pane):
         self.post_message(ArmsChosen(self.state.compared))
         self._service.read_votes(self.state.compared)
 
+    def _keep_talk(self) -> None:
+        """Store the talk where it has changed; words that still come are stored when they have."""
+        if self._kept is not None and (talk := self.state.talk) != self._kept:
+            self._kept = talk
+            self._service.keep_talk(talk)
+
     def _send(self) -> None:
         """Put the newest turn to its arms."""
         turn = self.state.turn
@@ -330,9 +314,16 @@ class ChatPane(Pane):
         else:
             self._say(no_vote(turn))
 
+    action_vote_left = partialmethod(_vote, "left")
+    action_vote_right = partialmethod(_vote, "right")
+    action_vote_tie = partialmethod(_vote, "tie")
+    action_vote_both_bad = partialmethod(_vote, "both_bad")
+
     def _copy(self, side: Literal["left", "right"]) -> None:
         if (turn := self._asked()) is not None:
             self.app.copy_to_clipboard(turn.replies[side].text)
+
+    action_copy, action_copy_right = partialmethod(_copy, "left"), partialmethod(_copy, "right")
 
     def _asked(self) -> Turn | None:
         """The newest turn; where there is none, the person is told what brings one."""
@@ -348,3 +339,5 @@ class ChatPane(Pane):
         self._service.read_votes(self.state.compared)
         self.app.notify(f"Adapters answer at {strength} % from the next question on.", timeout=2)
         self.redraw()
+
+    action_weaker, action_stronger = partialmethod(_turn_dial, -1), partialmethod(_turn_dial, 1)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.records.prompt import Message
 from engine.records.rule import CheckResult
+from engine.records.talk import Talk, TalkReply, TalkTurn
 from engine.records.vote import Vote, VoteChoice
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ Place = Literal["left", "right"]
 PLACES: tuple[Place, Place] = ("left", "right")
 FULL_STRENGTH = 100
 STRENGTH_STEP = 10
+STOPPED = "Stopped."
 _KEPT = 20  # talks that can be brought back
 
 
@@ -36,6 +38,39 @@ class Reply:
     tokens_per_second: float | None = None
     cost_usd: float | None = None  # None: nobody charges for it
     checks: tuple[CheckResult, ...] = ()
+
+    @classmethod
+    def of(cls, kept: TalkReply) -> "Reply":
+        """As it was kept."""
+        return cls(
+            kept.arm,
+            kept.text,
+            True,
+            kept.error,
+            kept.prompt_tokens,
+            kept.completion_tokens,
+            kept.first_token_s,
+            kept.tokens_per_second,
+            kept.cost_usd,
+            kept.checks,
+        )
+
+    @property
+    def kept(self) -> TalkReply:
+        """As it is kept: of one that still comes, nothing but that it was stopped."""
+        if not self.done:
+            return TalkReply(self.arm, error=STOPPED)
+        return TalkReply(
+            self.arm,
+            self.text,
+            self.error,
+            self.prompt_tokens,
+            self.completion_tokens,
+            self.first_token_s,
+            self.tokens_per_second,
+            self.cost_usd,
+            self.checks,
+        )
 
     def end(self, answer: "Answer | None", error: str, checks: tuple[CheckResult, ...]) -> None:
         """It has come to its end; without an answer, for this reason."""
@@ -147,6 +182,37 @@ class ChatState:
         self.turns.clear()
         self.revealed = False
 
+    @property
+    def talk(self) -> Talk:
+        """What is on, as it is kept; a vote that is not stored is none."""
+        turns = (
+            TalkTurn(
+                turn.question,
+                turn.replies["left"].kept,
+                turn.replies["right"].kept,
+                turn.blind,
+                turn.swapped,
+                turn.voted if turn.kept else None,
+            )
+            for turn in self.turns
+        )
+        return Talk(self.arms, tuple(turns), self.blind, self.revealed, self.strength)
+
+    def take_up(self, talk: Talk) -> None:
+        """Go on with a talk that was kept."""
+        self.arms, self.blind, self.revealed, self.strength = talk.arms, talk.blind, talk.revealed, talk.strength
+        self.turns = [
+            Turn(
+                turn.question,
+                {"left": Reply.of(turn.left), "right": Reply.of(turn.right)},
+                turn.blind,
+                turn.swapped,
+                turn.voted,
+                turn.voted is not None,
+            )
+            for turn in talk.turns
+        ]
+
     def history(self, arm: int) -> tuple[Message, ...]:
         """What the first (0) or second (1) arm was asked and has answered, the newest question last.
 
@@ -208,4 +274,4 @@ class ChatState:
     def _stop(self) -> None:
         for reply in self.turn.replies.values() if self.turn is not None else ():
             if not reply.done:
-                reply.done, reply.error = True, "Stopped."
+                reply.done, reply.error = True, STOPPED

@@ -1,0 +1,44 @@
+"""A talk: what a person asked two arms side by side, and what they answered. Knows nothing of models."""
+
+from dataclasses import dataclass
+
+from engine.records.rule import CheckResult
+from engine.records.vote import VoteChoice
+
+
+@dataclass(frozen=True, slots=True)
+class TalkReply:
+    """One arm's answer as far as it came; `error` says why it has no end. The arm is named with its strength."""
+
+    arm: str
+    text: str = ""
+    error: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    first_token_s: float | None = None
+    tokens_per_second: float | None = None
+    cost_usd: float | None = None  # None: nobody charges for it
+    checks: tuple[CheckResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TalkTurn:
+    """One question and both answers, on the sides where they were shown."""
+
+    question: str
+    left: TalkReply
+    right: TalkReply
+    blind: bool = False
+    swapped: bool = False  # the second arm is on the left
+    voted: VoteChoice | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """What the chat shows: the two arms, without their strength, and the turns so far."""
+
+    arms: tuple[str, str]
+    turns: tuple[TalkTurn, ...] = ()
+    blind: bool = False  # from the next question on
+    revealed: bool = False  # the sides of the last turn have names, which was not voted on
+    strength: int = 100  # of adapters, in percent
