@@ -25,7 +25,12 @@ from engine.status import job_json
 @click.option(
     "--max-answer-tokens", type=click.IntRange(1), default=512, help="Longer ones are cut, and never trained on."
 )
-@click.option("--limit", type=click.IntRange(1), default=None, help="Ask at most this many questions.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=None,
+    help="Ask at most this many questions, evenly from all topics; a wider limit adds to them.",
+)
 @click.option("--concurrency", type=click.IntRange(1, 1024), default=16, help="Requests in flight at an endpoint.")
 @click.option("--batch-rows", type=click.IntRange(1, 1024), default=128, help="Rows decoded together locally.")
 @click.option("--max-cost", "max_cost_usd", type=Number(0.0), default=None, help="Stop before this many USD.")

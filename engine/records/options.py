@@ -40,7 +40,7 @@ class GenerateOptions:
     samples: int = 1
     temperature: float = 0.7  # the serving temperature of a project that sets none
     max_answer_tokens: int = 512
-    limit: int | None = None  # questions; None: all
+    limit: int | None = None  # questions, of every split and topic their share; None: all
     seed: int = 0
     concurrency: int = 16  # endpoint: requests in flight
     batch_rows: int = 128  # local: rows decoded together, fewer where memory has no room for them

@@ -194,23 +194,24 @@ class QuestionTable:
         )
         return {row[0]: row[1] for row in rows}
 
-    def coverage(
-        self, splits: Sequence[Split], limit: int | None, prompt_sha256: str, teacher: str, samples: int
-    ) -> Coverage:
-        """How far a teacher has answered the first `limit` questions of these splits, split by split."""
-        chosen = """WITH chosen AS (
-            SELECT q.id, q.messages FROM questions q JOIN json_each(?) s ON s.value = q.split
-            ORDER BY s.key, q.id LIMIT ?)"""
-        values = (json.dumps(splits), -1 if limit is None else limit)
+    def groups(self, splits: Sequence[Split]) -> dict[int, tuple[Split, str]]:
+        """The split and the topic of each question of these splits, by its number."""
+        sql = "SELECT id, split, topic FROM questions WHERE split IN (SELECT value FROM json_each(?)) ORDER BY id"
+        return {row[0]: (row[1], row[2]) for row in self._connection.rows(sql, (json.dumps(list(splits)),))}
+
+    def coverage(self, ids: Iterable[int], prompt_sha256: str, teacher: str, samples: int) -> Coverage:
+        """How far a teacher has answered these questions."""
+        chosen = (json.dumps(list(ids)),)
         row = self._connection.row(
-            f"""{chosen} SELECT count(*), total((
-                SELECT total(length(json_extract(m.value, '$.content'))) FROM json_each(messages) m)) FROM chosen""",
-            values,
+            f"""SELECT count(*), total((
+                SELECT total(length(json_extract(m.value, '$.content'))) FROM json_each(messages) m))
+            FROM questions WHERE id {_AMONG}""",
+            chosen,
         )
         answers = self._connection.number(
-            f"""{chosen} SELECT count(*) FROM chosen JOIN examples e ON e.question_id = chosen.id
-            WHERE e.prompt_sha256 = ? AND e.teacher = ? AND e.attempt < ?""",
-            (*values, prompt_sha256, teacher, samples),
+            f"""SELECT count(*) FROM examples
+            WHERE question_id {_AMONG} AND prompt_sha256 = ? AND teacher = ? AND attempt < ?""",
+            (*chosen, prompt_sha256, teacher, samples),
         )
         return Coverage(row[0], int(row[1]), answers) if row is not None else Coverage(0, 0, 0)
 

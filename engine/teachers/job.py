@@ -21,6 +21,7 @@ from engine.records.rule import Rule, passes_all
 from engine.rules.checks import check_answer
 from engine.store.options_json import options_from_json
 from engine.teachers.budget import Budget
+from engine.teachers.choice import chosen_ids
 from engine.teachers.keys import key_for
 from engine.teachers.plan import Ask, Plan, may_meet
 from engine.teachers.recorder import Recorder
@@ -131,8 +132,8 @@ def questions_of(project: Project, options: GenerateOptions) -> tuple[Question, 
         if not named:
             raise UsageError("The questions are gone.", "All that were asked again were removed.", "Ask others.")
         return named
-    questions = [question for split in options.splits for question in project.questions.all(split)]
-    if not questions:
+    chosen = chosen_ids(project, options)
+    if not chosen:
         title, every = "There is no question to answer.", project.questions.all()
         if not every:
             raise UsageError(title, "The project has none.", "Run: distill-tui questions import FILE")
@@ -140,7 +141,8 @@ def questions_of(project: Project, options: GenerateOptions) -> tuple[Question, 
             raise UsageError(title, f"{unsplit} questions have no split yet.", "Run: distill-tui questions split")
         message = f"None of the {len(every)} is in the split {' or '.join(options.splits)}."
         raise UsageError(title, message, "Name another split, or import more: distill-tui questions import FILE")
-    return tuple(questions[: options.limit])
+    splits = dict.fromkeys(options.splits)
+    return tuple(question for split in splits for question in project.questions.all(split) if question.id in chosen)
 
 
 def _stored(

@@ -16,6 +16,7 @@ from engine.records.cost import Figure
 from engine.records.example import Usage
 from engine.records.job import Job, Work
 from engine.records.options import GenerateOptions, SynthesizeOptions, TeacherSpec
+from engine.teachers.choice import chosen_ids
 from engine.teachers.keys import is_loopback, key_place, variable_of
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class SynthesisOutlook:
 def look_ahead(project: "Project", options: GenerateOptions) -> GenerationOutlook:
     """Reckon one generation. Raises `UsageError` without a prompt, `EndpointError` for a key file others can read."""
     prompt, teacher = project.prompts.require(), options.teacher
-    covered = project.questions.coverage(options.splits, options.limit, prompt.sha256, teacher.name, options.samples)
+    covered = project.questions.coverage(chosen_ids(project, options), prompt.sha256, teacher.name, options.samples)
     answers = covered.questions * options.samples
     left = answers - covered.answers
     question_tokens = covered.characters * _tokens_a_character(project) / max(covered.questions, 1)

@@ -62,7 +62,9 @@ def test_options_say_what_is_asked(server: HostileServer) -> None:
     words = ("--split", "train", "--split", "test", "--samples", "2", "--limit", "3", "--temperature", "0.3",
              "--max-answer-tokens", "17", "--concurrency", "2", "--model", "another")  # fmt: skip
     assert get("generate", *words)["examples"]["total"] == 6
-    assert {request.question for request in server.requests} == {"Question 0?", "Question 1?", "Question 4?"}
+    assert {request.question for request in server.requests} == {"Question 0?", "Question 1?", "Question 7?"}, (
+        "one of each topic, the held-out one too"
+    )
     bodies = [request.body for request in server.requests]
     assert {body["temperature"] for body in bodies} == {0.3}
     assert {body["model"] for body in bodies} == {"another"}

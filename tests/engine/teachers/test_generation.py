@@ -29,7 +29,7 @@ from engine.records.options import GenerateOptions, TeacherSpec
 from engine.status import status_json
 from engine.teachers import budget, endpoint
 from engine.teachers.endpoint import EndpointLimits, EndpointTeacher
-from engine.teachers.job import run
+from engine.teachers.job import questions_of, run
 from tests.engine.teachers.hostile_server import (
     DONE,
     Behaviour,
@@ -129,6 +129,17 @@ def test_more_samples_ask_only_for_what_is_missing(project: Project) -> None:
     assert len(project.examples.all()) == 9
 
 
+def test_a_wider_limit_asks_only_what_it_adds_and_any_limit_asks_every_topic_and_split(project: Project) -> None:
+    with served(good("Hi. Bye.")) as server:
+        for limit in (2, 5, 8):
+            generate(project, options(server, limit=limit))
+            assert len(server.requests) == limit, "what was asked for is among what is wanted now"
+    by_text = {question.text: question for question in project.questions.all()}
+    first = [by_text[request.question] for request in server.requests[:5]]
+    assert {question.topic for question in first} == {"t0", "t1", "t2", "t3"}
+    assert {question.split for question in first} == {"train", "validation"}
+
+
 def test_until_accepted_asks_again_only_what_broke_a_rule(project: Project) -> None:
     tries: Counter[str] = Counter()
 
@@ -138,9 +149,9 @@ def test_until_accepted_asks_again_only_what_broke_a_rule(project: Project) -> N
         await good("Well. Bye." if kept else "Never.")(request, writer)
 
     with served(stubborn) as server:
-        generate(project, options(server, limit=4, samples=3, stop_when_accepted=True))
-        generate(project, options(server, limit=4, samples=3, stop_when_accepted=True))
-    assert tries == {"Question 0?": 1, "Question 1?": 2, "Question 2?": 3, "Question 3?": 3}
+        generate(project, options(server, samples=3, stop_when_accepted=True))
+        generate(project, options(server, samples=3, stop_when_accepted=True))
+    assert tries == {f"Question {n}?": min(n + 1, 3) for n in range(10)}
 
 
 def test_a_question_that_cannot_be_answered_does_not_stop_the_others(project: Project) -> None:
@@ -617,7 +628,8 @@ def test_what_failed_tries_cost_is_booked_beside_the_answer_and_emptiness_is_tri
     empty = raw(head(), event(delta(None, "stop")), event(usage(30, 2)), DONE)
     with served(cut, good("Dear", " all", " Bye."), empty, empty, good("Bye.")) as server:
         generate(project, options(server, concurrency=1, limit=3))
-    assert [request.question for request in server.requests] == [f"Question {n}?" for n in (0, 0, 1, 1, 2)]
+    first, second, third = [each.text for each in questions_of(project, options(server, limit=3))]
+    assert [request.question for request in server.requests] == [first, first, second, second, third]
     assert project.spending.usd() == pytest.approx(0.07 + 0.03 + 2 * 0.02 + 0.01)
     assert project.spending.mean_answer_tokens() == 2.0
 

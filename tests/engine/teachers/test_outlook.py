@@ -1,5 +1,7 @@
 """What a generation will take is told before anything is paid for, with where each figure is from."""
 
+from dataclasses import replace
+
 import pytest
 
 from engine.errors import UsageError
@@ -9,6 +11,7 @@ from engine.records.example import Example, ExampleKey, Usage
 from engine.records.options import GenerateOptions, SynthesizeOptions, TeacherSpec
 from engine.records.question import SPLITS
 from engine.teachers import keys
+from engine.teachers.job import questions_of
 from engine.teachers.outlook import look_ahead, look_at_synthesis
 
 OPENAI = TeacherSpec("endpoint", "gpt-4o-mini", "https://api.openai.com/v1")
@@ -43,12 +46,13 @@ def test_what_is_stored_is_not_asked_again(project: Project) -> None:
 
 
 def test_a_limit_and_samples_count_as_they_will_be_asked(project: Project) -> None:
-    for question_id in (1, 9):
-        answer(project, question_id, "starter", 30)
     wanted = GenerateOptions(LOCAL.teacher, samples=3, limit=4)
+    asked = {question.id for question in questions_of(project, wanted)}
+    for question_id in (min(asked), min({*range(1, 12)} - asked)):
+        answer(project, question_id, "starter", 30)
     assert (look_ahead(project, wanted).answers, look_ahead(project, wanted).stored) == (12, 1)
-    backwards = GenerateOptions(LOCAL.teacher, splits=("validation", "train"), limit=2)
-    assert (look_ahead(project, backwards).answers, look_ahead(project, backwards).stored) == (2, 1)
+    backwards = replace(wanted, splits=("validation", "train"), samples=1)
+    assert (look_ahead(project, backwards).answers, look_ahead(project, backwards).stored) == (4, 1)
     every = GenerateOptions(LOCAL.teacher, splits=SPLITS)
     assert (look_ahead(project, every).questions, look_ahead(project, every).unsplit) == (12, 0)
 
