@@ -1,5 +1,6 @@
 """The status JSON: a project's stations and jobs as others read them. Speaks no SQL."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ def status_json(project: "Project") -> dict[str, object]:
             for station in read_stations(project)
         ],
         "reminder": reminder_json(project),
+        "spending": [asdict(spent) for spent in project.spending.all()],
         "jobs": [job_json(project, job) for job in project.jobs.all()],
     }
 

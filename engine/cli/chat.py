@@ -137,6 +137,7 @@ class _Asking:
     def _teacher(self) -> "RemoteClient":
         from engine.errors import UsageError
         from engine.serving.remote import RemoteClient
+        from engine.teachers.ledger import Ledger
 
         project = self._invocation.project
         teacher, current = project.settings.read().teacher, project.prompts.current()
@@ -146,7 +147,8 @@ class _Asking:
                 f"It is the local model {teacher.model}.",
                 "Ask --arm prompted.",
             )
-        return RemoteClient(teacher, current.prompt if current is not None else None, self._invocation.home)
+        prompt = current.prompt if current is not None else None
+        return RemoteClient(teacher, prompt, self._invocation.home, Ledger(project, teacher).bill)
 
     async def _ask(self, arm: str, question: str) -> dict[str, object]:
         """Stream one answer; returns it as the JSON has it."""

@@ -1,8 +1,14 @@
 """`distill-tui status`: where every station of the project stands."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from engine.cli.invocation import Invocation, command_options
+from engine.wording import counted
+
+if TYPE_CHECKING:
+    from engine.store.spending import Spent
 
 _MARKS = {"empty": "–", "ready": "○", "running": "●", "done": "✓", "stale": "◐", "failed": "✗"}
 
@@ -29,4 +35,14 @@ def command(invocation: Invocation) -> None:
     if day := project.settings.remind_on():
         due = "is due: distill-tui prompt check, then distill-tui prompt remind DATE" if is_due(day) else "is to come"
         lines.append(f"  the look at the prompt of {day} {due}")
+    lines += [_spent_text(spent) for spent in project.spending.all() if spent.cost_usd or spent.other_requests]
     invocation.finish("\n".join(lines), data)
+
+
+def _spent_text(spent: "Spent") -> str:
+    """What an endpoint was asked and paid, of one that costs nothing too."""
+    sent = spent.prompt_tokens + spent.other_prompt_tokens
+    written = spent.completion_tokens + spent.other_completion_tokens
+    estimated = f", of {counted(spent.other_counted_here, 'request')} estimated" if spent.other_counted_here else ""
+    asked = f"{counted(spent.answers, 'answer')}, {counted(spent.other_requests, 'other request')}"
+    return f"  paid {spent.cost_usd:.4f} USD to {spent.teacher}: {asked}, {sent:,} + {written:,} tokens{estimated}"

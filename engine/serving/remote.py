@@ -4,13 +4,14 @@ Retries, limits and the judgement of answers are those of `teachers.endpoint`; m
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 
 from engine.economics.prices import cost_usd, find_prices
 from engine.paths import Home
+from engine.records.example import Usage
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message, Prompt
 from engine.serving.client import Answer
@@ -31,10 +32,16 @@ class StartedAnew:
 class RemoteClient(AbstractAsyncContextManager["RemoteClient"]):
     """Asks one teacher. Use it as an async context manager."""
 
-    def __init__(self, spec: TeacherSpec, prompt: Prompt | None, home: Home) -> None:
-        """Raises `UsageError` for a bad address, `EndpointError` where the key is missing."""
+    def __init__(
+        self, spec: TeacherSpec, prompt: Prompt | None, home: Home, on_billed: Callable[[Usage], None]
+    ) -> None:
+        """`on_billed` is told what each try is billed for, an answer that is broken off too.
+
+        Raises `UsageError` for a bad address, `EndpointError` where the key is missing.
+        """
         self._spec, self._prompt = spec, prompt
-        self._teacher = EndpointTeacher(spec, key_for(check_address(spec.base_url), home), concurrency=4)
+        key = key_for(check_address(spec.base_url), home)
+        self._teacher = EndpointTeacher(spec, key, concurrency=4, on_billed=on_billed)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -272,6 +272,16 @@ def programs_of_jobs(database: "Database") -> None:
     """)
 
 
+def requests_without_examples(database: "Database") -> None:
+    """How many requests left no example, their tokens, and of how many the server told none."""
+    _statements_in(database)("""
+        ALTER TABLE spending ADD COLUMN other_requests INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE spending ADD COLUMN other_prompt_tokens INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE spending ADD COLUMN other_completion_tokens INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE spending ADD COLUMN other_counted_here INTEGER NOT NULL DEFAULT 0;
+    """)
+
+
 STEPS = (
     prompts_and_rules,
     questions,
@@ -292,4 +302,5 @@ STEPS = (
     cost_of_work,
     parity_of_releases,
     programs_of_jobs,
+    requests_without_examples,
 )

@@ -2,9 +2,30 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
-from engine.records.example import Example
+from engine.records.example import Example, Usage
 from engine.store.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one teacher or judge was asked, and what all of it cost: answers that became examples, and other requests
+    (questions, reviews, verdicts, an arm's answers, talks, tries that failed).
+    """
+
+    teacher: str
+    cost_usd: float
+    answers: int
+    prompt_tokens: int
+    completion_tokens: int
+    other_requests: int
+    other_prompt_tokens: int
+    other_completion_tokens: int
+    other_counted_here: int  # of the other requests, those whose tokens are an estimate: the server told none
+
+
+_SPENT = ", ".join(field.name for field in fields(Spent))
 
 
 class SpendingTable:
@@ -35,17 +56,28 @@ class SpendingTable:
             (after_id, json.dumps(paid)),
         )
 
-    def book_cost(self, teacher: str, cost_usd: float) -> None:
-        """Add what a request cost that left no example: its tokens tell nothing of how long answers are."""
+    def book_other(self, teacher: str, usage: Usage) -> None:
+        """Add a request that left no example, apart from the answers: it tells nothing of how long those are."""
+        counts = (usage.prompt_tokens, usage.completion_tokens, int(usage.counted_here))
         self._connection.write(
-            """INSERT INTO spending (teacher, answers, prompt_tokens, completion_tokens, cost_usd)
-            VALUES (?, 0, 0, 0, ?)
-            ON CONFLICT (teacher) DO UPDATE SET cost_usd = cost_usd + excluded.cost_usd""",
-            (teacher, cost_usd),
+            """INSERT INTO spending (teacher, answers, prompt_tokens, completion_tokens, cost_usd,
+            other_requests, other_prompt_tokens, other_completion_tokens, other_counted_here)
+            VALUES (?, 0, 0, 0, ?, 1, ?, ?, ?)
+            ON CONFLICT (teacher) DO UPDATE SET cost_usd = cost_usd + excluded.cost_usd,
+                other_requests = other_requests + 1,
+                other_prompt_tokens = other_prompt_tokens + excluded.other_prompt_tokens,
+                other_completion_tokens = other_completion_tokens + excluded.other_completion_tokens,
+                other_counted_here = other_counted_here + excluded.other_counted_here""",
+            (teacher, usage.cost_usd, *counts),
         )
 
+    def all(self) -> tuple[Spent, ...]:
+        """What each has cost, by name."""
+        rows = self._connection.rows(f"SELECT {_SPENT} FROM spending ORDER BY teacher")
+        return tuple(Spent(*row) for row in rows)
+
     def usd(self) -> float:
-        """What all that was asked has cost, but for talks; removing answers later gives no money back."""
+        """What all that was asked has cost; removing answers later gives no money back."""
         value = self._connection.value("SELECT total(cost_usd) FROM spending")
         return value if isinstance(value, float) else 0.0
 

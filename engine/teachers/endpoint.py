@@ -78,7 +78,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         on_note: Callable[[str], None] | None = None,
         on_billed: Callable[[Usage], None] | None = None,
     ) -> None:
-        """`on_billed` is told what every try is billed for, whatever came of it."""
+        """`on_billed` is told what every try is billed for, whatever came of it: also one that is cancelled."""
         self.base_url = check_address(spec.base_url)
         self.model = spec.model
         self.limits = limits or EndpointLimits()
@@ -163,13 +163,16 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             first_text = await self._read(reader, self._events(messages, temperature, max_tokens), on_delta)
             whole = reader.answer()
         except EndpointFault as named:
-            self._bill(named, reader, messages)
+            named.usage = self._bill(reader, messages)
+            raise
+        except asyncio.CancelledError:  # nobody waits for the rest; what has come is paid for all the same
+            self._bill(reader, messages)
             raise
         except _FAULTS as error:
             fault = fault_of(error)
             if fault is None:
                 raise
-            self._bill(fault, reader, messages)
+            fault.usage = self._bill(reader, messages)
             if fault.kind == "key":
                 name = variable_of(self.base_url)
                 told = f"No key was found; set {name}." if self._key == KEYLESS else f"{name} can hold another."
@@ -270,12 +273,17 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         if isinstance(response.stream, httpx2.AsyncByteStream):
             response.stream = _GuardedStream(response.stream, self.limits)
 
-    def _bill(self, fault: EndpointFault, reader: AnswerReader, messages: Sequence[Message]) -> None:
-        """Of a try that failed: what has come is paid for, though a server tells what it counts at the end alone."""
+    def _bill(self, reader: AnswerReader, messages: Sequence[Message]) -> Usage | None:
+        """Of a try without an answer: what has come is paid for, though a server tells what it counts at the end alone.
+
+        None where nothing has come.
+        """
         text = reader.text.encode(errors="replace").decode()  # it may hold half a character
-        if reader.usage or text:
-            fault.usage = self._usage(reader.usage, text, messages)
-            self._on_billed(fault.usage)
+        if not (reader.usage or text):
+            return None
+        usage = self._usage(reader.usage, text, messages)
+        self._on_billed(usage)
+        return usage
 
     def _usage(self, sent: CountedUsage | None, text: str, messages: Sequence[Message]) -> Usage:
         if sent is not None:

@@ -1,10 +1,11 @@
-"""What requests cost that leave no example: questions, reviews, verdicts, an arm's answers, tries that failed.
+"""What requests cost that leave no example: questions, reviews, verdicts, an arm's answers, talks, tries that failed.
 
 It is booked as it comes, for money that was spent stays told whatever becomes of what it bought, and no more is asked
 for than a limit allows. Knows nothing of what is asked.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from engine.jobs.context import JobContext
@@ -38,7 +39,7 @@ class Ledger:
         """Keep what the endpoint bills for: at once, whatever came of it."""
         usd = self._budget.cost_usd(usage)
         self._budget.settle(0.0, usd)
-        book(self._project, self._spec.name, usd, self._context)
+        book(self._project, self._spec.name, replace(usage, cost_usd=usd), self._context)
 
     def groups(
         self, requests: Sequence[T], messages: Callable[[T], Sequence[Message]], max_tokens: int, size: int
@@ -66,11 +67,9 @@ class Ledger:
             start += count
 
 
-def book(project: Project, teacher: str, usd: float, context: JobContext | None = None) -> None:
-    """Keep at once that so much was paid: there is no example to keep it with."""
-    if not usd:
-        return
+def book(project: Project, teacher: str, usage: Usage, context: JobContext | None = None) -> None:
+    """Keep at once what was asked and paid, also where no price is known: there is no example to keep it with."""
     with project.transaction():
-        project.spending.book_cost(teacher, usd)
+        project.spending.book_other(teacher, usage)
         if context is not None:
-            context.keep_work(cost_usd=usd)
+            context.keep_work(cost_usd=usage.cost_usd)

@@ -89,7 +89,7 @@ class Recorder:
     def billed(self, teacher: str, usage: Usage) -> None:
         """A try that gave no answer cost this."""
         self._count(usage)
-        book(self._context.project, teacher, usage.cost_usd, self._context)
+        book(self._context.project, teacher, usage, self._context)
 
     def _count(self, usage: Usage) -> None:
         before = self._spent

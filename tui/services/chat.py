@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from engine.serving.client import Answer, ArmClient, Phase
 
 FLUSH_EVERY_S = 0.1
+ENDS_WITHIN_S = 2.0
 
 
 @dataclass
@@ -115,6 +116,7 @@ class ChatService:
         self._store = store
         self._target = target
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._turn: Future[None] | None = None
         self._client: tuple[int, ArmClient] | None = None  # of which job
         self._rules: tuple[Rule, ...] = ()
@@ -169,18 +171,22 @@ class ChatService:
         self._store.ask(work, self._target)
 
     def close(self) -> None:
-        """Let go of the server, which stays, and end the thread."""
+        """Let go of the server, which stays, and end the thread: what broke off is paid for, and booked before."""
         self.halt()
-        if self._loop is not None:
+        if self._thread is not None and self._loop is not None:
             asyncio.run_coroutine_threadsafe(self._leave(), self._loop)
+            self._thread.join(ENDS_WITHIN_S)
 
     def _run(self, work: Coroutine[None, None, None]) -> Future[None]:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-            threading.Thread(target=_turn_until_stopped, args=(self._loop,), name="chat", daemon=True).start()
+            self._thread = threading.Thread(target=_turn_until_stopped, args=(self._loop,), name="chat", daemon=True)
+            self._thread.start()
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _leave(self) -> None:
+        if ending := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(ending, timeout=ENDS_WITHIN_S)
         if self._client is not None:
             await self._client[1].__aexit__(None, None, None)
         asyncio.get_running_loop().stop()
@@ -280,8 +286,13 @@ def _turn_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
 async def _from_teacher(server: _Server, said: tuple[Said, ...], store: StoreService) -> AsyncGenerator[object, None]:
     """The pieces of a teacher that is reached by an address of its own."""
     from engine.serving.remote import RemoteClient
+    from engine.teachers.ledger import Ledger
 
-    async with RemoteClient(server.teacher, server.prompt, store.home) as client:
+    def book(usage: Usage) -> None:
+        with Project.open(store.folder, store.home) as project:  # this thread's own: the store's may be closed by now
+            Ledger(project, server.teacher).bill(usage)
+
+    async with RemoteClient(server.teacher, server.prompt, store.home, book) as client:
         async for piece in client.stream(said, temperature=server.temperature):
             yield piece
 

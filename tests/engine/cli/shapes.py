@@ -158,6 +158,19 @@ STATUS = {
             "note": str,
         }
     ],
+    "spending": [
+        {
+            "teacher": str,
+            "cost_usd": float,
+            "answers": int,
+            "prompt_tokens": int,
+            "completion_tokens": int,
+            "other_requests": int,
+            "other_prompt_tokens": int,
+            "other_completion_tokens": int,
+            "other_counted_here": int,
+        }
+    ],
     "jobs": [JOB],
 }
 

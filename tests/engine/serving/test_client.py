@@ -5,6 +5,7 @@ import dataclasses
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from engine.jobs.protocol import StateChanged
 from engine.jobs.wishes import read_wish, write_wish
 from engine.paths import Home
 from engine.project import Project
+from engine.records.example import Usage
 from engine.records.job import Job
 from engine.records.options import ServeOptions, TeacherSpec
 from engine.records.prompt import Message
@@ -26,7 +28,7 @@ from engine.serving.client import Answer, ArmClient, ensure_server, find_server,
 from engine.serving.remote import RemoteClient, StartedAnew
 from tests.engine.jobs.support import wait_until
 from tests.engine.serving.conftest import Served
-from tests.engine.teachers.hostile_server import HostileServer, good, status
+from tests.engine.teachers.hostile_server import HostileServer, delta, event, good, head, raw, stalls, status
 from tests.trained import PROMPT
 
 QUESTION = (Message("user", "Hello, wörld?"),)
@@ -178,6 +180,7 @@ def test_half_an_address_is_none(tmp_path: Path, content: str) -> None:
 
 def test_a_teacher_elsewhere_is_asked_the_same_way(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked_for: list[object] = []
+    billed: list[Usage] = []
 
     def prices(*words: object) -> Prices:
         asked_for.extend(words)
@@ -188,7 +191,7 @@ def test_a_teacher_elsewhere_is_asked_the_same_way(private_home: Path, monkeypat
     async def ask() -> list[str | StartedAnew | Answer]:
         async with HostileServer([status(500, "busy"), good("Yes, it is.")]) as server:
             spec = TeacherSpec("endpoint", "gpt-5", server.url)
-            async with RemoteClient(spec, PROMPT, Home.locate()) as client:
+            async with RemoteClient(spec, PROMPT, Home.locate(), billed.append) as client:
                 pieces = [piece async for piece in client.stream(QUESTION, temperature=0.5, max_tokens=20)]
             sent = server.requests[-1].body["messages"]
             assert isinstance(sent, list)
@@ -202,8 +205,28 @@ def test_a_teacher_elsewhere_is_asked_the_same_way(private_home: Path, monkeypat
     assert answer.provenance is None
     assert asked_for[2] == 30, "long prompts may be dearer"
     assert answer.cost_usd == pytest.approx(0.03 + 0.01)
+    assert billed == [Usage(30, 1)], "what was refused is not billed"
     assert isinstance(pieces[0], StartedAnew)
     assert "".join(piece for piece in pieces if isinstance(piece, str)) == answer.text
+
+
+def test_a_teachers_answer_that_breaks_off_is_billed_as_far_as_it_came(private_home: Path) -> None:
+    billed: list[Usage] = []
+    half = (head(), event(delta("Yes, it")))
+
+    async def ask() -> None:
+        async with HostileServer([raw(*half), stalls(*half)]) as server:
+            spec = TeacherSpec("endpoint", "peer", server.url)
+            async with RemoteClient(spec, PROMPT, Home.locate(), billed.append) as client:
+                async with aclosing(client.stream(QUESTION, temperature=0.5)) as pieces:
+                    # The first try is cut off by the server, the second by who asked.
+                    assert [await anext(pieces) for _ in range(3)][::2] == ["Yes, it", "Yes, it"]
+                assert len(billed) == 2, "when the stream is left, it is told"
+
+    asyncio.run(ask())
+    assert billed[0] == billed[1]
+    assert billed[0].counted_here
+    assert billed[0].prompt_tokens > 10 > billed[0].completion_tokens > 0
 
 
 def test_the_client_brings_no_model_library_and_no_server() -> None:

@@ -1,0 +1,112 @@
+"""A talk with an endpoint is paid for like all else that is asked of one, and told with it."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.economics.measured import measure
+from engine.economics.prices import Prices
+from engine.paths import Home
+from engine.projects import find_project
+from engine.records.example import Example, ExampleKey
+from engine.records.prompt import Message
+from engine.records.question import Question
+from engine.store.spending import Spent
+from engine.teachers import budget
+from tests.engine.cli.calling import call, get, succeed
+from tests.engine.teachers.hostile_server import (
+    DONE,
+    HostileServer,
+    Request,
+    delta,
+    event,
+    good,
+    head,
+    raw,
+    served,
+)
+
+UNCOUNTED = raw(head(), event(delta("Yes.")), event(delta(None, "stop")), DONE)
+
+
+@pytest.fixture
+def server(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HostileServer]:
+    """A teacher whose answers cost one cent a token; the project that asks it is the last used."""
+    monkeypatch.setattr(budget, "find_prices", lambda *_: Prices(0.0, 10_000.0, 0.0))
+    with served(good("Yes", ".")) as server:
+        succeed("new", "desk", "--teacher", "peer", "--base-url", server.url)
+        succeed("prompt", "set", "-", input="Be kind.")
+        yield server
+
+
+def spent() -> Spent:
+    with find_project("desk", Home.locate()) as project:
+        (found,) = project.spending.all()
+        return found
+
+
+def test_a_talk_is_booked_and_told_by_the_status(server: HostileServer) -> None:
+    succeed("chat", "Is it shut?", "--arm", "teacher")
+    assert spent() == Spent(f"peer @ {server.url}", pytest.approx(0.02), 0, 0, 0, 1, 30, 2, 0)
+    assert f"paid 0.0200 USD to peer @ {server.url}: 0 answers, 1 other request, 30 + 2 tokens" in succeed("status").out
+    assert get("status")["spending"][0]["other_completion_tokens"] == 2
+
+
+def test_what_the_server_does_not_count_is_estimated_and_told_so(server: HostileServer) -> None:
+    server.behaviours[:] = [UNCOUNTED]
+    succeed("chat", "Is it shut?", "--arm", "teacher")
+    found = spent()
+    assert (found.other_requests, found.other_counted_here) == (1, 1)
+    assert found.other_prompt_tokens > 0
+    assert found.cost_usd == pytest.approx(0.01 * found.other_completion_tokens)
+    assert "tokens, of 1 request estimated" in succeed("status").out
+
+
+def test_without_a_price_the_tokens_are_kept(server: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "find_prices", lambda *_: None)
+    succeed("chat", "Is it shut?", "--arm", "teacher")
+    assert (spent().cost_usd, spent().other_prompt_tokens) == (0.0, 30)
+
+
+def test_a_talk_that_is_interrupted_is_booked_as_far_as_it_came(
+    server: HostileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def interrupted(_request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(head() + event(delta("It is open, as it was on every")))
+        await writer.drain()
+        while not told:
+            await asyncio.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.Event().wait()
+
+    told: list[str] = []
+    monkeypatch.setattr("engine.clean.StreamCleaner.feed", lambda _self, text: told.append(text) or text)
+    server.behaviours[:] = [interrupted]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a test's process may ignore it
+    try:
+        assert call("chat", "Is it shut?", "--arm", "teacher").status == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
+    found = spent()
+    assert (found.other_requests, found.other_counted_here) == (1, 1)
+    assert found.other_completion_tokens > 4
+    assert found.cost_usd == pytest.approx(0.01 * found.other_completion_tokens)
+
+
+def test_the_costs_of_the_project_hold_its_talks(server: HostileServer) -> None:
+    with find_project("desk", Home.locate()) as project:
+        project.questions.add([Question((Message("user", "Why?"),), split="train")])
+        prompt = project.prompts.require()
+        project.examples.add([Example(ExampleKey(prompt.sha256, 1, "starter", 0), "So.", "stop", "local")])
+    succeed("chat", "Is it shut?", "--arm", "teacher")
+    with find_project("desk", Home.locate()) as project:
+        generation = measure(project).generation_usd
+        assert generation is not None
+        assert (generation.value, generation.origin) == (pytest.approx(0.02), "measured")
+        assert project.spending.mean_answer_tokens() == 0.0, (
+            "what is said in talks tells nothing of how long answers are"
+        )
