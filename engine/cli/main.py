@@ -32,7 +32,7 @@ COMMANDS: dict[str, str] = {
     "generate": "Let the teacher, who sees the prompt, answer the questions.",
     "curate": "Review answers, and freeze the accepted ones into a dataset.",
     "train": "Train an adapter on the frozen dataset, without the prompt.",
-    "runs": "List runs, and free the disk of the checkpoints of those that are done.",
+    "runs": "List runs, free the checkpoints of those that are done, and delete runs.",
     "evaluate": "Measure every rule on held-out questions, with and without the prompt.",
     "update": "Bring everything up to a changed prompt or changed rules, redoing only what they touch.",
     "report": "Show what the last evaluation proved.",

@@ -1,4 +1,6 @@
-"""`distill-tui runs`: lists what was trained and what it holds on the disk, and frees what is needed no more."""
+"""`distill-tui runs`: lists what was trained and what it holds on the disk; frees what is needed no more, or deletes
+a run.
+"""
 
 import click
 
@@ -8,7 +10,7 @@ from engine.wording import counted, duration, rate_of, size
 
 @click.group("runs", cls=CommandGroup)
 def command() -> None:
-    """List runs, and free the disk of the checkpoints of those that are done."""
+    """List runs, free the checkpoints of those that are done, and delete runs."""
 
 
 @command.command("list")
@@ -47,7 +49,11 @@ def list_(invocation: Invocation) -> None:
                 "held_mb": held,
             }
         )
-    invocation.finish("\n".join(lines) or "No run was made yet. Next: distill-tui train", {"runs": rows})
+    left = project.runs.half_deleted()
+    lines += [f"{id:>4}  deleted, but for its files. Remove them: distill-tui runs delete {id}" for id in left]
+    invocation.finish(
+        "\n".join(lines) or "No run was made yet. Next: distill-tui train", {"runs": rows, "half_deleted": left}
+    )
 
 
 @command.command("free")
@@ -73,4 +79,35 @@ def free(invocation: Invocation, ids: tuple[int, ...], *, done: bool) -> None:
     freed = free_checkpoints(project, runs)
     invocation.finish(
         f"Freed {size(freed)} of {counted(len(runs), 'run')}.", {"runs": [run.id for run in runs], "freed_mb": freed}
+    )
+
+
+@command.command("delete")
+@click.argument("run_id", metavar="ID", type=int)
+@click.option("--force", is_flag=True, help="Also where it was released, or another run or a job needs it to go on.")
+@command_options
+def delete(invocation: Invocation, run_id: int, *, force: bool) -> None:
+    """Delete run ID for good: its adapter and checkpoints, its curve, its evaluations, and the votes on it.
+
+    What was released of it stays where it is. Never while a job is at work on it.
+    """
+    from engine.training.deleting import delete_run
+
+    deleted = delete_run(invocation.project, run_id, force=force)
+    counts = f"{counted(deleted.evaluations, 'evaluation')}, {counted(deleted.votes, 'vote')}"
+    lines = [
+        f"Deleted run {deleted.id}, {counts}; {size(deleted.freed_mb)} freed.",
+        *(f"What was released stays in {folder}" for folder in deleted.releases),
+        *([f"A link led to its files, which stay in {deleted.elsewhere}"] if deleted.elsewhere else []),
+    ]
+    invocation.finish(
+        "\n".join(lines),
+        {
+            "deleted": deleted.id,
+            "evaluations": deleted.evaluations,
+            "votes": deleted.votes,
+            "freed_mb": deleted.freed_mb,
+            "releases": [str(folder) for folder in deleted.releases],
+            "elsewhere": str(deleted.elsewhere) if deleted.elsewhere else None,
+        },
     )

@@ -30,19 +30,22 @@ def jobs_of_runs(runs: Sequence[Run], jobs: Sequence[Job]) -> dict[int, list[Job
             for number in training[-1:]:
                 found[number].append(job)
     conducting = [job for job in jobs if job.kind in ("demo", "bench", "update")]
-    made = [(run, place) for run in runs if run.id not in swept and (place := _maker(run, conducting)) is not None]
-    for (run, place), (_, following) in pairwise([*made, (None, len(conducting))]):
-        if run is not None and not found[run.id]:
+    # What is deleted was made all the same: whoever went on with it did not go on with the run before it.
+    times = [each for run in runs for each in ((run.id, run.created_at), *run.deleted_after)]
+    makers = ((number, _maker(made_at, conducting)) for number, made_at in times if number not in swept)
+    made = [(number, place) for number, place in makers if place is not None]
+    for (number, place), (_, following) in pairwise([*made, (0, len(conducting))]):
+        if number in found and not found[number]:
             # The job that made it, and those that went on with it before the next run was made.
-            found[run.id] += conducting[place : max(place + 1, following)]
+            found[number] += conducting[place : max(place + 1, following)]
     return found
 
 
-def _maker(run: Run, conducting: Sequence[Job]) -> int | None:
-    """The place of the newest job that was at work when the run was made; None where none was."""
+def _maker(made_at: str, conducting: Sequence[Job]) -> int | None:
+    """The place of the newest job that was at work when a run was made; None where none was."""
     places = (
         place
         for place, job in enumerate(conducting)
-        if job.created_at <= run.created_at and not (job.ended_at and job.ended_at < run.created_at)
+        if job.created_at <= made_at and not (job.ended_at and job.ended_at < made_at)
     )
     return max(places, default=None)

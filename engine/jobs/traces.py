@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def read_trace(project: "Project", run_id: int) -> tuple[StampedEvent, ...]:
     """The metrics, watched answers and differing tokens of a run, as its jobs told them one after the other."""
     events: list[StampedEvent] = []
-    for job in jobs_of_runs(project.runs.all(), project.jobs.all())[run_id]:
+    for job in jobs_of_runs(project.runs.all(), project.jobs.all()).get(run_id, ()):  # it may be deleted just now
         told = read_all(project.folder / job.folder)
         events += [each for each in told if isinstance(each.event, Metrics | SampleAnswer | WorstTokens)]
     return tuple(events)

@@ -101,8 +101,36 @@ class RunTable:
         """How many runs there are."""
         return self._connection.number("SELECT count(*) FROM runs")
 
+    def delete(self, id: int) -> None:
+        """Delete a run with all that is stored of it: its curve, evaluations, their answers, results and releases.
+
+        Its number is never given again, and stands in `half_deleted` until its files are removed too. Raises
+        `NotFoundError`.
+        """
+        with self._connection.transaction():
+            created_at = self.get(id).created_at
+            self._connection.write("DELETE FROM runs WHERE id = ?", (id,))
+            self._connection.write(
+                "INSERT INTO deleted_runs (id, created_at, files_left) VALUES (?, ?, 1)", (id, created_at)
+            )
+
+    def half_deleted(self) -> tuple[int, ...]:
+        """The runs that are deleted, and of whose files something may be left."""
+        return tuple(
+            row[0] for row in self._connection.rows("SELECT id FROM deleted_runs WHERE files_left ORDER BY id")
+        )
+
+    def keep_files_removed(self, id: int) -> None:
+        """Keep that nothing is left of a deleted run's files."""
+        self._connection.write("UPDATE deleted_runs SET files_left = 0 WHERE id = ?", (id,))
+
     def _run(self, row: sqlite3.Row) -> Run:
         points = self._connection.rows("SELECT point FROM curve_points WHERE run_id = ? ORDER BY step", (row["id"],))
+        gone = self._connection.rows(
+            """SELECT id, created_at FROM deleted_runs WHERE id > ?1
+            AND id < coalesce((SELECT min(id) FROM runs WHERE id > ?1), id + 1) ORDER BY id""",
+            (row["id"],),
+        )
         return Run(
             id=row["id"],
             dataset_sha256=row["dataset_sha256"],
@@ -120,6 +148,7 @@ class RunTable:
             created_at=row["created_at"],
             estimate=None if row["estimate"] is None else decode(Estimated, row["estimate"]),
             disk_mb=row["disk_mb"],
+            deleted_after=tuple((deleted[0], deleted[1]) for deleted in gone),
             curve=tuple(decode(CurvePoint, point[0]) for point in points),
         )
 

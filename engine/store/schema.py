@@ -282,6 +282,14 @@ def requests_without_examples(database: "Database") -> None:
     """)
 
 
+def deleted_runs(database: "Database") -> None:
+    """When each run was made that is deleted, for that tells who trained the one before it; whether files are left."""
+    _statements_in(database)("""
+        CREATE TABLE deleted_runs (
+            id INTEGER PRIMARY KEY, created_at TEXT NOT NULL, files_left INTEGER NOT NULL) STRICT;
+    """)
+
+
 STEPS = (
     prompts_and_rules,
     questions,
@@ -303,4 +311,5 @@ STEPS = (
     parity_of_releases,
     programs_of_jobs,
     requests_without_examples,
+    deleted_runs,
 )

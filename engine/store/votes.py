@@ -27,6 +27,14 @@ class VoteTable:
         """Take one vote back for good; False where it is gone already."""
         return self._connection.write("DELETE FROM votes WHERE id = ?", (id,)) > 0
 
+    def remove_of_run(self, run_id: int) -> int:
+        """Remove the votes on a run's arms, at whatever strength, for good; returns how many there were."""
+        name, more = f"run-{run_id}", f"run-{run_id}[@+]*"
+        return self._connection.write(
+            "DELETE FROM votes WHERE left_arm = ? OR left_arm GLOB ? OR right_arm = ? OR right_arm GLOB ?",
+            (name, more, name, more),
+        )
+
     def all(self) -> tuple[Vote, ...]:
         """All votes, the oldest first."""
         return tuple(_vote(row) for row in self._connection.rows("SELECT id, vote FROM votes ORDER BY id"))

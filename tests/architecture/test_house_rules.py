@@ -49,7 +49,9 @@ def test_rule_2_the_drawing_process_imports_no_model_library() -> None:
 
 
 def test_rule_2_what_only_looks_at_files_imports_no_model_library() -> None:
-    loaded = imported_after("import engine.cli.runs, engine.training.freeing, engine.curation.chat_file")
+    loaded = imported_after(
+        "import engine.cli.runs, engine.training.freeing, engine.training.deleting, engine.curation.chat_file"
+    )
     assert not loaded & set(MODEL_LIBRARIES)
 
 

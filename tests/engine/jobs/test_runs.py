@@ -1,10 +1,16 @@
 """Which jobs trained which run: those that name it, else the one that made it and whoever went on with it."""
 
+from itertools import combinations
+
+import pytest
+
 from engine.jobs.runs import jobs_of_runs
+from engine.project import Project
 from engine.records.job import Job, JobKind
-from engine.records.options import DemoOptions, JobOptions, TrainOptions, UpdateOptions
+from engine.records.options import DemoOptions, JobOptions, SweepOptions, TrainOptions, Trial, UpdateOptions
 from engine.records.run import Run, TrainingConfig
 from engine.store.options_json import options_to_json
+from tests.engine.store.facts import dataset
 
 
 def job(number: int, kind: JobKind, options: JobOptions, minute: int, ended: int | None = None) -> Job:
@@ -45,6 +51,32 @@ def test_a_job_that_conducts_has_the_run_that_it_made_and_no_later_one() -> None
 def test_what_an_update_began_and_a_training_ended_is_not_an_earlier_runs() -> None:
     update, training = job(2, "update", UpdateOptions(), 10, 12), job(3, "train", TrainOptions(2), 20)
     assert found((run(1, 5), run(2, 11)), DEMO, update, training) == {1: [1], 2: [3]}
+
+
+HISTORY = (
+    DEMO,
+    job(2, "train", TrainOptions(2), 10, 15),
+    job(3, "update", UpdateOptions(), 20, 24),
+    job(4, "update", UpdateOptions(), 25, 30),
+    job(5, "sweep", SweepOptions((Trial(5, ""),)), 32, 33),
+    job(6, "update", UpdateOptions(), 40),
+)
+MADE_AT = (5, 9, 22, 27, 29, 42)
+
+
+@pytest.mark.parametrize("deleted", [set(few) for n in range(1, 6) for few in combinations(range(1, 7), n)], ids=str)
+def test_what_is_deleted_changes_nothing_about_who_trained_the_others(
+    project: Project, deleted: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.datasets.add(dataset())
+    for minute in MADE_AT:
+        monkeypatch.setattr("engine.store.runs.now_text", lambda minute=minute: at(minute))
+        project.runs.add(dataset().sha256, TrainingConfig("starter"))
+    before = found(project.runs.all(), *HISTORY)
+    assert before == {1: [1], 2: [2], 3: [3], 4: [4], 5: [], 6: [6]}
+    for number in sorted(deleted, key=lambda number: (number * 4) % 7):  # in no order of theirs
+        project.runs.delete(number)
+    assert found(project.runs.all(), *HISTORY) == {n: jobs for n, jobs in before.items() if n not in deleted}
 
 
 def test_a_run_that_no_job_can_have_made_has_none() -> None:

@@ -1,0 +1,175 @@
+"""Deletes a run: its facts in one transaction, then its files. What was released of it, and jobs with their logs, stay.
+
+Cut short between the two, it leaves files that no command reads; asked again, it removes them. Which jobs trained the
+other runs is told as before: that this one was made, and when, is not forgotten.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.economics.keeping import renew_outcome
+from engine.errors import JobError, StoreError, TrainingError
+from engine.jobs.liveness import reap
+from engine.jobs.runs import jobs_of_runs
+from engine.project import Project
+from engine.records.job import LIVE_STATES, Job
+from engine.records.options import (
+    BenchOptions,
+    DemoOptions,
+    EvaluateOptions,
+    ExportOptions,
+    HarnessOptions,
+    ServeOptions,
+    SweepOptions,
+    TrainOptions,
+    UpdateOptions,
+)
+from engine.records.run import Run
+from engine.store.options_json import options_from_json
+from engine.training.freeing import held_mb
+
+RUNS = "runs"
+_CONDUCTING = (DemoOptions, BenchOptions, UpdateOptions)  # they work with whichever runs there are
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedRun:
+    """What went with a run, and what stays."""
+
+    id: int
+    evaluations: int
+    votes: int
+    releases: tuple[Path, ...]  # folders of what was released of it, which stay
+    elsewhere: Path | None  # where its files lie, where a link leads to them: these stay too
+    freed_mb: float
+
+
+def delete_run(project: Project, run_id: int, *, force: bool = False) -> DeletedRun:
+    """Delete a run, or what is left of the files of one that was deleted before.
+
+    Raises `JobError` while a job is at work on it, `TrainingError` where something else needs it or was made of it,
+    which `force` overrides, `NotFoundError`, and `StoreError` where its files cannot be removed whole.
+    """
+    reap(project)
+    evaluations = votes = 0
+    releases: tuple[Path, ...] = ()
+    if run_id not in project.runs.half_deleted():
+        # Within one transaction no job can begin between the look at them and the deletion.
+        with project.transaction():
+            run = project.runs.get(run_id)
+            _refuse_at_work(project, run)
+            stopped, releases = _ended_jobs(project, run), _released(project, run)
+            if not force:
+                _refuse_needed(project, run, stopped, releases)
+            for job in stopped:
+                project.jobs.update(job.id, note=f"Run {run.id} was deleted.")
+            evaluations = sum(each.run_id == run.id for each in project.evaluations.all())
+            votes = project.votes.remove_of_run(run.id)
+            project.runs.delete(run.id)
+    folder = project.folder / RUNS / str(run_id)
+    freed, elsewhere = _remove_files(project, folder, run_id)
+    project.runs.keep_files_removed(run_id)
+    renew_outcome(project)
+    return DeletedRun(run_id, evaluations, votes, releases, elsewhere, freed)
+
+
+def _refuse_at_work(project: Project, run: Run) -> None:
+    for job in project.jobs.live():
+        if _works_with(project, job, run, at_work=True):
+            raise JobError(
+                f"A job is at work that needs run {run.id}.",
+                f"Job {job.id} ({job.kind}) is {job.state}.",
+                f"Wait for its end, or stop it: distill-tui jobs stop {job.id}",
+            )
+
+
+def _refuse_needed(project: Project, run: Run, stopped: list[Job], releases: tuple[Path, ...]) -> None:
+    reasons = [f"Job {job.id} ({job.kind}) is {job.state}, and would go on with it." for job in stopped]
+    reasons += [
+        f"Run {other.id} starts from its adapter, and is {other.state}."
+        for other in project.runs.all()
+        if other.config.initial_run_id == run.id and other.state != "done"
+    ]
+    reasons += [f"It was released to {folder}." for folder in releases]
+    if reasons:
+        stays = " What was released stays where it is, and is listed no more." if releases else ""
+        raise TrainingError(
+            f"Run {run.id} is still needed.",
+            " ".join(reasons) + stays,
+            f"Delete it all the same: distill-tui runs delete {run.id} --force",
+        )
+
+
+def _ended_jobs(project: Project, run: Run) -> list[Job]:
+    """Jobs that can be resumed and would need the run: none whose work another one of its kind has done since."""
+    jobs = project.jobs.all()
+    trained = [job.id for job in jobs_of_runs(project.runs.all(), jobs)[run.id]]
+    its = [job for job in jobs if job.id in trained or _works_with(project, job, run, at_work=False)]
+    done = {job.kind: job.id for job in its if job.state == "done"}
+    return [
+        job
+        for job in its
+        if job.state not in (*LIVE_STATES, "done")
+        and job.id > done.get(job.kind, 0)
+        and not (job.kind == "train" and run.state == "done")
+    ]
+
+
+def _works_with(project: Project, job: Job, run: Run, *, at_work: bool) -> bool:
+    """Whether what the job was asked for names the run; of one at work also whether it may want any run."""
+    options = options_from_json(job.kind, job.options)
+    match options:
+        case TrainOptions(number):
+            trained = {number}
+        case SweepOptions(trials):
+            trained = {trial.run_id for trial in trials}
+        case EvaluateOptions():
+            return run.id in {options.run_id, *map(_run_of_arm, options.arms)}
+        case ExportOptions(number):
+            return number == run.id
+        case HarnessOptions(release_id):
+            return any((each.id, each.run_id) == (release_id, run.id) for each in project.releases.all())
+        case ServeOptions(number):
+            return at_work and number == run.id  # whoever wants a server anew starts one
+        case _:
+            return at_work and isinstance(options, _CONDUCTING)
+    return run.id in trained or (at_work and run.id in set(_begun_from(project, trained)))
+
+
+def _begun_from(project: Project, runs: set[int]) -> Iterator[int | None]:
+    return (run.config.initial_run_id for run in project.runs.all() if run.id in runs)
+
+
+def _run_of_arm(name: str) -> int:
+    """The run that an arm of an evaluation names, `run:3` or `checkpoint:3:120`; 0: none."""
+    kind, _, rest = name.partition(":")
+    number = rest.partition(":")[0]
+    return int(number) if kind in ("run", "checkpoint") and number.isdecimal() else 0
+
+
+def _released(project: Project, run: Run) -> tuple[Path, ...]:
+    folders = (project.folder / release.folder for release in project.releases.all() if release.run_id == run.id)
+    return tuple(dict.fromkeys(folder for folder in folders if folder.is_dir()))
+
+
+def _remove_files(project: Project, folder: Path, run_id: int) -> tuple[float, Path | None]:
+    """How many MB that gave back; and where the files lie, where a link leads to them: there they stay."""
+    try:
+        place = Path(os.path.realpath(folder))
+        if place != Path(os.path.realpath(project.folder)) / RUNS / folder.name:
+            if folder.is_symlink():
+                folder.unlink()
+            return 0.0, place if place.exists() else None
+        freed = held_mb(folder)
+        if folder.is_dir():
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise StoreError(
+            f"Run {run_id} is deleted, but its files could not be removed whole.",
+            f"{error.filename or folder}: {error.strerror or error}.",
+            f"Check the permissions, then remove what is left: distill-tui runs delete {run_id}",
+        ) from error
+    return freed, None
