@@ -87,7 +87,7 @@ def free(invocation: Invocation, ids: tuple[int, ...], *, done: bool) -> None:
 @click.option("--force", is_flag=True, help="Also where it was released, or another run or a job needs it to go on.")
 @command_options
 def delete(invocation: Invocation, run_id: int, *, force: bool) -> None:
-    """Delete run ID for good: its adapter and checkpoints, its curve, its evaluations, and the votes on it.
+    """Delete run ID for good: adapter, checkpoints, curve, evaluations with all their answers, and the votes on it.
 
     What was released of it stays where it is. Never while a job is at work on it.
     """
