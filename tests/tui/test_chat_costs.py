@@ -1,5 +1,7 @@
 """What the chat asks of an endpoint is booked: a whole answer, and one that is left in its middle."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from tests.engine.jobs.support import wait_until
 from tests.engine.teachers.hostile_server import HostileServer, delta, event, good, head, served, stalls
 from tui.services.chat import ChatService, ReplyEnded, ReplyGrew
 from tui.services.store import StoreService
+
+ROOT = Path(__file__).parents[2]
 
 
 class Target:
@@ -54,16 +58,16 @@ def spent(folder: Path, home: Home) -> tuple[Spent, ...]:
         return project.spending.all()
 
 
-def ask(folder: Path, home: Home, server: HostileServer) -> tuple[ChatService, StoreService, Target]:
+def ask(folder: Path, home: Home, url: str) -> tuple[ChatService, StoreService, Target]:
     target = Target()
     store = StoreService(folder, home, target)
     service = ChatService(store, target)
-    service.ask(1, [(f"peer @ {server.url}", (Said("user", "Is it shut?"),))], ())
+    service.ask(1, [(f"peer @ {url}", (Said("user", "Is it shut?"),))], ())
     return service, store, target
 
 
 def test_an_answer_is_booked(folder: Path, home: Home, server: HostileServer) -> None:
-    service, store, target = ask(folder, home, server)
+    service, store, target = ask(folder, home, server.url)
     wait_until(lambda: bool(target.of(ReplyEnded)))
     (found,) = spent(folder, home)
     assert (found.other_requests, found.other_prompt_tokens, found.other_completion_tokens) == (1, 30, 2)
@@ -72,14 +76,24 @@ def test_an_answer_is_booked(folder: Path, home: Home, server: HostileServer) ->
     store.close()
 
 
-def test_one_that_is_left_in_its_middle_is_booked_before_the_app_has_gone(
+LEAVES = """
+import sys
+from pathlib import Path
+from engine.paths import Home
+from tests.tui.test_chat_costs import ReplyGrew, ask, wait_until
+
+service, store, target = ask(Path(sys.argv[1]), Home.locate(Path(sys.argv[2])), sys.argv[3])
+wait_until(lambda: bool(target.of(ReplyGrew)))
+store.close()
+service.close()
+"""
+
+
+def test_one_that_is_left_in_its_middle_is_booked_before_the_program_has_gone(
     folder: Path, home: Home, server: HostileServer
 ) -> None:
     server.behaviours[:] = [stalls(head(), event(delta("It is open, as it was")))]
-    service, store, target = ask(folder, home, server)
-    wait_until(lambda: bool(target.of(ReplyGrew)))
-    store.close()
-    service.close()
+    subprocess.run([sys.executable, "-c", LEAVES, folder, home.root, server.url], check=True, cwd=ROOT, timeout=60)
     (found,) = spent(folder, home)
     assert (found.other_requests, found.other_counted_here) == (1, 1)
     assert found.other_completion_tokens > 2
@@ -87,7 +101,7 @@ def test_one_that_is_left_in_its_middle_is_booked_before_the_app_has_gone(
 
 def test_one_that_is_stopped_is_booked(folder: Path, home: Home, server: HostileServer) -> None:
     server.behaviours[:] = [stalls(head(), event(delta("It is open, as it was")))]
-    service, store, target = ask(folder, home, server)
+    service, store, target = ask(folder, home, server.url)
     wait_until(lambda: bool(target.of(ReplyGrew)))
     service.halt()
     wait_until(lambda: bool(spent(folder, home)))

@@ -4,6 +4,7 @@ Text comes to the pane at most ten times a second. The server is a job: it is st
 """
 
 import asyncio
+import atexit
 import threading
 import time
 from collections.abc import AsyncGenerator, Coroutine, Sequence
@@ -14,22 +15,18 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from engine.economics.prices import Prices, cost_usd
 from engine.errors import StoreError, UsageError
 from engine.evaluation.preference import Standing, standing
 from engine.project import Project
 from engine.questions.duplicates import twins_of
-from engine.records.example import Usage
-from engine.records.job import Job
-from engine.records.options import TeacherSpec
 from engine.records.prompt import Message as Said
-from engine.records.prompt import Prompt
 from engine.records.question import Question
 from engine.records.rule import CheckResult, Rule
 from engine.records.talk import Talk
 from engine.records.vote import Vote
 from engine.rules.checks import check_answer
 from engine.rules.live import check_so_far
+from tui.services.arms import Server, cost, ensure, from_teacher
 from tui.services.failing import told_as
 from tui.services.store import StoreService
 
@@ -95,20 +92,6 @@ class Kept(Message):
     said: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Server:
-    """What a turn needs to know of the project: its server's job, the teacher and its prompt, the temperature.
-
-    `local`: what a person says that serving here costs; None where nobody said both prices.
-    """
-
-    job: Job
-    teacher: TeacherSpec
-    prompt: Prompt | None
-    temperature: float
-    local: Prices | None
-
-
 class ChatService:
     """The arms of one project. Every method returns at once; answers come as messages to `target`."""
 
@@ -116,7 +99,6 @@ class ChatService:
         self._store = store
         self._target = target
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
         self._turn: Future[None] | None = None
         self._client: tuple[int, ArmClient] | None = None  # of which job
         self._rules: tuple[Rule, ...] = ()
@@ -128,7 +110,7 @@ class ChatService:
     def ask(self, ticket: int, asked: Sequence[tuple[str, tuple[Said, ...]]], rules: tuple[Rule, ...]) -> None:
         """Put its conversation to each arm, all at once. `ticket` comes back with every message of this turn."""
         self._rules = rules
-        server: Future[_Server] = Future()
+        server: Future[Server] = Future()
         self._store.ask(lambda project: _ensure(project, server), self._target)
         self._turn = self._run(self._answer(ticket, server, asked))
 
@@ -173,15 +155,15 @@ class ChatService:
     def close(self) -> None:
         """Let go of the server, which stays, and end the thread: what broke off is paid for, and booked before."""
         self.halt()
-        if self._thread is not None and self._loop is not None:
+        if self._loop is not None:
             asyncio.run_coroutine_threadsafe(self._leave(), self._loop)
-            self._thread.join(ENDS_WITHIN_S)
 
     def _run(self, work: Coroutine[None, None, None]) -> Future[None]:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-            self._thread = threading.Thread(target=_turn_until_stopped, args=(self._loop,), name="chat", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=_turn_until_stopped, args=(self._loop,), name="chat", daemon=True)
+            thread.start()
+            atexit.register(thread.join, ENDS_WITHIN_S)  # the program waits for that, and no screen
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _leave(self) -> None:
@@ -191,7 +173,7 @@ class ChatService:
             await self._client[1].__aexit__(None, None, None)
         asyncio.get_running_loop().stop()
 
-    async def _answer(self, ticket: int, found: Future[_Server], asked: Sequence[tuple[str, tuple[Said, ...]]]) -> None:
+    async def _answer(self, ticket: int, found: Future[Server], asked: Sequence[tuple[str, tuple[Said, ...]]]) -> None:
         try:
             server = await asyncio.wrap_future(found)
             arms = [name for name, _ in asked]
@@ -206,7 +188,7 @@ class ChatService:
             *(self._one(ticket, arm, server, client, name, said) for arm, (name, said) in enumerate(asked))
         )
 
-    async def _connect(self, server: _Server) -> "ArmClient":
+    async def _connect(self, server: Server) -> "ArmClient":
         """A client of the server, once it answers."""
         from engine.serving.client import ArmClient, wait_until_ready
 
@@ -227,7 +209,7 @@ class ChatService:
         self._target.post_message(ServerTold(words or sentences[phase]))
 
     async def _one(
-        self, ticket: int, arm: int, server: _Server, client: "ArmClient | None", name: str, said: tuple[Said, ...]
+        self, ticket: int, arm: int, server: Server, client: "ArmClient | None", name: str, said: tuple[Said, ...]
     ) -> None:
         """One arm's answer, told as it grows."""
         from engine.serving.client import Answer
@@ -238,7 +220,7 @@ class ChatService:
             async for piece in self._pieces(server, client, name, said):
                 if isinstance(piece, Answer):
                     here = piece.provenance is not None and server.local is not None
-                    answer = replace(piece, cost_usd=_cost(piece, server.local)) if here else piece
+                    answer = replace(piece, cost_usd=cost(piece, server.local)) if here else piece
                     continue
                 text = text + piece if isinstance(piece, str) else ""  # it is asked again: what came does not count
                 if (now := time.monotonic()) - told_at >= FLUSH_EVERY_S:
@@ -254,11 +236,11 @@ class ChatService:
         self._end(ticket, arm, answer, "" if answer is not None else "The answer has no end.", said[-1].content)
 
     def _pieces(
-        self, server: _Server, client: "ArmClient | None", name: str, said: tuple[Said, ...]
+        self, server: Server, client: "ArmClient | None", name: str, said: tuple[Said, ...]
     ) -> AsyncGenerator[object, None]:
         if client is not None and name != server.teacher.name:
             return client.stream(name, said)
-        return _from_teacher(server, said, self._store)
+        return from_teacher(server, said, self._store.folder, self._store.home)
 
     def _end_all(self, ticket: int, arms: int, error: str) -> None:
         for arm in range(arms):
@@ -283,46 +265,15 @@ def _turn_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
     loop.close()
 
 
-async def _from_teacher(server: _Server, said: tuple[Said, ...], store: StoreService) -> AsyncGenerator[object, None]:
-    """The pieces of a teacher that is reached by an address of its own."""
-    from engine.serving.remote import RemoteClient
-    from engine.teachers.ledger import Ledger
-
-    def book(usage: Usage) -> None:
-        with Project.open(store.folder, store.home) as project:  # this thread's own: the store's may be closed by now
-            Ledger(project, server.teacher).bill(usage)
-
-    async with RemoteClient(server.teacher, server.prompt, store.home, book) as client:
-        async for piece in client.stream(said, temperature=server.temperature):
-            yield piece
-
-
-def _ensure(project: Project, server: Future[_Server]) -> Message:
+def _ensure(project: Project, found: Future[Server]) -> Message:
     """See that the server runs, and hand what is needed to the turn that waits for it."""
-    from engine.serving.client import ensure_server
-
     try:
-        settings, version = project.settings.read(), project.prompts.current()
-        started = ensure_server(project)
+        server, new = ensure(project)
     except BaseException as error:
-        server.set_exception(error)
+        found.set_exception(error)
         raise
-    prompt = version.prompt if version is not None else None
-    local = _local_prices(project)
-    server.set_result(_Server(started.job, settings.teacher, prompt, settings.serving_temperature, local))
-    return ServerTold("The server is starting; it stays when you leave." if started.new else "")
-
-
-def _local_prices(project: Project) -> Prices | None:
-    """What a token costs that is served here, as the cost pane was told."""
-    given = project.settings.cost_inputs()
-    read, written = given.distilled_input_usd_per_mtok, given.distilled_output_usd_per_mtok
-    return None if read is None or written is None else Prices(read, written, read)
-
-
-def _cost(answer: "Answer", prices: Prices | None) -> float | None:
-    usage = Usage(answer.prompt_tokens, answer.completion_tokens)
-    return cost_usd(prices, usage) if prices is not None else None
+    found.set_result(server)
+    return ServerTold("The server is starting; it stays when you leave." if new else "")
 
 
 def _arms(project: Project) -> Message:

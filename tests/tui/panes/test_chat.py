@@ -28,7 +28,8 @@ from tests.tui.seeds import hostile, make_stage
 from tui.app import DistillApp
 from tui.panes.chat.pane import ChatPane
 from tui.panes.chat.question import QuestionField
-from tui.services.chat import ReplyEnded, ReplyGrew, ServerTold, _cost, _local_prices
+from tui.services.arms import cost, local_prices
+from tui.services.chat import ReplyEnded, ReplyGrew, ServerTold
 from tui.settings import Settings
 from tui.widgets.footer import Footer
 
@@ -390,11 +391,11 @@ def test_what_serving_here_costs_is_told_where_both_prices_are_given(home: Home)
     answer = Answer("A", "stop", 1_000, 500, 0.1, 1.0, None)
     with Project.open(make_stage(home, "done"), home) as project:
         project.settings.write_cost(CostInputs(distilled_input_usd_per_mtok=2.0), None)
-        assert _local_prices(project) is None
+        assert local_prices(project) is None
         project.settings.write_cost(
             CostInputs(distilled_input_usd_per_mtok=2.0, distilled_output_usd_per_mtok=4.0), None
         )
-        assert _cost(answer, _local_prices(project)) == pytest.approx(0.004)
+        assert cost(answer, local_prices(project)) == pytest.approx(0.004)
 
 
 async def test_the_end_of_growing_answers_stays_in_sight_and_the_page_seldom_goes_over_the_line(

@@ -1,0 +1,74 @@
+"""What answers a question in the chat: the project's server, started where none runs, and a teacher at its own address.
+
+Knows no turn. The libraries of both are imported when they are asked.
+"""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.economics.prices import Prices, cost_usd
+from engine.paths import Home
+from engine.project import Project
+from engine.records.example import Usage
+from engine.records.job import Job
+from engine.records.options import TeacherSpec
+from engine.records.prompt import Message, Prompt
+
+if TYPE_CHECKING:
+    from engine.serving.client import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What a turn needs to know of the project: its server's job, the teacher and its prompt, the temperature.
+
+    `local`: what a person says that serving here costs; None where nobody said both prices.
+    """
+
+    job: Job
+    teacher: TeacherSpec
+    prompt: Prompt | None
+    temperature: float
+    local: Prices | None
+
+
+def ensure(project: Project) -> tuple[Server, bool]:
+    """The server, and whether it was started now. Raises `DistillError` where it cannot be."""
+    from engine.serving.client import ensure_server
+
+    settings, version = project.settings.read(), project.prompts.current()
+    started = ensure_server(project)
+    prompt = version.prompt if version is not None else None
+    local = local_prices(project)
+    return Server(started.job, settings.teacher, prompt, settings.serving_temperature, local), started.new
+
+
+async def from_teacher(
+    server: Server, said: tuple[Message, ...], folder: Path, home: Home
+) -> AsyncGenerator[object, None]:
+    """The pieces of a teacher that is reached by an address of its own; what it costs is booked in the project."""
+    from engine.serving.remote import RemoteClient
+    from engine.teachers.ledger import Ledger
+
+    def book(usage: Usage) -> None:
+        with Project.open(folder, home) as project:  # this thread's own: the store's may be closed by now
+            Ledger(project, server.teacher).bill(usage)
+
+    async with RemoteClient(server.teacher, server.prompt, home, book) as client:
+        async for piece in client.stream(said, temperature=server.temperature):
+            yield piece
+
+
+def local_prices(project: Project) -> Prices | None:
+    """What a token costs that is served here, as the cost pane was told."""
+    given = project.settings.cost_inputs()
+    read, written = given.distilled_input_usd_per_mtok, given.distilled_output_usd_per_mtok
+    return None if read is None or written is None else Prices(read, written, read)
+
+
+def cost(answer: "Answer", prices: Prices | None) -> float | None:
+    """What an answer that was made here costs at these prices, in dollars."""
+    usage = Usage(answer.prompt_tokens, answer.completion_tokens)
+    return cost_usd(prices, usage) if prices is not None else None
