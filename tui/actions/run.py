@@ -15,6 +15,7 @@ ACTIONS = (
     Action("compare", "equals_sign", "compare", "Compare all runs in a table, or go back.", footer=True),
     Action("overlay", "v", "overlay", "Lay the next earlier run over the curves; after the last, none."),
     Action("choose", "enter", "overlay", "In the table: lay this run over the curves, or take it off."),
+    Action("delete", "D,delete", "delete", "In the table: delete this run for good, if nothing needs it; asks first."),
     Action("log", "l", "log axis", "Draw KL and loss on a logarithmic axis, or back."),
     Action("smooth", "s", "smooth", "Smooth the training loss: off, 0.6, 0.9; the measured points stay, dim."),
     Action("later", "right", "later", "Move the cursor to a later step; the values there are told."),

@@ -15,6 +15,7 @@ from engine.project import Project
 from engine.records.evaluation import Evaluation
 from engine.records.run import Run, TrainingConfig
 from engine.training.facts import Basis, read_basis
+from engine.wording import counted
 from tui.services.follower import Takes
 
 View = TypeVar("View", bound=Takes)
@@ -59,6 +60,13 @@ class RunAdded(Message):
     run: Run
 
 
+@dataclass
+class RunDeleted(Message):
+    """A run is gone; `said` tells with what."""
+
+    said: str
+
+
 def read_runs(project: Project) -> RunsRead:
     """All runs, with their evaluations and jobs."""
     with project.snapshot():
@@ -86,6 +94,18 @@ def trace_reader(run_id: int, begin: Callable[[], View]) -> Callable[[Project], 
         for stamped in read_trace(project, run_id):
             view.apply(stamped)
         return TraceRead(project.runs.get(run_id), view)
+
+    return work
+
+
+def run_deleter(run_id: int) -> Callable[[Project], RunDeleted]:
+    """Work that deletes a run, where nothing needs it."""
+
+    def work(project: Project) -> RunDeleted:
+        from engine.training.deleting import delete_run  # hardly ever wanted
+
+        deleted = delete_run(project, run_id)
+        return RunDeleted(f"Deleted run {run_id}, {counted(deleted.evaluations, 'evaluation')}.")
 
     return work
 

@@ -17,7 +17,7 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.example import Decision
-from engine.records.options import DemoOptions, SweepOptions, Trial
+from engine.records.options import DemoOptions, ExportOptions, SweepOptions, Trial
 from engine.records.run import CurvePoint, Run, TrainingConfig, WorstToken
 from engine.training.costs import RowTokens
 from engine.training.facts import Basis, FreeMemory
@@ -407,6 +407,44 @@ async def test_runs_are_compared_and_laid_over_each_other(home: Home, size: tupl
         await pilot.press("escape")
         assert "╌╌ a  run 2" in text(app)
         assert "┄┄ b  run 1" in text(app)
+
+
+async def test_a_run_is_deleted_from_the_table_once_that_is_meant(home: Home) -> None:
+    folder = make_compared(home)
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app, "watching")
+        await pilot.press("D")
+        await until(pilot, lambda: any("= lists them all" in note.message for note in app._notifications))
+        await pilot.press("equals_sign", "j", "D")
+        await form_of(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: not isinstance(app.screen, FormScreen))
+        with Project.open(folder, home) as project:
+            assert len(project.runs.all()) == 3
+        await pilot.press("D")
+        await form_of(pilot)
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: "2 in all" in text(app))
+        assert any("Deleted run 2" in note.message for note in app._notifications)
+    with Project.open(folder, home) as project:
+        assert [run.id for run in project.runs.all()] == [1, 3]
+
+
+async def test_a_run_that_something_needs_stays_and_says_what(home: Home) -> None:
+    folder = make_compared(home)
+    with Project.open(folder, home) as project:
+        job = project.jobs.add("export", ExportOptions(2))
+        project.jobs.update(job.id, state="stopped")
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await opened(pilot, app, "watching")
+        await pilot.press("equals_sign", "j", "D")
+        await form_of(pilot)
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: any("would go on with it" in note.message for note in app._notifications))
+    with Project.open(folder, home) as project:
+        assert len(project.runs.all()) == 3
 
 
 async def test_a_run_that_ended_badly_says_why_and_what_can_be_done(home: Home) -> None:

@@ -11,7 +11,6 @@ from tui.forms.checks import or_empty, whole
 from tui.forms.screen import Field, FormScreen, Values
 from tui.forms.teacher import teacher_of
 
-NO, YES = "no", "yes"
 LATER = "drawn later"
 BY_HAND = "typed"
 # The same bounds as on the command line.
@@ -144,8 +143,3 @@ def added_question(values: Values) -> Question:
     return Question(
         (Message("user", values["text"]),), topic=values["topic"], source=BY_HAND, split=splits.get(values["split"])
     )
-
-
-def sure_form(title: str, words: str, go: str) -> FormScreen:
-    """Asks whether to do what nothing takes back."""
-    return FormScreen(title, [Field("sure", go, NO, choices=(NO, YES))], aside=lambda _values: words)

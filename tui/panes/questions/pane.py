@@ -9,6 +9,7 @@ from engine.wording import counted
 from tui.actions import OVER_PANES, PaneName, bindings
 from tui.forms.late import open_late
 from tui.forms.screen import Values
+from tui.forms.sure import is_sure, sure_form
 from tui.keys import key_of
 from tui.panes.questions import forms
 from tui.panes.questions.list_pane import QuestionList
@@ -227,10 +228,10 @@ class QuestionsPane(QuestionList):
 
     def _ask_sure(self, title: str, words: str, ids: tuple[int, ...], action: str) -> None:
         def answered(given: dict[str, str] | None) -> None:
-            if given is not None and given["sure"] == forms.YES:
+            if is_sure(given):
                 self._service.remove(self.state.where, self.state.ask(), ids, with_answers=True)
 
-        open_late(forms.sure_form(title, words, "delete them"), answered, self, "workspace.questions", action)
+        open_late(sure_form(title, words, "delete them"), answered, self, "workspace.questions", action)
 
     @property
     def _is_free(self) -> bool:

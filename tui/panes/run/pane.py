@@ -12,6 +12,7 @@ from engine.wording import counted
 from tui.actions import PaneName, bindings
 from tui.forms.late import open_late
 from tui.forms.screen import FormScreen
+from tui.forms.sure import is_sure, sure_form
 from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
@@ -24,11 +25,13 @@ from tui.services.facts import Facts
 from tui.services.runs import (
     BasisRead,
     RunAdded,
+    RunDeleted,
     RunsRead,
     TraceRead,
     basis_of_training,
     read_runs,
     run_adder,
+    run_deleter,
     trace_reader,
 )
 from tui.services.store import StoreService
@@ -102,6 +105,11 @@ class RunPane(Pane):
         """Start the job that trains it."""
         self.store.start(TrainOptions(message.run.id))
 
+    def on_run_deleted(self, message: RunDeleted) -> None:
+        """Say so; the table is read anew when the store has told of it."""
+        self.app.notify(message.said)
+        self.store.read()
+
     def action_train(self) -> None:
         """Read what a training rests on; the form opens when it is there."""
         view = self.view
@@ -151,6 +159,21 @@ class RunPane(Pane):
         if not self.state.choose(self._shown_run):
             self.app.notify("That run is on the page already, or three lie over it.")
         self._overlaid()
+
+    def action_delete(self) -> None:
+        """Ask whether the run under the table's cursor shall go."""
+        if not self.state.comparing or not self._shown_run:
+            self.app.notify(f"Which run? {key_of('run.compare')} lists them all.")
+            return
+        row = self.state.table[self.state.row]
+        number, evaluated = row.run.id, ", its evaluations with all their answers" if row.evaluation else ""
+        words = f"Its adapter, checkpoints and curve{evaluated} and the votes on it go. Nothing brings them back."
+
+        def answered(values: dict[str, str] | None) -> None:
+            if is_sure(values):
+                self.store.ask(run_deleter(number), self)
+
+        self.app.push_screen(sure_form(f"Delete run {number}?", words, "delete it"), answered)
 
     def action_log(self) -> None:
         """Turn the axis."""

@@ -56,6 +56,7 @@ class RunState:
             (run.id, run.state, run.step, run.best_step) if run else None,
             facts.evaluation.id if facts.evaluation else 0,
             len(facts.jobs),
+            [station.count for station in facts.stations if station.name == "run"],  # an older one may be deleted
             job.done if job and job.kind == "train" else 0,  # it may go on with an older run
         )
         stale, self.seen = key != self.seen, key
