@@ -4,15 +4,16 @@ What reads documents and runs checks is imported there, when it is first wanted:
 none of it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from textual.message import Message
 
 from engine.economics.tokens import estimate_prompt_tokens
-from engine.errors import StoreError, UsageError
+from engine.errors import StoreError
 from engine.paths import write_atomically
 from engine.project import DRAFT, Project
 from engine.records.prompt import Message as ChatMessage
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from engine.records.finding import Finding, FindingKind, FindingSource
     from engine.records.proposal import Proposal
 
-RuleChanges = list[tuple[tuple[Rule, ...], tuple[Rule, ...]]]  # before, after; only the store's thread touches it
 _CONTEXT_LINES = 2
 
 
@@ -100,25 +100,6 @@ class PassagesRead(Message):
 
 
 @dataclass
-class RulesPut(Message):
-    """The rules are others now."""
-
-    said: str
-    before: tuple[Rule, ...]
-    after: tuple[Rule, ...]
-
-
-RulesWork = Callable[[Project], RulesPut]
-
-
-@dataclass
-class RulesTakenBack(Message):
-    """The rules are as they were before the last change."""
-
-    said: str
-
-
-@dataclass
 class OwnAnswerChecked(Message):
     """What the rules find in a text that a person typed."""
 
@@ -138,13 +119,10 @@ class DocumentRead(Message):
 
 @dataclass
 class DraftRead(Message):
-    """What was typed and not saved when the prompt was left; None: nothing."""
+    """What was typed and not saved when the prompt was left, and from which version on; None: nothing."""
 
     text: str | None
-
-
-class DraftKept(Message):
-    """It is; nobody waits for that."""
+    begun: int = 0
 
 
 @dataclass
@@ -154,9 +132,21 @@ class ProposalsRead(Message):
     proposals: "tuple[Proposal, ...]"
 
 
-def save_prompt(project: Project, prompt: Prompt) -> PromptSaved:
-    """Make `prompt` the current version."""
-    version = project.prompts.set(prompt).version
+@dataclass
+class PromptOvertaken(Message):
+    """Another version became the current one while this prompt was changed: it was not saved."""
+
+    version: int
+    prompt: Prompt
+
+
+def save_prompt(project: Project, prompt: Prompt, begun: int | None = None) -> PromptSaved | PromptOvertaken:
+    """Make `prompt` the current version; not over another one than it was `begun` from, where that is told."""
+    with project.transaction():
+        current = project.prompts.current()
+        if begun is not None and current is not None and current.version != begun and current.prompt != prompt:
+            return PromptOvertaken(current.version, prompt)
+        version = project.prompts.set(prompt).version
     stale = [station.name for station in read_stations(project) if station.state == "stale"]
     said = f"Version {version} is current."
     if stale:
@@ -169,23 +159,30 @@ def save_prompt(project: Project, prompt: Prompt) -> PromptSaved:
 
 def read_draft(project: Project) -> DraftRead:
     """What lies beside the database as a draft."""
+    place = project.folder / DRAFT
     try:
-        return DraftRead((project.folder / DRAFT).read_text(encoding="utf-8"))
+        text, written = place.read_text(encoding="utf-8"), datetime.fromtimestamp(place.stat().st_mtime, UTC)
     except (OSError, UnicodeDecodeError):
         return DraftRead(None)
+    at = written.isoformat(timespec="milliseconds")  # as the store writes moments
+    known = [each.version for each in project.prompts.versions() if each.created_at <= at]
+    return DraftRead(text, max(known, default=0))
 
 
-def keep_draft(project: Project, text: str | None) -> DraftKept:
-    """Let a draft outlive the terminal; None: there is none any more. Where it cannot be written it lives as long."""
-    with suppress(StoreError, OSError):
-        if text is None:
-            (project.folder / DRAFT).unlink(missing_ok=True)
-        else:
-            write_atomically(project.folder / DRAFT, text.encode())
-    return DraftKept()
+def keep_draft(project: Project, text: str | None, before: str | None) -> None:
+    """Let a draft outlive the terminal; None: there is none any more, and what another terminal keeps there stays.
+
+    Where it cannot be written it lives as long as the terminal. `before`: what was kept there last.
+    """
+    place = project.folder / DRAFT
+    with suppress(StoreError, OSError, UnicodeDecodeError):
+        if text is not None:
+            write_atomically(place, text.encode())
+        elif place.read_text(encoding="utf-8") == before:
+            place.unlink()
 
 
-def back_to(project: Project, version: int) -> PromptSaved:
+def back_to(project: Project, version: int) -> PromptSaved | PromptOvertaken:
     """Make an older version the current one again."""
     return save_prompt(project, project.prompts.by_version(version).prompt)
 
@@ -232,28 +229,6 @@ def read_difference(project: Project, version: int, *, whole: bool) -> Differenc
     return DifferenceRead(version, whole, compare_texts(before, prompt_to_markdown(current.prompt), context))
 
 
-def put_rule(project: Project, rule: Rule) -> RulesPut:
-    """Change the rule of this number, or add it where its number is 0."""
-    before = project.rules.all()
-    if rule.id == 0:
-        (added,) = project.rules.add([rule])
-        return RulesPut(f"Rule {added.id} is new.", before, project.rules.all())
-    after = project.rules.put([rule if old.id == rule.id else old for old in before])
-    return RulesPut(f"Rule {rule.id} is changed.", before, after)
-
-
-def put_rules(project: Project, rules: Sequence[Rule]) -> RulesPut:
-    """Add these; their numbers are given by the store. Raises UsageError where all of them are there already."""
-    before = project.rules.all()
-    there = [(rule.text, rule.check) for rule in before]
-    new = [rule for rule in rules if (rule.text, rule.check) not in there]
-    if not new:
-        raise UsageError("There is such a rule already.", "It is not added a second time.", "")
-    added = project.rules.add(new)
-    said = f"Rule {added[0].id} is new" if len(added) == 1 else f"{len(added)} rules are new"
-    return RulesPut(f"{said}; {key_of('proposals.undo')} takes it back.", before, project.rules.all())
-
-
 def propose(project: Project) -> ProposalsRead:
     """The rules that the current prompt asks for, as far as its sentences tell without a model."""
     from engine.prompts.proposals import propose_rules
@@ -267,51 +242,6 @@ def read_findings(answer: Mapping[str, object]) -> "tuple[Finding, ...]":
 
     found = cast("list[dict[str, object]]", answer.get("findings", []))
     return tuple(Finding(**cast("_FindingFields", each)) for each in found)
-
-
-def remove_rule(project: Project, number: int) -> RulesPut:
-    """Remove one rule; the others keep their numbers."""
-    before = project.rules.all()
-    project.rules.remove(number)
-    return RulesPut(f"Rule {number} is removed; {key_of('rules.undo')} takes it back.", before, project.rules.all())
-
-
-def import_rules(project: Project, path: str, *, replace: bool) -> RulesPut:
-    """Rules from a YAML file, beside those that are there or in their place."""
-    from engine.rules.documents import parse_rules
-
-    rules = parse_rules(read_text(path, regular=True), path)
-    before = project.rules.all()
-    if replace:
-        project.rules.replace_all(rules)
-    else:
-        project.rules.add(rules)
-    what = "rule was" if len(rules) == 1 else "rules were"
-    said = f"{len(rules)} {what} read; {key_of('rules.undo')} takes them back."
-    return RulesPut(said, before, project.rules.all())
-
-
-def noted(changes: RuleChanges, work: RulesWork) -> RulesWork:
-    """The same work, which then remembers what takes its change back."""
-
-    def whole(project: Project) -> RulesPut:
-        put = work(project)
-        changes.append((put.before, put.after))
-        return put
-
-    return whole
-
-
-def take_back(project: Project, changes: RuleChanges) -> RulesTakenBack:
-    """Undo the last of these changes. Raises UsageError where there is none, or someone changed the rules since."""
-    if not changes:
-        raise UsageError("Nothing is taken back.", "There is no change of the rules to take back.", "")
-    before, after = changes[-1]
-    if project.rules.all() != after:
-        raise UsageError("The rules are not as you left them.", "Somebody changed them since.", "Change them by hand.")
-    project.rules.put(before)
-    changes.pop()
-    return RulesTakenBack("Took back the last change of the rules.")
 
 
 def check_own_answer(project: Project, text: str) -> OwnAnswerChecked:

@@ -114,6 +114,15 @@ def folder(home: Home) -> Path:
         return project.folder
 
 
+ELSEWHERE = Prompt((Message("system", "You answer in York."),))
+
+
+def make_elsewhere(folder: Path, home: Home) -> None:
+    """Another terminal, or a command, makes another version the current one."""
+    with Project.open(folder, home) as project:
+        project.prompts.set(ELSEWHERE)
+
+
 class TestWriting:
     @pytest.mark.parametrize("size", SIZES)
     async def test_a_first_prompt_is_written_by_keys_alone(
@@ -211,6 +220,46 @@ class TestWriting:
             await pilot.press(*["ctrl+underscore"] * 4)
             await until(pilot, lambda: not draft(folder))
 
+    async def test_what_was_made_elsewhere_meanwhile_is_not_written_over_unsaid(self, home: Home, folder: Path) -> None:
+        app = DistillApp(home, folder)
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await opened(pilot, app)
+            await typing(pilot, app)
+            await write(pilot, "Hm. ")
+            make_elsewhere(folder, home)
+            await pilot.press("ctrl+g")
+            await until(pilot, lambda: "Not saved: version 3 was made elsewhere" in said(app))
+            assert stored(folder, home) == (3, ELSEWHERE)
+            assert field(app).text.startswith("Hm. You answer")
+            await pilot.press("ctrl+g")
+            await until(pilot, lambda: stored(folder, home)[0] == 4)
+            assert (stored(folder, home)[1] or ELSEWHERE).system.startswith("Hm. You answer")
+
+    async def test_a_draft_of_an_earlier_day_knows_from_which_version_it_began(self, home: Home, folder: Path) -> None:
+        (folder / DRAFT).write_text("Hm. You answer.")
+        make_elsewhere(folder, home)
+        app = DistillApp(home, folder)
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await opened(pilot, app)
+            await until(pilot, lambda: "a draft is not saved" in text(app))
+            await typing(pilot, app)
+            await pilot.press("ctrl+g")
+            await until(pilot, lambda: "Not saved: version 3" in said(app))
+            assert stored(folder, home) == (3, ELSEWHERE)
+
+    async def test_a_draft_of_another_terminal_stays_where_one_is_dropped(self, home: Home, folder: Path) -> None:
+        app = DistillApp(home, folder)
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await opened(pilot, app)
+            await typing(pilot, app)
+            await write(pilot, "Hm. ")
+            await pilot.press("escape")
+            await until(pilot, lambda: draft(folder).startswith("Hm."))
+            (folder / DRAFT).write_text("Of another terminal.")
+            await pilot.press("D")
+            await until(pilot, lambda: "The draft is dropped" in said(app))
+        assert draft(folder) == "Of another terminal."
+
     async def test_saving_what_is_stored_makes_no_version(self, home: Home, folder: Path) -> None:
         app = DistillApp(home, folder)
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
@@ -305,6 +354,24 @@ class TestEditor:
             await until(pilot, lambda: "✗ Message 2" in text(app))
             assert field(app).text == "Be kind.\n## User\nOpen?"
             assert stored(folder, home)[0] == 2
+
+    async def test_what_was_made_elsewhere_meanwhile_stands_and_the_text_opens_here(
+        self, home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def edited(*_asked: object) -> str:
+            make_elsewhere(folder, home)
+            return "Be quite kind.\n"
+
+        monkeypatch.setattr("tui.terminal.editor.edit", edited)
+        app = DistillApp(home, folder)
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await opened(pilot, app)
+            await pilot.press("e")
+            await until(pilot, lambda: face(app) == "editing")
+            assert field(app).text == "Be quite kind.\n"
+            assert stored(folder, home) == (3, ELSEWHERE)
+            await pilot.press("ctrl+g")
+            await until(pilot, lambda: stored(folder, home)[0] == 4)
 
     async def test_without_a_terminal_to_lend_the_way_out_is_told(self, home: Home, folder: Path) -> None:
         app = DistillApp(home, folder)

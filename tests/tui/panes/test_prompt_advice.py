@@ -15,7 +15,7 @@ from tests.tui.seeds import RULES, make_project, make_stage
 from tui.panes.prompt.advice_faces import FindingsFace, ProposalsFace
 from tui.panes.prompt.pane import PromptPane
 from tui.panes.prompt.rules_face import RulesFace
-from tui.services.prompt import put_rules
+from tui.services.rules import put_rules
 from tui.widgets.page import Page
 
 SYSTEM = """You answer for a bank.

@@ -17,6 +17,7 @@ from tui.services.prompt import (
     DocumentRead,
     DraftRead,
     PassagesRead,
+    PromptOvertaken,
     PromptSaved,
     keep_draft,
     read_document,
@@ -108,6 +109,7 @@ class PromptPane(FacedPane):
     def on_prompt_saved(self, message: PromptSaved) -> None:
         """Say what became of it; the draft is stored now."""
         message.stop()
+        self.state.draft.begun = message.version
         if self._shown is not None and self._shown.facts.prompt_version != message.version:
             self._saved = (self._shown.facts.prompt_version, message.prompt)
         self.app.notify(message.said, timeout=6)
@@ -116,6 +118,19 @@ class PromptPane(FacedPane):
             self.action_versions()
         else:
             self._leave_editor()
+
+    def on_prompt_overtaken(self, message: PromptOvertaken) -> None:
+        """Say that it was not saved, and why; who saves once more has heard of it."""
+        from engine.prompts.documents import prompt_to_markdown
+
+        message.stop()
+        if self.state.face != "editing":  # it comes from an editor of the person's own
+            self._open_editor(prompt_to_markdown(message.prompt))
+        self.state.draft.begun = message.version
+        words = f"Not saved: version {message.version} was made elsewhere since you began."
+        once_more = f"{key_of('editing.save')} once more makes yours the current one; {key_of('prompt.versions')}"
+        self.app.notify(f"{words} {once_more} shows the other then.", severity="warning", timeout=10)
+        self.store.read()
 
     def on_document_read(self, message: DocumentRead) -> None:
         """Show what a file holds in the field, where it can be saved or left."""
@@ -132,6 +147,7 @@ class PromptPane(FacedPane):
         message.stop()
         if self._kept is None and self.state.draft.text is None and self.state.face != "editing":
             self._kept = self.state.draft.text = message.text
+            self.state.draft.begun = message.begun
             self.redraw()
 
     def on_editor_typed(self, message: "Editor.Typed") -> None:
@@ -157,6 +173,7 @@ class PromptPane(FacedPane):
         from engine.prompts.documents import parse_prompt
         from tui.terminal.editor import edit
 
+        self._begin()
         if (text := edit(self.app, self._document, f"{key_of('prompt.edit')} changes the prompt here")) is None:
             return
         try:
@@ -280,6 +297,7 @@ class PromptPane(FacedPane):
             way = f"{key_of('prompt.editor')} opens your editor"
             self.app.notify(f"The text has rare line ends that this field would change: {way}.")
             return
+        self._begin()
         if self.query(Editor):
             self._editor.begin(document, self._stored, said)
         else:
@@ -287,6 +305,11 @@ class PromptPane(FacedPane):
             self.mount(self._field)
         self._turn_to("editing")
         self.call_after_refresh(self.focus)
+
+    def _begin(self) -> None:
+        """Remember from which version on the prompt is changed, where nothing is left of an earlier day."""
+        if self.state.draft.text is None and self._shown is not None:
+            self.state.draft.begun = self._shown.facts.prompt_version
 
     def _open_own_answer(self) -> None:
         from tui.panes.prompt.own_answer import OwnAnswerFace
@@ -307,12 +330,13 @@ class PromptPane(FacedPane):
             self.app.notify(f"Nothing changed; version {facts.prompt_version} stands.")
             self._leave_editor()
         else:
-            self.store.ask(lambda project: save_prompt(project, prompt), self)
+            begun = self.state.draft.begun
+            self.store.ask(lambda project: save_prompt(project, prompt, begun), self)
 
     def _keep_draft(self) -> None:
-        if (draft := self.state.draft.text) != self._kept:
+        if (draft := self.state.draft.text) != (before := self._kept):
             self._kept = draft
-            self.store.ask(lambda project: keep_draft(project, draft), self)
+            self.store.carry_out(lambda project: keep_draft(project, draft, before), self)
 
     def _leave_editor(self) -> None:
         self.state.draft.text = None

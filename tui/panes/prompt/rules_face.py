@@ -14,6 +14,9 @@ from tui.panes.prompt.state import RulesState
 from tui.panes.prompt.text_face import ShowFace
 from tui.services.prompt import (
     PassagesRead,
+    read_passages,
+)
+from tui.services.rules import (
     RulesPut,
     RulesTakenBack,
     RulesWork,
@@ -21,7 +24,6 @@ from tui.services.prompt import (
     noted,
     put_rule,
     put_rules,
-    read_passages,
     remove_rule,
     take_back,
 )

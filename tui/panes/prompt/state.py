@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from engine.errors import DistillError
 from engine.records.prompt import Prompt
 from engine.records.rule import CheckResult, Rule
-from tui.services.prompt import Passage, RuleChanges, VersionRow
+from tui.services.prompt import Passage, VersionRow
+from tui.services.rules import RuleChanges
 from tui.widgets.rows import within
 
 if TYPE_CHECKING:  # the first sight of a project compares and tries nothing
@@ -64,6 +65,7 @@ class RulesState:
 class DraftState:
     """What is typed and not saved. `dropped` is what was let go last, so that it can be taken back."""
 
+    begun: int = 0  # from which version on
     text: str | None = None
     dropped: str | None = None
 
