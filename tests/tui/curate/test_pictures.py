@@ -32,7 +32,7 @@ STATES = {
     "nothing": "slash u n h e a r d enter",
     "attempts": "right_square_bracket",
 }
-AT_80 = ("marks", "compared", "attempts")
+AT_80 = ("marks", "compared", "attempts", "long")
 CASES = [
     *(pytest.param(name, (120, 40), id=f"{name}-120") for name in STATES),
     *(pytest.param(name, (80, 24), id=f"{name}-80") for name in AT_80),

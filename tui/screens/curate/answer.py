@@ -1,6 +1,6 @@
 """One answer as lines: question, words with what breaks a rule marked or what an edit changed, rules. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
@@ -8,6 +8,7 @@ from textual.content import Content
 from engine.clean import clean_text
 from engine.prompts.compare import ComparedLine, compare_texts
 from engine.records.rule import CheckResult
+from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.parts import broken_rule, marked_answer
 from tui.services.review import ReviewRow
@@ -15,7 +16,6 @@ from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, shorten, spr
 
 _SIGNS = {"same": "  ", "removed": "- ", "added": "+ ", "gap": "  "}
 _HEAD_LINES = 2
-_FEWEST_RULES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,38 +29,50 @@ class DrawnAnswer:
 def draw_answer(
     row: ReviewRow, rules: Mapping[int, str], width: int, height: int, *, scroll: int, comparing: bool
 ) -> DrawnAnswer:
-    """The question, the answer, and what each rule finds, in `height` lines; the rules always have their place."""
+    """The question, the answer, and what the rules find, in `height` lines.
+
+    Where not all of it has room, rules that are broken come first, then the answer, then those that are kept.
+    """
     head = [Content.styled(line, STRONG) for line in wrap(row.question, width)[:_HEAD_LINES]]
-    checks = sorted(row.checks, key=lambda check: (check.passed, check.rule_id))
-    findings = [
-        Content.assemble(
-            ("✓ " if check.passed else "✗ ", GOOD if check.passed else BAD),
-            shorten(_found(check, rules.get(check.rule_id, "")), width - 2),
-        )
-        for check in checks
-    ]
-    room = height - len(head) - 4
-    shown = findings[: max(_FEWEST_RULES, min(len(findings), room - 3))]
-    if hidden := checks[len(shown) :]:
-        broken = sum(not check.passed for check in hidden)
-        told = (f"{broken} broken", BAD) if broken else ("kept", DIM)
-        shown.append(Content.assemble((f"  and {len(hidden)} more, ", DIM), told))
     compared = comparing and row.answer != row.generated
     body = _compared(row, width) if compared else marked_answer(row.answer, row.checks).wrap(width)
-    room = max(room - len(shown), 2)
+    room = height - len(head) - 3  # but for a blank line, the one under the answer, and the last
+    findings = _findings(row.checks, rules, width, room, len(body))
+    room = max(room - len(findings), 2)
     scroll, between = 0 if len(body) <= room else scroll, Content("")
     if len(body) > room:
         scroll = max(0, min(scroll, len(body) - room))
         below = len(body) - room - scroll
         words = "  ".join(
-            [f"{scroll} lines above"] * (scroll > 0)
-            + [f"{below} lines below"] * (below > 0)
+            [f"{counted(scroll, 'line')} above"] * (scroll > 0)
+            + [f"{counted(below, 'line')} below"] * (below > 0)
             + [key_of("curate.answer_down", "curate.answer_up", "curate.whole")]
         )
         between = Content.styled(f"… {words}", DIM)
         body = body[scroll : scroll + room]
     why = spread(_why(row, width, compared=compared), Content.styled(_attempt(row), ACCENT), width)
-    return DrawnAnswer([*head, Content(""), *body, between, *shown, why], scroll)
+    return DrawnAnswer([*head, Content(""), *body, between, *findings, why], scroll)
+
+
+def _findings(
+    checks: Sequence[CheckResult], rules: Mapping[int, str], width: int, room: int, answer_lines: int
+) -> list[Content]:
+    """A line a rule, the broken ones first. Those that are broken may have half the room, others what is left of it."""
+    ordered = sorted(checks, key=lambda check: (check.passed, check.rule_id))
+    broken = sum(not check.passed for check in ordered)
+    lines = max(room - answer_lines, min(broken + 1, max(room // 2, 1)))
+    told = len(ordered) if len(ordered) <= lines else lines - 1  # the last one counts the others
+    findings = [
+        Content.assemble(
+            ("✓ " if check.passed else "✗ ", GOOD if check.passed else BAD),
+            shorten(_found(check, rules.get(check.rule_id, "")), width - 2),
+        )
+        for check in ordered[:told]
+    ]
+    if hidden := len(ordered) - told:
+        said = (f"{broken - told} broken", BAD) if broken > told else ("kept", DIM)
+        findings.append(Content.assemble(f"  and {hidden} more, " if told else f"{counted(hidden, 'rule')} ", said))
+    return findings
 
 
 def _found(check: CheckResult, text: str) -> str:
