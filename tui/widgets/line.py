@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from textual.binding import BindingType
-from textual.events import Paste
+from textual.events import Key, Paste
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import Reactive
@@ -11,6 +11,7 @@ from textual.widgets import Input
 
 from tui.actions import Place, bindings
 from tui.widgets.guard import Veil
+from tui.widgets.order import do_in_order
 
 
 class Entry(Input):
@@ -20,6 +21,9 @@ class Entry(Input):
     """
 
     virtual_size = Reactive(Size(0, 0))
+
+    async def _on_key(self, event: Key) -> None:
+        await do_in_order(self, event)
 
     def _on_paste(self, event: Paste) -> None:
         event.text = " ".join(event.text.splitlines())  # the field takes it in after this

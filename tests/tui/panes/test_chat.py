@@ -22,6 +22,7 @@ from engine.records.talk import Talk
 from engine.records.vote import Vote
 from engine.serving.client import Answer
 from engine.store.votes import VoteTable
+from tests.engine.jobs.support import wait_until
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 from tests.tui.piloting import footer, open_app, pane_text, reach, until
 from tests.tui.seeds import hostile, make_stage
@@ -247,6 +248,13 @@ async def test_every_vote_is_kept_and_the_last_is_taken_back(home: Home) -> None
         assert [vote.choice for vote in project.votes.between("prompted", "run-1")] == ["right", "tie"]
 
 
+def kept(folder: Path, home: Home) -> tuple[tuple[str, str], int]:
+    """The arms of the talk that is kept, and its turns."""
+    with Project.open(folder, home) as project:
+        talk = project.settings.talk()
+        return (talk.arms, len(talk.turns)) if talk is not None else (("", ""), 0)
+
+
 async def test_a_talk_is_there_again_when_a_person_comes_back(home: Home) -> None:
     folder = make_stage(home, "done")
     app = open_app(home, folder)
@@ -272,10 +280,7 @@ async def test_a_talk_is_there_again_when_a_person_comes_back(home: Home) -> Non
         await until(pilot, lambda: chat(again).state.turns[1].voted is None)
         await pilot.press("n")
         await until(pilot, lambda: not chat(again).state.turns)
-    with Project.open(folder, home) as project:
-        talk = project.settings.talk()
-        assert talk is not None
-        assert (talk.arms, talk.turns) == (("prompted", "run-1"), ())
+    wait_until(lambda: kept(folder, home) == (("prompted", "run-1"), 0))
 
 
 @pytest.mark.parametrize("kept", ['{"arms": 3}', '{"arms": ["run-7", "prompted"], "turns": [], "strength": 50}'])
@@ -291,10 +296,7 @@ async def test_a_talk_that_cannot_be_gone_on_with_keeps_nobody_from_talking(home
         assert chat(app).state.arms == ("prompted", "run-1")
         assert any("last talk is lost" in note.message for note in app._notifications) is ("3" in kept)
         converse(app, "done")
-    with Project.open(folder, home) as project:
-        talk = project.settings.talk()
-        assert talk is not None
-        assert len(talk.turns) == 1
+    wait_until(lambda: kept(folder, home) == (("prompted", "run-1"), 1))
 
 
 async def test_a_question_is_rewritten_and_a_talk_begun_anew(home: Home) -> None:

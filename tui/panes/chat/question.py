@@ -12,6 +12,7 @@ from textual.widgets import TextArea
 
 from engine.clean import veil_text
 from tui.actions import Place, bindings
+from tui.widgets.order import do_in_order
 
 
 class QuestionField(TextArea):
@@ -42,15 +43,12 @@ class QuestionField(TextArea):
     def __init__(self) -> None:
         super().__init__(id="question", compact=True, placeholder=Content("ask both arms …"), show_line_numbers=False)
 
+    async def _on_key(self, event: Key) -> None:
+        await do_in_order(self, event)
+
     def get_line(self, line_index: int) -> Text:
         """One line, with a sign for each code in what was pasted."""
         return Text(veil_text(self.document.get_line(line_index)), end="", no_wrap=True)
-
-    async def _on_key(self, event: Key) -> None:
-        """The keys of the action table come before what the field would do with them."""
-        bound = self.screen.active_bindings.get(event.key)  # a person's own keys are in it
-        if bound is not None and bound.node is self:
-            event.prevent_default()
 
     def action_send(self) -> None:
         """Send what was typed, if anything was."""

@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.events import Key
 from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import TextArea
@@ -26,6 +27,7 @@ from engine.records.prompt import Prompt
 from tui.actions import Place, bindings
 from tui.panes.prompt.drawing import draw_editing, draw_words
 from tui.panes.prompt.marking import code_lines, marks_of
+from tui.widgets.order import do_in_order
 from tui.widgets.page import Page
 
 FIGURES_AFTER_S = 0.25
@@ -57,6 +59,9 @@ class DocumentArea(TextArea):
     def __init__(self, text: str = "", *, placeholder: str = "") -> None:
         super().__init__(text, compact=True, placeholder=Content(placeholder))
         self._code: list[bool] | None = None
+
+    async def _on_key(self, event: Key) -> None:
+        await do_in_order(self, event)
 
     def get_line(self, line_index: int) -> Text:
         """One line with its marks."""
