@@ -268,6 +268,7 @@ async def test_a_talk_is_there_again_when_a_person_comes_back(home: Home) -> Non
         converse(app, "streaming")
         await until(pilot, lambda: len(chat(app).state.turns) == 3)
         before = pane_text(app)
+    wait_until(lambda: kept(folder, home)[1] == 3)
     again = open_app(home, folder)
     async with again.run_test(size=(120, 40)) as pilot:
         await open_chat(pilot)
@@ -283,18 +284,18 @@ async def test_a_talk_is_there_again_when_a_person_comes_back(home: Home) -> Non
     wait_until(lambda: kept(folder, home) == (("prompted", "run-1"), 0))
 
 
-@pytest.mark.parametrize("kept", ['{"arms": 3}', '{"arms": ["run-7", "prompted"], "turns": [], "strength": 50}'])
-async def test_a_talk_that_cannot_be_gone_on_with_keeps_nobody_from_talking(home: Home, kept: str) -> None:
+@pytest.mark.parametrize("lies", ['{"arms": 3}', '{"arms": ["run-7", "prompted"], "turns": [], "strength": 50}'])
+async def test_a_talk_that_cannot_be_gone_on_with_keeps_nobody_from_talking(home: Home, lies: str) -> None:
     folder = make_stage(home, "done")
     with Project.open(folder, home) as project:
         project.settings.keep_talk(Talk(("prompted", "run-1")))
         connection = project.settings._connection
-        connection.write("UPDATE settings SET value = ? WHERE name = 'talk'", (kept,))
+        connection.write("UPDATE settings SET value = ? WHERE name = 'talk'", (lies,))
     app = open_app(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await open_chat(pilot)
-        assert chat(app).state.arms == ("prompted", "run-1")
-        assert any("last talk is lost" in note.message for note in app._notifications) is ("3" in kept)
+        await until(pilot, lambda: chat(app).state.arms == ("prompted", "run-1"))
+        assert any("last talk is lost" in note.message for note in app._notifications) is ("3" in lies)
         converse(app, "done")
     wait_until(lambda: kept(folder, home) == (("prompted", "run-1"), 1))
 
