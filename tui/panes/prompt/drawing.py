@@ -16,7 +16,7 @@ from tui.panes.parts import heading, title
 from tui.panes.prompt.marking import MarkKind, code_lines, marks_of
 from tui.services.facts import Facts
 from tui.services.prompt import Passage
-from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, shorten, spread, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, percent, shorten, spread, wrap
 from tui.widgets.listing import numbered
 from tui.widgets.ways import ways_on
 
@@ -70,10 +70,10 @@ def draw_text(prompt: Prompt, passages: Sequence[Passage], width: int) -> tuple[
     turns = prompt.example_turns
     for index, message in enumerate(prompt.messages):
         if message.role == "system":
-            lines.append(heading(f"system   ≈ {_tokens(message):,} tokens"))
+            lines.append(heading(f"system{_share(prompt, prompt.messages[:1]) if turns else ''}"))
         elif message is turns[0]:
-            tokens = sum(map(_tokens, turns))
-            lines.append(heading(f"{counted(len(turns) // 2, 'example turn')}   ≈ {tokens:,} tokens"))
+            share = _share(prompt, turns) if prompt.system else ""
+            lines.append(heading(f"{counted(len(turns) // 2, 'example turn')}{share}"))
         spans = [passage.span for passage in passages if passage.message == index]
         shown, marked = _message(message, spans, width - 2)
         if marked is not None and first is None:
@@ -150,8 +150,10 @@ def _listed(texts: Sequence[str]) -> str:
     return f"{shown} and {len(texts) - 4} more" if len(texts) > 4 else shown
 
 
-def _tokens(message: Message) -> int:
-    return estimate_prompt_tokens(Prompt((message,))).tokens
+def _share(prompt: Prompt, part: tuple[Message, ...]) -> str:
+    """How much of the prompt these messages are: a number of tokens would be another tokenizer's than the title's."""
+    whole = estimate_prompt_tokens(prompt).tokens
+    return f"   ≈ {percent(estimate_prompt_tokens(Prompt(part)).tokens / whole)} of it" if whole else ""
 
 
 def _message(message: Message, spans: Sequence[Span], width: int) -> tuple[list[Content], int | None]:
