@@ -20,7 +20,6 @@ from engine.records.job import LIVE_STATES, Job
 from engine.records.options import EvaluateOptions, GenerateOptions, JobOptions, ProjectSettings, TrainOptions
 from engine.records.question import SPLITS, Question
 from engine.records.run import Run, TrainingConfig
-from engine.store.options_json import kind_of
 from engine.training.presets import Preset
 
 MIN_TRAIN_ROWS = 8  # one step of the optimizer
@@ -77,8 +76,7 @@ def ensure_job(project: Project, options: JobOptions) -> Job:
     from engine.jobs.liveness import reap
 
     reap(project)
-    kind = kind_of(options)
-    job = max((job for job in project.jobs.all() if job.kind == kind), key=lambda row: row.id, default=None)
+    job = next((job for job in reversed(project.jobs.all()) if job.kind == options.kind), None)
     if job is None:
         return project.start_job(options)
     if job.state == "done" or job.state in LIVE_STATES:

@@ -22,7 +22,6 @@ from engine.store.harness import HarnessTable
 from engine.store.jobs import JobTable
 from engine.store.judgements import JudgementTable
 from engine.store.migrations import migrate
-from engine.store.options_json import kind_of
 from engine.store.prompts import PromptTable
 from engine.store.questions import QuestionTable
 from engine.store.releases import ReleaseTable
@@ -151,7 +150,7 @@ class Project:
         # The launcher is only needed where a job starts; jobs themselves come in through this module.
         from engine.jobs.launch import launch
 
-        job = self.jobs.add(kind_of(options), options)
+        job = self.jobs.add(options)
         try:
             return launch(self.folder, job, self.home)
         except JobError as error:

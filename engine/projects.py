@@ -27,7 +27,8 @@ from engine.jobs.liveness import LOCK_FILE, is_at_work
 from engine.jobs.locks import FileLock
 from engine.paths import Home, make_private_folder, sync_folder, write_atomically
 from engine.project import Project, check_free, check_name, remove_project
-from engine.records.job import Job, JobKind, JobState
+from engine.records.job import Job, JobState
+from engine.records.options import JobKind
 from engine.records.station import StationName
 from engine.status import is_due
 from engine.store.connection import Connection

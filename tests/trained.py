@@ -113,7 +113,7 @@ def release(
     from engine.releases.job import export
 
     options = ExportOptions(run_id, form, str(to) if to is not None else "", force, gguf_type)
-    context = JobContext(project, project.jobs.add("export", options))
+    context = JobContext(project, project.jobs.add(options))
     try:
         return export(context, options)
     finally:

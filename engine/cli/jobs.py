@@ -120,10 +120,10 @@ def stop(invocation: Invocation, job_id: int, kill: bool) -> None:
 def _bind(job: Job, variable: str) -> None:
     """Named anew by whoever resumes: a project may come from a stranger, and no variable is read because it says so."""
     from engine.records.options import GenerateOptions
-    from engine.store.options_json import options_from_json
+    from engine.store.jobs import options_of_job
     from engine.teachers.keys import bind_variable
 
-    options = options_from_json(job.kind, job.options)
+    options = options_of_job(job)
     teacher = options.teacher if isinstance(options, GenerateOptions) else None
     if teacher is None or teacher.kind != "endpoint":
         raise UsageError(f"Job {job.id} takes no --key-env.", "Only answers of an endpoint do.", "Leave it out.")

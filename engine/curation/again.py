@@ -11,7 +11,6 @@ from engine.project import Project
 from engine.records.job import LIVE_STATES, Job
 from engine.records.options import GenerateOptions
 from engine.records.selection import Selection
-from engine.store.options_json import options_from_json
 from engine.teachers.again import options_again
 
 REASON = "asked again"
@@ -41,7 +40,7 @@ def ask_again(project: Project, selection: Selection) -> Job:
     if not questions:
         raise UsageError("There is nothing to ask again.", "No answer is selected.", "Choose one.")
     options = options_again(project, questions)
-    project.jobs.check_new("generate", options)
+    project.jobs.check_new(options)
     job = project.start_job(options)
     reject(project, selection, REASON)
     return job
@@ -49,11 +48,8 @@ def ask_again(project: Project, selection: Selection) -> Job:
 
 def asked(project: Project, prompt_sha256: str) -> Asked | None:
     """The newest job that asks again about this prompt, as far as it is; None where nothing was ever asked again."""
-    for job in reversed(project.jobs.all()):
-        if job.kind != "generate":
-            continue
-        options = options_from_json(job.kind, job.options)
-        if isinstance(options, GenerateOptions) and options.asks:
+    for job, options in project.jobs.asked(GenerateOptions):
+        if options.asks:
             missing = project.examples.missing(options.asks, prompt_sha256, options.teacher.name)
             return Asked(job, frozenset(question_id for question_id, _ in missing), len(options.asks) - len(missing))
     return None

@@ -20,7 +20,7 @@ from engine.records.evaluation import Evaluation
 from engine.records.example import Usage
 from engine.records.options import TrainOptions
 from engine.records.prompt import Prompt, PromptVersion
-from engine.store.options_json import options_from_json
+from engine.store.jobs import options_of_job
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -130,7 +130,7 @@ def _training(project: "Project") -> tuple[Figure | None, Figure | None]:
     price = Figure(0.0, "exact", "this machine's processor") if run.device in ("", "cpu") else None
     processes, source = 1, f"run {run.id}"
     for job in jobs_of_runs(runs, project.jobs.all())[run.id]:  # of several jobs the last one's number counts
-        options = options_from_json(job.kind, job.options)
+        options = options_of_job(job)
         if not isinstance(options, TrainOptions):
             continue
         processes, source = options.processes or 1, f"run {run.id}"

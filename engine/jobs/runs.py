@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from engine.records.job import Job
-from engine.records.options import SweepOptions, TrainOptions
+from engine.records.options import OPTIONS_OF_KIND, SweepOptions, TrainOptions
 from engine.records.run import Run
-from engine.store.options_json import options_from_json
+from engine.store.jobs import options_of_job
 
 
 def jobs_of_runs(runs: Sequence[Run], jobs: Sequence[Job]) -> dict[int, list[Job]]:
     """Which jobs trained which run, of both the oldest first.
 
-    A job that conducts (demo, bench, update) names none: it has the runs that no other names and that it made or went
+    A job that conducts names none: it has the runs that no other names and that it made or went
     on with, as their times tell.
     """
     found: dict[int, list[Job]] = {run.id: [] for run in runs}
@@ -20,16 +20,16 @@ def jobs_of_runs(runs: Sequence[Run], jobs: Sequence[Job]) -> dict[int, list[Job
     swept: set[int] = set()
     for job in jobs:
         if job.kind == "train":
-            options = options_from_json(job.kind, job.options)
+            options = options_of_job(job)
             if isinstance(options, TrainOptions) and options.run_id in found:
                 found[options.run_id].append(job)
-        elif job.kind == "sweep" and isinstance(options := options_from_json(job.kind, job.options), SweepOptions):
+        elif job.kind == "sweep" and isinstance(options := options_of_job(job), SweepOptions):
             swept |= {trial.run_id for trial in options.trials}
             # Its log tells of one run after another: what stands last in it is of the one that trains.
             training = [trial.run_id for trial in options.trials if states.get(trial.run_id) in ("running", "paused")]
             for number in training[-1:]:
                 found[number].append(job)
-    conducting = [job for job in jobs if job.kind in ("demo", "bench", "update")]
+    conducting = [job for job in jobs if OPTIONS_OF_KIND[job.kind].conducts]
     # What is deleted was made all the same: whoever went on with it did not go on with the run before it.
     times = [each for run in runs for each in ((run.id, run.created_at), *run.deleted_after)]
     makers = ((number, _maker(made_at, conducting)) for number, made_at in times if number not in swept)

@@ -4,8 +4,7 @@ import importlib
 from typing import Protocol, cast
 
 from engine.jobs.context import JobContext
-from engine.records.job import JobKind
-from engine.records.options import JobOptions
+from engine.records.options import JobKind, JobOptions
 
 STAGES: dict[JobKind, str] = {
     "synthesize": "engine.questions.job:run",

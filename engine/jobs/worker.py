@@ -34,7 +34,7 @@ from engine.project import Project
 from engine.records.job import LIVE_STATES
 from engine.redact import redact
 from engine.store.clock import now_text
-from engine.store.options_json import options_from_json
+from engine.store.jobs import options_of_job
 
 NICENESS = 5
 _SESSION_NICENESS = Path("/proc/self/autogroup")
@@ -133,7 +133,7 @@ def _run_stage(context: JobContext) -> int:
     context.emit(StateChanged("running"))
     try:
         stage = find_stage(job.kind)
-        stage(context, options_from_json(job.kind, job.options))
+        stage(context, options_of_job(job))
     except JobStopped as stopped:
         return _end(context, StateChanged("stopped", stopped.next), 0)
     except DistillError as error:

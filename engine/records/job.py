@@ -3,29 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.records.options import JobKind
 from engine.records.station import StationName
 
-JobKind = Literal[
-    "synthesize", "generate", "train", "sweep", "calibrate", "evaluate", "export", "harness", "serve", "demo", "bench",
-    "update",
-]  # fmt: skip
 JobState = Literal["waiting", "running", "paused", "done", "stopped", "failed", "lost"]
-STATION_OF_KIND: dict[JobKind, StationName] = {
-    "synthesize": "questions",
-    "generate": "examples",
-    "train": "run",
-    "sweep": "run",
-    "calibrate": "run",
-    "evaluate": "evaluation",
-    "export": "release",
-    "harness": "release",
-    "serve": "release",
-    "demo": "examples",  # where it begins
-    "bench": "examples",
-    "update": "examples",
-}
-# They work at a station and make nothing of it: what becomes of them says nothing about what is there.
-MAKING_NOTHING: tuple[JobKind, ...] = ("calibrate", "harness", "serve")
 LIVE_STATES: tuple[JobState, ...] = ("waiting", "running", "paused")
 
 

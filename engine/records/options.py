@@ -1,14 +1,30 @@
 """What each job was asked to do: the words between a command and the process that carries them out."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal, get_args
 
 from engine.records.example import TeacherKind
 from engine.records.question import Split
 from engine.records.release import GgufType, ReleaseKind
 from engine.records.run import TrainingConfig
+from engine.records.station import StationName
 
+JobKind = Literal[
+    "synthesize", "generate", "train", "sweep", "calibrate", "evaluate", "export", "harness", "serve", "demo", "bench",
+    "update",
+]  # fmt: skip
 MirrorName = Literal["tensorboard", "wandb", "trackio"]
+
+
+class OfKind:
+    """What the options of a job say of its kind."""
+
+    __slots__ = ()
+    kind: ClassVar[JobKind]
+    station: ClassVar[StationName]  # where it works; a job that conducts begins there
+    conducts: ClassVar[bool] = False  # several stations, one after another
+    makes: ClassVar[bool] = True  # else what becomes of it says nothing about what is at its station
+    reads_checkpoints: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +48,12 @@ class TeacherSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class GenerateOptions:
+class GenerateOptions(OfKind):
     """One generation: every question of `splits` gets `samples` attempts, or just what `asks` names is asked for."""
+
+    kind = "generate"
+    station = "examples"
+    reads_checkpoints = False
 
     teacher: TeacherSpec = TeacherSpec()
     splits: tuple[Split, ...] = ("train", "validation")
@@ -50,8 +70,11 @@ class GenerateOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainOptions:
+class TrainOptions(OfKind):
     """One training on a frozen dataset. `run_id` names the run whose record holds the configuration."""
+
+    kind = "train"
+    station = "run"
 
     run_id: int
     processes: int | None = 1  # on this machine; None: those that a launcher (torchrun) has started
@@ -68,16 +91,23 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class SweepOptions:
+class SweepOptions(OfKind):
     """Short runs, one after another, that are compared on validation."""
+
+    kind = "sweep"
+    station = "run"
 
     trials: tuple[Trial, ...]
     minutes: float | None = None  # of training, for each; then it is measured and ends
 
 
 @dataclass(frozen=True, slots=True)
-class CalibrateOptions:
+class CalibrateOptions(OfKind):
     """A few steps of the longest rows of a dataset, measured before a run of this configuration."""
+
+    kind = "calibrate"
+    station = "run"
+    makes = False
 
     config: TrainingConfig
     dataset_sha256: str
@@ -89,8 +119,11 @@ def usual_samples(temperature: float) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluateOptions:
+class EvaluateOptions(OfKind):
     """One evaluation of one run on the held-out questions."""
+
+    kind = "evaluate"
+    station = "evaluation"
 
     run_id: int
     split: Split = "test"
@@ -109,10 +142,13 @@ class EvaluateOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class ExportOptions:
+class ExportOptions(OfKind):
     """One release of one run. Which llama.cpp converts it is no part of it: that is run, and a project may come from a
     stranger.
     """
+
+    kind = "export"
+    station = "release"
 
     run_id: int
     form: ReleaseKind = "adapter"
@@ -122,10 +158,15 @@ class ExportOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class HarnessOptions:
+class HarnessOptions(OfKind):
     """Public tasks of lm-evaluation-harness, asked of a release and of its base. What is run is no part of it either:
     which lm-eval, and tasks of one's own, which may be code.
     """
+
+    kind = "harness"
+    station = "release"
+    makes = False
+    reads_checkpoints = False
 
     release_id: int
     tasks: tuple[str, ...]  # its own names, of tasks and of groups
@@ -136,23 +177,35 @@ class HarnessOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class DemoOptions:
+class DemoOptions(OfKind):
     """The demo: every station, one after another."""
+
+    kind = "demo"
+    station = "examples"
+    conducts = True
 
     quick: bool = False
     export: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class BenchOptions:
+class BenchOptions(OfKind):
     """One prompt of the benchmark: every station up to the evaluation."""
+
+    kind = "bench"
+    station = "examples"
+    conducts = True
 
     quick: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateOptions:
+class UpdateOptions(OfKind):
     """What a changed prompt or rule touches, done again, from the answers to the evaluation."""
+
+    kind = "update"
+    station = "examples"
+    conducts = True
 
     by_rules: bool = False  # changed passages touch nothing: the rules alone decide which answers are kept
     epochs: float | None = None  # None: a quarter of the earlier run's
@@ -160,11 +213,15 @@ class UpdateOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class SynthesizeOptions:
+class SynthesizeOptions(OfKind):
     """Questions written by a teacher: `topics` topics over the prompt, `per_topic` questions for each.
 
     With `like`, numbers of validation questions, no topic is named: training questions of the same kinds are written.
     """
+
+    kind = "synthesize"
+    station = "questions"
+    reads_checkpoints = False
 
     teacher: TeacherSpec = TeacherSpec()
     topics: int = 20
@@ -174,8 +231,13 @@ class SynthesizeOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class ServeOptions:
+class ServeOptions(OfKind):
     """A local server of the project's arms over one base: that of run `run_id`, else of the newest run."""
+
+    kind = "serve"
+    station = "release"
+    makes = False
+    reads_checkpoints = False
 
     run_id: int | None = None
     port: int = 0  # 0: one of the system's choice
@@ -196,6 +258,7 @@ JobOptions = (
     | BenchOptions
     | UpdateOptions
 )
+OPTIONS_OF_KIND: dict[JobKind, type[JobOptions]] = {options.kind: options for options in get_args(JobOptions)}
 
 
 @dataclass(frozen=True, slots=True)

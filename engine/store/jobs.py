@@ -1,17 +1,19 @@
 """Jobs as facts: what they were asked, where they stand, which process they were last seen in."""
 
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import fields
+from typing import TypeVar
 
 from engine.errors import NotFoundError, UsageError
-from engine.records.job import LIVE_STATES, MAKING_NOTHING, STATION_OF_KIND, Job, JobKind, JobState, Work
-from engine.records.options import JobOptions
+from engine.records.job import LIVE_STATES, Job, JobState, Work
+from engine.records.options import OPTIONS_OF_KIND, JobOptions, OfKind
 from engine.records.station import StationName
 from engine.store.clock import now_text
 from engine.store.connection import Connection
-from engine.store.options_json import options_to_json
-from engine.store.words_json import inner_folder
+from engine.store.words_json import decode, encode, inner_folder
 
+Options = TypeVar("Options", bound=OfKind)
 _JOB = ", ".join(field.name for field in fields(Job))
 
 
@@ -21,12 +23,12 @@ class JobTable:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, kind: JobKind, options: JobOptions) -> Job:
+    def add(self, options: JobOptions) -> Job:
         """A new job that waits, with the folder `jobs/ID`."""
         with self._connection.transaction():
             number = self._connection.insert(
                 "INSERT INTO jobs (kind, state, options, folder, stage, created_at) VALUES (?, 'waiting', ?, '', ?, ?)",
-                (kind, options_to_json(options), STATION_OF_KIND[kind], now_text()),
+                (options.kind, encode(options), options.station, now_text()),
             )
             self._connection.write("UPDATE jobs SET folder = ? WHERE id = ?", (f"jobs/{number}", number))
             return self.get(number)
@@ -48,11 +50,16 @@ class JobTable:
         rows = self._connection.rows(f"SELECT {_JOB} FROM jobs WHERE state IN ({marks}) ORDER BY id", LIVE_STATES)
         return tuple(_job(row) for row in rows)
 
-    def check_new(self, kind: JobKind, options: JobOptions) -> None:
+    def asked(self, kind: type[Options]) -> Iterator[tuple[Job, Options]]:
+        """The jobs that take these options, each with its own, the newest first."""
+        rows = self._connection.rows(f"SELECT {_JOB} FROM jobs WHERE kind = ? ORDER BY id DESC", (kind.kind,))
+        return ((job, decode(kind, job.options)) for job in map(_job, rows))
+
+    def check_new(self, options: JobOptions) -> None:
         """Raise `UsageError` while a live job does the very same: a key that is pressed twice asks once."""
-        asked = options_to_json(options)
+        asked = encode(options)
         for job in self.live():
-            if (job.kind, job.options) == (kind, asked):
+            if (job.kind, job.options) == (options.kind, asked):
                 raise UsageError(
                     "This is being done already.",
                     f"Job {job.id} ({job.kind}) was asked for the very same, and is {job.state}.",
@@ -61,10 +68,11 @@ class JobTable:
 
     def latest(self, stage: StationName) -> Job | None:
         """The newest job that makes what a station has, and is or was last at work there, or None."""
-        marks = ", ".join("?" * len(MAKING_NOTHING))
+        makers = [kind for kind, options in OPTIONS_OF_KIND.items() if options.makes]
+        marks = ", ".join("?" * len(makers))
         row = self._connection.row(
-            f"SELECT {_JOB} FROM jobs WHERE stage = ? AND kind NOT IN ({marks}) ORDER BY id DESC LIMIT 1",
-            (stage, *MAKING_NOTHING),
+            f"SELECT {_JOB} FROM jobs WHERE stage = ? AND kind IN ({marks}) ORDER BY id DESC LIMIT 1",
+            (stage, *makers),
         )
         return None if row is None else _job(row)
 
@@ -114,6 +122,11 @@ class JobTable:
             "answers = answers + excluded.answers, cost_usd = cost_usd + excluded.cost_usd",
             (id, station, seconds, more_answers, more_usd),
         )
+
+
+def options_of_job(job: Job) -> JobOptions:
+    """What a job was asked to do. Raises `StoreError` where that is not what a job of its kind can be asked."""
+    return decode(OPTIONS_OF_KIND[job.kind], job.options)
 
 
 def _job(row: sqlite3.Row) -> Job:

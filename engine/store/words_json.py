@@ -105,7 +105,8 @@ def _shape(kind: type) -> tuple[dict[str, object], frozenset[str]]:
     required = frozenset(
         field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING
     )
-    return dict(get_type_hints(kind)), required
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind)}, required
 
 
 def _mismatch(where: str, expected: str, value: object) -> StoreError:

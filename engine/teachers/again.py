@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from engine.project import Project
 from engine.records.options import GenerateOptions, TeacherSpec
-from engine.store.options_json import options_from_json
 
 _WARM = 1.0  # at temperature 0 a teacher would say the same again
 
@@ -53,9 +52,7 @@ def next_asks(
 
 def last_options(project: Project, teacher: TeacherSpec) -> GenerateOptions:
     """How this teacher was asked the last time, or the plain way where it never was."""
-    for job in reversed(project.jobs.all()):
-        if job.kind == "generate":
-            options = options_from_json(job.kind, job.options)
-            if isinstance(options, GenerateOptions) and options.teacher == teacher:
-                return options
+    for _, options in project.jobs.asked(GenerateOptions):
+        if options.teacher == teacher:
+            return options
     return GenerateOptions(teacher=teacher, temperature=project.settings.read().serving_temperature)

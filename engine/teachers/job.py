@@ -19,7 +19,7 @@ from engine.records.prompt import Prompt
 from engine.records.question import Question
 from engine.records.rule import Rule, passes_all
 from engine.rules.checks import check_answer
-from engine.store.options_json import options_from_json
+from engine.store.jobs import options_of_job
 from engine.teachers.budget import Budget
 from engine.teachers.choice import chosen_ids
 from engine.teachers.keys import key_for
@@ -75,8 +75,7 @@ def _meets(context: JobContext, options: GenerateOptions) -> Callable[[int], boo
 
     @cache
     def meets(job_id: int) -> bool:
-        job = context.project.jobs.get(job_id)
-        theirs = options_from_json(job.kind, job.options)
+        theirs = options_of_job(context.project.jobs.get(job_id))
         return not isinstance(theirs, GenerateOptions) or may_meet(options, theirs)
 
     return meets

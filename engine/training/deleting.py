@@ -17,22 +17,18 @@ from engine.jobs.runs import jobs_of_runs
 from engine.project import Project
 from engine.records.job import LIVE_STATES, Job
 from engine.records.options import (
-    BenchOptions,
-    DemoOptions,
     EvaluateOptions,
     ExportOptions,
     HarnessOptions,
     ServeOptions,
     SweepOptions,
     TrainOptions,
-    UpdateOptions,
 )
 from engine.records.run import Run
-from engine.store.options_json import options_from_json
+from engine.store.jobs import options_of_job
 from engine.training.freeing import held_mb
 
 RUNS = "runs"
-_CONDUCTING = (DemoOptions, BenchOptions, UpdateOptions)  # they work with whichever runs there are
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +116,7 @@ def _ended_jobs(project: Project, run: Run) -> list[Job]:
 
 def _works_with(project: Project, job: Job, run: Run, *, at_work: bool) -> bool:
     """Whether what the job was asked for names the run; of one at work also whether it may want any run."""
-    options = options_from_json(job.kind, job.options)
+    options = options_of_job(job)
     match options:
         case TrainOptions(number):
             trained = {number}
@@ -135,7 +131,7 @@ def _works_with(project: Project, job: Job, run: Run, *, at_work: bool) -> bool:
         case ServeOptions(number):
             return at_work and number == run.id  # whoever wants a server anew starts one
         case _:
-            return at_work and isinstance(options, _CONDUCTING)
+            return at_work and options.conducts  # then it works with whichever runs there are
     return run.id in trained or (at_work and run.id in set(_begun_from(project, trained)))
 
 

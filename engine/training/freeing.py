@@ -10,11 +10,9 @@ from engine.errors import JobError, StoreError, TrainingError
 from engine.jobs.liveness import reap
 from engine.model.adapter_place import adapter_of
 from engine.project import Project
-from engine.records.job import JobKind
+from engine.records.options import OPTIONS_OF_KIND
 from engine.records.run import Run
 from engine.training.checkpoints import CHECKPOINTS
-
-_HARMLESS: tuple[JobKind, ...] = ("synthesize", "generate", "serve", "harness")  # they read no checkpoint
 
 
 def held_mb(folder: Path) -> float:
@@ -35,7 +33,7 @@ def free_checkpoints(project: Project, runs: list[Run]) -> float:
     which would go on from them, `NotFoundError` for one whose adapter is gone, and `StoreError` where the disk refuses.
     """
     reap(project)
-    at_work = [job for job in project.jobs.live() if job.kind not in _HARMLESS]
+    at_work = [job for job in project.jobs.live() if OPTIONS_OF_KIND[job.kind].reads_checkpoints]
     if at_work:
         raise JobError(
             "A job is at work that may need checkpoints.",

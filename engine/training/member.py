@@ -78,7 +78,7 @@ def _lead(project: Path, options: TrainOptions, home: Home) -> int:
 
     with Project.open(project, home) as opened:
         opened.runs.get(options.run_id)
-        job = opened.jobs.add("train", options)
+        job = opened.jobs.add(options)
     print(  # noqa: T201 - whoever reads the launcher's log is to know where to look
         f"Job {job.id} trains run {options.run_id}. Follow it: distill-tui jobs follow {job.id} --project {project}",
         flush=True,

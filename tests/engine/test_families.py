@@ -22,7 +22,6 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import Dataset
 from engine.records.example import Example, ExampleKey
-from engine.records.job import JobKind
 from engine.records.options import EvaluateOptions, ProjectSettings, TrainOptions
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question, Split
@@ -88,8 +87,7 @@ def answer_all(project: Project, chat: ChatFormat, prompt: Prompt) -> None:
 
 
 def carry_out(project: Project, options: TrainOptions | EvaluateOptions) -> None:
-    kind: JobKind = "train" if isinstance(options, TrainOptions) else "evaluate"
-    context = JobContext(project, project.jobs.add(kind, options))
+    context = JobContext(project, project.jobs.add(options))
     try:
         if isinstance(options, TrainOptions):
             engine.training.job.run(context, options)

@@ -143,7 +143,7 @@ def test_what_torch_was_built_for_is_read_without_it() -> None:
 def test_a_job_on_the_processor_says_why_the_gpu_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pynvml, "nvmlSystemGetCudaDriverVersion_v2", lambda: 12_040)
     with Project.create(Home.locate().projects / "p") as project:
-        job = project.jobs.add("train", TrainOptions(1, 1, (), False))
+        job = project.jobs.add(TrainOptions(1, 1, (), False))
         context = JobContext(project, job)
         with context.hold_device("cpu"):
             pass

@@ -78,7 +78,7 @@ def test_delete_removes_all_of_the_project_and_nothing_else(home: Home) -> None:
 
 def test_delete_gives_way_to_a_job_at_work(home: Home) -> None:
     project = Project.create(home.projects / "working")
-    job = project.jobs.add("generate", GenerateOptions())
+    job = project.jobs.add(GenerateOptions())
     me = own_identity()
     project.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
     with pytest.raises(JobError, match="jobs stop 1"):

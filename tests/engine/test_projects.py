@@ -42,7 +42,7 @@ def _make(home: Home, name: str) -> Path:
 
 def _set_to_work(project: Project) -> int:
     """A job that this very process carries out."""
-    job = project.jobs.add("train", TrainOptions(1))
+    job = project.jobs.add(TrainOptions(1))
     me = own_identity()
     project.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id,
                         done=41, total=100)  # fmt: skip
@@ -417,7 +417,7 @@ def test_what_does_not_hold_together_is_not_duplicated(home: Home) -> None:
 
 def test_a_job_that_waits_for_its_process_is_at_work(home: Home) -> None:
     with Project.create(home.projects / "busy", home=home) as project:
-        project.jobs.add("generate", GenerateOptions())
+        project.jobs.add(GenerateOptions())
     assert [job.state for job in look(project.folder, home).jobs] == ["waiting"]
 
 
@@ -440,7 +440,7 @@ def test_what_no_program_wrote_hides_no_other_project(home: Home, messages: str)
 def test_no_folder_of_a_project_leads_out_of_it(home: Home, place: str) -> None:
     folder = _make(home, "foreign")
     with Project.open(folder, home) as project:
-        job = project.jobs.add("train", TrainOptions(1))
+        job = project.jobs.add(TrainOptions(1))
     with contextlib.closing(sqlite3.connect(folder / "project.db")) as driver, driver:
         driver.execute("UPDATE jobs SET folder = ?", (place,))
     with Project.open(folder, home) as project:

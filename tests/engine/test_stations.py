@@ -23,7 +23,6 @@ from engine.records.run import TrainingConfig
 from engine.records.station import STATIONS
 from engine.stations import StationFacts, judge, read_facts, read_stations
 from engine.store.examples import ExampleCounts
-from engine.store.options_json import kind_of
 from tests.engine.store.facts import dataset
 
 _DATASET = DatasetSummary("d2", "p2", "starter", 320, 40, "")
@@ -138,7 +137,7 @@ def test_the_facts_of_a_real_project() -> None:
         project.prompts.set(old)
         project.questions.add([Question((Message("user", "Why?"),), topic="t", split="train")])
         assert states() == "ddReeee"
-        job = project.jobs.add("generate", GenerateOptions())
+        job = project.jobs.add(GenerateOptions())
         assert states() == "dd>eeee"
         project.examples.add([Example(ExampleKey(old.sha256, 1, "starter", 0), "So.", "stop", "local")])
         project.decisions.decide([Decision(1, "accept", "person")])
@@ -148,7 +147,7 @@ def test_the_facts_of_a_real_project() -> None:
         project.datasets.add(frozen)
         assert states() == "ddddRee"
         run = project.runs.add(frozen.sha256, TrainingConfig("starter"))
-        trained = project.jobs.add("train", TrainOptions(run.id))
+        trained = project.jobs.add(TrainOptions(run.id))
         project.jobs.update(trained.id, state="lost", note="was killed")
         assert states() == "dddd!ee"
         project.jobs.update(trained.id, state="done")
@@ -160,7 +159,7 @@ def test_the_facts_of_a_real_project() -> None:
         assert states() == "dddddRR", "a run without an adapter ages nothing"
         assert "run 2, stopped, step 0 of 5" in [station.note for station in read_stations(project)]
         project.releases.add("merged", run.id, "releases/merged-1", "abc")
-        project.jobs.add("evaluate", EvaluateOptions(run.id))
+        project.jobs.add(EvaluateOptions(run.id))
         assert states() == "ddddd>d"
         project.decisions.undo()
         assert states() == "dddss>s"
@@ -184,11 +183,11 @@ def test_a_job_that_makes_nothing_of_a_station_says_nothing_of_what_is_there(sta
         before = [station.state for station in read_stations(project)]
         options = (CalibrateOptions(config, frozen.sha256), HarnessOptions(release.id, ("ifeval",)))
         for asked in options:
-            job = project.jobs.add(kind_of(asked), asked)
+            job = project.jobs.add(asked)
             assert "running" in [station.state for station in read_stations(project)]
             project.jobs.update(job.id, state=state, note="no memory")
             assert [station.state for station in read_stations(project)] == before
-        export = project.jobs.add("export", ExportOptions(run.id))
+        export = project.jobs.add(ExportOptions(run.id))
         project.jobs.update(export.id, state="failed", note="no room")
-        project.jobs.update(project.jobs.add("harness", options[1]).id, state=state)
+        project.jobs.update(project.jobs.add(options[1]).id, state=state)
         assert read_stations(project)[-1].note == "no room", "nor of what failed there"

@@ -16,13 +16,13 @@ from engine.status import status_json
 
 def test_the_fields_are_those_that_others_read() -> None:
     with Project.create(Home.locate().projects / "shown") as project:
-        at_work = project.jobs.add("generate", GenerateOptions())
+        at_work = project.jobs.add(GenerateOptions())
         me = own_identity()
         project.jobs.update(
             at_work.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id,
             done=1, total=2, started_at="2026-01-01T00:00:00+00:00",
         )  # fmt: skip
-        killed = project.jobs.add("train", TrainOptions(1))
+        killed = project.jobs.add(TrainOptions(1))
         project.jobs.update(killed.id, state="running", pid=me.pid, pid_started_at=1.0, boot_id=me.boot_id)
         heartbeat = make_private_folder(project.folder / at_work.folder) / HEARTBEAT_FILE
         heartbeat.write_text(f"{time.monotonic() - 30} {boot_id()}")

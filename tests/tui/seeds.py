@@ -29,7 +29,6 @@ from engine.records.question import Question
 from engine.records.rule import Check, CheckResult, Rule
 from engine.records.run import CurvePoint, TrainingConfig
 from engine.store.datasets import dataset_sha256
-from engine.store.options_json import kind_of
 from tests.hostile import hostile as hostile
 
 AT = "2026-01-02T03:04:05+00:00"
@@ -214,7 +213,7 @@ def add_evaluation(project: Project, run_id: int) -> Evaluation:
 
 def add_job(project: Project, options: JobOptions, state: JobState, events: list[Event], note: str = "") -> Job:
     """A job with its event log, as a worker would have left it at this moment."""
-    job = project.jobs.add(kind_of(options), options)
+    job = project.jobs.add(options)
     folder = make_private_folder(project.folder / job.folder)
     with EventLog(folder) as log:
         for index, event in enumerate(events):

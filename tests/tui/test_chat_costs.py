@@ -48,7 +48,7 @@ def folder(home: Home, server: HostileServer) -> Path:
     spec = TeacherSpec("endpoint", "peer", server.url)
     with Project.create(home.projects / "desk", ProjectSettings(teacher=spec), home) as project:
         project.prompts.set(Prompt((Said("system", "Be kind."),)))
-        job, me = project.jobs.add("serve", ServeOptions()), own_identity()
+        job, me = project.jobs.add(ServeOptions()), own_identity()
         project.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
         return project.folder
 

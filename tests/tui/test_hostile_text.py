@@ -36,7 +36,8 @@ from engine.projects import JobAtWork, ProjectSummary
 from engine.prompts.compare import compare_texts
 from engine.records.dataset import FreezePreview, OtherPrompt, Refusal, TopicRows
 from engine.records.evaluation import ArmAnswer
-from engine.records.job import STATION_OF_KIND, Job, JobKind
+from engine.records.job import Job
+from engine.records.options import OPTIONS_OF_KIND, JobKind
 from engine.records.prompt import Message
 from engine.records.question import Question, QuestionFilter
 from engine.records.release import Release, ReleasedFile
@@ -132,7 +133,7 @@ class Attack:
     def job(self, kind: JobKind, *, state: str = "running") -> JobView:
         """A job whose log tells nothing else."""
         text, view = self.text, JobView(1, kind)
-        view.station = STATION_OF_KIND[kind]
+        view.station = OPTIONS_OF_KIND[kind].station
         tokens = tuple(poisoned(token, text) for token in worst(1.0))
         told: list[Event] = [
             StateChanged("running", text), Note(text), AnswerStarted("1.0.1", text, text), AnswerDelta("1.0.1", text),

@@ -8,7 +8,6 @@ from engine.project import Project
 from engine.records.job import Job
 from engine.records.options import GenerateOptions, JobOptions, UpdateOptions
 from engine.records.prompt import Message, Prompt
-from engine.store.options_json import kind_of
 from tests.tui.piloting import SIZES, form_of, open_app, shown, until
 from tests.tui.seeds import PROMPT, add_dataset, add_examples, add_job, make_project
 from tui.app import DistillApp
@@ -32,7 +31,7 @@ async def test_the_plan_is_shown_and_carried_out_only_when_a_person_says_so(
 
     def start_job(self: Project, options: JobOptions) -> Job:
         begun.append(options)
-        job = self.jobs.add(kind_of(options), options)
+        job = self.jobs.add(options)
         self.jobs.update(job.id, state="done")
         return job
 

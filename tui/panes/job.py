@@ -21,7 +21,8 @@ from engine.jobs.protocol import (
     StateChanged,
     WorstTokens,
 )
-from engine.records.job import LIVE_STATES, STATION_OF_KIND, JobKind, JobState
+from engine.records.job import LIVE_STATES, JobState
+from engine.records.options import OPTIONS_OF_KIND, JobKind
 from engine.records.station import StationName
 from tui.services.facts import Stream
 
@@ -57,7 +58,7 @@ class JobView:
     def __init__(self, job_id: int, kind: JobKind) -> None:
         self.job_id = job_id
         self.kind = kind
-        self.station: StationName = STATION_OF_KIND[kind]
+        self.station: StationName = OPTIONS_OF_KIND[kind].station
         self.state: JobState = "waiting"
         self.state_note = ""
         self.since = 0.0  # when it came into this state, in seconds since the epoch

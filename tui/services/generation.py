@@ -12,7 +12,7 @@ from textual.message_pump import MessagePump
 from engine.errors import DistillError
 from engine.project import Project
 from engine.records.options import GenerateOptions, SynthesizeOptions
-from engine.store.options_json import options_from_json
+from engine.store.jobs import options_of_job
 from engine.teachers.again import last_options
 from engine.teachers.keys import save_key
 from engine.teachers.outlook import GenerationOutlook as GenerationOutlook
@@ -55,11 +55,9 @@ class GenerationService:
         """Look up how it was asked for last; ends in `OptionsRead`."""
 
         def work(project: Project) -> Message:
-            for job in reversed(project.jobs.all()):
-                if job.kind == "generate":
-                    before = options_from_json(job.kind, job.options)
-                    if isinstance(before, GenerateOptions) and not before.asks:
-                        return OptionsRead(before)
+            for _, before in project.jobs.asked(GenerateOptions):
+                if not before.asks:
+                    return OptionsRead(before)
             settings = project.settings.read()
             return OptionsRead(GenerateOptions(settings.teacher, temperature=settings.serving_temperature))
 
@@ -93,7 +91,7 @@ class GenerationService:
 
         def work(project: Project) -> Message:
             job = project.jobs.get(job_id)
-            before = options_from_json(job.kind, job.options)
+            before = options_of_job(job)
             if not isinstance(before, GenerateOptions):
                 before = replace(last_options(project, project.settings.read().teacher), samples=1, limit=None)
             return Ready(replace(before, asks=tuple(asks)))

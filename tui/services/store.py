@@ -171,11 +171,9 @@ class StoreService:
             target.post_message(work(self._worker.held))
 
     def _start(self, options: "JobOptions") -> None:
-        from engine.store.options_json import kind_of
-
         with _failing_to(self._target):
             project = self._worker.held
-            project.jobs.check_new(kind_of(options), options)
+            project.jobs.check_new(options)
             self._target.post_message(JobStarted(project.start_job(options)))
         self.read()
 

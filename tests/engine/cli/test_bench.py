@@ -91,7 +91,7 @@ def carry_out(home: Home, folder: Path, base: Path, *, answered: bool) -> None:
         if answered:
             project.examples.add([Example(key, f"y{key.question_id}-{key.attempt}.", "stop", "local") for key in keys])
         options = BenchOptions(quick=True)
-        context = JobContext(project, project.jobs.add("bench", options), StopFlag())
+        context = JobContext(project, project.jobs.add(options), StopFlag())
         run(context, options)
         context.close()
         project.jobs.update(context.job.id, state="done")

@@ -69,7 +69,7 @@ def wait_for(project: Project, state: str) -> None:
 
 @pytest.mark.parametrize("note", ["The server failed.", "Begin a new one: `distill-tui update`."])
 def test_a_failed_job_that_says_what_to_do_is_not_to_be_resumed(desk: Project, note: str) -> None:
-    desk.jobs.add("update", UpdateOptions())
+    desk.jobs.add(UpdateOptions())
     desk.jobs.update(1, state="failed", note=note, ended_at="2026-01-01T00:00:00.000+00:00")
     error = fail("jobs", "follow", "1", status=1)
     assert error["message"] == note

@@ -85,7 +85,7 @@ def test_calibrating_measures_first_and_trains_with_what_fits(finished: Path, mo
         invocation.project.settings.keep_calibration(
             Calibration(fitting, options.dataset_sha256, "cpu", "float32", 0.01, None, 777.0, 99)
         )
-        return invocation.project.jobs.add("calibrate", options)
+        return invocation.project.jobs.add(options)
 
     monkeypatch.setattr("engine.cli.train.start_and_follow", measured)
     with Project.open(finished) as project:

@@ -59,8 +59,8 @@ def test_a_run_that_goes_on_from_its_checkpoints_keeps_them(finished: Path, chec
 def test_while_a_job_may_need_checkpoints_none_is_freed(finished: Path, checkpoints: Path) -> None:
     me = own_identity()
     with Project.open(finished) as project:
-        for options, kind in ((EvaluateOptions(1), "evaluate"), (GenerateOptions(), "generate")):
-            job = project.jobs.add("evaluate" if kind == "evaluate" else "generate", options)
+        for options in (EvaluateOptions(1), GenerateOptions()):
+            job = project.jobs.add(options)
             project.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
     assert "(evaluate) is running" in fail("runs", "free", "1", status=1)["message"]
     assert checkpoints.is_dir()

@@ -27,7 +27,6 @@ from engine.records.options import (
 from engine.records.prompt import Message
 from engine.records.run import Run, RunState
 from engine.records.vote import Vote
-from engine.store.options_json import kind_of
 from engine.store.votes import VoteTable
 from tests.engine.cli.calling import call, fail, get, succeed
 
@@ -51,7 +50,7 @@ def add_run(project: Project, state: RunState = "done", *, after: int | None = N
 
 
 def add_job(project: Project, options: JobOptions, state: JobState, *, alive: bool = False) -> int:
-    job, me = project.jobs.add(kind_of(options), options), own_identity()
+    job, me = project.jobs.add(options), own_identity()
     project.jobs.update(job.id, state=state)
     if alive:
         project.jobs.update(job.id, pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)

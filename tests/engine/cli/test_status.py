@@ -63,7 +63,7 @@ def test_a_job_at_work_is_shown_with_its_progress(staged: Callable[[str], Path])
 def test_a_job_whose_process_is_gone_is_lost_at_the_first_look(begun: Path, *, json_output: bool) -> None:
     with Project.open(begun) as project:
         me = own_identity()
-        job = project.jobs.add("generate", GenerateOptions())
+        job = project.jobs.add(GenerateOptions())
         project.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=1.0, boot_id=me.boot_id)
     if json_output:
         data = get("status")

@@ -21,7 +21,7 @@ def started(project: Project, monkeypatch: pytest.MonkeyPatch) -> list[GenerateO
     def start(options: JobOptions) -> Job:
         assert isinstance(options, GenerateOptions)
         found.append(options)
-        return project.jobs.add("generate", options)
+        return project.jobs.add(options)
 
     monkeypatch.setattr(project, "start_job", start)
     project.settings.write(ProjectSettings(teacher=PEER))
@@ -47,12 +47,12 @@ def test_the_words_of_the_last_generation_by_this_teacher_are_used(
     project: Project, answer: Answer, started: list[GenerateOptions]
 ) -> None:
     answer(3, local=False)
-    project.jobs.add("generate", GenerateOptions(PEER, temperature=0.3, max_answer_tokens=9, limit=4, samples=5))
-    project.jobs.add("generate", GenerateOptions(TeacherSpec(), temperature=0.9))
+    project.jobs.add(GenerateOptions(PEER, temperature=0.3, max_answer_tokens=9, limit=4, samples=5))
+    project.jobs.add(GenerateOptions(TeacherSpec(), temperature=0.9))
     ask_again(project, Selection(ids=(1,)))
     again = started[0]
     assert (again.temperature, again.max_answer_tokens, again.limit, again.samples) == (0.3, 9, None, 1)
-    project.jobs.add("generate", GenerateOptions(PEER, temperature=0.0))
+    project.jobs.add(GenerateOptions(PEER, temperature=0.0))
     ask_again(project, Selection(ids=(1,)))
     assert started[1].temperature == 1.0, "at 0 it would say the same again"
 
@@ -81,7 +81,7 @@ def test_how_far_it_is_is_told_until_a_newer_one_asks(
     assert asked(project, PROMPT.sha256) is None
     ask_again(project, Selection(ids=(1, 2)))
     answer(2, local=False, attempt=1)
-    project.jobs.add("generate", GenerateOptions(PEER))
+    project.jobs.add(GenerateOptions(PEER))
     found = asked(project, PROMPT.sha256)
     assert found is not None
     assert (found.open_questions, found.answered, found.live) == ({1}, 1, True)

@@ -37,7 +37,7 @@ def evaluate(
     project: Project, options: EvaluateOptions = OPTIONS, stop_after: int | None = None, job: Job | None = None
 ) -> Watched:
     """As a new job, or as one that is taken up again."""
-    context = Watched(project, job or project.jobs.add("evaluate", options), stop_after)
+    context = Watched(project, job or project.jobs.add(options), stop_after)
     try:
         run(context, options)
     finally:

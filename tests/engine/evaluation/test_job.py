@@ -136,7 +136,7 @@ def test_a_question_that_is_removed_meanwhile_is_left_out_of_every_arm_and_that_
                 if isinstance(event, Progress) and event.note.startswith("divergence"):
                     mine.questions.remove([third])
 
-    context = Removing(project, project.jobs.add("evaluate", OPTIONS))
+    context = Removing(project, project.jobs.add(OPTIONS))
     run(context, OPTIONS)
     context.close()
     evaluation, answers = latest(project), answers_of_evaluation(project, latest(project))
@@ -166,7 +166,7 @@ def test_an_evaluation_whose_questions_were_all_removed_says_what_to_do(project:
                 with Project.open(project.folder) as mine:
                     mine.questions.remove(mine.questions.ids())
 
-    context = Removing(project, project.jobs.add("evaluate", OPTIONS))
+    context = Removing(project, project.jobs.add(OPTIONS))
     with pytest.raises(DatasetError, match="All were removed while they were answered"):
         run(context, OPTIONS)
     context.close()
@@ -218,7 +218,7 @@ def test_memory_that_does_not_suffice_is_told_with_the_arm_and_what_is_stored_is
             if isinstance(event, AnswerStarted) and event.stream.startswith("prompted/"):
                 monkeypatch.setattr(Batch, "step", no_room)
 
-    context = Filling(project, project.jobs.add("evaluate", options))
+    context = Filling(project, project.jobs.add(options))
     with pytest.raises(ModelError, match=r"answers of arm prompted do not fit.*CUDA out of memory.*--batch-rows"):
         run(context, options)
     context.close()
@@ -291,7 +291,7 @@ def test_an_outage_of_the_teacher_is_no_answer_and_what_was_kept_as_one_is_asked
 
     with served(fails_after_two) as server:
         options = dataclasses.replace(OPTIONS, samples=1, teacher=TeacherSpec("endpoint", "peer", server.url))
-        job = project.jobs.add("evaluate", options)
+        job = project.jobs.add(options)
         with pytest.raises(EndpointError, match="The server failed"):
             evaluate(project, options, job=job)
         assert project.evaluations.latest() is None

@@ -165,7 +165,7 @@ def test_what_would_be_answered_otherwise_is_asked(project: Project, changed: di
 
 def test_an_evaluation_that_stops_keeps_what_it_took_over(project: Project) -> None:
     options = dataclasses.replace(OPTIONS, run_id=2)
-    context = JobContext(project, project.jobs.add("evaluate", options), flag := StopFlag())
+    context = JobContext(project, project.jobs.add(options), flag := StopFlag())
     flag.up = True
     with pytest.raises(JobStopped):
         evaluate_in(context, options)

@@ -46,7 +46,7 @@ class Watched(JobContext):
 
     def __init__(self, project: Project, options: HarnessOptions) -> None:
         self.flag, self.events = StopFlag(), list[Event]()
-        super().__init__(project, project.jobs.add("harness", options), self.flag)
+        super().__init__(project, project.jobs.add(options), self.flag)
 
     def emit(self, event: Event) -> None:
         self.events.append(event)
@@ -93,7 +93,7 @@ def use_program(folder: Path, text: str = STAND_IN) -> None:
 def test_what_a_measurement_took_is_the_work_of_all_its_processes(released: Project, tmp_path: Path) -> None:
     use_program(tmp_path)
     options = HarnessOptions(1, ("ifeval",))
-    job = released.jobs.add("harness", options)
+    job = released.jobs.add(options)
     released.jobs.keep_work(job.id, "release", 500.0, 0)  # by the process that was stopped
     run(JobContext(released, job, StopFlag()), options)
     assert released.harness.standing(1)[0].seconds >= 500

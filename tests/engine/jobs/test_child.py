@@ -29,7 +29,7 @@ def test_bars_are_told_from_lines() -> None:
 
 
 def test_a_line_without_an_end_is_kept_in_pieces(project: Project, tmp_path: Path) -> None:
-    context = JobContext(project, project.jobs.add("export", ExportOptions(1)))
+    context = JobContext(project, project.jobs.add(ExportOptions(1)))
     command = (sys.executable, "-c", "print('x' * 20_000, end='')")
     status, lines = run_child(command, tmp_path, context, "base", {})
     context.close()
@@ -39,7 +39,7 @@ def test_a_line_without_an_end_is_kept_in_pieces(project: Project, tmp_path: Pat
 
 
 def test_a_program_that_cannot_be_run_is_named(project: Project, tmp_path: Path) -> None:
-    context = JobContext(project, project.jobs.add("export", ExportOptions(1)))
+    context = JobContext(project, project.jobs.add(ExportOptions(1)))
     with pytest.raises(JobError, match="gone cannot be run"):
         run_child((str(tmp_path / "gone"),), tmp_path, context, "base", {})
     context.close()

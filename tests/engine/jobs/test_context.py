@@ -19,7 +19,7 @@ from tests.engine.jobs.support import options, wait_until
 @pytest.fixture
 def context(project: Project) -> Iterator[JobContext]:
     """The context of a job that no worker carries out, over a database that gives up waiting at once."""
-    job = project.jobs.add("generate", options("steps"))
+    job = project.jobs.add(options("steps"))
     with Project.open(project.folder, Home.locate(), timeout_s=0.0) as impatient:
         context = JobContext(impatient, job)
         yield context
@@ -83,7 +83,7 @@ def test_wishes_are_seen_at_the_checkpoint(context: JobContext) -> None:
 
 def test_a_raised_flag_stops_even_a_paused_job(project: Project) -> None:
     flag = StopFlag()
-    context = JobContext(project, project.jobs.add("generate", options("steps")), flag)
+    context = JobContext(project, project.jobs.add(options("steps")), flag)
     write_wish(context.folder, "pause")
     threading.Timer(0.3, lambda: setattr(flag, "up", True)).start()
     with pytest.raises(JobStopped):

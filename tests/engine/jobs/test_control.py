@@ -222,7 +222,7 @@ def test_a_reused_pid_does_not_make_a_job_look_alive(project: Project) -> None:
 
 
 def test_a_job_that_is_only_about_to_start_is_not_lost(project: Project) -> None:
-    job = project.jobs.add("generate", options("steps", 1))
+    job = project.jobs.add(options("steps", 1))
     assert reap(project) == ()
     launch(project.folder, job, project.home)
     list(follow(project, job.id))
@@ -230,14 +230,14 @@ def test_a_job_that_is_only_about_to_start_is_not_lost(project: Project) -> None
 
 
 def test_a_job_whose_launcher_died_is_lost(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = project.jobs.add("generate", options("steps", 1))
+    job = project.jobs.add(options("steps", 1))
     monkeypatch.setattr("engine.jobs.liveness._STARTS_WITHIN_S", 0.0)
     assert [lost.id for lost in reap(project)] == [job.id]
 
 
 def test_the_run_of_a_job_that_was_killed_is_stopped(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     run, other = (_new_run(project) for _ in range(2))
-    job = project.jobs.add("train", TrainOptions(run.id))
+    job = project.jobs.add(TrainOptions(run.id))
     project.runs.update(run.id, state="running")
     project.runs.update(other.id, state="paused")
     monkeypatch.setattr("engine.jobs.liveness._STARTS_WITHIN_S", 0.0)
@@ -252,7 +252,7 @@ def test_the_run_of_a_job_that_was_killed_goes_on_where_another_trains_it(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = _new_run(project)
-    killed, other = (project.jobs.add("train", TrainOptions(run.id)) for _ in range(2))
+    killed, other = (project.jobs.add(TrainOptions(run.id)) for _ in range(2))
     project.runs.update(run.id, state="running")
     me = own_identity()
     project.jobs.update(other.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
@@ -273,7 +273,7 @@ def test_a_held_lock_keeps_readers_from_burying_the_living(project: Project) -> 
 
 
 def test_a_moment_of_the_lock_does_not_keep_a_worker_from_starting(project: Project) -> None:
-    job = project.jobs.add("generate", options("steps", 1))
+    job = project.jobs.add(options("steps", 1))
     folder = project.folder / job.folder
     folder.mkdir(parents=True)
     lock = FileLock.take(folder / "lock")
@@ -327,7 +327,7 @@ def test_a_killed_holder_frees_the_device(project: Project) -> None:
 
 def test_only_a_job_that_trains_can_be_asked_to_keep_what_it_has(project: Project) -> None:
     me = own_identity()
-    job = project.jobs.add("train", TrainOptions(1))
+    job = project.jobs.add(TrainOptions(1))
     project.jobs.update(job.id, pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
     with pytest.raises(JobError, match="trains nothing yet"):
         control.keep(project, job)  # it waits

@@ -6,17 +6,17 @@ import pytest
 
 from engine.jobs.runs import jobs_of_runs
 from engine.project import Project
-from engine.records.job import Job, JobKind
+from engine.records.job import Job
 from engine.records.options import DemoOptions, JobOptions, SweepOptions, TrainOptions, Trial, UpdateOptions
 from engine.records.run import Run, TrainingConfig
-from engine.store.options_json import options_to_json
+from engine.store.words_json import encode
 from tests.engine.store.facts import dataset
 
 
-def job(number: int, kind: JobKind, options: JobOptions, minute: int, ended: int | None = None) -> Job:
+def job(number: int, options: JobOptions, minute: int, ended: int | None = None) -> Job:
     ended_at = "" if ended is None else at(ended)
     return Job(
-        number, kind, "done", options_to_json(options), "", "run", created_at=at(minute), ended_at=ended_at
+        number, options.kind, "done", encode(options), "", "run", created_at=at(minute), ended_at=ended_at
     )  # fmt: skip
 
 
@@ -32,34 +32,34 @@ def found(runs: tuple[Run, ...], *jobs: Job) -> dict[int, list[int]]:
     return {number: [each.id for each in of] for number, of in jobs_of_runs(runs, jobs).items()}
 
 
-DEMO = job(1, "demo", DemoOptions(), 0, 8)
+DEMO = job(1, DemoOptions(), 0, 8)
 
 
 def test_a_job_that_conducts_has_the_run_that_it_made_and_no_later_one() -> None:
     jobs = (
         DEMO,
-        job(2, "train", TrainOptions(2), 10, 15),
-        job(3, "update", UpdateOptions(), 20, 24),  # was killed
-        job(4, "update", UpdateOptions(), 25, 30),  # went on with what it had made
-        job(5, "train", TrainOptions(4), 36, 38),
-        job(6, "update", UpdateOptions(), 40),
+        job(2, TrainOptions(2), 10, 15),
+        job(3, UpdateOptions(), 20, 24),  # was killed
+        job(4, UpdateOptions(), 25, 30),  # went on with what it had made
+        job(5, TrainOptions(4), 36, 38),
+        job(6, UpdateOptions(), 40),
     )
     runs = (run(1, 5), run(2, 9), run(3, 22), run(4, 35), run(5, 42))
     assert found(runs, *jobs) == {1: [1], 2: [2], 3: [3, 4], 4: [5], 5: [6]}
 
 
 def test_what_an_update_began_and_a_training_ended_is_not_an_earlier_runs() -> None:
-    update, training = job(2, "update", UpdateOptions(), 10, 12), job(3, "train", TrainOptions(2), 20)
+    update, training = job(2, UpdateOptions(), 10, 12), job(3, TrainOptions(2), 20)
     assert found((run(1, 5), run(2, 11)), DEMO, update, training) == {1: [1], 2: [3]}
 
 
 HISTORY = (
     DEMO,
-    job(2, "train", TrainOptions(2), 10, 15),
-    job(3, "update", UpdateOptions(), 20, 24),
-    job(4, "update", UpdateOptions(), 25, 30),
-    job(5, "sweep", SweepOptions((Trial(5, ""),)), 32, 33),
-    job(6, "update", UpdateOptions(), 40),
+    job(2, TrainOptions(2), 10, 15),
+    job(3, UpdateOptions(), 20, 24),
+    job(4, UpdateOptions(), 25, 30),
+    job(5, SweepOptions((Trial(5, ""),)), 32, 33),
+    job(6, UpdateOptions(), 40),
 )
 MADE_AT = (5, 9, 22, 27, 29, 42)
 
@@ -81,5 +81,5 @@ def test_what_is_deleted_changes_nothing_about_who_trained_the_others(
 
 def test_a_run_that_no_job_can_have_made_has_none() -> None:
     assert found((run(1, 9),), DEMO) == {1: []}
-    assert found((run(1, 1),), job(1, "train", TrainOptions(1), 2)) == {1: [1]}
+    assert found((run(1, 1),), job(1, TrainOptions(1), 2)) == {1: [1]}
     assert found((run(1, 3), run(2, 4)), DEMO) == {1: [1], 2: [1]}

@@ -28,7 +28,7 @@ def test_a_killed_process_leaves_its_time_to_the_next_of_the_same_job(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock(monkeypatch)
-    job = project.jobs.add("evaluate", options("steps"))
+    job = project.jobs.add(options("steps"))
     killed = JobContext(project, job)
     killed.emit(StateChanged("running"))
     clock.now += 20.0
@@ -44,14 +44,14 @@ def test_a_killed_process_leaves_its_time_to_the_next_of_the_same_job(
     again.keep_work(2)
     again.close()
     assert again.work.answers == 5
-    assert JobContext(project, project.jobs.add("evaluate", options("steps"))).work.seconds == 0.0
+    assert JobContext(project, project.jobs.add(options("steps"))).work.seconds == 0.0
 
 
 def test_waiting_and_pauses_are_no_work_and_each_station_has_its_own(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock(monkeypatch)
-    job = project.jobs.add("demo", options("steps"))
+    job = project.jobs.add(options("steps"))
     context = JobContext(project, job)
     context.emit(StateChanged("running"))
     for state in ("waiting", "paused"):

@@ -4,6 +4,7 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import psutil
 import pytest
@@ -15,8 +16,10 @@ from engine.jobs.follow import Follower, follow
 from engine.jobs.heartbeat import heartbeat_age_s
 from engine.jobs.liveness import is_alive
 from engine.jobs.protocol import Event, Note, Progress, StateChanged
+from engine.jobs.stages import STAGES
 from engine.project import Project
 from engine.records.job import Job
+from engine.records.options import OPTIONS_OF_KIND, JobKind
 from engine.redact import MASK
 from tests.engine.jobs.support import options, wait_until
 
@@ -118,7 +121,7 @@ def test_the_same_job_is_not_carried_out_twice(project: Project) -> None:
 
 
 def test_a_worker_that_cannot_begin_says_why(project: Project) -> None:
-    job = project.jobs.add("generate", options("steps"))
+    job = project.jobs.add(options("steps"))
     with pytest.raises(JobError, match=r"could not be started.*No job has the number 99"):
         launching.launch(project.folder, replace(job, id=99), project.home)
 
@@ -179,3 +182,7 @@ def test_a_scope_of_systemd_is_used_where_logind_kills(
     assert "enable-linger" in first.text
     assert last == StateChanged("done")
     assert "scope: --user --scope --quiet --collect -- " in (project.folder / job.folder / "log.txt").read_text()
+
+
+def test_every_kind_of_job_has_its_stage() -> None:
+    assert STAGES.keys() == OPTIONS_OF_KIND.keys() == set(get_args(JobKind))

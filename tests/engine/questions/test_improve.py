@@ -33,7 +33,7 @@ def test_questions_like_failed_ones_are_for_training_and_no_twins_of_held_out_on
         like = tuple(numbers.values())  # the test question among them is left alone
         with served(good(f"1. {TWIN}!\n2. Card gone?\n3. Is my card blocked?"), good("1. Rates?")) as server:
             wanted = SynthesizeOptions(TeacherSpec("endpoint", "peer", server.url), per_topic=5, like=like)
-            job = project.jobs.add("synthesize", wanted)
+            job = project.jobs.add(wanted)
             context = JobContext(project, job)
             run(context, wanted)
             run(context, wanted)  # taken up again: nothing is asked twice

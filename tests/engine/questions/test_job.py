@@ -32,7 +32,7 @@ def project() -> Iterator[Project]:
 
 def begin(project: Project, server: HostileServer) -> tuple[Job, SynthesizeOptions]:
     wanted = SynthesizeOptions(TeacherSpec("endpoint", "peer", server.url), topics=2, per_topic=2)
-    return project.jobs.add("synthesize", wanted), wanted
+    return project.jobs.add(wanted), wanted
 
 
 def carry_out(project: Project, job: Job, wanted: SynthesizeOptions, stop: StopFlag | None = None) -> None:

@@ -309,7 +309,7 @@ def test_a_job_that_was_killed_at_its_very_end_is_taken_up_again(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, elsewhere: bool
 ) -> None:
     options = ExportOptions(1, destination=str(tmp_path / "out") if elsewhere else "")
-    context = JobContext(project, project.jobs.add("export", options))
+    context = JobContext(project, project.jobs.add(options))
 
     def killed(*_: object) -> Release:
         raise KeyboardInterrupt

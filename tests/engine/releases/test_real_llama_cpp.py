@@ -74,7 +74,7 @@ def test_answers_in_scripts_of_many_bytes_are_compared_whole(project: Project, w
     assert server is not None
     asked = ("हिंदी में गिनो: एक, दो, तीन", "Repeat: 🙂🙂🙂 🏦", "日本語で答えて: 今日は")
     questions = [Question((Message("user", text),)) for text in asked]
-    context = JobContext(project, project.jobs.add("export", ExportOptions(1)))
+    context = JobContext(project, project.jobs.add(ExportOptions(1)))
     found = check_parity(context, server, weights, starter, ChatFormat.load(starter), questions)
     assert found.mean_difference < 0.02
     assert found.same_likeliest >= 0.98 * found.tokens

@@ -92,7 +92,7 @@ def serving(home: Home, folder: Path, options: ServeOptions, *, wait: bool = Tru
     errors: list[BaseException] = []
     flag = StopFlag()
     with Project.open(folder, home) as project:
-        job = project.jobs.add("serve", options)
+        job = project.jobs.add(options)
 
     class Seen(Speaker):
         def __init__(self, local: object) -> None:

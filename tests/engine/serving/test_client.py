@@ -124,7 +124,7 @@ def test_waiting_tells_each_phase_once_and_ends_with_the_address(served: Served,
 
     async def late() -> Address:
         with Project.open(served.project_folder, served.home) as project:
-            job = mine(project.jobs.add("serve", ServeOptions()))
+            job = mine(project.jobs.add(ServeOptions()))
         folder = served.project_folder / job.folder
         folder.mkdir(mode=0o700)
         waiting = asyncio.create_task(wait_until_ready(served.project_folder, job, lambda phase, _: told.append(phase)))
@@ -144,7 +144,7 @@ def test_waiting_tells_each_phase_once_and_ends_with_the_address(served: Served,
 
 def test_a_server_that_ends_says_why(served: Served) -> None:
     with Project.open(served.project_folder, served.home) as project:
-        job = project.jobs.add("serve", ServeOptions())
+        job = project.jobs.add(ServeOptions())
         project.jobs.update(job.id, state="failed", pid=2**22 - 3, pid_started_at=1.0, boot_id="another")
         job = project.jobs.get(job.id)
     (served.project_folder / job.folder).mkdir(mode=0o700)
@@ -159,7 +159,7 @@ def test_the_project_has_one_server_and_a_paused_one_is_woken(private_home: Path
     home = Home.locate()
     with Project.create(home.projects / "one", home=home) as project:
         assert find_server(project) is None
-        job = mine(project.jobs.add("serve", ServeOptions()))
+        job = mine(project.jobs.add(ServeOptions()))
         project.jobs.update(job.id, state="paused", pid=job.pid, pid_started_at=job.pid_started_at, boot_id=job.boot_id)
         folder = project.folder / job.folder
         folder.mkdir(parents=True, mode=0o700)

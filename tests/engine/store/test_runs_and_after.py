@@ -10,7 +10,7 @@ from engine.records.evaluation import ArmAnswer, ArmScore, Divergence, Evaluatio
 from engine.records.options import EvaluateOptions, GenerateOptions, ProjectSettings, TeacherSpec
 from engine.records.rule import CheckResult, Span
 from engine.records.run import CurvePoint, Run, TrainingConfig
-from engine.store.options_json import options_from_json
+from engine.store.jobs import options_of_job
 from tests.engine.store.facts import dataset
 
 _RATE = Rate(118, 120, 118 / 120, 0.94, 0.995)
@@ -93,10 +93,10 @@ def test_an_evaluation_comes_back_with_its_number(asked: Project, run: Run) -> N
 
 def test_jobs_keep_what_they_were_asked(project: Project) -> None:
     options = EvaluateOptions(3, teacher=TeacherSpec("endpoint", "m", "https://x"))
-    project.jobs.add("generate", GenerateOptions(samples=2, max_cost_usd=1.5))
-    job = project.jobs.add("evaluate", options)
+    project.jobs.add(GenerateOptions(samples=2, max_cost_usd=1.5))
+    job = project.jobs.add(options)
     assert (job.id, job.state, job.folder) == (2, "waiting", "jobs/2")
-    assert options_from_json(job.kind, job.options) == options
+    assert options_of_job(job) == options
     project.jobs.update(1, state="done", done=5, total=5, pid=7, pid_started_at=1.5, boot_id="b", note="", ended_at="t")
     assert [live.id for live in project.jobs.live()] == [2]
     assert project.jobs.get(1).pid_started_at == 1.5
@@ -105,7 +105,7 @@ def test_jobs_keep_what_they_were_asked(project: Project) -> None:
     with pytest.raises(NotFoundError):
         project.jobs.update(9, state="done")
     with pytest.raises(StoreError):
-        options_from_json("train", project.jobs.get(1).options)
+        options_of_job(replace(project.jobs.get(1), kind="train"))
 
 
 def test_settings_timings_and_releases(asked: Project, run: Run) -> None:

@@ -56,7 +56,7 @@ def options(server: HostileServer, **changes: object) -> GenerateOptions:
 
 def generate(project: Project, wanted: GenerateOptions, stop: StopFlag | None = None) -> list[Event]:
     """Run the stage in this process and return what it told."""
-    job = project.jobs.add("generate", wanted)
+    job = project.jobs.add(wanted)
     context = JobContext(project, job, stop)
     try:
         run(context, wanted)
@@ -342,7 +342,7 @@ def test_a_stop_takes_the_answers_in_flight_and_asks_no_more(project: Project) -
 def test_its_time_is_that_of_all_its_processes_and_one_that_asks_nothing_leaves_it(project: Project) -> None:
     with served(good("Bye.")) as server:
         wanted = options(server)
-        job = project.jobs.add("generate", wanted)
+        job = project.jobs.add(wanted)
         for _ in range(2):  # the second finds everything stored
             context = JobContext(project, job)
             run(context, wanted)
@@ -387,7 +387,7 @@ def test_a_pause_takes_the_answers_in_flight_and_goes_on_later(project: Project)
 
     with served(pausing) as server:
         wanted = options(server, concurrency=3)
-        job = project.jobs.add("generate", wanted)
+        job = project.jobs.add(wanted)
         context = JobContext(project, job)
         wishes = PausedOnce(context.folder)
         run(context, wanted)
@@ -453,7 +453,7 @@ def test_a_job_that_is_taken_up_counts_no_money_of_another(project: Project, mon
     monkeypatch.setattr(budget, "find_prices", lambda *_: Prices(0.0, 10_000.0, 0.0))  # 1 cent a token
     with served(good("Dear", " all", " Bye.")) as server:
         wanted = options(server, concurrency=1, max_cost_usd=0.16, max_answer_tokens=4)
-        job = project.jobs.add("generate", wanted)  # killed before its first answer
+        job = project.jobs.add(wanted)  # killed before its first answer
         generate(project, options(server, splits=("validation",)))
         assert project.spending.usd() == pytest.approx(0.06)
         context = JobContext(project, job)
@@ -533,7 +533,7 @@ def test_an_answer_whose_question_was_removed_is_paid_for_and_counts_over_a_resu
 
     with served(removing, good("Dear", " all", " Bye.")) as server:
         wanted = options(server, concurrency=1, max_cost_usd=0.16, max_answer_tokens=4)
-        job = project.jobs.add("generate", wanted)
+        job = project.jobs.add(wanted)
         for asks in (5, 0):
             before = len(server.requests)
             context = JobContext(project, job)
@@ -578,7 +578,7 @@ def test_the_budget_stops_before_it_is_passed_and_counts_over_a_resume(
     spends = good("Dear", " all", " Bye.")
     with served(spends) as server:
         wanted = options(server, concurrency=4, max_cost_usd=0.16, max_answer_tokens=4)
-        job = project.jobs.add("generate", wanted)
+        job = project.jobs.add(wanted)
         for _ in range(2):
             context = JobContext(project, job)
             run(context, wanted)
@@ -604,7 +604,7 @@ def test_an_answer_that_never_came_is_billed_and_the_budget_binds_over_a_resume(
     thinks = raw(head(), event(delta("<think>Hm.")), event(delta(None, finish)), event(usage(1_000, 500)), DONE)
     with served(thinks) as server:
         wanted = options(server, max_cost_usd=2.0)
-        job = project.jobs.add("generate", wanted)
+        job = project.jobs.add(wanted)
         for _ in range(2):
             context = JobContext(project, job)
             with suppress(TeacherError):  # where a question failed and none was answered

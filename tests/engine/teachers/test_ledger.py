@@ -42,7 +42,7 @@ def test_written_questions_are_paid_for_by_their_job(private_home: Path) -> None
     ):
         project.prompts.set(PROMPT)
         wanted = SynthesizeOptions(TeacherSpec("endpoint", "peer", server.url), topics=1, per_topic=1)
-        job = project.jobs.add("synthesize", wanted)
+        job = project.jobs.add(wanted)
         context = JobContext(project, job)
         run(context, wanted)
         context.close()

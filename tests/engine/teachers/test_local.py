@@ -29,7 +29,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def generate(project: Project, wanted: GenerateOptions, stop: StopFlag | None = None) -> list[Event]:
-    job = project.jobs.add("generate", wanted)
+    job = project.jobs.add(wanted)
     context = JobContext(project, job, stop)
     try:
         run(context, wanted)
@@ -89,7 +89,7 @@ def test_a_rerun_answers_the_same_whatever_the_batches(
 def test_a_stop_keeps_what_is_finished_and_goes_on_there(project: Project, base: Path) -> None:
     stop = StopFlag()
     wanted = options(base, batch_rows=1)
-    job = project.jobs.add("generate", wanted)
+    job = project.jobs.add(wanted)
     context = JobContext(project, job, stop)
     add = project.examples.add
 

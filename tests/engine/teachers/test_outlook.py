@@ -72,7 +72,7 @@ def test_money_is_at_list_prices_and_nothing_is_paid_on_this_machine(project: Pr
 
 def test_time_is_the_pace_of_the_last_job_that_asked_this_teacher(project: Project) -> None:
     assert look_ahead(project, LOCAL).seconds is None
-    job = project.jobs.add("generate", LOCAL)
+    job = project.jobs.add(LOCAL)
     for question_id in (1, 2, 3):
         answer(project, question_id, "starter", 30, job.created_at)
     # Killed, and found so days later: that it took days is no pace.

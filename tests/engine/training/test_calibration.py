@@ -11,7 +11,6 @@ from engine.project import Project
 from engine.records.dataset import Dataset, DatasetRow
 from engine.records.options import CalibrateOptions, TrainOptions
 from engine.records.run import TrainingConfig
-from engine.store.options_json import kind_of, options_from_json, options_to_json
 from engine.training import job
 from engine.training.calibration import run, shortened
 from engine.training.facts import read_basis
@@ -46,14 +45,9 @@ def test_a_second_stage_is_measured_on_rows_that_it_would_ask() -> None:
     assert 50 in {one.example_id for one in cut.split("train")}
 
 
-def test_its_options_survive() -> None:
-    options = CalibrateOptions(TrainingConfig(base="b", replanned=((3, 1.0),)), "d")
-    assert options_from_json(kind_of(options), options_to_json(options)) == options
-
-
 def calibrate(project: Project, config: TrainingConfig, dataset_sha256: str) -> JobContext:
     options = CalibrateOptions(config, dataset_sha256)
-    context = JobContext(project, project.jobs.add("calibrate", options))
+    context = JobContext(project, project.jobs.add(options))
     run(context, options)
     context.close()
     return context
@@ -90,7 +84,7 @@ def test_time_and_memory_are_told_from_what_was_measured_until_a_run_knows_bette
     assert elsewhere.calibration is None
 
     options = TrainOptions(project.runs.add(made.dataset_sha256, config).id)
-    trained = JobContext(project, project.jobs.add("train", options))
+    trained = JobContext(project, project.jobs.add(options))
     job.run(trained, options)
     trained.close()
     done = project.runs.get(options.run_id)

@@ -59,7 +59,7 @@ def events_of(context: JobContext) -> list[object]:
 
 def carry_out(project: Project, number: int, stop: StopFlag | None = None) -> JobContext:
     options = TrainOptions(number)
-    context = JobContext(project, project.jobs.add("train", options), stop)
+    context = JobContext(project, project.jobs.add(options), stop)
     try:
         run(context, options)
     finally:

@@ -45,7 +45,7 @@ def test_a_run_of_every_term_is_told_to_tensorboard(
     )  # fmt: skip
     again = project.runs.add(made.dataset_sha256, config)
     options = TrainOptions(again.id, mirrors=("tensorboard",))
-    context = JobContext(project, project.jobs.add("train", options))
+    context = JobContext(project, project.jobs.add(options))
     run(context, options)
     context.close()
     told = scalars(project.folder / again.folder / "mirrors" / "tensorboard")
@@ -93,7 +93,7 @@ def test_a_mirror_that_fails_in_the_middle_is_told_of_once_and_the_run_goes_on(
     monkeypatch.setitem(mirrors_module._OPEN, "tensorboard", Broken)
     made = make_run(project, model_folder)
     options = TrainOptions(made.id, mirrors=("tensorboard",))
-    context = JobContext(project, project.jobs.add("train", options))
+    context = JobContext(project, project.jobs.add(options))
     run(context, options)
     context.close()
     done = project.runs.get(made.id)

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[3]
 
 def carry_out(project: Project, number: int, processes: int, *, shard: bool = False) -> JobContext:
     options = TrainOptions(number, processes, shard=shard)
-    context = JobContext(project, project.jobs.add("train", options))
+    context = JobContext(project, project.jobs.add(options))
     try:
         run(context, options)
     finally:

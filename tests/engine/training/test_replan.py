@@ -133,6 +133,6 @@ def test_a_run_that_has_not_begun_just_gets_other_epochs(project: Project, model
 
 def test_a_run_that_trains_is_not_planned_anew(project: Project, model_folder: Path) -> None:
     made = make_run(project, model_folder)
-    project.jobs.add("train", TrainOptions(made.id))
+    project.jobs.add(TrainOptions(made.id))
     with pytest.raises(DistillError, match="under way"):
         replan(project, made, 2.0)

@@ -66,7 +66,7 @@ def stopped(context: JobContext, options: TrainOptions) -> None:
 
 def carry_out(project: Project, options: UpdateOptions = PLAINLY, job: Job | None = None) -> Job:
     """As a new job, or as one that is taken up again."""
-    job = job or project.jobs.add("update", options)
+    job = job or project.jobs.add(options)
     context = JobContext(project, job)
     project.jobs.update(job.id, state="failed")
     try:
@@ -180,7 +180,7 @@ def test_a_run_that_a_training_had_begun_is_gone_on_with_whenever_it_is_taken_up
     monkeypatch.setattr(engine.training.job, "run", stopped)
     with pytest.raises(JobStopped):
         carry_out(project)
-    training = project.jobs.add("train", TrainOptions(2))
+    training = project.jobs.add(TrainOptions(2))
     project.jobs.update(training.id, state="stopped")
     for _ in range(2):  # the update that goes on with it is stopped too
         with pytest.raises(JobStopped):
@@ -221,7 +221,7 @@ def test_two_jobs_do_not_change_one_project_at_once(project: Project, stages: li
     assert project.jobs.all()[-1].kind == "update", "the second was not even stored"
     for job in project.jobs.all()[1:]:
         project.jobs.update(job.id, state="stopped")
-    gone = project.jobs.add("generate", GenerateOptions())
+    gone = project.jobs.add(GenerateOptions())
     project.jobs.update(gone.id, state="running", pid=1, pid_started_at=1.0, boot_id="an earlier boot")
     carry_out(project)
     assert project.runs.count() == 2

@@ -353,7 +353,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[GenerateOptions]:
     def start(project: Project, options: JobOptions) -> Job:
         assert isinstance(options, GenerateOptions)
         asked.append(options)
-        job = project.jobs.add("generate", options)
+        job = project.jobs.add(options)
         project.jobs.update(job.id, state="running")
         return project.jobs.get(job.id)
 

@@ -181,7 +181,7 @@ def test_the_cursor_stays_with_its_job(home: Home) -> None:
         assert state.row is not None
         here = state.row.job.id
         options: JobOptions = GenerateOptions()
-        project.jobs.add("generate", options)
+        project.jobs.add(options)
         assert state.take(read_jobs(project).rows)
         assert state.row.job.id == here
         assert not state.take(read_jobs(project).rows)

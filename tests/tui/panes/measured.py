@@ -55,7 +55,7 @@ def add_measured_run(project: Project, sha256: str, config: TrainingConfig, kl: 
         run.id, state="done", step=216, steps=216, best_step=216, train_s=312.0 * kl, peak_rss_mb=2100.0,
         device="cpu", dtype="float32", estimate=Estimated(300.0, 1900.0, 64.0), disk_mb=61.0,
     )  # fmt: skip
-    job = project.jobs.add("train", TrainOptions(run.id))
+    job = project.jobs.add(TrainOptions(run.id))
     project.jobs.update(job.id, state="done")
     write_log(project, job.folder, trace(kl))
     return run.id
@@ -243,7 +243,7 @@ def make_evaluating(home: Home) -> Path:
     with make_project(home) as project:
         add_examples(project)
         run_id = add_measured_run(project, add_dataset(project), TrainingConfig(base="starter"))
-        job = project.jobs.add("evaluate", EvaluateOptions(run_id))
+        job = project.jobs.add(EvaluateOptions(run_id))
         write_log(project, job.folder, evaluating_events())
         me = own_identity()
         project.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)

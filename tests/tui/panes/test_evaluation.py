@@ -20,9 +20,10 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.comparison import Comparison, Paired, RulePaired
 from engine.records.evaluation import Divergence, Evaluation, Interval, RuleRate
+from engine.records.job import Job
 from engine.records.options import EvaluateOptions, ProjectSettings, SynthesizeOptions, TeacherSpec
 from engine.records.run import Run, TrainingConfig
-from engine.store.options_json import options_from_json
+from engine.store.jobs import options_of_job
 from tests.engine.evaluation.made import arm_answer, evaluation
 from tests.tui.panes.measured import add_measured_evaluation, add_measured_run, make_compared, make_evaluating
 from tests.tui.panes.measured import arm_answer as kept_answer
@@ -167,9 +168,8 @@ async def test_an_evaluation_is_started_by_keys(
         await pilot.press("left")
         await until(pilot, lambda: "148 to see what else changed" in said(app))
         await pilot.press(*(("right",) if alone else ()), "enter")
-        await until(pilot, lambda: last_job(folder, home)[0] == "evaluate")
-        options = options_from_json("evaluate", last_job(folder, home)[1])
-        assert options == EvaluateOptions(run_id=2, samples=1, regressions=not alone)
+        await until(pilot, lambda: last_job(folder, home).kind == "evaluate")
+        assert options_of_job(last_job(folder, home)) == EvaluateOptions(run_id=2, samples=1, regressions=not alone)
 
 
 def said(app: DistillApp) -> str:
@@ -177,10 +177,9 @@ def said(app: DistillApp) -> str:
     return str(app.screen.query_one("#aside", Static).visual)
 
 
-def last_job(folder: Path, home: Home) -> tuple[str, str]:
+def last_job(folder: Path, home: Home) -> Job:
     with Project.open(folder, home) as project:
-        job = project.jobs.all()[-1]
-        return job.kind, job.options
+        return project.jobs.all()[-1]
 
 
 async def test_without_a_run_the_keys_say_what_comes_first(home: Home) -> None:
@@ -418,10 +417,9 @@ async def test_what_failed_on_validation_becomes_a_wish_for_training_questions(
         form = await form_of(pilot)
         await until(pilot, lambda: "2 requests for up to 10 questions." in str(form.query_one("#aside", Static).visual))
         await pilot.press("backspace", "1", "down", "backspace", "3", "enter")
-        await until(pilot, lambda: last_job(folder, home)[0] == "synthesize")
+        await until(pilot, lambda: last_job(folder, home).kind == "synthesize")
         await until(pilot, lambda: "questions" in text_of(app, kind=QuestionsPane).lower())  # where the work is
-    found = options_from_json("synthesize", last_job(folder, home)[1])
-    assert found == SynthesizeOptions(per_topic=3, like=failed[:1])
+    assert options_of_job(last_job(folder, home)) == SynthesizeOptions(per_topic=3, like=failed[:1])
     with Project.open(folder, home) as project:
         assert project.questions.get(failed[0]).split == "validation"
 

@@ -31,7 +31,7 @@ from engine.records.example import Decision
 from engine.records.job import JobState
 from engine.records.options import GenerateOptions, ProjectSettings, TeacherSpec
 from engine.records.rule import CheckResult
-from engine.store.options_json import options_from_json
+from engine.store.jobs import options_of_job
 from engine.teachers import keys
 from engine.teachers.job import questions_of
 from engine.teachers.outlook import GenerationOutlook, KeyState, Money
@@ -81,7 +81,7 @@ def fill(form: FormScreen, **values: str) -> None:
 
 def jobs(folder: Path, home: Home) -> list[GenerateOptions]:
     with Project.open(folder, home) as project:
-        found = [options_from_json(job.kind, job.options) for job in project.jobs.all()]
+        found = [options_of_job(job) for job in project.jobs.all()]
     return [options for options in found if isinstance(options, GenerateOptions)]
 
 

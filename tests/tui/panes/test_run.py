@@ -434,7 +434,7 @@ async def test_a_run_is_deleted_from_the_table_once_that_is_meant(home: Home) ->
 async def test_a_run_that_something_needs_stays_and_says_what(home: Home) -> None:
     folder = make_compared(home)
     with Project.open(folder, home) as project:
-        job = project.jobs.add("export", ExportOptions(2))
+        job = project.jobs.add(ExportOptions(2))
         project.jobs.update(job.id, state="stopped")
     app = DistillApp(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
@@ -534,8 +534,8 @@ def test_the_log_of_a_sweep_is_that_of_the_run_that_trains(home: Home) -> None:
         add_examples(project)
         sha256 = add_dataset(project)
         first, second = (project.runs.add(sha256, CONFIG).id for _ in range(2))
-        job = project.jobs.add("sweep", SweepOptions((Trial(first, ""), Trial(second, ""))))
-        project.jobs.add("demo", DemoOptions())
+        job = project.jobs.add(SweepOptions((Trial(first, ""), Trial(second, ""))))
+        project.jobs.add(DemoOptions())
         project.runs.update(first, state="done")
         project.runs.update(second, state="running")
         assert [row.jobs for row in read_runs(project).rows] == [(), (job.id,)]

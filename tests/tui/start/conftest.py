@@ -34,8 +34,7 @@ def set_to_work(folder: Path, home: Home, state: JobState = "running") -> None:
     """Give the project a job that this very process carries out."""
     me = own_identity()
     with Project.open(folder, home) as project:
-        options = TrainOptions(1) if state == "running" else GenerateOptions()
-        job = project.jobs.add("train" if state == "running" else "generate", options)
+        job = project.jobs.add(TrainOptions(1) if state == "running" else GenerateOptions())
         project.jobs.update(job.id, state=state, pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id,
                             done=41, total=100)  # fmt: skip
         with EventLog(make_private_folder(folder / job.folder)) as log:
