@@ -25,7 +25,7 @@ from engine.records.dataset import (
 from engine.records.example import CuratedExample
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
-from engine.records.rule import Rule, Span
+from engine.records.rule import Rule
 from engine.rules.checks import check_answer
 from engine.store.clock import now_text
 from engine.store.datasets import dataset_sha256
@@ -253,11 +253,9 @@ class _Builder:
         # The checks read the decoded text, because the spans of tokens are counted in it.
         answer = self._tokenizer.decode(completion)
         dictated = [span for result in check_answer(self._rules, answer, question) for span in result.fixed]
-        return tuple(_overlaps(start, end, dictated) for start, end in self._tokenizer.token_spans(completion))
-
-
-def _overlaps(start: int, end: int, spans: Sequence[Span]) -> bool:
-    return any(start < span.end and span.start < end for span in spans)
+        return tuple(
+            any(span.overlaps(*token) for span in dictated) for token in self._tokenizer.token_spans(completion)
+        )
 
 
 def _first_difference(produced: Sequence[int], completion: Sequence[int]) -> int:

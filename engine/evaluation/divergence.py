@@ -144,6 +144,4 @@ def _completion_ids(local: "LocalModel", answer: ArmAnswer) -> list[int]:
 
 def _free(local: "LocalModel", answer: ArmAnswer, ids: Sequence[int]) -> list[bool]:
     fixed = [span for check in answer.checks for span in check.fixed]
-    return [
-        not any(start < span.end and span.start < end for span in fixed) for start, end in local.format.token_spans(ids)
-    ]
+    return [not any(span.overlaps(*token) for span in fixed) for token in local.format.token_spans(ids)]

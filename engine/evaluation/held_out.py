@@ -46,12 +46,9 @@ def broken_by_question(answers: Sequence[ArmAnswer]) -> dict[int, tuple[int, ...
 
 def rules_at(checks: Sequence[CheckResult], start: int, end: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The rules that dictate some of the characters from `start` to `end`, and those that they break."""
-    fixed = tuple(check.rule_id for check in checks if any(s.start < end and start < s.end for s in check.fixed))
-    failed = tuple(
-        check.rule_id
-        for check in checks
-        if not check.passed and any(s.start < end and start < s.end for s in check.failing)
-    )
+    fixed = tuple(check.rule_id for check in checks if any(span.overlaps(start, end) for span in check.fixed))
+    broken = (check for check in checks if not check.passed)
+    failed = tuple(check.rule_id for check in broken if any(span.overlaps(start, end) for span in check.failing))
     return fixed, failed
 
 

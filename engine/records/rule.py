@@ -53,6 +53,10 @@ class Span:
     start: int
     end: int
 
+    def overlaps(self, start: int, end: int) -> bool:
+        """Whether some of the characters `start:end` are among these."""
+        return self.start < end and start < self.end
+
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:

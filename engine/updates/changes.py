@@ -7,7 +7,7 @@ from typing import Literal
 from engine.prompts.checkable import checks_of
 from engine.prompts.demands import read_demands
 from engine.records.prompt import Message, Prompt
-from engine.records.rule import Rule, Span
+from engine.records.rule import Rule
 from engine.rules.locate import locate_rule
 from engine.rules.units import unit_spans
 
@@ -83,16 +83,15 @@ def compare_passages(before: Prompt, after: Prompt, changes: Sequence[RuleChange
 def _only_in(one: Prompt, other: Prompt, rules: Sequence[Rule], *, added: bool) -> Iterator[PassageChange]:
     known = {_normal(other.system[span.start : span.end]) for span in unit_spans(other.system, "sentences")}
     places = [place.span for rule in rules for place in locate_rule(rule, one.messages[:1])]
-    demands = {
-        (demand.span.start, demand.span.end): demand for demand in read_demands(one) if one.system
-    }  # a demand begins behind its list mark, and ends where its sentence does
+    demands = read_demands(one)
     for span in unit_spans(one.system, "sentences"):
         text = one.system[span.start : span.end]
         if _normal(text) in known:
             continue
-        demand = next((found for (start, end), found in demands.items() if start < span.end and span.start < end), None)
+        # A demand begins behind its list mark, and ends where its sentence does.
+        demand = next((found for found in demands if found.span.overlaps(span.start, span.end)), None)
         asked = checks_of(demand.text) if demand is not None else ()
-        if any(_overlap(span, place) for place in places) or any(rule.check in asked for rule in rules):
+        if any(place.overlaps(span.start, span.end) for place in places) or any(rule.check in asked for rule in rules):
             continue
         everywhere = demand is not None and not demand.conditional and not demand.scope
         yield PassageChange(demand.text if demand else text, added, everywhere)
@@ -110,10 +109,6 @@ def _turns(before: Prompt, after: Prompt, *, explained: bool) -> Iterator[Passag
 
 def _pairs(turns: Sequence[Message]) -> dict[str, str]:
     return {turns[at].content: turns[at + 1].content for at in range(0, len(turns) - 1, 2)}
-
-
-def _overlap(one: Span, other: Span) -> bool:
-    return one.start < other.end and other.start < one.end
 
 
 def _normal(sentence: str) -> str:
