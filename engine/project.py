@@ -107,10 +107,6 @@ class Project:
         """The folder's name."""
         return self.folder.name
 
-    @property
-    def database(self) -> Path:
-        return self.folder / DATABASE
-
     @cached_property
     def caches(self) -> Path:
         """For what can be computed again; made when first asked for, like the one below."""

@@ -75,13 +75,6 @@ class ExampleTable:
         there = {row[0] for row in rows}
         return [example for example in examples if example.key.question_id not in there]
 
-    def keys(self, prompt_sha256: str, teacher: str) -> frozenset[ExampleKey]:
-        """The keys that are stored: what need not be asked again."""
-        rows = self._connection.rows(
-            f"SELECT {_KEY} FROM examples WHERE prompt_sha256 = ? AND teacher = ?", (prompt_sha256, teacher)
-        )
-        return frozenset(ExampleKey(*row) for row in rows)
-
     def all(self, prompt_sha256: str | None = None) -> tuple[CuratedExample, ...]:
         """All examples by id, or those of one prompt."""
         where, values = ("", ()) if prompt_sha256 is None else (" WHERE e.prompt_sha256 = ?", (prompt_sha256,))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import JobError, StoreError, UsageError
+from engine.folders import DATABASE
 from engine.jobs.identity import own_identity
 from engine.paths import Home
 from engine.project import Project, check_name
@@ -83,7 +84,7 @@ def test_delete_gives_way_to_a_job_at_work(home: Home) -> None:
     project.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
     with pytest.raises(JobError, match="jobs stop 1"):
         project.delete()
-    assert project.database.is_file()
+    assert (project.folder / DATABASE).is_file()
 
 
 _HEAVY = """

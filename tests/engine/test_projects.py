@@ -15,7 +15,7 @@ import pytest
 
 from engine.benchmark.prompts import load_benchmark_prompt
 from engine.errors import JobError, NotFoundError, SchemaError, StoreError, UsageError
-from engine.folders import ARCHIVED, last_used, locate_project, remember
+from engine.folders import ARCHIVED, DATABASE, last_used, locate_project, remember
 from engine.jobs.identity import own_identity
 from engine.jobs.locks import FileLock
 from engine.jobs.log import EventLog
@@ -287,7 +287,7 @@ class TestADuplicate:
 
     def test_it_leaves_the_bytes_of_what_it_left_out_behind(self, home: Home, full: Project) -> None:
         folder = duplicate(full, "twin")
-        assert b"RISK SCORE: 1. Please call" in full.database.read_bytes() + _log_of(full.database)
+        assert b"RISK SCORE: 1. Please call" in (full.folder / DATABASE).read_bytes() + _log_of(full.folder / DATABASE)
         assert b"RISK SCORE: 1. Please call" not in (folder / "project.db").read_bytes()
 
     def test_a_copy_of_an_archived_one_is_not_archived(self, home: Home) -> None:

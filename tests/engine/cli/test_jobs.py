@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from engine.folders import DATABASE
 from engine.jobs import control, launch
 from engine.jobs.liveness import is_alive
 from engine.paths import Home
@@ -220,7 +221,7 @@ def test_a_job_that_is_not_there_is_refused(verb: str, number: str, begun: Path)
 def test_a_project_at_work_is_only_deleted_by_force(desk: Project) -> None:
     half_way(desk)
     assert "jobs stop 1" in fail("projects", "delete", "desk", "--yes", status=1)["next"]
-    assert desk.database.is_file()
+    assert (desk.folder / DATABASE).is_file()
     (row,) = get("projects", "list")["projects"]
     assert (row["name"], row["live_jobs"]) == ("desk", 1)
     assert re.search(r"● generate \d+ %", succeed("projects", "list").out)

@@ -11,6 +11,7 @@ import pytest
 
 from engine.conduct import open_or_make
 from engine.errors import JobError
+from engine.folders import DATABASE
 from engine.jobs import control
 from engine.jobs.devices import Holder, Ticket
 from engine.jobs.follow import Follower, follow
@@ -158,7 +159,7 @@ def test_a_project_that_is_deleted_by_force_leaves_no_job(
     if damaged:
         for suffix in ("-shm", "-wal"):
             (project.folder / f"project.db{suffix}").unlink()
-        project.database.write_text("nonsense " * 100)
+        (project.folder / DATABASE).write_text("nonsense " * 100)
     delete(project.folder, project.home, force=True)
     assert not any(is_alive(job) for job in jobs)
     assert not project.folder.exists()

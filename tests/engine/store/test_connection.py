@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import NotFoundError, StoreError, UsageError
+from engine.folders import DATABASE
 from engine.project import Project
 from engine.records.options import ProjectSettings
 from engine.records.prompt import Message
@@ -98,7 +99,7 @@ def _hold_the_write_lock(path: Path, held: Event, release: Event) -> None:
 def test_a_writer_waits_and_then_says_that_the_project_is_busy(project: Project) -> None:
     processes = multiprocessing.get_context("spawn")
     held, release = processes.Event(), processes.Event()
-    holder = processes.Process(target=_hold_the_write_lock, args=(project.database, held, release))
+    holder = processes.Process(target=_hold_the_write_lock, args=(project.folder / DATABASE, held, release))
     holder.start()
     try:
         assert held.wait(60)
@@ -134,14 +135,14 @@ def test_a_read_only_database_is_explained(project: Project, connection: Connect
 
 @pytest.mark.parametrize("damage", ["removed", "replaced"])
 def test_a_database_that_vanished_is_never_made_anew(project: Project, damage: str) -> None:
-    project.database.rename(project.folder / "elsewhere.db")
+    (project.folder / DATABASE).rename(project.folder / "elsewhere.db")
     if damage == "replaced":
-        project.database.write_bytes(b"")
+        (project.folder / DATABASE).write_bytes(b"")
     with pytest.raises(StoreError, match="removed or replaced"):
         project.questions.add([_question("q")])
     with pytest.raises(StoreError, match="removed or replaced"):
         project.questions.all()
-    assert project.database.exists() == (damage == "replaced")
+    assert (project.folder / DATABASE).exists() == (damage == "replaced")
 
 
 def test_something_else_is_no_project(folder: Path) -> None:
@@ -166,7 +167,7 @@ def test_a_database_of_another_program_is_left_alone(folder: Path) -> None:
 def test_a_damaged_database_is_explained(project: Project) -> None:
     project.questions.add(_question(f"{number} " + "word " * 200) for number in range(200))
     project.close()
-    with project.database.open("r+b") as file:
+    with (project.folder / DATABASE).open("r+b") as file:
         file.seek(3 * 4096)
         file.write(b"\xff" * (40 * 4096))
     with pytest.raises(StoreError) as caught, Project.open(project.folder) as damaged:
@@ -175,7 +176,7 @@ def test_a_damaged_database_is_explained(project: Project) -> None:
 
 
 def test_the_log_stays_short_while_others_are_connected(project: Project, connection: Connection) -> None:
-    log = project.database.with_name("project.db-wal")
+    log = (project.folder / DATABASE).with_name("project.db-wal")
     sizes = []
     with Project.open(project.folder):
         for number in range(4 * COMMITS_PER_CHECKPOINT):

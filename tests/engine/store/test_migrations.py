@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.errors import SchemaError
+from engine.folders import DATABASE
 from engine.project import Project
 from engine.projects import list_projects
 from engine.records.prompt import Message
@@ -49,12 +50,12 @@ def _version_and_columns(path: Path) -> tuple[int, set[str]]:
 
 
 def test_a_new_step_is_applied_once_after_a_backup(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = _version_and_columns(filled.database)
+    before = _version_and_columns(filled.folder / DATABASE)
     _add_step(monkeypatch, _hints)
     for _ in range(2):
         with Project.open(filled.folder) as again:
             assert [question.text for question in again.questions.all()] == ["kept"]
-    version, columns = _version_and_columns(filled.database)
+    version, columns = _version_and_columns(filled.folder / DATABASE)
     assert (version, columns) == (before[0] + 1, before[1] | {"hint"})
     (backup,) = filled.folder.glob("*.backup.db*")
     assert _version_and_columns(backup) == before
@@ -62,13 +63,13 @@ def test_a_new_step_is_applied_once_after_a_backup(filled: Project, monkeypatch:
 
 
 def test_a_failing_step_leaves_the_old_schema(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = _version_and_columns(filled.database)
+    before = _version_and_columns(filled.folder / DATABASE)
     with monkeypatch.context() as newer:
         _add_step(newer, _broken)
         with pytest.raises(SchemaError) as caught:
             Project.open(filled.folder)
     assert "no_such_table" in caught.value.message
-    assert _version_and_columns(filled.database) == before
+    assert _version_and_columns(filled.folder / DATABASE) == before
     with Project.open(filled.folder) as again:
         assert again.questions.count() == 1
 
@@ -84,10 +85,10 @@ def test_a_newer_schema_is_refused_and_listed_with_its_reason(filled: Project, m
 
 
 def test_a_list_of_projects_migrates_none(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = _version_and_columns(filled.database)
+    before = _version_and_columns(filled.folder / DATABASE)
     _add_step(monkeypatch, _hints)
     assert [summary.trouble for summary in list_projects(filled.home)] == [""]
-    assert _version_and_columns(filled.database) == before
+    assert _version_and_columns(filled.folder / DATABASE) == before
 
 
 # In a process of its own: for every STRIDE-th statement of the whole migration a child that is killed before it.
@@ -147,7 +148,7 @@ def test_a_migration_killed_at_any_statement_leaves_the_old_schema(folder: Path,
 def test_who_comes_second_backs_up_nothing_that_is_new_already(
     filled: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = _version_and_columns(filled.database)
+    before = _version_and_columns(filled.folder / DATABASE)
     _add_step(monkeypatch, _hints)
     asked = []
 

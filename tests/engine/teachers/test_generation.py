@@ -480,7 +480,7 @@ def test_killed_at_random_moments_nothing_stored_is_asked_again(project: Project
 
     async def slow(request: Request, writer: asyncio.StreamWriter) -> None:
         with Project.open(project.folder) as seen:
-            if request.question in {names[key.question_id] for key in seen.examples.keys(prompt, teacher)}:
+            if request.question in {names[stored.example.key.question_id] for stored in seen.examples.all(prompt)}:
                 stored_when_asked.append(request.question)
         await asyncio.sleep(chance.uniform(0.01, 0.12))
         await good("Kind. Bye.")(request, writer)
@@ -489,7 +489,7 @@ def test_killed_at_random_moments_nothing_stored_is_asked_again(project: Project
     worked: list[float] = []
     with served(slow) as server:
         wanted = options(server, concurrency=concurrency, splits=("train", "validation", "test"))
-        prompt, teacher = current_sha256(project), wanted.teacher.name
+        prompt = current_sha256(project)
         job = project.start_job(wanted)
         while kills < KILLS:
             wait_for_request(server, project, job.id)
