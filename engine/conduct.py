@@ -150,7 +150,7 @@ def freeze_accepted(
     decided = check_examples(project)
     context.emit(Note(f"The rules accepted {decided.accepted} and rejected {decided.rejected} answers."))
     with project.snapshot():
-        questions = {question.id: question for question in project.questions.all()}
+        questions = project.questions.by_id()
         candidates = sort_out(project.examples.all(project.prompts.require().sha256), questions)
     accepted = Counter(question.split for _, question in candidates.chosen)
     if accepted["train"] < train_rows or accepted["validation"] < validation_rows:

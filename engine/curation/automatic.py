@@ -39,7 +39,7 @@ def check_examples(project: Project) -> AutomaticCounts:
         rules = project.rules.all()
         judge = project.settings.read().judge if any(rule.needs_judge for rule in rules) else None
         said = project.judgements.of(judge.name) if judge is not None else {}
-        questions = {question.id: question for question in project.questions.all()}
+        questions = project.questions.by_id()
         examples = project.examples.all(prompt.prompt.sha256)
     leaks = {
         finding.example_id: finding
@@ -54,10 +54,9 @@ def check_examples(project: Project) -> AutomaticCounts:
         checks = tuple(sorted((*check_answer(rules, example.answer, question), *judged), key=_rule_id))
         if checks != example.checks:
             changed[example.id] = checks
-        standing = curated.decision
-        if standing is not None and standing.source == "person":
+        if curated.by_person:
             continue
-        decision = decide(example, checks, leaks.get(example.id))
+        standing, decision = curated.decision, decide(example, checks, leaks.get(example.id))
         if standing is None or (standing.verdict, standing.reason) != (decision.verdict, decision.reason):
             decisions.append(decision)
     with project.transaction():

@@ -110,7 +110,7 @@ def _answers(
         prompt, rules = project.prompts.require(), project.rules.all()
         accepted_sha256 = project.examples.accepted_sha256(prompt.sha256)
         examples = project.examples.all(prompt.sha256)
-        questions = {question.id: question for question in project.questions.all()}
+        questions = project.questions.by_id()
     candidates = sort_out(examples, questions)
     for refusal in candidates.refused:
         raise _refused(refusal)
@@ -158,7 +158,7 @@ def preview(project: Project, tokenizer: CompletionTokenizer | None) -> FreezePr
         prompt, rules = project.prompts.require(), project.rules.all()
         base = project.settings.read().student_base
         examples = project.examples.all(prompt.sha256)
-        questions = {question.id: question for question in project.questions.all()}
+        questions = project.questions.by_id()
     candidates = sort_out(examples, questions)
     refused = [*candidates.refused]
     for finding in leaks_of(prompt, rules, candidates.chosen):

@@ -59,7 +59,7 @@ def judge_examples(
     """
     with project.snapshot():
         rules = project.rules.all()
-        questions = {question.id: question for question in project.questions.all()}
+        questions = project.questions.by_id()
         examples = project.examples.all(project.prompts.require().sha256)
     rubrics = [rule for rule in rules if rule.needs_judge]
     if not rubrics:
@@ -70,8 +70,7 @@ def judge_examples(
     for curated in examples:
         example = curated.example
         question = questions[example.key.question_id]
-        by_person = curated.decision is not None and curated.decision.source == "person"
-        if by_person or example.finish_reason != "stop":
+        if curated.by_person or example.finish_reason != "stop":
             continue
         if passes_all(check_answer(rules, example.answer, question)):
             requests += [rubric_request(rule.rubric, question, example.answer) for rule in rubrics]

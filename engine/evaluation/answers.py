@@ -23,7 +23,7 @@ def answers_of(project: Project, evaluation: Evaluation) -> Answered:
     """
     with project.snapshot():
         stored = _stored(project, evaluation)
-        held_out = {question.id: question for question in project.questions.all(split=evaluation.split)}
+        held_out = project.questions.by_id(evaluation.split)
     there = ({answer.question_id for answer in stored} & held_out.keys()) - set(evaluation.removed)
     asked = there & set(evaluation.asked) if evaluation.asked else sorted(there)[: evaluation.questions]
     questions = {number: held_out[number] for number in sorted(asked)}

@@ -78,6 +78,11 @@ class CuratedExample:
         return self.decision is not None and self.decision.verdict in ("accept", "edit")
 
     @property
+    def by_person(self) -> bool:
+        """Whether what stands about it was decided by a person."""
+        return self.decision is not None and self.decision.source == "person"
+
+    @property
     def state(self) -> ExampleState:
         """The word for where it stands."""
         if self.decision is None:

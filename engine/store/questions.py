@@ -98,6 +98,10 @@ class QuestionTable:
         where, values = _where(split=split, topic=topic)
         return tuple(map(_question, self._connection.rows(f"SELECT * FROM questions{where} ORDER BY id", values)))
 
+    def by_id(self, split: Split | None = None) -> dict[int, Question]:
+        """As `all`, by their numbers."""
+        return {question.id: question for question in self.all(split)}
+
     def get(self, id: int) -> Question:
         """One question. Raises `NotFoundError`."""
         row = self._connection.row("SELECT * FROM questions WHERE id = ?", (id,))

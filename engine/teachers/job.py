@@ -5,7 +5,7 @@ for the same as another that is under way waits for it.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from engine.economics.keeping import renew_outcome
@@ -46,8 +46,8 @@ def _generate(context: JobContext, options: GenerateOptions) -> None:
         for curated in project.examples.all(prompt.sha256)
         if curated.example.key.teacher == options.teacher.name
     ]
-    stored = _stored(answers, rules, questions)
     by_id = {question.id: question for question in questions}
+    stored = _stored(answers, rules, by_id)
     asks = [Ask(by_id[question_id], attempt) for question_id, attempt in options.asks if question_id in by_id]
     plan = Plan(questions, options.samples, stored, stop_when_accepted=options.stop_when_accepted, asks=asks)
     spent_usd = context.work.cost_usd  # not that of the answers: some may be another job's, others removed since
@@ -145,20 +145,19 @@ def questions_of(project: Project, options: GenerateOptions) -> tuple[Question, 
 
 
 def _stored(
-    answers: Sequence[CuratedExample], rules: tuple[Rule, ...], questions: Sequence[Question]
+    answers: Sequence[CuratedExample], rules: tuple[Rule, ...], questions: Mapping[int, Question]
 ) -> dict[tuple[int, int], bool]:
     """(question id, attempt) → the answer of this teacher that is stored will do."""
-    by_id = {question.id: question for question in questions}
     return {
-        (key.question_id, key.attempt): _will_do(curated, rules, by_id[key.question_id])
+        (key.question_id, key.attempt): _will_do(curated, rules, questions[key.question_id])
         for curated in answers
-        if (key := curated.example.key).question_id in by_id
+        if (key := curated.example.key).question_id in questions
     }
 
 
 def _will_do(curated: CuratedExample, rules: tuple[Rule, ...], question: Question) -> bool:
     """A person's decision counts; else an answer that ended by itself and keeps the rules as they are now."""
-    if curated.decision is not None and curated.decision.source == "person":
+    if curated.by_person:
         return curated.accepted
     example = curated.example
     return example.finish_reason == "stop" and passes_all(check_answer(rules, example.answer, question))

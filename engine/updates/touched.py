@@ -52,9 +52,8 @@ def sort_answers(
     touched: list[Touched] = []
     for curated in answers:
         question = questions.get(curated.example.key.question_id)
-        by_person = curated.decision is not None and curated.decision.source == "person"
         ended = curated.example.finish_reason == "stop" or curated.accepted  # a person ended it
-        if question is None or not ended or (by_person and not curated.accepted):
+        if question is None or not ended or (curated.by_person and not curated.accepted):
             continue
         checks = check_answer(rules, curated.answer, question)
         reason = _broken(checks) or _shown(removed, curated, question) or speaks.about(question)
