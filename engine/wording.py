@@ -1,4 +1,4 @@
-"""Numbers in sentences, the same on the command line and on the screen. Standard library only."""
+"""Numbers and long texts in sentences, the same on the command line and on the screen. Standard library only."""
 
 
 def counted(number: int, thing: str) -> str:
@@ -28,6 +28,11 @@ def rate(share: float | None) -> str:
 def rate_of(share: float | None, count: int) -> str:
     """A share of so many sampled answers: of few it says little, and that has to be read beside it."""
     return "–" if share is None else f"{share:.0%} of {count:,}"
+
+
+def shortened(text: str, limit: int) -> str:
+    """At most so many characters of a text that is told; where it was cut, it ends in `…`."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def size(megabytes: float) -> str:

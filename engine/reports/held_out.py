@@ -6,6 +6,7 @@ from engine.reports.document import Block, Column, Row, Section, Table, Words
 from engine.reports.facts import ReportFacts
 from engine.reports.numbers import MISSING
 from engine.reports.words import end_of, token_word
+from engine.wording import shortened
 
 _QUESTION = 80  # characters
 
@@ -66,6 +67,7 @@ def _token(token: HeldOutToken) -> Row:
 def _answer(facts: ReportFacts, answer: HeldOutAnswer) -> Row:
     question = facts.answered.questions.get(answer.question_id)
     text = f"question {answer.question_id}" if question is None else " ".join(question.text.split())
-    shown = text if len(text) <= _QUESTION else f"{text[: _QUESTION - 1]}…"
     broken = rules_named(answer.broken) if answer.broken else "no rule"
-    return Row((shown, broken, f"{answer.tokens:,}", f"{answer.kl:.2f}"), strong=bool(answer.broken))
+    return Row(
+        (shortened(text, _QUESTION), broken, f"{answer.tokens:,}", f"{answer.kl:.2f}"), strong=bool(answer.broken)
+    )

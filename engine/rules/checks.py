@@ -17,8 +17,10 @@ from engine.rules.json_check import JsonProblemError, SchemaProblemError, make_s
 from engine.rules.language import LANGUAGES, is_short, other_language
 from engine.rules.patterns import SEARCH_LIMIT_S, Pattern, PatternError, PatternTimeoutError, find_text
 from engine.rules.units import unit_spans
+from engine.wording import shortened
 
 MAX_ANSWER_CHARACTERS = 100_000
+_TOLD_CHARACTERS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,5 +276,5 @@ def _counted(count: int, unit: str) -> str:
     return f"{count} {unit[:-1] if count == 1 else unit}"
 
 
-def _short(text: str, limit: int = 40) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+def _short(text: str) -> str:
+    return shortened(text, _TOLD_CHARACTERS)

@@ -11,9 +11,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol, TypeGuard, cast
 
 from engine.rules.patterns import Pattern, PatternError
+from engine.wording import shortened
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
+
+_TOLD_CHARACTERS = 120
 
 
 class _Validator(Protocol):
@@ -124,8 +127,8 @@ def make_schema_check(schema_text: str) -> Callable[[object], str]:
         except OverflowError:
             return "it holds a number that is too large for the schema"
         except ValueError as broken:
-            return f"a reference in the schema cannot be followed: {_short(str(broken))}"
-        return "" if error is None else f"{error.json_path}: {_short(error.message)}"
+            return f"a reference in the schema cannot be followed: {shortened(str(broken), _TOLD_CHARACTERS)}"
+        return "" if error is None else f"{error.json_path}: {shortened(error.message, _TOLD_CHARACTERS)}"
 
     return problem
 
@@ -170,7 +173,3 @@ def _key(value: object) -> Hashable:
     if isinstance(value, list):
         return "list", tuple(map(_key, value))
     return type(value) if value is None or isinstance(value, bool) else "", value
-
-
-def _short(text: str, limit: int = 120) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -15,7 +15,9 @@ from engine.records.question import Question
 from engine.records.rule import CheckResult, Rule, passes_all
 from engine.rules.checks import check_answer
 from engine.updates.changes import PassageChange, RuleChange
+from engine.wording import shortened
 
+_TOLD_CHARACTERS = 60
 RARE = 0.2  # of the questions: a word that more of them have tells nothing about what a question is about
 
 
@@ -98,6 +100,5 @@ class _Speaking:
         return ""
 
 
-def _short(text: str, limit: int = 60) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+def _short(text: str) -> str:
+    return shortened(" ".join(text.split()), _TOLD_CHARACTERS)
