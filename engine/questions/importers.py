@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -140,12 +141,8 @@ def _stream_rows(stream: BinaryIO, source: str) -> _Rows:
         if line.text is None or line.text.strip():
             break
     is_json = bool(blank) and (blank[-1].text or "").lstrip().startswith("{")
-
-    def replay() -> Iterator[Line]:
-        yield from blank
-        yield from lines
-
-    return _jsonl_rows(replay()) if is_json else _text_rows(replay())
+    every = chain(blank, lines)
+    return _jsonl_rows(every) if is_json else _text_rows(every)
 
 
 def _text_rows(lines: Iterator[Line]) -> _Rows:

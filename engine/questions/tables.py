@@ -6,6 +6,7 @@
 import contextlib
 import csv
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -27,7 +28,7 @@ def csv_rows(lines: Iterator[Line], columns: Columns, source: str) -> Iterator[t
         raise UsageError(f"{source} cannot be read", "It is empty.", "Give a file whose first row names the columns.")
     header_text = _text_of(first, source)
     delimiter = max(",;\t", key=header_text.count)
-    texts = (_text_of(line, source) for line in _chain(first, lines))
+    texts = (_text_of(line, source) for line in chain([first], lines))
     with _field_limit(MAX_QUESTION_CHARACTERS):
         reader = csv.reader(texts, delimiter=delimiter, strict=True)
         try:
@@ -143,11 +144,6 @@ def _table_rows(table: _Table, columns: Columns) -> Iterator[tuple[int, Mapping[
                 for name, value in row.items()
             },
         )
-
-
-def _chain(first: Line, rest: Iterator[Line]) -> Iterator[Line]:
-    yield first
-    yield from rest
 
 
 def _text_of(line: Line, source: str) -> str:
