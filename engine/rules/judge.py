@@ -8,12 +8,11 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast, get_args
 
 from engine.clean import clean_line
 from engine.records.preference import Better
-from engine.records.prompt import Message
+from engine.records.prompt import Message, as_plain
 from engine.records.question import Question
 from engine.rules.json_check import JsonProblemError, read_json, unfenced
 
@@ -41,26 +40,18 @@ class UnreadableVerdictError(ValueError):
     """The reply is not what was asked for; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class RubricVerdict:
-    """Whether the answer keeps the rule, and why the judge thinks so."""
-
-    passed: bool
-    reason: str
-
-
 def rubric_request(rubric: str, question: Question, answer: str) -> tuple[Message, ...]:
     """The messages that put one answer to the judge."""
     return (Message("user", RUBRIC_REQUEST.format(rule=rubric, data=as_data(question, {"answer": answer}))),)
 
 
-def read_rubric_verdict(reply: str) -> RubricVerdict:
-    """What the reply says. Raises UnreadableVerdictError."""
+def read_rubric_verdict(reply: str) -> tuple[bool, str]:
+    """Whether the answer keeps the rule, and why the judge thinks so. Raises UnreadableVerdictError."""
     fields = read_fields(reply, ("passed", "reason"))
-    passed, reason = fields["passed"], fields["reason"]
+    passed = fields["passed"]
     if not isinstance(passed, bool):
         raise UnreadableVerdictError("«passed» is neither true nor false")
-    return RubricVerdict(passed, read_reason(reason))
+    return passed, read_reason(fields["reason"])
 
 
 def pair_request(rules: Sequence[str], question: Question, a: str, b: str) -> tuple[Message, ...]:
@@ -85,8 +76,7 @@ def request_sha256(request: Sequence[Message]) -> str:
 
 def as_data(question: Question, answers: dict[str, str]) -> str:
     """The conversation up to the answer, and the answers by name, as one JSON object on a line."""
-    asked = [{"role": message.role, "content": message.content} for message in question.messages]
-    return json.dumps({"conversation": asked, **answers}, ensure_ascii=False)
+    return json.dumps({"conversation": as_plain(question.messages), **answers}, ensure_ascii=False)
 
 
 def read_fields(reply: str, names: Sequence[str]) -> dict[str, object]:

@@ -82,5 +82,5 @@ class Asking:
 
 def rubric_word(reply: str) -> Said:
     """Whether the answer keeps the rubric, in a word, and the reason. Raises UnreadableVerdictError."""
-    verdict = read_rubric_verdict(reply)
-    return KEPT if verdict.passed else BROKEN, verdict.reason
+    passed, reason = read_rubric_verdict(reply)
+    return KEPT if passed else BROKEN, reason
