@@ -21,9 +21,9 @@ def ask_judge(
     take: Callable[[int, str], None],
     refuse: Callable[[int, str], None],
     interrupted: Callable[[], bool],
-    on_note: Callable[[str], None] | None = None,
+    on_note: Callable[[str], None] | None,
     *,
-    has_answered: bool = False,
+    has_answered: bool,
 ) -> None:
     """Ask every request at temperature 0: `take` gets its place and the reply, `refuse` its place and why none came.
 
@@ -32,20 +32,6 @@ def ask_judge(
     EndpointError where nothing can be asked at all, and after ten refusals in a row that are not about what was asked,
     and BudgetError where the ledger's limit is reached; what was answered until then was taken.
     """
-    asyncio.run(_ask_all(spec, home, ledger, requests, take, refuse, interrupted, on_note, has_answered))
-
-
-async def _ask_all(
-    spec: TeacherSpec,
-    home: Home,
-    ledger: Ledger,
-    requests: Sequence[Sequence[Message]],
-    take: Callable[[int, str], None],
-    refuse: Callable[[int, str], None],
-    interrupted: Callable[[], bool],
-    on_note: Callable[[str], None] | None,
-    has_answered: bool,
-) -> None:
     from engine.teachers.endpoint import EndpointTeacher  # the client library takes a second to import
     from engine.teachers.faults import EndpointFault
     from engine.teachers.keys import check_address, key_for
@@ -53,24 +39,28 @@ async def _ask_all(
 
     streak = Streak(before=has_answered)
     key = key_for(check_address(spec.base_url), home)
-    asked = EndpointTeacher(spec, key, concurrency=CONCURRENCY, on_note=on_note, on_billed=ledger.bill)
-    async with asked as judge:
 
-        async def ask(place: int) -> None:
-            try:
-                answer = await judge.answer(requests[place], temperature=0.0, max_tokens=REPLY_TOKENS)
-            except EndpointFault as fault:
-                if fault.scope != "question" or streak.is_hopeless(fault):
-                    raise
-                refuse(place, clean_line(f"{fault.title} {fault.message}".strip()))
-            else:
-                streak.answered()
-                take(place, answer.text)
+    async def ask_all() -> None:
+        asked = EndpointTeacher(spec, key, concurrency=CONCURRENCY, on_note=on_note, on_billed=ledger.bill)
+        async with asked as judge:
 
-        places = range(len(requests))
-        for group in ledger.groups(places, requests.__getitem__, REPLY_TOKENS, CONCURRENCY):
-            if interrupted():
-                return
-            for outcome in await asyncio.gather(*map(ask, group), return_exceptions=True):
-                if outcome is not None:
-                    raise outcome
+            async def ask(place: int) -> None:
+                try:
+                    answer = await judge.answer(requests[place], temperature=0.0, max_tokens=REPLY_TOKENS)
+                except EndpointFault as fault:
+                    if fault.scope != "question" or streak.is_hopeless(fault):
+                        raise
+                    refuse(place, clean_line(f"{fault.title} {fault.message}".strip()))
+                else:
+                    streak.answered()
+                    take(place, answer.text)
+
+            places = range(len(requests))
+            for group in ledger.groups(places, requests.__getitem__, REPLY_TOKENS, CONCURRENCY):
+                if interrupted():
+                    return
+                for outcome in await asyncio.gather(*map(ask, group), return_exceptions=True):
+                    if outcome is not None:
+                        raise outcome
+
+    asyncio.run(ask_all())
