@@ -6,7 +6,6 @@ Every figure says where it comes from and how far it may be off. Knows nothing o
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 
 from engine.clean import clean_line
 from engine.economics.estimate import Estimate, estimate
@@ -92,9 +91,7 @@ def complete(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_ur
     return figures
 
 
-def reckon(
-    inputs: CostInputs, measured: Measured, tokens: TokenCount, base_url: str = "", on: date | None = None
-) -> Costs:
+def reckon(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_url: str = "") -> Costs:
     """The estimate of these inputs. Raises `UsageError` where the model or its prices are not known."""
     figures = complete(inputs, measured, tokens, base_url)
     missing = [words for name, words in _PRICES.items() if name not in figures]
@@ -135,7 +132,7 @@ def reckon(
         ranges={name: each.range for name, each in figures.items() if each.low is not None and name not in idle},
         prompt_facts=measured.prompt_facts,
         latency=_latency(measured, figures, tokens),
-        today=on or today(),
+        today=today(),
         **{name: figures[name].value for name in (*ASSUMED, "generation_usd") if name not in idle},
     )
     result = estimate(given)
