@@ -8,8 +8,6 @@ A question that is removed meanwhile takes its answers along: the evaluation goe
 divergence that was measured before still holds it.
 """
 
-import resource
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -51,6 +49,8 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
     ContextError, EndpointError, BudgetError where one more answer could cost too much, and JobStopped when asked to
     stop.
     """
+    from engine.training.memory import peak_rss_mb
+
     require_prices(options)  # of who is asked last too
     evaluation = _Evaluation(context, options, make_plan(context.project, options))
     measures = evaluation.measure()
@@ -110,12 +110,6 @@ def _pairs(plan: Plan) -> list[tuple[ArmName, ArmName]]:
     """
     against = [(arm, plan.reference) for arm in plan.arms if arm != plan.reference]
     return [*against, ("distilled", "unprompted"), *((extra.name, "distilled") for extra in plan.extras)]
-
-
-def peak_rss_mb() -> float:
-    """The most memory that this process ever held, in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
 class _Evaluation:
