@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from engine.evaluation.power import spread_of, to_clear, to_tell_apart
-from engine.evaluation.shares import Floats, pass_shares
+from engine.evaluation.shares import pass_shares
 from engine.evaluation.significance import ALPHA, holm, mcnemar_exact
-from engine.evaluation.statistics import mean_differences
+from engine.evaluation.statistics import Floats, mean_differences
 from engine.evaluation.verdict import MARGIN, MIN_QUESTIONS, ROUNDING
 from engine.records.comparison import Comparison, Outcome, Paired, RulePaired
 from engine.records.evaluation import ArmAnswer, ArmName, RuleRate

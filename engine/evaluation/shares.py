@@ -7,13 +7,11 @@ another one: to count only what is known to fail would lower the rate. Such an a
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from engine.evaluation.statistics import Floats
 from engine.records.evaluation import ArmAnswer, ArmName, RuleRate
 from engine.records.question import Question
 from engine.records.rule import Rule, passes_all
-
-Floats = npt.NDArray[np.float64]
 
 
 def undecided(rules: Iterable[int], answer: ArmAnswer) -> set[int]:

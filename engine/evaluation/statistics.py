@@ -127,7 +127,6 @@ def plain_ratio(
     against: Sequence[float],
     *,
     seed: int = 0,
-    resamples: int = RESAMPLES,
 ) -> Interval | None:
     """mean(arm) / mean(against) of two pass shares a question, with its 95 % bootstrap interval.
 
@@ -136,7 +135,7 @@ def plain_ratio(
     if not topics:
         return None
     columns = np.column_stack((np.asarray(arm, dtype=np.float64), np.asarray(against, dtype=np.float64)))
-    resampled = resampled_sums(topics, columns, seed, resamples)
+    resampled = resampled_sums(topics, columns, seed)
     if _percentiles(resampled[:, 1])[0] <= 0.0:
         return None
     usable = resampled[resampled[:, 1] > 0.0]
@@ -144,9 +143,7 @@ def plain_ratio(
     return Interval(top / bottom, *_percentiles(usable[:, 0] / usable[:, 1]))
 
 
-def mean_differences(
-    topics: Sequence[str], differences: Floats, *, seed: int = 0, resamples: int = RESAMPLES
-) -> list[Interval]:
+def mean_differences(topics: Sequence[str], differences: Floats, *, seed: int = 0) -> list[Interval]:
     """The mean of each column of `differences` (questions, m) with its 95 % paired bootstrap interval.
 
     A row holds, of one question, what one arm's pass share exceeds the other's by: −1 to 1, a column a demand. NaN: the
@@ -155,7 +152,7 @@ def mean_differences(
     told = ~np.isnan(differences)
     width = differences.shape[1]
     columns = np.hstack((np.where(told, differences, 0.0), told))
-    sums = np.vstack((columns.sum(axis=0), resampled_sums(topics, columns, seed, resamples)))
+    sums = np.vstack((columns.sum(axis=0), resampled_sums(topics, columns, seed)))
     found = []
     for total, count in zip(sums[:, :width].T, sums[:, width:].T, strict=True):
         if count[0] == 0:
@@ -172,7 +169,6 @@ def mean_by_question(
     counts: Sequence[int],
     *,
     seed: int = 0,
-    resamples: int = RESAMPLES,
 ) -> Interval:
     """The mean of a quantity over all tokens, with its 95 % bootstrap interval over questions.
 
@@ -183,13 +179,13 @@ def mean_by_question(
     total, tokens = (float(value) for value in columns.sum(axis=0))
     if tokens == 0:
         raise ValueError("no token to take a mean over")
-    resampled = resampled_sums(topics, columns, seed, resamples)
+    resampled = resampled_sums(topics, columns, seed)
     usable = resampled[resampled[:, 1] > 0.0]
     low, high = _percentiles(usable[:, 0] / usable[:, 1])
     return Interval(total / tokens, low, high)
 
 
-def resampled_sums(topics: Sequence[str], values: Floats, seed: int, resamples: int) -> Floats:
+def resampled_sums(topics: Sequence[str], values: Floats, seed: int, resamples: int = RESAMPLES) -> Floats:
     """Column sums of `values` (questions, m) over each resample of the questions: (resamples, m)."""
     generator = np.random.default_rng(seed % 2**64)  # which takes no negative seed
     sizes = Counter(topics)
