@@ -11,7 +11,7 @@ def failed_validation(project: Project, limit: int) -> tuple[int, ...]:
 
     Of the newest evaluation on the validation split. Raises NotFoundError where there is none.
     """
-    evaluation = next((each for each in reversed(project.evaluations.all()) if each.split == "validation"), None)
+    evaluation = project.evaluations.latest(split="validation")
     if evaluation is None:
         raise NotFoundError(
             "Nothing was evaluated on the validation split.",
