@@ -16,7 +16,6 @@ from engine.store.examples import ExampleCounts
 from engine.wording import counted
 
 _WORKED_BY_JOBS: tuple[StationName, ...] = ("questions", "examples", "dataset", "run", "evaluation", "release")
-_NO_EXAMPLES = ExampleCounts(0, 0, 0, 0)
 _TROUBLE = ("failed", "lost")
 _LEARNT_FROM: tuple[Split, ...] = ("train", "validation")
 
@@ -32,7 +31,7 @@ class StationFacts:
     rules: int = 0
     splits: Mapping[Split | None, int] = field(default_factory=dict)
     topics: int = 0
-    examples: ExampleCounts = _NO_EXAMPLES  # of the current prompt
+    examples: ExampleCounts = field(default_factory=ExampleCounts)  # of the current prompt
     examples_of_older_prompts: int = 0
     questions_newer_than_examples: int = 0
     accepted_sha256: str = ""
@@ -151,7 +150,7 @@ def _examples(facts: StationFacts) -> Station:
         facts,
         "examples",
         counts.total or facts.examples_of_older_prompts,
-        f"{counts.accepted} accepted, {counts.rejected} rejected, {counts.undecided} undecided",
+        counts.words,
         possible=facts.prompt_versions > 0 and any(facts.splits.get(name) for name in _LEARNT_FROM),
         stale=stale,
     )

@@ -71,7 +71,7 @@ def list_(
     limit: int,
 ) -> None:
     """List the answers to the current prompt with what was decided, the flags, and which rules they break."""
-    from engine.curation.meaning import counts_of_now, counts_text, meant
+    from engine.curation.meaning import counts_of_now, meant
 
     project = invocation.project
     asked = Selection(state=state, flagged=flagged or None, topic=topic, failing_rule=failing_rule, search=search)
@@ -79,7 +79,7 @@ def list_(
     rows = () if selection is None else project.examples.window(offset, limit, selection)
     counts = counts_of_now(project)
     invocation.say(
-        f"{counts.total} examples: {counts_text(counts)}"
+        f"{counts.total} examples: {counts.words}"
         + (f"; {counts.flagged} flagged" if counts.flagged else "")
         + (f"; {older} to older prompts" if (older := project.examples.count() - counts.total) else "")
     )

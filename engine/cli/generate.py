@@ -66,7 +66,7 @@ def command(
     detach: bool,
 ) -> None:
     """Let the teacher answer the questions, with the prompt; stored answers are never asked again."""
-    from engine.curation.meaning import counts_of_now, counts_text
+    from engine.curation.meaning import counts_of_now
     from engine.teachers.job import questions_of
 
     teacher = chosen_teacher(invocation, base_url, model)
@@ -96,7 +96,7 @@ def command(
     counts = counts_of_now(invocation.project)
     spent = invocation.project.spending.usd()
     invocation.finish(
-        f"{counts.total} examples stored: {counts_text(counts)}" + (f"; {spent:.2f} USD spent" if spent else "") + ".\n"
+        f"{counts.total} examples stored: {counts.words}" + (f"; {spent:.2f} USD spent" if spent else "") + ".\n"
         "Next: distill-tui curate check, then distill-tui curate list",
         {
             "job": job_json(invocation.project, job),

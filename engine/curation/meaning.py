@@ -9,8 +9,6 @@ from engine.project import Project
 from engine.records.selection import Selection
 from engine.store.examples import ExampleCounts
 
-_NONE = ExampleCounts(0, 0, 0, 0)
-
 
 def meant(project: Project, selection: Selection) -> Selection | None:
     """The selection with its prompt: ids alone mean examples of any prompt, all else those of the current one.
@@ -31,9 +29,4 @@ def only_ids(selection: Selection) -> bool:
 def counts_of_now(project: Project) -> ExampleCounts:
     """How many examples of the current prompt there are, by what was decided about them."""
     prompt = project.prompts.current()
-    return _NONE if prompt is None else project.examples.counts(prompt.prompt.sha256)
-
-
-def counts_text(counts: ExampleCounts) -> str:
-    """The same in words."""
-    return f"{counts.accepted} accepted, {counts.rejected} rejected, {counts.undecided} undecided"
+    return ExampleCounts() if prompt is None else project.examples.counts(prompt.prompt.sha256)

@@ -33,11 +33,16 @@ _EVERYTHING = Selection()
 class ExampleCounts:
     """How many examples there are, by what was decided about them."""
 
-    total: int
-    accepted: int
-    rejected: int
-    undecided: int
+    total: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    undecided: int = 0
     flagged: int = 0
+
+    @property
+    def words(self) -> str:
+        """What was decided, as people read it."""
+        return f"{self.accepted} accepted, {self.rejected} rejected, {self.undecided} undecided"
 
 
 class ExampleTable:
