@@ -18,7 +18,6 @@ from engine.records.dataset import (
     FreezePreview,
     LeakFinding,
     Refusal,
-    RefusalKind,
     TaughtPrompt,
     TopicRows,
 )
@@ -160,10 +159,11 @@ def preview(project: Project, tokenizer: CompletionTokenizer | None) -> FreezePr
         examples = project.examples.all(prompt.sha256)
         questions = project.questions.by_id()
     candidates = sort_out(examples, questions)
-    refused = [*candidates.refused]
-    for finding in leaks_of(prompt, rules, candidates.chosen):
-        kind: RefusalKind = "message" if finding.kind == "message" else "overlap"
-        refused.append(Refusal(finding.example_id, finding.question_id, kind, finding.words))
+    leaks = leaks_of(prompt, rules, candidates.chosen)
+    refused = [
+        *candidates.refused,
+        *(Refusal(leak.example_id, leak.question_id, leak.kind, leak.words) for leak in leaks),
+    ]
     if tokenizer is not None:
         builder = _Builder(prompt, base, rules, tokenizer)
         refused += _too_long(builder, candidates.chosen)

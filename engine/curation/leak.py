@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from engine.records.dataset import LeakFinding
+from engine.records.dataset import LeakFinding, LeakKind
 from engine.records.prompt import Prompt
 from engine.records.rule import Span
 from engine.scripts import WORD
@@ -97,7 +97,7 @@ class _Scanner:
         shown = {gram for turn in prompt.example_turns for gram in _grams(self._number(turn.content).ids)}
         self._system_grams = set(_grams(system)) - shown
 
-    def scan(self, text: str, dictated: Sequence[Span]) -> Iterator[tuple[str, str]]:
+    def scan(self, text: str, dictated: Sequence[Span]) -> Iterator[tuple[LeakKind, str]]:
         """(kind, the words as they stand in the text) of each finding."""
         words = self._number(text)
         free = [not any(span.start <= start and end <= span.end for span in dictated) for start, end in words.spans]

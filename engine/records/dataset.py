@@ -101,13 +101,16 @@ class DatasetSummary:
         return 1 + len(self.others)
 
 
+LeakKind = Literal["message", "overlap"]  # a whole prompt message; 13 or more words of the system message
+
+
 @dataclass(frozen=True, slots=True)
 class LeakFinding:
     """A row that repeats the prompt: which words, and from which message of the prompt."""
 
     example_id: int
     question_id: int
-    kind: str  # "message": a whole prompt message; "overlap": 13 or more words of the system message
+    kind: LeakKind
     words: str
 
 
