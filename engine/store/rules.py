@@ -25,12 +25,7 @@ class RuleTable:
         """Append `rules` with the next numbers, whatever `id` they bring; returns them as numbered."""
         with self._connection.transaction():
             first = self._connection.number("SELECT max(id) FROM rules") + 1
-            numbered = tuple(replace(rule, id=number) for number, rule in enumerate(rules, start=first))
-            self._connection.write_many(
-                "INSERT INTO rules (id, text, check_json) VALUES (?, ?, ?)",
-                [(rule.id, rule.text, encode(rule.check)) for rule in numbered],
-            )
-        return numbered
+            return self._insert([replace(rule, id=number) for number, rule in enumerate(rules, start=first)])
 
     def replace_all(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
         """Put `rules` in the place of all that were there, numbered from 1."""
@@ -42,11 +37,7 @@ class RuleTable:
         """Put `rules`, numbers and all, in the place of all that were there: a change of one, or its taking back."""
         with self._connection.transaction():
             self._connection.write("DELETE FROM rules")
-            self._connection.write_many(
-                "INSERT INTO rules (id, text, check_json) VALUES (?, ?, ?)",
-                [(rule.id, rule.text, encode(rule.check)) for rule in rules],
-            )
-        return tuple(rules)
+            return self._insert(rules)
 
     def remove(self, id: int) -> None:
         """Remove one rule; the others keep their numbers. Raises `NotFoundError`."""
@@ -54,6 +45,13 @@ class RuleTable:
             raise NotFoundError(
                 "There is no such rule.", f"No rule has the number {id}.", "See `distill-tui rules list`."
             )
+
+    def _insert(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
+        self._connection.write_many(
+            "INSERT INTO rules (id, text, check_json) VALUES (?, ?, ?)",
+            [(rule.id, rule.text, encode(rule.check)) for rule in rules],
+        )
+        return tuple(rules)
 
     def sha256(self) -> str:
         """The hash of all rules with their numbers: changes when any of them does."""

@@ -5,7 +5,7 @@ from engine.records.options import ProjectSettings
 from engine.records.run import Calibration
 from engine.records.talk import Talk
 from engine.store.connection import Connection
-from engine.store.words_json import decode, encode
+from engine.store.words_json import Word, decode, encode
 
 
 class SettingsTable:
@@ -16,8 +16,7 @@ class SettingsTable:
 
     def read(self) -> ProjectSettings:
         """The settings, or their defaults before any were written."""
-        value = self._value("project")
-        return ProjectSettings() if value is None else decode(ProjectSettings, value)
+        return self._word("project", ProjectSettings) or ProjectSettings()
 
     def write(self, settings: ProjectSettings) -> None:
         """Keep `settings` in the place of what was there."""
@@ -25,13 +24,11 @@ class SettingsTable:
 
     def cost_inputs(self) -> CostInputs:
         """What a person said about money; nothing before they did."""
-        value = self._value("cost_inputs")
-        return CostInputs() if value is None else decode(CostInputs, value)
+        return self._word("cost_inputs", CostInputs) or CostInputs()
 
     def cost_outcome(self) -> CostOutcome | None:
         """What came of it at last, or None."""
-        value = self._value("cost_outcome")
-        return None if value is None else decode(CostOutcome, value)
+        return self._word("cost_outcome", CostOutcome)
 
     def write_cost(self, inputs: CostInputs, outcome: CostOutcome | None) -> None:
         """Keep both in the place of what was there; an outcome of None is none."""
@@ -44,8 +41,7 @@ class SettingsTable:
 
     def calibration(self) -> Calibration | None:
         """What was measured last before a run, or None."""
-        value = self._value("calibration")
-        return None if value is None else decode(Calibration, value)
+        return self._word("calibration", Calibration)
 
     def keep_calibration(self, calibration: Calibration) -> None:
         """Keep it in the place of what was there."""
@@ -78,6 +74,10 @@ class SettingsTable:
     def timings(self) -> dict[str, float]:
         """Seconds by stage, of the stages that were timed."""
         return {row[0]: row[1] for row in self._connection.rows("SELECT stage, seconds FROM timings ORDER BY stage")}
+
+    def _word(self, name: str, kind: type[Word]) -> Word | None:
+        value = self._value(name)
+        return None if value is None else decode(kind, value)
 
     def _value(self, name: str) -> str | None:
         value = self._connection.value("SELECT value FROM settings WHERE name = ?", (name,))
