@@ -16,7 +16,6 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from engine.errors import TrainingError
-from engine.model.adapter_place import ADAPTER as ADAPTER
 from engine.paths import make_private_folder, sync_folder
 
 CHECKPOINTS = "checkpoints"  # of one run, within its folder

@@ -15,7 +15,7 @@ from engine.errors import DatasetError, DistillError, JobStopped, TrainingError
 from engine.gpus import card_of
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Metrics, Note, Progress, SampleAnswer, WorstTokens
-from engine.model.adapter_place import adapter_of
+from engine.model.adapter_place import ADAPTER, adapter_of
 from engine.paths import make_private_folder, sync_folder, write_atomically
 from engine.project import Project
 from engine.records.dataset import Dataset, TaughtPrompt
@@ -25,7 +25,7 @@ from engine.records.run import CurvePoint, Run, RunState, TrainingConfig
 from engine.store.words_json import encode
 from engine.training.batches import check_prompt_absent, check_rows
 from engine.training.brief import Brief, ask_base, device_of, load_for, make_trainer
-from engine.training.checkpoints import ADAPTER, fault_of
+from engine.training.checkpoints import fault_of
 from engine.training.facts import read_basis
 from engine.training.hooks import StepMetrics
 from engine.training.memory import GPU_PEAK, device_memory, peak_rss_mb

@@ -14,13 +14,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from engine.errors import StoreError, TrainingError
+from engine.model.adapter_place import ADAPTER, ADAPTER_WEIGHTS
 from engine.records.run import CurvePoint, TrainingConfig
 from engine.store.words_json import decode, encode
-from engine.training.checkpoints import ADAPTER
 from engine.training.divergence import Recent
 from engine.training.ranks import Ranks
 
-_WEIGHTS = "adapter_model.safetensors"
 _OPTIMIZER, _RANDOM, _STATE = "optimizer.safetensors", "random.safetensors", "state.json"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
@@ -88,7 +87,7 @@ def save_adapter(model: PeftModel, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights: dict[str, Tensor] = get_peft_model_state_dict(model, save_embedding_layers=False)
     contiguous = {name: tensor.detach().to("cpu").contiguous() for name, tensor in weights.items()}
-    save_file(contiguous, folder / _WEIGHTS, metadata={"format": "pt"})
+    save_file(contiguous, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
     config = model.peft_config["default"]
     trained_here, config.inference_mode = config.inference_mode, True
     config.save_pretrained(str(folder))
@@ -97,7 +96,7 @@ def save_adapter(model: PeftModel, folder: Path) -> None:
 
 def load_adapter(model: PeftModel, folder: Path) -> None:
     """Put the weights of an adapter folder into the adapter of `model`. Raises `TrainingError` where they differ."""
-    found = set_peft_model_state_dict(model, load_file(folder / _WEIGHTS))
+    found = set_peft_model_state_dict(model, load_file(folder / ADAPTER_WEIGHTS))
     missing = [name for name in found.missing_keys if "lora_" in name or "ln_tuning_" in name]
     if missing or found.unexpected_keys:
         raise TrainingError(

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from engine.errors import TrainingError
 from engine.model.adapter_files import check_adapter, holds_whole_layers
+from engine.model.adapter_place import ADAPTER_CONFIG
 from engine.model.folder import read_json
 from engine.model.load import parameter_shapes, quiet_libraries
 from engine.model.local_model import LocalModel
@@ -80,7 +81,7 @@ def _peft_config(local: LocalModel, config: TrainingConfig) -> PeftConfig:
 
 def _check_alike(initial: Path, config: TrainingConfig) -> None:
     """Weights mean another model under another scale. Raises `TrainingError`."""
-    found = read_json(initial / "adapter_config.json")
+    found = read_json(initial / ADAPTER_CONFIG)
     kind = "dora" if found.get("use_dora") else "rslora" if found.get("use_rslora") else "lora"
     if holds_whole_layers(initial):
         kind = "full"
