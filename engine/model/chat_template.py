@@ -20,7 +20,7 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.errors import ModelError
-from engine.records.prompt import Message
+from engine.records.prompt import Message, as_plain
 
 # Words that no template contains, and that survive trimming.
 _SYSTEM, USER, ASSISTANT, NEXT = "qxsystemqx", "qxuserqx", "qxassistantqx", "qxnextqx"
@@ -88,7 +88,7 @@ class ChatTemplate:
             )
         try:
             return self._compiled.render(
-                messages=[{"role": message.role, "content": message.content} for message in messages],
+                messages=as_plain(messages),
                 add_generation_prompt=generation_prompt,
                 **self._special_tokens,
             )

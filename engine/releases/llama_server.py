@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 from engine.clean import clean_line
 from engine.errors import ModelError
 from engine.jobs.child import as_child
-from engine.records.prompt import Message
+from engine.records.prompt import Message, as_plain
 from engine.redact import without_keys
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ class LlamaServer:
 
     def question_text(self, messages: Sequence[Message]) -> str:
         """The text that it makes of a conversation by the template, but for a token that it begins every text with."""
-        told = [{"role": message.role, "content": message.content} for message in messages]
-        text = self._ask("/apply-template", {"messages": told}).get("prompt")
+        text = self._ask("/apply-template", {"messages": as_plain(messages)}).get("prompt")
         if not isinstance(text, str):
             raise _useless("/apply-template", "it tells no text")
         return text
