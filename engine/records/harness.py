@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-Settings = tuple[object, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -45,6 +43,6 @@ class HarnessResult:
     created_at: str = ""
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> tuple[object, ...]:
         """What was asked of what: a later measurement of the same stands in this one's place."""
         return self.release_sha256, self.tasks, self.limit, self.few_shot, self.chat_template
