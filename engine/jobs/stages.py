@@ -13,7 +13,7 @@ STAGES: dict[JobKind, str] = {
     "sweep": "engine.training.sweep_job:run",
     "calibrate": "engine.training.calibration:run",
     "evaluate": "engine.evaluation.job:run",
-    "export": "engine.releases.job:run",
+    "export": "engine.releases.job:export",
     "harness": "engine.harness.job:run",
     "serve": "engine.serving.job:run",
     "demo": "engine.demo:run",

@@ -9,27 +9,22 @@ from pathlib import Path
 
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note
-from engine.model.adapter_place import adapter_of
+from engine.model.adapter_place import ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapter_of
+from engine.model.folder import read_json
 from engine.paths import make_private_folder, write_atomically
 from engine.project import Project
 from engine.records.options import ExportOptions
 from engine.records.release import Release
-from engine.releases.adapter import write_adapter
 from engine.releases.card import describe_base, model_card
 from engine.releases.gguf import write_gguf
 from engine.releases.llama_cpp import find_llama_cpp, name_llama_cpp
-from engine.releases.look import lies_there
+from engine.releases.look import CARD, lies_there
 from engine.releases.place import beside, require_free, write_checksums
-from engine.releases.tokenizer import write_generation_config, write_tokenizer
+from engine.releases.tokenizer import write_generation_config, write_json, write_tokenizer
 from engine.store.words_json import decode, encode
 
 _MADE = "release.json"  # in the job's folder: what it is about to put into its place
 _MERGED = "merged"  # of a release that is GGUF, while it is made
-
-
-def run(context: JobContext, options: ExportOptions) -> None:
-    """Release what `options` name. Raises what `export` raises."""
-    export(context, options)
 
 
 def check_export(project: Project, options: ExportOptions, llama_cpp: str = "") -> None:
@@ -74,7 +69,7 @@ def export(context: JobContext, options: ExportOptions) -> Release:
     ):
         whole = folder if llama_cpp is None else make_private_folder(folder / _MERGED)
         if form == "adapter":
-            write_adapter(adapter, described.name, whole)
+            _copy_adapter(adapter, described.name, whole)
         else:
             context.emit(Note("merging base and adapter"))
             merge(base, adapter, whole, trained.config.quantize_base)
@@ -88,13 +83,21 @@ def export(context: JobContext, options: ExportOptions) -> Release:
         context.checkpoint()
         measured = project.evaluations.latest(trained.id, "test")
         card = model_card(form, described, trained, measured, chat.notes, converted)
-        (folder / "README.md").write_text(card, encoding="utf-8")
+        (folder / CARD).write_text(card, encoding="utf-8")
         inside = target.is_relative_to(project.folder)
         recorded = str(target.relative_to(project.folder) if inside else target)
         parity = converted.parity if converted is not None else None
         made = Release(0, form, trained.id, recorded, write_checksums(folder), parity=parity)
         write_atomically(context.folder / _MADE, encode(made).encode())  # before it is there
     return _recorded(project, made)
+
+
+def _copy_adapter(adapter: Path, base_name: str, destination: Path) -> None:
+    """The adapter's weights and configuration, which names the base as a stranger can find it."""
+    shutil.copyfile(adapter / ADAPTER_WEIGHTS, destination / ADAPTER_WEIGHTS)
+    configuration = read_json(adapter / ADAPTER_CONFIG)
+    configuration["base_model_name_or_path"] = base_name
+    write_json(destination / ADAPTER_CONFIG, configuration)
 
 
 def destination_of(project: Project, options: ExportOptions) -> Path:
