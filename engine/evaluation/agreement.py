@@ -7,10 +7,10 @@ from typing import Literal
 from engine.evaluation.statistics import wilson
 from engine.records.preference import Agreement, Better
 
-Outcome = Literal["win", "tie", "loss"]  # of the first of two
+PairOutcome = Literal["win", "tie", "loss"]  # of the first of two
 
 
-def outcome(first_shown_first: Better, first_shown_second: Better) -> Outcome:
+def outcome(first_shown_first: Better, first_shown_second: Better) -> PairOutcome:
     """Of the answer that was A at first and B then: preferred both times, or the other, or a tie."""
     if (first_shown_first, first_shown_second) == ("A", "B"):
         return "win"
@@ -22,7 +22,7 @@ def flipped(first_shown_first: Better, first_shown_second: Better) -> bool:
     return first_shown_first == first_shown_second != "tie"
 
 
-def agreement(pairs: Sequence[tuple[Outcome, Outcome]]) -> Agreement | None:
+def agreement(pairs: Sequence[tuple[PairOutcome, PairOutcome]]) -> Agreement | None:
     """Of pairs that both judged, (one, the other); None without any.
 
     Source: Cohen 1960: (observed − expected) / (1 − expected) over the three outcomes, unweighted.

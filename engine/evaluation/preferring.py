@@ -7,7 +7,7 @@ hash: nothing is ever asked twice, whichever evaluation asks.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.evaluation.agreement import Outcome, agreement, flipped, outcome
+from engine.evaluation.agreement import PairOutcome, agreement, flipped, outcome
 from engine.evaluation.length_control import length_controlled
 from engine.evaluation.plan import Plan
 from engine.evaluation.recorder import Recorder
@@ -26,7 +26,7 @@ from engine.teachers.judgements import Asking
 _NOTE = "preferences of the judge"  # as progress tells it
 VOTES = 200  # the latest that the judge is asked about
 _REPLIES: tuple[Better, ...] = ("A", "B", "tie")
-_SCORES: dict[Outcome, float] = {"win": 1.0, "tie": 0.5, "loss": 0.0}
+_SCORES: dict[PairOutcome, float] = {"win": 1.0, "tie": 0.5, "loss": 0.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,10 @@ class Preferring:
             agreement=agreement(agreed),
         )
 
-    def _voted(self) -> list[tuple[Pair, Outcome]]:
+    def _voted(self) -> list[tuple[Pair, PairOutcome]]:
         """The pairs of the student and the prompted base that a person voted on, with the student's outcome."""
         student = ArmChoice(self._plan.run.id).name
-        found: list[tuple[Pair, Outcome]] = []
+        found: list[tuple[Pair, PairOutcome]] = []
         for vote in self._context.project.votes.between(student, PROMPTED.name)[-VOTES:]:
             is_left = vote.left == student
             sides = (vote.left_answer, vote.right_answer) if is_left else (vote.right_answer, vote.left_answer)
@@ -120,7 +120,7 @@ class Preferring:
         self._context.checkpoint()
 
 
-def _outcome_of(choice: VoteChoice, *, is_left: bool) -> Outcome:
+def _outcome_of(choice: VoteChoice, *, is_left: bool) -> PairOutcome:
     if choice in ("tie", "both_bad"):
         return "tie"
     return "win" if (choice == "left") == is_left else "loss"

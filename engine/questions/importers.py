@@ -35,7 +35,7 @@ _Rows = Iterator[tuple[int, Mapping[str, object] | str]]  # a text is the reason
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedRow:
     """A row that is no question: its line (or row) from 1, and why."""
 
     line: int
@@ -47,7 +47,7 @@ class ImportResult:
     """What was read, what was refused, and what a person should know about the rest."""
 
     questions: tuple[Question, ...]
-    refused: tuple[Refusal, ...]
+    refused: tuple[RefusedRow, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -110,7 +110,7 @@ def _collect(
 ) -> ImportResult:
     reader = RowReader(columns, source)
     questions: list[Question] = []
-    refused: list[Refusal] = []
+    refused: list[RefusedRow] = []
     for count, (line, row) in enumerate(rows):
         if limit is not None and len(questions) >= limit:
             notes.append(f"stopped at the limit of {limit}; there is more")
@@ -122,7 +122,7 @@ def _collect(
                 raise RefusedError(row)
             questions.append(reader.read(row))
         except RefusedError as error:
-            refused.append(Refusal(line, str(error)))
+            refused.append(RefusedRow(line, str(error)))
     if not questions and not refused:
         raise UsageError(f"There is no question in {source}", "It is empty.", "Give a file with a question a line.")
     if reader.dropped_system:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from engine.records.example import ExampleState
 
-Span = tuple[int, int]  # numbers of examples, both ends included
+IdRange = tuple[int, int]  # numbers of examples, both ends included
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Selection:
     search: str = ""  # words in the question or the answer
     contains: str = ""  # text in the answer, case-insensitive
     ids: tuple[int, ...] = ()
-    spans: tuple[Span, ...] = ()
+    spans: tuple[IdRange, ...] = ()
     without: tuple[int, ...] = ()
 
     @property

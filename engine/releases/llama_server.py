@@ -30,7 +30,7 @@ _LONGEST_REASON = 300  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class GreedyAnswer:
     """A greedy answer: its tokens, and the log-probabilities that are told.
 
     The server tells none of a token that ends within a character of several bytes.
@@ -59,7 +59,7 @@ class LlamaServer:
         read = self._ask("/tokenize", words)
         return _whole_numbers("/tokenize", read.get("tokens"))
 
-    def answer(self, ids: Sequence[int], most_tokens: int) -> Answered:
+    def answer(self, ids: Sequence[int], most_tokens: int) -> GreedyAnswer:
         """Its greedy answer to `ids`."""
         asked: dict[str, object] = {
             "prompt": list(ids), "n_predict": most_tokens, "temperature": 0, "n_probs": 1, "cache_prompt": False,
@@ -73,7 +73,7 @@ class LlamaServer:
         ):
             raise _useless("/completion", "it tells no log-probabilities")
         told = tuple((cast("int", step["id"]), float(step["logprob"])) for step in steps)
-        return Answered(tuple(_whole_numbers("/completion", found.get("tokens"))), told)
+        return GreedyAnswer(tuple(_whole_numbers("/completion", found.get("tokens"))), told)
 
     def _ask(self, path: str, words: Mapping[str, object]) -> dict[str, object]:
         import httpx2

@@ -16,7 +16,7 @@ from engine.jobs.protocol import Progress
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.records.release import Parity
-from engine.releases.llama_server import Answered, LlamaServer, llama_server
+from engine.releases.llama_server import GreedyAnswer, LlamaServer, llama_server
 
 if TYPE_CHECKING:
     from engine.model.chat_format import ChatFormat
@@ -40,7 +40,7 @@ def check_parity(
     asked = [question.messages for question in questions[:QUESTIONS]] or [_TURNS[:1]]
     read = [(chat.question_ids(messages), messages) for messages in (*asked, _TURNS)]
     longest = max(len(ids) for ids, _ in read) + _MOST_TOKENS
-    contexts, answers = [ids for ids, _ in read[: len(asked)]], list[Answered]()
+    contexts, answers = [ids for ids, _ in read[: len(asked)]], list[GreedyAnswer]()
     context.emit(Progress(0, len(contexts), "asking llama-server"))
     with llama_server(server, gguf, min(longest, chat.context_length)) as served:
         for ids, messages in read:
@@ -67,7 +67,7 @@ def _told(chat: "ChatFormat", ids: Sequence[int]) -> str:
     return f"{len(ids)} tokens («{clean_line(chat.text_of(ids))[:120]}»)"
 
 
-def _compared(merged: Path, chat: "ChatFormat", contexts: list[list[int]], answers: list[Answered]) -> Parity:
+def _compared(merged: Path, chat: "ChatFormat", contexts: list[list[int]], answers: list[GreedyAnswer]) -> Parity:
     from engine.model.load import load_base
     from engine.model.score import ScoreRow, score
 
@@ -105,7 +105,7 @@ def _compared(merged: Path, chat: "ChatFormat", contexts: list[list[int]], answe
     return found
 
 
-def _placed(chat: "ChatFormat", answer: Answered) -> list[tuple[int, float]]:
+def _placed(chat: "ChatFormat", answer: GreedyAnswer) -> list[tuple[int, float]]:
     """The log-probabilities with the places of their tokens; none where it is not plain which tokens they are of."""
     ends = range(1, len(answer.ids) + 1)
     whole = [end - 1 for end in ends if chat.ends_whole(answer.ids[:end])]

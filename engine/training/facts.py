@@ -15,7 +15,7 @@ from engine.model.shapes import Shapes, find_shapes
 from engine.records.dataset import Dataset, DatasetSummary
 from engine.records.run import Calibration, Run, TrainingConfig
 from engine.training.costs import RowTokens, row_tokens
-from engine.training.peak import Facts
+from engine.training.peak import TrainingFacts
 
 if TYPE_CHECKING:
     from engine.paths import Home
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldMemory:
     """What the job that holds a device has of its memory: it gives it back before another job begins there."""
 
     device: str  # "cpu", "cuda:0"
@@ -37,7 +37,7 @@ class FreeMemory:
 
     processor_mb: float
     gpus: tuple[Gpu, ...] = ()  # as CUDA counts them
-    held: tuple[Held, ...] = ()
+    held: tuple[HeldMemory, ...] = ()
 
     def of(self, device: str) -> tuple[float | None, bool]:
         """What a job will find free on `device`, None where nothing tells; and whether it is a GPU.
@@ -54,7 +54,7 @@ class FreeMemory:
         index = self._gpu(device)
         return index is not None and (index >= len(self.gpus) or self.gpus[index].computes_bfloat16)
 
-    def held_on(self, device: str) -> Held | None:
+    def held_on(self, device: str) -> HeldMemory | None:
         """What will be given back there before another job begins."""
         index = self._gpu(device)
         name = "cpu" if index is None else f"cuda:{index}"
@@ -85,12 +85,12 @@ class Basis:
         """What a run was trained on."""
         return next((one for one in self.datasets if one.sha256 == run.dataset_sha256), self.dataset)
 
-    def facts(self, config: TrainingConfig) -> Facts:
+    def facts(self, config: TrainingConfig) -> TrainingFacts:
         """The facts for the device and the number type of `config`."""
         free_mb, on_gpu = self.free.of(config.device) if self.free is not None else (None, False)
         narrow = self.free is not None and self.free.computes_bfloat16(config.device)
         held = self.free.held_on(config.device) if self.free is not None else None
-        return Facts(
+        return TrainingFacts(
             rows=self.dataset.train,
             tokens=self.tokens,
             own_rows=self.own_rows,
@@ -137,7 +137,7 @@ def free_memory(home: "Home") -> FreeMemory:
     return FreeMemory(psutil.virtual_memory().available / 1e6, gpus, held)
 
 
-def _held(home: "Home", device: str) -> Held | None:
+def _held(home: "Home", device: str) -> HeldMemory | None:
     """What another process than this one holds there, with its children; None for nothing."""
     import psutil
 
@@ -155,7 +155,7 @@ def _held(home: "Home", device: str) -> Held | None:
     if device != "cpu":
         held = held_mb(device, held.keys())
     mb = sum(held.values())
-    return Held(device, mb, str(holder)) if mb > 0 else None
+    return HeldMemory(device, mb, str(holder)) if mb > 0 else None
 
 
 def _prompt_tokens(project: "Project", dataset: Dataset) -> int:

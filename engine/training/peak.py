@@ -29,7 +29,7 @@ _ADAPTER_BYTES = 16  # float32: the number, its gradient and AdamW's two moments
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class TrainingFacts:
     """What a choice of values rests on. None: not known."""
 
     rows: int  # that are trained on
@@ -48,14 +48,14 @@ class Facts:
         return self.shapes is not None and self.shapes.parameters < SMALL_PARAMETERS
 
 
-def peak_mb(config: TrainingConfig, facts: Facts) -> float | None:
+def peak_mb(config: TrainingConfig, facts: TrainingFacts) -> float | None:
     """As `memory_mb`, with layers computed again where one row at a time would not fit: so the trainer does, too."""
     needed, free = memory_mb(config, facts), facts.free_mb
     fits = needed is None or free is None or needed <= free
     return needed if fits or config.micro_batch_rows > 1 else memory_mb(config, facts, recomputed=True)
 
 
-def memory_mb(config: TrainingConfig, facts: Facts, *, recomputed: bool = False) -> float | None:
+def memory_mb(config: TrainingConfig, facts: TrainingFacts, *, recomputed: bool = False) -> float | None:
     """The peak that one process of a training will need, in MB (1e6 bytes); None where the shapes are unknown.
 
     Libraries, the frozen base, the adapter with its optimizer, and what the largest forward pass of any stage or term

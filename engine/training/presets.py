@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 from engine.errors import TrainingError
 from engine.records.run import FULL_RATE, Objective, TrainingConfig, alpha_of
-from engine.training.peak import Facts, memory_mb, peak_mb
+from engine.training.peak import TrainingFacts, memory_mb, peak_mb
 from engine.wording import size
 
 Preset = Literal["fast", "balanced", "best"]
@@ -105,7 +105,7 @@ CUT_WARNING = "after a first stage under 2 epochs most of its own answers are cu
 _CUT = "measured on the starter: 75 to 88 % cut"
 
 
-def choose(preset: Preset, facts: Facts, asked: TrainingConfig, said: Collection[str] = ()) -> Choice:
+def choose(preset: Preset, facts: TrainingFacts, asked: TrainingConfig, said: Collection[str] = ()) -> Choice:
     """The preset's configuration. Fields of `asked` named in `said` win over it; all others it does not choose stay."""
     picker = _Picker(asked, frozenset(said))
     aim = (_SMALL if facts.small else _LARGE)[preset]
@@ -207,7 +207,7 @@ class _Picker:
         return chosen
 
 
-def _second_stage(preset: Preset, facts: Facts, config: TrainingConfig, picker: _Picker) -> TrainingConfig:
+def _second_stage(preset: Preset, facts: TrainingFacts, config: TrainingConfig, picker: _Picker) -> TrainingConfig:
     """Whether the student learns from its own answers too, once they end."""
     against = ""
     steps, why, basis = 0, "left out: its steps sample, score and train, and take longest", _PUBLISHED
@@ -231,7 +231,7 @@ def _second_stage(preset: Preset, facts: Facts, config: TrainingConfig, picker: 
     return replace(config, on_policy_batch_rows=batch, on_policy_learning_rate=rate)
 
 
-def _beside(preset: Preset, facts: Facts, config: TrainingConfig, picker: _Picker) -> TrainingConfig:
+def _beside(preset: Preset, facts: TrainingFacts, config: TrainingConfig, picker: _Picker) -> TrainingConfig:
     """The terms against forgetting and against the prompt coming back."""
     fraction, why = _GENERAL_FRACTION, "of a step's rows: other questions keep the base's own answers"
     if preset == "fast":
@@ -254,7 +254,7 @@ def _epochs(rows: int, few: float, many: float) -> tuple[float, str]:
     return epochs, f"{words}: {few:g} up to {FEW_ROWS} rows, {many:g} from {MANY_ROWS:,} on"
 
 
-def _batch(facts: Facts) -> tuple[int, str]:
+def _batch(facts: TrainingFacts) -> tuple[int, str]:
     wanted, why = 8, "many small steps: a small model learns by their number"
     if not facts.small:
         wanted = 16 if facts.rows < 500 else 32 if facts.rows < MANY_ROWS else 128
@@ -262,7 +262,7 @@ def _batch(facts: Facts) -> tuple[int, str]:
     return (wanted, why) if facts.rows >= wanted else (max(1, facts.rows), "there are no more rows")
 
 
-def _micro_batch(config: TrainingConfig, facts: Facts) -> tuple[int, str]:
+def _micro_batch(config: TrainingConfig, facts: TrainingFacts) -> tuple[int, str]:
     """The most rows of a forward pass that memory holds, halved from the whole batch."""
     rows = config.batch_rows
     if facts.shapes is None or facts.free_mb is None:
@@ -293,7 +293,7 @@ def _free(megabytes: float | None, given_back_by: str, words: str = "are free") 
     return f"{_amount(megabytes)} {words}" + (f" once {given_back_by} gives back its part" if given_back_by else "")
 
 
-def _size(facts: Facts) -> str:
+def _size(facts: TrainingFacts) -> str:
     if facts.shapes is None:
         return "a base that is not on this machine yet"
     return f"a base of {facts.shapes.parameters / 1e6:,.0f} million weights"

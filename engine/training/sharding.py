@@ -39,18 +39,18 @@ class _Pass(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldBytes:
     """How much of a base one process holds between two passes, and how much it is; in bytes."""
 
     own_bytes: int
     whole_bytes: int
 
 
-def held_bytes(local: LocalModel) -> Held:
+def held_bytes(local: LocalModel) -> HeldBytes:
     """Counted over the frozen parameters; what is tied counts once."""
     frozen = [parameter for parameter in local.base.parameters() if not parameter.requires_grad]
     parts = [part.to_local() if isinstance(part, DTensor) else part for part in frozen]
-    return Held(*(sum(tensor.numel() * tensor.element_size() for tensor in found) for found in (parts, frozen)))
+    return HeldBytes(*(sum(tensor.numel() * tensor.element_size() for tensor in found) for found in (parts, frozen)))
 
 
 def share_layers(local: LocalModel, ranks: Ranks) -> Ranks:

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from engine.evaluation.agreement import Outcome, agreement, flipped, outcome
+from engine.evaluation.agreement import PairOutcome, agreement, flipped, outcome
 from engine.evaluation.length_control import length_controlled
 from engine.evaluation.report import report_json
 from engine.project import Project
@@ -29,7 +29,7 @@ from tests.engine.evaluation.evaluating import evaluate, latest
 from tests.engine.teachers.hostile_server import HostileServer, Request, good
 
 OPTIONS = EvaluateOptions(run_id=1, samples=1, max_answer_tokens=4, batch_rows=64, preference=True)
-OUTCOMES: tuple[Outcome, ...] = ("win", "tie", "loss")
+OUTCOMES: tuple[PairOutcome, ...] = ("win", "tie", "loss")
 
 
 def preferred(folder: Path, url: str) -> Preference:
@@ -106,7 +106,7 @@ def test_outcomes_of_both_orders() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(OUTCOMES), st.sampled_from(OUTCOMES)), min_size=1, max_size=60))
-def test_agreement_is_that_of_statsmodels(pairs: Sequence[tuple[Outcome, Outcome]]) -> None:
+def test_agreement_is_that_of_statsmodels(pairs: Sequence[tuple[PairOutcome, PairOutcome]]) -> None:
     table = np.zeros((3, 3))
     for one, other in pairs:
         table[OUTCOMES.index(one), OUTCOMES.index(other)] += 1

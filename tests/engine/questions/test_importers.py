@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import NotFoundError, UsageError
 from engine.questions import importers, lines
-from engine.questions.importers import Refusal, import_questions
+from engine.questions.importers import RefusedRow, import_questions
 from engine.records.prompt import Message
 
 
@@ -41,10 +41,10 @@ def test_text_refuses_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     result = import_questions(source)
     assert [q.text for q in result.questions] == ["one"]
     assert result.refused == (
-        Refusal(2, "not UTF-8: byte 4 is 0xe9"),
-        Refusal(3, "longer than 0 MB"),
-        Refusal(4, "it holds a NUL character"),
-        Refusal(5, "longer than 0 MB"),
+        RefusedRow(2, "not UTF-8: byte 4 is 0xe9"),
+        RefusedRow(3, "longer than 0 MB"),
+        RefusedRow(4, "it holds a NUL character"),
+        RefusedRow(5, "longer than 0 MB"),
     )
 
 
@@ -137,7 +137,7 @@ def test_csv(tmp_path: Path) -> None:
     content = 'id,text,topic\n1,"Where, exactly,\nis it?",card\n\n2,short\n3,"He said ""no""",\n'
     result = import_questions(write(tmp_path, "a.csv", content))
     assert [(q.text, q.topic) for q in result.questions] == [("Where, exactly,\nis it?", "card"), ('He said "no"', "")]
-    assert result.refused == (Refusal(5, "2 fields where the header has 3"),)
+    assert result.refused == (RefusedRow(5, "2 fields where the header has 3"),)
     tabs = import_questions(write(tmp_path, "a.tsv", "q\tintent\nWhere?\tcard\n"), text_column="q")
     assert [(q.text, q.topic) for q in tabs.questions] == [("Where?", "card")]
     semicolons = import_questions(write(tmp_path, "b.csv", "text;label\nWhere, then?;X\n"))

@@ -21,7 +21,7 @@ from engine.records.run import Estimated, Run, TrainingConfig
 from engine.training.costs import GENERAL_QUESTIONS, RowTokens
 from engine.training.facts import Basis, FreeMemory, read_basis
 from engine.training.outlook import error_text, estimate_training, outlook_text
-from engine.training.peak import Facts, memory_mb, trained_numbers
+from engine.training.peak import TrainingFacts, memory_mb, trained_numbers
 from engine.training.student import trained_parameters, with_new_adapter
 from engine.training.work import work_of
 from tests.tiny import downloaded
@@ -109,7 +109,7 @@ def test_memory_that_was_never_measured_is_reckoned_from_shapes(model_folder: Pa
     basis = Basis(DATASET, shapes=shapes, tokens=replace(TOKENS, longest=300), free=FreeMemory(9_000.0))
     assert shapes.layers == 2
     wide = estimate_training(CONFIG, basis).memory_mb
-    assert wide == memory_mb(CONFIG, Facts(100, basis.tokens, 0, shapes, None, 4))
+    assert wide == memory_mb(CONFIG, TrainingFacts(100, basis.tokens, 0, shapes, None, 4))
     narrow = estimate_training(replace(CONFIG, dtype="bfloat16"), basis).memory_mb
     assert narrow is not None
     assert wide is not None
@@ -136,7 +136,7 @@ def test_a_second_stage_holds_the_keys_and_values_of_the_prompt(model_folder: Pa
     local = load_base(model_folder, device="cpu", dtype="float32")
     cached = PromptCache.build(local, list(range(1, 41)))
     assert shapes.kept * 4 == cached.memory_bytes / 40
-    facts = Facts(100, replace(TOKENS, prompt=100_000), 0, shapes, None, 4)
+    facts = TrainingFacts(100, replace(TOKENS, prompt=100_000), 0, shapes, None, 4)
     config = replace(CONFIG, on_policy_steps=1)
     more, least = memory_mb(config, facts), memory_mb(config, replace(facts, tokens=TOKENS))
     assert more is not None
@@ -189,7 +189,7 @@ def test_whole_layers_are_as_large_as_the_layers_and_need_their_memory(model_fol
     student = with_new_adapter(load_base(model_folder, device="cpu", dtype="float32"), whole)
     numbers = sum(parameter.numel() for parameter in trained_parameters(student))
     assert numbers == pytest.approx(trained_numbers(whole, shapes), rel=0.02)
-    facts = Facts(100, TOKENS, 0, shapes, None, 4)
+    facts = TrainingFacts(100, TOKENS, 0, shapes, None, 4)
     more = (memory_mb(whole, facts) or 0) - (memory_mb(CONFIG, facts) or 0)
     assert more == pytest.approx(16 * (numbers - shapes.lora_parameters(16)) / 1e6, rel=0.02)
     basis = Basis(DATASET, (RUN,), shapes=shapes, tokens=TOKENS)

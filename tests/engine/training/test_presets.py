@@ -22,7 +22,7 @@ from engine.records.dataset import DatasetSummary
 from engine.records.run import TrainingConfig
 from engine.training.costs import RowTokens, longest_pass_tokens
 from engine.training.facts import Basis, FreeMemory, free_memory
-from engine.training.peak import Facts, memory_mb, peak_mb
+from engine.training.peak import TrainingFacts, memory_mb, peak_mb
 from engine.training.presets import CHOSEN, Choice, Preset, Reason, choice_json, choice_text, choose
 
 ASKED = TrainingConfig(base="b", device="cpu", seed=3)
@@ -38,10 +38,10 @@ def llama(layers: int, hidden: int, inner: int, vocabulary: int) -> Shapes:
 
 STARTER, LARGE = llama(30, 576, 1_536, 49_152), llama(32, 4_096, 14_336, 128_256)
 TOKENS = RowTokens(question=30.0, answer=40.0, longest=120, longest_answer=80, prompt=400)
-FACTS = Facts(rows=600, tokens=TOKENS, own_rows=600, shapes=STARTER, free_mb=8_000.0, number_bytes=4)
+FACTS = TrainingFacts(rows=600, tokens=TOKENS, own_rows=600, shapes=STARTER, free_mb=8_000.0, number_bytes=4)
 presets = st.sampled_from(get_args(Preset))
 facts = st.builds(
-    Facts,
+    TrainingFacts,
     rows=st.integers(1, 200_000),
     tokens=st.builds(
         RowTokens,
@@ -60,7 +60,7 @@ facts = st.builds(
 
 
 @given(presets, facts)
-def test_every_value_is_within_the_recipes_ranges_and_has_its_reason(preset: Preset, facts: Facts) -> None:
+def test_every_value_is_within_the_recipes_ranges_and_has_its_reason(preset: Preset, facts: TrainingFacts) -> None:
     choice = choose(preset, facts, ASKED)
     config = choice.config
     rank, rate, epochs, batch = (
@@ -96,7 +96,7 @@ def test_every_value_is_within_the_recipes_ranges_and_has_its_reason(preset: Pre
 
 
 @given(presets, facts, st.integers(1, 200_000))
-def test_more_data_never_means_more_epochs(preset: Preset, facts: Facts, rows: int) -> None:
+def test_more_data_never_means_more_epochs(preset: Preset, facts: TrainingFacts, rows: int) -> None:
     fewer, more = sorted((rows, facts.rows))
     assert (
         choose(preset, replace(facts, rows=more), ASKED).config.epochs
@@ -105,7 +105,7 @@ def test_more_data_never_means_more_epochs(preset: Preset, facts: Facts, rows: i
 
 
 @given(presets, facts)
-def test_memory_is_not_exceeded_or_the_preset_refuses(preset: Preset, facts: Facts) -> None:
+def test_memory_is_not_exceeded_or_the_preset_refuses(preset: Preset, facts: TrainingFacts) -> None:
     choice = choose(preset, facts, ASKED)
     if choice.memory_mb is None or facts.free_mb is None:
         assert choice.require_fit() is choice
@@ -123,7 +123,7 @@ def test_memory_is_not_exceeded_or_the_preset_refuses(preset: Preset, facts: Fac
 
 
 @given(presets, facts, st.floats(1.0, 1e6))
-def test_more_memory_never_means_smaller_passes(preset: Preset, facts: Facts, free_mb: float) -> None:
+def test_more_memory_never_means_smaller_passes(preset: Preset, facts: TrainingFacts, free_mb: float) -> None:
     less, more = sorted((free_mb, facts.free_mb or free_mb))
     passes = [choose(preset, replace(facts, free_mb=free), ASKED).config.micro_batch_rows for free in (less, more)]
     assert passes == sorted(passes)
@@ -177,7 +177,9 @@ def test_the_estimate_covers_what_was_measured_on_the_starter() -> None:
 def test_four_bits_are_suggested_only_where_a_gpu_holds_nothing_else() -> None:
     # 7.8B weights of layers: 15.6 GB in bfloat16, 4.0 GB in four bits with the widest layer in full beside them, and of
     # each number of a layer 2.5 bytes more for the backward pass.
-    gpu = Facts(rows=600, tokens=TOKENS, own_rows=0, shapes=LARGE, free_mb=12_000.0, number_bytes=2, on_gpu=True)
+    gpu = TrainingFacts(
+        rows=600, tokens=TOKENS, own_rows=0, shapes=LARGE, free_mb=12_000.0, number_bytes=2, on_gpu=True
+    )
     choice = choose("fast", gpu, ASKED)
     assert choice.config.quantize_base == "none"
     assert choice.quantized_mb is not None

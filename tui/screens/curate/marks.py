@@ -5,7 +5,7 @@ Pure Python. A hundred thousand marks are one range here: no list of them is eve
 
 from dataclasses import dataclass, field
 
-from engine.records.selection import Span
+from engine.records.selection import IdRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Marks:
         return tuple(sorted(spot.id for spot in self.single))
 
     @property
-    def spans(self) -> tuple[Span, ...]:
+    def spans(self) -> tuple[IdRange, ...]:
         """The kept ranges, by number."""
         return tuple((first.id, last.id) for first, last in self.ranges)
 
