@@ -7,24 +7,20 @@ ones take their defaults, so that logs of other versions stay readable; a line t
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar, cast, get_args, get_type_hints
+from typing import cast, get_args
 
+from engine.errors import StoreError
 from engine.jobs.protocol import PROTOCOL_VERSION, Event, Note, StampedEvent
 from engine.paths import PRIVATE_FILE_MODE
-from engine.records.job import JobState
 from engine.records.run import WorstToken
-from engine.records.station import StationName
 from engine.redact import redact
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from engine.store.words_json import build
 
 EVENTS_FILE = "events.jsonl"
-Word = TypeVar("Word", bound="DataclassInstance")
+_KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
 class EventLog:
@@ -91,99 +87,15 @@ def decode_event(line: bytes, previous_at: float = 0.0) -> StampedEvent:
     if not isinstance(version, int) or version > PROTOCOL_VERSION:
         return StampedEvent(stamp, Note("One event was skipped: a newer version of the program wrote it."))
     name = str(row.get("type"))
-    decoder = _DECODERS.get(name)
-    if decoder is None:
+    kind = _KINDS.get(name)
+    if kind is None:
         return StampedEvent(stamp, Note(f"One event was skipped: this version does not know the type {name!r}."))
     try:
-        return StampedEvent(stamp, decoder(row))
-    except (TypeError, ValueError) as error:
-        return StampedEvent(stamp, Note(f"One event of type {name!r} was skipped: {error}."))
+        return StampedEvent(stamp, build(kind, row))
+    except StoreError as error:
+        return StampedEvent(stamp, Note(f"One event of type {name!r} was skipped: {error.message}"))
 
 
 def _ends_within_a_line(file: int) -> bool:
     size = os.fstat(file).st_size
     return size > 0 and os.pread(file, 1, size - 1) != b"\n"
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{value!r} is no whole number")
-    return value
-
-
-def _number(value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"{value!r} is no number")
-    return float(value)
-
-
-def _truth(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{value!r} is neither true nor false")
-    return value
-
-
-def _number_or_none(value: object) -> float | None:
-    return None if value is None else _number(value)
-
-
-def _one_of(words: object) -> Callable[[object], object]:
-    def read(value: object) -> object:
-        if value not in get_args(words):
-            raise ValueError(f"{value!r} is none of {', '.join(get_args(words))}")
-        return value
-
-    return read
-
-
-def _numbers_by_name(value: object) -> dict[str, float]:
-    if not isinstance(value, dict):
-        raise TypeError(f"{value!r} is no table of numbers")
-    return {_text(name): _number(number) for name, number in cast("dict[object, object]", value).items()}
-
-
-def _worst_tokens(value: object) -> tuple[WorstToken, ...]:
-    if not isinstance(value, list):
-        raise TypeError(f"{value!r} is no list")
-    return tuple(_WORST_TOKEN(cast("Mapping[str, object]", item)) for item in value)
-
-
-_READERS: Mapping[object, Callable[[object], object]] = {
-    str: _text,
-    int: _whole,
-    float: _number,
-    bool: _truth,
-    float | None: _number_or_none,
-    JobState: _one_of(JobState),
-    StationName: _one_of(StationName),
-    dict[str, float]: _numbers_by_name,
-    tuple[WorstToken, ...]: _worst_tokens,
-}
-
-
-def _decoder(kind: type[Word]) -> Callable[[Mapping[str, object]], Word]:
-    hints = get_type_hints(kind)
-    readers = {field.name: (_READERS[hints[field.name]], field.default is MISSING) for field in fields(kind)}
-
-    def decode(row: Mapping[str, object]) -> Word:
-        values: dict[str, object] = {}
-        for name, (read, required) in readers.items():
-            if name in row:
-                values[name] = read(row[name])
-            elif required:
-                raise ValueError(f"it has no {name!r}")
-        return kind(**values)
-
-    return decode
-
-
-_WORST_TOKEN = _decoder(WorstToken)
-_DECODERS: dict[str, Callable[[Mapping[str, object]], Event]] = {
-    kind.__name__: _decoder(kind) for kind in get_args(Event)
-}

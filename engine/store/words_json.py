@@ -1,7 +1,7 @@
 """Frozen dataclasses to JSON text and back, checked field by field. Knows nothing of which words there are."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
@@ -24,15 +24,20 @@ def encode_all(words: Sequence[object]) -> str:
 
 def decode(kind: type[Word], text: str) -> Word:
     """The inverse of `encode`. Raises `StoreError` where `text` is not the JSON of a `kind`."""
-    return cast("Word", _build(kind, _parse(text), kind.__name__))
+    return cast("Word", _reader_of(kind)(_parse(text)))
 
 
 def decode_all(kind: type[Word], text: str) -> tuple[Word, ...]:
     """The inverse of `encode_all`."""
-    value = _parse(text)
+    read, value = _reader_of(kind), _parse(text)
     if not isinstance(value, list):
         raise _mismatch(kind.__name__, "a list", value)
-    return tuple(cast("Word", _build(kind, item, kind.__name__)) for item in value)
+    return tuple(cast("Word", read(item)) for item in value)
+
+
+def build(kind: type[Word], value: object) -> Word:
+    """The word that a parsed JSON `value` is, whatever fields other versions gave it too. Raises `StoreError`."""
+    return cast("Word", _reader_of(kind, strict=False)(value))
 
 
 def inner_folder(text: str) -> str:
@@ -58,55 +63,77 @@ def _parse(text: str) -> object:
     return value
 
 
-def _build(hint: object, value: object, where: str) -> object:
-    origin, arguments = get_origin(hint), get_args(hint)
-    if isinstance(hint, type) and is_dataclass(hint):
-        return _build_word(hint, value, where)
-    if origin is Literal:
-        if value not in arguments:
-            raise _mismatch(where, f"one of {arguments}", value)
-        return value
-    if origin in (Union, UnionType):
-        if value is None and NoneType in arguments:
-            return None
-        (inner,) = (argument for argument in arguments if argument is not NoneType)
-        return _build(inner, value, where)
-    if origin is tuple:
-        return _build_tuple(arguments, value, where)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not hint:
-        raise _mismatch(where, str(hint), value)
-    return value
-
-
-def _build_word(kind: type, value: object, where: str) -> object:
-    if not isinstance(value, dict):
-        raise _mismatch(where, "an object", value)
-    hints, required = _shape(kind)
-    if not required <= value.keys() <= hints.keys():
-        raise _mismatch(where, f"the fields {sorted(hints)}", sorted(value))
-    return kind(**{name: _build(hints[name], item, f"{where}.{name}") for name, item in value.items()})
-
-
-def _build_tuple(arguments: tuple[object, ...], value: object, where: str) -> object:
-    if not isinstance(value, list):
-        raise _mismatch(where, "a list", value)
-    if len(arguments) == 2 and arguments[1] is Ellipsis:
-        return tuple(_build(arguments[0], item, where) for item in value)
-    if len(arguments) != len(value):
-        raise _mismatch(where, f"{len(arguments)} items", value)
-    return tuple(_build(hint, item, where) for hint, item in zip(arguments, value, strict=True))
+def _reader_of(kind: type, *, strict: bool = True) -> Callable[[object], object]:
+    return _reader(kind, kind.__name__, strict)
 
 
 @cache
-def _shape(kind: type) -> tuple[dict[str, object], frozenset[str]]:
-    """The hints of all fields, and the names of those without a default."""
-    required = frozenset(
-        field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING
-    )
+def _reader(hint: object, where: str, strict: bool) -> Callable[[object], object]:
+    """What makes of parsed JSON the value that `hint` says, or raises `StoreError`; `where` is its place, in words."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _word_reader(hint, where, strict)
+    if origin is tuple:
+        return _tuple_reader(arguments, where, strict)
+    if origin in (Union, UnionType):  # with None
+        (some,) = (_reader(argument, where, strict) for argument in arguments if argument is not NoneType)
+        return lambda value: None if value is None else some(value)
+    if origin is dict:
+        return _table_reader(_reader(arguments[1], where, strict), where)
+
+    def one_of(value: object) -> object:
+        if value not in arguments:
+            raise _mismatch(where, f"one of {arguments}", value)
+        return value
+
+    def plain(value: object) -> object:
+        if hint is float and type(value) is int:
+            return float(value)
+        if type(value) is not hint:
+            raise _mismatch(where, getattr(hint, "__name__", str(hint)), value)
+        return value
+
+    return one_of if origin is Literal else plain
+
+
+def _word_reader(kind: type, where: str, strict: bool) -> Callable[[object], object]:
     hints = get_type_hints(kind)
-    return {field.name: hints[field.name] for field in fields(kind)}, required
+    readers = {field.name: _reader(hints[field.name], f"{where}.{field.name}", strict) for field in fields(kind)}
+    required = {field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING}
+
+    def read(value: object) -> object:
+        if not isinstance(value, dict):
+            raise _mismatch(where, "an object", value)
+        if not required <= value.keys() or (strict and not value.keys() <= readers.keys()):
+            raise _mismatch(where, f"the fields {sorted(readers)}", sorted(value))
+        return kind(**{name: make(value[name]) for name, make in readers.items() if name in value})
+
+    return read
+
+
+def _tuple_reader(arguments: tuple[object, ...], where: str, strict: bool) -> Callable[[object], object]:
+    of_any_length = len(arguments) == 2 and arguments[1] is Ellipsis
+    readers = [_reader(argument, where, strict) for argument in arguments if argument is not Ellipsis]
+
+    def read(value: object) -> object:
+        if not isinstance(value, list):
+            raise _mismatch(where, "a list", value)
+        if of_any_length:
+            return tuple(map(readers[0], value))
+        if len(readers) != len(value):
+            raise _mismatch(where, f"{len(readers)} items", value)
+        return tuple(make(item) for make, item in zip(readers, value, strict=True))
+
+    return read
+
+
+def _table_reader(make: Callable[[object], object], where: str) -> Callable[[object], object]:
+    def read(value: object) -> object:
+        if not isinstance(value, dict):
+            raise _mismatch(where, "an object", value)
+        return {name: make(item) for name, item in value.items()}
+
+    return read
 
 
 def _mismatch(where: str, expected: str, value: object) -> StoreError:

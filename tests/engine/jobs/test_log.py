@@ -76,9 +76,9 @@ def test_any_bytes_decode_to_something(line: bytes) -> None:
     [
         ({"v": 2}, "newer version"),
         ({"type": "Surprise"}, "'Surprise'"),
-        ({"done": "many"}, "'many' is no whole number"),
-        ({"done": None}, "None is no whole number"),
-        ({"seconds_left": True}, "True is no number"),
+        ({"done": "many"}, "Progress.done should be int, not 'many'"),
+        ({"done": None}, "Progress.done should be int"),
+        ({"seconds_left": True}, "Progress.seconds_left should be float"),
     ],
 )
 def test_what_this_version_cannot_read_becomes_a_note(change: dict[str, object], words: str) -> None:
