@@ -57,13 +57,11 @@ def score(
     prefix: PromptCache | None = None,
     k: int,
     batch_tokens: int = BATCH_TOKENS,
-    on_rows: Callable[[int], None] | None = None,
 ) -> list[TopK]:
     """The top-k of every row, on the CPU, in the rows' order, with the adapter as it is switched now.
 
     With `prefix`, each context must begin with its ids (else `ModelError`). A pass reads `batch_tokens` tokens behind
-    it at most, or one row. `on_rows` is told how many rows are done after each pass. Raises `ContextError` where
-    context and completion do not fit.
+    it at most, or one row. Raises `ContextError` where context and completion do not fit.
     """
     if k < 1:
         raise UsageError("At least one log-probability a token is needed.", f"k is {k}.")
@@ -80,8 +78,6 @@ def score(
         whole = [torch.cat(column).cpu() for column in zip(*pieces, strict=True)]  # a GPU is waited for once a pass
         for i, split in zip(part.rows, zip(*(column.split(part.counts) for column in whole), strict=True), strict=True):
             results[i] = TopK(*(column.clone() for column in split))
-        if on_rows is not None:
-            on_rows(len(results))
     return [results[i] for i in range(len(rows))]
 
 

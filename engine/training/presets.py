@@ -107,7 +107,7 @@ _CUT = "measured on the starter: 75 to 88 % cut"
 
 def choose(preset: Preset, facts: TrainingFacts, asked: TrainingConfig, said: Collection[str] = ()) -> Choice:
     """The preset's configuration. Fields of `asked` named in `said` win over it; all others it does not choose stay."""
-    picker = _Picker(asked, frozenset(said))
+    picker = _Picker(frozenset(said))
     aim = (_SMALL if facts.small else _LARGE)[preset]
     basis = _DEMO if facts.small and preset == "fast" else _STARTER if facts.small else _PUBLISHED
     mix: Objective = "mix"
@@ -193,7 +193,7 @@ def choice_json(choice: Choice) -> dict[str, object]:
 class _Picker:
     """Takes what was said, else what the preset chooses, and remembers why."""
 
-    def __init__(self, asked: TrainingConfig, said: frozenset[str]) -> None:
+    def __init__(self, said: frozenset[str]) -> None:
         self._said = said
         self.reasons: list[Reason] = []
 
