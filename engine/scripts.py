@@ -1,4 +1,6 @@
-"""Words in any script: where one writes no spaces between them, a character stands for a word. Knows no grammar."""
+"""Words in any script: where one writes no spaces between them, a character stands for a word. And their stems, of
+English ones; knows no other grammar.
+"""
 
 import re
 
@@ -8,3 +10,11 @@ _SPACELESS = (
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 WORD = re.compile(rf"[{_SPACELESS}]|[^\W_{_SPACELESS}]+")
+_ENDINGS = ("ing", "ed", "es", "s", "e")
+_SHORTEST_STEM = 4
+
+
+def stem(word: str) -> str:
+    """A word without its ending, where enough of it is left: what its forms have in common, most often."""
+    ending = next((end for end in _ENDINGS if word.endswith(end) and len(word) - len(end) >= _SHORTEST_STEM), "")
+    return word.removesuffix(ending)

@@ -14,6 +14,7 @@ from engine.prompts.checkable import checks_of
 from engine.prompts.demands import Demand
 from engine.records.finding import Finding
 from engine.records.rule import Check
+from engine.scripts import stem
 
 MOST_COMPARED = 400  # demands; more are no prompt that anybody keeps consistent by hand
 
@@ -30,8 +31,6 @@ _SAME = {
     "customer": "user", "customers": "user", "users": "user", "begin": "start", "open": "start", "finish": "end",
     "close": "end", "mention": "say", "state": "say", "write": "answer",
 }  # fmt: skip
-_ENDINGS = ("ing", "ed", "es", "s", "e")
-_SHORTEST_STEM = 4
 _ABOUT_ANSWERS = (
     r"\A(?:please |always |you (?:must|should) )*"
     r"(?:be|stay|keep|write|answer|reply|respond|give|use|sound|explain)\b.{0,40}"
@@ -133,7 +132,5 @@ def telling_words(text: str) -> frozenset[str]:
     for word in _WORD.findall(text.casefold()):
         if word in _SILENT:
             continue
-        word = _SAME.get(word, word)
-        ending = next((end for end in _ENDINGS if word.endswith(end) and len(word) - len(end) >= _SHORTEST_STEM), "")
-        found.add(word.removesuffix(ending))
+        found.add(stem(_SAME.get(word, word)))
     return frozenset(found)

@@ -16,13 +16,12 @@ from engine.records.prompt import Message
 from engine.records.rule import Check, Rule, Span
 from engine.rules.checks import check_answer
 from engine.rules.units import unit_spans
+from engine.scripts import stem
 
 TURNS_LOOKED_AT = 20  # a pattern may take its whole second on each
 
 _WORD = re.compile(r"\w+")
 _LITERAL = re.compile(r"[^\W\d_]{3,}")  # of a pattern: what is surely text and no syntax
-_ENDINGS = ("ing", "ed", "es", "s", "e")
-_SHORTEST_STEM = 4
 _NEAR = 0.34  # of the rule's telling words
 _COUNTED = "one two three four five six seven eight nine ten eleven twelve"
 _NUMBERS = {word: str(number) for number, word in enumerate(_COUNTED.split(), start=1)}
@@ -95,9 +94,7 @@ def _stems(text: str) -> frozenset[str]:
     for word in _WORD.findall(text.casefold()):
         if word in _COMMON:
             continue
-        word = _NUMBERS.get(word, word)
-        ending = next((end for end in _ENDINGS if word.endswith(end) and len(word) - len(end) >= _SHORTEST_STEM), "")
-        found.add(word.removesuffix(ending))
+        found.add(stem(_NUMBERS.get(word, word)))
     return frozenset(found)
 
 
