@@ -14,12 +14,12 @@ from engine.errors import JobError
 from engine.folders import DATABASE
 from engine.jobs import control
 from engine.jobs.devices import Holder, Ticket
-from engine.jobs.follow import Follower, follow
+from engine.jobs.follow import follow
 from engine.jobs.identity import own_identity
 from engine.jobs.launch import launch
 from engine.jobs.liveness import is_alive, reap
 from engine.jobs.locks import FileLock
-from engine.jobs.protocol import StampedEvent, StateChanged
+from engine.jobs.protocol import StateChanged
 from engine.jobs.wishes import read_wish
 from engine.project import Project
 from engine.projects import delete
@@ -50,10 +50,7 @@ def _facts(project: Project, job: Job) -> list[str]:
 
 
 def _states(project: Project, job: Job) -> list[str]:
-    follower = Follower(project.folder / job.folder)
-    events: list[StampedEvent] = []
-    while found := follower.read_new():
-        events += found
+    events = follow(project, job.id)  # which waits for the line of a state that is in the store already
     return [stamped.event.state for stamped in events if isinstance(stamped.event, StateChanged)]
 
 
