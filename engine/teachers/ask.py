@@ -41,28 +41,15 @@ def ask(
     if spec.kind == "endpoint":
         key = key_for(check_address(spec.base_url), home)
 
-        def ask_endpoint(messages: Sequence[Message]) -> str:
-            return asyncio.run(_ask_once(spec, key, messages, temperature, max_tokens, on_cut, on_note, on_billed))
+        async def ask_once(messages: Sequence[Message]) -> str:
+            from engine.teachers.endpoint import EndpointTeacher  # the client library takes a second to import
 
-        return ask_endpoint
+            async with EndpointTeacher(spec, key, concurrency=1, on_note=on_note, on_billed=on_billed) as teacher:
+                answer = await teacher.answer(messages, temperature=temperature, max_tokens=max_tokens)
+            return on_cut(answer.text) if answer.finish_reason == "length" else answer.text
+
+        return lambda messages: asyncio.run(ask_once(messages))
     return _LocalAnswers(spec.model, home, temperature, max_tokens, seed, on_cut)
-
-
-async def _ask_once(
-    spec: TeacherSpec,
-    key: str,
-    messages: Sequence[Message],
-    temperature: float,
-    max_tokens: int,
-    on_cut: Callable[[str], str],
-    on_note: Callable[[str], None] | None,
-    on_billed: Callable[[Usage], None] | None,
-) -> str:
-    from engine.teachers.endpoint import EndpointTeacher  # the client library takes a second to import
-
-    async with EndpointTeacher(spec, key, concurrency=1, on_note=on_note, on_billed=on_billed) as teacher:
-        answer = await teacher.answer(messages, temperature=temperature, max_tokens=max_tokens)
-    return on_cut(answer.text) if answer.finish_reason == "length" else answer.text
 
 
 class _LocalAnswers:
