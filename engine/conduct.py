@@ -76,7 +76,7 @@ def ensure_job(project: Project, options: JobOptions) -> Job:
     from engine.jobs.liveness import reap
 
     reap(project)
-    job = next((job for job in reversed(project.jobs.all()) if job.kind == options.kind), None)
+    job = next((job for job, _ in project.jobs.asked(type(options))), None)
     if job is None:
         return project.start_job(options)
     if job.state == "done" or job.state in LIVE_STATES:

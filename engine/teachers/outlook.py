@@ -145,8 +145,8 @@ def _cost(prices: Prices, sent: float, answered: float) -> float:
 
 def _pace(project: "Project", teacher: TeacherSpec) -> tuple[float | None, str]:
     """Seconds an answer, and the job that they were measured in."""
-    for job in reversed(project.jobs.all()):
-        if job.kind != "generate" or not job.ended_at:
+    for job, _ in project.jobs.asked(GenerateOptions):
+        if not job.ended_at:
             continue
         work = project.jobs.work(job.id).get(job.stage, Work())
         stored = project.examples.stored_between(teacher.name, job.created_at, job.ended_at)
