@@ -17,8 +17,8 @@ from engine.model.folder import ModelFolder, read_model_folder
 from engine.model.turn_texts import TurnTexts
 from engine.records.prompt import Message, Prompt
 
-# Questions whose first tokens differ as much as text can, so that what their renderings share is the prompt's alone.
 _NOT_WHOLE = "\ufffd"  # what bytes decode to that are no character, or not yet
+# Questions whose first tokens differ as much as text can, so that what their renderings share is the prompt's alone.
 _PROBES: tuple[tuple[Message, ...], ...] = (
     (Message("user", "a"),),
     (Message("user", "\n\n- 7"),),

@@ -5,7 +5,7 @@ Knows nothing of HTTP or SQL: the endpoint teacher asks, the recorder stores, th
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from engine.errors import BudgetError, JobStopped
 from engine.jobs.context import JobContext
@@ -30,7 +30,7 @@ class _Flight:
     ask: Ask
     held_usd: float
     stream: str
-    tries: int = field(default=1)
+    tries: int = 1
 
 
 class EndpointGeneration:
@@ -46,7 +46,7 @@ class EndpointGeneration:
         budget: Budget,
         key: str,
         *,
-        has_answered: bool = False,
+        has_answered: bool,
     ) -> None:
         """`has_answered`: this teacher has answered others of the prompt before."""
         self._context = context
