@@ -42,11 +42,6 @@ class Schedule:
         plans = ((0, self.epochs), *self.replanned)
         return tuple((since, max(1, round(epochs * self.steps_per_epoch)) if epochs else 0) for since, epochs in plans)
 
-    @property
-    def tokens(self) -> int:
-        """All tokens of all steps."""
-        return sum(self.lengths[index] for step in range(self.steps) for index in self.rows_at(step))
-
     def epoch_at(self, step: int) -> float:
         """How many epochs are behind after `step` steps."""
         return step / self.steps_per_epoch
