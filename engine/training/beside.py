@@ -137,9 +137,7 @@ class Beside:
     def _kl_to(self, base: TeacherCache) -> RowsLoss:
         def loss(rows: Sequence[DatasetRow], _batch: Batch) -> ChunkLoss:
             known = base.gather(rows).to(self._student.device)
-            return lambda logits, here: forward_kl_top_k(
-                logits, known.ids[here], known.logprobs[here], known.tail[here]
-            )
+            return lambda logits, here: forward_kl_top_k(logits, known[here])
 
         return loss
 

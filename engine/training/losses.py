@@ -38,16 +38,14 @@ def normalised(teacher: TeacherTopK) -> TeacherTopK:
     return TeacherTopK(teacher.ids, teacher.logprobs - total[:, None], teacher.tail - total)
 
 
-def forward_kl_top_k(
-    student_logits: Tensor, teacher_ids: Tensor, teacher_logprobs: Tensor, teacher_tail: Tensor
-) -> Tensor:
-    """KL(teacher ‖ student) over k tokens and the tail: (N, V), (N, k), (N, k), (N,) → (N,) in nats.
+def forward_kl_top_k(student_logits: Tensor, teacher: TeacherTopK) -> Tensor:
+    """KL(teacher ‖ student) over the teacher's k tokens and the tail: logits (N, V) → (N,) in nats.
 
     With z the student's logits, Z = logsumexp(z) and T = logsumexp of z outside the teacher's k tokens, it equals
     Z − Σ pᵢ zᵢ − p_tail T − H(p). T is summed over the other tokens themselves: log(1 − Σ qᵢ) would cancel to
     nothing where the student is sure, and its gradient would explode. With k = V this is the full divergence.
     """
-    teacher = normalised(TeacherTopK(teacher_ids, teacher_logprobs.float(), teacher_tail.float()))
+    teacher = normalised(teacher)
     logits = student_logits.float()
     probabilities, tail_probability = teacher.logprobs.exp(), teacher.tail.exp()
     negative_entropy = -torch.special.entr(probabilities).sum(-1) - torch.special.entr(tail_probability)
@@ -127,8 +125,7 @@ def mixed_loss(
     if teacher is None or not held.any():
         return loss
     if held.all():  # most often: then the logits are read in place, not copied
-        return loss + weights.kl * forward_kl_top_k(student_logits, teacher.ids, teacher.logprobs, teacher.tail)
+        return loss + weights.kl * forward_kl_top_k(student_logits, teacher)
     where = torch.nonzero(held).squeeze(-1).to(loss.device)
-    known = teacher[where]
-    kl = forward_kl_top_k(student_logits[where], known.ids, known.logprobs, known.tail)
+    kl = forward_kl_top_k(student_logits[where], teacher[where])
     return loss.index_add(0, where, weights.kl[where] * kl)

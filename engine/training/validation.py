@@ -207,6 +207,6 @@ def _loss(student: LocalModel, target_ids: Tensor, teacher: TeacherTopK | None, 
         likeliest.append(logits.argmax(-1))
         if known is None:
             return cross_entropy(logits, targets[here])
-        return forward_kl_top_k(logits, known.ids[here], known.logprobs[here], known.tail[here])
+        return forward_kl_top_k(logits, known[here])
 
     return loss

@@ -67,7 +67,7 @@ def cases(draw: st.DrawFn) -> tuple[Tensor, Tensor, TeacherTopK, Tensor]:
 def test_kl_and_its_gradient_equal_the_reference(case: tuple[Tensor, Tensor, TeacherTopK, Tensor]) -> None:
     student, _targets, teacher, _weights = case
     logits = student.clone().requires_grad_()
-    found = forward_kl_top_k(logits, teacher.ids, teacher.logprobs, teacher.tail)
+    found = forward_kl_top_k(logits, teacher)
     found.sum().backward()
     assert logits.grad is not None
     for row in range(len(student)):
@@ -122,7 +122,7 @@ def test_with_the_whole_vocabulary_it_is_the_full_divergence(seed: int) -> None:
     ).sum(-1)
     top = torch.log_softmax(teacher, -1).topk(9)
     for nothing in (-torch.inf, -100.0):
-        found = forward_kl_top_k(student, top.indices, top.values, torch.full((3,), nothing))
+        found = forward_kl_top_k(student, TeacherTopK(top.indices, top.values, torch.full((3,), nothing)))
         assert torch.allclose(found.double(), expected, atol=1e-5)
 
 
@@ -131,9 +131,9 @@ def test_it_is_zero_for_the_same_distribution_and_never_negative_after_half_prec
     full = torch.log_softmax(logits, -1)
     top = full.topk(20)
     tail = full.scatter(1, top.indices, -torch.inf).logsumexp(-1)
-    same = forward_kl_top_k(logits, top.indices, top.values, tail)
+    same = forward_kl_top_k(logits, TeacherTopK(top.indices, top.values, tail))
     assert same.abs().max() < 1e-5
-    rounded = forward_kl_top_k(logits, top.indices, top.values.half(), tail.half())
+    rounded = forward_kl_top_k(logits, TeacherTopK(top.indices, top.values.half().float(), tail.half().float()))
     assert rounded.min() > -1e-5
     assert rounded.max() < 1e-3
 
@@ -145,7 +145,7 @@ def test_a_student_that_is_sure_gets_finite_losses_and_gradients(sure_of: int) -
     logits[0, sure_of] = 120.0
     logits.requires_grad_()
     ids, logprobs = torch.arange(4)[None], torch.tensor([[0.4, 0.3, 0.2, 0.05]]).log()
-    loss = forward_kl_top_k(logits, ids, logprobs, torch.tensor([0.05]).log())
+    loss = forward_kl_top_k(logits, TeacherTopK(ids, logprobs, torch.tensor([0.05]).log()))
     loss.sum().backward()
     assert logits.grad is not None
     assert torch.isfinite(loss).all()
@@ -160,7 +160,8 @@ def test_the_tail_bucket_holds_mass_that_the_top_k_alone_would_lose() -> None:
     ids, logprobs = torch.tensor([[0]]), torch.tensor([[0.5]]).log()
     honest = torch.tensor([[0.5, 0.25, 0.25]]).log()
     greedy = torch.tensor([[0.98, 0.01, 0.01]]).log()
-    losses = [float(forward_kl_top_k(q, ids, logprobs, torch.tensor([0.5]).log())) for q in (honest, greedy)]
+    teacher = TeacherTopK(ids, logprobs, torch.tensor([0.5]).log())
+    losses = [float(forward_kl_top_k(q, teacher)) for q in (honest, greedy)]
     assert losses[0] == pytest.approx(0.0, abs=1e-6)
     assert losses[1] > 1.0
 
