@@ -104,7 +104,7 @@ def test_one_that_is_stopped_is_booked(folder: Path, home: Home, server: Hostile
     service, store, target = ask(folder, home, server.url)
     wait_until(lambda: bool(target.of(ReplyGrew)))
     service.halt()
-    wait_until(lambda: bool(spent(folder, home)))
+    wait_until(lambda: bool(spent(folder, home) and target.of(ReplyEnded)))
     assert [message.error for message in target.of(ReplyEnded)] == ["Stopped."]
     service.close()
     store.close()
