@@ -53,6 +53,7 @@ class Told:
 
 
 _MOVES = ("next_field", "field_before")
+_TOGETHER = "-together"  # what is wrong with no field alone
 Guide = Callable[[Values], Mapping[str, Told]]
 
 
@@ -123,6 +124,7 @@ class FormScreen(OverScreen[dict[str, str] | None]):
                         if self._guide is not None:
                             yield Words(id=f"note-{item.id}", classes="note")
                 yield Words(id=f"error-{item.id}", classes="error")
+            yield Words(id=f"error-{_TOGETHER}", classes="error")
             if self._guide is not None:
                 yield Words(id="why")
             yield Words(id="aside")
@@ -174,7 +176,7 @@ class FormScreen(OverScreen[dict[str, str] | None]):
             self.query_one(f"#field-{wrong}").focus()
             return
         if error := self._whole(values):
-            self._say(self._fields[-1].id, error)
+            self._say(_TOGETHER, error)
             return
         self.dismiss(values)
 
@@ -211,6 +213,7 @@ class FormScreen(OverScreen[dict[str, str] | None]):
     def tell(self) -> None:
         """Say anew what the values mean; also to be called where what is known of them has changed."""
         values = self.values
+        self._say(_TOGETHER, "")
         for item in self._fields:
             shown, value = self.query_one(f"#error-{item.id}", Words), values[item.id]
             error = item.check(value)

@@ -227,6 +227,10 @@ def test_what_was_asked_again_is_told_when_the_last_of_it_is_there(
 
 def test_the_pace_is_of_the_last_minutes() -> None:
     state = ReviewState()
+    for tenth in range(3):
+        state.take(ReviewPage(), 1, tenth / 10)
+    assert state.a_minute is None, "three quick keys are no pace"
+    state = ReviewState()
     for second in range(0, 60, 6):
         state.take(ReviewPage(), 1, float(second))
     assert state.a_minute == pytest.approx(10.0)

@@ -77,7 +77,7 @@ async def test_what_is_wrong_together_is_told_and_escape_leaves() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("down", "right", "enter")
         await pilot.pause()
-        assert text(app, "#error-name") == "✗ A name is needed for an endpoint."
+        assert text(app, "#error--together") == "✗ A name is needed for an endpoint."
         await pilot.press("escape")
         await pilot.pause()
         assert app.answers == [None]

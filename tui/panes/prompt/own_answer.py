@@ -58,7 +58,9 @@ class OwnAnswerFace(Vertical):
         self._check()
 
     def redraw(self) -> None:
-        """Draw for the room that there is."""
+        """Draw for the room that there is, once there is any."""
+        if not self.content_size.width:
+            return
         width = max(self.content_size.width - 1, 20)
         self.query_one(".title", Page).show(draw_own_title(self._state, width))
         self.query_one(".lines", Page).show(draw_own_answer(self._state, width))

@@ -54,7 +54,7 @@ class VersionsFace(Vertical, Listed, can_focus=True):
 
     def redraw(self) -> None:
         """Draw both parts for their room, once there are any."""
-        if not self.query(Page):
+        if not self.query(Page) or not self.content_size.width:
             return
         width = max(self.content_size.width - 1, 20)
         self.query_one("#version-list", Page).show(draw_versions(self._state, width, self.size.height))

@@ -93,6 +93,8 @@ def split_form(values: Values | None = None, errors: Values | None = None) -> Fo
         if _SHARE(now["validation"]) or _SHARE(now["test"]):
             return ""
         left = 100 - int(now["validation"]) - int(now["test"])
+        if left < 1:
+            return "Nothing would be left to train on."
         return (
             f"train {left} %, validation {now['validation']} %, test {now['test']} %: by whole topics, so that no near "
             "twin crosses. Questions that have a split keep it. You see the result before it is stored."

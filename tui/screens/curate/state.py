@@ -13,7 +13,7 @@ from tui.services.review import ReviewPage, ReviewRow, Where
 from tui.widgets.rows import within
 from tui.widgets.shares import Shares
 
-_PACE_OVER_S = 300.0
+_PACE_OVER_S, _PACE_NEEDS_S = 300.0, 5.0  # of a few quick keys it means nothing
 _ASKS_UNCONFIRMED = 10  # more than these cost time or money that no undo brings back
 
 
@@ -237,7 +237,7 @@ class ReviewState:
     def a_minute(self) -> float | None:
         """Decisions a minute over the last minutes; None before there were a few."""
         times = self.decided_at
-        if len(times) < 3 or times[-1] <= times[0]:
+        if len(times) < 3 or times[-1] - times[0] < _PACE_NEEDS_S:
             return None
         return 60.0 * (len(times) - 1) / (times[-1] - times[0])
 
