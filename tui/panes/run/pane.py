@@ -167,7 +167,7 @@ class RunPane(Pane):
             return
         row = self.state.table[self.state.row]
         number, evaluated = row.run.id, ", its evaluations with all their answers" if row.evaluation else ""
-        words = f"Its adapter, checkpoints and curve{evaluated} and the votes on it go. Nothing brings them back."
+        words = f"With it go its adapter, its checkpoints, its curve{evaluated} and the votes on it, for good."
 
         def answered(values: dict[str, str] | None) -> None:
             if is_sure(values):
