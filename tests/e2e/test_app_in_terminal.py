@@ -56,3 +56,23 @@ def test_no_byte_ends_it_and_a_paste_with_escapes_stays_one(home: Home) -> None:
     terminal.press("\x1b")
     terminal.until("a draft is not saved")
     assert terminal.leave() == 0
+
+
+@pytest.mark.parametrize("editor", ["/nonexistent/ed", "false"])
+def test_an_editor_that_fails_gives_the_terminal_back(home: Home, editor: str) -> None:
+    make_stage(home, "done")
+    terminal = Terminal(home, 80, 24, VISUAL="", EDITOR=editor)
+    terminal.until("all rules together")
+    terminal.press("1")
+    terminal.until("You answer for Meridian")
+    terminal.press("e")
+    terminal.until("The old text stands.")
+    terminal.press("3")
+    terminal.until("curate")
+    terminal.press("c")
+    terminal.until("undecided")
+    terminal.press("e")
+    terminal.until("The old text stands.")
+    terminal.press("q")
+    terminal.until("meridian-desk", gone="The old text stands.")
+    assert terminal.leave() == 0

@@ -12,12 +12,16 @@ def edit(app: App[int], text: str, instead: str) -> str | None:
 
     `instead`: what can be done where the terminal cannot be lent.
     """
+    saved, failed = None, None
     try:
         with app.suspend():
-            return edit_text(text)
+            try:
+                saved = edit_text(text)
+            except UsageError as error:  # what leaves this block leaves the terminal with the editor: Textual's way
+                failed = error
     except SuspendNotSupported:
         app.notify(f"This terminal cannot be lent to an editor; {instead}.", severity="warning")
-    except UsageError as error:
-        said = clean_text(f"{error.message}\n{error.next}")
-        app.notify(said, title=error.title, severity="error")
-    return None
+    if failed is not None:
+        said = clean_text(f"{failed.message}\n{failed.next}")
+        app.notify(said, title=failed.title, severity="error")
+    return saved
