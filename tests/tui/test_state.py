@@ -213,7 +213,11 @@ def job(number: int, kind: str, state: str) -> Job:
     ("jobs", "watched"),
     [
         ([(1, "train", "running"), (2, "serve", "running")], 1),
-        ([(1, "train", "failed"), (2, "serve", "running")], 2),
+        ([(1, "train", "failed"), (2, "serve", "running")], 1),
+        ([(1, "serve", "running"), (2, "train", "lost")], 2),
+        ([(1, "serve", "running"), (2, "train", "stopped")], 2),
+        ([(1, "serve", "running"), (2, "train", "failed"), (3, "train", "done")], 1),
+        ([(1, "serve", "running"), (2, "serve", "waiting")], 1),
         ([(1, "train", "failed"), (2, "serve", "done")], 1),
         ([(1, "train", "waiting"), (2, "generate", "running"), (3, "serve", "waiting")], 2),
         ([(1, "serve", "stopped")], None),
@@ -227,6 +231,16 @@ def test_neither_a_server_nor_a_job_that_waits_hides_work(
 ) -> None:
     found = replace(facts(), jobs=tuple(job(*each) for each in jobs)).newest_job
     assert (found.id if found is not None else None) == watched
+
+
+def test_beside_a_server_a_job_that_was_killed_is_told_and_taken_up() -> None:
+    jobs = (job(7, "serve", "running"), job(8, "train", "lost"))
+    state = WorkspaceState(replace(facts(3), jobs=jobs), JobView(8, "train"))
+    state.believe_the_store()
+    assert state.shown == "run"
+    assert state.wish_for("resume") == ("resume", 8, "Job 8 goes on.")
+    assert "workspace.resume" not in state.vain
+    assert state.wish_for("stop") == (None, 8, "Job 8 is lost. L steers the others.")
 
 
 def test_a_server_takes_nobody_to_another_pane() -> None:

@@ -66,11 +66,15 @@ class Facts:
 
     @property
     def newest_job(self) -> Job | None:
-        """The job that is watched: a live one before an ended one, one that makes something before one that serves,
-        one at work or paused before one that waits, the newest first. A server that has ended is nothing to be told of.
+        """The job that is watched: a live one before an ended one, one at work or paused before one that waits, the
+        newest first. A server is beside the work: it is watched where nothing lives, and nothing ended before it was
+        done. One that has ended is nothing to be told of.
         """
-        watched = [job for job in self.jobs if job.kind != "serve" or job.state in LIVE_STATES]
-        return max(watched, key=_watched_first, default=None)
+        working = max((job for job in self.jobs if job.kind != "serve"), key=_watched_first, default=None)
+        if working is not None and working.state != "done":
+            return working
+        serving = [job for job in self.jobs if job.kind == "serve" and job.state in LIVE_STATES]
+        return max(serving, key=_watched_first, default=working)
 
     @property
     def ending_at(self) -> frozenset[StationName]:
@@ -78,5 +82,5 @@ class Facts:
         return frozenset(job.stage for job in self.jobs if job.id in self.ending)
 
 
-def _watched_first(job: Job) -> tuple[bool, bool, bool, int]:
-    return job.state in LIVE_STATES, job.kind != "serve", job.state != "waiting", job.id
+def _watched_first(job: Job) -> tuple[bool, bool, int]:
+    return job.state in LIVE_STATES, job.state != "waiting", job.id

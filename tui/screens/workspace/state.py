@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from engine.records.job import LIVE_STATES
 from engine.records.station import StationName
 from tui.actions import PANES, PaneName
+from tui.keys import key_of
 from tui.screens.workspace.vain import vain_actions
 from tui.screens.workspace.wishes import Asked, answer_to
 from tui.services.meters import GpuReading, Reading
@@ -77,6 +78,9 @@ class WorkspaceState:
         wish, said = answer_to(asked, job, ending=ending)
         if wish == "stop":
             self.asked_to_end = number
+        others = [other for other in self.facts.jobs if other is not job] if self.facts is not None else []
+        if wish is None and any(other.state in LIVE_STATES for other in others):
+            said = f"{said} {key_of('workspace.jobs')} steers the others."
         return wish, number, said
 
     def believe_the_store(self) -> None:
