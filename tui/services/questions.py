@@ -133,6 +133,13 @@ class IdsRead(Message):
 
 
 @dataclass
+class RangeRead(Message):
+    """The numbers of what lies in an open range."""
+
+    ids: tuple[int, ...]
+
+
+@dataclass
 class UnsplitRead(Message):
     """The numbers of the questions that have no split."""
 
@@ -169,6 +176,10 @@ class QuestionsService:
     def read_ids(self, listed: QuestionFilter, offset: int, limit: int | None) -> None:
         """Read the numbers of a part of the list; ends in `IdsRead`."""
         self._store.ask(lambda project: IdsRead(project.questions.ids(listed, offset, limit)), self._target)
+
+    def read_range(self, listed: QuestionFilter, offset: int, limit: int) -> None:
+        """Read the numbers of a range that is acted on; ends in `RangeRead`."""
+        self._store.ask(lambda project: RangeRead(project.questions.ids(listed, offset, limit)), self._target)
 
     def read_unsplit(self) -> None:
         """Read which questions have no split; ends in `UnsplitRead`."""

@@ -288,6 +288,21 @@ async def test_a_range_and_all_that_is_listed_are_marked(home: Home) -> None:
         assert pane(app).state.range_from is None
 
 
+async def test_an_open_range_is_deleted_whole_with_what_is_marked_beside_it(home: Home) -> None:
+    folder = make_stage(home, "new")
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app, "48")
+        await pilot.press("space", "j", "v", "j", "j", "D")
+        await until(pilot, lambda: len(stored(folder, home)) == 44)
+        assert [question.id for question in stored(folder, home)][:3] == [2, 6, 7]
+        await until(pilot, lambda: "44" in text(app))
+        assert "range begins" not in text(app)
+        assert "marked" not in text(app)
+        await pilot.press("u")
+        await until(pilot, lambda: len(stored(folder, home)) == 48)
+
+
 async def test_one_question_is_typed_and_not_twice(home: Home) -> None:
     folder = make_stage(home, "new")
     app = DistillApp(home, folder)
@@ -406,6 +421,17 @@ def test_of_a_hundred_thousand_questions_only_a_window_is_held() -> None:
     assert len(lines) <= 24
     assert "100,000" in lines[0]
     assert any(line.strip() == "…" for line in lines)
+
+
+def test_in_a_narrowed_list_a_range_says_how_it_ends() -> None:
+    listed = QuestionFilter("train", "cards that were lost on a long way", "how do I get another one")
+    state = QuestionsState(where=Where(listed))
+    state.take(page(12, where=Where(listed)), state.ask())
+    state.range_from = 0
+    told = draw(view(76), state)[1]
+    assert told.plain.endswith("a range begins here   v ends it")
+    assert told.plain.startswith("12 questions listed   train   ")
+    assert told.cell_length <= 76
 
 
 def test_of_several_windows_only_the_last_is_taken() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from engine.records.question import Question, QuestionFilter, Split
@@ -120,7 +121,8 @@ def _narrowed(state: QuestionsState, width: int) -> Content | None:
     if not parts and not marked:
         return None
     rest = marked or f"{key_of('questions.back')} lists all"
-    return spread(Content.styled(shorten("   ".join(parts), width), ACCENT), Content.styled(rest, DIM), width)
+    room = max(width - cell_len(rest) - 2, 8)  # which key does what is told before the words that were looked for
+    return spread(Content.styled(shorten("   ".join(parts), room), ACCENT), Content.styled(rest, DIM), width)
 
 
 def _next(state: QuestionsState, view: View, width: int) -> Content:

@@ -26,6 +26,7 @@ from tui.services.questions import (
     NewestFound,
     PairsRead,
     QuestionsRead,
+    RangeRead,
     Step,
     UnsplitRead,
     read_preview,
@@ -62,6 +63,11 @@ class QuestionsPane(QuestionList):
             self.store.read()
         self.state.take(message.page, message.asked)
         self.redraw()
+
+    def on_range_read(self, message: RangeRead) -> None:
+        """Delete what lies in an open range, with what else is marked."""
+        self.state.keep_range(message.ids)
+        self.action_remove()
 
     def on_unsplit_read(self, message: UnsplitRead) -> None:
         """Remember what the split that is shown would change."""
@@ -179,8 +185,11 @@ class QuestionsPane(QuestionList):
 
     def action_remove(self) -> None:
         """Delete what is chosen."""
-        if (chosen := self.state.chosen) and self.state.face in ("list", "twins"):
-            self._service.remove(self.state.where, self.state.ask(), chosen)
+        state, ranged = self.state, self.state.range
+        if state.face == "list" and ranged is not None:  # its end is the cursor's place now, wherever that goes meanwhile
+            self._service.read_range(state.where.listed, ranged.start, len(ranged))
+        elif (chosen := state.chosen) and state.face in ("list", "twins"):
+            self._service.remove(state.where, state.ask(), chosen)
 
     def action_undo(self) -> None:
         """Take back the last step; without one, ask whether the last import shall go."""

@@ -153,7 +153,14 @@ class QuestionsState:
 
     def mark_all(self, ids: Sequence[int]) -> None:
         """Mark these; where all of them are marked already, unmark them."""
-        self.marks = self.marks - set(ids) if self.marks >= set(ids) else self.marks | set(ids)
+        if self.marks >= set(ids):
+            self.marks -= set(ids)
+            ids = ()
+        self.keep_range(ids)
+
+    def keep_range(self, ids: Sequence[int]) -> None:
+        """Mark what lies in the open range, which follows the cursor no more."""
+        self.marks |= set(ids)
         self.range_from = None
 
     @property
