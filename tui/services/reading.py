@@ -6,14 +6,18 @@ Imports what a project is made of, and is imported by the thread that reads: no 
 from pathlib import Path
 from typing import Literal
 
+from engine.curation.meaning import counts_of_now
 from engine.jobs.liveness import reap
 from engine.jobs.wishes import read_wish
 from engine.paths import Home
 from engine.project import Project
 from engine.records.question import SPLITS
+from engine.records.selection import Selection
 from engine.stations import read_stations
 from tui.services.facts import ExampleCounts, Facts, Stream
 from tui.services.tokens import PromptTokens
+
+_LATEST = 60  # answers
 
 
 class Reader:
@@ -48,7 +52,7 @@ class Reader:
         project = self._project
         version = project.prompts.current()
         settings = project.settings.read()
-        counts = project.examples.counts()
+        counts = counts_of_now(project)
         run = project.runs.latest()
         return Facts(
             project=project.name,
@@ -57,12 +61,12 @@ class Reader:
             stations=read_stations(project),
             prompt=version.prompt if version else None,
             prompt_version=version.version if version else 0,
-            prompt_tokens=self._prompt_tokens(settings.student_base, counts.total > 0),
+            prompt_tokens=self._prompt_tokens(settings.student_base),
             rules=project.rules.all(),
             questions=tuple((split, project.questions.count(split)) for split in SPLITS),
             topics=project.questions.topics(),
             examples=ExampleCounts(counts.total, counts.accepted, counts.rejected, counts.undecided),
-            latest_answers=self._latest_answers(counts.total),
+            latest_answers=self._latest_answers(version.prompt.sha256, counts.total) if version else (),
             dataset=project.datasets.latest(),
             run=run,
             trained_run=project.runs.trained_id(),
@@ -73,18 +77,18 @@ class Reader:
             ending=ending,
         )
 
-    def _prompt_tokens(self, base: str, answered: bool) -> str:
+    def _prompt_tokens(self, base: str) -> str:
         version = self._project.prompts.current()
         if version is None:
             return ""
         # The starter's tokenizer is made by the first job that uses it, before anything is answered.
-        count = self._tokens.of(version.prompt, base, answered)
+        count = self._tokens.of(version.prompt, base, self._project.examples.newest_id() > 0)
         return f"{count.tokens:,}" if count.exact else f"≈ {count.tokens:,}"
 
-    def _latest_answers(self, total: int) -> tuple[Stream, ...]:
+    def _latest_answers(self, prompt_sha256: str, total: int) -> tuple[Stream, ...]:
         project = self._project
         streams: list[Stream] = []
-        for row in project.examples.window(max(total - 60, 0), 60):
+        for row in project.examples.window(max(total - _LATEST, 0), _LATEST, Selection(prompt_sha256)):
             example, decision = row.example, row.decision
             broken = [check.note for check in example.checks if not check.passed]
             good = row.accepted if decision else example.finish_reason == "stop" and not broken

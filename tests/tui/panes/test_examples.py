@@ -30,6 +30,7 @@ from engine.records.cost import Figure
 from engine.records.example import Decision
 from engine.records.job import JobState
 from engine.records.options import GenerateOptions, ProjectSettings, TeacherSpec
+from engine.records.prompt import Message, Prompt
 from engine.records.rule import CheckResult
 from engine.store.jobs import options_of_job
 from engine.teachers import keys
@@ -57,6 +58,25 @@ CANARY = "sk-canary-9876543210zyxwvutsrq"
 
 pane = partial(pane_of, kind=ExamplesPane)
 text = partial(text_of, kind=ExamplesPane)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_answers_to_an_older_prompt_are_no_examples_of_now(home: Home, size: tuple[int, int]) -> None:
+    with make_project(home) as project:
+        add_examples(project, 30)
+        older = project.examples.all()[0].example
+        project.prompts.set(Prompt((Message("system", "Answer for another bank."),)))
+        now = dataclasses.replace(older.key, prompt_sha256=project.prompts.current().prompt.sha256)
+        project.examples.add([dataclasses.replace(older, key=now, answer="An answer of today.")])
+        folder = project.folder
+    app = DistillApp(home, folder)
+    async with app.run_test(size=size) as pilot:
+        await reach(pilot, 3, ExamplesPane, lambda: "An answer of today." in text(app))
+        told = text(app)
+        assert "Examples   1 " in told
+        assert "✓ 0 accepted   ✗ 0 rejected   ○ 1 undecided" in told
+        assert "RISK SCORE" not in told
+
 
 
 async def opened(pilot: Pilot[int], app: DistillApp, words: str = "Examples") -> None:
