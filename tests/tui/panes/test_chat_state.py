@@ -64,6 +64,32 @@ def test_a_talk_goes_on_where_it_was_left() -> None:
     assert [each.content for each in again.history(0)] == ["why?", "said by prompted", "and now?"]
 
 
+def test_what_had_come_of_an_answer_that_was_stopped_stands_and_is_kept() -> None:
+    state = ChatState(ARMS)
+    turn = state.ask("why?")
+    turn.replies["left"].text = "[repair] We can look at"
+    turn.replies["left"].end(None, "Stopped.", ())
+    turn.replies["right"].text = "half a sentence"
+    state.ask("and now?")  # which stops what still streams
+    again = ChatState(ARMS)
+    again.take_up(state.talk)
+    for talk in (state, again):
+        told = text(talk)
+        assert "[repair] We can look at" in told
+        assert "half a sentence" in told
+        assert told.index("half a sentence") < told.index("✗ Stopped.")
+    assert [message.content for message in again.history(0)] == ["and now?"]
+
+
+def test_a_slow_answer_has_a_pace() -> None:
+    state = ChatState(ARMS)
+    replies = answered(state).replies
+    replies["left"].tokens_per_second, replies["right"].tokens_per_second = 0.4, 43.4
+    told = text(state)
+    assert "0.4\N{NO-BREAK SPACE}tok/s" in told
+    assert "43\N{NO-BREAK SPACE}tok/s" in told
+
+
 def test_an_answer_that_has_ended_is_laid_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
     laid_out: list[str] = []
     lay_out = markdown.Markdown

@@ -117,9 +117,10 @@ def no_vote(turn: Turn) -> str:
 def _reply(place: Place, reply: Reply, rules: tuple[Rule, ...], width: int, *, hidden: bool) -> list[Content]:
     name = "hidden" if hidden else shorten(reply.arm, width - 4)
     head = Content.assemble((f"{_LETTERS[place]}  ", STRONG), (name, DIM))
-    if reply.error:
-        return [head, *_marked("✗", reply.error, BAD, width)]
     body = markdown_lines(reply.text, width) if reply.done else [Content(line) for line in wrap(reply.text, width)]
+    if reply.error:
+        came = [*body, Content("")] if reply.text else []
+        return [head, *came, *_marked("✗", reply.error, BAD, width)]
     lines = [head, *(body if reply.text else [Content.styled("…", DIM)])]
     # Token counts and times tell the arms apart: they come with the names.
     if reply.done and not hidden:
@@ -141,7 +142,7 @@ def _figures(reply: Reply) -> str:
     if reply.first_token_s is not None:
         parts.append(f"{reply.first_token_s:.2f} s first")
     if reply.tokens_per_second is not None:
-        parts.append(f"{reply.tokens_per_second:.0f} tok/s")
+        parts.append(f"{reply.tokens_per_second:.{1 if reply.tokens_per_second < 9.95 else 0}f} tok/s")
     if reply.cost_usd is not None:
         parts.append(dollars(reply.cost_usd))
     # A line breaks between figures, never between a figure and its unit.
