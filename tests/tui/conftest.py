@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from textual.css.model import RuleSet
@@ -10,6 +11,7 @@ from textual.notifications import Notification
 
 from engine.paths import Home
 from tui.keys import hold
+from tui.panes.job import JobView
 from tui.services.meters import GpuMeter, Meter, Reading
 from tui.services.tokens import PromptTokens
 
@@ -24,6 +26,23 @@ def still_meter(monkeypatch: pytest.MonkeyPatch) -> None:
     """The load of this machine would differ from run to run."""
     monkeypatch.setattr(Meter, "read", lambda self, pid: Reading(187.0, 3100.0))
     monkeypatch.setattr(GpuMeter, "read", lambda self: None)
+
+
+TICK = JobView.tick
+
+
+@pytest.fixture(autouse=True)
+def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tells how long a job has been at work would differ from look to look, and never settle."""
+    monkeypatch.setattr(JobView, "tick", lambda self, seconds: None)
+    monkeypatch.setattr("tui.screens.jobs.screen.monotonic", lambda: 0.0)
+
+
+@pytest.fixture
+def moving_clock(still_clock: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a person sees it."""
+    monkeypatch.setattr(JobView, "tick", TICK)
+    monkeypatch.setattr("tui.screens.jobs.screen.monotonic", monotonic)
 
 
 @pytest.fixture(autouse=True)

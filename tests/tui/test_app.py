@@ -389,5 +389,14 @@ async def test_that_the_project_cannot_be_read_stands_above_the_pane_until_it_ca
         assert not app._notifications, "one each second would cover the page"
 
 
+@pytest.mark.usefixtures("moving_clock", "still_meter")
+async def test_the_time_left_passes_while_a_job_tells_nothing(home: Home) -> None:
+    app = DistillApp(home, make_stage(home, "generating"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        header = app.screen.query_one(Header)
+        await until(pilot, lambda: "2 min 14 s left" in header.plain)
+        await until(pilot, lambda: "2 min 12 s left" in header.plain and "2 min 12 s left" in pane_text(app))
+
+
 def busy(_project: Project | None) -> None:
     raise StoreError("The project is busy.", "Another process writes.", "Wait.")

@@ -122,6 +122,20 @@ def test_answers_a_minute_come_from_the_times_of_the_log() -> None:
     assert job.answers_per_minute == pytest.approx(6.0)
 
 
+@pytest.mark.usefixtures("moving_clock")
+def test_the_time_left_goes_on_between_two_events() -> None:
+    job = view([StateChanged("running"), Progress(3, 9, "", 60.0)])
+    job.tick(25.0)
+    assert job.seconds_left == 35.0
+    job.tick(36.0)
+    assert job.seconds_left is None, "it takes longer than was told"
+    job.apply(StampedEvent(99.0, Progress(4, 9, "", 50.0)))
+    assert job.seconds_left == 50.0
+    job.apply(StampedEvent(99.0, StateChanged("paused")))
+    job.tick(9.0)
+    assert job.seconds_left == 50.0
+
+
 def test_the_screen_follows_the_work_until_a_person_chooses() -> None:
     state = WorkspaceState(facts=facts(done=2), job=view(training_events()))
     shown = [state.shown]

@@ -63,6 +63,7 @@ class JobView:
         self.state_note = ""
         self.since = 0.0  # when it came into this state, in seconds since the epoch
         self.progress: Progress | None = None
+        self._since_told = 0.0  # seconds, since the progress was told
         self.streams: OrderedDict[str, Stream] = OrderedDict()
         self.curves: dict[str, Curve] = {}
         self.epoch = 0.0
@@ -98,7 +99,7 @@ class JobView:
                 self.spent = None
                 self._written.clear()
             case Progress():
-                self.progress = stamped.event
+                self.progress, self._since_told = stamped.event, 0.0
             case AnswerStarted(name, arm, question):
                 self.streams[name] = Stream(name, arm, question)
                 self._drop_oldest()
@@ -139,6 +140,17 @@ class JobView:
                 self.worst = [*(told for told in self.worst if told.step < step), stamped.event]
             case Note(text):
                 self.notes = [*self.notes[-(NOTES_KEPT - 1) :], text]
+
+    def tick(self, seconds: float) -> None:
+        """So much time has passed, whether or not the job told anything."""
+        if self.state == "running":
+            self._since_told += seconds
+
+    @property
+    def seconds_left(self) -> float | None:
+        """As the job told it last, less the time since; None where it did not, or where it takes longer than that."""
+        left = self.progress.seconds_left if self.progress is not None else None
+        return None if left is None or left < self._since_told else left - self._since_told
 
     @property
     def live(self) -> bool:

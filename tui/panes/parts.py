@@ -102,8 +102,8 @@ def pace(job: JobView, *, ending: bool = False) -> str:
         parts.append(f"{job.progress.done:,} of {job.progress.total:,}")
     if job.live and job.answers_per_minute is not None:
         parts.append(f"{job.answers_per_minute:.0f} a minute")
-    if job.live and not ending and job.progress is not None and job.progress.seconds_left is not None:
-        parts.append(f"{duration(job.progress.seconds_left)} left")
+    if job.live and not ending and job.seconds_left is not None:
+        parts.append(f"{duration(job.seconds_left)} left")
     return "   ".join(parts)
 
 

@@ -176,18 +176,41 @@ async def test_why_a_job_ended_can_be_copied(home: Home, monkeypatch: pytest.Mon
 def test_the_cursor_stays_with_its_job(home: Home) -> None:
     with Project.open(make_jobs(home), home) as project:
         state = JobsState()
-        state.take(read_jobs(project).rows)
+        state.take(read_jobs(project).rows, 0.0)
         state.move(3)
         assert state.row is not None
         here = state.row.job.id
         options: JobOptions = GenerateOptions()
         project.jobs.add(options)
-        assert state.take(read_jobs(project).rows)
+        assert state.take(read_jobs(project).rows, 0.0)
         assert state.row.job.id == here
-        assert not state.take(read_jobs(project).rows)
-        assert not state.take(state.rows or ())
-        state.take(())
+        assert not state.take(read_jobs(project).rows, 0.0)
+        assert not state.take(state.rows or (), 0.0)
+        state.take((), 0.0)
         assert state.row is None
+
+
+def test_how_long_a_job_has_worked_goes_on_until_it_is_kept_anew() -> None:
+    at_work, rests = (Job(number, "train", state, "{}", "", "run") for number, state in ((1, "running"), (2, "paused")))
+    state = JobsState()
+
+    def read(seconds: float, now: float) -> list[float]:
+        state.take((JobRow(at_work, seconds), JobRow(rests, 7.0)), now)
+        return [row.seconds for row in state.rows or ()]
+
+    assert read(10.0, 100.0) == [10.0, 7.0]
+    assert read(10.0, 103.0) == [13.0, 7.0]
+    assert read(12.5, 103.5) == [13.5, 7.0], "it never goes back"
+    assert read(20.0, 104.0) == [20.0, 7.0]
+
+
+@pytest.mark.usefixtures("moving_clock")
+async def test_the_seconds_of_a_job_at_work_pass(home: Home) -> None:
+    app = open_app(home, make_jobs(home))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await listed(pilot, app)
+        assert "8 min 32 s" in text(app)
+        await until(pilot, lambda: "8 min 34 s" in text(app))
 
 
 @pytest.mark.parametrize("width", [56, 76, 116])
@@ -195,7 +218,7 @@ def test_no_line_is_wider_than_the_page_and_none_is_obeyed(home: Home, width: in
     state = JobsState()
     assert draw(state, width)
     job = Job(1, "train", "failed", "{}", "jobs/1", "run", note=hostile("why " * 200), created_at=hostile("x"))
-    state.take((JobRow(job, 1e9), JobRow(job, 0.0, ending=True)))
+    state.take((JobRow(job, 1e9), JobRow(job, 0.0, ending=True)), 0.0)
     for _ in range(2):
         for line in draw(state, width):
             assert line.cell_length <= width, line.plain

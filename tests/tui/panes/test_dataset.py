@@ -1,6 +1,7 @@
 """The dataset pane: what would be frozen, what is refused and the ways out of it, freezing, and the datasets before."""
 
 import dataclasses
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -289,6 +290,29 @@ async def test_a_freeze_that_fails_says_why_and_can_be_tried_again(
         await pilot.press("z")
         await until(pilot, lambda: "32 rows" in text(app))
         assert "✗" not in text(app)
+
+
+async def test_the_clock_of_a_freeze_goes_on_while_nothing_is_told(
+    home: Home, at_hand: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works, loaded = program.carry_out, threading.Event()
+
+    def loads(words: list[str], *rest: object) -> program.Answer:
+        assert "--dry-run" in words or loaded.wait(30)
+        return works(words, *rest)
+
+    monkeypatch.setattr(program, "carry_out", loads)
+    with make_project(home) as project:
+        add_examples(project)
+    app = DistillApp(home, home.projects / "meridian-desk")
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "what would be frozen now" in text(app))
+        await pilot.press("z")
+        await until(pilot, lambda: "freezing   1 s" in text(app))
+        await until(pilot, lambda: "freezing   2 s" in text(app))
+        loaded.set()
+        await until(pilot, lambda: "32 rows" in text(app))
 
 
 async def test_a_look_that_fails_says_so_and_nothing_else_until_one_succeeds(

@@ -78,7 +78,6 @@ async def test_answers_to_an_older_prompt_are_no_examples_of_now(home: Home, siz
         assert "RISK SCORE" not in told
 
 
-
 async def opened(pilot: Pilot[int], app: DistillApp, words: str = "Examples") -> None:
     await reach(pilot, 3, ExamplesPane, lambda: words in text(app))
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
+from textual.timer import Timer
 
 from engine.wording import counted
 from tui.actions import PaneName, bindings
@@ -21,6 +22,8 @@ from tui.services.program import CommandEnded, CommandTold
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.listing import Listing
 
+_TOLD_EVERY_S = 1.0
+
 
 class DatasetPane(Pane):
     """What is frozen for training, and what would be."""
@@ -32,6 +35,7 @@ class DatasetPane(Pane):
         super().__init__(store)
         self.state = DatasetState()
         self._service = DatasetService(store, self)
+        self._clock: Timer | None = None  # while it freezes: how long that takes is told, whatever the process says
         self._then_freeze: bool | None = None  # whether overlaps are allowed, once the refused ones are rejected
 
     def show(self, facts: Facts, job: JobView | None) -> None:
@@ -77,6 +81,8 @@ class DatasetPane(Pane):
                 self._look()
         else:
             self.state.freezing_since = None
+            if self._clock is not None:
+                self._clock.stop()
             self.state.failure = message.error
             if message.answer is not None:
                 train, validation = message.answer["train"], message.answer["validation"]
@@ -173,6 +179,7 @@ class DatasetPane(Pane):
         frozen = self.view.facts.dataset if self.view is not None else None
         others = [other.project for other in frozen.others] if frozen is not None else []  # as it was frozen last
         self._service.freeze(allow_overlaps=allow_overlaps, others=others)
+        self._clock = self.set_interval(_TOLD_EVERY_S, self.redraw)
         self.redraw()
 
     def _look(self) -> None:

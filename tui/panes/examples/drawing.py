@@ -116,8 +116,8 @@ def _busy(job: JobView, rest: str, width: int) -> list[Content]:
             pace.append(f"{job.answers_per_minute:,.0f} a minute")
         if job.tokens_per_second is not None:
             pace.append(f"{job.tokens_per_second:,.0f} tokens/s")
-        if progress is not None and progress.seconds_left is not None:
-            pace.append(f"{duration(progress.seconds_left)} left")
+        if job.seconds_left is not None:
+            pace.append(f"{duration(job.seconds_left)} left")
     lines = [title("Examples", figure, "   ".join(pace), width)[0], _bar(done / total if total else 0.0, width)]
     if rest:
         lines.append(Content.styled(shorten(rest, width), WARN))

@@ -72,7 +72,7 @@ def _writing(job: JobView, rest: str, width: int) -> list[Content]:
         f"writes about {topic}" if topic else progress.note if progress is not None and progress.note else "prepares"
     )
     words = rest or words
-    left = progress.seconds_left if progress is not None and not rest else None
+    left = job.seconds_left if not rest else None
     figures = f"{percent(share)}{f'   {duration(left)} left' if left else ''}"
     bar = max(width // 6, 8)
     full = round(bar * share)

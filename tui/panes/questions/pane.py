@@ -186,7 +186,9 @@ class QuestionsPane(QuestionList):
     def action_remove(self) -> None:
         """Delete what is chosen."""
         state, ranged = self.state, self.state.range
-        if state.face == "list" and ranged is not None:  # its end is the cursor's place now, wherever that goes meanwhile
+        if (
+            state.face == "list" and ranged is not None
+        ):  # it ends where the cursor is now
             self._service.read_range(state.where.listed, ranged.start, len(ranged))
         elif (chosen := state.chosen) and state.face in ("list", "twins"):
             self._service.remove(state.where, state.ask(), chosen)

@@ -105,7 +105,7 @@ def _figure(view: View, run: Run | None, live: JobView | None) -> tuple[str, str
         figure = f"step {live.step:,} of {steps:,}" if steps else "preparing"
         memory = live.curves.get("rss_mb")
         parts = [f"epoch {live.epoch:.1f}"]
-        left = live.progress.seconds_left if live.progress is not None and live.step else None
+        left = live.seconds_left if live.step else None
         if left is not None and not is_ending(view, live):
             parts.append(f"{duration(left)} left")
         if memory is not None and memory.last is not None:

@@ -1,5 +1,6 @@
 """The jobs of a project over its page: a cursor over them, their logs, and the keys that steer the one under it."""
 
+from time import monotonic
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -54,7 +55,7 @@ class Jobs(Scroller):
 
     def on_jobs_read(self, message: JobsRead) -> None:
         """Take them in."""
-        if self.state.take(message.rows):
+        if self.state.take(message.rows, monotonic()):
             self.redraw()
 
     def on_log_read(self, message: LogRead) -> None:

@@ -1,6 +1,6 @@
 """What the jobs screen knows: the jobs as last read, which is pointed at, the log that is read. Pure Python."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.records.job import LIVE_STATES, Job
 from tui.services.jobs import JobRow
@@ -13,6 +13,7 @@ class JobsState:
 
     rows: tuple[JobRow, ...] | None = None  # None: not read yet
     cursor: int = 0
+    read_at: float = 0.0  # by the clock of who reads, in seconds
     log: str | None = None  # of the job under the cursor, while it is shown
 
     @property
@@ -25,8 +26,17 @@ class JobsState:
         """The jobs that live."""
         return [row.job for row in self.rows or () if row.job.state in LIVE_STATES]
 
-    def take(self, rows: tuple[JobRow, ...]) -> bool:
-        """Take in what was read. Returns whether anything is other than before."""
+    def take(self, rows: tuple[JobRow, ...], now: float) -> bool:
+        """Take in what was read. Returns whether anything is other than before.
+
+        A job keeps how long it has worked when it has something else to keep; until then the time goes on here.
+        """
+        passed, self.read_at = now - self.read_at, now
+        worked = {row.job.id: row.seconds + passed for row in self.rows or () if row.job.state == "running"}
+        rows = tuple(
+            replace(row, seconds=max(row.seconds, worked.get(row.job.id, 0.0))) if row.job.state == "running" else row
+            for row in rows
+        )
         if rows == self.rows:
             return False
         here = self.row.job.id if self.row is not None else 0

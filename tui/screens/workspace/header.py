@@ -61,8 +61,8 @@ def activity(job: "Job", view: "JobView | None", *, ending: bool = False) -> Con
         return Content("   ").join([*words, Content.styled("ending", style)])
     if state == "running" and view is not None and view.progress is not None and view.progress.total:
         words.append(Content(f"{view.station} {'prepares' if view.share is None else percent(view.share)}"))
-        if view.progress.seconds_left is not None:
-            words.append(Content.styled(f"{duration(view.progress.seconds_left)} left", DIM))
+        if view.seconds_left is not None:
+            words.append(Content.styled(f"{duration(view.seconds_left)} left", DIM))
     elif state != "running":
         words.append(Content.styled(state, style))
     if state == "waiting" and job.note:

@@ -90,7 +90,13 @@ class WorkspaceScreen(Divided, SearchingScreen):
     def _begin_to_read(self) -> None:
         if self.is_attached:  # the person has not left at once
             self.store.read()
-            self.set_interval(READ_EVERY_S, self.store.read)
+            self.set_interval(READ_EVERY_S, self._read_again)
+
+    def _read_again(self) -> None:
+        self.store.read()
+        if self.state.job is not None and self.state.job.state == "running":
+            self.state.job.tick(READ_EVERY_S)
+            self._stale = True  # what tells time goes on between two events
 
     def on_unmount(self) -> None:
         """Let go of the store and the log; the job is not touched."""
