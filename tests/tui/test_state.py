@@ -122,6 +122,18 @@ def test_answers_a_minute_come_from_the_times_of_the_log() -> None:
     assert job.answers_per_minute == pytest.approx(6.0)
 
 
+def test_what_came_before_a_break_tells_no_pace() -> None:
+    job = view([StateChanged("running")])
+    for index in range(5):
+        job.apply(StampedEvent(10.0 * index, AnswerEnded(str(index), "a", True)))
+    job.apply(StampedEvent(50.0, StateChanged("paused")))
+    job.apply(StampedEvent(300.0, StateChanged("running")))
+    job.apply(StampedEvent(301.0, AnswerEnded("6", "a", True)))
+    assert job.answers_per_minute is None
+    job.apply(StampedEvent(305.0, AnswerEnded("7", "a", True)))
+    assert job.answers_per_minute == pytest.approx(15.0)
+
+
 @pytest.mark.usefixtures("moving_clock")
 def test_the_time_left_goes_on_between_two_events() -> None:
     job = view([StateChanged("running"), Progress(3, 9, "", 60.0)])

@@ -85,6 +85,9 @@ class JobView:
         match stamped.event:
             case StateChanged(state, note):
                 self.state, self.state_note, self.since = state, note, stamped.at
+                if state == "running":  # anew, or again: what came before the break tells no pace
+                    self.answers_ended.clear()
+                    self._written.clear()
             case StageStarted(station):
                 self.station = station
                 self.progress = None
