@@ -165,7 +165,7 @@ class JobContext:
 
     def _wait_while_paused(self) -> None:
         state, note = self._state, self._note
-        self._change_state("paused", f"Go on with `distill-tui jobs resume {self.job.id}`.")
+        self._change_state("paused", f"It is paused; `distill-tui jobs resume {self.job.id}` lets it go on.")
         while self.pause_requested and not self._stop.up:
             time.sleep(_POLL_S)
         if self.stop_requested:

@@ -100,6 +100,8 @@ class EndpointGeneration:
             self._context.emit(Note(str(self._budget.spent_error())))
 
     async def _checkpoint(self, *, landed: bool) -> None:
+        if landed:
+            self._recorder.rest()
         try:
             self._context.checkpoint()
         except JobStopped:

@@ -106,7 +106,7 @@ class LocalGeneration:
         """Between two steps: store what is due, and obey a wish to pause or stop (which raises)."""
         self._recorder.flush_if_due()
         if self._context.stop_requested or self._context.pause_requested:
-            self._recorder.flush()
+            self._recorder.rest()
         self._context.checkpoint()
         return False
 

@@ -133,6 +133,11 @@ class Recorder:
         if time.monotonic() - self._progress_at >= _PROGRESS_EVERY_S or self._plan.exhausted:
             self.progress()
 
+    def rest(self) -> None:
+        """Store the waiting answers, and tell how far the generation is: it pauses or stops now."""
+        self.flush()
+        self.progress()
+
     def progress(self, note: str = "") -> None:
         """Tell how far the generation is, with the time left at the pace so far."""
         now = time.monotonic()

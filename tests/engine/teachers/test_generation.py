@@ -392,8 +392,10 @@ def test_a_pause_takes_the_answers_in_flight_and_goes_on_later(project: Project)
         wishes = PausedOnce(context.folder)
         run(context, wanted)
         context.close()
-    states = [e.state for e in events_of(project, job.folder) if isinstance(e, StateChanged)]
-    assert "paused" in states
+    events = events_of(project, job.folder)
+    paused = next(at for at, e in enumerate(events) if isinstance(e, StateChanged) and e.state == "paused")
+    told = [e for e in events[:paused] if isinstance(e, Progress)]
+    assert told[-1].done == sum(isinstance(e, AnswerEnded) for e in events[:paused]) > 0
     assert asked_in_pause == 0
     assert set(asked(server).values()) == {1}
     assert len(project.examples.all()) == 10

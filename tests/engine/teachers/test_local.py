@@ -8,7 +8,7 @@ import torch
 from engine.errors import JobStopped, ModelError, UsageError
 from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.follow import Follower
-from engine.jobs.protocol import AnswerDelta, AnswerEnded, Event, Note
+from engine.jobs.protocol import AnswerDelta, AnswerEnded, Event, Note, Progress, StateChanged
 from engine.model.chat_format import ChatFormat
 from engine.model.decode import Batch
 from engine.paths import Home
@@ -19,6 +19,7 @@ from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.teachers.ask import ask
 from engine.teachers.job import run
+from tests.engine.teachers.test_generation import PausedOnce
 from tests.tiny import make_tiny_base
 from tests.trained import one_thread
 
@@ -108,6 +109,28 @@ def test_a_stop_keeps_what_is_finished_and_goes_on_there(project: Project, base:
     after = stored(project)
     assert len(after) == 10
     assert {key: after[key] for key in before} == before
+
+
+def test_a_pause_tells_how_far_it_is_and_goes_on_later(project: Project, base: Path) -> None:
+    wanted = options(base, batch_rows=1)
+    job = project.jobs.add("generate", wanted)
+    context = JobContext(project, job)
+    wishes = PausedOnce(context.folder)
+    add = project.examples.add
+
+    def add_and_pause(examples: list[Example]) -> int:
+        project.examples.add = add
+        wishes.pause()
+        return add(examples)
+
+    project.examples.add = add_and_pause
+    run(context, wanted)
+    context.close()
+    events = [stamped.event for stamped in Follower(project.folder / job.folder).read_new()]
+    paused = next(at for at, e in enumerate(events) if isinstance(e, StateChanged) and e.state == "paused")
+    told = [e for e in events[:paused] if isinstance(e, Progress)]
+    assert told[-1].done == sum(isinstance(e, AnswerEnded) for e in events[:paused]) > 0
+    assert len(stored(project)) == 10
 
 
 def test_a_question_that_does_not_fit_is_named_and_the_others_go_on(project: Project, base: Path) -> None:
