@@ -7,6 +7,7 @@ is drawn. Knows no page.
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from tui.actions import ACTIONS, BOUND, FOOTER_KEYS, PANE_KEYS, TYPED, WAITING, Action, Place, as_read, typeless
 
@@ -56,10 +57,12 @@ def told(sentence: str) -> str:
     return _NAMED.sub(lambda found: key_of(found[1]), sentence)
 
 
-def footer_actions(*places: Place, vain: Collection[str] = ()) -> tuple[Action, ...]:
+def footer_actions(
+    *places: Place, vain: Collection[str] = (), labels: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Action, ...]:
     """What the footer shows, each with the key that holds: the actions of these places, the nearest first, then those
     that hold everywhere. What is `vain` now, by place and id, is left out, and so is what would be told by a key that
-    a nearer place takes.
+    a nearer place takes. `labels`: what actions, by place and id, do now, where the table's word says another.
 
     Where text is typed, a letter is a letter: there only the field's own keys hold, and of what holds everywhere those
     that are no letters. Where something waits for an answer, nothing else is told.
@@ -71,7 +74,12 @@ def footer_actions(*places: Place, vain: Collection[str] = ()) -> tuple[Action, 
     for place in places[:1] if alone else places:
         here = [action for action in ACTIONS[place] if f"{place}.{action.id}" not in vain]
         own += [
-            replace(action, keys=",".join(_keys(f"{place}.{action.id}")), shown=key_of(f"{place}.{action.id}"))
+            replace(
+                action,
+                keys=",".join(_keys(f"{place}.{action.id}")),
+                shown=key_of(f"{place}.{action.id}"),
+                label=labels.get(f"{place}.{action.id}", action.label),
+            )
             for action in here
             if action.footer and _keys(f"{place}.{action.id}")[0] not in taken
         ]

@@ -9,12 +9,13 @@ from textual.command import CommandList
 
 from engine.errors import StoreError
 from engine.jobs.follow import MAX_BYTES_A_READ, Follower
-from engine.jobs.protocol import AnswerDelta, StampedEvent
+from engine.jobs.log import EventLog
+from engine.jobs.protocol import AnswerDelta, StampedEvent, StateChanged
 from engine.jobs.wishes import read_wish
 from engine.paths import Home
 from engine.project import Project
 from engine.records.station import STATIONS
-from tests.tui.piloting import SIZES, facts_of, open_app, pane_text, shown, until, workspace
+from tests.tui.piloting import SIZES, facts_of, footer, open_app, pane_text, shown, until, workspace
 from tests.tui.seeds import make_project, make_stage
 from tui.actions import PANE_KEYS
 from tui.app import DistillApp
@@ -107,6 +108,34 @@ async def test_that_a_job_is_ending_is_told_until_it_has(home: Home, size: tuple
             project.jobs.update(job.id, state="stopped")
         await until(pilot, lambda: "■ demo   stopped" in whole(app) and "ending" not in whole(app))
         assert shown(app) == "run"
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_that_a_job_is_pausing_is_told_until_it_does_and_then_the_key_that_goes_on(
+    home: Home, size: tuple[int, int]
+) -> None:
+    folder = make_stage(home, "training")
+    app = open_app(home, folder)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await until(pilot, lambda: "step 88" in pane_text(app))
+        await until(pilot, lambda: "p pause" in footer(app))
+        with Project.open(folder, home) as project:
+            job = project.jobs.all()[0]
+            await pilot.press("p")
+            await until(pilot, lambda: read_wish(folder / job.folder) == "pause")
+            await until(pilot, lambda: "‖ pausing   at its next safe point; then r goes on" in pane_text(app))
+            assert "‖ demo   pausing" in app.screen.query_one(Header).plain
+            assert "p pauses" not in app.screen.query_one(Rail).plain
+            await pilot.press("L")
+            await until(pilot, lambda: "pausing" in whole(app))
+            assert "p pause" in footer(app)
+            project.jobs.update(job.id, state="paused")
+            await until(pilot, lambda: "p go on" in footer(app))
+            await pilot.press("escape")
+            with EventLog(folder / job.folder) as log:
+                log.append(StateChanged("paused"))
+        await until(pilot, lambda: "‖ demo   paused" in whole(app) and "pausing" not in whole(app))
+        await until(pilot, lambda: "p go on" in footer(app))
 
 
 def whole(app: DistillApp) -> str:

@@ -287,7 +287,7 @@ def chat_pages(a: Attack) -> Iterator[Lines]:
 def jobs_pages(a: Attack) -> Iterator[Lines]:
     state = JobsState()
     job = Job(1, "train", "failed", "{}", "jobs/1", "run", note=a.text, created_at=a.text)
-    state.take((JobRow(job, 1.0), JobRow(dataclasses.replace(job, id=2), 0.0, ending=True)))
+    state.take((JobRow(job, 1.0), JobRow(dataclasses.replace(job, id=2), 0.0, ending=True)), 0.0)
     yield jobs.draw(state, a.width)
     state.log = a.text
     yield jobs.draw(state, a.width)
@@ -317,7 +317,7 @@ def frame_pages(a: Attack) -> Iterator[Lines]:
         yield [
             header.activity(job, a.job("train")),
             header.activity(job, None),
-            header.activity(job, None, ending=True),
+            header.activity(job, None, "ending"),
         ]
     for shown in PANES:
         yield trouble._lines(a.facts, None, a.width, shown)

@@ -75,18 +75,30 @@ def ending_words() -> str:
     return f"■ ending   at its next safe point; then {key_of('workspace.resume')} takes it up again"
 
 
+def pausing_words() -> str:
+    """That a job was asked to pause, and which key undoes that once it has."""
+    return f"‖ pausing   at its next safe point; then {key_of('workspace.resume')} goes on"
+
+
 def rests(view: View, job: JobView) -> str:
     """Why a live job does not work, or will not for long; nothing while it works."""
     if is_ending(view, job):
         return ending_words()
     if job.state == "paused":
         return paused_words()
+    if is_pausing(view, job):
+        return pausing_words()
     return f"○ waits   {job.state_note}" if job.state == "waiting" else ""
 
 
 def is_ending(view: View, job: JobView) -> bool:
     """Whether it was asked to stop, and has not yet."""
     return job.live and job.job_id in view.facts.ending
+
+
+def is_pausing(view: View, job: JobView) -> bool:
+    """Whether it was asked to pause, and does not yet."""
+    return job.live and job.state != "paused" and job.job_id in view.facts.pausing
 
 
 def working(view: View, station: str) -> JobView | None:

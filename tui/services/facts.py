@@ -63,6 +63,7 @@ class Facts:
     cost: str = ""  # whether distilling pays, in a few words; empty where nobody asked
     jobs: tuple[Job, ...] = ()
     ending: frozenset[int] = frozenset()  # live jobs that were asked to stop, and have not yet
+    pausing: frozenset[int] = frozenset()  # those that were asked to pause, and do not yet
 
     @property
     def newest_job(self) -> Job | None:

@@ -13,11 +13,12 @@ from engine.records.job import LIVE_STATES, Job
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """One job. `ending`: it was asked to stop, and has not yet."""
+    """One job. `ending`, `pausing`: it was asked to stop, to pause, and has not yet."""
 
     job: Job
     seconds: float  # of work, over all its processes
     ending: bool = False
+    pausing: bool = False
 
 
 @dataclass
@@ -40,7 +41,16 @@ def read_jobs(project: Project) -> JobsRead:
     with project.snapshot():
         jobs = project.jobs.all()
         worked = {job.id: sum(work.seconds for work in project.jobs.work(job.id).values()) for job in jobs}
-    rows = [JobRow(job, worked[job.id], _is_ending(project, job)) for job in jobs]
+    wishes = {job.id: read_wish(project.folder / job.folder) for job in jobs if job.state in LIVE_STATES}
+    rows = [
+        JobRow(
+            job,
+            worked[job.id],
+            ending=wishes.get(job.id) == "stop",
+            pausing=wishes.get(job.id) == "pause" and job.state != "paused",
+        )
+        for job in jobs
+    ]
     return JobsRead(tuple(sorted(rows, key=lambda row: (row.job.state not in LIVE_STATES, -row.job.id))))
 
 
@@ -51,7 +61,3 @@ def log_reader(job: Job) -> Callable[[Project], LogRead]:
         return LogRead(job.id, end_of_log(project.folder / job.folder))
 
     return read
-
-
-def _is_ending(project: Project, job: Job) -> bool:
-    return job.state in LIVE_STATES and read_wish(project.folder / job.folder) == "stop"

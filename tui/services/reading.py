@@ -3,11 +3,13 @@
 Imports what a project is made of, and is imported by the thread that reads: no screen waits for it.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from engine.curation.meaning import counts_of_now
 from engine.jobs.liveness import reap
+from engine.jobs.protocol import Wish
 from engine.jobs.wishes import read_wish
 from engine.paths import Home
 from engine.project import Project
@@ -37,18 +39,18 @@ class Reader:
         """The facts, where something changed since the last ones. Raises `DistillError`: then the next are new."""
         before, self._seen = self._seen, ()
         reap(self._project)
-        ending = self._ending()
-        version = (self._project.version, self._tokens.counted, ending)
-        facts = self._facts(ending) if version != before else None
+        ending, pausing = self._asked_to("stop"), self._asked_to("pause")
+        version = (self._project.version, self._tokens.counted, ending, pausing)
+        facts = replace(self._facts(), ending=ending, pausing=pausing) if version != before else None
         self._seen = version
         return facts
 
-    def _ending(self) -> frozenset[int]:
-        """The live jobs that were asked to stop: a wish is a file, of which the store knows nothing."""
-        folder = self._project.folder
-        return frozenset(job.id for job in self._project.jobs.live() if read_wish(folder / job.folder) == "stop")
+    def _asked_to(self, wish: Wish) -> frozenset[int]:
+        """The live jobs that have yet to do what they were asked for: of a wish, which is a file, no store knows."""
+        live = [job for job in self._project.jobs.live() if wish != "pause" or job.state != "paused"]
+        return frozenset(job.id for job in live if read_wish(self._project.folder / job.folder) == wish)
 
-    def _facts(self, ending: frozenset[int]) -> Facts:
+    def _facts(self) -> Facts:
         project = self._project
         version = project.prompts.current()
         settings = project.settings.read()
@@ -74,7 +76,6 @@ class Reader:
             releases=project.releases.all(),
             cost=_cost(project, version.prompt.sha256 if version else ""),
             jobs=project.jobs.all(),
-            ending=ending,
         )
 
     def _prompt_tokens(self, base: str) -> str:

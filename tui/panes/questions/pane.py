@@ -186,9 +186,7 @@ class QuestionsPane(QuestionList):
     def action_remove(self) -> None:
         """Delete what is chosen."""
         state, ranged = self.state, self.state.range
-        if (
-            state.face == "list" and ranged is not None
-        ):  # it ends where the cursor is now
+        if state.face == "list" and ranged is not None:  # it ends where the cursor is now
             self._service.read_range(state.where.listed, ranged.start, len(ranged))
         elif (chosen := state.chosen) and state.face in ("list", "twins"):
             self._service.remove(state.where, state.ask(), chosen)

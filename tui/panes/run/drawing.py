@@ -9,7 +9,7 @@ from engine.records.run import CurvePoint, Run, measure_of
 from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.job import JobView
-from tui.panes.parts import ending_words, heading, is_ending, title
+from tui.panes.parts import ending_words, heading, is_ending, is_pausing, pausing_words, title
 from tui.panes.run.curves import Drawn, Look, charts, values
 from tui.panes.run.settings import configuration_words
 from tui.panes.run.state import LETTERS, RunState, Watched, sample_at
@@ -134,6 +134,8 @@ def _stands(view: View, run: Run | None, live: JobView | None, width: int) -> li
             return [Content.styled(shorten(ending_words(), width), WARN)]
         if live.state == "paused":
             return [Content.assemble(("‖ paused", ACCENT), (f"   {key_of('run.pause')} goes on", DIM))]
+        if is_pausing(view, live):
+            return [Content.styled(shorten(pausing_words(), width), WARN)]
         note = live.progress.note if live.progress is not None and not live.step else ""
         told = note or (live.notes[-1] if live.notes and not live.step else "")
         return [Content.styled(shorten(told, width), DIM)] if told else []

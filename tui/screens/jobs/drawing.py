@@ -62,7 +62,8 @@ def _heading(width: int) -> Content:
 
 def _row(row: JobRow, width: int, *, here: bool) -> list[Content]:
     job = row.job
-    mark, style = ENDING if row.ending else JOB_MARKS[job.state]
+    mark, style = ENDING if row.ending else JOB_MARKS["paused" if row.pausing else job.state]
+    state = "ending" if row.ending else "pausing" if row.pausing else job.state
     quiet = "" if job.state in LIVE_STATES else DIM
     done = f"{job.done:,} of {job.total:,}" if job.total else ""
     line = Content.assemble(
@@ -72,7 +73,7 @@ def _row(row: JobRow, width: int, *, here: bool) -> list[Content]:
         (right(str(job.id), _NUMBER), DIM),
         "  ",
         (fit(job.kind, _KIND), STRONG if here else quiet),
-        (fit("ending" if row.ending else job.state, _STATE), style if job.state != "running" else ""),
+        (fit(state, _STATE), style if state != "running" else ""),
         (right(done, _DONE), DIM),
         (right(duration(row.seconds) if row.seconds else "–", _WORKED), quiet),
         "  ",

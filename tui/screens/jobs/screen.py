@@ -12,6 +12,7 @@ from tui.actions import Place, bindings
 from tui.keys import footer_actions
 from tui.screens.jobs.drawing import draw
 from tui.screens.jobs.state import JobsState
+from tui.screens.workspace.vain import GOES_ON
 from tui.screens.workspace.wishes import Asked, answer_to
 from tui.services.jobs import JobsRead, LogRead, log_reader, read_jobs
 from tui.services.store import StoreFailed, StoreService
@@ -79,6 +80,9 @@ class Jobs(Scroller):
         """Draw the page anew."""
         if self.is_mounted and self.size.width:
             self.query_one(Page).show(draw(self.state, self.line_width))
+            row = self.state.row
+            labels = {"jobs.pause": GOES_ON} if row is not None and row.job.state == "paused" else {}
+            self.screen.query_one(Footer).show(footer_actions("jobs", labels=labels))
 
     def action_log(self) -> None:
         """Read what the job under the cursor printed; once more closes it."""

@@ -25,8 +25,8 @@ class Header(Page):
     def show_state(self, state: WorkspaceState, project: str, width: int) -> None:
         """Draw it for a width in cells. `project`: its name, known before anything else is."""
         job = state.facts.newest_job if state.facts else None
-        ending = state.facts is not None and job is not None and job.id in state.facts.ending
-        rest = activity(job, state.job, ending=ending) if job else Content.styled("idle" if state.facts else "", DIM)
+        idle = Content.styled("idle" if state.facts else "", DIM)
+        rest = activity(job, state.job, _asked(state.facts, job)) if job else idle
         if state.facts is not None:
             rest = Content.assemble(rest, *((f"   {words}", WARN) for words in _others(state.facts)))
         more = _meters(state)
@@ -50,15 +50,23 @@ def _others(facts: "Facts") -> list[str]:
     return told + ([f"+{len(others) - len(waiting)} more"] if len(others) > len(waiting) else [])
 
 
-def activity(job: "Job", view: "JobView | None", *, ending: bool = False) -> Content:
-    """What the newest job is doing, in a few words. `ending`: it was asked to stop, whatever it does until then."""
+def _asked(facts: "Facts | None", job: "Job | None") -> str:
+    """What the job was asked for and has yet to do."""
+    if facts is None or job is None:
+        return ""
+    return "ending" if job.id in facts.ending else "pausing" if job.id in facts.pausing else ""
+
+
+def activity(job: "Job", view: "JobView | None", asked: str = "") -> Content:
+    """What the newest job is doing, in a few words. `asked`: what it will do instead, whatever it does until then."""
     state = view.state if view is not None and view.job_id == job.id and view.state != "waiting" else job.state
     state = job.state if job.state not in ("waiting", "running", "paused") else state
-    ending = ending and state in LIVE_STATES
-    mark, style = ENDING if ending else JOB_MARKS[state]
+    if state not in LIVE_STATES or (asked == "pausing" and state == "paused"):
+        asked = ""
+    mark, style = ENDING if asked == "ending" else JOB_MARKS["paused" if asked else state]
     words = [Content.assemble((mark, style), " ", job.kind)]
-    if ending:
-        return Content("   ").join([*words, Content.styled("ending", style)])
+    if asked:
+        return Content("   ").join([*words, Content.styled(asked, style)])
     if state == "running" and view is not None and view.progress is not None and view.progress.total:
         words.append(Content(f"{view.station} {'prepares' if view.share is None else percent(view.share)}"))
         if view.seconds_left is not None:

@@ -345,4 +345,5 @@ class WorkspaceScreen(Divided, SearchingScreen):
 
     def _tell_keys(self) -> None:
         vain = self.state.vain | (self._pane.vain if self._pane is not None else frozenset())
-        self.query_one(Footer).show(footer_actions(*(place for place, _ in self.carriers), vain=vain))
+        places = (place for place, _ in self.carriers)
+        self.query_one(Footer).show(footer_actions(*places, vain=vain, labels=self.state.labels))

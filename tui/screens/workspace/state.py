@@ -10,7 +10,7 @@ from engine.records.job import LIVE_STATES
 from engine.records.station import StationName
 from tui.actions import PANES, PaneName
 from tui.keys import key_of
-from tui.screens.workspace.vain import vain_actions
+from tui.screens.workspace.vain import present_labels, vain_actions
 from tui.screens.workspace.wishes import Asked, answer_to
 from tui.services.meters import GpuReading, Reading
 from tui.widgets.rows import within
@@ -64,6 +64,11 @@ class WorkspaceState:
     def vain(self) -> frozenset[str]:
         """The actions that nothing is there for now."""
         return vain_actions(self.facts, self.job)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What keys do now, where that is not what they usually do."""
+        return present_labels(self.facts)
 
     def take(self, facts: "Facts") -> bool:
         """Take in what the store says now; whether that is the first that is known."""

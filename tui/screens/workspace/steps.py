@@ -45,7 +45,8 @@ def _step(station: Station, facts: "Facts") -> _Step:
     actions, words = _MADE_BY[station.name]
     job = facts.newest_job
     state = job.state if job is not None and job.stage == station.name else ""
-    if station.state == "running" and station.name in facts.ending_at:
+    asked = facts.ending | facts.pausing
+    if station.state == "running" and any(other.stage == station.name and other.id in asked for other in facts.jobs):
         return _NOTHING
     if state == "paused":
         return ("workspace.resume",), f"goes on, {key_of('workspace.stop')} ends"

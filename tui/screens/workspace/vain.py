@@ -1,4 +1,4 @@
-"""Which keys would only be answered with «there is none»: the footer does not tell those. Pure."""
+"""Which keys would only be answered with «there is none»: the footer does not tell those. What others do now. Pure."""
 
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ _NEEDED_BY: dict[StationName, tuple[str, ...]] = {
     "evaluation": ("evaluation.open", "evaluation.history"),
     "release": ("release.card",),
 }
+GOES_ON = "go on"
 _ASKED: tuple[Asked, ...] = ("pause", "resume")
 
 
@@ -32,3 +33,9 @@ def vain_actions(facts: "Facts | None", job: "JobView | None") -> frozenset[str]
     if at_work != "run" or ending:
         vain |= {"run.keep", "run.pause"}
     return frozenset(vain)
+
+
+def present_labels(facts: "Facts | None") -> dict[str, str]:
+    """What keys do now, by place and id, where their usual word would say another thing: a paused job goes on."""
+    newest = facts.newest_job if facts is not None else None
+    return {"run.pause": GOES_ON} if newest is not None and newest.state == "paused" else {}
