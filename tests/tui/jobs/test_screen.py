@@ -213,6 +213,22 @@ async def test_the_seconds_of_a_job_at_work_pass(home: Home) -> None:
         await until(pilot, lambda: "8 min 34 s" in text(app))
 
 
+def test_columns_stand_whole_or_not_at_all_and_apart() -> None:
+    note = "Its process was killed."
+    job = Job(2, "train", "lost", "{}", "", "run", note=note, created_at="2026-11-29T22:06:00+00:00")
+    state = JobsState()
+    state.take((JobRow(job, 512.0), JobRow(job, 512.0)), 0.0)
+
+    def last(width: int) -> str:
+        return draw(state, width)[-1].plain
+
+    assert last(116).endswith("8 min 32 s  2026-11-29 22:06  Its process was killed.")
+    assert last(78).endswith("8 min 32 s  2026-11-29 22:06")
+    assert last(58).endswith("8 min 32 s")
+    assert last(56).rstrip().endswith("lost"), "what is cut would be read as another time"
+    assert [line.plain for line in draw(state, 56) if "state" in line.plain][0].endswith("done")
+
+
 @pytest.mark.parametrize("width", [56, 76, 116])
 def test_no_line_is_wider_than_the_page_and_none_is_obeyed(home: Home, width: int) -> None:
     state = JobsState()

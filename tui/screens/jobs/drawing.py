@@ -57,7 +57,14 @@ def _figures(state: JobsState) -> str:
 def _heading(width: int) -> Content:
     columns = right("job", _NUMBER) + "  " + fit("kind", _KIND) + fit("state", _STATE) + right("done", _DONE)
     columns += right("worked", _WORKED) + "  " + fit("asked for (UTC)", _BEGAN)
-    return Content.styled("    " + columns, DIM).truncate(width)
+    return Content.styled(("    " + columns)[: _room(width)].rstrip(), DIM)
+
+
+def _room(width: int) -> int:
+    """The cells of the columns that have room whole, from the left; what has not is left out."""
+    ends = [4 + _NUMBER + 2 + _KIND + _STATE + _DONE]
+    ends += [ends[0] + _WORKED, ends[0] + _WORKED + 2 + _BEGAN]
+    return max((end for end in ends if end <= width), default=width)
 
 
 def _row(row: JobRow, width: int, *, here: bool) -> list[Content]:
@@ -79,11 +86,12 @@ def _row(row: JobRow, width: int, *, here: bool) -> list[Content]:
         "  ",
         (fit(moment(job.created_at), _BEGAN), DIM),
     )
+    line = line[: _room(width)]
     if not here:
-        room = width - line.cell_length - 2
-        return [Content.assemble(line, (shorten(job.note, room) if room > 12 else "", DIM)).truncate(width)]
+        room = width - line.cell_length - 3
+        return [Content.assemble(line, "  ", (shorten(job.note, room), DIM)) if room > 12 else line]
     note = wrap(job.note, max(width - _NOTE_AT - 1, 20))[:_NOTE_LINES] if job.note else []
-    return [line.truncate(width), *(Content(" " * _NOTE_AT + words) for words in note)]
+    return [line, *(Content(" " * _NOTE_AT + words) for words in note)]
 
 
 def _log(job: Job, log: str, width: int) -> list[Content]:
