@@ -32,6 +32,7 @@ from engine.records.job import JobState
 from engine.records.options import GenerateOptions, ProjectSettings, TeacherSpec
 from engine.records.prompt import Message, Prompt
 from engine.records.rule import CheckResult
+from engine.records.station import Station, StationState
 from engine.store.jobs import options_of_job
 from engine.teachers import keys
 from engine.teachers.job import questions_of
@@ -329,6 +330,21 @@ def lines(job: JobView | None, width: int = 88, height: int = 36, counts: Exampl
     drawn = draw(View(facts, job, width, height), WallState())
     assert max(line.cell_length for line in drawn) <= width
     return [line.plain for line in drawn]
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("ready", "4 the dataset is next: what is accepted is frozen"),
+        ("stale", "4 the dataset is next: it is stale, and is frozen anew"),
+        ("done", "4 shows the dataset: what is accepted is frozen in it"),
+        ("running", "4 shows the dataset: what is accepted is frozen in it"),
+    ],
+)
+def test_what_is_frozen_already_is_not_next(state: StationState, words: str) -> None:
+    stations = (Station("dataset", state, 1, ""),)
+    facts = Facts("p", "/p", ProjectSettings(), stations, prompt=PROMPT, examples=ExampleCounts(9, 9))
+    assert words in [line.plain for line in draw(View(facts, None, 88, 36), WallState())]
 
 
 def test_failures_are_counted_by_kind_and_a_retry_is_no_answer() -> None:

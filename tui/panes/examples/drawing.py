@@ -188,16 +188,22 @@ def _still(job: JobView | None, facts: Facts, width: int) -> list[Content]:
         title("Examples", f"{counts.total:,}", facts.settings.teacher.name, width)[0],
         spread(decided, Content.styled(spent, DIM), width),
         *(_faults(job, width) if job is not None else ()),
-        _next(job, counts, width),
+        _next(job, facts, width),
     ]
 
 
-def _next(job: JobView | None, counts: ExampleCounts, width: int) -> Content:
+def _next(job: JobView | None, facts: Facts, width: int) -> Content:
+    counts = facts.examples
+    dataset = next((station.state for station in facts.stations if station.name == "dataset"), "ready")
     if job is not None and job.unanswered:
         step = ("examples.retry", f"asks again what has no answer ({len(job.unanswered):,}), and nothing else")
     elif counts.undecided:
         there = key_of("curate.check")
         step = ("workspace.curate", f"reviews them, one key a decision; {there} there lets the rules decide")
+    elif counts.accepted and dataset in ("done", "running"):
+        step = ("workspace.dataset", "shows the dataset: what is accepted is frozen in it")
+    elif counts.accepted and dataset == "stale":
+        step = ("workspace.dataset", "the dataset is next: it is stale, and is frozen anew")
     elif counts.accepted:
         step = ("workspace.dataset", "the dataset is next: what is accepted is frozen")
     else:
