@@ -3,6 +3,8 @@
 The one place where foreign text becomes `Content`: it is cleaned, never parsed as markup. Knows no widget.
 """
 
+from collections.abc import Sequence
+
 from rich.cells import cell_len, chop_cells, set_cell_size
 from textual.content import Content
 
@@ -81,6 +83,17 @@ def spread(left: Content, rest: Content, width: int) -> Content:
     if gap < 2:
         return left.truncate(width, ellipsis=True)
     return Content.assemble(left, " " * gap, rest)
+
+
+def flow(parts: Sequence[Content], gap: str, width: int) -> list[Content]:
+    """Pieces one after the other on lines of `width` cells; a line ends between two of them, and never within one."""
+    lines: list[Content] = []
+    for part in parts:
+        if lines and lines[-1].cell_length + cell_len(gap) + part.cell_length <= width:
+            lines[-1] = Content.assemble(lines[-1], gap, part)
+        else:
+            lines.append(part)
+    return lines
 
 
 def dollars(value: float, of: float | None = None) -> str:

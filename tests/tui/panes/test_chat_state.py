@@ -213,6 +213,16 @@ def test_rules_are_told_while_an_answer_streams_and_the_rest_is_pending() -> Non
     assert "2 ○" not in "\n".join(line.plain for line in draw(state, Standing(), rules, 120))
 
 
+@given(width=st.integers(10, 60), count=st.integers(1, 30))
+def test_a_rule_and_its_mark_stand_on_one_line(width: int, count: int) -> None:
+    rules = tuple(Rule(number, "JSON", Check("json")) for number in range(1, count + 1))
+    state = ChatState(arms=("prompted", "run-1"))
+    state.ask("why").replies["left"].text = "B"
+    told = [line.plain.split(" │ ")[0].rstrip() for line in draw(state, Standing(), rules, width)]
+    chips = [chip for line in told if line.endswith("○") for chip in line.split("  ")]
+    assert chips == [f"{rule.id} ○" for rule in rules]
+
+
 @given(height=st.integers(1, 80), rows=st.integers(0, 400))
 def test_a_page_that_grows_moves_by_a_quarter_of_its_height(height: int, rows: int) -> None:
     room, step = room_to_grow(rows, height), max(height // 4, 1)

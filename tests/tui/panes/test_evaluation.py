@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from engine.evaluation.lapses import Lapse
 from engine.evaluation.statistics import wilson
-from engine.jobs.protocol import Progress, StampedEvent, StateChanged
+from engine.jobs.protocol import AnswerEnded, AnswerStarted, Event, Progress, StageStarted, StampedEvent, StateChanged
 from engine.jobs.wishes import write_wish
 from engine.paths import Home
 from engine.project import Project
@@ -27,15 +27,19 @@ from engine.store.jobs import options_of_job
 from tests.engine.evaluation.made import arm_answer, evaluation
 from tests.tui.panes.measured import add_measured_evaluation, add_measured_run, make_compared, make_evaluating
 from tests.tui.panes.measured import arm_answer as kept_answer
-from tests.tui.piloting import facts_of, footer, form_of, pane_of, reach, text_of, until, workspace
+from tests.tui.piloting import facts_of, footer, form_of, pane_of, reach, settled, text_of, until, workspace
 from tests.tui.seeds import add_dataset, add_examples, arm, make_project, make_stage
 from tui.app import DistillApp
 from tui.panes.evaluation.bars import interval_bar
+from tui.panes.evaluation.drawing import draw
 from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.evaluation.settings import nothing_to_ask, options_of, outlook
 from tui.panes.evaluation.state import EvaluationState
+from tui.panes.job import JobView
 from tui.panes.questions.pane import QuestionsPane
+from tui.panes.view import View
 from tui.services.evaluation import EvaluationAnswers, EvaluationBasis
+from tui.services.facts import Facts
 from tui.services.follower import JobTold
 
 SIZES = [pytest.param((80, 24), id="80"), pytest.param((120, 40), id="120")]
@@ -204,6 +208,24 @@ async def test_while_it_measures_the_arms_are_counted(home: Home) -> None:
         assert "measuring" in text(app)
 
 
+@pytest.mark.parametrize("width", [56, 60, 76])
+def test_a_count_stands_whole_beside_its_arm_and_now_is_what_is_written(width: int) -> None:
+    facts, job = Facts("p", "/p", ProjectSettings(), ()), JobView(1, "evaluate")
+    events: list[Event] = [StateChanged("running"), StageStarted("evaluation")]
+    for name in ("teacher", "prompted", "distilled"):
+        events += [AnswerStarted(name, name, "why?"), AnswerEnded(name, "so", True)]
+    events += [Progress(3, 9, "distilled answers"), AnswerStarted("last", "unprompted", "why?")]
+    for event in events:
+        job.apply(StampedEvent(0.0, event))
+    lines = [line.plain for line in draw(View(facts, job, width, 20), EvaluationState()).lines]
+    assert all(any(f"{name} 1/1" in line for line in lines) for name in ("teacher", "prompted", "distilled"))
+    assert max(map(len, lines)) <= width
+    assert "● now: unprompted answers" in lines
+    job.apply(StampedEvent(0.0, Progress(3, 9, "unprompted answers (general probes)")))
+    lines = [line.plain for line in draw(View(facts, job, width, 20), EvaluationState()).lines]
+    assert "● now: unprompted answers (general probes)" in lines
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_after_the_last_answer_it_says_what_it_does(home: Home, size: tuple[int, int]) -> None:
     app = DistillApp(home, make_evaluating(home))
@@ -332,6 +354,21 @@ async def test_an_evaluation_without_its_tokens_says_so(home: Home) -> None:
         await pilot.press("d")
         await until(pilot, lambda: len(app._notifications) == 1)
         assert {note.message for note in app._notifications} == {"The tokens of this evaluation were not kept."}
+
+
+async def test_an_evaluation_that_is_opened_begins_with_its_title(home: Home) -> None:
+    app = DistillApp(home, make_compared(home))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, app, "2 of 8 questions")
+        await until(pilot, lambda: len(pane(app).state.evaluations) == 2)
+        assert pane(app).max_scroll_y > 0
+        await pilot.press("G", "equals_sign", "enter")
+        await until(pilot, lambda: pane(app).state.face == "table" and "all rules together" in text(app))
+        await settled(pilot)
+        assert pane(app).scroll_offset.y == 0
+        pane(app).open(pane(app).state.evaluations[-1].id)
+        await settled(pilot)
+        assert pane(app).scroll_offset.y == 0
 
 
 async def test_the_cursor_is_always_seen(home: Home) -> None:

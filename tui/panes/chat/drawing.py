@@ -9,7 +9,7 @@ from tui.keys import key_of
 from tui.panes.chat.markdown import markdown_lines
 from tui.panes.chat.state import PLACES, ChatState, Place, Reply, Turn
 from tui.panes.parts import broken_rule, title
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, dollars, fit, percent, shorten, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, dollars, fit, flow, percent, shorten, wrap
 from tui.widgets.ways import ways_on
 
 NARROWEST_SIDE_BY_SIDE = 56
@@ -156,14 +156,14 @@ def _rules(checks: tuple[CheckResult, ...], rules: tuple[Rule, ...], width: int,
     # Once checked, the rules as they were then; a rule that came later was not asked about.
     numbers = [rule.id for rule in rules if not ended or rule.id in found]
     numbers += [number for number in found if number not in numbers]
-    marks = [Content.assemble((f"{n} ", DIM), found.get(n, ("○", DIM)), "  ") for n in numbers]
+    marks = [Content.assemble((f"{n} ", DIM), found.get(n, ("○", DIM))) for n in numbers]
     broken = [
         line
         for check in checks
         if not check.passed
         for line in _marked("✗", broken_rule(check, texts.get(check.rule_id, "")), BAD, width)[:_BROKEN_LINES]
     ]
-    return [*Content.assemble(*marks).wrap(width), *broken]
+    return [*flow(marks, "  ", width), *broken]
 
 
 def _columns(left: list[Content], right: list[Content], side: int) -> list[Content]:

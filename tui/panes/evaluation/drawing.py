@@ -19,7 +19,7 @@ from tui.panes.evaluation.state import EvaluationState
 from tui.panes.job import JobView
 from tui.panes.parts import VERDICTS, answer_wall, heading, is_ending, pace, rests, title, working
 from tui.panes.view import View
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, moment, percent, right, shorten, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, flow, moment, percent, right, shorten, wrap
 from tui.widgets.listing import numbered
 from tui.widgets.rows import window, within
 from tui.widgets.ways import ways_on
@@ -100,7 +100,7 @@ def _measuring(view: View, job: JobView) -> list[Content]:
     ]
     lines[1:] = [
         heading(shorten("the same held-out questions to every arm; the student never sees the prompt", view.width)),
-        Content.assemble(("every rule kept:  ", DIM), *_between(counts)) if counts else Content(""),
+        *_told_together("every rule kept:  ", counts, view.width),
         _now(view, job),
         Content(""),
     ]
@@ -112,14 +112,17 @@ def _now(view: View, job: JobView) -> Content:
     if rest := rests(view, job):
         return Content.styled(shorten(rest, view.width), WARN)
     note = job.progress.note if job.progress is not None else ""
+    writes = next((f"{stream.arm} answers" for stream in job.streams.values() if stream.state == "writing"), "")
+    if " answers" in note and not note.startswith(writes):  # it tells of what has ended, and another arm has begun
+        note = writes
     return Content.assemble(("● ", ACCENT), (shorten(f"now: {note or 'prepares'}", view.width - 2), DIM))
 
 
-def _between(parts: Sequence[Content]) -> list[Content | str]:
-    joined: list[Content | str] = []
-    for part in parts:
-        joined += ["    ", part] if joined else [part]
-    return joined
+def _told_together(head: str, counts: Sequence[Content], width: int) -> list[Content]:
+    """The counts after what they count; a blank line as long as there are none."""
+    if not counts:
+        return [Content("")]
+    return flow([Content.assemble((head, DIM), counts[0]), *counts[1:]], "    ", width)
 
 
 def _head(evaluation: Evaluation, width: int) -> list[Content]:

@@ -102,7 +102,7 @@ class EvaluationPane(Pane):
         """Show the evaluation of this number."""
         self.state.open_evaluation(number)
         self._read()
-        self._turned()
+        self._from_top()
 
     def on_evaluations_read(self, message: EvaluationsRead) -> None:
         """Take in the history."""
@@ -174,7 +174,9 @@ class EvaluationPane(Pane):
         if self.state.face == "history":
             self.state.choose()
             self._read()
-        elif self.state.differing:
+            self._from_top()
+            return
+        if self.state.differing:
             self.state.differing = False
         elif self.state.face == "table":
             view = self.view
@@ -277,10 +279,13 @@ class EvaluationPane(Pane):
         if (wanted := self.state.answers_wanted(shown.facts)) is not None:
             self.store.ask(answers_reader(wanted), self)
 
-    def _turned(self) -> None:
-        """Another face begins at its top."""
+    def _from_top(self) -> None:
         self.redraw()
         self.scroll_home(animate=False)
+
+    def _turned(self) -> None:
+        """Another face begins at its top, if its cursor is seen there."""
+        self._from_top()
         self.see_cursor()
 
     def _turn_answer(self, by: int) -> None:
