@@ -434,6 +434,15 @@ def test_in_a_narrowed_list_a_range_says_how_it_ends() -> None:
     assert told.cell_length <= 76
 
 
+def test_questions_without_a_topic_are_no_topic() -> None:
+    state = over(3)
+    state.face = "topics"
+    state.take_topics((TopicCounts("cards", {"train": 2}), TopicCounts("", {"train": 1})))
+    told = [line.plain for line in draw(view(), state)]
+    assert told[0].startswith("Topics   1 ")
+    assert any("no topic" in line for line in told)
+
+
 def test_of_several_windows_only_the_last_is_taken() -> None:
     state = QuestionsState()
     first, second = state.ask(), state.ask()

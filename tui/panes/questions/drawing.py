@@ -135,7 +135,7 @@ def _next(state: QuestionsState, view: View, width: int) -> Content:
         return Content.assemble(
             (key_of("workspace.examples"), ACCENT), (" the examples are next: the teacher answers", DIM)
         )
-    topics = counted(len(view.facts.topics), "topic")
+    topics = counted(sum(bool(topic) for topic, _ in view.facts.topics), "topic")
     return Content.styled(shorten(f"{topics}   {key_of('questions.topics')} shows them", width), DIM)
 
 

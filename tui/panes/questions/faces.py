@@ -128,7 +128,7 @@ def draw_topics(state: QuestionsState, width: int, height: int) -> list[Content]
     if topics is None:
         return [*title("Topics", "", "", width), Content.styled("Counting the topics …", DIM)]
     lines = [
-        title("Topics", f"{len(topics):,}", f"{state.all:,} questions", width)[0],
+        title("Topics", f"{sum(bool(each.topic) for each in topics):,}", f"{state.all:,} questions", width)[0],
         _keys("", ("questions.take", "lists the topic"), ("questions.back", "goes back"), width=width),
         Content(""),
     ]
