@@ -55,6 +55,7 @@ CARRIERS: dict[Place, type] = {
     "history": EvaluationPane,
     "differences": EvaluationPane,
     "preview": QuestionsPane,
+    "twins": QuestionsPane,
     **{pane: pane_class(pane) for pane in PANES},
 }
 EATEN_BY_TMUX = {"ctrl+b", "ctrl+a", "ctrl+s", "ctrl+j", "ctrl+h", "ctrl+z"}
@@ -71,6 +72,7 @@ WHEREABOUTS: list[tuple[Place, ...]] = [
     *(("found", pane, "workspace") for pane in PANES),
     *((over, "evaluation", "workspace") for over in ("answers", "history", "differences")),
     ("preview", "workspace"),
+    ("twins", "questions", "workspace"),
     ("curate",),
     ("words",),
     ("narrow",),
@@ -80,7 +82,7 @@ WHEREABOUTS: list[tuple[Place, ...]] = [
 ]
 # Where the key that leaves the program goes one level back.
 LEFT_BY_Q: tuple[Place, ...] = (
-    "curate", "narrow", "help", "answers", "history", "differences", "preview",
+    "curate", "narrow", "help", "answers", "history", "differences", "preview", "twins",
     "versions", "trial", "proposals", "findings",
 )  # fmt: skip
 ROWS = [
@@ -130,6 +132,11 @@ def test_a_footer_tells_no_key_that_something_nearer_takes() -> None:
     assert ("enter", "open") not in told
     told = [(action.shown, action.id) for action in footer_actions("history", "evaluation", "workspace")]
     assert told[:3] == [("enter", "open"), ("esc", "leave_history"), ("e", "evaluate")]
+
+
+def test_near_twins_tell_their_own_keys_before_those_of_the_list() -> None:
+    told = [action.label for action in footer_actions("twins", "questions", "workspace")]
+    assert told[:4] == ["delete", "mark", "mark all", "back"]
 
 
 def test_where_something_waits_for_an_answer_no_other_key_is_told() -> None:

@@ -48,6 +48,7 @@ WAYS: dict[Place, str] = {
     "history": "6 equals_sign",
     "differences": "6 d",
     "preview": "2 S enter",
+    "twins": "2 d",
     "start": "o",
     "form": "o D",
     "help": "4 question_mark",
@@ -94,6 +95,8 @@ def nothing_begins(monkeypatch: pytest.MonkeyPatch, still_meter: None) -> None:
     def refused(words: Sequence[str], *_where: object) -> object:
         if tuple(words[:2]) == ("questions", "split") and "--dry-run" in words:  # nothing begins by it
             return {"drawn": 1, "topics": [{"topic": "cards", "train": 1, "validation": 0, "test": 0}]}
+        if tuple(words[:2]) == ("questions", "dedupe"):
+            return {"pairs": [{"kept": 1, "dropped": number, "similarity": 0.9} for number in (2, 3, 4)]}
         raise UsageError("Nothing is carried out here.", f"Command {next(numbers)}.")
 
     def begun(trial: TrialService, *_asked: object) -> int:

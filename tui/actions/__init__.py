@@ -57,6 +57,7 @@ ACTIONS: dict[Place, tuple[Action, ...]] = {
     "answers": evaluation.ANSWERS,
     "history": (*evaluation.HISTORY, *MOVES),
     "differences": (*evaluation.DIFFERENCES, *MOVES),
+    "twins": (*questions.TWINS, *MOVES),
     "preview": (*questions.PREVIEW, *MOVES),
     "curate": curate.ACTIONS,
     "narrow": curate.NARROW,
@@ -91,7 +92,7 @@ FOOTER_KEYS = 6
 # What a pane shows over its own page: there these keys are looked for before the pane's.
 OVER_PANES: dict[PaneName, tuple[Place, ...]] = {
     "evaluation": ("answers", "history", "differences"),
-    "questions": ("preview",),
+    "questions": ("preview", "twins"),
 }
 # Where something waits for a yes or a no, other keys are not told.
 WAITING: tuple[Place, ...] = ("preview",)

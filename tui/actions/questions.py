@@ -24,6 +24,12 @@ ACTIONS = (
     Action("take", "enter", "take", "In the topics: list the one under the cursor."),
     Action("back", "escape", "back", "Clear the marks, leave what is shown, or list all again."),
 )
+TWINS = (
+    Action("remove", "D,delete", "delete", "Delete the later one of the pair, or of all that are marked.", footer=True),
+    Action("mark", "space", "mark", "Mark the pair, and go on.", footer=True),
+    Action("mark_all", "asterisk", "mark all", "Mark every pair, or unmark it.", footer=True),
+    Action("leave_twins", "escape,q", "back", "Clear the marks, or go back to the list.", footer=True),
+)
 PREVIEW = (
     Action("take", "enter", "store", "Store what is shown.", footer=True),
     Action("leave_preview", "escape,q", "back", "Go back; nothing is stored.", footer=True),

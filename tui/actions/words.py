@@ -11,7 +11,7 @@ PaneName = StationName | Literal["cost", "chat"]
 # Parts of a pane that have keys of their own.
 PartName = Literal[
     "rules", "versions", "trial", "proposals", "findings", "editing", "testing", "asking", "figures",
-    "searching", "found", "words", "answers", "history", "differences", "preview",
+    "searching", "found", "words", "answers", "history", "differences", "preview", "twins",
 ]  # fmt: skip
 Place = PaneName | PartName | Literal["everywhere", "workspace", "curate", "narrow", "jobs", "start", "form", "help"]
 

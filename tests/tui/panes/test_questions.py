@@ -206,11 +206,14 @@ async def test_near_twins_stand_side_by_side_and_the_later_ones_go_and_come_back
         await until(pilot, lambda: "2 pairs" in text(app))
         assert "stays" in text(app)
         assert "93 %" in text(app)
+        await until(pilot, lambda: footer(app).startswith("D delete   space mark   * mark all   esc back"))
         await pilot.press("D")
         await until(pilot, lambda: "1 pair" in text(app))
         assert [question.id for question in stored(folder, home)] == [1, 3, 4]
         await pilot.press("asterisk", "D")
         await until(pilot, lambda: "No question repeats another one." in text(app))
+        await pilot.press("q")
+        await until(pilot, lambda: pane(app).state.face == "list" and footer(app).startswith("i import"))
         await pilot.press("u", "u")
         await until(pilot, lambda: len(stored(folder, home)) == 4)
         assert [question.id for question in stored(folder, home)] == [1, 2, 3, 4]

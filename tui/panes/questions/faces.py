@@ -68,7 +68,7 @@ def draw_twins(state: QuestionsState, width: int, height: int) -> list[Content]:
             *title("Near twins", "none", "", width),
             Content("✓ No question repeats another one."),
             Content(""),
-            _keys(state.busy, ("questions.back", "goes back"), width=width),
+            _keys(state.busy, ("twins.leave_twins", "goes back"), width=width),
         ]
     more = f"the first {len(pairs):,} of {state.pairs_total:,}" if state.pairs_total > len(pairs) else ""
     deletes = f"deletes the {len(state.marks):,} marked" if state.marks else "deletes the later"
@@ -76,10 +76,10 @@ def draw_twins(state: QuestionsState, width: int, height: int) -> list[Content]:
         title("Near twins", counted(state.pairs_total, "pair"), more, width)[0],
         _keys(
             state.busy,
-            ("questions.remove", deletes),
-            ("questions.mark", "marks"),
-            ("questions.mark_all", "all"),
-            ("questions.back", "goes back"),
+            ("twins.remove", deletes),
+            ("twins.mark", "marks"),
+            ("twins.mark_all", "all"),
+            ("twins.leave_twins", "goes back"),
             width=width,
         ),
         Content(""),

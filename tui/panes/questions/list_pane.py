@@ -22,7 +22,9 @@ from tui.services.store import StoreService
 from tui.widgets.line import Line
 from tui.widgets.listing import Listing
 
-_NOT_PREVIEWED = {action.id for action in ACTIONS["questions"]} - {action.id for action in ACTIONS["preview"]}
+_NOT_PREVIEWED = {action.id for place in ("questions", "twins") for action in ACTIONS[place]} - {
+    action.id for action in ACTIONS["preview"]
+}
 
 
 class QuestionList(Pane):
@@ -59,6 +61,8 @@ class QuestionList(Pane):
         """While words are typed, only their keys hold; a preview is taken or left."""
         if self.state.previewed:
             return [("preview", self)]
+        if self.state.face == "twins":
+            return [("twins", self), *super().carriers]
         return [(self._search.place, self._search)] if self._search.has_focus else super().carriers
 
     @property
@@ -68,7 +72,9 @@ class QuestionList(Pane):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What is shown before it is stored is taken or left; until then no other key of the questions holds."""
-        return action not in _NOT_PREVIEWED if self.state.previewed else action != "leave_preview"
+        if self.state.previewed:
+            return action not in _NOT_PREVIEWED
+        return action != "leave_preview" and (action != "leave_twins" or self.state.face == "twins")
 
     @property
     def view(self) -> View | None:
@@ -185,7 +191,7 @@ class QuestionList(Pane):
             self._read()
         self.redraw()
 
-    action_leave_preview = action_back
+    action_leave_preview = action_leave_twins = action_back
 
     def _read(self) -> None:
         self._service.read(self.state.where, self.state.ask())
