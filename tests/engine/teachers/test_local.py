@@ -113,7 +113,7 @@ def test_a_stop_keeps_what_is_finished_and_goes_on_there(project: Project, base:
 
 def test_a_pause_tells_how_far_it_is_and_goes_on_later(project: Project, base: Path) -> None:
     wanted = options(base, batch_rows=1)
-    job = project.jobs.add("generate", wanted)
+    job = project.jobs.add(wanted)
     context = JobContext(project, job)
     wishes = PausedOnce(context.folder)
     add = project.examples.add
