@@ -170,11 +170,12 @@ def configuration(project: Project, training: TrainingConfig | Preset, base: str
     """How the newest dataset is trained on: as was said, or as a preset chooses. Raises `TrainingError` where what it
     chooses does not fit the memory.
     """
-    if isinstance(training, TrainingConfig):
-        return dataclasses.replace(training, base=base)
     from engine.training.facts import read_basis
-    from engine.training.presets import choose
+    from engine.training.presets import attainable, choose
 
+    if isinstance(training, TrainingConfig):
+        config = dataclasses.replace(training, base=base)
+        return attainable(config, read_basis(project).facts(config))
     config = TrainingConfig(base=base)
     return choose(training, read_basis(project).facts(config), config).require_fit().config
 

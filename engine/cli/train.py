@@ -76,7 +76,7 @@ def command(
     from engine.training.facts import read_basis
     from engine.training.mirrors import require_libraries
     from engine.training.outlook import estimate_training, outlook_text
-    from engine.training.presets import choice_json, choice_text, choose
+    from engine.training.presets import attainable, choice_json, choice_text, choose
     from engine.training.replan import replan
     from engine.training.shardable import require_shardable
 
@@ -102,7 +102,7 @@ def command(
         # Who asked for no preset is warned: what is held now may be free before the job has its turn.
         named, must_fit = preset_of(preset), "preset" in said()
         choice = None if named is None else choose(named, basis.facts(config), config, given)
-        config = config if choice is None else choice.config
+        config = attainable(config, basis.facts(config), given) if choice is None else choice.config
         if calibrate:
             if choice is not None and must_fit:
                 choice.require_fit()

@@ -47,7 +47,7 @@ def sweep(
     With --steps each run's learning rate falls to 0 at its last step; with --minutes it ends where it stands.
     """
     from engine.training.facts import read_basis
-    from engine.training.presets import choose
+    from engine.training.presets import attainable, choose
     from engine.training.sweep import Tried, sweep_json, sweep_text, winner, within
 
     if steps is None and minutes is None:
@@ -63,9 +63,10 @@ def sweep(
     planned: list[tuple[TrainingConfig, str]] = []
     for preset, chosen in combinations:
         tried = dict(chosen)
-        config = changed(base, tried)
+        config, named_fields = changed(base, tried), {*given, *tried}
         if (named := preset_of(preset)) is not None:
-            config = choose(named, basis.facts(config), config, {*given, *tried}).require_fit().config
+            config = choose(named, basis.facts(config), config, named_fields).require_fit().config
+        config = attainable(config, basis.facts(config), named_fields)
         words = ["--preset", preset, *option_words({**said(), **tried})]
         planned.append((config if steps is None else within(config, dataset.train, steps), shlex.join(words)))
     trials = tuple(Trial(project.runs.add(dataset.sha256, config).id, words) for config, words in planned)

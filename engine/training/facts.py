@@ -77,6 +77,8 @@ class Basis:
     shapes: Shapes | None = None  # None: the base is not on this machine yet
     tokens: RowTokens = field(default_factory=RowTokens)
     own_rows: int = 0  # training rows whose whole answer is the prompted base's
+    scored_train: int = 0  # tokens of training answers at which the teacher's distribution holds
+    scored_validation: int = 0
     free: FreeMemory | None = None  # None: nothing tells
     calibration: Calibration | None = None  # the last one
     shards: int = 1  # processes that hold the base's layers between them
@@ -94,6 +96,7 @@ class Basis:
             rows=self.dataset.train,
             tokens=self.tokens,
             own_rows=self.own_rows,
+            scored_tokens=self.scored_train,
             shapes=self.shapes,
             free_mb=free_mb,
             given_back_by=held.holder if held is not None else "",
@@ -117,6 +120,8 @@ def read_basis(project: "Project", dataset_sha256: str = "") -> Basis:
         shapes=find_shapes(dataset.base, project.home),
         tokens=row_tokens(rows, _prompt_tokens(project, whole)),
         own_rows=sum(row.edited_from == len(row.completion_ids) for row in rows),
+        scored_train=sum(row.edited_from for row in rows),
+        scored_validation=sum(row.edited_from for row in whole.split("validation")),
         free=free_memory(project.home),
         calibration=project.settings.calibration(),
     )

@@ -83,7 +83,8 @@ def outlook_text(config: TrainingConfig, basis: Basis) -> str:
         stages += f", then {config.on_policy_steps:,} on {config.on_policy_batch_rows} own answers each"
     disk = "not known before the base is on this machine"
     if estimate.disk_mb is not None:
-        disk = f"≈ {size(estimate.disk_mb)}: adapter, up to four checkpoints, the teacher's distributions"
+        kept = ", the teacher's distributions" if _scored(config, basis) else ""
+        disk = f"≈ {size(estimate.disk_mb)}: adapter, up to four checkpoints{kept}"
     lines = [f"{estimate.steps:,} steps: {stages}", _time(estimate, config), _memory(estimate), f"disk    {disk}"]
     if warning := warned(config):
         lines.append(f"Stage 2: {warning}.")
@@ -204,6 +205,11 @@ def _taken_mb(run: Run) -> float | None:
     return None if run.estimate is None else run.estimate.gpu_peak_mb
 
 
+def _scored(config: TrainingConfig, basis: Basis) -> int:
+    """The tokens whose distributions are kept: those of validation in any case."""
+    return basis.scored_validation + (basis.scored_train if needs_teacher(config) else 0)
+
+
 def _disk_mb(config: TrainingConfig, basis: Basis) -> float | None:
     """The adapter, its checkpoints with both moments of every weight, and the base's distributions."""
     if basis.shapes is None:
@@ -211,8 +217,7 @@ def _disk_mb(config: TrainingConfig, basis: Basis) -> float | None:
     adapter = trained_numbers(config, basis.shapes) * _FLOAT_BYTES
     id_bytes = 2 if basis.shapes.vocabulary <= _SMALL_VOCABULARY else 4
     token_bytes = min(config.top_k, basis.shapes.vocabulary) * (id_bytes + 2) + 2
-    scored = basis.dataset.validation + (basis.dataset.train if needs_teacher(config) else 0)
-    tokens = scored * basis.tokens.answer
+    tokens = _scored(config, basis)
     if config.general_fraction:
         tokens += min(general_rows(config, basis.dataset.train), GENERAL_QUESTIONS) * GENERAL_ROW_TOKENS
     return (adapter * (1 + 3 * _CHECKPOINTS) + tokens * token_bytes) / 1e6

@@ -41,6 +41,7 @@ class TrainingFacts:
     on_gpu: bool = False
     shards: int = 1  # processes that hold the base's layers between them
     given_back_by: str = ""  # the job that still holds a part of what is free by then
+    scored_tokens: int = 0  # of training answers, at which the teacher's distribution holds
 
     @property
     def small(self) -> bool:

@@ -102,6 +102,7 @@ _SECOND_STAGE_STEPS, _SECOND_STAGE_ROWS, _SECOND_STAGE_RATE = 50, 64, 5e-5
 _GENERAL_FRACTION, _PROMPT_BACK_WEIGHT = 0.1, 0.1
 SHORT_EPOCHS = 2.0  # of a first stage that leaves most of the student's own answers without an end
 CUT_WARNING = "after a first stage under 2 epochs most of its own answers are cut"
+_UNSCORED = "no training answer is the prompted base's own: there is the text alone"
 _CUT = "measured on the starter: 75 to 88 % cut"
 
 
@@ -110,17 +111,17 @@ def choose(preset: Preset, facts: TrainingFacts, asked: TrainingConfig, said: Co
     picker = _Picker(frozenset(said))
     aim = (_SMALL if facts.small else _LARGE)[preset]
     basis = _DEMO if facts.small and preset == "fast" else _STARTER if facts.small else _PUBLISHED
+    asked = attainable(asked, facts, said)
     mix: Objective = "mix"
-    objective = picker.pick(
-        "objective", asked.objective, mix, "KL carries the teacher's doubts, cross-entropy what was edited", _DEMO
-    )
-    weight = picker.pick(
-        "cross_entropy_weight",
-        asked.cross_entropy_weight,
-        0.5,
-        "more of the text itself keeps more rules, less stays nearer",
-        _DEMO,
-    )
+    weight = asked.cross_entropy_weight
+    if facts.scored_tokens:
+        objective = picker.pick(
+            "objective", asked.objective, mix, "KL carries the teacher's doubts, cross-entropy what was edited", _DEMO
+        )
+        why = "more of the text itself keeps more rules, less stays nearer"
+        weight = picker.pick("cross_entropy_weight", weight, 0.5, why, _DEMO)
+    else:
+        objective = picker.pick("objective", asked.objective, asked.objective, _UNSCORED, "this dataset")
     k, k_why, k_basis = _TOP_K[preset]
     if facts.shapes is not None:
         k = max(1, min(k, facts.shapes.vocabulary))
@@ -159,6 +160,22 @@ def choose(preset: Preset, facts: TrainingFacts, asked: TrainingConfig, said: Co
     in_four_bits = replace(choice, memory_mb=peak_mb(replace(config, quantize_base="nf4"), facts))
     helps = facts.on_gpu and not choice.fits and in_four_bits.fits
     return replace(choice, quantized_mb=in_four_bits.memory_mb) if helps else choice
+
+
+def attainable(config: TrainingConfig, facts: Facts, said: Collection[str] = ()) -> TrainingConfig:
+    """`config` with an objective that the training answers can be trained by: cross-entropy where that is all.
+
+    Raises `TrainingError` where another one was named, in `said`.
+    """
+    if facts.scored_tokens or config.objective == "cross_entropy":
+        return config
+    if "objective" in said:
+        raise TrainingError(
+            f"The objective {config.objective} cannot be trained on this dataset.",
+            f"It needs the teacher's distributions, and {_UNSCORED}.",
+            "Train with --objective cross_entropy, or generate answers with the local teacher.",
+        )
+    return replace(config, objective="cross_entropy")
 
 
 def warned(config: TrainingConfig) -> str:

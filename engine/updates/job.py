@@ -118,7 +118,7 @@ def _run_of_newest(context: JobContext, plan: UpdatePlan, options: UpdateOptions
     if (newest := _run_of(project.runs.latest(), dataset)) is not None:
         return newest
     earlier = plan.run
-    config = configuration(project, USUAL, dataset.base) if earlier is None else earlier.config
+    config = configuration(project, USUAL if earlier is None else earlier.config, dataset.base)
     start = earlier.id if earlier is not None and not options.from_scratch else None
     share = 1.0 if start is None else 0.25  # an adapter that knows the rest needs little for what is new
     epochs = options.epochs if options.epochs is not None else config.epochs * share

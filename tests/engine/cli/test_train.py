@@ -9,6 +9,7 @@ from engine.cli.training_options import _OPTIONS
 from engine.project import Project
 from engine.records.options import SweepOptions, TrainOptions
 from engine.records.run import TrainingConfig
+from engine.store.datasets import dataset_sha256
 from engine.training.presets import CHOSEN, USUAL
 from engine.training.schedule import Schedule
 from tests.engine.cli.calling import fail, succeed
@@ -174,3 +175,23 @@ def test_a_run_goes_on_for_other_epochs(quiet: Path) -> None:
     succeed("train", "--run", str(run.id), "--epochs", "5")
     assert newest(quiet) == replace(run.config, epochs=5.0)
     assert "without --seed" in fail("train", "--run", str(run.id), "--seed", "5", status=2)["message"]
+
+
+def test_without_an_answer_of_the_bases_own_no_run_claims_its_distributions(quiet: Path) -> None:
+    with Project.open(quiet) as project:
+        whole = project.datasets.get(project.datasets.require_latest().sha256)
+        rows = tuple(replace(row, edited_from=0) for row in whole.rows)
+        sha256 = dataset_sha256(whole.prompt_sha256, whole.base, rows)
+        project.datasets.add(replace(whole, sha256=sha256, rows=rows, created_at="9999"))
+    for words in ((), ("--preset", "none"), ("--objective", "cross_entropy")):
+        succeed("train", *words)
+        assert newest(quiet).objective == "cross_entropy"
+    shown = succeed("train", "--show").out
+    assert "cross_entropy" in shown
+    assert "no training answer is the prompted base's own" in shown
+    assert "mix" not in shown
+    assert "the teacher's distributions" not in shown
+    for words in (("--objective", "mix"), ("--preset", "none", "--objective", "forward_kl")):
+        assert "cannot be trained on this dataset" in fail("train", *words, status=1)["title"]
+    sweep = ("train", "sweep", "--steps", "3", "--try", "objective=mix,cross_entropy")
+    assert "cannot be trained on this dataset" in fail(*sweep, status=1)["title"]

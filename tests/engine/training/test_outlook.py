@@ -198,7 +198,7 @@ def test_whole_layers_are_as_large_as_the_layers_and_need_their_memory(model_fol
 
 def test_disk_grows_with_rank_and_with_what_is_kept_of_the_teacher(model_folder: Path) -> None:
     shapes = read_shapes(model_folder)
-    basis = Basis(DATASET, shapes=shapes, tokens=TOKENS)
+    basis = Basis(DATASET, shapes=shapes, tokens=TOKENS, scored_train=3_000, scored_validation=600)
     adapter_mb = shapes.lora_parameters(16) * 4 / 1e6
     teacher_mb = 30 * 120 * (64 * 4 + 2) / 1e6
     assert estimate_training(CONFIG, basis).disk_mb == pytest.approx(13 * adapter_mb + teacher_mb)
@@ -206,6 +206,10 @@ def test_disk_grows_with_rank_and_with_what_is_kept_of_the_teacher(model_folder:
     assert estimate_training(alone, basis).disk_mb == pytest.approx(26 * adapter_mb + teacher_mb / 6)
     both = replace(alone, prompt_back_weight=0.1)
     assert estimate_training(both, basis).disk_mb == pytest.approx(26 * adapter_mb + teacher_mb)
+    assert "the teacher's distributions" in outlook_text(CONFIG, basis)
+    foreign = Basis(DATASET, shapes=shapes, tokens=TOKENS)
+    assert estimate_training(CONFIG, foreign).disk_mb == pytest.approx(13 * adapter_mb)
+    assert "distributions" not in outlook_text(CONFIG, foreign)
     general = estimate_training(replace(CONFIG, general_fraction=0.1), basis).disk_mb
     assert general is not None
     assert general > 10 * adapter_mb + teacher_mb

@@ -19,11 +19,11 @@ from engine.jobs.devices import Holder, Ticket
 from engine.model.shapes import Shapes
 from engine.paths import Home
 from engine.records.dataset import DatasetSummary
-from engine.records.run import TrainingConfig
+from engine.records.run import Objective, TrainingConfig
 from engine.training.costs import RowTokens, longest_pass_tokens
 from engine.training.facts import Basis, FreeMemory, free_memory
 from engine.training.peak import TrainingFacts, memory_mb, peak_mb
-from engine.training.presets import CHOSEN, Choice, Preset, Reason, choice_json, choice_text, choose
+from engine.training.presets import CHOSEN, Choice, Preset, Reason, attainable, choice_json, choice_text, choose
 
 ASKED = TrainingConfig(base="b", device="cpu", seed=3)
 SECOND_STAGE = {"on_policy_batch_rows", "on_policy_learning_rate"}
@@ -38,7 +38,7 @@ def llama(layers: int, hidden: int, inner: int, vocabulary: int) -> Shapes:
 
 STARTER, LARGE = llama(30, 576, 1_536, 49_152), llama(32, 4_096, 14_336, 128_256)
 TOKENS = RowTokens(question=30.0, answer=40.0, longest=120, longest_answer=80, prompt=400)
-FACTS = TrainingFacts(rows=600, tokens=TOKENS, own_rows=600, shapes=STARTER, free_mb=8_000.0, number_bytes=4)
+FACTS = TrainingFacts(rows=600, tokens=TOKENS, own_rows=600, shapes=STARTER, free_mb=8_000.0, number_bytes=4, scored_tokens=9)
 presets = st.sampled_from(get_args(Preset))
 facts = st.builds(
     TrainingFacts,
@@ -56,6 +56,7 @@ facts = st.builds(
     free_mb=st.none() | st.floats(1.0, 1e6),
     number_bytes=st.sampled_from([2, 4]),
     on_gpu=st.booleans(),
+    scored_tokens=st.sampled_from([0, 9]),
 )
 
 
@@ -78,6 +79,8 @@ def test_every_value_is_within_the_recipes_ranges_and_has_its_reason(preset: Pre
     assert 1 <= config.micro_batch_rows <= config.batch_rows <= facts.rows
     assert 1 <= config.evaluations <= max(1, round(config.epochs * -(-facts.rows // config.batch_rows)))
     chosen = CHOSEN - (SECOND_STAGE if not config.on_policy_steps else set())
+    if not facts.scored_tokens:
+        chosen -= {"cross_entropy_weight"}
     assert {reason.name for reason in choice.reasons} == chosen
     assert len(choice.reasons) == len(chosen)
     if config.on_policy_steps:
@@ -359,3 +362,25 @@ def test_where_one_row_does_not_fit_its_layers_are_computed_twice_before_it_is_r
     assert choice.memory_mb == pytest.approx(least)
     assert "its layers computed twice" in next(r.why for r in choice.reasons if r.name == "micro_batch_rows")
     assert not choose("balanced", replace(facts, free_mb=0.9 * least), ASKED).fits
+
+
+def test_where_no_answer_is_the_bases_own_the_objective_is_the_text_alone() -> None:
+    foreign = replace(FACTS, own_rows=0, scored_tokens=0)
+    for preset in get_args(Preset):
+        choice = choose(preset, foreign, ASKED)
+        assert choice.config.objective == "cross_entropy"
+        assert "no training answer is the prompted base's own" in _reason(choice, "objective").why
+        assert choose(preset, replace(foreign, scored_tokens=1), ASKED).config.objective == "mix"
+    assert attainable(ASKED, foreign).objective == "cross_entropy"
+    assert attainable(ASKED, FACTS, {"objective"}) == ASKED
+    named = replace(ASKED, objective="cross_entropy")
+    assert choose("balanced", foreign, named, {"objective"}).config.objective == "cross_entropy"
+
+
+@pytest.mark.parametrize("objective", ["mix", "forward_kl"])
+def test_an_objective_that_was_named_and_cannot_be_trained_is_refused(objective: Objective) -> None:
+    foreign, named = replace(FACTS, own_rows=0, scored_tokens=0), replace(ASKED, objective=objective)
+    with pytest.raises(TrainingError) as refused:
+        choose("balanced", foreign, named, {"objective"})
+    assert f"The objective {objective} cannot be trained" in refused.value.title
+    assert "--objective cross_entropy" in refused.value.next

@@ -195,6 +195,7 @@ def test_a_chart_names_both_ends_of_both_axes() -> None:
 def test_a_configuration_is_what_was_typed_and_keeps_the_rest() -> None:
     basis = Basis(
         DATASET,
+        scored_train=520,
         runs=(Run(1, "d", dataclasses.replace(CONFIG, base="old", seed=7, replanned=((5, 2.0),)), "done", ""),),
     )
     config = config_of(VALUES, basis)
@@ -219,7 +220,7 @@ def test_an_outlook_says_where_its_figures_are_from_and_what_is_not_known() -> N
 
 
 def test_a_preset_stands_for_what_is_left_empty_and_gives_its_reasons() -> None:
-    basis = Basis(DATASET, tokens=RowTokens(10.0, 20.0, 40, 30, 100), own_rows=26)
+    basis = Basis(DATASET, tokens=RowTokens(10.0, 20.0, 40, 30, 100), own_rows=26, scored_train=520)
     assert fields(basis)[0].value == "balanced"
     values = {field.id: field.value for field in fields(basis)} | {"preset": "best", "epochs": "3"}
     config, told = config_of(values, basis), guide(values, basis)
@@ -235,6 +236,19 @@ def test_a_preset_stands_for_what_is_left_empty_and_gives_its_reasons() -> None:
     assert config_of({**values, "objective": "cross-entropy"}, basis).objective == "cross_entropy"
     short = guide({**values, "epochs": "1", "on_policy_steps": "9"}, basis)
     assert "most of its own answers are cut" in short["on_policy_steps"].why
+
+
+def test_only_what_the_dataset_can_be_trained_by_is_offered_and_said() -> None:
+    last = Run(1, "d", dataclasses.replace(CONFIG, objective="mix"), "done", "")
+    for basis in (Basis(DATASET), Basis(DATASET, runs=(last,))):
+        objective = next(field for field in fields(basis) if field.id == "objective")
+        assert (objective.value, objective.choices) == ("cross-entropy", ("cross-entropy",))
+        values = {field.id: field.value for field in fields(basis)}
+        assert config_of(values, basis).objective == "cross_entropy"
+    told = guide({**values, "preset": "balanced"}, basis)["objective"]
+    assert "no training answer is the prompted base's own" in told.why
+    mixed = Basis(DATASET, scored_train=1)
+    assert next(field for field in fields(mixed) if field.id == "objective").value == "KL + cross-entropy"
 
 
 def test_a_preset_that_does_not_fit_the_memory_is_not_trained_with() -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast, get_args
 from engine.records.run import Objective, Run, TrainingConfig, alpha_of
 from engine.training.facts import Basis
 from engine.training.outlook import outlook_text
-from engine.training.presets import Choice, Preset, choose
+from engine.training.presets import Choice, Preset, attainable, choose
 from tui.forms.checks import number, or_empty, whole
 from tui.forms.screen import Field, Told
 
@@ -39,7 +39,7 @@ def fields(basis: Basis) -> tuple[Field, ...]:
     last = (_as_last(basis),) if basis.runs else ()
     return (
         Field("preset", "preset", (*last, "balanced")[0], choices=(*_PRESETS, *last)),
-        Field("objective", "objective", OBJECTIVES[first.objective], choices=tuple(OBJECTIVES.values())),
+        Field("objective", "objective", OBJECTIVES[first.objective], choices=_objectives(basis)),
         *(Field(name, label, check=or_empty(check)) for name, (label, check) in _TYPED.items()),
         Field("device", "device", first.device, hint="auto, cpu, cuda, cuda:1 …", check=device),
         Field("dtype", "numbers", first.dtype, choices=DTYPES),
@@ -61,8 +61,9 @@ def configuration_words(run: Run) -> str:
 
 
 def first_values(basis: Basis) -> TrainingConfig:
-    """What a training is like without a preset: the newest run's configuration, on the newest dataset's base."""
+    """What a training is like without a preset: the newest run's configuration, on the newest dataset."""
     config = basis.runs[-1].config if basis.runs else _DEFAULT
+    config = attainable(config, basis.facts(config))
     return replace(config, base=basis.dataset.base, epochs=config.last_epochs, replanned=())
 
 
@@ -76,7 +77,7 @@ def choice_of(values: Mapping[str, str], basis: Basis) -> Choice | None:
         return None
     asked = _asked(values, basis)
     said = {name for name in _TYPED if values[name]}
-    if asked.objective != _DEFAULT.objective:
+    if basis.scored_train and asked.objective != _DEFAULT.objective:
         said.add("objective")
     return choose(preset, basis.facts(asked), asked, said)
 
@@ -126,6 +127,11 @@ def trouble(values: Mapping[str, str], basis: Basis) -> str:
 def device(value: str) -> str:
     """A check: a device as torch calls it."""
     return "" if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value) else "auto, cpu, cuda, cuda:1 …"
+
+
+def _objectives(basis: Basis) -> tuple[str, ...]:
+    """What the dataset can be trained by."""
+    return tuple(OBJECTIVES.values()) if basis.scored_train else (OBJECTIVES["cross_entropy"],)
 
 
 def _as_last(basis: Basis) -> str:
