@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
+from engine.records.evaluation import Evaluation
 from engine.records.question import SPLITS, Split
 from engine.records.run import Run
 from engine.records.station import Station, StationName
@@ -77,7 +78,7 @@ def read_facts(project: Project) -> StationFacts:
         }
         makers = {name: project.jobs.latest(name) for name in _WORKED_BY_JOBS}
         trouble = {name: job.note or job.state for name, job in makers.items() if job and job.state in _TROUBLE}
-        return StationFacts(
+        facts = StationFacts(
             prompt_sha256=sha256,
             prompt_version=prompt.version if prompt else 0,
             prompt_versions=len(project.prompts.versions()),
@@ -98,10 +99,6 @@ def read_facts(project: Project) -> StationFacts:
             run_note=_run_note(latest) if latest else "",
             run_failed=latest is not None and latest.state == "failed",
             evaluations=project.evaluations.count(),
-            evaluation_run_id=evaluation.run_id if evaluation else 0,
-            evaluation_prompt_sha256=evaluation.prompt_sha256 if evaluation else "",
-            evaluation_rules_changed=evaluation is not None
-            and evaluation.rules_sha256 not in ("", project.rules.sha256()),
             evaluation_note=f"{evaluation.verdict}, run {evaluation.run_id}" if evaluation else "",
             releases=len(releases),
             release_run_id=releases[-1].run_id if releases else 0,
@@ -109,6 +106,24 @@ def read_facts(project: Project) -> StationFacts:
             live=live,
             trouble=trouble,
         )
+        return facts if evaluation is None else _with(facts, evaluation, project.rules.sha256())
+
+
+def why_stale(project: Project, evaluation: Evaluation) -> str:
+    """Why this evaluation, the latest or another, says nothing of the project as it is now; empty where it does."""
+    facts = _with(read_facts(project), evaluation, project.rules.sha256())
+    at_rest = replace(facts, live={}, trouble={}, run_failed=False)  # what is being made changes nothing that was
+    return _age_of_evaluation(at_rest, _run(at_rest, _dataset(at_rest, _examples(at_rest))))
+
+
+def _with(facts: StationFacts, evaluation: Evaluation, rules_sha256: str) -> StationFacts:
+    """The facts, where this is the evaluation that is judged."""
+    return replace(
+        facts,
+        evaluation_run_id=evaluation.run_id,
+        evaluation_prompt_sha256=evaluation.prompt_sha256,
+        evaluation_rules_changed=evaluation.rules_sha256 not in ("", rules_sha256),
+    )
 
 
 def _run_note(run: Run) -> str:
@@ -188,16 +203,19 @@ def _run(facts: StationFacts, dataset: Station) -> Station:
 
 
 def _evaluation(facts: StationFacts, run: Station) -> Station:
-    stale = ""
-    if facts.evaluation_run_id != facts.run_id:
-        stale = "of an older run"
-    elif facts.evaluation_prompt_sha256 != facts.prompt_sha256:
-        stale = "against an older prompt"
-    elif facts.evaluation_rules_changed:
-        stale = "measured under other rules"
-    elif run.state == "stale":
-        stale = "its run is stale"
+    stale = _age_of_evaluation(facts, run)
     return _station(facts, "evaluation", facts.evaluations, facts.evaluation_note, possible=facts.run_made, stale=stale)
+
+
+def _age_of_evaluation(facts: StationFacts, run: Station) -> str:
+    """Why it is stale; empty where it is not."""
+    if facts.evaluation_run_id != facts.run_id:
+        return "of an older run"
+    if facts.evaluation_prompt_sha256 != facts.prompt_sha256:
+        return "against an older prompt"
+    if facts.evaluation_rules_changed:
+        return "measured under other rules"
+    return "its run is stale" if run.state == "stale" else ""
 
 
 def _release(facts: StationFacts, run: Station) -> Station:

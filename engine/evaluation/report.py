@@ -24,6 +24,7 @@ from engine.records.harness import HarnessResult
 from engine.records.options import TeacherSpec
 from engine.records.question import Split
 from engine.records.run import Run
+from engine.stations import why_stale
 
 SCHEMA = 1
 STAGES = ("questions", "generate", "curate", "train", "evaluate")
@@ -44,6 +45,7 @@ class ProofFacts:
     costs_note: str
     votes: tuple[PairStanding, ...] = ()  # of a person, on this run's answers and the base's
     harness: tuple[HarnessResult, ...] = ()  # of the run's releases, on public tasks
+    stale: str = ""  # why the evaluation says nothing of the project as it is now
 
     def arm(self, name: ArmName) -> ArmScore:
         """An arm that every evaluation has."""
@@ -112,6 +114,7 @@ def proof_json(facts: ProofFacts) -> dict[str, object]:
         "recovered_note": evaluation.recovered_note,
         "ratio": interval_json(evaluation.ratio),
         "verdict": evaluation.verdict,
+        "stale": facts.stale or None,
         "non_inferiority": {
             "margin": MARGIN,
             "least_value": PASS_VALUE,
@@ -148,7 +151,7 @@ def read_facts(project: Project, run_id: int | None = None, split: Split | None 
         teacher = project.datasets.teacher_of(dataset.sha256) or today
         if evaluation.arm("teacher") is not None and teacher.model == run.config.base:
             teacher = today  # the arm is another model than the base that answered: it was named later
-        # Of this run and this evaluation themselves; of the stages before them the last of each.
+        # Of this run and this evaluation themselves; of the stages before them all that was worked at them.
         own = {"train": run.train_s, "evaluate": evaluation.evaluate_s}
         timings = project.settings.timings() | {stage: seconds for stage, seconds in own.items() if seconds}
         votes = standings(project.votes.all(), run.id)
@@ -158,8 +161,9 @@ def read_facts(project: Project, run_id: int | None = None, split: Split | None 
     prompt_tokens = round(means["prompted"] - means["unprompted"])
     costs, note = _costs(project, evaluation, today, TokenCount(prompt_tokens, run.config.base, exact=False))
     return ProofFacts(
-        project.name, evaluation, run, dataset, teacher, prompt_tokens, timings, costs, note, votes, harness
-    )
+        project.name, evaluation, run, dataset, teacher, prompt_tokens, timings, costs, note, votes, harness,
+        why_stale(project, evaluation),
+    )  # fmt: skip
 
 
 def _costs(

@@ -78,10 +78,16 @@ def verdict(facts: ReportFacts) -> Section:
         "verdict",
         "Verdict",
         (
+            *_stale(proof.stale),
             Facts((Fact("does it work?", sentence(evaluation)), Fact("does it pay?", pays))),
             Facts(tuple(figures), large=True),
         ),
     )
+
+
+def _stale(why: str) -> Iterator[Words]:
+    if why:
+        yield Words(f"Stale ({why}): the project has changed since, and the verdict is of what was measured.", "bad")
 
 
 def _saved(costs: Costs) -> Fact:

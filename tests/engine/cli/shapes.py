@@ -77,6 +77,7 @@ REPORT = {
     },
     "comparisons": [{"arm": str, "against": str, "all_rules": PAIRED, "rules": [{"id": int, **PAIRED}]}],
     "verdict": {"pass", "fail", "undecided"},
+    "stale": Maybe(str),
     "judge": Maybe({"model": str, "verdicts": int, "missing": int, "fault": str, "same_family_as": Maybe(str)}),
     "preference": Maybe(
         {

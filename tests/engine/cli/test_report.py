@@ -16,6 +16,7 @@ from engine.records.cost import CostInputs
 from engine.records.evaluation import Evaluation
 from engine.records.example import Example, ExampleKey, Usage
 from engine.records.options import ProjectSettings, TeacherSpec
+from engine.records.prompt import Message, Prompt
 from tests.engine.cli.calling import fail, get, succeed
 from tests.engine.cli.shapes import REPORT, assert_shape, rates_of
 from tests.tui import seeds
@@ -214,3 +215,27 @@ def test_a_broken_shape_is_found(finished: Path) -> None:
         assert_shape(data, REPORT)
     for place in ("arms.distilled.all_rules.low", "schema", "prompt.tokens", "samples", "verdict", "timing"):
         assert place in str(caught.value)
+
+
+def test_an_evaluation_that_is_stale_is_told_as_such_at_its_verdict(home: Home, tmp_path: Path) -> None:
+    evaluated(home)
+    assert get("report")["stale"] is None
+    assert "Stale" not in succeed("report").out
+    with Project.open(home.projects / "meridian-desk", home) as project:
+        project.prompts.set(Prompt((Message("system", "Another prompt."),)))
+    assert get("report")["stale"] == "against an older prompt"
+    page = tmp_path / "report.html"
+    succeed("report", "--html", str(page))
+    for told in (succeed("report").out, succeed("report", "--markdown").out, page.read_text(encoding="utf-8")):
+        before, after = told.index("Verdict"), told.index("does it work?")
+        assert before < told.index("Stale (against an older prompt)") < after
+
+
+def test_the_evaluation_of_a_run_that_another_followed_is_stale(home: Home) -> None:
+    evaluated(home)
+    with Project.open(home.projects / "meridian-desk", home) as project:
+        second = seeds.add_run(project, project.datasets.require_latest().sha256, done=True)
+        assert get("report")["stale"] == "of an older run"
+        seeds.add_evaluation(project, second)
+    assert get("report")["stale"] is None
+    assert get("report", "--run", "1")["stale"] == "of an older run"
