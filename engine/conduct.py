@@ -162,7 +162,7 @@ def freeze_accepted(
         )
     folder = locate_base(project.settings.read().student_base, project.home)
     dataset = freeze(project, ChatFormat.load(folder), others=others)
-    project.settings.keep_timing("curate", context.work.seconds)
+    context.keep_timing("curate")
     return dataset.sha256
 
 

@@ -106,6 +106,11 @@ class JobContext:
         """
         self._stopwatch.keep(answers, cost_usd)
 
+    def keep_timing(self, stage: str) -> None:
+        """Keep as the time of `stage` how long all jobs of the project have worked where this one stands."""
+        self.keep_work()
+        self.project.settings.keep_timing(stage, self.project.jobs.worked_s(self._stopwatch.station))
+
     @property
     def note(self) -> str:
         """Why the job waits or is paused; empty while it runs. May be read from any thread."""

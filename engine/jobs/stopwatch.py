@@ -22,6 +22,11 @@ class Stopwatch:
         self._since: float | None = time.monotonic()  # None while it stands
 
     @property
+    def station(self) -> StationName:
+        """Where the job stands."""
+        return self._station
+
+    @property
     def seconds(self) -> float:
         """At the present station."""
         here = 0.0 if self._since is None else time.monotonic() - self._since

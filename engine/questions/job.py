@@ -54,7 +54,7 @@ def _ask(context: JobContext, options: SynthesizeOptions) -> None:
         holding = context.hold_device(device_name("auto"))
     with holding:
         (_write_alike if options.like else _write)(context, options, prompt)
-    context.project.settings.keep_timing("questions", context.work.seconds)
+    context.keep_timing("questions")
 
 
 def _teacher(context: JobContext, options: SynthesizeOptions, topics: int) -> Callable[[Sequence[Message]], str]:
@@ -134,8 +134,7 @@ def _store(context: JobContext, questions: Sequence[Question]) -> int:
     """Keep them with the time that it took until now, whether the job ends or not; returns how many were new."""
     with context.project.transaction():
         added = context.project.questions.add(questions).added
-        context.keep_work()
-        context.project.settings.keep_timing("questions", context.work.seconds)
+        context.keep_timing("questions")
     return added
 
 

@@ -112,6 +112,11 @@ class JobTable:
         rows = self._connection.rows("SELECT station, seconds, answers, cost_usd FROM job_work WHERE job_id = ?", (id,))
         return {row[0]: Work(row[1], row[2], row[3]) for row in rows}
 
+    def worked_s(self, station: StationName) -> float:
+        """How long all jobs have worked at this station."""
+        found = self._connection.value("SELECT total(seconds) FROM job_work WHERE station = ?", (station,))
+        return found if isinstance(found, float) else 0.0
+
     def keep_work(
         self, id: int, station: StationName, seconds: float, more_answers: int, more_usd: float = 0.0
     ) -> None:

@@ -66,7 +66,7 @@ def _generate(context: JobContext, options: GenerateOptions) -> None:
         # Who names the questions knows best how they are asked again: all of them would be another generation.
         context.emit(Note(words if options.asks else f"{words} Generate again to try them anew."))
     if recorder.stored or context.work.answers:
-        project.settings.keep_timing("generate", context.work.seconds)
+        context.keep_timing("generate")
         renew_outcome(project)
 
 

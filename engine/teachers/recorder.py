@@ -124,7 +124,7 @@ class Recorder:
                 stored = self._context.project.examples.add(examples)
                 self._context.keep_work(stored, sum(example.usage.cost_usd for example in examples))
                 if stored:  # whether the generation ends or not: its answers took this time
-                    self._context.project.settings.keep_timing("generate", self._context.work.seconds)
+                    self._context.keep_timing("generate")
             self.stored += stored
             self._group = []  # not before: what a locked database refused is paid for, and is tried again at the end
             for example, stream, passed in group:

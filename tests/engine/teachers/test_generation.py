@@ -339,6 +339,17 @@ def test_a_stop_takes_the_answers_in_flight_and_asks_no_more(project: Project) -
     assert set(asked(server).values()) == {1}
 
 
+def test_time_of_a_station_is_that_of_all_jobs_that_worked_there(project: Project) -> None:
+    with served(good("Bye.")) as server:
+        first, *rest = [question.id for question in project.questions.all()]
+        generate(project, options(server, asks=((first, 0),)))
+        (earlier,) = project.jobs.all()
+        project.jobs.keep_work(earlier.id, "examples", 60.0, 0)
+        generate(project, options(server, asks=tuple((number, 0) for number in rest)))
+    latest = project.jobs.work(project.jobs.all()[-1].id)["examples"].seconds
+    assert 60.0 < project.settings.timings()["generate"] <= 60.0 + latest
+
+
 def test_its_time_is_that_of_all_its_processes_and_one_that_asks_nothing_leaves_it(project: Project) -> None:
     with served(good("Bye.")) as server:
         wanted = options(server)
