@@ -7,10 +7,12 @@ import click
 
 from engine.cli.invocation import CommandGroup, Invocation, command_options, read_text_argument
 from engine.records.prompt import Message, Prompt
+from engine.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from engine.project import Project
 
 REVIEW_TOKENS = 4_096  # of a teacher's review; one that is cut is no JSON, and told
 
@@ -32,8 +34,9 @@ def set_(invocation: Invocation, source: str, note: str) -> None:
     version = invocation.project.prompts.set(prompt, note)
     tokens = _counts(invocation, prompt)
     invocation.finish(
-        f"Version {version.version} is current: {_counts_text(tokens)}, {len(prompt.example_turns)} example messages.\n"
-        "Next: distill-tui rules import FILE, then distill-tui questions import FILE",
+        f"Version {version.version} is current: {_counts_text(tokens)}, "
+        f"{counted(len(prompt.example_turns), 'example message')}.\n"
+        f"Next: {_next(invocation.project)}",
         {"version": version.version, "sha256": prompt.sha256, "tokens": tokens},
     )
 
@@ -198,6 +201,16 @@ def say_left_out(invocation: Invocation, left_out: int) -> None:
     """Tell how much of what the teacher said was of no use."""
     if left_out:
         invocation.say(f"{left_out} of what the teacher named quote no words of the prompt, or cannot be checked.")
+
+
+def _next(project: "Project") -> str:
+    """The commands that a new version of the prompt asks for, by what the project has."""
+    if project.datasets.latest() is not None:
+        return "distill-tui update --plan, then distill-tui update"
+    if not project.questions.count():
+        rules = "" if project.rules.all() else "distill-tui rules import FILE, then "
+        return f"{rules}distill-tui questions import FILE"
+    return "distill-tui generate" if project.rules.all() else "distill-tui rules import FILE"
 
 
 def _counts(invocation: Invocation, prompt: Prompt) -> list[dict[str, object]]:

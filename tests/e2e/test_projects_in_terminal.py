@@ -27,7 +27,7 @@ def test_projects_are_made_copied_put_away_and_deleted_by_keys(
         terminal.press(DOWN)
         terminal.until("New project")
     terminal.press(str(tmp_path / "p.md"))
-    terminal.until("2 Questions is next.")
+    terminal.until("1 Prompt is next: its rules.")
     terminal.press("\r")
     terminal.until("Answer in one word.", gone="New project")
     terminal.press("o")

@@ -1,9 +1,14 @@
 """The next step at a station, as the keys that a person who looks elsewhere would press."""
 
+from dataclasses import replace
+
 import pytest
 
+from engine.records.dataset import DatasetSummary
 from engine.records.job import Job, JobState
 from engine.records.options import ProjectSettings
+from engine.records.prompt import Message, Prompt
+from engine.records.rule import Check, Rule
 from engine.records.station import Station, StationState
 from tui.actions import PaneName
 from tui.screens.workspace.steps import next_step, step_from
@@ -60,3 +65,27 @@ def test_beside_a_job_that_is_watched_another_is_steered_in_the_list_of_jobs() -
     facts = Facts("p", "/p", ProjectSettings(), (run, release), jobs=jobs)
     assert step_from("chat", run, facts) == "p pauses, x ends"
     assert step_from("chat", release, facts) == "L steers it"
+
+
+def test_a_new_project_has_its_prompt_and_its_rules_before_its_questions() -> None:
+    prompt, questions = Station("prompt", "done", 1, ""), Station("questions", "ready", 0, "")
+    facts = Facts("p", "/p", ProjectSettings(), (prompt, questions))
+    assert next_step(facts) == "1 R n writes a rule"
+    with_rules = replace(facts, rules=(Rule(1, "Close with a label.", Check("label", labels=("a",))),))
+    assert next_step(with_rules) == "2 i imports some"
+    begun = replace(
+        facts, stations=(prompt, replace(questions, state="done", count=9), Station("examples", "ready", 0, ""))
+    )
+    assert next_step(begun) == "3 enter generates", "who asks without rules is not held up"
+    empty = replace(begun, stations=(replace(prompt, state="empty", count=0), *begun.stations[1:]))
+    assert next_step(empty) == "1 i writes one"
+
+
+def test_a_changed_prompt_on_a_frozen_dataset_is_brought_in_by_an_update() -> None:
+    older, newer = (Prompt((Message("system", text),)) for text in ("Old.", "New."))
+    stations = (Station("prompt", "done", 2, ""), Station("examples", "stale", 40, ""))
+    frozen = DatasetSummary("d", older.sha256, "starter", 26, 6, "")
+    facts = Facts("p", "/p", ProjectSettings(), stations, prompt=newer, dataset=frozen)
+    assert next_step(facts) == "B updates"
+    assert next_step(replace(facts, dataset=None)) == "3 enter generates"
+    assert next_step(replace(facts, prompt=older)) == "3 enter generates", "newer questions are answered alone"

@@ -238,8 +238,8 @@ class ProjectsService:
                 if prompt is not None:
                     _set_prompt(project, prompt, wanted.prompt_path)
                 remember(project.folder, self._home)
-            following = "prompt" if prompt is None else "questions"
-            said = f"Made {wanted.name}. {key_of(f'workspace.{following}')} {following.capitalize()} is next."
+            following = f"{key_of('workspace.prompt')} Prompt is next"
+            said = f"Made {wanted.name}. {following}{'' if prompt is None else ': its rules'}."
             self._target.post_message(ProjectReady(project.folder, said))
 
 

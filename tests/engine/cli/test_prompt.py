@@ -235,3 +235,15 @@ class TestTry:
     def test_the_counts_name_the_students_and_the_teachers_tokenizer(self, server: HostileServer) -> None:
         assert len(get("prompt", "show")["tokens"]) == 2
         assert call("prompt", "show").err.count("tokens") == 2
+
+
+def test_what_is_next_is_what_the_project_lacks() -> None:
+    def following() -> str:
+        text = f"Be brief, version {len(versions())}."
+        return succeed("prompt", "set", "-", input=text).out.splitlines()[-1]
+
+    assert following() == "Next: distill-tui rules import FILE, then distill-tui questions import FILE"
+    succeed("rules", "add", "Says x.", "kind=contains", "text=x")
+    assert following() == "Next: distill-tui questions import FILE"
+    succeed("questions", "import", "-", input="Is it open?\n")
+    assert following() == "Next: distill-tui generate"

@@ -60,3 +60,8 @@ def test_only_what_a_changed_rule_touches_is_done_again(home: Home, tiny_base: P
     assert [job["kind"] for job in get("status")["jobs"]] == [
         "generate", "train", "evaluate", "update", "update",
     ]  # fmt: skip
+
+
+def test_a_new_prompt_names_the_update_that_brings_it_in(finished: Path) -> None:
+    said = succeed("prompt", "set", "-", input="Be brief.").out
+    assert said.endswith("Next: distill-tui update --plan, then distill-tui update\n")

@@ -212,12 +212,12 @@ async def test_a_new_project_is_made_by_keys_alone_and_says_what_is_next(
         asked = await form_of(pilot)
         asked.query_one("#field-address", Input).value = "https://llm.example.com/v1"
         asked.query_one("#field-prompt", Input).value = str(tmp_path / "prompt.md")
-        await until(pilot, lambda: "≈ 7 tokens and 2 example messages. 2 Questions is next." in str(
+        await until(pilot, lambda: "≈ 7 tokens and 2 example messages. 1 Prompt is next: its rules." in str(
             asked.query_one("#aside", Static).visual))  # fmt: skip
         assert "go to llm.example.com" in str(asked.query_one("#aside", Static).visual)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
-        assert "Made bank. 2 Questions is next." in told(app)
+        assert "Made bank. 1 Prompt is next: its rules." in told(app)
     with Project.open(home.projects / "bank", home) as project:
         settings = project.settings.read()
         assert settings.student_base == "starter"

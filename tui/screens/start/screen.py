@@ -122,7 +122,7 @@ class StartScreen(PlacedScreen[None], Listed):
     def on_prompt_looked_at(self, message: PromptLookedAt) -> None:
         """Say how large the prompt is, where the form still asks for it."""
         self._prompts[message.path] = message.words + (
-            f" {key_of('workspace.questions')} Questions is next." if message.readable else ""
+            f" {key_of('workspace.prompt')} Prompt is next: its rules." if message.readable else ""
         )
         if self._form is not None and self._form.is_mounted:
             self._form.tell()

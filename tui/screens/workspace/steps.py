@@ -33,12 +33,22 @@ def step_from(shown: PaneName, station: Station, facts: "Facts") -> str:
 
 def next_step(facts: "Facts") -> str:
     """The first thing along the line that can be done now, or must be done again; nothing while a job works."""
+    begun = any(station.count for station in facts.stations if station.name != "prompt")
     for station in facts.stations:
         if station.state == "running":
             return ""
-        if station.state in ("failed", "stale", "ready") or (station.state == "empty" and station.name == "prompt"):
+        if station.state == "stale" and _update_brings(facts):
+            return _told(station, ("workspace.update",), "updates", here=False)
+        first = station.name == "prompt" and (station.state == "empty" or not begun)  # a prompt, and its rules
+        if station.state in ("failed", "stale", "ready") or (first and _step(station, facts) != _NOTHING):
             return _told(station, *_step(station, facts), here=False)
     return ""
+
+
+def _update_brings(facts: "Facts") -> bool:
+    """Whether the prompt has changed since a dataset was frozen: an update redoes what that touches, and no more."""
+    dataset, prompt = facts.dataset, facts.prompt
+    return dataset is not None and prompt is not None and dataset.prompt_sha256 != prompt.sha256
 
 
 def _step(station: Station, facts: "Facts") -> _Step:
