@@ -18,7 +18,7 @@ from engine.records.prompt import Prompt
 from engine.records.rule import Rule
 from engine.rules.checks import check_answer
 
-LEAST_TOKENS = 200  # under this, a request's saving hardly ever pays for the work
+LEAST_TOKENS = 200  # under this, a request saves so little that prices and traffic have to be looked at first
 ANSWER_ROOM_TOKENS = 256  # of the context, for a question and its answer
 
 _HEDGES = re.compile(
@@ -69,10 +69,9 @@ def lint_prompt(prompt: Prompt, rules: Sequence[Rule] = ()) -> tuple[Finding, ..
 def lint_length(tokens: int, context_tokens: int | None, base: str) -> tuple[Finding, ...]:
     """What speaks against a prompt of so many tokens. `context_tokens`: of the base; None where it is not known."""
     if tokens < LEAST_TOKENS:
-        problem = f"The prompt has {tokens} tokens: under {LEAST_TOKENS}, distilling it hardly ever pays."
-        return (
-            Finding("length", 0, "", problem, "Keep sending it; `distill-tui estimate` reckons it for your traffic."),
-        )
+        problem = f"The prompt has {tokens} tokens, and a request saves no more than these."
+        suggestion = "Whether that pays is a matter of prices and traffic: `distill-tui estimate` reckons it."
+        return (Finding("length", 0, "", problem, suggestion),)
     if context_tokens is not None and tokens + ANSWER_ROOM_TOKENS > context_tokens:
         problem = (
             f"The prompt takes {tokens} of the {context_tokens} tokens that {base} reads: a question and its answer "
