@@ -129,13 +129,20 @@ def _answer_tokens(project: "Project", options: GenerateOptions) -> Figure:
     return Figure(min(assumed, float(options.max_answer_tokens)), "assumed", why)
 
 
-def _money(teacher: TeacherSpec, requests: int, sent: float, answered: float, most: float) -> Money:
+def why_unpaid(teacher: TeacherSpec) -> str:
+    """Why nobody bills what this teacher is asked; empty where its provider does, or may."""
     if teacher.kind == "local":
-        return Money(0.0, 0.0, "nothing leaves this machine")
+        return "nothing leaves this machine"
+    here = is_loopback(teacher.base_url) and find_prices(teacher.model, teacher.base_url) is None
+    return "a server on this machine" if here else ""
+
+
+def _money(teacher: TeacherSpec, requests: int, sent: float, answered: float, most: float) -> Money:
+    if unpaid := why_unpaid(teacher):
+        return Money(0.0, 0.0, unpaid)
     prices = find_prices(teacher.model, teacher.base_url, math.ceil(sent / max(requests, 1)))
     if prices is None:
-        known = is_loopback(teacher.base_url)
-        return Money(0.0, 0.0, "a server on this machine") if known else Money(None, None, "no price is listed")
+        return Money(None, None, "no price is listed")
     return Money(_cost(prices, sent, answered), _cost(prices, sent, most), prices.source)
 
 

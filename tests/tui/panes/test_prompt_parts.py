@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from engine.clean import clean_line, clean_text
 from engine.errors import JobError, UsageError
 from engine.prompts.compare import compare_texts
-from engine.records.options import ProjectSettings
+from engine.records.options import ProjectSettings, TeacherSpec
 from engine.records.prompt import Message, Prompt
 from engine.records.rule import Check, CheckResult, Rule, Span
 from engine.rules.documents import check_from_fields, check_to_fields
+from engine.teachers.outlook import why_unpaid
 from tests.tui.seeds import PROMPT, RULES, hostile
 from tui.panes.prompt.asking import trial_form
 from tui.panes.prompt.drawing import check_words, draw_rules, draw_text
@@ -268,6 +269,21 @@ class TestForms:
         count = next(field for field in asked._fields if field.id == "count")
         assert count.check(typed) == "A whole number from 1 to 20."
         assert "answers 0 questions" in asked._aside({"question": "", "count": typed})
+
+
+@pytest.mark.parametrize(
+    ("teacher", "words"),
+    [
+        (TeacherSpec(), "nothing is paid, nothing leaves this machine"),
+        (TeacherSpec("endpoint", "large", "http://127.0.0.1:8000/v1"), "nothing is paid, a server on this machine"),
+        (TeacherSpec("endpoint", "large", "https://llm.example.com/v1"), "its provider bills it"),
+        (TeacherSpec("endpoint", "gpt-5", "https://api.openai.com/v1"), "its provider bills it"),
+    ],
+)
+def test_what_trying_costs_is_what_generating_does(teacher: TeacherSpec, words: str) -> None:
+    facts = Facts("p", "/p", ProjectSettings(teacher=teacher), (), questions=(("train", 9),))
+    assert words in trial_form(facts)._aside({"question": "", "count": "3"})
+    assert bool(why_unpaid(teacher)) is ("nothing is paid" in words)
 
 
 def test_a_text_that_the_field_would_change_is_not_held() -> None:

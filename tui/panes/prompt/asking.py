@@ -1,5 +1,6 @@
 """The forms of the prompt pane that are not about a rule: questions to try, and files to read."""
 
+from engine.teachers.outlook import why_unpaid
 from tui.forms.checks import whole
 from tui.forms.screen import Field, FormScreen, Values
 from tui.keys import key_of
@@ -17,9 +18,10 @@ def trial_form(facts: Facts) -> FormScreen:
         return "" if values["question"] or stored else "The project has no question yet: type one."
 
     def aside(values: Values) -> str:
-        who = facts.settings.teacher.name
-        cost = "it costs nothing but time" if facts.settings.teacher.kind == "local" else "its provider bills it"
-        what = f"{who} answers {_asked(values, stored)}, with the prompt of {facts.prompt_tokens} tokens"
+        teacher = facts.settings.teacher
+        unpaid = why_unpaid(teacher)
+        cost = f"nothing is paid, {unpaid}" if unpaid else "its provider bills it"
+        what = f"{teacher.name} answers {_asked(values, stored)}, with the prompt of {facts.prompt_tokens} tokens"
         return f"{what}: {cost}. Nothing is kept."
 
     fields = (
