@@ -78,16 +78,15 @@ def verdict(facts: ReportFacts) -> Section:
         "verdict",
         "Verdict",
         (
-            *_stale(proof.stale),
-            Facts((Fact("does it work?", sentence(evaluation)), Fact("does it pay?", pays))),
+            Facts((Fact("does it work?", sentence(evaluation)), *_stale(proof.stale), Fact("does it pay?", pays))),
             Facts(tuple(figures), large=True),
         ),
     )
 
 
-def _stale(why: str) -> Iterator[Words]:
+def _stale(why: str) -> Iterator[Fact]:
     if why:
-        yield Words(f"Stale ({why}): the project has changed since, and the verdict is of what was measured.", "bad")
+        yield Fact("is it of now?", f"No, it is stale: {why}.")
 
 
 def _saved(costs: Costs) -> Fact:
@@ -96,7 +95,7 @@ def _saved(costs: Costs) -> Fact:
     return Fact(
         "saved in a year, the training paid",
         usd(saved.uncached),
-        f"{usd(saved.cached)} where the prompt is cached; at {assumed}{asked.value:,g} requests a day",
+        f"{usd(saved.cached)} where the prompt is cached; at {assumed}{counted(asked.value, 'request', ',g')} a day",
     )
 
 
@@ -158,13 +157,12 @@ def worst(facts: ReportFacts) -> Section:
             if (answer.question_id, answer.sample) == (lapse.question_id, lapse.worst_sample)
         }
         numbers = ", ".join(map(str, lapse.rules))
-        note = (
-            f"{'Rules' if len(lapse.rules) > 1 else 'Rule'} {numbers}, broken {lapse.broken}\u00d7 in {lapse.samples}"
-        )
+        named = f"{'Rules' if len(lapse.rules) > 1 else 'Rule'} {numbers}"
+        note = f"{named}, broken {lapse.broken}\u00d7 in {counted(lapse.samples, 'sample')}"
         blocks.append(
             Exchange(
                 question.text,
-                f"{note} samples{f'; topic {question.topic}' if question.topic else ''}",
+                f"{note}{f'; topic {question.topic}' if question.topic else ''}",
                 tuple(_answer(found[name], texts) for name, _ in evaluation.arms if name in found),
             )
         )

@@ -77,8 +77,9 @@ def test_the_two_questions_of_who_opens_it_are_answered_before_anything_else(pro
     answers, figures = blocks(build(read_report(project)), "verdict")
     assert isinstance(answers, Facts)
     assert isinstance(figures, Facts)
-    assert [fact.name for fact in answers.rows] == ["does it work?", "does it pay?"]
-    assert answers.rows[1].value.endswith("no money is reckoned.")
+    assert [fact.name for fact in answers.rows] == ["does it work?", "is it of now?", "does it pay?"]
+    assert "stale" in answers.rows[1].value
+    assert answers.rows[2].value.endswith("no money is reckoned.")
     project.settings.write_cost(CostInputs(model="gpt-5", one_time_usd=0.0), None)
     facts = read_report(project)
     assert facts.proof.costs is not None
@@ -86,7 +87,7 @@ def test_the_two_questions_of_who_opens_it_are_answered_before_anything_else(pro
     answers, figures = blocks(build(facts), "verdict")
     assert isinstance(answers, Facts)
     assert isinstance(figures, Facts)
-    assert answers.rows[1].value == result.headline
+    assert answers.rows[-1].value == result.headline
     saved = figures.rows[-1]
     assert saved.value == usd(result.yearly_savings_usd.uncached)
     assert saved.note.startswith(usd(result.yearly_savings_usd.cached))
@@ -328,6 +329,8 @@ def test_a_project_whose_every_text_is_an_attack_gives_a_page_of_the_same_make(h
 
 
 def test_what_was_just_measured_ends_with_the_verdict(project: Project) -> None:
-    document = brief(build(read_report(project)))
+    facts = read_report(project)
+    document = brief(build(dataclasses.replace(facts, proof=dataclasses.replace(facts.proof, stale=""))))
     assert [section.id for section in document.sections] == ["rules", "verdict"]
+    assert "is it of now?" not in to_text(document)
     assert len(to_text(document).splitlines()) < 49
