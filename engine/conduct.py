@@ -21,6 +21,7 @@ from engine.records.options import EvaluateOptions, GenerateOptions, JobOptions,
 from engine.records.question import SPLITS, Question
 from engine.records.run import Run, TrainingConfig
 from engine.training.presets import Preset
+from engine.wording import counted
 
 MIN_TRAIN_ROWS = 8  # one step of the optimizer
 
@@ -148,7 +149,7 @@ def freeze_accepted(
 
     project = context.project
     decided = check_examples(project)
-    context.emit(Note(f"The rules accepted {decided.accepted} and rejected {decided.rejected} answers."))
+    context.emit(Note(f"The rules accepted {counted(decided.accepted, 'answer')} and rejected {decided.rejected:,}."))
     with project.snapshot():
         questions = project.questions.by_id()
         candidates = sort_out(project.examples.all(project.prompts.require().sha256), questions)

@@ -22,6 +22,7 @@ from engine.records.prompt import Message
 from engine.records.question import Question, Split
 from engine.records.run import TrainingConfig
 from engine.rules.documents import parse_rules
+from engine.wording import counted
 
 # Found by experiment on the bundled questions (README, «What the demo proves»).
 _TRAINING = TrainingConfig(
@@ -108,5 +109,5 @@ def verdict_before(project: Project) -> str:
     except DistillError as error:  # the demo does not hang on a price
         return f"Before: no money is reckoned. {error.title} {error.message}"
     project.settings.write_cost(inputs, outcome(found.result, sha256))
-    asked = f"If {inputs.model} answered {found.given.requests_per_day:,g} requests a day at list prices."
+    asked = f"If {inputs.model} answered {counted(found.given.requests_per_day, 'request', ',g')} a day at list prices."
     return f"Before: {found.result.headline} {asked} Why: distill-tui estimate --model {inputs.model}"

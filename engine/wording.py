@@ -1,9 +1,10 @@
 """Numbers and long texts in sentences, the same on the command line and on the screen. Standard library only."""
 
 
-def counted(number: int, thing: str) -> str:
-    """A number with its noun: `1 rule`, `1,200 questions`."""
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+def counted(number: float, thing: str, form: str = ",") -> str:
+    """A number, written in the `form`, with its noun: `1 rule`, `1,200 questions`, `2.5 epochs`."""
+    written = format(number, form)
+    return f"{written} {thing}" + ("" if written == "1" else "s")
 
 
 def duration(seconds: float) -> str:

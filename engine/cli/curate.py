@@ -15,6 +15,7 @@ from engine.cli.judge import ask_about_examples, judge_options
 from engine.records.example import CuratedExample, ExampleState
 from engine.records.prompt import as_plain
 from engine.records.selection import Selection
+from engine.wording import counted
 
 
 @click.group("curate", cls=CommandGroup)
@@ -40,7 +41,7 @@ def check(invocation: Invocation, judge_model: str | None, judge_url: str | None
         judged = ask_about_examples(invocation, judge_model, judge_url)
     decided = check_examples(project)
     invocation.finish(
-        f"The rules accepted {decided.accepted} and rejected {decided.rejected} answers.",
+        f"The rules accepted {counted(decided.accepted, 'answer')} and rejected {decided.rejected:,}.",
         {
             "accepted": decided.accepted,
             "rejected": decided.rejected,
@@ -79,7 +80,7 @@ def list_(
     rows = () if selection is None else project.examples.window(offset, limit, selection)
     counts = counts_of_now(project)
     invocation.say(
-        f"{counts.total} examples: {counts.words}"
+        f"{counted(counts.total, 'example')}: {counts.words}"
         + (f"; {counts.flagged} flagged" if counts.flagged else "")
         + (f"; {older} to older prompts" if (older := project.examples.count() - counts.total) else "")
     )
@@ -160,7 +161,7 @@ def accept_(invocation: Invocation, reason: str, **words: Unpack[Words]) -> None
 
     done = accept(invocation.project, _selection(**words), reason)
     invocation.finish(
-        f"Accepted {done.decided}." + (f" {done.left_out} were cut and stay as they are." if done.left_out else ""),
+        f"Accepted {done.decided}." + (f" Cut, and left as they are: {done.left_out:,}." if done.left_out else ""),
         {"decided": done.decided, "left_out": done.left_out, "verdict": "accept"},
     )
 
@@ -227,7 +228,7 @@ def undo(invocation: Invocation) -> None:
     """Take back the last step of decisions or flags."""
     step = invocation.project.decisions.undo()
     count = step.decisions if step is not None else 0
-    invocation.finish(f"Took back {count} decisions." if count else "Nothing to undo.", {"undone": count})
+    invocation.finish(f"Took back {counted(count, 'decision')}." if count else "Nothing to undo.", {"undone": count})
 
 
 @command.command("redo")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.invocation import Invocation, command_options
+from engine.wording import counted
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -32,7 +33,6 @@ def freeze_(invocation: Invocation, allow_leaks: bool, others: tuple[str, ...], 
     from engine.model.chat_format import ChatFormat
     from engine.model.locate import locate_base
     from engine.project import Project
-    from engine.wording import counted
 
     project = invocation.project
     with ExitStack() as opened:
@@ -47,7 +47,7 @@ def freeze_(invocation: Invocation, allow_leaks: bool, others: tuple[str, ...], 
         folder = locate_base(project.settings.read().student_base, invocation.home, invocation.say_progress)
         dataset = freeze(project, ChatFormat.load(folder), allow_leaks=allow_leaks, others=taken)
     train, validation = len(dataset.split("train")), len(dataset.split("validation"))
-    lines = [f"Frozen as {dataset.sha256[:12]}: {train} rows to train on, {validation} to validate."]
+    lines = [f"Frozen as {dataset.sha256[:12]}: {counted(train, 'row')} to train on, {validation} to validate."]
     if dataset.others:
         lines.append(f"They teach {1 + len(dataset.others)} prompts: this one, {', '.join(o.name for o in taken)}.")
     if dataset.questions_in_common:
@@ -88,7 +88,7 @@ def _preview_text(found: "FreezePreview") -> str:
     refused = [f"Example {refusal.example_id} ({refusal.kind}): {refusal.words}" for refusal in found.refused]
     lengths = "" if found.lengths_checked else "\nLengths are checked once the student's tokenizer is here."
     return (
-        f"{found.rows('train')} rows to train on, {found.rows('validation')} to validate. Left out: "
+        f"{counted(found.rows('train'), 'row')} to train on, {found.rows('validation')} to validate. Left out: "
         f"{found.undecided} undecided, {found.rejected} rejected, {found.test} of the test split, "
         f"{found.repeated} repeated.{lengths}\n" + "\n".join([f"Refused: {len(refused)}.", *refused])
     )

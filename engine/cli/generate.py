@@ -7,6 +7,7 @@ from engine.cli.invocation import Invocation, Number, command_options
 from engine.records.options import GenerateOptions, TeacherSpec
 from engine.records.question import SPLITS, Split
 from engine.status import job_json
+from engine.wording import counted
 
 
 @click.command("generate")
@@ -96,7 +97,9 @@ def command(
     counts = counts_of_now(invocation.project)
     spent = invocation.project.spending.usd()
     invocation.finish(
-        f"{counts.total} examples stored: {counts.words}" + (f"; {spent:.2f} USD spent" if spent else "") + ".\n"
+        f"{counted(counts.total, 'example')} stored: {counts.words}"
+        + (f"; {spent:.2f} USD spent" if spent else "")
+        + ".\n"
         "Next: distill-tui curate check, then distill-tui curate list",
         {
             "job": job_json(invocation.project, job),

@@ -8,6 +8,7 @@ from engine.clean import clean_line
 from engine.cli.invocation import CommandGroup, Invocation, Number, command_options
 from engine.records.prompt import as_plain
 from engine.records.question import SPLITS, Question, Split
+from engine.wording import counted
 
 _SHOWN_FIRST = 20  # of what would be stored
 
@@ -39,7 +40,6 @@ def import_(
     from engine.errors import UsageError
     from engine.questions.importers import import_questions
     from engine.store.questions import AddedQuestions
-    from engine.wording import counted
 
     result = import_questions(
         source, text_column=text_column, topic_column=topic_column, label_column=label_column, limit=limit
@@ -110,7 +110,7 @@ def synthesize(
         return
     added = invocation.project.questions.count() - before
     invocation.finish(
-        f"Added {added} questions.\nNext: distill-tui questions dedupe, then distill-tui questions split",
+        f"Added {counted(added, 'question')}.\nNext: distill-tui questions dedupe, then distill-tui questions split",
         {"added": added, "job": job_json(invocation.project, job)},
     )
 
@@ -155,7 +155,7 @@ def improve(
         return
     added = invocation.project.questions.count() - before
     invocation.finish(
-        f"Added {added} training questions like {len(failed)} that failed.\nNext: distill-tui generate",
+        f"Added {counted(added, 'training question')} like {len(failed)} that failed.\nNext: distill-tui generate",
         {"failed": list(failed), "added": added, "job": job_json(invocation.project, job)},
     )
 
@@ -167,7 +167,6 @@ def improve(
 def dedupe(invocation: Invocation, threshold: float, dry_run: bool) -> None:
     """Remove near-duplicates with their answers; of each group the first stays. --dry-run tells how many that are."""
     from engine.questions.duplicates import find_duplicates
-    from engine.wording import counted
 
     table = invocation.project.questions
     questions = table.all()
@@ -233,8 +232,6 @@ def split(
 @command_options
 def list_(invocation: Invocation, split_name: Split | None, topic: str | None, limit: int | None) -> None:
     """List questions with topic and split, and how many there are of each."""
-    from engine.wording import counted
-
     questions = invocation.project.questions.all(split=split_name, topic=topic)
     shown = questions[:limit] if limit else questions
     by_split = collections.Counter(question.split or "unsplit" for question in questions)

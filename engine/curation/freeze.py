@@ -28,6 +28,7 @@ from engine.records.rule import Rule
 from engine.rules.checks import check_answer
 from engine.store.clock import now_text
 from engine.store.datasets import dataset_sha256
+from engine.wording import counted
 
 _FINDINGS_SHOWN = 5
 
@@ -54,7 +55,7 @@ class LeakError(DatasetError):
         more = f"; and {len(findings) - _FINDINGS_SHOWN} more" if len(findings) > _FINDINGS_SHOWN else ""
         whole = any(finding.kind == "message" for finding in findings)
         super().__init__(
-            f"{len(findings)} passages of the prompt stand in the examples.",
+            f"The examples hold {counted(len(findings), 'passage')} of the prompt.",
             f"{shown}{more}.",
             "Edit or reject these examples: a whole message of the prompt is never trained on."
             if whole

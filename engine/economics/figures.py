@@ -18,6 +18,7 @@ from engine.economics.uncertainty import spread
 from engine.errors import UsageError
 from engine.records.cost import CostInputs, Figure
 from engine.records.example import Usage
+from engine.wording import counted
 
 _PRICES = {
     "input_usd_per_mtok": "input",
@@ -180,7 +181,7 @@ def _mind_the_cache(inputs: CostInputs, figures: dict[str, Figure]) -> None:
 def _once(figures: Mapping[str, Figure]) -> Figure:
     """The one-time cost of its parts, with their ranges."""
     generation, hours, price = (figures[name] for name in ONE_TIME_PARTS)
-    words = f"generation ${generation.value:,.2f}, {hours.value:,.3g} GPU hours at ${price.value:,.2f}"
+    words = f"generation ${generation.value:,.2f}, {counted(hours.value, 'GPU hour', ',.3g')} at ${price.value:,.2f}"
     low, high = (generation.range[end] + hours.range[end] * price.range[end] for end in (0, 1))
     return Figure(generation.value + hours.value * price.value, "estimated", words, low, high)
 

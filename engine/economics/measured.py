@@ -21,6 +21,7 @@ from engine.records.example import Usage
 from engine.records.options import TrainOptions
 from engine.records.prompt import Prompt, PromptVersion
 from engine.store.jobs import options_of_job
+from engine.wording import counted
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -118,7 +119,7 @@ def _generation(project: "Project", question: Figure | None, answer: Figure | No
     if prices is None:
         return None
     each = cost_usd(prices, Usage(sent, math.ceil(answer.value)))
-    return Figure(wanted * each, "estimated", f"{wanted:,} answers of {teacher.model}")
+    return Figure(wanted * each, "estimated", f"{counted(wanted, 'answer')} of {teacher.model}")
 
 
 def _training(project: "Project") -> tuple[Figure | None, Figure | None]:

@@ -127,10 +127,10 @@ def reasons(found: Findings) -> tuple[str, ...]:
 def _volume(found: Findings) -> Criterion:
     asked = found.given.requests_per_day
     if (needed := found.cached.needed) is None:
-        return Criterion("volume", False, f"{asked:,g} requests a day: no number of them repays it.")
+        return Criterion("volume", False, f"{counted(asked, 'request', ',g')} a day: no number of them repays it.")
     enough = float(needed)
     pays = f"from {enough:,.0f} it pays within {found.horizon}" if enough else "any number of them pays"
-    return Criterion("volume", asked > enough, f"{asked:,g} requests a day; {pays}.")
+    return Criterion("volume", asked > enough, f"{counted(asked, 'request', ',g')} a day; {pays}.")
 
 
 def _length(found: Findings) -> Criterion:
@@ -224,7 +224,7 @@ def _reason(case: str, found: Findings, of: Case) -> str:
         between = f", between {low:,.1f} and {high:,.1f}" if high is not None else f", at best {low:,.1f}, maybe never"
     when = f" ({of.days:,.1f} days{between})" if of.days is not None else ""
     year = f"{'saves' if of.year > 0 else 'loses'} {usd(abs(float(of.year)))}"
-    after = f"after {of.requests:,} requests{when}" if of.requests or between else "at once"
+    after = f"after {counted(of.requests or 0, 'request')}{when}" if of.requests or between else "at once"
     return f"{case}, it is repaid {after}; the first year {year}."
 
 

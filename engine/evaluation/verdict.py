@@ -75,7 +75,7 @@ def _why(evaluation: Evaluation) -> str:
     recovered = evaluation.recovered
     if recovered is None:
         more = evaluation.more_questions
-        return evaluation.recovered_note + (f" About {more:,} more questions would tell." if more else "")
+        return evaluation.recovered_note + (f" About {counted(more, 'more question')} would tell." if more else "")
     kept = f"{_percent(recovered.value)} of what the prompt gains is kept"
     bounds = f"the interval reaches from {_percent(recovered.low)} to {_percent(recovered.high)}"
     match evaluation.verdict:
@@ -88,7 +88,7 @@ def _why(evaluation: Evaluation) -> str:
             few = f"{decided} question{'s are' if decided != 1 else ' is'} too few"
             return f"{few}: at least {MIN_QUESTIONS} are needed. So far {kept}."
         case "undecided" if evaluation.more_questions:
-            return f"{kept}, but {bounds}; about {evaluation.more_questions:,} more questions would decide."
+            return f"{kept}, but {bounds}; about {counted(evaluation.more_questions, 'more question')} would decide."
         case "undecided":
             return f"{kept}, but {bounds}; more questions or samples would tell."
 

@@ -19,6 +19,7 @@ from engine.questions.lines import Line, read_lines
 from engine.questions.rows import Columns, RefusedError, RowReader
 from engine.questions.tables import csv_rows, folder_rows, hub_rows, parquet_rows
 from engine.records.question import Question
+from engine.wording import counted
 
 MAX_ROWS = 1_000_000
 STANDARD_INPUT = "standard input"
@@ -126,9 +127,9 @@ def _collect(
     if not questions and not refused:
         raise UsageError(f"There is no question in {source}", "It is empty.", "Give a file with a question a line.")
     if reader.dropped_system:
-        notes.append(f"dropped {reader.dropped_system} system messages: a question has none")
+        notes.append(f"dropped {counted(reader.dropped_system, 'system message')}: a question has none")
     if reader.dropped_answers:
-        notes.append(f"dropped {reader.dropped_answers} last answers: the teacher gives them anew")
+        notes.append(f"dropped {counted(reader.dropped_answers, 'last answer')}: the teacher answers anew")
     return ImportResult(tuple(questions), tuple(refused), tuple(notes))
 
 

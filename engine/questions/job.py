@@ -32,6 +32,7 @@ from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.teachers.ask import ask
 from engine.teachers.ledger import Ledger
+from engine.wording import counted
 
 _TOPICS_FILE = "topics.json"  # those that were named; for questions like others, the numbers of those that are done
 
@@ -85,7 +86,7 @@ def _write(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> N
         context.emit(Progress(0, options.topics, "naming topics"))
         topics = name_topics(asked, prompt, options.topics, tuple(written))
         write_atomically(file, json.dumps(topics).encode())
-        context.emit(Note(f"{len(topics)} topics"))
+        context.emit(Note(counted(len(topics), "topic")))
     left = [topic for topic in topics if topic not in written]
     began, done = time.monotonic(), len(topics) - len(left)
     stored = 0
@@ -99,7 +100,7 @@ def _write(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> N
         context.emit(AnswerEnded(topic, "\n".join(question.text for question in questions), passed=added > 0))
         context.emit(Note(f"{topic}: {len(questions)}"))
         time_left = seconds_left(time.monotonic() - began, number, len(left) - number)
-        context.emit(Progress(done + number, len(topics), f"{stored} questions stored", time_left))
+        context.emit(Progress(done + number, len(topics), f"{counted(stored, 'question')} stored", time_left))
         _tell_begun(context, left, number)
 
 
@@ -121,7 +122,9 @@ def _write_alike(context: JobContext, options: SynthesizeOptions, prompt: Prompt
         write_atomically(file, json.dumps(done).encode())
         context.emit(Note(f"like question {question.id}: {len(fresh)} of {len(written)}"))
         time_left = seconds_left(time.monotonic() - began, number, len(left) - number)
-        context.emit(Progress(len(wanted) - len(left) + number, len(wanted), f"{stored} questions stored", time_left))
+        context.emit(
+            Progress(len(wanted) - len(left) + number, len(wanted), f"{counted(stored, 'question')} stored", time_left)
+        )
 
 
 def _whole_items(context: JobContext, reply: str) -> str:

@@ -19,6 +19,7 @@ from engine.records.evaluation import Evaluation, Rate
 from engine.records.release import Parity, ReleaseKind
 from engine.records.run import AdapterKind, Run, TrainingConfig
 from engine.releases.gguf import WEIGHTS, Converted
+from engine.wording import counted
 
 _ADAPTER_USE = """\
     from peft import PeftModel
@@ -146,7 +147,7 @@ def model_card(
         *(["- Trained and measured over the base in four bits (NF4)"] if config.quantize_base == "nf4" else []),
         *(f"- Chat template: {' '.join(note.split())}" for note in notes),
         f"- Dataset: sha256 {run.dataset_sha256}",
-        f"- Objective: {config.objective}, {config.last_epochs:g} epochs{_second_stage(config)}",
+        f"- Objective: {config.objective}, {counted(config.last_epochs, 'epoch', 'g')}{_second_stage(config)}",
         f"- Best step: {run.best_step} of {run.steps}",
         _trained(config),
         f"- Learning rate: {config.learning_rate:g}",
@@ -168,9 +169,10 @@ def parity_words(parity: Parity | None) -> str:
     if parity is None:
         return "Not held against the weights that it was made from: no llama-server was at hand."
     return (
-        f"llama-server reads {parity.questions} questions as the student was trained to. Of the {parity.tokens} tokens "
-        f"that it answers, the weights find {parity.same_likeliest} likeliest too; log-probabilities differ by "
-        f"{parity.mean_difference:.2g} nats on average, {parity.largest_difference:.2g} at most."
+        f"llama-server reads {counted(parity.questions, 'question')} as the student was trained to. Of the "
+        f"{parity.tokens} tokens that it answers, the weights find {parity.same_likeliest} likeliest too; "
+        f"log-probabilities differ by {parity.mean_difference:.2g} nats on average, "
+        f"{parity.largest_difference:.2g} at most."
     )
 
 
@@ -181,7 +183,11 @@ def _trained(config: TrainingConfig) -> str:
 
 
 def _second_stage(config: TrainingConfig) -> str:
-    return f", then {config.on_policy_steps} steps on the student's own answers" if config.on_policy_steps else ""
+    return (
+        f", then {counted(config.on_policy_steps, 'step')} on the student's own answers"
+        if config.on_policy_steps
+        else ""
+    )
 
 
 def _starter_note(base: str) -> list[str]:
@@ -198,11 +204,11 @@ def _figures(evaluation: Evaluation | None) -> list[str]:
     if evaluation is None:
         return ["## Measured", "", "Not evaluated on held-out questions yet.", ""]
     arms = [(name, score) for name, score in evaluation.arms]
-    sampling = f"{evaluation.samples} sampled answers each at temperature {evaluation.temperature:g}"
+    sampling = f"{counted(evaluation.samples, 'sampled answer')} each at temperature {evaluation.temperature:g}"
     lines = [
         "## Measured",
         "",
-        f"{evaluation.questions} held-out questions, {sampling}.",
+        f"{counted(evaluation.questions, 'held-out question')}, {sampling}.",
         "Shares of answers in %, 95 % intervals in brackets. Rules are left unnamed: they restate the prompt.",
         "",
         "| rule | check | " + " | ".join(name for name, _ in arms) + " |",

@@ -8,6 +8,7 @@ from engine.records.evaluation import ArmName, Evaluation
 from engine.reports.document import Block, Column, Row, Section, Table, Words
 from engine.reports.facts import ReportFacts
 from engine.reports.numbers import MISSING, p_value, points
+from engine.wording import counted
 
 LEGEND = (
     "In points of the pass rate, with the paired bootstrap's 95\u00a0% interval; + and −: questions of which more, or "
@@ -78,4 +79,4 @@ def outcome(paired: Paired) -> str:
 def _said(paired: Paired) -> str:
     if paired.outcome != "undecided" or paired.more_questions is None:
         return paired.outcome
-    return f"undecided, about {paired.more_questions:,} more questions would decide"
+    return f"undecided, about {counted(paired.more_questions, 'more question')} would decide"

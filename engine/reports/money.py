@@ -26,6 +26,7 @@ from engine.reports.document import (
 )
 from engine.reports.facts import ReportFacts
 from engine.reports.numbers import MISSING, usd
+from engine.wording import counted
 
 _POINTS = 120  # of the lines; days in the table
 _DAYS = (1, 7, 30, 90, 180, 365)
@@ -139,7 +140,9 @@ def _repayment(result: Estimate) -> Iterator[Fact]:
             f"on {on.isoformat()}" if on is not None else "",
             _between_days(found.break_even_days),
         )
-        yield Fact(f"repaid, prompt {name}", f"after {count:,.0f} requests", ", ".join(filter(None, notes)))
+        yield Fact(
+            f"repaid, prompt {name}", f"after {counted(count, 'request', ',.0f')}", ", ".join(filter(None, notes))
+        )
     once = f"{usd(result.one_time_low_usd)} to {usd(result.one_time_high_usd)}"
     yield Fact("trained once", usd(result.one_time_usd), once)
     if sooner := latency_words(result):

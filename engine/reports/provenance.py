@@ -11,7 +11,7 @@ from engine.reports.compared import said, value
 from engine.reports.document import Column, Fact, Facts, Row, Section, Table, Words
 from engine.reports.facts import ReportFacts
 from engine.reports.numbers import MISSING, moment
-from engine.wording import duration, size
+from engine.wording import counted, duration, size
 
 
 def provenance(facts: ReportFacts) -> Section:
@@ -25,7 +25,7 @@ def provenance(facts: ReportFacts) -> Section:
     made_of = (
         Fact("student", f"{run.config.held_base}, {_adapter(run.config)}", where),
         Fact("teacher", proof.teacher.name),
-        Fact("trained on", f"{dataset.train:,} answers", f"{dataset.validation:,} for validation"),
+        Fact("trained on", counted(dataset.train, "answer"), f"{dataset.validation:,} for validation"),
         *([_prompts(dataset)] if dataset.others else []),
         Fact("trained at", moment(run.created_at)),
         Fact("evaluated at", moment(evaluation.created_at)),

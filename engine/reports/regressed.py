@@ -29,9 +29,11 @@ def regressed(facts: ReportFacts) -> Section | None:
     if found is None:
         return None
     words = (
-        f"One answer each at temperature {evaluation.temperature:g}: to {found.general_questions} general questions, "
-        f"to {_asked(found)} requests for the prompt (at most {found.answer_tokens} tokens both), and to "
-        f"{found.injection[0].all_rules.total} held-out questions that end with an order against the rules. With "
+        f"One answer each at temperature {evaluation.temperature:g}: to "
+        f"{counted(found.general_questions, 'general question')}, to {counted(_asked(found), 'request')} for the "
+        f"prompt (at most {found.answer_tokens} tokens both), and to "
+        f"{counted(found.injection[0].all_rules.total, 'held-out question')}, each with an order against the rules at "
+        "its end. With "
         "95 % Wilson intervals."
     )
     return Section("regressions", "What else changed", (Words(words), *_blocks(found), Words(_READING, "quiet")))

@@ -27,6 +27,7 @@ from engine.serving.conversation import Conversation
 from engine.serving.desk import Desk
 from engine.serving.server import Server
 from engine.serving.speaking import Speaker
+from engine.wording import counted
 
 GIVE_WAY_AFTER_S = 2.0  # without a request, while another job waits
 PATIENCE_S = 60.0  # of the job that waits; then nothing new is begun before it has had its turn
@@ -104,7 +105,9 @@ class _Service:
             with self.context.hold_device(device) as ticket:
                 wanted_by = self._stay(ticket)
                 if wanted_by is None:
-                    self.context.emit(Note(f"Nothing was asked for {self.options.idle_minutes:g} minutes."))
+                    self.context.emit(
+                        Note(f"Nothing was asked for {counted(self.options.idle_minutes, 'minute', 'g')}.")
+                    )
                     return
                 # Said before it is so: whoever is refused from here on is told the reason.
                 self.context.emit(StateChanged("waiting", f"{wanted_by} holds {device}"))

@@ -31,6 +31,7 @@ from engine.teachers.dialect import MOST_CHANGES, Dialect
 from engine.teachers.faults import EndpointFault, FaultKind, FaultScope, fault_of
 from engine.teachers.keys import KEYLESS, check_address, is_loopback, variable_of
 from engine.teachers.pacer import Pacer
+from engine.wording import counted
 
 _OF_EVERY_QUESTION: tuple[FaultKind, ...] = ("unreachable", "html", "not_json")
 _OF_THE_ANSWER: tuple[FaultKind, ...] = ("no_content", "bad_text", "duplicated")  # the server works, and answers so
@@ -145,7 +146,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             if fault.scope == "retry":
                 scope: FaultScope = "job" if fault.kind in _OF_EVERY_QUESTION else "retry"
                 scope = "question" if fault.kind in _OF_THE_ANSWER else scope
-                detail = f"{fault.message} Tried {tries} times.".strip()
+                detail = f"{fault.message} Tried {counted(tries, 'time')}.".strip()
                 raise EndpointFault(fault.kind, detail, scope=scope, usage=fault.usage) from fault
             raise
         raise AssertionError("tenacity either returns or raises")

@@ -25,6 +25,7 @@ from engine.teachers.choice import chosen_ids
 from engine.teachers.keys import key_for
 from engine.teachers.plan import Ask, Plan, may_meet
 from engine.teachers.recorder import Recorder
+from engine.wording import counted
 
 
 def run(context: JobContext, options: GenerateOptions) -> None:
@@ -60,7 +61,7 @@ def _generate(context: JobContext, options: GenerateOptions) -> None:
     recorder.progress()
     if recorder.failures:
         counts = ", ".join(f"{kind.replace('_', ' ')} {count}" for kind, count in recorder.failures.most_common())
-        words = f"{recorder.failures.total()} questions could not be answered ({counts})."
+        words = f"{counted(recorder.failures.total(), 'question')} could not be answered ({counts})."
         if not recorder.stored and not stored:
             raise TeacherError("No question was answered.", words, "See the notes of this job.")
         # Who names the questions knows best how they are asked again: all of them would be another generation.
@@ -98,9 +99,8 @@ def _ask_endpoint(
     keys = [ExampleKey(prompt.sha256, ask.question.id, options.teacher.name, ask.attempt) for ask in plan.waiting]
     left_over = context.project.examples.in_flight(keys)
     if left_over:
-        context.emit(
-            Note(f"{left_over} answers were in flight when a generation was killed; at most these are paid for twice.")
-        )
+        lost = counted(left_over, "answer")
+        context.emit(Note(f"In flight when a generation was killed: {lost}. At most that is paid for twice."))
     generation = EndpointGeneration(context, options, prompt, plan, recorder, budget, key, has_answered=has_answered)
     asyncio.run(generation.run())
 
@@ -137,7 +137,9 @@ def questions_of(project: Project, options: GenerateOptions) -> tuple[Question, 
         if not every:
             raise UsageError(title, "The project has none.", "Run: distill-tui questions import FILE")
         if unsplit := sum(question.split is None for question in every):
-            raise UsageError(title, f"{unsplit} questions have no split yet.", "Run: distill-tui questions split")
+            raise UsageError(
+                title, f"Without a split: {counted(unsplit, 'question')}.", "Run: distill-tui questions split"
+            )
         message = f"None of the {len(every)} is in the split {' or '.join(options.splits)}."
         raise UsageError(title, message, "Name another split, or import more: distill-tui questions import FILE")
     splits = dict.fromkeys(options.splits)

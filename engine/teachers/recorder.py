@@ -16,6 +16,7 @@ from engine.records.rule import CheckResult, Rule, passes_all
 from engine.rules.checks import check_answer
 from engine.teachers.ledger import book
 from engine.teachers.plan import Ask, Plan
+from engine.wording import counted
 
 GROUP_ROWS = 50
 GROUP_S = 0.05
@@ -151,4 +152,6 @@ class Recorder:
 
     def _words(self) -> str:
         failed = self.failures.total()
-        return f"{self.stored} answers stored" + (f", {failed} questions failed" if failed else "")
+        return f"{counted(self.stored, 'answer')} stored" + (
+            f", {counted(failed, 'question')} failed" if failed else ""
+        )

@@ -28,6 +28,7 @@ from engine.training.outlook import outlook_text
 from engine.training.ranks import ALONE
 from engine.training.validation import Measurement
 from engine.training.work import work_of
+from engine.wording import counted
 
 _STEPS = 3  # of the first stage at least; the first of each stage is a warm-up
 _SECOND_STAGE_STEPS = 2
@@ -45,7 +46,7 @@ def run(context: JobContext, options: CalibrateOptions) -> None:
         found = _measure(context, options.config, dataset, Path(folder))
     project.settings.keep_calibration(found)
     if found.config.micro_batch_rows < options.config.micro_batch_rows:
-        context.emit(Note(f"{found.config.micro_batch_rows} rows a pass fit the memory."))
+        context.emit(Note(f"The memory holds {counted(found.config.micro_batch_rows, 'row')} a pass."))
     for line in outlook_text(found.config, read_basis(project, dataset.sha256)).splitlines():
         context.emit(Note(line))
 

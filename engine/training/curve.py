@@ -11,6 +11,7 @@ from engine.training.best import best_point, contenders, points_in_vain
 from engine.training.stages import Course
 from engine.training.state import TrainingState
 from engine.training.validation import Measurement
+from engine.wording import counted
 
 _ALARMS_AT_MOST = 10  # steps in a row whose stage should not go on
 
@@ -72,4 +73,4 @@ def reason_to_end(state: TrainingState, course: Course, *, held_out: bool) -> st
     if state.alarms_in_row >= _ALARMS_AT_MOST:
         return f"{state.alarm}, for {state.alarms_in_row} steps in a row"
     vain, patience = points_in_vain(state.points, course.last_begins_at), course.config.patience
-    return f"{vain} evaluations in a row found nothing better" if held_out and 0 < patience <= vain else ""
+    return f"{counted(vain, 'evaluation')} in a row found nothing better" if held_out and 0 < patience <= vain else ""

@@ -38,7 +38,7 @@ from engine.training.ranks import Ranks
 from engine.training.sharding import held_bytes
 from engine.training.trainer import Trained, Trainer
 from engine.training.validation import Measurement
-from engine.wording import size
+from engine.wording import counted, size
 
 
 def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) -> None:
@@ -225,8 +225,8 @@ def _end(context: JobContext, run: Run, trained: Trained) -> None:
     share = state.validation_s / state.train_s if state.train_s else 0.0
     context.emit(
         Note(
-            f"Trained {state.step} steps in {state.train_s:.0f} s, {share:.0%} of it for validation (the teacher's "
-            f"distributions are counted in neither); the best is step {state.best_step}."
+            f"Trained {counted(state.step, 'step')} in {state.train_s:.0f} s, {share:.0%} of it for validation (the "
+            f"teacher's distributions are counted in neither); the best is step {state.best_step}."
         )
     )
     if error := error_text(context.project.runs.get(run.id)):

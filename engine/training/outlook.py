@@ -15,7 +15,7 @@ from engine.training.facts import Basis
 from engine.training.peak import peak_mb, trained_numbers
 from engine.training.presets import warned
 from engine.training.work import Work, steps_of, work_of
-from engine.wording import duration, size
+from engine.wording import counted, duration, size
 
 _CHECKPOINTS = 4  # two for time, and two that may be the best
 _FLOAT_BYTES = 4
@@ -78,14 +78,20 @@ def estimate_training(config: TrainingConfig, basis: Basis) -> TrainingEstimate:
 def outlook_text(config: TrainingConfig, basis: Basis) -> str:
     """The estimate in words, a line a quantity, each with where it is from."""
     estimate = estimate_training(config, basis)
-    stages = f"{basis.dataset.train:,} rows, {config.batch_rows} a step, {config.last_epochs:g} epochs"
+    epochs = counted(config.last_epochs, "epoch", "g")
+    stages = f"{counted(basis.dataset.train, 'row')}, {config.batch_rows} a step, {epochs}"
     if config.on_policy_steps:
-        stages += f", then {config.on_policy_steps:,} on {config.on_policy_batch_rows} own answers each"
+        stages += f", then {config.on_policy_steps:,} on {counted(config.on_policy_batch_rows, 'own answer')} each"
     disk = "not known before the base is on this machine"
     if estimate.disk_mb is not None:
         kept = ", the teacher's distributions" if _scored(config, basis) else ""
         disk = f"≈ {size(estimate.disk_mb)}: adapter, up to four checkpoints{kept}"
-    lines = [f"{estimate.steps:,} steps: {stages}", _time(estimate, config), _memory(estimate), f"disk    {disk}"]
+    lines = [
+        f"{counted(estimate.steps, 'step')}: {stages}",
+        _time(estimate, config),
+        _memory(estimate),
+        f"disk    {disk}",
+    ]
     if warning := warned(config):
         lines.append(f"Stage 2: {warning}.")
     return "\n".join(lines)

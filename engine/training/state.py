@@ -19,6 +19,7 @@ from engine.records.run import CurvePoint, TrainingConfig
 from engine.store.words_json import decode, encode
 from engine.training.divergence import Recent
 from engine.training.ranks import Ranks
+from engine.wording import counted
 
 _OPTIMIZER, _RANDOM, _STATE = "optimizer.safetensors", "random.safetensors", "state.json"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
@@ -79,7 +80,7 @@ class TrainingState:
         """What a pass is, in words."""
         if self.recomputed:
             return "one row a pass, and its layers are computed again for their gradients: slower, with the same result"
-        return f"{self.micro_batch_rows} rows a pass, in more passes a step"
+        return f"{counted(self.micro_batch_rows, 'row')} a pass, in more passes a step"
 
 
 def save_adapter(model: PeftModel, folder: Path) -> None:

@@ -126,7 +126,7 @@ def _run_of_newest(context: JobContext, plan: UpdatePlan, options: UpdateOptions
         dataset.sha256, dataclasses.replace(config, epochs=epochs, initial_run_id=start, replanned=())
     )
     begins = f"from run {start}'s adapter" if start is not None else "from the base"
-    context.emit(Note(f"Run {run.id} trains {begins} for {epochs:g} epochs."))
+    context.emit(Note(f"Run {run.id} trains {begins} for {counted(epochs, 'epoch', 'g')}."))
     return run
 
 

@@ -82,7 +82,7 @@ def test_the_rules_decide_what_no_person_decided(begun: Path) -> None:
     assert get("curate", "check") == {"accepted": 1, "rejected": 1}
     assert counts() == (2, 1, 0)
     assert [row["decided_by"] for row in listed()] == ["rules", "rules", "person"]
-    assert succeed("curate", "check").out == "The rules accepted 0 and rejected 0 answers.\n"
+    assert succeed("curate", "check").out == "The rules accepted 0 answers and rejected 0.\n"
     succeed("rules", "remove", "4")
     succeed("rules", "remove", "1")
     assert get("curate", "check") == {"accepted": 1, "rejected": 0}, "decisions of the rules follow the rules"
@@ -137,7 +137,7 @@ def test_what_is_listed_is_what_is_decided_and_counted(finished: Path) -> None:
         project.examples.add([Example(ExampleKey(newer, 1, "starter", 0), "Yes.", "stop", "local")])
     ((row,), text) = listed(), succeed("curate", "list")
     assert (row["answer"], row["state"], counts()) == ("Yes.", "undecided", (0, 0, 1))
-    assert text.err == "1 examples: 0 accepted, 0 rejected, 1 undecided; 40 to older prompts\n"
+    assert text.err == "1 example: 0 accepted, 0 rejected, 1 undecided; 40 to older prompts\n"
     assert get("curate", "list", "--state", "accepted")["matching"] == 0
     assert get("curate", "reject", "--state", "accepted")["decided"] == 0
     assert get("curate", "accept", "--state", row["state"])["decided"] == 1
@@ -174,7 +174,7 @@ def test_a_flag_is_put_up_listed_taken_down_and_undone(finished: Path) -> None:
 def test_cut_answers_among_many_are_left_out_and_counted(cut: int) -> None:
     succeed("curate", "reject", "1")
     text = succeed("curate", "accept", "--search", "about cards").out
-    assert "1 were cut and stay as they are." in text
+    assert "Cut, and left as they are: 1." in text
     assert state_of(cut) == "undecided"
     assert state_of(1) == "accepted"
 

@@ -84,7 +84,7 @@ def test_chats_lose_system_messages_and_the_last_answer_with_a_count(tmp_path: P
     assert [q.text for q in result.questions] == ["Where?", "Hi", "Parts"]
     assert result.notes == (
         "dropped 2 system messages: a question has none",
-        "dropped 1 last answers: the teacher gives them anew",
+        "dropped 1 last answer: the teacher answers anew",
     )
 
 

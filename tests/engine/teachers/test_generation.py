@@ -166,7 +166,7 @@ def test_a_question_that_cannot_be_answered_does_not_stop_the_others(project: Pr
     assert asked(server)["Question 3?"] in (1, 2)  # its second sample may be in flight already
     notes = [e.text for e in events if isinstance(e, Note)]
     assert any("Question 4 was not answered" in text and "context" in text for text in notes)
-    assert any("1 questions could not be answered (context 1)" in text or "(context 2)" in text for text in notes)
+    assert any("1 question could not be answered (context 1)" in text or "(context 2)" in text for text in notes)
     assert project.examples.in_flight() == 0
 
 

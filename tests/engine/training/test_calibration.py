@@ -116,4 +116,4 @@ def test_rows_that_do_not_fit_are_halved_and_that_is_kept(
     found = project.settings.calibration()
     assert found is not None
     assert (made.config.micro_batch_rows, found.config.micro_batch_rows) == (3, 1)
-    assert any("1 rows a pass fit" in event.text for event in events_of(context) if isinstance(event, Note))
+    assert any("holds 1 row a pass" in event.text for event in events_of(context) if isinstance(event, Note))
