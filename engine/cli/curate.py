@@ -4,6 +4,7 @@ import dataclasses
 import os
 import sys
 from collections.abc import Callable
+from textwrap import indent
 from typing import ParamSpec, TypedDict, Unpack, get_args
 
 import click
@@ -79,10 +80,12 @@ def list_(
     selection = meant(project, asked)
     rows = () if selection is None else project.examples.window(offset, limit, selection)
     counts = counts_of_now(project)
+    matching = 0 if selection is None else project.examples.count(selection)
     invocation.say(
         f"{counted(counts.total, 'example')}: {counts.words}"
         + (f"; {counts.flagged} flagged" if counts.flagged else "")
         + (f"; {older} to older prompts" if (older := project.examples.count() - counts.total) else "")
+        + (f"; {len(rows)} of {matching} shown, --offset and --limit show others" if len(rows) < matching else "")
     )
     question_of = {row.example.key.question_id: project.questions.get(row.example.key.question_id) for row in rows}
     invocation.finish(
@@ -93,7 +96,7 @@ def list_(
             "rejected": counts.rejected,
             "undecided": counts.undecided,
             "flagged": counts.flagged,
-            "matching": 0 if selection is None else project.examples.count(selection),
+            "matching": matching,
             "examples": [
                 {
                     "id": row.example.id,
@@ -266,6 +269,6 @@ def _example_text(row: CuratedExample, question: str) -> str:
     broken = "; ".join(f"rule {r.rule_id}: {r.note}" for r in row.example.checks if not r.passed)
     flag = "" if row.flag is None else f"⚑ {row.flag.reason}: " if row.flag.reason else "⚑ "
     carried = f"  (carried over from example {row.example.carried_from})" if row.example.carried_from else ""
-    return f"{row.example.id:>5} {mark} {flag}{question}{carried}\n        {row.answer}" + (
-        f"\n        {broken}" if broken else ""
-    )
+    return f"{row.example.id:>5} {mark} " + indent(
+        "\n".join([f"{flag}{question}{carried}", row.answer, *([broken] if broken else [])]), " " * 8
+    ).removeprefix(" " * 8)

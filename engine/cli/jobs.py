@@ -26,15 +26,21 @@ def list_(invocation: Invocation, everything: bool) -> None:
     reap(project)
     jobs = [job for job in project.jobs.all() if everything or job.state not in ("done", "stopped")]
     worked = {job.id: sum(work.seconds for work in project.jobs.work(job.id).values()) for job in jobs}
+    widest = max((len(job.kind) for job in jobs), default=0)
     invocation.finish(
         "\n".join(
-            f"{job.id:>4}  {job.kind:<9} {job.state:<8} {job.done:>6} of {job.total:<6} "
+            f"{job.id:>4}  {job.kind:<{widest}} {job.state:<8} {_progress(job):<16} "
             f"{duration(worked[job.id]) if worked[job.id] else '–':>11}  {job.note}".rstrip()
             for job in jobs
         )
         or ("No jobs." if everything else "No job lives or was killed. --all lists those that have ended."),
         {"jobs": [job_json(invocation.project, job) for job in jobs]},
     )
+
+
+def _progress(job: Job) -> str:
+    """How far it is; nothing of a job that counts nothing."""
+    return f"{job.done:>6} of {job.total}" if job.total else ""
 
 
 @command.command("follow")

@@ -56,7 +56,10 @@ def test_the_list_tells_state_and_broken_rules(finished: Path) -> None:
     text = succeed("curate", "list", "--limit", "5")
     assert "5 ✗" in text.out
     assert "rule 3" in text.out
-    assert text.err == "40 examples: 32 accepted, 8 rejected, 0 undecided\n"
+    assert text.err == (
+        "40 examples: 32 accepted, 8 rejected, 0 undecided; 5 of 40 shown, --offset and --limit show others\n"
+    )
+    assert succeed("curate", "list").err == "40 examples: 32 accepted, 8 rejected, 0 undecided\n"
 
 
 def test_the_list_is_filtered_searched_and_paged(finished: Path) -> None:
@@ -328,3 +331,10 @@ class TestFreeze:
         shutil.rmtree(base)
         succeed("prompt", "set", "-", input="Be brief.")
         assert "starter" in fail("curate", "freeze", status=1)["next"]
+
+
+def test_every_line_of_an_answer_is_set_in(finished: Path) -> None:
+    succeed("curate", "edit", "1", "-", input="RISK SCORE: 1.\n\nThe second line.")
+    shown = succeed("curate", "list", "--limit", "1").out.splitlines()
+    assert shown[0].startswith("    1 ✓ ")
+    assert [line for line in shown[1:] if line] == ["        RISK SCORE: 1.", "        The second line."]
