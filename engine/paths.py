@@ -106,16 +106,19 @@ def make_private_folder(path: Path) -> Path:
     return path
 
 
-def place_to_write(path: Path) -> Path:
+def place_to_write(path: Path, *, force: bool) -> Path:
     """Where a person's file is written: `path` in full, and where a link leads.
 
-    Raises `UsageError` where there is no such folder, or what is there is no file but a folder or a device.
+    Raises `UsageError` where there is no such folder, where what is there is no file but a folder or a device, and,
+    without `force`, where it is a file.
     """
     whole = expand(path).resolve()
     if not whole.parent.is_dir():
         raise UsageError("There is no such folder.", f"{whole.parent} is not there.", "Make it first, or name another.")
     if whole.exists() and not whole.is_file():
         raise UsageError("This is no file.", f"{whole} is something else.", "Name a file.")
+    if whole.exists() and not force:
+        raise UsageError("The file is there already.", f"{whole} would be lost.", "Name another, or add --force.")
     return whole
 
 

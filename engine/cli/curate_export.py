@@ -32,9 +32,7 @@ def export(invocation: Invocation, target: str, state: ExampleState, split: Spli
     printed = target == _STANDARD_OUTPUT
     if printed and invocation.json_output:
         raise UsageError("Two results cannot be printed.", "--to - prints the lines.", "Name a file, or leave --json.")
-    path = None if printed else place_to_write(Path(target))
-    if path is not None and path.exists() and not force:
-        raise UsageError("The file is there already.", f"{path} would be lost.", "Name another, or add --force.")
+    path = None if printed else place_to_write(Path(target), force=force)
     leaks: list[int] = []
     rows, written = chat_rows(invocation.project, state, split, leaks.append), count()
     if path is None:

@@ -24,6 +24,7 @@ _STANDARD_OUTPUT = "-"
     metavar="[FILE]",
     help="Write Markdown; without FILE, print it.",
 )
+@click.option("--force", is_flag=True, help="Replace files that are there.")
 @click.option("--slices", is_flag=True, help="Tell every slice, by rule too; else those with the largest gaps.")
 @command_options
 def command(
@@ -33,6 +34,7 @@ def command(
     html: Path | None,
     markdown: str | None,
     *,
+    force: bool,
     slices: bool,
 ) -> None:
     """Show the verdict, the arms rule by rule, the cost, the training and where it all comes from.
@@ -41,24 +43,27 @@ def command(
     tell the same in the same order; --json prints the object that others read, without answers and curves.
     """
     from engine.evaluation.report import proof_json, report_json
+    from engine.paths import place_to_write
     from engine.reports.build import build
     from engine.reports.compared import compared_json
     from engine.reports.facts import read_report
     from engine.reports.markdown import to_markdown
-    from engine.reports.outputs import write_report
+    from engine.reports.outputs import Form, write_report
     from engine.reports.sliced import SLICES, sliced, slices_json
     from engine.reports.text import to_text
 
-    project, files = invocation.project, []
+    places: list[tuple[Path, Form]] = []  # before anything is read: a name that cannot be written is told at once
+    if html is not None:
+        places.append((place_to_write(html, force=force), "html"))
+    if markdown is not None and markdown != _STANDARD_OUTPUT:
+        places.append((place_to_write(Path(markdown), force=force), "markdown"))
+    project = invocation.project
     facts = read_report(project, run_id, compare)
     document = build(facts)
     if slices:
         kept = (section for section in document.sections if section.id != SLICES)
         document = replace(document, sections=(*kept, sliced(facts)))
-    if html is not None:
-        files.append(write_report(document, html, "html"))
-    if markdown is not None and markdown != _STANDARD_OUTPUT:
-        files.append(write_report(document, Path(markdown), "markdown"))
+    files = [write_report(document, path, form) for path, form in places]
     data = proof_json(facts.proof)
     if (other := facts.other) is not None:
         data["compared"] = None if other.evaluation is None else report_json(project, other.run.id)

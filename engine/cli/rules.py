@@ -34,6 +34,8 @@ def add(invocation: Invocation, text: str, check: tuple[str, ...]) -> None:
     \b
     distill-tui rules add "Starts with a score" kind=pattern pattern='^SCORE: [1-9]'
     distill-tui rules add "At most 40 words" kind=length unit=words max=40
+    distill-tui rules add "Promises nothing" kind=forbidden texts='[guaranteed, for sure]'
+    distill-tui rules add "Closes with a label" kind=label labels='[open, closed]'
     distill-tui rules add "Comforts whoever is upset" kind=rubric
     """
     import yaml
@@ -162,7 +164,7 @@ def remove(invocation: Invocation, number: int) -> None:
 
 
 @command.command("test")
-@click.argument("answer", required=False)
+@click.argument("answer", required=False, metavar="[ANSWER|-]")
 @click.option("--label", default=None, help="The question's gold label, for label rules.")
 @command_options
 def test(invocation: Invocation, answer: str | None, label: str | None) -> None:
@@ -171,7 +173,7 @@ def test(invocation: Invocation, answer: str | None, label: str | None) -> None:
     from engine.records.question import Question
     from engine.rules.checks import check_answer
 
-    text = answer if answer is not None else read_text_argument("-").rstrip("\r\n")
+    text = read_text_argument("-").rstrip("\r\n") if answer in (None, "-") else answer
     rules = invocation.project.rules.all()
     results = check_answer(rules, text, Question((Message("user", ""),), label=label))
     by_id = {rule.id: rule for rule in rules}

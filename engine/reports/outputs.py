@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
-from engine.paths import place_to_write, write_atomically
+from engine.paths import write_atomically
 from engine.project import Project
 from engine.reports.build import brief, build
 from engine.reports.document import Document
@@ -18,14 +18,12 @@ _DRAWN: Mapping[Form, Callable[[Document], str]] = {"html": to_html, "markdown":
 
 
 def write_report(document: Document, path: Path, form: Form) -> Path:
-    """Write the report for its owner alone to read, in the place of what was there, also where a link leads; the path
-    in full.
+    """Write the report for its owner alone to read, in the place of what was there; the path.
 
-    Raises `UsageError` where there is no such folder or no file but a device, `StoreError` where it cannot be written.
+    Raises `StoreError` where it cannot be written.
     """
-    whole = place_to_write(path)
-    write_atomically(whole, _DRAWN[form](document).encode())
-    return whole
+    write_atomically(path, _DRAWN[form](document).encode())
+    return path
 
 
 def brief_text(project: Project) -> str:

@@ -144,12 +144,20 @@ def test_the_report_is_written_as_a_page_and_as_markdown(home: Home, tmp_path: P
     assert words.read_text(encoding="utf-8").startswith("# meridian-desk")
     assert page.stat().st_mode & 0o777 == 0o600
     assert succeed("report", "--markdown").out.startswith("# meridian-desk")
-    data = get("report", "--html", str(page))
+    page.write_text("mine", encoding="utf-8")
+    other = tmp_path / "other.md"
+    refused = fail("report", "--html", str(page), "--markdown", str(other))
+    assert (refused["title"], refused["next"]) == ("The file is there already.", "Name another, or add --force.")
+    assert page.read_text(encoding="utf-8") == "mine"
+    assert "already" in fail("report", "--html", str(tmp_path / "new.html"), "--markdown", str(words))["title"]
+    assert not (tmp_path / "new.html").exists(), "both or none"
+    data = get("report", "--html", str(page), "--force")
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert_shape(data, REPORT)
     assert data["files"] == [str(page)]
     link = tmp_path / "link.html"
     link.symlink_to(page)
-    assert get("report", "--html", str(link))["files"] == [str(page)]
+    assert get("report", "--html", str(link), "--force")["files"] == [str(page)]
     assert link.is_symlink(), "what a link leads to is written"
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -157,6 +157,7 @@ def test_an_answer_is_tested_against_every_rule() -> None:
 def test_an_answer_is_read_from_standard_input() -> None:
     succeed("rules", "add", "Ends well", "kind=ends_with", "text=é.")
     assert get("rules", "test", input="Enchanté.\n")["passed"] is True
+    assert get("rules", "test", "-", input="Enchanté.\n")["passed"] is True
     assert fail("rules", "test", input=b"Enchant\xe9.")["title"] == "The file is not UTF-8 text."
 
 
