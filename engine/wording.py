@@ -1,10 +1,27 @@
 """Numbers and long texts in sentences, the same on the command line and on the screen. Standard library only."""
 
+_KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a mapping"}
+
 
 def counted(number: float, thing: str, form: str = ",") -> str:
     """A number, written in the `form`, with its noun: `1 rule`, `1,200 questions`, `2.5 epochs`."""
     written = format(number, form)
     return f"{written} {thing}" + ("" if written == "1" else "s")
+
+
+def kind_of_value(value: object) -> str:
+    """What a value of somebody's file is, in their words."""
+    if value is None:
+        return "nothing"
+    kinds = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "a text",
+        list: "a list",
+        dict: "a mapping",
+    }
+    return kinds.get(type(value), "something else")
 
 
 def duration(seconds: float) -> str:

@@ -39,11 +39,17 @@ def import_(
     """Import questions: text, JSONL, CSV, Parquet, a datasets folder or hub name, or OpenAI chat JSONL."""
     from engine.errors import UsageError
     from engine.questions.importers import import_questions
+    from engine.questions.rows import NAME_COLUMN
     from engine.store.questions import AddedQuestions
 
-    result = import_questions(
-        source, text_column=text_column, topic_column=topic_column, label_column=label_column, limit=limit
-    )
+    name_column = NAME_COLUMN if invocation.json_output else f"{NAME_COLUMN} with --text-column"
+    try:
+        result = import_questions(
+            source, text_column=text_column, topic_column=topic_column, label_column=label_column, limit=limit
+        )
+    except UsageError as error:
+        error.next = error.next.replace(NAME_COLUMN, name_column)
+        raise
     table = invocation.project.questions
     if dry_run:
         new = [question for question, is_new in zip(result.questions, table.new_among(result.questions), strict=True)
@@ -62,7 +68,7 @@ def import_(
         raise UsageError(
             f"No question was taken from {source}",
             f"{counted(len(result.refused), 'line')} refused; line {first.line}: {first.reason}.",
-            "Mend the file, or name the column of the question with --text-column.",
+            f"Mend the file. Or: {name_column[0].lower()}{name_column[1:]}.",
         )
     invocation.finish(
         f"{'Would add' if dry_run else 'Added'} {counted(added.added, 'question')}; "

@@ -13,10 +13,12 @@ from engine.errors import UsageError
 from engine.prompts.chat_json import ChatProblemError, clean_content, read_message
 from engine.records.prompt import Message
 from engine.records.question import Question
+from engine.wording import kind_of_value
 
 MAX_QUESTION_CHARACTERS = 1_000_000
 MAX_MESSAGES = 500
 MAX_DEPTH = 64
+NAME_COLUMN = "Name the column of the question"  # what to do where none looks like it
 
 CHAT_COLUMNS = ("messages", "input", "prompt")
 TEXT_COLUMNS = ("question", "text", "prompt", "query", "utterance")
@@ -48,7 +50,7 @@ class Columns:
                 raise UsageError(f"There is no column {name!r}", f"Columns: {listed}.", "Name one of these.")
         texts = [self.text] if self.text else [name for name in (*CHAT_COLUMNS, *TEXT_COLUMNS) if name in present]
         if not texts:
-            raise UsageError("No column looks like the question", f"Columns: {listed}.", "Name it with --text-column.")
+            raise UsageError("No column looks like the question", f"Columns: {listed}.", f"{NAME_COLUMN}.")
         topics = [self.topic] if self.topic else [name for name in TOPIC_COLUMNS if name in present]
         labels = [self.label] if self.label else [name for name in LABEL_COLUMNS if name in present]
         extra = [name for name in ("tools", "functions") if name in present]
@@ -117,7 +119,7 @@ def _read_text(value: object) -> str:
     if value is None:
         raise RefusedError("no question in it")
     if not isinstance(value, str):
-        raise RefusedError(f"the question is no text but {type(value).__name__}")
+        raise RefusedError(f"the question is no text but {kind_of_value(value)}")
     try:
         text = clean_content(value)
     except ChatProblemError as error:
@@ -142,7 +144,7 @@ def _named(row: Mapping[str, object], column: str | None, guesses: Sequence[str]
     if value is None or value == "":
         return None
     if not isinstance(value, str | int):
-        raise RefusedError(f"{name} is no text but {type(value).__name__}")
+        raise RefusedError(f"{name} is no text but {kind_of_value(value)}")
     return str(value).strip() or None
 
 

@@ -18,6 +18,7 @@ from engine.errors import UsageError
 from engine.records.rule import Check, CheckKind, LengthUnit, Rule
 from engine.rules.checks import validate_check
 from engine.strict_yaml import read_yaml
+from engine.wording import kind_of_value
 
 MAX_DOCUMENT_BYTES = 1_000_000
 MAX_RULES = 500
@@ -83,8 +84,9 @@ def check_from_fields(given: Mapping[str, object], name: str = "The check") -> C
     """The check that `check_to_fields` writes, or that a person wrote. Raises UsageError beginning with `name`."""
     kind = given.get("kind")
     if not isinstance(kind, str) or kind not in _FIELDS:
+        said = "it has no kind" if kind is None else f"kind is {_shown(kind)}"
         raise UsageError(
-            f"{name} cannot be used", f"kind is {kind!r}; allowed: {', '.join(_FIELDS)}.", "Choose one of these kinds."
+            f"{name} cannot be used", f"{said}; allowed: {', '.join(_FIELDS)}.", "Choose one of these kinds."
         )
     allowed = _FIELDS[kind]
     values: dict[str, object] = {}
@@ -146,7 +148,14 @@ def _read_value(value: object, holds: _Field, title: str, field: str) -> object:
         "unit": " or ".join(get_args(LengthUnit)),
         "schema": "a JSON Schema, as a mapping or as JSON text",
     }[holds]
-    raise UsageError(title, f"{field} must be {expected}, not {value!r}.", "Mend the field.")
+    raise UsageError(title, f"{field} must be {expected}, not {_shown(value)}.", "Mend the field.")
+
+
+def _shown(value: object) -> str:
+    """A value as whoever wrote it knows it; of what may be large, what it is."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, str | int | float) else kind_of_value(value)
 
 
 def _said(value: object) -> object:

@@ -104,8 +104,8 @@ def test_chats_lose_system_messages_and_the_last_answer_with_a_count(tmp_path: P
         ({"text": "a" * 1_000_001}, "longer than 1000000 characters"),
         ({"text": ""}, "no question in it"),
         ({"other": "a"}, "no question in it"),
-        ({"text": 3}, "the question is no text but int"),
-        ({"text": "a", "topic": ["b"]}, "topic is no text but list"),
+        ({"text": 3}, "the question is no text but a number"),
+        ({"text": "a", "topic": ["b"]}, "topic is no text but a list"),
         (["a"], "no JSON object"),
     ],
 )
@@ -203,7 +203,7 @@ def test_whole_numbers_with_gaps_are_the_same_labels_everywhere(tmp_path: Path) 
         assert [(q.text, q.label, q.topic) for q in result.questions] == [
             ("a", "1", "30"), ("b", None, "2"), ("c", None, "2"),
         ]  # fmt: skip
-        assert [refusal.reason for refusal in result.refused] == ["label is no text but float"] * 2
+        assert [refusal.reason for refusal in result.refused] == ["label is no text but a number"] * 2
 
 
 def test_a_datasets_folder_gives_label_names_and_says_which_split(tmp_path: Path) -> None:
