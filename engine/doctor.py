@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -16,9 +17,11 @@ from pathlib import Path
 from typing import Literal
 
 import psutil
+import yaml
 
 from engine.gpus import unusable, visible_gpus
 from engine.paths import Home
+from engine.strict_yaml import read_yaml
 
 Level = Literal["ok", "warning", "failure"]
 
@@ -53,6 +56,7 @@ def examine(home: Home, environment: Mapping[str, str]) -> tuple[Examined, ...]:
         _processor(),
         _gpu(),
         _permissions(home),
+        *_settings(home),
         _session(environment),
         _terminal(environment),
     )
@@ -135,6 +139,32 @@ def _permissions(home: Home) -> Examined:
         if folder.exists() and folder.stat().st_mode & 0o077:
             return Examined("permissions", "warning", f"{folder} can be read by others", f"chmod 700 {folder}")
     return Examined("permissions", "ok", "only you can read the projects")
+
+
+def _settings(home: Home) -> Iterator[Examined]:
+    """Whether what a person wrote for the app can be read at all; what its fields may say is told by the app itself."""
+    files = [path for path in (home.settings, *sorted(home.themes.glob("*.yaml"))) if path.exists()]
+    broken = [(path, why) for path in files if (why := _why_unreadable(path))]
+    for path, why in broken:
+        yield Examined("settings", "warning", f"{path}: {why}", "Mend the file; until then the app does without it.")
+    if files and not broken:
+        yield Examined("settings", "ok", "what you wrote for the app can be read")
+
+
+def _why_unreadable(path: Path) -> str:
+    """Empty where it can be read."""
+    try:
+        text = path.read_text(encoding="utf-8-sig" if path.suffix == ".toml" else "utf-8")
+    except OSError as error:
+        return error.strerror or str(error)
+    except UnicodeDecodeError:
+        return "it is no UTF-8 text"
+    read = tomllib.loads if path.suffix == ".toml" else read_yaml
+    try:
+        read(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        return " ".join(str(error).split())
+    return ""
 
 
 def _session(environment: Mapping[str, str]) -> Examined:

@@ -180,6 +180,11 @@ def test_a_persons_own_theme_goes_before_one_that_ships(home: Home) -> None:
     assert read_theme(home, "dusk").primary == "#112233"
     with pytest.raises(NotFoundError, match="Did you mean paper"):
         read_theme(home, "papper")
+    own(home, "broken", SOUND + "acent: red\n")
+    with pytest.raises(NotFoundError) as refused:
+        read_theme(home, "zzz")
+    assert "dusk" in refused.value.next
+    assert "broken" not in refused.value.next, "what cannot be read is not there to be chosen"
     (home.themes / "dusk.yaml").write_bytes(b"\xff")
     with pytest.raises(UsageError, match="no UTF-8"):
         read_theme(home, "dusk")

@@ -39,7 +39,8 @@ def read_theme(home: Home, name: str) -> Theme:
     """One theme by its name. Raises UsageError, NotFoundError where no file has that name."""
     files = _files(home)
     if name not in files:
-        raise NotFoundError("There is no such theme.", f"theme: {name}.", did_you_mean(name, files))
+        can_be_read = [known for known, path in files.items() if _is_sound(path)]
+        raise NotFoundError("There is no such theme.", f"theme: {name}.", did_you_mean(name, can_be_read))
     return _read(files[name])
 
 
@@ -85,6 +86,14 @@ def _stamp(path: Path) -> tuple[Path, int, int] | None:
     except OSError:
         return None
     return path, found.st_mtime_ns, found.st_size
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        _read(path)
+    except UsageError:
+        return False
+    return True
 
 
 def _read(path: Path) -> Theme:

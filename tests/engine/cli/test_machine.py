@@ -221,3 +221,24 @@ class TestProjects:
         assert [path.name for path in two[0].iterdir()] == ["thesis.txt"]
         with Project.open(two[1], home) as project:
             assert project.check() == ()
+
+
+def test_the_doctor_says_what_of_the_settings_cannot_be_read(home: Home) -> None:
+    assert "settings" not in {row["subject"] for row in get("doctor")["findings"]}, "nothing is written there"
+    home.themes.mkdir(parents=True)
+    home.settings.write_text('theme = "dusk"\n')
+    (home.themes / "mine.yaml").write_text("primary: '#112233'\n")
+
+    def found() -> list[dict[str, str]]:
+        return [row for row in get("doctor")["findings"] if row["subject"] == "settings"]
+
+    assert [row["level"] for row in found()] == ["ok"]
+    home.settings.write_text("theme = dusk\n")
+    (home.themes / "mine.yaml").write_text("primary: [\n")
+    (home.themes / "other.yaml").write_bytes(b"\xff")
+    told = found()
+    assert [row["level"] for row in told] == ["warning"] * 3
+    assert "settings.toml" in told[0]["found"]
+    assert "line 1" in told[0]["found"]
+    assert "mine.yaml" in told[1]["found"]
+    assert "no UTF-8" in told[2]["found"]
