@@ -28,11 +28,16 @@ def command() -> None:
 @command_options
 def set_(invocation: Invocation, source: str, note: str) -> None:
     """Make FILE (Markdown, YAML or OpenAI chat JSON; - is standard input) the current prompt."""
+    from engine.clean import clean_line
+    from engine.prompts.demands import read_demands
     from engine.prompts.documents import parse_prompt
+    from engine.prompts.outdated import find_outdated
 
     prompt = parse_prompt(read_text_argument(source), source)
     version = invocation.project.prompts.set(prompt, note)
     tokens = _counts(invocation, prompt)
+    for finding in find_outdated(prompt, read_demands(prompt), invocation.project.rules.all()):
+        invocation.say(f"Line {finding.line}: «{clean_line(finding.quote)}» {finding.problem}")
     invocation.finish(
         f"Version {version.version} is current: {_counts_text(tokens)}, "
         f"{counted(len(prompt.example_turns), 'example message')}.\n"

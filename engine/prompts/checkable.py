@@ -141,6 +141,11 @@ def checks_of(sentence: str) -> tuple[Check, ...]:
     return tuple(found)
 
 
+def numbers_in(sentence: str) -> frozenset[int]:
+    """All whole numbers that it says, in digits or in words."""
+    return frozenset(_number(found) for found in re.findall(rf"\b{_NUMBER}\b", sentence, re.IGNORECASE))
+
+
 def _lengths(sentence: str) -> Iterator[Check]:
     """One check for each unit that is limited; no words count for two limits."""
     read: dict[str, tuple[int, int]] = {}

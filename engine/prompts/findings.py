@@ -24,6 +24,7 @@ TITLES = {
     "duplicate": "said twice",
     "vague": "vague",
     "untestable": "untestable",
+    "rule": "a rule says otherwise",
     "example": "example breaks a rule",
     "variable": "changes with each request",
     "length": "length",

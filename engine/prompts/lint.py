@@ -1,8 +1,8 @@
 """What is wrong with a prompt, by plain heuristics: precise rather than complete, for a false alarm costs trust.
 
-Vague, untestable, contradictory and duplicated demands, example turns that break rules, what changes with each
-request, and a length that does not pay or does not fit. English alone is read; of other languages only rules,
-variables and length are checked. Pure; knows nothing of the store, of files or of models.
+Vague, untestable, contradictory and duplicated demands, rules that it outgrew, example turns that break rules, what
+changes with each request, and a length that does not pay or does not fit. English alone is read; of other languages
+only rules, variables and length are checked. Pure; knows nothing of the store, of files or of models.
 """
 
 import re
@@ -12,6 +12,7 @@ from engine.prompts.checkable import checks_of
 from engine.prompts.conflicts import find_conflicts
 from engine.prompts.demands import Demand, read_demands
 from engine.prompts.documents import first_lines
+from engine.prompts.outdated import find_outdated
 from engine.prompts.variables import find_variables
 from engine.records.finding import Finding
 from engine.records.prompt import Prompt
@@ -62,7 +63,13 @@ def lint_prompt(prompt: Prompt, rules: Sequence[Rule] = ()) -> tuple[Finding, ..
     prompt's own sentences ask for beyond doubt. Raises UsageError for a rule that cannot be checked.
     """
     demands = read_demands(prompt)
-    found = [*_vague(demands, rules), *find_conflicts(demands), *_examples(prompt, demands, rules), *_variables(prompt)]
+    found = [
+        *_vague(demands, rules),
+        *find_conflicts(demands),
+        *find_outdated(prompt, demands, rules),
+        *_examples(prompt, demands, rules),
+        *_variables(prompt),
+    ]
     return tuple(sorted(found, key=lambda finding: finding.line))
 
 

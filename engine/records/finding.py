@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-FindingKind = Literal["contradiction", "duplicate", "vague", "untestable", "example", "variable", "length"]
+FindingKind = Literal["contradiction", "duplicate", "vague", "untestable", "rule", "example", "variable", "length"]
 FindingSource = Literal["program", "teacher"]
 
 

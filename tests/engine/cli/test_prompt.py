@@ -247,3 +247,10 @@ def test_what_is_next_is_what_the_project_lacks() -> None:
     assert following() == "Next: distill-tui questions import FILE"
     succeed("questions", "import", "-", input="Is it open?\n")
     assert following() == "Next: distill-tui generate"
+
+
+def test_a_new_version_tells_of_a_rule_that_it_outgrew() -> None:
+    succeed("rules", "add", "At most 40 words", "kind=length", "unit=words", "max=40")
+    assert "rule" not in succeed("prompt", "set", "-", input="Answer in at most 40 words.").err
+    told = succeed("prompt", "set", "-", input="Answer in at most 20 words.").err
+    assert "Line 1: «Answer in at most 20 words.» It says at most 20 words; rule 1 says at most 40." in told

@@ -264,3 +264,55 @@ def test_a_page_on_one_line_is_checked_in_no_time(text: str) -> None:
     started_at = time.process_time()
     lint_prompt(Prompt((Message("system", text),)))
     assert time.process_time() - started_at < 3.0
+
+
+SHORT = Rule(3, "At most 40 words.", Check("length", unit="words", max=40))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "rule"),
+    [
+        ("Answer in at most 20 words.", SHORT),
+        ("Answer in at most twenty words.", SHORT),
+        ("Answer in under 30 words.", SHORT),
+        ("Answer in 10 to 20 words.", SHORT),
+        ("Write at least 3 sentences.", Rule(3, "At least two sentences.", Check("length", unit="sentences", min=2))),
+        ("Write one to three lines.", Rule(3, "1 to 2 lines.", Check("length", unit="lines", min=1, max=2))),
+    ],
+)
+def test_a_rule_that_the_prompt_outgrew_is_found(sentence: str, rule: Rule) -> None:
+    (finding,) = findings(f"You answer for a bank.\n\n- {sentence}", rule)
+    assert (finding.kind, finding.line, finding.quote) == ("rule", 3, sentence)
+    assert "rule 3 says" in finding.problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Answer in at most 40 words.",
+        "Answer in at most forty words.",
+        "Answer in under 41 words.",
+        "Answer in under 40 words.",  # the rule may be read either way
+        "Answer in 20 to 40 words.",
+        "Answer in at least 20 words.",  # its other end was never said
+        "Answer in at most a hundred and fifty words.",
+        "Answer in at most one hundred and twenty words.",
+        "Answer in at most thirty-five words.",
+        "Answer in at most 1,200 words.",
+        "The title has at most 5 words.",
+        "If it is a greeting, answer in at most 5 words.",
+        "Answer in at most 20 words. Of a loan say at most 40 words.",
+        "Answer in at most 20 words. Never be longer than twoscore words.",
+        "# Titles\n\n- At most 20 words.",
+        "Answer in at most 3 sentences.",
+        "Never use the word «fee».",
+        "Answer in about 20 words.",
+    ],
+)
+def test_where_it_is_not_sure_that_a_rule_was_outgrown_nothing_is_said(text: str) -> None:
+    assert "rule" not in {finding.kind for finding in findings(f"You answer for a bank.\n\n{text}", SHORT)}
+
+
+def test_of_two_rules_for_one_limit_neither_is_said_to_be_outgrown() -> None:
+    other = Rule(4, "Of loans at most 60 words.", Check("length", unit="words", max=60))
+    assert "rule" not in {finding.kind for finding in findings("Answer in at most 20 words.", SHORT, other)}

@@ -1,0 +1,57 @@
+"""Rules of a length whose sentence in the prompt says another number by now: the prompt was changed, the rule was not.
+
+Told only where one sentence alone speaks of that unit, and says its limits beyond doubt. Pure.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from engine.prompts.checkable import checks_of, numbers_in
+from engine.prompts.demands import Demand
+from engine.records.finding import Finding
+from engine.records.prompt import Prompt
+from engine.records.rule import Check, Rule
+
+_BOUNDS = ("min", "max")
+
+
+def find_outdated(prompt: Prompt, demands: Sequence[Demand], rules: Sequence[Rule]) -> Iterator[Finding]:
+    """A finding for each such rule, at its sentence."""
+    for rule in rules:
+        if rule.check.kind != "length" or (demand := _only_one(prompt, demands, rule.check)) is None:
+            continue
+        said = [check for check in checks_of(demand.text) if check.kind == "length" and check.unit == rule.check.unit]
+        if len(said) != 1 or not _in_order(said[0]):
+            continue
+        for bound in _BOUNDS:
+            held, says = _number(rule.check, bound), _number(said[0], bound)
+            alone = sum(_number(other.check, bound) is not None for other in rules if _alike(other, rule)) == 1
+            if None in (held, says) or held == says or not alone or held in numbers_in(demand.text):
+                continue
+            which = "at least" if bound == "min" else "at most"
+            problem = f"It says {which} {says} {rule.check.unit}; rule {rule.id} says {which} {held}."
+            yield Finding("rule", demand.line, demand.text, problem, "Change the rule, or the prompt: answers are held "
+                          "against the rule.")  # fmt: skip
+
+
+def _only_one(prompt: Prompt, demands: Sequence[Demand], check: Check) -> Demand | None:
+    """The demand that alone speaks of the check's unit, of every answer; None where there is another mention."""
+    unit = re.compile(rf"\b{check.unit.removesuffix('s')}s?\b", re.IGNORECASE)
+    speaking = [demand for demand in demands if unit.search(demand.text)]
+    if len(speaking) != 1 or speaking[0].conditional or speaking[0].scope:
+        return None
+    mentions = sum(len(unit.findall(message.content)) for message in prompt.messages if message.role == "system")
+    return speaking[0] if mentions == len(unit.findall(speaking[0].text)) else None
+
+
+def _in_order(check: Check) -> bool:
+    """Not so, a number was read as a range: «a hundred and fifty»."""
+    return check.min is None or check.max is None or check.min <= check.max
+
+
+def _alike(one: Rule, other: Rule) -> bool:
+    return one.check.kind == "length" and one.check.unit == other.check.unit
+
+
+def _number(check: Check, bound: str) -> int | None:
+    return check.min if bound == "min" else check.max
