@@ -162,7 +162,7 @@ def choose(preset: Preset, facts: TrainingFacts, asked: TrainingConfig, said: Co
     return replace(choice, quantized_mb=in_four_bits.memory_mb) if helps else choice
 
 
-def attainable(config: TrainingConfig, facts: Facts, said: Collection[str] = ()) -> TrainingConfig:
+def attainable(config: TrainingConfig, facts: TrainingFacts, said: Collection[str] = ()) -> TrainingConfig:
     """`config` with an objective that the training answers can be trained by: cross-entropy where that is all.
 
     Raises `TrainingError` where another one was named, in `said`.

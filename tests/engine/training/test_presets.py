@@ -38,7 +38,9 @@ def llama(layers: int, hidden: int, inner: int, vocabulary: int) -> Shapes:
 
 STARTER, LARGE = llama(30, 576, 1_536, 49_152), llama(32, 4_096, 14_336, 128_256)
 TOKENS = RowTokens(question=30.0, answer=40.0, longest=120, longest_answer=80, prompt=400)
-FACTS = TrainingFacts(rows=600, tokens=TOKENS, own_rows=600, shapes=STARTER, free_mb=8_000.0, number_bytes=4, scored_tokens=9)
+FACTS = TrainingFacts(
+    rows=600, tokens=TOKENS, own_rows=600, shapes=STARTER, free_mb=8_000.0, number_bytes=4, scored_tokens=9
+)
 presets = st.sampled_from(get_args(Preset))
 facts = st.builds(
     TrainingFacts,
