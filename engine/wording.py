@@ -13,15 +13,7 @@ def kind_of_value(value: object) -> str:
     """What a value of somebody's file is, in their words."""
     if value is None:
         return "nothing"
-    kinds = {
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-        str: "a text",
-        list: "a list",
-        dict: "a mapping",
-    }
-    return kinds.get(type(value), "something else")
+    return _KINDS.get(type(value), "something else")
 
 
 def duration(seconds: float) -> str:

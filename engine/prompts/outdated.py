@@ -5,12 +5,13 @@ Told only where one sentence alone speaks of that unit, and says its limits beyo
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import get_args
 
 from engine.prompts.checkable import checks_of, numbers_in
 from engine.prompts.demands import Demand
 from engine.records.finding import Finding
 from engine.records.prompt import Prompt
-from engine.records.rule import Check, Rule
+from engine.records.rule import Check, LengthUnit, Rule
 
 _BOUNDS = ("min", "max")
 
@@ -38,10 +39,16 @@ def _only_one(prompt: Prompt, demands: Sequence[Demand], check: Check) -> Demand
     """The demand that alone speaks of the check's unit, of every answer; None where there is another mention."""
     unit = re.compile(rf"\b{check.unit.removesuffix('s')}s?\b", re.IGNORECASE)
     speaking = [demand for demand in demands if unit.search(demand.text)]
-    if len(speaking) != 1 or speaking[0].conditional or speaking[0].scope:
+    if len(speaking) != 1 or speaking[0].conditional or speaking[0].scope or _of_a_part(speaking[0].text, check):
         return None
     mentions = sum(len(unit.findall(message.content)) for message in prompt.messages if message.role == "system")
     return speaking[0] if mentions == len(unit.findall(speaking[0].text)) else None
+
+
+def _of_a_part(text: str, check: Check) -> bool:
+    """Whether another unit stands beside it: «no sentence of more than 20 words» says nothing of the whole answer."""
+    others = (unit.removesuffix("s") for unit in get_args(LengthUnit) if unit != check.unit)
+    return any(re.search(rf"\b{other}s?\b", text, re.IGNORECASE) for other in others)
 
 
 def _in_order(check: Check) -> bool:

@@ -56,6 +56,15 @@ class SettingsTable:
         """Keep it in the place of what was there."""
         self._keep("talk", encode(talk))
 
+    def draft_begun(self) -> int:
+        """From which version of the prompt on the draft beside the database was begun; 0: from none."""
+        value = self._value("draft_begun") or ""
+        return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0
+
+    def keep_draft_begun(self, version: int) -> None:
+        """Keep that version."""
+        self._keep("draft_begun", str(version))
+
     def remind_on(self) -> str:
         """The day, as YYYY-MM-DD, on which the prompt is to be looked at again; empty where none was set."""
         return self._value("remind_on") or ""

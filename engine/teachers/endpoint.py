@@ -29,6 +29,7 @@ from engine.records.prompt import Message
 from engine.teachers.answer_reader import AnswerReader, CountedUsage
 from engine.teachers.dialect import MOST_CHANGES, Dialect
 from engine.teachers.faults import EndpointFault, FaultKind, FaultScope, fault_of
+from engine.teachers.key_guard import KeyGuard
 from engine.teachers.keys import KEYLESS, check_address, is_loopback, variable_of
 from engine.teachers.pacer import Pacer
 from engine.wording import counted
@@ -198,7 +199,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         self, reader: AnswerReader, sent: AsyncGenerator[object, None], on_delta: Callable[[str], None] | None
     ) -> float:
         """Let the reader have all events; when its first text came, or 0."""
-        first_text = 0.0
+        first_text, guard = 0.0, KeyGuard(self._key)
         try:
             async with asyncio.timeout(self.limits.total_s) as ends, aclosing(sent) as events:
                 async for event in events:
@@ -207,18 +208,16 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
                         by = asyncio.get_running_loop().time() + self.limits.end_s
                         ends.reschedule(min(ends.when() or by, by))
                     if text:
-                        self._refuse_key(reader.end_of_text)
+                        guard.refuse(reader.end_of_text)
                         first_text = first_text or time.monotonic()
-                        if on_delta is not None:
-                            on_delta(text)
+                        if on_delta is not None and (told := guard.tellable(text)):
+                            on_delta(told)
         except TimeoutError as error:
             if not reader.finished:
                 raise EndpointFault("too_slow", f"More than {self.limits.total_s:.0f} s.") from error
+        if on_delta is not None and (told := guard.rest()):
+            on_delta(told)
         return first_text
-
-    def _refuse_key(self, text: str) -> None:
-        if self._key != KEYLESS and self._key in text:
-            raise EndpointFault("refused", "The answer repeats the key that it was asked with.", scope="job")
 
     async def _events(
         self, messages: Sequence[Message], temperature: float, max_tokens: int

@@ -162,6 +162,8 @@ def _remove_files(project: Project, folder: Path, run_id: int) -> tuple[float, P
         freed = held_mb(folder)
         if folder.is_dir():
             shutil.rmtree(folder)
+    except FileNotFoundError:  # somebody else removes it, too
+        freed = 0.0
     except OSError as error:
         raise StoreError(
             f"Run {run_id} is deleted, but its files could not be removed whole.",

@@ -227,6 +227,7 @@ class ChatService:
                     told_at = now
                     self._target.post_message(ReplyGrew(ticket, arm, text, check_so_far(self._rules, text)))
         except Exception as error:  # noqa: BLE001 - else nobody would see it, and the turn had no end
+            self._target.post_message(ReplyGrew(ticket, arm, text))
             self._end(ticket, arm, None, _words_of(error))
             return
         except asyncio.CancelledError:
@@ -267,6 +268,8 @@ def _turn_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
 
 def _ensure(project: Project, found: Future[Server]) -> Message:
     """See that the server runs, and hand what is needed to the turn that waits for it."""
+    if not found.set_running_or_notify_cancel():  # the turn was stopped meanwhile
+        return ServerTold("")
     try:
         server, new = ensure(project)
     except BaseException as error:

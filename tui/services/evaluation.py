@@ -83,7 +83,7 @@ class ReportWriter:
 
     def write(self, run_id: int) -> None:
         """Begin, and return at once."""
-        self._program.start("report", ["report", "--run", str(run_id), "--html", str(self._file)])
+        self._program.start("report", ["report", "--run", str(run_id), "--html", str(self._file), "--force"])
 
 
 def read_evaluations(project: Project) -> EvaluationsRead:

@@ -7,7 +7,6 @@ none of it.
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from textual.message import Message
@@ -161,22 +160,23 @@ def read_draft(project: Project) -> DraftRead:
     """What lies beside the database as a draft."""
     place = project.folder / DRAFT
     try:
-        text, written = place.read_text(encoding="utf-8"), datetime.fromtimestamp(place.stat().st_mtime, UTC)
+        text = place.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return DraftRead(None)
-    at = written.isoformat(timespec="milliseconds")  # as the store writes moments
-    known = [each.version for each in project.prompts.versions() if each.created_at <= at]
-    return DraftRead(text, max(known, default=0))
+    return DraftRead(text, project.settings.draft_begun())
 
 
-def keep_draft(project: Project, text: str | None, before: str | None) -> None:
+def keep_draft(project: Project, text: str | None, begun: int, before: str | None) -> None:
     """Let a draft outlive the terminal; None: there is none any more, and what another terminal keeps there stays.
 
-    Where it cannot be written it lives as long as the terminal. `before`: what was kept there last.
+    Where it cannot be written it lives as long as the terminal. `begun`: from which version on, `before`: what was kept
+    there last.
     """
     place = project.folder / DRAFT
     with suppress(StoreError, OSError, UnicodeDecodeError):
         if text is not None:
+            if begun != project.settings.draft_begun():
+                project.settings.keep_draft_begun(begun)
             write_atomically(place, text.encode())
         elif place.read_text(encoding="utf-8") == before:
             place.unlink()

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from textual.message import Message
 
+from engine.clean import clean_line
 from engine.jobs.runs import jobs_of_runs
 from engine.jobs.traces import read_trace
 from engine.project import Project
@@ -105,7 +106,9 @@ def run_deleter(run_id: int) -> Callable[[Project], RunDeleted]:
         from engine.training.deleting import delete_run  # hardly ever wanted
 
         deleted = delete_run(project, run_id)
-        return RunDeleted(f"Deleted run {run_id}, {counted(deleted.evaluations, 'evaluation')}.")
+        gone = f"Deleted run {run_id}, {counted(deleted.evaluations, 'evaluation')}, {counted(deleted.votes, 'vote')}."
+        stays = f" A link led to its files, which stay in {clean_line(str(deleted.elsewhere))}."
+        return RunDeleted(gone + (stays if deleted.elsewhere else ""))
 
     return work
 

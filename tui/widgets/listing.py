@@ -20,9 +20,9 @@ PAST_ANY_END = 1 << 40  # rows
 class Listing:
     """The rows of one list as they are now."""
 
-    texts: Sequence[str]  # raw, one a row; empty where the list has a search of its own
     at: int
     move: Callable[[int], object]  # the cursor, so many rows, at most to the ends
+    texts: Callable[[], Sequence[str]] = tuple  # raw, one a row, for a search; none where the list has one of its own
     open: Callable[[], object] | None = None  # what a click does on the row where the cursor stands
 
 

@@ -42,8 +42,8 @@ class Scroller(VerticalScroll, Listed, can_focus=True):
         if (listing := self.choices) is not None:
             return listing
         top = round(self.scrolled.scroll_offset.y)
-        pages = self.scrolled.query(".lines").results(Page)
-        return next((Listing(page.rows, top, lambda rows: self.go(top + rows)) for page in pages), None)
+        page = next(iter(self.scrolled.query(".lines").results(Page)), None)
+        return Listing(top, lambda rows: self.go(top + rows), lambda: page.rows) if page is not None else None
 
     def go(self, row: int) -> None:
         """Put the cursor on this row of the list; without a list, bring this row of the page into sight."""

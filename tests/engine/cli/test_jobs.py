@@ -20,7 +20,6 @@ from engine.project import Project
 from engine.records.options import GenerateOptions, ServeOptions, SynthesizeOptions, TeacherSpec, UpdateOptions
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
-from engine.store.options_json import kind_of
 from engine.wording import duration
 from tests.engine.cli.calling import fail, get, succeed
 from tests.engine.cli.shapes import JOB, assert_shape
@@ -231,7 +230,7 @@ def test_a_project_at_work_is_only_deleted_by_force(desk: Project) -> None:
 def test_the_list_stands_in_columns_and_counts_nothing_of_what_counts_nothing(desk: Project) -> None:
     teacher = TeacherSpec("endpoint", "large", "http://127.0.0.1:9/v1")
     for options in (SynthesizeOptions(teacher), GenerateOptions(teacher), ServeOptions()):
-        desk.jobs.update(desk.jobs.add(kind_of(options), options).id, state="failed", note="why")
+        desk.jobs.update(desk.jobs.add(options).id, state="failed", note="why")
     desk.jobs.update(2, done=3, total=9)
     lines = succeed("jobs", "list").out.splitlines()
     assert len({line.index("failed") for line in lines}) == len({line.index("why") for line in lines}) == 1

@@ -254,3 +254,5 @@ def test_a_new_version_tells_of_a_rule_that_it_outgrew() -> None:
     assert "rule" not in succeed("prompt", "set", "-", input="Answer in at most 40 words.").err
     told = succeed("prompt", "set", "-", input="Answer in at most 20 words.").err
     assert "Line 1: «Answer in at most 20 words.» It says at most 20 words; rule 1 says at most 40." in told
+    of_a_part = succeed("prompt", "set", "-", input="No sentence may be longer than 20 words.").err
+    assert "rule" not in of_a_part, "a limit of each sentence is none of the answer"

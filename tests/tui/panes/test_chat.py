@@ -1,6 +1,8 @@
 """The chat pane by its keys: against a real server over a tiny model, and in every state that it has."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -18,7 +20,7 @@ from engine.project import Project
 from engine.records.cost import CostInputs
 from engine.records.evaluation import Rate
 from engine.records.rule import CheckResult
-from engine.records.talk import Talk
+from engine.records.talk import Talk, TalkReply, TalkTurn
 from engine.records.vote import Vote
 from engine.serving.client import Answer
 from engine.store.votes import VoteTable
@@ -29,8 +31,8 @@ from tests.tui.seeds import hostile, make_stage
 from tui.app import DistillApp
 from tui.panes.chat.pane import ChatPane
 from tui.panes.chat.question import QuestionField
-from tui.services.arms import cost, local_prices
-from tui.services.chat import ReplyEnded, ReplyGrew, ServerTold
+from tui.services.arms import Server, cost, local_prices
+from tui.services.chat import ReplyEnded, ReplyGrew, ServerTold, _ensure
 from tui.settings import Settings
 from tui.widgets.footer import Footer
 
@@ -249,10 +251,11 @@ async def test_every_vote_is_kept_and_the_last_is_taken_back(home: Home) -> None
 
 
 def kept(folder: Path, home: Home) -> tuple[tuple[str, str], int]:
-    """The arms of the talk that is kept, and its turns."""
-    with Project.open(folder, home) as project:
-        talk = project.settings.talk()
-        return (talk.arms, len(talk.turns)) if talk is not None else (("", ""), 0)
+    """The arms of the talk that is kept, and its turns; nothing of one that cannot be read."""
+    with Project.open(folder, home) as project, suppress(StoreError):
+        if (talk := project.settings.talk()) is not None:
+            return talk.arms, len(talk.turns)
+    return ("", ""), 0
 
 
 async def test_a_talk_is_there_again_when_a_person_comes_back(home: Home) -> None:
@@ -298,6 +301,29 @@ async def test_a_talk_that_cannot_be_gone_on_with_keeps_nobody_from_talking(home
         assert any("last talk is lost" in note.message for note in app._notifications) is ("3" in lies)
         converse(app, "done")
     wait_until(lambda: kept(folder, home) == (("prompted", "run-1"), 1))
+
+
+async def test_a_talk_with_an_arm_that_is_not_there_now_is_kept_until_another_begins(home: Home) -> None:
+    folder = make_stage(home, "done")
+    turn = TalkTurn("why?", TalkReply("prompted", "so"), TalkReply("run-7", "thus"))
+    with Project.open(folder, home) as project:
+        project.settings.keep_talk(Talk(("prompted", "run-7"), (turn,)))
+    app = open_app(home, folder)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await open_chat(pilot)
+        await until(pilot, lambda: any("with prompted and run-7" in note.message for note in app._notifications))
+        await pilot.press("minus")
+        await until(pilot, lambda: "adapter at 90 %" in pane_text(app))
+        assert kept(folder, home) == (("prompted", "run-7"), 1)
+        converse(app, "done")
+        wait_until(lambda: kept(folder, home) == (("prompted", "run-1"), 1))
+
+
+def test_a_turn_that_is_stopped_before_its_server_was_found_is_no_defect(home: Home) -> None:
+    found: Future[Server] = Future()
+    found.cancel()
+    with Project.open(make_stage(home, "done"), home) as project:
+        assert _ensure(project, found) == ServerTold("")
 
 
 async def test_a_question_is_rewritten_and_a_talk_begun_anew(home: Home) -> None:

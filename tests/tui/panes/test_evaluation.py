@@ -420,6 +420,9 @@ async def test_the_report_of_the_shown_run_is_written_and_its_place_said(home: H
         await pilot.press("h")
         file = folder / "report.html"
         await until(pilot, lambda: any(str(file) in note.message for note in app._notifications), seconds=60)
+        file.write_text("an older one", encoding="utf-8")
+        await pilot.press("h")
+        await until(pilot, lambda: file.read_text(encoding="utf-8") != "an older one", seconds=60)
     page = file.read_text(encoding="utf-8")
     assert "meridian-desk" in page
     assert "Run 1: the prompt against the student without it" in page

@@ -25,6 +25,7 @@ from tui.forms.screen import FormScreen
 from tui.panes.prompt.editor import DocumentArea, Editor
 from tui.panes.prompt.pane import PromptPane
 from tui.panes.prompt.state import Face
+from tui.services.prompt import keep_draft, read_draft
 from tui.widgets.footer import Footer
 from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
@@ -235,17 +236,37 @@ class TestWriting:
             await until(pilot, lambda: stored(folder, home)[0] == 4)
             assert (stored(folder, home)[1] or ELSEWHERE).system.startswith("Hm. You answer")
 
-    async def test_a_draft_of_an_earlier_day_knows_from_which_version_it_began(self, home: Home, folder: Path) -> None:
-        (folder / DRAFT).write_text("Hm. You answer.")
+    @pytest.mark.parametrize("begun", [2, 3])
+    async def test_a_draft_of_an_earlier_day_knows_from_which_version_it_began(
+        self, home: Home, folder: Path, begun: int
+    ) -> None:
         make_elsewhere(folder, home)
+        with Project.open(folder, home) as project:
+            keep_draft(project, "Hm. You answer.", begun, None)
         app = DistillApp(home, folder)
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await opened(pilot, app)
             await until(pilot, lambda: "a draft is not saved" in text(app))
             await typing(pilot, app)
             await pilot.press("ctrl+g")
-            await until(pilot, lambda: "Not saved: version 3" in said(app))
-            assert stored(folder, home) == (3, ELSEWHERE)
+            if begun == 3:
+                await until(pilot, lambda: stored(folder, home)[0] == 4)
+            else:
+                await until(pilot, lambda: "Not saved: version 3" in said(app))
+                assert stored(folder, home) == (3, ELSEWHERE)
+
+    async def test_typing_on_after_another_version_came_still_began_before_it(self, home: Home, folder: Path) -> None:
+        app = DistillApp(home, folder)
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await opened(pilot, app)
+            await typing(pilot, app)
+            await write(pilot, "Hm. ")
+            await until(pilot, lambda: draft(folder).startswith("Hm."))
+            make_elsewhere(folder, home)
+            await write(pilot, "So. ")
+            await until(pilot, lambda: draft(folder).startswith("Hm. So."))
+        with Project.open(folder, home) as project:
+            assert read_draft(project).begun == 2
 
     async def test_a_draft_of_another_terminal_stays_where_one_is_dropped(self, home: Home, folder: Path) -> None:
         app = DistillApp(home, folder)
@@ -372,6 +393,23 @@ class TestEditor:
             assert stored(folder, home) == (3, ELSEWHERE)
             await pilot.press("ctrl+g")
             await until(pilot, lambda: stored(folder, home)[0] == 4)
+
+    async def test_what_the_field_cannot_hold_is_kept_where_it_was_overtaken(
+        self, home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def edited(*_asked: object) -> str:
+            make_elsewhere(folder, home)
+            return "Be quite\u2028kind."
+
+        monkeypatch.setattr("tui.terminal.editor.edit", edited)
+        app = DistillApp(home, folder)
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await opened(pilot, app)
+            await pilot.press("e")
+            await until(pilot, lambda: "Not saved: version 3 was made elsewhere" in said(app))
+            assert "e once more makes yours the current one" in said(app)
+            await until(pilot, lambda: "Be quite\u2028kind." in draft(folder))
+            assert stored(folder, home) == (3, ELSEWHERE)
 
     async def test_without_a_terminal_to_lend_the_way_out_is_told(self, home: Home, folder: Path) -> None:
         app = DistillApp(home, folder)

@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.dom import DOMNode
 from textual.timer import Timer
 
+from engine.clean import clean_line
 from engine.evaluation.preference import Standing
 from engine.records.talk import Talk
 from engine.records.vote import VoteChoice
@@ -56,6 +57,7 @@ class ChatPane(Pane):
         self._ticket = 0
         self._arms: tuple[str, ...] = ()
         self._kept: Talk | None = None  # what is stored; None: what is, was not read yet
+        self._begun = False  # a talk, here or when it was kept
         self._waiting: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -114,12 +116,16 @@ class ChatPane(Pane):
         """Take in which arms there are: compare the newest run with the prompted model, as long as nobody chose."""
         self._arms = message.arms
         if self._kept is None:
+            said = message.said
             if message.talk is not None and {*message.talk.arms} <= {*self._arms}:
                 self.state.take_up(message.talk)
                 self._compared()
-            if message.said:
-                self._say(message.said)
+            elif message.talk is not None and message.talk.turns:
+                said = f"The last talk was with {' and '.join(message.talk.arms)}: it is kept until another one begins."
+            if said:
+                self._say(clean_line(said))
             self._kept = self.state.talk
+            self._begun = bool(self.state.turns)
         if self.state.arms[0] not in self._arms or self.state.arms[1] not in self._arms:
             self._compare((*self._arms, *self._arms)[:2])
         self.redraw()
@@ -291,7 +297,8 @@ class ChatPane(Pane):
 
     def _keep_talk(self) -> None:
         """Store the talk where it has changed; words that still come are stored when they have."""
-        if self._kept is not None and (talk := self.state.talk) != self._kept:
+        self._begun = self._begun or bool(self.state.turns)  # until then what is kept may be another talk
+        if self._begun and self._kept is not None and (talk := self.state.talk) != self._kept:
             self._kept = talk
             self._service.keep_talk(talk)
 

@@ -59,11 +59,14 @@ class DatasetPane(Pane):
         state = self.state
         if not state.refused:
             return None
-        texts = [
-            f"{each.example_id} {each.kind} {each.words} {state.questions.get(each.question_id, '')}"
-            for each in state.refused
-        ]
-        return Listing(texts, state.cursor, self._move)
+        return Listing(
+            state.cursor,
+            self._move,
+            lambda: [
+                f"{each.example_id} {each.kind} {each.words} {state.questions.get(each.question_id, '')}"
+                for each in state.refused
+            ],
+        )
 
     def on_command_told(self, message: CommandTold) -> None:
         """Show what the process says."""

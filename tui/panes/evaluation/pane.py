@@ -92,11 +92,17 @@ class EvaluationPane(Pane):
         if not self._listed:
             return None
         if state.face == "history":
-            texts = [f"run {each.run_id} {each.verdict} {each.split} {each.created_at}" for each in state.listed]
-            return Listing(texts, state.history_row, self._move)
+            return Listing(
+                state.history_row,
+                self._move,
+                lambda: [f"run {each.run_id} {each.verdict} {each.split} {each.created_at}" for each in state.listed],
+            )
         lapses, asked = state.answers.lapses, state.answers.questions
-        texts = [f"rule {' '.join(map(str, each.rules))} {asked[each.question_id].text}" for each in lapses]
-        return Listing(texts, state.row, self._move)
+        return Listing(
+            state.row,
+            self._move,
+            lambda: [f"rule {' '.join(map(str, each.rules))} {asked[each.question_id].text}" for each in lapses],
+        )
 
     def open(self, number: int) -> None:
         """Show the evaluation of this number."""

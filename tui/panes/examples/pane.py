@@ -45,7 +45,9 @@ class ExamplesPane(Pane):
         """The answers as they stand."""
         if not (streams := self._streams):
             return None
-        return Listing([f"{each.question}\n{each.text}" for each in streams], self.state.place(streams), self._move)
+        return Listing(
+            self.state.place(streams), self._move, lambda: [f"{each.question}\n{each.text}" for each in streams]
+        )
 
     def on_options_read(self, message: OptionsRead) -> None:
         """Ask how the teacher shall answer."""

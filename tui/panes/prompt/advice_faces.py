@@ -57,7 +57,7 @@ class ProposalsFace(Scroller):
     @property
     def choices(self) -> Listing | None:
         """The proposals."""
-        return Listing([each.text for each in self._state.proposals or ()], self._state.cursor, self._move)
+        return Listing(self._state.cursor, self._move, lambda: [each.text for each in self._state.proposals or ()])
 
     def show(self, rules: tuple[Rule, ...]) -> None:
         """Read the prompt anew where the rules are others now: those that it has are told."""

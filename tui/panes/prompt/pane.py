@@ -125,10 +125,13 @@ class PromptPane(FacedPane):
 
         message.stop()
         if self.state.face != "editing":  # it comes from an editor of the person's own
-            self._open_editor(prompt_to_markdown(message.prompt))
+            self.state.draft.text = document = prompt_to_markdown(message.prompt)
+            self._open_editor(document)
         self.state.draft.begun = message.version
+        self._keep_draft()
         words = f"Not saved: version {message.version} was made elsewhere since you began."
-        once_more = f"{key_of('editing.save')} once more makes yours the current one; {key_of('prompt.versions')}"
+        way = key_of("editing.save" if self.state.face == "editing" else "prompt.editor")
+        once_more = f"{way} once more makes yours the current one; {key_of('prompt.versions')}"
         self.app.notify(f"{words} {once_more} shows the other then.", severity="warning", timeout=10)
         self.store.read()
 
@@ -335,8 +338,8 @@ class PromptPane(FacedPane):
 
     def _keep_draft(self) -> None:
         if (draft := self.state.draft.text) != (before := self._kept):
-            self._kept = draft
-            self.store.carry_out(lambda project: keep_draft(project, draft, before), self)
+            self._kept, begun = draft, self.state.draft.begun
+            self.store.carry_out(lambda project: keep_draft(project, draft, begun, before), self)
 
     def _leave_editor(self) -> None:
         self.state.draft.text = None

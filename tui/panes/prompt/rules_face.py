@@ -53,8 +53,11 @@ class RulesFace(Scroller):
     @property
     def choices(self) -> Listing | None:
         """The rules."""
-        texts = [f"{rule.id} {rule.text} {check_words(rule.check)}" for rule in self._rules]
-        return Listing(texts, self._state.cursor, self._move)
+        return Listing(
+            self._state.cursor,
+            self._move,
+            lambda: [f"{rule.id} {rule.text} {check_words(rule.check)}" for rule in self._rules],
+        )
 
     def show(self, rules: tuple[Rule, ...], prompt: Prompt | None) -> None:
         """Draw the rules as they are now."""

@@ -44,8 +44,11 @@ class VersionsFace(Vertical, Listed, can_focus=True):
     @property
     def choices(self) -> Listing | None:
         """The versions."""
-        texts = [f"version {row.version} {moment(row.created_at)} {row.note}" for row in self._state.rows or ()]
-        return Listing(texts, self._state.cursor, self._move)
+        return Listing(
+            self._state.cursor,
+            self._move,
+            lambda: [f"version {row.version} {moment(row.created_at)} {row.note}" for row in self._state.rows or ()],
+        )
 
     def read(self) -> None:
         """Ask for the versions anew."""

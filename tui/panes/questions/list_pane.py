@@ -94,13 +94,15 @@ class QuestionList(Pane):
         state = self.state
         match state.face:
             case "list":
-                return Listing((), state.where.cursor, self._move)
+                return Listing(state.where.cursor, self._move)
             case "topics":
-                texts = [topic.topic for topic in state.topics or ()]
-                return Listing(texts, state.topic_at, self._move)
+                return Listing(state.topic_at, self._move, lambda: [topic.topic for topic in state.topics or ()])
             case "twins":
-                texts = [f"{pair.kept.text}\n{pair.dropped.text}" for pair in state.pairs]
-                return Listing(texts, state.pair_at, self._move)
+                return Listing(
+                    state.pair_at,
+                    self._move,
+                    lambda: [f"{pair.kept.text}\n{pair.dropped.text}" for pair in state.pairs],
+                )
             case _:
                 return None
 

@@ -70,8 +70,11 @@ class ReleasePane(Pane):
         state = self.state
         if state.card is not None or not state.releases:
             return None
-        texts = [f"{each.release.kind} of run {each.release.run_id} {each.folder}" for each in state.releases]
-        return Listing(texts, state.cursor, self._move)
+        return Listing(
+            state.cursor,
+            self._move,
+            lambda: [f"{each.release.kind} of run {each.release.run_id} {each.folder}" for each in state.releases],
+        )
 
     def on_release_read(self, message: ReleaseRead) -> None:
         """Take in runs and releases."""

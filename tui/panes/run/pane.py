@@ -64,8 +64,11 @@ class RunPane(Pane):
         if not state.comparing:
             return None
         runs = [row.run for row in state.table]
-        texts = [f"run {run.id} {run.state} {run.config.adapter_words} {run.reason}" for run in runs]
-        return Listing(texts, state.row, self._move_row)
+        return Listing(
+            state.row,
+            self._move_row,
+            lambda: [f"run {run.id} {run.state} {run.config.adapter_words} {run.reason}" for run in runs],
+        )
 
     def open(self, number: int) -> None:
         """Show the run of this number."""

@@ -107,7 +107,7 @@ class NarrowScreen(OverScreen[Narrowed | None], Listed):
     @property
     def choices(self) -> Listing | None:
         """All of them; the list's own widget keeps the cursor in sight."""
-        return Listing((), self._options.highlighted or 0, self._move)
+        return Listing(self._options.highlighted or 0, self._move)
 
     @property
     def _options(self) -> Choices:

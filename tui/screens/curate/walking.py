@@ -44,7 +44,7 @@ class WalkingScreen(Divided, PlacedScreen[None], Listed):
     @property
     def choices(self) -> Listing | None:
         """The answers; the list has a search of its own."""
-        return Listing((), self.state.where.cursor, self._move)
+        return Listing(self.state.where.cursor, self._move)
 
     def say_nothing_listed(self) -> None:
         """Say why no answer is listed, and what to do next."""

@@ -40,10 +40,14 @@ class Jobs(Scroller):
     @property
     def choices(self) -> Listing | None:
         """The jobs; a log is a page."""
-        if self.state.log is not None or not self.state.rows:
+        if self.state.log is not None or not (rows := self.state.rows):
             return None
-        texts = [f"job {row.job.id} {row.job.kind} {row.job.state} {row.job.note}" for row in self.state.rows]
-        return Listing(texts, self.state.cursor, self._move, self.action_log)
+        return Listing(
+            self.state.cursor,
+            self._move,
+            lambda: [f"job {row.job.id} {row.job.kind} {row.job.state} {row.job.note}" for row in rows],
+            self.action_log,
+        )
 
     def on_mount(self) -> None:
         """Read them, and again while they change."""

@@ -65,7 +65,7 @@ class StartScreen(PlacedScreen[None], Listed):
     @property
     def choices(self) -> Listing | None:
         """The projects; the list has a search of its own."""
-        return Listing((), self.state.at, self._move, self.action_open)
+        return Listing(self.state.at, self._move, open=self.action_open)
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:

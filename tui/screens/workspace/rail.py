@@ -29,7 +29,7 @@ class _Panes(Page, Listed):
     @property
     def choices(self) -> Listing | None:
         """All panes in the order of their keys."""
-        return Listing(PANES, 0, lambda row: self.post_message(ShowPane(PANES[row])))
+        return Listing(0, lambda row: self.post_message(ShowPane(PANES[row])), lambda: PANES)
 
 
 class Rail(_Panes):

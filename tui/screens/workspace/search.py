@@ -125,7 +125,7 @@ class SearchLine(Horizontal):
         listed = self._listed
         if listed is None or (listing := listed.listing) is None:
             return
-        rows = matching(listing.texts, self._input.value)
+        rows = matching(listing.texts(), self._input.value)
         self._found = from_here(rows, at, step)
         if self._found is None:
             self._count.show([Content.styled(right("✗ nothing", _COUNT - 1), WARN)])
