@@ -70,7 +70,7 @@ def test_an_editor_that_fails_gives_the_terminal_back(home: Home, editor: str) -
     terminal.press("3")
     terminal.until("curate")
     terminal.press("c")
-    terminal.until("undecided")
+    terminal.until("by the rules")
     terminal.press("e")
     terminal.until("The old text stands.")
     terminal.press("q")

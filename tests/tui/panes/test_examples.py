@@ -171,7 +171,7 @@ async def test_a_missing_key_is_told_and_a_typed_one_is_kept_outside_of_the_proj
         await outlined(pilot, app, "! Type the key, or set DISTILL_TUI_API_KEY_API_OPENAI_COM and start anew.")
         assert "at list prices" in aside(app)
         await pilot.press("enter")
-        assert "This endpoint needs a key." in str(form.query_one("#error-budget").visual)
+        assert "This endpoint needs a key." in str(form.query_one("#error--together").visual)
         fill(form, key=CANARY)
         await outlined(pilot, app, "in a file that only you can read")
         shown = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
@@ -194,7 +194,7 @@ async def test_a_budget_without_a_price_is_refused_in_the_form(home: Home) -> No
         fill(form, model="peer", address="https://peer.example/v1", budget="2", key="sk-something-long-enough")
         await outlined(pilot, app, "no price is listed")
         await pilot.press("enter")
-        await until(pilot, lambda: "No price is known for peer" in str(form.query_one("#error-budget").visual))
+        await until(pilot, lambda: "No price is known for peer" in str(form.query_one("#error--together").visual))
 
 
 async def test_only_what_nobody_answered_is_asked_again(home: Home) -> None:
