@@ -155,8 +155,10 @@ def served(*behaviours: Behaviour) -> Iterator[HostileServer]:
     thread.start()
     try:
         asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
-        yield server
-        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(10)
+        try:
+            yield server
+        finally:  # else a test that fails is told as one that leaves a socket open
+            asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(10)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
