@@ -13,7 +13,6 @@ from engine.economics.formulas import DAYS_PER_YEAR
 from engine.economics.given import Latency, PromptFacts
 from engine.economics.prices import cost_usd, find_prices
 from engine.economics.tokens import estimate_prompt_tokens
-from engine.jobs.runs import jobs_of_runs
 from engine.prompts.variables import find_variables
 from engine.records.cost import Figure
 from engine.records.evaluation import Evaluation
@@ -124,14 +123,13 @@ def _generation(project: "Project", question: Figure | None, answer: Figure | No
 
 def _training(project: "Project") -> tuple[Figure | None, Figure | None]:
     """Hours that the last finished run took, of every process its own, and what they cost where no card was used."""
-    runs = project.runs.all()
-    run = next((each for each in reversed(runs) if each.state == "done" and each.train_s > 0), None)
+    run = next((each for each in reversed(project.runs.all()) if each.state == "done" and each.train_s > 0), None)
     if run is None:
         return None, None
     price = Figure(0.0, "exact", "this machine's processor") if run.device in ("", "cpu") else None
     processes, source = 1, f"run {run.id}"
-    for job in jobs_of_runs(runs, project.jobs.all())[run.id]:  # of several jobs the last one's number counts
-        options = options_of_job(job)
+    for number in project.runs.trained_by().get(run.id, ()):  # of several jobs the last one's number counts
+        options = options_of_job(project.jobs.get(number))
         if not isinstance(options, TrainOptions):
             continue
         processes, source = options.processes or 1, f"run {run.id}"

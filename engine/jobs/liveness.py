@@ -13,7 +13,6 @@ from engine.jobs.identity import ProcessIdentity, is_running
 from engine.jobs.locks import FileLock
 from engine.jobs.log import EventLog
 from engine.jobs.protocol import StateChanged
-from engine.jobs.runs import jobs_of_runs
 from engine.paths import make_private_folder
 from engine.records.job import LIVE_STATES, Job
 from engine.store.clock import now_text
@@ -79,13 +78,10 @@ def write_end(project: HasJobs, job: Job, state: Literal["lost", "stopped"], not
     """Write of a job whose process is gone what it could not write itself: its end, and that of the run it trained."""
     with project.transaction():
         project.jobs.update(job.id, state=state, note=note, ended_at=now_text())
-        runs = project.runs.all()
-        trained = jobs_of_runs(runs, project.jobs.all())
-        for run in runs:
-            its_jobs = trained[run.id]
-            goes_on = any(each.state in _AT_WORK for each in its_jobs)
-            if run.state in _AT_WORK and not goes_on and any(each.id == job.id for each in its_jobs):
-                project.runs.update(run.id, state="stopped", reason="Its process was killed.")
+        for run_id, its_jobs in project.runs.trained_by().items():
+            goes_on = any(project.jobs.get(each).state in _AT_WORK for each in its_jobs)
+            if job.id in its_jobs and not goes_on and project.runs.get(run_id).state in _AT_WORK:
+                project.runs.update(run_id, state="stopped", reason="Its process was killed.")
     with EventLog(project.folder / job.folder) as log:
         log.append(StateChanged(state, note))
     return project.jobs.get(job.id)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from engine.jobs.follow import read_all
 from engine.jobs.protocol import Metrics, SampleAnswer, StampedEvent, WorstTokens
-from engine.jobs.runs import jobs_of_runs
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 def read_trace(project: "Project", run_id: int) -> tuple[StampedEvent, ...]:
     """The metrics, watched answers and differing tokens of a run, as its jobs told them one after the other."""
     events: list[StampedEvent] = []
-    for job in jobs_of_runs(project.runs.all(), project.jobs.all()).get(run_id, ()):  # it may be deleted just now
-        told = read_all(project.folder / job.folder)
+    for number in project.runs.trained_by().get(run_id, ()):
+        told = read_all(project.folder / project.jobs.get(number).folder)
         events += [each for each in told if isinstance(each.event, Metrics | SampleAnswer | WorstTokens)]
     return tuple(events)

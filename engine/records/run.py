@@ -166,7 +166,6 @@ class Run:
     curve: tuple[CurvePoint, ...] = ()
     estimate: Estimated | None = None
     disk_mb: float = 0.0  # its folder and its teacher's distributions, measured at its end
-    deleted_after: tuple[tuple[int, str], ...] = ()  # runs between it and the next that are deleted: number, created_at
 
     @property
     def has_adapter(self) -> bool:

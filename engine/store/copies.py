@@ -12,7 +12,7 @@ Kept = Literal["questions", "examples", "runs"]
 KEPT: tuple[Kept, ...] = ("questions", "examples", "runs")
 
 # What refers to other rows goes before them: this is the order in which tables are emptied.
-NEVER_COPIED = ("in_flight", "releases", "job_work", "jobs", "deleted_runs")
+NEVER_COPIED = ("in_flight", "releases", "job_work", "run_jobs", "jobs", "half_deleted_runs")
 COPIED_WITH: dict[Kept, tuple[str, ...]] = {
     "runs": (
         "harness_results",

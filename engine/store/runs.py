@@ -1,6 +1,8 @@
 """Runs: one training each, with its progress and its curve."""
 
 import sqlite3
+from itertools import groupby
+from operator import itemgetter
 
 from engine.errors import NotFoundError
 from engine.records.run import CurvePoint, Estimated, Run, RunState, TrainingConfig
@@ -101,6 +103,18 @@ class RunTable:
         """How many runs there are."""
         return self._connection.number("SELECT count(*) FROM runs")
 
+    def keep_job(self, run_id: int, job_id: int) -> None:
+        """Keep that this job trains the run, or goes on with it."""
+        self._connection.write("INSERT OR IGNORE INTO run_jobs VALUES (?, ?)", (run_id, job_id))
+
+    def trained_by(self) -> dict[int, tuple[int, ...]]:
+        """The jobs that trained each run, the oldest first; of a sweep, which trains several, the run that it is at."""
+        rows = self._connection.rows(
+            """SELECT run_id, job_id FROM run_jobs JOIN runs ON runs.id = run_id JOIN jobs ON jobs.id = job_id
+            WHERE jobs.kind <> 'sweep' OR runs.state IN ('running', 'paused') ORDER BY run_id, job_id"""
+        )
+        return {run_id: tuple(row[1] for row in of) for run_id, of in groupby(rows, key=itemgetter(0))}
+
     def delete(self, id: int) -> None:
         """Delete a run with all that is stored of it: its curve, evaluations, their answers, results and releases.
 
@@ -108,29 +122,20 @@ class RunTable:
         `NotFoundError`.
         """
         with self._connection.transaction():
-            created_at = self.get(id).created_at
+            self.get(id)
             self._connection.write("DELETE FROM runs WHERE id = ?", (id,))
-            self._connection.write(
-                "INSERT INTO deleted_runs (id, created_at, files_left) VALUES (?, ?, 1)", (id, created_at)
-            )
+            self._connection.write("INSERT INTO half_deleted_runs VALUES (?)", (id,))
 
     def half_deleted(self) -> tuple[int, ...]:
         """The runs that are deleted, and of whose files something may be left."""
-        return tuple(
-            row[0] for row in self._connection.rows("SELECT id FROM deleted_runs WHERE files_left ORDER BY id")
-        )
+        return tuple(row[0] for row in self._connection.rows("SELECT id FROM half_deleted_runs ORDER BY id"))
 
     def keep_files_removed(self, id: int) -> None:
         """Keep that nothing is left of a deleted run's files."""
-        self._connection.write("UPDATE deleted_runs SET files_left = 0 WHERE id = ?", (id,))
+        self._connection.write("DELETE FROM half_deleted_runs WHERE id = ?", (id,))
 
     def _run(self, row: sqlite3.Row) -> Run:
         points = self._connection.rows("SELECT point FROM curve_points WHERE run_id = ? ORDER BY step", (row["id"],))
-        gone = self._connection.rows(
-            """SELECT id, created_at FROM deleted_runs WHERE id > ?1
-            AND id < coalesce((SELECT min(id) FROM runs WHERE id > ?1), id + 1) ORDER BY id""",
-            (row["id"],),
-        )
         return Run(
             id=row["id"],
             dataset_sha256=row["dataset_sha256"],
@@ -148,7 +153,6 @@ class RunTable:
             created_at=row["created_at"],
             estimate=None if row["estimate"] is None else decode(Estimated, row["estimate"]),
             disk_mb=row["disk_mb"],
-            deleted_after=tuple((deleted[0], deleted[1]) for deleted in gone),
             curve=tuple(decode(CurvePoint, point[0]) for point in points),
         )
 

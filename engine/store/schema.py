@@ -282,11 +282,35 @@ def requests_without_examples(database: "Database") -> None:
     """)
 
 
-def deleted_runs(database: "Database") -> None:
-    """When each run was made that is deleted, for that tells who trained the one before it; whether files are left."""
+def jobs_of_runs(database: "Database") -> None:
+    """Which jobs trained which run. Of older runs: those that name it, else the job that conducted when it was made,
+    and those that conducted after that until another run was made. And the runs that are deleted, but for their files.
+    """
     _statements_in(database)("""
-        CREATE TABLE deleted_runs (
-            id INTEGER PRIMARY KEY, created_at TEXT NOT NULL, files_left INTEGER NOT NULL) STRICT;
+        CREATE TABLE run_jobs (
+            run_id INTEGER NOT NULL, job_id INTEGER NOT NULL, PRIMARY KEY (run_id, job_id),
+            FOREIGN KEY (run_id) REFERENCES runs (id) ON DELETE CASCADE,
+            FOREIGN KEY (job_id) REFERENCES jobs (id) ON DELETE CASCADE) STRICT, WITHOUT ROWID;
+        CREATE INDEX run_jobs_job ON run_jobs (job_id);
+        INSERT INTO run_jobs
+            SELECT runs.id, jobs.id FROM jobs JOIN runs ON runs.id = json_extract(jobs.options, '$.run_id')
+            WHERE jobs.kind = 'train';
+        INSERT OR IGNORE INTO run_jobs
+            SELECT runs.id, jobs.id FROM jobs, json_each(jobs.options, '$.trials') AS trial
+            JOIN runs ON runs.id = json_extract(trial.value, '$.run_id') WHERE jobs.kind = 'sweep';
+        WITH conducting AS (SELECT * FROM jobs WHERE kind IN ('demo', 'bench', 'update')),
+        made AS (
+            SELECT runs.id AS run_id, max(conducting.id) AS maker FROM runs JOIN conducting
+            ON conducting.created_at <= runs.created_at
+            AND (conducting.ended_at = '' OR conducting.ended_at >= runs.created_at)
+            WHERE runs.id NOT IN (SELECT run_id FROM run_jobs JOIN jobs ON jobs.id = job_id WHERE kind = 'sweep')
+            GROUP BY runs.id),
+        spans AS (SELECT run_id, maker, lead(maker) OVER (ORDER BY run_id) AS following FROM made)
+        INSERT INTO run_jobs
+            SELECT run_id, conducting.id FROM spans JOIN conducting ON conducting.id = maker
+            OR (conducting.id > maker AND conducting.id < coalesce(following, conducting.id + 1))
+            WHERE run_id NOT IN (SELECT run_id FROM run_jobs);
+        CREATE TABLE half_deleted_runs (id INTEGER PRIMARY KEY) STRICT;
     """)
 
 
@@ -311,5 +335,5 @@ STEPS = (
     parity_of_releases,
     programs_of_jobs,
     requests_without_examples,
-    deleted_runs,
+    jobs_of_runs,
 )

@@ -1,7 +1,6 @@
 """Deletes a run: its facts in one transaction, then its files. What was released of it, and jobs with their logs, stay.
 
-Cut short between the two, it leaves files that no command reads; asked again, it removes them. Which jobs trained the
-other runs is told as before: that this one was made, and when, is not forgotten.
+Cut short between the two, it leaves files that no command reads; asked again, it removes them.
 """
 
 import os
@@ -13,7 +12,6 @@ from pathlib import Path
 from engine.economics.keeping import renew_outcome
 from engine.errors import JobError, StoreError, TrainingError
 from engine.jobs.liveness import reap
-from engine.jobs.runs import jobs_of_runs
 from engine.project import Project
 from engine.records.job import LIVE_STATES, Job
 from engine.records.options import (
@@ -101,9 +99,8 @@ def _refuse_needed(project: Project, run: Run, stopped: list[Job], releases: tup
 
 def _ended_jobs(project: Project, run: Run) -> list[Job]:
     """Jobs that can be resumed and would need the run: none whose work another one of its kind has done since."""
-    jobs = project.jobs.all()
-    trained = [job.id for job in jobs_of_runs(project.runs.all(), jobs)[run.id]]
-    its = [job for job in jobs if job.id in trained or _works_with(project, job, run, at_work=False)]
+    trained = project.runs.trained_by().get(run.id, ())
+    its = [job for job in project.jobs.all() if job.id in trained or _works_with(project, job, run, at_work=False)]
     done = {job.kind: job.id for job in its if job.state == "done"}
     return [
         job

@@ -69,6 +69,7 @@ def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) ->
             with ranks.together():
                 run = _unless_done(project, run.id)  # while this job waited, another may have trained it
             ours = True
+            project.runs.keep_job(run.id, context.job.id)
             project.runs.update(run.id, state="running", reason="")
             require_libraries(options.mirrors)
             about = About(project.name, f"run-{run.id}", asdict(run.config), project.folder / run.folder / "mirrors")

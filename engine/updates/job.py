@@ -12,7 +12,6 @@ from engine.errors import UsageError
 from engine.folders import locate_project
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note, StageStarted
-from engine.jobs.runs import jobs_of_runs
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.options import GenerateOptions, TrainOptions, UpdateOptions
@@ -61,9 +60,7 @@ def _require_its_run(context: JobContext, plan: UpdatePlan) -> None:
         return
     run = _run_of(project.runs.latest(), project.datasets.require_latest())
     if not plan.changed and run is not None:
-        trained = jobs_of_runs(project.runs.all(), project.jobs.all())
-        mine = [id for id, jobs in trained.items() if number in [job.id for job in jobs]]
-        # One that another job had begun is that job's; then this one has none, and goes on with it.
+        mine = [run_id for run_id, jobs in project.runs.trained_by().items() if number in jobs]
         if run.state == "done" or not mine or run.id in mine:
             return
     raise UsageError(

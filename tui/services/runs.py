@@ -10,7 +10,6 @@ from typing import Generic, TypeVar
 from textual.message import Message
 
 from engine.clean import clean_line
-from engine.jobs.runs import jobs_of_runs
 from engine.jobs.traces import read_trace
 from engine.project import Project
 from engine.records.evaluation import Evaluation
@@ -71,18 +70,17 @@ class RunDeleted(Message):
 def read_runs(project: Project) -> RunsRead:
     """All runs, with their evaluations and jobs."""
     with project.snapshot():
-        runs, jobs = project.runs.all(), project.jobs.all()
+        worked = project.runs.trained_by()
         datasets = {dataset.sha256: dataset.train for dataset in project.datasets.all()}
-        worked = jobs_of_runs(runs, jobs)
         return RunsRead(
             tuple(
                 RunRow(
                     run,
                     project.evaluations.latest(run.id),
                     datasets.get(run.dataset_sha256, 0),
-                    tuple(job.id for job in worked[run.id]),
+                    worked.get(run.id, ()),
                 )
-                for run in runs
+                for run in project.runs.all()
             )
         )
 

@@ -97,9 +97,9 @@ def test_every_process_of_a_training_counts_its_hours(project: Project) -> None:
     number = add_run(project, add_dataset(project), done=True)
     project.runs.update(number, train_s=3_600.0, device="cuda:0")
     assert measure(project).gpu_hours == Figure(1.0, "measured", f"run {number}")
-    project.jobs.add(TrainOptions(number, processes=4))
+    project.runs.keep_job(number, project.jobs.add(TrainOptions(number, processes=4)).id)
     assert measure(project).gpu_hours == Figure(4.0, "measured", f"run {number}, 4 processes")
-    project.jobs.add(TrainOptions(number, processes=None))
+    project.runs.keep_job(number, project.jobs.add(TrainOptions(number, processes=None)).id)
     launched = measure(project).gpu_hours
     assert launched is not None
     assert (launched.value, "launcher" in launched.source) == (1.0, True)

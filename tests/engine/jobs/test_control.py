@@ -236,6 +236,7 @@ def test_a_job_whose_launcher_died_is_lost(project: Project, monkeypatch: pytest
 def test_the_run_of_a_job_that_was_killed_is_stopped(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     run, other = (_new_run(project) for _ in range(2))
     job = project.jobs.add(TrainOptions(run.id))
+    project.runs.keep_job(run.id, job.id)
     project.runs.update(run.id, state="running")
     project.runs.update(other.id, state="paused")
     monkeypatch.setattr("engine.jobs.liveness._STARTS_WITHIN_S", 0.0)
@@ -251,6 +252,8 @@ def test_the_run_of_a_job_that_was_killed_goes_on_where_another_trains_it(
 ) -> None:
     run = _new_run(project)
     killed, other = (project.jobs.add(TrainOptions(run.id)) for _ in range(2))
+    for job in (killed, other):
+        project.runs.keep_job(run.id, job.id)
     project.runs.update(run.id, state="running")
     me = own_identity()
     project.jobs.update(other.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)

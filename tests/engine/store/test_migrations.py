@@ -14,10 +14,14 @@ from engine.errors import SchemaError
 from engine.folders import DATABASE
 from engine.project import Project
 from engine.projects import list_projects
+from engine.records.options import DemoOptions, JobOptions, SweepOptions, TrainOptions, Trial, UpdateOptions
 from engine.records.prompt import Message
 from engine.records.question import Question
+from engine.records.run import TrainingConfig
 from engine.store import migrations
 from engine.store.connection import Connection
+from engine.store.words_json import encode
+from tests.engine.store.facts import dataset
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -164,3 +168,53 @@ def test_who_comes_second_backs_up_nothing_that_is_new_already(
     Project.open(filled.folder).close()
     (backup,) = filled.folder.glob("*.backup.db*")
     assert _version_and_columns(backup) == before
+
+
+def _at(minute: int) -> str:
+    return f"2026-01-01T00:{minute:02d}:00.000+00:00"
+
+
+def test_which_jobs_trained_older_runs_is_told_by_their_names_and_times(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = next(place for place, each in enumerate(migrations.STEPS) if each.__name__ == "jobs_of_runs")
+    with monkeypatch.context() as older:
+        older.setattr(migrations, "STEPS", migrations.STEPS[:step])
+        with Project.create(folder / "old") as project:
+            project.datasets.add(dataset())
+    folder = folder / "old"
+    jobs: list[tuple[JobOptions, int, int | None]] = [
+        (DemoOptions(), 0, 8),
+        (TrainOptions(2), 10, 15),
+        (UpdateOptions(), 20, 24),  # was killed
+        (UpdateOptions(), 25, 30),  # went on with what it had made
+        (SweepOptions((Trial(4, ""), Trial(5, ""))), 31, 36),
+        (TrainOptions(99), 37, 38),  # of a run that is gone
+        (UpdateOptions(), 40, None),
+    ]
+    runs = {1: (5, "done"), 2: (9, "done"), 3: (22, "done"), 4: (29, "running"), 5: (29, "done"), 6: (42, "running")}
+    with closing(sqlite3.connect(folder / DATABASE)) as driver, driver:
+        for number, (options, began, ended) in enumerate(jobs, start=1):
+            ended_at = "" if ended is None else _at(ended)
+            driver.execute(
+                "INSERT INTO jobs (id, kind, state, options, folder, stage, created_at, ended_at) "
+                "VALUES (?, ?, 'done', ?, ?, 'run', ?, ?)",
+                (
+                    number,
+                    options.kind,
+                    encode(options),
+                    f"jobs/{number}",
+                    _at(began),
+                    ended_at,
+                ),
+            )
+        for number, (made, state) in runs.items():
+            driver.execute(
+                "INSERT INTO runs (id, dataset_sha256, config, state, folder, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+                (number, dataset().sha256, encode(TrainingConfig("starter")), state, f"runs/{number}", _at(made)),
+            )
+    with Project.open(folder) as project:
+        assert project.runs.trained_by() == {1: (1,), 2: (2,), 3: (3, 4), 4: (5,), 6: (7,)}
+        project.runs.delete(4)
+        project.runs.keep_job(3, 7)
+        assert project.runs.trained_by() == {1: (1,), 2: (2,), 3: (3, 4, 7), 6: (7,)}

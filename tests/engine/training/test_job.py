@@ -97,6 +97,7 @@ def test_a_run_ends_with_an_adapter_a_curve_and_its_figures(project: Project, mo
     assert done.estimate.gpu_peak_mb is None
     with_adapter(load_base(model_folder, device="cpu", dtype="float32"), project.folder / done.folder / "adapter")
     assert any("already" in event.text for event in events_of(carry_out(project, made.id)) if isinstance(event, Note))
+    assert project.runs.trained_by() == {made.id: (1,)}, "the second job trained nothing"
 
 
 def test_a_run_on_a_gpu_keeps_what_it_held_there_and_tells_the_estimates_error(

@@ -17,7 +17,7 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.example import Decision
-from engine.records.options import DemoOptions, ExportOptions, SweepOptions, Trial
+from engine.records.options import ExportOptions, SweepOptions, Trial
 from engine.records.run import CurvePoint, Run, TrainingConfig, WorstToken
 from engine.training.costs import RowTokens
 from engine.training.facts import Basis, FreeMemory
@@ -549,7 +549,8 @@ def test_the_log_of_a_sweep_is_that_of_the_run_that_trains(home: Home) -> None:
         sha256 = add_dataset(project)
         first, second = (project.runs.add(sha256, CONFIG).id for _ in range(2))
         job = project.jobs.add(SweepOptions((Trial(first, ""), Trial(second, ""))))
-        project.jobs.add(DemoOptions())
+        for number in (first, second):
+            project.runs.keep_job(number, job.id)
         project.runs.update(first, state="done")
         project.runs.update(second, state="running")
         assert [row.jobs for row in read_runs(project).rows] == [(), (job.id,)]
