@@ -4,7 +4,7 @@ Pure Python, free of Textual and of I/O. Text in here is raw, as models wrote it
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from random import Random
 from typing import TYPE_CHECKING, Literal
 
@@ -22,6 +22,7 @@ FULL_STRENGTH = 100
 STRENGTH_STEP = 10
 STOPPED = "Stopped."
 _KEPT = 20  # talks that can be brought back
+_SAID = [each.name for each in fields(TalkReply)]  # what a reply holds beside whether it has ended
 
 
 @dataclass(slots=True)
@@ -42,35 +43,14 @@ class Reply:
     @classmethod
     def of(cls, kept: TalkReply) -> "Reply":
         """As it was kept."""
-        return cls(
-            kept.arm,
-            kept.text,
-            True,
-            kept.error,
-            kept.prompt_tokens,
-            kept.completion_tokens,
-            kept.first_token_s,
-            kept.tokens_per_second,
-            kept.cost_usd,
-            kept.checks,
-        )
+        return cls(done=True, **{name: getattr(kept, name) for name in _SAID})
 
     @property
     def kept(self) -> TalkReply:
         """As it is kept: of one that still comes, nothing but that it was stopped."""
         if not self.done:
             return TalkReply(self.arm, error=STOPPED)
-        return TalkReply(
-            self.arm,
-            self.text,
-            self.error,
-            self.prompt_tokens,
-            self.completion_tokens,
-            self.first_token_s,
-            self.tokens_per_second,
-            self.cost_usd,
-            self.checks,
-        )
+        return TalkReply(**{name: getattr(self, name) for name in _SAID})
 
     def end(self, answer: "Answer | None", error: str, checks: tuple[CheckResult, ...]) -> None:
         """It has come to its end; without an answer, for this reason."""
