@@ -17,7 +17,12 @@ from engine.records.question import SPLITS, Split
 )
 @click.option("--temperature", type=Number(0.0, 2.0), default=None, help="Else the serving temperature.")
 @click.option("--max-answer-tokens", type=click.IntRange(1), default=256, help="Longer ones are cut.")
-@click.option("--limit", type=click.IntRange(1), default=None, help="Ask at most this many, evenly from the split.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=None,
+    help="Ask at most this many, evenly from all topics; a wider limit adds to them.",
+)
 @click.option("--seed", type=int, default=0, help="Decides every draw.")
 @click.option("--batch-rows", type=click.IntRange(1, 1024), default=128, help="Rows decoded together locally.")
 @click.option(

@@ -10,7 +10,7 @@ from engine.evaluation.extra_arms import ExtraArm, find_arms
 from engine.model.adapter_files import weights_sha256
 from engine.model.adapter_place import adapter_of
 from engine.project import Project
-from engine.questions.spread import spread
+from engine.questions.spread import growing_share
 from engine.records.evaluation import ArmName
 from engine.records.options import EvaluateOptions
 from engine.records.prompt import Prompt
@@ -81,7 +81,9 @@ def make_plan(project: Project, options: EvaluateOptions) -> Plan:
     summary = next((each for each in project.datasets.all() if each.sha256 == run.dataset_sha256), None)
     if summary is None:
         raise NotFoundError("The run's dataset is gone.", f"Run {run.id} was trained on {run.dataset_sha256[:12]}.")
-    questions = tuple(spread(project.questions.all(split=options.split), options.limit))
+    held_out = project.questions.by_id(options.split)
+    asked = growing_share({number: question.topic for number, question in held_out.items()}, options.limit)
+    questions = tuple(question for number, question in held_out.items() if number in asked)
     if not questions:
         raise DatasetError(
             "There are no questions to evaluate on.",
