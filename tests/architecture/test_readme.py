@@ -21,8 +21,8 @@ CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 CARRIED_OUT = {
     "pip install uv && uv run distill-tui demo": "tests/e2e/test_wheel.py",  # the same program, out of its wheel
     "uv run pytest": ".ci/run",
-    "pip install .": "tests/e2e/test_wheel.py",
     "distill-tui new desk": "tests/e2e/test_real_traffic.py",
+    "pip install .": "tests/e2e/test_wheel.py",
 }
 
 
