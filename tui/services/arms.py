@@ -1,6 +1,6 @@
-"""What answers a question in the chat: the project's server, started where none runs, and a teacher at its own address.
+"""What answers a question in the chat: the project's server, started if none is running, and a teacher's endpoint.
 
-Knows no turn. The libraries of both are imported when they are asked.
+Knows nothing of turns. The libraries of both are imported on first use.
 """
 
 from collections.abc import AsyncGenerator
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What a turn needs to know of the project: its server's job, the teacher and its prompt, the temperature.
+    """What a turn needs from the project: its server's job, the teacher and its prompt, the temperature.
 
-    `local`: what a person says that serving here costs; None where nobody said both prices.
+    `local`: the prices entered for local serving; None unless both are known.
     """
 
     job: Job
@@ -35,7 +35,7 @@ class Server:
 
 
 def ensure(project: Project) -> tuple[Server, bool]:
-    """The server, and whether it was started now. Raises `DistillError` where it cannot be."""
+    """The server, and whether it was just started. Raises `DistillError` if it cannot start."""
     from engine.serving.client import ensure_server
 
     settings, version = project.settings.read(), project.prompts.current()
@@ -48,7 +48,7 @@ def ensure(project: Project) -> tuple[Server, bool]:
 async def from_teacher(
     server: Server, said: tuple[Message, ...], folder: Path, home: Home
 ) -> AsyncGenerator[object, None]:
-    """The pieces of a teacher that is reached by an address of its own; what it costs is booked in the project."""
+    """Stream the answer of a teacher at an endpoint; its cost is recorded in the project."""
     from engine.serving.remote import RemoteClient
     from engine.teachers.ledger import Ledger
 
@@ -62,13 +62,13 @@ async def from_teacher(
 
 
 def local_prices(project: Project) -> Prices | None:
-    """What a token costs that is served here, as the cost pane was told."""
+    """Prices per locally served token, as entered in the cost pane."""
     given = project.settings.cost_inputs()
     read, written = given.distilled_input_usd_per_mtok, given.distilled_output_usd_per_mtok
     return None if read is None or written is None else Prices(read, written, read)
 
 
 def cost(answer: "Answer", prices: Prices | None) -> float | None:
-    """What an answer that was made here costs at these prices, in dollars."""
+    """Cost of a local answer at these prices, in dollars."""
     usage = Usage(answer.prompt_tokens, answer.completion_tokens)
     return cost_usd(prices, usage) if prices is not None else None

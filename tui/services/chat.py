@@ -1,6 +1,6 @@
-"""Asks two arms at once, from an event loop on a thread of its own: the client takes a second to import.
+"""Asks two arms at once, from an event loop on a separate thread, because the client takes a second to import.
 
-Text comes to the pane at most ten times a second. The server is a job: it is started where none runs, and stays.
+Text reaches the pane at most ten times a second. The server is a job: it is started if none is running, and stays.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ ENDS_WITHIN_S = 2.0
 
 @dataclass
 class ReplyGrew(Message):
-    """One arm has written more; `text` is all that it wrote so far, `checks` what the rules can say of it by now."""
+    """One arm has written more; `text` is everything so far, `checks` what the rules can already decide about it."""
 
     ticket: int
     arm: int
@@ -49,7 +49,7 @@ class ReplyGrew(Message):
 
 @dataclass
 class ReplyEnded(Message):
-    """One arm has answered, or cannot: then `error` says why."""
+    """One arm has answered, or failed: then `error` says why."""
 
     ticket: int
     arm: int
@@ -60,14 +60,14 @@ class ReplyEnded(Message):
 
 @dataclass
 class ServerTold(Message):
-    """What the server is doing before it can answer; nothing when it answers."""
+    """What the server is doing before it can answer; empty once it answers."""
 
     words: str
 
 
 @dataclass
 class ArmsRead(Message):
-    """The arms that can be compared, what every answer is held against, and the last talk; `said`: why it is none."""
+    """The arms that can be compared, the rules for their answers, and the last talk; `said`: why there is none."""
 
     arms: tuple[str, ...]
     rules: tuple[Rule, ...]
@@ -77,7 +77,7 @@ class ArmsRead(Message):
 
 @dataclass
 class VotesRead(Message):
-    """How the votes on two arms stand; `said` tells what was done before, if anything, `kept` or `taken` with what."""
+    """The votes on two arms; `said` reports what was just done, if anything, `kept` or `taken` to which vote."""
 
     standing: Standing
     said: str = ""
@@ -87,7 +87,7 @@ class VotesRead(Message):
 
 @dataclass
 class Kept(Message):
-    """A question was made one to train on, or was there already: `said` tells."""
+    """A question was added to the training questions, or was there already; `said` reports which."""
 
     said: str
 
@@ -104,35 +104,35 @@ class ChatService:
         self._rules: tuple[Rule, ...] = ()
 
     def read(self) -> None:
-        """Ask which arms there are; ends in `ArmsRead`."""
+        """List the arms; ends in `ArmsRead`."""
         self._store.ask(_arms, self._target)
 
     def ask(self, ticket: int, asked: Sequence[tuple[str, tuple[Said, ...]]], rules: tuple[Rule, ...]) -> None:
-        """Put its conversation to each arm, all at once. `ticket` comes back with every message of this turn."""
+        """Send each arm its conversation, all at once. Every message of this turn carries `ticket`."""
         self._rules = rules
         server: Future[Server] = Future()
         self._store.ask(lambda project: _ensure(project, server), self._target)
         self._turn = self._run(self._answer(ticket, server, asked))
 
     def halt(self) -> None:
-        """Stop what is being answered."""
+        """Stop the answers in progress."""
         if self._turn is not None:
             self._turn.cancel()
 
     def keep(self, text: str) -> None:
-        """Make the question one to train on; ends in `Kept`."""
+        """Add the question to the training questions; ends in `Kept`."""
         self._store.ask(lambda project: Kept(_keep(project, text)), self._target)
 
     def keep_talk(self, talk: Talk) -> None:
-        """Keep what is shown, so that it is there again when a person comes back."""
+        """Save the conversation, so that it is restored next time."""
         self._store.carry_out(lambda project: project.settings.keep_talk(talk), self._target)
 
     def read_votes(self, arms: tuple[str, str]) -> None:
-        """Ask how the votes on these two stand; ends in `VotesRead`."""
+        """Read the votes on these two; ends in `VotesRead`."""
         self._store.ask(lambda project: VotesRead(_standing(project, arms)), self._target)
 
     def vote(self, vote: Vote, arms: tuple[str, str]) -> None:
-        """Keep a vote; ends in `VotesRead`."""
+        """Save a vote; ends in `VotesRead`."""
 
         def work(project: Project) -> Message:
             project.votes.add(vote)
@@ -141,19 +141,19 @@ class ChatService:
         self._store.ask(work, self._target)
 
     def unvote(self, arms: tuple[str, str]) -> None:
-        """Take the last vote on these two back; ends in `VotesRead`."""
+        """Undo the last vote on these two; ends in `VotesRead`."""
 
         def work(project: Project) -> Message:
             cast = project.votes.between(*arms)
             if not cast:
-                return VotesRead(_standing(project, arms), "There is no vote to take back.")
+                return VotesRead(_standing(project, arms), "There is no vote to undo.")
             project.votes.remove(cast[-1].id)
-            return VotesRead(_standing(project, arms), "The last vote was taken back.", taken=cast[-1])
+            return VotesRead(_standing(project, arms), "Undid the last vote.", taken=cast[-1])
 
         self._store.ask(work, self._target)
 
     def close(self) -> None:
-        """Let go of the server, which stays, and end the thread: what broke off is paid for, and booked before."""
+        """Disconnect from the server, which keeps running; the thread ends once aborted answers' costs are recorded."""
         self.halt()
         if self._loop is not None:
             asyncio.run_coroutine_threadsafe(self._leave(), self._loop)
@@ -178,7 +178,7 @@ class ChatService:
             server = await asyncio.wrap_future(found)
             arms = [name for name, _ in asked]
             client = await self._connect(server) if any(name != server.teacher.name for name in arms) else None
-        except Exception as error:  # noqa: BLE001 - else nobody would see it, and the turn had no end
+        except Exception as error:  # noqa: BLE001 - otherwise it would go unseen and the turn would never end
             self._end_all(ticket, len(asked), _words_of(error))
             return
         except asyncio.CancelledError:
@@ -200,9 +200,9 @@ class ChatService:
 
     def _tell(self, phase: "Phase", words: str) -> None:
         sentences = {
-            "starting": "The server is starting; it stays when you leave.",
-            "loading": "The model is being loaded.",
-            "waiting": "The server waits for the device.",
+            "starting": "The server is starting; it keeps running when you quit.",
+            "loading": "Loading the model.",
+            "waiting": "The server is waiting for the device.",
             "paused": "The server is paused.",
             "ready": "",
         }
@@ -211,7 +211,7 @@ class ChatService:
     async def _one(
         self, ticket: int, arm: int, server: Server, client: "ArmClient | None", name: str, said: tuple[Said, ...]
     ) -> None:
-        """One arm's answer, told as it grows."""
+        """Stream one arm's answer."""
         from engine.serving.client import Answer
 
         text, told_at = "", 0.0
@@ -222,11 +222,11 @@ class ChatService:
                     here = piece.provenance is not None and server.local is not None
                     answer = replace(piece, cost_usd=cost(piece, server.local)) if here else piece
                     continue
-                text = text + piece if isinstance(piece, str) else ""  # it is asked again: what came does not count
+                text = text + piece if isinstance(piece, str) else ""  # the request is retried: discard what came
                 if (now := time.monotonic()) - told_at >= FLUSH_EVERY_S:
                     told_at = now
                     self._target.post_message(ReplyGrew(ticket, arm, text, check_so_far(self._rules, text)))
-        except Exception as error:  # noqa: BLE001 - else nobody would see it, and the turn had no end
+        except Exception as error:  # noqa: BLE001 - otherwise it would go unseen and the turn would never end
             self._target.post_message(ReplyGrew(ticket, arm, text))
             self._end(ticket, arm, None, _words_of(error))
             return
@@ -234,7 +234,7 @@ class ChatService:
             self._target.post_message(ReplyGrew(ticket, arm, text))
             self._end(ticket, arm, None, "Stopped.")
             raise
-        self._end(ticket, arm, answer, "" if answer is not None else "The answer has no end.", said[-1].content)
+        self._end(ticket, arm, answer, "" if answer is not None else "The answer broke off.", said[-1].content)
 
     def _pieces(
         self, server: Server, client: "ArmClient | None", name: str, said: tuple[Said, ...]
@@ -255,19 +255,19 @@ class ChatService:
 
 
 def _words_of(error: Exception) -> str:
-    """Why an answer has no end: of what we and the system say, the words; of a defect, that it is one."""
+    """Why an answer broke off: the message of a known error, or that it is a bug."""
     return str(error if isinstance(error, OSError) else told_as(error))
 
 
 def _turn_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
-    """What the thread does: everything that is asked of the loop, and at the end nothing is left open."""
+    """Run the loop until it is stopped, and leave nothing open."""
     loop.run_forever()
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
 
 
 def _ensure(project: Project, found: Future[Server]) -> Message:
-    """See that the server runs, and hand what is needed to the turn that waits for it."""
+    """Make sure the server runs, and pass what is needed to the waiting turn."""
     if not found.set_running_or_notify_cancel():  # the turn was stopped meanwhile
         return ServerTold("")
     try:
@@ -276,11 +276,11 @@ def _ensure(project: Project, found: Future[Server]) -> Message:
         found.set_exception(error)
         raise
     found.set_result(server)
-    return ServerTold("The server is starting; it stays when you leave." if new else "")
+    return ServerTold("The server is starting; it keeps running when you quit." if new else "")
 
 
 def _arms(project: Project) -> Message:
-    """The base's arms, the teacher where it is another model, and every run that has an adapter, the newest first."""
+    """The base's arms, the teacher if it is another model, and every run with an adapter, newest first."""
     arms = ["prompted"] if project.prompts.current() is not None else []
     arms += [f"run-{run.id}" for run in reversed(project.runs.all()) if run.has_adapter]
     teacher = project.settings.read().teacher
@@ -289,7 +289,7 @@ def _arms(project: Project) -> Message:
     try:
         return ArmsRead(offered, rules, project.settings.talk())
     except StoreError as error:
-        return ArmsRead(offered, rules, said=f"The last talk is lost. {error}")
+        return ArmsRead(offered, rules, said=f"The last conversation is lost. {error}")
 
 
 def _standing(project: Project, arms: tuple[str, str]) -> Standing:
@@ -297,17 +297,17 @@ def _standing(project: Project, arms: tuple[str, str]) -> Standing:
 
 
 def _keep(project: Project, text: str) -> str:
-    """Add the question to those to train on. Raises `UsageError` where it is, or repeats, one of the others."""
+    """Add the question to the training questions. Raises `UsageError` if it is, or nearly repeats, a held-out one."""
     question = Question((Said("user", text),), topic="chat", source="chat", split="train")
     held = [*project.questions.all("validation"), *project.questions.all("test")]
     if twins := twins_of(question, held):
         twin, alike = held[twins[0].position], twins[0].similarity
         raise UsageError(
-            "The question repeats one that is kept to measure with.",
+            "This question repeats a held-out one.",
             f"Question {twin.id} ({twin.split}) is {100 * alike:.0f} % alike: «{twin.text[:200]}»",
-            "Trained on, it would make the proof worthless. Ask about something else.",
+            "Training on it would invalidate the evaluation. Ask about something else.",
         )
     added = project.questions.add([question])
     if added.added:
-        return "Kept: it is a question to train on now. Answer it under Examples."
-    raise UsageError("The question is there already.", "It stays in the split that it is in.", "")
+        return "Added to the training questions. Answer it under Examples."
+    raise UsageError("The question is already there.", "It stays in its split.", "")

@@ -1,6 +1,6 @@
-"""What a project costs: reckons the estimate on the store's thread, looks for models, and has the prompt counted.
+"""What a project costs: makes the estimate on the store's thread, finds models, and has the prompt's tokens counted.
 
-Reading the list of prices takes a quarter of a second the first time, and a vocabulary takes longer: neither is done
+Reading the price list takes a quarter of a second the first time, and a vocabulary longer: neither is done
 where the screen is drawn.
 """
 
@@ -24,7 +24,7 @@ from tui.services.program import carry_out
 from tui.services.store import StoreService
 
 MODELS_SHOWN = 6
-AT = " @ "  # between a model and whose prices are meant
+AT = " @ "  # separates a model from its provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class CostPage:
 
 @dataclass
 class CostRead(Message):
-    """The estimate was reckoned. `asked`: the number of the question that it answers."""
+    """The estimate is ready. `asked`: the number of the request it answers."""
 
     page: CostPage
     asked: int
@@ -48,14 +48,14 @@ class CostRead(Message):
 
 @dataclass
 class ModelsFound(Message):
-    """Models whose names hold the text."""
+    """Models whose names contain the text."""
 
     text: str
     models: tuple[ListedModel, ...]
 
 
 class PromptCounted(Message):
-    """The prompt was counted exactly for a model: what was reckoned with an estimate can be reckoned anew."""
+    """The exact token count for a model is known: estimates made without it can be updated."""
 
 
 class CostService:
@@ -68,13 +68,13 @@ class CostService:
         self._counting = threading.Lock()
 
     def read(self, asked: int) -> None:
-        """Reckon with what the project remembers."""
+        """Estimate with the stored inputs."""
         self._store.ask(
             lambda project: CostRead(self._page(project, project.settings.cost_inputs()), asked), self._target
         )
 
     def reckon(self, inputs: CostInputs, asked: int, *, keep: bool) -> None:
-        """Reckon with other inputs; `keep`: remember them, which has everything that is shown read anew."""
+        """Estimate with other inputs; `keep` stores them, which refreshes everything shown."""
 
         def work(project: Project) -> Message:
             page = self._page(project, inputs)
@@ -87,7 +87,7 @@ class CostService:
         self._store.ask(work, self._target)
 
     def look_for(self, text: str) -> None:
-        """Find models by a part of their name."""
+        """Find models by part of their name."""
         name = text.partition(AT)[0]
         self._store.ask(lambda _project: ModelsFound(text, models_like(name, MODELS_SHOWN)), self._target)
 
@@ -103,7 +103,7 @@ class CostService:
         return CostPage(inputs, costs.figures, True, costs, None)
 
     def _tokens(self, prompt: Prompt, model: str) -> TokenCount:
-        """The exact count where it is known already; else an estimate, and the count is asked for."""
+        """The exact count if known; otherwise an estimate, while the count is requested."""
         key = (prompt.sha256, model)
         if key in self._counts:
             return self._counts[key]
@@ -117,12 +117,12 @@ class CostService:
         try:
             found = carry_out(words, self._store.folder, self._store.home)["tokens"]
         except DistillError:
-            return  # the estimate stands, and is marked as one
+            return  # the estimate remains, marked as such
         finally:
             self._counting.release()
         if isinstance(found, dict):
             self._counts[sha256, model] = TokenCount(
                 int(str(found["prompt"])), str(found["tokenizer"]), found["exact"] is True
             )
-        if self._target.is_attached:  # the person may have left meanwhile
+        if self._target.is_attached:  # the user may have left meanwhile
             self._target.post_message(PromptCounted())

@@ -1,6 +1,6 @@
-"""What would be frozen, what was, and freezing: looked at and done by the program's own `curate freeze`.
+"""What would be frozen, past datasets, and freezing, all through the program's own `curate freeze`.
 
-Freezing reads a tokenizer and every accepted answer: both would stop a drawing process.
+Freezing reads a tokenizer and every accepted answer, which would block a drawing process.
 """
 
 import json
@@ -24,16 +24,16 @@ _TEXTS_READ = 200
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """One dataset of the past: of which version of the prompt, and which runs were trained on it."""
+    """A past dataset, with its prompt version and the runs trained on it."""
 
     summary: DatasetSummary
-    prompt_version: int  # 0: of a version that is gone
+    prompt_version: int  # 0: that version no longer exists
     runs: tuple[int, ...]
 
 
 @dataclass
 class DatasetRead(Message):
-    """The datasets so far, the newest first; with the preview that was made, and its questions' texts by number."""
+    """The datasets, newest first, with the preview and the texts of its questions by id."""
 
     history: tuple[Frozen, ...]
     preview: FreezePreview | None
@@ -56,16 +56,16 @@ class DatasetService:
         self._program = Program(store.folder, store.home, target)
 
     def look(self) -> None:
-        """Find out what would be frozen; ends in `CommandEnded` by the name of `LOOK`."""
+        """Preview what would be frozen; ends in `CommandEnded` named `LOOK`."""
         self._program.start(LOOK, ["curate", "freeze", "--dry-run"])
 
     def freeze(self, *, allow_overlaps: bool, others: Sequence[str] = ()) -> None:
-        """Freeze, with the answers of the projects `others` too; ends in `CommandEnded` by the name of `FREEZE`."""
+        """Freeze, including answers of the projects `others`; ends in `CommandEnded` named `FREEZE`."""
         taken = [word for name in others for word in ("--with", name)]
         self._program.start(FREEZE, ["curate", "freeze", *(["--allow-leaks"] if allow_overlaps else []), *taken])
 
     def read(self, looked: Answer | None = None) -> None:
-        """Read the datasets so far; with the answer to `look`, its questions too."""
+        """Read the datasets and, given the answer to `look`, the texts of its questions."""
 
         def work(project: Project) -> Message:
             preview = decode(FreezePreview, json.dumps(looked)) if looked is not None else None
@@ -77,7 +77,7 @@ class DatasetService:
         self._store.ask(work, self._target)
 
     def reject(self, ids: Sequence[int]) -> None:
-        """Reject examples that cannot be frozen, as one step that can be undone."""
+        """Reject examples that cannot be frozen, as one undoable step."""
         meant = Selection(ids=tuple(dict.fromkeys(ids)))
         self._store.ask(
             lambda project: RefusedRejected(reject(project, meant, "cannot be frozen as it stands")), self._target

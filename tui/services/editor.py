@@ -1,4 +1,4 @@
-"""A person's own editor on a temporary file: $VISUAL, $EDITOR, or what the machine has."""
+"""The user's editor on a temporary file: $VISUAL, $EDITOR, or what the machine has."""
 
 import click
 
@@ -6,16 +6,16 @@ from engine.errors import UsageError
 
 
 def edit_text(text: str) -> str | None:
-    """The text as it was saved; None where it was left as it is. Raises `UsageError` where the editor failed.
+    """The saved text; None if it was left unchanged. Raises `UsageError` if the editor fails.
 
-    To be called while the terminal is the editor's.
+    Call it while the terminal belongs to the editor.
     """
     try:
         saved = click.edit(text, extension=".md", require_save=True)
     except click.ClickException as error:
-        raise UsageError("The editor failed.", f"{error.format_message()}", "The old text stands.") from error
+        raise UsageError("The editor failed.", f"{error.format_message()}", "The text is unchanged.") from error
     except UnicodeError as error:
-        raise UsageError("The editor failed.", "The text is no UTF-8.", "The old text stands.") from error
-    except ValueError as error:  # quotes in the command that are opened and never closed
-        raise UsageError("The editor failed.", f"$VISUAL or $EDITOR: {error}.", "The old text stands.") from error
+        raise UsageError("The editor failed.", "The saved text is not UTF-8.", "The text is unchanged.") from error
+    except ValueError as error:  # an unclosed quote in the command
+        raise UsageError("The editor failed.", f"$VISUAL or $EDITOR: {error}.", "The text is unchanged.") from error
     return None if saved is None or saved.strip() == text.strip() else saved.removesuffix("\n")

@@ -1,7 +1,7 @@
-"""The evaluations of a project, the answers behind one of them, and what a new one rests on.
+"""The evaluations of a project, the answers behind one of them, and the inputs of a new one.
 
-Every function is a piece of work for `StoreService.ask`, done on the store's thread; the report is the program's own
-command.
+Every function is work for `StoreService.ask`, done on the store's thread; the report is one of the program's own
+commands.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ FAILED_OFFERED = 200  # failed questions, as many as the command line takes
 
 @dataclass(frozen=True, slots=True)
 class EvaluationAnswers:
-    """What the arms answered in one evaluation, and where the student falls behind, the worst question first."""
+    """The arms' answers in one evaluation, and where the student falls behind, worst question first."""
 
     evaluation_id: int = 0
     lapses: tuple[Lapse, ...] = ()
@@ -37,18 +37,18 @@ class EvaluationAnswers:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationBasis:
-    """What is known before an evaluation. `runs` have an adapter, the newest first."""
+    """The inputs of a new evaluation. `runs` have an adapter, newest first."""
 
     runs: tuple[Run, ...]
     questions: Mapping[Split, int]
     evaluations: tuple[Evaluation, ...]
     settings: ProjectSettings
-    rubrics: int = 0  # rules that a judge decides on
+    rubrics: int = 0  # rules decided by a judge
 
 
 @dataclass
 class EvaluationsRead(Message):
-    """All evaluations were read, the oldest first."""
+    """All evaluations, oldest first."""
 
     evaluations: tuple[Evaluation, ...]
 
@@ -62,32 +62,32 @@ class AnswersRead(Message):
 
 @dataclass
 class EvaluationBasisRead(Message):
-    """What is known before an evaluation was read."""
+    """The inputs of a new evaluation were read."""
 
     basis: EvaluationBasis
 
 
 @dataclass
 class FailedRead(Message):
-    """The validation questions that the student fails were read, the worst first; None: nothing was evaluated there."""
+    """The validation questions that the student fails, worst first; None: validation was never evaluated."""
 
     failed: tuple[int, ...] | None
 
 
 class ReportWriter:
-    """Writes the report of a run into the project's folder. It ends in `CommandEnded`, which names the file."""
+    """Writes the report of a run into the project's folder; ends in `CommandEnded`, which names the file."""
 
     def __init__(self, store: StoreService, target: MessagePump) -> None:
         self._file = store.folder / REPORT
         self._program = Program(store.folder, store.home, target)
 
     def write(self, run_id: int) -> None:
-        """Begin, and return at once."""
+        """Start, and return at once."""
         self._program.start("report", ["report", "--run", str(run_id), "--html", str(self._file), "--force"])
 
 
 def read_evaluations(project: Project) -> EvaluationsRead:
-    """All evaluations."""
+    """Read all evaluations."""
     return EvaluationsRead(project.evaluations.all())
 
 
@@ -107,7 +107,7 @@ def answers_reader(evaluation: Evaluation) -> Callable[[Project], AnswersRead]:
 
 
 def read_failed(project: Project) -> FailedRead:
-    """Which validation questions ask for more training."""
+    """Find the validation questions that need more training."""
     try:
         return FailedRead(failed_validation(project, FAILED_OFFERED))
     except NotFoundError:
@@ -115,7 +115,7 @@ def read_failed(project: Project) -> FailedRead:
 
 
 def basis_of_evaluation(project: Project) -> EvaluationBasisRead:
-    """What is known before an evaluation."""
+    """Read the inputs of a new evaluation."""
     with project.snapshot():
         runs = tuple(run for run in reversed(project.runs.all()) if run.has_adapter)
         questions = {split: project.questions.count(split) for split in SPLITS}

@@ -1,4 +1,4 @@
-"""What services read for the screens: plain words, free of Textual. All text in here is raw."""
+"""What services read for the screens: plain dataclasses, free of Textual. All text in here is unsanitized."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,7 +19,7 @@ StreamState = Literal["writing", "passed", "failed"]
 
 @dataclass(slots=True)
 class Stream:
-    """One answer while it is written, and after."""
+    """One answer, during and after generation."""
 
     name: str
     arm: str
@@ -31,7 +31,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class ExampleCounts:
-    """How many examples there are, and what was decided about them."""
+    """Counts of examples, by decision."""
 
     total: int = 0
     accepted: int = 0
@@ -41,7 +41,7 @@ class ExampleCounts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything the screen shows that the store knows, read together on the store's thread."""
+    """Everything from the store that the screen shows, read together on the store's thread."""
 
     project: str
     folder: str
@@ -49,7 +49,7 @@ class Facts:
     stations: tuple[Station, ...]
     prompt: Prompt | None = None
     prompt_version: int = 0
-    prompt_tokens: str = ""  # with ≈ where it is an estimate
+    prompt_tokens: str = ""  # prefixed with ≈ if estimated
     rules: tuple[Rule, ...] = ()
     questions: tuple[tuple[Split, int], ...] = ()
     topics: tuple[tuple[str, int], ...] = ()
@@ -57,19 +57,19 @@ class Facts:
     latest_answers: tuple[Stream, ...] = ()
     dataset: DatasetSummary | None = None
     run: Run | None = None
-    trained_run: int = 0  # the newest that has an adapter; 0: none
+    trained_run: int = 0  # the newest with an adapter; 0: none
     evaluation: Evaluation | None = None
     releases: tuple[Release, ...] = ()
-    cost: str = ""  # whether distilling pays, in a few words; empty where nobody asked
+    cost: str = ""  # whether distilling pays, in brief; empty if never estimated
     jobs: tuple[Job, ...] = ()
-    ending: frozenset[int] = frozenset()  # live jobs that were asked to stop, and have not yet
-    pausing: frozenset[int] = frozenset()  # those that were asked to pause, and do not yet
+    ending: frozenset[int] = frozenset()  # live jobs asked to stop that have not stopped yet
+    pausing: frozenset[int] = frozenset()  # live jobs asked to pause that have not paused yet
 
     @property
     def newest_job(self) -> Job | None:
-        """The job that is watched: a live one before an ended one, one at work or paused before one that waits, the
-        newest first. A server is beside the work: it is watched where nothing lives, and nothing ended before it was
-        done. One that has ended is nothing to be told of.
+        """The watched job: live before ended, running or paused before waiting, newest first.
+
+        A server is watched only if it is live, no other job is, and none ended without being done.
         """
         working = max((job for job in self.jobs if job.kind != "serve"), key=_watched_first, default=None)
         if working is not None and working.state != "done":
@@ -79,7 +79,7 @@ class Facts:
 
     @property
     def ending_at(self) -> frozenset[StationName]:
-        """The stations at which a job is ending."""
+        """The stations whose job is ending."""
         return frozenset(job.stage for job in self.jobs if job.id in self.ending)
 
 

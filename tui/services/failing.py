@@ -1,4 +1,4 @@
-"""What fails on a thread is seen by nobody: whatever it is, it becomes an error that a person is told."""
+"""Failures on threads would go unseen: turns whatever fails there into an error that is shown."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,21 +7,23 @@ from engine.errors import DistillError
 
 
 def told_as(error: Exception) -> DistillError:
-    """The error in three sentences: one of ours as it is, what the system refused, or a defect of the program."""
+    """Convert to our three-sentence error: unchanged if it is one, else a system error or a bug of the program."""
     if isinstance(error, DistillError):
         return error
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         said = f"{where}{error.strerror or error}."
-        return DistillError("The system refused.", said, "Check the free space and the permissions, then try again.")
+        return DistillError(
+            "The operating system reported an error.", said, "Check the free space and the permissions, then try again."
+        )
     said = f"{type(error).__name__}: {error}"
-    return DistillError("The program failed.", said, "That is a defect of distill-tui. What was stored before stays.")
+    return DistillError("The program failed.", said, "This is a bug in distill-tui. Nothing stored before is lost.")
 
 
 @contextmanager
 def failing_to(tell: Callable[[DistillError], object]) -> Iterator[None]:
-    """Whatever goes wrong inside is handed to `tell`."""
+    """Pass any failure inside to `tell`."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001 - else nobody would see it
+    except Exception as error:  # noqa: BLE001 - otherwise it would go unseen
         tell(told_as(error))

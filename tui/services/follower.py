@@ -1,6 +1,6 @@
 """Follows a job's event log from a thread, and posts what is new in batches: at most ten a second.
 
-What a job told before anybody watched it is taken in on the thread too, and posted as one: nobody sees it pass.
+Events from before the job was watched are applied on the thread and posted as one view, without being replayed.
 """
 
 import threading
@@ -17,15 +17,15 @@ from engine.jobs.follow import Follower
 from engine.jobs.protocol import StampedEvent
 
 POLL_S = 0.1
-# No job tells as much between two looks. More is waiting before the first, and after the terminal was asleep.
+# No job writes this much between two polls; more is waiting only before the first, or after the terminal slept.
 _NEW_BYTES = 1024 * 1024
 
 
 class Takes(Protocol):
-    """What events make: one after the other changes it."""
+    """A view that is updated by one event after another."""
 
     def apply(self, stamped: StampedEvent) -> None:
-        """Take in one event."""
+        """Apply one event."""
 
 
 View = TypeVar("View", bound=Takes)
@@ -33,24 +33,24 @@ View = TypeVar("View", bound=Takes)
 
 @dataclass
 class PastTold(Message, Generic[View]):
-    """All that the job told until now is in `view`, which the thread lets go of; it takes the place of an earlier."""
+    """`view` contains everything up to now and replaces any earlier one; the thread no longer touches it."""
 
     view: View
 
 
 @dataclass
 class JobTold(Message):
-    """New events of the job that is watched."""
+    """New events of the watched job."""
 
     job_id: int
     events: list[StampedEvent]
 
 
 class FollowerService(Generic[View]):
-    """Watches one job's folder until it is closed. Survives a log that is not there, or cannot be read for a while."""
+    """Watches one job's folder until closed. Tolerates a log that is missing or unreadable for a while."""
 
     def __init__(self, job_id: int, folder: Path, target: Widget | App[int], begin: Callable[[], View]) -> None:
-        """`begin` makes a view that has taken in nothing yet; it is called on the thread."""
+        """`begin` makes an empty view; it is called on the thread."""
         self._job_id = job_id
         self._folder = folder
         self._target = target
@@ -68,7 +68,7 @@ class FollowerService(Generic[View]):
         while not self._closed.is_set():
             try:
                 follower = self._tell_new(follower) if follower is not None else self._tell_past()
-            except OSError:  # the store lies in the same place, and says what is wrong there
+            except OSError:  # the store is in the same place and reports what is wrong
                 follower = None
             self._closed.wait(POLL_S)
 
@@ -83,7 +83,7 @@ class FollowerService(Generic[View]):
         return None
 
     def _tell_new(self, follower: Follower) -> Follower | None:
-        """None: too much is new to be told one after the other."""
+        """None: too many new events to post individually."""
         events = follower.read_new(_NEW_BYTES)
         if follower.behind:
             return None

@@ -1,6 +1,6 @@
-"""Before and after a generation: what it would take, the key that it needs, and asking the unanswered again.
+"""Before and after a generation: what it would take, the key it needs, and retrying unanswered questions.
 
-Every wish is carried out on the store's thread and ends in one message to the pane.
+Every request is carried out on the store's thread and ends in one message to the pane.
 """
 
 from collections.abc import Sequence
@@ -23,14 +23,14 @@ from tui.services.store import StoreService
 
 @dataclass
 class OptionsRead(Message):
-    """How the last generation was asked for, or how a first one would be."""
+    """The options of the last generation, or the defaults for the first."""
 
     options: GenerateOptions
 
 
 @dataclass
 class OutlookRead(Message):
-    """What these options would take, or why that cannot be told."""
+    """What these options would take, or why that is unknown."""
 
     options: GenerateOptions | SynthesizeOptions
     outlook: GenerationOutlook | SynthesisOutlook | None
@@ -39,7 +39,7 @@ class OutlookRead(Message):
 
 @dataclass
 class Ready(Message):
-    """All that a job needs is there: it can be started."""
+    """The job has everything it needs and can be started."""
 
     options: GenerateOptions | SynthesizeOptions
 
@@ -52,7 +52,7 @@ class GenerationService:
         self._target = target
 
     def read_options(self) -> None:
-        """Look up how it was asked for last; ends in `OptionsRead`."""
+        """Read the last options; ends in `OptionsRead`."""
 
         def work(project: Project) -> Message:
             for _, before in project.jobs.asked(GenerateOptions):
@@ -64,7 +64,7 @@ class GenerationService:
         self._store.ask(work, self._target)
 
     def look_ahead(self, options: GenerateOptions | SynthesizeOptions) -> None:
-        """Reckon what a job would take; ends in `OutlookRead`."""
+        """Estimate what a job would take; ends in `OutlookRead`."""
 
         def work(project: Project) -> Message:
             try:
@@ -77,7 +77,7 @@ class GenerationService:
         self._store.ask(work, self._target)
 
     def prepare(self, options: GenerateOptions | SynthesizeOptions, key: str) -> None:
-        """Keep the endpoint's key outside of the project, if one was typed; ends in `Ready`."""
+        """Save the endpoint's key, if one was typed, outside the project; ends in `Ready`."""
 
         def work(project: Project) -> Message:
             if key and options.teacher.kind == "endpoint":
@@ -87,7 +87,7 @@ class GenerationService:
         self._store.ask(work, self._target)
 
     def ask_again(self, job_id: int, asks: Sequence[tuple[int, int]]) -> None:
-        """Make a job's options ask for what it did not get, and nothing else; ends in `Ready`."""
+        """Reduce a job's options to the questions it did not get answered; ends in `Ready`."""
 
         def work(project: Project) -> Message:
             job = project.jobs.get(job_id)

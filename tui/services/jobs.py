@@ -1,4 +1,4 @@
-"""The jobs of a project with how long each has worked, and what one printed. Pieces of work for `StoreService.ask`."""
+"""The jobs of a project with their working time, and a job's log. Work for `StoreService.ask`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from engine.records.job import LIVE_STATES, Job
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """One job. `ending`, `pausing`: it was asked to stop, to pause, and has not yet."""
+    """One job. `ending`, `pausing`: it was asked to stop or pause and has not done so yet."""
 
     job: Job
     seconds: float  # of work, over all its processes
@@ -23,21 +23,21 @@ class JobRow:
 
 @dataclass
 class JobsRead(Message):
-    """All jobs were read: what lives first, then the newest."""
+    """All jobs were read: live ones first, then newest first."""
 
     rows: tuple[JobRow, ...]
 
 
 @dataclass
 class LogRead(Message):
-    """The end of what a job printed was read. The text is foreign."""
+    """The end of a job's log was read. The text is untrusted."""
 
     job_id: int
     text: str
 
 
 def read_jobs(project: Project) -> JobsRead:
-    """All jobs."""
+    """Read all jobs."""
     with project.snapshot():
         jobs = project.jobs.all()
         worked = {job.id: sum(work.seconds for work in project.jobs.work(job.id).values()) for job in jobs}
@@ -55,7 +55,7 @@ def read_jobs(project: Project) -> JobsRead:
 
 
 def log_reader(job: Job) -> Callable[[Project], LogRead]:
-    """Work that reads the end of what the job printed; nothing where it printed nothing."""
+    """Work that reads the end of the job's log; empty if it printed nothing."""
 
     def read(project: Project) -> LogRead:
         return LogRead(job.id, end_of_log(project.folder / job.folder))

@@ -1,4 +1,4 @@
-"""Processor, memory and GPU of the watched job, read once a second from a thread: a GPU's driver may take its time."""
+"""CPU, memory and GPU of the watched job, read once a second on a thread, since GPU drivers can be slow."""
 
 import threading
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ READ_EVERY_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class GpuReading:
-    """How busy the GPUs of this machine are, all together, and how much of their memory is taken."""
+    """Load and used memory of this machine's GPUs, combined."""
 
     busy_percent: float
     used_mb: float
@@ -34,21 +34,21 @@ class Reading:
 
 @dataclass
 class MeterRead(Message):
-    """The meters were read: the job's, where one runs, and the GPUs', where there are any."""
+    """The meters were read: the job's, if one is running, and the GPUs', if there are any."""
 
     reading: Reading | None
     gpu: GpuReading | None
 
 
 class Meter:
-    """Reads one process after another; the processor's share is measured between two readings."""
+    """Reads a process's load; CPU usage is measured between two readings."""
 
     def __init__(self) -> None:
         self._process: psutil.Process | None = None
 
     def read(self, pid: int) -> Reading | None:
-        """The process's load since the last reading, or None where there is no such process."""
-        import psutil  # only where a job runs
+        """The process's load since the last reading, or None if there is no such process."""
+        import psutil  # only needed while a job runs
 
         try:
             if self._process is None or self._process.pid != pid:
@@ -61,13 +61,13 @@ class Meter:
 
 
 class GpuMeter:
-    """Asks NVIDIA's own library; where it or a GPU is missing, there is nothing to read, now or later."""
+    """Reads GPUs through NVIDIA's library; if it or a GPU is missing, never reads anything."""
 
     def __init__(self) -> None:
         self._devices: Sequence[object] | None = None
 
     def read(self) -> GpuReading | None:
-        """The load now of those that jobs would see, or None where there is no GPU that can be asked."""
+        """Current load of the GPUs visible to jobs, or None if there is none to read."""
         import pynvml
 
         try:
@@ -84,9 +84,9 @@ class GpuMeter:
 
 
 class MeterService:
-    """Posts a `MeterRead` to `target` every second until it is closed.
+    """Posts a `MeterRead` to `target` every second until closed.
 
-    What it imports takes a tenth of a second of the interpreter, thread or not: to be made after the first sight.
+    Its imports occupy the interpreter for a tenth of a second, so create it after the first paint.
     """
 
     def __init__(self, target: MessagePump) -> None:
@@ -97,7 +97,7 @@ class MeterService:
         threading.Thread(target=self._watch, name="meters", daemon=True).start()
 
     def watch(self, pid: int) -> None:
-        """Read this process from now on; 0: none."""
+        """Watch this process from now on; 0: none."""
         if pid != self._pid:
             self._pid = pid
             self._wake.set()

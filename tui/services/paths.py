@@ -1,6 +1,6 @@
-"""Completes a path while it is typed, as far as what lies there leaves no choice; says which folders are there.
+"""Completes a path while it is typed, as far as it is unambiguous; says which folders exist.
 
-Reads names alone, on a thread.
+Reads only names, on a thread.
 """
 
 import asyncio
@@ -14,24 +14,24 @@ from textual.suggester import Suggester
 from engine.errors import UsageError
 from engine.paths import expand
 
-_MOST_NAMES = 10_000  # of a folder; beyond, nothing is completed
+_MOST_NAMES = 10_000  # in a folder; beyond that nothing is completed
 
 
 class PathSuggester(Suggester):
-    """What a path may go on with; a folder ends with its slash."""
+    """Suggests how a path continues; a folder ends with a slash."""
 
     def __init__(self) -> None:
         super().__init__(use_cache=False, case_sensitive=True)  # folders change
 
     async def get_suggestion(self, value: str) -> str | None:
-        """The longer path, or None."""
+        """Return the longer path, or None."""
         return await asyncio.to_thread(completed, value)
 
 
 def completed(path: str) -> str | None:
-    """`path` with the letters that all names which begin like its last part have in common; None for no more of them.
+    """Extend `path` by the letters shared by all names that start like its last part; None if there are none.
 
-    Names with letters that are no text stay out, and hidden ones until their point is typed.
+    Skips names that are not valid text, and hidden ones unless the dot was typed.
     """
     folder, slash, begin = path.rpartition("/")
     if not begin:
@@ -52,10 +52,10 @@ def completed(path: str) -> str | None:
 
 
 def _in_common(first: str, last: str) -> str:
-    """The letters that two names begin with, and with them all names between the two in their order."""
+    """The common prefix of two names, shared by all names sorted between them."""
     return "".join(letter for letter, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
 
 
 async def those_there(folders: Sequence[Path]) -> tuple[Path, ...]:
-    """Those of these folders that are still there."""
+    """Those of these folders that still exist."""
     return await asyncio.to_thread(lambda: tuple(folder for folder in folders if folder.is_dir()))

@@ -1,6 +1,6 @@
-"""Commands of the program itself, carried out in processes of their own: what they import would stop a drawing process.
+"""Runs the program's own commands in separate processes, because their imports would block the drawing process.
 
-Such a process is in a session of its own: where the terminal goes away, it ends its work all the same.
+Such a process has its own session, so it finishes its work even if the terminal goes away.
 """
 
 import json
@@ -26,7 +26,7 @@ Answer = dict[str, object]
 
 @dataclass
 class CommandTold(Message):
-    """A command that is at work said something on the way."""
+    """A running command printed a line of progress."""
 
     name: str
     words: str
@@ -34,7 +34,7 @@ class CommandTold(Message):
 
 @dataclass
 class CommandEnded(Message):
-    """A command ended: `answer` is the object that it printed; None where it failed, and `error` says why."""
+    """A command ended: `answer` is the object it printed; None if it failed, and `error` says why."""
 
     name: str
     answer: Answer | None
@@ -42,7 +42,7 @@ class CommandEnded(Message):
 
 
 class Program:
-    """Starts commands about one project. What they say and how they end comes as messages to `target`."""
+    """Starts commands on one project; their progress and results come as messages to `target`."""
 
     def __init__(self, folder: Path, home: Home, target: MessagePump) -> None:
         self._folder = folder
@@ -50,7 +50,7 @@ class Program:
         self._target = target
 
     def start(self, name: str, words: Sequence[str]) -> None:
-        """Begin a command; `name` is what its messages are told apart by."""
+        """Start a command; `name` identifies its messages."""
 
         def work() -> None:
             answer: Answer | None = None
@@ -59,7 +59,7 @@ class Program:
                 answer = carry_out(words, self._folder, self._home, lambda line: self._tell(name, line))
             self._target.post_message(CommandEnded(name, answer, errors[0] if errors else None))
 
-        # A daemon: whoever leaves the app does not wait for it, and the process goes on.
+        # A daemon thread: quitting does not wait for it, and the process continues.
         threading.Thread(target=work, name=f"command-{name}", daemon=True).start()
 
     def _tell(self, name: str, line: str) -> None:
@@ -67,13 +67,13 @@ class Program:
 
 
 def command_line(words: Sequence[str], folder: Path, home: Home) -> list[str]:
-    """How a command about one project is started, so that it prints one object."""
+    """The command line that runs a command on one project and prints one object."""
     where = ["--project", str(folder), *(["--home", str(home.root)] if home.root is not None else [])]
     return [sys.executable, "-P", "-c", _PROGRAM, *words, "--json", *where]
 
 
 def error_of(answer: Answer) -> DistillError | None:
-    """The three sentences of a command that failed; None for any other object."""
+    """The error that a failed command printed; None for any other object."""
     if not isinstance(found := answer.get("error"), dict):
         return None
     three = cast("Answer", found)
@@ -83,14 +83,14 @@ def error_of(answer: Answer) -> DistillError | None:
 def carry_out(
     words: Sequence[str], folder: Path, home: Home, tell: Callable[[str], None] = lambda _line: None
 ) -> Answer:
-    """Carry out one command with `--json` and return the object that it printed; `tell` hears each line on the way.
+    """Run one command with `--json` and return the object it printed; `tell` gets each line of progress.
 
-    Raises `DistillError` with the three sentences of the command, `JobError` where it said nothing that can be read.
+    Raises the command's own `DistillError`, or `JobError` if its output cannot be read.
     """
     command = command_line(words, folder, home)
     last = ""
     try:
-        # A file: an answer that is longer than a pipe holds would wait for a reader who still listens to the way.
+        # A file: an answer longer than a pipe's buffer would block while we are still reading progress.
         with tempfile.TemporaryFile("w+", encoding="utf-8") as answers:
             with subprocess.Popen(
                 command,
@@ -110,7 +110,7 @@ def carry_out(
     except OSError as error:
         raise JobError("The program could not be started.", f"{error.strerror or error}.", "Try again.") from error
     except ValueError as error:
-        raise JobError("A command ended without an answer.", last, f"Try it: distill-tui {' '.join(words)}") from error
+        raise JobError("A command ended without a result.", last, f"Try it: distill-tui {' '.join(words)}") from error
     if (failed := error_of(answer)) is not None:
         raise failed
     return answer

@@ -1,6 +1,6 @@
-"""What the list of projects asks of the disk, on threads of its own: reading it, and wishes about whole projects.
+"""Disk access for the list of projects, on its own threads: reading it, and actions on whole projects.
 
-Every wish ends in one message to the screen.
+Every request ends in one message to the screen.
 """
 
 import time
@@ -28,29 +28,29 @@ from tui.keys import key_of
 from tui.services.failing import failing_to
 
 FIRST_SIGHT_S = 0.2
-_Seen = tuple[tuple[float, bool], ProjectSummary]  # a project by its time and whether it is archived, and how it looked
+_Seen = tuple[tuple[float, bool], ProjectSummary]  # a project's time and whether it is archived, and its summary then
 
 
 @dataclass(frozen=True, slots=True)
 class NewProject:
-    """What a person said of a project that is to be made."""
+    """What the user entered for a new project."""
 
     name: str
     student: str
     teacher: TeacherSpec
-    prompt_path: str = ""  # empty: the prompt comes later
+    prompt_path: str = ""  # empty: set the prompt later
 
 
 @dataclass
 class ProjectsRead(Message):
-    """The list was read, and has changed."""
+    """The list was read and has changed."""
 
     projects: tuple[ProjectSummary, ...]
 
 
 @dataclass
 class ProjectsChanged(Message):
-    """Something was done: `said` tells what. `listed` is new in the list, `moved` was archived or came back."""
+    """Something was done: `said` reports what. `listed` is new in the list, `moved` was archived or restored."""
 
     said: str
     listed: Path | None = None
@@ -59,7 +59,7 @@ class ProjectsChanged(Message):
 
 @dataclass
 class ProjectReady(Message):
-    """A project is there to be shown; `said` tells what was done before, if anything."""
+    """A project can be shown; `said` reports what was just done, if anything."""
 
     folder: Path
     said: str = ""
@@ -67,7 +67,7 @@ class ProjectReady(Message):
 
 @dataclass
 class ProjectsFailed(Message):
-    """A wish could not be carried out; `field` names what has to be said otherwise, where that is one thing."""
+    """An action failed; `field` names the form field to correct, if it is a single one."""
 
     error: DistillError
     field: str = ""
@@ -75,7 +75,7 @@ class ProjectsFailed(Message):
 
 @dataclass
 class PromptLookedAt(Message):
-    """A prompt's file was read: its size in words, or why it cannot be."""
+    """A prompt file was read: its size in words, or why it cannot be read."""
 
     path: str
     words: str
@@ -89,27 +89,27 @@ class ProjectsService:
         self._home = home
         self._target = target
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="projects")
-        self._doer = ThreadPoolExecutor(max_workers=2, thread_name_prefix="wishes")  # one may take long
+        self._doer = ThreadPoolExecutor(max_workers=2, thread_name_prefix="wishes")  # one may take a while
         self._asked: Future[None] | None = None
         self._seen: dict[Path, _Seen] = {}
         self._told: tuple[ProjectSummary, ...] | None = None
 
     def close(self) -> None:
-        """Wait for nothing; what is under way ends by itself."""
+        """Close without waiting; work in progress ends by itself."""
         self._reader.shutdown(wait=False, cancel_futures=True)
         self._doer.shutdown(wait=False, cancel_futures=True)
 
     def read(self) -> None:
-        """Read the list; a request while another still waits for its turn is dropped."""
+        """Read the list; dropped if another request is still queued."""
         if self._asked is None or self._asked.running() or self._asked.done():
             self._asked = self._reader.submit(self._read)
 
     def look_at_prompt(self, path: str) -> None:
-        """Read a prompt's file and say how large it is; ends in `PromptLookedAt`."""
+        """Read a prompt file and report its size; ends in `PromptLookedAt`."""
         self._reader.submit(self._look_at_prompt, path)
 
     def open(self, folder: Path, *, sound: bool) -> None:
-        """Let a project be the last used one, if it is `sound`; ends in `ProjectReady`."""
+        """Make a project the last used one, if it is `sound`; ends in `ProjectReady`."""
 
         def work() -> Message:
             if sound:
@@ -119,14 +119,14 @@ class ProjectsService:
         self._carry_out(work)
 
     def make(self, wanted: NewProject) -> None:
-        """Make a project; ends in `ProjectReady`, or in `ProjectsFailed` with the field that is to blame."""
+        """Create a project; ends in `ProjectReady`, or in `ProjectsFailed` with the field to correct."""
         self._doer.submit(self._make, wanted)
 
     def open_demo(self, *, quick: bool) -> None:
-        """Make the demo's project if need be, and see that its job runs; ends in `ProjectReady`."""
+        """Create the demo's project if needed, and make sure its job runs; ends in `ProjectReady`."""
 
         def work() -> Message:
-            from engine.demo import ensure_demo_job, open_demo  # the list itself does without it
+            from engine.demo import ensure_demo_job, open_demo  # not needed for the list
 
             with open_demo(self._home, quick=quick, fresh=False) as project:
                 restore(project.folder)
@@ -136,26 +136,26 @@ class ProjectsService:
         self._carry_out(work)
 
     def duplicate(self, folder: Path, name: str, kept: Kept) -> None:
-        """Make a copy called `name`; ends in `ProjectsChanged`."""
+        """Copy the project as `name`; ends in `ProjectsChanged`."""
 
         def work() -> Message:
             with Project.open(folder, self._home) as source:
                 made = duplicate(source, name, kept)
-            return ProjectsChanged(f"Made {name}.", listed=made)
+            return ProjectsChanged(f"Created {name}.", listed=made)
 
         self._carry_out(work, field="name")
 
     def archive(self, folder: Path) -> None:
-        """Keep the project out of the list; ends in `ProjectsChanged`."""
+        """Hide the project from the list; ends in `ProjectsChanged`."""
 
         def work() -> Message:
             archive(folder, self._home)
-            return ProjectsChanged(f"Archived {folder.name}. {key_of('start.undo')} brings it back.", moved=folder)
+            return ProjectsChanged(f"Archived {folder.name}. {key_of('start.undo')} restores it.", moved=folder)
 
         self._carry_out(work)
 
     def restore(self, folder: Path) -> None:
-        """Bring an archived project back; ends in `ProjectsChanged`."""
+        """Restore an archived project; ends in `ProjectsChanged`."""
 
         def work() -> Message:
             restore(folder)
@@ -164,7 +164,7 @@ class ProjectsService:
         self._carry_out(work)
 
     def delete(self, folder: Path) -> None:
-        """Delete the project for good; ends in `ProjectsChanged`."""
+        """Delete the project permanently; ends in `ProjectsChanged`."""
 
         def work() -> Message:
             delete(folder, self._home)
@@ -180,7 +180,7 @@ class ProjectsService:
         self._doer.submit(whole)
 
     def _failing(self, field: Callable[[], str]) -> AbstractContextManager[None]:
-        """Whatever fails inside is told, with the field that is to blame by then."""
+        """Report any failure inside, with the form field responsible at that point."""
         return failing_to(lambda error: self._target.post_message(ProjectsFailed(error, field())))
 
     def _read(self) -> None:
@@ -196,7 +196,7 @@ class ProjectsService:
         told_at = time.monotonic()
         for folder in folders:
             seen[folder] = self._look(folder)
-            # Hundreds take a second at first: the last used ones are shown meanwhile.
+            # The first read of hundreds takes a second: show the last used ones meanwhile.
             if self._told is None and time.monotonic() - told_at > FIRST_SIGHT_S:
                 self._target.post_message(ProjectsRead(in_order(summary for _, summary in seen.values())))
                 told_at = time.monotonic()
@@ -207,7 +207,7 @@ class ProjectsService:
             self._target.post_message(ProjectsRead(projects))
 
     def _look(self, folder: Path) -> _Seen:
-        """Of hundreds of projects few change: the others are not opened again."""
+        """Few of hundreds of projects change: do not open the others again."""
         stamp = (changed_at_s(folder), is_archived(folder))
         before = self._seen.get(folder)
         if before is None or before[0] != stamp or before[1].jobs or before[1].trouble:
@@ -239,12 +239,12 @@ class ProjectsService:
                     _set_prompt(project, prompt, wanted.prompt_path)
                 remember(project.folder, self._home)
             following = f"{key_of('workspace.prompt')} Prompt is next"
-            said = f"Made {wanted.name}. {following}{'' if prompt is None else ': its rules'}."
+            said = f"Created {wanted.name}. {following}{'' if prompt is None else ': its rules'}."
             self._target.post_message(ProjectReady(project.folder, said))
 
 
 def name_trouble(name: str) -> str:
-    """Why no project can have this name, in words that fit under a field; empty where one can."""
+    """Why a project cannot have this name, in a line that fits under a field; empty if it can."""
     try:
         check_name(name)
     except UsageError:
@@ -257,11 +257,11 @@ def _set_prompt(project: Project, prompt: Prompt, path: str) -> None:
         project.prompts.set(prompt, f"from {Path(path).name}")
     except DistillError:
         with suppress(DistillError):
-            project.delete()  # nothing half stays
+            project.delete()  # leave nothing half made
         raise
 
 
 def _read_prompt(path: str) -> Prompt:
-    from engine.prompts.documents import parse_prompt  # the first sight does without it
+    from engine.prompts.documents import parse_prompt  # not needed for the first paint
 
     return parse_prompt(read_text(path, regular=True), Path(path).name)

@@ -1,6 +1,6 @@
-"""What the prompt pane asks of the store and of files: work for the store's thread, each of which ends in a message.
+"""Work of the prompt pane on the store and on files, for the store's thread; each ends in a message.
 
-What reads documents and runs checks is imported there, when it is first wanted: the first sight of a project waits for
+What reads documents and runs checks is imported there on first use: the first paint of a project waits for
 none of it.
 """
 
@@ -32,7 +32,7 @@ _CONTEXT_LINES = 2
 
 
 class _FindingFields(TypedDict):
-    """One finding as it is printed."""
+    """One printed finding."""
 
     kind: "FindingKind"
     line: int
@@ -45,7 +45,7 @@ class _FindingFields(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Characters of one message of the prompt that a rule comes from."""
+    """The span of characters in a message of the prompt that a rule comes from."""
 
     message: int
     span: Span
@@ -66,7 +66,7 @@ class VersionRow:
 
 @dataclass
 class PromptSaved(Message):
-    """A prompt is current now; `said` tells what that makes of the rest."""
+    """A prompt became current; `said` reports what that makes stale."""
 
     version: int
     prompt: Prompt
@@ -75,7 +75,7 @@ class PromptSaved(Message):
 
 @dataclass
 class VersionsRead(Message):
-    """The versions, the newest first."""
+    """The versions, newest first."""
 
     rows: tuple[VersionRow, ...]
 
@@ -91,7 +91,7 @@ class DifferenceRead(Message):
 
 @dataclass
 class PassagesRead(Message):
-    """Where in the prompt a rule comes from; nowhere, as far as can be told, where there is no passage."""
+    """Where in the prompt a rule comes from; without a passage, no place was found."""
 
     rule: Rule
     prompt: Prompt
@@ -100,7 +100,7 @@ class PassagesRead(Message):
 
 @dataclass
 class OwnAnswerChecked(Message):
-    """What the rules find in a text that a person typed."""
+    """What the rules find in a typed text."""
 
     text: str
     rules: tuple[Rule, ...]
@@ -109,7 +109,7 @@ class OwnAnswerChecked(Message):
 
 @dataclass
 class DocumentRead(Message):
-    """A prompt was read from a file; nothing is stored."""
+    """A prompt was read from a file; nothing was stored."""
 
     source: str
     document: str
@@ -118,7 +118,7 @@ class DocumentRead(Message):
 
 @dataclass
 class DraftRead(Message):
-    """What was typed and not saved when the prompt was left, and from which version on; None: nothing."""
+    """The unsaved draft and the version it started from; None: there is none."""
 
     text: str | None
     begun: int = 0
@@ -126,21 +126,21 @@ class DraftRead(Message):
 
 @dataclass
 class ProposalsRead(Message):
-    """Rules that the prompt asks for."""
+    """Rules proposed from the prompt."""
 
     proposals: "tuple[Proposal, ...]"
 
 
 @dataclass
 class PromptOvertaken(Message):
-    """Another version became the current one while this prompt was changed: it was not saved."""
+    """Another version became current while this prompt was edited: it was not saved."""
 
     version: int
     prompt: Prompt
 
 
 def save_prompt(project: Project, prompt: Prompt, begun: int | None = None) -> PromptSaved | PromptOvertaken:
-    """Make `prompt` the current version; not over another one than it was `begun` from, where that is told."""
+    """Make `prompt` the current version, unless that is no longer the version given by `begun`."""
     with project.transaction():
         current = project.prompts.current()
         if begun is not None and current is not None and current.version != begun and current.prompt != prompt:
@@ -149,15 +149,14 @@ def save_prompt(project: Project, prompt: Prompt, begun: int | None = None) -> P
     stale = [station.name for station in read_stations(project) if station.state == "stale"]
     said = f"Version {version} is current."
     if stale:
-        verb = "is" if len(stale) == 1 else "are"
-        said += f" Of an older version {verb} now: {', '.join(stale)}."
+        said += f" Now out of date: {', '.join(stale)}."
         if project.datasets.latest() is not None:
-            said += f" {key_of('workspace.update')} shows what the change touches."
+            said += f" {key_of('workspace.update')} shows what the change affects."
     return PromptSaved(version, prompt, said)
 
 
 def read_draft(project: Project) -> DraftRead:
-    """What lies beside the database as a draft."""
+    """Read the draft beside the database."""
     place = project.folder / DRAFT
     try:
         text = place.read_text(encoding="utf-8")
@@ -167,10 +166,10 @@ def read_draft(project: Project) -> DraftRead:
 
 
 def keep_draft(project: Project, text: str | None, begun: int, before: str | None) -> None:
-    """Let a draft outlive the terminal; None: there is none any more, and what another terminal keeps there stays.
+    """Save a draft so that it outlives the terminal; None removes it, unless another terminal wrote it.
 
-    Where it cannot be written it lives as long as the terminal. `begun`: from which version on, `before`: what was kept
-    there last.
+    If it cannot be written it lives as long as the terminal. `begun`: the version it started from; `before`: the draft
+    last saved there.
     """
     place = project.folder / DRAFT
     with suppress(StoreError, OSError, UnicodeDecodeError):
@@ -183,12 +182,12 @@ def keep_draft(project: Project, text: str | None, begun: int, before: str | Non
 
 
 def back_to(project: Project, version: int) -> PromptSaved | PromptOvertaken:
-    """Make an older version the current one again."""
+    """Make an older version current again."""
     return save_prompt(project, project.prompts.by_version(version).prompt)
 
 
 def read_passages(_project: Project, rule: Rule, prompt: Prompt) -> PassagesRead:
-    """Find the words of the prompt that ask for the rule; a pattern may take its whole second."""
+    """Find the words of the prompt that ask for the rule; a pattern may take up to a second."""
     from engine.rules.locate import locate_rule
 
     found = locate_rule(rule, prompt.messages)
@@ -196,7 +195,7 @@ def read_passages(_project: Project, rule: Rule, prompt: Prompt) -> PassagesRead
 
 
 def read_versions(project: Project) -> VersionsRead:
-    """All versions, the newest first."""
+    """Read all versions, newest first."""
     from engine.rules.locate import locate_rule
 
     rules = project.rules.all()
@@ -217,7 +216,7 @@ def read_versions(project: Project) -> VersionsRead:
 
 
 def read_difference(project: Project, version: int, *, whole: bool) -> DifferenceRead:
-    """From this version to the current one."""
+    """Compare this version with the current one."""
     from engine.prompts.compare import compare_texts
     from engine.prompts.documents import prompt_to_markdown
 
@@ -230,14 +229,14 @@ def read_difference(project: Project, version: int, *, whole: bool) -> Differenc
 
 
 def propose(project: Project) -> ProposalsRead:
-    """The rules that the current prompt asks for, as far as its sentences tell without a model."""
+    """Propose rules from the sentences of the current prompt, without a model."""
     from engine.prompts.proposals import propose_rules
 
     return ProposalsRead(propose_rules(project.prompts.require(), project.rules.all()))
 
 
 def read_findings(answer: Mapping[str, object]) -> "tuple[Finding, ...]":
-    """What `prompt check --json` printed."""
+    """Parse the output of `prompt check --json`."""
     from engine.records.finding import Finding
 
     found = cast("list[dict[str, object]]", answer.get("findings", []))
@@ -245,7 +244,7 @@ def read_findings(answer: Mapping[str, object]) -> "tuple[Finding, ...]":
 
 
 def check_own_answer(project: Project, text: str) -> OwnAnswerChecked:
-    """Check a text against every rule; without a question, a label is checked against the allowed ones alone."""
+    """Check a text against every rule; without a question, a label only has to be an allowed one."""
     from engine.rules.checks import check_answer
 
     rules = project.rules.all()
@@ -253,7 +252,7 @@ def check_own_answer(project: Project, text: str) -> OwnAnswerChecked:
 
 
 def read_document(path: str) -> DocumentRead:
-    """A prompt from a file, as the Markdown document that is edited."""
+    """Read a prompt from a file as an editable Markdown document."""
     from engine.prompts.documents import parse_prompt, prompt_to_markdown
 
     prompt = parse_prompt(read_text(path, regular=True), path)

@@ -1,7 +1,7 @@
-"""The questions of a project: a window of the list, and what a person does to it, carried out on the store's thread.
+"""The questions of a project: a window of the list, and changes to it, on the store's thread.
 
-What takes long or needs a library of weight (reading files, finding near twins, drawing splits) is a command of the
-program in a process of its own: it is asked for a preview first, and what it printed is read here.
+What is slow or needs a heavy library (reading files, finding near-duplicates, drawing splits) is a command of the
+program in a separate process: it makes a preview first, which is parsed here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,15 +27,15 @@ LOOK, IMPORT, TWINS, DRAW, SPLIT = "look at a file", "import", "find twins", "dr
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Which questions are listed, and on which of them the cursor stands."""
+    """Which questions are listed, and the position of the cursor."""
 
     listed: QuestionFilter = field(default_factory=QuestionFilter)
-    cursor: int = 0  # from 0, in the list
+    cursor: int = 0  # 0-based
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionRow:
-    """One question, and how many answers to it the current prompt has."""
+    """One question, and how many answers it has from the current prompt."""
 
     question: Question
     answers: int = 0
@@ -43,7 +43,7 @@ class QuestionRow:
 
 @dataclass(frozen=True, slots=True)
 class QuestionsPage:
-    """A window of the list: `rows` from `offset` on, of `total`; and how many questions each split has."""
+    """A window of the list: `rows` from `offset`, of `total`; and the number of questions per split."""
 
     where: Where = Where()
     rows: tuple[QuestionRow, ...] = ()
@@ -54,7 +54,7 @@ class QuestionsPage:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What was done, so that it can be taken back: questions that came, went, or were given a split."""
+    """An undoable step: questions that were added, removed, or given a split."""
 
     words: str
     removed: tuple[RemovedQuestion, ...] = ()
@@ -64,7 +64,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ImportPreview:
-    """What an import would store: the first of it, how many in all, and each line that it would refuse."""
+    """What an import would store: the first few, the total, and each line it would reject."""
 
     source: str
     added: int
@@ -76,7 +76,7 @@ class ImportPreview:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A question that repeats an earlier one, and how like they are, 0 to 1."""
+    """A question that repeats an earlier one, and their similarity, 0 to 1."""
 
     kept: Question
     dropped: Question
@@ -85,7 +85,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class SplitPreview:
-    """Where each topic would go; `drawn` questions have no split yet."""
+    """The split of each topic; `drawn` questions have none yet."""
 
     drawn: int
     topics: tuple[TopicCounts, ...]
@@ -93,7 +93,7 @@ class SplitPreview:
 
 @dataclass
 class QuestionsRead(Message):
-    """The list was read; `said` tells what was done before it, and `step` takes it back."""
+    """The list was read; `said` reports what was just done, and `step` undoes it."""
 
     page: QuestionsPage
     asked: int
@@ -103,14 +103,14 @@ class QuestionsRead(Message):
 
 @dataclass
 class TopicsRead(Message):
-    """The topics were read, with their questions by split."""
+    """The topics, with their number of questions per split."""
 
     topics: tuple[TopicCounts, ...]
 
 
 @dataclass
 class AnswersStand(Message):
-    """Questions that are to be deleted have answers, which nothing would bring back: nothing was done."""
+    """Questions to be deleted have answers that undo cannot restore: nothing was done."""
 
     ids: tuple[int, ...]
     answers: int
@@ -118,7 +118,7 @@ class AnswersStand(Message):
 
 @dataclass
 class NewestFound(Message):
-    """The questions that came last from one source, with the answers that they have."""
+    """The newest questions from one source, and how many answers they have."""
 
     ids: tuple[int, ...]
     source: str
@@ -127,28 +127,28 @@ class NewestFound(Message):
 
 @dataclass
 class IdsRead(Message):
-    """The numbers of a part of the list."""
+    """The ids of a part of the list."""
 
     ids: tuple[int, ...]
 
 
 @dataclass
 class RangeRead(Message):
-    """The numbers of what lies in an open range."""
+    """The ids in an open range."""
 
     ids: tuple[int, ...]
 
 
 @dataclass
 class UnsplitRead(Message):
-    """The numbers of the questions that have no split."""
+    """The ids of the questions without a split."""
 
     ids: tuple[int, ...]
 
 
 @dataclass
 class PairsRead(Message):
-    """Near twins with their words; `total` may be more than are shown."""
+    """Near-duplicates with their texts; `total` may be more than are shown."""
 
     pairs: tuple[Pair, ...]
     total: int
@@ -157,7 +157,7 @@ class PairsRead(Message):
 class QuestionsService:
     """The questions of one project. Every method returns at once; answers come as messages to `target`.
 
-    Commands end in `CommandEnded` with the names above. `asked` numbers what is asked for.
+    Commands end in `CommandEnded` with the names above. `asked` numbers the requests.
     """
 
     def __init__(self, store: StoreService, target: MessagePump) -> None:
@@ -174,15 +174,15 @@ class QuestionsService:
         self._store.ask(lambda project: TopicsRead(project.questions.topic_splits()), self._target)
 
     def read_ids(self, listed: QuestionFilter, offset: int, limit: int | None) -> None:
-        """Read the numbers of a part of the list; ends in `IdsRead`."""
+        """Read the ids of a part of the list; ends in `IdsRead`."""
         self._store.ask(lambda project: IdsRead(project.questions.ids(listed, offset, limit)), self._target)
 
     def read_range(self, listed: QuestionFilter, offset: int, limit: int) -> None:
-        """Read the numbers of a range that is acted on; ends in `RangeRead`."""
+        """Read the ids of a range; ends in `RangeRead`."""
         self._store.ask(lambda project: RangeRead(project.questions.ids(listed, offset, limit)), self._target)
 
     def read_unsplit(self) -> None:
-        """Read which questions have no split; ends in `UnsplitRead`."""
+        """Read the ids of questions without a split; ends in `UnsplitRead`."""
         unsplit = QuestionFilter("unsplit")
         self._store.ask(lambda project: UnsplitRead(project.questions.ids(unsplit)), self._target)
 
@@ -192,16 +192,14 @@ class QuestionsService:
         def work(project: Project) -> Message:
             added = project.questions.add([question])
             if not added.added:
-                return QuestionsRead(_page(project, where), asked, "This question is there already.")
+                return QuestionsRead(_page(project, where), asked, "This question already exists.")
             step = Step("the new question", added_at=added.at)
-            return QuestionsRead(
-                _page(project, where), asked, f"Added. {key_of('questions.undo')} takes it back.", step
-            )
+            return QuestionsRead(_page(project, where), asked, f"Added. {key_of('questions.undo')} undoes it.", step)
 
         self._store.ask(work, self._target)
 
     def remove(self, where: Where, asked: int, ids: Sequence[int], *, with_answers: bool = False) -> None:
-        """Delete questions; ends in `QuestionsRead`, or in `AnswersStand` where some have answers and may not go."""
+        """Delete questions; ends in `QuestionsRead`, or in `AnswersStand` if answers would be lost unasked."""
 
         def work(project: Project) -> Message:
             answers = sum(project.questions.examples_of(ids).values())
@@ -209,14 +207,14 @@ class QuestionsService:
                 return AnswersStand(tuple(ids), answers)
             removed = project.questions.take_out(ids)
             lost = f", without {answers:,} answers" if answers else ""
-            back = f"{key_of('questions.undo')} brings back the questions{lost}"
+            back = f"{key_of('questions.undo')} restores the questions{lost}"
             said = f"Deleted {counted(len(removed), 'question')}. {back}."
             return QuestionsRead(_page(project, where), asked, said, Step("the deletion", removed=removed))
 
         self._store.ask(work, self._target)
 
     def find_newest(self) -> None:
-        """Find what came last; ends in `NewestFound`."""
+        """Find the newest questions; ends in `NewestFound`."""
 
         def work(project: Project) -> Message:
             ids = project.questions.newest_of_one_source()
@@ -226,57 +224,57 @@ class QuestionsService:
         self._store.ask(work, self._target)
 
     def take_back(self, where: Where, asked: int, steps: list[Step]) -> None:
-        """Undo the last of these steps; ends in `QuestionsRead`, or in `AnswersStand` where answers would go with it.
+        """Undo the last of these steps; ends in `QuestionsRead`, or in `AnswersStand` if answers would be lost.
 
-        It is one no more once it is undone, and not before: what fails can be tried again.
+        A step is removed only once it is undone: what fails can be tried again.
         """
 
         def work(project: Project) -> Message:
             table = project.questions
             if not steps:
-                return QuestionsRead(_page(project, where), asked, "There is nothing more to take back.")
+                return QuestionsRead(_page(project, where), asked, "Nothing to undo.")
             step = steps[-1]
             if step.removed:
-                said = f"{counted(table.put_back(step.removed), 'question')} brought back."
+                said = f"Restored {counted(table.put_back(step.removed), 'question')}."
             elif step.split_ids:
                 answered = table.examples_of(step.split_ids)
                 free = set(step.split_ids) - answered.keys()
                 table.set_splits({id: None for id in table.ids() if id in free})
-                kept = f" {len(answered):,} that are answered keep theirs." if answered else ""
-                said = f"The splits are taken back.{kept}"
+                kept = f" {len(answered):,} answered ones keep theirs." if answered else ""
+                said = f"Undid the splits.{kept}"
             else:
                 ids = table.ids_added(step.added_at)
                 answers = sum(table.examples_of(ids).values())
                 if answers:
                     return AnswersStand(ids, answers)
-                said = f"Took back {step.words}: {counted(table.remove(ids), 'question')}."
+                said = f"Undid {step.words}: {counted(table.remove(ids), 'question')}."
             steps.remove(step)
             return QuestionsRead(_page(project, where), asked, said)
 
         self._store.ask(work, self._target)
 
     def look_at_file(self, words: Sequence[str]) -> None:
-        """See what an import of these words would store."""
+        """Preview an import with these arguments."""
         self._program.start(LOOK, ["questions", "import", *words, "--dry-run"])
 
     def import_file(self, words: Sequence[str]) -> None:
-        """Store it."""
+        """Import."""
         self._program.start(IMPORT, ["questions", "import", *words])
 
     def find_twins(self) -> None:
-        """Look for questions that repeat earlier ones."""
+        """Find questions that repeat earlier ones."""
         self._program.start(TWINS, ["questions", "dedupe", "--dry-run"])
 
     def draw_splits(self, words: Sequence[str]) -> None:
-        """See where each topic would go."""
+        """Preview the split of each topic."""
         self._program.start(DRAW, ["questions", "split", *words, "--dry-run"])
 
     def split(self, words: Sequence[str]) -> None:
-        """Give every question without a split one."""
+        """Assign a split to every question without one."""
         self._program.start(SPLIT, ["questions", "split", *words])
 
     def read_pairs(self, answer: Answer) -> None:
-        """Read the words of near twins; ends in `PairsRead`."""
+        """Read the texts of near-duplicates; ends in `PairsRead`."""
         found = _objects(answer, "pairs")
 
         def work(project: Project) -> Message:
@@ -290,7 +288,7 @@ class QuestionsService:
 
 
 def read_preview(source: str, answer: Answer) -> ImportPreview:
-    """What the command printed about an import."""
+    """Parse the command's preview of an import."""
     return ImportPreview(
         source=source,
         added=whole(answer, "added"),
@@ -302,7 +300,7 @@ def read_preview(source: str, answer: Answer) -> ImportPreview:
 
 
 def read_splits(answer: Answer) -> SplitPreview:
-    """What the command printed about splits."""
+    """Parse the command's preview of splits."""
     names: tuple[Split, ...] = ("train", "validation", "test")
     topics = tuple(
         TopicCounts(str(row["topic"]), {name: whole(row, name) for name in names}) for row in _objects(answer, "topics")
@@ -311,7 +309,7 @@ def read_splits(answer: Answer) -> SplitPreview:
 
 
 def whole(row: Mapping[str, object], name: str) -> int:
-    """A whole number of a printed object."""
+    """An integer field of a printed object."""
     return int(str(row[name]))
 
 

@@ -1,6 +1,6 @@
-"""Reads everything that the workspace shows out of a project, when something changed. Knows no thread.
+"""Reads everything the workspace shows from a project when something changed. Knows nothing of threads.
 
-Imports what a project is made of, and is imported by the thread that reads: no screen waits for it.
+Its imports are heavy, so the reading thread imports it and no screen waits for it.
 """
 
 from dataclasses import replace
@@ -23,20 +23,20 @@ _LATEST = 60  # answers
 
 
 class Reader:
-    """One project, open for the thread that made this, and its facts as far as they are new."""
+    """One project, open on the thread that created this, and its facts whenever they change."""
 
     def __init__(self, folder: Path, home: Home) -> None:
-        """Raises `DistillError` where it cannot be opened."""
+        """Raises `DistillError` if it cannot be opened."""
         self._project = Project.open(folder, home)
         self._tokens = PromptTokens(folder, home)
         self._seen: tuple[object, ...] = ()
 
     def close(self) -> None:
-        """Close the project; a count of tokens that is under way is let go."""
+        """Close the project; abandon a token count in progress."""
         self._project.close()
 
     def read_new(self) -> Facts | None:
-        """The facts, where something changed since the last ones. Raises `DistillError`: then the next are new."""
+        """The facts if anything changed since the last read. Raises `DistillError`; the next read is then complete."""
         before, self._seen = self._seen, ()
         reap(self._project)
         ending, pausing = self._asked_to("stop"), self._asked_to("pause")
@@ -46,7 +46,7 @@ class Reader:
         return facts
 
     def _asked_to(self, wish: Wish) -> frozenset[int]:
-        """The live jobs that have yet to do what they were asked for: of a wish, which is a file, no store knows."""
+        """Live jobs that have not yet done what they were asked; requests are files, unknown to the store."""
         live = [job for job in self._project.jobs.live() if wish != "pause" or job.state != "paused"]
         return frozenset(job.id for job in live if read_wish(self._project.folder / job.folder) == wish)
 
@@ -82,7 +82,7 @@ class Reader:
         version = self._project.prompts.current()
         if version is None:
             return ""
-        # The starter's tokenizer is made by the first job that uses it, before anything is answered.
+        # The first job that uses the starter converts its tokenizer, before anything is answered.
         count = self._tokens.of(version.prompt, base, self._project.examples.newest_id() > 0)
         return f"{count.tokens:,}" if count.exact else f"≈ {count.tokens:,}"
 
@@ -101,10 +101,10 @@ class Reader:
 
 
 def _cost(project: Project, prompt_sha256: str) -> str:
-    """As it was last reckoned: to reckon it anew takes the list of prices, which is not read before it is needed."""
+    """The last estimate: a new one needs the price list, which is only read on demand."""
     outcome = project.settings.cost_outcome()
     if outcome is None:
         return ""
-    from engine.economics.outlook import in_short  # reads no prices, but imports what can
+    from engine.economics.outlook import in_short  # reads no prices, but its imports can
 
     return f"{'' if outcome.prompt_sha256 == prompt_sha256 else '◐ '}{in_short(outcome)}"

@@ -1,4 +1,4 @@
-"""What can leave the machine and what did, read on the store's thread; the export is a job."""
+"""What can be exported and what has been, read on the store's thread; the export itself is a job."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ GGUF_TYPES: tuple[GgufType, ...] = get_args(GgufType)
 
 @dataclass(frozen=True, slots=True)
 class Exportable:
-    """A run that has an adapter. `bytes`: about how large each form will be; None where the base is not here yet."""
+    """A run with an adapter. `bytes`: approximate size of each form; None if the base is not on this machine yet."""
 
     run_id: int
     state: str
@@ -33,21 +33,21 @@ class Exportable:
     recovered: float | None
     newest_dataset: bool
     bytes: Mapping[ReleaseKind, int | None]
-    folders: Mapping[ReleaseKind, str]  # where an export goes unless a person says otherwise
+    folders: Mapping[ReleaseKind, str]  # the default folder of each form
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """An export of the past, with what lies in its folder now."""
+    """A past export, with the current content of its folder."""
 
     release: Release
-    folder: str  # in full
+    folder: str  # absolute
     files: tuple[ReleasedFile, ...]  # none: the folder is gone
 
 
 @dataclass(frozen=True, slots=True)
 class ReleasePage:
-    """Both, the newest first."""
+    """Both, newest first."""
 
     runs: tuple[Exportable, ...] = ()
     releases: tuple[Released, ...] = ()
@@ -70,7 +70,7 @@ class CardRead(Message):
 
 @dataclass
 class ExportReady(Message):
-    """Nothing stands in the way of this export: its job can be started."""
+    """The export was checked and its job can be started."""
 
     options: ExportOptions
 
@@ -93,16 +93,16 @@ class ReleaseService:
             release = next((each for each in project.releases.all() if each.id == release_id), None)
             if release is None:
                 raise NotFoundError(
-                    f"Release {release_id} is not there.", "It was taken away meanwhile.", "Read again."
+                    f"There is no release {release_id}.", "It was removed meanwhile.", "Open the pane again."
                 )
             return CardRead(release_id, card_text(folder_of(project, release)))
 
         self._store.ask(work, self._target)
 
     def prepare(self, options: ExportOptions, llama_cpp: str) -> None:
-        """See that the export is possible, with llama.cpp from that folder (empty: where it is looked for).
+        """Check that the export is possible, with llama.cpp from that folder (empty: search the usual places).
 
-        Its destination is as a person types it. Ends in `ExportReady`, or `StoreFailed`.
+        The destination is as typed. Ends in `ExportReady` or `StoreFailed`.
         """
 
         def work(project: Project) -> Message:

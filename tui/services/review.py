@@ -1,6 +1,6 @@
-"""What a person reviews: a window of the examples, and their decisions, carried out on the store's thread.
+"""The examples under review: a window of them, and decisions, on the store's thread.
 
-Each wish ends in one `ReviewRead`: the window as it stands after it, and the words that say what was done.
+Each request ends in one `ReviewRead`: the window afterwards, and a message about what was done.
 """
 
 from collections.abc import Callable
@@ -33,18 +33,18 @@ _DONE = {
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Which examples are listed, and on which of them the cursor stands."""
+    """Which examples are listed, and the position of the cursor."""
 
     state: ExampleState | None = None
     search: str = ""
-    cursor: int = 0  # from 0, in the list
+    cursor: int = 0  # 0-based
     flagged: bool = False
     topic: str | None = None
     rule: int | None = None
 
     @property
     def selection(self) -> Selection:
-        """The list in the store's words, for the current prompt where none is named."""
+        """The list as a selection for the store, of the current prompt unless one is named."""
         return Selection(
             state=self.state,
             flagged=self.flagged or None,
@@ -60,7 +60,7 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """One example as it is reviewed. `checks` are of the answer as it stands, edited or not."""
+    """One example under review. `checks` are of the current answer, edited or not."""
 
     id: int
     question: str
@@ -72,13 +72,13 @@ class ReviewRow:
     reason: str
     checks: tuple[CheckResult, ...]
     question_id: int = 0
-    attempts: tuple[int, ...] = ()  # the numbers of all examples of this question, this one among them
-    note: str | None = None  # of the flag; None: there is no flag
+    attempts: tuple[int, ...] = ()  # the ids of all examples of this question, including this one
+    note: str | None = None  # of the flag; None: not flagged
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewPage:
-    """A window of the list: `rows` from `offset` on, of `total`."""
+    """A window of the list: `rows` from `offset`, of `total`."""
 
     where: Where = field(default_factory=Where)
     rows: tuple[ReviewRow, ...] = ()
@@ -87,15 +87,15 @@ class ReviewPage:
     counts: ExampleCounts = field(default_factory=lambda: ExampleCounts(0, 0, 0, 0))
     rules: tuple[Rule, ...] = ()
     prompt_sha256: str = ""
-    newest_id: int = 0  # of all examples: what comes later was not seen
+    newest_id: int = 0  # of all examples; later ones have not been seen
     asked: Asked | None = None
-    grows: bool = False  # a job is at the answers
-    sent: bool = False  # the cursor was sent where it stands, by what was done
+    grows: bool = False  # a job is adding answers
+    sent: bool = False  # an action moved the cursor here
 
 
 @dataclass
 class ReviewRead(Message):
-    """The list was read; `said` tells what was done before it, if anything."""
+    """The list was read; `said` reports what was just done, if anything."""
 
     page: ReviewPage
     said: str
@@ -111,7 +111,7 @@ class AttemptRead(Message):
 
 @dataclass
 class FiltersRead(Message):
-    """What a list can be narrowed to: topics with their questions, rules with the answers that break them."""
+    """The filters: topics with their questions, rules with the answers that fail them."""
 
     topics: tuple[tuple[str, int], ...]
     rules: tuple[tuple[Rule, int], ...]
@@ -121,7 +121,7 @@ class FiltersRead(Message):
 class _Done:
     said: str = ""
     decided: int = 0
-    go_to: int | None = None  # an example's number
+    go_to: int | None = None  # an example's id
 
 
 class ReviewService:
@@ -136,17 +136,17 @@ class ReviewService:
         self._carry_out(where, lambda _project: _Done(go_to=go_to))
 
     def accept(self, where: Where, meant: Selection) -> None:
-        """Accept what is meant; of many it is said how many that were."""
+        """Accept the selection; report the number if it is more than one."""
 
         def work(project: Project) -> _Done:
             done = accept(project, meant)
             said = f"Accepted {done.decided:,}." if _many(meant) else ""
-            return _Done(said + (f" {done.left_out:,} were cut and stay as they are." if done.left_out else ""), 1)
+            return _Done(said + (f" {done.left_out:,} were cut off and stay undecided." if done.left_out else ""), 1)
 
         self._carry_out(where, work)
 
     def reject(self, where: Where, meant: Selection) -> None:
-        """Reject what is meant."""
+        """Reject the selection."""
 
         def work(project: Project) -> _Done:
             count = reject(project, meant)
@@ -155,44 +155,44 @@ class ReviewService:
         self._carry_out(where, work)
 
     def flag(self, where: Where, meant: Selection, *, up: bool, note: str = "") -> None:
-        """Put flags up with a note, or take them down."""
+        """Set flags with a note, or remove them."""
 
         def work(project: Project) -> _Done:
             count = flag(project, meant, note) if up else unflag(project, meant)
-            said = f"Flagged {count:,}." if up else f"Took down {count:,} flag{'s' if count != 1 else ''}."
+            said = f"Flagged {count:,}." if up else f"Removed {count:,} flag{'s' if count != 1 else ''}."
             return _Done(said if _many(meant) else "")
 
         self._carry_out(where, work)
 
     def again(self, where: Where, meant: Selection) -> None:
-        """Ask the teacher again about what is meant."""
+        """Ask the teacher again for the selection."""
 
         def work(project: Project) -> _Done:
             job = ask_again(project, meant)
-            return _Done(f"Asked again by job {job.id}. The old answer is rejected; the new one comes beside it.")
+            return _Done(f"Job {job.id} is asking again. The old answer is rejected; the new one is added beside it.")
 
         self._carry_out(where, work)
 
     def edit(self, where: Where, example_id: int, answer: str) -> None:
-        """Accept one example with other words."""
+        """Accept one example with an edited answer."""
 
         def work(project: Project) -> _Done:
             broken = [result for result in edit(project, example_id, answer) if not result.passed]
             rules = ", ".join(str(result.rule_id) for result in broken)
-            return _Done(f"Edited; it breaks rule {rules}." if broken else "Edited and accepted.", 1, example_id)
+            return _Done(f"Edited; it fails rule {rules}." if broken else "Edited and accepted.", 1, example_id)
 
         self._carry_out(where, work)
 
     def undo(self, where: Where) -> None:
-        """Take back the last step, and go to what it was about."""
+        """Undo the last step, and go to it."""
         self._carry_out(where, lambda project: _moved(project.decisions.undo(), "Undone", "Nothing to undo."))
 
     def redo(self, where: Where) -> None:
-        """Decide again what was taken back."""
+        """Redo the last undone step."""
         self._carry_out(where, lambda project: _moved(project.decisions.redo(), "Done again", "Nothing to redo."))
 
     def next_undecided(self, where: Where, after_id: int, *, backwards: bool = False) -> None:
-        """Go to the next example of this list that nobody decided, or to the last one before."""
+        """Go to the next undecided example of this list, or to the previous one."""
 
         def work(project: Project) -> _Done:
             prompt = project.prompts.current()
@@ -207,9 +207,9 @@ class ReviewService:
         self._carry_out(where, work)
 
     def check(self) -> None:
-        """Let the rules decide what no person decided; ends in `CommandEnded`.
+        """Let the rules decide what no person has decided; ends in `CommandEnded`.
 
-        In a process of its own: it reads every answer, and decisions of a person do not wait for it.
+        Runs in a separate process: it reads every answer, and a person's decisions must not wait for it.
         """
         Program(self._store.folder, self._store.home, self._target).start("check", ["curate", "check"])
 
@@ -225,7 +225,7 @@ class ReviewService:
         self._store.ask(work, self._target)
 
     def filters(self) -> None:
-        """Read what a list can be narrowed to; ends in `FiltersRead`."""
+        """Read the available filters; ends in `FiltersRead`."""
 
         def work(project: Project) -> Message:
             prompt = project.prompts.current()
@@ -244,7 +244,7 @@ class ReviewService:
 
 
 def _many(meant: Selection) -> bool:
-    """Whether more than one example may be meant: what is marked is said back, one key on one answer is not."""
+    """Whether the selection may be more than one example: only then is the number reported."""
     return meant != Selection(ids=meant.ids)
 
 
@@ -288,7 +288,7 @@ def _row(
 ) -> ReviewRow:
     question, example, checks = project.questions.get(curated.example.key.question_id), curated.example, None
     if curated.answer != example.answer:
-        from engine.rules.checks import check_answer  # only edits are checked here; its library takes a moment
+        from engine.rules.checks import check_answer  # only needed for edits, and slow to import
 
         checks = check_answer(rules, curated.answer, question)
     return ReviewRow(

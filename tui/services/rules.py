@@ -1,4 +1,4 @@
-"""The rules of a project, changed by a person: work for the store's thread, each of which ends in a message."""
+"""Edits to the rules of a project: work for the store's thread; each ends in a message."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from engine.records.rule import Rule
 from engine.texts import read_text
 from tui.keys import key_of
 
-RuleChanges = list[tuple[tuple[Rule, ...], tuple[Rule, ...]]]  # before, after; only the store's thread touches it
+RuleChanges = list[tuple[tuple[Rule, ...], tuple[Rule, ...]]]  # (before, after); touched only by the store's thread
 
 
 @dataclass
 class RulesPut(Message):
-    """The rules are others now."""
+    """The rules have changed."""
 
     said: str
     before: tuple[Rule, ...]
@@ -28,42 +28,42 @@ RulesWork = Callable[[Project], RulesPut]
 
 @dataclass
 class RulesTakenBack(Message):
-    """The rules are as they were before the last change."""
+    """The last change of the rules was undone."""
 
     said: str
 
 
 def put_rule(project: Project, rule: Rule) -> RulesPut:
-    """Change the rule of this number, or add it where its number is 0."""
+    """Change the rule with this number, or add it if the number is 0."""
     before = project.rules.all()
     if rule.id == 0:
         (added,) = project.rules.add([rule])
-        return RulesPut(f"Rule {added.id} is new.", before, project.rules.all())
+        return RulesPut(f"Added rule {added.id}.", before, project.rules.all())
     after = project.rules.put([rule if old.id == rule.id else old for old in before])
-    return RulesPut(f"Rule {rule.id} is changed.", before, after)
+    return RulesPut(f"Changed rule {rule.id}.", before, after)
 
 
 def put_rules(project: Project, rules: Sequence[Rule]) -> RulesPut:
-    """Add these; their numbers are given by the store. Raises UsageError where all of them are there already."""
+    """Add these; the store assigns their numbers. Raises UsageError if all of them exist already."""
     before = project.rules.all()
     there = [(rule.text, rule.check) for rule in before]
     new = [rule for rule in rules if (rule.text, rule.check) not in there]
     if not new:
-        raise UsageError("There is such a rule already.", "It is not added a second time.", "")
+        raise UsageError("This rule already exists.", "It was not added again.", "")
     added = project.rules.add(new)
-    said = f"Rule {added[0].id} is new" if len(added) == 1 else f"{len(added)} rules are new"
-    return RulesPut(f"{said}; {key_of('proposals.undo')} takes it back.", before, project.rules.all())
+    said = f"Added rule {added[0].id}" if len(added) == 1 else f"Added {len(added)} rules"
+    return RulesPut(f"{said}; {key_of('proposals.undo')} undoes it.", before, project.rules.all())
 
 
 def remove_rule(project: Project, number: int) -> RulesPut:
     """Remove one rule; the others keep their numbers."""
     before = project.rules.all()
     project.rules.remove(number)
-    return RulesPut(f"Rule {number} is removed; {key_of('rules.undo')} takes it back.", before, project.rules.all())
+    return RulesPut(f"Removed rule {number}; {key_of('rules.undo')} undoes it.", before, project.rules.all())
 
 
 def import_rules(project: Project, path: str, *, replace: bool) -> RulesPut:
-    """Rules from a YAML file, beside those that are there or in their place."""
+    """Import rules from a YAML file, adding to or replacing the existing ones."""
     from engine.rules.documents import parse_rules
 
     rules = parse_rules(read_text(path, regular=True), path)
@@ -73,12 +73,12 @@ def import_rules(project: Project, path: str, *, replace: bool) -> RulesPut:
     else:
         project.rules.add(rules)
     what = "rule was" if len(rules) == 1 else "rules were"
-    said = f"{len(rules)} {what} read; {key_of('rules.undo')} takes them back."
+    said = f"Read {len(rules)} {what}; {key_of('rules.undo')} undoes it."
     return RulesPut(said, before, project.rules.all())
 
 
 def noted(changes: RuleChanges, work: RulesWork) -> RulesWork:
-    """The same work, which then remembers what takes its change back."""
+    """The same work, recorded so that it can be undone."""
 
     def whole(project: Project) -> RulesPut:
         put = work(project)
@@ -89,12 +89,12 @@ def noted(changes: RuleChanges, work: RulesWork) -> RulesWork:
 
 
 def take_back(project: Project, changes: RuleChanges) -> RulesTakenBack:
-    """Undo the last of these changes. Raises UsageError where there is none, or someone changed the rules since."""
+    """Undo the last of these changes. Raises UsageError if there is none, or the rules were changed elsewhere since."""
     if not changes:
-        raise UsageError("Nothing is taken back.", "There is no change of the rules to take back.", "")
+        raise UsageError("Nothing to undo.", "No change of the rules is left to undo.", "")
     before, after = changes[-1]
     if project.rules.all() != after:
-        raise UsageError("The rules are not as you left them.", "Somebody changed them since.", "Change them by hand.")
+        raise UsageError("Cannot undo.", "The rules were changed elsewhere since.", "Edit them by hand.")
     project.rules.put(before)
     changes.pop()
-    return RulesTakenBack("Took back the last change of the rules.")
+    return RulesTakenBack("Undid the last change of the rules.")

@@ -1,6 +1,6 @@
-"""The runs of a project and what their jobs' logs tell of them, read on the store's thread; and a new run.
+"""The runs of a project with what their jobs logged, read on the store's thread; and creating a run.
 
-Every function is a piece of work for `StoreService.ask`.
+Every function is work for `StoreService.ask`.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ View = TypeVar("View", bound=Takes)
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One run with what else is known of it. `jobs` worked on it, the oldest first."""
+    """One run and what belongs to it. `jobs` trained it, oldest first."""
 
     run: Run
     evaluation: Evaluation | None = None  # its newest
@@ -33,14 +33,14 @@ class RunRow:
 
 @dataclass
 class RunsRead(Message):
-    """All runs were read, the oldest first."""
+    """All runs, oldest first."""
 
     rows: tuple[RunRow, ...]
 
 
 @dataclass
 class TraceRead(Message, Generic[View]):
-    """The logs of an ended run were read: `view` has taken in every step's metrics and what it answered."""
+    """The logs of an ended run were read: `view` has the metrics of every step and the sampled answers."""
 
     run: Run
     view: View
@@ -48,27 +48,27 @@ class TraceRead(Message, Generic[View]):
 
 @dataclass
 class BasisRead(Message):
-    """What is known before a training was read."""
+    """The inputs of a new training were read."""
 
     basis: Basis
 
 
 @dataclass
 class RunAdded(Message):
-    """A run was made; it waits for a job to train it."""
+    """A run was created; it waits for a job to train it."""
 
     run: Run
 
 
 @dataclass
 class RunDeleted(Message):
-    """A run is gone; `said` tells with what."""
+    """A run was deleted; `said` reports what went with it."""
 
     said: str
 
 
 def read_runs(project: Project) -> RunsRead:
-    """All runs, with their evaluations and jobs."""
+    """Read all runs, with their evaluations and jobs."""
     with project.snapshot():
         worked = project.runs.trained_by()
         datasets = {dataset.sha256: dataset.train for dataset in project.datasets.all()}
@@ -86,7 +86,7 @@ def read_runs(project: Project) -> RunsRead:
 
 
 def trace_reader(run_id: int, begin: Callable[[], View]) -> Callable[[Project], TraceRead[View]]:
-    """Work that reads the whole trace of one run; `begin` makes a view that has taken in nothing yet."""
+    """Work that reads the whole trace of one run; `begin` makes an empty view."""
 
     def work(project: Project) -> TraceRead[View]:
         view = begin()
@@ -98,24 +98,24 @@ def trace_reader(run_id: int, begin: Callable[[], View]) -> Callable[[Project], 
 
 
 def run_deleter(run_id: int) -> Callable[[Project], RunDeleted]:
-    """Work that deletes a run, where nothing needs it."""
+    """Work that deletes a run unless something needs it."""
 
     def work(project: Project) -> RunDeleted:
-        from engine.training.deleting import delete_run  # hardly ever wanted
+        from engine.training.deleting import delete_run  # rarely needed
 
         deleted = delete_run(project, run_id)
         gone = f"Deleted run {run_id}, {counted(deleted.evaluations, 'evaluation')}, {counted(deleted.votes, 'vote')}."
-        stays = f" A link led to its files, which stay in {clean_line(str(deleted.elsewhere))}."
+        stays = f" Its files were linked from {clean_line(str(deleted.elsewhere))} and stay there."
         return RunDeleted(gone + (stays if deleted.elsewhere else ""))
 
     return work
 
 
 def basis_of_training(project: Project) -> BasisRead:
-    """What is known before a training."""
+    """Read the inputs of a new training."""
     return BasisRead(read_basis(project))
 
 
 def run_adder(config: TrainingConfig, dataset_sha256: str) -> Callable[[Project], RunAdded]:
-    """Work that makes a run of this dataset."""
+    """Work that creates a run on this dataset."""
     return lambda project: RunAdded(project.runs.add(dataset_sha256, config))

@@ -1,6 +1,6 @@
-"""Reads a person's settings, and keeps what was chosen in the program, off the drawing thread.
+"""Reads the user's settings and saves choices made in the app, off the drawing thread.
 
-The settings file is the person's: it is read once and never written. Imports no Textual, so that the settings are known
+The settings file is the user's: it is read once and never written. Imports no Textual, so that settings are known
 before Textual is loaded.
 """
 
@@ -22,21 +22,21 @@ _COPIED = "copied.txt"
 
 
 def read_settings(home: Home, environment: Mapping[str, str] = os.environ) -> tuple[Settings, tuple[UsageError, ...]]:
-    """The settings of this home and this environment, and what is wrong with them."""
+    """The settings of this home and environment, and what is wrong with them."""
     try:
         text = home.settings.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         text = ""
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        wrong = UsageError("The settings cannot be read.", f"{home.settings}: {why}.", "The defaults hold.")
+        wrong = UsageError("The settings cannot be read.", f"{home.settings}: {why}.", "Using the defaults.")
         return _in(environment, Settings()), (wrong,)
     settings, errors = parse_settings(text, str(home.settings))
     return _in(environment, settings), errors
 
 
 def last_project(home: Home) -> Path | None:
-    """The folder of the project that a person left, or the only one; None where there is no such."""
+    """The folder of the last used project, or of the only one; None if there is none."""
     try:
         return unnamed_project(home)
     except UsageError:
@@ -44,16 +44,16 @@ def last_project(home: Home) -> Path | None:
 
 
 def save_copy(home: Home, text: str) -> Path:
-    """Keep a text that no clipboard took, in place of the one before. Raises `StoreError`."""
+    """Save a text that no clipboard accepted, replacing the previous one. Raises `StoreError`."""
     path = make_private_folder(home.state) / _COPIED
     write_atomically(path, text.encode())
     return path
 
 
 class Memory:
-    """What was chosen or copied: read at the start, written at each change, after the changes of other terminals.
+    """Choices and copied text: read at startup, written at each change on top of other terminals' changes.
 
-    What cannot be written is told once, to `tell`, from another thread; the program goes on without it.
+    A failed write is reported once, to `tell`, from another thread; the program continues without it.
     """
 
     def __init__(self, home: Home, tell: Callable[[DistillError], object]) -> None:
@@ -64,11 +64,11 @@ class Memory:
         self.remembered = self._read()
 
     def choose_theme(self, name: str, settings: Settings) -> None:
-        """Remember the theme, until the settings name another than they do now."""
+        """Remember the theme, until the settings file names a different one."""
         self._change(lambda before: replace(before, theme=name, instead_of=settings.theme))
 
     def arrange(self, folder: Path, pane: str, rail_width: int, *, maximised: bool = False) -> None:
-        """Remember how the workspace is arranged: the pane that is looked at in this project, the shape in all."""
+        """Remember the layout of the workspace: the current pane per project, the rest for all projects."""
         self._change(
             lambda before: replace(
                 before, rail_width=rail_width, maximised=maximised, panes={**before.panes, str(folder): pane}
@@ -76,11 +76,11 @@ class Memory:
         )
 
     def share(self, divider: str, share: int) -> None:
-        """Remember where a divider stands."""
+        """Remember the position of a divider."""
         self._change(lambda before: replace(before, shares={**before.shares, divider: share}))
 
     def do(self, work: Callable[[], str], say: Callable[[str], object]) -> None:
-        """Do `work` after what is written, and `say`, from another thread, what it returns."""
+        """Do `work` after pending writes, and pass its result to `say` on another thread."""
 
         def whole() -> None:
             with failing_to(self._tell):
@@ -89,7 +89,7 @@ class Memory:
         self._thread.submit(whole)
 
     def close(self) -> None:
-        """Wait until everything is written."""
+        """Wait for all writes."""
         self._thread.shutdown()
 
     def _change(self, change: Callable[[Remembered], Remembered]) -> None:

@@ -1,6 +1,6 @@
-"""Reads the project's facts on one thread, and on another carries a person's wishes to the engine.
+"""Reads the project's facts on one thread, and carries out requests to the engine on another.
 
-A project's connection belongs to the thread that opened it: each of the two has its own, and what a person asks for
+A project's connection belongs to the thread that opened it: each of the two has its own, so requests
 never waits until the counts of 100,000 examples are read.
 """
 
@@ -22,7 +22,7 @@ from engine.errors import DistillError
 from engine.paths import Home
 from tui.services.failing import failing_to, told_as
 
-# The threads import what they need: a screen that names a message is drawn before the engine is there.
+# The threads import what they need: screens that use these messages are drawn before the engine is loaded.
 if TYPE_CHECKING:
     from engine.project import Project
     from engine.records.job import Job
@@ -42,13 +42,13 @@ class FactsRead(Message):
 
 @dataclass
 class StoreFailed(Message):
-    """The store could not be read, or a wish not be carried out; `error` says it in three sentences."""
+    """The store could not be read, or a request failed; `error` says why."""
 
     error: DistillError
 
 
 class ReadFailed(StoreFailed):
-    """The facts could not be read: what is shown is old, until they can be again."""
+    """The facts could not be read: what is shown stays old until they can."""
 
 
 @dataclass
@@ -67,7 +67,7 @@ Answer = TypeVar("Answer")
 
 
 class _Worker(Generic[Held]):
-    """A thread for work that is done in turn, and what is open on it from the first time that it is asked for."""
+    """A thread that does work in order, with a resource opened on first use."""
 
     def __init__(self, name: str, opened: Callable[[], Held]) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
@@ -75,18 +75,18 @@ class _Worker(Generic[Held]):
         self._held: Held | None = None
 
     def submit(self, work: Callable[[], Answer]) -> Future[Answer]:
-        """Do `work` after what was submitted before."""
+        """Do `work` after everything submitted earlier."""
         return self._thread.submit(work)
 
     @property
     def held(self) -> Held:
-        """What is open; to be asked for on the thread alone. Raises what opening it raises."""
+        """The resource; only for use on the thread. Raises what opening it raises."""
         if self._held is None:
             self._held = self._opened()
         return self._held
 
     def close(self) -> None:
-        """Close what is open when what is under way has ended; does not wait for it."""
+        """Close the resource once current work has ended; does not wait for it."""
         self._thread.submit(self._close)
         self._thread.shutdown(wait=False)
 
@@ -120,17 +120,17 @@ class StoreService:
         self._reading = False
 
     def read(self) -> None:
-        """Ask for fresh facts; nothing comes where nothing changed, or while such a request is under way."""
+        """Request fresh facts; nothing comes if nothing changed or a request is already pending."""
         if not self._reading:
             self._reading = True
             self._reader.submit(self._read)
 
     def ask(self, work: "Callable[[Project], Message]", target: MessagePump) -> None:
-        """Do `work` with the project, and post what it returns to `target`; what fails as `StoreFailed`."""
+        """Do `work` with the project, and post its result to `target`, or `StoreFailed`."""
         self._worker.submit(lambda: self._ask(work, target))
 
     def carry_out(self, work: "Callable[[Project], None]", target: MessagePump) -> None:
-        """Do `work` with the project, of which nothing is told but that it failed, as `StoreFailed` to `target`."""
+        """Do `work` with the project, and post to `target` only if it fails, as `StoreFailed`."""
 
         def done() -> None:
             with _failing_to(target):
@@ -139,22 +139,22 @@ class StoreService:
         self._worker.submit(done)
 
     async def answer(self, work: "Callable[[Project], Answer]") -> Answer:
-        """What `work` returns with the project, after what was asked before. Raises `DistillError`, whatever fails."""
+        """Return the result of `work` with the project, after earlier requests. Raises `DistillError` on failure."""
         try:
             return await wrap_future(self._worker.submit(lambda: work(self._worker.held)))
         except Exception as error:
             raise told_as(error) from error
 
     def start(self, options: "JobOptions") -> None:
-        """Start the job that carries out `options`; ends in `JobStarted`, or `StoreFailed`."""
+        """Start a job with these `options`; ends in `JobStarted` or `StoreFailed`."""
         self._worker.submit(lambda: self._start(options))
 
     def wish(self, wish: Wish, job_id: int) -> None:
-        """Ask the job to pause, to go on, to end, or to end its training with the best that it has."""
+        """Ask the job to pause, resume, stop, or end its training and keep the best adapter."""
         self._worker.submit(lambda: self._wish(wish, job_id))
 
     def close(self) -> None:
-        """Close the project and end the threads, when what is under way has ended."""
+        """Close the project and end the threads once current work has ended."""
         self._reader.close()
         self._worker.close()
 

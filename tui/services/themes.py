@@ -1,6 +1,6 @@
-"""Reads the files of themes and watches them: those that ship and a person's own, which go before.
+"""Reads and watches theme files: built-in ones and the user's own, which take precedence.
 
-A file that changes is read anew within a second, from a thread.
+A changed file is read again within a second, on a thread.
 """
 
 import threading
@@ -22,21 +22,21 @@ LOOK_EVERY_S = 0.5
 
 @dataclass
 class ThemesRead(Message):
-    """Themes that are new or have changed, and an error for each file that cannot be read."""
+    """New or changed themes, and an error for each unreadable file."""
 
     themes: tuple[Theme, ...]
     errors: tuple[UsageError, ...]
 
 
 def shipped_folder() -> Path:
-    """Where the themes lie that ship: inside the package in a wheel, beside it in a checkout."""
+    """The folder of built-in themes: inside the package in a wheel, beside it in a checkout."""
     package = Path(tui.__file__).parent
     installed = package / "themes"
     return installed if installed.is_dir() else package.parent / "themes"
 
 
 def read_theme(home: Home, name: str) -> Theme:
-    """One theme by its name. Raises UsageError, NotFoundError where no file has that name."""
+    """Load one theme by name. Raises UsageError, or NotFoundError if no file has that name."""
     files = _files(home)
     if name not in files:
         can_be_read = [known for known, path in files.items() if _is_sound(path)]
@@ -45,7 +45,7 @@ def read_theme(home: Home, name: str) -> Theme:
 
 
 class ThemeService:
-    """Posts all themes to `target`, then each that changes, until it is closed."""
+    """Posts all themes to `target`, then each that changes, until closed."""
 
     def __init__(self, home: Home, target: MessagePump) -> None:
         self._home = home
@@ -54,12 +54,12 @@ class ThemeService:
         threading.Thread(target=self._watch, name="themes", daemon=True).start()
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop watching."""
         self._closed.set()
 
     def _watch(self) -> None:
         known: dict[str, tuple[Path, int, int]] = {}
-        # The first look comes after the first sight of the app, with which it would share the interpreter.
+        # The first read waits until after the first paint, with which it would compete for the interpreter.
         while not self._closed.wait(LOOK_EVERY_S):
             now = {name: stamp for name, path in _files(self._home).items() if (stamp := _stamp(path)) is not None}
             themes: list[Theme] = []
@@ -80,7 +80,7 @@ def _files(home: Home) -> dict[str, Path]:
 
 
 def _stamp(path: Path) -> tuple[Path, int, int] | None:
-    """What changes when the file does; None where it has gone meanwhile."""
+    """A stamp that changes when the file does; None if the file is gone."""
     try:
         found = path.stat()
     except OSError:
@@ -101,5 +101,5 @@ def _read(path: Path) -> Theme:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise UsageError("A theme cannot be read.", f"{path.name}: {why}.", "Mend the file.") from error
+        raise UsageError("A theme cannot be read.", f"{path.name}: {why}.", "Fix the file.") from error
     return parse_theme(text, path.name)

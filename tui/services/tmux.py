@@ -1,5 +1,5 @@
-"""Puts text into the buffer of the tmux that the program runs in: tmux's own defaults let no program inside it do so by
-what it sends to the terminal.
+"""Puts text into the buffer of the surrounding tmux, whose defaults do not let programs inside it do so through
+terminal output.
 """
 
 import os
@@ -11,9 +11,9 @@ _ANSWERS_WITHIN_S = 1.0
 
 
 def load_buffer(text: str, environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether tmux took the text; since its version 3.2 it passes it on to the terminal's clipboard."""
+    """Whether tmux accepted the text; since version 3.2 it forwards it to the terminal's clipboard."""
     tmux = shutil.which("tmux")
-    # Without this the tmux of another session would be asked, or one of another machine.
+    # Without this, tmux of another session or machine would be used.
     if tmux is None or not environment.get("TMUX"):
         return False
     try:

@@ -1,4 +1,4 @@
-"""The prompt's exact token count, found in a process of its own: reading a tokenizer stops a drawing process for 0.2 s.
+"""The prompt's exact token count, from a separate process: loading a tokenizer would block drawing for 0.2 s.
 
 The process is the program itself, `prompt show --json`. Until it has answered, the count is an estimate.
 """
@@ -25,7 +25,7 @@ class PromptTokens:
         self._answer: Future[TokenCount | None] | None = None
 
     def of(self, prompt: Prompt, *reasons: object) -> TokenCount:
-        """The best count that is known now. It is counted anew when the prompt or one of `reasons` has changed."""
+        """The best count known now. Counted again when the prompt or one of `reasons` changes."""
         asked = (prompt.sha256, *reasons)
         if asked != self._asked:
             self._asked, self._answer = asked, self._begin()
@@ -34,17 +34,17 @@ class PromptTokens:
 
     @property
     def counted(self) -> bool:
-        """Whether the count that was asked for last has come."""
+        """Whether the last requested count has arrived."""
         return self._answer is not None and self._answer.done()
 
     def _begin(self) -> Future[TokenCount | None]:
         answer: Future[TokenCount | None] = Future()
 
         def work() -> None:
-            with failing_to(lambda _error: answer.set_result(None)):  # the estimate stands, and is marked as one
+            with failing_to(lambda _error: answer.set_result(None)):  # the estimate remains, marked as such
                 answer.set_result(self._count())
 
-        # A daemon: whoever leaves the app does not wait for it.
+        # A daemon thread: quitting does not wait for it.
         threading.Thread(target=work, name="tokens", daemon=True).start()
         return answer
 

@@ -1,7 +1,7 @@
-"""Lets the teacher answer a few questions in a process of its own; answers come as they are made. Nothing is kept.
+"""Lets the teacher answer a few questions in a separate process; answers arrive as they are made. Nothing is stored.
 
-The process is the program itself, `prompt try --json --stream`: a drawing process imports no model. It ends with the
-terminal, for nobody would see its answers.
+The process is the program itself, `prompt try --json --stream`, because a drawing process imports no model. It ends
+with the terminal, as nobody would see its answers.
 """
 
 import json
@@ -48,30 +48,30 @@ class TrialAnswered(Message):
 
 @dataclass
 class TrialEnded(Message):
-    """No further answer comes; `error` says why where it failed."""
+    """No further answers; `error` says why if it failed."""
 
     trial: int
     error: DistillError | None
 
 
 class TrialService:
-    """Asks for one project, one trial at a time. Messages go to `target`, with the number of their trial."""
+    """Runs trials for one project, one at a time. Messages go to `target`, with the number of their trial."""
 
     def __init__(self, folder: Path, home: Home, target: MessagePump) -> None:
         self._folder = folder
         self._home = home
         self._target = target
         self._process: subprocess.Popen[str] | None = None
-        self._stopped: subprocess.Popen[str] | None = None  # by a person: its end is no failure
+        self._stopped: subprocess.Popen[str] | None = None  # by the user: not a failure
         self._number = 0
 
     def start(self, questions: Sequence[str], count: int) -> int:
-        """Ask these questions, or `count` stored ones where there are none; the number of the trial."""
+        """Ask these questions, or `count` stored ones if none are given; returns the number of the trial."""
         self.stop()
         self._number += 1
         command = command_line(["prompt", "try", "--stream", "--count", str(count)], self._folder, self._home)
         try:
-            # After the two dashes a question may begin with one.
+            # After the two dashes a question may start with one.
             self._process = subprocess.Popen(
                 [*command, "--", *questions],
                 stdin=subprocess.DEVNULL,
@@ -90,7 +90,7 @@ class TrialService:
         return self._number
 
     def stop(self) -> None:
-        """Ask nothing more."""
+        """Stop asking."""
         if self._process is not None and self._process.poll() is None:
             self._stopped = self._process
             self._process.terminate()
@@ -108,7 +108,7 @@ class TrialService:
             process.stdout.close()
         if status != 0 and error is None and process is not self._stopped:
             how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-            error = JobError("The trial broke off.", f"Its process {how}.", "In a shell: distill-tui prompt try")
+            error = JobError("The trial ended early.", f"Its process {how}.", "In a shell: distill-tui prompt try")
         self._target.post_message(TrialEnded(number, error))
 
 

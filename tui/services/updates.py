@@ -1,4 +1,4 @@
-"""Starts the job that brings a project up to date. Knows nothing of the plan that a person saw before."""
+"""Starts the job that brings a project up to date. Knows nothing of the plan shown before."""
 
 from collections.abc import Callable
 
@@ -9,5 +9,5 @@ from tui.services.store import JobStarted
 
 
 def update_with(options: UpdateOptions) -> Callable[[Project], JobStarted]:
-    """Work that starts the update, or finds the one that is at work. Raises UsageError where another job is."""
+    """Work that starts the update, or finds the running one. Raises UsageError if another job is running."""
     return lambda project: JobStarted(begin_update(project, options))
