@@ -37,7 +37,7 @@ async def test_a_talk_says_without_colours_what_each_side_came_to(home: Home, st
         await open_chat(pilot)
         converse(app, state)
         words = {
-            "waiting": "! The server waits for the device",
+            "waiting": "! The server is waiting for the device",
             "done": "✗ 3: 2 of 32 words too many · At most 30",
             "failed": "✗ The answer was cut off.",
         }[state]

@@ -100,5 +100,5 @@ async def test_two_changes_of_the_rules_are_taken_back_by_two_keys(home: Home) -
             await until(pilot, lambda left=left: rules() == left)
             await pilot.pause(1.5)  # the pane has to know of it
         at_once(app, *[key_of("rules.undo")] * 3)
-        await told(pilot, "Nothing is taken back.")
+        await told(pilot, "Nothing to undo.")
         assert rules() == [1, 2, 3, 4]

@@ -102,7 +102,7 @@ def converse(app: DistillApp, state: str) -> None:
     found.state.random = Random(1)
     if state == "waiting":
         found.state.ask("Can I cancel a payment that is pending?")
-        found.state.note = "The server waits for the device: job 4 (train) of meridian-desk holds cpu."
+        found.state.note = "The server is waiting for the device: job 4 (train) of meridian-desk holds cpu."
     elif state != "empty":
         found.state.blind = state == "blind"
         turn = found.state.ask("Can I cancel a payment that is pending?")
@@ -362,7 +362,7 @@ async def test_words_of_an_answer_that_was_dropped_reach_no_other_turn(
         pane.state.begin()
         converse(app, "done")
         converse(app, "streaming")
-        pane.state.note = "The model is being loaded."
+        pane.state.note = "Loading the model."
         ticket, left = pane._ticket, list(pane.state.turns)
         await pilot.press(*keys)
         await until(pilot, lambda: pane.state.turns != left)
@@ -518,4 +518,4 @@ async def test_a_server_that_the_system_does_not_start_ends_the_turn_and_says_wh
         await pilot.press("enter", *"why", "enter")
         await until(pilot, lambda: turn_is_whole(app))
         assert "No space left on device" in pane_text(app)
-        await until(pilot, lambda: [note.title for note in app._notifications] == ["The system refused."])
+        await until(pilot, lambda: [note.title for note in app._notifications] == ["The system reported an error."])

@@ -551,7 +551,7 @@ class TestRules:
             with Project.open(folder, home) as project:
                 project.rules.add([Rule(0, "another", Check("json"))])
             await pilot.press("u")
-            await until(pilot, lambda: "Somebody changed them since." in said(app))
+            await until(pilot, lambda: "The rules were changed elsewhere since." in said(app))
             assert len(rules(folder, home)) == 4
 
     async def test_a_file_of_rules_is_read_and_taken_back(self, home: Home, folder: Path, tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ async def test_an_import_is_shown_before_it_is_stored_and_can_be_taken_back(
         assert len(stored(folder, home)) == 51
         await until(pilot, lambda: "51" in text(app))
         await pilot.press("u")
-        await until(pilot, lambda: notified(app, "Took back the import: 3 questions."))
+        await until(pilot, lambda: notified(app, "Undid the import: 3 questions."))
         assert len(stored(folder, home)) == 48
 
 
@@ -142,7 +142,7 @@ async def test_splits_are_shown_before_they_are_drawn_and_can_be_taken_back(home
         await until(pilot, lambda: notified(app, "The splits are drawn."))
         assert None not in {question.split for question in stored(folder, home)}
         await pilot.press("u")
-        await until(pilot, lambda: notified(app, "The splits are taken back."))
+        await until(pilot, lambda: notified(app, "Undid the splits."))
         assert {question.split for question in stored(folder, home)[8:]} == {None}
         assert {question.split for question in stored(folder, home)[:8]} == {"train"}
 

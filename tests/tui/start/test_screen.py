@@ -217,7 +217,7 @@ async def test_a_new_project_is_made_by_keys_alone_and_says_what_is_next(
         assert "go to llm.example.com" in str(asked.query_one("#aside", Static).visual)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
-        assert "Made bank. 1 Prompt is next: its rules." in told(app)
+        assert "Created bank. 1 Prompt is next: its rules." in told(app)
     with Project.open(home.projects / "bank", home) as project:
         settings = project.settings.read()
         assert settings.student_base == "starter"

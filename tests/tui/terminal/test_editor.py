@@ -82,7 +82,7 @@ async def test_the_terminal_is_lent_and_taken_back(home: Home, tmp_path: Path, m
         assert edit(app, "old", "e edits here") == "new"
         editor(tmp_path, monkeypatch, "exit 3")
         assert edit(app, "old", "e edits here") is None
-        await told(pilot, "The old text stands.")
+        await told(pilot, "The text is unchanged.")
     assert lent == ["away", "back"] * 2
 
 
