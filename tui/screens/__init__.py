@@ -1,1 +1,1 @@
-"""The screens: one package each, with its state free of Textual."""
+"""The screens, one package each, with state free of Textual."""

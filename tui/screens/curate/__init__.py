@@ -1,1 +1,1 @@
-"""The review of the teacher's answers, one key a decision."""
+"""The review of the teacher's answers, one key per decision."""

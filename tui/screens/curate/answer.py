@@ -1,4 +1,4 @@
-"""One answer as lines: question, words with what breaks a rule marked or what an edit changed, rules. Pure."""
+"""One answer as lines: question, text with rule failures or edits marked, rules. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _HEAD_LINES = 2
 
 @dataclass(frozen=True, slots=True)
 class DrawnAnswer:
-    """The lines, and how far the answer is scrolled in them."""
+    """The lines, and the scroll position of the answer in them."""
 
     lines: list[Content]
     scroll: int
@@ -29,14 +29,14 @@ class DrawnAnswer:
 def draw_answer(
     row: ReviewRow, rules: Mapping[int, str], width: int, height: int, *, scroll: int, comparing: bool
 ) -> DrawnAnswer:
-    """The question, the answer, and what the rules find, in `height` lines.
+    """Draw the question, the answer and the rule results in `height` lines.
 
-    Where not all of it has room, rules that are broken come first, then the answer, then those that are kept.
+    If space is short, failed rules come first, then the answer, then passed rules.
     """
     head = [Content.styled(line, STRONG) for line in wrap(row.question, width)[:_HEAD_LINES]]
     compared = comparing and row.answer != row.generated
     body = _compared(row, width) if compared else marked_answer(row.answer, row.checks).wrap(width)
-    room = height - len(head) - 3  # but for a blank line, the one under the answer, and the last
+    room = height - len(head) - 3  # minus a blank line, the one under the answer, and the last
     findings = _findings(row.checks, rules, width, room, len(body))
     room = max(room - len(findings), 2)
     scroll, between = 0 if len(body) <= room else scroll, Content("")
@@ -57,7 +57,7 @@ def draw_answer(
 def _findings(
     checks: Sequence[CheckResult], rules: Mapping[int, str], width: int, room: int, answer_lines: int
 ) -> list[Content]:
-    """A line a rule, the broken ones first. Those that are broken may have half the room, others what is left of it."""
+    """One line per rule, failed ones first. Failed rules get up to half the space, passed ones what is left."""
     ordered = sorted(checks, key=lambda check: (check.passed, check.rule_id))
     broken = sum(not check.passed for check in ordered)
     lines = max(room - answer_lines, min(broken + 1, max(room // 2, 1)))
@@ -70,13 +70,13 @@ def _findings(
         for check in ordered[:told]
     ]
     if hidden := len(ordered) - told:
-        said = (f"{broken - told} broken", BAD) if broken > told else ("kept", DIM)
+        said = (f"{broken - told} failed", BAD) if broken > told else ("passed", DIM)
         findings.append(Content.assemble(f"  and {hidden} more, " if told else f"{counted(hidden, 'rule')} ", said))
     return findings
 
 
 def _found(check: CheckResult, text: str) -> str:
-    """What a rule demands that is kept, and what was found; of a broken one first what was found."""
+    """The text of a passed rule and what was found; for a failed one, what was found first."""
     return f"{check.rule_id} {text}{' · ' * bool(check.note)}{check.note}" if check.passed else broken_rule(check, text)
 
 
@@ -99,7 +99,7 @@ def _why(row: ReviewRow, width: int, *, compared: bool) -> Content:
 
 
 def _compared(row: ReviewRow, width: int) -> list[Content]:
-    """What was generated against what stands: taken out is struck and dim, put in is underlined."""
+    """The generated answer compared with the current one: deletions struck and dim, additions underlined."""
     lines: list[Content] = []
     for line in compare_texts(clean_text(row.generated), clean_text(row.answer)):
         first, *rest = _pieces(line).wrap(width - 2) or [Content("")]

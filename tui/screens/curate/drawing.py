@@ -1,4 +1,4 @@
-"""The review as lines: the list around the cursor, and below it the answer that is shown. Pure."""
+"""The review as lines: the list around the cursor, and the shown answer below it. Pure."""
 
 from dataclasses import dataclass
 
@@ -17,19 +17,19 @@ from tui.widgets.ways import ways_on
 
 MARKS: dict[ExampleState, tuple[str, str]] = {"accepted": ("✓", GOOD), "rejected": ("✗", BAD), "undecided": ("○", "")}
 _FEWEST_LISTED = 3
-_FEWEST_FOR_AN_ANSWER = 9  # its question, two lines of it, what two rules find, and the decision
+_FEWEST_FOR_AN_ANSWER = 9  # the question, two lines of answer, two rules, and the decision
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """The page, how far the answer is scrolled in it, and whether it goes on below."""
+    """The page, and the scroll position of the answer in it."""
 
     lines: list[Content]
     scroll: int = 0
 
 
 def draw(state: ReviewState, width: int, height: int) -> Drawn:
-    """All lines, at most `height`: title, list, answer, rules."""
+    """Draw all lines, at most `height`: title, list, answer, rules."""
     page = state.page
     if page is None:
         return Drawn([Content.styled("Reading the examples …", DIM)])
@@ -55,7 +55,7 @@ def draw(state: ReviewState, width: int, height: int) -> Drawn:
 
 
 def _listed_rows(state: ReviewState, page: ReviewPage, height: int) -> int:
-    """The list's share of the page; an answer is never left without room to be read in."""
+    """The list's share of the page; the answer always keeps enough space to be readable."""
     wanted = (height - 4) * state.shares.of("review") // 100
     return max(_FEWEST_LISTED, min(page.total, wanted, height - 3 - _FEWEST_FOR_AN_ANSWER))
 
@@ -78,30 +78,31 @@ def _title(state: ReviewState, page: ReviewPage, width: int) -> Content:
 
 
 def _second(state: ReviewState, page: ReviewPage, width: int) -> Content:
-    """What is marked or under way at the left, what is listed at the right."""
+    """Marks or work in progress at the left, the current filter at the right."""
     asked = page.asked
     if state.doing:
         left = Content.styled(f"● {state.doing}", ACCENT)
     elif state.checking:
-        left = Content.styled("● the rules decide …", ACCENT)
+        left = Content.styled("● checking rules …", ACCENT)
     elif state.marks.any:
         following = "  range" if state.marks.anchor is not None else ""
         left = Content.styled(f"◆ {state.marked:,} marked{following}", ACCENT)
     elif asked is not None and asked.live and asked.open_questions:
-        waits = "waits" if asked.job.state == "waiting" else asked.job.state
-        left = Content.styled(f"● {len(asked.open_questions):,} asked again; job {asked.job.id} {waits}", ACCENT)
+        left = Content.styled(
+            f"● {len(asked.open_questions):,} asked again; job {asked.job.id} {asked.job.state}", ACCENT
+        )
     else:
         left = Content("")
     return spread(left, Content.styled(shorten(listed_words(state.where, page), width - 2), DIM), width)
 
 
 def listed_words(where: Where, page: ReviewPage) -> str:
-    """What the list holds, in a few words."""
+    """The current filter, in a few words."""
     words = [where.state or "", "flagged" if where.flagged else ""]
     if where.topic is not None:
         words.append(f"topic {shorten(where.topic, 20) or '–'}")
     if where.rule is not None:
-        words.append(f"rule {where.rule} broken")
+        words.append(f"fails rule {where.rule}")
     if where.search:
         words.append(f"«{shorten(where.search, 20)}»")
     narrowed = "  ".join(filter(None, words))
@@ -112,20 +113,20 @@ def listed_words(where: Where, page: ReviewPage) -> str:
 
 
 def _nothing(where: Where, page: ReviewPage) -> tuple[str, tuple[tuple[str, str, str], ...]]:
-    """Why no answer is listed, and the ways on from there."""
+    """Why no answer is listed, and what to do next."""
     if not page.counts.total or where.same_list(Where()):
         keys = "curate.back workspace.examples examples.generate"
-        return "The teacher has not answered yet", ((keys, "lets it answer", "distill-tui generate"),)
+        return "The teacher has not answered yet", ((keys, "generate answers", "distill-tui generate"),)
     said = f"Nothing in this list: {listed_words(where, page)}"
     if where.search:
-        return said, (("curate.back", "brings the earlier list back", ""),)
-    return said, (("curate.filter", "lists others", ""), ("curate.choose", "chooses topic and rule", ""))
+        return said, (("curate.back", "back to the previous list", ""),)
+    return said, (("curate.filter", "next filter", ""), ("curate.choose", "choose topic or rule", ""))
 
 
 def nothing_words(state: ReviewState) -> str:
-    """The same in one line, for a key that has no answer to be about."""
+    """The same in one line, for a key that needs an answer."""
     if state.page is None:
-        return "The answers are still being read."
+        return "Still reading the answers."
     said, ways = _nothing(state.where, state.page)
     return f"{said}; {', '.join(f'{key_of(*names.split())} {words}' for names, words, _ in ways)}."
 

@@ -1,6 +1,6 @@
-"""What a person marked in a list: single answers, ranges, or all of it, by numbers that the store understands.
+"""Marks in a list: single answers, ranges, or all of it, by ids that the store understands.
 
-Pure Python. A hundred thousand marks are one range here: no list of them is ever made.
+Pure Python. A hundred thousand marks are one range: they are never listed individually.
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from engine.records.selection import IdRange
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """An example by its number, which tells it from others, and where it stood in the list when it was marked."""
+    """An example's id, and its position in the list when it was marked."""
 
     id: int
     place: int = field(compare=False)
@@ -18,15 +18,15 @@ class Spot:
 
 @dataclass(slots=True)
 class Marks:
-    """Marks on one list; on another list they would mean something else, so they are let go of with it."""
+    """Marks on one list; they would mean something else on another, so they are cleared with it."""
 
     single: set[Spot] = field(default_factory=set)
     ranges: list[tuple[Spot, Spot]] = field(default_factory=list)
-    without: set[Spot] = field(default_factory=set)  # taken out of a range again
-    anchor: Spot | None = None  # where a range began that still follows the cursor
+    without: set[Spot] = field(default_factory=set)  # removed from a range
+    anchor: Spot | None = None  # the start of a range that still follows the cursor
 
     def toggle(self, spot: Spot) -> None:
-        """Mark this one, or let go of its mark. A range that follows the cursor stays as it is then."""
+        """Mark or unmark this one. A range that follows the cursor is fixed where it is."""
         if self.anchor is not None:
             self.keep_range(spot)
         elif spot in self.without:
@@ -39,32 +39,32 @@ class Marks:
             self.single.add(spot)
 
     def begin_range(self, spot: Spot) -> None:
-        """Let a range begin here that follows the cursor."""
+        """Start a range here that follows the cursor."""
         self.anchor = spot
 
     def keep_range(self, spot: Spot) -> None:
-        """The range ends here, and follows the cursor no more."""
+        """End the range here; it no longer follows the cursor."""
         if self.anchor is not None:
             self._add(self.anchor, spot)
         self.anchor = None
 
     def mark_all(self, last: Spot) -> None:
-        """Everything in the list, as it is now."""
+        """Mark everything now in the list."""
         self.clear()
         self._add(Spot(0, 0), last)
 
     def clear(self) -> None:
-        """Let go of all."""
+        """Remove all marks."""
         self.single, self.ranges, self.without, self.anchor = set(), [], set(), None
 
     def holds(self, spot: Spot, cursor: int) -> bool:
-        """Whether this one is marked, with the cursor at that place."""
+        """Whether this one is marked, given the position of the cursor."""
         if self.anchor is not None and _between(spot.place, self.anchor.place, cursor):
             return True
         return spot in self.single or (self._in_a_range(spot.place) and spot not in self.without)
 
     def count(self, cursor: int) -> int:
-        """How many are marked, with the cursor at that place."""
+        """Count the marked ones, given the position of the cursor."""
         stretches = [(first.place, last.place) for first, last in self.ranges]
         out = {spot.place for spot in self.without}
         if self.anchor is not None:
@@ -85,17 +85,17 @@ class Marks:
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """The single ones, by number."""
+        """Ids of single marks."""
         return tuple(sorted(spot.id for spot in self.single))
 
     @property
     def spans(self) -> tuple[IdRange, ...]:
-        """The kept ranges, by number."""
+        """Ids of the ends of finished ranges."""
         return tuple((first.id, last.id) for first, last in self.ranges)
 
     @property
     def taken_out(self) -> tuple[int, ...]:
-        """What was taken out of the ranges, by number."""
+        """Ids removed from the ranges."""
         return tuple(sorted(spot.id for spot in self.without))
 
     def _add(self, one: Spot, other: Spot) -> None:

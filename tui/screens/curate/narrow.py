@@ -1,4 +1,4 @@
-"""Chooses what the list is narrowed to: one topic, or one rule that is broken, or neither.
+"""Filters the list by one topic, by one failed rule, or not at all.
 
 Knows nothing of the list itself.
 """
@@ -28,18 +28,18 @@ _COUNT_WIDTH = 16
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """What was chosen; None stands for all topics, or for any rule."""
+    """The chosen filter; None stands for all topics, or for any rule."""
 
     topic: str | None
     rule: int | None
 
 
 class Choices(OptionList, inherit_bindings=False):
-    """The lines; their keys are those of the action table."""
+    """The choices; their keys come from the action table."""
 
 
 class NarrowScreen(OverScreen[Narrowed | None], Listed):
-    """A short list over the review. Ends in what was chosen, or None where a person left it as it was."""
+    """A short list over the review. Ends in the chosen filter, or None if it was cancelled."""
 
     place: ClassVar[Place] = "narrow"
     DEFAULT_CSS = """
@@ -70,7 +70,7 @@ class NarrowScreen(OverScreen[Narrowed | None], Listed):
         ]
 
     def compose(self) -> ComposeResult:
-        """The title and one line a choice."""
+        """The title and one line per choice."""
         with Vertical():
             yield Static(
                 Content.assemble(
@@ -85,28 +85,28 @@ class NarrowScreen(OverScreen[Narrowed | None], Listed):
             yield Choices(*(Option(self._line(*choice)) for choice in self._choices), markup=False)
 
     def on_mount(self) -> None:
-        """Begin at what is listed now."""
+        """Start at the current filter."""
         now = Narrowed(self._where.topic, self._where.rule)
         options = self._options
         options.highlighted = next((i for i, (choice, *_) in enumerate(self._choices) if choice == now), 0)
         options.focus()
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
-        """End with what was chosen."""
+        """Close with the clicked choice."""
         message.stop()
         self.dismiss(self._choices[message.option_index][0])
 
     def action_choose(self) -> None:
-        """End with what is under the cursor."""
+        """Close with the choice under the cursor."""
         self._options.action_select()
 
     def action_leave(self) -> None:
-        """Leave the list as it was."""
+        """Cancel."""
         self.dismiss(None)
 
     @property
     def choices(self) -> Listing | None:
-        """All of them; the list's own widget keeps the cursor in sight."""
+        """All choices; the list widget keeps the cursor visible."""
         return Listing(self._options.highlighted or 0, self._move)
 
     @property
@@ -127,4 +127,4 @@ class NarrowScreen(OverScreen[Narrowed | None], Listed):
 
 
 def _broken(count: int) -> str:
-    return f"{count:,} broken" if count else "kept by all"
+    return f"{count:,} failed" if count else "all pass"

@@ -1,6 +1,6 @@
-"""Walking through the review: from answer to answer, on in a long one, and how list and answer share the page.
+"""Navigation in the review: between answers, within a long one, and how list and answer share the page.
 
-Knows the list and its cursor; nothing of what is decided.
+Knows the list and its cursor; nothing of decisions.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Walking = TypeVar("Walking", bound="WalkingScreen")
 
 
 def on_an_answer(action: Callable[[Walking], None]) -> Callable[[Walking], None]:
-    """An action that is about an answer: where none is listed it says why, and what to do next."""
+    """An action on an answer; if none is listed, it says why and what to do next."""
 
     @wraps(action)
     def acted(screen: Walking) -> None:
@@ -43,7 +43,7 @@ class WalkingScreen(Divided, PlacedScreen[None], Listed):
 
     @property
     def choices(self) -> Listing | None:
-        """The answers; the list has a search of its own."""
+        """The answers; the list has its own search."""
         return Listing(self.state.where.cursor, self._move)
 
     def say_nothing_listed(self) -> None:
@@ -51,16 +51,16 @@ class WalkingScreen(Divided, PlacedScreen[None], Listed):
         self.notify(nothing_words(self.state), timeout=4)
 
     def on_resize(self) -> None:
-        """The page is drawn for its size."""
+        """Draw for the new size."""
         self._draw()
 
     def move_divider(self, steps: int) -> bool:
-        """That between the list and the answer, unless the answer has the whole page."""
+        """Move the divider between list and answer, unless the answer fills the page."""
         if not self.state.total:
             self.say_nothing_listed()
             return False
         if self.state.whole:
-            self.notify(f"The answer has the whole page; {key_of('curate.whole')} brings the list back.")
+            self.notify(f"The answer fills the page; {key_of('curate.whole')} restores the list.")
             return False
         self.post_message(self.state.shares.move("review", steps))
         self._draw()
@@ -68,42 +68,42 @@ class WalkingScreen(Divided, PlacedScreen[None], Listed):
 
     @on_an_answer
     def action_row_down(self) -> None:
-        """The next answer."""
+        """Go to the next answer."""
         self._move(1)
 
     @on_an_answer
     def action_row_up(self) -> None:
-        """The answer before."""
+        """Go to the previous answer."""
         self._move(-1)
 
     @on_an_answer
     def action_rows_down(self) -> None:
-        """Ten answers on."""
+        """Go ten answers down."""
         self._move(10)
 
     @on_an_answer
     def action_rows_up(self) -> None:
-        """Ten answers back."""
+        """Go ten answers up."""
         self._move(-10)
 
     @on_an_answer
     def action_first(self) -> None:
-        """The first answer."""
+        """Go to the first answer."""
         self._move(-self.state.total)
 
     @on_an_answer
     def action_last(self) -> None:
-        """The last answer."""
+        """Go to the last answer."""
         self._move(self.state.total)
 
     @on_an_answer
     def action_next_undecided(self) -> None:
-        """Go to what nobody decided."""
+        """Go to the next undecided answer."""
         self._find_undecided(backwards=False)
 
     @on_an_answer
     def action_previous_undecided(self) -> None:
-        """Go back to what nobody decided."""
+        """Go to the previous undecided answer."""
         self._find_undecided(backwards=True)
 
     @on_an_answer
@@ -125,7 +125,7 @@ class WalkingScreen(Divided, PlacedScreen[None], Listed):
         self._moved()
 
     def _moved(self) -> None:
-        """Draw where the cursor is; what is there is read where it was not."""
+        """Draw at the cursor, reading what is there if needed."""
         if self.state.total > 0 and self.state.listed is None:
             self._review.read(self.state.ask())
         self._draw()

@@ -1,4 +1,4 @@
-"""A line at the foot of the review in which words are typed: what to look for, or a note. Knows no example."""
+"""The input line at the bottom of the review, for a search or a note. Knows nothing of examples."""
 
 from typing import Literal
 
@@ -6,13 +6,13 @@ from tui.widgets.line import Line
 
 Purpose = Literal["search", "note"]
 _HINTS: dict[Purpose, str] = {
-    "search": "words to look for in questions and answers; empty lists all",
+    "search": "search questions and answers; empty lists all",
     "note": "a note to yourself, kept with the flag",
 }
 
 
 class WordsLine(Line):
-    """Seen only while something is typed in it."""
+    """Visible only while open."""
 
     DEFAULT_CSS = """
     WordsLine {
@@ -27,18 +27,18 @@ class WordsLine(Line):
 
     @property
     def is_open(self) -> bool:
-        """Whether words are typed now."""
+        """Whether text is being typed."""
         return self.has_class("-open")
 
     def open(self, purpose: Purpose, value: str) -> None:
-        """Ask for words, beginning with these."""
+        """Open the line with this text."""
         self.purpose, self.value, self.placeholder = purpose, value, _HINTS[purpose]
-        self.select_on_focus = purpose == "search"  # other words are looked for, and a note is written on
+        self.select_on_focus = purpose == "search"  # a search is replaced, a note is continued
         self.cursor_position = len(value)
         self.add_class("-open")
-        self.screen.set_focus(self)  # at once: the next key is a letter already
+        self.screen.set_focus(self)  # at once: the next key is already a letter
 
     def close(self) -> None:
-        """Ask no more."""
+        """Close the line."""
         self.remove_class("-open")
         self.screen.set_focus(None)

@@ -1,4 +1,4 @@
-"""Shows every key of a place over what was on the screen. Knows only the action table."""
+"""Shows every key of a place over the current screen. Knows only the action table."""
 
 from typing import ClassVar
 
@@ -16,11 +16,11 @@ from tui.widgets.scroller import Scroller
 
 _KEYS_WIDTH = 14
 _SENTENCE_WIDTH = 58
-_BOX, _AROUND = 80, 7  # cells: the whole, and of these border, padding and scrollbar
+_BOX, _AROUND = 80, 7  # cells: the whole, of which border, padding and scrollbar
 
 
 class Keys(Scroller):
-    """The lines of a help, which carry its keys."""
+    """The lines of the help, which handle its keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("help"),
@@ -33,7 +33,7 @@ class Keys(Scroller):
 
 
 class HelpScreen(OverScreen[None]):
-    """The keys that hold where the person is."""
+    """The keys available on the current screen."""
 
     place: ClassVar[Place] = "help"
     DEFAULT_CSS = """
@@ -49,15 +49,15 @@ class HelpScreen(OverScreen[None]):
         self._places = places
 
     def compose(self) -> ComposeResult:
-        """One line an action."""
+        """One line per action."""
         yield Keys()
 
     def on_mount(self) -> None:
-        """Tell them."""
+        """Show the keys."""
         self._tell()
 
     def on_resize(self) -> None:
-        """Sentences break at the width that there is."""
+        """Wrap at the new width."""
         self._tell()
 
     def _tell(self) -> None:
@@ -66,15 +66,15 @@ class HelpScreen(OverScreen[None]):
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:
-        """The lines themselves are moved."""
+        """The lines themselves scroll."""
         return [(self.place, self.query_one(Keys))]
 
 
 def help_text(*places: Place, width: int = _BOX - _AROUND) -> Content:
-    """The keys of these places and of everywhere with their sentences, the nearest place first.
+    """The keys of these places and of everywhere with their help, nearest place first.
 
-    Where text is typed a letter is a letter: of the keys of everywhere one is told that is none. A key of everywhere
-    that a nearer place takes is told there alone.
+    While text is typed, only keys of everywhere that are not letters are shown. A key of everywhere
+    that a nearer place overrides is shown only there.
     """
     lines: list[Content] = []
     nearer = keys_taken(*places)
@@ -91,7 +91,7 @@ def help_text(*places: Place, width: int = _BOX - _AROUND) -> Content:
         ]
         if place == "workspace":
             first, last = (key_of(f"workspace.{pane}") for pane in (PANES[0], PANES[-1]))
-            rows.insert(0, (f"{first} … {last}", "Show that pane."))
+            rows.insert(0, (f"{first} … {last}", "Go to that pane."))
         lines += [Content.styled(place.capitalize(), STRONG), *(_row(*row, width) for row in rows), Content("")]
     lines.append(Content.styled(f"{key_of('help.leave')} closes this.", DIM))
     return Content("\n").join(lines)

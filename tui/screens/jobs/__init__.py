@@ -1,1 +1,1 @@
-"""The jobs screen: what is at work, what waits and why, what ended how, and what each printed."""
+"""The jobs screen: running, waiting and ended jobs with their reasons and logs."""

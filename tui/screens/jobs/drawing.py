@@ -1,4 +1,4 @@
-"""The jobs of a project as lines, the one under the cursor with its reason in full; or the log of that one. Pure."""
+"""The jobs of a project as lines, the one under the cursor with its full reason; or its log. Pure."""
 
 from textual.content import Content
 
@@ -28,7 +28,7 @@ _NOTE_AT, _NOTE_LINES = 11, 12
 
 
 def draw(state: JobsState, width: int) -> list[Content]:
-    """The lines of this screen."""
+    """Draw the screen."""
     row = state.row
     if state.log is not None and row is not None:
         return _log(row.job, state.log, width)
@@ -37,7 +37,7 @@ def draw(state: JobsState, width: int) -> list[Content]:
     if state.rows is None:
         return [*lines, Content.styled("Reading the jobs …", DIM)]
     if not state.rows:
-        return [*lines, Content("Nothing was started yet: whatever takes long is a job, and is listed here.")]
+        return [*lines, Content("No jobs yet: everything that takes a while runs as a job and is listed here.")]
     lines.append(_heading(width))
     for at, row in enumerate(state.rows):
         lines += [numbered(line, at) for line in _row(row, width, here=at == state.cursor)]
@@ -47,8 +47,8 @@ def draw(state: JobsState, width: int) -> list[Content]:
 def _figures(state: JobsState) -> str:
     live = state.at_work
     waiting = sum(job.state == "waiting" for job in live)
-    parts = [f"{len(live) - waiting} at work"] if len(live) > waiting else []
-    parts += [f"{waiting} {'waits' if waiting == 1 else 'wait'}"] if waiting else []
+    parts = [f"{len(live) - waiting} running"] if len(live) > waiting else []
+    parts += [f"{waiting} waiting"] if waiting else []
     if parts or state.rows is None:
         return ", ".join(parts)
     return counted(len(state.rows), "job") if state.rows else "none yet"
@@ -56,12 +56,12 @@ def _figures(state: JobsState) -> str:
 
 def _heading(width: int) -> Content:
     columns = right("job", _NUMBER) + "  " + fit("kind", _KIND) + fit("state", _STATE) + right("done", _DONE)
-    columns += right("worked", _WORKED) + "  " + fit("asked for (UTC)", _BEGAN)
+    columns += right("worked", _WORKED) + "  " + fit("started (UTC)", _BEGAN)
     return Content.styled(("    " + columns)[: _room(width)].rstrip(), DIM)
 
 
 def _room(width: int) -> int:
-    """The cells of the columns that have room whole, from the left; what has not is left out."""
+    """The width of the columns that fit completely; the rest are left out."""
     ends = [4 + _NUMBER + 2 + _KIND + _STATE + _DONE]
     ends += [ends[0] + _WORKED, ends[0] + _WORKED + 2 + _BEGAN]
     return max((end for end in ends if end <= width), default=width)
@@ -99,5 +99,5 @@ def _log(job: Job, log: str, width: int) -> list[Content]:
     keys = Content.assemble((key_of("jobs.leave"), ACCENT), (" back", DIM))
     lines = [spread(head, keys, width), Content("")]
     if not log.strip():
-        return [*lines, Content.styled("It has printed nothing.", DIM)]
+        return [*lines, Content.styled("The log is empty.", DIM)]
     return [*lines, *(Content(line) for line in wrap(log.rstrip("\n"), width))]

@@ -1,4 +1,4 @@
-"""The jobs of a project over its page: a cursor over them, their logs, and the keys that steer the one under it."""
+"""The jobs of a project: a list, their logs, and the keys that control the one under the cursor."""
 
 from time import monotonic
 from typing import ClassVar
@@ -26,7 +26,7 @@ _READ_EVERY_S = 1.0
 
 
 class Jobs(Scroller):
-    """The list, or the log of one; carries the keys of both."""
+    """The list, or the log of one job; handles the keys of both."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("jobs")
     DEFAULT_CSS = "Jobs { width: 1fr; height: 1fr; padding: 0 1; }"
@@ -35,11 +35,11 @@ class Jobs(Scroller):
         super().__init__()
         self.state = JobsState()
         self._store = store
-        self._reads = 0  # the job whose log is shown, or will be; 0: none
+        self._reads = 0  # the job whose log is shown or being read; 0: none
 
     @property
     def choices(self) -> Listing | None:
-        """The jobs; a log is a page."""
+        """The jobs; a log has no rows."""
         if self.state.log is not None or not (rows := self.state.rows):
             return None
         return Listing(
@@ -50,24 +50,24 @@ class Jobs(Scroller):
         )
 
     def on_mount(self) -> None:
-        """Read them, and again while they change."""
+        """Read the jobs, repeatedly."""
         self._read()
         self.set_interval(_READ_EVERY_S, self._read)
 
     def on_resize(self) -> None:
-        """Lines are drawn for their width."""
+        """Draw for the new width."""
         self.redraw()
 
     def on_jobs_read(self, message: JobsRead) -> None:
-        """Take them in."""
+        """Store the jobs."""
         if self.state.take(message.rows, monotonic()):
             self.redraw()
 
     def on_log_read(self, message: LogRead) -> None:
-        """Show the log, its end first; later what was added to it, where its end was in sight."""
+        """Show the end of the log; later, follow what is added if the end was visible."""
         here = self.state.row.job.id if self.state.row is not None else 0
         if not message.job_id == self._reads == here or message.text == self.state.log:
-            return  # it was left meanwhile, or has not grown
+            return  # it was closed meanwhile, or has not grown
         first, self.state.log = self.state.log is None, message.text
         self.redraw()
         if first:
@@ -76,12 +76,12 @@ class Jobs(Scroller):
             self.stay_at_end()
 
     def on_store_failed(self, message: StoreFailed) -> None:
-        """Say what could not be read."""
+        """Report what could not be read."""
         message.stop()
         self.app.notify(str(message.error), severity="error")
 
     def redraw(self) -> None:
-        """Draw the page anew."""
+        """Draw the page."""
         if self.is_mounted and self.size.width:
             self.query_one(Page).show(draw(self.state, self.line_width))
             row = self.state.row
@@ -89,7 +89,7 @@ class Jobs(Scroller):
             self.screen.query_one(Footer).show(footer_actions("jobs", labels=labels))
 
     def action_log(self) -> None:
-        """Read what the job under the cursor printed; once more closes it."""
+        """Show the log of the job under the cursor, or close it."""
         if self.state.log is not None:
             self.action_leave()
         elif (row := self.state.row) is not None:
@@ -97,25 +97,25 @@ class Jobs(Scroller):
             self._store.ask(log_reader(row.job), self)
 
     def action_pause(self) -> None:
-        """Pause it, or let it go on."""
+        """Pause or resume the job."""
         self._wish_for("pause")
 
     def action_stop(self) -> None:
-        """End it at its next safe point."""
+        """Stop the job at its next safe point."""
         self._wish_for("stop")
 
     def action_resume(self) -> None:
-        """Take it up again."""
+        """Resume the job."""
         self._wish_for("resume")
 
     def action_copy(self) -> None:
-        """Copy the log, where it is shown; else why the job is as it is."""
+        """Copy the log if it is shown, otherwise the job's reason."""
         row = self.state.row
         text = self.state.log if self.state.log is not None else row.job.note if row is not None else ""
         if text.strip():
             self.app.copy_to_clipboard(clean_text(text))
         else:
-            self.app.notify("There is nothing to copy.")
+            self.app.notify("Nothing to copy.")
 
     def action_leave(self) -> None:
         """Close the log, or the list."""
@@ -145,7 +145,7 @@ class Jobs(Scroller):
 
 
 class JobsScreen(PlacedScreen[None]):
-    """In the place of the page as long as it is looked at."""
+    """Shown in place of the page."""
 
     place: ClassVar[Place] = "jobs"
     DEFAULT_CSS = "JobsScreen { padding: 0; }"
@@ -155,11 +155,11 @@ class JobsScreen(PlacedScreen[None]):
         self._store = store
 
     def compose(self) -> ComposeResult:
-        """The list, and its keys."""
+        """The list and its keys."""
         yield Jobs(self._store)
         yield Footer(footer_actions("jobs"))
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:
-        """The list itself is moved and steered."""
+        """The list itself handles the keys."""
         return [(self.place, self.query_one(Jobs))]

@@ -1,4 +1,4 @@
-"""What the jobs screen knows: the jobs as last read, which is pointed at, the log that is read. Pure Python."""
+"""The state of the jobs screen: the jobs as last read, the cursor, the shown log. Pure Python."""
 
 from dataclasses import dataclass, replace
 
@@ -9,11 +9,11 @@ from tui.widgets.rows import within
 
 @dataclass(slots=True)
 class JobsState:
-    """The cursor stays with its job, wherever that goes."""
+    """The cursor stays on its job, wherever that moves."""
 
     rows: tuple[JobRow, ...] | None = None  # None: not read yet
     cursor: int = 0
-    read_at: float = 0.0  # by the clock of who reads, in seconds
+    read_at: float = 0.0  # in seconds, by the reader's clock
     log: str | None = None  # of the job under the cursor, while it is shown
 
     @property
@@ -23,13 +23,13 @@ class JobsState:
 
     @property
     def at_work(self) -> list[Job]:
-        """The jobs that live."""
+        """The live jobs."""
         return [row.job for row in self.rows or () if row.job.state in LIVE_STATES]
 
     def take(self, rows: tuple[JobRow, ...], now: float) -> bool:
-        """Take in what was read. Returns whether anything is other than before.
+        """Store what was read. Returns whether anything changed.
 
-        A job keeps how long it has worked when it has something else to keep; until then the time goes on here.
+        A job saves its working time only along with other facts; until then the time is advanced here.
         """
         passed, self.read_at = now - self.read_at, now
         worked = {row.job.id: row.seconds + passed for row in self.rows or () if row.job.state == "running"}
@@ -46,5 +46,5 @@ class JobsState:
         return True
 
     def move(self, steps: int) -> None:
-        """Point at another job, at most at the last."""
+        """Move the cursor within the list."""
         self.cursor = within(self.cursor + steps, len(self.rows or ()))

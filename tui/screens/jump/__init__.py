@@ -1,1 +1,1 @@
-"""A letter on everything that can have the focus: press it to go there."""
+"""A letter on everything that can be focused: press it to go there."""

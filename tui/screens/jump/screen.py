@@ -1,4 +1,4 @@
-"""Puts letters on everything on the screen that can be gone to; those that are pressed choose.
+"""Puts letters on everything on the screen that can be selected; typing them selects it.
 
 Knows nothing of what it labels.
 """
@@ -25,14 +25,14 @@ LETTERS = "asdfghjklqwertyuiopzxcvbnm"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One thing that can be gone to, and where on the screen its letters stand."""
+    """One target, and the position of its letters on the screen."""
 
     place: Offset
     go: Callable[[], object]
 
 
 class JumpScreen(ModalScreen[Target | None], LeftOnce[Target | None]):
-    """Ends in the target whose letters were pressed; a key that begins none leaves."""
+    """Ends in the target whose letters were typed; any other key cancels."""
 
     DEFAULT_CSS = """
     JumpScreen { background: $background 40%; }
@@ -48,14 +48,14 @@ class JumpScreen(ModalScreen[Target | None], LeftOnce[Target | None]):
         self._typed = ""
 
     def compose(self) -> ComposeResult:
-        """One label a target."""
+        """One label per target."""
         for name, target in self._targets.items():
             label = Static(Content(f" {name} "), id=f"to-{name}")
             label.styles.offset = (target.place.x, target.place.y)
             yield label
 
     def on_key(self, event: Key) -> None:
-        """Choose by letters; after the first of two, only those labels stay that begin with it."""
+        """Choose by letters; after the first of two, only labels that start with it remain."""
         if event.key == "escape":
             return
         event.stop()
@@ -69,9 +69,9 @@ class JumpScreen(ModalScreen[Target | None], LeftOnce[Target | None]):
 
 
 def labels(count: int) -> list[str]:
-    """A label for each of `count` targets, none the beginning of another: letters first, then as many pairs as needed.
+    """A label for each of `count` targets, none a prefix of another: letters first, then as many pairs as needed.
 
-    More targets than there are pairs of letters stay without a label.
+    Targets beyond the number of pairs get no label.
     """
     pairs_from = min(max(-(-(count - len(LETTERS)) // (len(LETTERS) - 1)), 0), len(LETTERS))
     singles = LETTERS[: len(LETTERS) - pairs_from]
@@ -80,7 +80,7 @@ def labels(count: int) -> list[str]:
 
 
 def targets_on(screen: Screen[object]) -> list[Target]:
-    """What can be gone to on this screen, from the top down: each row that is seen, and what can have the focus."""
+    """The targets on this screen, top to bottom: each visible row, and everything focusable."""
     targets = {target.place: target for page in screen.query(Page) for target in _rows_of(page)}
     for widget in screen.focus_chain:
         if widget.region.area and not widget.disabled:
@@ -89,7 +89,7 @@ def targets_on(screen: Screen[object]) -> list[Target]:
 
 
 def _rows_of(page: Page) -> list[Target]:
-    """Those rows of a list that this page draws in sight, each at its first cell."""
+    """The visible rows of a list on this page, each at its first cell."""
     owner = holder(page)
     listing = owner.listing if owner is not None else None
     if owner is None or listing is None or not page.is_on_screen or not page.display:

@@ -1,4 +1,4 @@
-"""The list of projects as lines: a window around the cursor, what is under it in full, and the words of welcome."""
+"""The list of projects as lines: a window around the cursor, details of the row under it, and the welcome text."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,19 +15,19 @@ from tui.widgets.listing import numbered
 from tui.widgets.rows import window
 from tui.widgets.ways import ways_on
 
-_WIDE = 100  # from here on what stands and what runs have a column each
-_DUE = "! look at the prompt"  # the day of its reminder has come
+_WIDE = 100  # from this width on, status and running jobs have separate columns
+_DUE = "! review the prompt"  # its reminder is due
 _AGE = 12
 
 WELCOME = (
-    "A long system prompt is paid for on every request.",
-    "Distil it into a local model once: the teacher answers with the prompt,",
-    "the student learns without it, and every rule is proved.",
+    "A long system prompt costs tokens on every request.",
+    "Distil it into a local model once: a teacher answers with the prompt,",
+    "a student learns without it, and an evaluation proves every rule.",
 )
 
 
 def header(state: StartState, width: int) -> Content:
-    """What this is, and how many there are."""
+    """The title and counts."""
     listed = len(state.projects or ())
     figures = [Content(counted(listed - state.archived, "project"))] if listed else []
     if state.running:
@@ -44,7 +44,7 @@ def header(state: StartState, width: int) -> Content:
 
 
 def body(state: StartState, width: int, height: int, now: datetime) -> list[Content]:
-    """The list in `height` rows, or the words that stand in its place."""
+    """The list in `height` rows, or the text shown instead."""
     if state.trouble:
         return [Content.styled(line, WARN) for line in wrap(state.trouble, width)]
     if state.projects is None:
@@ -60,22 +60,22 @@ def body(state: StartState, width: int, height: int, now: datetime) -> list[Cont
 
 
 def welcome(width: int) -> list[Content]:
-    """What the program is for, and the two ways to begin."""
+    """What the program is for, and the two ways to start."""
     lines = [Content(line) for sentence in WELCOME for line in wrap(sentence, width)]
     return [
         *lines,
         Content(""),
-        Content.styled("No project yet.", STRONG),
+        Content.styled("No projects yet.", STRONG),
         Content(""),
         *ways_on(
-            ("start.new", "makes one: a name, a student, a teacher, a prompt", "distill-tui new NAME"),
-            ("start.demo", "runs the demo: a bundled prompt goes all the way, while you watch", "distill-tui demo"),
+            ("start.new", "create one: a name, a student, a teacher, a prompt", "distill-tui new NAME"),
+            ("start.demo", "run the demo: distil a bundled prompt from start to finish", "distill-tui demo"),
         ),
     ]
 
 
 def about(state: StartState, width: int, height: int) -> list[Content]:
-    """What is being done, or what is under the cursor: its trouble in full, else its folder."""
+    """The work in progress, or the row under the cursor: its problem in full, else its folder."""
     if state.busy:
         return [Content.styled(shorten(state.busy, width), ACCENT)]
     project = state.chosen
@@ -87,12 +87,12 @@ def about(state: StartState, width: int, height: int) -> list[Content]:
 
 
 def tilde(text: str) -> str:
-    """Paths as people write them: their own folder as ~."""
+    """A path with the home folder as ~."""
     return text.replace(f"{Path.home()}/", "~/")
 
 
 def ago(changed_at: str, now: datetime) -> str:
-    """How long ago that was, in one unit; a date where it is long."""
+    """How long ago that was, in one unit; a date if long ago."""
     then = datetime.fromisoformat(changed_at).astimezone(UTC)
     minutes = int((now - then).total_seconds() // 60)
     if minutes < 1:
@@ -106,7 +106,7 @@ def ago(changed_at: str, now: datetime) -> str:
 
 
 def running(project: ProjectSummary, width: int) -> Content:
-    """What is at work, in at most `width` cells; the newest job, and how many more."""
+    """The running jobs in at most `width` cells: the newest, and the number of others."""
     job = project.jobs[-1]
     share = percent(job.done / job.total) if job.total else ""
     mark, style = JOB_MARKS.get(job.state, ("●", ACCENT))
@@ -135,7 +135,7 @@ def _middle(project: ProjectSummary, width: int, *, wide: bool) -> Content:
     if project.trouble:
         first_sentence = f"{project.trouble.split('. ')[0].removesuffix('.')}."
         return Content.styled(fit(f"! {first_sentence}", width), WARN)
-    stands = f"{project.station}: {project.note}" if project.station else "nothing in it yet"
+    stands = f"{project.station}: {project.note}" if project.station else "empty"
     quiet = DIM if project.archived or not project.station else ""
     if project.jobs and not wide:
         return running(project, width)
@@ -153,10 +153,10 @@ def _middle(project: ProjectSummary, width: int, *, wide: bool) -> Content:
 def _nothing_listed(state: StartState) -> Content:
     if state.search:
         return Content.assemble(
-            "No name holds ",
+            "No name contains ",
             (f"«{clean_line(state.search)}»", STRONG),
             ".  ",
             (key_of("start.back"), ACCENT),
-            (" lists all", DIM),
+            (" show all", DIM),
         )
-    return Content.assemble("Every project is archived.  ", (key_of("start.archived"), ACCENT), (" lists them", DIM))
+    return Content.assemble("Every project is archived.  ", (key_of("start.archived"), ACCENT), (" show them", DIM))

@@ -1,4 +1,4 @@
-"""The questions that the list of projects asks: what a new project is, what a copy takes along, whether to delete."""
+"""The forms of the project list: a new project, a copy, the demo, deleting."""
 
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
@@ -16,11 +16,11 @@ from tui.services.projects import Kept, NewProject, ProjectSummary, name_trouble
 STUDENT_ITSELF, ENDPOINT = "the student itself", "an endpoint"
 KEPT: Mapping[str, Kept] = {"questions": "questions", "and examples": "examples", "and runs": "runs"}
 _KEPT_SENTENCES: Mapping[Kept, str] = {
-    "questions": "Prompt, rules, questions and settings come along.",
-    "examples": "Prompt, rules, questions and settings come along, and the examples with their decisions.",
-    "runs": "Everything comes along but jobs, releases and runs that have not ended.",
+    "questions": "Copies prompt, rules, questions and settings.",
+    "examples": "Copies prompt, rules, questions, settings, and examples with their decisions.",
+    "runs": "Copies everything except jobs, releases and unfinished runs.",
 }
-WHOLE, QUICK = "the whole one", "a quick one"
+WHOLE, QUICK = "full", "quick"
 DEMO_SENTENCES: Mapping[str, str] = {
     WHOLE: "532 questions, and the proof that every rule survived: about 13 minutes on two cores.",
     QUICK: "125 questions and a weaker proof: about 3 minutes on two cores.",
@@ -30,7 +30,7 @@ DEMO_SENTENCES: Mapping[str, str] = {
 def new_form(
     state: StartState, prompt_words: Callable[[str], str], values: Values | None = None, errors: Values | None = None
 ) -> FormScreen:
-    """Asks what a new project is. `prompt_words` tells how large the prompt in a file is."""
+    """Ask for a new project. `prompt_words` describes the prompt in a file."""
     before = values or {}
 
     def of_an_endpoint(missing: str) -> Callable[[str], str]:
@@ -40,7 +40,7 @@ def new_form(
         return address_trouble(value) if form.values["teacher"] == ENDPOINT else ""
 
     def aside(now: Values) -> str:
-        words = prompt_words(now["prompt"]) if now["prompt"] else "Without a file, the prompt is written next."
+        words = prompt_words(now["prompt"]) if now["prompt"] else "Without a file, write the prompt next."
         return f"{_teacher_words(now)}\n{words}"
 
     form = FormScreen(
@@ -51,10 +51,10 @@ def new_form(
                   path=True, check=lambda value: "" if value else "starter, a folder, or a hub's owner/name."),
             Field("teacher", "teacher", before.get("teacher", STUDENT_ITSELF), choices=(STUDENT_ITSELF, ENDPOINT)),
             Field("model", "  its model", before.get("model", ""), "for an endpoint: the model's name there",
-                  check=of_an_endpoint("An endpoint serves several models: name one.")),
+                  check=of_an_endpoint("Name the model to use at this endpoint.")),
             Field("address", "  its address", before.get("address", ""), "for an endpoint: https://host/v1",
                   check=address_wrong),
-            Field("prompt", "prompt file", before.get("prompt", ""), "may be left empty", path=True),
+            Field("prompt", "prompt file", before.get("prompt", ""), "optional", path=True),
         ],
         go="make it", aside=aside, errors=errors,
     )  # fmt: skip
@@ -62,7 +62,7 @@ def new_form(
 
 
 def wanted(values: Values) -> NewProject:
-    """What the form of a new project says."""
+    """The values of the new-project form."""
     if values["teacher"] == ENDPOINT:
         teacher = TeacherSpec("endpoint", values["model"], check_address(values["address"]))
     else:
@@ -73,41 +73,41 @@ def wanted(values: Values) -> NewProject:
 def duplicate_form(
     state: StartState, project: ProjectSummary, values: Values | None = None, errors: Values | None = None
 ) -> FormScreen:
-    """Asks for the name of a copy, and what comes along."""
+    """Ask for the name of a copy, and what to copy."""
     before = values or {}
     return FormScreen(
         f"Duplicate {clean_line(project.name)}",
         [
             Field("name", "name", before.get("name", state.free_name(project.name)),
                   check=_name_check(state), live=True),
-            Field("kept", "what comes along", before.get("kept", ""), choices=tuple(KEPT)),
+            Field("kept", "what to copy", before.get("kept", ""), choices=tuple(KEPT)),
         ],
         go="duplicate", aside=lambda now: _KEPT_SENTENCES[KEPT[now["kept"]]], errors=errors,
     )  # fmt: skip
 
 
 def demo_form() -> FormScreen:
-    """Asks how much of the demo is to be done."""
+    """Ask which demo to run."""
     return FormScreen(
         "Run the demo",
         [Field("size", "how much", choices=(WHOLE, QUICK))],
         go="run it",
         aside=lambda now: (
-            f"{DEMO_SENTENCES[now['size']]}\nA bundled prompt goes into the starter model, on this machine alone."
+            f"{DEMO_SENTENCES[now['size']]}\nDistils a bundled prompt into the starter model, all on this machine."
         ),
     )
 
 
 def delete_form(project: ProjectSummary) -> FormScreen:
-    """Asks for the name, because nothing brings a deleted project back."""
+    """Ask for the name as confirmation, because deleting cannot be undone."""
     name = clean_line(project.name)
     return FormScreen(
         f"Delete {name}?",
         [Field("name", "type its name", hint=name, check=lambda value: _same(value, project.name))],
-        go="delete for good",
+        go="delete",
         aside=lambda _values: (
-            f"Its prompt, questions, examples, runs and releases go, with {tilde(str(project.folder))}.\n"
-            f"This cannot be undone; {key_of('start.archive')} archives it instead."
+            f"Deletes its prompt, questions, examples, runs and releases in {tilde(str(project.folder))}.\n"
+            f"This cannot be undone. To hide it instead, archive it with {key_of('start.archive')}."
         ),
     )
 
@@ -116,21 +116,21 @@ def _name_check(state: StartState) -> Callable[[str], str]:
     def trouble(value: str) -> str:
         if not value:
             return "A project needs a name."
-        return "There is a project of this name." if value in state.names else name_trouble(value)
+        return "A project with this name exists." if value in state.names else name_trouble(value)
 
     return trouble
 
 
 def _same(value: str, name: str) -> str:
-    """A name that no keyboard writes is typed as it is shown."""
+    """Accept the name as shown, too: some names cannot be typed."""
     return "" if value in (name, clean_line(name)) else f"It is called {clean_line(name)}."
 
 
 def _teacher_words(values: Values) -> str:
     if values["teacher"] == STUDENT_ITSELF:
-        return "The student's base answers with the prompt, which stays on this machine."
+        return "The student's base answers, with the prompt. Nothing leaves this machine."
     try:
         host = urlsplit(values["address"]).hostname
     except ValueError:
         host = None
-    return f"Prompt and questions go to {clean_line(host or 'that address')}, which answers them."
+    return f"Prompt and questions are sent to {clean_line(host or 'that address')}."

@@ -1,4 +1,4 @@
-"""The list of projects: choose one, make one, put one away. Passes keys to the state, and wishes to the service."""
+"""The list of projects: open, create or archive one. Passes keys to the state, and requests to the service."""
 
 import dataclasses
 from collections.abc import Callable
@@ -42,7 +42,7 @@ class StartScreen(PlacedScreen[None], Listed):
 
     place: ClassVar[Place] = "start"
     CSS_PATH = "start.tcss"
-    AUTO_FOCUS = ""  # keys are actions until a person asks for the search
+    AUTO_FOCUS = ""  # keys are actions until the search is opened
     BINDINGS: ClassVar[list[BindingType]] = bindings("start")
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - declared by Screen
 
@@ -50,51 +50,51 @@ class StartScreen(PlacedScreen[None], Listed):
         super().__init__()
         self.state = StartState()
         self._service = ProjectsService(home, self)
-        self._prompts: dict[str, str] = {}  # what is known of the prompt files that were named in the form
+        self._prompts: dict[str, str] = {}  # descriptions of the prompt files named in the form
         self._form: FormScreen | None = None
         self._ask_again: Callable[[Values], None] | None = None
 
     def compose(self) -> ComposeResult:
-        """How many there are, the search, the list, what is under the cursor, the keys."""
+        """Counts, search, list, details of the row under the cursor, keys."""
         yield Page(id="header")
-        yield Line("a part of the name", id="search")
+        yield Line("part of the name", id="search")
         yield Page(id="listed")
         yield Page(id="about")
         yield Footer(())
 
     @property
     def choices(self) -> Listing | None:
-        """The projects; the list has a search of its own."""
+        """The projects; the list has its own search."""
         return Listing(self.state.at, self._move, open=self.action_open)
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:
-        """While a name is typed, only the search's keys hold."""
+        """While a name is typed, only the search's keys apply."""
         search = self.query_one(Line)
         return [(search.place, search)] if search.has_focus else super().carriers
 
     def on_mount(self) -> None:
-        """Begin to read."""
+        """Start reading."""
         self.query_one("#search").display = False
         self._service.read()
         self.set_interval(READ_EVERY_S, self._read_again)
         self._draw()
 
     def on_unmount(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self._service.close()
 
     def on_resize(self) -> None:
-        """Everything is drawn for its size."""
+        """Draw for the new size."""
         self._draw()
 
     def on_projects_read(self, message: ProjectsRead) -> None:
-        """Take in the list."""
+        """Store the list."""
         self.state.take(message.projects)
         self._draw()
 
     def on_projects_changed(self, message: ProjectsChanged) -> None:
-        """Say what was done."""
+        """Report what was done."""
         self.state.busy = ""
         self.notify(message.said, timeout=4)
         self.state.awaited = message.listed
@@ -109,7 +109,7 @@ class StartScreen(PlacedScreen[None], Listed):
         self.post_message(ShowProject(message.folder))
 
     def on_projects_failed(self, message: ProjectsFailed) -> None:
-        """Say why: in place of the list, in the form that it came from, or beside."""
+        """Report why: in place of the list, in the form, or as a notification."""
         error, self.state.busy = message.error, ""
         if message.field == "list":
             self.state.trouble = str(error)
@@ -120,25 +120,25 @@ class StartScreen(PlacedScreen[None], Listed):
         self._draw()
 
     def on_prompt_looked_at(self, message: PromptLookedAt) -> None:
-        """Say how large the prompt is, where the form still asks for it."""
+        """Show the prompt's size if the form is still open."""
         self._prompts[message.path] = message.words + (
-            f" {key_of('workspace.prompt')} Prompt is next: its rules." if message.readable else ""
+            f" Next: {key_of('workspace.prompt')} Prompt, to add rules." if message.readable else ""
         )
         if self._form is not None and self._form.is_mounted:
             self._form.tell()
 
     def on_input_changed(self, message: Input.Changed) -> None:
-        """The list follows what is typed."""
+        """Filter the list while typing."""
         self.state.look_for(message.value)
         self._draw()
 
     def on_input_submitted(self) -> None:
-        """Back to the list, as it was narrowed."""
+        """Return to the filtered list."""
         self.set_focus(None)
         self._draw()
 
     def on_line_left(self) -> None:
-        """Back to the whole list."""
+        """Return to the whole list."""
         self.action_back()
 
     def action_open(self) -> None:
@@ -147,50 +147,50 @@ class StartScreen(PlacedScreen[None], Listed):
             self._service.open(project.folder, sound=not project.trouble)
 
     def action_new(self) -> None:
-        """Ask for a new project, and make it."""
+        """Ask for a new project, and create it."""
         if not self._is_busy():
             self._ask_new(None, None)
 
     def action_demo(self) -> None:
-        """Ask how much of the demo is wanted, run it and show it."""
+        """Ask which demo to run, run it and show it."""
         if not self._is_busy():
             self.app.push_screen(demo_form(), self._run_demo)
 
     def action_duplicate(self) -> None:
-        """Ask for the name of a copy, and make it."""
+        """Ask for the name of a copy, and create it."""
         if (project := self.state.chosen) is not None and not self._is_busy():
             self._ask_duplicate(project, None, None)
 
     def action_archive(self) -> None:
-        """Archive the project under the cursor, or bring it back."""
+        """Archive the project under the cursor, or restore it."""
         if (project := self.state.chosen) is not None:
             (self._service.restore if project.archived else self._service.archive)(project.folder)
 
     def action_undo(self) -> None:
-        """Take back the last archiving, or the last bringing back."""
+        """Undo the last archiving or restoring."""
         moved = self.state.to_undo
         if moved is None:
-            self.notify("Nothing was archived or brought back here.", timeout=4)
+            self.notify("Nothing to undo.", timeout=4)
             return
         (self._service.restore if moved.archived else self._service.archive)(moved.folder)
 
     def action_archived(self) -> None:
-        """List archived projects too, or hide them again."""
+        """Show or hide archived projects."""
         self.state.turn_archived()
         if not self.state.archived:
-            self.notify("No project is archived.", timeout=4)
+            self.notify("No archived projects.", timeout=4)
         self._draw()
 
     def action_delete(self) -> None:
-        """Ask for the project's name, and delete it."""
+        """Ask for confirmation, and delete the project."""
         project = self.state.chosen
         if project is None or self._is_busy():
             return
         if project.jobs:
             job, stop = project.jobs[0], key_of("workspace.stop")
             self.notify(
-                f"Job {job.id} ({job.kind}) is at work. Attach to it and stop it with {stop} first.",
-                title="A running project is not deleted.",
+                f"Job {job.id} ({job.kind}) is running. Open the project and stop it with {stop} first.",
+                title="Cannot delete a project with running jobs.",
                 severity="warning",
             )
             return
@@ -203,14 +203,14 @@ class StartScreen(PlacedScreen[None], Listed):
         self.app.push_screen(delete_form(project), answered)
 
     def action_search(self) -> None:
-        """Look for a name."""
+        """Open the search."""
         search = self.query_one("#search", Input)
         search.display = True
-        self.set_focus(search)  # at once: the next key is a letter already
+        self.set_focus(search)  # at once: the next key is already a letter
         self._draw()
 
     def action_back(self) -> None:
-        """Leave the search."""
+        """Close the search."""
         search = self.query_one("#search", Input)
         search.value = ""
         search.display = False
@@ -228,7 +228,7 @@ class StartScreen(PlacedScreen[None], Listed):
             self._prompts.clear()
             if given is not None:
                 self._ask_again = lambda wrong: self._ask_new(given, wrong)
-                self._begin(f"Making {given['name']} …")
+                self._begin(f"Creating {given['name']} …")
                 self._service.make(wanted(given))
 
         self._form = new_form(self.state, self._prompt_words, values, errors)
@@ -250,7 +250,7 @@ class StartScreen(PlacedScreen[None], Listed):
         return self._prompts[path]
 
     def _is_busy(self) -> bool:
-        """One long wish at a time; a person is told which."""
+        """Allow one long action at a time, and say which is in progress."""
         if self.state.busy:
             self.notify(self.state.busy, timeout=3)
         return bool(self.state.busy)
@@ -265,7 +265,7 @@ class StartScreen(PlacedScreen[None], Listed):
 
     def _read_again(self) -> None:
         self._service.read()
-        self._draw()  # times pass
+        self._draw()  # ages change
 
     @property
     def _height(self) -> int:

@@ -1,6 +1,6 @@
-"""What the list of projects knows: what was read, what is looked for, and where the cursor stands.
+"""The state of the project list: what was read, the search, and the cursor.
 
-Pure Python, free of Textual and of I/O. Text in here is raw.
+Pure Python, free of Textual and of I/O. Text in here is unsanitized.
 """
 
 import re
@@ -13,20 +13,20 @@ from tui.widgets.rows import within
 
 @dataclass(slots=True)
 class StartState:
-    """The screen's whole state. The cursor stands on a project, not on a line: lists change under it."""
+    """The screen's whole state. The cursor stays on a project, not on a line, as the list changes."""
 
     projects: tuple[ProjectSummary, ...] | None = None  # None: not read yet
     search: str = ""
     archived_shown: bool = False
-    at: int = 0  # the line of the cursor
-    awaited: Path | None = None  # where the cursor goes as soon as it is listed
-    moved: Path | None = None  # what was archived or brought back last
-    busy: str = ""  # what is being done, in words
+    at: int = 0  # the cursor's line
+    awaited: Path | None = None  # the cursor moves there as soon as it is listed
+    moved: Path | None = None  # what was last archived or restored
+    busy: str = ""  # the action in progress, in words
     trouble: str = ""  # why there is no list
 
     @property
     def rows(self) -> tuple[ProjectSummary, ...]:
-        """The listed projects. A running job is never out of sight, and a search finds what is archived too."""
+        """The listed projects. Running jobs are never hidden, and a search includes archived projects."""
         words = self.search.casefold().split()
         return tuple(
             project
@@ -43,21 +43,21 @@ class StartState:
 
     @property
     def running(self) -> int:
-        """How many projects have a job at work."""
+        """Number of projects with a running job."""
         return sum(bool(project.jobs) for project in self.projects or ())
 
     @property
     def archived(self) -> int:
-        """How many projects are archived."""
+        """Number of archived projects."""
         return sum(project.archived for project in self.projects or ())
 
     @property
     def names(self) -> frozenset[str]:
-        """The names that are taken."""
+        """All names in use."""
         return frozenset(project.name for project in self.projects or ())
 
     def take(self, projects: tuple[ProjectSummary, ...]) -> None:
-        """Take in a list that was read; the cursor stays on its project."""
+        """Store a new list; the cursor stays on its project."""
         with_cursor = self.chosen
         self.projects, self.trouble = projects, ""
         self._stay_on(with_cursor)
@@ -66,7 +66,7 @@ class StartState:
             self.awaited = None
 
     def look_for(self, words: str) -> None:
-        """List only what has these words in its name; nothing lists everything."""
+        """List only names with these words; no words list everything."""
         with_cursor = self.chosen
         self.search = words.strip()
         self._stay_on(with_cursor)
@@ -78,12 +78,12 @@ class StartState:
         self._stay_on(with_cursor)
 
     def move(self, steps: int) -> None:
-        """Move the cursor, at most to the ends."""
+        """Move the cursor within the list."""
         self.at = within(self.at + steps, len(self.rows))
 
     @property
     def to_undo(self) -> ProjectSummary | None:
-        """What was archived or brought back last, as it is now."""
+        """The current state of what was last archived or restored."""
         return next((project for project in self.projects or () if project.folder == self.moved), None)
 
     def go_to(self, folder: Path) -> None:
@@ -91,7 +91,7 @@ class StartState:
         self.at = next((line for line, project in enumerate(self.rows) if project.folder == folder), self.at)
 
     def free_name(self, name: str) -> str:
-        """A name for a copy of the project called `name`, which a person may have called anything."""
+        """A free, valid name for a copy of the project `name`."""
         name, number = re.sub(r"[^A-Za-z0-9._-]+|^\.+", "-", name), 2
         while f"{name}-{number}" in self.names:
             number += 1

@@ -1,6 +1,6 @@
-"""What the palette finds beside actions: a project's runs and evaluations, by number and in words; other projects.
+"""What the palette finds besides actions: a project's runs and evaluations, and other projects.
 
-They are looked for when the palette is opened, on other threads; the palette does not wait for them.
+They are read on other threads when the palette opens, which does not wait for them.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,17 +35,17 @@ _OPENS = "Open this project."
 
 
 class Opens(Protocol):
-    """A screen that shows what was found."""
+    """A screen that can open what was found."""
 
     store: "StoreService"
 
     def open_in(self, pane: PaneName, number: int) -> None:
-        """Show a pane, and in it what has this number."""
+        """Show a pane, and in it the item with this number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One thing that can be opened: in which pane, by which number; `title` is what is looked through."""
+    """One item: its pane and number; `title` is the text that is searched."""
 
     pane: PaneName
     number: int
@@ -54,12 +54,12 @@ class Found:
 
 
 class ProjectProvider(Provider):
-    """Runs and evaluations of the project whose screen the palette was opened on, the newest first."""
+    """Runs and evaluations of the project on the screen, newest first."""
 
     _found: tuple[Found, ...] = ()
 
     async def startup(self) -> None:
-        """Read what there is."""
+        """Read the runs and evaluations."""
         try:
             store = self._workspace.store
             runs, evaluations = await store.answer(read_runs), await store.answer(read_evaluations)
@@ -70,7 +70,7 @@ class ProjectProvider(Provider):
             self._found = (*made, *map(_evaluation, reversed(evaluations.evaluations)))
 
     async def search(self, query: str) -> Hits:
-        """What the words are of; without any, the palette offers actions alone."""
+        """Find matching items; without a query the palette only offers actions."""
         matcher = self.matcher(query)
         for each in self._found:
             if (score := matcher.match(each.title)) > 0:
@@ -79,11 +79,11 @@ class ProjectProvider(Provider):
 
     @property
     def _workspace(self) -> Opens:
-        return cast("Opens", self.screen)  # which alone names this provider
+        return cast("Opens", self.screen)  # the only screen that uses this provider
 
 
 class Leads(Protocol):
-    """The app as far as other projects are offered."""
+    """The part of the app that opens other projects."""
 
     left: tuple[Path, ...]
 
@@ -92,21 +92,21 @@ class Leads(Protocol):
 
 
 class OtherProjects(Provider):
-    """The projects that the person had open and that are still there; a name is a name, whatever signs it has."""
+    """Recently opened projects that still exist; their names are never read as markup."""
 
     _there: tuple[Path, ...] = ()
 
     async def startup(self) -> None:
-        """See which are there."""
+        """Find which still exist."""
         self._there = await those_there(self._app.left)
 
     async def discover(self) -> Hits:
-        """All of them."""
+        """Offer all."""
         for title, opened in self._offered:
             yield DiscoveryHit(Content(title), opened, text=title, help=_OPENS)
 
     async def search(self, query: str) -> Hits:
-        """Those that the words are of."""
+        """Find matching projects."""
         matcher = self.matcher(query)
         for title, opened in self._offered:
             if (score := matcher.match(title)) > 0:
@@ -123,7 +123,7 @@ class OtherProjects(Provider):
 
 
 def highlighted(matcher: Matcher, title: str) -> Content:
-    """What was found in the title; Textual's own would read markup in it."""
+    """The title with matches highlighted; Textual's own version would read markup in it."""
     content = Content(title)
     _, offsets = matcher.fuzzy_search.match(matcher.query, title)
     for offset in offsets:
@@ -141,7 +141,7 @@ def _run(run: "Run") -> Found:
         "run",
         run.id,
         clean_line(f"Run {run.id}   {configuration_words(run)}"),
-        f"{mark} {run.state}, made {moment(run.created_at)}{figures}.",
+        f"{mark} {run.state}, created {moment(run.created_at)}{figures}.",
     )
 
 

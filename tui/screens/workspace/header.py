@@ -1,4 +1,4 @@
-"""The header line: which project, what is running, and what it costs this machine."""
+"""The header line: the project, what is running, and the load on this machine."""
 
 from typing import TYPE_CHECKING
 
@@ -20,21 +20,21 @@ _LEAST_NAME = 8  # cells
 
 
 class Header(Page):
-    """One line: the project at the left, the work at the right."""
+    """One line: the project at the left, the running job at the right."""
 
     def show_state(self, state: WorkspaceState, project: str, width: int) -> None:
-        """Draw it for a width in cells. `project`: its name, known before anything else is."""
+        """Draw it for a width in cells. `project`: its name, known before anything else."""
         job = state.facts.newest_job if state.facts else None
         idle = Content.styled("idle" if state.facts else "", DIM)
         rest = activity(job, state.job, _asked(state.facts, job)) if job else idle
         if state.facts is not None:
             rest = Content.assemble(rest, *((f"   {words}", WARN) for words in _others(state.facts)))
         more = _meters(state)
-        if width < NARROW_BELOW:  # there is no rail to tell it
+        if width < NARROW_BELOW:  # there is no rail to show it
             step = next_step(state.facts) if state.facts is not None else ""
             more = f"   next: {step}" if step else ""
         whole = Content.assemble(rest, (more, DIM))
-        # In a narrow window what is at work is told before what comes next, and that before the names are whole.
+        # In a narrow window the running job takes precedence over the next step, and that over the full name.
         right = whole if _LEAST_NAME + 2 + whole.cell_length <= width else rest
         room = width - 2 - right.cell_length
         name = Content.styled(shorten(project, max(min(room, 30), _LEAST_NAME)), STRONG)
@@ -43,22 +43,22 @@ class Header(Page):
 
 
 def _others(facts: "Facts") -> list[str]:
-    """The live jobs beside the watched one: those that wait for the device, and how many more."""
+    """The other live jobs: those waiting for the device, and the number of others."""
     others = [job for job in facts.jobs if job.state in LIVE_STATES and job is not facts.newest_job]
     waiting = [job.kind for job in others if job.state == "waiting"]
-    told = [f"○ {waiting[0]} waits" if len(waiting) == 1 else f"○ {len(waiting)} jobs wait"] if waiting else []
+    told = [f"○ {waiting[0]} waiting" if len(waiting) == 1 else f"○ {len(waiting)} jobs waiting"] if waiting else []
     return told + ([f"+{len(others) - len(waiting)} more"] if len(others) > len(waiting) else [])
 
 
 def _asked(facts: "Facts | None", job: "Job | None") -> str:
-    """What the job was asked for and has yet to do."""
+    """What the job was asked to do and has not done yet."""
     if facts is None or job is None:
         return ""
     return "ending" if job.id in facts.ending else "pausing" if job.id in facts.pausing else ""
 
 
 def activity(job: "Job", view: "JobView | None", asked: str = "") -> Content:
-    """What the newest job is doing, in a few words. `asked`: what it will do instead, whatever it does until then."""
+    """What the newest job is doing, in brief. `asked`: what it will do at its next safe point."""
     state = view.state if view is not None and view.job_id == job.id and view.state != "waiting" else job.state
     state = job.state if job.state not in ("waiting", "running", "paused") else state
     if state not in LIVE_STATES or (asked == "pausing" and state == "paused"):
@@ -68,7 +68,7 @@ def activity(job: "Job", view: "JobView | None", asked: str = "") -> Content:
     if asked:
         return Content("   ").join([*words, Content.styled(asked, style)])
     if state == "running" and view is not None and view.progress is not None and view.progress.total:
-        words.append(Content(f"{view.station} {'prepares' if view.share is None else percent(view.share)}"))
+        words.append(Content(f"{view.station} {'preparing' if view.share is None else percent(view.share)}"))
         if view.seconds_left is not None:
             words.append(Content.styled(f"{duration(view.seconds_left)} left", DIM))
     elif state != "running":
@@ -79,7 +79,7 @@ def activity(job: "Job", view: "JobView | None", asked: str = "") -> Content:
 
 
 def _meters(state: WorkspaceState) -> str:
-    """The load of the running job and of the GPUs, as far as it is known."""
+    """The load of the running job and of the GPUs, as far as known."""
     parts: list[str] = []
     if state.gpu is not None:
         parts.append(f"gpu {state.gpu.busy_percent:.0f} %   {state.gpu.used_mb / 1000:.1f} GB")

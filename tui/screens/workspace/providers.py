@@ -1,4 +1,4 @@
-"""What the palette asks of a project beside its actions; what that needs is imported when it is asked first."""
+"""The palette's providers for a project, imported on first use."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The panes by name: a rail at the left where there is room, one line under the header where there is not."""
+"""The panes by name: a rail at the left, or one line under the header in narrow terminals."""
 
 from typing import TYPE_CHECKING
 
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
     from tui.screens.workspace.state import WorkspaceState
     from tui.services.facts import Facts
 
-_TALL_FROM = 18  # rows: two a station, a blank one, the others, and one over
+_TALL_FROM = 18  # rows: two per station, a blank one, the others, and one spare
 _OTHERS = [pane for pane in PANES if pane not in STATIONS]
 _NAME = 11  # cells
 
 
 class _Panes(Page, Listed):
-    """The panes as rows that can be gone to."""
+    """The panes as selectable rows."""
 
     @property
     def choices(self) -> Listing | None:
-        """All panes in the order of their keys."""
+        """All panes, in the order of their keys."""
         return Listing(0, lambda row: self.post_message(ShowPane(PANES[row])), lambda: PANES)
 
 
 class Rail(_Panes):
-    """One pane a line: its number, name, state, count and freshness, and the one thing that is to be done next."""
+    """One line per pane: key, name, state, count, freshness, and the next step."""
 
     def show_names(self, width: int) -> None:
-        """Draw for `width` cells what is known before the project was read: which panes there are."""
+        """Draw the names of the panes for `width` cells, before the project was read."""
         names = {pane: _name(pane, None, width).stylize(DIM) for pane in PANES}
         self.show([*(names[station] for station in STATIONS), Content(""), *(names[pane] for pane in _OTHERS)])
 
     def show_state(self, state: "WorkspaceState") -> None:
-        """Draw it; where there are rows enough, with what is to be done next under each station."""
+        """Draw everything, with the next step under each station if there are enough rows."""
         if (facts := state.facts) is None:
             self.show_names(state.rail_width)
             return
@@ -64,11 +64,11 @@ class Spine(_Panes):
     """The same as one line, for narrow terminals."""
 
     def show_names(self) -> None:
-        """Draw what is known before the project was read."""
+        """Draw the names of the stations, before the project was read."""
         self.show([Content("  ").join(Content.styled(f" {station}", DIM) for station in STATIONS)])
 
     def show_state(self, state: "WorkspaceState", width: int) -> None:
-        """Draw the stations for `width` cells; where not all names have room, the keys that go there stand for them."""
+        """Draw the stations for `width` cells; by their keys if their names do not fit."""
         if (facts := state.facts) is None:
             self.show_names()
             return
@@ -78,7 +78,7 @@ class Spine(_Panes):
 
 
 def spine(facts: "Facts", shown: PaneName, *, names: bool) -> Content:
-    """The stations on one line, the shown pane by its name in any case."""
+    """The stations on one line, the shown pane always by its name."""
     stations, ending = facts.stations, facts.ending_at
     parts: list[Content] = []
     for station in stations:
@@ -102,7 +102,7 @@ def _name(pane: PaneName, shown: PaneName | None, width: int) -> Content:
 
 
 def _key(pane: PaneName) -> str:
-    """The pane's key between blanks, as wide for each pane as the widest needs: a person's own may be `f10`."""
+    """The pane's key, padded to the widest of all panes: custom keys may be as long as `f10`."""
     widest = max(cell_len(key_of(f"workspace.{each}")) for each in PANES)
     return f" {fit(key_of(f'workspace.{pane}'), widest)} "
 

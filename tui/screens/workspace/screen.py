@@ -1,6 +1,6 @@
 """The workspace screen: lays out header, rail, panes and footer, and passes messages into the state.
 
-Knows which widget shows what; which pane is on is decided in `state`, and what a pane shows is its own.
+Knows which widget shows what; `state` decides which pane is shown, and each pane what it contains.
 """
 
 from pathlib import Path
@@ -31,7 +31,7 @@ from tui.widgets.footer import Footer
 from tui.widgets.placed import ArmsChosen, Arranged, Reached, ShowPane, ShowProjects
 from tui.widgets.shares import Divided, Shares
 
-# What is known only once the project was read is imported then: the rail is seen before.
+# What is needed only after the project was read is imported then, so that the rail appears sooner.
 if TYPE_CHECKING:
     from tui.panes.job import JobView
     from tui.panes.pane import Pane
@@ -50,11 +50,11 @@ class WorkspaceScreen(Divided, SearchingScreen):
     CSS_PATH = "workspace.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings("workspace")
     COMMANDS = PROVIDERS
-    AUTO_FOCUS = ""  # the pane that is shown has the focus
+    AUTO_FOCUS = ""  # the shown pane has focus
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - declared by Screen
 
     def __init__(self, folder: Path, home: Home, left: Remembered) -> None:
-        """`left`: as the person left it."""
+        """`left`: the layout of the last session."""
         super().__init__()
         self.state = WorkspaceState(shares=Shares.restored(left.shares))
         self.state.restore(left.panes.get(str(folder), ""), left.rail_width, left.maximised)
@@ -69,7 +69,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self._stale = True
 
     def compose(self) -> ComposeResult:
-        """Header, rail or spine, the pane, the footer. Panes are made when they are first shown."""
+        """Header, rail or spine, pane, footer. Panes are created when first shown."""
         yield Header(id="header")
         yield Spine(id="spine")
         with Horizontal(id="body"):
@@ -80,7 +80,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         yield Footer(footer_actions())
 
     def on_mount(self) -> None:
-        """Begin to read and to draw."""
+        """Start reading and drawing."""
         self.query_one(Rail).styles.width = self.state.rail_width
         self.set_class(self.state.maximised, "-maximised")
         self._draw()
@@ -88,7 +88,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self.set_interval(DRAW_EVERY_S, self._draw)
 
     def _begin_to_read(self) -> None:
-        if self.is_attached:  # the person has not left at once
+        if self.is_attached:  # the user has not left at once
             self.store.read()
             self.set_interval(READ_EVERY_S, self._read_again)
 
@@ -96,35 +96,35 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self.store.read()
         if self.state.job is not None and self.state.job.state == "running":
             self.state.job.tick(READ_EVERY_S)
-            self._stale = True  # what tells time goes on between two events
+            self._stale = True  # clocks advance between two events
 
     def on_unmount(self) -> None:
-        """Let go of the store and the log; the job is not touched."""
+        """Close the store and the log; the job is not affected."""
         self._watching.close()
         self.store.close()
 
     def on_facts_read(self, message: FactsRead) -> None:
-        """Take in what the store says, and watch the newest job."""
+        """Store the facts, and watch the newest job."""
         first = self.state.take(message.facts)
         self._error = None
         self._watching.follow(self.state)
         self.state.believe_the_store()
         self._stale = True
         if first:
-            self._draw()  # the first sight of a project waits for no clock
+            self._draw()  # the first paint of a project does not wait for the timer
             self.call_after_refresh(self._watching.read_meters, self.state)
         else:
             self._watching.read_meters(self.state)
 
     def on_past_told(self, message: "PastTold[JobView]") -> None:
-        """Show the job where it stands. How far it was once is not shown on the way to how far it is."""
+        """Show the job's current state, without replaying how it got there."""
         if self.state.job is not None and self.state.job.job_id == message.view.job_id:
             self.state.job = message.view
             self.state.believe_the_store()
             self._stale = True
 
     def on_job_told(self, message: "JobTold") -> None:
-        """Take in the job's new events."""
+        """Apply the job's new events."""
         if self.state.job is not None and self.state.job.job_id == message.job_id:
             for event in message.events:
                 self.state.job.apply(event)
@@ -132,41 +132,41 @@ class WorkspaceScreen(Divided, SearchingScreen):
             self._stale = True
 
     def on_meter_read(self, message: MeterRead) -> None:
-        """Take in the load of the machine; only the header tells it."""
+        """Store the machine's load; only the header shows it."""
         self.state.load, self.state.gpu = message.reading, message.gpu
         self._show_header()
 
     def on_read_failed(self, message: ReadFailed) -> None:
-        """Say above the pane, or in its place, why nothing newer is shown; it stands there until it can be read."""
+        """Show why nothing newer can be read, above the pane or in its place, until it can."""
         self._error = message.error
         self._stale = True
 
     def on_store_failed(self, message: StoreFailed) -> None:
-        """Say beside the pane what could not be done."""
-        self.state.asked_to_end = 0  # that may be what could not
+        """Report what failed."""
+        self.state.asked_to_end = 0  # that may be what failed
         self.say_error(message.error)
 
     def on_job_started(self, message: JobStarted) -> None:
-        """Say that it started, and go where it works."""
+        """Report the start, and follow the job."""
         self.notify(f"Job {message.job.id} started: {message.job.kind}.", timeout=3)
         self.action_follow()
 
     def on_command_ended(self, message: "CommandEnded") -> None:
-        """The plan of an update is there; what panes asked for comes by here too."""
+        """Pass on the plan of an update; results for panes come by here too."""
         if self._updating is not None:
             self._updating.take(message)
 
     def on_show_pane(self, message: ShowPane) -> None:
-        """The rail was gone to, or a pane asks for another."""
+        """Show a pane chosen in the rail or by another pane."""
         self.action_pane(message.pane)
 
     def on_arms_chosen(self, message: ArmsChosen) -> None:
-        """The chat compares other arms."""
+        """Show the arms chosen in the chat."""
         self.state.arms = " │ ".join(message.arms)
         self._stale = True
 
     def on_descendant_focus(self) -> None:
-        """The footer tells the keys of what has the focus; after words were typed the work is followed again."""
+        """Show the keys of what has focus; after typing, follow the work again."""
         self._tell_keys()
         self._stale = True
 
@@ -174,38 +174,38 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self._tell_keys()
 
     def on_resize(self) -> None:
-        """Everything is drawn for its size."""
+        """Draw for the new size."""
         self._stale = True
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:
-        """Where a key that is pressed now is looked for, the nearest place first, and who carries the actions there."""
+        """Where a key press is looked up, nearest place first, with the node that handles the actions there."""
         pane = self._pane.carriers if self._pane is not None else []
         return [*self.searched(pane), (self.place, self)]
 
     def action_pane(self, pane: PaneName) -> None:
-        """Show a pane; where it is shown already, what it could not read is read again."""
+        """Show a pane; if it is shown already, retry what it could not read."""
         if self._pane is not None and self._pane.place == pane:
             self._pane.read_again()
         self.state.chosen = pane
         self._turn()
 
     def open_in(self, pane: PaneName, number: int) -> None:
-        """Show a pane, and in it what has this number."""
+        """Show a pane, and in it the item with this number."""
         self.action_pane(pane)
         self._shown_pane().open(number)
 
     def action_do_in(self, pane: PaneName, action: str) -> None:
-        """Show a pane, and do there what its own key does, once it has read what it shows."""
+        """Show a pane and run one of its actions, once it has read its content."""
         self.action_pane(pane)
         self.store.ask(lambda _project: Reached(pane, action), self)
 
     def on_reached(self, message: Reached) -> None:
-        """The pane's own questions to the store were answered before this one."""
+        """Run the action: the pane's own requests to the store were answered before this one."""
         carrier = self._made.get(message.pane)
         if carrier is not None:
-            carrier.focus()  # a field of it may have had the keys
-            carrier.call_later(self.app.run_action, message.action, carrier)  # after the answers that await it
+            carrier.focus()  # one of its fields may have had focus
+            carrier.call_later(self.app.run_action, message.action, carrier)  # after its pending messages
 
     def action_pane_down(self) -> None:
         self.state.move(1)
@@ -216,31 +216,31 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self._turn()
 
     def action_follow(self) -> None:
-        """Show the pane where the work is."""
+        """Follow the work."""
         self.state.follow()
         self._turn()
 
     def action_maximise(self) -> None:
-        """Give the whole screen to the pane, or take it back."""
+        """Maximise the pane, or restore the rail."""
         self.state.maximised = not self.state.maximised
         self.set_class(self.state.maximised, "-maximised")
         self._arranged()
 
     def move_divider(self, steps: int) -> bool:
-        """That of the pane, where it is divided; else the rail becomes wider or narrower."""
+        """Move the pane's divider if it has one; otherwise resize the rail."""
         if self._pane is not None and self._pane.move_divider(steps):
             return True
         rail = self.query_one(Rail)
         self.state.widen(2 * steps)
         rail.styles.width = self.state.rail_width
         if not rail.is_on_screen:
-            self.notify(f"The rail is {self.state.rail_width} cells wide where it is shown.", timeout=3)
+            self.notify(f"The rail is {self.state.rail_width} cells wide when shown.", timeout=3)
         self._arranged()
         self._stale = True
         return True
 
     def action_curate(self) -> None:
-        """Review the answers."""
+        """Open the review."""
         from tui.screens.curate.screen import CurateScreen  # the first sight of a project does without it
 
         self.app.push_screen(CurateScreen(self.store, self.state.shares))
@@ -251,7 +251,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self.app.push_screen(JobsScreen(self.store))
 
     def action_update(self) -> None:
-        """Show what the changes of prompt and rules touch, and redo only that."""
+        """Show what changes to the prompt and rules affect, and redo only that."""
         if self._updating is None:
             from tui.screens.workspace.updating import Updating
 
@@ -259,19 +259,19 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self._updating.plan()
 
     def action_projects(self) -> None:
-        """Choose another project."""
+        """Show the list of projects."""
         self.post_message(ShowProjects())
 
     def action_pause(self) -> None:
-        """Pause the job, or let it go on."""
+        """Pause or resume the job."""
         self._wish_for("pause")
 
     def action_resume(self) -> None:
-        """Take up a job that stopped, failed or was killed."""
+        """Resume a job that stopped, failed or was killed."""
         self._wish_for("resume")
 
     def action_stop(self) -> None:
-        """End the job at its next safe point."""
+        """Stop the job at its next safe point."""
         self._wish_for("stop")
 
     def _wish_for(self, asked: Asked) -> None:
@@ -290,7 +290,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self.post_message(Arranged(self._folder, state.chosen or "", state.rail_width, maximised=state.maximised))
 
     def _draw(self) -> None:
-        """Draw what changed since the last time; nothing at all where nothing did."""
+        """Draw if anything changed since the last time."""
         if not self._stale or not self._is_here:
             return
         self._stale = False
@@ -300,7 +300,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self.query_one(Trouble).show_trouble(state, self._error, self.size.width)
         self.query_one(Rail).show_state(state)
         self.query_one(Spine).show_state(state, self.size.width - 2)
-        if self._pane is None:  # the first sight is the stations; what the pane imports comes after it
+        if self._pane is None:  # the first paint shows the stations; the pane's imports come after it
             self.call_after_refresh(self._draw_pane)
         else:
             self._draw_pane()
@@ -314,12 +314,12 @@ class WorkspaceScreen(Divided, SearchingScreen):
 
     @property
     def _typing(self) -> bool:
-        """Whether words are typed: in another pane the rest of them would be keys."""
+        """Whether text is being typed: in another pane the rest of it would act as keys."""
         return self.carriers[0][0] in TYPED
 
     @property
     def _is_here(self) -> bool:
-        """Not before it is mounted, not when it is left, and not while another screen hides the whole of it."""
+        """Whether it is mounted, not being left, and not completely hidden by another screen."""
         return self.is_seen and any(room.is_attached for room in self.query("#panes"))
 
     def _show_header(self) -> None:
@@ -327,7 +327,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
             self.query_one(Header).show_state(self.state, self._folder.name, self.size.width - 2)
 
     def _shown_pane(self) -> "Pane":
-        """The pane that is shown, made and focused when it was not on the screen before."""
+        """The shown pane, created and focused if it was not on the screen before."""
         name = self.state.shown
         pane = self._made.get(name)
         if pane is None:

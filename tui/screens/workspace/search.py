@@ -1,7 +1,7 @@
-"""Looks for words in whatever list or page the shown pane has: `/` begins, enter keeps, n N go on, esc restores.
+"""Searches the list or page of the shown pane: `/` starts, enter keeps the place, n N continue, esc restores it.
 
-Knows rows that can be gone to, and nothing of what they are. While the words are typed the first row that holds them is
-gone to; a person who then walks away with other keys stays where they are when the search ends.
+Knows selectable rows, but not what they are. While typing, the cursor goes to the first matching row;
+if it is then moved with other keys, it stays there when the search ends.
 """
 
 from typing import ClassVar
@@ -26,7 +26,7 @@ _COUNT = 16  # cells
 
 
 class SearchLine(Horizontal):
-    """A line at the foot of the pane, there as long as a search is on."""
+    """A line at the bottom of the pane, shown during a search."""
 
     place: ClassVar[Place] = "searching"
     BINDINGS: ClassVar[list[BindingType]] = bindings("searching")
@@ -39,30 +39,30 @@ class SearchLine(Horizontal):
 
     def __init__(self) -> None:
         super().__init__()
-        self._listed: Listed | None = None  # what is looked through; None: no search is on
-        self._before: Widget | None = None  # what had the keys
-        self._origin = (0, 0)  # the row, and how far the page was scrolled
+        self._listed: Listed | None = None  # what is searched; None: no search
+        self._before: Widget | None = None  # what had focus
+        self._origin = (0, 0)  # the row and scroll position at the start
         self._found: int | None = None
-        self._went = 0  # where the cursor was put last: elsewhere, and the person has walked away
+        self._went = 0  # where the search last put the cursor; if it is elsewhere, the user moved it
 
     def compose(self) -> ComposeResult:
-        """The words, and how many rows hold them."""
-        yield Entry(placeholder="words to look for", compact=True, select_on_focus=False)
+        """The text, and the number of matching rows."""
+        yield Entry(placeholder="search", compact=True, select_on_focus=False)
         yield Page()
 
     @property
     def typing(self) -> bool:
-        """Whether words are typed now."""
+        """Whether text is being typed."""
         return self.on and self._input.has_focus
 
     @property
     def on(self) -> bool:
-        """Whether a search is on: in something that is still there."""
+        """Whether a search is active, in something still shown."""
         listed = self._listed
         return listed is not None and listed.is_attached and listed.is_on_screen and listed.display
 
     def begin(self, listed: Listed) -> None:
-        """Ask for words to look for in these rows."""
+        """Open the search on these rows."""
         if (listing := listed.listing) is None:
             return
         self.end()
@@ -73,10 +73,10 @@ class SearchLine(Horizontal):
         with self.prevent(Input.Changed):
             self._input.clear()
         self._count.show([])
-        self.screen.set_focus(self._input)  # at once: the next key is a letter already
+        self.screen.set_focus(self._input)  # at once: the next key is already a letter
 
     def go_on(self, step: int) -> None:
-        """The next row that holds the words, or the one before."""
+        """Go to the next or previous match."""
         listed = self._listed
         if listed is None or (listing := listed.listing) is None:
             return
@@ -84,14 +84,14 @@ class SearchLine(Horizontal):
         self._go_from((listing.at if walked else self._found or 0) + step, step)
 
     def end(self) -> None:
-        """The search is over; the person stays where they are."""
+        """End the search without moving."""
         self._mark("")
         self._listed = self._found = None
         self.remove_class("-on")
         self.post_message(KeysChanged())
 
     def on_input_changed(self, message: Input.Changed) -> None:
-        """Go to the first row that holds what is typed so far, from where the person was."""
+        """Go to the first match of the text so far, from the starting row."""
         message.stop()
         self._mark(message.value)
         if message.value:
@@ -101,19 +101,19 @@ class SearchLine(Horizontal):
             self._restore()
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
-        """Enter, while the field has it."""
+        """Enter, while the field has focus."""
         message.stop()
         self.action_take()
 
     def action_take(self) -> None:
-        """Keep the place; n and N go on from there."""
+        """Keep the place; n and N continue from there."""
         empty = not self._input.value
         self._give_keys_back()
         if empty:
             self.end()
 
     def action_leave(self) -> None:
-        """Restore the place, unless the person walked away from what was found."""
+        """Restore the starting place, unless the user moved away from the match."""
         listing = self._listed.listing if self._listed is not None else None
         if listing is not None and listing.at == self._went:
             self._restore()
@@ -128,7 +128,7 @@ class SearchLine(Horizontal):
         rows = matching(listing.texts(), self._input.value)
         self._found = from_here(rows, at, step)
         if self._found is None:
-            self._count.show([Content.styled(right("✗ nothing", _COUNT - 1), WARN)])
+            self._count.show([Content.styled(right("✗ no match", _COUNT - 1), WARN)])
             self._restore()
             return
         said = f"{rows.index(self._found) + 1:,} of {len(rows):,}"
@@ -166,12 +166,12 @@ class SearchLine(Horizontal):
 
 
 class SearchingScreen(PlacedScreen[None]):
-    """A screen with a search line, whose carriers are looked through."""
+    """A screen with a search line for its carriers."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("found")
 
     def searched(self, carriers: list[tuple[Place, DOMNode]]) -> list[tuple[Place, DOMNode]]:
-        """These carriers, with those of a search that is on before them."""
+        """These carriers, preceded by those of an active search."""
         for line in self.query(SearchLine):
             if line.typing:
                 return [(line.place, line)]
@@ -180,21 +180,21 @@ class SearchingScreen(PlacedScreen[None]):
         return carriers
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What a search found is gone through while one is on, and where a letter is no letter."""
+        """Matches can be stepped through during a search, except while text is typed."""
         return not action.startswith("found_") or self.carriers[0][0] == "found"
 
     def action_search(self) -> None:
-        """Look for words in what is shown."""
+        """Search what is shown."""
         listed = next((node for _, node in self.carriers if isinstance(node, Listed)), None)
         if listed is not None:
             self.query_one(SearchLine).begin(listed)
 
     def action_found_next(self) -> None:
-        """The next that was found."""
+        """Go to the next match."""
         self.query_one(SearchLine).go_on(1)
 
     def action_found_before(self) -> None:
-        """The one before."""
+        """Go to the previous match."""
         self.query_one(SearchLine).go_on(-1)
 
     def action_found_leave(self) -> None:

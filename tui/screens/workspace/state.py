@@ -1,4 +1,4 @@
-"""What the workspace knows: the store's facts as last read, the job that is watched, and the shape of the page.
+"""The state of the workspace: the facts as last read, the watched job, and the layout.
 
 Pure Python, free of Textual and of I/O.
 """
@@ -32,23 +32,23 @@ class WorkspaceState:
     facts: "Facts | None" = None
     job: "JobView | None" = None
     chosen: PaneName | None = None  # None: follow the work
-    held: PaneName | None = None  # in which words are typed: meanwhile the work is not followed
+    held: PaneName | None = None  # the pane in which text is being typed: meanwhile the work is not followed
     maximised: bool = False
     rail_width: int = RAIL_WIDTH
-    shares: Shares = field(default_factory=Shares)  # where the dividers within panes stand
-    arms: str = ""  # which the chat compares, once a person chose
+    shares: Shares = field(default_factory=Shares)  # positions of the dividers within panes
+    arms: str = ""  # the arms chosen in the chat
     load: Reading | None = None  # of the running job
     gpu: GpuReading | None = None
-    asked_to_end: int = 0  # the job that was, until the facts tell of it; 0: none
+    asked_to_end: int = 0  # the job asked to stop, until the facts show it; 0: none
 
     @property
     def shown(self) -> PaneName:
-        """The pane on the screen: the chosen one, else where the work is, or was when it stopped, failed or was killed,
-        or made a release; else how far the project is.
+        """The pane on the screen: the chosen one, else where the work is, or was when it stopped, failed, was killed,
+        or exported a release; else the furthest station reached.
         """
         if (stays := self.chosen or self.held) is not None:
             return stays
-        if self.job is not None and self.job.kind != "serve":  # which makes nothing to be seen
+        if self.job is not None and self.job.kind != "serve":  # which has no pane
             if self.job.live or self.job.kind == "export":
                 return self.job.station
             if (left := self._left_at()) is not None:
@@ -57,26 +57,26 @@ class WorkspaceState:
 
     @property
     def progress(self) -> float | None:
-        """The share that the job which works has done; None where none does or it does not tell."""
+        """The share of its work that the running job has done; None if there is none or it is unknown."""
         return self.job.share if self.job is not None else None
 
     @property
     def vain(self) -> frozenset[str]:
-        """The actions that nothing is there for now."""
+        """The actions that cannot do anything now."""
         return vain_actions(self.facts, self.job)
 
     @property
     def labels(self) -> dict[str, str]:
-        """What keys do now, where that is not what they usually do."""
+        """Labels of keys that currently do something other than usual."""
         return present_labels(self.facts)
 
     def take(self, facts: "Facts") -> bool:
-        """Take in what the store says now; whether that is the first that is known."""
+        """Store the facts; returns whether they are the first."""
         first, self.facts, self.asked_to_end = self.facts is None, facts, 0
         return first
 
     def wish_for(self, asked: Asked) -> tuple[Asked | None, int, str]:
-        """The wish that is put to the watched job, None where there is none to put; its number, and what is said."""
+        """The request to the watched job, None if there is none to make; its id, and the message to show."""
         job = self.facts.newest_job if self.facts else None
         number = job.id if job is not None else 0
         ending = self.facts is not None and number in (*self.facts.ending, self.asked_to_end)
@@ -85,44 +85,44 @@ class WorkspaceState:
             self.asked_to_end = number
         others = [other for other in self.facts.jobs if other is not job] if self.facts is not None else []
         if wish is None and any(other.state in LIVE_STATES for other in others):
-            said = f"{said} {key_of('workspace.jobs')} steers the others."
+            said = f"{said} {key_of('workspace.jobs')} lists the others."
         return wish, number, said
 
     def believe_the_store(self) -> None:
-        """A process that was killed told its log nothing, and one that was just taken up again has not yet."""
+        """Take the job's state from the store if its log lags: killed processes log nothing, resumed ones not yet."""
         job = self.facts.newest_job if self.facts else None
         if job is not None and self.job is not None and (job.state in LIVE_STATES) != self.job.live:
             self.job.state = job.state
 
     def restore(self, pane: str, rail_width: int, maximised: bool = False) -> None:
-        """Begin as the person left: the pane that was chosen, where there is one of that name, and the page's shape."""
+        """Restore the last session: the chosen pane, if it exists, and the layout."""
         self.maximised = maximised
         self.chosen = next((known for known in PANES if known == pane), None)
         if rail_width:
             self.rail_width = max(NARROWEST_RAIL, min(rail_width, WIDEST_RAIL))
 
     def move(self, steps: int) -> None:
-        """Choose the pane `steps` below the shown one; the rail does not wrap."""
+        """Choose the pane `steps` below the shown one, without wrapping."""
         self.chosen = PANES[within(PANES.index(self.shown) + steps, len(PANES))]
 
     def follow(self) -> None:
-        """Go where the work is, and stay with it."""
+        """Follow the work from now on."""
         self.chosen = None
 
     def widen(self, cells: int) -> None:
-        """Make the rail wider or narrower, within reason; 0 gives it its own width."""
+        """Widen or narrow the rail, within limits; 0 restores its default width."""
         width = self.rail_width + cells if cells else RAIL_WIDTH
         self.rail_width = max(NARROWEST_RAIL, min(width, WIDEST_RAIL))
 
     def _left_at(self) -> StationName | None:
-        """Where the watched job ended without being done: what is left to do is there, and so is why."""
+        """The station where the watched job ended early: the reason and the remaining work are there."""
         job = self.facts.newest_job if self.facts else None
         if job is None or self.job is None or job.id != self.job.job_id or job.state in (*LIVE_STATES, "done"):
             return None
         return job.stage
 
     def _furthest(self) -> StationName:
-        """The evaluation where there is one, for it is what the work was for; else the last station with content."""
+        """The evaluation if there is one, as the goal of the work; else the last station with content."""
         if self.facts is None:
             return "prompt"
         if self.facts.evaluation is not None:

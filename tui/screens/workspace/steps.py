@@ -1,4 +1,4 @@
-"""The one thing that is to be done next at a station, as the key that does it and a word. Pure."""
+"""The next step at a station, as its key and a verb. Pure."""
 
 from typing import TYPE_CHECKING
 
@@ -9,36 +9,36 @@ from tui.keys import key_of
 if TYPE_CHECKING:
     from tui.services.facts import Facts
 
-# The actions whose keys are pressed one after the other, and what they do.
+# The actions whose keys are pressed in sequence, and what they do.
 _Step = tuple[tuple[str, ...], str]
 _NOTHING: _Step = ((), "")
 _MADE_BY: dict[StationName, _Step] = {
-    "prompt": (("prompt.edit",), "writes one"),
-    "questions": (("questions.bring",), "imports some"),
-    "examples": (("examples.generate",), "generates"),
-    "dataset": (("dataset.freeze",), "freezes"),
-    "run": (("run.train",), "trains"),
-    "evaluation": (("evaluation.evaluate",), "measures"),
-    "release": (("release.export",), "exports"),
+    "prompt": (("prompt.edit",), "write it"),
+    "questions": (("questions.bring",), "import"),
+    "examples": (("examples.generate",), "generate"),
+    "dataset": (("dataset.freeze",), "freeze"),
+    "run": (("run.train",), "train"),
+    "evaluation": (("evaluation.evaluate",), "evaluate"),
+    "release": (("release.export",), "export"),
 }
 
 
 def step_from(shown: PaneName, station: Station, facts: "Facts") -> str:
-    """What is to be done at this station now, for who looks at `shown`; nothing where it waits, or has all it needs.
+    """The next step at this station when looking at `shown`; empty if it has to wait or is complete.
 
-    A key that holds at the station alone comes after the key that goes there.
+    A key that only works at the station is preceded by the key that goes there.
     """
     return _told(station, *_step(station, facts), here=station.name == shown)
 
 
 def next_step(facts: "Facts") -> str:
-    """The first thing along the line that can be done now, or must be done again; nothing while a job works."""
+    """The first step along the stations that can be done now or must be redone; empty while a job is running."""
     begun = any(station.count for station in facts.stations if station.name != "prompt")
     for station in facts.stations:
         if station.state == "running":
             return ""
         if station.state == "stale" and _update_brings(facts):
-            return _told(station, ("workspace.update",), "updates", here=False)
+            return _told(station, ("workspace.update",), "update", here=False)
         first = station.name == "prompt" and (station.state == "empty" or not begun)  # a prompt, and its rules
         if station.state in ("failed", "stale", "ready") or (first and _step(station, facts) != _NOTHING):
             return _told(station, *_step(station, facts), here=False)
@@ -46,7 +46,7 @@ def next_step(facts: "Facts") -> str:
 
 
 def _update_brings(facts: "Facts") -> bool:
-    """Whether the prompt has changed since a dataset was frozen: an update redoes what that touches, and no more."""
+    """Whether the prompt changed since a dataset was frozen, so that an update redoes only what that affects."""
     dataset, prompt = facts.dataset, facts.prompt
     return dataset is not None and prompt is not None and dataset.prompt_sha256 != prompt.sha256
 
@@ -59,23 +59,23 @@ def _step(station: Station, facts: "Facts") -> _Step:
     if station.state == "running" and any(other.stage == station.name and other.id in asked for other in facts.jobs):
         return _NOTHING
     if state == "paused":
-        return ("workspace.resume",), f"goes on, {key_of('workspace.stop')} ends"
-    if station.state == "running" and job is not None and not state:  # the keys of a job steer the one that is watched
-        return ("workspace.jobs",), "steers it"
+        return ("workspace.resume",), f"resume, {key_of('workspace.stop')} stop"
+    if station.state == "running" and job is not None and not state:  # the job keys control the watched job
+        return ("workspace.jobs",), "jobs"
     if station.state == "running":
-        return ("workspace.pause",), f"pauses, {key_of('workspace.stop')} ends"
+        return ("workspace.pause",), f"pause, {key_of('workspace.stop')} stop"
     if station.state == "failed" and state in ("failed", "lost", "stopped"):
-        return ("workspace.resume",), "takes it up again"
+        return ("workspace.resume",), "resume"
     if station.state in ("stale", "failed"):
         return actions, f"{words} again" if station.name != "examples" else words
     if station.name == "questions" and station.state == "ready" and station.count:
-        return ("questions.split",), "splits them"
+        return ("questions.split",), "split"
     if station.state == "ready" or (station.state == "empty" and station.name == "prompt"):
         return actions, words
     if station.name == "prompt" and not facts.rules:
-        return ("prompt.rules", "rules.add"), "writes a rule"
+        return ("prompt.rules", "rules.add"), "add a rule"
     if station.name == "examples" and (open_ones := facts.examples.undecided):
-        return ("workspace.curate",), f"reviews {open_ones:,}"
+        return ("workspace.curate",), f"review {open_ones:,}"
     return _NOTHING
 
 
@@ -87,7 +87,7 @@ def _told(station: Station, actions: tuple[str, ...], words: str, *, here: bool)
 
 
 def compared(facts: "Facts") -> str:
-    """Which arms the chat compares before anybody chose: the prompted model with the newest run that has an adapter."""
+    """The arms the chat compares by default: the prompted model and the newest run with an adapter."""
     arms = ["prompted"] if facts.prompt is not None else []
     arms += [f"run-{facts.trained_run}"] if facts.trained_run else []
     teacher = facts.settings.teacher

@@ -1,4 +1,4 @@
-"""What stands above whatever is shown: that the project is still being read, why it cannot be, why a job failed."""
+"""The notice above the pane: the project is still being read, cannot be read, or a job failed."""
 
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from tui.screens.workspace.state import WorkspaceState
     from tui.services.facts import Facts
 
-_LINES = 5  # of what a job said at its end
+_LINES = 5  # of a failed job's message
 
 
 class Trouble(Page):
-    """Takes no room where there is nothing to say."""
+    """Takes no space if there is nothing to say."""
 
     def show_trouble(self, state: "WorkspaceState", error: DistillError | None, screen_width: int) -> None:
         """Draw. `error`: why there are no facts, or no newer ones."""
@@ -29,7 +29,7 @@ class Trouble(Page):
 
 
 def _lines(facts: "Facts | None", error: DistillError | None, width: int, shown: PaneName) -> list[Content]:
-    """Why a job failed stands whole at the station where it did; elsewhere one line tells of it."""
+    """The full reason at the station where a job failed, one line elsewhere."""
     if error is not None:
         return _failure(error)
     if facts is None:
@@ -37,7 +37,7 @@ def _lines(facts: "Facts | None", error: DistillError | None, width: int, shown:
     job = facts.newest_job
     if job is None or job.state not in ("failed", "lost"):
         return []
-    again = f"{key_of('workspace.resume')} takes it up again"
+    again = f"{key_of('workspace.resume')} resumes it"
     head = f"✗ {job.kind} {'was killed' if job.state == 'lost' else 'failed'}; {again}"
     if shown != job.stage:
         return [Content.styled(shorten(f"{head}, {key_of(f'workspace.{job.stage}')} shows why", width), BAD)]

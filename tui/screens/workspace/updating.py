@@ -1,6 +1,6 @@
-"""Bringing a project up to date after its prompt or rules changed: the plan is shown first, then a job carries it out.
+"""Updating a project after its prompt or rules changed: the plan is shown first, then a job carries it out.
 
-The plan is that of the program's own command; the job is watched as any other, and goes on where the app is left.
+The plan comes from the program's own command; the job is watched like any other, and continues if the app quits.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ _MOST_EPOCHS = 1000.0
 
 
 class Updating:
-    """The update of one project. `screen` hands on what the command says; `store` starts the job."""
+    """The update of one project. `screen` receives the command's messages; `store` starts the job."""
 
     def __init__(self, folder: Path, home: Home, screen: Screen[None], store: StoreService) -> None:
         self._screen = screen
@@ -32,14 +32,14 @@ class Updating:
         self._busy = False
 
     def plan(self) -> None:
-        """Find out what the changes touch; the form opens when that is known."""
+        """Find out what the changes affect; then open the form."""
         if not self._busy:
             self._busy = True
-            self._screen.notify("Looking at what the changes touch …", timeout=3)
+            self._screen.notify("Finding out what the changes affect …", timeout=3)
             self._program.start(PLAN, ["update", "--plan"])
 
     def take(self, message: CommandEnded) -> None:
-        """Show the plan; other commands' messages are not its business."""
+        """Show the plan; ignore other commands' messages."""
         if message.name != PLAN:
             return
         self._busy = False
@@ -55,14 +55,14 @@ class Updating:
                 self._store.ask(update_with(options), self._screen)
 
         check = or_empty(number(0.01, _MOST_EPOCHS))
-        fields = [Field("epochs", "epochs", "", "a quarter of the earlier run's", check=check)]
+        fields = [Field("epochs", "epochs", "", "a quarter of the previous run's", check=check)]
         words = plan_words(answer)
-        form = FormScreen("Bring it up to date", fields, go="update", aside=lambda _values: words)
+        form = FormScreen("Update the project", fields, go="update", aside=lambda _values: words)
         open_late(form, answered, self._screen, "workspace.update")
 
 
 def plan_words(answer: Answer) -> str:
-    """The plan that the command printed, in a few lines."""
+    """The plan printed by the command, in a few lines."""
     lines = [clean_line(line) for line in str(answer.get("text", "")).splitlines()]
     left = len(lines) - _LINES
     more = [f"and {left} more lines: distill-tui update --plan"] if left > 0 else []

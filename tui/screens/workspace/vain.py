@@ -1,4 +1,4 @@
-"""Which keys would only be answered with «there is none»: the footer does not tell those. What others do now. Pure."""
+"""Which keys cannot do anything now, so that the footer hides them, and what others do now. Pure."""
 
 from typing import TYPE_CHECKING
 
@@ -16,12 +16,12 @@ _NEEDED_BY: dict[StationName, tuple[str, ...]] = {
     "evaluation": ("evaluation.open", "evaluation.history"),
     "release": ("release.card",),
 }
-GOES_ON = "go on"
+GOES_ON = "resume"
 _ASKED: tuple[Asked, ...] = ("pause", "resume")
 
 
 def vain_actions(facts: "Facts | None", job: "JobView | None") -> frozenset[str]:
-    """The actions, by place and id, that nothing is there for: no job, or nothing at their station yet."""
+    """The actions, by place and id, without an object: no job, or nothing at their station yet."""
     made = {station.name for station in facts.stations if station.count} if facts is not None else set()
     vain = {action for station, actions in _NEEDED_BY.items() if station not in made for action in actions}
     newest = facts.newest_job if facts is not None else None
@@ -36,6 +36,6 @@ def vain_actions(facts: "Facts | None", job: "JobView | None") -> frozenset[str]
 
 
 def present_labels(facts: "Facts | None") -> dict[str, str]:
-    """What keys do now, by place and id, where their usual word would say another thing: a paused job goes on."""
+    """Current labels, by place and id, where the usual one would be wrong: pause resumes a paused job."""
     newest = facts.newest_job if facts is not None else None
     return {"run.pause": GOES_ON} if newest is not None and newest.state == "paused" else {}

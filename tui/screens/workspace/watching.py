@@ -1,6 +1,6 @@
-"""Watches the newest job of a project for its screen: what its log tells, and the load that it puts on the machine.
+"""Watches the newest job of a project for its screen: its log, and its load on the machine.
 
-Both are read by services of their own, which begin with the first job that there is to watch.
+Both are read by separate services, which start with the first job to watch.
 """
 
 from functools import partial
@@ -12,13 +12,13 @@ from textual.screen import Screen
 from tui.screens.workspace.state import WorkspaceState
 from tui.services.meters import MeterService
 
-if TYPE_CHECKING:  # the first sight of a project does without it
+if TYPE_CHECKING:  # not needed for the first paint of a project
     from tui.panes.job import JobView
     from tui.services.follower import FollowerService
 
 
 class Watching:
-    """The job of one screen. `screen` gets the messages of the services."""
+    """The watched job of one screen. `screen` receives the services' messages."""
 
     def __init__(self, screen: Screen[None]) -> None:
         self._screen = screen
@@ -26,7 +26,7 @@ class Watching:
         self._meters: MeterService | None = None
 
     def follow(self, state: WorkspaceState) -> None:
-        """Let the log of the newest job be told, where another was watched before."""
+        """Switch to the log of the newest job, if another was watched before."""
         job = state.facts.newest_job if state.facts is not None else None
         if state.facts is None or job is None or (state.job is not None and state.job.job_id == job.id):
             return
@@ -41,7 +41,7 @@ class Watching:
 
     def read_meters(self, state: WorkspaceState) -> None:
         """Read the load of the running job, and of the GPUs."""
-        if not self._screen.is_attached:  # the person has left
+        if not self._screen.is_attached:  # the user has left
             return
         job = state.facts.newest_job if state.facts is not None else None
         if self._meters is None:
@@ -49,7 +49,7 @@ class Watching:
         self._meters.watch(job.pid if job is not None and job.state == "running" else 0)
 
     def close(self) -> None:
-        """Let go of the log; the job is not touched."""
+        """Stop watching; the job is not affected."""
         if self._follower is not None:
             self._follower.close()
         if self._meters is not None:

@@ -1,4 +1,4 @@
-"""What a key may ask of the watched job in the state that it is in, and what is said to it. Pure."""
+"""What a key may request from the watched job in its current state, and the message to show. Pure."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -11,23 +11,23 @@ Asked = Literal["pause", "resume", "stop"]
 
 
 def answer_to(asked: Asked, job: "Job | None", *, ending: bool = False) -> tuple[Asked | None, str]:
-    """The wish that is put to the job, None where there is none to put; and the words for the person.
+    """The request to the job, None if there is none to make, and the message to show.
 
-    `ending`: it was asked to stop. Another wish would take the place of that one.
+    `ending`: it was already asked to stop, which another request would replace.
     """
     if job is None:
         return None, "There is no job."
     if ending and job.state in ("running", "waiting", "paused"):
-        return None, f"Job {job.id} is ending already."
+        return None, f"Job {job.id} is already stopping."
     if asked == "pause" and job.state == "paused":
         asked = "resume"
     match asked:
         case "pause" if job.state in ("running", "waiting"):
-            return "pause", f"Job {job.id} pauses at its next safe point."
+            return "pause", f"Job {job.id} will pause at its next safe point."
         case "resume" if job.state in ("paused", "stopped", "failed", "lost"):
-            return "resume", f"Job {job.id} goes on."
+            return "resume", f"Resuming job {job.id}."
         case "stop" if job.state in ("running", "waiting", "paused"):
-            again = f"{key_of('workspace.resume')} takes it up again"
-            return "stop", f"Job {job.id} ends at its next safe point. {again}."
+            again = f"{key_of('workspace.resume')} resumes it"
+            return "stop", f"Job {job.id} will stop at its next safe point. {again}."
         case _:
             return None, f"Job {job.id} is {job.state}."
