@@ -68,7 +68,7 @@ def steps(examples: int) -> list[tuple[str, str, str]]:
         ("list the flagged", "t", "flagged"),
         ("list all again", "t", "all"),
         ("what the list can be narrowed to", "F", "List only"),
-        ("list those that break a rule", "jjj\r", "rule 3 broken"),
+        ("list those that break a rule", "jjj\r", "fails rule 3"),
         ("go to the end of those", "G", f"about number {examples}."),
         ("what else it can be narrowed to", "F", "List only"),
         ("list everything again", "g\x1b[H\r", "all"),

@@ -43,9 +43,9 @@ FACES = [
     ("a", "Compare which arms", ""), (ESC, "enter ask", "Compare which arms"),
     ("5", "Run 1", ""), ("t", "learning rate", ""), (f"{DOWN}{DOWN}x\r", "A whole number", ""),
     (ESC, "Run 1", "learning rate"),
-    ("c", "Curate", ""), (" ", "1 marked", ""), ("/", "words to look for", ""), (ESC, "1 marked", "words to look for"),
+    ("c", "Curate", ""), (" ", "1 marked", ""), ("/", "search", ""), (ESC, "1 marked", "search"),
     (ESC, "Curate", "1 marked"), (ESC, "Run 1", "Curate"),
-    ("7", "Release", ""), ("?", "Show that pane.", ""),
+    ("7", "Release", ""), ("?", "Go to that pane.", ""),
 ]  # fmt: skip
 
 
@@ -60,9 +60,9 @@ def visited(home: Home, **variables: str) -> Terminal:
     for keys, stands, gone in FACES:
         terminal.press(keys)
         terminal.until(stands, gone)
-    terminal.until("Show that pane.")
+    terminal.until("Go to that pane.")
     terminal.press("q")
-    terminal.until("meridian-desk", gone="Show that pane.")
+    terminal.until("meridian-desk", gone="Go to that pane.")
     terminal.press("\x10")
     terminal.until("Search for commands")
     terminal.press("\x1b")

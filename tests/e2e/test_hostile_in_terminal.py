@@ -34,7 +34,7 @@ PROMPT = [
     ("t", "Test the rules", ""), ("x", "✗ 2 ", ""), (ESC, "enter change", ""), (ESC, "i edit", ""),
     ("m", "Bring a prompt", ""), (ESC, "i edit", "Bring a prompt"), ("T", "Try the prompt", ""),
     (ENTER, f"HTTP 401: {_X}broken", ""), (ESC, "4 rules", ""),
-    ("B", "Bring it up to date", ""), (ESC, "4 rules", "Bring it up to date"),
+    ("B", "Update the project", ""), (ESC, "4 rules", "Update the project"),
 ]  # fmt: skip
 QUESTIONS = [
     ("2", "Question 1 about cards", ""), ("G", f"{_X}What is the fee", ""), ("T", f"{_X}topic", ""),
@@ -69,11 +69,11 @@ REVIEW = [
     ("c", f"{_X}answer of mine", ""), ("d", f"- {_X}answer", ""), ("]", "attempt 2 of 2", ""),
     (ENTER, f"{_X}flag", "rule 1 ✗"), (ENTER, "rule 1 ✗", ""), ("m", "�31m", ""), (ESC, "rule 1 ✗", "�31m"),
     ("F", f"topic {_X}", ""), (ESC, "rule 1 ✗", f"topic {_X}"), (ESC, "attempt 1 of 2", ""),
-    ("/", "words to look for", ""), ("answer" + ENTER, "«answer»", ""), (ESC, "rule 1 ✗", "«answer»"),
+    ("/", "search", ""), ("answer" + ENTER, "«answer»", ""), (ESC, "rule 1 ✗", "«answer»"),
     (ESC, "prompted against", ""),
 ]  # fmt: skip
 OVER = [
-    ("?", "Show that pane.", ""), ("q", "prompted against", "Show that pane."), (PALETTE, "Search for commands", ""),
+    ("?", "Go to that pane.", ""), ("q", "prompted against", "Go to that pane."), (PALETTE, "Search for commands", ""),
     (ESC, "prompted against", "Search for commands"), (JUMP, " a  Prompt", ""), ("a", f"{_X}You answer", ""),
     ("o", "2 projects", ""), ("D", f"Duplicate {_X}", ""), (ESC, "2 projects", "Duplicate"),
     ("x", f"Delete {_X}", ""), (ESC, "2 projects", "Delete"), ("/", "a part of the name", ""),

@@ -99,11 +99,11 @@ async def test_that_a_job_is_ending_is_told_until_it_has(home: Home, size: tuple
             assert ("■    ending" if size[0] >= 100 else "■run") in beside
             assert "x ends" not in beside
             assert " left" not in whole(app)
-            assert "Job 1 ends at its next safe point. r takes it up again." in told(app)
+            assert "Job 1 will stop at its next safe point. r resumes it." in told(app)
             for key in ("x", "p", "b"):
                 app.clear_notifications()
                 await pilot.press(key)
-                await until(pilot, lambda: told(app) == "Job 1 is ending already.")
+                await until(pilot, lambda: told(app) == "Job 1 is already stopping.")
             assert read_wish(folder / job.folder) == "stop"
             project.jobs.update(job.id, state="stopped")
         await until(pilot, lambda: "■ demo   stopped" in whole(app) and "ending" not in whole(app))

@@ -195,15 +195,15 @@ def test_a_server_that_failed_keeps_nobody() -> None:
 
 def test_a_job_is_asked_to_stop_once() -> None:
     state = WorkspaceState(replace(facts(7), jobs=(job(3, "train", "running"),)), view(training_events()))
-    assert state.wish_for("stop") == ("stop", 3, "Job 3 ends at its next safe point. r takes it up again.")
-    already = (None, 3, "Job 3 is ending already.")
+    assert state.wish_for("stop") == ("stop", 3, "Job 3 will stop at its next safe point. r resumes it.")
+    already = (None, 3, "Job 3 is already stopping.")
     assert [state.wish_for(asked) for asked in ("stop", "pause", "resume")] == [already] * 3  # before it is read
     assert state.facts is not None
     state.take(replace(state.facts, ending=frozenset({3})))
     assert state.wish_for("stop") == already
     assert JOB_KEYS - state.vain == {"workspace.follow"}
     state.take(replace(state.facts, ending=frozenset()))  # as where another program wished otherwise
-    assert state.wish_for("pause") == ("pause", 3, "Job 3 pauses at its next safe point.")
+    assert state.wish_for("pause") == ("pause", 3, "Job 3 will pause at its next safe point.")
     state.take(replace(state.facts, jobs=(job(3, "train", "stopped"),)))
     assert state.wish_for("stop") == (None, 3, "Job 3 is stopped.")
     assert WorkspaceState().wish_for("stop") == (None, 0, "There is no job.")
@@ -264,9 +264,9 @@ def test_beside_a_server_a_job_that_was_killed_is_told_and_taken_up() -> None:
     state = WorkspaceState(replace(facts(3), jobs=jobs), JobView(8, "train"))
     state.believe_the_store()
     assert state.shown == "run"
-    assert state.wish_for("resume") == ("resume", 8, "Job 8 goes on.")
+    assert state.wish_for("resume") == ("resume", 8, "Resuming job 8.")
     assert "workspace.resume" not in state.vain
-    assert state.wish_for("stop") == (None, 8, "Job 8 is lost. L steers the others.")
+    assert state.wish_for("stop") == (None, 8, "Job 8 is lost. L lists the others.")
 
 
 def test_a_server_takes_nobody_to_another_pane() -> None:

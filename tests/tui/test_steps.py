@@ -18,10 +18,10 @@ from tui.services.facts import Facts
 @pytest.mark.parametrize(
     ("shown", "state", "words"),
     [
-        ("evaluation", "ready", "e measures"),
-        ("run", "ready", "6 e measures"),
-        ("chat", "stale", "6 e measures again"),
-        ("run", "running", "p pauses, x ends"),  # these hold everywhere
+        ("evaluation", "ready", "e evaluate"),
+        ("run", "ready", "6 e evaluate"),
+        ("chat", "stale", "6 e evaluate again"),
+        ("run", "running", "p pause, x stop"),  # these hold everywhere
         ("run", "done", ""),
     ],
 )
@@ -35,10 +35,10 @@ def test_a_key_of_the_station_comes_after_the_key_that_goes_there(
 @pytest.mark.parametrize(
     ("state", "job", "words"),
     [
-        ("failed", "failed", "r takes it up again"),
-        ("failed", "lost", "r takes it up again"),
-        ("running", "paused", "r goes on, x ends"),
-        ("running", "waiting", "p pauses, x ends"),
+        ("failed", "failed", "r resume"),
+        ("failed", "lost", "r resume"),
+        ("running", "paused", "r resume, x stop"),
+        ("running", "waiting", "p pause, x stop"),
         ("done", "done", ""),
     ],
 )
@@ -46,7 +46,7 @@ def test_a_job_that_rests_or_failed_is_taken_up_again(state: StationState, job: 
     station, other = Station("run", state, 1, ""), Station("evaluation", "failed", 0, "")
     facts = Facts("p", "/p", ProjectSettings(), (station, other), jobs=(Job(1, "train", job, "", "", "run"),))
     assert step_from("chat", station, facts) == words
-    assert step_from("chat", other, facts) == "6 e measures again", "its own job is not the newest"
+    assert step_from("chat", other, facts) == "6 e evaluate again", "its own job is not the newest"
     if state == "failed":
         assert next_step(facts) == words
 
@@ -56,29 +56,29 @@ def test_nothing_is_to_be_done_about_a_job_that_is_ending() -> None:
     jobs = (Job(1, "train", "running", "", "", "run"), Job(2, "synthesize", "running", "", "", "questions"))
     facts = Facts("p", "/p", ProjectSettings(), (run, other), jobs=jobs, ending=frozenset({1}))
     assert step_from("chat", run, facts) == ""
-    assert step_from("chat", other, facts) == "p pauses, x ends", "another job goes on"
+    assert step_from("chat", other, facts) == "p pause, x stop", "another job goes on"
 
 
 def test_beside_a_job_that_is_watched_another_is_steered_in_the_list_of_jobs() -> None:
     run, release = Station("run", "running", 1, ""), Station("release", "running", 0, "")
     jobs = (Job(1, "export", "waiting", "", "", "release"), Job(2, "train", "running", "", "", "run"))
     facts = Facts("p", "/p", ProjectSettings(), (run, release), jobs=jobs)
-    assert step_from("chat", run, facts) == "p pauses, x ends"
-    assert step_from("chat", release, facts) == "L steers it"
+    assert step_from("chat", run, facts) == "p pause, x stop"
+    assert step_from("chat", release, facts) == "L jobs"
 
 
 def test_a_new_project_has_its_prompt_and_its_rules_before_its_questions() -> None:
     prompt, questions = Station("prompt", "done", 1, ""), Station("questions", "ready", 0, "")
     facts = Facts("p", "/p", ProjectSettings(), (prompt, questions))
-    assert next_step(facts) == "1 R n writes a rule"
+    assert next_step(facts) == "1 R n add a rule"
     with_rules = replace(facts, rules=(Rule(1, "Close with a label.", Check("label", labels=("a",))),))
-    assert next_step(with_rules) == "2 i imports some"
+    assert next_step(with_rules) == "2 i import"
     begun = replace(
         facts, stations=(prompt, replace(questions, state="done", count=9), Station("examples", "ready", 0, ""))
     )
-    assert next_step(begun) == "3 enter generates", "who asks without rules is not held up"
+    assert next_step(begun) == "3 enter generate", "who asks without rules is not held up"
     empty = replace(begun, stations=(replace(prompt, state="empty", count=0), *begun.stations[1:]))
-    assert next_step(empty) == "1 i writes one"
+    assert next_step(empty) == "1 i write it"
 
 
 def test_a_changed_prompt_on_a_frozen_dataset_is_brought_in_by_an_update() -> None:
@@ -86,6 +86,6 @@ def test_a_changed_prompt_on_a_frozen_dataset_is_brought_in_by_an_update() -> No
     stations = (Station("prompt", "done", 2, ""), Station("examples", "stale", 40, ""))
     frozen = DatasetSummary("d", older.sha256, "starter", 26, 6, "")
     facts = Facts("p", "/p", ProjectSettings(), stations, prompt=newer, dataset=frozen)
-    assert next_step(facts) == "B updates"
-    assert next_step(replace(facts, dataset=None)) == "3 enter generates"
-    assert next_step(replace(facts, prompt=older)) == "3 enter generates", "newer questions are answered alone"
+    assert next_step(facts) == "B update"
+    assert next_step(replace(facts, dataset=None)) == "3 enter generate"
+    assert next_step(replace(facts, prompt=older)) == "3 enter generate", "newer questions are answered alone"

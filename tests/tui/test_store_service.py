@@ -155,7 +155,7 @@ def test_a_release_that_is_gone_is_told(folder: Path, service: StoreService, inb
     ReleaseService(service, inbox).read_card(99)
     (failed,) = inbox.wait(1)
     assert isinstance(failed, StoreFailed)
-    assert failed.error.title == "Release 99 is not there."
+    assert failed.error.title == "There is no release 99."
 
 
 def test_what_a_person_asks_for_does_not_wait_for_the_facts(service: StoreService, inbox: Inbox) -> None:

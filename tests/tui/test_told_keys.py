@@ -111,9 +111,9 @@ TOLD: dict[tuple[str, PaneName], dict[str, str]] = {
 }
 # What is next, by stage: at which station, and what is done there.
 NEXT: dict[str, tuple[PaneName, str, str]] = {
-    "bare": ("prompt", "prompt.edit", "writes one"),
-    "new": ("examples", "examples.generate", "generates"),
-    "failed": ("examples", "workspace.resume", "takes it up again"),
+    "bare": ("prompt", "prompt.edit", "write it"),
+    "new": ("examples", "examples.generate", "generate"),
+    "failed": ("examples", "workspace.resume", "resume"),
 }
 
 

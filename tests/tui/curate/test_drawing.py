@@ -84,12 +84,12 @@ def test_rules_that_are_kept_give_way_and_are_counted() -> None:
     many = dataclasses.replace(ROW, checks=tuple(CheckResult(n, passed=n > 1) for n in range(1, 30)))
     lines = draw_answer(many, {}, 78, 14, scroll=0, comparing=False).lines
     assert "✗ 1" in lines[4].plain
-    assert "more, kept" in text(lines)
+    assert "more, passed" in text(lines)
     assert len(lines) <= 14
     broken = dataclasses.replace(ROW, checks=tuple(CheckResult(n, passed=n > 9) for n in range(1, 30)))
     lines = draw_answer(broken, {}, 78, 14, scroll=0, comparing=False).lines
     told = sum(line.plain.startswith("✗") for line in lines)
-    assert f"{29 - told} more, {9 - told} broken" in text(lines)
+    assert f"{29 - told} more, {9 - told} failed" in text(lines)
     assert told < 9
 
 
@@ -116,7 +116,7 @@ def test_an_edit_is_told_by_signs_and_not_by_colour_alone() -> None:
 def test_marks_flags_attempts_and_what_is_listed_are_said_in_words() -> None:
     row = dataclasses.replace(ROW, note="ask Ana", attempts=(1, 2))
     shown = text(drawn(row, where=Where("undecided", "card", topic="cards", rule=7)).lines)
-    assert "undecided  topic cards  rule 7 broken  «card»  1 of 1" in shown
+    assert "undecided  topic cards  fails rule 7  «card»  1 of 1" in shown
     assert "▌ ○⚑" in shown
     assert "⚑ ask Ana" in shown
     assert "[ ] attempt 1 of 2" in shown
@@ -131,7 +131,7 @@ def test_what_is_asked_again_or_done_with_many_is_shown() -> None:
     job = Job(3, "generate", "waiting", "", "", "examples")
     page = ReviewPage(Where(), (ROW,), 0, 1, COUNTS, RULES, "p", 1, Asked(job, frozenset({4}), 0))
     shown = text(draw(ReviewState(Where(), page), 78, 22).lines)
-    assert "● 1 asked again; job 3 waits" in shown
+    assert "● 1 asked again; job 3 waiting" in shown
     assert "● asked again" in shown
     assert "● 9 accepted …" in text(draw(ReviewState(Where(), page, doing="9 accepted …"), 78, 22).lines)
 
@@ -142,7 +142,7 @@ def test_an_empty_list_says_the_way_out() -> None:
 
     assert "distill-tui generate" in shown(Where())
     assert "Nothing in this list: «x»." in shown(Where(search="x"))
-    assert "esc   brings the earlier list back" in shown(Where(search="x"))
-    assert "F   chooses topic and rule" in shown(Where(rule=3))
+    assert "esc   back to the previous list" in shown(Where(search="x"))
+    assert "F   choose topic or rule" in shown(Where(rule=3))
     assert "has not answered yet" in text(draw(ReviewState(Where(rule=3), ReviewPage()), 78, 22).lines)
     assert "Reading" in text(draw(ReviewState(), 78, 22).lines)

@@ -35,9 +35,9 @@ async def test_before_anything_is_answered(home: Home, size: tuple[int, int]) ->
     async with app.run_test(size=size, notifications=True) as pilot:
         await opened(pilot, app)
         assert "The teacher has not answered yet." in page(app)
-        assert "esc 3 enter   lets it answer" in page(app)
+        assert "esc 3 enter   generate answers" in page(app)
         said = await said_to_each_key(pilot, app, WITHOUT)
-        assert set(said.values()) == {"The teacher has not answered yet; esc 3 enter lets it answer."}
+        assert set(said.values()) == {"The teacher has not answered yet; esc 3 enter generate answers."}
         assert len(said) == len(ACTIONS["curate"]) - len(WITHOUT)
         await pilot.press("t", "a")  # nor in any list of those
         await until(pilot, lambda: reviewing(app).where.state == "undecided" and "not answered yet" in page(app))
@@ -46,8 +46,8 @@ async def test_before_anything_is_answered(home: Home, size: tuple[int, int]) ->
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ("t t t t", "Nothing in this list: flagged; t lists others, F chooses topic and rule."),
-        ("slash u n h e a r d enter", "Nothing in this list: «unheard»; esc brings the earlier list back."),
+        ("t t t t", "Nothing in this list: flagged; t next filter, F choose topic or rule."),
+        ("slash u n h e a r d enter", "Nothing in this list: «unheard»; esc back to the previous list."),
     ],
 )
 async def test_a_list_that_holds_none(home: Home, keys: str, words: str) -> None:

@@ -112,7 +112,7 @@ async def test_why_the_rules_could_not_decide_is_told(home: Home, folder: Path) 
         with Project.open(folder, home) as project:
             project.rules._connection.write("UPDATE rules SET check_json = 'x'")
         await pilot.press("c", "c")
-        assert "● the rules decide …" in page(app)
+        assert "● checking rules …" in page(app)
         await until(pilot, lambda: not reviewing(app).checking)
         # The list cannot be read either; it is not asked for without an end.
         await until(pilot, lambda: reviewing(app).awaited == 0 and reviewing(app).failed)
@@ -314,7 +314,7 @@ async def test_a_list_is_narrowed_to_a_rule_and_to_a_topic(home: Home, folder: P
         await pilot.press("F")
         await until(pilot, lambda: isinstance(app.screen, NarrowScreen))
         await pilot.press("j", "j", "j", "enter")
-        await until(pilot, lambda: isinstance(app.screen, CurateScreen) and "rule 3 broken" in page(app))
+        await until(pilot, lambda: isinstance(app.screen, CurateScreen) and "fails rule 3" in page(app))
         assert reviewing(app).total == 4
         await pilot.press("F")
         await until(pilot, lambda: isinstance(app.screen, NarrowScreen))
@@ -376,7 +376,7 @@ async def test_asking_again_keeps_the_old_answer_beside_the_new_one(
         with Project.open(folder, home) as project:
             add_attempt(project, 1, 1, "RISK SCORE: 1. The new one. Call us.")
             project.jobs.update(1, state="done")
-        await until(pilot, lambda: any("1 new answer came" in note.message for note in app._notifications))
+        await until(pilot, lambda: any("1 new answer;" in note.message for note in app._notifications))
         await until(pilot, lambda: "[ ] attempt 1 of 2" in page(app))
         await pilot.press("right_square_bracket")
         await until(pilot, lambda: "The new one." in page(app) and "[ ] attempt 2 of 2" in page(app))
@@ -397,7 +397,7 @@ async def test_a_real_job_asks_the_projects_teacher_again(home: Home, folder: Pa
             await opened(pilot, app)
             await pilot.press("j", "r")
             await until(pilot, lambda: len(stored(folder, home)) == 21)
-            await until(pilot, lambda: any("1 new answer came" in note.message for note in app._notifications))
+            await until(pilot, lambda: any("1 new answer;" in note.message for note in app._notifications))
             await until(pilot, lambda: "[ ] attempt 1 of 2" in page(app))
             await pilot.press("left_square_bracket")
             await until(pilot, lambda: "Another answer." in page(app))
@@ -433,7 +433,7 @@ async def test_many_are_asked_again_only_when_the_key_is_pressed_twice(
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, app)
         await pilot.press("A", "r")
-        await until(pilot, lambda: any("about 20 answers?" in note.message for note in app._notifications))
+        await until(pilot, lambda: any("for 20 answers?" in note.message for note in app._notifications))
         assert not launched
         await pilot.press("r")
         await until(pilot, lambda: states(folder, home) == "r" * 20)
@@ -448,7 +448,7 @@ async def test_answers_that_did_not_come_are_told(home: Home, folder: Path, laun
         await until(pilot, lambda: bool(launched) and "1 asked again" in page(app))
         with Project.open(folder, home) as project:
             project.jobs.update(1, state="failed")
-        await until(pilot, lambda: any("1 did not come: job 1 failed." in note.message for note in app._notifications))
+        await until(pilot, lambda: any("1 did not arrive: job 1 failed." in note.message for note in app._notifications))
 
 
 async def test_a_long_answer_scrolls_and_takes_the_whole_page(home: Home, folder: Path) -> None:

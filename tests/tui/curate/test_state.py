@@ -203,10 +203,10 @@ def test_more_than_ten_are_asked_again_only_when_meant_twice() -> None:
 @pytest.mark.parametrize(
     ("job_id", "job_state", "missing", "answered", "said"),
     [
-        (1, "done", 0, 2, "2 new answers came; n goes to what is open."),
-        (1, "done", 0, 1, "1 new answer came; n goes to what is open."),
-        (1, "failed", 2, 0, "2 did not come: job 1 failed."),
-        (1, "stopped", 1, 1, "1 new answer came; n goes to what is open. 1 did not come: job 1 stopped."),
+        (1, "done", 0, 2, "2 new answers; n goes to the next undecided."),
+        (1, "done", 0, 1, "1 new answer; n goes to the next undecided."),
+        (1, "failed", 2, 0, "2 did not arrive: job 1 failed."),
+        (1, "stopped", 1, 1, "1 new answer; n goes to the next undecided. 1 did not arrive: job 1 stopped."),
         (1, "running", 1, 1, ""),
         (2, "done", 0, 2, ""),
     ],
