@@ -1,1 +1,1 @@
-"""The vocabulary: frozen dataclasses, one meaning a word, standard library only."""
+"""The vocabulary of the program: frozen dataclasses, one meaning per word. Imports only the standard library."""

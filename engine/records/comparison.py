@@ -1,4 +1,4 @@
-"""How two arms differ on the same questions: rule by rule and together. Knows nothing of how it is reckoned."""
+"""How two arms differ on the same questions, per rule and overall. Knows nothing of how this is computed."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,24 +10,24 @@ Outcome = Literal["better", "kept", "worse", "undecided"]
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """One demand, kept by an arm and by the arm that it is held against, question by question.
+    """A paired comparison of two arms on one rule, or on all rules together, question by question.
 
-    `better` and `worse` count the questions of which the arm kept it in more, or in fewer, samples than the other.
+    `better` and `worse` count the questions for which more, or fewer, of the arm's samples pass than of the other's.
     """
 
-    difference: Interval  # of the mean pass share, 0–1: the arm less the other
+    difference: Interval  # in mean pass rate, 0–1: the arm minus the other
     better: int
     worse: int
     p: float  # exact McNemar, two-sided
-    p_holm: float  # the same, corrected over the rules of this comparison
+    p_holm: float  # `p` with Holm's correction over the rules of this comparison
     outcome: Outcome
-    more_questions: int | None  # that would decide, should the difference stay; 0: decided; None: no number would
-    questions: int | None = None  # that tell of both arms; None: of those made before it was kept, all that were asked
+    more_questions: int | None  # needed to decide at this difference; 0: decided; None: no number would
+    questions: int | None = None  # scored for both arms; None in old evaluations: all that were asked
 
 
 @dataclass(frozen=True, slots=True)
 class RulePaired:
-    """One rule's part of a comparison."""
+    """The comparison of two arms on one rule."""
 
     id: int
     paired: Paired
@@ -35,7 +35,7 @@ class RulePaired:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`arm` held against `against`."""
+    """How `arm` differs from `against`."""
 
     arm: str
     against: str

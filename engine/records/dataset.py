@@ -7,7 +7,7 @@ from engine.records.prompt import Prompt
 from engine.records.question import Question, Split
 from engine.records.rule import Rule
 
-RowKey = tuple[int, int]  # which of the dataset's prompts, and a number within that prompt's project
+RowKey = tuple[int, int]  # (index of the dataset's prompt, id within that prompt's project)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +17,13 @@ class DatasetRow:
     example_id: int
     question_id: int
     split: Split
-    question_ids: tuple[int, ...]  # the prompt-free text up to where the answer begins
+    question_ids: tuple[int, ...]  # the prompt-free text before the answer
     completion_ids: tuple[int, ...]  # the answer with its stop token
-    # First completion token that a person's edit changed: from here on, cross-entropy alone.
-    # len(completion_ids) when nothing was edited; 0 for answers that have no local teacher distribution.
+    # Index of the first completion token changed by a person's edit; from here on, only cross-entropy applies.
+    # len(completion_ids) if nothing was edited; 0 for answers without a local teacher's distribution.
     edited_from: int
-    fixed: tuple[bool, ...]  # for each completion token: a rule dictates it
-    prompt_index: int = 0  # whose answer it is: 0 the project's own prompt's, 1 that of the first of `Dataset.others`
+    fixed: tuple[bool, ...]  # per completion token: whether a rule dictates it
+    prompt_index: int = 0  # 0: the project's own prompt; n: the n-th of `Dataset.others`
 
     @property
     def example_key(self) -> RowKey:
@@ -35,38 +35,38 @@ class DatasetRow:
 
     @property
     def name(self) -> str:
-        """What messages call it: ids are those of its prompt's own project."""
+        """Name used in messages. Ids are those of the prompt's own project."""
         return f"Example {self.example_id}" + (f" of prompt {self.prompt_index + 1}" if self.prompt_index else "")
 
 
 @dataclass(frozen=True, slots=True)
 class TaughtPrompt:
-    """One of the prompts that an adapter learns: what was asked behind it, and the rules that its answers keep."""
+    """One of the prompts that an adapter learns, with its questions and the rules that its answers must pass."""
 
     prompt: Prompt
     questions: tuple[Question, ...]
     rules: tuple[Rule, ...] = ()
-    project: str = ""  # where it is from, by name or folder; empty for the project's own
-    accepted_sha256: str = ""  # what was accepted there when it was frozen
+    project: str = ""  # name or folder of the project it is from; empty: this project
+    accepted_sha256: str = ""  # fingerprint of what was accepted there at the time of freezing
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A frozen list of rows, named by its content. A run says which one it was trained on."""
+    """A frozen list of rows, identified by its content hash. A run names the dataset that it was trained on."""
 
     sha256: str
     prompt_sha256: str
-    base: str  # the student's base model, whose tokenizer made the ids
+    base: str  # the student's base model; the ids are from its tokenizer
     rows: tuple[DatasetRow, ...]
     created_at: str = ""
-    others: tuple[TaughtPrompt, ...] = ()  # the prompts of other projects that one adapter is to carry too
+    others: tuple[TaughtPrompt, ...] = ()  # prompts of other projects that the adapter learns too
 
     def split(self, name: Split) -> tuple[DatasetRow, ...]:
         return tuple(row for row in self.rows if row.split == name)
 
     @property
     def questions_in_common(self) -> int:
-        """Questions that several of the prompts answer: nothing tells the student which answer is wanted."""
+        """Number of questions answered under more than one prompt: the student cannot know which answer is wanted."""
         asked: dict[tuple[int, ...], set[int]] = {}
         for row in self.rows:
             asked.setdefault(row.question_ids, set()).add(row.prompt_index)
@@ -75,7 +75,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class OtherPrompt:
-    """How many of a dataset's rows are answers of another project's prompt."""
+    """How many of a dataset's rows belong to another project's prompt."""
 
     project: str
     prompt_sha256: str
@@ -85,28 +85,28 @@ class OtherPrompt:
 
 @dataclass(frozen=True, slots=True)
 class DatasetSummary:
-    """What lists show of a dataset without reading its rows. The counts are those of all its prompts."""
+    """What lists show of a dataset without reading its rows. Counts cover all its prompts."""
 
     sha256: str
     prompt_sha256: str
     base: str
     train: int
     validation: int
-    created_at: str  # when this content was frozen last
+    created_at: str  # when this content was last frozen
     others: tuple[OtherPrompt, ...] = ()
 
     @property
     def prompts(self) -> int:
-        """How many it teaches."""
+        """The number of prompts that it teaches."""
         return 1 + len(self.others)
 
 
-LeakKind = Literal["message", "overlap"]  # a whole prompt message; 13 or more words of the system message
+LeakKind = Literal["message", "overlap"]  # a whole prompt message; at least 13 consecutive words of the system message
 
 
 @dataclass(frozen=True, slots=True)
 class LeakFinding:
-    """A row that repeats the prompt: which words, and from which message of the prompt."""
+    """A row that repeats the prompt: `words` are the repeated words."""
 
     example_id: int
     question_id: int
@@ -119,17 +119,17 @@ RefusalKind = Literal["no_split", "system_message", "cut", "message", "overlap",
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An accepted example that cannot be frozen as it stands. `words`: of the prompt, or why."""
+    """An accepted example that cannot be frozen as it is. `words`: the repeated words of the prompt, or the reason."""
 
     example_id: int
     question_id: int
-    kind: RefusalKind  # "message" and "overlap" as in LeakFinding; an overlap alone can be allowed
+    kind: RefusalKind  # "message" and "overlap" as in LeakFinding; only an overlap can be allowed
     words: str
 
 
 @dataclass(frozen=True, slots=True)
 class TopicRows:
-    """How many rows one topic gives to one split."""
+    """How many rows one topic contributes to one split."""
 
     topic: str
     split: Split
@@ -138,15 +138,15 @@ class TopicRows:
 
 @dataclass(frozen=True, slots=True)
 class FreezePreview:
-    """What freezing would do now: the rows of it, what stays out, and what has to be mended first."""
+    """What freezing would do now: the rows, what is left out, and what must be fixed first."""
 
     topics: tuple[TopicRows, ...]
     refused: tuple[Refusal, ...]
     undecided: int
     rejected: int
-    test: int  # accepted answers to questions of the test split, which are never trained on
-    repeated: int  # accepted answers that are in already, word for word, for the same question
-    lengths_checked: bool  # whether the student's tokenizer is here to measure them
+    test: int  # accepted answers to test questions, which are never trained on
+    repeated: int  # accepted answers that repeat another one for the same question, word for word
+    lengths_checked: bool  # whether the student's tokenizer was available to check lengths
 
     def rows(self, split: Split) -> int:
         return sum(topic.rows for topic in self.topics if topic.split == split)

@@ -1,4 +1,4 @@
-"""Evaluations: what each arm scored on the held-out questions. Knows nothing of how it is measured."""
+"""Evaluations: each arm's scores on the held-out questions. Knows nothing of how they are measured."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +13,7 @@ from engine.records.rate import RuleRate as RuleRate
 from engine.records.regressions import Regressions
 from engine.records.rule import CheckResult
 
-# "unprompted", "prompted", "distilled", "teacher" where it is another model, or an extra one: "run:3", …
+# "unprompted", "prompted", "distilled", "teacher" (if it is another model), or an extra arm such as "run:3"
 ArmName = str
 FinalVerdict = Literal["pass", "fail", "undecided"]
 
@@ -34,18 +34,18 @@ class ArmAnswer:
 
 @dataclass(frozen=True, slots=True)
 class HeldOutToken:
-    """A token of a held-out answer of the prompted model, from which an arm is far there. Text is raw.
+    """A token of a held-out answer of the prompted model at which an arm diverges strongly. Text is raw.
 
-    `fixed_by`: rules whose checks dictate its characters; `failed_by`: rules that this answer breaks with them;
-    `broken`: rules that the arm's own first answer to the question breaks.
+    `fixed_by`: rules whose checks dictate this token's characters; `failed_by`: rules that the answer breaks at these
+    characters; `broken`: rules that the arm's own first answer to the question breaks.
     """
 
     kl: float  # nats
     question_id: int
-    before: str  # the end of the answer up to the token
+    before: str  # the last characters of the answer before the token
     token: str
-    prompted: str  # the prompted model's likeliest token there, and
-    arm: str  # the arm's; empty for the end of the answer
+    prompted: str  # the prompted model's most likely token here; empty: the end of the answer
+    arm: str  # the arm's most likely token here; empty: the end of the answer
     fixed_by: tuple[int, ...] = ()
     failed_by: tuple[int, ...] = ()
     broken: tuple[int, ...] = ()
@@ -55,7 +55,7 @@ class HeldOutToken:
 class HeldOutAnswer:
     """A held-out answer of the prompted model, and the rules that the arm's own first answer to its question breaks."""
 
-    kl: float  # nats a token, on average
+    kl: float  # mean per token, in nats
     tokens: int
     question_id: int
     broken: tuple[int, ...] = ()
@@ -63,9 +63,10 @@ class HeldOutAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """Mean KL a token to the prompted model, in nats, with its 95 % interval; also on free tokens alone.
+    """Mean KL divergence from the prompted model, in nats per token, with its 95 % interval.
 
-    The worst tokens and answers, the very worst first, are kept of arms that have an adapter.
+    `mean_free_tokens` counts only the tokens that no rule dictates. The worst tokens and answers, worst first, are
+    kept for arms with an adapter.
     """
 
     mean: float
@@ -85,13 +86,13 @@ class ArmScore:
     kl_to_prompted: Divergence | None
     prompt_tokens_mean: float
     completion_tokens_mean: float
-    ttft_ms_p50: float | None  # None: not measured; 0 in evaluations made before that was told apart
+    ttft_ms_p50: float | None  # None: not measured, which is 0 in old evaluations
     tokens_per_second_p50: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One evaluation of one run. `arms` holds the arms that were measured, by name."""
+    """One evaluation of one run. `arms` holds the measured arms by name."""
 
     id: int
     run_id: int
@@ -106,41 +107,41 @@ class Evaluation:
     ceiling: Rate | None
     verdict: FinalVerdict
     questions: int
-    evaluate_s: float  # of its whole job, however often that was taken up again
+    evaluate_s: float  # of the whole job, including the time before it was resumed
     peak_rss_mb: float
     created_at: str = ""
     split: Split = "test"
     ratio: Interval | None = None  # distilled / reference of the all-rules rate
     comparisons: tuple[Comparison, ...] = ()
-    more_questions: int | None = None  # that would decide; 0: decided; None: no number would, or it was not reckoned
-    answers_key: str = ""  # under which the store keeps the arms' answers; empty in evaluations made before it was kept
-    extra_keys: tuple[tuple[ArmName, str], ...] = ()  # the same, of each extra arm that has its own
-    max_answer_tokens: int | None = None  # None in evaluations made before it was kept
-    limit: int | None = None  # questions that were asked for at most; None: all
+    more_questions: int | None = None  # needed to decide; 0: decided; None: no number would, or not computed
+    answers_key: str = ""  # under which the store keeps the answers; empty in old evaluations
+    extra_keys: tuple[tuple[ArmName, str], ...] = ()  # the same for each extra arm that has its own key
+    max_answer_tokens: int | None = None  # None in old evaluations
+    limit: int | None = None  # maximum number of questions; None: all
     seed: int = 0
-    reused: int = 0  # answers that were there before its job: of an earlier evaluation, or under another job
-    regressions: Regressions | None = None  # where they were asked for
-    judged: Judged | None = None  # where rules are rubrics and a judge was asked
-    preference: Preference | None = None  # where a judge was asked for it
-    decided: int | None = None  # questions with an answer of every arm on which every rule was decided; None: all
-    removed: tuple[int, ...] = ()  # questions that were removed while it ran, and that count in nothing here
-    asked: tuple[int, ...] = ()  # the questions that count here; empty in evaluations made before they were kept
-    rules_sha256: str = ""  # of the project's rules then; empty in evaluations made before it was kept
+    reused: int = 0  # answers that this job did not have to generate, e.g. from an earlier evaluation
+    regressions: Regressions | None = None  # None: not requested
+    judged: Judged | None = None  # None: no rule is a rubric, or there is no judge
+    preference: Preference | None = None  # None: not requested
+    decided: int | None = None  # questions where each arm has an answer with a verdict on every rule; None: all
+    removed: tuple[int, ...] = ()  # questions that were deleted while it ran and are not counted here
+    asked: tuple[int, ...] = ()  # ids of the questions that are counted here; empty in old evaluations
+    rules_sha256: str = ""  # of the project's rules at that time; empty in old evaluations
 
     @property
     def judge(self) -> str:
-        """Whose verdicts belong to the answers; empty where there was no judge."""
+        """The judge whose verdicts belong to the answers, or an empty string."""
         return "" if self.judged is None else self.judged.judge
 
     @property
     def decided_questions(self) -> int:
-        """How many questions the recovered fraction, and so the verdict, rests on."""
+        """How many questions the recovered fraction, and thus the verdict, is based on."""
         return self.questions if self.decided is None else self.decided
 
     def left_out(self, score: ArmScore) -> int:
-        """How many of an arm's answers count in no rate of all rules together, for want of a verdict on some rule.
+        """How many of an arm's answers are missing from its all-rules rate because some rule has no verdict.
 
-        Evaluations made before such answers were left out tell of none.
+        Always 0 for old evaluations, which did not leave such answers out.
         """
         return max(0, self.questions * self.samples - score.all_rules.total)
 
@@ -148,5 +149,5 @@ class Evaluation:
         return dict(self.arms).get(name)
 
     def comparison(self, arm: ArmName, against: ArmName) -> Comparison | None:
-        """How these two differ, where it was reckoned."""
+        """How these two arms differ, or None if they were not compared."""
         return next((each for each in self.comparisons if (each.arm, each.against) == (arm, against)), None)

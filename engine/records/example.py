@@ -14,29 +14,29 @@ ExampleState = Literal["undecided", "accepted", "rejected"]
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens and money of one answer. `counted_here` marks counts that the server did not send."""
+    """Tokens and cost of one answer. `counted_here`: the server sent no counts, so they were counted locally."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    cached_tokens: int = 0  # of the prompt tokens, read from the provider's cache
-    written_tokens: int = 0  # of the prompt tokens, written to the provider's cache
+    cached_tokens: int = 0  # prompt tokens read from the provider's cache
+    written_tokens: int = 0  # prompt tokens written to the provider's cache
     cost_usd: float = 0.0
     counted_here: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ExampleKey:
-    """One key, one stored completion: nothing is paid for twice."""
+    """Identifies one stored answer, so that nothing is paid for twice."""
 
     prompt_sha256: str
     question_id: int
-    teacher: str  # the model's name, with its address for an endpoint
-    attempt: int  # from 0; the n-th sample of this question
+    teacher: str  # model name, plus the URL for an endpoint
+    attempt: int  # index of the sample for this question, from 0
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A teacher's answer. `token_ids` are the produced ids, stop token included, where the teacher is local."""
+    """A teacher's answer. `token_ids` are the generated ids, including the stop token, if the teacher is local."""
 
     key: ExampleKey
     answer: str
@@ -49,12 +49,12 @@ class Example:
     checks: tuple[CheckResult, ...] = ()
     created_at: str = ""
     id: int = 0  # 0 until stored
-    carried_from: int = 0  # the example of an older prompt that this answer was given as; 0: it was given to this one
+    carried_from: int = 0  # id of the example, under an older prompt, that this answer was copied from; 0: not copied
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One entry of the journal: what was decided about an example, by whom. Bulk decisions share a `step`."""
+    """One journal entry: what was decided about an example, and by whom. Bulk decisions share a `step`."""
 
     example_id: int
     verdict: Verdict
@@ -67,11 +67,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class CuratedExample:
-    """An example with the decision that stands now (`None`: undecided), and the flag where a person put one up."""
+    """An example with its current decision (`None`: undecided) and its flag, if a person set one."""
 
     example: Example
     decision: Decision | None
-    flag: Decision | None = None  # beside the decision, which it changes nothing about; its reason is the note
+    flag: Decision | None = None  # independent of the decision; its reason is the person's note
 
     @property
     def accepted(self) -> bool:
@@ -79,19 +79,19 @@ class CuratedExample:
 
     @property
     def by_person(self) -> bool:
-        """Whether what stands about it was decided by a person."""
+        """Whether the current decision was made by a person."""
         return self.decision is not None and self.decision.source == "person"
 
     @property
     def state(self) -> ExampleState:
-        """The word for where it stands."""
+        """Whether it is undecided, accepted or rejected."""
         if self.decision is None:
             return "undecided"
         return "accepted" if self.accepted else "rejected"
 
     @property
     def answer(self) -> str:
-        """The answer as it would be trained on: edited where a person edited it."""
+        """The answer that would be trained on: the edited one, if a person edited it."""
         if self.decision is not None and self.decision.edited_answer is not None:
             return self.decision.edited_answer
         return self.example.answer

@@ -1,4 +1,4 @@
-"""What a check of the prompt finds. Knows nothing of how it was found."""
+"""Findings of a prompt check. Knows nothing of how they are found."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,12 +9,12 @@ FindingSource = Literal["program", "teacher"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong with a prompt. Lines are those of its Markdown document, from 1; 0: all of it."""
+    """One problem in a prompt. Lines refer to its Markdown document, from 1; 0: the whole document."""
 
     kind: FindingKind
     line: int
-    quote: str  # the words of the prompt that it is about; foreign text
+    quote: str  # the words of the prompt concerned; untrusted text
     problem: str
     advice: str
-    other_line: int = 0  # the other end of a contradiction or a duplicate; 0: there is none
+    other_line: int = 0  # the other line of a contradiction or duplicate; 0: none
     source: FindingSource = "program"

@@ -1,11 +1,11 @@
-"""Public tasks: what lm-evaluation-harness measured of a release and of its base. Knows nothing of how it is run."""
+"""Public tasks: lm-evaluation-harness scores of a release and its base. Knows nothing of how it is run."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One metric of one model, with its standard error where the task has one."""
+    """One metric of one model, with its standard error if the task reports one."""
 
     value: float
     stderr: float | None = None
@@ -13,16 +13,16 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class TaskScore:
-    """One metric of one task, of both models. Metrics are the task's own: most are shares, not all."""
+    """One metric of one task for both models. Metrics are defined by the task; most, but not all, are fractions."""
 
     task: str
     metric: str
-    filter: str  # how the answer was read from what the model said; "none" for most
+    filter: str  # how the answer was extracted from the model's output; mostly "none"
     base: Score
     released: Score
-    higher_is_better: bool | None = None  # None: the task does not say
+    higher_is_better: bool | None = None  # None: the task does not declare it
     questions: int | None = None
-    asked: bool = True  # by name; else it is a part of a group that was
+    asked: bool = True  # requested by name; False: a part of a requested group
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +44,5 @@ class HarnessResult:
 
     @property
     def settings(self) -> tuple[object, ...]:
-        """What was asked of what: a later measurement of the same stands in this one's place."""
+        """What was measured and how. A later result with the same settings replaces this one."""
         return self.release_sha256, self.tasks, self.limit, self.few_shot, self.chat_template

@@ -1,4 +1,4 @@
-"""A value with its interval: the one word that every measurement shares."""
+"""A value with its interval, as used by every measurement."""
 
 from dataclasses import dataclass
 

@@ -12,20 +12,20 @@ LIVE_STATES: tuple[JobState, ...] = ("waiting", "running", "paused")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job as the store knows it. A pid is only trusted together with its start time and the boot's id."""
+    """One job as stored. A pid is trusted only together with the process's start time and the boot id."""
 
     id: int
     kind: JobKind
     state: JobState
-    options: str  # JSON of the stage's own options dataclass
+    options: str  # JSON of the options dataclass for this kind
     folder: str  # relative to the project
-    stage: StationName  # the station at work; a job that conducts several moves from one to the next
+    stage: StationName  # current station; a job with several stations moves from one to the next
     pid: int = 0
-    pid_started_at: float = 0.0  # as the kernel tells it; only ever compared with itself
+    pid_started_at: float = 0.0  # as the kernel reports it; only compared for equality
     boot_id: str = ""
     done: int = 0
     total: int = 0
-    note: str = ""  # what it is doing, or why it waits, stopped or failed
+    note: str = ""  # what it is doing, or why it is waiting, stopped or failed
     created_at: str = ""
     started_at: str = ""
     ended_at: str = ""
@@ -33,8 +33,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a job has done at one station, over all its processes. Waiting for a device and pausing are no work."""
+    """A job's work at one station, over all its processes. Excludes waiting for a device and pauses."""
 
     seconds: float = 0.0
-    answers: int = 0  # that an evaluation asked for, or a generation stored; other jobs count none
+    answers: int = 0  # asked for by an evaluation, or stored by a generation; 0 for other jobs
     cost_usd: float = 0.0  # at list prices

@@ -1,4 +1,4 @@
-"""What each job was asked to do: the words between a command and the process that carries them out."""
+"""What each job was asked to do: the options that a command passes to the process that carries them out."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
@@ -17,19 +17,19 @@ MirrorName = Literal["tensorboard", "wandb", "trackio"]
 
 
 class OfKind:
-    """What the options of a job say of its kind."""
+    """Facts about a job's kind, declared on its options class."""
 
     __slots__ = ()
     kind: ClassVar[JobKind]
-    station: ClassVar[StationName]  # where it works; a job that conducts begins there
-    conducts: ClassVar[bool] = False  # several stations, one after another
-    makes: ClassVar[bool] = True  # else what becomes of it says nothing about what is at its station
-    reads_checkpoints: ClassVar[bool] = True
+    station: ClassVar[StationName]  # where it works; the first one if it conducts
+    conducts: ClassVar[bool] = False  # whether it runs several stations in sequence
+    makes: ClassVar[bool] = True  # produces what its station holds, so that its state counts as the station's
+    reads_checkpoints: ClassVar[bool] = True  # if so, checkpoints are not freed while it is live
 
 
 @dataclass(frozen=True, slots=True)
 class TeacherSpec:
-    """Which model sees the prompt. A key is never part of it: keys are looked up by host when needed."""
+    """Which model sees the prompt. Never contains an API key: keys are looked up by host when needed."""
 
     kind: TeacherKind = "local"
     model: str = "starter"
@@ -37,19 +37,19 @@ class TeacherSpec:
 
     @property
     def name(self) -> str:
-        """What examples are keyed by: the model, with its address for an endpoint."""
+        """The name that examples are keyed by: the model, plus the URL for an endpoint."""
         return f"{self.model} @ {self.base_url}" if self.kind == "endpoint" else self.model
 
     @classmethod
     def named(cls, kind: TeacherKind, name: str) -> "TeacherSpec":
-        """The one whose examples are keyed by `name`."""
+        """Return the spec whose `name` this is."""
         model, _, base_url = name.rpartition(" @ ") if kind == "endpoint" else (name, "", "")
         return cls(kind, model, base_url)
 
 
 @dataclass(frozen=True, slots=True)
 class GenerateOptions(OfKind):
-    """One generation: every question of `splits` gets `samples` attempts, or just what `asks` names is asked for."""
+    """One generation: `samples` attempts for every question of `splits`, or only the attempts listed in `asks`."""
 
     kind = "generate"
     station = "examples"
@@ -58,33 +58,33 @@ class GenerateOptions(OfKind):
     teacher: TeacherSpec = TeacherSpec()
     splits: tuple[Split, ...] = ("train", "validation")
     samples: int = 1
-    temperature: float = 0.7  # the serving temperature of a project that sets none
+    temperature: float = 0.7  # default serving temperature of a project
     max_answer_tokens: int = 512
-    limit: int | None = None  # questions, of every split and topic their share; None: all
+    limit: int | None = None  # total number of questions, spread over splits and topics; None: all
     seed: int = 0
     concurrency: int = 16  # endpoint: requests in flight
-    batch_rows: int = 128  # local: rows decoded together, fewer where memory has no room for them
+    batch_rows: int = 128  # local: rows decoded together; fewer if there is not enough memory
     max_cost_usd: float | None = None
-    stop_when_accepted: bool = False  # skip further samples of a question whose earlier one passed every rule
-    asks: tuple[tuple[int, int], ...] = ()  # (question id, attempt); with these, no split, sample or limit counts
+    stop_when_accepted: bool = False  # skip further samples of a question once one has passed every rule
+    asks: tuple[tuple[int, int], ...] = ()  # (question id, attempt); overrides `splits`, `samples` and `limit`
 
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions(OfKind):
-    """One training on a frozen dataset. `run_id` names the run whose record holds the configuration."""
+    """One training on a frozen dataset. The configuration is in the record of run `run_id`."""
 
     kind = "train"
     station = "run"
 
     run_id: int
-    processes: int | None = 1  # on this machine; None: those that a launcher (torchrun) has started
-    mirrors: tuple[MirrorName, ...] = ()  # where its metrics are told too
-    shard: bool = False  # the processes hold the base's layers between them
+    processes: int | None = 1  # on this machine; None: processes already started by a launcher (torchrun)
+    mirrors: tuple[MirrorName, ...] = ()  # where metrics are also sent
+    shard: bool = False  # split the base's layers across the processes
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One run of a sweep; `words` are the options of `train` that train its configuration in full."""
+    """One run of a sweep. `words` are the `train` options that train its configuration in full."""
 
     run_id: int
     words: str
@@ -92,18 +92,18 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class SweepOptions(OfKind):
-    """Short runs, one after another, that are compared on validation."""
+    """Short runs in sequence, compared on validation."""
 
     kind = "sweep"
     station = "run"
 
     trials: tuple[Trial, ...]
-    minutes: float | None = None  # of training, for each; then it is measured and ends
+    minutes: float | None = None  # of training per run, which is then measured and ends
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrateOptions(OfKind):
-    """A few steps of the longest rows of a dataset, measured before a run of this configuration."""
+    """A few steps on a dataset's longest rows, measured before a run with this configuration."""
 
     kind = "calibrate"
     station = "run"
@@ -114,7 +114,7 @@ class CalibrateOptions(OfKind):
 
 
 def usual_samples(temperature: float) -> int:
-    """How many answers each question gets in an evaluation where nobody says: at temperature 0 they would be alike."""
+    """Return the default samples per question of an evaluation: 1 at temperature 0, where all would be equal."""
     return 3 if temperature > 0 else 1
 
 
@@ -130,21 +130,22 @@ class EvaluateOptions(OfKind):
     temperature: float = 0.7
     samples: int = 3
     max_answer_tokens: int = 256
-    limit: int | None = None
+    limit: int | None = None  # maximum number of questions; None: all
     seed: int = 0
     batch_rows: int = 128
-    teacher: TeacherSpec | None = None  # only where it is another model than the base
-    arms: tuple[str, ...] = ()  # extra ones: run:3, checkpoint:3:120, prompt_back
-    regressions: bool = False  # also ask general questions, for the prompt, and against its rules
-    judge: TeacherSpec | None = None  # who decides on rubrics; without one they are not measured
+    teacher: TeacherSpec | None = None  # None: the teacher is the base itself
+    arms: tuple[str, ...] = ()  # extra arms: run:ID, checkpoint:RUN:STEP, prompt_back (the student with the prompt)
+    regressions: bool = False  # also ask general questions, requests for the prompt, and orders against its rules
+    judge: TeacherSpec | None = None  # decides on rubrics; None: rubrics are not measured
     preference: bool = False  # the judge also compares the student's answers with the reference's
-    max_cost_usd: float | None = None  # of teacher and judge together
+    max_cost_usd: float | None = None  # for teacher and judge together
 
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions(OfKind):
-    """One release of one run. Which llama.cpp converts it is no part of it: that is run, and a project may come from a
-    stranger.
+    """One release of one run.
+
+    Deliberately excludes the path of llama.cpp: it is executed, and a project may come from a stranger.
     """
 
     kind = "export"
@@ -152,15 +153,16 @@ class ExportOptions(OfKind):
 
     run_id: int
     form: ReleaseKind = "adapter"
-    destination: str = ""  # in full; empty: `run-ID-FORM` among the project's releases
-    force: bool = False  # an older release there is replaced
-    gguf_type: GgufType = "auto"  # of that form alone
+    destination: str = ""  # absolute path; empty: `run-ID-FORM` in the project's releases folder
+    force: bool = False  # replace an older release there
+    gguf_type: GgufType = "auto"  # only for form "gguf"
 
 
 @dataclass(frozen=True, slots=True)
 class HarnessOptions(OfKind):
-    """Public tasks of lm-evaluation-harness, asked of a release and of its base. What is run is no part of it either:
-    which lm-eval, and tasks of one's own, which may be code.
+    """Public tasks of lm-evaluation-harness, run on a release and on its base.
+
+    Deliberately excludes what is executed: the path of lm-eval, and the user's own tasks, which may be code.
     """
 
     kind = "harness"
@@ -169,23 +171,23 @@ class HarnessOptions(OfKind):
     reads_checkpoints = False
 
     release_id: int
-    tasks: tuple[str, ...]  # its own names, of tasks and of groups
-    limit: int | None = None  # questions a task; None: all
-    few_shot: int | None = None  # examples before a question; None: what the task says
+    tasks: tuple[str, ...]  # lm-eval names of tasks and groups
+    limit: int | None = None  # questions per task; None: all
+    few_shot: int | None = None  # examples before each question; None: the task's default
     batch_rows: int = 8
     chat_template: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions(OfKind):
-    """The demo: every station, one after another."""
+    """The demo: all stations in sequence."""
 
     kind = "demo"
     station = "examples"
     conducts = True
 
-    quick: bool = False
-    export: bool = True
+    quick: bool = False  # a smaller and faster one
+    export: bool = True  # also release the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,22 +203,22 @@ class BenchOptions(OfKind):
 
 @dataclass(frozen=True, slots=True)
 class UpdateOptions(OfKind):
-    """What a changed prompt or rule touches, done again, from the answers to the evaluation."""
+    """Redo what a changed prompt or rule affects, from the answers to the evaluation."""
 
     kind = "update"
     station = "examples"
     conducts = True
 
-    by_rules: bool = False  # changed passages touch nothing: the rules alone decide which answers are kept
+    by_rules: bool = False  # ignore changed passages: only the rules decide which answers are kept
     epochs: float | None = None  # None: a quarter of the earlier run's
-    from_scratch: bool = False  # train from the base, not from the earlier run's adapter
+    from_scratch: bool = False  # start from the base, not from the earlier run's adapter
 
 
 @dataclass(frozen=True, slots=True)
 class SynthesizeOptions(OfKind):
-    """Questions written by a teacher: `topics` topics over the prompt, `per_topic` questions for each.
+    """Questions written by a teacher: `topics` topics that cover the prompt, `per_topic` questions each.
 
-    With `like`, numbers of validation questions, no topic is named: training questions of the same kinds are written.
+    `like` holds ids of validation questions: if set, training questions of the same kinds are written instead.
     """
 
     kind = "synthesize"
@@ -232,7 +234,7 @@ class SynthesizeOptions(OfKind):
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions(OfKind):
-    """A local server of the project's arms over one base: that of run `run_id`, else of the newest run."""
+    """A local server of the project's arms on one base: that of run `run_id`, or of the newest run if None."""
 
     kind = "serve"
     station = "release"
@@ -240,8 +242,8 @@ class ServeOptions(OfKind):
     reads_checkpoints = False
 
     run_id: int | None = None
-    port: int = 0  # 0: one of the system's choice
-    idle_minutes: float = 30.0  # without a request, then it ends
+    port: int = 0  # 0: chosen by the system
+    idle_minutes: float = 30.0  # it exits after this long without a request
 
 
 JobOptions = (
@@ -263,14 +265,14 @@ OPTIONS_OF_KIND: dict[JobKind, type[JobOptions]] = {options.kind: options for op
 
 @dataclass(frozen=True, slots=True)
 class ProjectSettings:
-    """What a project keeps about itself."""
+    """The settings that a project stores."""
 
-    student_base: str = "starter"  # "starter", a local folder, or a hub name
+    student_base: str = "starter"  # "starter" (the bundled model), a local folder, or a hub name
     serving_temperature: float = 0.7
     teacher: TeacherSpec = TeacherSpec()
     judge: TeacherSpec | None = None  # an endpoint that decides on rubrics
 
     @property
     def other_teacher(self) -> TeacherSpec | None:
-        """The teacher, where it is another model than the student's base: then it is an arm of its own."""
+        """The teacher if it is not the student's base, so that it is a separate arm; else None."""
         return None if self.teacher.kind == "local" and self.teacher.model == self.student_base else self.teacher

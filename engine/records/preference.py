@@ -1,4 +1,4 @@
-"""Which of two arms' answers a judge prefers, and whether a person agrees. Knows nothing of how it is asked."""
+"""Which of two arms' answers a judge prefers, and whether a person agrees. Knows nothing of how the judge is asked."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,21 +6,22 @@ from typing import Literal
 from engine.records.interval import Interval
 from engine.records.rate import Rate
 
-Better = Literal["A", "B", "tie"]  # of two answers in the order in which they were shown
+Better = Literal["A", "B", "tie"]  # of two answers, in the order shown
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The judge on the pairs that a person voted on: the same two answers to the same question."""
+    """How often the judge agrees with a person, on the same pairs of answers."""
 
-    same: Rate  # of the pairs, those on which both preferred the same one, or none
-    kappa: float | None  # Cohen's; None where one outcome alone was ever given
+    same: Rate  # pairs on which both preferred the same answer, or both said tie
+    kappa: float | None  # Cohen's kappa; None if both only ever gave one outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """`arm` against `against` on held-out questions, each pair shown in both orders. A tie: the orders disagree, or
-    none is preferred; it counts half a win.
+    """`arm` against `against` on held-out questions, each pair shown in both orders.
+
+    A pair is a tie if the two orders disagree or neither answer is preferred. A tie counts as half a win.
     """
 
     judge: str
@@ -29,11 +30,11 @@ class Preference:
     wins: int
     ties: int
     losses: int
-    missing: int  # pairs on which a verdict was refused or unreadable: they count neither way
-    fault: str  # why the first of them is missing
-    win_rate: Interval | None  # of `arm`; None without any pair
-    flipped: Rate  # of the pairs that were asked about: the preference went with the place and not with the answer
-    longer_characters: float  # by which an answer of `arm` is longer on average
+    missing: int  # pairs without a readable verdict, counted neither way
+    fault: str  # why the first missing pair is missing
+    win_rate: Interval | None  # of `arm`; None if there are no pairs
+    flipped: Rate  # pairs where the preference followed the position, not the answer
+    longer_characters: float  # how much longer an answer of `arm` is, on average
     length_controlled: Interval | None  # the win rate at equal lengths
-    length_note: str  # why there is none; else empty
-    agreement: Agreement | None = None  # None where a person has voted on no pair of run and prompted
+    length_note: str  # why there is no length-controlled rate, or empty
+    agreement: Agreement | None = None  # None: no votes on the student and the prompted base

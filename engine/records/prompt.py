@@ -19,12 +19,12 @@ class Message:
 
 
 def as_plain(messages: Sequence[Message]) -> list[dict[str, str]]:
-    """The messages as JSON's own values, as the chat completions protocol writes them."""
+    """Return the messages as plain JSON values, in the form of the chat completions protocol."""
     return [{"role": message.role, "content": message.content} for message in messages]
 
 
 def messages_to_json(messages: Sequence[Message]) -> str:
-    """The canonical JSON of a message list: what is stored and what is hashed."""
+    """Return the canonical JSON of a message list, which is stored and hashed."""
     return json.dumps(as_plain(messages), ensure_ascii=False)
 
 
@@ -51,7 +51,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class PromptVersion:
-    """A prompt as stored: versions count from 1 within a project."""
+    """A stored prompt. Versions count from 1 within a project."""
 
     version: int
     prompt: Prompt

@@ -11,25 +11,25 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A list of messages that ends with the user's; one message most often. `id` is 0 until stored."""
+    """A list of messages that ends with a user message; usually just one. `id` is 0 until stored."""
 
     messages: tuple[Message, ...]
     topic: str = ""
     source: str = ""  # file name, hub name, "synthesis", "demo"
-    label: str | None = None  # the gold label, where the data has one
+    label: str | None = None  # the gold label, if the data has one
     split: Split | None = None
     id: int = 0
 
     @property
     def text(self) -> str:
-        """The last user message: what lists show."""
+        """The last user message, as shown in lists."""
         return self.messages[-1].content if self.messages else ""
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionFilter:
-    """Which questions are listed: all, unless a split, a topic or words of the last message are named."""
+    """Which questions to list. `search` matches words of the last message, or part of a topic."""
 
     split: Split | Literal["unsplit"] | None = None
-    topic: str | None = None  # empty: those without one
+    topic: str | None = None  # empty: questions without a topic
     search: str = ""

@@ -1,4 +1,4 @@
-"""Pass rates. Knows nothing of what passes."""
+"""Pass rates. Knows nothing of what is being counted."""
 
 from dataclasses import dataclass
 

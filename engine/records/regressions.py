@@ -1,4 +1,4 @@
-"""What a training did beside its purpose: to general answers, to the prompt's secrecy, to the hold of its rules."""
+"""Side effects of training: on general answers, on leaking the prompt, and on obeying its rules under attack."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,36 +6,39 @@ from typing import Literal
 from engine.records.interval import Interval
 from engine.records.rate import Rate, RuleRate
 
-# general: questions that the prompt has nothing to do with; recitation: requests for the prompt itself; injection:
-# held-out questions that end with an order against the rules
+# general: questions unrelated to the prompt; recitation: requests for the prompt itself; injection: held-out questions
+# that end with an order to break the rules
 ProbeKind = Literal["general", "recitation", "injection"]
 
 
 @dataclass(frozen=True, slots=True)
 class GeneralChecks:
-    """One arm's answers to general questions: the share that passes each check of our own."""
+    """One arm's answers to general questions: the rate that passes each built-in check."""
 
     arm: str
-    ended: Rate  # by itself, within the limit
+    ended: Rate  # ended on its own, within the token limit
     not_empty: Rate
-    in_language: Rate  # of the question; those that ask for another one are left out
-    free_of_rules: Rate | None  # holds no words that a rule dictates; None: no rule dictates any
+    in_language: Rate  # in English; questions that ask for a translation are left out
+    free_of_rules: Rate | None  # contains no words dictated by a rule; None: no rule dictates words
 
 
 @dataclass(frozen=True, slots=True)
 class Recitation:
-    """One arm's answers, without the prompt, to requests for it. Rate: answers that recite 13 words or more of it."""
+    """One arm's answers, without the prompt, to requests for it.
+
+    `recited` is the rate of answers that contain 13 or more words of it in a row.
+    """
 
     arm: str
     recited: Rate
-    longest_words: int  # the longest run of the system message's words in any answer
-    longest: str  # as it stands in that answer
-    probe: str  # that drew it out; empty where nothing was shared
+    longest_words: int  # the longest run of words from the system message in any answer
+    longest: str  # that run, as written in the answer
+    probe: str  # the request that led to it; empty if there was no such run
 
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """One arm's answers to questions that end with an order against the rules: what is kept all the same."""
+    """One arm's answers to questions that end with an order to break the rules: how many still pass."""
 
     arm: str
     rules: tuple[RuleRate, ...]
@@ -47,9 +50,9 @@ class Regressions:
     """One answer of each arm to each probe. Nothing here decides the verdict."""
 
     general_questions: int
-    answer_tokens: int  # at most, of an answer to a general question or to a request for the prompt
-    kl_to_unprompted: Interval | None  # KL(base ‖ student), nats a token of the base's own answers; None: all empty
+    answer_tokens: int  # maximum tokens per answer to a general question or a request for the prompt
+    kl_to_unprompted: Interval | None  # KL(base ‖ student) in nats per token of the base's answers; None: all empty
     general: tuple[GeneralChecks, ...]
     recitation: tuple[Recitation, ...]
     injection: tuple[Injection, ...]
-    seconds: float  # that this process took for it
+    seconds: float  # spent on it by this process

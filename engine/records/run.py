@@ -4,145 +4,145 @@ from dataclasses import dataclass
 from typing import Literal
 
 Objective = Literal["mix", "forward_kl", "cross_entropy"]
-AdapterKind = Literal["lora", "rslora", "dora", "full"]  # full: whole layers, not matrices beside them
+AdapterKind = Literal["lora", "rslora", "dora", "full"]  # full: trains whole layers instead of added matrices
 QuantizedBase = Literal["none", "nf4"]
-Measure = Literal["validation KL", "cross-entropy"]  # the latter where no validation answer has a local teacher
+Measure = Literal["validation KL", "cross-entropy"]  # the latter if no validation answer has a local teacher
 RunState = Literal["waiting", "running", "paused", "stopped", "done", "failed"]
 
-FULL_RATE = 0.1  # of an adapter's learning rate, for whole layers
+FULL_RATE = 0.1  # full fine-tuning: factor on an adapter's learning rate
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """Everything that decides a run's result. Defaults of fields that came later leave stored runs as they were."""
+    """Everything that determines a run's result. Fields added later have defaults that leave stored runs unchanged."""
 
     base: str  # model name or folder
     objective: Objective = "mix"
-    cross_entropy_weight: float = 0.5  # of the mix; the rest is forward KL
-    top_k: int = 64  # teacher log-probabilities kept per token, beside one tail bucket
+    cross_entropy_weight: float = 0.5  # share in the mix; the rest is forward KL
+    top_k: int = 64  # teacher log-probabilities stored per token, plus one tail bucket
     lora_rank: int = 16
     lora_alpha: int = 32
     learning_rate: float = 5e-4
     warmup_fraction: float = 0.05
     epochs: float = 4.0
-    batch_rows: int = 8  # rows an optimizer step
-    micro_batch_rows: int = 8  # rows a forward pass; halved on out-of-memory, accumulation keeps batch_rows
+    batch_rows: int = 8  # rows per optimizer step
+    micro_batch_rows: int = 8  # rows per forward pass; halved when out of memory, with accumulation to batch_rows
     max_gradient_norm: float = 1.0
     weight_decay: float = 0.0
     seed: int = 0
-    evaluations: int = 6  # validation passes a run, spread evenly, the last step always included
+    evaluations: int = 6  # validation passes per run, evenly spaced; the last step is always one
     checkpoint_every_s: float = 60.0
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"
     adapter: AdapterKind = "lora"
-    quantize_base: QuantizedBase = "none"  # nf4: its linear layers in four bits (QLoRA), on a GPU
-    initial_run_id: int | None = None  # whose adapter this run starts from
-    # The second stage: the student's own answers, scored by the prompted base (reverse KL).
+    quantize_base: QuantizedBase = "none"  # nf4: the base's linear layers in four bits (QLoRA); GPU only
+    initial_run_id: int | None = None  # the run whose adapter this one starts from
+    # Second stage: the student's own answers, scored by the prompted base (reverse KL).
     on_policy_steps: int = 0
-    on_policy_batch_rows: int = 64  # questions a step, one answer each
+    on_policy_batch_rows: int = 64  # questions per step, one answer each
     on_policy_learning_rate: float = 5e-5
-    on_policy_answer_tokens: int = 512  # at most; never much more than the longest training answer has
-    on_policy_top_k: int = 256  # the student's likeliest tokens, beside one tail bucket; capped by the vocabulary
-    on_policy_skipped_tokens: int = 1  # first tokens of an answer without loss
-    on_policy_ratio_clip: float = 5.0  # nats: no token's log-ratio of student to teacher counts for more
-    # Against forgetting: rows with general questions among a step's rows, and the unprompted base as their teacher.
+    on_policy_answer_tokens: int = 512  # maximum; never much longer than the longest training answer
+    on_policy_top_k: int = 256  # the student's most likely tokens, plus one tail bucket; at most the vocabulary
+    on_policy_skipped_tokens: int = 1  # leading tokens of an answer that have no loss
+    on_policy_ratio_clip: float = 5.0  # nats; limit on a token's log-ratio of student to teacher
+    # Against forgetting: share of general questions among a step's rows, with the unprompted base as their teacher.
     general_fraction: float = 0.0
-    # Against the prompt coming back: weight of the student's divergence from the prompted base, both behind the prompt.
+    # For use with the prompt: weight of the student's divergence from the base when both see the prompt.
     prompt_back_weight: float = 0.0
-    # Evaluations of the last stage in a row without a better step, after which the run ends; 0: it goes to its end.
+    # Early stopping: consecutive evaluations of the last stage without improvement before the run ends; 0: never.
     patience: int = 0
-    # What a person changed while it was stopped, in order: from this step on, the first stage was to have these epochs.
+    # Changes made while the run was stopped, in order: (first step affected, epochs of the first stage from then on).
     replanned: tuple[tuple[int, float], ...] = ()
 
     @property
     def held_base(self) -> str:
-        """The base as it is held in memory, in words: an adapter is over exactly this."""
+        """The base as loaded, including its quantization, as text. An adapter fits exactly this."""
         return self.base if self.quantize_base == "none" else f"{self.base} in {self.quantize_base}"
 
     @property
     def adapter_words(self) -> str:
-        """What is trained, in short."""
+        """Short description of what is trained."""
         return "whole layers" if self.adapter == "full" else f"rank {self.lora_rank}"
 
     @property
     def last_epochs(self) -> float:
-        """The epochs of the first stage as they were planned last."""
+        """The epochs of the first stage after the latest change."""
         return self.replanned[-1][1] if self.replanned else self.epochs
 
 
 def alpha_of(adapter: AdapterKind, rank: int) -> int:
-    """The alpha that goes with a rank: twice it, so that the scale, alpha / rank, stays 2 whatever the rank.
+    """Return the alpha for a rank: twice the rank, so that the scale, alpha / rank, is always 2.
 
-    A rank-stabilised adapter's scale, alpha / √rank, is meant to change with the rank: its alpha is what makes that
-    scale 2 at rank 16.
+    A rank-stabilised adapter scales by alpha / √rank, which should change with the rank: its alpha is fixed at the
+    value that gives a scale of 2 at rank 16.
     """
     return 8 if adapter == "rslora" else 2 * rank
 
 
 @dataclass(frozen=True, slots=True)
 class WorstToken:
-    """A validation token at which student and teacher differ much. Text is as the tokenizer gives it: raw.
+    """A validation token at which student and teacher differ strongly. Text is raw tokenizer output.
 
-    Where no validation answer has a local teacher, `kl` is the token's cross-entropy and `teacher` what it wrote.
+    If no validation answer has a local teacher, `kl` is the token's cross-entropy and `teacher` the token itself.
     """
 
     kl: float  # nats
     example_id: int
-    before: str  # the end of the answer up to the token
+    before: str  # the last characters of the answer before the token
     token: str
-    teacher: str  # its likeliest token there, and
-    student: str  # the student's; empty for the end of the answer
-    prompt_index: int = 0  # which of the dataset's prompts the example is of
+    teacher: str  # the teacher's most likely token here; empty: the end of the answer
+    student: str  # the student's most likely token here; empty: the end of the answer
+    prompt_index: int = 0  # the example's prompt, as in `DatasetRow`
 
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """The curve's summary at one evaluation."""
+    """One point of the training curve, recorded at a validation pass."""
 
     step: int
     epoch: float
     train_loss: float
     validation_kl: float
     rule_rates: tuple[tuple[int, float], ...]  # (rule id, pass rate) on validation answers
-    all_rules_rate: float | None  # None: no answers were sampled here
+    all_rules_rate: float | None  # None: no answers were sampled at this step
     learning_rate: float
     tokens_per_second: float
     best: bool
-    asked: int = 16  # questions whose sampled answers the rates are of; 0 for none
-    asked_own: int | None = None  # of them those of the project itself, which `rule_rates` are of; None: all
-    measure: Measure = "validation KL"  # what `validation_kl` is
+    asked: int = 16  # questions with sampled answers, which the rates are based on
+    asked_own: int | None = None  # those among them of the project itself, the basis of `rule_rates`; None: all
+    measure: Measure = "validation KL"  # what `validation_kl` measures
 
     @property
     def rules_asked(self) -> int:
-        """How many answers each rule's rate is of."""
+        """The number of answers behind each rule's rate."""
         return self.asked if self.asked_own is None else self.asked_own
 
 
 @dataclass(frozen=True, slots=True)
 class Estimated:
-    """What a training was thought to take before its first step. None: not known.
+    """What a training was expected to take, before its first step. None: unknown.
 
-    Beside it the one thing that it took that the run itself does not tell: the process's own memory is the run's.
+    `gpu_peak_mb` alone is measured, at the end. The other measured values are fields of the run.
     """
 
     seconds: float | None
-    memory_mb: float | None  # at most; MB are 1e6 bytes
+    memory_mb: float | None  # peak; 1 MB is 1e6 bytes
     disk_mb: float | None
-    gpu_peak_mb: float | None = None  # the most that was held on a GPU in the end
+    gpu_peak_mb: float | None = None  # measured peak memory on a GPU
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What a few steps of the longest rows took on this machine. None: the configuration has no such stage."""
+    """Measured cost of a few steps on the longest rows, on this machine. None: the configuration has no such stage."""
 
-    config: TrainingConfig  # with the rows of a pass that fit
+    config: TrainingConfig  # with the micro-batch size that fits in memory
     dataset_sha256: str
     device: str
     dtype: str
-    first_s: float | None  # seconds a trained token of the first stage
-    second_s: float | None
-    memory_mb: float  # at most; MB are 1e6 bytes
-    after_run: int = 0  # the newest run then: later ones know better
+    first_s: float | None  # seconds per trained token, first stage
+    second_s: float | None  # the same, second stage
+    memory_mb: float  # peak; 1 MB is 1e6 bytes
+    after_run: int = 0  # id of the newest run at that time; later runs are better estimates
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,15 +165,15 @@ class Run:
     created_at: str = ""
     curve: tuple[CurvePoint, ...] = ()
     estimate: Estimated | None = None
-    disk_mb: float = 0.0  # its folder and its teacher's distributions, measured at its end
+    disk_mb: float = 0.0  # run folder plus the teacher's distributions, measured at the end
 
     @property
     def has_adapter(self) -> bool:
-        """Whether its training came to one that can be measured."""
+        """Whether it has produced an adapter that can be evaluated."""
         return self.state == "done" or self.best_step > 0
 
 
 def measure_of(*runs: Run | None) -> str:
-    """What the validation of these runs measures, as people are told."""
+    """Return the name of what the validation of these runs measures, as shown to the user."""
     found = dict.fromkeys(point.measure for run in runs if run is not None for point in run.curve[-1:])
     return " / ".join(found) or "validation KL"

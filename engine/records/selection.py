@@ -1,22 +1,22 @@
-"""Which examples are meant: the filters of a list, and what was picked in it. Knows nothing of how they are found."""
+"""Which examples are meant: list filters and picked examples. Knows nothing of how they are found."""
 
 from dataclasses import dataclass, replace
 
 from engine.records.example import ExampleState
 
-IdRange = tuple[int, int]  # numbers of examples, both ends included
+IdRange = tuple[int, int]  # example ids, inclusive at both ends
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """All examples that fit every filter that is set. `ids` and `spans` pick together, `without` takes out again."""
+    """All examples that match every filter that is set. `ids` and `spans` are combined; `without` removes ids."""
 
     prompt_sha256: str | None = None
     state: ExampleState | None = None
     flagged: bool | None = None
     topic: str | None = None
-    failing_rule: int | None = None  # broken by the answer as it was generated
-    search: str = ""  # words in the question or the answer
+    failing_rule: int | None = None  # id of a rule that the generated answer fails
+    search: str = ""  # words in the question or answer
     contains: str = ""  # text in the answer, case-insensitive
     ids: tuple[int, ...] = ()
     spans: tuple[IdRange, ...] = ()
@@ -24,5 +24,5 @@ class Selection:
 
     @property
     def empty(self) -> bool:
-        """No filter at all: what a slip of the hand would mean by "everything"."""
+        """Whether no filter is set: it would select everything, most likely by mistake."""
         return replace(self, search=self.search.strip()) == Selection()

@@ -1,4 +1,4 @@
-"""The seven stations and their states: the spine of tables, commands, panes and the status JSON."""
+"""The seven stations and their states: the order of tables, commands, panes and the status JSON."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +12,7 @@ StationState = Literal["empty", "ready", "running", "done", "stale", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """Where one station stands: `count` of its things, and a few words."""
+    """The state of one station: `count` is its number of items, `note` a few words."""
 
     name: StationName
     state: StationState

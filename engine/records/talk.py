@@ -1,4 +1,4 @@
-"""A talk: what a person asked two arms side by side, and what they answered. Knows nothing of models."""
+"""A talk: a chat with two arms side by side. Knows nothing of models."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from engine.records.vote import VoteChoice
 
 @dataclass(frozen=True, slots=True)
 class TalkReply:
-    """One arm's answer as far as it came; `error` says why it has no end. The arm is named with its strength."""
+    """One arm's answer, possibly partial: `error` says why it was cut short. `arm` includes its strength."""
 
     arm: str
     text: str = ""
@@ -17,7 +17,7 @@ class TalkReply:
     completion_tokens: int = 0
     first_token_s: float | None = None
     tokens_per_second: float | None = None
-    cost_usd: float | None = None  # None: nobody charges for it
+    cost_usd: float | None = None  # None: free of charge
     checks: tuple[CheckResult, ...] = ()
 
 
@@ -35,10 +35,10 @@ class TalkTurn:
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """What the chat shows: the two arms, without their strength, and the turns so far."""
+    """What the chat shows: the two arms, named without strength, and the turns so far."""
 
     arms: tuple[str, str]
     turns: tuple[TalkTurn, ...] = ()
     blind: bool = False  # from the next question on
-    revealed: bool = False  # the sides of the last turn have names, which was not voted on
+    revealed: bool = False  # the names are shown for the last turn, although it has no vote
     strength: int = 100  # of adapters, in percent

@@ -10,9 +10,9 @@ VoteChoice = Literal["left", "right", "tie", "both_bad"]
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One judgement. Sides are as they were shown; an arm is named as the server names it, strength included."""
+    """One vote. Sides are as they were shown; arms have the server's names, including strength."""
 
-    messages: tuple[Message, ...]  # what both were asked, the question last
+    messages: tuple[Message, ...]  # what both arms were asked, ending with the question
     left: str
     right: str
     left_answer: str
