@@ -1,1 +1,1 @@
-"""The only room that speaks SQL: one connection, its migrations, and one small class a table family."""
+"""The only room that speaks SQL: the connection, its migrations, and one small class per table family."""

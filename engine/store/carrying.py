@@ -1,4 +1,4 @@
-"""Answers that an older prompt was given, kept as answers to a newer one: the same words, paid for once."""
+"""Answers to an older prompt, reused for a newer one: the same text, paid for only once."""
 
 from collections.abc import Sequence
 
@@ -15,16 +15,15 @@ _KEPT = (
 
 
 class CarriedTable:
-    """Where an answer came from, for those that were carried over from an older prompt."""
+    """The carried answers of one project, each with the example that it was copied from."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def carry(self, prompt_sha256: str, answers: Sequence[tuple[int, Sequence[CheckResult]]]) -> dict[int, int]:
-        """Keep these examples, each with what the rules find in it now, as answers to this prompt; all or none.
+        """Store copies of these examples, with their current check results, as answers to this prompt; all or none.
 
-        A key that is stored already is left as it is, and nothing is booked. Returns new example → old example of
-        those that were stored.
+        A key that is already stored is left unchanged. No cost is booked. Returns new id → old id for the stored ones.
         """
         now = now_text()
         with self._connection.transaction():

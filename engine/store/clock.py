@@ -1,8 +1,8 @@
-"""When facts were stored: one text form for all tables."""
+"""The time when a fact was stored: one text format for all tables."""
 
 from datetime import UTC, datetime
 
 
 def now_text() -> str:
-    """This moment in UTC as ISO 8601 text with milliseconds; such texts sort by time."""
+    """Return the current UTC time as ISO 8601 text with milliseconds. Such texts sort by time."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

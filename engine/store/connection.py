@@ -1,17 +1,17 @@
 """One connection to one project's database: pragmas, transactions, checkpoints. Knows nothing of tables.
 
-The driver of the standard library carries the statements; sqlite-utils makes and migrates the schema (migrations.py).
-Every write happens in a transaction that takes the write lock at its start: a transaction that reads first and
-writes later could be refused in WAL mode without any waiting.
+Statements go through the standard library's driver; sqlite-utils creates and migrates the schema (migrations.py).
+Every write happens in a transaction that takes the write lock when it starts: in WAL mode, a transaction that reads
+first and writes later can be refused at once, whatever the timeout.
 
-Checkpoints. SQLite 3.7.0 to 3.51.2 can corrupt a WAL database when a writer resets the log at the moment when a
-checkpoint starts (https://sqlite.org/wal.html#walresetbug). So no connection checkpoints by itself
-(`wal_autocheckpoint=0`). `checkpoint` first takes the write lock, writes nothing under it, and lets a second,
-short-lived connection copy the log meanwhile: no writer and no other checkpoint can run then, in any process. The
-checkpoint that SQLite itself makes when the last connection closes holds the database exclusively, and is safe too.
+Checkpoints. SQLite 3.7.0 to 3.51.2 can corrupt a WAL database if a writer resets the log just as a checkpoint starts
+(https://sqlite.org/wal.html#walresetbug). So automatic checkpoints are off (`wal_autocheckpoint=0`). `checkpoint` takes
+the write lock without writing anything, and a second, short-lived connection copies the log in the meantime: no writer
+and no other checkpoint can run then, in any process. The checkpoint that SQLite makes when the last connection closes
+holds the database exclusively, so it is safe too.
 
-Nothing in a process that holds a connection may open the database's files in another way: closing such a file would
-drop SQLite's locks on it (https://sqlite.org/howtocorrupt.html, 2.2).
+A process that holds a connection must not open the database's files in any other way: closing such a file would drop
+SQLite's locks on it (https://sqlite.org/howtocorrupt.html, 2.2).
 """
 
 import os
@@ -28,26 +28,26 @@ from engine.store.faults import explained
 Value = str | int | float | bytes | None
 Values = Sequence[Value]
 
-APPLICATION_ID = 0x44545549  # "DTUI": tells this program's databases from all others
+APPLICATION_ID = 0x44545549  # "DTUI": marks this program's databases
 BUSY_TIMEOUT_S = 60.0
 OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 COMMITS_PER_CHECKPOINT = 64
-_KEPT_LOG_BYTES = 4 * 1024 * 1024  # a log that once grew larger is cut back to this when it starts again
+_KEPT_LOG_BYTES = 4 * 1024 * 1024  # a larger log is truncated to this size when it restarts
 
 
 class Connection:
     """Statements and transactions on one database file, for one thread."""
 
     def __init__(self, path: Path, timeout_s: float = BUSY_TIMEOUT_S) -> None:
-        """Open the database that exists at `path`; waits up to `timeout_s` for other writers.
+        """Open the existing database at `path`; statements wait up to `timeout_s` for other writers.
 
-        Raises `NotFoundError` where there is none, `StoreError` where it cannot be used.
+        Raises `NotFoundError` if there is none, and `StoreError` if it cannot be used.
         """
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             raise StoreError(
                 "This Python's SQLite is too old.",
-                f"It brings {sqlite3.sqlite_version}; projects need {'.'.join(map(str, OLDEST_SQLITE))} or newer.",
-                "Use another Python: `uv python install 3.13` brings one.",
+                f"It includes {sqlite3.sqlite_version}; projects need {'.'.join(map(str, OLDEST_SQLITE))} or newer.",
+                "Use another Python: `uv python install 3.13` installs one.",
             )
         self.path = path
         self._timeout_s = timeout_s
@@ -59,34 +59,34 @@ class Connection:
             raise NotFoundError(
                 "There is no project here.",
                 f"{path}: {error.strerror or error}.",
-                "Make one with `distill-tui new`, or name another.",
+                "Create one with `distill-tui new`, or name another folder.",
             ) from error
         with explained(path):
             self._driver = self._connect()
 
     @staticmethod
     def create_file(path: Path) -> None:
-        """Make an empty database file, readable by its owner alone. Raises `UsageError` where one exists."""
+        """Create an empty database file, readable only by its owner. Raises `UsageError` if it exists."""
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, PRIVATE_FILE_MODE))
         except FileExistsError:
             raise UsageError(
-                "There is a project already.", f"{path} exists.", "Choose another name, or open that project."
+                "The project already exists.", f"Found {path}.", "Choose another name, or open that project."
             ) from None
         except OSError as error:
             raise StoreError(
-                "The project cannot be made.",
+                "Cannot create the project.",
                 f"{path}: {error.strerror or error}.",
-                "Check the permissions and the free space.",
+                "Check the permissions and the free disk space.",
             ) from error
 
     def _connect(self) -> sqlite3.Connection:
-        # `mode=rw`: a database that was removed is an error, never silently made anew.
+        # `mode=rw`: a deleted database is an error; it is never silently created again.
         driver = sqlite3.connect(
             f"{_address(self.path)}?mode=rw", uri=True, timeout=self._timeout_s, isolation_level=None
         )
         driver.row_factory = sqlite3.Row
-        # SQLite's own `lower` knows the letters of English alone.
+        # SQLite's own `lower` only handles ASCII letters.
         driver.create_function("folded", 1, str.casefold, deterministic=True)
         try:
             self._prepare(driver)
@@ -108,67 +108,67 @@ class Connection:
         ):
             driver.execute(f"PRAGMA {pragma}").close()
         (used,) = driver.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        # The journal's mode, other than all above, is written into the file.
+        # Unlike the pragmas above, the journal mode is stored in the file.
         if used and driver.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             raise StoreError(
                 "This is not a project.", f"{self.path} belongs to another program.", "Name another folder."
             )
         if driver.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
             raise StoreError(
-                "The project cannot be shared between processes here.",
+                "The project cannot be shared between processes in this location.",
                 f"The file system under {self.path} does not support a write-ahead log.",
-                "Keep projects on a local disk; --home chooses where.",
+                "Keep projects on a local disk; set the folder with --home.",
             )
 
     @property
     def driver(self) -> sqlite3.Connection:
-        """The connection of the standard library, for the migrations."""
+        """The standard library's connection, for the migrations."""
         return self._driver
 
     def close(self) -> None:
-        """Close; leaves a short log behind where others stay connected. Closing twice is harmless."""
+        """Close. A short log stays behind if other connections are open. Closing twice is harmless."""
         if self._commits:
             self._checkpoint_unless_busy()
         self._commits = 0
         self._driver.close()
 
     def rows(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
-        """All rows of a query."""
+        """Return all rows of a query."""
         with explained(self.path):
             self._same_file()
             return self._execute(sql, values).fetchall()
 
     def row(self, sql: str, values: Values = ()) -> sqlite3.Row | None:
-        """The first row of a query, or None."""
+        """Return the first row of a query, or None."""
         found = self.rows(sql, values)
         return found[0] if found else None
 
     def value(self, sql: str, values: Values = ()) -> Value:
-        """The first column of the first row, or None."""
+        """Return the first column of the first row, or None."""
         found = self.row(sql, values)
         value: Value = None if found is None else found[0]
         return value
 
     def number(self, sql: str, values: Values = ()) -> int:
-        """The first column of the first row as a whole number; 0 where there is none."""
+        """Return the first column of the first row as an integer; 0 if there is none."""
         value = self.value(sql, values)
         return value if isinstance(value, int) else 0
 
     @property
     def version(self) -> tuple[int, int]:
-        """Another value whenever anybody, this connection too, has written since it was asked before."""
+        """A value that changes whenever anyone, including this connection, has written."""
         return self.number("PRAGMA data_version"), self._driver.total_changes
 
     def write(self, sql: str, values: Values = ()) -> int:
-        """Run one writing statement, in its own transaction where none is open. Returns the rows it changed."""
+        """Run one writing statement, in a new transaction if none is open. Returns the number of changed rows."""
         return self._write(sql, values).rowcount
 
     def insert(self, sql: str, values: Values = ()) -> int:
-        """Run one INSERT, in its own transaction where none is open. Returns the new row's id."""
+        """Run one INSERT, in a new transaction if none is open. Returns the new row's id."""
         return self._write(sql, values).lastrowid or 0
 
     def write_many(self, sql: str, rows: Iterable[Values]) -> int:
-        """Run one writing statement for each of `rows`, all or none. Returns how many rows were changed."""
+        """Run one writing statement for each of `rows`, all or none. Returns the number of changed rows."""
         kept = list(rows)
         try:
             with self.transaction(), _numbers_fit():
@@ -178,7 +178,7 @@ class Connection:
                 return self._driver.executemany(sql, [_all_encodable(values) for values in kept]).rowcount
 
     def update(self, table: str, id: int, fields: Mapping[str, Value]) -> bool:
-        """Change those `fields` of one row that are not None. Returns whether there is such a row."""
+        """Set the `fields` of one row that are not None. Returns whether the row exists."""
         changes = {name: value for name, value in fields.items() if value is not None}
         if not changes:
             return self.row(f"SELECT 1 FROM {table} WHERE id = ?", (id,)) is not None
@@ -187,7 +187,7 @@ class Connection:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything inside is kept whole or not at all; within another transaction it joins that one."""
+        """Commit everything inside or nothing. Inside another transaction, it becomes part of that one."""
         with explained(self.path):
             if self._in_transaction():
                 with self._savepoint():
@@ -199,7 +199,7 @@ class Connection:
                 yield
                 self._driver.execute("COMMIT")
             except BaseException:
-                # Some errors, a full disk among them, have ended the transaction already.
+                # Some errors, such as a full disk, have already ended the transaction.
                 if self._in_transaction():
                     self._driver.execute("ROLLBACK")
                 raise
@@ -222,7 +222,7 @@ class Connection:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """All reads inside see the facts of one moment. Nothing may be written inside."""
+        """Give all reads inside the same point in time. Nothing may be written inside."""
         with explained(self.path):
             if self._in_transaction():
                 yield
@@ -238,7 +238,7 @@ class Connection:
                     self._driver.execute("ROLLBACK")
 
     def checkpoint(self) -> None:
-        """Copy the log into the database, as said above. Raises `StoreError` where a writer is in the way."""
+        """Copy the log into the database, as described above. Raises `StoreError` if a writer is in the way."""
         with explained(self.path):
             self._driver.execute("BEGIN IMMEDIATE")
             try:
@@ -248,8 +248,8 @@ class Connection:
                 self._driver.execute("ROLLBACK")
 
     def _checkpoint_unless_busy(self) -> None:
-        # The facts are kept already. A writer in the way, or a disk just now full, only puts the copying off:
-        # the next commit tries again.
+        # Everything is committed already. A writer in the way, or a full disk, only delays the copying: the next commit
+        # tries again.
         self._driver.execute("PRAGMA busy_timeout=0")
         with suppress(StoreError):
             self.checkpoint()
@@ -257,19 +257,19 @@ class Connection:
         self._driver.execute(f"PRAGMA busy_timeout={round(self._timeout_s * 1000)}")
 
     def check(self) -> tuple[str, ...]:
-        """What `integrity_check` and `foreign_key_check` find wrong; empty when all is well."""
+        """Return the problems found by `integrity_check` and `foreign_key_check`; empty if there are none."""
         broken = [str(row[0]) for row in self.rows("PRAGMA integrity_check") if row[0] != "ok"]
-        dangling = [f"{row['table']} row {row['rowid']} names a missing {row['parent']}"
+        dangling = [f"{row['table']} row {row['rowid']} refers to a missing row in {row['parent']}"
                     for row in self.rows("PRAGMA foreign_key_check")]  # fmt: skip
         return (*broken, *dangling)
 
     def back_up(self, copy: Path) -> None:
-        """Write a compact copy of the whole database to `copy`, mode 0600 and synced; one that is there is replaced."""
+        """Write a compact copy of the database to `copy` (mode 0600, synced), replacing an existing file."""
         beside = copy.with_name(f"{copy.name}.part")
         try:
             beside.unlink(missing_ok=True)
             self.create_file(beside)
-            # By a connection of its own, so that it can be asked for while this one keeps other writers out.
+            # On a separate connection, so that it also works while this one holds the write lock.
             with explained(self.path), closing(self._connect()) as copier:
                 copier.execute("VACUUM INTO ?", (_address(beside),)).close()
             with beside.open("rb") as file:
@@ -278,12 +278,12 @@ class Connection:
             sync_folder(copy.parent)
         except OSError as error:
             raise StoreError(
-                "The project could not be backed up.",
+                "Cannot back up the project.",
                 f"{copy}: {error.strerror or error}.",
-                "Check the permissions and the free space; nothing was changed.",
+                "Nothing was changed. Check the permissions and the free disk space.",
             ) from error
         finally:
-            with suppress(OSError):  # half a copy would fill a disk that is full
+            with suppress(OSError):  # a partial copy would keep a full disk full
                 beside.unlink(missing_ok=True)
 
     def _write(self, sql: str, values: Values) -> sqlite3.Cursor:
@@ -296,7 +296,7 @@ class Connection:
 
     def _refuse_while_reading(self) -> None:
         if self._reading:
-            raise RuntimeError("a snapshot is for reading: what is written in it would be lost")
+            raise RuntimeError("a snapshot is read-only: anything written in it would be lost")
 
     def _in_transaction(self) -> bool:
         return self._driver.in_transaction
@@ -321,7 +321,7 @@ class Connection:
             raise StoreError(
                 "The project is gone.",
                 f"{self.path} was removed or replaced while it was open.",
-                "Open the project again; nothing was written to the file that took its place.",
+                "Open the project again. Nothing was written to the new file.",
             )
 
 
@@ -331,7 +331,7 @@ def _numbers_fit() -> Iterator[None]:
         yield
     except OverflowError as error:
         raise UsageError(
-            "A number is too large.", "No project holds a number of more than 18 digits.", "Give a smaller one."
+            "A number is too large.", "A project can only store numbers of up to 18 digits.", "Use a smaller one."
         ) from error
 
 
@@ -340,7 +340,7 @@ def _address(path: Path) -> str:
 
 
 def _all_encodable(values: Values) -> Values:
-    # Halves of surrogate pairs, which JSON can smuggle in, have no UTF-8 form: the only text that is not stored raw.
+    # Unpaired surrogates, which JSON can contain, have no UTF-8 form: the only text that is not stored as is.
     return [_encodable(value) for value in values]
 
 

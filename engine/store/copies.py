@@ -1,4 +1,4 @@
-"""A copy of a project's database with a part of its facts: which tables go along with what is kept."""
+"""A partial copy of a project's database: which tables are copied along with what."""
 
 from contextlib import closing
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Literal
 from engine.store.connection import Connection
 from engine.store.faults import explained
 
-# Each keeps what stands before it too: runs cannot be told without the examples that they learnt from.
+# Each includes the ones before it: a run makes no sense without the examples that it was trained on.
 Kept = Literal["questions", "examples", "runs"]
 KEPT: tuple[Kept, ...] = ("questions", "examples", "runs")
 
-# What refers to other rows goes before them: this is the order in which tables are emptied.
+# Tables are emptied in this order: those that refer to other rows come first.
 NEVER_COPIED = ("in_flight", "releases", "job_work", "run_jobs", "jobs", "half_deleted_runs")
 COPIED_WITH: dict[Kept, tuple[str, ...]] = {
     "runs": (
@@ -39,9 +39,9 @@ _ENDED = ("done", "stopped", "failed")
 
 
 def write_copy(source: Connection, path: Path, kept: Kept) -> None:
-    """Write a database to `path` with the facts of `source` at one moment, as far as `kept` goes.
+    """Write a database to `path` with the facts of `source` at one point in time, up to and including `kept`.
 
-    A run that has not ended stays behind: the job that works on it does. Raises `StoreError`.
+    Runs that have not ended are left out, because their jobs are. Raises `StoreError`.
     """
     source.back_up(path)
     left_out = KEPT[KEPT.index(kept) + 1 :]
@@ -54,11 +54,11 @@ def write_copy(source: Connection, path: Path, kept: Kept) -> None:
                 for table in COPIED_WITH[part]:
                     copy.write(f"DELETE FROM {table}")
                 copy.write(f"DELETE FROM timings WHERE stage IN ({_marks(_TIMED[part])})", _TIMED[part])
-            if "runs" in left_out:  # a talk is with runs, as votes are
+            if "runs" in left_out:  # a talk refers to runs, as votes do
                 copy.write("DELETE FROM settings WHERE name = 'talk'")
             if "examples" in left_out:
                 copy.write("INSERT INTO examples_fts (examples_fts) VALUES ('delete-all')")
-        # Without it the file keeps the size of what was left out.
+        # Otherwise the file would not shrink.
         with explained(path):
             copy.driver.execute("VACUUM").close()
 

@@ -1,4 +1,4 @@
-"""Frozen datasets, named by their content and verified against it when they are read."""
+"""Frozen datasets, named by their content hash, which is verified when they are read."""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -23,9 +23,9 @@ _SUMMARY = "sha256, prompt_sha256, base, train, validation, created_at"
 def dataset_sha256(
     prompt_sha256: str, base: str, rows: Iterable[DatasetRow], others: Sequence[TaughtPrompt] = ()
 ) -> str:
-    """The content hash that names a dataset: over its prompts, its base, and every field of every row in order.
+    """Return the content hash that names a dataset, over its prompts, its base, and every field of every row in order.
 
-    Of `others` with the questions that their teacher was asked: the project itself keeps only its own.
+    For `others` it includes the questions, because the project itself only stores its own.
     """
     content = new_sha256(f"{prompt_sha256}\n{base}\n".encode())
     for taught in others:
@@ -34,7 +34,7 @@ def dataset_sha256(
             content.update(f"{question.id} {messages_to_json(question.messages)}\n".encode())
     for row in rows:
         lengths = f"{len(row.question_ids)} {len(row.completion_ids)} {len(row.fixed)}"
-        whose = f" {row.prompt_index}" if row.prompt_index else ""  # datasets of one prompt keep their names
+        whose = f" {row.prompt_index}" if row.prompt_index else ""  # so that single-prompt datasets keep their hashes
         content.update(f"{row.example_id} {row.question_id} {row.split} {row.edited_from} {lengths}{whose}\n".encode())
         content.update(pack_ids(row.question_ids) + pack_ids(row.completion_ids) + pack_flags(row.fixed))
     return content.hexdigest()
@@ -47,12 +47,11 @@ class DatasetTable:
         self._connection = connection
 
     def add(self, dataset: Dataset, accepted_sha256: str | None = None, rules: Sequence[Rule] | None = None) -> None:
-        """Keep a frozen dataset and make it the latest; one with this content that is there already is not kept twice,
-        but is frozen now.
+        """Store a frozen dataset as the latest one. If its content is stored already, only mark it as frozen now.
 
-        `accepted_sha256` is what `ExampleTable.accepted_sha256` said, and `rules` what held, when the examples were
-        read for freezing; left out, they are asked now. Raises `DatasetError` where the name is not the hash of the
-        content.
+        `accepted_sha256` is the value of `ExampleTable.accepted_sha256`, and `rules` are the project's rules, at the
+        time when the examples were read for freezing; None: read them now. Raises `DatasetError` if the name is not
+        the hash of the content.
         """
         _verify(dataset)
         position = "(SELECT coalesce(max(position), 0) + 1 FROM datasets)"
@@ -109,7 +108,7 @@ class DatasetTable:
                 )
 
     def get(self, sha256: str) -> Dataset:
-        """The dataset with this hash, whole. Raises `NotFoundError`, or `DatasetError` where its content changed."""
+        """Return the dataset with this hash. Raises `NotFoundError`, or `DatasetError` if its content has changed."""
         with self._connection.snapshot():
             head = self._connection.row("SELECT * FROM datasets WHERE sha256 = ?", (sha256,))
             if head is None:
@@ -136,17 +135,17 @@ class DatasetTable:
         return dataset
 
     def latest(self) -> DatasetSummary | None:
-        """The dataset that was frozen last, or None."""
+        """Return the dataset that was frozen last, or None."""
         return next(iter(self._summaries("DESC LIMIT 1")), None)
 
     def require_latest(self) -> DatasetSummary:
-        """The dataset that was frozen last. Raises `NotFoundError` where there is none."""
+        """The dataset that was frozen last. Raises `NotFoundError` if there is none."""
         if (found := self.latest()) is None:
             raise NotFoundError("There is no dataset to train on.", "", "Freeze one: distill-tui curate freeze")
         return found
 
     def all(self) -> tuple[DatasetSummary, ...]:
-        """All datasets, the one frozen last at the end."""
+        """Return all datasets; the last one was frozen last."""
         return self._summaries("")
 
     def _summaries(self, order: str) -> tuple[DatasetSummary, ...]:
@@ -163,12 +162,12 @@ class DatasetTable:
         return tuple(replace(summary, others=tuple(found.get(number, ()))) for number, summary in summaries)
 
     def rules_of(self, sha256: str) -> tuple[Rule, ...] | None:
-        """The rules that this dataset was last frozen with; None where that was not kept, or for an unknown one."""
+        """Return the rules that this dataset was last frozen with; None if unknown."""
         value = self._connection.value("SELECT rules FROM datasets WHERE sha256 = ?", (sha256,))
         return decode_all(Rule, value) if isinstance(value, str) else None
 
     def teacher_of(self, sha256: str) -> TeacherSpec | None:
-        """Who gave most of this dataset's answers to the project's own questions; None where they are gone."""
+        """Return the teacher of most of the answers to the project's own questions; None if the answers are gone."""
         row = self._connection.row(
             """SELECT e.teacher_kind, e.teacher FROM datasets d JOIN dataset_rows r ON r.dataset_id = d.id
             JOIN examples e ON e.id = r.example_id WHERE d.sha256 = ? AND r.prompt_index = 0
@@ -178,7 +177,7 @@ class DatasetTable:
         return None if row is None else TeacherSpec.named(row["teacher_kind"], row["teacher"])
 
     def frozen_from(self, sha256: str) -> str:
-        """The `ExampleTable.accepted_sha256` that this dataset was last frozen from; empty for an unknown one."""
+        """Return the `ExampleTable.accepted_sha256` that this dataset was last frozen from; empty if unknown."""
         value = self._connection.value("SELECT accepted_sha256 FROM datasets WHERE sha256 = ?", (sha256,))
         return value if isinstance(value, str) else ""
 
@@ -187,14 +186,14 @@ def _verify(dataset: Dataset) -> None:
     actual = dataset_sha256(dataset.prompt_sha256, dataset.base, dataset.rows, dataset.others)
     if actual != dataset.sha256:
         raise DatasetError(
-            "The dataset is not what its name says.",
-            f"It is named {dataset.sha256[:12]}, and its content hashes to {actual[:12]}.",
+            "The dataset does not match its hash.",
+            f"It is named {dataset.sha256[:12]}, but its content hashes to {actual[:12]}.",
             "Freeze it again with `distill-tui curate freeze`.",
         )
 
 
 def _counts(rows: Iterable[DatasetRow]) -> tuple[int, int]:
-    """How many train and how many validate."""
+    """Return the numbers of training and validation rows."""
     splits = [row.split for row in rows]
     return splits.count("train"), splits.count("validation")
 

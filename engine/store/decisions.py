@@ -12,10 +12,10 @@ from engine.store.connection import Connection
 from engine.store.search import example_index
 from engine.store.selecting import conditions
 
-# A step is `applied`, `undone` (redo brings it back), or `superseded`: undone, and then something else was decided.
-# Decisions are never taken out of the journal; examples mirror their last applied one, and their last applied flag.
+# A step is `applied`, `undone` (redo restores it), or `superseded`: undone, with other decisions made since then.
+# Decisions are never removed from the journal; examples mirror their last applied decision and their last applied flag.
 _FLAGS = "('flag', 'unflag')"
-# What a verdict is for, of all that is meant. An answer that was cut is trained on only where a person ended it.
+# Which of the selected examples a bulk verdict applies to. A cut answer is trained on only if a person completed it.
 _DECIDES: dict[Verdict, str] = {
     "accept": "(e.finish_reason = 'stop' OR e.edited_answer IS NOT NULL)",
     "reject": "1",
@@ -26,11 +26,11 @@ _DECIDES: dict[Verdict, str] = {
 
 @dataclass(frozen=True, slots=True)
 class MovedStep:
-    """A step that was taken back or brought back: how many decisions, which verdict where all are alike."""
+    """A step that was undone or redone: how many decisions, and their verdict if it is the same for all."""
 
     decisions: int
     verdict: Verdict | None
-    first_id: int  # the first example that it is about
+    first_id: int  # the lowest example id in the step
 
 
 class DecisionTable:
@@ -40,10 +40,10 @@ class DecisionTable:
         self._connection = connection
 
     def decide(self, decisions: Sequence[Decision]) -> int:
-        """Enter `decisions` as one step, and make them stand; what was undone before can then not be redone.
+        """Record `decisions` as one step and apply them. Steps that were undone before can no longer be redone.
 
-        Returns the step's number, or 0 where there was nothing to decide. Raises `NotFoundError` for an unknown
-        example; then nothing is changed.
+        Returns the step's number, or 0 if there is nothing to decide. Raises `NotFoundError`, and changes nothing, if
+        an example is unknown.
         """
         if not decisions:
             return 0
@@ -71,11 +71,10 @@ class DecisionTable:
         return step
 
     def decide_all(self, verdict: Verdict, selection: Selection, reason: str = "") -> int:
-        """Let a person decide the same about all that are selected, as one step; returns how many that were.
+        """Record a person's verdict on all selected examples as one step; returns how many were decided.
 
-        An answer is accepted or rejected with the words that it has now, edited or not. Accepting leaves out answers
-        that were cut; an edit is no verdict for many. Raises `NotFoundError` for an id that is not there; then nothing
-        is changed.
+        An answer keeps its current text, edited or not. Accepting skips answers that were cut; "edit" cannot be
+        used as a bulk verdict. Raises `NotFoundError`, and changes nothing, if an id is unknown.
         """
         where, values = conditions(selection)
         chosen = f"FROM examples e{where or ' WHERE 1'} AND {_DECIDES[verdict]}"
@@ -101,15 +100,15 @@ class DecisionTable:
         )
 
     def undo(self) -> MovedStep | None:
-        """Take back the last step that stands. Returns what that was, or None where there is none."""
+        """Undo the last applied step. Returns it, or None if there is none."""
         return self._move("SELECT max(step) FROM decision_steps s WHERE state = 'applied'", "undone")
 
     def redo(self) -> MovedStep | None:
-        """Bring back the step that was undone last. Returns what that was, or None where there is none."""
+        """Redo the step that was undone last. Returns it, or None if there is none."""
         return self._move("SELECT min(step) FROM decision_steps s WHERE state = 'undone'", "applied")
 
     def by_person(self, prompt_sha256: str) -> dict[int, bool]:
-        """Of each example of a prompt whether what stands about it was decided by a person."""
+        """Return, per example id of a prompt, whether its current decision was made by a person."""
         rows = self._connection.rows(
             """SELECT e.id, d.source = 'person' FROM examples e LEFT JOIN decisions d ON d.id = e.decision_id
             WHERE e.prompt_sha256 = ?""",
@@ -125,13 +124,13 @@ class DecisionTable:
         if unknown is not None:
             raise NotFoundError(
                 "There is no such example.",
-                f"No example has the number {unknown!r}; nothing was decided.",
+                f"No example has the number {unknown!r}. Nothing was decided.",
                 "See `distill-tui curate list`.",
             )
 
     def _move(self, choice: str, state: str) -> MovedStep | None:
         with self._connection.transaction():
-            # A step whose questions were removed since then holds nothing any more.
+            # Skip steps that are empty because their questions were deleted.
             step = self._connection.number(f"{choice} AND EXISTS (SELECT 1 FROM decisions d WHERE d.step = s.step)")
             if not step:
                 return None
@@ -145,7 +144,7 @@ class DecisionTable:
             return None if row is None else MovedStep(*row)
 
     def _settle(self, step: int) -> None:
-        """Let the examples of `step` mirror their last applied decision and flag."""
+        """Make the examples of `step` mirror their last applied decision and flag."""
         examples = "SELECT example_id FROM decisions WHERE step = ?"
         edited = f"id IN ({examples}) AND id IN (SELECT example_id FROM decisions WHERE edited_answer IS NOT NULL)"
         words = example_index(self._connection)

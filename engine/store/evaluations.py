@@ -1,4 +1,4 @@
-"""Evaluations: the arms' answers as they finish, and what was measured when all had."""
+"""Evaluations: the arms' answers as they finish, and the results at the end."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -22,11 +22,12 @@ class EvaluationTable:
     def add_answers(
         self, run_id: int, evaluation_key: str, answers: Sequence[ArmAnswer], source_sha256: str = ""
     ) -> int:
-        """Keep answers of a going evaluation; returns how many were new. Those there already stay as they were, but
-        errors, which give place; a question that was removed while it was answered keeps none.
+        """Store answers of a running evaluation; returns how many were written.
 
-        `evaluation_key` names the run, its step and the options, so that a killed evaluation goes on where it was;
-        `source_sha256` all that these answers come from beside question and sample, empty where nobody knows.
+        Existing answers stay unchanged, except errors, which are replaced. Answers to a question that was deleted in
+        the meantime are dropped. `evaluation_key` identifies the run, its step and the options, so that a killed
+        evaluation resumes where it was; `source_sha256` identifies everything that determines these answers except
+        question and sample, or is empty if unknown.
         """
         return self._connection.write_many(
             """INSERT INTO arm_answers (evaluation_key, arm, question_id, sample, run_id, answer, finish_reason, checks,
@@ -57,9 +58,9 @@ class EvaluationTable:
     def add_verdicts(
         self, run_id: int, evaluation_key: str, judge: str, verdicts: Sequence[tuple[ArmAnswer, CheckResult]]
     ) -> int:
-        """Keep what `judge` found in answers: of each a rule, whether it is kept, and as its note the reason.
+        """Store what `judge` found in answers: per answer a rule, whether it passes, and the reason as its note.
 
-        Of an answer whose question was removed meanwhile nothing is kept.
+        Verdicts on answers whose question was deleted in the meantime are dropped.
         """
         return self._connection.write_many(
             """INSERT INTO verdicts (evaluation_key, judge, arm, question_id, sample, rule_id, passed, reason, run_id)
@@ -72,7 +73,7 @@ class EvaluationTable:
         )
 
     def answers(self, evaluation_key: str, judge: str = "") -> tuple[ArmAnswer, ...]:
-        """All kept answers of one evaluation, by arm, question and sample; with what `judge` found in each."""
+        """Return the answers of one evaluation by arm, question and sample, with verdicts by `judge`."""
         judged: dict[tuple[str, int, int], list[CheckResult]] = {}
         for row in self._connection.rows(
             "SELECT * FROM verdicts WHERE evaluation_key = ? AND judge = ?", (evaluation_key, judge)
@@ -90,9 +91,9 @@ class EvaluationTable:
         )
 
     def add_probe_answers(self, run_id: int, source_sha256: str, kind: ProbeKind, answers: Sequence[ArmAnswer]) -> int:
-        """Keep answers to probes, whose `question_id` is a probe's number; returns how many were new.
+        """Store answers to probes, whose `question_id` is the probe's number; returns how many were new.
 
-        `source_sha256` names all that they come from beside it: any evaluation that would get the same finds them.
+        `source_sha256` identifies everything else that determines them, so that other evaluations can reuse them.
         """
         return self._connection.write_many(
             """INSERT INTO probe_answers (evaluation_key, kind, arm, number, run_id, answer) VALUES (?, ?, ?, ?, ?, ?)
@@ -101,7 +102,7 @@ class EvaluationTable:
         )
 
     def probe_answers(self, source_sha256: str, kind: ProbeKind) -> tuple[ArmAnswer, ...]:
-        """All kept answers of one source to probes of one kind, by number. Their checks are of the rules of then."""
+        """Return one source's answers to probes of one kind, by number. Checks used the rules of that time."""
         rows = self._connection.rows(
             "SELECT answer FROM probe_answers WHERE evaluation_key = ? AND kind = ? ORDER BY arm, number",
             (source_sha256, kind),
@@ -109,9 +110,9 @@ class EvaluationTable:
         return tuple(decode(ArmAnswer, row[0]) for row in rows)
 
     def answers_from(self, source_sha256: str) -> tuple[ArmAnswer, ...]:
-        """The first answer to each question and sample that came from this source, of whichever evaluation and arm.
+        """Return the first answer to each question and sample from this source, in any evaluation and arm.
 
-        Its checks are of the rules of then. What an endpoint refused is left out: it may answer now.
+        The checks used the rules of that time. Errors are left out: the endpoint may answer now.
         """
         rows = self._connection.rows(
             """SELECT *, min(rowid) FROM arm_answers WHERE source_sha256 = ? AND source_sha256 <> ''
@@ -121,9 +122,7 @@ class EvaluationTable:
         return tuple(map(_answer, rows))
 
     def score_of(self, source_sha256: str) -> ArmScore | None:
-        """What the newest evaluation whose arm's answers came from this source, and whose speed was measured, made of
-        that arm; None where there is none.
-        """
+        """Return the newest score of an arm with answers from this source and a measured speed, or None."""
         rows = self._connection.rows(
             "SELECT DISTINCT evaluation_key, arm FROM arm_answers WHERE source_sha256 = ?", (source_sha256,)
         )
@@ -137,7 +136,7 @@ class EvaluationTable:
         return next(scores, None)
 
     def add(self, evaluation: Evaluation) -> Evaluation:
-        """Keep a finished evaluation; returns it with its number and time. Raises `StoreError` for an unknown run."""
+        """Store a finished evaluation; returns it with its id and time. Raises `StoreError` for an unknown run."""
         with self._connection.transaction():
             created_at = evaluation.created_at or now_text()
             number = self._connection.insert(
@@ -149,7 +148,7 @@ class EvaluationTable:
         return stored
 
     def latest(self, run_id: int | None = None, split: Split | None = None) -> Evaluation | None:
-        """The newest evaluation, of all runs or of one, on any questions or on a split's; None where there is none."""
+        """Return the newest evaluation, optionally of one run or on one split; None if there is none."""
         where = "WHERE run_id = coalesce(?, run_id) ORDER BY id DESC LIMIT ?"
         limit = 1 if split is None else -1
         for row in self._connection.rows(f"SELECT evaluation FROM evaluations {where}", (run_id, limit)):
@@ -159,12 +158,12 @@ class EvaluationTable:
         return None
 
     def all(self) -> tuple[Evaluation, ...]:
-        """All evaluations, the oldest first."""
+        """Return all evaluations, oldest first."""
         rows = self._connection.rows("SELECT evaluation FROM evaluations ORDER BY id")
         return tuple(decode(Evaluation, row[0]) for row in rows)
 
     def count(self) -> int:
-        """How many evaluations there are."""
+        """Return the number of evaluations."""
         return self._connection.number("SELECT count(*) FROM evaluations")
 
 

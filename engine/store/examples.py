@@ -1,4 +1,4 @@
-"""Examples: one stored completion a key, and the decision that stands about each."""
+"""Examples: one stored answer per key, with its current decision."""
 
 import json
 import sqlite3
@@ -31,7 +31,7 @@ _EVERYTHING = Selection()
 
 @dataclass(frozen=True, slots=True)
 class ExampleCounts:
-    """How many examples there are, by what was decided about them."""
+    """Numbers of examples, by decision."""
 
     total: int = 0
     accepted: int = 0
@@ -41,7 +41,7 @@ class ExampleCounts:
 
     @property
     def words(self) -> str:
-        """What was decided, as people read it."""
+        """The counts by decision, as text."""
         return f"{self.accepted} accepted, {self.rejected} rejected, {self.undecided} undecided"
 
 
@@ -53,10 +53,9 @@ class ExampleTable:
         self._spending = SpendingTable(connection)
 
     def add(self, examples: Sequence[Example]) -> int:
-        """Store those whose key is new, book their tokens and cost, and take their keys out of flight; all or none.
+        """Store the examples with new keys, book their tokens and cost, and clear their in-flight keys; all or none.
 
-        Returns how many were stored: a question that was removed while it was answered leaves no example, only what
-        the answer cost.
+        Returns how many were stored. If a question was deleted while it was being answered, only the cost is booked.
         """
         now = now_text()
         marks = ", ".join("?" * len(_COLUMNS))
@@ -74,19 +73,19 @@ class ExampleTable:
         return stored
 
     def _homeless(self, examples: Sequence[Example]) -> list[Example]:
-        """Those whose questions were removed."""
+        """Return the examples whose questions have been deleted."""
         asked = json.dumps([example.key.question_id for example in examples])
         rows = self._connection.rows("SELECT id FROM questions WHERE id IN (SELECT value FROM json_each(?))", (asked,))
         there = {row[0] for row in rows}
         return [example for example in examples if example.key.question_id not in there]
 
     def all(self, prompt_sha256: str | None = None) -> tuple[CuratedExample, ...]:
-        """All examples by id, or those of one prompt."""
+        """Return all examples by id, optionally of one prompt."""
         where, values = ("", ()) if prompt_sha256 is None else (" WHERE e.prompt_sha256 = ?", (prompt_sha256,))
         return tuple(map(_curated, self._connection.rows(f"{_CURATED}{where} ORDER BY e.id", values)))
 
     def get(self, id: int) -> CuratedExample:
-        """One example. Raises `NotFoundError`."""
+        """Return one example. Raises `NotFoundError`."""
         row = self._connection.row(f"{_CURATED} WHERE e.id = ?", (id,))
         if row is None:
             raise NotFoundError(
@@ -95,12 +94,12 @@ class ExampleTable:
         return _curated(row)
 
     def window(self, offset: int, limit: int, selection: Selection = _EVERYTHING) -> tuple[CuratedExample, ...]:
-        """`limit` of the selected examples by id, from the `offset`-th on; a negative limit means all."""
+        """Return `limit` of the selected examples by id, starting at `offset`. A negative limit means all."""
         sql, values = window_query(selection)
         return tuple(map(_curated, self._connection.rows(sql, (*values, limit, offset))))
 
     def counts(self, prompt_sha256: str | None = None) -> ExampleCounts:
-        """How many examples there are in each state, of all prompts or of one."""
+        """Count the examples in each state, optionally of one prompt."""
         where, values = ("", ()) if prompt_sha256 is None else (" WHERE prompt_sha256 = ?", (prompt_sha256,))
         rows = self._connection.rows(f"SELECT state, count(*) FROM examples{where} GROUP BY state", values)
         by_state: dict[str, int] = {row[0]: row[1] for row in rows}
@@ -113,18 +112,18 @@ class ExampleTable:
         )
 
     def count(self, selection: Selection = _EVERYTHING) -> int:
-        """How many examples are selected."""
+        """Count the selected examples."""
         where, values = conditions(selection)
         return self._connection.number(f"SELECT count(*) FROM examples e{where}", values)
 
     def position(self, id: int, selection: Selection = _EVERYTHING) -> int:
-        """The offset at which `window` shows this example, or would: how many of the selected stand before it."""
+        """Return the offset of this example in `window`, present or not: how many of the selected precede it."""
         where, values = conditions(selection)
         where = f"{where} AND e.id < ?" if where else " WHERE e.id < ?"
         return self._connection.number(f"SELECT count(*) FROM examples e{where}", (*values, id))
 
     def next_after(self, id: int, selection: Selection, *, backwards: bool = False) -> int | None:
-        """The number of the first selected example after this one, or before it; from the other end where none is."""
+        """Return the id of the next (or previous) selected example, wrapping around; None if none is selected."""
         where, values = conditions(selection)
         sql = f"SELECT {'max' if backwards else 'min'}(e.id) FROM examples e{where}"
         beyond = f"{' AND' if where else ' WHERE'} e.id {'<' if backwards else '>'} ?"
@@ -133,11 +132,11 @@ class ExampleTable:
         return found if isinstance(found, int) else None
 
     def newest_id(self) -> int:
-        """The number of the example that came last; 0 where there is none."""
+        """Return the id of the newest example, or 0."""
         return self._connection.number("SELECT max(id) FROM examples")
 
     def cut(self, selection: Selection) -> tuple[int, ...]:
-        """The numbers of the selected examples that did not end by themselves and that no person ended."""
+        """Return the ids of the selected examples that did not end on their own and were not completed by a person."""
         where, values = conditions(selection)
         rows = self._connection.rows(
             f"""SELECT e.id FROM examples e{where or " WHERE 1"}
@@ -147,9 +146,9 @@ class ExampleTable:
         return tuple(row[0] for row in rows)
 
     def attempts(self, question_ids: Sequence[int], prompt_sha256: str) -> dict[int, tuple[int, ...]]:
-        """For each of these questions the numbers of its examples, in the order in which they came."""
+        """Return, per question that has examples, the ids of its examples, oldest first."""
         rows = self._connection.rows(
-            # The plus keeps SQLite from looking through all rows of the prompt for these few.
+            # The plus keeps SQLite from using the prompt's index, which would scan all its rows for these few.
             """SELECT question_id, id FROM examples WHERE +prompt_sha256 = ?
             AND question_id IN (SELECT value FROM json_each(?)) ORDER BY id""",
             (prompt_sha256, json.dumps(list(question_ids))),
@@ -160,7 +159,7 @@ class ExampleTable:
         return found
 
     def next_attempts(self, question_ids: Sequence[int], prompt_sha256: str, teacher: str) -> dict[int, int]:
-        """For each of these questions the attempt that this teacher has not made yet, from 0."""
+        """Return, per question, the number of this teacher's next attempt, from 0."""
         rows = self._connection.rows(
             """SELECT q.value, coalesce(max(e.attempt) + 1, 0) FROM json_each(?) q LEFT JOIN examples e
             ON e.question_id = q.value AND e.prompt_sha256 = ? AND e.teacher = ? GROUP BY q.value""",
@@ -169,7 +168,7 @@ class ExampleTable:
         return {row[0]: row[1] for row in rows}
 
     def missing(self, asks: Sequence[tuple[int, int]], prompt_sha256: str, teacher: str) -> list[tuple[int, int]]:
-        """Those of these (question id, attempt) that this teacher has not answered."""
+        """Return the (question id, attempt) pairs among `asks` that this teacher has not answered."""
         rows = self._connection.rows(
             """SELECT json_extract(a.value, '$[0]') AS question, json_extract(a.value, '$[1]') AS number
             FROM json_each(?) a WHERE NOT EXISTS (SELECT 1 FROM examples e WHERE e.prompt_sha256 = ?
@@ -179,13 +178,13 @@ class ExampleTable:
         return [(row[0], row[1]) for row in rows]
 
     def questions_of(self, selection: Selection) -> tuple[int, ...]:
-        """The numbers of the questions that the selected examples answer."""
+        """Return the ids of the questions that the selected examples answer."""
         where, values = conditions(selection)
         rows = self._connection.rows(f"SELECT DISTINCT e.question_id FROM examples e{where} ORDER BY 1", values)
         return tuple(row[0] for row in rows)
 
     def broken_rules(self, prompt_sha256: str) -> dict[int, int]:
-        """How many answers to this prompt break each rule; rules that none breaks are left out."""
+        """Return, per rule, how many answers to this prompt break it. Rules without any are left out."""
         rows = self._connection.rows(
             """SELECT b.rule_id, count(*) FROM broken_rules b JOIN examples e ON e.id = b.example_id
             WHERE e.prompt_sha256 = ? GROUP BY b.rule_id""",
@@ -194,14 +193,14 @@ class ExampleTable:
         return {row[0]: row[1] for row in rows}
 
     def accepted_sha256(self, prompt_sha256: str) -> str:
-        """The hash of what is accepted of this prompt: which examples, and which words a person changed."""
+        """Return a hash of what is accepted for this prompt: the example ids and the edited answers."""
         ids = self._connection.value(
             """SELECT group_concat(id) FROM
             (SELECT id FROM examples WHERE prompt_sha256 = ? AND state = 'accepted' ORDER BY id)""",
             (prompt_sha256,),
         )
         edits = self._connection.rows(
-            # CROSS JOIN: the few edits first, by their own index, instead of all that is accepted.
+            # CROSS JOIN: read the few edits first, by their index, instead of all accepted examples.
             """SELECT e.id, e.edited_answer FROM decisions d CROSS JOIN examples e ON e.id = d.example_id
             WHERE d.edited_answer IS NOT NULL AND e.decision_id = d.id
             AND e.prompt_sha256 = ? AND e.state = 'accepted' ORDER BY e.id""",
@@ -210,13 +209,13 @@ class ExampleTable:
         return sha256(repr((ids, [tuple(row) for row in edits])).encode("utf-8", "surrogatepass")).hexdigest()
 
     def stored_between(self, teacher: str, start: str, end: str) -> int:
-        """How many answers of a teacher were stored from one time to another."""
+        """Count a teacher's answers that were stored in this period, including both ends."""
         return self._connection.number(
             "SELECT count(*) FROM examples WHERE teacher = ? AND created_at BETWEEN ? AND ?", (teacher, start, end)
         )
 
     def set_checks(self, checks: Mapping[int, Sequence[CheckResult]]) -> None:
-        """Keep what the rules' checks found, by example, all or none. Raises `NotFoundError`."""
+        """Store check results by example id, all or none. Raises `NotFoundError`."""
         with self._connection.transaction():
             for example_id, results in checks.items():
                 values = (encode_all(results), example_id)
@@ -226,7 +225,7 @@ class ExampleTable:
                 self._learn_broken_rules("e.id = ?", (example_id,))
 
     def _learn_broken_rules(self, where: str, values: Values) -> None:
-        """Note which rules are broken by the examples that meet `where`, of which none is noted."""
+        """Store which rules are broken by the examples that match `where`. None of them may be stored yet."""
         self._connection.write(
             f"""INSERT INTO broken_rules SELECT DISTINCT json_extract(c.value, '$.rule_id'), e.id
             FROM examples e, json_each(e.checks) c WHERE {where} AND NOT json_extract(c.value, '$.passed')""",
@@ -234,25 +233,25 @@ class ExampleTable:
         )
 
     def record_in_flight(self, keys: Sequence[ExampleKey]) -> None:
-        """Remember what is being asked for: after a kill, these at most are paid for twice."""
+        """Record the keys of requests in flight: after a kill, at most these are paid for twice."""
         sql = f"INSERT INTO in_flight ({_KEY}) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
         self._connection.write_many(sql, [_values(key) for key in keys])
 
     def clear_in_flight(self, keys: Sequence[ExampleKey]) -> None:
-        """Forget what was asked for: it was stored, or failed in a way that costs nothing."""
+        """Forget these requests: their answers are stored, or they failed without cost."""
         sql = "DELETE FROM in_flight WHERE prompt_sha256 = ? AND question_id = ? AND teacher = ? AND attempt = ?"
         self._connection.write_many(sql, [_values(key) for key in keys])
 
     def in_flight(self, among: Collection[ExampleKey] | None = None) -> int:
-        """How many answers are being asked for, or were when a generation was killed; only of these, where given."""
+        """Count the requests in flight now, or when a generation was killed; optionally only `among` these keys."""
         keys = {ExampleKey(*row) for row in self._connection.rows(f"SELECT {_KEY} FROM in_flight")}
         return len(keys if among is None else keys.intersection(among))
 
 
 def window_query(selection: Selection) -> tuple[str, tuple[Value, ...]]:
-    """The statement behind `window`, with all its values but limit and offset."""
+    """Return the statement behind `window`, with all its values except limit and offset."""
     where, values = conditions(selection)
-    # Rows that are only passed over cost an entry of an index each, not the row with its decision.
+    # Skipped rows then cost only an index entry each, not the whole row with its decision.
     shown = f"SELECT e.id FROM examples e{where} ORDER BY e.id LIMIT ? OFFSET ?"
     return f"{_CURATED} WHERE e.id IN ({shown}) ORDER BY e.id", values
 

@@ -1,4 +1,4 @@
-"""Results of public tasks: what was measured of the releases of each run."""
+"""Results of public tasks, per run."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ class HarnessTable:
         self._connection = connection
 
     def add(self, result: HarnessResult) -> HarnessResult:
-        """Keep a result; returns it with its number and time. Raises `StoreError` for an unknown run."""
+        """Store a result; returns it with its id and time. Raises `StoreError` for an unknown run."""
         with self._connection.transaction():
             created_at = result.created_at or now_text()
             number = self._connection.insert(
@@ -27,7 +27,7 @@ class HarnessTable:
         return stored
 
     def standing(self, run_id: int) -> tuple[HarnessResult, ...]:
-        """The results of a run that no later one has replaced, the oldest first."""
+        """Return a run's results that no later one replaces, oldest first."""
         rows = self._connection.rows("SELECT result FROM harness_results WHERE run_id = ? ORDER BY id", (run_id,))
         results = [decode(HarnessResult, row[0]) for row in rows]
         newest = {result.settings: result for result in results}

@@ -1,4 +1,4 @@
-"""Jobs as facts: what they were asked, where they stand, which process they were last seen in."""
+"""Jobs as stored: their options, their state, and the process that they last ran in."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class JobTable:
         self._connection = connection
 
     def add(self, options: JobOptions) -> Job:
-        """A new job that waits, with the folder `jobs/ID`."""
+        """Add a waiting job, with the folder `jobs/ID`."""
         with self._connection.transaction():
             number = self._connection.insert(
                 "INSERT INTO jobs (kind, state, options, folder, stage, created_at) VALUES (?, 'waiting', ?, '', ?, ?)",
@@ -34,40 +34,40 @@ class JobTable:
             return self.get(number)
 
     def get(self, id: int) -> Job:
-        """One job. Raises `NotFoundError`."""
+        """Return one job. Raises `NotFoundError`."""
         row = self._connection.row(f"SELECT {_JOB} FROM jobs WHERE id = ?", (id,))
         if row is None:
             raise _not_there(id)
         return _job(row)
 
     def all(self) -> tuple[Job, ...]:
-        """All jobs, the oldest first."""
+        """Return all jobs, oldest first."""
         return tuple(_job(row) for row in self._connection.rows(f"SELECT {_JOB} FROM jobs ORDER BY id"))
 
     def live(self) -> tuple[Job, ...]:
-        """The jobs whose last known state is a live one; whether their processes are, the jobs' own room tells."""
+        """Return the jobs whose stored state is live. `engine.jobs` checks whether their processes are."""
         marks = ", ".join("?" * len(LIVE_STATES))
         rows = self._connection.rows(f"SELECT {_JOB} FROM jobs WHERE state IN ({marks}) ORDER BY id", LIVE_STATES)
         return tuple(_job(row) for row in rows)
 
     def asked(self, kind: type[Options]) -> Iterator[tuple[Job, Options]]:
-        """The jobs that take these options, each with its own, the newest first."""
+        """Iterate over the jobs of this kind, newest first, with their options."""
         rows = self._connection.rows(f"SELECT {_JOB} FROM jobs WHERE kind = ? ORDER BY id DESC", (kind.kind,))
         return ((job, decode(kind, job.options)) for job in map(_job, rows))
 
     def check_new(self, options: JobOptions) -> None:
-        """Raise `UsageError` while a live job does the very same: a key that is pressed twice asks once."""
+        """Raise `UsageError` if a live job has the same options, so that pressing a key twice starts one job."""
         asked = encode(options)
         for job in self.live():
             if (job.kind, job.options) == (options.kind, asked):
                 raise UsageError(
-                    "This is being done already.",
-                    f"Job {job.id} ({job.kind}) was asked for the very same, and is {job.state}.",
-                    f"Wait for it, or stop it: `distill-tui jobs stop {job.id}`.",
+                    "A job is already doing this.",
+                    f"Job {job.id} ({job.kind}) has the same options and is {job.state}.",
+                    f"Wait for it, or stop it with `distill-tui jobs stop {job.id}`.",
                 )
 
     def latest(self, stage: StationName) -> Job | None:
-        """The newest job that makes what a station has, and is or was last at work there, or None."""
+        """Return the newest job that makes what this station holds and whose current or last station it is, or None."""
         makers = [kind for kind, options in OPTIONS_OF_KIND.items() if options.makes]
         marks = ", ".join("?" * len(makers))
         row = self._connection.row(
@@ -91,7 +91,7 @@ class JobTable:
         started_at: str | None = None,
         ended_at: str | None = None,
     ) -> None:
-        """Change the named fields; None leaves a field as it is. Raises `NotFoundError`."""
+        """Set the given fields; None leaves a field unchanged. Raises `NotFoundError`."""
         fields: dict[str, str | int | float | None] = {
             "state": state,
             "stage": stage,
@@ -108,19 +108,19 @@ class JobTable:
             raise _not_there(id)
 
     def work(self, id: int) -> dict[StationName, Work]:
-        """What a job has done so far, by station."""
+        """Return what a job has done so far, by station."""
         rows = self._connection.rows("SELECT station, seconds, answers, cost_usd FROM job_work WHERE job_id = ?", (id,))
         return {row[0]: Work(row[1], row[2], row[3]) for row in rows}
 
     def worked_s(self, station: StationName) -> float:
-        """How long all jobs have worked at this station."""
+        """Return how many seconds all jobs have worked at this station."""
         found = self._connection.value("SELECT total(seconds) FROM job_work WHERE station = ?", (station,))
         return found if isinstance(found, float) else 0.0
 
     def keep_work(
         self, id: int, station: StationName, seconds: float, more_answers: int, more_usd: float = 0.0
     ) -> None:
-        """How long a job has worked at a station by now, and what it got and paid there since this was kept last."""
+        """Store a job's total seconds at a station, and add its answers and cost since the last call."""
         self._connection.write(
             "INSERT INTO job_work (job_id, station, seconds, answers, cost_usd) VALUES (?, ?, ?, ?, ?) "
             "ON CONFLICT (job_id, station) DO UPDATE SET seconds = excluded.seconds, "
@@ -130,7 +130,7 @@ class JobTable:
 
 
 def options_of_job(job: Job) -> JobOptions:
-    """What a job was asked to do. Raises `StoreError` where that is not what a job of its kind can be asked."""
+    """Return a job's options. Raises `StoreError` if they do not fit its kind."""
     return decode(OPTIONS_OF_KIND[job.kind], job.options)
 
 

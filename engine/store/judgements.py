@@ -1,10 +1,10 @@
-"""What judges said, by the request: nothing is asked twice."""
+"""Judges' replies by request, so that nothing is asked twice."""
 
 from collections.abc import Sequence
 
 from engine.store.connection import Connection
 
-Said = tuple[str, str]  # in a word, and the reason
+Said = tuple[str, str]  # (verdict in one word, reason)
 
 
 class JudgementTable:
@@ -14,7 +14,7 @@ class JudgementTable:
         self._connection = connection
 
     def add(self, judge: str, found: Sequence[tuple[str, Said]]) -> int:
-        """Keep what `judge` said to each request, by the request's hash; what it said before stays."""
+        """Store the replies of `judge` by the request's hash. Earlier replies stay unchanged."""
         return self._connection.write_many(
             """INSERT INTO judgements (judge, request_sha256, said, reason) VALUES (?, ?, ?, ?)
             ON CONFLICT DO NOTHING""",
@@ -22,6 +22,6 @@ class JudgementTable:
         )
 
     def of(self, judge: str) -> dict[str, Said]:
-        """Everything that `judge` ever said, by the request's hash."""
+        """Return all replies of `judge`, by the request's hash."""
         rows = self._connection.rows("SELECT request_sha256, said, reason FROM judgements WHERE judge = ?", (judge,))
         return {row[0]: (row[1], row[2]) for row in rows}

@@ -1,7 +1,7 @@
-"""Brings a database to the schema of this program: all pending steps in one transaction, a backup before them.
+"""Migrates a database to this program's schema: all pending steps in one transaction, after a backup.
 
-`PRAGMA user_version` counts the applied steps, so that a current database is known without sqlite-utils, whose
-import takes a second.
+`PRAGMA user_version` counts the applied steps, so that an up-to-date database needs no import of sqlite-utils, which
+takes a second.
 """
 
 import importlib
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the database to this program's schema, whole or not at all; a backup of a non-empty one comes first.
+    """Migrate the database to this program's schema, completely or not at all, after a backup if it is not empty.
 
-    Raises `SchemaError` where it is newer than this program, cannot be backed up, or a step fails.
+    Raises `SchemaError` if it is newer than this program, if it cannot be backed up, or if a step fails.
     """
     found = check_schema(connection)
     if found == len(STEPS):
@@ -30,8 +30,8 @@ def migrate(connection: Connection) -> None:
     steps = _as_migrations()
     try:
         with connection.transaction():
-            # Another process may have been faster since: a newer one is refused here, after an equal one nothing is
-            # pending any more. The backup is made in here too, else it could be of what the other has changed.
+            # Another process may have migrated it in the meantime: a newer schema is refused here, and with an equal
+            # one nothing is pending. The backup is made inside too, or it could contain the other process's changes.
             found = check_schema(connection)
             if found < len(STEPS) and connection.number("SELECT count(*) FROM sqlite_schema"):
                 connection.back_up(backup_path(connection.path, found))
@@ -42,26 +42,26 @@ def migrate(connection: Connection) -> None:
         raise
     except StoreError as error:
         raise SchemaError(
-            "The project could not be brought up to date.",
-            f"{connection.path} keeps its schema {found}. {error}",
-            "Nothing was lost; mend the cause, then open it again.",
+            "Cannot update the project to this version of distill-tui.",
+            f"{connection.path} stays at schema {found}. {error}",
+            "Nothing was lost. Fix the cause, then open the project again.",
         ) from error
 
 
 def check_schema(connection: Connection) -> int:
-    """How many steps the database has. Raises `SchemaError` for a newer one."""
+    """Return the database's schema version. Raises `SchemaError` if it is newer than this program."""
     found = connection.number("PRAGMA user_version")
     if found > len(STEPS):
         raise SchemaError(
             "The project was written by a newer distill-tui.",
-            f"{connection.path} has schema {found}; this program knows {len(STEPS)}.",
-            "Update distill-tui, then open it again.",
+            f"{connection.path} has schema {found}; this version supports {len(STEPS)}.",
+            "Update distill-tui, then open the project again.",
         )
     return found
 
 
 def backup_path(database: Path, schema: int) -> Path:
-    """Where the copy is kept that was made before a migration from `schema`."""
+    """Return the path of the backup made before a migration from `schema`."""
     return database.with_name(f"{database.stem}-schema-{schema}.backup.db")
 
 
@@ -82,9 +82,9 @@ def _wrap(connection: Connection) -> "Database":
 
 @contextmanager
 def _without_frames() -> Iterator[None]:
-    """Import sqlite-utils without pandas, which it looks for only to name column types, at the price of seconds."""
+    """Import sqlite-utils without pandas, which takes seconds and which it only uses to name column types."""
     absent = [name for name in ("pandas", "numpy") if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None: "cannot be imported"
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None means "cannot be imported"
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Token ids and flags as bytes: four bytes an id, little-endian, and one byte a flag. Knows nothing of tables."""
+"""Token ids and flags as bytes: four little-endian bytes per id, one byte per flag. Knows nothing of tables."""
 
 import sys
 from array import array
@@ -8,7 +8,7 @@ _ID = "i"
 
 
 def pack_ids(ids: Sequence[int]) -> bytes:
-    """The bytes of token ids. Raises `OverflowError` for an id that needs more than 32 bits."""
+    """Return token ids as bytes. Raises `OverflowError` for an id that needs more than 32 bits."""
     packed = array(_ID, ids)
     if sys.byteorder == "big":
         packed.byteswap()
@@ -25,7 +25,7 @@ def unpack_ids(data: bytes) -> tuple[int, ...]:
 
 
 def pack_flags(flags: Sequence[bool]) -> bytes:
-    """The bytes of flags."""
+    """Return flags as bytes."""
     return bytes(map(int, flags))
 
 

@@ -10,13 +10,13 @@ from engine.store.words_json import decode_all
 
 
 class PromptTable:
-    """The prompt's versions of one project."""
+    """The prompt versions of one project."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def set(self, prompt: Prompt, note: str = "") -> PromptVersion:
-        """Make `prompt` the current version: a new one, or the old one with the same content."""
+        """Make `prompt` the current version: a new version, or an existing one with the same content."""
         with self._connection.transaction():
             self._connection.write("UPDATE prompts SET current = 0 WHERE current")
             self._connection.write(
@@ -30,30 +30,30 @@ class PromptTable:
         return _version(row)
 
     def current(self) -> PromptVersion | None:
-        """The version in force, or None before the first."""
+        """Return the current version, or None if there is none."""
         row = self._connection.row("SELECT * FROM prompts WHERE current")
         return None if row is None else _version(row)
 
     def require(self) -> Prompt:
-        """The prompt in force. Raises `UsageError` before the first."""
+        """Return the current prompt. Raises `UsageError` if there is none."""
         version = self.current()
         if version is None:
             raise UsageError("There is no prompt.", "Every station needs one.", "Set one: distill-tui prompt set FILE")
         return version.prompt
 
     def versions(self) -> tuple[PromptVersion, ...]:
-        """All versions, the oldest first."""
+        """Return all versions, oldest first."""
         return tuple(map(_version, self._connection.rows("SELECT * FROM prompts ORDER BY version")))
 
     def by_sha256(self, sha256: str) -> Prompt:
-        """The prompt with this hash. Raises `NotFoundError`."""
+        """Return the prompt with this hash. Raises `NotFoundError`."""
         row = self._connection.row("SELECT * FROM prompts WHERE sha256 = ?", (sha256,))
         if row is None:
             raise NotFoundError("There is no such prompt.", f"No version has the hash {sha256}.", _LIST)
         return _version(row).prompt
 
     def by_version(self, version: int) -> PromptVersion:
-        """The version with this number. Raises `NotFoundError`."""
+        """Return the version with this number. Raises `NotFoundError`."""
         row = self._connection.row("SELECT * FROM prompts WHERE version = ?", (version,))
         if row is None:
             raise NotFoundError("There is no such prompt.", f"No version has the number {version}.", _LIST)

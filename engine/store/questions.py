@@ -18,16 +18,16 @@ from engine.store.words_json import decode_all
 
 @dataclass(frozen=True, slots=True)
 class AddedQuestions:
-    """How many questions were new, and how many were there already (or twice in what was brought)."""
+    """How many questions were new, and how many were duplicates of stored ones or of each other."""
 
     added: int
     duplicates: int
-    at: str = field(default="", compare=False)  # when; the same for all that were stored together
+    at: str = field(default="", compare=False)  # time of storing, shared by all that were stored together
 
 
 @dataclass(frozen=True, slots=True)
 class RemovedQuestion:
-    """A question that was taken out, with all that it takes to put it back where it was."""
+    """A removed question, with everything needed to restore it."""
 
     question: Question
     created_at: str
@@ -35,7 +35,7 @@ class RemovedQuestion:
 
 @dataclass(frozen=True, slots=True)
 class TopicCounts:
-    """How many questions of a topic each split holds; None: those not split yet."""
+    """Numbers of a topic's questions, by split. Key None: not split yet."""
 
     topic: str
     splits: Mapping[Split | None, int]
@@ -47,7 +47,7 @@ class TopicCounts:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Some questions, how long they are together, and how many of the asked answers are stored."""
+    """A set of questions: their number, their total length, and how many of the wanted answers are stored."""
 
     questions: int
     characters: int
@@ -56,7 +56,7 @@ class Coverage:
 
 _ALL = QuestionFilter()
 _COLUMNS = "normal_sha256, messages, text, topic, source, label, split, created_at"
-# Any number of ids is one value of a statement: their JSON.
+# Ids are passed as one JSON value, so that their number is not limited.
 _AMONG = "IN (SELECT value FROM json_each(?))"
 
 
@@ -67,7 +67,7 @@ class QuestionTable:
         self._connection = connection
 
     def add(self, questions: Iterable[Question]) -> AddedQuestions:
-        """Store those that are new; the ids that they bring are not used."""
+        """Store the questions that are new. Their ids are ignored."""
         now = now_text()
         rows = [_row(question, now) for question in questions]
         with self._connection.transaction():
@@ -81,7 +81,7 @@ class QuestionTable:
         return AddedQuestions(added, len(rows) - added, now if added else "")
 
     def new_among(self, questions: Sequence[Question]) -> tuple[bool, ...]:
-        """Which of these `add` would store."""
+        """Return, per question, whether `add` would store it."""
         hashes = [normal_sha256(question.messages) for question in questions]
         rows = self._connection.rows(
             f"SELECT normal_sha256 FROM questions WHERE normal_sha256 {_AMONG}", (json.dumps(hashes),)
@@ -94,16 +94,16 @@ class QuestionTable:
         return tuple(new)
 
     def all(self, split: Split | None = None, topic: str | None = None) -> tuple[Question, ...]:
-        """All questions by id, or those of one split, of one topic, or of both."""
+        """Return all questions by id, optionally of one split, one topic, or both."""
         where, values = _where(split=split, topic=topic)
         return tuple(map(_question, self._connection.rows(f"SELECT * FROM questions{where} ORDER BY id", values)))
 
     def by_id(self, split: Split | None = None) -> dict[int, Question]:
-        """As `all`, by their numbers."""
+        """Return the questions of `all` as a dict by id."""
         return {question.id: question for question in self.all(split)}
 
     def get(self, id: int) -> Question:
-        """One question. Raises `NotFoundError`."""
+        """Return one question. Raises `NotFoundError`."""
         row = self._connection.row("SELECT * FROM questions WHERE id = ?", (id,))
         if row is None:
             raise NotFoundError(
@@ -112,18 +112,18 @@ class QuestionTable:
         return _question(row)
 
     def count(self, split: Split | None = None) -> int:
-        """How many questions there are, or are in one split."""
+        """Count the questions, optionally of one split."""
         where, values = _where(split=split)
         return self._connection.number(f"SELECT count(*) FROM questions{where}", values)
 
     def split_counts(self) -> dict[Split | None, int]:
-        """How many questions each split holds; None: those not split yet. Splits without questions are left out."""
+        """Count the questions of each split; key None: not split yet. Empty splits are left out."""
         return {row[0]: row[1] for row in self._connection.rows("SELECT split, count(*) FROM questions GROUP BY split")}
 
     def set_splits(self, splits: Mapping[int, Split | None]) -> None:
-        """Put each question into its split, or into none.
+        """Set or clear the split of each question.
 
-        Raises `NotFoundError` for an unknown id; then nothing is changed.
+        Raises `NotFoundError`, and changes nothing, if an id is unknown.
         """
         with self._connection.transaction():
             for question_id, split in splits.items():
@@ -131,10 +131,10 @@ class QuestionTable:
                     self.get(question_id)
 
     def remove(self, ids: Iterable[int]) -> int:
-        """Really delete questions with their examples, decisions and arms' answers; returns how many there were.
+        """Delete questions with their examples, decisions and arms' answers; returns how many were deleted.
 
-        Frozen datasets are untouched: they stay what their runs were trained on. The search index is written anew
-        and freed pages are overwritten, so that the words do not linger in the file.
+        Frozen datasets are untouched, because runs were trained on them. The search index is rebuilt and freed pages
+        are overwritten, so that the text does not remain in the file.
         """
         example_words, question_words = example_index(self._connection), question_index(self._connection)
         among = (json.dumps(list(ids)),)
@@ -147,7 +147,7 @@ class QuestionTable:
         return removed
 
     def take_out(self, ids: Iterable[int]) -> tuple[RemovedQuestion, ...]:
-        """As `remove`; returns what `put_back` needs. What hung on the questions does not come back."""
+        """Delete questions as `remove` does; returns what `put_back` needs. Their examples cannot be restored."""
         wanted = json.dumps(sorted(set(ids)))
         with self._connection.transaction():
             rows = self._connection.rows(f"SELECT * FROM questions WHERE id {_AMONG} ORDER BY id", (wanted,))
@@ -156,7 +156,7 @@ class QuestionTable:
         return taken
 
     def put_back(self, questions: Sequence[RemovedQuestion]) -> int:
-        """Store what was taken out, with its number, split and time; returns how many were not there again already."""
+        """Restore removed questions with their id, split and time, unless stored again since; returns how many."""
         with self._connection.transaction():
             new = self.new_among([removed.question for removed in questions])
             back = [removed for removed, is_new in zip(questions, new, strict=True) if is_new]
@@ -170,18 +170,18 @@ class QuestionTable:
         return len(back)
 
     def ids(self, listed: QuestionFilter = _ALL, offset: int = 0, limit: int | None = None) -> tuple[int, ...]:
-        """The numbers of the listed questions, in their order."""
+        """Return the ids of the listed questions, in order."""
         where, values = _listed(listed)
         sql = f"SELECT id FROM questions{where} ORDER BY id LIMIT ? OFFSET ?"
         rows = self._connection.rows(sql, (*values, -1 if limit is None else limit, offset))
         return tuple(row[0] for row in rows)
 
     def ids_added(self, at: str) -> tuple[int, ...]:
-        """The questions that were stored together at this moment, as far as they are still there."""
+        """Return the ids of the remaining questions that were stored together at this time."""
         return tuple(row[0] for row in self._connection.rows("SELECT id FROM questions WHERE created_at = ?", (at,)))
 
     def newest_of_one_source(self) -> tuple[int, ...]:
-        """The newest questions, back to the last one that came from elsewhere."""
+        """Return the ids of the newest questions that share one source, back to the last one from elsewhere."""
         rows = self._connection.rows(
             """WITH newest AS (SELECT source FROM questions ORDER BY id DESC LIMIT 1)
             SELECT id FROM questions WHERE id > coalesce(
@@ -190,7 +190,7 @@ class QuestionTable:
         return tuple(row[0] for row in rows)
 
     def examples_of(self, ids: Iterable[int], prompt_sha256: str | None = None) -> dict[int, int]:
-        """How many examples these questions have, of all prompts or of one; those without any are left out."""
+        """Count the examples of each question, optionally of one prompt. Questions without any are left out."""
         where, values = ("", ()) if prompt_sha256 is None else (" AND prompt_sha256 = ?", (prompt_sha256,))
         rows = self._connection.rows(
             f"SELECT question_id, count(*) FROM examples WHERE question_id {_AMONG}{where} GROUP BY question_id",
@@ -199,12 +199,12 @@ class QuestionTable:
         return {row[0]: row[1] for row in rows}
 
     def groups(self, splits: Sequence[Split]) -> dict[int, tuple[Split, str]]:
-        """The split and the topic of each question of these splits, by its number."""
+        """Return the split and topic of each question in these splits, by id."""
         sql = "SELECT id, split, topic FROM questions WHERE split IN (SELECT value FROM json_each(?)) ORDER BY id"
         return {row[0]: (row[1], row[2]) for row in self._connection.rows(sql, (json.dumps(list(splits)),))}
 
     def coverage(self, ids: Iterable[int], prompt_sha256: str, teacher: str, samples: int) -> Coverage:
-        """How far a teacher has answered these questions."""
+        """Return how many of the wanted answers to these questions a teacher has given."""
         chosen = (json.dumps(list(ids)),)
         row = self._connection.row(
             f"""SELECT count(*), total((
@@ -220,34 +220,34 @@ class QuestionTable:
         return Coverage(row[0], int(row[1]), answers) if row is not None else Coverage(0, 0, 0)
 
     def topics(self) -> tuple[tuple[str, int], ...]:
-        """Each topic with its number of questions, by name; questions without a topic count under an empty name."""
+        """Return each topic with its number of questions, by name. Questions without a topic count as the topic ""."""
         rows = self._connection.rows("SELECT topic, count(*) FROM questions GROUP BY topic ORDER BY topic")
         return tuple((row[0], row[1]) for row in rows)
 
     def topic_splits(self) -> tuple[TopicCounts, ...]:
-        """Each topic with its questions by split, by name."""
+        """Return each topic with its questions counted by split, by name."""
         found: dict[str, dict[Split | None, int]] = {}
-        # One way through the table: by the index on topics each row would be looked up by itself.
+        # One pass over the table: with the index on topics, each row would be looked up separately.
         sql = "SELECT topic, split, count(*) FROM questions NOT INDEXED GROUP BY topic, split ORDER BY topic"
         for row in self._connection.rows(sql):
             found.setdefault(row[0], {})[row[1]] = row[2]
         return tuple(TopicCounts(topic, splits) for topic, splits in found.items())
 
     def window(self, offset: int, limit: int, listed: QuestionFilter = _ALL) -> tuple[Question, ...]:
-        """`limit` of the listed questions by id, from the `offset`-th on."""
+        """Return `limit` of the listed questions by id, starting at `offset`."""
         where, values = _listed(listed)
-        # Rows that are only passed over cost an entry of an index each where there is one, not the row.
+        # Skipped rows then cost only an index entry each, if there is an index, not the whole row.
         shown = f"SELECT id FROM questions{where} ORDER BY id LIMIT ? OFFSET ?"
         sql = f"SELECT * FROM questions WHERE id IN ({shown}) ORDER BY id"
         return tuple(map(_question, self._connection.rows(sql, (*values, limit, offset))))
 
     def matching(self, listed: QuestionFilter) -> int:
-        """How many questions `window` would show in all."""
+        """Count all questions that `window` pages through."""
         where, values = _listed(listed)
         return self._connection.number(f"SELECT count(*) FROM questions{where}", values)
 
     def newer_than_examples(self, prompt_sha256: str) -> int:
-        """How many questions to learn from came after this prompt's last example and have none."""
+        """Count the questions, except test ones, that are newer than this prompt's last example and have no example."""
         return self._connection.number(
             """SELECT count(*) FROM questions q WHERE split IS NOT 'test'
             AND created_at > (SELECT created_at FROM examples WHERE prompt_sha256 = ? ORDER BY id DESC LIMIT 1)
@@ -257,7 +257,7 @@ class QuestionTable:
 
 
 def normal_sha256(messages: Sequence[Message]) -> str:
-    """What makes two questions the same: all messages with their roles, in NFKC, casefolded, white space collapsed."""
+    """Return the hash that is equal for equal questions: roles and texts, in NFKC, casefolded, whitespace collapsed."""
     normal = [
         Message(message.role, " ".join(unicodedata.normalize("NFKC", message.content).casefold().split()))
         for message in messages
@@ -272,7 +272,7 @@ def _where(**columns: str | None) -> tuple[str, tuple[str, ...]]:
 
 
 def _listed(listed: QuestionFilter) -> tuple[str, tuple[str, ...]]:
-    """The WHERE clause, led by a space, that says which questions are meant, with its values."""
+    """Return the WHERE clause of a filter, with a leading space or empty, and its values."""
     conditions: list[str] = []
     values: list[str] = []
     if listed.split is not None:

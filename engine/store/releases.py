@@ -1,4 +1,4 @@
-"""Releases: which runs left the project, and where to."""
+"""Releases: which runs were exported, and where to."""
 
 from engine.records.release import Parity, Release, ReleaseKind
 from engine.store.clock import now_text
@@ -15,7 +15,7 @@ class ReleaseTable:
         self._connection = connection
 
     def add(self, kind: ReleaseKind, run_id: int, folder: str, sha256: str, parity: Parity | None = None) -> Release:
-        """Keep that a run was released. Raises `StoreError` for an unknown run."""
+        """Record that a run was released. Raises `StoreError` for an unknown run."""
         created_at = now_text()
         number = self._connection.insert(
             "INSERT INTO releases (kind, run_id, folder, sha256, created_at, parity) VALUES (?, ?, ?, ?, ?, ?)",
@@ -24,7 +24,7 @@ class ReleaseTable:
         return Release(number, kind, run_id, folder, sha256, created_at, parity)
 
     def all(self) -> tuple[Release, ...]:
-        """All releases, the oldest first."""
+        """Return all releases, oldest first."""
         rows = self._connection.rows(f"SELECT {_RELEASE} FROM releases ORDER BY id")
         return tuple(
             Release(number, kind, run_id, folder, sha256, created_at, decode(Parity, parity) if parity else None)

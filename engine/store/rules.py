@@ -18,23 +18,23 @@ class RuleTable:
         self._connection = connection
 
     def all(self) -> tuple[Rule, ...]:
-        """All rules in the order of their numbers."""
+        """Return all rules, by number."""
         return tuple(map(_rule, self._connection.rows("SELECT * FROM rules ORDER BY id")))
 
     def add(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
-        """Append `rules` with the next numbers, whatever `id` they bring; returns them as numbered."""
+        """Append `rules` with the next free numbers, ignoring their `id`; returns the numbered rules."""
         with self._connection.transaction():
             first = self._connection.number("SELECT max(id) FROM rules") + 1
             return self._insert([replace(rule, id=number) for number, rule in enumerate(rules, start=first)])
 
     def replace_all(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
-        """Put `rules` in the place of all that were there, numbered from 1."""
+        """Replace all rules with `rules`, numbered from 1."""
         with self._connection.transaction():
             self._connection.write("DELETE FROM rules")
             return self.add(rules)
 
     def put(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
-        """Put `rules`, numbers and all, in the place of all that were there: a change of one, or its taking back."""
+        """Replace all rules with `rules`, keeping their numbers. Used to change a rule and to undo that."""
         with self._connection.transaction():
             self._connection.write("DELETE FROM rules")
             return self._insert(rules)
@@ -54,7 +54,7 @@ class RuleTable:
         return tuple(rules)
 
     def sha256(self) -> str:
-        """The hash of all rules with their numbers: changes when any of them does."""
+        """Return a hash of all rules with their numbers, which changes when any rule does."""
         return hashlib.sha256(encode_all(self.all()).encode("utf-8", "surrogatepass")).hexdigest()
 
 

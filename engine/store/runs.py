@@ -1,4 +1,4 @@
-"""Runs: one training each, with its progress and its curve."""
+"""Runs: trainings with their progress and curve."""
 
 import sqlite3
 from itertools import groupby
@@ -18,7 +18,7 @@ class RunTable:
         self._connection = connection
 
     def add(self, dataset_sha256: str, config: TrainingConfig, folder: str = "") -> Run:
-        """A new run that waits; its folder is `runs/ID` unless named. Raises `StoreError` for an unknown dataset."""
+        """Add a waiting run; its folder is `runs/ID` by default. Raises `StoreError` for an unknown dataset."""
         with self._connection.transaction():
             number = self._connection.insert(
                 """INSERT INTO runs (dataset_sha256, config, state, folder, created_at)
@@ -47,7 +47,7 @@ class RunTable:
         disk_mb: float | None = None,
         config: TrainingConfig | None = None,
     ) -> None:
-        """Change the named fields; None leaves a field as it is. Raises `NotFoundError`."""
+        """Set the given fields; None leaves a field unchanged. Raises `NotFoundError`."""
         fields: dict[str, str | int | float | None] = {
             "state": state,
             "step": step,
@@ -66,7 +66,7 @@ class RunTable:
             raise _not_there(run_id)
 
     def add_curve_point(self, run_id: int, point: CurvePoint) -> None:
-        """Add a point to the curve; a resumed run measures some steps again, and then the later measurement stays."""
+        """Add a point to the curve. A resumed run repeats some steps; their later measurement replaces the earlier."""
         self._connection.write(
             """INSERT INTO curve_points (run_id, step, point) VALUES (?, ?, ?)
             ON CONFLICT (run_id, step) DO UPDATE SET point = excluded.point""",
@@ -74,41 +74,41 @@ class RunTable:
         )
 
     def get(self, id: int) -> Run:
-        """One run with its curve. Raises `NotFoundError`."""
+        """Return one run with its curve. Raises `NotFoundError`."""
         row = self._connection.row("SELECT * FROM runs WHERE id = ?", (id,))
         if row is None:
             raise _not_there(id)
         return self._run(row)
 
     def latest(self) -> Run | None:
-        """The newest run, or None."""
+        """Return the newest run, or None."""
         row = self._connection.row("SELECT * FROM runs ORDER BY id DESC LIMIT 1")
         return None if row is None else self._run(row)
 
     def trained_id(self) -> int:
-        """The number of the newest run that has an adapter, 0 where none has; at once, however long its curve is."""
+        """Return the id of the newest run with an adapter, or 0, without reading its curve."""
         return self._connection.number("SELECT coalesce(max(id), 0) FROM runs WHERE state = 'done' OR best_step > 0")
 
     def latest_trained(self) -> Run | None:
-        """The newest run that has an adapter, else the newest of all."""
+        """Return the newest run with an adapter, else the newest of all, or None."""
         number = self.trained_id()
         return self.get(number) if number else self.latest()
 
     def all(self) -> tuple[Run, ...]:
-        """All runs with their curves, the oldest first."""
+        """Return all runs with their curves, oldest first."""
         with self._connection.snapshot():
             return tuple(map(self._run, self._connection.rows("SELECT * FROM runs ORDER BY id")))
 
     def count(self) -> int:
-        """How many runs there are."""
+        """Return the number of runs."""
         return self._connection.number("SELECT count(*) FROM runs")
 
     def keep_job(self, run_id: int, job_id: int) -> None:
-        """Keep that this job trains the run, or goes on with it."""
+        """Record that this job trains or resumes the run."""
         self._connection.write("INSERT OR IGNORE INTO run_jobs VALUES (?, ?)", (run_id, job_id))
 
     def trained_by(self) -> dict[int, tuple[int, ...]]:
-        """The jobs that trained each run, the oldest first; of a sweep, which trains several, the run that it is at."""
+        """Return the ids of each run's jobs, oldest first. A sweep's job is listed only for its current run."""
         rows = self._connection.rows(
             """SELECT run_id, job_id FROM run_jobs JOIN runs ON runs.id = run_id JOIN jobs ON jobs.id = job_id
             WHERE jobs.kind <> 'sweep' OR runs.state IN ('running', 'paused') ORDER BY run_id, job_id"""
@@ -116,9 +116,9 @@ class RunTable:
         return {run_id: tuple(row[1] for row in of) for run_id, of in groupby(rows, key=itemgetter(0))}
 
     def delete(self, id: int) -> None:
-        """Delete a run with all that is stored of it: its curve, evaluations, their answers, results and releases.
+        """Delete a run with everything stored about it: its curve, evaluations, their answers, results and releases.
 
-        Its number is never given again, and stands in `half_deleted` until its files are removed too. Raises
+        Its id is never used again, and is listed in `half_deleted` until its files are removed too. Raises
         `NotFoundError`.
         """
         with self._connection.transaction():
@@ -127,11 +127,11 @@ class RunTable:
             self._connection.write("INSERT INTO half_deleted_runs VALUES (?)", (id,))
 
     def half_deleted(self) -> tuple[int, ...]:
-        """The runs that are deleted, and of whose files something may be left."""
+        """Return the ids of deleted runs whose files may not all be removed yet."""
         return tuple(row[0] for row in self._connection.rows("SELECT id FROM half_deleted_runs ORDER BY id"))
 
     def keep_files_removed(self, id: int) -> None:
-        """Keep that nothing is left of a deleted run's files."""
+        """Record that all files of a deleted run are removed."""
         self._connection.write("DELETE FROM half_deleted_runs WHERE id = ?", (id,))
 
     def _run(self, row: sqlite3.Row) -> Run:
@@ -158,4 +158,4 @@ class RunTable:
 
 
 def _not_there(id: int) -> NotFoundError:
-    return NotFoundError("There is no such run.", f"No run has the number {id}.", "`distill-tui train` makes one.")
+    return NotFoundError("There is no such run.", f"No run has the number {id}.", "Start one with `distill-tui train`.")

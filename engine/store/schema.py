@@ -1,6 +1,6 @@
-"""The schema, step by step: small named functions, each applied once, in this order.
+"""The schema, step by step: small named functions, each applied once, in order.
 
-A step that was released is never changed; a new one is added below it.
+A released step is never changed; add a new one below it.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def _statements_in(database: "Database") -> Callable[[str], None]:
-    """Carries out statements without a semicolon within: the library looks for their ends letter by letter."""
+    """Return a function that runs statements, split at semicolons: the library would search for them char by char."""
 
     def carry_out(statements: str) -> None:
         for statement in filter(str.strip, statements.split(";")):
@@ -21,7 +21,7 @@ def _statements_in(database: "Database") -> Callable[[str], None]:
 
 
 def prompts_and_rules(database: "Database") -> None:
-    """Prompt versions by hash, one of them current, and the numbered rules."""
+    """Prompt versions, unique by hash, one of them current; and the numbered rules."""
     _statements_in(database)("""
         CREATE TABLE prompts (
             version INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, messages TEXT NOT NULL,
@@ -45,7 +45,7 @@ def questions(database: "Database") -> None:
 
 
 def examples(database: "Database") -> None:
-    """Answers by key, what they cost, and what is being asked for right now."""
+    """Answers by key, their cost, and the requests in flight."""
     key = "prompt_sha256 TEXT NOT NULL, question_id INTEGER NOT NULL, teacher TEXT NOT NULL, attempt INTEGER NOT NULL"
     unique = "UNIQUE (prompt_sha256, question_id, teacher, attempt)"
     _statements_in(database)(f"""
@@ -70,7 +70,7 @@ def examples(database: "Database") -> None:
 
 
 def decisions(database: "Database") -> None:
-    """The journal. The step's state is the undo pointer; examples mirror the decision that stands."""
+    """The journal. A step's state is the undo pointer; examples mirror their current decision."""
     _statements_in(database)("""
         CREATE TABLE decision_steps (step INTEGER PRIMARY KEY, state TEXT NOT NULL) STRICT;
         CREATE INDEX decision_steps_state ON decision_steps (state, step);
@@ -87,7 +87,7 @@ def decisions(database: "Database") -> None:
 
 
 def datasets(database: "Database") -> None:
-    """Frozen rows of packed token ids; `position` tells which dataset was frozen last."""
+    """Frozen rows of packed token ids; the highest `position` is the dataset that was frozen last."""
     _statements_in(database)("""
         CREATE TABLE datasets (
             id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, position INTEGER NOT NULL UNIQUE,
@@ -103,7 +103,7 @@ def datasets(database: "Database") -> None:
 
 
 def runs_and_evaluations(database: "Database") -> None:
-    """Trainings with their curves, the arms' answers as they finish, and what was measured at the end."""
+    """Runs with their curves, the arms' answers as they finish, and the results at the end."""
     _statements_in(database)("""
         CREATE TABLE runs (
             id INTEGER PRIMARY KEY AUTOINCREMENT, dataset_sha256 TEXT NOT NULL, config TEXT NOT NULL,
@@ -132,7 +132,7 @@ def runs_and_evaluations(database: "Database") -> None:
 
 
 def jobs_settings_and_releases(database: "Database") -> None:
-    """Jobs, the project's settings and its stages' times, and what left the project."""
+    """Jobs, the project's settings, the time of each stage, and releases."""
     _statements_in(database)("""
         CREATE TABLE jobs (
             id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, state TEXT NOT NULL, options TEXT NOT NULL,
@@ -153,7 +153,7 @@ def jobs_settings_and_releases(database: "Database") -> None:
 
 
 def flags_and_broken_rules(database: "Database") -> None:
-    """The flag that stands on an example, and which rules its answer breaks, so that a list of them reads an index."""
+    """An example's current flag, and the rules that its answer breaks, so that lists can use an index."""
     _statements_in(database)("""
         ALTER TABLE examples ADD COLUMN flag_id INTEGER;
         CREATE INDEX examples_flagged ON examples (prompt_sha256, id) WHERE flag_id IS NOT NULL;
@@ -167,7 +167,7 @@ def flags_and_broken_rules(database: "Database") -> None:
 
 
 def votes(database: "Database") -> None:
-    """What a person thought of two arms' answers, found by the arms."""
+    """A person's votes on two arms' answers, indexed by arm."""
     _statements_in(database)("""
         CREATE TABLE votes (
             id INTEGER PRIMARY KEY, left_arm TEXT NOT NULL, right_arm TEXT NOT NULL, vote TEXT NOT NULL) STRICT;
@@ -176,7 +176,7 @@ def votes(database: "Database") -> None:
 
 
 def estimates_of_runs(database: "Database") -> None:
-    """What each training was thought to take, and the disk that it took."""
+    """The estimate for each run, and the disk space that it took."""
     _statements_in(database)("""
         ALTER TABLE runs ADD COLUMN estimate TEXT;
         ALTER TABLE runs ADD COLUMN disk_mb REAL NOT NULL DEFAULT 0;
@@ -184,7 +184,7 @@ def estimates_of_runs(database: "Database") -> None:
 
 
 def rules_of_datasets_and_carried_answers(database: "Database") -> None:
-    """The rules that a dataset was frozen with, unknown for older ones; which example an answer was carried from."""
+    """The rules that a dataset was frozen with, unknown for older ones; the example an answer was carried from."""
     _statements_in(database)("""
         ALTER TABLE datasets ADD COLUMN rules TEXT;
         ALTER TABLE examples ADD COLUMN carried_from INTEGER NOT NULL DEFAULT 0;
@@ -192,7 +192,7 @@ def rules_of_datasets_and_carried_answers(database: "Database") -> None:
 
 
 def prompts_of_other_projects(database: "Database") -> None:
-    """Datasets that teach prompts of other projects too: whose each row is, and what was asked there."""
+    """Datasets that also teach prompts of other projects: the prompt of each row, and those projects' questions."""
     _statements_in(database)("""
         ALTER TABLE dataset_rows ADD COLUMN prompt_index INTEGER NOT NULL DEFAULT 0;
         CREATE TABLE dataset_prompts (
@@ -204,7 +204,7 @@ def prompts_of_other_projects(database: "Database") -> None:
 
 
 def sources_of_arm_answers(database: "Database") -> None:
-    """What each answer of an arm came from, so that it is not asked for anew; unknown for older ones."""
+    """The source of each answer of an arm, so that it can be reused; unknown for older ones."""
     _statements_in(database)("""
         ALTER TABLE arm_answers ADD COLUMN source_sha256 TEXT NOT NULL DEFAULT '';
         CREATE INDEX arm_answers_source ON arm_answers (source_sha256, question_id, sample) WHERE source_sha256 <> '';
@@ -212,8 +212,8 @@ def sources_of_arm_answers(database: "Database") -> None:
 
 
 def probes_and_judgements(database: "Database") -> None:
-    """Answers to what is asked beside the held-out questions; a judge's verdicts on arms' answers by the rubric, and
-    what else it said, by the hash of the request.
+    """Answers to probes besides the held-out questions; a judge's verdicts on arms' answers, by rubric; and a judge's
+    replies, by the hash of the request.
     """
     _statements_in(database)("""
         CREATE TABLE probe_answers (
@@ -236,7 +236,7 @@ def probes_and_judgements(database: "Database") -> None:
 
 
 def harness_results(database: "Database") -> None:
-    """What public tasks measured of releases, beside their bases."""
+    """Scores of releases and their bases on public tasks."""
     _statements_in(database)("""
         CREATE TABLE harness_results (
             id INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL, created_at TEXT NOT NULL,
@@ -246,7 +246,7 @@ def harness_results(database: "Database") -> None:
 
 
 def work_of_jobs(database: "Database") -> None:
-    """How long each job worked at each station, and what it was answered there, whichever of its processes did it."""
+    """How long each job worked at each station, and how many answers it got there, over all its processes."""
     _statements_in(database)("""
         CREATE TABLE job_work (
             job_id INTEGER NOT NULL, station TEXT NOT NULL, seconds REAL NOT NULL,
@@ -256,24 +256,24 @@ def work_of_jobs(database: "Database") -> None:
 
 
 def cost_of_work(database: "Database") -> None:
-    """What each job paid at each station: its answers may be removed, and the money is spent all the same."""
+    """What each job paid at each station, which stays true if its answers are deleted."""
     _statements_in(database)("ALTER TABLE job_work ADD COLUMN cost_usd REAL NOT NULL DEFAULT 0")
 
 
 def parity_of_releases(database: "Database") -> None:
-    """How llama.cpp answers with what was converted for it; empty where nobody asked it."""
+    """How llama.cpp's answers compare with the weights; empty if not checked."""
     _statements_in(database)("ALTER TABLE releases ADD COLUMN parity TEXT NOT NULL DEFAULT ''")
 
 
 def programs_of_jobs(database: "Database") -> None:
-    """No job's options name a program, or a folder of code, that is run when it is taken up again."""
+    """Remove programs and folders of code from job options, because a resumed job would execute them."""
     _statements_in(database)("""
         UPDATE jobs SET options = json_remove(options, '$.lm_eval', '$.include_path') WHERE kind = 'harness'
     """)
 
 
 def requests_without_examples(database: "Database") -> None:
-    """How many requests left no example, their tokens, and of how many the server told none."""
+    """Requests that produced no example: their number, tokens, and how many came without token counts."""
     _statements_in(database)("""
         ALTER TABLE spending ADD COLUMN other_requests INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE spending ADD COLUMN other_prompt_tokens INTEGER NOT NULL DEFAULT 0;
@@ -283,8 +283,10 @@ def requests_without_examples(database: "Database") -> None:
 
 
 def jobs_of_runs(database: "Database") -> None:
-    """Which jobs trained which run. Of older runs: those that name it, else the job that conducted when it was made,
-    and those that conducted after that until another run was made. And the runs that are deleted, but for their files.
+    """Which jobs trained which run, and the runs that are deleted except for their files.
+
+    For older runs these are the jobs that name the run, else the demo, bench or update job that was live when it was
+    created, and later ones of these kinds until another run was created.
     """
     _statements_in(database)("""
         CREATE TABLE run_jobs (

@@ -1,14 +1,14 @@
-"""Full-text search over columns of one table, and what a person typed as a query of it.
+"""Full-text search over columns of one table, and conversion of typed text into a query.
 
-The index is kept up by statements, not by triggers: before SQLite 3.44 a trigger may not write to a full-text table
-of a database whose schema is not trusted, and no project's schema is, since projects are passed on as files.
+The index is updated by statements, not triggers: before SQLite 3.44, triggers cannot write to a full-text table if the
+schema is untrusted, and project schemas are untrusted, because projects are passed on as files.
 """
 
 from engine.store.connection import Connection, Values
 
 
 class SearchIndex:
-    """The index `TABLE_fts` over `columns` of `table`. Its callers hold a transaction."""
+    """The index `TABLE_fts` over `columns` of `table`. Callers must be in a transaction."""
 
     def __init__(self, connection: Connection, table: str, columns: tuple[str, ...]) -> None:
         self._connection = connection
@@ -16,7 +16,7 @@ class SearchIndex:
         self._columns = ", ".join(columns)
 
     def learn(self, where: str, values: Values) -> None:
-        """Index the rows that meet `where` and are not indexed yet."""
+        """Index the rows that match `where`. They must not be indexed yet."""
         self._connection.write(
             f"INSERT INTO {self._table}_fts (rowid, {self._columns}) "
             f"SELECT id, {self._columns} FROM {self._table} WHERE {where}",
@@ -24,7 +24,7 @@ class SearchIndex:
         )
 
     def forget(self, where: str, values: Values) -> None:
-        """Take the rows that meet `where` out of the index, while they still read as they were indexed."""
+        """Remove the rows that match `where` from the index. They must still have their indexed text."""
         self._connection.write(
             f"INSERT INTO {self._table}_fts ({self._table}_fts, rowid, {self._columns}) "
             f"SELECT 'delete', id, {self._columns} FROM {self._table} WHERE {where}",
@@ -32,24 +32,24 @@ class SearchIndex:
         )
 
     def compact(self) -> None:
-        """Write the index anew, so that words that were taken out are in it no more."""
+        """Rebuild the index, so that it no longer contains removed words."""
         self._connection.write(f"INSERT INTO {self._table}_fts ({self._table}_fts) VALUES ('optimize')")
 
 
 def question_index(connection: Connection) -> SearchIndex:
-    """Over the last message of questions."""
+    """Return the index over the last message of questions."""
     return SearchIndex(connection, "questions", ("text",))
 
 
 def example_index(connection: Connection) -> SearchIndex:
-    """Over the answers of examples, as given and as edited."""
+    """Return the index over the original and edited answers of examples."""
     return SearchIndex(connection, "examples", ("answer", "edited_answer"))
 
 
 def match_query(typed: str) -> str:
-    """An FTS5 query for rows that hold every word of `typed`, the last as a beginning; empty where nothing is asked.
+    """Return an FTS5 query for rows that contain every word of `typed`, the last one as a prefix; empty without words.
 
-    Every word is quoted, so no operator of the query language has a meaning in it.
+    Words are quoted, so that operators of the query language have no effect.
     """
     words = [word.replace('"', '""') for word in typed.replace("\0", " ").split()]
     return " ".join(f'"{word}"' for word in words) + ("*" if words else "")

@@ -8,9 +8,9 @@ from engine.store.search import match_query
 
 
 def conditions(selection: Selection) -> tuple[str, tuple[Value, ...]]:
-    """The clause, led by a space, with its values; empty where everything is meant.
+    """Return the clause, with a leading space, and its values; the clause is empty if everything is selected.
 
-    `contains` is left to the caller: SQLite folds the case of English letters alone.
+    `contains` is left to the caller, because SQLite only folds the case of ASCII letters.
     """
     found: list[str] = []
     values: list[Value] = []
@@ -30,7 +30,7 @@ def conditions(selection: Selection) -> tuple[str, tuple[Value, ...]]:
     if selection.failing_rule is not None:
         add("e.id IN (SELECT example_id FROM broken_rules WHERE rule_id = ?)", selection.failing_rule)
     if query := match_query(selection.search):
-        # By numbers of examples alone: with a choice of two lists SQLite would look at every row of the prompt.
+        # One list of example ids: with an OR of two lists, SQLite would scan every row of the prompt.
         add(
             """e.id IN (SELECT rowid FROM examples_fts WHERE examples_fts MATCH ? UNION ALL
             SELECT a.id FROM questions_fts q JOIN examples a ON a.question_id = q.rowid WHERE questions_fts MATCH ?)""",

@@ -1,4 +1,4 @@
-"""What teachers and judges have cost, by name: money that was spent stays spent, whatever becomes of the answers."""
+"""What teachers and judges have cost, by name. Spending stays recorded, whatever happens to the answers."""
 
 import json
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from engine.store.connection import Connection
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one teacher or judge was asked, and what all of it cost: answers that became examples, and other requests
-    (questions, reviews, verdicts, an arm's answers, talks, tries that failed).
+    """Requests to one teacher or judge, and their cost: answers that became examples, and other requests (questions,
+    reviews, verdicts, an arm's answers, talks, failed attempts).
     """
 
     teacher: str
@@ -22,7 +22,7 @@ class Spent:
     other_requests: int
     other_prompt_tokens: int
     other_completion_tokens: int
-    other_counted_here: int  # of the other requests, those whose tokens are an estimate: the server told none
+    other_counted_here: int  # other requests whose tokens are estimated, because the server sent no counts
 
 
 _SPENT = ", ".join(field.name for field in fields(Spent))
@@ -35,9 +35,9 @@ class SpendingTable:
         self._connection = connection
 
     def book(self, after_id: int, homeless: Sequence[Example]) -> None:
-        """Add the examples that were stored after this one, and those that were paid for and have no place to stand.
+        """Add the examples stored after `after_id`, and the paid ones that could not be stored (`homeless`).
 
-        To be called in the transaction that stored them.
+        Call this in the transaction that stored them.
         """
         paid = [
             (each.key.teacher, each.usage.prompt_tokens, each.usage.completion_tokens, each.usage.cost_usd)
@@ -57,7 +57,7 @@ class SpendingTable:
         )
 
     def book_other(self, teacher: str, usage: Usage) -> None:
-        """Add a request that left no example, apart from the answers: it tells nothing of how long those are."""
+        """Add a request that produced no example. Counted separately, so as not to distort the mean answer length."""
         counts = (usage.prompt_tokens, usage.completion_tokens, int(usage.counted_here))
         self._connection.write(
             """INSERT INTO spending (teacher, answers, prompt_tokens, completion_tokens, cost_usd,
@@ -72,23 +72,23 @@ class SpendingTable:
         )
 
     def all(self) -> tuple[Spent, ...]:
-        """What each has cost, by name."""
+        """Return the spending per teacher and judge, by name."""
         rows = self._connection.rows(f"SELECT {_SPENT} FROM spending ORDER BY teacher")
         return tuple(Spent(*row) for row in rows)
 
     def usd(self) -> float:
-        """What all that was asked has cost; removing answers later gives no money back."""
+        """Return the total cost of all requests, including those whose answers were deleted."""
         value = self._connection.value("SELECT total(cost_usd) FROM spending")
         return value if isinstance(value, float) else 0.0
 
     def answer_tokens_of(self, teacher: str) -> float | None:
-        """The mean tokens of a teacher's answers, or None before the first."""
+        """Return the mean number of tokens of a teacher's answers, or None without any."""
         value = self._connection.value(
             "SELECT total(completion_tokens) / nullif(sum(answers), 0) FROM spending WHERE teacher = ?", (teacher,)
         )
         return float(value) if isinstance(value, int | float) else None
 
     def mean_answer_tokens(self) -> float | None:
-        """The mean length of all answers that were ever paid for; None before there was one."""
+        """Return the mean number of tokens of all answers of all teachers, or None without any."""
         value = self._connection.value("SELECT total(completion_tokens) / nullif(sum(answers), 0) FROM spending")
         return value if isinstance(value, float) else None

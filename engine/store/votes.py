@@ -1,4 +1,4 @@
-"""Votes: which of two arms a person liked better, answer by answer."""
+"""Votes: which of two arms' answers a person preferred."""
 
 import sqlite3
 from dataclasses import replace
@@ -16,7 +16,7 @@ class VoteTable:
         self._connection = connection
 
     def add(self, vote: Vote) -> Vote:
-        """Keep a vote; returns it with its number and time."""
+        """Store a vote; returns it with its id and time."""
         vote = replace(vote, created_at=now_text())
         number = self._connection.insert(
             "INSERT INTO votes (left_arm, right_arm, vote) VALUES (?, ?, ?)", (vote.left, vote.right, encode(vote))
@@ -24,11 +24,11 @@ class VoteTable:
         return replace(vote, id=number)
 
     def remove(self, id: int) -> bool:
-        """Take one vote back for good; False where it is gone already."""
+        """Delete one vote. Returns whether it existed."""
         return self._connection.write("DELETE FROM votes WHERE id = ?", (id,)) > 0
 
     def remove_of_run(self, run_id: int) -> int:
-        """Remove the votes on a run's arms, at whatever strength, for good; returns how many there were."""
+        """Delete the votes on a run's arms at any strength. Returns how many there were."""
         name, more = f"run-{run_id}", f"run-{run_id}[@+]*"
         return self._connection.write(
             "DELETE FROM votes WHERE left_arm = ? OR left_arm GLOB ? OR right_arm = ? OR right_arm GLOB ?",
@@ -36,11 +36,11 @@ class VoteTable:
         )
 
     def all(self) -> tuple[Vote, ...]:
-        """All votes, the oldest first."""
+        """Return all votes, oldest first."""
         return tuple(_vote(row) for row in self._connection.rows("SELECT id, vote FROM votes ORDER BY id"))
 
     def between(self, first: str, second: str) -> tuple[Vote, ...]:
-        """The votes on these two arms, on whichever sides they stood, the oldest first."""
+        """Return the votes on these two arms, on either side, oldest first."""
         rows = self._connection.rows(
             "SELECT id, vote FROM votes WHERE (left_arm = ? AND right_arm = ?) OR (left_arm = ? AND right_arm = ?)"
             " ORDER BY id",

@@ -1,4 +1,4 @@
-"""Frozen dataclasses to JSON text and back, checked field by field. Knows nothing of which words there are."""
+"""Frozen dataclasses to JSON text and back, checked field by field. Knows nothing of the specific dataclasses."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -13,22 +13,22 @@ Word = TypeVar("Word")
 
 
 def encode(word: object) -> str:
-    """The JSON text of one dataclass instance."""
+    """Return one dataclass instance as JSON text."""
     return json.dumps(_plain(word), ensure_ascii=False)
 
 
 def encode_all(words: Sequence[object]) -> str:
-    """The JSON text of a list of dataclass instances."""
+    """Return a list of dataclass instances as JSON text."""
     return json.dumps([_plain(word) for word in words], ensure_ascii=False)
 
 
 def decode(kind: type[Word], text: str) -> Word:
-    """The inverse of `encode`. Raises `StoreError` where `text` is not the JSON of a `kind`."""
+    """Reverse `encode`. Raises `StoreError` if `text` is not the JSON of a `kind`."""
     return cast("Word", _reader_of(kind)(_parse(text)))
 
 
 def decode_all(kind: type[Word], text: str) -> tuple[Word, ...]:
-    """The inverse of `encode_all`."""
+    """Reverse `encode_all`. Raises `StoreError` as `decode` does."""
     read, value = _reader_of(kind), _parse(text)
     if not isinstance(value, list):
         raise _mismatch(kind.__name__, "a list", value)
@@ -36,20 +36,20 @@ def decode_all(kind: type[Word], text: str) -> tuple[Word, ...]:
 
 
 def build(kind: type[Word], value: object) -> Word:
-    """The word that a parsed JSON `value` is, whatever fields other versions gave it too. Raises `StoreError`."""
+    """Build a `kind` from a parsed JSON `value`, ignoring unknown fields from other versions. Raises `StoreError`."""
     return cast("Word", _reader_of(kind, strict=False)(value))
 
 
 def inner_folder(text: str) -> str:
-    """A folder below the project's own, as it is stored. Raises `StoreError` for one that leads out of it."""
+    """Return a stored folder, relative to the project. Raises `StoreError` if it leads out of the project."""
     if text.startswith("/") or ".." in text.split("/"):
-        raise _mismatch("A folder", "below the project's", text)
+        raise _mismatch("A folder", "inside the project", text)
     return text
 
 
 def _plain(word: object) -> object:
     if not is_dataclass(word) or isinstance(word, type):
-        raise TypeError(f"{word!r} is no word")
+        raise TypeError(f"{word!r} is not a dataclass instance")
     return asdict(word)
 
 
@@ -58,7 +58,7 @@ def _parse(text: str) -> object:
         value: object = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise StoreError(
-            "A stored fact cannot be read.", f"It is no JSON: {error}.", "Run `distill-tui doctor`."
+            "Stored data cannot be read.", f"It is not JSON: {error}.", "Run `distill-tui doctor`."
         ) from error
     return value
 
@@ -69,13 +69,13 @@ def _reader_of(kind: type, *, strict: bool = True) -> Callable[[object], object]
 
 @cache
 def _reader(hint: object, where: str, strict: bool) -> Callable[[object], object]:
-    """What makes of parsed JSON the value that `hint` says, or raises `StoreError`; `where` is its place, in words."""
+    """Return a function that converts parsed JSON to type `hint`. `where` names its place in errors."""
     origin, arguments = get_origin(hint), get_args(hint)
     if isinstance(hint, type) and is_dataclass(hint):
         return _word_reader(hint, where, strict)
     if origin is tuple:
         return _tuple_reader(arguments, where, strict)
-    if origin in (Union, UnionType):  # with None
+    if origin in (Union, UnionType):  # Optional
         (some,) = (_reader(argument, where, strict) for argument in arguments if argument is not NoneType)
         return lambda value: None if value is None else some(value)
     if origin is dict:
@@ -138,7 +138,7 @@ def _table_reader(make: Callable[[object], object], where: str) -> Callable[[obj
 
 def _mismatch(where: str, expected: str, value: object) -> StoreError:
     return StoreError(
-        "A stored fact cannot be read.",
+        "Stored data cannot be read.",
         f"{where} should be {expected}, not {str(value)[:80]!r}.",
         "Run `distill-tui doctor`.",
     )

@@ -445,7 +445,7 @@ def test_no_folder_of_a_project_leads_out_of_it(home: Home, place: str) -> None:
         driver.execute("UPDATE jobs SET folder = ?", (place,))
     with Project.open(folder, home) as project:
         for ask in (project.jobs.all, project.jobs.live, lambda: project.jobs.get(job.id)):
-            with pytest.raises(StoreError, match="below the project's"):
+            with pytest.raises(StoreError, match="inside the project"):
                 ask()
 
 

@@ -79,7 +79,7 @@ async def test_an_answer_is_asked_for_again_once(home: Home) -> None:
         await opened(pilot, app)
         await settled(pilot, app)
         at_once(app, *[key_of("curate.again")] * 2)
-        await told(pilot, "This is being done already.")
+        await told(pilot, "A job is already doing this.")
     assert jobs(folder, home) == ["generate"]
 
 

@@ -166,7 +166,7 @@ def test_a_job_that_listens_to_nothing_is_killed(desk: Project, monkeypatch: pyt
 
 def test_a_number_that_no_project_can_hold_is_refused_in_words(desk: Project) -> None:
     error = fail("jobs", "stop", "9" * 20)
-    assert (error["title"], error["next"]) == ("A number is too large.", "Give a smaller one.")
+    assert (error["title"], error["next"]) == ("A number is too large.", "Use a smaller one.")
 
 
 def test_a_killed_job_is_lost_in_the_list_and_resumes(desk: Project) -> None:

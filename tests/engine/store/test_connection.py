@@ -129,7 +129,7 @@ def test_a_full_disk_keeps_what_was_there(project: Project, connection: Connecti
 
 def test_a_read_only_database_is_explained(project: Project, connection: Connection) -> None:
     connection.value("PRAGMA query_only=ON")
-    with pytest.raises(StoreError, match="cannot be written"):
+    with pytest.raises(StoreError, match="read-only"):
         project.settings.write(ProjectSettings())
 
 
@@ -202,7 +202,7 @@ def test_dangling_facts_are_found(project: Project, connection: Connection) -> N
     connection.write(
         "INSERT INTO releases (kind, run_id, folder, sha256, created_at) VALUES ('adapter', 9, '', '', '')"
     )
-    assert project.check() == ("releases row 1 names a missing runs",)
+    assert project.check() == ("releases row 1 refers to a missing row in runs",)
 
 
 def test_a_number_that_is_too_large_is_refused_among_many_too(connection: Connection) -> None:

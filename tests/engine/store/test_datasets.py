@@ -80,7 +80,7 @@ def test_prompts_of_other_projects_come_back_and_are_part_of_the_name(project: P
     assert (both.train, both.validation, both.prompts) == (3, 2, 2)
     assert both.others == (OtherPrompt("router", router.sha256, 1, 1),)
     project._connection.write("UPDATE dataset_prompts SET taught = replace(taught, 'gone', 'stolen')")
-    with pytest.raises(DatasetError, match="not what its name says"):
+    with pytest.raises(DatasetError, match="does not match its hash"):
         project.datasets.get(made.sha256)
 
 
@@ -101,7 +101,7 @@ def test_a_wrong_name_is_refused(project: Project) -> None:
 def test_changed_content_is_noticed(project: Project) -> None:
     project.datasets.add(dataset())
     project._connection.write("UPDATE dataset_rows SET edited_from = 0 WHERE position = 0")
-    with pytest.raises(DatasetError, match="not what its name says"):
+    with pytest.raises(DatasetError, match="does not match its hash"):
         project.datasets.get(dataset().sha256)
     with pytest.raises(NotFoundError):
         project.datasets.get("abc")

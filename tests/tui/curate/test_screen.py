@@ -116,7 +116,7 @@ async def test_why_the_rules_could_not_decide_is_told(home: Home, folder: Path) 
         await until(pilot, lambda: not reviewing(app).checking)
         # The list cannot be read either; it is not asked for without an end.
         await until(pilot, lambda: reviewing(app).awaited == 0 and reviewing(app).failed)
-        assert any(note.title == "A stored fact cannot be read." for note in app._notifications)
+        assert any(note.title == "Stored data cannot be read." for note in app._notifications)
 
 
 async def test_words_are_looked_for_and_let_go(home: Home, folder: Path) -> None:

@@ -323,7 +323,7 @@ async def test_a_broken_project_is_listed_with_its_trouble_and_says_it_when_open
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await go_to(pilot, "from-a-colleague")
         assert "! This is not a project." in page(screen, "listed")
-        assert "is no SQLite database" in page(screen, "about").replace("\n", " ")
+        assert "is not an SQLite database" in page(screen, "about").replace("\n", " ")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
         workspace = app.screen
