@@ -1,6 +1,6 @@
-"""Asking again about answers that a person does not want: the old ones are rejected, the new ones come beside them.
+"""Asks again for answers that the user does not want: the old ones are rejected, and new ones are added.
 
-Nothing is lost: the old answers stay attempts of their questions, and one undo takes their rejection back.
+Nothing is lost: the old answers stay stored, and one undo restores them.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ REASON = "asked again"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A job that asks again: the questions whose new answers have not come, and how many came."""
+    """A job that asks again: the questions still without a new answer, and the number of answers so far."""
 
     job: Job
     open_questions: frozenset[int]
@@ -26,19 +26,19 @@ class Asked:
 
     @property
     def live(self) -> bool:
-        """More answers may come."""
+        """Whether more answers may come."""
         return self.job.state in LIVE_STATES
 
 
 def ask_again(project: Project, selection: Selection) -> Job:
-    """Start a job that asks for one more answer to each selected question, then reject the selected answers.
+    """Start a job that asks for one more answer per selected question, then reject the selected answers.
 
-    Raises `UsageError` where nothing is selected or all of it is being asked again, `JobError` where no job can be
-    started; then nothing is rejected.
+    Raises `UsageError` if nothing is selected or the same questions are being asked again already, and `JobError` if
+    the job cannot be started. Nothing is rejected then.
     """
     questions = project.examples.questions_of(selection)
     if not questions:
-        raise UsageError("There is nothing to ask again.", "No answer is selected.", "Choose one.")
+        raise UsageError("There is nothing to ask again.", "No answer is selected.", "Select one.")
     options = options_again(project, questions)
     project.jobs.check_new(options)
     job = project.start_job(options)
@@ -47,7 +47,7 @@ def ask_again(project: Project, selection: Selection) -> Job:
 
 
 def asked(project: Project, prompt_sha256: str) -> Asked | None:
-    """The newest job that asks again about this prompt, as far as it is; None where nothing was ever asked again."""
+    """Return the newest job that asks again, with its progress for this prompt; None if there is none."""
     for job, options in project.jobs.asked(GenerateOptions):
         if options.asks:
             missing = project.examples.missing(options.asks, prompt_sha256, options.teacher.name)

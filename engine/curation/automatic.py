@@ -1,7 +1,7 @@
-"""Lets the rules decide: an answer that keeps them all is accepted; one that breaks any, was cut, or repeats the
+"""Automatic decisions: an answer that passes all rules is accepted; one that fails a rule, was cut, or repeats the
 prompt is rejected.
 
-A person's decision is never overwritten. Knows nothing of models; the checks themselves are the rules' room.
+A person's decision is never overwritten. Knows nothing of models; the checks themselves are in `engine.rules`.
 """
 
 from collections.abc import Sequence
@@ -20,17 +20,17 @@ _LEAK_SHOWN = 80
 
 @dataclass(frozen=True, slots=True)
 class AutomaticCounts:
-    """What one automatic pass did: new decisions by verdict."""
+    """New decisions of one automatic pass, by verdict."""
 
     accepted: int
     rejected: int
 
 
 def check_examples(project: Project) -> AutomaticCounts:
-    """Check every answer to the current prompt against the rules as they are now, and decide what no person decided.
+    """Check every answer to the current prompt against the current rules, and decide those that no person decided.
 
-    All decisions are one step of the journal, so one undo takes them back. Decisions that the rules made earlier are
-    made anew where the rules have changed since. Of a rubric counts what the project's judge has said already.
+    All decisions form one step of the journal, so that one undo reverts them. Earlier automatic decisions are updated
+    if their outcome changed. For rubrics, only verdicts that the project's judge has already given count.
     """
     with project.snapshot():
         prompt = project.prompts.current()
@@ -60,7 +60,7 @@ def check_examples(project: Project) -> AutomaticCounts:
         if standing is None or (standing.verdict, standing.reason) != (decision.verdict, decision.reason):
             decisions.append(decision)
     with project.transaction():
-        # What a person decided or removed while this looked at the answers stands.
+        # A person may have decided or deleted answers in the meantime; that takes precedence.
         by_person = project.decisions.by_person(prompt.prompt.sha256)
         project.examples.set_checks({number: checks for number, checks in changed.items() if number in by_person})
         decisions = [decision for decision in decisions if by_person.get(decision.example_id) is False]
@@ -74,7 +74,7 @@ def _rule_id(check: CheckResult) -> int:
 
 
 def decide(example: Example, checks: Sequence[CheckResult], leak: LeakFinding | None = None) -> Decision:
-    """The rules' own decision about one example, with the reason in a few words."""
+    """Return the automatic decision about one example, with a short reason."""
     reason = ""
     if example.finish_reason == "length":
         reason = "cut at the token limit"

@@ -1,4 +1,4 @@
-"""Which accepted examples can be trained on, and why the others cannot: all that is known without a tokenizer.
+"""Which accepted examples can be trained on, and why the others cannot, as far as this needs no tokenizer.
 
 Knows nothing of tokens, and stores nothing.
 """
@@ -22,7 +22,7 @@ Candidate = tuple[CuratedExample, Question]
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The accepted examples, sorted out. `chosen` are in the order in which they were stored."""
+    """The accepted examples, sorted into groups. `chosen` are in the order in which they were stored."""
 
     chosen: tuple[Candidate, ...]
     refused: tuple[Refusal, ...]
@@ -35,7 +35,7 @@ class Candidates:
 
 
 def sort_out(examples: Sequence[CuratedExample], questions: Mapping[int, Question]) -> Candidates:
-    """One row for each (question, answer) of the trained splits that nothing speaks against."""
+    """Return the accepted examples by whether they can be trained on; each (question, answer) is chosen only once."""
     chosen: list[Candidate] = []
     refused: list[Refusal] = []
     seen: set[tuple[int, str]] = set()
@@ -57,8 +57,8 @@ def sort_out(examples: Sequence[CuratedExample], questions: Mapping[int, Questio
 
 
 def leaks_of(prompt: Prompt, rules: Sequence[Rule], chosen: Iterable[Candidate]) -> tuple[LeakFinding, ...]:
-    """What of the prompt stands in these rows, beyond what the rules dictate word for word."""
-    literal = [rule for rule in rules if rule.check.kind in _LITERAL_CHECKS]  # a pattern may span any text at all
+    """Return the passages of the prompt in these rows, except what the rules dictate word for word."""
+    literal = [rule for rule in rules if rule.check.kind in _LITERAL_CHECKS]  # not patterns: they can match any text
     return find_leaks(
         prompt,
         (
@@ -79,7 +79,7 @@ def _refusal(curated: CuratedExample, question: Question) -> Refusal | None:
     if question.split not in _TRAINED:
         return Refusal(example.id, question.id, "no_split", "its question has no split")
     if any(message.role == "system" for message in question.messages):
-        return Refusal(example.id, question.id, "system_message", "its question brings its own system message")
+        return Refusal(example.id, question.id, "system_message", "its question contains a system message")
     if curated.answer == example.answer and example.finish_reason != "stop":
         reason = example.finish_reason.replace("_", " ")
         return Refusal(example.id, question.id, "cut", f"its answer ended by {reason}")

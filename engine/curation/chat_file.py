@@ -1,6 +1,6 @@
-"""The curated answers as OpenAI chat JSONL: what was asked and answered, without the prompt.
+"""The curated answers as OpenAI chat JSONL: questions and answers, without the prompt.
 
-`questions import` reads it again. Rows are read as they are written, so that any number of them fits the memory.
+`questions import` can read it. Rows are read while they are written, so that memory does not limit their number.
 """
 
 import json
@@ -22,10 +22,10 @@ _BEYOND_ALL = 2**62
 def chat_rows(
     project: Project, state: ExampleState, split: Split | None, on_leak: Callable[[int], None]
 ) -> Iterator[dict[str, object]]:
-    """The examples of the current prompt in this state, as JSON's own values, by their numbers and of one moment.
+    """Iterate over the current prompt's examples in this state as plain JSON values, by id, at one point in time.
 
-    `on_leak` is told the number of each that repeats the prompt. Raises `NotFoundError` where there is no prompt, and
-    after the last row where there was none.
+    `on_leak` is called with the id of each example that repeats the prompt. Raises `UsageError` if there is no prompt,
+    and `NotFoundError` if there are no such examples.
     """
     prompt, rules, found = project.prompts.require(), project.rules.all(), 0
     with project.snapshot():
@@ -38,14 +38,14 @@ def chat_rows(
     if not found:
         of_split = "" if split is None else f" of the {split} split"
         raise NotFoundError(
-            "There is no such answer.",
+            "There is nothing to export.",
             f"No answer to the current prompt{of_split} is {state}.",
-            "See what there is: distill-tui curate list",
+            "List the answers: distill-tui curate list",
         )
 
 
 def as_line(row: dict[str, object], *, ascii_only: bool = False) -> str:
-    """A row as its line, with the line's end."""
+    """Return a row as a line of JSON, including the line end."""
     return json.dumps(row, ensure_ascii=ascii_only) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""A person's decisions: accepting, rejecting, flagging or editing what a selection means, as one undoable step.
+"""A person's decisions: accept, reject, flag or edit the selected examples, as one undoable step.
 
 Knows nothing of how decisions are stored or shown.
 """
@@ -18,18 +18,18 @@ _READ_TOGETHER = 1000
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """How many answers were accepted, and how many were left as they stood because they were cut."""
+    """How many answers were accepted, and how many were skipped because they were cut."""
 
     decided: int
     left_out: int = 0
 
 
 def accept(project: Project, selection: Selection, reason: str = "") -> Accepted:
-    """Accept what is selected as it stands, edited or not; ids mean examples of any prompt, filters the current one's.
+    """Accept the selected answers in their current form, edited or not.
 
-    An answer that did not end by itself is left out: training on it would teach to stop in mid-sentence. Raises
-    `UsageError` where such an answer is named by nothing but its id, or where only such are selected; then nothing is
-    decided.
+    Ids may be of any prompt; filters apply to the current one. Answers that were cut are skipped, because training on
+    them would teach the student to stop in mid-sentence. Raises `UsageError`, and decides nothing, if such an answer
+    is selected by id alone, or if only such answers are selected.
     """
     found = _found(project, selection)
     if found is None:
@@ -40,33 +40,32 @@ def accept(project: Project, selection: Selection, reason: str = "") -> Accepted
         raise UsageError(
             "A cut answer cannot be accepted as it is.",
             f"Example {cut[0]} ended by {project.examples.get(cut[0]).example.finish_reason.replace('_', ' ')}.",
-            f"Edit it (distill-tui curate edit {cut[0]}) or leave it out.",
+            f"Edit it (distill-tui curate edit {cut[0]}), or do not select it.",
         )
     return Accepted(decided, len(cut))
 
 
 def reject(project: Project, selection: Selection, reason: str = "") -> int:
-    """Reject what is selected and return how many that were."""
+    """Reject the selected examples. Returns how many were decided."""
     return _decide(project, "reject", selection, reason)
 
 
 def flag(project: Project, selection: Selection, note: str = "") -> int:
-    """Put up a flag, with a note to oneself; the decisions stay as they are. Returns how many were flagged."""
+    """Flag the selected examples, with a note. Decisions stay unchanged. Returns how many were flagged."""
     return _decide(project, "flag", selection, note)
 
 
 def unflag(project: Project, selection: Selection) -> int:
-    """Take the flags down where there are any, and return how many there were."""
+    """Remove the flags of the selected examples. Returns how many there were."""
     return _decide(project, "unflag", selection, "")
 
 
 def edit(project: Project, example_id: int, answer: str) -> tuple[CheckResult, ...]:
-    """Accept one example with `answer` in place of the teacher's; returns what the rules find in it.
+    """Accept one example with `answer` in place of the teacher's; returns its check results.
 
-    The teacher's own words, put back, are no edit any more. Raises `NotFoundError`, and `UsageError` for an empty
-    answer.
+    Restoring the teacher's text counts as a plain accept. Raises `NotFoundError`, and `UsageError` for an empty answer.
     """
-    from engine.rules.checks import check_answer  # most decisions do without its library of patterns
+    from engine.rules.checks import check_answer  # imported here because most decisions do not need its pattern library
 
     if not answer.strip():
         raise UsageError("The edited answer is empty.", f"Example {example_id}.", "Reject it instead.")
@@ -89,7 +88,7 @@ def _decide(project: Project, verdict: Verdict, selection: Selection, reason: st
 
 
 def _found(project: Project, selection: Selection) -> Selection | None:
-    """What is meant, in words that the store knows; None where it can mean nothing."""
+    """Return the selection in a form that the store supports; None if nothing can match."""
     found = meant(project, selection)
     if found is None or not found.contains:
         return found

@@ -1,7 +1,7 @@
-"""Freezes the accepted examples into a dataset: prompt-free token ids, made once, named by their content.
+"""Freezes the accepted examples into a dataset: prompt-free token ids, made once, named by their content hash.
 
-Ids that a local teacher produced stay as they were; all other text is tokenised here. Rows that repeat the prompt,
-exceed the context or belong to the test split never get in. Knows the tokenizer only by what it must do.
+Ids that a local teacher produced are kept; all other text is tokenised here. Rows that repeat the prompt, exceed the
+context or belong to the test split are never included. Knows the tokenizer only as a protocol.
 """
 
 from collections import Counter
@@ -34,7 +34,7 @@ _FINDINGS_SHOWN = 5
 
 
 class CompletionTokenizer(Protocol):
-    """What freezing asks of the student's chat format."""
+    """What freezing needs from the student's chat format."""
 
     def question_ids(self, messages: Sequence[Message]) -> list[int]: ...
     def prompted_ids(self, prompt: Prompt, messages: Sequence[Message]) -> list[int]: ...
@@ -45,7 +45,7 @@ class CompletionTokenizer(Protocol):
 
 
 class LeakError(DatasetError):
-    """Rows repeat the prompt; `findings` lists them all."""
+    """Rows repeat the prompt. `findings` lists all of them."""
 
     def __init__(self, findings: tuple[LeakFinding, ...]) -> None:
         shown = "; ".join(
@@ -55,9 +55,9 @@ class LeakError(DatasetError):
         more = f"; and {len(findings) - _FINDINGS_SHOWN} more" if len(findings) > _FINDINGS_SHOWN else ""
         whole = any(finding.kind == "message" for finding in findings)
         super().__init__(
-            f"The examples hold {counted(len(findings), 'passage')} of the prompt.",
+            f"The examples contain {counted(len(findings), 'passage')} of the prompt.",
             f"{shown}{more}.",
-            "Edit or reject these examples: a whole message of the prompt is never trained on."
+            "Edit or reject these examples. Whole messages of the prompt are never trained on."
             if whole
             else "Edit or reject these examples, or freeze with --allow-leaks if the student may repeat them.",
         )
@@ -69,13 +69,13 @@ def freeze(
 ) -> Dataset:
     """Build, store and return the dataset of the current prompt's accepted train and validation examples.
 
-    With `others`, those of their current prompts go in too, each with its questions, prompt and rules as they are now,
-    so that one adapter learns all of them; nothing is written there.
+    With `others`, the examples of those projects' current prompts are included too, with their current questions,
+    prompt and rules, so that one adapter learns all of them. The other projects are not changed.
 
-    The same accepted answers give the same dataset, whenever it is frozen. Raises `UsageError` without a prompt,
-    `DatasetError` without accepted rows or for a question without split or with a system message, `LeakError` for a
-    repeated message of the prompt, or for words of its system message unless `allow_leaks`, and `ContextError` for a
-    row that exceeds the context; `UsageError` for a project that is named twice, `DatasetError` for another base.
+    The same accepted answers always give the same dataset. Raises `UsageError` without a prompt or for a project that
+    is given twice; `DatasetError` without accepted rows, for a question without a split or with a system message, for a
+    cut answer, or for another base; `LeakError` for a repeated message of the prompt, or words of its system message
+    unless `allow_leaks`; and `ContextError` for a row that exceeds the context.
     """
     base = project.settings.read().student_base
     own, rows = _answers(project, base, tokenizer, allow_leaks=allow_leaks)
@@ -105,7 +105,7 @@ def freeze(
 def _answers(
     project: Project, base: str, tokenizer: CompletionTokenizer, *, allow_leaks: bool
 ) -> tuple[TaughtPrompt, tuple[DatasetRow, ...]]:
-    """One project's prompt with the rows of its accepted answers. Raises as `freeze` does."""
+    """Return one project's prompt and the rows of its accepted answers. Raises as `freeze` does."""
     with project.snapshot():
         prompt, rules = project.prompts.require(), project.rules.all()
         accepted_sha256 = project.examples.accepted_sha256(prompt.sha256)
@@ -132,25 +132,25 @@ def _answers(
 
 
 def _check_other(project: Project, base: str, named: Sequence[Project]) -> None:
-    """Whether the last of `named` can be taken in with those before it. Raises as `freeze` does."""
+    """Check that the last of `named` can be combined with the ones before it. Raises as `freeze` does."""
     *before, other = named
     if other.folder.resolve() in {each.folder.resolve() for each in (project, *before)}:
-        raise UsageError(f"{other.name} is in already.", "Each project gives its answers once.", "Name it once.")
+        raise UsageError(f"{other.name} is already included.", "A project can be included once.", "Name it only once.")
     if (theirs := other.settings.read().student_base) != base:
         raise DatasetError(
-            "One adapter has one base.",
-            f"{project.name} adapts {base}, {other.name} adapts {theirs}.",
-            "Take in projects of the same base only.",
+            "The projects have different bases.",
+            f"{project.name} adapts {base}, but {other.name} adapts {theirs}.",
+            "Only include projects with the same base.",
         )
 
 
 def _where(other: Project, project: Project) -> str:
-    """How `other` is found again: by its name in the home, else by its folder."""
+    """Return how to find `other` again: its name if it is in the home, else its folder."""
     return other.name if other.folder == project.home.projects / other.name else str(other.folder)
 
 
 def preview(project: Project, tokenizer: CompletionTokenizer | None) -> FreezePreview:
-    """What `freeze` would do now, and everything that it would refuse; stores nothing.
+    """Return what `freeze` would do now, and everything that it would refuse. Stores nothing.
 
     Without a tokenizer, lengths are not checked. Raises `UsageError` without a prompt.
     """
@@ -195,7 +195,7 @@ def _refused(refusal: Refusal) -> DatasetError:
         case "no_split":
             title, next_step = "A question has no split.", "Split the questions first: distill-tui questions split"
         case "system_message":
-            title = "A question brings its own system message."
+            title = "A question contains a system message."
             next_step = "Remove the question, or import it without its system message."
         case _:
             title = "A cut answer was accepted."
@@ -206,7 +206,7 @@ def _refused(refusal: Refusal) -> DatasetError:
 
 
 class _Builder:
-    """Makes rows of one prompt with one tokenizer; a question's ids are made once for all its answers."""
+    """Builds rows of one prompt with one tokenizer. A question's ids are computed once for all its answers."""
 
     def __init__(self, prompt: Prompt, base: str, rules: Sequence[Rule], tokenizer: CompletionTokenizer) -> None:
         self._prompt = prompt
@@ -229,7 +229,7 @@ class _Builder:
         )
 
     def ids(self, curated: CuratedExample, question: Question) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The question's ids and the answer's. Raises `ContextError` where they exceed the context."""
+        """Return the ids of the question and of the answer. Raises `ContextError` if they exceed the context."""
         produced = self._produced(curated)
         tokenised = not produced or curated.answer != curated.example.answer
         completion = tuple(self._tokenizer.completion_ids(curated.answer)) if tokenised else produced
@@ -238,20 +238,20 @@ class _Builder:
         question_ids = self._question_ids[question.id]
         where = f"Example {curated.example.id} (question {question.id})"
         self._tokenizer.check_length([*question_ids, *completion], where)
-        if produced:  # a local teacher scores this row behind the prompt
+        if produced:  # a local teacher scores this row with the prompt in context
             if question.id not in self._prompted_ids:
                 self._prompted_ids[question.id] = self._tokenizer.prompted_ids(self._prompt, question.messages)
-            self._tokenizer.check_length([*self._prompted_ids[question.id], *completion], f"{where} behind the prompt")
+            self._tokenizer.check_length([*self._prompted_ids[question.id], *completion], f"{where} with the prompt")
         return question_ids, completion
 
     def _produced(self, curated: CuratedExample) -> tuple[int, ...]:
-        """The ids that the student's own base produced; empty for any other teacher, whose ids mean nothing here."""
+        """Return the ids produced by the student's own base; empty for other teachers, whose ids mean nothing here."""
         example = curated.example
         local = example.teacher_kind == "local" and example.key.teacher == self._base
         return example.token_ids or () if local else ()
 
     def _fixed(self, completion: Sequence[int], question: Question) -> tuple[bool, ...]:
-        # The checks read the decoded text, because the spans of tokens are counted in it.
+        # Check the decoded text, because token spans refer to it.
         answer = self._tokenizer.decode(completion)
         dictated = [span for result in check_answer(self._rules, answer, question) for span in result.fixed]
         return tuple(

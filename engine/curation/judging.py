@@ -1,6 +1,6 @@
-"""A judge's word on the rubrics of examples, kept under the request's hash: it stands until rule or answer changes.
+"""A judge's verdicts on the rubrics of examples, stored by the request's hash: valid until rule or answer changes.
 
-Only what every other rule and the teacher's finish reason let pass is put to the judge. Decides nothing.
+The judge is only asked about complete answers that pass every other rule. Decides nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ from engine.wording import counted
 
 @dataclass(frozen=True, slots=True)
 class JudgedExamples:
-    """`missing`: refused or unreadable, so that the rubric says nothing of the answer; `fault`: why the first is."""
+    """`missing` verdicts were refused or unreadable, so the rubric is undecided; `fault`: why the first is missing."""
 
     asked: int
     missing: int = 0
@@ -33,7 +33,7 @@ class JudgedExamples:
 def rubric_checks(
     rules: Sequence[Rule], answer: str, question: Question, said: Mapping[str, Said]
 ) -> tuple[CheckResult, ...]:
-    """What the judge said of this answer by each rubric; nothing of those that it was not asked about."""
+    """Return the judge's verdict on this answer for each rubric that it was asked about."""
     words = {
         rule.id: said.get(request_sha256(rubric_request(rule.rubric, question, answer)))
         for rule in rules
@@ -52,10 +52,10 @@ def judge_examples(
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     on_wait: Callable[[str], None] = lambda _why: None,
 ) -> JudgedExamples:
-    """Ask for every word that is missing on the answers to the current prompt; what came is kept, whatever happens.
+    """Ask for all missing verdicts on answers to the current prompt. Verdicts are stored as they arrive.
 
-    While something else of this project asks the judge it waits, and `on_wait` is told why. Raises NotFoundError
-    without a rubric, EndpointError where nothing can be asked, TeacherError where not one word on these answers came.
+    Waits while something else in this project asks the judge; `on_wait` is called with the reason. Raises NotFoundError
+    without a rubric, EndpointError if the judge cannot be asked, and TeacherError if there is not a single verdict.
     """
     with project.snapshot():
         rules = project.rules.all()
@@ -82,8 +82,8 @@ def judge_examples(
     fault = next(iter(faults), "")
     if fault and len(faults) == len(all_of_them):
         raise TeacherError(
-            "The judge gave no verdict at all.",
-            f"{counted(len(faults), 'request')} brought none ({fault}).",
-            "Name another with --judge-model, or let the other rules decide: distill-tui curate check",
+            "The judge gave no verdicts.",
+            f"{counted(len(faults), 'request')} without a verdict ({fault}).",
+            "Choose another judge with --judge-model, or let the other rules decide: distill-tui curate check",
         )
     return JudgedExamples(len(asking.missing), len(faults), fault)

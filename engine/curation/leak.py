@@ -1,11 +1,11 @@
-"""Finds the prompt in rows that the student would be trained on.
+"""Finds passages of the prompt in rows that the student would be trained on.
 
-Two kinds of finding. `message`: a whole message of the prompt stands in a question or an answer. Messages under 13
-words are ordinary speech ("Which card is it?"), so a short system message counts only where it is the whole text, and
-a short example turn not at all. `overlap`: 13 or more consecutive words of the system message that no example turn
-contains. Words of an answer that a rule dictates are not counted for either: the student is meant to say them.
+There are two kinds of finding. `message`: a question or an answer contains a whole message of the prompt. Messages of
+fewer than 13 words are ordinary speech ("Which card is it?"), so a short system message counts only if it is the whole
+text, and a short example turn never counts. `overlap`: 13 or more consecutive words of the system message that no
+example turn contains. Words of an answer that a rule dictates count for neither, because the student should say them.
 
-Words are compared without case and punctuation; scripts without spaces are compared by character.
+Words are compared ignoring case and punctuation; scripts without spaces are compared by character.
 Knows nothing of tokens or of the store.
 """
 
@@ -18,12 +18,12 @@ from engine.records.prompt import Prompt
 from engine.records.rule import Span
 from engine.scripts import WORD
 
-LEAK_WORDS = 13  # consecutive words: fewer occur by chance between texts on one subject
+LEAK_WORDS = 13  # consecutive words; shorter overlaps happen by chance in texts on the same subject
 
 
 @dataclass(frozen=True, slots=True)
 class RowText:
-    """What the student would see of one example: its question's texts, and its answer with what rules dictate of it."""
+    """The text of one example that the student would see: question, answer, and the parts that rules dictate."""
 
     example_id: int
     question_id: int
@@ -34,14 +34,14 @@ class RowText:
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """A text as word numbers (-1: no word of the prompt), with the character span of each."""
+    """A text as word numbers (-1: not in the prompt), with each word's character span."""
 
     ids: tuple[int, ...]
     spans: tuple[tuple[int, int], ...]
 
 
 def find_leaks(prompt: Prompt, rows: Iterable[RowText]) -> tuple[LeakFinding, ...]:
-    """Every finding, at most one of each kind for each text of a row; time is linear in the rows' words."""
+    """Return all findings, at most one per text of a row. Takes linear time in the number of words."""
     scanner = _Scanner(prompt)
     findings: list[LeakFinding] = []
     for row in rows:
@@ -54,16 +54,16 @@ def find_leaks(prompt: Prompt, rows: Iterable[RowText]) -> tuple[LeakFinding, ..
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Consecutive words of the system message as they stand in a text; 0 and empty where it shares none."""
+    """Consecutive words shared by a text and the system message, as written in the text; 0 and empty if none."""
 
     words: int = 0
     text: str = ""
 
 
 def longest_overlap(prompt: Prompt, text: str) -> Overlap:
-    """The longest run of the system message's words in `text`, the first of equally long ones.
+    """Return the longest run of words in `text` that is also in the system message; the first one if tied.
 
-    Whatever holds a run of n words holds one of n − 1: so lengths are tried by bisection.
+    A text with a run of n words also has one of n − 1, so the length is found by bisection.
     """
     system = tuple(_words_of(prompt.system))
     found = list(WORD.finditer(text))
@@ -98,7 +98,7 @@ class _Scanner:
         self._system_grams = set(_grams(system)) - shown
 
     def scan(self, text: str, dictated: Sequence[Span]) -> Iterator[tuple[LeakKind, str]]:
-        """(kind, the words as they stand in the text) of each finding."""
+        """Iterate over the findings as (kind, words as written in the text)."""
         words = self._number(text)
         free = [not any(span.start <= start and end <= span.end for span in dictated) for start, end in words.spans]
         if self._short_system is not None and words.ids == self._short_system and any(free):
@@ -123,7 +123,7 @@ class _Scanner:
             yield "overlap", _excerpt(text, words, overlap)
 
     def _candidates(self, ids: tuple[int, ...]) -> Iterator[int]:
-        """Where a run of 13 words begins that all occur in the prompt: nothing else needs to be compared."""
+        """Iterate over the starts of runs of 13 words that all occur in the prompt; only these need comparing."""
         run = 0
         for at, number in enumerate(ids):
             run = run + 1 if number >= 0 else 0

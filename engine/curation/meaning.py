@@ -1,4 +1,4 @@
-"""Which examples are meant where nobody names a prompt: those of the current one, in lists as in decisions.
+"""Which examples are meant if no prompt is named: those of the current one, in lists and decisions alike.
 
 Knows nothing of what is done with them.
 """
@@ -11,9 +11,9 @@ from engine.store.examples import ExampleCounts
 
 
 def meant(project: Project, selection: Selection) -> Selection | None:
-    """The selection with its prompt: ids alone mean examples of any prompt, all else those of the current one.
+    """Return the selection with its prompt set: ids alone may be of any prompt, all else is of the current one.
 
-    None where it can mean nothing, for want of a prompt.
+    None if there is no prompt, so that nothing can match.
     """
     if selection.prompt_sha256 is not None or only_ids(selection):
         return selection
@@ -22,11 +22,11 @@ def meant(project: Project, selection: Selection) -> Selection | None:
 
 
 def only_ids(selection: Selection) -> bool:
-    """Whether examples are named one by one, and nothing else is said of them."""
+    """Whether examples are selected by id only, without any filter."""
     return bool(selection.ids) and selection == Selection(ids=selection.ids)
 
 
 def counts_of_now(project: Project) -> ExampleCounts:
-    """How many examples of the current prompt there are, by what was decided about them."""
+    """Count the examples of the current prompt, by decision."""
     prompt = project.prompts.current()
     return ExampleCounts() if prompt is None else project.examples.counts(prompt.prompt.sha256)

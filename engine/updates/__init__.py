@@ -1,1 +1,1 @@
-"""Updates of a prompt: what a new version changes, what can be kept of the old one, and what has to be done anew."""
+"""Prompt updates: what a new version changes, what can be kept from the old one, and what must be redone."""

@@ -1,4 +1,4 @@
-"""Begins an update of a project in which nothing else is at work. Knows nothing of what an update does."""
+"""Starts an update of a project in which no other job is live. Knows nothing of what an update does."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from engine.records.options import UpdateOptions
 
 
 def begin_update(project: Project, options: UpdateOptions) -> Job:
-    """The job of the update that is at work, else a new one. Raises UsageError where another job is at work."""
+    """Return the live update job, or start one. Raises UsageError if another job is live."""
     reap(project)
     at_work = next((job for job in project.jobs.live() if job.kind == "update"), None)
     if at_work is not None:
@@ -20,12 +20,12 @@ def begin_update(project: Project, options: UpdateOptions) -> Job:
 
 
 def require_idle(project: Project, harmless: Callable[[Job], bool] = lambda _job: False) -> None:
-    """Raises UsageError where a job is at work that may change what an update reads; a server does not."""
+    """Raise UsageError if a job is live that may change what an update reads. A server does not."""
     reap(project)
     others = [job for job in project.jobs.live() if job.kind != "serve" and not harmless(job)]
     if others:
         raise UsageError(
-            "Something is at work in this project.",
-            f"Job {others[0].id} ({others[0].kind}).",
-            "Update when it has ended, or stop it.",
+            "Another job is active in this project.",
+            f"Job {others[0].id} ({others[0].kind}) is {others[0].state}.",
+            "Wait until it ends, or stop it.",
         )

@@ -1,6 +1,6 @@
-"""Carries out the first half of an update: kept answers become examples of the new version, the rest is asked for.
+"""The first half of an update: kept answers become examples of the new version, the rest is asked for.
 
-What a person decided about a kept answer is carried along; what a rule decided is decided anew with all others.
+A person's decisions about kept answers are carried over too; automatic decisions are made again for all answers.
 """
 
 from dataclasses import dataclass, replace
@@ -15,14 +15,14 @@ from engine.updates.plan import UpdatePlan
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """How many answers were carried over, and the words of the job that asks for the rest; None: nothing is left."""
+    """How many answers were carried over, and the options of the job for the rest; None: nothing is left to ask."""
 
     answers: int
     options: GenerateOptions | None
 
 
 def carry(project: Project, plan: UpdatePlan) -> Carried:
-    """Store the kept answers for the current prompt and say what is to be asked. Done again, it stores nothing."""
+    """Store the kept answers for the current prompt and return what is left to ask. Repeating it stores nothing."""
     prompt = project.prompts.require()
     count = 0
     if plan.old.prompt_sha256 != prompt.sha256:

@@ -1,4 +1,4 @@
-"""What a new version of a prompt changes: its rules one by one, and the passages that no rule speaks for. Pure."""
+"""What a new prompt version changes: each rule, and the passages that no changed rule covers. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ ChangeKind = Literal["added", "removed", "changed", "reworded"]
 
 @dataclass(frozen=True, slots=True)
 class RuleChange:
-    """What became of one rule; `reworded`: its check is what it was."""
+    """A change to one rule. `reworded`: the text changed, but not the check."""
 
     kind: ChangeKind
     before: Rule | None
@@ -25,14 +25,14 @@ class RuleChange:
 
 @dataclass(frozen=True, slots=True)
 class PassageChange:
-    """A passage that only one of the versions has and that no changed rule speaks for."""
+    """A passage that is in only one of the versions and that no changed rule covers."""
 
     text: str
     added: bool
-    everywhere: bool  # it demands something of every answer; else it matters to the questions that speak of it
+    everywhere: bool  # applies to every answer; False: only to questions that mention it
 
 
-# From the surest on: each rule is taken once.
+# From most to least certain; each rule is matched once.
 _LIKENESSES: tuple[Callable[[Rule, Rule], bool], ...] = (
     lambda old, new: old.check == new.check and old.id == new.id,
     lambda old, new: old.check == new.check,
@@ -42,10 +42,9 @@ _LIKENESSES: tuple[Callable[[Rule, Rule], bool], ...] = (
 
 
 def compare_rules(before: Sequence[Rule], after: Sequence[Rule]) -> tuple[RuleChange, ...]:
-    """What became of the rules, in the order of the newer ones, then what was removed; unchanged ones are left out.
+    """Return the changed rules in the order of the new ones, then the removed ones. Unchanged rules are left out.
 
-    Rules are the same where their checks are; else a rule goes on under its words, or under its number with another
-    check of the same kind.
+    Rules are matched by equal checks, else by equal text, else by number and kind of check.
     """
     left = list(before)
     pairs: dict[int, Rule] = {}
@@ -67,9 +66,9 @@ def compare_rules(before: Sequence[Rule], after: Sequence[Rule]) -> tuple[RuleCh
 
 
 def compare_passages(before: Prompt, after: Prompt, changes: Sequence[RuleChange]) -> tuple[PassageChange, ...]:
-    """The sentences and example turns of one version alone, but those that a rule of `changes` speaks for.
+    """Return the sentences and example turns that are in only one version, except those covered by a changed rule.
 
-    A rubric speaks for none: only a judge could tell which of the old answers break it.
+    Rubrics cover nothing, because only a judge could tell which of the old answers break them.
     """
     old_rules = [rule for change in changes if (rule := change.before) is not None and not rule.needs_judge]
     new_rules = [rule for change in changes if (rule := change.after) is not None and not rule.needs_judge]
@@ -88,7 +87,7 @@ def _only_in(one: Prompt, other: Prompt, rules: Sequence[Rule], *, added: bool) 
         text = one.system[span.start : span.end]
         if _normal(text) in known:
             continue
-        # A demand begins behind its list mark, and ends where its sentence does.
+        # A demand starts after its list marker and ends with its sentence.
         demand = next((found for found in demands if found.span.overlaps(span.start, span.end)), None)
         asked = checks_of(demand.text) if demand is not None else ()
         if any(place.overlaps(span.start, span.end) for place in places) or any(rule.check in asked for rule in rules):

@@ -1,7 +1,7 @@
-"""The update, as a job: carries over what still holds, asks for the rest, trains on, and measures old beside new.
+"""The update job: carries over what still holds, asks for the rest, trains further, and compares old and new.
 
-Each step looks at the project and does what is missing, so that a killed update goes on where it ended. Knows nothing
-of how a station works, nor of who follows.
+Each step checks the project and does what is missing, so that a killed update resumes where it ended. Knows nothing of
+how a station works, nor of who follows the job.
 """
 
 import dataclasses
@@ -23,18 +23,20 @@ from engine.updates.plan import UpdatePlan, plan_update
 from engine.updates.side_by_side import earlier_run, evaluation_beside
 from engine.wording import counted
 
-_NAMED = 12  # questions in one sentence
+_NAMED = 12  # maximum questions named in a note
 
 
 def run(context: JobContext, options: UpdateOptions) -> None:
-    """Bring the project up to date with its prompt and rules. Raises UsageError where another job is at work in it, or
-    where something changed since this one began to train, and what a stage raises.
+    """Bring the project up to date with its prompt and rules.
+
+    Raises UsageError if another job is live in it, or if something changed after this update started to train; also
+    whatever a stage raises.
     """
     import engine.evaluation.job
     import engine.training.job
 
     project = context.project
-    # Of two updates that were started at one moment the older goes on.
+    # If two updates were started at the same time, the older one continues.
     require_idle(project, lambda job: job.kind == "update" and job.id >= context.job.id)
     plan = plan_update(project, by_rules_alone=options.by_rules)
     _require_its_run(context, plan)
@@ -48,15 +50,15 @@ def run(context: JobContext, options: UpdateOptions) -> None:
         context.emit(StageStarted("evaluation"))
         earlier = earlier_run(project, trained)
         if earlier is None:
-            words = "There is no earlier adapter over this base: the new student is measured without an old one."
+            words = "There is no earlier adapter for this base, so the new student is evaluated without an old one."
             context.emit(Note(words))
         engine.evaluation.job.run(context, evaluation_beside(project, trained, earlier))
 
 
 def _require_its_run(context: JobContext, plan: UpdatePlan) -> None:
-    """One update trains one run, whose log it is: raises UsageError where one that is taken up again has another."""
+    """Raise UsageError if a resumed update would train another run: an update is the log of only one run."""
     project, number = context.project, context.job.id
-    if context.job.stage not in ("run", "evaluation"):  # it has trained nothing yet
+    if context.job.stage not in ("run", "evaluation"):  # nothing is trained yet
         return
     run = _run_of(project.runs.latest(), project.datasets.require_latest())
     if not plan.changed and run is not None:
@@ -64,19 +66,19 @@ def _require_its_run(context: JobContext, plan: UpdatePlan) -> None:
         if run.state == "done" or not mine or run.id in mine:
             return
     raise UsageError(
-        f"Update {number} is of an older state of the project.",
-        "The prompt, a rule, the dataset or the newest run is another one since its training began.",
-        "Begin a new one: `distill-tui update` does what is still missing.",
+        f"Update {number} is for an older state of the project.",
+        "The prompt, a rule, the dataset or the newest run has changed since it started to train.",
+        "Start a new one: `distill-tui update` does what is still missing.",
     )
 
 
 def _answer(context: JobContext, plan: UpdatePlan) -> None:
-    """Carry over, ask for the rest, let the rules decide, and freeze; with what was frozen of other projects before."""
+    """Carry over, ask for the rest, let the rules decide, and freeze, again including the same other projects."""
     import engine.teachers.job
 
     home = context.project.home
     with ExitStack() as opened:
-        # Without the other prompts that the old dataset teaches, the student would forget them.
+        # Without the other prompts of the old dataset, the student would forget them.
         others = [
             opened.enter_context(Project.open(locate_project(other.project, home), home)) for other in plan.old.others
         ]
@@ -91,7 +93,7 @@ def _answer(context: JobContext, plan: UpdatePlan) -> None:
 
 
 def _tell_unanswered(context: JobContext, options: GenerateOptions) -> None:
-    """Say which answers the student is trained without, and what brings them."""
+    """Report which answers are missing from the training, and how to get them."""
     project = context.project
     missing = project.examples.missing(options.asks, project.prompts.require().sha256, options.teacher.name)
     questions = list(dict.fromkeys(question_id for question_id, _ in missing))
@@ -101,15 +103,15 @@ def _tell_unanswered(context: JobContext, options: GenerateOptions) -> None:
     more = f" and {len(questions) - _NAMED} more" if len(questions) > _NAMED else ""
     context.emit(
         Note(
-            f"{len(missing)} of {counted(len(options.asks), 'answer')} did not come: the student is trained without "
-            f"{'it' if len(missing) == 1 else 'them'}. Ask again when this update has ended: distill-tui generate "
+            f"{len(missing)} of {counted(len(options.asks), 'answer')} did not arrive: the student is trained without "
+            f"{'it' if len(missing) == 1 else 'them'}. Ask again after this update: distill-tui generate "
             f"{again}{more}; then distill-tui curate check, distill-tui curate freeze and distill-tui update."
         )
     )
 
 
 def _run_of_newest(context: JobContext, plan: UpdatePlan, options: UpdateOptions) -> Run:
-    """The run of the newest dataset, made if it is not there: to train from the earlier adapter, or from the base."""
+    """Return the run of the newest dataset; if missing, create one that starts from the earlier adapter or the base."""
     project = context.project
     dataset = project.datasets.require_latest()
     if (newest := _run_of(project.runs.latest(), dataset)) is not None:
@@ -117,13 +119,13 @@ def _run_of_newest(context: JobContext, plan: UpdatePlan, options: UpdateOptions
     earlier = plan.run
     config = configuration(project, USUAL if earlier is None else earlier.config, dataset.base)
     start = earlier.id if earlier is not None and not options.from_scratch else None
-    share = 1.0 if start is None else 0.25  # an adapter that knows the rest needs little for what is new
+    share = 1.0 if start is None else 0.25  # an adapter that already knows the rest needs little training
     epochs = options.epochs if options.epochs is not None else config.epochs * share
     run = project.runs.add(
         dataset.sha256, dataclasses.replace(config, epochs=epochs, initial_run_id=start, replanned=())
     )
     begins = f"from run {start}'s adapter" if start is not None else "from the base"
-    context.emit(Note(f"Run {run.id} trains {begins} for {counted(epochs, 'epoch', 'g')}."))
+    context.emit(Note(f"Run {run.id} starts {begins} and trains for {counted(epochs, 'epoch', 'g')}."))
     return run
 
 

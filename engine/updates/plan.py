@@ -1,6 +1,6 @@
-"""The plan of an update: from the dataset that was frozen last to the prompt and rules as they are now.
+"""The plan of an update: from the dataset that was frozen last to the current prompt and rules.
 
-Reads the project once and changes nothing; planned again after a part of it was done, it plans what is left.
+Reads the project once and changes nothing. If a part of the update is already done, it plans the rest.
 """
 
 from collections import Counter
@@ -20,40 +20,40 @@ ASKED_SPLITS: tuple[Split, ...] = ("train", "validation")
 
 @dataclass(frozen=True, slots=True)
 class UpdatePlan:
-    """What an update would do. Where nothing changed since the dataset was frozen, the answers are left alone."""
+    """What an update would do. If nothing changed since the dataset was frozen, the answers are left alone."""
 
     old: DatasetSummary
     old_version: int
     version: int
-    rules_known: bool  # whether the rules were kept that the old dataset was frozen with
+    rules_known: bool  # whether the rules that the old dataset was frozen with are stored
     rules: tuple[RuleChange, ...]
     passages: tuple[PassageChange, ...]
     kept: tuple[Kept, ...]
     touched: tuple[Touched, ...]
-    asks: tuple[tuple[int, int], ...]  # question id, answers that are still to be asked for
-    run: Run | None  # the newest finished one, which training starts from
+    asks: tuple[tuple[int, int], ...]  # (question id, number of answers still to ask for)
+    run: Run | None  # the newest finished run, which training starts from
 
     @property
     def changed(self) -> bool:
-        """Whether the dataset is of another prompt or other rules than the present ones."""
+        """Whether the dataset was frozen with another prompt or other rules than the current ones."""
         return self.old_version != self.version or bool(self.rules)
 
     @property
     def to_ask(self) -> int:
-        """Answers that are still to be asked for."""
+        """The number of answers still to ask for."""
         return sum(count for _, count in self.asks)
 
 
 def plan_update(project: Project, *, by_rules_alone: bool = False) -> UpdatePlan:
-    """Compare, and sort the old answers. `by_rules_alone`: changed passages that no rule speaks for touch nothing.
+    """Compare the versions and sort the old answers. `by_rules_alone`: ignore changed passages that no rule covers.
 
-    Raises UsageError without a prompt, NotFoundError where no dataset was frozen yet.
+    Raises UsageError without a prompt, and NotFoundError without a dataset.
     """
     with project.snapshot():
         prompt, old = project.prompts.require(), project.datasets.require_latest()
         versions = {found.prompt.sha256: found.version for found in project.prompts.versions()}
         if old.prompt_sha256 not in versions:
-            raise UsageError("The dataset's prompt is gone.", f"{old.prompt_sha256[:12]}.", "Generate and freeze anew.")
+            raise UsageError("The dataset's prompt is gone.", f"{old.prompt_sha256[:12]}.", "Generate and freeze again.")
         before, rules = project.prompts.by_sha256(old.prompt_sha256), project.rules.all()
         frozen_rules = project.datasets.rules_of(old.sha256)
         questions = {question.id: question for split in ASKED_SPLITS for question in project.questions.all(split)}
@@ -66,7 +66,7 @@ def plan_update(project: Project, *, by_rules_alone: bool = False) -> UpdatePlan
         speaking = changes if frozen_rules is not None else tuple(_unknown(rule) for rule in rules)
         passages = compare_passages(before, prompt, speaking)
     same_prompt = old.prompt_sha256 == prompt.sha256
-    if same_prompt:  # what was answered since is no answer to the older rules
+    if same_prompt:  # later answers were not given under the older rules
         answers = tuple(curated for curated in answers if curated.example.created_at <= old.created_at)
         present = tuple(curated for curated in present if curated.example.created_at > old.created_at)
     kept, touched = sort_answers(answers, questions, rules, changes, passages)

@@ -1,6 +1,6 @@
-"""How an updated student is measured: as the one before it was, and with that one as an arm of its own.
+"""How an updated student is evaluated: like the previous one, and with the previous one as an extra arm.
 
-Old and new then meet the same questions, seeds and rules in one evaluation. Reads the store; starts nothing.
+Old and new then get the same questions, seeds and rules in one evaluation. Reads the store; starts nothing.
 """
 
 from dataclasses import replace
@@ -13,10 +13,10 @@ from engine.records.run import Run, TrainingConfig
 
 
 def earlier_run(project: Project, run: Run) -> Run | None:
-    """The run that `run` follows: whose adapter it began from, else the newest finished one before it that can be in
-    memory with it.
+    """Return the run that `run` follows: the one whose adapter it started from, else the newest earlier finished one
+    that can be loaded together with it.
 
-    None where there is none, or its adapter is gone.
+    None if there is none, or if its adapter is gone.
     """
     before = [
         each
@@ -34,12 +34,12 @@ def earlier_run(project: Project, run: Run) -> Run | None:
 
 
 def _fit_together(one: TrainingConfig, other: TrainingConfig) -> bool:
-    """Over one base, and either both whole layers or neither."""
+    """Whether both have the same base, and either both are full fine-tunings or neither is."""
     return one.held_base == other.held_base and (one.adapter == "full") == (other.adapter == "full")
 
 
 def evaluation_beside(project: Project, run: Run, earlier: Run | None) -> EvaluateOptions:
-    """The evaluation of `run` that asks what the last one of `earlier` asked, else the last one at all."""
+    """Return options to evaluate `run` like the last evaluation of `earlier`, else like the last one of any run."""
     settings = project.settings.read()
     options = EvaluateOptions(
         run_id=run.id,

@@ -14,12 +14,12 @@ _CELLS = 90
 
 
 def plan_text(plan: UpdatePlan) -> str:
-    """What changed, what is kept, and what is asked anew, with the reasons and how many answers each has."""
+    """Return what changed, what is kept and what is asked again, with the number of answers per reason."""
     return "\n".join(_lines(plan))
 
 
 def plan_json(plan: UpdatePlan) -> dict[str, object]:
-    """The same as data; answers are named by their examples' numbers."""
+    """Return the same as JSON data. Answers are identified by their example ids."""
     return {
         "from_version": plan.old_version,
         "to_version": plan.version,
@@ -42,17 +42,17 @@ def plan_json(plan: UpdatePlan) -> dict[str, object]:
 
 def _lines(plan: UpdatePlan) -> Iterator[str]:
     if not plan.changed:
-        yield f"Prompt version {plan.version} and the rules are those that the newest dataset was frozen with."
+        yield f"The newest dataset was frozen with prompt version {plan.version} and the current rules."
         return
     yield f"From prompt version {plan.old_version} to {plan.version}:"
     if not plan.rules_known:
-        yield "  the old dataset did not keep its rules: answers are held against those of now"
+        yield "  the old dataset has no stored rules: answers are checked against the current ones"
     for change in plan.rules:
         rule = change.after or change.before
         if rule is not None:
             yield f"  {change.kind:<8} rule {rule.id}  {clean_line(rule.text, _CELLS)}"
     for passage in plan.passages[:_SHOWN]:
-        where = "for every answer" if passage.everywhere else "where a question speaks of it"
+        where = "for every answer" if passage.everywhere else "for questions that mention it"
         yield f"  {'new' if passage.added else 'gone':<8} «{clean_line(passage.text, _CELLS)}» {where}"
     if (left := len(plan.passages) - _SHOWN) > 0:
         yield f"  and {left} more changed passages"

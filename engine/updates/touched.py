@@ -1,8 +1,8 @@
-"""Which answers to an older prompt still do for a newer one, and why the others do not. Pure.
+"""Which answers to an older prompt are still valid for a newer one, and why the others are not. Pure.
 
-An answer is touched where it breaks a rule as it is now, where it shows what a removed rule dictated, where a changed
-passage holds everywhere, and where its question speaks of what a changed passage speaks of: the two share a word that
-few questions have. Everything else is kept.
+An answer is touched if it breaks a current rule, if it shows what a removed rule dictated, if a changed passage applies
+to every answer, or if its question mentions the subject of a changed passage: both share a word that few questions
+contain. Everything else is kept.
 """
 
 from collections import Counter
@@ -18,12 +18,12 @@ from engine.updates.changes import PassageChange, RuleChange
 from engine.wording import shortened
 
 _TOLD_CHARACTERS = 60
-RARE = 0.2  # of the questions: a word that more of them have tells nothing about what a question is about
+RARE = 0.2  # share of questions; a word that more of them contain says nothing about a question's subject
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An answer that is carried over, with what the rules find in it now."""
+    """An answer that is carried over, with its current check results."""
 
     curated: CuratedExample
     checks: tuple[CheckResult, ...]
@@ -31,7 +31,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """An answer that is asked for anew, and why, in a few words."""
+    """An answer that is asked for again, with a short reason."""
 
     curated: CuratedExample
     reason: str
@@ -44,9 +44,9 @@ def sort_answers(
     changes: Sequence[RuleChange],
     passages: Sequence[PassageChange],
 ) -> tuple[tuple[Kept, ...], tuple[Touched, ...]]:
-    """Sort the answers of the older version that were accepted, or that only a rule of then had rejected.
+    """Sort the older version's answers into kept and touched ones. Cut and manually rejected ones are left out.
 
-    An answer that stood rejected and does not do now either is neither kept nor touched: it was asked for once.
+    An automatically rejected answer that is not valid now either is in neither group: it does not need a replacement.
     """
     speaks = _Speaking(passages, questions)
     removed = [change.before for change in changes if change.kind == "removed" and change.before is not None]
@@ -54,7 +54,7 @@ def sort_answers(
     touched: list[Touched] = []
     for curated in answers:
         question = questions.get(curated.example.key.question_id)
-        ended = curated.example.finish_reason == "stop" or curated.accepted  # a person ended it
+        ended = curated.example.finish_reason == "stop" or curated.accepted  # a person completed it
         if question is None or not ended or (curated.by_person and not curated.accepted):
             continue
         checks = check_answer(rules, curated.answer, question)
@@ -78,7 +78,7 @@ def _shown(removed: Sequence[Rule], curated: CuratedExample, question: Question)
 
 
 class _Speaking:
-    """Which questions speak of a changed passage."""
+    """Which questions mention the subject of a changed passage."""
 
     def __init__(self, passages: Sequence[PassageChange], questions: Mapping[int, Question]) -> None:
         self._everywhere = next((passage for passage in passages if passage.everywhere), None)
@@ -91,12 +91,12 @@ class _Speaking:
         ]
 
     def about(self, question: Question) -> str:
-        """Why this question is touched; empty where it is not."""
+        """Return why this question is touched, or an empty string."""
         if self._everywhere is not None:
-            return f"«{_short(self._everywhere.text)}» holds for every answer"
+            return f"«{_short(self._everywhere.text)}» applies to every answer"
         for passage, words in self._words:
             if words & telling_words(question.text):
-                return f"speaks of «{_short(passage.text)}»"
+                return f"mentions «{_short(passage.text)}»"
         return ""
 
 

@@ -63,7 +63,7 @@ async def test_beside_another_job_it_is_refused_and_nothing_is_stored(home: Home
         await until(pilot, lambda: bool(app.screen.query("#aside")), seconds=60)
         await form_of(pilot)
         await pilot.press("enter")
-        await until(pilot, lambda: any("Update when it has ended" in words for words in told(app)))
+        await until(pilot, lambda: any("Wait until it ends" in words for words in told(app)))
     with Project.open(folder, home) as project:
         assert [job.kind for job in project.jobs.all()] == ["generate"]
 

@@ -176,13 +176,13 @@ def test_what_is_wrong_in_another_project_names_it(
     answer(1)
     check_examples(project)
     for others in ([project], [router, router]):
-        with pytest.raises(UsageError, match="is in already"):
+        with pytest.raises(UsageError, match="is already included"):
             freeze(project, chat, others=others)
     reject(router, Selection(ids=(1, 2, 3)))
     with pytest.raises(DatasetError, match=r"router: No accepted.*--project router"):
         freeze(project, chat, others=[router])
     router.settings.write(ProjectSettings(student_base="another"))
-    with pytest.raises(DatasetError, match="One adapter has one base"):
+    with pytest.raises(DatasetError, match="The projects have different bases"):
         freeze(project, chat, others=[router])
     assert project.datasets.latest() is None
 
@@ -201,7 +201,7 @@ def test_a_row_that_exceeds_the_context_is_named(project: Project, answer: Answe
     # 512 byte tokens hold question and answer alone, but not behind the prompt.
     long = "Yes " * 70 + "Ask your branch before you act."
     accept(project, Selection(ids=(answer(1, long),)))
-    with pytest.raises(ContextError, match=r"^Example 1 \(question 1\) behind the prompt"):
+    with pytest.raises(ContextError, match=r"^Example 1 \(question 1\) with the prompt"):
         freeze(project, chat)
     reject(project, Selection(ids=(1,)))
     accept(project, Selection(ids=(answer(1, long, local=False),)))
@@ -247,7 +247,7 @@ def test_a_question_without_split_or_with_a_system_message_is_refused(
         freeze(project, chat)
     project.questions.set_splits({unsplit: "train"})
     accept(project, Selection(ids=(answer(rude),)))
-    with pytest.raises(DatasetError, match="its own system message"):
+    with pytest.raises(DatasetError, match="contains a system message"):
         freeze(project, chat)
 
 

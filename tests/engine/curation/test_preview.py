@@ -58,7 +58,7 @@ def test_every_refusal_is_told_at_once_and_its_row_is_not_counted(
     assert {refusal.kind: refusal.example_id for refusal in found.refused} == ids
     words = {refusal.kind: refusal.words for refusal in found.refused}
     assert words["overlap"] in LEAKED
-    assert "behind the prompt" in words["too_long"]
+    assert "with the prompt" in words["too_long"]
     assert [topic.rows for topic in found.topics] == [1]
     assert project.datasets.latest() is None
 

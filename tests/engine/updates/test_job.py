@@ -163,7 +163,7 @@ def test_an_update_that_trained_does_not_go_on_with_another_prompt(
     monkeypatch.setattr(engine.training.job, "run", train)
     old, asked = project.jobs.all()[-1], len(stages)
     change(project, Prompt((Message("system", "You answer for a bank. Use at most 3 words."),)), 3)
-    with pytest.raises(UsageError, match=r"is of an older state of the project.*`distill-tui update`"):
+    with pytest.raises(UsageError, match=r"is for an older state of the project.*`distill-tui update`"):
         carry_out(project, job=old)
     assert len(stages) == asked, "nothing was asked"
     assert project.runs.count() == 2
@@ -204,7 +204,7 @@ def test_what_the_teacher_refused_is_told_with_the_next_step(
     assert plan.to_ask == 3
     notes = [told.event.text for told in read_all(project.folder / job.folder) if isinstance(told.event, Note)]
     assert (
-        "2 of 3 answers did not come: the student is trained without them. Ask again when this update has ended: "
+        "2 of 3 answers did not arrive: the student is trained without them. Ask again after this update: "
         "distill-tui generate --question 2 --question 3; then distill-tui curate check, distill-tui curate freeze "
         "and distill-tui update."
     ) in notes

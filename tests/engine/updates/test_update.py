@@ -113,7 +113,7 @@ def test_a_demand_without_a_rule_touches_all_and_a_case_those_that_speak_of_it(p
     project.prompts.set(Prompt((Message("system", OLD.system + " A loan takes two days."),)))
     plan = plan_update(project)
     assert [row.curated.example.id for row in plan.touched] == [1]
-    assert plan.touched[0].reason == "speaks of «A loan takes two days.»"
+    assert plan.touched[0].reason == "mentions «A loan takes two days.»"
 
 
 def test_a_new_demand_that_only_a_judge_can_check_touches_all(project: Project) -> None:
