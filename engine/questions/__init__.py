@@ -1,1 +1,1 @@
-"""Questions: where they come from, which are twins, and which split they belong to."""
+"""Questions: their import and synthesis, near-duplicates (twins), and splits."""

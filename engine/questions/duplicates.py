@@ -1,7 +1,7 @@
-"""Near twins among questions: MinHash finds the candidates, the exact Jaccard similarity of word 3-shingles decides.
+"""Near twins among questions: MinHash finds candidates, the exact Jaccard similarity of word 3-shingles decides.
 
-Two questions are compared by the words of all their messages, whatever case, punctuation and width of characters; in
-scripts without spaces by their characters.
+Questions are compared by the words of all their messages, ignoring case, punctuation and character width; in scripts
+without spaces, by their characters.
 Deterministic: the same questions in the same order give the same twins. Knows nothing of the store.
 
 MinHash: Broder, «On the resemblance and containment of documents», 1997; banding as in datasketch's MinHashLSH.
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-NEAR_TWIN = 0.7  # similarity from which two questions count as twins
+NEAR_TWIN = 0.7  # similarity at or above which two questions count as twins
 
 _SHINGLE_WORDS = 3
 _PERMUTATIONS = 128
 _SEED = 1
-# The bands are laid out for a lower threshold: a candidate costs a set intersection, a twin that is missed costs more.
-# At a threshold of 0.7 this gives 29 bands of 4: a pair just at it is found with probability 1 − (1 − 0.7⁴)²⁹ > 0.999.
+# The bands use a lower threshold: a candidate only costs a set intersection, a missed twin costs more.
+# For a threshold of 0.7 this gives 29 bands of 4: a pair at exactly 0.7 is found with p = 1 − (1 − 0.7⁴)²⁹ > 0.999.
 _BAND_MARGIN = 0.6
 
 _Shingles = frozenset[str]
@@ -42,14 +42,14 @@ class DuplicatePair:
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """One of several questions by its position, and how similar it is."""
+    """One of several questions, by position, and its similarity."""
 
     position: int
     similarity: float
 
 
 class Groups:
-    """Things by position, from 0, that ties hold together."""
+    """Disjoint sets of positions, from 0, joined by ties (union-find)."""
 
     def __init__(self, size: int) -> None:
         self._parent = list(range(size))
@@ -60,7 +60,7 @@ class Groups:
         self._parent[second] = first
 
     def root(self, position: int) -> int:
-        """The same number for all of a group; another one once it was joined with an earlier group."""
+        """Return a number shared by the whole group. It changes if the group is joined with an earlier one."""
         while self._parent[position] != position:
             self._parent[position] = self._parent[self._parent[position]]
             position = self._parent[position]
@@ -68,11 +68,11 @@ class Groups:
 
 
 def find_duplicates(questions: Sequence[Question], threshold: float = NEAR_TWIN) -> tuple[DuplicatePair, ...]:
-    """Every question that repeats an earlier one, with the most similar one that stays. Of twins the first stays."""
+    """Return every question that repeats an earlier one, with the most similar kept one. The first of twins is kept."""
     bands = _Bands(threshold)
     staying: dict[_Shingles, int] = {}
     shingles: dict[int, _Shingles] = {}
-    buckets: dict[bytes, list[int]] = {}  # of those that stay: a thousand repeats cost no more than one
+    buckets: dict[bytes, list[int]] = {}  # only of kept questions, so that a thousand repeats cost no more than one
     pairs: list[DuplicatePair] = []
     for position, question in enumerate(questions):
         own = _shingles(question)
@@ -93,15 +93,15 @@ def find_duplicates(questions: Sequence[Question], threshold: float = NEAR_TWIN)
 
 
 def ties_to_earlier(questions: Sequence[Question], threshold: float = NEAR_TWIN) -> list[list[int]]:
-    """For each question earlier twins by position: of each group that twins hold together, the first that was found.
+    """Return, per question, the positions of earlier twins: the first one found in each group of connected twins.
 
-    Who follows all ties comes to every twin. One tie a group is enough for that: where thousands of questions are all
-    twins of each other, naming every pair would take hours and fill the memory.
+    Following all ties leads to every twin. One tie per group is enough for that: if thousands of questions are all
+    twins of each other, listing every pair would take hours and fill the memory.
     """
     bands, groups = _Bands(threshold), Groups(len(questions))
     shingles = [_shingles(question) for question in questions]
     first_with: dict[_Shingles, int] = {}
-    buckets: dict[bytes, dict[int, list[int]]] = {}  # in each, by what was the root of their group
+    buckets: dict[bytes, dict[int, list[int]]] = {}  # bucket → members by the root of their group when added
     ties: list[list[int]] = []
     for position, own in enumerate(shingles):
         found: list[int] = []
@@ -135,9 +135,9 @@ def _regrouped(bucket: dict[int, list[int]], groups: Groups) -> dict[int, list[i
 
 
 def twins_of(question: Question, others: Sequence[Question]) -> list[Twin]:
-    """Those of `others` that are near twins of one question, the most similar first.
+    """Return those of `others` that are near twins of one question, most similar first.
 
-    One against many is compared outright: no sketch is made.
+    One question is compared with all others directly, without sketches.
     """
     own = _shingles(question)
     twins = [Twin(position, _jaccard(own, _shingles(other))) for position, other in enumerate(others)]
@@ -145,14 +145,14 @@ def twins_of(question: Question, others: Sequence[Question]) -> list[Twin]:
 
 
 class _Bands:
-    """The bands of a text's sketch. Texts that share none are not compared."""
+    """Computes the bands of a text's sketch. Texts without a common band are not compared."""
 
     def __init__(self, threshold: float) -> None:
         from datasketch import MinHash, MinHashLSH
 
         layout = MinHashLSH(threshold=threshold * _BAND_MARGIN, num_perm=_PERMUTATIONS)
         self._bands, self._rows = cast("tuple[int, int]", (layout.b, layout.r))
-        # Copied for each text: drawing the permutations anew costs more than hashing.
+        # Copied for each text: drawing the permutations again costs more than hashing.
         self._blank = cast("_Sketch", MinHash(num_perm=_PERMUTATIONS, seed=_SEED))
 
     def of(self, shingles: _Shingles) -> list[bytes]:
@@ -174,7 +174,7 @@ def _shingles(question: Question) -> _Shingles:
     text = "\n".join(message.content for message in question.messages)
     words = WORD.findall(unicodedata.normalize("NFKC", text).casefold())
     if not words:
-        return frozenset([text])  # nothing but signs: only the very same text is a twin
+        return frozenset([text])  # punctuation only: just identical texts are twins
     last = max(len(words) - _SHINGLE_WORDS, 0)
     return frozenset(" ".join(words[start : start + _SHINGLE_WORDS]) for start in range(last + 1))
 

@@ -1,4 +1,4 @@
-"""The bundled general questions, which no prompt has anything to do with. Knows nothing of who answers them."""
+"""The bundled general questions, unrelated to any prompt. Knows nothing of who answers them."""
 
 import json
 from typing import cast
@@ -7,11 +7,11 @@ from engine.bundled import bundled_text
 from engine.records.prompt import Message
 from engine.records.question import Question, Split
 
-QUESTIONS = "general/questions.jsonl"  # among what is bundled
+QUESTIONS = "general/questions.jsonl"  # path in the bundled data
 
 
 def general_questions(split: Split) -> tuple[Question, ...]:
-    """Those of one split, numbered from 0: "train", or "test" for what no student is ever trained on."""
+    """Return the questions of one split, numbered from 0. No student is ever trained on those of "test"."""
     rows = (cast("dict[str, str]", json.loads(line)) for line in bundled_text(QUESTIONS).splitlines())
     chosen = [row for row in rows if row["split"] == split]
     return tuple(

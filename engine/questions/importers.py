@@ -1,7 +1,7 @@
 """Questions from files, standard input, `datasets` folders and hub names.
 
-Every row becomes a question or a refusal with its line and reason; nothing is cut, and a file that is broken as a whole
-is an error. Twins are the store's affair. Knows nothing of projects.
+Every row becomes a question or a refusal with its line and reason; nothing is cut. A file that cannot be read at all is
+an error. Duplicates are left to the store. Knows nothing of projects.
 """
 
 import json
@@ -25,19 +25,19 @@ MAX_ROWS = 1_000_000
 STANDARD_INPUT = "standard input"
 
 _FORMATS = (
-    "Formats: .txt (a question a line), .jsonl, .csv, .tsv, .parquet, a `datasets` folder, a hub name, - for stdin."
+    "Formats: .txt (one question per line), .jsonl, .csv, .tsv, .parquet, a `datasets` folder, a hub name, - for stdin."
 )
 _TEXT_SUFFIXES = (".txt", ".text")
 _JSONL_SUFFIXES = (".jsonl", ".ndjson")
 _CSV_SUFFIXES = (".csv", ".tsv")
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
-_Rows = Iterator[tuple[int, Mapping[str, object] | str]]  # a text is the reason why the row is refused
+_Rows = Iterator[tuple[int, Mapping[str, object] | str]]  # a string is the reason for refusing the row
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """A row that is no question: its line (or row) from 1, and why."""
+    """A row that is not a question: its line (or row) from 1, and the reason."""
 
     line: int
     reason: str
@@ -45,7 +45,7 @@ class RefusedRow:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What was read, what was refused, and what a person should know about the rest."""
+    """The questions read, the rows refused, and notes for the user."""
 
     questions: tuple[Question, ...]
     refused: tuple[RefusedRow, ...]
@@ -60,10 +60,10 @@ def import_questions(
     label_column: str | None = None,
     limit: int | None = None,
 ) -> ImportResult:
-    """Read questions from `source`: a file, a folder, a hub name, or `-`. At most `limit` of them, if given.
+    """Read up to `limit` questions from `source`: a file, a folder, a hub name, or `-`.
 
-    Raises NotFoundError where nothing is there, and UsageError for a file that is empty, broken as a whole or has more
-    than `MAX_ROWS` rows.
+    Raises NotFoundError if the source does not exist, and UsageError for a file that is empty, cannot be read, or has
+    more than `MAX_ROWS` rows.
     """
     columns = Columns(text_column, topic_column, label_column)
     notes: list[str] = []
@@ -77,7 +77,7 @@ def import_questions(
     known = (*_TEXT_SUFFIXES, *_JSONL_SUFFIXES, *_CSV_SUFFIXES, ".parquet")
     if _HUB_NAME.fullmatch(source) and path.suffix.lower() not in known:
         return _collect(hub_rows(source, columns, notes), columns, source, limit, notes)
-    raise NotFoundError(f"There is no {source}", "It is neither a file nor a folder nor a hub name.", _FORMATS)
+    raise NotFoundError(f"There is no {source}", "It is not a file, a folder or a hub name.", _FORMATS)
 
 
 def _read_file(path: Path, columns: Columns, limit: int | None, notes: list[str]) -> ImportResult:
@@ -96,7 +96,7 @@ def _read_file(path: Path, columns: Columns, limit: int | None, notes: list[str]
             elif not suffix:
                 rows = _stream_rows(stream, path.name)
             else:
-                raise UsageError(f"{path.name} cannot be read", f"{suffix} is no format for questions.", _FORMATS)
+                raise UsageError(f"{path.name} cannot be read", f"{suffix} is not a format for questions.", _FORMATS)
             return _collect(rows, columns, path.name, limit, notes)
     except OSError as error:
         raise UsageError(f"{path.name} cannot be read", f"{error.strerror or error}.", "Check the file.") from error
@@ -114,10 +114,10 @@ def _collect(
     refused: list[RefusedRow] = []
     for count, (line, row) in enumerate(rows):
         if limit is not None and len(questions) >= limit:
-            notes.append(f"stopped at the limit of {limit}; there is more")
+            notes.append(f"stopped at the limit of {limit}; there are more rows")
             break
         if count >= MAX_ROWS:
-            raise UsageError(f"{source} is too large", f"It has more than {MAX_ROWS:,} rows.", "Give a limit.")
+            raise UsageError(f"{source} is too large", f"It has more than {MAX_ROWS:,} rows.", "Set a limit.")
         try:
             if isinstance(row, str):
                 raise RefusedError(row)
@@ -125,16 +125,16 @@ def _collect(
         except RefusedError as error:
             refused.append(RefusedRow(line, str(error)))
     if not questions and not refused:
-        raise UsageError(f"There is no question in {source}", "It is empty.", "Give a file with a question a line.")
+        raise UsageError(f"There is no question in {source}", "It is empty.", "Use a file with one question per line.")
     if reader.dropped_system:
-        notes.append(f"dropped {counted(reader.dropped_system, 'system message')}: a question has none")
+        notes.append(f"dropped {counted(reader.dropped_system, 'system message')}: questions have none")
     if reader.dropped_answers:
-        notes.append(f"dropped {counted(reader.dropped_answers, 'last answer')}: the teacher answers anew")
+        notes.append(f"dropped {counted(reader.dropped_answers, 'last answer')}: the teacher answers again")
     return ImportResult(tuple(questions), tuple(refused), tuple(notes))
 
 
 def _stream_rows(stream: BinaryIO, source: str) -> _Rows:
-    """Lines of text or of JSON, by how the first one that is not blank begins."""
+    """Read lines of text or JSON, depending on the start of the first line that is not blank."""
     lines = read_lines(stream, source)
     blank: list[Line] = []
     for line in lines:
@@ -166,9 +166,9 @@ def _read_object(text: str) -> Mapping[str, object] | str:
     try:
         value: object = json.loads(text.rstrip("\r\n"))
     except json.JSONDecodeError as error:
-        return f"no JSON: {error.msg} at character {error.pos + 1}"
+        return f"invalid JSON: {error.msg} at character {error.pos + 1}"
     except RecursionError:
         return "nested too deeply"
-    except ValueError as error:  # an integer of more digits than Python converts
-        return f"no JSON: {error}"
-    return value if isinstance(value, dict) else "no JSON object"
+    except ValueError as error:  # an integer with too many digits for Python
+        return f"invalid JSON: {error}"
+    return value if isinstance(value, dict) else "not a JSON object"

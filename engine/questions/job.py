@@ -1,8 +1,8 @@
-"""The synthesize stage as a job: a teacher names topics over the prompt, then writes questions for each.
+"""The synthesize job: a teacher names topics that cover the prompt, then writes questions for each.
 
-Each topic's questions are stored as they come: they are paid for already should a later request fail. Taken up again,
-it goes on with the topics that it had named and not come to. One that is started while another asks waits for it, and
-leaves out the topics that have questions by then.
+Each topic's questions are stored as they arrive, because they are paid for even if a later request fails. A resumed job
+continues with the named topics that are still open. A job started while another one asks waits for it, and then skips
+the topics that have questions.
 """
 
 import json
@@ -34,12 +34,14 @@ from engine.teachers.ask import ask
 from engine.teachers.ledger import Ledger
 from engine.wording import counted
 
-_TOPICS_FILE = "topics.json"  # those that were named; for questions like others, the numbers of those that are done
+_TOPICS_FILE = "topics.json"  # the topics named so far; with `like`, the ids of the questions that are done
 
 
 def run(context: JobContext, options: SynthesizeOptions) -> None:
-    """Write questions. Raises `UsageError` without a prompt, `TeacherError` and `ModelError` as the teacher does,
-    `JobStopped` between two requests.
+    """Write questions.
+
+    Raises `UsageError` without a prompt, `TeacherError` and `ModelError` from the teacher, and `JobStopped` between
+    requests.
     """
     context.emit(Progress(0, options.topics, "preparing"))
     with context.take_turn("questions", "asks for questions"):
@@ -59,7 +61,7 @@ def _ask(context: JobContext, options: SynthesizeOptions) -> None:
 
 
 def _teacher(context: JobContext, options: SynthesizeOptions, topics: int) -> Callable[[Sequence[Message]], str]:
-    """The teacher, whose replies have room for so many topics; between two of them the job may be stopped."""
+    """Return a function that asks the teacher, with room for so many topics. The job can stop between requests."""
     teacher = ask(
         options.teacher,
         context.project.home,
@@ -105,7 +107,7 @@ def _write(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> N
 
 
 def _write_alike(context: JobContext, options: SynthesizeOptions, prompt: Prompt) -> None:
-    """Training questions like the validation questions of `options.like`; near twins of held-out ones are left out."""
+    """Write training questions like those of `options.like`. Near twins of held-out questions are left out."""
     asked = _teacher(context, options, 1)
     everything = context.project.questions.all()
     held_out = tuple(question for question in everything if question.split in ("validation", "test"))
@@ -128,13 +130,13 @@ def _write_alike(context: JobContext, options: SynthesizeOptions, prompt: Prompt
 
 
 def _whole_items(context: JobContext, reply: str) -> str:
-    """A reply that was cut, without its last item; that is told."""
-    context.emit(Note("a reply was cut at its longest: its last item is left out"))
+    """Return a cut reply without its last item, and report that."""
+    context.emit(Note("a reply reached its token limit: its last item is left out"))
     return without_last_item(reply)
 
 
 def _store(context: JobContext, questions: Sequence[Question]) -> int:
-    """Keep them with the time that it took until now, whether the job ends or not; returns how many were new."""
+    """Store questions and the time so far, even if the job does not finish; returns how many were new."""
     with context.project.transaction():
         added = context.project.questions.add(questions).added
         context.keep_timing("questions")
@@ -142,7 +144,7 @@ def _store(context: JobContext, questions: Sequence[Question]) -> int:
 
 
 def _far_from(held_out: Sequence[Question], written: Sequence[Question]) -> list[Question]:
-    """Those that are no near twin of a held-out question: training on one would spoil the measurement."""
+    """Return the questions that are not near twins of held-out ones: training on twins would distort the evaluation."""
     numbered = [replace(question, id=-place) for place, question in enumerate(written, start=1)]
     twins = {pair.dropped for pair in find_duplicates((*held_out, *numbered))}
     return [question for question, named in zip(written, numbered, strict=True) if named.id not in twins]
@@ -154,7 +156,7 @@ def _tell_begun(context: JobContext, topics: Sequence[str], number: int) -> None
 
 
 def _named_before(file: Path) -> tuple[str, ...]:
-    """The topics of a job that is taken up again; none where it had named none."""
+    """Return the topics that an earlier process of this job has named, if any."""
     try:
         return tuple(map(str, cast("list[object]", json.loads(file.read_text()))))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Lines of a file or of standard input, bounded: a line that is too long is skipped whole, never cut.
+"""Lines of a file or standard input, with a length limit: a line that is too long is skipped whole, never cut.
 
 Knows nothing of what a line means.
 """
@@ -15,7 +15,7 @@ MAX_LINE_BYTES = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Line `number` from 1. `text` keeps its line end; None where `problem` says why it cannot be read."""
+    """Line `number`, from 1. `text` includes the line end; None if unreadable, and `problem` says why."""
 
     number: int
     text: str | None
@@ -23,7 +23,7 @@ class Line:
 
 
 def read_lines(stream: BinaryIO, source: str) -> Iterator[Line]:
-    """Every line, decoded as UTF-8. Raises UsageError where the whole file is in another encoding."""
+    """Iterate over the lines, decoded as UTF-8. Raises UsageError if the file is UTF-16."""
     number = 0
     while data := stream.readline(MAX_LINE_BYTES + 1):
         number += 1

@@ -1,8 +1,7 @@
-"""One row of a table or one JSON object turned into a question. Knows nothing of files.
+"""Converts one row of a table or one JSON object into a question. Knows nothing of files.
 
-A question is a text, or a list of chat messages: what came before, ending with the user's. Of stored chats, system
-messages are dropped (a question has none: the prompt is the project's) and so is the last answer, which is what a
-teacher will give anew.
+A question is a text, or a list of chat messages that ends with a user message. From stored chats, system messages are
+dropped (the project's prompt takes their place), and so is the last answer, because the teacher will answer again.
 """
 
 import math
@@ -18,7 +17,7 @@ from engine.wording import kind_of_value
 MAX_QUESTION_CHARACTERS = 1_000_000
 MAX_MESSAGES = 500
 MAX_DEPTH = 64
-NAME_COLUMN = "Name the column of the question"  # what to do where none looks like it
+NAME_COLUMN = "Specify the question column"  # next step if no column looks like it
 
 CHAT_COLUMNS = ("messages", "input", "prompt")
 TEXT_COLUMNS = ("question", "text", "prompt", "query", "utterance")
@@ -27,27 +26,27 @@ LABEL_COLUMNS = ("label", "gold")
 
 
 class RefusedError(ValueError):
-    """Why a row is no question, in a few words."""
+    """The reason why a row is not a question, in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns to read; None: guessed from the well-known names."""
+    """Which columns to read. None: guess from common names."""
 
     text: str | None = None
     topic: str | None = None
     label: str | None = None
 
     def wanted(self, available: Iterable[str]) -> list[str]:
-        """The columns of a table that are read at all.
+        """Return the columns to read from a table.
 
-        Raises UsageError where a named one is missing, or none can hold the question.
+        Raises UsageError if a named column is missing, or if no column looks like the question.
         """
         present = list(available)
         listed = ", ".join(repr(name) for name in present) or "none"
         for name in (self.text, self.topic, self.label):
             if name is not None and name not in present:
-                raise UsageError(f"There is no column {name!r}", f"Columns: {listed}.", "Name one of these.")
+                raise UsageError(f"There is no column {name!r}", f"Columns: {listed}.", "Choose one of these.")
         texts = [self.text] if self.text else [name for name in (*CHAT_COLUMNS, *TEXT_COLUMNS) if name in present]
         if not texts:
             raise UsageError("No column looks like the question", f"Columns: {listed}.", f"{NAME_COLUMN}.")
@@ -59,7 +58,7 @@ class Columns:
 
 @dataclass(slots=True)
 class RowReader:
-    """Reads rows into questions and counts what was dropped on the way."""
+    """Reads rows into questions, and counts the messages that it drops."""
 
     columns: Columns
     source: str
@@ -67,9 +66,12 @@ class RowReader:
     dropped_answers: int = 0
 
     def read(self, row: object) -> Question:
-        """Raises RefusedError: no question in it, tool calls, images, unknown roles, too long, too deep."""
+        """Return the row's question.
+
+        Raises RefusedError: no question in it, tool calls, images, unknown roles, too long, nested too deeply.
+        """
         if not isinstance(row, Mapping):
-            raise RefusedError("it is no object with named fields")
+            raise RefusedError("it is not an object with named fields")
         if _too_deep(row):
             raise RefusedError(f"nested deeper than {MAX_DEPTH}")
         if row.get("tools") or row.get("functions"):
@@ -97,12 +99,12 @@ class RowReader:
         if answered:
             del turns[-1]
         if not turns:
-            raise RefusedError("no message of the user")
+            raise RefusedError("no user message")
         for position, turn in enumerate(turns):
             if turn.role != ("user", "assistant")[position % 2]:
-                raise RefusedError("the turns of user and assistant do not alternate, beginning with the user's")
+                raise RefusedError("user and assistant messages do not alternate, starting with the user")
         if turns[-1].role != "user":
-            raise RefusedError("it does not end with the user's message")
+            raise RefusedError("it does not end with a user message")
         for message in turns:
             _refuse_nul(message.content)
         self.dropped_system += len(messages) - len(turns) - answered
@@ -119,7 +121,7 @@ def _read_text(value: object) -> str:
     if value is None:
         raise RefusedError("no question in it")
     if not isinstance(value, str):
-        raise RefusedError(f"the question is no text but {kind_of_value(value)}")
+        raise RefusedError(f"the question is {kind_of_value(value)}, not text")
     try:
         text = clean_content(value)
     except ChatProblemError as error:
@@ -131,20 +133,20 @@ def _read_text(value: object) -> str:
 
 
 def _refuse_nul(text: str) -> None:
-    # A NUL in a text means that the file is not text at all.
+    # A NUL means that the file is not a text file.
     if "\0" in text:
-        raise RefusedError("it holds a NUL character")
+        raise RefusedError("it contains a NUL character")
 
 
 def _named(row: Mapping[str, object], column: str | None, guesses: Sequence[str]) -> str | None:
     name = column or next((guess for guess in guesses if row.get(guess) is not None), None)
     value = row.get(name) if name is not None else None
-    if isinstance(value, float):  # what pandas makes of whole numbers with gaps
+    if isinstance(value, float):  # pandas turns integers with gaps into floats
         value = None if math.isnan(value) else int(value) if value.is_integer() else value
     if value is None or value == "":
         return None
     if not isinstance(value, str | int):
-        raise RefusedError(f"{name} is no text but {kind_of_value(value)}")
+        raise RefusedError(f"{name} is {kind_of_value(value)}, not text")
     return str(value).strip() or None
 
 

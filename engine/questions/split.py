@@ -1,9 +1,9 @@
 """Train, validation and test, drawn by whole topics before anything is answered.
 
-A unit is what may not be torn apart: a topic with all its questions, a question without a topic, and whatever near
-twins tie together (`duplicates.NEAR_TWIN`), so that no near twin crosses a split. Units are placed in seeded random
-order, each where it is missed most, then moved and exchanged as long as that brings the sizes nearer to the fractions,
-in all and for each gold label. Knows nothing of the store.
+A unit is never split up: a topic with all its questions, or a question without a topic, joined with whatever near twins
+tie to it (`duplicates.NEAR_TWIN`), so that no near twins are in different splits. Units are placed in seeded random
+order, each in the split that needs it most, then moved and swapped as long as that brings the sizes closer to the
+fractions, in total and for each gold label. Knows nothing of the store.
 """
 
 import random
@@ -16,36 +16,36 @@ from engine.errors import UsageError
 from engine.questions.duplicates import Groups, ties_to_earlier
 from engine.records.question import SPLITS, Question, Split
 
-_ALL = ""  # beside the labels: the count of all questions, whatever their label
-# Costs are whole numbers, so that weights of any size keep their order: an empty split outweighs every misfit, a label
-# missing from a split any but that. Should one split have to stay empty, it is validation: nothing can be trained
-# without train, nothing proved without test.
+_ALL = ""  # key next to the labels: counts all questions
+# Costs are integers, so that weights of any size stay exact: an empty split outweighs everything else, and a label
+# missing from a split outweighs any misfit. If one split must stay empty, it is validation: nothing can be trained
+# without train, and nothing evaluated without test.
 _EMPTY: dict[Split, int] = {"train": 4 * 10**30, "test": 2 * 10**30, "validation": 10**30}
 _MISSING_LABEL = 10**24
-_TWINS_FOLLOW: tuple[Split, ...] = ("test", "validation", "train")  # the first that any of them lies in
-_PRECISION = 1_000  # of a question, in what a split should hold
+_TWINS_FOLLOW: tuple[Split, ...] = ("test", "validation", "train")  # the first of these that has one of the twins
+_PRECISION = 1_000  # steps per question, for target sizes
 _MAX_ROUNDS = 20
-_MAX_EXCHANGED_UNITS = 200  # exchanges are tried pair by pair; with more units, moves alone come close enough
+_MAX_EXCHANGED_UNITS = 200  # swaps are tried for each pair; with more units, moves alone get close enough
 
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
     ids: tuple[int, ...]
-    counts: Mapping[str, int]  # questions by label, and by `_ALL`
+    counts: Mapping[str, int]  # number of questions per label, and in total under `_ALL`
 
 
 def split_by_topic(
     questions: Sequence[Question], seed: int, fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
 ) -> dict[int, Split]:
-    """The split of every question, by id; `fractions` of train, validation and test.
+    """Return the split of every question, by id. `fractions` are those of train, validation and test.
 
-    A question that has a split keeps it. A new one that is a near twin of a held-out question is held out with it, one
-    of a training question trained on; other new questions follow their topic, and where that is new, their unit (the
-    most frequent split, where it lies in several already). Every split gets a unit where there are enough. Raises
-    UsageError for fractions that are not shares of 1.
+    A question with a split keeps it. A new near twin of a held-out question is held out with it, and a near twin of a
+    training question is trained on. Other new questions follow their topic, or their unit if the topic is new; if these
+    are in several splits, the most frequent one. Every split gets a unit if there are enough. Raises UsageError for
+    fractions that are negative or do not add up to 1.
     """
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise UsageError("The fractions mean nothing", f"They are {fractions}.", "Give three shares that add up to 1.")
+        raise UsageError("Invalid fractions", f"They are {fractions}.", "Use three fractions that add up to 1.")
     drawn: dict[int, Split] = {question.id: question.split for question in questions if question.split is not None}
     units: list[_Unit] = []
     placed: list[tuple[_Unit, Split]] = []
@@ -84,7 +84,7 @@ def _unit(members: Sequence[Question]) -> _Unit:
 
 
 def _with_topics(questions: Sequence[Question], ties: Sequence[Sequence[int]]) -> list[list[int]]:
-    """The ties of each question to earlier ones, and the one to the first of its topic."""
+    """Return each question's ties to earlier ones, including one to the first question of its topic."""
     first: dict[str, int] = {}
     return [
         [*ties[position], *([first.setdefault(question.topic, position)] if question.topic else [])]
@@ -93,7 +93,7 @@ def _with_topics(questions: Sequence[Question], ties: Sequence[Sequence[int]]) -
 
 
 def _tied(questions: Sequence[Question], ties: Sequence[Sequence[int]]) -> list[list[Question]]:
-    """Questions that ties to others, by position, hold together: each group and all of them in the order they came."""
+    """Return the groups of questions connected by `ties` (positions), preserving the order."""
     tied = Groups(len(questions))
     for position, others in enumerate(ties):
         for other in others:
@@ -105,7 +105,7 @@ def _tied(questions: Sequence[Question], ties: Sequence[Sequence[int]]) -> list[
 
 
 class _Plan:
-    """How many questions of each label lie in each split, and what that costs against what was wanted."""
+    """The number of questions per label and split, and its cost compared with the targets."""
 
     def __init__(self, fractions: Mapping[Split, float], units: Sequence[_Unit]) -> None:
         totals: Counter[str] = Counter()
@@ -123,9 +123,9 @@ class _Plan:
             have[key] += sign * count
 
     def place(self, units: Sequence[_Unit], seed: int) -> list[Split]:
-        """The split of each unit, in the order given."""
+        """Return the split of each unit, in the given order."""
         order = list(range(len(units)))
-        # A seeded draw that anyone can repeat, not a secret.
+        # A reproducible seeded order, not a secret.
         random.Random(seed).shuffle(order)  # noqa: S311
         where: dict[int, Split] = {}
         for number in order:
@@ -138,12 +138,12 @@ class _Plan:
         return [where[number] for number in range(len(units))]
 
     def _move(self, units: Sequence[_Unit], order: Sequence[int], where: dict[int, Split]) -> bool:
-        """Move single units to where they fit better; did any move?"""
+        """Move single units to where they fit better. Returns whether any moved."""
         moved = False
         for number in order:
             unit, old = units[number], where[number]
             self.add(unit, old, -1)
-            # The old split first: among equals nothing moves.
+            # The old split comes first, so that ties move nothing.
             choices = [old, *(split for split in self._splits if split != old)]
             where[number] = min(choices, key=lambda split: self._change(unit, split))
             self.add(unit, where[number])
@@ -151,7 +151,7 @@ class _Plan:
         return moved
 
     def _exchange(self, units: Sequence[_Unit], order: Sequence[int], where: dict[int, Split]) -> bool:
-        """Exchange two units of different splits where both together fit better; were any exchanged?"""
+        """Swap pairs of units between splits if that fits better. Returns whether any were swapped."""
         if len(units) > _MAX_EXCHANGED_UNITS:
             return False
         exchanged = False
@@ -175,7 +175,7 @@ class _Plan:
         self.add(two, one_from)
 
     def _change(self, unit: _Unit, split: Split) -> int:
-        """How much the split's cost changes when the unit is added."""
+        """Return how much the split's cost changes if the unit is added."""
         have = self._have[split]
         return sum(
             self._misfit(split, key, have[key] + count) - self._misfit(split, key, have[key])

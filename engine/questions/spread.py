@@ -1,6 +1,6 @@
-"""A few out of many, evenly from all of them: what was imported topic by topic is then taken from every topic.
+"""Selects a few out of many, evenly spread, so that a list sorted by topic is sampled from every topic.
 
-Knows nothing of what it chooses from.
+Knows nothing of what it selects from.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -10,27 +10,27 @@ T = TypeVar("T")
 
 
 def spread(rows: Sequence[T], count: int | None) -> list[T]:
-    """At most `count` of the rows, at even distances and in their order; None: all.
+    """Return at most `count` of the rows, evenly spaced and in order; None: all.
 
-    Another `count` takes other rows: where what was taken before is to be kept, `growing_share` is for it.
+    A different `count` selects different rows. If an earlier selection must be kept, use `growing_share`.
     """
     taken = len(rows) if count is None else min(count, len(rows))
     return [rows[place * len(rows) // taken] for place in range(taken)]
 
 
 def growing_share(groups: Mapping[int, Hashable], count: int | None) -> frozenset[int]:
-    """At most `count` of the numbers, of every group its share; None: all. `groups` says which group each is in.
+    """Return at most `count` of the numbers, proportionally from every group; None: all. `groups` is number → group.
 
-    A larger `count` takes what a smaller one took, and more: nothing that was paid for is left out. Numbers that come
-    or go change nothing about the order of the others within their group, only how much its share is.
+    A larger `count` includes the selection of a smaller one, so that nothing already paid for is left out. Adding or
+    removing numbers does not change the order of the others in their group, only the group's share.
     """
     if count is None or count >= len(groups):
         return frozenset(groups)
     members: dict[Hashable, list[int]] = {}
     for number in sorted(groups):
         members.setdefault(groups[number], []).append(number)
-    # The n-th of a group of m has its turn at n / m of the whole. Groups begin at different moments: of a thousand
-    # small ones the first few would else be those that were imported first.
+    # The n-th of a group of m gets its turn at n / m of the whole. Groups have different offsets: otherwise, of a
+    # thousand small groups, the first few would be those that were imported first.
     turns = [
         ((rank + _halved(place)) / len(group), place, number)
         for place, group in enumerate(members.values())
@@ -40,10 +40,7 @@ def growing_share(groups: Mapping[int, Hashable], count: int | None) -> frozense
 
 
 def _halved(number: int) -> float:
-    """Its binary digits behind the point, the last one first: any few numbers in a row lie far apart in [0, 1).
-
-    This is van der Corput's sequence.
-    """
+    """Return a term of the van der Corput sequence, whose neighbouring terms are far apart in [0, 1)."""
     value, share = 0.0, 0.5
     while number:
         value += share * (number & 1)

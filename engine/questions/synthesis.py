@@ -1,7 +1,7 @@
-"""Questions written by the teacher: topics over the prompt first, then questions for each topic.
+"""Questions written by the teacher: first topics that cover the prompt, then questions for each topic.
 
-The prompt reaches the teacher as quoted text, so that it writes what users send instead of answering. What comes back
-is hostile text: any list is read as far as it is one, repeats and copies of the prompt's own examples are left out.
+The teacher gets the prompt as quoted text, so that it writes what users send instead of answering. The reply is
+untrusted text: whatever looks like a list is read, and repeats and copies of the prompt's own examples are left out.
 Knows nothing of models or of the store.
 """
 
@@ -17,14 +17,14 @@ from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 
 SOURCE = "synthesis"
-IMPROVEMENT = "improvement"  # the source of questions that were written like others
+IMPROVEMENT = "improvement"  # source of questions written like existing ones
 MAX_REPLY_CHARACTERS = 200_000
 MAX_ITEM_CHARACTERS = 2_000
 MAX_TOPIC_CHARACTERS = 120
 _TOPIC_ATTEMPTS = 3
-_LEAST_REPLY_TOKENS, _TOKENS_A_TOPIC, _TOKENS_A_QUESTION = 512, 12, 48  # generous: most take a third of these
+_LEAST_REPLY_TOKENS, _TOKENS_A_TOPIC, _TOKENS_A_QUESTION = 512, 12, 48  # generous: most need a third of this
 
-# The five kinds of seed (structure, summary, question, use case, creative) keep the messages from all sounding alike.
+# Five kinds of seed (structure, summary, question, use case, creative) keep the messages from sounding alike.
 SEED_KINDS = (
     "asks for something in a given form, such as steps, a list or a comparison",
     "tells something at length and asks to sum it up or to make sense of it",
@@ -69,12 +69,12 @@ _WORDS = re.compile(r"\w+")
 def write_questions(
     ask: Callable[[Sequence[Message]], str], prompt: Prompt, topics: Iterable[str], per_topic: int, seed: int
 ) -> Iterator[tuple[str, tuple[Question, ...]]]:
-    """Each topic with up to `per_topic` questions, different from all before; the teacher may give fewer, or none.
+    """Iterate over the topics, each with up to `per_topic` new questions; the teacher may give fewer, or none.
 
-    `ask` answers a message list; each topic costs one call, made when its turn comes. `seed` orders the kinds of
-    question in each request. Raises whatever `ask` raises; what came before is kept by whoever took it.
+    `ask` answers a message list. It is called once per topic, lazily. `seed` orders the kinds of question in each
+    request. Raises whatever `ask` raises.
     """
-    # A seeded order that anyone can repeat, not a secret.
+    # A reproducible seeded order, not a secret.
     draw = random.Random(seed)  # noqa: S311
     text = prompt_to_markdown(prompt)
     seen = {_key(turn.content) for turn in prompt.example_turns if turn.role == "user"}
@@ -89,10 +89,10 @@ def write_questions(
 def write_alike(
     ask: Callable[[Sequence[Message]], str], prompt: Prompt, questions: Sequence[Question], count: int
 ) -> Iterator[tuple[Question, tuple[Question, ...]]]:
-    """Each question with up to `count` training questions of its kind, none of them one of `questions`.
+    """Iterate over `questions`, each with up to `count` similar training questions, none of them in `questions`.
 
-    They have a topic of their own, so that a later split never puts them with the questions that they are like.
-    Raises whatever `ask` raises.
+    They get a separate topic, so that a later split never groups them with their originals. Raises whatever `ask`
+    raises.
     """
     text = prompt_to_markdown(prompt)
     seen = {_key(question.text) for question in questions}
@@ -110,7 +110,7 @@ def write_alike(
 def name_topics(
     ask: Callable[[Sequence[Message]], str], prompt: Prompt, count: int, known: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """Up to `count` different topics over the prompt, none of `known`. Raises TeacherError where none can be read."""
+    """Return up to `count` different topics of the prompt, none in `known`. Raises TeacherError if there are none."""
     text = prompt_to_markdown(prompt)
     found: list[str] = []
     for _ in range(_TOPIC_ATTEMPTS):
@@ -124,23 +124,22 @@ def name_topics(
     if not found:
         raise TeacherError(
             "The teacher named no topics.",
-            f"None of its {_TOPIC_ATTEMPTS} replies held a list of {'other ' if known else ''}topics.",
+            f"None of its {_TOPIC_ATTEMPTS} replies contained a list of {'other ' if known else ''}topics.",
             "Try a larger teacher, or import questions instead.",
         )
     return tuple(found[:count])
 
 
 def reply_tokens(topics: int, per_topic: int) -> int:
-    """The most that one reply may have: a list that is cut would lose its end without a word."""
+    """Return the token limit for a reply, which must be generous: a cut list silently loses its end."""
     return max(_LEAST_REPLY_TOKENS, _TOKENS_A_TOPIC * topics, _TOKENS_A_QUESTION * per_topic)
 
 
 def parse_list(text: str) -> tuple[str, ...]:
-    """The items of a reply: a JSON list (also in a code fence), else marked lines, else plain lines.
+    """Return the items of a reply: a JSON list (also in a code fence), else marked lines, else plain lines.
 
-    Where any line carries a number or a bullet, lines before the first one are talk, and a line without one goes on
-    with the item before it if it is indented. Items that are empty, longer than `MAX_ITEM_CHARACTERS` or no sound text
-    are left out.
+    If any line has a number or a bullet, unmarked lines continue the item before them if they are indented, and are
+    skipped otherwise. Items that are empty, longer than `MAX_ITEM_CHARACTERS` or not valid text are left out.
     """
     text = text[:MAX_REPLY_CHARACTERS]
     items = _json_items(text)
@@ -150,14 +149,14 @@ def parse_list(text: str) -> tuple[str, ...]:
 
 
 def without_last_item(reply: str) -> str:
-    """What a reply that was cut holds for certain: all before its last item, which may be half of one."""
+    """Return a cut reply without its last item, which may be incomplete."""
     lines = reply.rstrip().splitlines()
     marked = [number for number, line in enumerate(lines) if _MARKER.match(line)]
     return "\n".join(lines[: marked[-1] if marked else -1])
 
 
 def _different(items: Iterable[str], seen: set[str]) -> list[str]:
-    """The items whose words are neither in `seen` nor those of an earlier item."""
+    """Return the items whose words differ from those in `seen` and of earlier items."""
     fresh: dict[str, str] = {}
     for item in items:
         key = _key(item)
@@ -191,7 +190,7 @@ def _json_items(text: str) -> list[str] | None:
 def _line_items(text: str) -> list[str]:
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("```")]
     if not any(_MARKER.match(line) for line in lines):
-        # A line that opens a JSON list stands here because the list could not be read: it is no question.
+        # A line that opens a JSON list is here because the list could not be parsed: it is not a question.
         return [line for line in lines if not line.rstrip().endswith(":") and not _OPENS_JSON.match(line)]
     items: list[str] = []
     for line in lines:

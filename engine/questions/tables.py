@@ -1,6 +1,6 @@
-"""Rows of CSV, Parquet, and `datasets` folders and hub names; only the columns that are asked for.
+"""Rows of CSV and Parquet files, `datasets` folders and hub data sets, with only the columns needed.
 
-`datasets` and `pyarrow` are imported where they are needed, never with this module. Nothing remote is executed.
+`datasets` and `pyarrow` are imported only when needed, never with this module. No remote code is executed.
 """
 
 import contextlib
@@ -19,13 +19,13 @@ _PREFERRED_SPLIT = "train"
 
 
 def csv_rows(lines: Iterator[Line], columns: Columns, source: str) -> Iterator[tuple[int, Mapping[str, object] | str]]:
-    """(line, row), or (line, why it is refused). The first row names the columns; `,`, `;` or tab separates.
+    """Iterate over (line, row) or (line, reason for refusal). The first row is the header; `,`, `;` or tab separates.
 
-    Raises UsageError for a broken file: quotes, encoding, a field too long, a header that is missing or ambiguous.
+    Raises UsageError for a malformed file: quotes, encoding, a field that is too long, a missing or ambiguous header.
     """
     first = next(lines, None)
     if first is None:
-        raise UsageError(f"{source} cannot be read", "It is empty.", "Give a file whose first row names the columns.")
+        raise UsageError(f"{source} cannot be read", "It is empty.", "The first row must contain the column names.")
     header_text = _text_of(first, source)
     delimiter = max(",;\t", key=header_text.count)
     texts = (_text_of(line, source) for line in chain([first], lines))
@@ -34,24 +34,26 @@ def csv_rows(lines: Iterator[Line], columns: Columns, source: str) -> Iterator[t
         try:
             header = [name.strip() for name in next(reader)]
             if len(set(header)) < len(header):
-                raise UsageError(f"{source} cannot be read", f"Two columns have one name: {header}.", "Rename one.")
+                raise UsageError(
+                    f"{source} cannot be read", f"Two columns have the same name: {header}.", "Rename one."
+                )
             wanted = columns.wanted(header)
             for fields in reader:
                 if not any(fields):
                     continue
                 if len(fields) != len(header):
-                    yield reader.line_num, f"{len(fields)} fields where the header has {len(header)}"
+                    yield reader.line_num, f"{len(fields)} fields, but the header has {len(header)}"
                     continue
                 row = dict(zip(header, fields, strict=True))
                 yield reader.line_num, {name: row[name] for name in wanted}
         except csv.Error as error:
             raise UsageError(
-                f"{source} cannot be read", f"Line {reader.line_num}: {error}.", "Mend the line, or save the file anew."
+                f"{source} cannot be read", f"Line {reader.line_num}: {error}.", "Fix the line, or save the file again."
             ) from error
 
 
 def parquet_rows(path: Path, columns: Columns) -> Iterator[tuple[int, Mapping[str, object]]]:
-    """(row from 1, row). Raises UsageError where the file is no Parquet."""
+    """Iterate over (row number from 1, row). Raises UsageError if the file is not valid Parquet."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -63,15 +65,15 @@ def parquet_rows(path: Path, columns: Columns) -> Iterator[tuple[int, Mapping[st
             for row in cast("list[dict[str, object]]", batch.to_pylist()):
                 number += 1
                 yield number, row
-    # Texts and dates are decoded as they are read: what is none raises as Python's own types do.
+    # Texts and dates are decoded while reading: invalid values raise Python's own exceptions.
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise UsageError(
-            f"{path.name} cannot be read", f"{str(error).rstrip('.')}.", "Give a whole Parquet file."
+            f"{path.name} cannot be read", f"{str(error).rstrip('.')}.", "Use a complete Parquet file."
         ) from error
 
 
 class _Table(Protocol):
-    """What is used of a `datasets.Dataset` or an iterable one."""
+    """The used parts of a `datasets.Dataset` or `IterableDataset`."""
 
     features: Mapping[str, object] | None
     column_names: list[str] | None
@@ -82,7 +84,7 @@ class _Table(Protocol):
 
 
 def folder_rows(path: Path, columns: Columns, notes: list[str]) -> Iterator[tuple[int, Mapping[str, object]]]:
-    """Rows of a folder that `datasets` saved. Of several splits `train`, else the first; `notes` says which."""
+    """Iterate over a folder saved by `datasets`. Of several splits, `train` or else the first is read, with a note."""
     import datasets
 
     try:
@@ -90,16 +92,16 @@ def folder_rows(path: Path, columns: Columns, notes: list[str]) -> Iterator[tupl
         yield from _table_rows(_one_split(loaded, notes), columns)
     except UsageError:
         raise
-    except Exception as error:  # the library takes the folder's files to be whole and sound
+    except Exception as error:  # the library assumes that the folder's files are valid
         raise UsageError(
-            f"{path.name} is no folder of questions",
+            f"{path.name} is not a folder of questions",
             f"{type(error).__name__}: {str(error)[:300].rstrip('.')}.",
-            "Give a file, or a folder that `datasets` saved.",
+            "Use a file, or a folder saved by `datasets`.",
         ) from error
 
 
 def hub_rows(name: str, columns: Columns, notes: list[str]) -> Iterator[tuple[int, Mapping[str, object]]]:
-    """Rows of a data set on the hub, streamed; data files only, a loading script is refused by `datasets` itself."""
+    """Stream the rows of a data set on the hub. Only data files: `datasets` itself refuses loading scripts."""
     import datasets
 
     try:
@@ -107,11 +109,11 @@ def hub_rows(name: str, columns: Columns, notes: list[str]) -> Iterator[tuple[in
         yield from _table_rows(_one_split(loaded, notes), columns)
     except UsageError:
         raise
-    except Exception as error:  # the library passes on whatever its transports raise
+    except Exception as error:  # the library passes on any error of its transports
         raise NotFoundError(
-            f"{name} is neither a file here nor a data set that can be reached",
+            f"{name} is neither a file nor a reachable data set",
             f"{type(error).__name__}: {str(error)[:300].rstrip('.')}.",
-            "Check the name and the connection.",
+            "Check the name and your connection.",
         ) from error
 
 
@@ -120,7 +122,7 @@ def _one_split(loaded: object, notes: list[str]) -> _Table:
         return cast("_Table", loaded)
     names = [str(name) for name in loaded]
     if not names:
-        raise UsageError("The data set is empty", "It has no split.", "Give another one.")
+        raise UsageError("The data set is empty", "It has no splits.", "Choose another one.")
     chosen = _PREFERRED_SPLIT if _PREFERRED_SPLIT in names else names[0]
     if len(names) > 1:
         notes.append(f"read split {chosen}; not read: {', '.join(name for name in names if name != chosen)}")
@@ -134,7 +136,7 @@ def _table_rows(table: _Table, columns: Columns) -> Iterator[tuple[int, Mapping[
     features = table.features or {}
     classes = {name: feature for name, feature in features.items() if isinstance(feature, datasets.ClassLabel)}
     for number, row in enumerate(table.select_columns(wanted), 1):
-        # Class labels are stored as numbers; their names are what a rule's label can be compared with.
+        # Class labels are stored as numbers, but a rule's label is compared with their names.
         yield (
             number,
             {
@@ -148,7 +150,7 @@ def _table_rows(table: _Table, columns: Columns) -> Iterator[tuple[int, Mapping[
 
 def _text_of(line: Line, source: str) -> str:
     if line.text is None:
-        raise UsageError(f"{source} cannot be read", f"Line {line.number}: {line.problem}.", "Mend the line.")
+        raise UsageError(f"{source} cannot be read", f"Line {line.number}: {line.problem}.", "Fix the line.")
     return line.text
 
 

@@ -45,7 +45,7 @@ class UpdatePlan:
 
 
 def plan_update(project: Project, *, by_rules_alone: bool = False) -> UpdatePlan:
-    """Compare the versions and sort the old answers. `by_rules_alone`: ignore changed passages that no rule covers.
+    """Compare versions and sort the old answers. `by_rules_alone`: ignore changed passages that no rule covers.
 
     Raises UsageError without a prompt, and NotFoundError without a dataset.
     """
@@ -53,7 +53,9 @@ def plan_update(project: Project, *, by_rules_alone: bool = False) -> UpdatePlan
         prompt, old = project.prompts.require(), project.datasets.require_latest()
         versions = {found.prompt.sha256: found.version for found in project.prompts.versions()}
         if old.prompt_sha256 not in versions:
-            raise UsageError("The dataset's prompt is gone.", f"{old.prompt_sha256[:12]}.", "Generate and freeze again.")
+            raise UsageError(
+                "The dataset's prompt is gone.", f"{old.prompt_sha256[:12]}.", "Generate and freeze again."
+            )
         before, rules = project.prompts.by_sha256(old.prompt_sha256), project.rules.all()
         frozen_rules = project.datasets.rules_of(old.sha256)
         questions = {question.id: question for split in ASKED_SPLITS for question in project.questions.all(split)}

@@ -58,8 +58,8 @@ def test_every_format_gives_the_same_questions(name: str, text: str, topics: boo
 def test_columns_are_named_and_the_limit_is_kept(tmp_path: Path) -> None:
     (tmp_path / "q.csv").write_text("nr;what;about;gold label\n1;Is it open?;hours;yes\n2;Is it shut?;hours;no\n")
     words = ("questions", "import", tmp_path / "q.csv", "--topic-column", "about", "--label-column", "gold label")
-    assert fail(*words)["next"] == "Name the column of the question.", "a program has no options"
-    assert "Name the column of the question with --text-column." in call(*words).err
+    assert fail(*words)["next"] == "Specify the question column.", "a program has no options"
+    assert "Specify the question column with --text-column." in call(*words).err
     assert "'which'" in fail(*words, "--text-column", "which")["title"]
     assert questions() == []
     done = succeed(*words, "--text-column", "what", "--limit", "1", "--json")

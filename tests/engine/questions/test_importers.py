@@ -43,7 +43,7 @@ def test_text_refuses_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert result.refused == (
         RefusedRow(2, "not UTF-8: byte 4 is 0xe9"),
         RefusedRow(3, "longer than 0 MB"),
-        RefusedRow(4, "it holds a NUL character"),
+        RefusedRow(4, "it contains a NUL character"),
         RefusedRow(5, "longer than 0 MB"),
     )
 
@@ -83,8 +83,8 @@ def test_chats_lose_system_messages_and_the_last_answer_with_a_count(tmp_path: P
     )
     assert [q.text for q in result.questions] == ["Where?", "Hi", "Parts"]
     assert result.notes == (
-        "dropped 2 system messages: a question has none",
-        "dropped 1 last answer: the teacher answers anew",
+        "dropped 2 system messages: questions have none",
+        "dropped 1 last answer: the teacher answers again",
     )
 
 
@@ -96,17 +96,17 @@ def test_chats_lose_system_messages_and_the_last_answer_with_a_count(tmp_path: P
         ({"messages": [turn("user", "a")], "tools": [{}]}, "it declares tools"),
         ({"messages": [turn("user", [{"type": "image_url"}])]}, "message 1: images are not supported"),
         ({"messages": [turn("critic", "a")]}, "message 1: unknown role 'critic'"),
-        ({"messages": [turn("assistant", "a")]}, "no message of the user"),
-        ({"messages": [turn("system", "a")]}, "no message of the user"),
+        ({"messages": [turn("assistant", "a")]}, "no user message"),
+        ({"messages": [turn("system", "a")]}, "no user message"),
         ({"messages": [turn("user", "a"), turn("user", "b")]}, "do not alternate"),
         ({"messages": [turn("user", "a\ud800")]}, "message 1: character 2 is half a surrogate pair"),
         ({"messages": [turn("user", "a")] * 501}, "more than 500 messages"),
         ({"text": "a" * 1_000_001}, "longer than 1000000 characters"),
         ({"text": ""}, "no question in it"),
         ({"other": "a"}, "no question in it"),
-        ({"text": 3}, "the question is no text but a number"),
-        ({"text": "a", "topic": ["b"]}, "topic is no text but a list"),
-        (["a"], "no JSON object"),
+        ({"text": 3}, "the question is a number, not text"),
+        ({"text": "a", "topic": ["b"]}, "topic is a list, not text"),
+        (["a"], "not a JSON object"),
     ],
 )
 def test_rows_are_refused_by_name(tmp_path: Path, row: object, reason: str) -> None:
@@ -137,7 +137,7 @@ def test_csv(tmp_path: Path) -> None:
     content = 'id,text,topic\n1,"Where, exactly,\nis it?",card\n\n2,short\n3,"He said ""no""",\n'
     result = import_questions(write(tmp_path, "a.csv", content))
     assert [(q.text, q.topic) for q in result.questions] == [("Where, exactly,\nis it?", "card"), ('He said "no"', "")]
-    assert result.refused == (RefusedRow(5, "2 fields where the header has 3"),)
+    assert result.refused == (RefusedRow(5, "2 fields, but the header has 3"),)
     tabs = import_questions(write(tmp_path, "a.tsv", "q\tintent\nWhere?\tcard\n"), text_column="q")
     assert [(q.text, q.topic) for q in tabs.questions] == [("Where?", "card")]
     semicolons = import_questions(write(tmp_path, "b.csv", "text;label\nWhere, then?;X\n"))
@@ -149,7 +149,7 @@ def test_csv(tmp_path: Path) -> None:
     [
         ("", "It is empty"),
         ("a,b\n1,2\n", "No column looks like the question. Columns: 'a', 'b'"),
-        ("text,text\n1,2\n", "Two columns have one name"),
+        ("text,text\n1,2\n", "Two columns have the same name"),
         ('text\n"open', "Line 2: unexpected end of data"),
         ('text\n"a"b\n', "Line 2"),
         ("text\n" + "a" * 1_000_001, "field larger than field limit"),
@@ -203,7 +203,7 @@ def test_whole_numbers_with_gaps_are_the_same_labels_everywhere(tmp_path: Path) 
         assert [(q.text, q.label, q.topic) for q in result.questions] == [
             ("a", "1", "30"), ("b", None, "2"), ("c", None, "2"),
         ]  # fmt: skip
-        assert [refusal.reason for refusal in result.refused] == ["label is no text but a number"] * 2
+        assert [refusal.reason for refusal in result.refused] == ["label is a number, not text"] * 2
 
 
 def test_a_datasets_folder_gives_label_names_and_says_which_split(tmp_path: Path) -> None:
@@ -214,17 +214,17 @@ def test_a_datasets_folder_gives_label_names_and_says_which_split(tmp_path: Path
     datasets.DatasetDict({"test": table, "train": table}).save_to_disk(str(tmp_path / "saved"))
     result = import_questions(str(tmp_path / "saved"), limit=1)
     assert [(q.text, q.label, q.source) for q in result.questions] == [("a b", "yes", "saved")]
-    assert result.notes == ("read split train; not read: test", "stopped at the limit of 1; there is more")
+    assert result.notes == ("read split train; not read: test", "stopped at the limit of 1; there are more rows")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="empty is no folder of questions"):
+    with pytest.raises(UsageError, match="empty is not a folder of questions"):
         import_questions(str(tmp_path / "empty"))
     (arrow,) = (tmp_path / "saved" / "test").glob("*.arrow")
     arrow.write_bytes(arrow.read_bytes().replace(b"a bc d", b"a \xffc d"))
-    with pytest.raises(UsageError, match="test is no folder of questions"):
+    with pytest.raises(UsageError, match="test is not a folder of questions"):
         import_questions(str(tmp_path / "saved" / "test"))
     for state in ("{}", "[]", "7"):
         (tmp_path / "saved" / "train" / "state.json").write_text(state)
-        with pytest.raises(UsageError, match="train is no folder of questions"):
+        with pytest.raises(UsageError, match="train is not a folder of questions"):
             import_questions(str(tmp_path / "saved" / "train"))
 
 
@@ -260,7 +260,7 @@ def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write(tmp_path, "a.txt", "a\nb\nc\n")
     limited = import_questions(source, limit=2)
     assert [q.text for q in limited.questions] == ["a", "b"]
-    assert limited.notes == ("stopped at the limit of 2; there is more",)
+    assert limited.notes == ("stopped at the limit of 2; there are more rows",)
     assert import_questions(source, limit=3).notes == ()
     monkeypatch.setattr(importers, "MAX_ROWS", 2)
     with pytest.raises(UsageError, match="more than 2 rows"):

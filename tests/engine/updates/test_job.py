@@ -215,7 +215,7 @@ def test_two_jobs_do_not_change_one_project_at_once(project: Project, stages: li
     for options in (ServeOptions(), GenerateOptions()):
         add_job(project, options, "running", [])
     for begin in (carry_out, begin_update):
-        with pytest.raises(UsageError, match="Something is at work"):
+        with pytest.raises(UsageError, match="Another job is active"):
             begin(project, PLAINLY)
     assert stages == []
     assert project.jobs.all()[-1].kind == "update", "the second was not even stored"
