@@ -120,10 +120,10 @@ def test_rows_are_refused_by_name(tmp_path: Path, row: object, reason: str) -> N
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ('{"text": "a"', "no JSON: Expecting ',' delimiter at character 13"),
+        ('{"text": "a"', "invalid JSON: Expecting ',' delimiter at character 13"),
         ('{"text": ' + "[" * 100 + "]" * 100 + "}", "nested deeper than 64"),
         ('{"text": ' + "[" * 200_000, "nested too deeply"),
-        ('{"text": "a", "n": ' + "9" * 5_000 + "}", "no JSON"),
+        ('{"text": "a", "n": ' + "9" * 5_000 + "}", "invalid JSON"),
     ],
 )
 def test_broken_json_is_refused_by_line(tmp_path: Path, line: str, reason: str) -> None:
@@ -238,7 +238,7 @@ def test_what_is_not_there(source: str, error: type[Exception]) -> None:
 
 @pytest.mark.parametrize("name", ["a.md", "a.json", "a.gz"])
 def test_other_formats_are_refused_with_the_list(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=r"no format for questions\. Formats: \.txt"):
+    with pytest.raises(UsageError, match=r"not a format for questions\. Formats: \.txt"):
         import_questions(write(tmp_path, name, "a"))
 
 
