@@ -59,7 +59,7 @@ class Connection:
             raise NotFoundError(
                 "There is no project here.",
                 f"{path}: {error.strerror or error}.",
-                "Create one with `distill-tui new`, or name another folder.",
+                "Create one with `distill-tui new`, or choose another folder.",
             ) from error
         with explained(path):
             self._driver = self._connect()
@@ -111,7 +111,7 @@ class Connection:
         # Unlike the pragmas above, the journal mode is stored in the file.
         if used and driver.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             raise StoreError(
-                "This is not a project.", f"{self.path} belongs to another program.", "Name another folder."
+                "This is not a project.", f"{self.path} belongs to another program.", "Choose another folder."
             )
         if driver.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
             raise StoreError(

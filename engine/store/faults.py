@@ -38,7 +38,7 @@ _SENTENCES: dict[int, tuple[str, str, str]] = {
     sqlite3.SQLITE_NOTADB: (
         "This is not a project.",
         "{path} is not an SQLite database.",
-        "Name another folder, or restore project.db from a backup.",
+        "Choose another folder, or restore project.db from a backup.",
     ),
     sqlite3.SQLITE_IOERR: (
         "The disk reported an error.",
