@@ -22,7 +22,7 @@ def test_where_nothing_changed_nothing_is_done(project: Project) -> None:
     plan = plan_update(project)
     assert not plan.changed
     assert plan.to_ask == 0
-    assert "are those" in plan_text(plan)
+    assert "frozen with prompt version 1 and the current rules" in plan_text(plan)
 
 
 def test_a_tighter_rule_touches_the_answers_that_break_it(project: Project) -> None:
